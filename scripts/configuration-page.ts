@@ -1,0 +1,61 @@
+/** `docs/configuration.md`: every setting, from the schema. */
+
+import { limitNames } from '../src/config/limits.ts';
+import { settingsSchema } from '../src/config/schema.ts';
+import { entriesOf, type Leaf, leavesOf } from '../src/config/setting.ts';
+import { endpointClasses } from '../src/model/routes.ts';
+import { code, generatedNote, table } from './markdown.ts';
+
+export function configurationPage(): string {
+  const leaves = leavesOf(settingsSchema);
+  const sections = Object.keys(entriesOf(settingsSchema) ?? {}).map((section) => sectionText(section, leaves));
+  return `${generatedNote('src/config/schema.ts')}
+
+# Configuration
+
+\`config/weir.yaml\` is the commented default: every setting with its default value, and when to change it. Where a setting
+comes from, the last one wins:
+
+1. the default;
+2. the file: \`--config FILE\`, else \`WEIR_CONFIG\`, else \`config/weir.yaml\` of the package;
+3. the environment variable, where the table names one. An empty variable counts as not set.
+
+\`weir check\` names every problem at once, with line and column, and exits 1; a valid configuration is answered with what
+differs from the defaults. Times are milliseconds (\`Ms\`), sizes bytes (\`Bytes\`). Editors check the file against
+\`config/weir.schema.json\`; what settings must be to one another only \`weir check\` knows.
+
+Secrets are never printed. Each can stand in a file of its own, as mounted secrets do: name the file in the setting with
+\`File\` behind its name, or in the variable with \`_FILE\` behind its name. One trailing newline is taken off, relative paths
+start at the working directory, and giving both at once is refused.
+
+${sections.join('\n\n')}
+`;
+}
+
+function sectionText(section: string, leaves: readonly Leaf[]): string {
+  const rows = leaves.filter((leaf) => leaf.path[0] === section && isTold(leaf)).map(row);
+  const body = table(['Setting', 'Default', 'Allowed', 'Variable', 'Meaning'], rows);
+  return `## ${section}\n\n${section === 'limits' ? `${limitsText()}\n\n` : ''}${body}`;
+}
+
+/** A class's own limits are all alike: those without a default of their own are told in a sentence. */
+const isTold = (leaf: Leaf): boolean => leaf.fallback !== undefined;
+
+function limitsText(): string {
+  const others = endpointClasses.filter((name) => name !== 'default');
+  return `Each class of endpoints has a bucket and a line of its own:
+${others.map(code).join(', ')};
+every other path is in the class \`default\`. \`limits.<class>\` takes the same settings as \`limits.default\`
+(${limitNames.map(code).join(', ')});
+what a class does not say is as in \`limits.default\`.`;
+}
+
+const row = (leaf: Leaf): string[] => [
+  code(leaf.name),
+  leaf.fallback === null
+    ? 'not set'
+    : code(Array.isArray(leaf.fallback) ? '[]' : `${leaf.fallback as string | number}`),
+  leaf.about.wanted,
+  leaf.about.env === undefined ? '' : code(leaf.about.env),
+  leaf.about.description,
+];

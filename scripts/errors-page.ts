@@ -1,0 +1,47 @@
+/** `docs/errors.md`: every refusal of Weir's own, from the closed table. */
+import { type Blame, refusalTable } from '../src/model/refusals.ts';
+import { code, generatedNote, table } from './markdown.ts';
+
+const blameWords: Readonly<Record<Blame, string>> = {
+  caller: 'the caller: change the request',
+  weir: 'Weir: its own bounds are full, or it stops; repeat later (`Retry-After` says when)',
+  coreapp:
+    'the Coreapp or the way to it; after `unreachable` it has not acted, after `broken` and `timedOut` it may have',
+  store: 'the store: Redis is away; repeat later, nothing is wrong with the credentials',
+};
+
+export function errorsPage(): string {
+  const rows = Object.entries(refusalTable)
+    .toSorted(([, a], [, b]) => a.status - b.status || a.code - b.code)
+    .map(([name, entry]) => [
+      String(entry.status),
+      String(entry.code),
+      entry.title,
+      entry.blame,
+      code(name),
+      entry.details ?? '',
+    ]);
+  return `${generatedNote('src/model/refusals.ts')}
+
+# Errors
+
+Every “no” that Weir itself says. Anything else comes from the Coreapp and is passed on as it is, but for 429 and 503:
+those are replayed while the hold time lasts. The body is the Webapp's envelope:
+
+\`\`\`json
+{"errors":[{"code":1016,"title":"System overloaded","details":"The line is full."}],"meta":{"version":"…","api_status":"stable"}}
+\`\`\`
+
+The name is what the log and the metrics call it. The details are those of a refusal that brings none of its own; the
+most bring some, and say which part of the request it is, what was given and what would be right.
+
+${table(['Status', 'Code', 'Title', 'Whose', 'Name', 'Details'], rows)}
+
+Whose doing it was:
+
+${table(
+  ['Whose', 'What it means'],
+  Object.entries(blameWords).map(([blame, words]) => [blame, words]),
+)}
+`;
+}

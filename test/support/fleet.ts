@@ -1,0 +1,186 @@
+/** Replicas that share one bucket, in virtual time: what the Coreapp would see of them. */
+import { collected, identified, received, routed } from '../../src/model/exchange.ts';
+import type { Collected } from '../../src/model/exchange.ts';
+import type { Admission } from '../../src/model/outcome.ts';
+import type { ClassLimits } from '../../src/model/quota.ts';
+import type { Quota } from '../../src/model/quota.ts';
+import { routeOf } from '../../src/model/routes.ts';
+import type { Grant } from '../../src/model/slots.ts';
+import { reserve } from '../../src/model/slots.ts';
+import type { Buckets, Caller, Clock, Meter } from '../../src/ports.ts';
+import { Gate } from '../../src/stages/gate.ts';
+import { Permits } from '../../src/model/permits.ts';
+import { VirtualClock } from './virtual-clock.ts';
+
+/** A meter that counts nothing. */
+export const deafMeter: Meter = {
+  answered() {},
+  held() {},
+  coreappAnswered() {},
+  replayed() {},
+  refused() {},
+  reserved() {},
+  storeCalled() {},
+};
+
+/** A caller who only waits, and may hang up. */
+export class WaitingCaller implements Caller {
+  gone = false;
+  readonly bodyBytes = 0;
+  #listener: (() => void) | null = null;
+
+  onGone(listener: (() => void) | null): void {
+    this.#listener = listener;
+  }
+
+  hangUp(): void {
+    this.gone = true;
+    const listener = this.#listener;
+    this.#listener = null;
+    listener?.();
+  }
+
+  read(): never {
+    throw new Error('nothing to read');
+  }
+  information(): void {}
+  head(): void {}
+  data(): boolean {
+    return true;
+  }
+  onDrain(): void {}
+  end(): void {}
+  page(): void {}
+  cut(): void {}
+}
+
+export function messageFrom(user: string, body: Buffer | null = null): Collected {
+  const head = {
+    id: 'id',
+    method: 'POST',
+    target: '/v1/messages',
+    path: '/v1/messages',
+    fields: [],
+    origin: { peer: '127.0.0.1', remote: '127.0.0.1', scheme: 'http', trusted: false },
+    arrivedAt: 0,
+  };
+  const here = routed(received(head), routeOf('/v1/messages'));
+  return collected(identified(here, { kind: 'user', name: user, role: 'ROLE_USER' }), body);
+}
+
+/** A store with a clock of its own and a way there and back; counts its calls. */
+export class DistantStore {
+  calls = 0;
+  readonly #clock: Clock;
+  readonly #replicas: number;
+  readonly #oneWayMs: () => number;
+  #tat = Number.NEGATIVE_INFINITY;
+
+  constructor(clock: Clock, replicas: number, oneWayMs: () => number) {
+    this.#clock = clock;
+    this.#replicas = replicas;
+    this.#oneWayMs = oneWayMs;
+  }
+
+  /** What one replica sees of it. */
+  asSeenFromReplica(): Buckets {
+    let tripMs = 0;
+    return {
+      reserve: async (_bucket: string, quota: Quota, want: number): Promise<Grant> => {
+        this.calls += 1;
+        const sentAt = this.#clock.now();
+        const leadUs = Math.max(10_000, 2_000 * tripMs);
+        await this.#travel();
+        const nowUs = this.#clock.now() * 1_000;
+        const demand = { want, leadUs, horizonUs: 100_000, replicas: this.#replicas };
+        const reserved = reserve(this.#tat, nowUs, quota, demand);
+        this.#tat = reserved.tat;
+        await this.#travel();
+        tripMs += 0.25 * (this.#clock.now() - sentAt - tripMs);
+        return reserved.grant;
+      },
+    };
+  }
+
+  #travel(): Promise<void> {
+    return new Promise((arrive) => void this.#clock.after(this.#oneWayMs(), arrive));
+  }
+}
+
+export interface Sent {
+  readonly at: number;
+  readonly replica: number;
+  readonly caller: string;
+  readonly waitedMs: number;
+}
+
+export interface FleetOptions {
+  readonly limits: ClassLimits;
+  readonly replicas: number;
+  readonly oneWayMs: () => number;
+  /** How long the Coreapp takes, milliseconds. */
+  readonly serviceMs?: number;
+}
+
+export const roomyLimits = (quota: Quota): ClassLimits => ({
+  ...quota,
+  holdMaxMs: 3_600_000,
+  lineMaxRequests: 1_000_000,
+  lineMaxBytes: 1_000_000_000,
+  bodyMaxBytes: 1_000_000,
+});
+
+export class Fleet {
+  readonly clock = new VirtualClock();
+  readonly store: DistantStore;
+  readonly gates: Gate[];
+  readonly sent: Sent[] = [];
+  readonly refused: Admission[] = [];
+  left = 0;
+  readonly #serviceMs: number;
+
+  constructor(options: FleetOptions) {
+    const { clock } = this;
+    this.#serviceMs = options.serviceMs ?? 0;
+    this.store = new DistantStore(clock, options.replicas, options.oneWayMs);
+    this.gates = Array.from({ length: options.replicas }, () => {
+      const permits = new Permits(1_000_000, () => clock.now(), () => 0.5, () => {});
+      const buckets = this.store.asSeenFromReplica();
+      return new Gate('messages', options.limits, { clock, buckets, meter: deafMeter, permits, blocked() {} });
+    });
+  }
+
+  /** One request comes to a replica. */
+  async arrive(replica: number, user = 'a', side = new WaitingCaller()): Promise<void> {
+    const at = this.clock.now();
+    const gate = this.gates[replica] as Gate;
+    const admission = await gate.admit(messageFrom(user), side);
+    switch (admission.kind) {
+      case 'exchange':
+        this.sent.push({ at: this.clock.now(), replica, caller: user, waitedMs: this.clock.now() - at });
+        this.clock.after(this.#serviceMs, () => admission.permit.end('answered'));
+        break;
+      case 'refusal':
+        this.refused.push(admission);
+        break;
+      case 'gone':
+        this.left += 1;
+        break;
+    }
+  }
+}
+
+/** By how many requests a series of instants (ms) breaks `burst + rate × w` in its worst window; negative: it never does. */
+export function excess(quota: Quota, instants: readonly number[]): number {
+  let worst = Number.NEGATIVE_INFINITY;
+  let lowest = Number.POSITIVE_INFINITY;
+  instants.forEach((at, index) => {
+    const drained = (quota.rate * at) / 1_000;
+    lowest = Math.min(lowest, index - drained);
+    worst = Math.max(worst, index + 1 - drained - lowest);
+  });
+  return worst - quota.burst;
+}
+
+/** Promise P1's tolerance: one token, or 5 ms of the rate, whichever is more. */
+export const tolerance = (quota: Quota): number => Math.max(1, 0.005 * quota.rate);

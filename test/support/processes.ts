@@ -1,0 +1,130 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { leash } from './leash.ts';
+import { within } from './until.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface Exit {
+  /** The exit code; null when a signal ended the process. */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface ProcessOptions {
+  /** Script, relative to the repository. Default: `src/main.ts`. */
+  readonly script?: string;
+  /** Added to a bare environment (`PATH`, `HOME`): nothing of the tester's own settings gets in. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Default: the repository. */
+  readonly cwd?: string;
+}
+
+export interface OutputLine {
+  readonly from: 'stdout' | 'stderr';
+  readonly text: string;
+}
+
+/** A child process whose output is kept by the line and which never outlives the test process. */
+export class TestProcess implements AsyncDisposable {
+  readonly pid: number;
+  /** Everything it has said so far. */
+  readonly lines: readonly OutputLine[];
+  /** When it has ended and all its output has been read. */
+  readonly exited: Promise<Exit>;
+  readonly #child: ChildProcessByStdio<null, Readable, Readable>;
+  readonly #command: string;
+  readonly #onLine = new Set<(line: OutputLine) => void>();
+  #exit: Exit | null = null;
+
+  constructor(child: ChildProcessByStdio<null, Readable, Readable>, command: string) {
+    if (child.pid === undefined) throw new Error(`${command} could not be started.`);
+    const lines: OutputLine[] = [];
+    this.pid = child.pid;
+    this.lines = lines;
+    this.#child = child;
+    this.#command = command;
+    for (const from of ['stdout', 'stderr'] as const) {
+      createInterface({ input: child[from], crlfDelay: Number.POSITIVE_INFINITY }).on('line', (text) => {
+        const line = { from, text };
+        lines.push(line);
+        for (const listener of this.#onLine) listener(line);
+      });
+    }
+    this.exited = once(child, 'close').then(([code, signal]) => {
+      const exit: Exit = { code, signal };
+      this.#exit = exit;
+      return exit;
+    });
+  }
+
+  get stdout(): string[] {
+    return this.lines.filter((line) => line.from === 'stdout').map((line) => line.text);
+  }
+
+  get stderr(): string[] {
+    return this.lines.filter((line) => line.from === 'stderr').map((line) => line.text);
+  }
+
+  /** The first line that matches, said already or still to come. Fails at once when the process ends without it. */
+  async waitForLine(pattern: RegExp, deadlineMs = 10_000): Promise<string> {
+    const said = this.lines.find((line) => pattern.test(line.text));
+    if (said !== undefined) return said.text;
+    const what = `a line like ${pattern} from ${this.#command}`;
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    const listener = (line: OutputLine): void => {
+      if (pattern.test(line.text)) resolve(line.text);
+    };
+    this.#onLine.add(listener);
+    void this.exited.then((exit) => reject(new Error(`${what} never came: it ended with ${describe(exit)}.`)));
+    try {
+      return await within(promise, { what, deadlineMs });
+    } catch (error) {
+      throw new Error(`${(error as Error).message}\nIt said:\n${this.transcript()}`);
+    } finally {
+      this.#onLine.delete(listener);
+    }
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    if (this.#exit === null) this.#child.kill(signal);
+  }
+
+  /** A signal, and SIGKILL when it is still there after `graceMs`. How it ended says which it took. */
+  async stop(graceMs = 10_000, signal: NodeJS.Signals = 'SIGTERM'): Promise<Exit> {
+    if (this.#exit !== null) return this.#exit;
+    this.#child.kill(signal);
+    try {
+      return await within(this.exited, { what: `${this.#command} to end`, deadlineMs: graceMs });
+    } catch {
+      this.#child.kill('SIGKILL');
+      return await this.exited;
+    }
+  }
+
+  transcript(): string {
+    return this.lines.map((line) => `  ${line.from}: ${line.text}`).join('\n');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+function describe(exit: Exit): string {
+  return exit.signal === null ? `code ${exit.code}` : exit.signal;
+}
+
+/** Starts `node SCRIPT ...args` under the same Node as the tests. */
+export function startProcess(args: readonly string[], options: ProcessOptions = {}): TestProcess {
+  const script = options.script ?? 'src/main.ts';
+  const child = spawn(process.execPath, [`${root}${script}`, ...args], {
+    cwd: options.cwd ?? root,
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  return new TestProcess(leash(child), [script, ...args].join(' '));
+}

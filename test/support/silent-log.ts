@@ -1,0 +1,10 @@
+import type { Log } from '../../src/ports.ts';
+
+/** A log that nobody reads. */
+export const silentLog: Log = {
+  request() {},
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+};

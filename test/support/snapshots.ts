@@ -1,0 +1,18 @@
+import type { Snapshot } from '../../src/model/snapshot.ts';
+
+/** A replica in the middle of its work: each figure is another one, so that no test can mistake one for the other. */
+export const busy: Snapshot = {
+  lines: [
+    { class: 'messages', requests: 3, bytes: 450, oldestMs: 1_500 },
+    { class: 'contacts', requests: 0, bytes: 0, oldestMs: 0 },
+  ],
+  buckets: [
+    { class: 'messages', rate: 50, burst: 150, slotsHeld: 5 },
+    { class: 'contacts', rate: 20, burst: 60, slotsHeld: 0 },
+  ],
+  permits: { inUse: 2, limit: 64 },
+  store: { kind: 'redis', up: true, fallback: false },
+  connections: 7,
+  ready: true,
+  stopping: false,
+};

@@ -1,0 +1,35 @@
+import { writeFileSync } from 'node:fs';
+import type { Reporter, SerializedError, TestModule, Vitest } from 'vitest/node';
+
+/**
+ * Ends a run with one line that tools can read: `N passed, N failed`, and `, N skipped` where there are any. A file
+ * that can't be run and an error outside every test count as a failure each. `WEIR_TEST_SUMMARY` names a file that
+ * gets the line as well.
+ */
+export class SummaryReporter implements Reporter {
+  #vitest: Vitest | undefined;
+
+  onInit(vitest: Vitest): void {
+    this.#vitest = vitest;
+  }
+
+  onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly SerializedError[]): void {
+    const count = { passed: 0, failed: unhandledErrors.length, skipped: 0 };
+    for (const module of modules) {
+      let failures = 0;
+      for (const test of module.children.allTests()) {
+        const { state } = test.result();
+        if (state === 'passed') count.passed += 1;
+        else if (state === 'skipped') count.skipped += 1;
+        else failures += 1;
+      }
+      // A file that fails to load, or whose hooks fail, has no failed test of its own.
+      count.failed += failures === 0 && module.state() === 'failed' ? 1 : failures;
+    }
+    const skipped = count.skipped === 0 ? '' : `, ${count.skipped} skipped`;
+    const line = `${count.passed} passed, ${count.failed} failed${skipped}\n`;
+    this.#vitest?.logger.log(`\n${line}`.trimEnd());
+    const file = process.env.WEIR_TEST_SUMMARY;
+    if (file !== undefined) writeFileSync(file, line);
+  }
+}

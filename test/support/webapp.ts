@@ -1,0 +1,151 @@
+/** The Webapp's part without sockets: route, authenticate, answer, on the stores of this process. */
+import { createMemoryAccounts } from '../../src/adapters/memory/accounts.ts';
+import { createPasswords, type PasswordsOptions } from '../../src/adapters/node/passwords.ts';
+import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
+import { createGuard, type GuardOptions } from '../../src/adapters/rate-limiter/guard.ts';
+import { errorEnvelope } from '../../src/model/envelope.ts';
+import { collected, type Fields, type Routed, received, routed } from '../../src/model/exchange.ts';
+import type { Page } from '../../src/model/page.ts';
+import { type Refusal, refusalTable } from '../../src/model/refusals.ts';
+import { routeOf } from '../../src/model/routes.ts';
+import type { Accounts, Clock, Passwords } from '../../src/ports.ts';
+import { createAuthenticate } from '../../src/stages/authenticate.ts';
+import { ensureAdmin } from '../../src/webapp/first-admin.ts';
+import { createWebapp } from '../../src/webapp/webapp.ts';
+import { tokenLifetimeDefaultMs } from '../../src/webapp/world.ts';
+import { VirtualClock } from './virtual-clock.ts';
+
+/** The least that argon2 takes: under a millisecond. */
+export const cheapPasswords: PasswordsOptions = {
+  memoryKib: 8,
+  passes: 1,
+  lanes: 1,
+  turnsMax: 2,
+  waitersMax: 64,
+  waitMaxMs: 5_000,
+};
+
+export interface Asked {
+  readonly fields?: Fields;
+  /** Text as it is; anything else as JSON. */
+  readonly body?: unknown;
+  readonly remote?: string;
+}
+
+export interface Said {
+  readonly status: number;
+  /** The envelope's error, where there is one. */
+  readonly error: { readonly code: number; readonly title: string; readonly details?: string } | undefined;
+  readonly json: Record<string, unknown>;
+  readonly refusal: Refusal | null;
+}
+
+export interface TestWebapp {
+  readonly clock: VirtualClock;
+  readonly accounts: Accounts;
+  readonly passwords: Passwords;
+  readonly ask: (method: string, path: string, asked?: Asked) => Promise<Said>;
+  /** Logs in with a password that must be right; gives the token. */
+  readonly token: (username: string, password: string, remote?: string) => Promise<string>;
+  /** Creates a user and logs it in. */
+  readonly user: (username: string) => Promise<string>;
+}
+
+export interface TestWebappOptions {
+  readonly accounts?: Accounts;
+  /** The admin's; null: `admin`/`secret`, to be changed. */
+  readonly adminPassword?: string | null;
+  readonly apiKeys?: readonly string[];
+  readonly guard?: GuardOptions;
+  readonly passwords?: Passwords;
+  readonly clock?: VirtualClock;
+}
+
+export const goodPassword = 'Correct-Horse-1';
+
+export function basic(username: string, password: string): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+}
+
+export function withBasic(username: string, password: string): Fields {
+  return ['Authorization', basic(username, password)];
+}
+
+export function withToken(token: string): Fields {
+  return ['Authorization', `Bearer ${token}`];
+}
+
+/** A routed request as the stages before would hand it on. */
+export function request(method: string, target: string, fields: Fields = [], remote = '192.0.2.1'): Routed {
+  const [path = target] = target.split('?');
+  const origin = { peer: remote, remote, scheme: 'http', trusted: false };
+  return routed(received({ id: 'test', method, target, path, fields, origin, arrivedAt: 0 }), routeOf(path));
+}
+
+export async function startWebapp(options: TestWebappOptions = {}): Promise<TestWebapp> {
+  const clock = options.clock ?? new VirtualClock(Date.UTC(2018, 1, 22, 15, 29, 26, 500));
+  const accounts = options.accounts ?? createMemoryAccounts(clock);
+  const passwords = options.passwords ?? createPasswords(cheapPasswords, realTime);
+  const adminPassword = options.adminPassword === undefined ? goodPassword : options.adminPassword;
+  await ensureAdmin(accounts, createPasswords(cheapPasswords, realTime), adminPassword);
+  const authenticate = createAuthenticate({ accounts, secrets: nodeSecrets, apiKeys: options.apiKeys ?? [] });
+  const webapp = createWebapp({
+    accounts,
+    passwords,
+    secrets: nodeSecrets,
+    guard: createGuard(null, options.guard),
+    clock,
+    tokenLifetimeMs: tokenLifetimeDefaultMs,
+    figures: async (format) => ({ kind: 'page', status: 200, fields: [], body: JSON.stringify({ format }) }),
+  });
+
+  const ask: TestWebapp['ask'] = async (method, path, { fields = [], body, remote } = {}) => {
+    const exchange = await authenticate(request(method, path, fields, remote));
+    if (exchange.kind === 'refusal') return said(exchange);
+    if (exchange.route.by !== 'weir') return said({ kind: 'page', status: 200, fields: [], body: '{}' });
+    return said(await webapp.answer(collected(exchange, bytes(body))));
+  };
+  const token: TestWebapp['token'] = async (username, password, remote) => {
+    const asked = { fields: withBasic(username, password), ...(remote === undefined ? {} : { remote }) };
+    return tokenOf(await ask('POST', '/v1/users/login', asked));
+  };
+  const user: TestWebapp['user'] = async (username) => {
+    const fields = withToken(await token('admin', goodPassword));
+    const { status } = await ask('POST', '/v1/users', { fields, body: { username, password: goodPassword } });
+    if (status !== 201) throw new Error(`Creating ${username} was answered ${status}.`);
+    return await token(username, goodPassword);
+  };
+  return { clock, accounts, passwords, ask, token, user };
+}
+
+/** The token of a login's answer. */
+export function tokenOf({ status, json }: Said): string {
+  const users = json.users as readonly { readonly token: string }[] | undefined;
+  const token = users?.[0]?.token;
+  if (token === undefined) throw new Error(`The login was answered ${status}: ${JSON.stringify(json)}`);
+  return token;
+}
+
+/** Waits for turns pass in real time, whatever the Webapp's own clock says. */
+const realTime: Clock = {
+  now: () => performance.now(),
+  wallMs: () => Date.now(),
+  after(ms, call) {
+    const timer = setTimeout(call, ms);
+    return { cancel: () => clearTimeout(timer) };
+  },
+};
+
+function said(outcome: Page | Refusal): Said {
+  const refusal = outcome.kind === 'refusal' ? outcome : null;
+  const body = outcome.kind === 'refusal' ? errorEnvelope(outcome) : outcome.body;
+  const status = outcome.kind === 'refusal' ? refusalTable[outcome.name].status : outcome.status;
+  const json = JSON.parse(body) as Record<string, unknown>;
+  return { status, error: (json.errors as NonNullable<Said['error']>[] | undefined)?.[0], json, refusal };
+}
+
+function bytes(body: unknown): Buffer | null {
+  if (body === undefined) return null;
+  if (Buffer.isBuffer(body)) return body;
+  return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+}

@@ -1,0 +1,115 @@
+/** Weir, the simulator and callers as real processes and real requests, for end-to-end tests. */
+import { Pool } from 'undici';
+import { startProcess, type TestProcess } from './processes.ts';
+
+export interface RunningWeir extends AsyncDisposable {
+  readonly url: string;
+  readonly opsUrl: string;
+  readonly process: TestProcess;
+}
+
+export const adminPassword = 'Weir-2026!';
+
+/** `weir serve` on free ports; `env` on top of what every test wants. */
+export async function startWeir(env: Readonly<Record<string, string>>): Promise<RunningWeir> {
+  const process = startProcess(['serve'], {
+    env: { HOST: '127.0.0.1', PORT: '0', OPS_PORT: '0', WEIR_ADMIN_PASSWORD: adminPassword, ...env },
+  });
+  const line = await process.waitForLine(/"msg":"serving"/);
+  const { port, opsPort } = JSON.parse(line) as { port: number; opsPort: number };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    opsUrl: `http://127.0.0.1:${opsPort}`,
+    process,
+    async [Symbol.asyncDispose]() {
+      await process.stop(10_000, 'SIGINT'); // Without the lame-duck time of SIGTERM.
+    },
+  };
+}
+
+export interface RunningSimulator extends AsyncDisposable {
+  readonly url: string;
+  configure(patch: unknown): Promise<void>;
+  /** When requests of the class arrived (milliseconds of the simulator's own clock) and how they ended there. */
+  arrivals(name: string): Promise<readonly (readonly [at: number, outcome: string])[]>;
+  seen(): Promise<{ readonly actedTwice: { readonly count: number }; readonly total: Readonly<Record<string, number>> }>;
+}
+
+/** `weir simulate` on a free port. */
+export async function startSimulatorProcess(args: readonly string[] = []): Promise<RunningSimulator> {
+  const process = startProcess(['simulate', '--port', '0', ...args]);
+  const url = /http:\/\/127\.0\.0\.1:\d+/.exec(await process.waitForLine(/http:\/\/127\.0\.0\.1:\d+/))?.[0] ?? '';
+  const control = async <T>(path: string, init?: RequestInit): Promise<T> => {
+    const response = await fetch(`${url}/_simulator/${path}`, init);
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+    return (await response.json()) as T;
+  };
+  return {
+    url,
+    configure: async (patch) => {
+      await control('settings', { method: 'PATCH', body: JSON.stringify(patch) });
+    },
+    arrivals: (name) => control(`arrivals?class=${name}`),
+    seen: () => control('seen'),
+    [Symbol.asyncDispose]: () => process[Symbol.asyncDispose](),
+  };
+}
+
+/** Logs in as the admin and returns the token. */
+export async function login(url: string): Promise<string> {
+  const response = await fetch(`${url}/v1/users/login`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${Buffer.from(`admin:${adminPassword}`).toString('base64')}` },
+  });
+  const body = (await response.json()) as { users?: [{ token: string }] };
+  const token = body.users?.[0].token;
+  if (token === undefined) throw new Error(`login: ${response.status} ${JSON.stringify(body)}`);
+  return token;
+}
+
+export interface Offer {
+  readonly urls: readonly string[];
+  readonly token: string;
+  readonly ratePerS: number;
+  readonly count: number;
+}
+
+export interface Answered {
+  readonly status: number;
+  /** Milliseconds from the offer's beginning. */
+  readonly at: number;
+  readonly ms: number;
+}
+
+/** Sends messages at a steady pace, taking turns over the replicas, and waits for every answer. */
+export async function offerMessages({ urls, token, ratePerS, count }: Offer): Promise<readonly Answered[]> {
+  const pools = urls.map((url) => new Pool(url, { connections: null, headersTimeout: 60_000 }));
+  const began = performance.now();
+  const body = JSON.stringify({ to: '16315551000', type: 'text', text: { body: 'hello' } });
+  const one = async (number: number): Promise<Answered> => {
+    const at = performance.now();
+    const pool = pools[number % pools.length] as Pool;
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'x-request-id': `m${number}` };
+    const response = await pool.request({ method: 'POST', path: '/v1/messages', headers, body });
+    await response.body.dump();
+    return { status: response.statusCode, at: at - began, ms: performance.now() - at };
+  };
+  const answers: Promise<Answered>[] = [];
+  while (answers.length < count) {
+    const due = Math.min(count, Math.floor(((performance.now() - began) * ratePerS) / 1_000) + 1);
+    while (answers.length < due) answers.push(one(answers.length));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  try {
+    return await Promise.all(answers);
+  } finally {
+    await Promise.all(pools.map((pool) => pool.close()));
+  }
+}
+
+/** How often each status was answered. */
+export function byStatus(answers: readonly Answered[]): Record<number, number> {
+  const counts: Record<number, number> = {};
+  for (const { status } of answers) counts[status] = (counts[status] ?? 0) + 1;
+  return counts;
+}

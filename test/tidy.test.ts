@@ -1,0 +1,160 @@
+/**
+ * The house's own rules, as far as text shows them; who may import what is in .dependency-cruiser.js. Each offence
+ * names the place, the right room and the reason.
+ */
+import { globSync, readFileSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const notOurs = new Set(['node_modules', '.git', '.cache', 'coverage']);
+
+const files = globSync(['**/*', '.*', '.*/**/*'], { cwd: root, exclude: (path) => notOurs.has(basename(path)) })
+  .filter((path) => statSync(root + path, { throwIfNoEntry: false })?.isFile())
+  .sort();
+
+interface Rule {
+  readonly says: string;
+  readonly where: RegExp;
+  readonly except?: RegExp;
+  readonly forbidden: RegExp;
+  /** Comments may speak of what code may not do. */
+  readonly inComments?: boolean;
+  readonly instead: string;
+}
+
+const timeless = /^src\/((model|stages|webapp)\/|gateway\.ts$)/;
+
+const rules: readonly Rule[] = [
+  {
+    says: 'model, stages, webapp and gateway take the time from a Clock',
+    where: timeless,
+    forbidden: /\b(Date\.now|performance\.now|process\.(hrtime|uptime)|new Date\(\)|Temporal\.Now)/,
+    instead:
+      'ask the Clock that is handed in (src/ports.ts), so that scenarios of minutes run in milliseconds. ' +
+      'The machine’s clock is in src/adapters/node/clock.ts and nowhere else.',
+  },
+  {
+    says: 'model, stages, webapp and gateway set alarms, not timers',
+    where: timeless,
+    forbidden: /\b(setTimeout|setInterval|setImmediate|node:timers|AbortSignal\.timeout)\b/,
+    instead: 'use Clock.after (src/ports.ts), which virtual time can drive. Timers are for src/adapters/.',
+  },
+  {
+    says: 'model, stages, webapp and gateway throw no dice',
+    where: timeless,
+    forbidden: /\b(Math\.random|randomBytes|randomUUID|getRandomValues)\b/,
+    instead: 'have chance handed in, so that a run can be repeated. Its source belongs to src/adapters/.',
+  },
+  {
+    says: 'files of src import files by their name, without a detour',
+    where: /^src\/.*\.ts$/,
+    forbidden: /\b(require\(|createRequire\b|process\.getBuiltinModule\b)/,
+    instead: 'write an import, so that the walls (.dependency-cruiser.js) can see it.',
+  },
+  {
+    says: 'tests wait for a state, not for a time',
+    where: /^test\//,
+    except: /^test\/(support\/|tidy\.test\.ts$)/,
+    forbidden: /\b(setTimeout|setInterval|node:timers|Atomics\.wait)\b/,
+    instead:
+      'poll with until() (test/support/until.ts), wait for an event, or let a VirtualClock run (test/support/virtual-clock.ts): ' +
+      'a test that sleeps is slow on a fast machine and wrong on a slow one.',
+  },
+  {
+    says: 'no test keeps the others from running',
+    where: /^test\/.*\.ts$/,
+    forbidden: /\b(it|test|describe|suite)(\.\w+)*\.only\b|\b(fit|fdescribe)\(/,
+    instead: 'take it out again; to run one test, name it: npm test -- test/file.test.ts -t "its name".',
+  },
+  {
+    says: 'nothing is left to be done',
+    where: /./,
+    except: /^package-lock\.json$/,
+    forbidden: /\b(TO[D]O|FIX[M]E|XX[X]|HA[C]K)\b/,
+    inComments: true,
+    instead: 'do it, or write an issue; a note in the code is neither.',
+  },
+  {
+    says: 'no file knows the machine that it was written on',
+    where: /./,
+    forbidden: /(^|[\s"'`=:(])(\/(work|root|home|Users)\/\w|[A-Z]:\\\w)/,
+    inComments: true,
+    instead: 'a path comes from import.meta.url, os.tmpdir() or the configuration.',
+  },
+  {
+    says: 'no file knows where packages come from',
+    where: /./,
+    forbidden: /"resolve[d]":|https?:\/\/[\w.-]*(registry|artifactory|nexus|mirror|npmmirror)[\w.-]*|_auth[T]oken/,
+    inComments: true,
+    instead: 'where packages come from is the machine’s npm configuration; a lock file needs "integrity" only.',
+  },
+];
+
+/** The code alone: comments become spaces, so that lines and strings stay where they are. */
+function withoutComments(code: string): string {
+  const stringOrComment = /("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)|\/\/.*|\/\*[\s\S]*?\*\//g;
+  return code.replace(stringOrComment, (found: string, string?: string) => string ?? found.replace(/[^\n]/g, ' '));
+}
+
+function offences({ where, except, forbidden, inComments = false, instead }: Rule): string[] {
+  return files
+    .filter((path) => where.test(path) && !except?.test(path))
+    .flatMap((path) => {
+      const text = readFileSync(root + path, 'utf8');
+      return (inComments ? text : withoutComments(text)).split('\n').flatMap((line, index) => {
+        const found = forbidden.exec(line);
+        return found === null ? [] : [`${path}:${index + 1}: ${found[0].trim()}: ${instead}`];
+      });
+    });
+}
+
+describe('the house', () => {
+  it('looks at its files', () => {
+    expect(files).toEqual(expect.arrayContaining(['src/ports.ts', 'test/tidy.test.ts', '.ci/run', 'package.json']));
+  });
+
+  it.each(rules)('$says', (rule) => {
+    expect(offences(rule)).toEqual([]);
+  });
+
+  it('keeps every source file readable in one go', () => {
+    const maxLines = 300;
+    const long = files
+      .filter((path) => /^src\/.*\.(ts|lua)$/.test(path))
+      .map((path) => ({
+        path,
+        lines: readFileSync(root + path, 'utf8')
+          .trimEnd()
+          .split('\n').length,
+      }))
+      .filter(({ lines }) => lines > maxLines)
+      .map(
+        ({ path, lines }) => `${path}: ${lines} lines, at most ${maxLines}: one verb or thing a file; move one out.`,
+      );
+    expect(long).toEqual([]);
+  });
+
+  it('keeps every outside package in one room', () => {
+    // `import type` is left alone: naming a shape does nothing.
+    // Both only read text: settings come to Weir and to the simulator, which share no code.
+    const anywhere = new Set(['zod', 'yaml']);
+    const rooms = new Map<string, Set<string>>();
+    for (const path of files.filter((file) => /^src\/(adapters\/[^/]+|[^/]+)\/.*\.ts$/.test(file))) {
+      const room = /^src\/(adapters\/)?[^/]+/.exec(path)?.[0] as string;
+      for (const [, name = ''] of readFileSync(root + path, 'utf8').matchAll(
+        /^import (?!type )[^;]*?from '((?:@[^/']+\/)?[a-z][^/':]*)['/]/gm,
+      )) {
+        if (!anywhere.has(name)) rooms.set(name, (rooms.get(name) ?? new Set()).add(room));
+      }
+    }
+    const shared = [...rooms]
+      .filter(([, where]) => where.size > 1)
+      .map(
+        ([name, where]) =>
+          `${name} is imported by ${[...where].join(' and ')}: one adapter for each outside thing; others use its port.`,
+      );
+    expect(shared).toEqual([]);
+  });
+});
