@@ -1,0 +1,130 @@
+/**
+ * A request on its way through the stages. What a stage learns it adds, nothing is taken back:
+ * Received → Routed → Identified → Collected → Admitted. Code that forwards an unidentified request does not compile.
+ */
+import type { Principal } from './principal.ts';
+import type { Route } from './routes.ts';
+
+/** Header fields as they came: name, value, name, value, … */
+export type Fields = readonly string[];
+
+export interface Received {
+  readonly kind: 'exchange';
+  /** `X-Request-Id`, kept or made. */
+  readonly id: string;
+  readonly method: string;
+  /** The request target as it came: path and query. */
+  readonly target: string;
+  /** The path that routes go by: normalised, without a trailing slash (`model/target.ts`). */
+  readonly path: string;
+  readonly fields: Fields;
+  readonly origin: Origin;
+  /** When the head had arrived: `Clock.now()`. */
+  readonly arrivedAt: number;
+  readonly account: Account;
+}
+
+/** Where a request came from. */
+export interface Origin {
+  /** The address at the other end of the connection. */
+  readonly peer: string;
+  /** The caller's address: the peer's, or the one that trusted proxies name. */
+  readonly remote: string;
+  /** `https`, or `http`; behind a trusted proxy what it says. */
+  readonly scheme: string;
+  /** True: the peer's own `Forwarded` and `X-Forwarded-*` are believed and kept. */
+  readonly trusted: boolean;
+}
+
+export interface Routed extends Received {
+  readonly route: Route;
+}
+
+export interface Identified extends Routed {
+  readonly principal: Principal;
+}
+
+export interface Collected extends Identified {
+  /** The whole body, held for replay; null when there is none. */
+  readonly body: Buffer | null;
+}
+
+export interface Admitted extends Collected {
+  readonly permit: Permit;
+}
+
+/** How a permit's use ended; what the number of permits learns from. */
+export type PermitEnd = 'answered' | 'refused' | 'failed' | 'unused';
+
+/** The right to have one request in flight at the Coreapp. Given back exactly once; disposing an ended one does nothing. */
+export interface Permit extends Disposable {
+  end(how: PermitEnd): void;
+}
+
+/** What the journey cost, for the log and the metrics. The only part of an exchange that changes. */
+export interface Account {
+  /** When it first stood in line, `Clock.now()`; −1 before. Its age there, kept over replays. */
+  joinedAt: number;
+  /** Milliseconds spent in line, over all attempts. */
+  heldMs: number;
+  /** Milliseconds spent with the Coreapp, over all attempts. */
+  coreappMs: number;
+  /** How often the request was sent. */
+  attempts: number;
+  /** Bytes of answer body that went to the caller. */
+  bytesOut: number;
+}
+
+/** What the stage `receive` knows. */
+export type Head = Omit<Received, 'kind' | 'account'>;
+
+/** One shape for all stages, so that the property accesses of the hot path stay monomorphic. */
+class Exchange {
+  readonly kind = 'exchange';
+  readonly id: string;
+  readonly method: string;
+  readonly target: string;
+  readonly path: string;
+  readonly fields: Fields;
+  readonly origin: Origin;
+  readonly arrivedAt: number;
+  readonly account: Account = { joinedAt: -1, heldMs: 0, coreappMs: 0, attempts: 0, bytesOut: 0 };
+  route: Route | undefined = undefined;
+  principal: Principal | undefined = undefined;
+  body: Buffer | null | undefined = undefined;
+  permit: Permit | undefined = undefined;
+
+  constructor(head: Head) {
+    this.id = head.id;
+    this.method = head.method;
+    this.target = head.target;
+    this.path = head.path;
+    this.fields = head.fields;
+    this.origin = head.origin;
+    this.arrivedAt = head.arrivedAt;
+  }
+}
+
+export function received(head: Head): Received {
+  return new Exchange(head);
+}
+
+export function routed(exchange: Received, route: Route): Routed {
+  (exchange as Exchange).route = route;
+  return exchange as Routed;
+}
+
+export function identified(exchange: Routed, principal: Principal): Identified {
+  (exchange as Exchange).principal = principal;
+  return exchange as Identified;
+}
+
+export function collected(exchange: Identified, body: Buffer | null): Collected {
+  (exchange as Exchange).body = body;
+  return exchange as Collected;
+}
+
+export function admitted(exchange: Collected, permit: Permit): Admitted {
+  (exchange as Exchange).permit = permit;
+  return exchange as Admitted;
+}

@@ -1,0 +1,50 @@
+/** Where a request came from and by which way: `Forwarded` (RFC 7239), `X-Forwarded-*`, `Via` (RFC 9110, 7.6.3). */
+import type { Fields, Origin } from './exchange.ts';
+import { fieldOf, fieldsOf } from './fields.ts';
+
+/** What Weir calls itself in `Via`. */
+export const viaName = '1.1 weir';
+
+/** The fields that Weir writes anew, lower case. */
+export const forwardedNames = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'via'] as const;
+
+/**
+ * Who the caller is. Behind trusted proxies `X-Forwarded-For` is read from the right: the first address that isn't a
+ * trusted proxy's own is the caller's; everything left of it anybody may have written.
+ */
+export function originOf(
+  peer: string,
+  secure: boolean,
+  fields: Fields,
+  trusts: (address: string) => boolean,
+): Origin {
+  const scheme = secure ? 'https' : 'http';
+  if (!trusts(peer)) return { peer, remote: peer, scheme, trusted: false };
+  const hops = fieldsOf(fields, 'x-forwarded-for').join(',').split(',').map(trimmed).filter(notEmpty);
+  let remote = peer;
+  for (let hop = hops.pop(); hop !== undefined && trusts(remote); hop = hops.pop()) remote = hop;
+  const said = fieldOf(fields, 'x-forwarded-proto')?.toLowerCase();
+  return { peer, remote, scheme: said === 'https' || said === 'http' ? said : scheme, trusted: true };
+}
+
+/** Appends to `out` what the next hop should know. */
+export function addForwarded(out: string[], origin: Origin, fields: Fields): void {
+  const host = fieldOf(fields, 'host') ?? '';
+  const kept = (name: string): string[] => (origin.trusted ? fieldsOf(fields, name) : []);
+  out.push('X-Forwarded-For', [...kept('x-forwarded-for'), origin.peer].join(', '));
+  out.push('X-Forwarded-Proto', origin.scheme);
+  const saidHost = origin.trusted ? fieldOf(fields, 'x-forwarded-host') : null;
+  if ((saidHost ?? host) !== '') out.push('X-Forwarded-Host', saidHost ?? host);
+  const node = origin.peer.includes(':') ? `"[${origin.peer}]"` : origin.peer;
+  const element = `for=${node};proto=${origin.scheme}${host === '' ? '' : `;host=${quoted(host)}`}`;
+  out.push('Forwarded', [...kept('forwarded'), element].join(', '));
+  out.push('Via', [...fieldsOf(fields, 'via'), viaName].join(', '));
+}
+
+/** A value as a token where it is one, else as a quoted string. */
+function quoted(value: string): string {
+  return /^[!#$%&'*+\-.^_`|~\w]+$/.test(value) ? value : `"${value.replace(/["\\]/g, '\\$&')}"`;
+}
+
+const trimmed = (value: string): string => value.trim();
+const notEmpty = (value: string): boolean => value !== '';

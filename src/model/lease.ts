@@ -1,0 +1,148 @@
+/**
+ * The slots that a replica holds of one bucket: taken a little ahead of need, so that a call to the store is paid once
+ * for many requests and never waited for while the line moves.
+ *
+ * Times are milliseconds of the replica's own clock. A grant's delays count from the bucket's now, which lies between
+ * the sending of the call and the coming of its reply: a slot therefore opens by the later of the two and closes by the
+ * earlier, and can only be used inside its true window.
+ */
+import type { Quota } from './quota.ts';
+import type { Grant } from './slots.ts';
+import { intervalUs, tauUs } from './slots.ts';
+
+/** How far ahead of now a replica takes slots. */
+export const horizonMs = 100;
+
+/** The next call leaves this long before the last slot opens, or two round trips, whichever is more. */
+const askAheadMinMs = 3;
+
+/**
+ * A window narrower than the round trip cannot be hit with certainty. Its slot is good for this long all the same, or
+ * a small burst over a slow link would never be served: all slots are late by the same way back then, so they still
+ * come one interval after the other.
+ */
+const usableMinMs = 2;
+
+/** Slots of one grant that are still unused: `left` of them, `intervalMs` apart. */
+interface Batch {
+  opensAt: number;
+  closesAt: number;
+  readonly intervalMs: number;
+  left: number;
+}
+
+export class Lease {
+  readonly #intervalMs: number;
+  readonly #tauMs: number;
+  readonly #horizonSlots: number;
+  #batches: Batch[] = [];
+  #arrivals = 0;
+  #countingSince = Number.NEGATIVE_INFINITY;
+  /** Arrivals a millisecond, smoothed over a few horizons. */
+  #demand = 0;
+  #roundTripMs = 0;
+  /** The last grant found the bucket idle: its slots close one interval after the other, whoever uses them. */
+  #idle = false;
+
+  constructor(quota: Quota) {
+    this.#intervalMs = intervalUs(quota) / 1000;
+    this.#tauMs = tauUs(quota) / 1000;
+    this.#horizonSlots = Math.ceil(horizonMs / this.#intervalMs);
+  }
+
+  /** A request has come; what is expected next is learnt from these. */
+  arrived(now: number): void {
+    const elapsed = now - this.#countingSince;
+    if (elapsed >= horizonMs) {
+      const share = elapsed < 4 * horizonMs ? 0.5 : 1;
+      this.#demand += share * (this.#arrivals / elapsed - this.#demand);
+      this.#arrivals = 0;
+      this.#countingSince = now;
+    }
+    this.#arrivals += 1;
+  }
+
+  /** Uses a slot if one is open. */
+  take(now: number): boolean {
+    const batch = this.#front(now);
+    if (batch === undefined || batch.opensAt > now) return false;
+    this.#use(batch, 1);
+    return true;
+  }
+
+  /** When the next slot opens (a moment in the past: it is open); infinity without slots. */
+  opensAt(now: number): number {
+    return this.#front(now)?.opensAt ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** How many slots are held. */
+  held(now: number): number {
+    this.#front(now);
+    let slots = 0;
+    for (const batch of this.#batches) slots += batch.left;
+    return slots;
+  }
+
+  /**
+   * When to ask for more, `Clock.now()` or earlier: now; infinity: no need. With waiters the call leaves just before
+   * the last slot opens; without, only where arrivals are to be expected within the horizon.
+   */
+  askAt(now: number, waiting: number): number {
+    const held = this.held(now);
+    if (waiting > held) return held === 0 ? now : this.#lastOpensAt() - this.#aheadMs();
+    const expected = this.#expectedWithin(now, this.#aheadMs() + this.#intervalMs);
+    return expected >= 1 && waiting + expected > held ? now : Number.POSITIVE_INFINITY;
+  }
+
+  /** How many slots to ask for, at least one. */
+  wanted(now: number, waiting: number): number {
+    const expected = this.#expectedWithin(now, horizonMs);
+    const ahead = expected < 1 ? 0 : this.#idle ? this.#horizonSlots : Math.ceil(expected);
+    return Math.max(1, waiting + ahead - this.held(now));
+  }
+
+  /** Takes in what the bucket gave. */
+  add(grant: Grant, sentAt: number, receivedAt: number): void {
+    const tripMs = receivedAt - sentAt;
+    this.#roundTripMs += 0.25 * (tripMs - this.#roundTripMs);
+    this.#idle = grant.opensInUs / 1000 <= horizonMs - this.#tauMs;
+    const opensAt = receivedAt + grant.opensInUs / 1000;
+    this.#batches.push({
+      opensAt,
+      closesAt: Math.max(sentAt + grant.closesInUs / 1000, opensAt + usableMinMs),
+      intervalMs: grant.intervalUs / 1000,
+      left: grant.count,
+    });
+  }
+
+  /** The first batch with a slot that has not closed. */
+  #front(now: number): Batch | undefined {
+    for (;;) {
+      const batch = this.#batches[0];
+      if (batch === undefined) return undefined;
+      if (batch.closesAt < now) this.#use(batch, Math.ceil((now - batch.closesAt) / batch.intervalMs));
+      if (batch.left > 0) return batch;
+      this.#batches.shift();
+    }
+  }
+
+  #use(batch: Batch, slots: number): void {
+    batch.left -= slots;
+    batch.opensAt += slots * batch.intervalMs;
+    batch.closesAt += slots * batch.intervalMs;
+  }
+
+  #lastOpensAt(): number {
+    const batch = this.#batches.at(-1);
+    return batch === undefined ? Number.NEGATIVE_INFINITY : batch.opensAt + (batch.left - 1) * batch.intervalMs;
+  }
+
+  #aheadMs(): number {
+    return Math.max(askAheadMinMs, 2 * this.#roundTripMs);
+  }
+
+  #expectedWithin(now: number, ms: number): number {
+    const silence = now - this.#countingSince;
+    return silence > 4 * horizonMs ? 0 : this.#demand * ms;
+  }
+}

@@ -1,0 +1,30 @@
+/** How a stage may end other than by handing the exchange on. Expected ends are values; an exception is a bug. */
+import type { Admitted } from './exchange.ts';
+import type { Refusal } from './refusals.ts';
+import type { ReplayReason } from './replay.ts';
+
+/** The caller has hung up: there is nobody to answer. */
+export interface Gone {
+  readonly kind: 'gone';
+}
+export const gone: Gone = { kind: 'gone' };
+
+/** The Coreapp's answer has gone to the caller, whole or cut off. */
+export interface Passed {
+  readonly kind: 'passed';
+  readonly status: number;
+}
+
+/** The Coreapp did not act on the request: it may be sent again. */
+export interface Replay {
+  readonly kind: 'replay';
+  readonly reason: ReplayReason;
+  /** What the Coreapp asked to wait, milliseconds; 0: nothing. */
+  readonly pauseMs: number;
+}
+
+/** What standing in line came to. */
+export type Admission = Admitted | Refusal | Gone;
+
+/** What sending came to. */
+export type Attempt = Passed | Replay | Refusal | Gone;

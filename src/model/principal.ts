@@ -1,0 +1,20 @@
+/** Roles as the Webapp names them (contract, users). */
+export type Role = 'ROLE_ADMIN' | 'ROLE_USER';
+
+/** Who the caller turned out to be. `nobody` may only log in: its credentials are in the request, not yet checked. */
+export type Principal =
+  | { readonly kind: 'user'; readonly name: string; readonly role: Role }
+  | { readonly kind: 'key' }
+  | { readonly kind: 'nobody' };
+
+/** The principal in one word: whom the line is fair to, and what the log names. */
+export function nameOf(principal: Principal): string {
+  switch (principal.kind) {
+    case 'user':
+      return `user:${principal.name}`;
+    case 'key':
+      return 'key';
+    case 'nobody':
+      return 'nobody';
+  }
+}

@@ -1,0 +1,19 @@
+/** A bucket's limit: `rate` tokens a second flow in, up to `burst` of them are kept. */
+export interface Quota {
+  /** Tokens a second, above 0; fractions are allowed (0.5 is one every two seconds). */
+  readonly rate: number;
+  /** Capacity in tokens, 1 or more. */
+  readonly burst: number;
+}
+
+/** What bounds an endpoint class: its bucket, and the line that forms behind it in each replica. */
+export interface ClassLimits extends Quota {
+  /** How long a request may wait, milliseconds. */
+  readonly holdMaxMs: number;
+  /** How many requests may wait. */
+  readonly lineMaxRequests: number;
+  /** How many bytes of their bodies are held. */
+  readonly lineMaxBytes: number;
+  /** The largest body that is accepted. */
+  readonly bodyMaxBytes: number;
+}

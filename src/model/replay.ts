@@ -1,0 +1,43 @@
+/**
+ * What may be sent again (design, section 6). The Coreapp throttles before it acts, so its 429 and 503 are safe for
+ * every method; a request that was never written is, too. Anything else may have been acted on: only methods that are
+ * idempotent (RFC 9110, 9.2.2) go again, a message never does.
+ */
+
+/** Why a request goes again: a 429, a 503, nothing written, or an idempotent exchange that broke. */
+export type ReplayReason = 'throttled' | 'overloaded' | 'unsent' | 'broken';
+
+const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE']);
+
+/** The reason to replay an exchange that ended without an answer; null: it must not be. */
+export function replayAfterFailure(method: string, phase: 'unsent' | 'sent' | 'answering'): ReplayReason | null {
+  switch (phase) {
+    case 'unsent':
+      return 'unsent';
+    case 'sent':
+      return idempotent.has(method) ? 'broken' : null;
+    case 'answering':
+      return null;
+  }
+}
+
+/** The reason to replay after an answer with this status; null: the answer is the caller's. */
+export function replayAfterAnswer(status: number): ReplayReason | null {
+  switch (status) {
+    case 429:
+      return 'throttled';
+    case 503:
+      return 'overloaded';
+    default:
+      return null;
+  }
+}
+
+/** A `Retry-After` field: delay seconds or an HTTP date (RFC 9110, 10.2.3), as milliseconds from now; 0 where it is neither or past. */
+export function retryAfterMs(value: string | null, wallMs: number): number {
+  if (value === null) return 0;
+  const text = value.trim();
+  if (/^\d{1,9}$/.test(text)) return Number(text) * 1_000;
+  const date = /^[A-Z][a-z]{2}/.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(date) ? 0 : Math.max(0, date - wallMs);
+}

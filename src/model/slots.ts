@@ -1,0 +1,95 @@
+/**
+ * The bucket's arithmetic: the generic cell rate algorithm (ITU-T I.371), a token bucket kept as one number.
+ *
+ * With `T = 1/rate` and `tau = (burst − 1)·T` the whole state is `tat`, the theoretical arrival time of the next
+ * request. Reserving n slots from it:
+ *
+ *     tat = max(tat, now + lead)        an idle bucket is full: older TATs are forgotten; lead ≤ tau
+ *     slot i has TAT_i = tat + i·T      and may be used from TAT_i − tau up to TAT_i
+ *     tat = tat + n·T
+ *
+ * Why a slot that is used inside its window cannot break the limit: the TATs lie at least T apart and every window is
+ * tau long, so the sends of a span w have their TATs in a span w + tau, which holds at most
+ * (w + tau)/T + 1 = rate·w + burst of them. It does not matter who uses the slot, or when inside the window. So a slot
+ * may be taken ahead of need, kept for a moment, handed on, or thrown away; never used outside its window.
+ *
+ * `lead` keeps the slot of an idle bucket from closing the moment it is given: the reply has to travel. It moves the
+ * TATs of an idle bucket only, so replicas with different leads cannot break the rule above. Were it longer than tau,
+ * it would move those of a busy one, too, and tokens would be lost.
+ *
+ * Where tau is shorter than a timer can hit, the window is stretched to 5 ms or half an interval: that lets at most
+ * `rate × 5 ms` or half a request more through, within the tolerance that promise P1 names.
+ *
+ * All times are microseconds of the bucket's own clock. `adapters/redis/reserve.lua` is the same arithmetic, and
+ * `test/property/lua.test.ts` holds one against the other.
+ */
+import type { Quota } from './quota.ts';
+
+/** The shortest window a slot gets, where half an interval isn't longer, microseconds. */
+const windowMinUs = 5_000;
+
+/** The tat further ahead than this (beyond tau) comes from a clock that jumped, not from demand; microseconds. */
+export const aheadMaxUs = 60_000_000;
+
+/** What a replica asks of a bucket. */
+export interface Demand {
+  /** How many slots it could use, 1 or more. */
+  readonly want: number;
+  /** How long a reply may take to reach the replica, microseconds. */
+  readonly leadUs: number;
+  /** How far ahead of now a replica may take slots, microseconds. */
+  readonly horizonUs: number;
+  /** How many replicas share the bucket, 1 or more. */
+  readonly replicas: number;
+}
+
+/** The slots a bucket gives: `count` of them, `intervalUs` apart. Delays from the bucket's now, never instants. */
+export interface Grant {
+  readonly count: number;
+  /** When the first slot opens; negative when it has been open for a while. */
+  readonly opensInUs: number;
+  /** When the first slot closes. */
+  readonly closesInUs: number;
+  readonly intervalUs: number;
+}
+
+export const intervalUs = (quota: Quota): number => 1_000_000 / quota.rate;
+
+export const tauUs = (quota: Quota): number => (quota.burst - 1) * intervalUs(quota);
+
+/**
+ * Takes slots from a bucket.
+ *
+ * The asker gets its share of what is open now or of the horizon, whichever is more, and always at least one: so no
+ * replica starves, and one that dies takes little with it.
+ */
+export function reserve(
+  tat: number,
+  nowUs: number,
+  quota: Quota,
+  demand: Demand,
+): { readonly tat: number; readonly grant: Grant } {
+  const interval = intervalUs(quota);
+  const tau = tauUs(quota);
+  const first = Math.max(Math.min(tat, nowUs + tau + aheadMaxUs), nowUs + Math.min(demand.leadUs, tau));
+  const open = Math.max(0, Math.floor((nowUs + tau - first) / interval) + 1);
+  const share = Math.max(
+    1,
+    Math.floor(demand.horizonUs / interval / demand.replicas),
+    Math.ceil(open / demand.replicas),
+  );
+  const count = Math.max(1, Math.min(demand.want, share));
+  return { tat: first + count * interval, grant: grantOf(first - nowUs, count, quota) };
+}
+
+/** The grant whose first TAT lies `firstInUs` ahead of now. */
+export function grantOf(firstInUs: number, count: number, quota: Quota): Grant {
+  const tau = tauUs(quota);
+  const interval = intervalUs(quota);
+  return {
+    count,
+    opensInUs: firstInUs - tau,
+    closesInUs: firstInUs + Math.max(0, windowMinUs - tau, interval / 2 - tau),
+    intervalUs: interval,
+  };
+}

@@ -1,0 +1,34 @@
+/** A replica at one moment: what `/status` shows and the gauges are read from. */
+import type { EndpointClass } from './routes.ts';
+
+export interface LineSnapshot {
+  readonly class: EndpointClass;
+  /** How many wait. */
+  readonly requests: number;
+  /** Bytes of bodies that are held for them. */
+  readonly bytes: number;
+  /** How long the one at the head has waited, milliseconds; 0: nobody waits. */
+  readonly oldestMs: number;
+}
+
+export interface BucketSnapshot {
+  readonly class: EndpointClass;
+  /** Tokens a second. */
+  readonly rate: number;
+  /** Tokens. */
+  readonly burst: number;
+  /** Slots that this replica has taken and not yet used. */
+  readonly slotsHeld: number;
+}
+
+export interface Snapshot {
+  readonly lines: readonly LineSnapshot[];
+  readonly buckets: readonly BucketSnapshot[];
+  readonly permits: { readonly inUse: number; readonly limit: number };
+  /** `fallback`: this replica goes on alone with its share of the limits, since the store does not answer. */
+  readonly store: { readonly kind: 'memory' | 'redis'; readonly up: boolean; readonly fallback: boolean };
+  /** Open connections of callers. */
+  readonly connections: number;
+  readonly ready: boolean;
+  readonly stopping: boolean;
+}

@@ -1,0 +1,250 @@
+/** What Weir asks of the world. Each port is a few methods, and its comment states its law. */
+import type { Fields } from './model/exchange.ts';
+import type { Principal, Role } from './model/principal.ts';
+import type { Quota } from './model/quota.ts';
+import type { RefusalName } from './model/refusals.ts';
+import type { ReplayReason } from './model/replay.ts';
+import type { RouteClass } from './model/routes.ts';
+import type { Grant } from './model/slots.ts';
+
+/** Time. `now()` never goes back; only `wallMs()` knows the date. */
+export interface Clock {
+  /** Milliseconds since some moment, fractions included. */
+  now(): number;
+  /** Milliseconds since 1970-01-01 UTC. */
+  wallMs(): number;
+  /** Calls back once, never early by `now()`, unless it was cancelled before. */
+  after(ms: number, call: () => void): Alarm;
+}
+
+export interface Alarm {
+  cancel(): void;
+}
+
+/**
+ * The shared state of the limits. Whoever shares a bucket shares its clock, so a grant holds delays, never instants.
+ * What was granted is spent, used or not. A promise that rejects has granted nothing that the asker may use.
+ */
+export interface Buckets {
+  /** Takes 1 to `want` slots. Answers at once where the bucket is in this process. */
+  reserve(bucket: string, quota: Quota, want: number): Grant | Promise<Grant>;
+}
+
+/** What is told of a user: the hash is in PHC string form, never the password. */
+export interface NewUser {
+  readonly name: string;
+  readonly role: Role;
+  readonly passwordHash: string;
+  /** True until the first login has brought a new password (contract, error 1024). */
+  readonly mustChangePassword: boolean;
+}
+
+/** A user as read. */
+export interface User extends NewUser {
+  /** The store's own mark: another one after each change, and never the same again. A token belongs to one version. */
+  readonly version: string;
+}
+
+/** A token as found; it is stored by the SHA-256 of its text, never the text. */
+export interface TokenRecord {
+  readonly user: string;
+  readonly role: Role;
+  /** Milliseconds since 1970-01-01 UTC. */
+  readonly expiresAtMs: number;
+}
+
+/**
+ * Users and tokens. A token is valid until it expires, is dropped, or its user is changed or deleted; after any of these
+ * no call finds it. What is done to a `User` counts only if the user is still as it was read, so that of two who change
+ * it at once one is told. An outage rejects with `StoreAway`; it never looks like "not found".
+ */
+export interface Accounts {
+  findUser(name: string): Promise<User | undefined>;
+  /** False: the name is taken, nothing was changed. */
+  addUser(user: NewUser): Promise<boolean>;
+  /** Gives the user another password and drops all its tokens. Undefined: no longer as read, nothing was changed. */
+  changePassword(user: User, passwordHash: string): Promise<User | undefined>;
+  /** Stores the same password hashed anew; its tokens stay. False: no longer as read, nothing was changed. */
+  rehash(user: User, passwordHash: string): Promise<boolean>;
+  /** Deletes the user and all its tokens. False: there is no such user. */
+  deleteUser(name: string): Promise<boolean>;
+  /** False: the user is no longer as read, and the token is not valid. */
+  addToken(digest: string, user: User, expiresAtMs: number): Promise<boolean>;
+  /** Whose token it is; an expired one is removed when it is met. At once where the store is in this process. */
+  findToken(digest: string): TokenRecord | undefined | Promise<TokenRecord | undefined>;
+  dropToken(digest: string): Promise<void>;
+}
+
+/** Random and one-way text. What was not made by `token()` can't be guessed from anything that is stored. */
+export interface Secrets {
+  /** A new token: 256 random bits in base64url, 43 characters. */
+  token(): string;
+  /** False: no token of ours looks like this, so there is nothing to look up. */
+  couldBeToken(text: string): boolean;
+  /** SHA-256 in hexadecimal: what is stored and compared instead of the text. */
+  digest(text: string): string;
+  /** Compares two digests in a time that does not depend on where they differ. */
+  same(digestA: string, digestB: string): boolean;
+}
+
+/**
+ * Passwords, hashed with a memory-hard function off the event loop. The work is bounded: whoever hashes or verifies
+ * needs a turn, turns are given in the order of asking, and only so many wait. A user who does not exist costs as much
+ * as a wrong password.
+ */
+export interface Passwords {
+  enter(): Promise<PasswordTurn | PasswordsBusy>;
+}
+
+/** Dispose it in every case: the next one waits. */
+export interface PasswordTurn extends Disposable {
+  readonly kind: 'turn';
+  /** True when others went first: what was asked before `enter` may have changed. */
+  readonly waited: boolean;
+  /** The password's hash as a PHC string. */
+  hash(password: string): Promise<string>;
+  /** Null: there is no such user, which is `wrong`. `outdated`: right, but to be hashed anew with today's parameters. */
+  verify(password: string, passwordHash: string | null): Promise<'right' | 'outdated' | 'wrong'>;
+}
+
+/** Too many wait, or the wait was too long. */
+export interface PasswordsBusy {
+  readonly kind: 'busy';
+  readonly retryAfterMs: number;
+}
+
+/**
+ * Slows guessing down. Failures count against the user name from that address, against the address, and, far slower,
+ * against the name from addresses that have not logged in as it before. So nobody is locked out by another address's
+ * failures. It never rejects: without its store it counts in this process.
+ */
+export interface Guard {
+  mayTry(username: string, address: string): Promise<Leave>;
+  failed(username: string, address: string): Promise<void>;
+  succeeded(username: string, address: string): Promise<void>;
+}
+
+export type Leave = { readonly allowed: true } | { readonly allowed: false; readonly retryAfterMs: number };
+
+/** The store did not answer, or answered nonsense. */
+export class StoreAway extends Error {
+  override readonly name = 'StoreAway';
+}
+
+export interface CoreappRequest {
+  readonly method: string;
+  readonly target: string;
+  readonly fields: Fields;
+  readonly body: Buffer | null;
+}
+
+/** How an exchange with the Coreapp failed: the phase decides whether it may be replayed. */
+export interface CoreappFailure {
+  /** `unsent`: not a byte of the request was written. `sent`: bytes were. `answering`: the answer had begun. */
+  readonly phase: 'unsent' | 'sent' | 'answering';
+  /** `invalid`: it cannot be put on the wire; the caller's doing, and no replay would help. */
+  readonly cause: 'connect' | 'timeout' | 'broken' | 'aborted' | 'invalid';
+  /** For the log. */
+  readonly detail: string;
+}
+
+export interface CoreappObserver {
+  /** 1xx answers, any number, before the head. */
+  onInformation(status: number, fields: Fields): void;
+  onHead(status: number, fields: Fields): void;
+  /** False: no more until `CoreappCall.resume()`. */
+  onData(chunk: Buffer): boolean;
+  onEnd(trailers: Fields): void;
+  onFailure(failure: CoreappFailure): void;
+}
+
+export interface CoreappCall {
+  resume(): void;
+  /** Ends the exchange; `onFailure` follows unless it has ended already. */
+  abort(): void;
+}
+
+/** The Coreapp. Each call ends in exactly one `onEnd` or `onFailure`, maybe before `send` has returned; nothing is sent twice. */
+export interface Coreapp {
+  send(request: CoreappRequest, observer: CoreappObserver): CoreappCall;
+}
+
+/** A request's head as the server read it. */
+export interface RequestHead {
+  readonly method: string;
+  readonly target: string;
+  /** `1.1` or `1.0`. */
+  readonly version: string;
+  readonly fields: Fields;
+  /** The peer's address. */
+  readonly peer: string;
+  readonly secure: boolean;
+}
+
+/** What reading a body came to. */
+export type BodyRead =
+  | { readonly kind: 'body'; readonly body: Buffer | null }
+  | { readonly kind: 'tooLarge' }
+  | { readonly kind: 'tooSlow' }
+  | { readonly kind: 'gone' };
+
+/** The caller's side of an exchange. One answer: `page`, or `head` then `data` then `end`, or `cut`. */
+export interface Caller {
+  /** True once the caller has hung up (or was cut off). */
+  readonly gone: boolean;
+  /** Called once when the caller hangs up before its answer is complete. One listener; null takes it away. */
+  onGone(listener: (() => void) | null): void;
+  /** The announced length of the body; null: unknown (chunked). */
+  readonly bodyBytes: number | null;
+  /** Reads the whole body, at most `maxBytes`; `100 Continue` is sent where the caller waits for it. */
+  read(maxBytes: number): Promise<BodyRead>;
+  information(status: number, fields: Fields): void;
+  head(status: number, fields: Fields): void;
+  /** False: the caller's buffer is full; `listener` of `onDrain` is called when there is room. */
+  data(chunk: Buffer): boolean;
+  onDrain(listener: () => void): void;
+  end(trailers: Fields): void;
+  /** A whole answer of Weir's own. */
+  page(status: number, fields: Fields, body: string): void;
+  /** Breaks the connection: a truncated answer is not made whole. */
+  cut(): void;
+}
+
+/** How a stay in line ended. */
+export type HoldOutcome = 'sent' | 'refused' | 'gone';
+
+/** Counts and times, for Prometheus. No caller's name is ever a label. */
+export interface Meter {
+  answered(route: RouteClass | 'none', method: string, status: number, ms: number): void;
+  held(route: RouteClass, outcome: HoldOutcome, ms: number): void;
+  coreappAnswered(route: RouteClass, status: number | 'failure', ms: number): void;
+  replayed(route: RouteClass, reason: ReplayReason): void;
+  refused(name: RefusalName): void;
+  reserved(bucket: string, source: 'store' | 'fallback' | 'memory', slots: number): void;
+  storeCalled(call: string, outcome: 'ok' | 'error', ms: number): void;
+}
+
+export interface RequestLine {
+  readonly id: string;
+  readonly class: RouteClass | 'none';
+  readonly principal: Principal | null;
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  readonly remote: string;
+  readonly heldMs: number;
+  readonly coreappMs: number;
+  readonly totalMs: number;
+  readonly attempts: number;
+  readonly bytesOut: number;
+  readonly refusal: RefusalName | null;
+}
+
+/** One line a request, and what an operator must know besides. Never a secret, never a body. */
+export interface Log {
+  request(line: RequestLine): void;
+  debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  error(message: string, fields?: Readonly<Record<string, unknown>>): void;
+}

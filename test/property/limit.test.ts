@@ -1,0 +1,80 @@
+/** Promises P1 and P2 of the design, for random quotas, arrivals, replicas and round trips, in virtual time. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { excess, Fleet, roomyLimits, tolerance, WaitingCaller } from '../support/fleet.ts';
+
+const quotas = fc.record({
+  rate: fc.oneof(fc.integer({ min: 1, max: 2_000 }), fc.double({ min: 0.5, max: 50, noNaN: true })),
+  burst: fc.integer({ min: 1, max: 500 }),
+});
+const replicas = fc.integer({ min: 1, max: 5 });
+/** One way, milliseconds. */
+const ways = fc.double({ min: 0, max: 40, noNaN: true });
+/** Pauses between requests, milliseconds: bursts and silences. */
+const arrivals = fc.array(
+  fc.record({
+    pauseMs: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 5, noNaN: true }), fc.integer({ min: 0, max: 2_000 })),
+    replica: fc.nat(4),
+  }),
+  { minLength: 1, maxLength: 300 },
+);
+
+describe('the limit, over all replicas', () => {
+  it('holds in every window (P1), and whoever waits is served', async () => {
+    await fc.assert(
+      fc.asyncProperty(quotas, replicas, ways, arrivals, async (quota, count, oneWayMs, requests) => {
+        const fleet = new Fleet({ limits: roomyLimits(quota), replicas: count, oneWayMs: () => oneWayMs });
+        for (const { pauseMs, replica } of requests) {
+          await fleet.clock.advance(pauseMs);
+          void fleet.arrive(replica % count);
+        }
+        await fleet.clock.advance((requests.length / quota.rate) * 2_000 + 10_000);
+        expect(fleet.sent).toHaveLength(requests.length);
+        const instants = fleet.sent.map(({ at }) => at);
+        expect(excess(quota, instants)).toBeLessThanOrEqual(tolerance(quota));
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('is used to 99.5 % while anybody waits (P2)', async () => {
+    const trips = fc.double({ min: 0, max: 3, noNaN: true });
+    const fastEnough = fc.record({ rate: fc.integer({ min: 20, max: 1_000 }), burst: fc.integer({ min: 1, max: 400 }) });
+    await fc.assert(
+      fc.asyncProperty(fastEnough, replicas, trips, async (quota, count, oneWayMs) => {
+        const seconds = 20;
+        const fleet = new Fleet({ limits: roomyLimits(quota), replicas: count, oneWayMs: () => oneWayMs });
+        const demand = 2 * (quota.burst + quota.rate * seconds);
+        for (let i = 0; i < demand; i++) void fleet.arrive(i % count);
+        await fleet.clock.advance(seconds * 1_000);
+        expect(fleet.sent.length).toBeGreaterThanOrEqual(0.995 * (quota.burst + quota.rate * seconds));
+        expect(excess(quota, fleet.sent.map(({ at }) => at))).toBeLessThanOrEqual(tolerance(quota));
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  it('loses no waiter: each is sent, refused, or has hung up', async () => {
+    const limits = { ...roomyLimits({ rate: 20, burst: 5 }), holdMaxMs: 2_000, lineMaxRequests: 30 };
+    const steps = fc.array(
+      fc.record({ pauseMs: fc.integer({ min: 0, max: 200 }), hangUpAfterMs: fc.option(fc.nat(3_000)) }),
+      { minLength: 1, maxLength: 200 },
+    );
+    await fc.assert(
+      fc.asyncProperty(steps, replicas, ways, async (requests, count, oneWayMs) => {
+        const fleet = new Fleet({ limits, replicas: count, oneWayMs: () => oneWayMs });
+        for (const [index, { pauseMs, hangUpAfterMs }] of requests.entries()) {
+          await fleet.clock.advance(pauseMs);
+          const side = new WaitingCaller();
+          void fleet.arrive(index % count, 'a', side);
+          if (hangUpAfterMs !== null) fleet.clock.after(hangUpAfterMs, () => side.hangUp());
+        }
+        await fleet.clock.advance(10_000);
+        expect(fleet.sent.length + fleet.refused.length + fleet.left).toBe(requests.length);
+        for (const gate of fleet.gates) expect(gate.line).toMatchObject({ requests: 0, bytes: 0 });
+        expect(excess(limits, fleet.sent.map(({ at }) => at))).toBeLessThanOrEqual(tolerance(limits));
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
