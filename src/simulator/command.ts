@@ -1,0 +1,81 @@
+/** `weir simulate`: the Coreapp simulator alone, until it is stopped. */
+import { once } from 'node:events';
+import { parseCommand } from './flags.ts';
+import { type Simulator, startSimulator } from './simulator.ts';
+
+export { simulateHelp } from './flags.ts';
+
+export interface Io {
+  stdout(line: string): void;
+  stderr(line: string): void;
+}
+
+/**
+ * Runs until SIGTERM, SIGINT or `stop`. Resolves to the exit code: 0 stopped (or `--help`), 1 bad input or a port that
+ * cannot be had, told in one line each.
+ *
+ * @param args what stands behind `weir simulate`
+ */
+export async function simulate(args: readonly string[], io: Io, stop?: AbortSignal): Promise<number> {
+  const command = parseCommand(args);
+  if (command.kind === 'help') {
+    io.stdout(command.text);
+    return 0;
+  }
+  if (command.kind === 'problems') return failed(command.lines, io);
+  let simulator: Simulator;
+  try {
+    simulator = await startSimulator(command.options);
+  } catch (error) {
+    return failed([listenProblem(error as NodeJS.ErrnoException, command.options)], io);
+  }
+  io.stdout(`Coreapp simulator: ${simulator.url}`);
+  io.stdout(
+    `Control endpoint: ${simulator.controlUrl}/ (settings, seen, arrivals), also at ${simulator.url}/_simulator/`,
+  );
+  await stopped(stop);
+  await simulator.close();
+  return 0;
+}
+
+function failed(lines: readonly string[], io: Io): number {
+  for (const line of lines) io.stderr(`weir simulate: ${line}`);
+  return 1;
+}
+
+interface Asked {
+  readonly host: string;
+  readonly port: number;
+  readonly controlPort: number;
+}
+
+function listenProblem(error: NodeJS.ErrnoException & { port?: number }, { host, port, controlPort }: Asked): string {
+  const flag = error.port === controlPort && error.port !== port ? '--control-port' : '--port';
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `${flag}: ${error.port} on ${host} is taken; give another, or 0 for a free one`;
+    case 'EACCES':
+      return `${flag}: ${error.port} is not allowed to this user; give one above 1023, or 0 for a free one`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `--host: ${JSON.stringify(host)} is no address of this machine; give one, such as 127.0.0.1 or 0.0.0.0`;
+    default:
+      return error.message;
+  }
+}
+
+async function stopped(stop: AbortSignal | undefined): Promise<void> {
+  if (stop?.aborted) return;
+  const over = new AbortController();
+  const { signal } = over;
+  try {
+    await Promise.race([
+      once(process, 'SIGTERM', { signal }),
+      once(process, 'SIGINT', { signal }),
+      ...(stop === undefined ? [] : [once(stop, 'abort', { signal })]),
+    ]);
+  } finally {
+    over.abort(); // Takes the other listeners away.
+  }
+}
