@@ -1,0 +1,95 @@
+/** The layer of a YAML file: every name must be known, every value allowed. */
+import { z } from 'zod';
+import { nearest, plainOf } from './hints.ts';
+import { emptyLayer, type Layer, leafOf, leaves } from './layer.ts';
+import { badValue, type Problem, shown } from './problems.ts';
+import { settingsSchema } from './schema.ts';
+import { aboutOf, entriesOf, leavesOf, unwrapped } from './setting.ts';
+import { plainValue, readYaml, type YamlEntry, type YamlNode } from './yaml.ts';
+
+/** The settings that a YAML text gives. `name` is the file's, for the problems. */
+export function fileLayer(text: string, name: string): Layer {
+  const layer = emptyLayer();
+  const { root, problems } = readYaml(text, name);
+  layer.problems.push(...problems);
+  if (root !== null) takeSection(layer, settingsSchema, root, []);
+  return layer;
+}
+
+/** A section that is there but empty, as when all its lines are commented out, says nothing. */
+function takeSection(layer: Layer, schema: z.ZodType, node: YamlNode, path: readonly string[]): void {
+  if (node.kind === 'scalar' && node.value === null) return;
+  if (node.kind !== 'map') {
+    const where = [node.at, ...(path.length > 0 ? [path.join('.')] : [])].join(': ');
+    layer.problems.push(notSection(where, plainValue(node)));
+    for (const leaf of leavesOf(schema, path)) layer.broken.set(leaf.name, where);
+    return;
+  }
+  const entries = entriesOf(schema) ?? {};
+  const seen = new Set<string>();
+  for (const entry of node.entries) {
+    const found = entry.key !== null && Object.hasOwn(entries, entry.key) ? entries[entry.key] : undefined;
+    if (found === undefined || entry.key === null) {
+      layer.problems.push(unknownName(entry, path, Object.keys(entries)));
+      continue;
+    }
+    const here = [...path, entry.key];
+    if (seen.has(entry.key)) {
+      layer.problems.push({
+        where: entry.at,
+        given: here.join('.'),
+        fault: 'was given before',
+        wanted: 'keep one of them',
+      });
+      continue;
+    }
+    seen.add(entry.key);
+    if (aboutOf(found) === undefined) takeSection(layer, found, entry.value, here);
+    else takeValue(layer, here.join('.'), entry.value);
+  }
+}
+
+/** A text in a section's place may be a secret that lost its name. */
+function notSection(where: string, value: unknown): Problem {
+  const given = shown(value, typeof value === 'string');
+  return { where, given, fault: 'is not allowed', wanted: 'give its settings, a line name: value each, indented' };
+}
+
+function takeValue(layer: Layer, name: string, node: YamlNode): void {
+  const leaf = leafOf(name);
+  const given = plainValue(node);
+  const where = `${node.at}: ${name}`;
+  const parsed = leaf.schema.safeParse(given);
+  if (parsed.success) {
+    if (parsed.data !== null) layer.given.set(name, { value: parsed.data, where });
+    return;
+  }
+  layer.broken.set(name, where);
+  if (node.kind !== 'list' || !(unwrapped(leaf.schema) instanceof z.ZodArray)) {
+    layer.problems.push(badValue(where, leaf.about, given));
+    return;
+  }
+  const indexes = new Set(parsed.error.issues.map((issue) => issue.path[0]));
+  for (const [index, item] of node.items.entries()) {
+    if (!indexes.has(index)) continue;
+    layer.problems.push(badValue(`${item.at}: ${name}[${index}]`, leaf.about, plainValue(item)));
+  }
+  if (indexes.has(undefined)) layer.problems.push(badValue(where, leaf.about, given));
+}
+
+/** A name that is no word may hold a value that lost its blank (`{apiKey:…}`), so only words are repeated. */
+function unknownName(entry: YamlEntry, path: readonly string[], siblings: readonly string[]): Problem {
+  const key = entry.key ?? '';
+  const given = /^[\w.-]{1,40}$/.test(key) ? [...path, key].join('.') : 'a name that is not a word';
+  return { where: entry.at, given, fault: 'is not a setting', wanted: hint(key, path, siblings) };
+}
+
+function hint(key: string, path: readonly string[], siblings: readonly string[]): string {
+  const sibling = nearest(key, siblings);
+  if (sibling !== undefined) return `did you mean ${[...path, sibling].join('.')}?`;
+  const elsewhere = leaves
+    .filter((leaf) => plainOf(leaf.path.at(-1) as string) === plainOf(key))
+    .map((leaf) => leaf.name);
+  if (elsewhere.length > 0) return `did you mean ${elsewhere.slice(0, 2).join(' or ')}?`;
+  return `known here: ${siblings.join(', ')}`;
+}

@@ -1,0 +1,26 @@
+/** Where settings come from: a file, the environment. A later layer goes before an earlier one. */
+import type { Problem } from './problems.ts';
+import { settingsSchema } from './schema.ts';
+import { type Leaf, leavesOf } from './setting.ts';
+
+/** A valid value and who gave it. */
+export interface Given {
+  readonly value: unknown;
+  /** `config/weir.yaml:14:11: limits.messages.rate`, or the variable's name: what a problem begins with. */
+  readonly where: string;
+}
+
+export interface Layer {
+  /** By the setting's name. A value of null counts as not given. */
+  readonly given: Map<string, Given>;
+  /** The settings that were given something that is not allowed, and where. */
+  readonly broken: Map<string, string>;
+  readonly problems: Problem[];
+}
+
+export const leaves: readonly Leaf[] = leavesOf(settingsSchema);
+const byName = new Map(leaves.map((leaf) => [leaf.name, leaf]));
+
+export const leafOf = (name: string): Leaf => byName.get(name) as Leaf;
+
+export const emptyLayer = (): Layer => ({ given: new Map(), broken: new Map(), problems: [] });

@@ -1,0 +1,145 @@
+/** Defaults, file, environment: read whole, judged whole, every problem at once. */
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Config, configOf } from './config.ts';
+import { type Environment, environmentLayer, misspeltVariables } from './environment.ts';
+import { fileLayer } from './file.ts';
+import { emptyLayer, type Given, type Layer, leaves } from './layer.ts';
+import { badFile, type Problem } from './problems.ts';
+import { clashes, type Facts, notesOn } from './rules.ts';
+import { type Settings, settingsSchema } from './schema.ts';
+import { attempt, filePairs, readFilePairs, rejectBoth, whereIn } from './secret-files.ts';
+
+export type { ClassLimits, Config } from './config.ts';
+export { formatProblem, type Problem } from './problems.ts';
+
+export interface Sources {
+  /** The file that the command line names; null: `WEIR_CONFIG`, else `config/weir.yaml` of the package if it is there. */
+  readonly file: string | null;
+  readonly env: Environment;
+  /** The text of a file; throws as `readFileSync` does. */
+  readonly readFile: (path: string) => string;
+}
+
+export type Loaded =
+  | {
+      readonly ok: true;
+      readonly config: Config;
+      /** The file that was read; null: none. */
+      readonly file: string | null;
+      /** What an operator should know before the start, a line each. */
+      readonly notes: readonly string[];
+      /** What differs from the defaults. */
+      readonly changes: readonly Change[];
+    }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+export interface Change {
+  /** `limits.messages.rate` */
+  readonly setting: string;
+  /** As text; a secret only says that it is set. */
+  readonly value: string;
+  /** `config/weir.yaml:14:11` or the variable's name. */
+  readonly from: string;
+}
+
+/** The commented default, `config/weir.yaml` of the package. */
+export const packagedFile = fileURLToPath(new URL('../../config/weir.yaml', import.meta.url));
+
+export function loadConfig(sources: Sources): Loaded {
+  const { layer: fromFile, file } = readLayer(sources);
+  const fromEnvironment = environmentLayer(sources.env);
+  const layers = [fromFile, fromEnvironment];
+  layers.forEach(rejectBoth);
+  const merged = merge(fromFile, fromEnvironment);
+  readFilePairs(merged, sources.readFile);
+  const settings = settingsOf(merged.given);
+  const facts: Facts = {
+    settings,
+    config: configOf(settings),
+    given: (name) => merged.given.get(name),
+    production: sources.env['NODE_ENV'] === 'production',
+  };
+  const problems = [
+    ...inFileOrder(fromFile.problems),
+    ...fromEnvironment.problems,
+    ...merged.problems,
+    ...clashes(facts)
+      .filter(({ between }) => between.every((name) => !merged.broken.has(name)))
+      .map(({ problem }) => problem),
+  ];
+  if (problems.length > 0) return { ok: false, problems };
+  const notes = [...misspeltVariables(sources.env), ...notesOn(facts)];
+  return { ok: true, config: facts.config, file, notes, changes: changesOf(merged.given) };
+}
+
+/** The file's layer and the file's name as an operator would write it. */
+function readLayer({ file, env, readFile }: Sources): { readonly layer: Layer; readonly file: string | null } {
+  const named = file ?? (env['WEIR_CONFIG'] === '' ? undefined : env['WEIR_CONFIG']);
+  const name = named ?? shortest(packagedFile);
+  const read = attempt(() => readFile(named ?? packagedFile));
+  if (read.ok) return { layer: fileLayer(read.text, name), file: name };
+  const layer = emptyLayer();
+  if (named === undefined && (read.error as NodeJS.ErrnoException).code === 'ENOENT') return { layer, file: null };
+  const by = file !== null ? '--config' : named !== undefined ? 'WEIR_CONFIG' : 'configuration';
+  layer.problems.push(badFile(by, name, read.error, 'give the path of a readable YAML file'));
+  return { layer, file: name };
+}
+
+function shortest(path: string): string {
+  const short = relative('', path);
+  return short.startsWith('..') ? path : short;
+}
+
+/** Environment before file. Where the environment gives one of a pair, the file's other one is not meant. */
+function merge(file: Layer, environment: Layer): Layer {
+  const merged: Layer = {
+    given: new Map([...file.given, ...environment.given]),
+    broken: new Map([...file.broken, ...environment.broken]),
+    problems: [],
+  };
+  for (const pair of filePairs) {
+    if ((whereIn(environment, pair.content) ?? whereIn(environment, pair.file)) === undefined) continue;
+    for (const leaf of [pair.content, pair.file]) {
+      if (!environment.given.has(leaf.name)) merged.given.delete(leaf.name);
+      if (!environment.broken.has(leaf.name)) merged.broken.delete(leaf.name);
+    }
+  }
+  return merged;
+}
+
+/** All values are valid by now, so this cannot fail. */
+function settingsOf(given: ReadonlyMap<string, Given>): Settings {
+  const tree: Record<string, unknown> = {};
+  for (const leaf of leaves) {
+    const value = given.get(leaf.name)?.value;
+    if (value === undefined) continue;
+    let section = tree;
+    for (const key of leaf.path.slice(0, -1)) {
+      section[key] ??= {};
+      section = section[key] as Record<string, unknown>;
+    }
+    section[leaf.path.at(-1) as string] = value;
+  }
+  return settingsSchema.parse(tree);
+}
+
+function changesOf(given: ReadonlyMap<string, Given>): Change[] {
+  return leaves.flatMap((leaf) => {
+    const found = given.get(leaf.name);
+    if (found === undefined || JSON.stringify(found.value) === JSON.stringify(leaf.fallback)) return [];
+    const value = leaf.about.secret === true ? 'set (not shown)' : text(found.value);
+    return [{ setting: leaf.name, value, from: found.where.split(': ')[0] as string }];
+  });
+}
+
+const text = (value: unknown): string => (Array.isArray(value) ? value.join(', ') : String(value));
+
+/** By line and column, as they were found otherwise. */
+function inFileOrder(problems: readonly Problem[]): Problem[] {
+  const place = ({ where }: Problem): number => {
+    const [, line, column] = /:(\d+):(\d+)(?:: |$)/.exec(where) ?? [];
+    return line === undefined ? -1 : Number(line) * 1_000_000 + Number(column);
+  };
+  return problems.toSorted((a, b) => place(a) - place(b));
+}

@@ -1,0 +1,56 @@
+/** What is wrong with a configuration, in one line each: where, what was given, what would be right. */
+import type { About } from './setting.ts';
+
+export interface Problem {
+  /** `config/weir.yaml:14:11: limits.messages.rate`, or the environment variable's name. */
+  readonly where: string;
+  /** The value as text; a secret is told by its length. */
+  readonly given: string;
+  readonly fault: string;
+  /** What would be right, a clause of its own. */
+  readonly wanted: string;
+}
+
+export function formatProblem(problem: Problem): string {
+  return `${problem.where}: ${problem.given} ${problem.fault}; ${problem.wanted}`;
+}
+
+/** A value that a setting does not take. */
+export function badValue(where: string, about: About, value: unknown): Problem {
+  return { where, given: shown(value, about.secret === true), fault: 'is not allowed', wanted: `give ${about.wanted}` };
+}
+
+export function badFile(where: string, path: string, error: unknown, wanted: string): Problem {
+  return { where, given: JSON.stringify(path), fault: `cannot be read (${whyUnreadable(error)})`, wanted };
+}
+
+const shownMaxChars = 80;
+
+/** A value as text for an operator. Of a secret, only its length. */
+export function shown(value: unknown, secret: boolean): string {
+  if (value === null || value === undefined) return 'an empty value';
+  if (Array.isArray(value)) return secret || value.length > 0 ? 'a list' : 'an empty list';
+  if (typeof value === 'object') return 'a group of settings';
+  if (typeof value === 'string') {
+    if (!secret) return quoted(value);
+    return `a value of ${value.length} character${value.length === 1 ? '' : 's'}`;
+  }
+  return secret ? `a ${typeof value} without quotes` : `${value as number | boolean}`;
+}
+
+/** In double quotes, control characters escaped, cut where it is long; credentials of an URL are left out. */
+function quoted(text: string): string {
+  const told = text.replace(/^([^@/]*\/\/)?.*@/s, '$1…@').replace(/\?.*$/s, '?…');
+  return JSON.stringify(told.length > shownMaxChars ? `${told.slice(0, shownMaxChars)}…` : told);
+}
+
+function whyUnreadable(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException | null)?.code ?? 'unknown error';
+  const words: Readonly<Record<string, string>> = {
+    ENOENT: 'no such file',
+    ENOTDIR: 'no such file',
+    EACCES: 'permission denied',
+    EISDIR: 'it is a directory',
+  };
+  return words[code] ?? code;
+}

@@ -1,0 +1,186 @@
+/**
+ * The one source of what can be configured: types, defaults, bounds, descriptions, environment variables.
+ * `config/weir.schema.json` and `docs/configuration.md` are generated from it (`node scripts/generate.ts`), and a test
+ * holds `config/weir.yaml` against it. Units are in the names; sizes are bytes, durations milliseconds.
+ */
+import { z } from 'zod';
+import { fieldValue, filePath, host, network, origin, password, port, redisUrl, whole } from './kinds.ts';
+import { limits } from './limits.ts';
+import { section, setting } from './setting.ts';
+
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+
+const addressWords = 'an IP address or a host name, without a port';
+const pathWords = 'the path of a readable file';
+
+const listen = section({
+  host: setting(host().default('0.0.0.0'), {
+    description:
+      'Address that callers connect to; 0.0.0.0 is every IPv4 address of the machine, :: every IPv6 one too.',
+    wanted: addressWords,
+    env: 'HOST',
+  }),
+  port: setting(port().default(8_080), {
+    description: 'Port that callers connect to; 0 is any free one.',
+    env: 'PORT',
+  }),
+});
+
+const ops = section({
+  host: setting(host().default('0.0.0.0'), {
+    description: 'Address of the ops port (/livez, /readyz, /metrics, /status). It asks for no credentials.',
+    wanted: addressWords,
+  }),
+  port: setting(port().default(9_464), {
+    description: 'The ops port; 0 is any free one. Another than listen.port.',
+    env: 'OPS_PORT',
+  }),
+});
+
+const coreapp = section({
+  url: setting(origin().nullable().default(null), {
+    description:
+      'Where the Coreapp is. Not set: a simulator is started in this process, to try Weir out; not with NODE_ENV=production.',
+    wanted: 'an http or https origin such as http://coreapp:9090, without path, query or credentials',
+    env: 'COREAPP_URL',
+  }),
+  authorization: setting(fieldValue().nullable().default(null), {
+    description: 'The Authorization value that Weir itself sends to the Coreapp. The caller’s own never travels on.',
+    wanted: 'a scheme and credentials in visible ASCII, at most 8192 characters',
+    secret: true,
+  }),
+  authorizationFile: setting(filePath().nullable().default(null), {
+    description: 'A file that holds coreapp.authorization.',
+    wanted: pathWords,
+    contentOf: 'authorization',
+  }),
+  connectTimeoutMs: setting(whole(10, 10 * minuteMs).default(10_000), {
+    description:
+      'How long a connection to the Coreapp may take to open; the request is then replayed while it has time.',
+  }),
+  answerTimeoutMs: setting(whole(100, hourMs).default(45_000), {
+    description: 'How long the Coreapp may take to begin its answer, and may pause within it; then 504.',
+  }),
+  permitsMax: setting(whole(1, 10_000).default(256), {
+    description: 'Most requests in flight at the Coreapp from one replica. Fewer while it is overloaded.',
+  }),
+});
+
+const redis = section({
+  url: setting(redisUrl().nullable().default(null), {
+    description:
+      'The Redis that all replicas share. Not set: limits, users and tokens live in this process and end with it.',
+    wanted: 'redis:// or rediss:// with a host, such as redis://user:password@redis:6379/0',
+    env: 'REDIS_URL',
+    secret: true,
+  }),
+  urlFile: setting(filePath().nullable().default(null), {
+    description: 'A file that holds redis.url.',
+    wanted: pathWords,
+    env: 'REDIS_URL_FILE',
+    contentOf: 'url',
+  }),
+  keyPrefix: setting(
+    z
+      .string()
+      .regex(/^[!-~]{1,64}$/)
+      .default('weir:'),
+    {
+      description: 'What every key in Redis begins with. Replicas with the same prefix share limits, users and tokens.',
+      wanted: '1 to 64 characters (visible ASCII, no spaces)',
+    },
+  ),
+  callTimeoutMs: setting(whole(5, 10_000).default(50), {
+    description: 'How long Redis may take to answer before a replica goes on alone with its share of the limits.',
+  }),
+});
+
+const auth = section({
+  apiKey: setting(
+    z
+      .string()
+      .regex(/^[!-~]{12,128}$/)
+      .nullable()
+      .default(null),
+    {
+      description:
+        'The key that monitoring sends as Authorization: Apikey … for health, metrics and stats. Not set: none is valid.',
+      wanted: '12 to 128 characters (visible ASCII, no spaces)',
+      env: 'WA_API_KEY',
+      secret: true,
+    },
+  ),
+  apiKeyFile: setting(filePath().nullable().default(null), {
+    description: 'A file that holds auth.apiKey.',
+    wanted: pathWords,
+    env: 'WA_API_KEY_FILE',
+    contentOf: 'apiKey',
+  }),
+  adminPassword: setting(password().nullable().default(null), {
+    description:
+      'The password of the user admin. Not set: it is "secret" until the first login, which has to bring a new one.',
+    wanted: '8 to 64 characters with a digit, an upper-case letter, a lower-case letter and a special character',
+    env: 'WEIR_ADMIN_PASSWORD',
+    secret: true,
+  }),
+  adminPasswordFile: setting(filePath().nullable().default(null), {
+    description: 'A file that holds auth.adminPassword.',
+    wanted: pathWords,
+    env: 'WEIR_ADMIN_PASSWORD_FILE',
+    contentOf: 'adminPassword',
+  }),
+  tokenLifetimeMs: setting(whole(1_000, 366 * 24 * hourMs).default(7 * 24 * hourMs), {
+    description: 'How long a token is valid after its login; 604800000 is the 7 days that clients expect.',
+  }),
+});
+
+const http = section({
+  fieldsMaxBytes: setting(whole(1_024, 2 ** 20).default(16_384), {
+    description: 'Most bytes of header fields in a request; more is answered 431.',
+  }),
+  headTimeoutMs: setting(whole(100, 10 * minuteMs).default(10_000), {
+    description: 'How long a request may take to send its header fields; then 408.',
+  }),
+  bodyIdleTimeoutMs: setting(whole(100, 10 * minuteMs).default(30_000), {
+    description: 'How long a caller may pause while it sends a body; then 408.',
+  }),
+  keepAliveTimeoutMs: setting(whole(100, hourMs).default(75_000), {
+    description: 'How long an idle connection stays open. Longer than the load balancer in front keeps its own.',
+  }),
+  connectionsMax: setting(whole(1, 1_000_000).default(10_000), {
+    description:
+      'Most connections from callers to one replica; further ones are closed. Below the limit of open files.',
+  }),
+  trustedProxies: setting(z.array(network()).max(1_000).default([]), {
+    description: 'Whose Forwarded and X-Forwarded-* fields are believed: the load balancers in front.',
+    wanted: 'a list of IP addresses or networks, such as [10.0.0.0/8, "fd00::/8"]',
+  }),
+});
+
+const log = section({
+  level: setting(z.enum(logLevels).default('info'), {
+    description: 'The least that is logged. At info each request is one line; at warn only what wants attention.',
+    env: 'LOG_LEVEL',
+  }),
+});
+
+const stop = section({
+  lameDuckMs: setting(whole(0, 10 * minuteMs).default(3_000), {
+    description:
+      'At SIGTERM: how long the port stays open while /readyz already says no, so that the balancer notices.',
+  }),
+  graceMs: setting(whole(0, hourMs).default(35_000), {
+    description:
+      'How long what waits or is in flight may take after that; the rest gets 503. At least the longest holdMaxMs.',
+  }),
+});
+
+/** The whole configuration as a file has it. Every entry has a default, so `{}` is valid. */
+export const settingsSchema = z
+  .strictObject({ listen, ops, coreapp, redis, auth, limits, http, log, stop })
+  .describe('Configuration of Weir.');
+
+export type Settings = z.output<typeof settingsSchema>;

@@ -1,0 +1,88 @@
+/** What a setting is, besides its type: one entry of the schema. */
+import { z } from 'zod';
+
+export interface About {
+  /** For an operator: what it does, when to change it. One or two sentences. */
+  readonly description: string;
+  /** What would be right, as it follows the word "give". */
+  readonly wanted: string;
+  /** The environment variable that overrides it. */
+  readonly env?: string;
+  /** True: its value is never printed. */
+  readonly secret?: boolean;
+  /** This one names a file; the sibling setting named here takes the file's content. */
+  readonly contentOf?: string;
+}
+
+/** Where `setting` puts what it knows; the types and descriptions themselves are zod's. */
+const registry = z.registry<About>();
+
+type Told = Omit<About, 'wanted'> & { readonly wanted?: string };
+
+/** Makes a section. Without an entry in the file it is filled with the defaults of its settings. */
+export const section = <S extends Readonly<Record<string, z.ZodType>>>(shape: S) =>
+  z.strictObject(shape).prefault({} as never);
+
+/** Makes a leaf of the schema. What is wanted follows from a number's bounds or an enum's options; strings say it. */
+export function setting<S extends z.ZodType>(schema: S, told: Told): S {
+  const about: About = { ...told, wanted: told.wanted ?? wantedOf(schema) };
+  const described = schema.describe(about.description);
+  registry.add(described, about);
+  return described;
+}
+
+/** What is known about a leaf; undefined: it is a section. */
+export function aboutOf(schema: z.core.$ZodType): About | undefined {
+  return registry.get(schema);
+}
+
+/** The schema under `default`, `nullable`, … */
+export function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
+  let inner = schema;
+  while (
+    inner instanceof z.ZodDefault ||
+    inner instanceof z.ZodPrefault ||
+    inner instanceof z.ZodNullable ||
+    inner instanceof z.ZodOptional
+  ) {
+    inner = inner.unwrap();
+  }
+  return inner;
+}
+
+function wantedOf(schema: z.ZodType): string {
+  const inner = unwrapped(schema);
+  if (inner instanceof z.ZodNumber) {
+    const kind = inner.isInt ? 'a whole number' : 'a number';
+    return `${kind} from ${inner.minValue} to ${inner.maxValue}`;
+  }
+  if (inner instanceof z.ZodEnum) return `one of ${inner.options.join(', ')}`;
+  throw new TypeError(`a setting of the type ${inner._zod.def.type} must say what is wanted`);
+}
+
+/** A leaf in its place. */
+export interface Leaf {
+  /** `limits.messages.rate` */
+  readonly name: string;
+  readonly path: readonly string[];
+  readonly schema: z.ZodType;
+  readonly about: About;
+  /** What it is when nobody says anything; undefined: it follows another setting. */
+  readonly fallback: unknown;
+}
+
+/** The schemas of a section's entries; undefined: it is no section. */
+export function entriesOf(schema: z.core.$ZodType): Readonly<Record<string, z.ZodType>> | undefined {
+  const inner = unwrapped(schema);
+  return inner instanceof z.ZodObject ? inner.shape : undefined;
+}
+
+/** Every leaf under a section, in the schema's order. */
+export function leavesOf(section: z.ZodType, path: readonly string[] = []): Leaf[] {
+  return Object.entries(entriesOf(section) ?? {}).flatMap(([key, schema]) => {
+    const here = [...path, key];
+    const about = aboutOf(schema);
+    if (about === undefined) return leavesOf(schema, here);
+    return [{ name: here.join('.'), path: here, schema, about, fallback: schema.safeParse(undefined).data }];
+  });
+}

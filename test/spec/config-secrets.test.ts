@@ -1,0 +1,111 @@
+/** Configuration: secrets come in files of their own where wanted, and never show. */
+import { describe, expect, it } from 'vitest';
+import { config, type Env, load, problems } from '../support/config.ts';
+
+describe('secrets in files of their own', () => {
+  const key = 'a-key-of-18-chars!';
+  const files = {
+    '/run/key': `${key}\n`,
+    '/run/short': 'short\r\n',
+    '/run/url': 'redis://:pw@redis\n',
+    '/run/auth': 'Bearer x y',
+  };
+
+  it('are read, without their trailing newline', () => {
+    const yaml = 'coreapp: {authorizationFile: /run/auth}';
+    const loaded = config(load(yaml, { WA_API_KEY_FILE: '/run/key', REDIS_URL_FILE: '/run/url' }, files));
+    expect([loaded.auth.apiKey, loaded.redis.url, loaded.coreapp.authorization]).toEqual([
+      key,
+      'redis://:pw@redis',
+      'Bearer x y',
+    ]);
+  });
+
+  it('leave no file name in the configuration', () => {
+    expect(JSON.stringify(config(load('auth: {apiKeyFile: /run/key}', {}, files)))).not.toMatch(/File"/);
+  });
+
+  it.each([
+    [
+      'the variable before the file’s own',
+      `auth: {apiKeyFile: /nowhere}`,
+      { WA_API_KEY: 'from-the-environment' },
+      'from-the-environment',
+    ],
+    [
+      'the variable’s file before the file’s own',
+      `auth: {apiKey: from-the-yaml-file}`,
+      { WA_API_KEY_FILE: '/run/key' },
+      key,
+    ],
+  ])('%s', (_, yaml, env, wanted) => {
+    expect(config(load(yaml, env, files)).auth.apiKey).toBe(wanted);
+  });
+
+  it.each([
+    [
+      '',
+      { WA_API_KEY_FILE: '/run/short' },
+      'WA_API_KEY_FILE: a value of 5 characters in /run/short is not allowed; give 12 to 128 characters (visible ASCII, no spaces)',
+    ],
+    [
+      '',
+      { WA_API_KEY_FILE: '/nowhere' },
+      'WA_API_KEY_FILE: "/nowhere" cannot be read (no such file); give the path of a readable file',
+    ],
+    [
+      'auth: {apiKeyFile: /nowhere}',
+      {},
+      'w.yaml:1:20: auth.apiKeyFile: "/nowhere" cannot be read (no such file); give the path of a readable file',
+    ],
+    [
+      '',
+      { WA_API_KEY_FILE: '/run/key', WA_API_KEY: key },
+      'WA_API_KEY_FILE: a value next to WA_API_KEY is not allowed; give WA_API_KEY or WA_API_KEY_FILE',
+    ],
+    [
+      `redis: {url: "redis://h", urlFile: /run/url}`,
+      {},
+      'w.yaml:1:36: redis.urlFile: a value next to redis.url is not allowed; give redis.url or redis.urlFile',
+    ],
+  ])('%s %j', (yaml, env, line) => {
+    expect(problems(load(yaml, env as Env, files))).toEqual([line]);
+  });
+});
+
+describe('a secret never shows', () => {
+  const secret = 'Sup3r-s3cret,#1';
+  it.each([
+    ['too short', `auth: {apiKey: "${secret.slice(0, 11)}"}`],
+    ['a password without quotes that begins like an alias', `auth:\n  adminPassword: *${secret}`],
+    ['… like a tag', `auth:\n  adminPassword: !${secret}`],
+    ['… like an anchor', `auth:\n  adminPassword: &${secret}`],
+    ['… like a reserved character', `auth:\n  adminPassword: @${secret}`],
+    ['a quote that stays open', `auth:\n  adminPassword: "${secret}`],
+    ['a missing blank', `auth:\n  adminPassword:${secret}`],
+    ['a missing blank between braces', `auth: {adminPassword:${secret}}`],
+    ['a missing blank before another setting', `auth:\n  adminPassword:${secret}\n  apiKey: 1`],
+    ['a colon inside', `auth:\n  adminPassword: x: ${secret}`],
+    ['a list', `auth:\n  apiKey: [${secret}]`],
+    ['a map', `auth:\n  apiKey: {a: ${secret}}`],
+    ['a Redis URL', `redis: {url: "http://u:${secret}@h"}`],
+    ['credentials in the Coreapp’s URL', `coreapp: {url: "http://u:${secret}@/?h"}`],
+    ['a token in the Coreapp’s URL', `coreapp: {url: "http://h?token=${secret}"}`],
+    ['an Authorization value', `coreapp: {authorization: "${secret}\\u0001"}`],
+  ])('%s', (_, yaml) => {
+    const lines = problems(load(yaml));
+    expect(lines.length).toBeGreaterThan(0);
+    expect(lines.join('\n')).not.toMatch(/3cret|Sup3r/);
+  });
+
+  it('nor in the changes of a valid configuration', () => {
+    const env = { WA_API_KEY: 'Sup3r-s3cret-key', REDIS_URL: 'redis://:Sup3r@h', WEIR_ADMIN_PASSWORD: 'Sup3r-s3cret' };
+    const loaded = load('coreapp: {authorization: Bearer Sup3r}', env);
+    expect(loaded.ok && loaded.changes.map(({ setting, value }) => `${setting} ${value}`)).toEqual([
+      'coreapp.authorization set (not shown)',
+      'redis.url set (not shown)',
+      'auth.apiKey set (not shown)',
+      'auth.adminPassword set (not shown)',
+    ]);
+  });
+});

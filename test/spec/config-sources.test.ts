@@ -1,0 +1,96 @@
+/** Configuration: which file is read, and that the environment goes before it. */
+import { describe, expect, it } from 'vitest';
+import { leaves } from '../../src/config/layer.ts';
+import { loadConfig, packagedFile } from '../../src/config/load.ts';
+import { config, load, problems, readFrom, shipped } from '../support/config.ts';
+
+describe('environment variables', () => {
+  it.each([
+    ['PORT', '80a', '"80a" is not allowed; give a whole number from 0 to 65535'],
+    ['PORT', '0x50', '"0x50" is not allowed; give a whole number from 0 to 65535'],
+    ['PORT', '8e1', '"8e1" is not allowed; give a whole number from 0 to 65535'],
+    ['PORT', ' 80', '" 80" is not allowed; give a whole number from 0 to 65535'],
+    ['OPS_PORT', '-1', '-1 is not allowed; give a whole number from 0 to 65535'],
+    ['OPS_PORT', 'tcp://10.0.0.1:80', '"tcp://10.0.0.1:80" is not allowed; give a whole number from 0 to 65535'],
+    ['LOG_LEVEL', 'INFO', '"INFO" is not allowed; give one of fatal, error, warn, info, debug, trace, silent'],
+    ['HOST', 'a b', '"a b" is not allowed; give an IP address or a host name, without a port'],
+    [
+      'WA_API_KEY',
+      'elevenchars',
+      'a value of 11 characters is not allowed; give 12 to 128 characters (visible ASCII, no spaces)',
+    ],
+    [
+      'WA_API_KEY',
+      'with a blank in it',
+      'a value of 18 characters is not allowed; give 12 to 128 characters (visible ASCII, no spaces)',
+    ],
+    [
+      'WEIR_ADMIN_PASSWORD',
+      'Lacking1',
+      'a value of 8 characters is not allowed; give 8 to 64 characters with a digit, an upper-case letter, a lower-case letter and a special character',
+    ],
+    [
+      'REDIS_URL',
+      'http://redis',
+      'a value of 12 characters is not allowed; give redis:// or rediss:// with a host, such as redis://user:password@redis:6379/0',
+    ],
+  ])('%s=%s is refused', (name, value, line) => {
+    expect(problems(load('', { [name]: value }))).toEqual([`${name}: ${line}`]);
+  });
+
+  it('go before the file, which goes before the defaults', () => {
+    const yaml = 'listen: {host: 127.0.0.1, port: 81}';
+    const { listen, ops } = config(load(yaml, { PORT: '82' }));
+    expect([listen.host, listen.port, ops.port]).toEqual(['127.0.0.1', 82, 9464]);
+  });
+
+  it('that are empty count as not set', () => {
+    const env = { PORT: '', LOG_LEVEL: '', WA_API_KEY: '', WA_API_KEY_FILE: '', WEIR_CONFIG: '', COREAPP_URL: '' };
+    expect(config(load('listen: {port: 81}', env)).listen.port).toBe(81);
+  });
+
+  it('that look misspelt are noted, not refused', () => {
+    const loaded = load('', { WEIR_ADMIN_PASWORD: 'x', WEIR_SERVICE_HOST: '10.0.0.1' });
+    expect(loaded.ok && loaded.notes.filter((note) => note.includes('variable'))).toEqual([
+      "the variable WEIR_ADMIN_PASWORD is not one of Weir's; did you mean WEIR_ADMIN_PASSWORD?",
+    ]);
+  });
+
+  it('each overrides a setting and stands in the shipped file', () => {
+    const names = leaves.flatMap((leaf) => leaf.about.env ?? []);
+    expect(names.toSorted()).toEqual(
+      ['HOST', 'PORT', 'OPS_PORT', 'COREAPP_URL', 'REDIS_URL', 'REDIS_URL_FILE', 'WA_API_KEY', 'WA_API_KEY_FILE']
+        .concat('WEIR_ADMIN_PASSWORD', 'WEIR_ADMIN_PASSWORD_FILE', 'LOG_LEVEL')
+        .toSorted(),
+    );
+    for (const name of names) expect(shipped).toContain(`# ${name}.`);
+  });
+});
+
+describe('which file is read', () => {
+  const packaged = 'listen: {port: 1}';
+  const read = readFrom({ 'a.yaml': 'listen: {port: 2}', 'b.yaml': 'listen: {port: 3}', [packagedFile]: packaged });
+  it.each([
+    ['--config before WEIR_CONFIG', 'a.yaml', { WEIR_CONFIG: 'b.yaml' }, 2],
+    ['WEIR_CONFIG before the packaged one', null, { WEIR_CONFIG: 'b.yaml' }, 3],
+    ['the packaged one', null, {}, 1],
+  ])('%s', (_, file, env, port) => {
+    expect(config(loadConfig({ file, env, readFile: read })).listen.port).toBe(port);
+  });
+
+  it('the packaged one may be absent', () => {
+    const loaded = loadConfig({ file: null, env: {}, readFile: readFrom({}) });
+    expect(loaded.ok && [loaded.file, loaded.config.listen.port]).toEqual([null, 8080]);
+  });
+
+  it.each([
+    ['a.yml', {}, '--config: "a.yml" cannot be read (no such file); give the path of a readable YAML file'],
+    [
+      null,
+      { WEIR_CONFIG: 'b.yml' },
+      'WEIR_CONFIG: "b.yml" cannot be read (no such file); give the path of a readable YAML file',
+    ],
+  ])('%s %j is missing: one line', (file, env, line) => {
+    expect(problems(loadConfig({ file, env, readFile: readFrom({}) }))).toEqual([line]);
+  });
+});
