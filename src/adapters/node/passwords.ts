@@ -1,0 +1,147 @@
+/**
+ * argon2id (RFC 9106) as Node has it built in, off the event loop, a bounded number at a time.
+ *
+ * The threads that hash are libuv's, which names and files need as well, so turns are few. Parameters stand in each
+ * hash, so that they can be raised later: a hash with other ones still verifies, and asks to be made anew.
+ */
+import { argon2, randomBytes, timingSafeEqual } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import type { Clock, Passwords, PasswordsBusy, PasswordTurn } from '../../ports.ts';
+import { type Argon2Hash, type Argon2Parameters, formatPhc, parsePhc } from './phc.ts';
+
+export interface PasswordsOptions extends Argon2Parameters {
+  /** How many hashes are computed at a time. */
+  readonly turnsMax: number;
+  /** How many wait for a turn at most. */
+  readonly waitersMax: number;
+  /** How long one waits for a turn at most, milliseconds. */
+  readonly waitMaxMs: number;
+}
+
+/** OWASP's second recommendation (19 MiB, 2 passes, 1 lane): about 40 ms of one core. */
+export const passwordsDefaults: PasswordsOptions = {
+  memoryKib: 19_456,
+  passes: 2,
+  lanes: 1,
+  turnsMax: Math.max(1, Math.min(3, availableParallelism() - 1)),
+  waitersMax: 256,
+  waitMaxMs: 10_000,
+};
+
+const saltBytes = 16;
+const tagBytes = 32;
+
+interface Waiter {
+  readonly go: () => void;
+}
+
+export function createPasswords(options: PasswordsOptions, clock: Clock): Passwords {
+  return new Argon2Passwords(options, clock);
+}
+
+class Argon2Passwords implements Passwords {
+  readonly #options: PasswordsOptions;
+  readonly #clock: Clock;
+  readonly #waiters = new Set<Waiter>();
+  #turns = 0;
+  /** What a turn took lately, milliseconds: what `Retry-After` is reckoned from. */
+  #turnMs = 50;
+
+  constructor(options: PasswordsOptions, clock: Clock) {
+    this.#options = options;
+    this.#clock = clock;
+  }
+
+  enter(): Promise<PasswordTurn | PasswordsBusy> {
+    if (this.#turns < this.#options.turnsMax) {
+      this.#turns += 1;
+      return Promise.resolve(this.#turn(false));
+    }
+    if (this.#waiters.size >= this.#options.waitersMax) return Promise.resolve(this.#busy());
+    return new Promise((resolve) => {
+      const waiter: Waiter = {
+        go: () => {
+          alarm.cancel();
+          resolve(this.#turn(true));
+        },
+      };
+      const alarm = this.#clock.after(this.#options.waitMaxMs, () => {
+        this.#waiters.delete(waiter);
+        resolve(this.#busy());
+      });
+      this.#waiters.add(waiter);
+    });
+  }
+
+  #turn(waited: boolean): PasswordTurn {
+    const since = this.#clock.now();
+    let over = false;
+    return {
+      kind: 'turn',
+      waited,
+      hash: (password) => this.#hash(password),
+      verify: (password, passwordHash) => this.#verify(password, passwordHash),
+      [Symbol.dispose]: () => {
+        if (over) return;
+        over = true;
+        this.#turnMs += (this.#clock.now() - since - this.#turnMs) / 8;
+        this.#next();
+      },
+    };
+  }
+
+  /** Hands the turn over to whoever has waited longest: a newcomer can't take it in between. */
+  #next(): void {
+    const [waiter] = this.#waiters;
+    if (waiter === undefined) {
+      this.#turns -= 1;
+      return;
+    }
+    this.#waiters.delete(waiter);
+    waiter.go();
+  }
+
+  #busy(): PasswordsBusy {
+    return { kind: 'busy', retryAfterMs: (this.#turnMs * (this.#waiters.size + 1)) / this.#options.turnsMax };
+  }
+
+  async #hash(password: string): Promise<string> {
+    const salt = randomBytes(saltBytes);
+    const { memoryKib, passes, lanes } = this.#options;
+    const tag = await derive(password, { memoryKib, passes, lanes, salt, tag: Buffer.alloc(tagBytes) });
+    return formatPhc({ memoryKib, passes, lanes, salt, tag });
+  }
+
+  async #verify(password: string, passwordHash: string | null): Promise<'right' | 'outdated' | 'wrong'> {
+    if (passwordHash === null) {
+      await this.#hash(password);
+      return 'wrong';
+    }
+    const stored = parsePhc(passwordHash);
+    if (!timingSafeEqual(await derive(password, stored), stored.tag)) return 'wrong';
+    return this.#isOutdated(stored) ? 'outdated' : 'right';
+  }
+
+  #isOutdated(stored: Argon2Hash): boolean {
+    const { memoryKib, passes, lanes } = this.#options;
+    return stored.memoryKib !== memoryKib || stored.passes !== passes || stored.lanes !== lanes;
+  }
+}
+
+/** The tag of a password under a hash's parameters and salt; as long as that hash's own tag. */
+function derive(password: string, { memoryKib, passes, lanes, salt, tag }: Argon2Hash): Promise<Buffer> {
+  const parameters = {
+    message: password,
+    nonce: salt,
+    memory: memoryKib,
+    passes,
+    parallelism: lanes,
+    tagLength: tag.length,
+  };
+  return new Promise((resolve, reject) => {
+    argon2('argon2id', parameters, (error, derived) => {
+      if (error === null) resolve(derived);
+      else reject(error);
+    });
+  });
+}

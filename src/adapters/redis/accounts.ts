@@ -1,0 +1,144 @@
+/**
+ * Users and tokens in Redis, shared by all replicas.
+ *
+ * Each user has a version, another random one after each change; a token carries the version of the user it was given
+ * to and counts only while the two agree. So "drop all tokens of this user" is the one write that changes the user, and
+ * finding a token is one call that reads both. All keys share the hash tag `{accounts}`: they live in one slot of a
+ * Redis Cluster, and every script names all keys that it touches.
+ *
+ * A token's key expires in Redis itself, by Redis's own clock.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Redis } from 'ioredis';
+import type { Role } from '../../model/principal.ts';
+import { type Accounts, type Clock, type NewUser, StoreAway, type TokenRecord, type User } from '../../ports.ts';
+
+/** What the scripts beside this file are called on the connection. */
+interface Scripts {
+  weirFindToken(token: string, users: string): Promise<string | null>;
+  weirAddToken(
+    token: string,
+    users: string,
+    name: string,
+    version: string,
+    value: string,
+    lifetimeMs: number,
+  ): Promise<number>;
+  weirChangeUser(users: string, name: string, version: string, value: string): Promise<number>;
+}
+
+const script = (file: string, numberOfKeys: number) => ({
+  lua: readFileSync(new URL(file, import.meta.url), 'utf8'),
+  numberOfKeys,
+});
+
+/** `redis` is a connection of its own, from `openRedis`. `prefix` begins all keys. */
+export function createRedisAccounts(redis: Redis, clock: Clock, prefix = 'weir:'): Accounts {
+  redis.defineCommand('weirFindToken', script('find-token.lua', 2));
+  redis.defineCommand('weirAddToken', script('add-token.lua', 2));
+  redis.defineCommand('weirChangeUser', script('change-user.lua', 1));
+  return new RedisAccounts(redis as Redis & Scripts, clock, `${prefix}{accounts}:`);
+}
+
+class RedisAccounts implements Accounts {
+  readonly #redis: Redis & Scripts;
+  readonly #clock: Clock;
+  readonly #users: string;
+  readonly #tokenPrefix: string;
+
+  constructor(redis: Redis & Scripts, clock: Clock, prefix: string) {
+    this.#redis = redis;
+    this.#clock = clock;
+    this.#users = `${prefix}users`;
+    this.#tokenPrefix = `${prefix}token:`;
+  }
+
+  async findUser(name: string): Promise<User | undefined> {
+    const value = await answered(this.#redis.hget(this.#users, name));
+    return value === null ? undefined : readUser(name, value);
+  }
+
+  async addUser(user: NewUser): Promise<boolean> {
+    const value = writeUser({ ...user, version: newVersion() });
+    return (await answered(this.#redis.hsetnx(this.#users, user.name, value))) === 1;
+  }
+
+  async changePassword(user: User, passwordHash: string): Promise<User | undefined> {
+    const changed: User = { ...user, passwordHash, mustChangePassword: false, version: newVersion() };
+    return (await this.#replace(user, changed)) ? changed : undefined;
+  }
+
+  async rehash(user: User, passwordHash: string): Promise<boolean> {
+    return await this.#replace(user, { ...user, passwordHash });
+  }
+
+  async deleteUser(name: string): Promise<boolean> {
+    return (await answered(this.#redis.hdel(this.#users, name))) === 1;
+  }
+
+  async addToken(digest: string, user: User, expiresAtMs: number): Promise<boolean> {
+    const lifetimeMs = Math.max(1, Math.round(expiresAtMs - this.#clock.wallMs()));
+    const value = `${user.version}\n${expiresAtMs}\n${user.role}\n${user.name}`;
+    const key = this.#tokenPrefix + digest;
+    const added = this.#redis.weirAddToken(key, this.#users, user.name, user.version, value, lifetimeMs);
+    return (await answered(added)) === 1;
+  }
+
+  async findToken(digest: string): Promise<TokenRecord | undefined> {
+    const value = await answered(this.#redis.weirFindToken(this.#tokenPrefix + digest, this.#users));
+    return value === null ? undefined : readToken(value);
+  }
+
+  async dropToken(digest: string): Promise<void> {
+    await answered(this.#redis.del(this.#tokenPrefix + digest));
+  }
+
+  async #replace(user: User, by: User): Promise<boolean> {
+    const replaced = this.#redis.weirChangeUser(this.#users, user.name, user.version, writeUser(by));
+    return (await answered(replaced)) === 1;
+  }
+}
+
+/** Random, not counted: a user who is deleted and made anew must not get back what its tokens were given to. */
+function newVersion(): string {
+  return randomBytes(16).toString('base64url');
+}
+
+async function answered<T>(reply: Promise<T>): Promise<T> {
+  try {
+    return await reply;
+  } catch (error) {
+    throw new StoreAway('Redis did not answer for the accounts.', { cause: error });
+  }
+}
+
+function writeUser({ version, role, passwordHash, mustChangePassword }: User): string {
+  return `${version}\n${JSON.stringify({ role, passwordHash, mustChangePassword })}`;
+}
+
+function readUser(name: string, value: string): User {
+  const end = value.indexOf('\n');
+  try {
+    const { role, passwordHash, mustChangePassword } = JSON.parse(value.slice(end + 1)) as Record<string, unknown>;
+    if (end > 0 && isRole(role) && typeof passwordHash === 'string' && typeof mustChangePassword === 'boolean') {
+      return { name, role, passwordHash, mustChangePassword, version: value.slice(0, end) };
+    }
+  } catch {
+    // Not JSON: said below.
+  }
+  throw new StoreAway(`The stored user is not one that Weir could have written: ${name}`);
+}
+
+function readToken(value: string): TokenRecord {
+  const [, expires, role, ...name] = value.split('\n');
+  const expiresAtMs = Number(expires);
+  if (!isRole(role) || !Number.isFinite(expiresAtMs)) {
+    throw new StoreAway('A stored token is not one that Weir could have written.');
+  }
+  return { user: name.join('\n'), role, expiresAtMs };
+}
+
+function isRole(role: unknown): role is Role {
+  return role === 'ROLE_ADMIN' || role === 'ROLE_USER';
+}

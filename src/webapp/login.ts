@@ -1,0 +1,83 @@
+/**
+ * `POST /v1/users/login`: a name and a password for a token.
+ *
+ * A `new_password` in the body changes the password, at the first login of an account that has to and at any later
+ * one; as with every change, all earlier tokens of the user end.
+ */
+import { brokenPasswordRule, credentialsOf } from '../model/credentials.ts';
+import type { Collected } from '../model/exchange.ts';
+import { type Page, page } from '../model/page.ts';
+import { type Refusal, refuse } from '../model/refusals.ts';
+import type { Leave, PasswordTurn, User } from '../ports.ts';
+import { contractDate } from './dates.ts';
+import { readJson } from './json-body.ts';
+import type { WebappWorld } from './world.ts';
+
+interface Attempt {
+  readonly username: string;
+  readonly password: string;
+  readonly newPassword: string | null;
+  readonly address: string;
+}
+
+export async function login(exchange: Collected, world: WebappWorld): Promise<Page | Refusal> {
+  const attempt = readAttempt(exchange);
+  if ('kind' in attempt) return attempt;
+  const leave = await world.guard.mayTry(attempt.username, attempt.address);
+  if (!leave.allowed) return throttled(leave);
+  const turn = await world.passwords.enter();
+  if (turn.kind === 'busy') return refuse('loginsFull', null, turn.retryAfterMs);
+  using _turn = turn;
+  return await tryLogin(attempt, turn, world);
+}
+
+function readAttempt(exchange: Collected): Attempt | Refusal {
+  const credentials = credentialsOf(exchange.fields);
+  if (credentials.kind !== 'basic') return refuse('unauthenticated', 'Log in with Basic credentials.');
+  const body = readJson(exchange.body, { required: [], optional: ['new_password'] });
+  if (body.kind === 'refusal') return body;
+  const newPassword = body.values.new_password ?? null;
+  const broken = newPassword === null ? null : brokenPasswordRule(newPassword);
+  if (broken !== null) return refuse('parameterInvalid', `new_password ${broken}.`);
+  const { username, password } = credentials;
+  return { username, password, newPassword, address: exchange.origin.remote };
+}
+
+async function tryLogin(attempt: Attempt, turn: PasswordTurn, world: WebappWorld): Promise<Page | Refusal> {
+  const { username, password, newPassword, address } = attempt;
+  if (turn.waited) {
+    // Those who went first may have failed with the same name or from the same address.
+    const leave = await world.guard.mayTry(username, address);
+    if (!leave.allowed) return throttled(leave);
+  }
+  const user = await world.accounts.findUser(username);
+  const verdict = await turn.verify(password, user?.passwordHash ?? null);
+  if (user === undefined || verdict === 'wrong') {
+    await world.guard.failed(username, address);
+    return refuse('unauthenticated');
+  }
+  await world.guard.succeeded(username, address);
+  if (newPassword !== null) {
+    const changed = await world.accounts.changePassword(user, await turn.hash(newPassword));
+    return changed === undefined ? refuse('unauthenticated') : await giveToken(changed, world);
+  }
+  if (user.mustChangePassword) return refuse('passwordChangeRequired');
+  if (verdict === 'outdated') await world.accounts.rehash(user, await turn.hash(password));
+  return await giveToken(user, world);
+}
+
+/** Where the user was changed since its password was verified, that password is no longer known to be right. */
+async function giveToken(
+  user: User,
+  { accounts, secrets, clock, tokenLifetimeMs }: WebappWorld,
+): Promise<Page | Refusal> {
+  const token = secrets.token();
+  const expiresAtMs = clock.wallMs() + tokenLifetimeMs;
+  if (!(await accounts.addToken(secrets.digest(token), user, expiresAtMs))) return refuse('unauthenticated');
+  return page(200, { users: [{ token, expires_after: contractDate(expiresAtMs) }] });
+}
+
+function throttled({ retryAfterMs }: Extract<Leave, { allowed: false }>): Refusal {
+  const seconds = Math.ceil(retryAfterMs / 1_000);
+  return refuse('unauthenticated', `Too many failed logins. Try again in ${seconds} s.`, retryAfterMs);
+}

@@ -1,0 +1,13 @@
+import { credentialsOf } from '../model/credentials.ts';
+import type { Collected } from '../model/exchange.ts';
+import { type Page, page } from '../model/page.ts';
+import { type Refusal, refuse } from '../model/refusals.ts';
+import type { WebappWorld } from './world.ts';
+
+/** `POST /v1/users/logout`: ends the token that was sent and no other. A body is not looked at. */
+export async function logout(exchange: Collected, { accounts, secrets }: WebappWorld): Promise<Page | Refusal> {
+  const credentials = credentialsOf(exchange.fields);
+  if (credentials.kind !== 'bearer') return refuse('unauthenticated');
+  await accounts.dropToken(secrets.digest(credentials.token));
+  return page(200, {});
+}

@@ -1,0 +1,81 @@
+/**
+ * Users: `POST /v1/users`, `GET`, `PUT` and `DELETE /v1/users/{username}`.
+ *
+ * Only an admin creates, changes and deletes others; everybody may read itself and change its own password. Who may
+ * not is told so whether the other user exists or not. Admins can't be deleted.
+ */
+import { brokenPasswordRule, brokenUsernameRule } from '../model/credentials.ts';
+import type { Collected } from '../model/exchange.ts';
+import { type Page, page } from '../model/page.ts';
+import { type Refusal, refuse } from '../model/refusals.ts';
+import type { Accounts, User } from '../ports.ts';
+import { readJson } from './json-body.ts';
+import type { WebappWorld } from './world.ts';
+
+export async function createUser(exchange: Collected, { accounts, passwords }: WebappWorld): Promise<Page | Refusal> {
+  const body = readJson(exchange.body, { required: ['username', 'password'], optional: [] });
+  if (body.kind === 'refusal') return body;
+  const { username, password } = body.values;
+  const brokenName = brokenUsernameRule(username);
+  if (brokenName !== null) return refuse('parameterInvalid', `username ${brokenName}.`);
+  const brokenPassword = brokenPasswordRule(password);
+  if (brokenPassword !== null) return refuse('parameterInvalid', `password ${brokenPassword}.`);
+  const taken = refuse('exists', `The user name ${JSON.stringify(username)} is taken.`);
+  if ((await accounts.findUser(username)) !== undefined) return taken;
+  const turn = await passwords.enter();
+  if (turn.kind === 'busy') return refuse('loginsFull', null, turn.retryAfterMs);
+  using _turn = turn;
+  const passwordHash = await turn.hash(password);
+  const added = await accounts.addUser({ name: username, role: 'ROLE_USER', passwordHash, mustChangePassword: false });
+  return added ? page(201, { users: [{ username }] }) : taken;
+}
+
+export async function readUser(exchange: Collected, { accounts }: WebappWorld): Promise<Page | Refusal> {
+  const user = await subject(exchange, accounts);
+  if ('kind' in user) return user;
+  return page(200, { users: [{ username: user.name, ROLES: user.role }] });
+}
+
+export async function changeUser(exchange: Collected, { accounts, passwords }: WebappWorld): Promise<Page | Refusal> {
+  let user = await subject(exchange, accounts);
+  if ('kind' in user) return user;
+  const body = readJson(exchange.body, { required: ['password'], optional: [] });
+  if (body.kind === 'refusal') return body;
+  const broken = brokenPasswordRule(body.values.password);
+  if (broken !== null) return refuse('parameterInvalid', `password ${broken}.`);
+  const turn = await passwords.enter();
+  if (turn.kind === 'busy') return refuse('loginsFull', null, turn.retryAfterMs);
+  using _turn = turn;
+  const passwordHash = await turn.hash(body.values.password);
+  // Of two changes at once the later one wins, as if the other had come before; a user that went meanwhile is gone.
+  while ((await accounts.changePassword(user, passwordHash)) === undefined) {
+    user = await subject(exchange, accounts);
+    if ('kind' in user) return user;
+  }
+  return page(200, { users: [{ username: user.name }] });
+}
+
+export async function deleteUser(exchange: Collected, { accounts }: WebappWorld): Promise<Page | Refusal> {
+  if (!isAdmin(exchange)) return refuse('forbidden');
+  const user = await subject(exchange, accounts);
+  if ('kind' in user) return user;
+  if (user.role === 'ROLE_ADMIN') return refuse('forbidden', "The admin can't be deleted.");
+  return (await accounts.deleteUser(user.name)) ? page(200, { users: [{ username: user.name }] }) : unknown(user.name);
+}
+
+/** The user that the path names, as far as the caller may know of it. */
+async function subject({ route, principal }: Collected, accounts: Accounts): Promise<User | Refusal> {
+  const name = route.by === 'weir' && route.username !== null ? route.username : '';
+  const own = principal.kind === 'user' && principal.name === name;
+  if (!own && !isAdmin({ principal })) return refuse('forbidden');
+  if (!own && brokenUsernameRule(name) !== null) return refuse('notFound', 'There is no user of that name.');
+  return (await accounts.findUser(name)) ?? unknown(name);
+}
+
+function isAdmin({ principal }: Pick<Collected, 'principal'>): boolean {
+  return principal.kind === 'user' && principal.role === 'ROLE_ADMIN';
+}
+
+function unknown(name: string): Refusal {
+  return refuse('notFound', `There is no user ${JSON.stringify(name)}.`);
+}

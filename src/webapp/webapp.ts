@@ -1,0 +1,56 @@
+/** The endpoints that Weir answers itself. One entry; a verb a file. */
+import type { Collected } from '../model/exchange.ts';
+import type { Page } from '../model/page.ts';
+import { type Refusal, refuse, refuseMethod } from '../model/refusals.ts';
+import type { OwnEndpoint } from '../model/routes.ts';
+import { StoreAway } from '../ports.ts';
+import { login } from './login.ts';
+import { logout } from './logout.ts';
+import { metrics } from './metrics.ts';
+import { changeUser, createUser, deleteUser, readUser } from './users.ts';
+import type { WebappWorld } from './world.ts';
+
+export interface Webapp {
+  /** Answers an exchange whose route is `by: 'weir'`. Rejects only for a bug. */
+  answer(exchange: Collected): Promise<Page | Refusal>;
+}
+
+type Handler = (exchange: Collected, world: WebappWorld) => Promise<Page | Refusal>;
+
+/** Every endpoint with its methods. HEAD is a GET whose body stays behind (RFC 9110 §9.3.2). */
+const endpoints: Readonly<Record<OwnEndpoint, ReadonlyMap<string, Handler>>> = {
+  login: new Map([['POST', login]]),
+  logout: new Map([['POST', logout]]),
+  users: new Map([['POST', createUser]]),
+  user: new Map([
+    ['GET', readUser],
+    ['HEAD', readUser],
+    ['PUT', changeUser],
+    ['DELETE', deleteUser],
+  ]),
+  metrics: new Map([
+    ['GET', metrics],
+    ['HEAD', metrics],
+  ]),
+};
+
+/** When to come back after an outage of the store, milliseconds. */
+const storeAwayRetryMs = 1_000;
+
+export function createWebapp(world: WebappWorld): Webapp {
+  return {
+    async answer(exchange) {
+      const { route } = exchange;
+      if (route.by !== 'weir') throw new Error(`The route ${route.class} is the Coreapp's to answer.`);
+      const methods = endpoints[route.endpoint];
+      const handle = methods.get(exchange.method);
+      if (handle === undefined) return refuseMethod([...methods.keys()].join(', '));
+      try {
+        return await handle(exchange, world);
+      } catch (error) {
+        if (error instanceof StoreAway) return refuse('storeAway', null, storeAwayRetryMs);
+        throw error;
+      }
+    },
+  };
+}

@@ -1,0 +1,17 @@
+import type { Page } from '../model/page.ts';
+import type { Accounts, Clock, Guard, Passwords, Secrets } from '../ports.ts';
+
+/** What the endpoints of Weir's own need. */
+export interface WebappWorld {
+  readonly accounts: Accounts;
+  readonly passwords: Passwords;
+  readonly secrets: Secrets;
+  readonly guard: Guard;
+  readonly clock: Clock;
+  /** How long a token lives, milliseconds; the contract's is 7 days. */
+  readonly tokenLifetimeMs: number;
+  /** Weir's own figures, as a page in the form asked for. */
+  readonly figures: (format: 'json' | 'prometheus') => Promise<Page>;
+}
+
+export const tokenLifetimeDefaultMs = 7 * 24 * 60 * 60 * 1_000;

@@ -1,0 +1,407 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createMemoryAccounts } from '../../src/adapters/memory/accounts.ts';
+import { machineClock } from '../../src/adapters/node/clock.ts';
+import { createPasswords } from '../../src/adapters/node/passwords.ts';
+import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
+import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
+import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
+import { type Accounts, type NewUser, StoreAway, type User } from '../../src/ports.ts';
+import { ensureAdmin } from '../../src/webapp/first-admin.ts';
+import { freePort } from '../support/ports.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { silentLog } from '../support/silent-log.ts';
+import { until } from '../support/until.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+import { cheapPasswords } from '../support/webapp.ts';
+
+const hourMs = 3_600_000;
+
+/** Names that no other test uses, so that tests may share a store. */
+let names = 0;
+const freshName = (): string => `user ${++names} zoë`;
+const freshDigest = (): string => nodeSecrets.digest(nodeSecrets.token());
+const inAnHour = (): number => machineClock.wallMs() + hourMs;
+
+function newUser(name = freshName()): NewUser {
+  return { name, role: 'ROLE_USER', passwordHash: '$argon2id$one', mustChangePassword: true };
+}
+
+async function added(accounts: Accounts, user = newUser()): Promise<User> {
+  expect(await accounts.addUser(user)).toBe(true);
+  return (await accounts.findUser(user.name)) as User;
+}
+
+async function loggedIn(accounts: Accounts, user: User): Promise<string> {
+  const digest = freshDigest();
+  expect(await accounts.addToken(digest, user, inAnHour())).toBe(true);
+  return digest;
+}
+
+interface Store {
+  /** A view of the store; each replica has its own. */
+  open(): Promise<Accounts>;
+  close(): Promise<void>;
+}
+
+const stores: Readonly<Record<string, () => Promise<Store>>> = {
+  async memory() {
+    const accounts = createMemoryAccounts(machineClock);
+    return { open: async () => accounts, close: async () => {} };
+  },
+  Redis: () => redisStore([]),
+  async 'Redis Cluster'() {
+    const port = await freePort();
+    return await redisStore(['--cluster-enabled', 'yes', '--cluster-port', `${port}`], async (url) => {
+      await using redis = await connect(url);
+      await redis.client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+      await until(async () => String(await redis.client.call('CLUSTER', 'INFO')).includes('cluster_state:ok'), {
+        what: 'the cluster of one to be up',
+      });
+    });
+  },
+};
+
+async function connect(url: string, callTimeoutMs = 2_000) {
+  const client = openRedis({ url, callTimeoutMs }, silentLog, 'test');
+  if (!(await firstConnection(client, 5_000))) throw new Error(`Nobody answers at ${url}.`);
+  return {
+    client,
+    accounts: createRedisAccounts(client, machineClock),
+    async [Symbol.asyncDispose]() {
+      client.disconnect();
+    },
+  };
+}
+
+async function redisStore(args: readonly string[], prepare?: (url: string) => Promise<void>): Promise<Store> {
+  const redis = await startRedis(args);
+  await prepare?.(redis.url);
+  const opened: Awaited<ReturnType<typeof connect>>[] = [];
+  return {
+    async open() {
+      const connection = await connect(redis.url);
+      opened.push(connection);
+      return connection.accounts;
+    },
+    async close() {
+      for (const { client } of opened) client.disconnect();
+      await redis.stop();
+    },
+  };
+}
+
+describe.each(Object.entries(stores))('Accounts in %s', (_, start) => {
+  let store: Store;
+  let accounts: Accounts;
+  let other: Accounts;
+  beforeAll(async () => {
+    store = await start();
+    [accounts, other] = [await store.open(), await store.open()];
+  });
+  afterAll(async () => await store?.close());
+
+  test('hold nobody at first', async () => {
+    expect(await accounts.findUser(freshName())).toBeUndefined();
+    expect(await accounts.findToken(freshDigest())).toBeUndefined();
+    expect(await accounts.deleteUser(freshName())).toBe(false);
+    await accounts.dropToken(freshDigest());
+  });
+
+  test('give a user back as it was added', async () => {
+    const user = newUser();
+    expect(await added(accounts, user)).toEqual({ ...user, version: expect.any(String) });
+    expect(await other.findUser(user.name)).toEqual(await accounts.findUser(user.name));
+  });
+
+  test('take a name once: of many who add it, one wins', async () => {
+    const user = newUser();
+    const tries = Array.from({ length: 8 }, (_, i) =>
+      (i % 2 === 0 ? accounts : other).addUser({ ...user, passwordHash: `$argon2id$${i}` }),
+    );
+    const won = await Promise.all(tries);
+    expect(won.filter(Boolean)).toHaveLength(1);
+    expect((await accounts.findUser(user.name))?.passwordHash).toBe(`$argon2id$${won.indexOf(true)}`);
+  });
+
+  test('find a token, with its user, role and end, and see it from every replica', async () => {
+    const user = await added(accounts, { ...newUser(), role: 'ROLE_ADMIN' });
+    const [digest, expiresAtMs] = [freshDigest(), inAnHour()];
+    expect(await accounts.addToken(digest, user, expiresAtMs)).toBe(true);
+    expect(await other.findToken(digest)).toMatchObject({ user: user.name, role: 'ROLE_ADMIN', expiresAtMs });
+  });
+
+  test('change a password: once for those who read the same, ending all tokens and the duty to change', async () => {
+    const user = await added(accounts);
+    const digests = [await loggedIn(accounts, user), await loggedIn(other, user)];
+    const tries = await Promise.all([
+      accounts.changePassword(user, '$argon2id$two'),
+      other.changePassword(user, '$argon2id$two'),
+    ]);
+    const [changed, ...more] = tries.filter((one) => one !== undefined);
+    expect(more).toEqual([]);
+    expect(changed).toMatchObject({ name: user.name, passwordHash: '$argon2id$two', mustChangePassword: false });
+    expect(await other.findUser(user.name)).toEqual(changed);
+    for (const digest of digests) expect(await other.findToken(digest)).toBeUndefined();
+    expect(await accounts.findToken(await loggedIn(other, changed as User))).toBeDefined();
+  });
+
+  test('rehash a password and keep the tokens', async () => {
+    const user = await added(accounts);
+    const digest = await loggedIn(accounts, user);
+    expect(await accounts.rehash(user, '$argon2id$anew')).toBe(true);
+    expect((await other.findUser(user.name))?.passwordHash).toBe('$argon2id$anew');
+    expect(await other.findToken(digest)).toBeDefined();
+    expect(await accounts.addToken(freshDigest(), user, inAnHour())).toBe(true);
+  });
+
+  test.each([
+    ['changed', async (user: User) => void (await other.changePassword(user, '$argon2id$two'))],
+    ['deleted', async (user: User) => void (await other.deleteUser(user.name))],
+    [
+      'deleted and made anew',
+      async (user: User) => {
+        await other.deleteUser(user.name);
+        await other.addUser({ ...newUser(user.name), passwordHash: '$argon2id$two' });
+      },
+    ],
+  ])('do nothing for a user that was %s since it was read', async (_, meanwhile) => {
+    const user = await added(accounts);
+    const digest = await loggedIn(accounts, user);
+    await meanwhile(user);
+    const now = await accounts.findUser(user.name);
+    const late = freshDigest();
+    expect(await accounts.addToken(late, user, inAnHour())).toBe(false);
+    expect(await accounts.changePassword(user, '$argon2id$late')).toBeUndefined();
+    expect(await accounts.rehash(user, '$argon2id$late')).toBe(false);
+    expect(await accounts.findUser(user.name)).toEqual(now);
+    for (const one of [digest, late]) expect(await accounts.findToken(one)).toBeUndefined();
+  });
+
+  test('delete a user once, with its tokens and nobody else’s', async () => {
+    const [user, stays] = [await added(accounts), await added(accounts)];
+    const [gone, kept] = [await loggedIn(accounts, user), await loggedIn(accounts, stays)];
+    expect(await accounts.deleteUser(user.name)).toBe(true);
+    expect(await other.deleteUser(user.name)).toBe(false);
+    expect(await other.findUser(user.name)).toBeUndefined();
+    expect(await other.findToken(gone)).toBeUndefined();
+    expect(await other.findToken(kept)).toBeDefined();
+  });
+
+  test('drop one token and no other', async () => {
+    const user = await added(accounts);
+    const [gone, kept] = [await loggedIn(accounts, user), await loggedIn(accounts, user)];
+    await accounts.dropToken(gone);
+    expect(await other.findToken(gone)).toBeUndefined();
+    expect(await other.findToken(kept)).toBeDefined();
+  });
+
+  test('forget a token when it expires', async () => {
+    const user = await added(accounts);
+    const digest = freshDigest();
+    const since = performance.now();
+    expect(await accounts.addToken(digest, user, machineClock.wallMs() + 100)).toBe(true);
+    expect(await accounts.findToken(digest)).toBeDefined();
+    await until(async () => (await accounts.findToken(digest)) === undefined, { what: 'the token to expire' });
+    expect(performance.now() - since).toBeGreaterThan(90);
+    expect(await accounts.findUser(user.name)).toBeDefined();
+  });
+
+  test('get one admin from replicas that start at once, with the password that they bring', async () => {
+    const passwords = createPasswords(cheapPasswords, machineClock);
+    for (const adminPassword of [null, 'Correct-Horse-1', 'Another-Horse-2', 'Another-Horse-2']) {
+      await Promise.all([accounts, other, accounts].map((one) => ensureAdmin(one, passwords, adminPassword)));
+      const admin = (await other.findUser('admin')) as User;
+      expect(admin).toMatchObject({ role: 'ROLE_ADMIN', mustChangePassword: adminPassword === null });
+      const turn = await passwords.enter();
+      if (turn.kind === 'busy') throw new Error('There was no turn.');
+      using _turn = turn;
+      expect(await turn.verify(adminPassword ?? 'secret', admin.passwordHash)).toBe('right');
+    }
+  });
+
+  test('leave no revoked token valid, whatever the order of logins, logouts, changes and deletions', async () => {
+    const step = fc.record({
+      what: fc.constantFrom('login', 'login', 'login', 'logout', 'change', 'rehash', 'delete', 'add'),
+      user: fc.nat({ max: 1 }),
+      token: fc.nat({ max: 7 }),
+      replica: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {
+        const users = [newUser(), newUser()];
+        const tokens: { digest: string; user: string; valid: boolean }[] = [];
+        const end = (name: string): void => {
+          for (const token of tokens) if (token.user === name) token.valid = false;
+        };
+        for (const { what, user: at, token: which, replica } of steps) {
+          const here = replica ? accounts : other;
+          const fresh = users[at] as NewUser;
+          const user = await here.findUser(fresh.name);
+          const token = tokens[which];
+          if (what === 'add') await here.addUser(fresh);
+          else if (what === 'logout' && token !== undefined) {
+            await here.dropToken(token.digest);
+            token.valid = false;
+          } else if (user !== undefined && what === 'login') {
+            tokens.push({ digest: await loggedIn(here, user), user: user.name, valid: true });
+          } else if (user !== undefined && what === 'rehash') await here.rehash(user, '$argon2id$again');
+          else if (user !== undefined && what === 'change') {
+            await here.changePassword(user, '$argon2id$other');
+            end(user.name);
+          } else if (user !== undefined && what === 'delete') {
+            await here.deleteUser(user.name);
+            end(user.name);
+          }
+        }
+        for (const { digest, valid } of tokens) {
+          expect((await accounts.findToken(digest)) !== undefined).toBe(valid);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+describe('Accounts in memory', () => {
+  test('answer for a token at once, without a promise', async () => {
+    const accounts = createMemoryAccounts(machineClock);
+    const user = await added(accounts);
+    expect(accounts.findToken(await loggedIn(accounts, user))).toMatchObject({ user: user.name });
+  });
+
+  test('expire by time that passes, not by a date that is set back', async () => {
+    const clock = new VirtualClock();
+    let setBackMs = 0;
+    const accounts = createMemoryAccounts({
+      now: () => clock.now(),
+      wallMs: () => clock.wallMs() - setBackMs,
+      after: (ms, call) => clock.after(ms, call),
+    });
+    const user = await added(accounts);
+    const digest = freshDigest();
+    await accounts.addToken(digest, user, clock.wallMs() + hourMs);
+    setBackMs = 10 * hourMs;
+    await clock.advance(hourMs - 1);
+    expect(accounts.findToken(digest)).toBeDefined();
+    await clock.advance(1);
+    expect(accounts.findToken(digest)).toBeUndefined();
+  });
+
+  test('keep no more tokens than they may, and none that has ended once others come', async () => {
+    const clock = new VirtualClock();
+    const accounts = createMemoryAccounts(clock, { tokensMax: 10 });
+    const user = await added(accounts);
+    const digests = Array.from({ length: 25 }, freshDigest);
+    for (const digest of digests) await accounts.addToken(digest, user, clock.wallMs() + hourMs);
+    expect(accounts.size).toBe(10);
+    expect(digests.filter((digest) => accounts.findToken(digest) !== undefined)).toEqual(digests.slice(-10));
+    await clock.advance(hourMs);
+    await accounts.addToken(freshDigest(), user, clock.wallMs() + hourMs);
+    expect(accounts.size).toBe(1);
+  });
+});
+
+describe('Accounts in Redis', () => {
+  let redis: TestRedis;
+  beforeAll(async () => {
+    redis = await startRedis(['--appendonly', 'yes', '--appendfsync', 'always']);
+  });
+  afterAll(async () => await redis?.stop());
+
+  test('keep neither the text of a token nor a token without an end', async () => {
+    await using store = await connect(redis.url);
+    const token = nodeSecrets.token();
+    const user = await added(store.accounts);
+    await store.accounts.addToken(nodeSecrets.digest(token), user, inAnHour());
+    const keys = await store.client.keys('*');
+    expect(keys).toContain(`weir:{accounts}:token:${nodeSecrets.digest(token)}`);
+    for (const key of keys) {
+      expect(key).toMatch(/^weir:\{accounts\}:(users$|token:)/);
+      const isToken = key.includes(':token:');
+      if (isToken) expect(await store.client.pttl(key)).toBeGreaterThan(hourMs - 60_000);
+      const value = isToken ? await store.client.get(key) : JSON.stringify(await store.client.hgetall(key));
+      expect(key + value).not.toContain(token);
+    }
+  });
+
+  test('remove the token of a changed user when they meet it', async () => {
+    await using store = await connect(redis.url);
+    const user = await added(store.accounts);
+    const digest = await loggedIn(store.accounts, user);
+    await store.accounts.changePassword(user, '$argon2id$two');
+    const key = `weir:{accounts}:token:${digest}`;
+    expect(await store.client.exists(key)).toBe(1);
+    await store.accounts.findToken(digest);
+    expect(await store.client.exists(key)).toBe(0);
+  });
+
+  test('find a token with one call', async () => {
+    await using store = await connect(redis.url);
+    const digest = await loggedIn(store.accounts, await added(store.accounts));
+    await store.accounts.findToken(digest);
+    const scripts = async (): Promise<number> =>
+      Number(/cmdstat_evalsha:calls=(\d+)/.exec(await store.client.info('commandstats'))?.[1] ?? 0);
+    const before = await scripts();
+    for (let i = 0; i < 10; i++) await store.accounts.findToken(digest);
+    expect((await scripts()) - before).toBe(10);
+  });
+
+  test('go on after the scripts were flushed and after a restart, with everything they had', async () => {
+    await using store = await connect(redis.url);
+    const { accounts, client } = store;
+    const user = await added(accounts);
+    const digest = await loggedIn(accounts, user);
+    await client.script('FLUSH');
+    expect(await Promise.all([accounts.findToken(digest), accounts.findToken(digest)])).toEqual([
+      expect.objectContaining({ user: user.name }),
+      expect.objectContaining({ user: user.name }),
+    ]);
+    await redis.restart();
+    const found = await until(async () => await accounts.findToken(digest), { what: 'the store to come back' });
+    expect(found.user).toBe(user.name);
+    expect(await accounts.findUser(user.name)).toEqual(user);
+    expect(await accounts.changePassword(user, '$argon2id$two')).toBeDefined();
+  });
+
+  test.each(['SIGSTOP', 'SIGKILL'] as const)(
+    'reject with StoreAway after %s, and come back by themselves',
+    async (signal) => {
+      await using store = await connect(redis.url, 50);
+      const { accounts } = store;
+      const user = await added(accounts);
+      const digest = await loggedIn(accounts, user);
+      await redis.kill(signal);
+      const calls: Readonly<Record<keyof Accounts, () => unknown>> = {
+        findUser: () => accounts.findUser(user.name),
+        addUser: () => accounts.addUser(newUser()),
+        changePassword: () => accounts.changePassword(user, 'x'),
+        rehash: () => accounts.rehash(user, user.passwordHash),
+        deleteUser: () => accounts.deleteUser(freshName()),
+        addToken: () => accounts.addToken(freshDigest(), user, inAnHour()),
+        findToken: () => accounts.findToken(digest),
+        dropToken: () => accounts.dropToken(freshDigest()),
+      };
+      // A change that was sent before the outage may still be made: it stays out.
+      for (const [name, call] of Object.entries(calls)) {
+        if (name !== 'changePassword') await expect(call(), name).rejects.toThrow(StoreAway);
+      }
+      if (signal === 'SIGSTOP') await redis.kill('SIGCONT');
+      else await redis.restart();
+      await until(async () => await accounts.findToken(digest), { what: 'the store to come back' });
+    },
+  );
+
+  test('reject with StoreAway what they could not have written', async () => {
+    await using store = await connect(redis.url);
+    const [broken, digest] = [freshName(), freshDigest()];
+    for (const value of ['', 'x', 'v\n{', 'v\n{"role":"ROLE_ROOT","passwordHash":"x","mustChangePassword":false}']) {
+      await store.client.hset('weir:{accounts}:users', broken, value);
+      await expect(store.accounts.findUser(broken), value).rejects.toThrow(StoreAway);
+    }
+    const key = `weir:{accounts}:token:${digest}`;
+    await store.client.lpush(key, 'not a token');
+    await expect(store.accounts.findToken(digest)).rejects.toThrow(StoreAway);
+    await store.client.del(key); // The store is shared with the tests above.
+  });
+});

@@ -1,0 +1,174 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createGuard, type GuardOptions, guardDefaults } from '../../src/adapters/rate-limiter/guard.ts';
+import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
+import type { Guard } from '../../src/ports.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { silentLog } from '../support/silent-log.ts';
+import { until } from '../support/until.ts';
+
+const options: GuardOptions = {
+  pair: { failures: 3, windowS: 60 },
+  address: { failures: 6, windowS: 60 },
+  name: { failures: 9, windowS: 600 },
+  knownS: 3_600,
+};
+
+let redis: TestRedis;
+const clients: ReturnType<typeof openRedis>[] = [];
+
+async function connect() {
+  const client = openRedis({ url: redis.url, callTimeoutMs: 50 }, silentLog, 'guard');
+  clients.push(client);
+  if (!(await firstConnection(client, 5_000))) throw new Error(`Nobody answers at ${redis.url}.`);
+  return client;
+}
+
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(async () => {
+  for (const client of clients) client.disconnect();
+  await redis?.stop();
+});
+
+/** Names and addresses that no other test uses. */
+let used = 0;
+const freshName = (): string => `user-${++used}`;
+const freshAddress = (): string => `10.0.${++used >> 8}.${used & 255}`;
+
+async function fail(guard: Guard, times: number, name: string, address: string): Promise<void> {
+  for (let i = 0; i < times; i++) await guard.failed(name, address);
+}
+
+/** Attackers, each from an address of its own, until the name's own count is full. */
+async function failFromEverywhere(guard: Guard, name: string): Promise<void> {
+  for (let i = 0; i < options.name.failures; i++) await guard.failed(name, freshAddress());
+}
+
+const throttled = (windowMs: number) => ({
+  allowed: false,
+  retryAfterMs: expect.toSatisfy((ms: number) => ms > windowMs / 2 && ms <= windowMs, `up to ${windowMs}`),
+});
+
+describe.each([
+  ['memory', async (): Promise<Guard> => createGuard(null, options)],
+  ['Redis', async (): Promise<Guard> => createGuard(await connect(), options)],
+])('The guard in %s', (_, open) => {
+  let guard: Guard;
+  beforeAll(async () => {
+    guard = await open();
+  });
+
+  test('lets a newcomer try, and one who failed less often than allowed', async () => {
+    const [name, address] = [freshName(), freshAddress()];
+    expect(await guard.mayTry(name, address)).toEqual({ allowed: true });
+    await fail(guard, 2, name, address);
+    expect(await guard.mayTry(name, address)).toEqual({ allowed: true });
+  });
+
+  test('stops a name from an address after its failures, and says for how long', async () => {
+    const [name, address] = [freshName(), freshAddress()];
+    await fail(guard, 3, name, address);
+    expect(await guard.mayTry(name, address)).toEqual(throttled(60_000));
+  });
+
+  test('stops neither that name elsewhere nor other names there', async () => {
+    const [name, address] = [freshName(), freshAddress()];
+    await fail(guard, 3, name, address);
+    expect(await guard.mayTry(name, freshAddress())).toEqual({ allowed: true });
+    expect(await guard.mayTry(freshName(), address)).toEqual({ allowed: true });
+  });
+
+  test('stops an address that tries many names', async () => {
+    const address = freshAddress();
+    for (let i = 0; i < 6; i++) await guard.failed(freshName(), address);
+    expect(await guard.mayTry(freshName(), address)).toEqual(throttled(60_000));
+  });
+
+  test('is not soothed about an address by a login of its own', async () => {
+    const [name, address] = [freshName(), freshAddress()];
+    for (let i = 0; i < 6; i++) await guard.failed(freshName(), address);
+    await guard.succeeded(name, address);
+    expect(await guard.mayTry(freshName(), address)).toEqual(throttled(60_000));
+  });
+
+  test('forgets the failures of a name from an address once it succeeds', async () => {
+    const [name, address] = [freshName(), freshAddress()];
+    await fail(guard, 2, name, address);
+    await guard.succeeded(name, address);
+    await fail(guard, 2, name, address);
+    expect(await guard.mayTry(name, address)).toEqual({ allowed: true });
+  });
+
+  test('stops a name that many addresses try, but not where it has logged in before', async () => {
+    const [name, home] = [freshName(), freshAddress()];
+    await guard.succeeded(name, home);
+    await failFromEverywhere(guard, name);
+    expect(await guard.mayTry(name, freshAddress())).toEqual(throttled(600_000));
+    expect(await guard.mayTry(name, home)).toEqual({ allowed: true });
+  });
+
+  test.each([
+    ['2001:db8:1:2::1', '2001:db8:1:2:ffff::9', false],
+    ['2001:db8:1:0::7', '2001:0DB8:0001::8', false],
+    ['::1', '0:0:0:0:1:2:3:4', false],
+    ['2001:db8:2:1::1', '2001:db8:2:2::1', true],
+    ['::ffff:203.0.113.7', '203.0.113.7', false],
+    ['fe80::1%eth0', 'fe80::2', false],
+  ])('takes IPv6 addresses by their /64: after %s, %s may try: %s', async (one, another, allowed) => {
+    const name = freshName();
+    await fail(guard, 3, name, one);
+    expect((await guard.mayTry(name, another)).allowed).toBe(allowed);
+  });
+
+  test('takes names of any length and content', async () => {
+    const address = freshAddress();
+    for (const name of ['', '\0', 'x'.repeat(8_000), 'a b', '{x}']) {
+      await fail(guard, 1, name, address);
+      expect(await guard.mayTry(name, address)).toEqual({ allowed: true });
+    }
+  });
+});
+
+test('Replicas that share a Redis share the counts; its keys name nobody and expire', async () => {
+  const [name, address] = [freshName(), freshAddress()];
+  const client = await connect();
+  const [one, two] = [createGuard(client, options), createGuard(await connect(), options)];
+  await fail(one, 2, name, address);
+  await fail(two, 1, name, address);
+  for (const guard of [one, two]) expect(await guard.mayTry(name, address)).toEqual(throttled(60_000));
+  const keys = await client.keys('*');
+  expect(keys.length).toBeGreaterThan(2);
+  for (const key of keys) {
+    expect(key).toMatch(/^weir:guard:(pair|address|name|known):[\w-]{22}$/);
+    expect(await client.pttl(key)).toBeGreaterThan(0);
+  }
+});
+
+test.each(['SIGSTOP', 'SIGKILL'] as const)(
+  'After %s of its Redis the guard counts in this process and goes on',
+  async (signal) => {
+    const [name, address] = [freshName(), freshAddress()];
+    const guard = createGuard(await connect(), options);
+    await redis.kill(signal);
+    try {
+      await fail(guard, 3, name, address);
+      expect(await guard.mayTry(name, address)).toEqual(throttled(60_000));
+      expect(await guard.mayTry(name, freshAddress())).toEqual({ allowed: true });
+      await guard.succeeded(name, address);
+      expect(await guard.mayTry(name, address)).toEqual({ allowed: true });
+    } finally {
+      if (signal === 'SIGSTOP') await redis.kill('SIGCONT');
+      else await redis.restart();
+    }
+    const client = clients.at(-1);
+    await until(async () => (await client?.ping()) === 'PONG', { what: 'Redis to come back' });
+    await fail(guard, 3, name, address);
+    expect(await createGuard(await connect(), options).mayTry(name, address)).toEqual(throttled(60_000));
+  },
+);
+
+test('With the defaults one address alone can’t fill the count of a name', () => {
+  const { pair, name } = guardDefaults;
+  expect((pair.failures * name.windowS) / pair.windowS).toBeLessThan(name.failures);
+});

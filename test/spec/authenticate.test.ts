@@ -1,0 +1,119 @@
+import { describe, expect, test } from 'vitest';
+import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
+import { refusalTable } from '../../src/model/refusals.ts';
+import { type Accounts, StoreAway, type TokenRecord } from '../../src/ports.ts';
+import { createAuthenticate } from '../../src/stages/authenticate.ts';
+import { basic, request } from '../support/webapp.ts';
+
+const token = nodeSecrets.token();
+const adminToken = nodeSecrets.token();
+const [key, nextKey] = ['0123456789ab', 'rotated-key-0123'];
+const records = new Map<string, TokenRecord>([
+  [nodeSecrets.digest(token), { user: 'anna', role: 'ROLE_USER', expiresAtMs: 1 }],
+  [nodeSecrets.digest(adminToken), { user: 'admin', role: 'ROLE_ADMIN', expiresAtMs: 1 }],
+]);
+const findToken: Accounts['findToken'] = (digest) => records.get(digest);
+const world = { accounts: { findToken }, secrets: nodeSecrets, apiKeys: [key, nextKey] };
+
+const credentials = {
+  nothing: [],
+  basic: ['Authorization', basic('anna', 'x')],
+  token: ['Authorization', `Bearer ${token}`],
+  'token, upper case': ['AUTHORIZATION', `BEARER ${token}`],
+  admin: ['Authorization', `Bearer ${adminToken}`],
+  'unknown token': ['Authorization', `Bearer ${nodeSecrets.token()}`],
+  key: ['Authorization', `Apikey ${key}`],
+  'next key': ['authorization', `APIKEY ${nextKey}`],
+  'wrong key': ['Authorization', 'Apikey 0123456789aB'],
+} as const;
+
+/** The rules in one table: 0 passes, a number is the status of the refusal. */
+describe.each([
+  ['/v1/users/login', [401, 0, 401, 401, 401, 401, 401, 401, 401]],
+  ['/v1/users/logout', [401, 401, 0, 0, 0, 401, 401, 401, 401]],
+  ['/v1/users', [401, 401, 403, 403, 0, 401, 401, 401, 401]],
+  ['/v1/users/anna', [401, 401, 0, 0, 0, 401, 401, 401, 401]],
+  ['/v1/messages', [401, 401, 0, 0, 0, 401, 401, 401, 401]],
+  ['/v1/support', [401, 401, 0, 0, 0, 401, 401, 401, 401]],
+  ['/v1/settings/application', [401, 401, 403, 403, 0, 401, 401, 401, 401]],
+  ['/v1/health', [401, 401, 0, 0, 0, 401, 0, 0, 401]],
+  ['/v1/stats/app', [401, 401, 0, 0, 0, 401, 0, 0, 401]],
+  ['/v1/metrics', [401, 401, 0, 0, 0, 401, 0, 0, 401]],
+  ['/metrics', [401, 401, 0, 0, 0, 401, 0, 0, 401]],
+  ['/whatever', [401, 401, 0, 0, 0, 401, 401, 401, 401]],
+])('%s', (path, statuses) => {
+  const rows = Object.entries(credentials).map(([name, fields], i) => [name, statuses[i] as number, fields] as const);
+  test.each(rows)('with %s: %i', async (_, status, fields) => {
+    const answer = await createAuthenticate(world)(request('POST', path, fields));
+    expect(answer.kind === 'refusal' ? refusalTable[answer.name].status : 0).toBe(status);
+  });
+});
+
+test.each([
+  ['/v1/messages', credentials.token, { kind: 'user', name: 'anna', role: 'ROLE_USER' }],
+  ['/v1/messages', credentials.admin, { kind: 'user', name: 'admin', role: 'ROLE_ADMIN' }],
+  ['/v1/health', credentials.key, { kind: 'key' }],
+  ['/v1/users/login', credentials.basic, { kind: 'nobody' }],
+])('%s with %j is asked by %j', (path, fields, principal) => {
+  expect(createAuthenticate(world)(request('GET', path, fields))).toMatchObject({ principal });
+});
+
+test('A token that is known in this process is answered at once, without a promise', () => {
+  expect(createAuthenticate(world)(request('GET', '/v1/messages', credentials.token))).not.toBeInstanceOf(Promise);
+});
+
+test('Without API keys none is right, not even an empty one', async () => {
+  const authenticate = createAuthenticate({ ...world, apiKeys: [] });
+  for (const value of ['Apikey', 'Apikey ', `Apikey ${key}`, 'Apikey undefined']) {
+    expect(await authenticate(request('GET', '/v1/health', ['Authorization', value]))).toMatchObject({
+      name: 'unauthenticated',
+    });
+  }
+});
+
+test('A token that can’t be one of Weir’s is refused without asking the store', async () => {
+  const asked: string[] = [];
+  const accounts = {
+    findToken(digest: string): undefined {
+      asked.push(digest);
+    },
+  };
+  const authenticate = createAuthenticate({ ...world, accounts });
+  for (const text of ['x', 'x'.repeat(42), 'x'.repeat(44), 'eyJhbGciOiJub25lIn0.e30.']) {
+    const answer = await authenticate(request('GET', '/v1/messages', ['Authorization', `Bearer ${text}`]));
+    expect(answer).toMatchObject({ name: 'unauthenticated' });
+  }
+  expect(asked).toEqual([]);
+});
+
+describe('With a store elsewhere', () => {
+  const later = (answer: () => TokenRecord | undefined) =>
+    createAuthenticate({ ...world, accounts: { findToken: async () => answer() } });
+
+  test('a token is looked up', async () => {
+    const authenticate = later(() => ({ user: 'anna', role: 'ROLE_USER', expiresAtMs: 1 }));
+    expect(await authenticate(request('GET', '/v1/messages', credentials.token))).toMatchObject({
+      principal: { kind: 'user', name: 'anna' },
+    });
+  });
+
+  test('an outage is 503 with error 1023 and Retry-After, never "invalid"', async () => {
+    const authenticate = later(() => {
+      throw new StoreAway('away');
+    });
+    expect(await authenticate(request('GET', '/v1/messages', credentials.token))).toEqual({
+      kind: 'refusal',
+      name: 'storeAway',
+      details: null,
+      retryAfterMs: 1_000,
+    });
+    expect(await authenticate(request('GET', '/v1/health', credentials.key))).toMatchObject({ kind: 'exchange' });
+  });
+
+  test('a bug is not taken for an outage', async () => {
+    const authenticate = later(() => {
+      throw new TypeError('bug');
+    });
+    await expect(authenticate(request('GET', '/v1/messages', credentials.token))).rejects.toThrow(TypeError);
+  });
+});
