@@ -1,0 +1,74 @@
+import { pino } from 'pino';
+import type { Clock, Log, RequestLine } from '../../ports.ts';
+import { IsoTimes, levelOf, textOf } from './line.ts';
+import { withoutCredentials, withoutSecrets } from './redact.ts';
+import { Sink } from './sink.ts';
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  readonly clock: Clock;
+  /** A file descriptor, written in batches off the event loop, or whatever takes whole lines. Default: 1, stdout. */
+  readonly destination?: number | { write(line: string): void };
+}
+
+type EventFields = Readonly<Record<string, unknown>>;
+
+/** What a line always has; an event's field of that name would be a second member with the same key. */
+const ownKeys: ReadonlySet<string> = new Set(['level', 'time', 'msg']);
+
+/** One JSON line a request at level `info`, or `warn` where Weir itself says 5xx; events at the level of their call. */
+export function createLog({ level, clock, destination = 1 }: LogOptions): Log & { flush(): Promise<void> } {
+  const times = new IsoTimes();
+  const now = () => times.of(clock.wallMs());
+  const sink =
+    typeof destination === 'number'
+      ? new Sink(
+          destination,
+          clock,
+          (lines) =>
+            `{"level":"warn","time":"${now()}","lines":${lines},"msg":"log lines dropped: the reader was slow"}\n`,
+        )
+      : null;
+  const output = sink ?? (destination as { write(line: string): void });
+  const events = pino(
+    {
+      level,
+      base: null,
+      // pino's own would take our copy of an error for an error and call its type Object.
+      serializers: { err: (copy: unknown) => copy },
+      timestamp: () => `,"time":"${now()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    output,
+  );
+  const writes = { info: events.isLevelEnabled('info'), warn: events.isLevelEnabled('warn') };
+
+  const event =
+    (at: 'debug' | 'info' | 'warn' | 'error') =>
+    (message: string, fields: EventFields = {}): void => {
+      if (events.isLevelEnabled(at)) events[at](eventFields(fields), withoutCredentials(message));
+    };
+
+  return {
+    request(line: RequestLine): void {
+      const lineLevel = levelOf(line);
+      if (writes[lineLevel]) output.write(textOf(line, lineLevel, now()));
+    },
+    debug: event('debug'),
+    info: event('info'),
+    warn: event('warn'),
+    error: event('error'),
+    flush: () => sink?.flush() ?? Promise.resolve(),
+  };
+}
+
+function eventFields(fields: EventFields): Record<string, unknown> {
+  const safe = withoutSecrets(fields);
+  for (const key of Object.keys(safe).filter((name) => ownKeys.has(name))) {
+    safe[`field_${key}`] = safe[key];
+    delete safe[key];
+  }
+  return safe;
+}

@@ -1,0 +1,166 @@
+/**
+ * Weir's own metrics, all of them: names, help and where each value is read. `docs/metrics.md` explains them, and
+ * `test/spec/ops.test.ts` holds the two lists against each other.
+ *
+ * Labels are closed sets (endpoint class, method, status, outcome, …); a caller's name is never one.
+ */
+import type { RefusalName } from '../../model/refusals.ts';
+import { refusalTable } from '../../model/refusals.ts';
+import { endpointClasses } from '../../model/routes.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+import type { Family, Sample } from './family.ts';
+import { histogramSamples, sample } from './family.ts';
+import type { ClassTally, Tally } from './tally.ts';
+
+/** What runs: Weir's version and Node's. */
+export interface Build {
+  readonly version: string;
+  readonly node: string;
+}
+
+export function weirFamilies(tally: Tally, snapshot: Snapshot, build: Build): Family[] {
+  return [...requests(tally), ...line(tally, snapshot), ...slots(tally, snapshot), ...coreapp(tally, snapshot)].concat(
+    refusals(tally),
+    store(tally, snapshot),
+    replica(snapshot, build),
+  );
+}
+
+type Read = (name: string) => readonly Sample[];
+
+function family(type: Family['type'], name: string, help: string, read: Read): Family {
+  return { name, type, help, values: read(name) };
+}
+
+function ofEach(tally: Tally, read: (figures: ClassTally, name: string) => Sample[]): Sample[] {
+  return [...tally.classes].flatMap(([name, figures]) => read(figures, name));
+}
+
+function requests(tally: Tally): Family[] {
+  return [
+    family('counter', 'weir_requests_total', 'Requests answered, by endpoint class, method and status.', () =>
+      ofEach(tally, (figures, name) =>
+        [...figures.answers].flatMap(([method, answers]) =>
+          [...answers.cells()].map(({ status, count }) => sample(count, { class: name, method, status })),
+        ),
+      ),
+    ),
+    family(
+      'histogram',
+      'weir_request_duration_seconds',
+      'Time from the head of a request to the end of its answer, time in line included.',
+      (metric) => ofEach(tally, (figures, name) => histogramSamples(metric, { class: name }, figures.duration)),
+    ),
+  ];
+}
+
+function line(tally: Tally, snapshot: Snapshot): Family[] {
+  const { lines } = snapshot;
+  return [
+    family('histogram', 'weir_hold_seconds', 'Time of one stay in line, by how it ended.', (metric) =>
+      ofEach(tally, (figures, name) =>
+        Object.entries(figures.holds).flatMap(([outcome, histogram]) =>
+          histogramSamples(metric, { class: name, outcome }, histogram),
+        ),
+      ),
+    ),
+    family('gauge', 'weir_line_requests', 'Requests that wait in line.', () =>
+      lines.map((one) => sample(one.requests, { class: one.class })),
+    ),
+    family('gauge', 'weir_line_bytes', 'Bytes of bodies that are held for requests in line.', () =>
+      lines.map((one) => sample(one.bytes, { class: one.class })),
+    ),
+    family('gauge', 'weir_line_oldest_seconds', 'How long the request at the head of the line has waited.', () =>
+      lines.map((one) => sample(one.oldestMs / 1000, { class: one.class })),
+    ),
+  ];
+}
+
+function slots(tally: Tally, snapshot: Snapshot): Family[] {
+  const { buckets } = snapshot;
+  return [
+    family('counter', 'weir_slots_total', 'Slots taken from the buckets, by where they came from.', () =>
+      ofEach(tally, (figures, name) =>
+        Object.entries(figures.slots)
+          .filter(([, count]) => count > 0)
+          .map(([source, count]) => sample(count, { class: name, source })),
+      ),
+    ),
+    family('gauge', 'weir_slots_held', 'Slots that this replica has taken and not yet used.', () =>
+      buckets.map((one) => sample(one.slotsHeld, { class: one.class })),
+    ),
+    family('gauge', 'weir_bucket_rate', 'The limit of the class: tokens a second, all replicas together.', () =>
+      buckets.map((one) => sample(one.rate, { class: one.class })),
+    ),
+    family('gauge', 'weir_bucket_burst', 'The limit of the class: capacity in tokens, all replicas together.', () =>
+      buckets.map((one) => sample(one.burst, { class: one.class })),
+    ),
+  ];
+}
+
+function coreapp(tally: Tally, snapshot: Snapshot): Family[] {
+  return [
+    family('counter', 'weir_coreapp_answers_total', 'Answers of the Coreapp, each attempt counted.', () =>
+      ofEach(tally, (figures, name) =>
+        [...figures.coreapp.cells()].map(({ status, count }) => sample(count, { class: name, status })),
+      ),
+    ),
+    family(
+      'histogram',
+      'weir_coreapp_duration_seconds',
+      'Time of one exchange with the Coreapp, each attempt counted.',
+      (metric) => ofEach(tally, (figures, name) => histogramSamples(metric, { class: name }, figures.coreappDuration)),
+    ),
+    family('counter', 'weir_replays_total', 'Requests sent again, by why the attempt before did not count.', () =>
+      endpointClasses.flatMap((name) =>
+        Object.entries(tally.classes.get(name)?.replays ?? {}).map(([reason, count]) =>
+          sample(count, { class: name, reason }),
+        ),
+      ),
+    ),
+    family('gauge', 'weir_permits_in_use', 'Requests in flight at the Coreapp.', () => [
+      sample(snapshot.permits.inUse),
+    ]),
+    family('gauge', 'weir_permits_limit', 'How many requests may be in flight at the Coreapp just now.', () => [
+      sample(snapshot.permits.limit),
+    ]),
+  ];
+}
+
+function refusals(tally: Tally): Family[] {
+  return [
+    family('counter', 'weir_refusals_total', 'Refusals by Weir itself, by name and whose doing it was.', () =>
+      (Object.keys(refusalTable) as RefusalName[]).map((name) =>
+        sample(tally.refusals[name], { refusal: name, blame: refusalTable[name].blame }),
+      ),
+    ),
+  ];
+}
+
+function store(tally: Tally, snapshot: Snapshot): Family[] {
+  return [
+    family('gauge', 'weir_store_up', '1: the store answers, or it is in the process; 0: it is away.', () => [
+      sample(Number(snapshot.store.up)),
+    ]),
+    family('gauge', 'weir_store_fallback', '1: this replica goes on alone with its share of the limits.', () => [
+      sample(Number(snapshot.store.fallback)),
+    ]),
+    family('histogram', 'weir_store_call_duration_seconds', 'Round trips to the store.', (metric) =>
+      [...tally.storeCalls].flatMap(([call, outcomes]) =>
+        Object.entries(outcomes).flatMap(([outcome, histogram]) =>
+          histogramSamples(metric, { call, outcome }, histogram),
+        ),
+      ),
+    ),
+  ];
+}
+
+function replica(snapshot: Snapshot, build: Build): Family[] {
+  return [
+    family('gauge', 'weir_connections', 'Open connections of callers.', () => [sample(snapshot.connections)]),
+    family('gauge', 'weir_ready', '1: /readyz says yes.', () => [sample(Number(snapshot.ready))]),
+    family('gauge', 'weir_build_info', 'What runs: always 1, the versions are the labels.', () => [
+      sample(1, { version: build.version, node: build.node }),
+    ]),
+  ];
+}

@@ -1,0 +1,112 @@
+import type { RefusalName } from '../../model/refusals.ts';
+import { refusalTable } from '../../model/refusals.ts';
+import type { ReplayReason } from '../../model/replay.ts';
+import type { RouteClass } from '../../model/routes.ts';
+import { endpointClasses } from '../../model/routes.ts';
+import type { HoldOutcome, Meter } from '../../ports.ts';
+import { ByStatus, Histogram } from './counts.ts';
+
+export type ClassLabel = RouteClass | 'none';
+export type SlotSource = Parameters<Meter['reserved']>[1];
+
+const answerBoundsMs = [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000];
+const holdBoundsMs = [1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 20_000, 30_000, 60_000];
+const storeBoundsMs = [0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250];
+
+/** Any other method is counted as `other`: callers can invent methods, and each label value lives for ever. */
+const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
+/** The names of store calls come from the code; this only keeps a mistake there from growing without bound. */
+const storeCallsMax = 32;
+
+export class ClassTally {
+  readonly answers = new Map<string, ByStatus>();
+  readonly duration = new Histogram(answerBoundsMs);
+  readonly holds: Readonly<Record<HoldOutcome, Histogram>> = {
+    sent: new Histogram(holdBoundsMs),
+    refused: new Histogram(holdBoundsMs),
+    gone: new Histogram(holdBoundsMs),
+  };
+  readonly coreapp = new ByStatus();
+  readonly coreappDuration = new Histogram(answerBoundsMs);
+  readonly replays: Record<ReplayReason, number> = { throttled: 0, overloaded: 0, unsent: 0, broken: 0 };
+  readonly slots: Record<SlotSource, number> = { store: 0, fallback: 0, memory: 0 };
+
+  answersTo(method: string): ByStatus {
+    return this.answers.get(method) ?? this.#firstOf(methods.has(method) ? method : 'other');
+  }
+
+  #firstOf(method: string): ByStatus {
+    let answers = this.answers.get(method);
+    if (answers === undefined) {
+      answers = new ByStatus();
+      this.answers.set(method, answers);
+    }
+    return answers;
+  }
+}
+
+export interface StoreCallTally {
+  readonly ok: Histogram;
+  readonly error: Histogram;
+}
+
+/** The hot side of the meter: it only adds. `families.ts` reads it at each scrape. */
+export class Tally implements Meter {
+  readonly #none = new ClassTally();
+  readonly classes: ReadonlyMap<string, ClassTally> = new Map<ClassLabel, ClassTally>([
+    ...[...endpointClasses, 'users' as const, 'metrics' as const].map((name) => [name, new ClassTally()] as const),
+    ['none', this.#none],
+  ]);
+  readonly refusals: Readonly<Record<RefusalName, number>> = Object.fromEntries(
+    Object.keys(refusalTable).map((name) => [name, 0]),
+  ) as Record<RefusalName, number>;
+  readonly storeCalls = new Map<string, StoreCallTally>();
+
+  answered(route: ClassLabel, method: string, status: number, ms: number): void {
+    const tally = this.#of(route);
+    tally.answersTo(method).add(status, ms);
+    tally.duration.observe(ms);
+  }
+
+  held(route: RouteClass, outcome: HoldOutcome, ms: number): void {
+    this.#of(route).holds[outcome].observe(ms);
+  }
+
+  coreappAnswered(route: RouteClass, status: number | 'failure', ms: number): void {
+    const tally = this.#of(route);
+    tally.coreapp.add(status, ms);
+    tally.coreappDuration.observe(ms);
+  }
+
+  replayed(route: RouteClass, reason: ReplayReason): void {
+    this.#of(route).replays[reason] += 1;
+  }
+
+  refused(name: RefusalName): void {
+    (this.refusals as Record<RefusalName, number>)[name] += 1;
+  }
+
+  /** A bucket is named like its class. */
+  reserved(bucket: string, source: SlotSource, slots: number): void {
+    this.#of(bucket).slots[source] += slots;
+  }
+
+  storeCalled(call: string, outcome: 'ok' | 'error', ms: number): void {
+    (this.storeCalls.get(call) ?? this.#firstCall(call))[outcome].observe(ms);
+  }
+
+  #of(label: string): ClassTally {
+    return this.classes.get(label) ?? this.#none;
+  }
+
+  #firstCall(call: string): StoreCallTally {
+    const name = this.storeCalls.size < storeCallsMax ? call : 'other';
+    const tally = this.storeCalls.get(name) ?? {
+      ok: new Histogram(storeBoundsMs),
+      error: new Histogram(storeBoundsMs),
+    };
+    this.storeCalls.set(name, tally);
+    return tally;
+  }
+}

@@ -1,0 +1,36 @@
+import type { Metric } from 'prom-client';
+import { Registry } from 'prom-client';
+import type { Family, Sample } from './family.ts';
+import { boundLabel } from './family.ts';
+import type { TextFormat } from './negotiate.ts';
+
+/**
+ * Families as text, written by prom-client. A registry of its own for each scrape: prom-client's renames the counters
+ * that it shows as OpenMetrics for good, so that one registry cannot serve both formats.
+ */
+export function textOf(families: readonly Family[], format: TextFormat): Promise<string> {
+  const registry = new Registry<TextFormat>();
+  registry.setContentType(format);
+  for (const family of families) {
+    const shown = format === Registry.OPENMETRICS_CONTENT_TYPE ? withoutTotal(family) : family;
+    // A registry asks nothing of a metric but its name, type and `get()`; the published type asks for a class.
+    registry.registerMetric({ ...shown, get: () => shown } as unknown as Metric);
+  }
+  return registry.metrics();
+}
+
+/** In OpenMetrics a counter's family has no suffix, its sample has `_total`, which prom-client adds. */
+function withoutTotal(family: Family): Family {
+  return family.type === 'counter' ? { ...family, name: family.name.replace(/_total$/, '') } : family;
+}
+
+/** The Node defaults of prom-client as they stand, with bounds written as Weir's own are. */
+export async function familiesOf(registry: Registry): Promise<Family[]> {
+  const families = (await registry.getMetricsAsJSON()) as unknown as Family[];
+  return families.map((family) => ({ ...family, values: family.values.map(withBoundLabel) }));
+}
+
+function withBoundLabel(one: Sample): Sample {
+  const { le } = one.labels ?? {};
+  return typeof le === 'number' ? { ...one, labels: { ...one.labels, le: boundLabel(le) } } : one;
+}

@@ -1,0 +1,86 @@
+/**
+ * The figures that dashboards made for the original Webapp read (contract, "Answers"), computed for Weir:
+ * `GET /v1/metrics` shows them next to the `weir_` metrics. Their units are the original's, milliseconds.
+ */
+import { envelope } from '../../model/envelope.ts';
+import type { Snapshot } from '../../model/snapshot.ts';
+import type { Family, Sample } from './family.ts';
+import { sample } from './family.ts';
+import type { Tally } from './tally.ts';
+
+/** The segment of the path that stands for a class, where it is not the class's own name. */
+const segments: Readonly<Record<string, string>> = { stickers: 'stickerpacks', default: 'other', none: 'other' };
+
+/**
+ * @param node how the answers name this replica
+ * @param uptimeSeconds since the process started
+ */
+export function webappFamilies(tally: Tally, snapshot: Snapshot, node: string, uptimeSeconds: number): Family[] {
+  const waiting = snapshot.lines.reduce((sum, line) => sum + line.requests, 0);
+  const active = snapshot.permits.inUse;
+  const gauge = (name: string, help: string, ...values: Sample[]): Family => ({ name, type: 'gauge', help, values });
+  return [
+    gauge('web_uptime', 'Seconds since the start.', sample(uptimeSeconds)),
+    gauge('web_connections', 'Open connections of callers.', sample(snapshot.connections)),
+    gauge('web_pending_connections', 'Callers that wait for an answer.', sample(waiting + active)),
+    gauge('web_queue_len', 'Requests that wait in line.', sample(waiting)),
+    gauge(
+      'web_requests',
+      'Requests by state: waiting in line, or active at the Coreapp.',
+      sample(waiting, { state: 'waiting' }),
+      sample(active, { state: 'active' }),
+    ),
+    {
+      name: 'api_requests_duration_ms',
+      type: 'summary',
+      help: 'Time from the head of a request to the end of its answer, milliseconds.',
+      values: durations(tally, node),
+    },
+  ];
+}
+
+/** By endpoint class, not by path: `GET_v1_health`, and `GET_v1_media` whatever the media is called. */
+function durations(tally: Tally, node: string): Sample[] {
+  const samples = new Map<string, { labels: Sample['labels']; count: number; ms: number }>();
+  for (const [name, figures] of tally.classes) {
+    for (const [verb, answers] of figures.answers) {
+      const method = `${verb}_v1_${segments[name] ?? name}`;
+      for (const { status, count, ms } of answers.cells()) {
+        const key = `${method} ${status}`;
+        const before = samples.get(key);
+        samples.set(key, {
+          labels: { node, result: status, method },
+          count: count + (before?.count ?? 0),
+          ms: ms + (before?.ms ?? 0),
+        });
+      }
+    }
+  }
+  return [...samples.values()].flatMap(({ labels, count, ms }) => [
+    { metricName: 'api_requests_duration_ms_count', labels, value: count },
+    { metricName: 'api_requests_duration_ms_sum', labels, value: ms },
+  ]);
+}
+
+interface JsonMetric {
+  readonly type: string;
+  readonly help: string;
+  readonly data: { readonly labels: Sample['labels']; readonly value: number }[];
+}
+
+/**
+ * The contract's JSON. It has one value for a name and its labels, so a histogram or a summary shows as two counters,
+ * `…_count` and `…_sum`, as the original shows its own; the buckets are in the text format.
+ */
+export function jsonOf(families: readonly Family[]): string {
+  const metrics: Record<string, JsonMetric> = {};
+  for (const { name, type, help, values } of families) {
+    const composite = type === 'histogram' || type === 'summary';
+    const shownType = composite ? 'counter' : type;
+    for (const shown of composite ? [`${name}_count`, `${name}_sum`] : [name]) {
+      metrics[shown] = { type: shownType, help, data: [] };
+    }
+    for (const { metricName = name, labels, value } of values) metrics[metricName]?.data.push({ labels, value });
+  }
+  return envelope({ metrics });
+}

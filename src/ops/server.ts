@@ -1,0 +1,109 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { OpsPage, OpsSources } from './pages.ts';
+import { opsPaths, pageFor, text } from './pages.ts';
+
+export interface OpsAddress {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+}
+
+export interface Ops {
+  readonly port: number;
+  /** Stops listening; answers that are on their way are finished. */
+  close(): Promise<void>;
+}
+
+/** Small on purpose: probes and a few scrapers come here, and nobody may hold this port open against them. */
+const limits = {
+  maxHeaderSize: 8_192,
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  /** Longer than the usual scrape interval of a minute, so that a scraper keeps its connection. */
+  keepAliveTimeout: 75_000,
+  connectionsCheckingInterval: 1_000,
+};
+const connectionsMax = 64;
+/** A reader that takes nothing of its answer for so long is cut off. */
+const stalledMaxMs = 10_000;
+
+/** Opens the ops port. Rejects with one line that names the setting, the value and what to do. */
+export async function startOps(address: OpsAddress, sources: OpsSources): Promise<Ops> {
+  const server = createServer(limits);
+  server.maxConnections = connectionsMax;
+  server.timeout = stalledMaxMs;
+  let answering = 0;
+  let closing = false;
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    answering += 1;
+    response.on('close', () => {
+      answering -= 1;
+      if (closing && answering === 0) server.closeAllConnections();
+    });
+    answer(request, sources).then(
+      (page) => send(request, response, page, closing),
+      (error: unknown) => send(request, response, text(500, `failed: ${messageOf(error)}`), closing),
+    );
+  });
+  await listen(server, address);
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        closing = true;
+        server.close(() => resolve());
+        if (answering === 0) server.closeAllConnections();
+      }),
+  };
+}
+
+const methodNotAllowed = text(405, 'Only GET and HEAD are answered here.');
+
+async function answer(request: IncomingMessage, sources: OpsSources): Promise<OpsPage> {
+  const page = pageFor((request.url ?? '').split('?', 1)[0] as string);
+  if (page === null) return text(404, `Nothing is here. There are ${opsPaths.join(', ')}.`);
+  if (request.method !== 'GET' && request.method !== 'HEAD') return methodNotAllowed;
+  return page(sources, request.headers.accept);
+}
+
+function send(request: IncomingMessage, response: ServerResponse, page: OpsPage, closing: boolean): void {
+  response.writeHead(page.status, {
+    'content-type': page.contentType,
+    'content-length': Buffer.byteLength(page.body),
+    'cache-control': 'no-store',
+    ...(page === methodNotAllowed ? { allow: 'GET, HEAD' } : {}),
+    // A body that nobody wants to read ends the connection; so does the end of the server.
+    ...(closing || (request.method !== 'GET' && request.method !== 'HEAD') ? { connection: 'close' } : {}),
+  });
+  response.end(request.method === 'HEAD' ? undefined : page.body);
+}
+
+function listen(server: Server, address: OpsAddress): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(new Error(cannotListen(address, error), { cause: error }));
+    });
+    server.listen({ host: address.host, port: address.port }, resolve);
+  });
+}
+
+function cannotListen({ host, port }: OpsAddress, error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `ops.port (OPS_PORT): ${port} is taken on ${host}; stop whoever listens there or choose another port (0: any free one).`;
+    case 'EACCES':
+      return `ops.port (OPS_PORT): ${port} may not be opened by this user; choose a port above 1023.`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `ops.host: ${host} is not an address of this machine; 0.0.0.0 listens on all of them.`;
+    default:
+      return `ops.port (OPS_PORT): cannot listen on ${host}, port ${port}: ${messageOf(error)}.`;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,253 @@
+import { once } from 'node:events';
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { machineClock } from '../../src/adapters/node/clock.ts';
+import { createLog, type LogLevel } from '../../src/adapters/pino/log.ts';
+import type { RequestLine } from '../../src/ports.ts';
+import { startScript } from '../support/scripts.ts';
+import { until, within } from '../support/until.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+const line: RequestLine = {
+  id: 'r-1',
+  class: 'messages',
+  principal: { kind: 'user', name: 'bulk', role: 'ROLE_USER' },
+  method: 'POST',
+  path: '/v1/messages',
+  status: 201,
+  remote: '10.0.0.1',
+  heldMs: 120.04,
+  coreappMs: 33.06,
+  totalMs: 154,
+  attempts: 2,
+  bytesOut: 99,
+  refusal: null,
+};
+
+function listening(level: LogLevel = 'debug') {
+  const texts: string[] = [];
+  const log = createLog({ level, clock: new VirtualClock(), destination: { write: (text) => void texts.push(text) } });
+  const lines = (): Record<string, unknown>[] => texts.map((text) => JSON.parse(text) as Record<string, unknown>);
+  return { log, texts, lines };
+}
+
+describe('the line of a request', () => {
+  it('says what an operator asks first', () => {
+    const { log, texts } = listening();
+    log.request(line);
+    expect(texts).toEqual([
+      '{"level":"info","time":"2026-01-01T00:00:00.000Z","msg":"request","requestId":"r-1","class":"messages",' +
+        '"principal":"user:bulk","method":"POST","path":"/v1/messages","status":201,"remote":"10.0.0.1",' +
+        '"heldMs":120,"coreappMs":33.1,"totalMs":154,"attempts":2,"bytesOut":99,"refusal":null}\n',
+    ]);
+  });
+
+  it.each<[string, Partial<RequestLine>, Record<string, unknown>]>([
+    ['the API key', { principal: { kind: 'key' } }, { principal: 'key' }],
+    ['nobody yet', { principal: null, class: 'none' }, { principal: null, class: 'none' }],
+    ['no query, where secrets travel', { path: '/v1/media?token=abc' }, { path: '/v1/media' }],
+    ['a quote and a newline as JSON has them', { id: 'a"\n\\b' }, { requestId: 'a"\n\\b' }],
+    ['letters beyond ASCII', { path: '/v1/übung\u2028' }, { path: '/v1/übung\u2028' }],
+    [
+      'a refusal of Weir’s own as a warning',
+      { status: 503, refusal: 'lineFull' },
+      { level: 'warn', refusal: 'lineFull' },
+    ],
+    ['a caller’s mistake as no warning', { status: 401, refusal: 'unauthenticated' }, { level: 'info' }],
+    ['the Coreapp’s own 500 as no warning', { status: 500 }, { level: 'info' }],
+  ])('%s', (_, change, expected) => {
+    const { log, texts, lines } = listening();
+    log.request({ ...line, ...change });
+    expect(lines()[0]).toMatchObject(expected);
+    expect(texts[0]?.trimEnd()).not.toContain('\n');
+  });
+
+  it.each<[LogLevel, number]>([
+    ['debug', 2],
+    ['info', 2],
+    ['warn', 1],
+    ['error', 0],
+    ['silent', 0],
+  ])('at level %s, of one that passed and one that Weir refused, %i are written', (level, count) => {
+    const { log, texts } = listening(level);
+    log.request(line);
+    log.request({ ...line, status: 503, refusal: 'holdTimeOver' });
+    expect(texts).toHaveLength(count);
+  });
+
+  it('the time goes on', () => {
+    const clock = new VirtualClock(Date.UTC(2026, 10, 23, 23, 59, 59, 7));
+    const times: unknown[] = [];
+    const log = createLog({
+      level: 'info',
+      clock: {
+        now: () => clock.now(),
+        wallMs: () => clock.wallMs() + times.length * 993,
+        after: () => ({ cancel() {} }),
+      },
+      destination: { write: (text) => void times.push((JSON.parse(text) as { time: string }).time) },
+    });
+    for (let i = 0; i < 3; i++) log.request(line);
+    expect(times).toEqual(['2026-11-23T23:59:59.007Z', '2026-11-24T00:00:00.000Z', '2026-11-24T00:00:00.993Z']);
+  });
+});
+
+describe('events', () => {
+  it('bring their level, time, message and fields', () => {
+    const { log, lines } = listening();
+    log.warn('the store is away', { store: 'redis', retryMs: 50 });
+    expect(lines()).toEqual([
+      { level: 'warn', time: '2026-01-01T00:00:00.000Z', store: 'redis', retryMs: 50, msg: 'the store is away' },
+    ]);
+  });
+
+  it('below the level are not written', () => {
+    const { log, lines } = listening('warn');
+    log.debug('a');
+    log.info('b');
+    log.warn('c');
+    log.error('d');
+    expect(lines().map(({ msg }) => msg)).toEqual(['c', 'd']);
+  });
+
+  it('show an error with its code and cause', () => {
+    const { log, lines } = listening();
+    const error = Object.assign(new TypeError('no', { cause: new Error('why') }), { code: 'ECONNREFUSED' });
+    log.error('failed', { err: error });
+    expect(lines()[0]?.['err']).toMatchObject({
+      type: 'TypeError',
+      message: 'no',
+      code: 'ECONNREFUSED',
+      stack: expect.stringContaining('log.test.ts'),
+      cause: { message: 'why' },
+    });
+  });
+
+  it('keep a field that is named like one of the line’s own', () => {
+    const { log, texts, lines } = listening();
+    log.info('said', { msg: 'clash', level: 9 });
+    expect(texts[0]?.match(/"msg"/g)).toHaveLength(1);
+    expect(lines()[0]).toMatchObject({ level: 'info', msg: 'said', field_msg: 'clash', field_level: 9 });
+  });
+
+  it('survive a circle', () => {
+    const { log, texts } = listening();
+    const circle: Record<string, unknown> = {};
+    circle['self'] = circle;
+    log.info('round', circle);
+    expect(texts).toHaveLength(1);
+  });
+
+  const secret = 'hunter2-hunter2';
+  it.each<[string, Record<string, unknown>]>([
+    ['a password', { password: secret }],
+    ['a new password, deeper', { body: { new_password: secret } }],
+    ['a header field', { fields: { Authorization: `Bearer ${secret}` } }],
+    ['a token', { token: secret }],
+    ['the API key', { apiKey: secret }],
+    ['the API key as the environment names it', { WA_API_KEY: secret }],
+    ['an URL with a password', { url: `redis://user:${secret}@redis:6379/0` }],
+    ['an URL with a slash in its password', { url: `redis://:a/${secret}@redis:6379/0` }],
+    ['an URL object', { target: new URL(`http://u:${secret}@coreapp/`) }],
+    ['an URL in a list', { peers: [`redis://:${secret}@a`] }],
+    [
+      'an error’s message, stack and cause',
+      { err: new Error(`at redis://:${secret}@a`, { cause: new Error(`x://${secret}@a`) }) },
+    ],
+    ['an error’s own field', { err: Object.assign(new Error('x'), { token: secret }) }],
+    ['the text of a header field', { line: `authorization: Apikey ${secret}` }],
+  ])('never show %s', (_, fields) => {
+    const { log, texts } = listening();
+    log.error('look', fields);
+    expect(texts[0]).not.toContain('hunter2');
+    expect(texts[0]).toContain('[redacted]');
+  });
+
+  it('never show a password in their message', () => {
+    const { log, lines } = listening();
+    log.info(`connected to redis://:${secret}@redis:6379`);
+    expect(lines()[0]?.['msg']).toBe('connected to redis://[redacted]@redis:6379');
+  });
+
+  it('show counts, flags and prose about secrets', () => {
+    const { log, lines } = listening();
+    log.info('Basic credentials are for the login', { tokens: 3, passwordSet: true });
+    expect(lines()[0]).toMatchObject({ msg: 'Basic credentials are for the login', tokens: 3, passwordSet: true });
+  });
+});
+
+describe('a file descriptor', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'weir-log-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('gets the lines of a quiet system soon, in order', async () => {
+    const file = join(folder, 'log');
+    const log = createLog({ level: 'info', clock: machineClock, destination: openSync(file, 'w') });
+    log.info('one');
+    log.request(line);
+    const text = await until(() => readFileSync(file, 'utf8') || null, { what: 'the first lines', deadlineMs: 1_000 });
+    expect(
+      text
+        .trimEnd()
+        .split('\n')
+        .map((one) => (JSON.parse(one) as { msg: string }).msg),
+    ).toEqual(['one', 'request']);
+  });
+});
+
+const saying = (body: string): string => `
+  import { createLog } from './src/adapters/pino/log.ts';
+  import { machineClock } from './src/adapters/node/clock.ts';
+  const log = createLog({ level: 'info', clock: machineClock });
+  ${body}`;
+
+describe('stdout', () => {
+  it('has every line, whole and in order, when the process exits at once', async () => {
+    await using child = startScript(saying("for (let i = 0; i < 5000; i++) log.info('n', { i }); process.exit(3);"));
+    const lines = (await child.output()).trimEnd().split('\n');
+    expect(lines.map((one) => (JSON.parse(one) as { i: number }).i)).toEqual(
+      Array.from({ length: 5_000 }, (_, i) => i),
+    );
+    expect((await child.exited).code).toBe(3);
+  });
+
+  it('has every line after flush()', async () => {
+    await using child = startScript(
+      saying("log.info('last'); await log.flush(); process.kill(process.pid, 'SIGKILL');"),
+    );
+    expect(await child.output()).toContain('"msg":"last"');
+  });
+
+  it('that nobody reads any more does not keep the process from exiting', async () => {
+    await using child = startScript(
+      saying(
+        "log.info('a'); process.stdin.once('data', () => { log.info('b'); process.exit(0); }); console.error('up');",
+      ),
+    );
+    await once(child.process.stderr, 'data');
+    child.process.stdout.destroy();
+    child.process.stdin.write('go');
+    expect((await within(child.exited, { what: 'the exit' })).code).toBe(0);
+  });
+
+  it('that is not read drops what is beyond 8 Mi characters, and says how many lines when it is', async () => {
+    await using child = startScript(
+      saying(`
+        const text = 'x'.repeat(100_000);
+        for (let i = 0; i < 200; i++) log.info(text);
+        console.error('written');
+        process.stdin.once('data', async () => { await log.flush(); process.exit(0); });`),
+    );
+    await once(child.process.stderr, 'data');
+    child.process.stdin.write('go');
+    const messages = (await child.output())
+      .trimEnd()
+      .split('\n')
+      .map((one) => JSON.parse(one) as { msg: string; lines?: number });
+    const dropped = messages.find(({ msg }) => msg.startsWith('log lines dropped'));
+    expect(messages.length - 1 + (dropped?.lines ?? 0)).toBe(200);
+    expect(dropped?.lines).toBeGreaterThan(100);
+  });
+});
