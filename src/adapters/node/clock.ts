@@ -1,0 +1,19 @@
+import type { Alarm, Clock } from '../../ports.ts';
+
+/** The machine's clock. The only file that may ask for the time or set a timer on behalf of the stages. */
+export const machineClock: Clock = {
+  now: () => performance.now(),
+  wallMs: () => Date.now(),
+  after(ms: number, call: () => void): Alarm {
+    const due = performance.now() + ms;
+    let timer: NodeJS.Timeout | undefined;
+    // setTimeout counts whole milliseconds from the loop's own idea of now, so it may fire a little early.
+    const check = (): void => {
+      const left = due - performance.now();
+      if (left <= 0) call();
+      else timer = setTimeout(check, Math.ceil(left));
+    };
+    timer = setTimeout(check, Math.ceil(ms));
+    return { cancel: () => clearTimeout(timer) };
+  },
+};

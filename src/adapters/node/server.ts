@@ -1,0 +1,148 @@
+/** The main port: Node's HTTP server, its limits and timeouts, and what it refuses before there is an exchange. */
+import { createServer, STATUS_CODES } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { errorEnvelope } from '../../model/envelope.ts';
+import type { Refusal } from '../../model/refusals.ts';
+import { refusalTable, refuse } from '../../model/refusals.ts';
+import type { Caller, RequestHead } from '../../ports.ts';
+import { NodeCaller } from './caller.ts';
+import { Idlers } from './idlers.ts';
+
+export interface ServerOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** All header fields of a request together. */
+  readonly fieldsMaxBytes: number;
+  /** From the first byte of a request to the end of its head. */
+  readonly headTimeoutMs: number;
+  /** How long a body may stand still. */
+  readonly bodyIdleTimeoutMs: number;
+  /** How long a connection may stay open between requests. */
+  readonly keepAliveTimeoutMs: number;
+  readonly connectionsMax: number;
+}
+
+export interface ServerEvents {
+  request(head: RequestHead, side: Caller): void;
+  /** A request whose head could not be read; it has its answer already. */
+  unreadable(refusal: Refusal, peer: string): void;
+}
+
+export interface MainServer {
+  readonly port: number;
+  readonly connections: number;
+  /** Takes no new connections; resolves when the last open one has been closed. Idle ones are closed at once. */
+  close(): Promise<void>;
+  /** Breaks what is still open. */
+  destroy(): void;
+}
+
+/** Rejects with the system's error where the address can't be listened on. */
+export async function startServer(options: ServerOptions, events: ServerEvents): Promise<MainServer> {
+  const idlers = new Idlers(options.bodyIdleTimeoutMs);
+  const server = createServer({
+    maxHeaderSize: options.fieldsMaxBytes,
+    headersTimeout: options.headTimeoutMs,
+    // A whole upload may take long; what stands still is cut by `bodyIdleTimeoutMs`.
+    requestTimeout: 0,
+    keepAliveTimeout: options.keepAliveTimeoutMs,
+    connectionsCheckingInterval: 1_000,
+    requireHostHeader: false, // `receive` answers with the envelope.
+    noDelay: true,
+  });
+  server.maxConnections = options.connectionsMax;
+  server.maxHeadersCount = 0;
+  let connections = 0;
+  server.on('connection', (socket: Socket) => {
+    connections += 1;
+    socket.once('close', () => {
+      connections -= 1;
+    });
+  });
+  const serve = (expectsContinue: boolean) => (request: IncomingMessage, response: ServerResponse) => {
+    // A connection that outlives the listener would keep its caller on a replica that is going away.
+    if (!server.listening) response.shouldKeepAlive = false;
+    events.request(headOf(request), new NodeCaller(request, response, idlers, expectsContinue));
+  };
+  server.on('request', serve(false));
+  server.on('checkContinue', serve(true));
+  server.on('checkExpectation', serve(false));
+  server.on('connect', (_request, socket) => refuseRaw(socket, refuse('malformed', 'CONNECT is not served here.')));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    const refusal = unreadable(error.code);
+    if (refusal === null || !socket.writable) return void socket.destroy();
+    refuseRaw(socket, refusal);
+    events.unreadable(refusal, plainAddress((socket as Socket).remoteAddress));
+  });
+  await listening(server, options);
+  return {
+    port: (server.address() as AddressInfo).port,
+    get connections() {
+      return connections;
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => {
+          idlers.close();
+          resolve();
+        });
+        server.closeIdleConnections();
+      }),
+    destroy: () => server.closeAllConnections(),
+  };
+}
+
+function listening(server: Server, { host, port }: ServerOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function headOf(request: IncomingMessage): RequestHead {
+  return {
+    method: request.method as string,
+    target: request.url as string,
+    version: request.httpVersion,
+    fields: request.rawHeaders,
+    peer: plainAddress(request.socket.remoteAddress),
+    secure: 'encrypted' in request.socket,
+  };
+}
+
+/** IPv4 addresses as such, also where the socket listens on IPv6. */
+function plainAddress(address: string | undefined): string {
+  if (address === undefined) return '';
+  return address.startsWith('::ffff:') ? address.slice(7) : address;
+}
+
+/** The refusal for a parser's error; null: the connection is gone, there is nobody to tell. */
+function unreadable(code: string | undefined): Refusal | null {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return refuse('fieldsTooLarge');
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return refuse('requestTimeout');
+    case 'ECONNRESET':
+    case 'EPIPE':
+      return null;
+    default:
+      return refuse('malformed', 'The request is not valid HTTP/1.1.');
+  }
+}
+
+/** An answer where Node has no response object, and the end of the connection. */
+export function refuseRaw(socket: Duplex, refusal: Refusal): void {
+  const { status } = refusalTable[refusal.name];
+  const body = errorEnvelope(refusal);
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json; charset=utf-8\r\n` +
+      `Cache-Control: no-store\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,112 @@
+/** The Coreapp, over a pool of kept-alive connections (undici). */
+import type { Dispatcher } from 'undici';
+import { errors, Pool } from 'undici';
+import type { Fields } from '../../model/exchange.ts';
+import type { Coreapp, CoreappCall, CoreappFailure, CoreappObserver, CoreappRequest } from '../../ports.ts';
+
+export interface CoreappOptions {
+  /** Origin, such as `http://127.0.0.1:8081`. */
+  readonly url: string;
+  /** Milliseconds until a connection has to stand. */
+  readonly connectTimeoutMs: number;
+  /** Milliseconds until the head of the answer has to be there, and between its parts. */
+  readonly answerTimeoutMs: number;
+  /** As many as there can be permits, so that no request ever queues inside the pool. */
+  readonly connectionsMax: number;
+}
+
+export interface CoreappConnections extends Coreapp {
+  close(): Promise<void>;
+}
+
+export function connectCoreapp(options: CoreappOptions): CoreappConnections {
+  const pool = new Pool(options.url, {
+    connections: options.connectionsMax,
+    // One request at a time on a connection: a slow answer must not hold up others, and "not a byte was written" stays true.
+    pipelining: 1,
+    connect: { timeout: options.connectTimeoutMs },
+    headersTimeout: options.answerTimeoutMs,
+    bodyTimeout: options.answerTimeoutMs,
+    // Shorter than the idle timeouts that servers commonly have (Node's is 5 s): a connection that the other end closes
+    // just as a message is written would cost that message its replay.
+    keepAliveTimeout: 4_000,
+  });
+  return {
+    send(request: CoreappRequest, observer: CoreappObserver): CoreappCall {
+      const call = new Call(observer);
+      pool.dispatch(
+        {
+          method: request.method,
+          path: request.target,
+          headers: request.fields as string[],
+          body: request.body,
+        },
+        call,
+      );
+      return call;
+    },
+    close: () => pool.destroy(),
+  };
+}
+
+class Call implements Dispatcher.DispatchHandler, CoreappCall {
+  readonly #observer: CoreappObserver;
+  #controller: Dispatcher.DispatchController | null = null;
+  #phase: CoreappFailure['phase'] = 'unsent';
+  #aborted = false;
+
+  constructor(observer: CoreappObserver) {
+    this.#observer = observer;
+  }
+
+  resume(): void {
+    this.#controller?.resume();
+  }
+
+  abort(): void {
+    this.#aborted = true;
+    this.#controller?.abort(new errors.RequestAbortedError());
+  }
+
+  /** undici calls this right before it writes, so a failure that comes earlier has sent nothing. */
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#aborted) controller.abort(new errors.RequestAbortedError());
+    else this.#phase = 'sent';
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+    const fields = textFields(controller.rawHeaders);
+    if (status < 200) {
+      this.#observer.onInformation(status, fields);
+      return;
+    }
+    this.#phase = 'answering';
+    this.#observer.onHead(status, fields);
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (!this.#observer.onData(chunk)) controller.pause();
+  }
+
+  onResponseEnd(controller: Dispatcher.DispatchController): void {
+    this.#observer.onEnd(textFields(controller.rawTrailers));
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#observer.onFailure({ phase: this.#phase, cause: this.#causeOf(error), detail: error.message });
+  }
+
+  #causeOf(error: Error): CoreappFailure['cause'] {
+    if (this.#aborted) return 'aborted';
+    if (this.#phase === 'unsent') return error instanceof errors.InvalidArgumentError ? 'invalid' : 'connect';
+    const late = error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError;
+    return late ? 'timeout' : 'broken';
+  }
+}
+
+/** Field lines as text. HTTP field values are octets; Latin-1 keeps each of them (RFC 9110, 5.5). */
+function textFields(raw: Dispatcher.DispatchController['rawHeaders']): Fields {
+  if (!Array.isArray(raw)) return [];
+  return (raw as (Buffer | string)[]).map((part) => (typeof part === 'string' ? part : part.toString('latin1')));
+}

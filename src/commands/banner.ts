@@ -1,0 +1,33 @@
+/** What the terminal says after a start: what runs where, and what to try. */
+import type { Config } from '../config/config.ts';
+import type { House } from '../house/house.ts';
+import type { Simulator } from '../simulator/simulator.ts';
+
+export function welcome(config: Config, file: string | null, house: House, simulator: Simulator | null): string[] {
+  const at = (host: string, port: number): string =>
+    `http://${['0.0.0.0', '::'].includes(host) ? 'localhost' : host.includes(':') ? `[${host}]` : host}:${port}`;
+  const main = at(config.listen.host, house.port);
+  const ops = at(config.ops.host, house.opsPort);
+  const lines = [
+    `Weir serves on      ${main}`,
+    `  for operators     ${ops}  (/livez /readyz /metrics /status)`,
+    `  Coreapp           ${simulator === null ? config.coreapp.url : `${simulator.url}  — THE BUNDLED SIMULATOR: nothing is sent to anybody. Set COREAPP_URL.`}`,
+    `  limits, users     ${config.redis.url === null ? 'in this process, gone when it ends. Set REDIS_URL to share and keep them.' : 'in Redis'}`,
+    `  configuration     ${file ?? 'defaults and environment'}`,
+  ];
+  return simulator === null ? lines : [...lines, '', ...firstSteps(main, ops, config)];
+}
+
+/** The first login has to bring a new password, unless the configuration has set one. */
+function firstSteps(main: string, ops: string, config: Config): string[] {
+  const own = config.auth.adminPassword !== null;
+  const login = own
+    ? `curl -s -u admin:$WEIR_ADMIN_PASSWORD -X POST ${main}/v1/users/login`
+    : `curl -s -u admin:secret -X POST ${main}/v1/users/login -d '{"new_password":"Weir-2026!"}'`;
+  return [
+    'Try:',
+    `  TOKEN=$(${login} | sed 's/.*"token":"\\([^"]*\\)".*/\\1/')`,
+    `  curl -s -H "Authorization: Bearer $TOKEN" ${main}/v1/messages -d '{"to":"16315551000","type":"text","text":{"body":"hello"}}'`,
+    `  curl -s ${ops}/status`,
+  ];
+}

@@ -1,0 +1,103 @@
+/**
+ * The whole story: every request travels these stages, in this order. One direction, one loop.
+ *
+ *     receive ▶ route ▶ authenticate ▶ collect ▶ stand in line ▶ forward ▶ answer
+ *                                                    ▲              │
+ *                                                    └── replay ────┘  refused or not acted on, while the hold time lasts
+ */
+import type { Collected, Received } from './model/exchange.ts';
+import type { Attempt, Gone, Passed } from './model/outcome.ts';
+import type { Page } from './model/page.ts';
+import type { ClassLimits } from './model/quota.ts';
+import type { Refusal } from './model/refusals.ts';
+import { refuse } from './model/refusals.ts';
+import type { ReplayReason } from './model/replay.ts';
+import type { EndpointClass } from './model/routes.ts';
+import type { Caller, Clock, Log, Meter, RequestHead } from './ports.ts';
+import type { Admit } from './stages/admit.ts';
+import { answerPage, answerRefusal } from './stages/answer.ts';
+import type { Authenticate } from './stages/authenticate.ts';
+import { collect } from './stages/collect.ts';
+import type { Forward } from './stages/forward.ts';
+import type { Receive } from './stages/receive.ts';
+import { record } from './stages/record.ts';
+import { route } from './stages/route.ts';
+import type { Webapp } from './webapp/webapp.ts';
+
+export interface Stages {
+  readonly receive: Receive;
+  readonly authenticate: Authenticate;
+  readonly admit: Admit;
+  readonly forward: Forward;
+  readonly webapp: Webapp;
+  readonly limits: Readonly<Record<EndpointClass, ClassLimits>>;
+  readonly clock: Clock;
+  readonly meter: Meter;
+  readonly log: Log;
+}
+
+export type Gateway = (head: RequestHead, side: Caller) => Promise<void>;
+
+/** How a request's journey may end. */
+type Outcome = Passed | Page | Refusal | Gone;
+
+export function createGateway(stages: Stages): Gateway {
+  return async (head, side) => {
+    const { exchange, refusal } = stages.receive(head);
+    let outcome: Outcome;
+    try {
+      outcome = refusal ?? (await travel(stages, exchange, side));
+    } catch (error) {
+      stages.log.error('a bug: a stage threw', { requestId: exchange.id, error });
+      outcome = refuse('bug');
+    }
+    record(stages, exchange, outcome, finish(exchange, side, outcome));
+  };
+}
+
+async function travel(stages: Stages, arrived: Received, side: Caller): Promise<Outcome> {
+  const identified = await stages.authenticate(route(arrived));
+  if (identified.kind !== 'exchange') return identified;
+  const to = identified.route;
+  const bodyMaxBytes = to.by === 'weir' ? ownBodyMaxBytes : stages.limits[to.class].bodyMaxBytes;
+  const request = await collect(identified, side, bodyMaxBytes);
+  if (request.kind !== 'exchange') return request;
+  return to.by === 'weir' ? await stages.webapp.answer(request) : await deliver(stages, to.class, request, side);
+}
+
+/** The largest body that an endpoint of Weir's own reads: credentials are small. */
+const ownBodyMaxBytes = 16_384;
+
+/** Stand in line, forward, and again while the Coreapp did not act on it. */
+async function deliver(stages: Stages, name: EndpointClass, request: Collected, side: Caller): Promise<Outcome> {
+  let admission = await stages.admit.admit(name, request, side);
+  for (let reason: ReplayReason | null = null; ; ) {
+    if (admission.kind !== 'exchange') return blamed(admission, reason);
+    const attempt: Attempt = await stages.forward(admission, side);
+    if (attempt.kind !== 'replay') return attempt;
+    reason = attempt.reason;
+    stages.meter.replayed(name, reason);
+    admission = await stages.admit.readmit(name, request, side, attempt.pauseMs);
+  }
+}
+
+/** A hold time that ended on a Coreapp which nobody could reach is not an overload. */
+function blamed(end: Refusal | Gone, reason: ReplayReason | null): Refusal | Gone {
+  const unreached = end.kind === 'refusal' && end.name === 'holdTimeOver' && (reason === 'unsent' || reason === 'broken');
+  return unreached ? refuse('unreachable', null, end.retryAfterMs) : end;
+}
+
+/** Answers, where that is still to be done. Returns the status that the caller saw; 499 (nginx's) if it had gone. */
+function finish(exchange: Received, side: Caller, outcome: Outcome): number {
+  if (side.gone && outcome.kind !== 'passed') return 499;
+  switch (outcome.kind) {
+    case 'passed':
+      return outcome.status;
+    case 'page':
+      return answerPage(exchange, side, outcome);
+    case 'refusal':
+      return answerRefusal(exchange, side, outcome);
+    case 'gone':
+      return 499;
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * Stand in line: a request leaves this stage with a slot used and a permit in hand, refused, or because its caller has
+ * gone. `model/line.ts` knows the order, `model/lease.ts` the slots, `model/permits.ts` the room at the Coreapp;
+ * `gate.ts` brings them together for one class, this file for all.
+ */
+import type { Collected } from '../model/exchange.ts';
+import type { Admission } from '../model/outcome.ts';
+import { Permits } from '../model/permits.ts';
+import type { ClassLimits } from '../model/quota.ts';
+import type { RefusalName } from '../model/refusals.ts';
+import type { EndpointClass } from '../model/routes.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import type { Buckets, Caller, Clock, Meter } from '../ports.ts';
+import { Gate } from './gate.ts';
+
+export interface AdmitWorld {
+  readonly clock: Clock;
+  readonly buckets: Buckets;
+  readonly meter: Meter;
+  readonly limits: Readonly<Record<EndpointClass, ClassLimits>>;
+  /** Most requests in flight at the Coreapp. */
+  readonly permitsMax: number;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+}
+
+export class Admit {
+  readonly permits: Permits;
+  readonly gates: ReadonlyMap<EndpointClass, Gate>;
+  /** Gates that wait for a permit, in the order in which they get one. */
+  readonly #blocked = new Set<Gate>();
+  readonly #clock: Clock;
+
+  constructor(world: AdmitWorld) {
+    const { clock, limits } = world;
+    this.#clock = clock;
+    this.permits = new Permits(world.permitsMax, () => clock.now(), world.random, () => this.#permitFreed());
+    const gateWorld = { ...world, permits: this.permits, blocked: (gate: Gate) => void this.#blocked.add(gate) };
+    const names = Object.keys(limits) as EndpointClass[];
+    this.gates = new Map(names.map((name) => [name, new Gate(name, limits[name], gateWorld)]));
+  }
+
+  admit(name: EndpointClass, exchange: Collected, side: Caller): Admission | Promise<Admission> {
+    return this.#gate(name).admit(exchange, side);
+  }
+
+  readmit(name: EndpointClass, exchange: Collected, side: Caller, pauseMs: number): Admission | Promise<Admission> {
+    return this.#gate(name).readmit(exchange, side, pauseMs);
+  }
+
+  /** Refuses all that wait: the grace time of a stop is over. */
+  refuseAll(name: RefusalName): void {
+    for (const gate of this.gates.values()) gate.refuseAll(name);
+  }
+
+  /** What waits, what is held, what is in flight. */
+  snapshot(): Pick<Snapshot, 'lines' | 'buckets' | 'permits'> {
+    const now = this.#clock.now();
+    const gates = [...this.gates.values()];
+    return {
+      lines: gates.map(({ name, line }) => ({
+        class: name,
+        requests: line.requests,
+        bytes: line.bytes,
+        oldestMs: line.head === null ? 0 : now - line.head.since,
+      })),
+      buckets: gates.map((gate) => ({
+        class: gate.name,
+        rate: gate.limits.rate,
+        burst: gate.limits.burst,
+        slotsHeld: gate.slotsHeld(),
+      })),
+      permits: { inUse: this.permits.inUse, limit: this.permits.limit },
+    };
+  }
+
+  #gate(name: EndpointClass): Gate {
+    const gate = this.gates.get(name);
+    if (gate === undefined) throw new Error(`no limits for the endpoint class ${name}`);
+    return gate;
+  }
+
+  /** Classes take turns: one that still waits after its turn is blocked anew, behind the others. */
+  #permitFreed(): void {
+    if (this.#blocked.size === 0) return;
+    for (const gate of [...this.#blocked]) {
+      if (!this.permits.available(this.#clock.now())) return;
+      this.#blocked.delete(gate);
+      gate.pump();
+    }
+  }
+}

@@ -1,0 +1,49 @@
+/** Answer: the one place that turns an outcome into a status line. */
+import { errorEnvelope } from '../model/envelope.ts';
+import type { Fields, Received } from '../model/exchange.ts';
+import { endToEnd, fieldOf } from '../model/fields.ts';
+import { viaName } from '../model/forwarded.ts';
+import type { Page } from '../model/page.ts';
+import type { Refusal } from '../model/refusals.ts';
+import { refusalTable } from '../model/refusals.ts';
+import type { Caller } from '../ports.ts';
+
+const json = 'application/json; charset=utf-8';
+/** Written by Weir itself. */
+const ownNames: ReadonlySet<string> = new Set(['via', 'x-request-id']);
+
+/** Weir's own answer. Returns its status. */
+export function answerPage(exchange: Received, side: Caller, page: Page): number {
+  const fields = ['X-Request-Id', exchange.id, ...page.fields];
+  if (fieldOf(page.fields, 'content-type') === null) fields.push('Content-Type', json);
+  // What Weir answers itself is about accounts, tokens or the moment: nothing of it is for a cache.
+  if (fieldOf(page.fields, 'cache-control') === null) fields.push('Cache-Control', 'no-store');
+  side.page(page.status, fields, page.body);
+  return page.status;
+}
+
+/** Weir's own "no". Returns its status. */
+export function answerRefusal(exchange: Received, side: Caller, refusal: Refusal): number {
+  const { status } = refusalTable[refusal.name];
+  const fields: string[] = [];
+  if (refusal.retryAfterMs !== null) {
+    fields.push('Retry-After', String(Math.max(1, Math.ceil(refusal.retryAfterMs / 1_000))));
+  }
+  if (refusal.allow !== undefined) fields.push('Allow', refusal.allow);
+  if (status === 401) fields.push('WWW-Authenticate', challenge(exchange));
+  return answerPage(exchange, side, { kind: 'page', status, fields, body: errorEnvelope(refusal) });
+}
+
+/** The head of the Coreapp's answer. */
+export function relayHead(exchange: Received, side: Caller, status: number, fields: Fields): void {
+  const out = endToEnd(fields, ownNames);
+  const via = fieldOf(fields, 'via');
+  out.push('Via', via === null ? viaName : `${via}, ${viaName}`, 'X-Request-Id', exchange.id);
+  side.head(status, out);
+}
+
+/** The scheme that the endpoint wants (RFC 9110, 11.6.1). */
+function challenge(exchange: Received): string {
+  const wantsBasic = exchange.path === '/v1/users/login';
+  return wantsBasic ? 'Basic realm="weir", charset="UTF-8"' : 'Bearer realm="weir"';
+}

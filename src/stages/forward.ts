@@ -1,0 +1,143 @@
+/** Forward: one attempt at the Coreapp. Its answer goes to the caller as it comes, or the attempt may be replayed. */
+import type { Admitted, Fields, PermitEnd } from '../model/exchange.ts';
+import { endToEnd, fieldOf } from '../model/fields.ts';
+import { addForwarded, forwardedNames } from '../model/forwarded.ts';
+import type { Attempt } from '../model/outcome.ts';
+import { gone } from '../model/outcome.ts';
+import { refuse } from '../model/refusals.ts';
+import type { ReplayReason } from '../model/replay.ts';
+import { replayAfterAnswer, replayAfterFailure, retryAfterMs } from '../model/replay.ts';
+import type { Caller, Clock, Coreapp, CoreappCall, CoreappFailure, CoreappObserver, Meter } from '../ports.ts';
+import { relayHead } from './answer.ts';
+
+export interface ForwardWorld {
+  readonly clock: Clock;
+  readonly coreapp: Coreapp;
+  readonly meter: Meter;
+  /** The value of `Authorization` towards the Coreapp; null: none. */
+  readonly authorization: string | null;
+}
+
+export type Forward = (exchange: Admitted, side: Caller) => Promise<Attempt>;
+
+/** Fields of the caller that end here: the body is whole and its length known, the credential was for Weir. */
+const callersOwn: ReadonlySet<string> = new Set([
+  'authorization',
+  'content-length',
+  'expect',
+  'host',
+  'trailer',
+  'x-request-id',
+  ...forwardedNames,
+]);
+
+export function createForward(world: ForwardWorld): Forward {
+  return (exchange, side) =>
+    new Promise((settle) => {
+      if (side.gone) {
+        exchange.permit.end('unused');
+        settle(gone);
+        return;
+      }
+      new Sending(world, exchange, side, settle).start();
+    });
+}
+
+/** The fields of the request as the Coreapp gets it. */
+function requestFields(exchange: Admitted, authorization: string | null): string[] {
+  const out = endToEnd(exchange.fields, callersOwn);
+  addForwarded(out, exchange.origin, exchange.fields);
+  out.push('X-Request-Id', exchange.id);
+  if (authorization !== null) out.push('Authorization', authorization);
+  return out;
+}
+
+class Sending implements CoreappObserver {
+  readonly #world: ForwardWorld;
+  readonly #exchange: Admitted;
+  readonly #side: Caller;
+  readonly #settle: (attempt: Attempt) => void;
+  readonly #sentAt: number;
+  #call: CoreappCall | null = null;
+  /** What the answer's status came to; null while there is no answer. */
+  #status: number | null = null;
+  #replay: ReplayReason | null = null;
+  #pauseMs = 0;
+
+  constructor(world: ForwardWorld, exchange: Admitted, side: Caller, settle: (attempt: Attempt) => void) {
+    this.#world = world;
+    this.#exchange = exchange;
+    this.#side = side;
+    this.#settle = settle;
+    this.#sentAt = world.clock.now();
+  }
+
+  start(): void {
+    const { method, target, body, account } = this.#exchange;
+    account.attempts += 1;
+    const fields = requestFields(this.#exchange, this.#world.authorization);
+    this.#side.onGone(() => this.#call?.abort());
+    this.#call = this.#world.coreapp.send({ method, target, fields, body }, this);
+  }
+
+  onInformation(status: number, fields: Fields): void {
+    this.#side.information(status, endToEnd(fields, callersOwn));
+  }
+
+  onHead(status: number, fields: Fields): void {
+    this.#status = status;
+    this.#replay = replayAfterAnswer(status);
+    if (this.#replay === null) relayHead(this.#exchange, this.#side, status, fields);
+    else this.#pauseMs = retryAfterMs(fieldOf(fields, 'retry-after'), this.#world.clock.wallMs());
+  }
+
+  onData(chunk: Buffer): boolean {
+    if (this.#replay !== null) return true; // Read to its end, so that the connection can be used again.
+    this.#exchange.account.bytesOut += chunk.length;
+    if (this.#side.data(chunk)) return true;
+    this.#side.onDrain(() => this.#call?.resume());
+    return false;
+  }
+
+  onEnd(trailers: Fields): void {
+    const status = this.#status ?? 0;
+    if (this.#replay !== null) {
+      this.#finish(status, 'refused', { kind: 'replay', reason: this.#replay, pauseMs: this.#pauseMs });
+      return;
+    }
+    this.#side.end(trailers);
+    this.#finish(status, 'answered', { kind: 'passed', status });
+  }
+
+  onFailure(failure: CoreappFailure): void {
+    if (this.#side.gone) {
+      this.#finish('failure', failure.phase === 'unsent' ? 'unused' : 'failed', gone);
+    } else if (this.#replay !== null) {
+      // The status line said that it did not act; what broke is only the rest of that answer.
+      this.#finish(this.#status ?? 0, 'refused', { kind: 'replay', reason: this.#replay, pauseMs: this.#pauseMs });
+    } else if (this.#status !== null) {
+      this.#side.cut();
+      this.#finish('failure', 'failed', { kind: 'passed', status: this.#status });
+    } else {
+      this.#finish('failure', failure.cause === 'connect' ? 'refused' : 'failed', this.#unanswered(failure));
+    }
+  }
+
+  /** What becomes of a request that got no answer. */
+  #unanswered(failure: CoreappFailure): Attempt {
+    if (failure.cause === 'invalid') return refuse('malformed', failure.detail);
+    const reason = replayAfterFailure(this.#exchange.method, failure.phase);
+    if (reason !== null) return { kind: 'replay', reason, pauseMs: 0 };
+    return refuse(failure.cause === 'timeout' ? 'timedOut' : 'broken');
+  }
+
+  #finish(answer: number | 'failure', how: PermitEnd, attempt: Attempt): void {
+    const { account, permit, route } = this.#exchange;
+    const ms = this.#world.clock.now() - this.#sentAt;
+    account.coreappMs += ms;
+    this.#side.onGone(null);
+    this.#world.meter.coreappAnswered(route.class, answer, ms);
+    permit.end(how);
+    this.#settle(attempt);
+  }
+}

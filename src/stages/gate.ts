@@ -1,0 +1,227 @@
+/** One endpoint class in one replica: its line, its lease of slots, and the one timer that moves both. */
+import type { Collected } from '../model/exchange.ts';
+import { admitted } from '../model/exchange.ts';
+import { Lease } from '../model/lease.ts';
+import { Line, Place } from '../model/line.ts';
+import type { Admission } from '../model/outcome.ts';
+import { gone } from '../model/outcome.ts';
+import type { Permits } from '../model/permits.ts';
+import { nameOf } from '../model/principal.ts';
+import type { ClassLimits } from '../model/quota.ts';
+import type { RefusalName } from '../model/refusals.ts';
+import { refuse } from '../model/refusals.ts';
+import type { EndpointClass } from '../model/routes.ts';
+import type { Grant } from '../model/slots.ts';
+import type { Alarm, Buckets, Caller, Clock, HoldOutcome, Meter } from '../ports.ts';
+
+export interface GateWorld {
+  readonly clock: Clock;
+  readonly buckets: Buckets;
+  readonly meter: Meter;
+  readonly permits: Permits;
+  /** Told when a slot is open and somebody waits, but there is no permit. */
+  readonly blocked: (gate: Gate) => void;
+}
+
+/** The longest pause that a 429 of the Coreapp may impose on a line, milliseconds. */
+const pauseMaxMs = 5_000;
+/** How long to leave a store alone that did not grant, milliseconds. */
+const askAgainMs = 50;
+
+class Waiter extends Place<Waiter> {
+  readonly exchange: Collected;
+  readonly side: Caller;
+  readonly settle: (admission: Admission) => void;
+  readonly stoodSince: number;
+
+  constructor(exchange: Collected, side: Caller, until: number, now: number, settle: (admission: Admission) => void) {
+    super(nameOf(exchange.principal), exchange.body?.length ?? 0, exchange.account.joinedAt, until);
+    this.exchange = exchange;
+    this.side = side;
+    this.stoodSince = now;
+    this.settle = settle;
+  }
+}
+
+export class Gate {
+  readonly name: EndpointClass;
+  readonly limits: ClassLimits;
+  readonly line: Line<Waiter>;
+  readonly #world: GateWorld;
+  readonly #lease: Lease;
+  #asking = false;
+  #askNotBefore = Number.NEGATIVE_INFINITY;
+  #pausedUntil = Number.NEGATIVE_INFINITY;
+  #alarm: Alarm | null = null;
+  #alarmAt = Number.POSITIVE_INFINITY;
+
+  constructor(name: EndpointClass, limits: ClassLimits, world: GateWorld) {
+    this.name = name;
+    this.limits = limits;
+    this.line = new Line(limits);
+    this.#world = world;
+    this.#lease = new Lease(limits);
+  }
+
+  /** For a newcomer: at once if nobody waits, a slot is open and a permit is there. */
+  admit(exchange: Collected, side: Caller): Admission | Promise<Admission> {
+    const now = this.#world.clock.now();
+    exchange.account.joinedAt = now;
+    this.#lease.arrived(now);
+    if (this.line.requests === 0) {
+      if (this.#mayTake(now) && this.#lease.take(now)) return this.#admitAtOnce(exchange, now);
+    } else if (!this.line.hasRoomFor(exchange.body?.length ?? 0)) {
+      return this.#refusal('lineFull');
+    }
+    return this.#wait(exchange, side, now);
+  }
+
+  /**
+   * For a request that the Coreapp sent back: it goes in front of everybody younger, whatever the bounds.
+   * @param pauseMs how long the Coreapp asked the whole class to wait
+   */
+  readmit(exchange: Collected, side: Caller, pauseMs: number): Admission | Promise<Admission> {
+    const now = this.#world.clock.now();
+    if (pauseMs > 0) this.#pausedUntil = Math.max(this.#pausedUntil, now + Math.min(pauseMs, pauseMaxMs));
+    return this.#wait(exchange, side, now);
+  }
+
+  /** Serves who can be served now. Returns how many were. */
+  pump(): number {
+    const now = this.#world.clock.now();
+    this.#expire(now);
+    let served = this.#serve(now);
+    while (this.#ask(now)) served += this.#serve(now);
+    this.#arm(now);
+    return served;
+  }
+
+  refuseAll(name: RefusalName): void {
+    for (let waiter = this.line.head; waiter !== null; waiter = this.line.head) {
+      this.#settle(waiter, this.#refusal(name), 'refused', this.#world.clock.now());
+    }
+  }
+
+  slotsHeld(): number {
+    return this.#lease.held(this.#world.clock.now());
+  }
+
+  #mayTake(now: number): boolean {
+    return now >= this.#pausedUntil && this.#world.permits.available(now);
+  }
+
+  #admitAtOnce(exchange: Collected, now: number): Admission {
+    this.#world.meter.held(this.name, 'sent', 0);
+    const admission = admitted(exchange, this.#world.permits.take(now));
+    this.#ask(now);
+    return admission;
+  }
+
+  #wait(exchange: Collected, side: Caller, now: number): Promise<Admission> {
+    if (side.gone) return Promise.resolve(gone);
+    const until = exchange.account.joinedAt + this.limits.holdMaxMs;
+    if (until <= now) return Promise.resolve(this.#refusal('holdTimeOver'));
+    return new Promise((settle) => {
+      const waiter = new Waiter(exchange, side, until, now, settle);
+      side.onGone(() => {
+        this.#settle(waiter, gone, 'gone', this.#world.clock.now());
+      });
+      this.line.join(waiter);
+      this.pump();
+    });
+  }
+
+  /** Ends a stay in line. Whoever has left already is left alone. */
+  #settle(waiter: Waiter, admission: Admission, outcome: HoldOutcome, now: number): void {
+    if (!waiter.waiting) return;
+    this.line.leave(waiter);
+    waiter.side.onGone(null);
+    const ms = now - waiter.stoodSince;
+    waiter.exchange.account.heldMs += ms;
+    this.#world.meter.held(this.name, outcome, ms);
+    waiter.settle(admission);
+  }
+
+  /** The head is always the oldest, and its time is over first. */
+  #expire(now: number): void {
+    for (let head = this.line.head; head !== null && head.until <= now; head = this.line.head) {
+      this.#settle(head, this.#refusal('holdTimeOver'), 'refused', now);
+    }
+  }
+
+  #serve(now: number): number {
+    let served = 0;
+    for (let head = this.line.head; head !== null; head = this.line.head) {
+      if (this.#lease.opensAt(now) > now || now < this.#pausedUntil) break;
+      if (!this.#world.permits.available(now)) {
+        this.#world.blocked(this);
+        break;
+      }
+      this.#lease.take(now);
+      this.#settle(head, admitted(head.exchange, this.#world.permits.take(now)), 'sent', now);
+      served += 1;
+    }
+    return served;
+  }
+
+  /** Asks the bucket for slots if it is time. True: there are new ones already. */
+  #ask(now: number): boolean {
+    if (this.#asking || now < this.#askNotBefore || now < this.#pausedUntil) return false;
+    if (this.#lease.askAt(now, this.line.requests) > now) return false;
+    // A slot that is open and unused waits for a permit; more of them would not help.
+    if (this.line.requests > 0 && this.#lease.opensAt(now) <= now) return false;
+    const reply = this.#world.buckets.reserve(this.name, this.limits, this.#lease.wanted(now, this.line.requests));
+    if (!(reply instanceof Promise)) {
+      this.#lease.add(reply, now, now);
+      return true;
+    }
+    this.#asking = true;
+    reply.then(
+      (grant) => this.#granted(grant, now),
+      () => this.#notGranted(),
+    );
+    return false;
+  }
+
+  #granted(grant: Grant, sentAt: number): void {
+    this.#asking = false;
+    this.#lease.add(grant, sentAt, this.#world.clock.now());
+    this.pump();
+  }
+
+  #notGranted(): void {
+    this.#asking = false;
+    this.#askNotBefore = this.#world.clock.now() + askAgainMs;
+    this.pump();
+  }
+
+  /** Sets the timer to the next moment at which something can change by itself. */
+  #arm(now: number): void {
+    const head = this.line.head;
+    const due = head === null ? Number.POSITIVE_INFINITY : Math.min(head.until, this.#nextMove(now));
+    if (due >= this.#alarmAt) return;
+    this.#alarm?.cancel();
+    this.#alarmAt = due;
+    this.#alarm = this.#world.clock.after(Math.max(0, due - now), () => {
+      this.#alarm = null;
+      this.#alarmAt = Number.POSITIVE_INFINITY;
+      this.pump();
+    });
+  }
+
+  /** When the line can move or the bucket may be asked, with somebody waiting. */
+  #nextMove(now: number): number {
+    const notBefore = Math.max(this.#pausedUntil, this.#world.permits.pausedUntil);
+    const opensAt = this.#lease.opensAt(now);
+    // Open already and still unused: what is missing is a permit, whose return pumps this gate.
+    const slot = opensAt > now || notBefore > now ? Math.max(opensAt, notBefore) : Number.POSITIVE_INFINITY;
+    if (this.#asking || opensAt <= now) return slot;
+    const askAt = Math.max(this.#lease.askAt(now, this.line.requests), this.#askNotBefore, this.#pausedUntil);
+    return Math.min(slot, askAt);
+  }
+
+  #refusal(name: RefusalName) {
+    const backlogMs = ((this.line.requests + 1) / this.limits.rate) * 1_000;
+    return refuse(name, null, Math.max(1_000, backlogMs));
+  }
+}

@@ -1,0 +1,57 @@
+/** Receive: from a request's head to an exchange, or the refusal of one that could be read in two ways. */
+import type { Fields, Received } from '../model/exchange.ts';
+import { received } from '../model/exchange.ts';
+import { fieldOf, fieldsOf } from '../model/fields.ts';
+import { originOf } from '../model/forwarded.ts';
+import type { Refusal } from '../model/refusals.ts';
+import { refuse } from '../model/refusals.ts';
+import { readTarget } from '../model/target.ts';
+import type { Clock, RequestHead } from '../ports.ts';
+
+export interface ReceiveWorld {
+  readonly clock: Clock;
+  /** Makes a request id. */
+  readonly newId: () => string;
+  /** True for the addresses of proxies whose `X-Forwarded-*` is believed. */
+  readonly trusts: (address: string) => boolean;
+}
+
+const requestId = /^[\x21-\x7e]{1,128}$/;
+/** uri-host [":" port] (RFC 9110, 7.2), without looking inside. */
+const hostForm = /^[^\s/?#@\\,]*$/;
+
+export type Receive = (head: RequestHead) => { readonly exchange: Received; readonly refusal: Refusal | null };
+
+export function createReceive(world: ReceiveWorld): Receive {
+  return (head) => {
+    const { method, fields } = head;
+    const target = readTarget(head.target);
+    const exchange = received({
+      id: idOf(fields) ?? world.newId(),
+      method,
+      target: target.kind === 'target' ? target.raw : head.target,
+      path: target.kind === 'target' ? target.path : '',
+      fields,
+      origin: originOf(head.peer, head.secure, fields, world.trusts),
+      arrivedAt: world.clock.now(),
+    });
+    const refusal = target.kind === 'malformed' ? refuse('malformed', target.why) : fieldsRefusal(head);
+    return { exchange, refusal };
+  };
+}
+
+function idOf(fields: Fields): string | null {
+  const [id] = fieldsOf(fields, 'x-request-id');
+  return id !== undefined && requestId.test(id) ? id : null;
+}
+
+function fieldsRefusal({ fields, version }: RequestHead): Refusal | null {
+  const hosts = fieldsOf(fields, 'host');
+  const [host] = hosts;
+  if (hosts.length > 1) return refuse('malformed', `${hosts.length} Host fields; exactly one is allowed`);
+  if (host === undefined && version === '1.1') return refuse('malformed', 'the Host field is missing');
+  if (host !== undefined && !hostForm.test(host)) return refuse('malformed', 'the Host field does not name a host');
+  const expectation = fieldOf(fields, 'expect');
+  const known = expectation === null || expectation.toLowerCase() === '100-continue';
+  return known ? null : refuse('expectationFailed');
+}

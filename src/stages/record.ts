@@ -1,0 +1,39 @@
+/** Record: what happened to a request, as one log line and the figures of the metrics. */
+import type { Identified, Received } from '../model/exchange.ts';
+import type { Refusal } from '../model/refusals.ts';
+import type { Clock, Log, Meter } from '../ports.ts';
+
+export interface RecordWorld {
+  readonly clock: Clock;
+  readonly meter: Meter;
+  readonly log: Log;
+}
+
+export function record(
+  world: RecordWorld,
+  exchange: Received,
+  outcome: Refusal | { readonly kind: 'passed' | 'page' | 'gone' },
+  status: number,
+): void {
+  const { account, method } = exchange;
+  const { route, principal } = exchange as Partial<Identified>;
+  const totalMs = world.clock.now() - exchange.arrivedAt;
+  const name = outcome.kind === 'refusal' ? outcome.name : null;
+  if (name !== null) world.meter.refused(name);
+  world.meter.answered(route?.class ?? 'none', method, status, totalMs);
+  world.log.request({
+    id: exchange.id,
+    class: route?.class ?? 'none',
+    principal: principal ?? null,
+    method,
+    path: exchange.path,
+    status,
+    remote: exchange.origin.remote,
+    heldMs: account.heldMs,
+    coreappMs: account.coreappMs,
+    totalMs,
+    attempts: account.attempts,
+    bytesOut: account.bytesOut,
+    refusal: name,
+  });
+}
