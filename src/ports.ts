@@ -169,6 +169,14 @@ export interface Coreapp {
   send(request: CoreappRequest, observer: CoreappObserver): CoreappCall;
 }
 
+/** How a tunnel ended: by either side, or because the Coreapp could not be reached or broke off. */
+export type TunnelEnd = 'closed' | 'unreachable';
+
+/** Connections that switch protocols. `failed` is called, before the tunnel ends, where no answer has begun. */
+export interface Tunnels {
+  open(fields: Fields, side: Caller, failed: () => void): Promise<TunnelEnd>;
+}
+
 /** A request's head as the server read it. */
 export interface RequestHead {
   readonly method: string;

@@ -1,9 +1,8 @@
 /** The configuration as Weir uses it: every class's limits in full, secrets in place, no file names left. */
+import type { ClassLimits } from '../model/quota.ts';
 import { type EndpointClass, endpointClasses } from '../model/routes.ts';
-import { type ClassLimits, limitNames } from './limits.ts';
+import { limitNames } from './limits.ts';
 import type { Settings } from './schema.ts';
-
-export type { ClassLimits } from './limits.ts';
 
 type Section<Name extends keyof Settings> = {
   readonly [Key in keyof Settings[Name] as Key extends `${string}File` ? never : Key]: Readonly<Settings[Name][Key]>;

@@ -1,22 +1,11 @@
 /** The settings under `limits`: one section for each endpoint class, all with the same six settings. */
 import { z } from 'zod';
+import type { ClassLimits } from '../model/quota.ts';
 import { type EndpointClass, endpointClasses } from '../model/routes.ts';
 import { whole } from './kinds.ts';
 import { section, setting } from './setting.ts';
 
 const gib = 2 ** 30;
-
-/** What limits one endpoint class. */
-export interface ClassLimits {
-  /** Tokens a second; see `Quota`. */
-  readonly rate: number;
-  /** Tokens; see `Quota`. */
-  readonly burst: number;
-  readonly holdMaxMs: number;
-  readonly lineMaxRequests: number;
-  readonly lineMaxBytes: number;
-  readonly bodyMaxBytes: number;
-}
 
 export type LimitName = keyof ClassLimits;
 

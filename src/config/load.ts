@@ -10,7 +10,7 @@ import { clashes, type Facts, notesOn } from './rules.ts';
 import { type Settings, settingsSchema } from './schema.ts';
 import { attempt, filePairs, readFilePairs, rejectBoth, whereIn } from './secret-files.ts';
 
-export type { ClassLimits, Config } from './config.ts';
+export type { Config } from './config.ts';
 export { formatProblem, type Problem } from './problems.ts';
 
 export interface Sources {

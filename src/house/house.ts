@@ -1,22 +1,23 @@
 /** The house: every room built and joined to the others. What is opened here is closed by `close`. */
 import { randomUUID } from 'node:crypto';
+import { createTunnels } from '../adapters/http-proxy/tunnels.ts';
 import { machineClock } from '../adapters/node/clock.ts';
 import { createPasswords, passwordsDefaults } from '../adapters/node/passwords.ts';
 import { nodeSecrets } from '../adapters/node/secrets.ts';
 import { type MainServer, startServer } from '../adapters/node/server.ts';
 import { trustIn } from '../adapters/node/trust.ts';
-import { createMeter } from '../adapters/prometheus/meter.ts';
+import { createMeter, type PrometheusMeter } from '../adapters/prometheus/meter.ts';
 import { connectCoreapp } from '../adapters/undici/coreapp.ts';
 import type { Config } from '../config/config.ts';
-import { createGateway } from '../gateway.ts';
+import { createGateway, type Stages } from '../gateway.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { startOps } from '../ops/server.ts';
-import type { Accounts, Clock, Log, Meter, Passwords } from '../ports.ts';
-import { StoreAway } from '../ports.ts';
+import type { Clock, Log, Passwords } from '../ports.ts';
 import { Admit } from '../stages/admit.ts';
 import { createAuthenticate } from '../stages/authenticate.ts';
 import { createForward } from '../stages/forward.ts';
 import { createReceive } from '../stages/receive.ts';
+import { createTunnel } from '../stages/tunnel.ts';
 import { ensureAdmin } from '../webapp/first-admin.ts';
 import { createWebapp } from '../webapp/webapp.ts';
 import { openStores, type Stores } from './stores.ts';
@@ -55,45 +56,23 @@ export async function openHouse(config: Config, coreappUrl: string, version: str
   });
   const meter = createMeter({ version, snapshot });
   const stores = await openStores(config, clock, meter, log);
-  const coreapp = connectCoreapp({
-    url: coreappUrl,
-    connectTimeoutMs: config.coreapp.connectTimeoutMs,
-    answerTimeoutMs: config.coreapp.answerTimeoutMs,
-    connectionsMax: config.coreapp.permitsMax,
-  });
-  const admit = admission(config, clock, stores, meter);
   const passwords = createPasswords(passwordsDefaults, clock);
-  const gateway = createGateway({
-    receive: createReceive({ clock, newId: randomUUID, trusts: trustIn(config.http.trustedProxies) }),
-    authenticate: createAuthenticate({
-      accounts: stores.accounts,
-      secrets: nodeSecrets,
-      apiKeys: config.auth.apiKey === null ? [] : [config.auth.apiKey],
-    }),
-    admit,
-    forward: createForward({ clock, coreapp, meter, authorization: config.coreapp.authorization }),
-    webapp: createWebapp({
-      accounts: stores.accounts,
-      passwords,
-      secrets: nodeSecrets,
-      guard: stores.guard,
-      clock,
-      tokenLifetimeMs: config.auth.tokenLifetimeMs,
-      figures: (format) => meter.figures(format),
-    }),
-    limits: config.limits,
+  const { admit, gateway, upgrades, coreapp } = joinStages({
+    config,
+    coreappUrl,
     clock,
     meter,
     log,
+    stores,
+    passwords,
   });
-  await makeAdmin({ accounts: stores.accounts, passwords, clock, log }, config.auth.adminPassword);
+  await keepAdmin({ stores, passwords, clock, log }, config.auth.adminPassword);
   main = await startServer(
     { ...config.listen, ...config.http },
     {
-      request(head, side) {
-        const ended = traffic.began();
-        void gateway(head, side).finally(ended);
-      },
+      request: (head, side) => void gateway(head, side).finally(traffic.began()),
+      upgrade: (head, request, socket, rest) =>
+        void upgrades.gateway(head, upgrades.callerOf(request, socket, rest)).finally(traffic.began()),
       unreadable(refusal, peer) {
         meter.refused(refusal.name);
         log.info('unreadable request', { refusal: refusal.name, details: refusal.details, remote: peer });
@@ -123,26 +102,70 @@ export async function openHouse(config: Config, coreappUrl: string, version: str
   };
 }
 
-function admission(config: Config, clock: Clock, { buckets }: Stores, meter: Meter): Admit {
-  const { limits, coreapp } = config;
-  return new Admit({ clock, buckets, meter, limits, permitsMax: coreapp.permitsMax, random: Math.random });
+interface Parts {
+  readonly config: Config;
+  readonly coreappUrl: string;
+  readonly clock: Clock;
+  readonly meter: PrometheusMeter;
+  readonly log: Log;
+  readonly stores: Stores;
+  readonly passwords: Passwords;
+}
+
+/** Every stage with what it needs of the world. */
+function joinStages({ config, coreappUrl, clock, meter, log, stores, passwords }: Parts) {
+  const { limits, auth, http } = config;
+  const { connectTimeoutMs, answerTimeoutMs, permitsMax, authorization } = config.coreapp;
+  const { accounts, guard, buckets } = stores;
+  const secrets = nodeSecrets;
+  const coreapp = connectCoreapp({ url: coreappUrl, connectTimeoutMs, answerTimeoutMs, connectionsMax: permitsMax });
+  const admit = new Admit({ clock, buckets, meter, limits, permitsMax, random: Math.random });
+  const stages: Stages = {
+    receive: createReceive({ clock, newId: randomUUID, trusts: trustIn(http.trustedProxies) }),
+    authenticate: createAuthenticate({ accounts, secrets, apiKeys: auth.apiKey === null ? [] : [auth.apiKey] }),
+    admit,
+    forward: createForward({ clock, coreapp, meter, authorization }),
+    webapp: createWebapp({
+      accounts,
+      passwords,
+      secrets,
+      guard,
+      clock,
+      tokenLifetimeMs: auth.tokenLifetimeMs,
+      figures: (format) => meter.figures(format),
+    }),
+    limits,
+    clock,
+    meter,
+    log,
+  };
+  const tunnels = createTunnels({ url: coreappUrl, connectTimeoutMs });
+  const forward = createTunnel({ clock, tunnels, meter, authorization });
+  const upgrades = { gateway: createGateway({ ...stages, forward }), callerOf: tunnels.callerOf };
+  return { admit, gateway: createGateway(stages), upgrades, coreapp };
 }
 
 interface AdminWorld {
-  readonly accounts: Accounts;
+  readonly stores: Stores;
   readonly passwords: Passwords;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-/** The first admin. A store that is away gets it as soon as it is back; starting doesn't wait for that. */
+/** Sees to it that there is an admin: now, and whenever the store is back, since it may have come back empty. */
+async function keepAdmin(world: AdminWorld, adminPassword: string | null): Promise<void> {
+  await makeAdmin(world, adminPassword);
+  world.stores.onReturn(() => void makeAdmin(world, adminPassword));
+}
+
 async function makeAdmin(world: AdminWorld, adminPassword: string | null): Promise<void> {
+  const { stores, passwords, clock, log } = world;
   try {
-    await ensureAdmin(world.accounts, world.passwords, adminPassword);
+    await ensureAdmin(stores.accounts, passwords, adminPassword);
   } catch (error) {
-    if (!(error instanceof StoreAway)) throw error;
-    world.log.warn('the admin cannot be looked up while the store is away; trying again', { retryMs: adminRetryMs });
-    world.clock.after(adminRetryMs, () => void makeAdmin(world, adminPassword));
+    const reason = error instanceof Error ? error.message : String(error);
+    log.warn('the admin cannot be looked up; trying again', { reason, retryMs: adminRetryMs });
+    clock.after(adminRetryMs, () => void makeAdmin(world, adminPassword));
   }
 }
 

@@ -16,11 +16,15 @@ export interface Stores {
   readonly buckets: Buckets;
   readonly guard: Guard;
   state(): Snapshot['store'];
+  /** Calls back each time that the accounts can be reached again. */
+  onReturn(call: () => void): void;
   close(): Promise<void>;
 }
 
 /** How long starting waits for Redis: not for ever, since the fallback serves without it. */
 const redisWaitMs = 2_000;
+/** A login may wait a little longer than a message in line. */
+const accountsTimeoutMs = 1_000;
 
 export async function openStores(config: Config, clock: Clock, meter: Meter, log: Log): Promise<Stores> {
   const { url } = config.redis;
@@ -33,6 +37,7 @@ function memoryStores(clock: Clock, meter: Meter): Stores {
     buckets: new MemoryBuckets(clock, meter),
     guard: createGuard(null),
     state: () => ({ kind: 'memory', up: true, fallback: false }),
+    onReturn() {},
     close: () => Promise.resolve(),
   };
 }
@@ -46,7 +51,6 @@ interface RedisSettings {
 async function redisStores(settings: RedisSettings, clock: Clock, meter: Meter, log: Log): Promise<Stores> {
   const { url, keyPrefix, callTimeoutMs } = settings;
   const forBuckets = openRedis({ url, callTimeoutMs }, log, 'buckets');
-  // A login may wait a little longer than a message in line.
   const forAccounts = openRedis({ url, callTimeoutMs: Math.max(callTimeoutMs, accountsTimeoutMs) }, log, 'accounts');
   const replicas = new Replicas(forBuckets, clock, keyPrefix, randomUUID());
   const buckets = new RedisBuckets(forBuckets, clock, meter, { keyPrefix, replicas: replicas.count });
@@ -57,6 +61,7 @@ async function redisStores(settings: RedisSettings, clock: Clock, meter: Meter, 
     buckets,
     guard: createGuard(forAccounts, guardDefaults, keyPrefix),
     state: () => ({ kind: 'redis', up: forBuckets.status === 'ready' && !buckets.away, fallback: buckets.away }),
+    onReturn: (call) => void forAccounts.on('ready', call),
     async close() {
       await replicas.stop();
       forBuckets.disconnect();
@@ -64,5 +69,3 @@ async function redisStores(settings: RedisSettings, clock: Clock, meter: Meter, 
     },
   };
 }
-
-const accountsTimeoutMs = 1_000;

@@ -44,7 +44,7 @@ export function createForward(world: ForwardWorld): Forward {
 }
 
 /** The fields of the request as the Coreapp gets it. */
-function requestFields(exchange: Admitted, authorization: string | null): string[] {
+export function requestFields(exchange: Admitted, authorization: string | null): string[] {
   const out = endToEnd(exchange.fields, callersOwn);
   addForwarded(out, exchange.origin, exchange.fields);
   out.push('X-Request-Id', exchange.id);

@@ -1,6 +1,7 @@
 /** The main port: Node's HTTP server, its limits and timeouts, and what it refuses before there is an exchange. */
-import { createServer, STATUS_CODES } from 'node:http';
+
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { errorEnvelope } from '../../model/envelope.ts';
@@ -27,6 +28,8 @@ export interface ServerOptions {
 
 export interface ServerEvents {
   request(head: RequestHead, side: Caller): void;
+  /** A request to switch to WebSocket: there is a bare connection now instead of a response. */
+  upgrade(head: RequestHead, request: IncomingMessage, socket: Duplex, rest: Buffer): void;
   /** A request whose head could not be read; it has its answer already. */
   unreadable(refusal: Refusal, peer: string): void;
 }
@@ -52,6 +55,8 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
     connectionsCheckingInterval: 1_000,
     requireHostHeader: false, // `receive` answers with the envelope.
     noDelay: true,
+    // Others, such as the h2c that Java's client offers with every request, go on as plain HTTP/1.1 (RFC 9110, 7.8).
+    shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
   });
   server.maxConnections = options.connectionsMax;
   server.maxHeadersCount = 0;
@@ -70,6 +75,7 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
   server.on('request', serve(false));
   server.on('checkContinue', serve(true));
   server.on('checkExpectation', serve(false));
+  server.on('upgrade', (request, socket, rest) => events.upgrade(headOf(request), request, socket, rest));
   server.on('connect', (_request, socket) => refuseRaw(socket, refuse('malformed', 'CONNECT is not served here.')));
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const refusal = unreadable(error.code);
