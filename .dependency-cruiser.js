@@ -3,7 +3,7 @@
 
 const model = '^src/model/';
 const ports = '^src/ports[.]ts$';
-const composition = '^src/(main[.]ts|commands/)';
+const composition = '^src/(main[.]ts|commands/|house/)';
 
 /** Node's own modules that only compute: no clock, no socket, no file. */
 const pureNode = '^(node:)?(buffer|util)$';
@@ -53,14 +53,14 @@ export default {
       '^src/gateway[.]ts$',
       ['^src/(stages|webapp)/', model, ports],
       'src/gateway.ts is the story of a request on one screen: src/stages, src/webapp, src/model and src/ports.ts. ' +
-        'Which adapter is behind a port is decided in src/commands/.',
+        'Which adapter is behind a port is decided in src/house/.',
     ),
     {
       name: 'adapters-know-model-and-ports',
       severity: 'error',
       comment:
         'An adapter turns one outside thing into a port: of Weir it knows src/model and src/ports.ts, and its own folder. ' +
-        'What needs two of them is put together in src/commands/; decisions about requests belong to src/stages/.',
+        'What needs two of them is put together in src/house/; decisions about requests belong to src/stages/.',
       from: { path: '^src/adapters/([^/]+)/' },
       to: { path: '^src/', pathNot: ['^src/adapters/$1/', model, ports] },
     },
@@ -69,7 +69,7 @@ export default {
       severity: 'error',
       comment:
         'The ops port shows what it is handed: of Weir it knows src/model, src/ports.ts and its own folder. ' +
-        'Who hands it what is decided in src/commands/.',
+        'Who hands it what is decided in src/house/.',
       from: { path: '^src/ops/' },
       to: { path: '^src/', pathNot: ['^src/ops/', model, ports] },
     },
@@ -78,7 +78,7 @@ export default {
       severity: 'error',
       comment:
         'src/config says what can be configured, in the words of src/model. It starts nothing: ' +
-        'what is made of the settings is decided in src/commands/.',
+        'what is made of the settings is decided in src/house/.',
       from: { path: '^src/config/' },
       to: { path: '^src/', pathNot: ['^src/config/', model] },
     },
@@ -102,7 +102,7 @@ export default {
       name: 'nobody-imports-the-composition',
       severity: 'error',
       comment:
-        'src/main.ts and src/commands/ put the house together; what others need from there has a room of its own.',
+        'src/main.ts, src/commands/ and src/house/ put the house together; what others need from there has a room of its own.',
       from: { path: '^src/', pathNot: composition },
       to: { path: composition },
     },

@@ -1,8 +1,13 @@
 #!/usr/bin/env node
-// Node 24.7 and later run the TypeScript sources as they are; say so plainly where an older one is found.
-const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-if (major < 24 || (major === 24 && minor < 7)) {
-  console.error(`weir: this is Node ${process.versions.node}; Weir needs Node 24.7 or later (26 is recommended).`);
+// Node runs the TypeScript sources as they are, from the version on that `engines` names; say so plainly on an older one.
+import { readFileSync } from 'node:fs';
+
+const { engines } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+const least = engines.node.replace('>=', '');
+const [leastMajor, leastMinor] = least.split('.').map(Number);
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < leastMajor || (major === leastMajor && minor < leastMinor)) {
+  console.error(`weir: this is Node ${process.versions.node}; Weir needs Node ${least} or later (26 is recommended).`);
   process.exit(1);
 }
 await import('../src/main.ts');

@@ -65,8 +65,13 @@ function checkNode() {
   if (isEnough(process.versions.node)) return;
   throw new Error(
     `this is Node ${process.versions.node}, and npm has no Node for ${process.platform}-${process.arch} here. ` +
-      'Install Node 24.7 or later (26 is recommended): https://nodejs.org/en/download',
+      `Install Node ${leastNode()} or later (26 is recommended): https://nodejs.org/en/download`,
   );
+}
+
+/** `engines` of package.json is the one place that says so: `>=MAJOR.MINOR`. */
+function leastNode() {
+  return JSON.parse(readFileSync(`${root}package.json`, 'utf8')).engines.node.replace('>=', '');
 }
 
 function versionOf(node) {
@@ -76,5 +81,6 @@ function versionOf(node) {
 
 function isEnough(version) {
   const [major, minor] = version.split('.').map(Number);
-  return major > 24 || (major === 24 && minor >= 7);
+  const [leastMajor, leastMinor = 0] = leastNode().split('.').map(Number);
+  return major > leastMajor || (major === leastMajor && minor >= leastMinor);
 }
