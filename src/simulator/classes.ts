@@ -1,6 +1,7 @@
 /**
- * The endpoint classes of the contract: each has a limit of its own, the method does not matter. Written down here once
- * more and not taken from `model/routes.ts`: the referee keeps its own book, and `test/spec/simulator.test.ts` compares them.
+ * The endpoint classes of docs/webapp-contract.md: each has a limit of its own, the method does not matter. Written down
+ * here once more and not taken from `model/routes.ts`: the referee keeps its own book, and
+ * `test/spec/simulator.test.ts` compares them.
  */
 export const classes = [
   'messages',

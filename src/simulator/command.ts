@@ -1,5 +1,4 @@
 /** `weir simulate`: the Coreapp simulator alone, until it is stopped. */
-import { once } from 'node:events';
 import { parseCommand } from './flags.ts';
 import { type Simulator, startSimulator } from './simulator.ts';
 
@@ -23,6 +22,8 @@ export async function simulate(args: readonly string[], io: Io, stop?: AbortSign
     return 0;
   }
   if (command.kind === 'problems') return failed(command.lines, io);
+  // Listens before anything is said: whoever reads the first line may send a signal at once.
+  using stopping = new Stopping(stop);
   let simulator: Simulator;
   try {
     simulator = await startSimulator(command.options);
@@ -33,7 +34,7 @@ export async function simulate(args: readonly string[], io: Io, stop?: AbortSign
   io.stdout(
     `Control endpoint: ${simulator.controlUrl}/ (settings, seen, arrivals), also at ${simulator.url}/_simulator/`,
   );
-  await stopped(stop);
+  await stopping.asked;
   await simulator.close();
   return 0;
 }
@@ -65,17 +66,24 @@ function listenProblem(error: NodeJS.ErrnoException & { port?: number }, { host,
   }
 }
 
-async function stopped(stop: AbortSignal | undefined): Promise<void> {
-  if (stop?.aborted) return;
-  const over = new AbortController();
-  const { signal } = over;
-  try {
-    await Promise.race([
-      once(process, 'SIGTERM', { signal }),
-      once(process, 'SIGINT', { signal }),
-      ...(stop === undefined ? [] : [once(stop, 'abort', { signal })]),
-    ]);
-  } finally {
-    over.abort(); // Takes the other listeners away.
+/** Waits for SIGTERM, SIGINT or an abort; leaves no listener behind. */
+class Stopping {
+  readonly asked: Promise<void>;
+  readonly #ask: () => void;
+  readonly #stop: AbortSignal | undefined;
+
+  constructor(stop: AbortSignal | undefined) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.asked = promise;
+    this.#ask = () => resolve();
+    this.#stop = stop;
+    process.on('SIGTERM', this.#ask).on('SIGINT', this.#ask);
+    stop?.addEventListener('abort', this.#ask);
+    if (stop?.aborted) this.#ask();
+  }
+
+  [Symbol.dispose](): void {
+    process.off('SIGTERM', this.#ask).off('SIGINT', this.#ask);
+    this.#stop?.removeEventListener('abort', this.#ask);
   }
 }

@@ -37,7 +37,7 @@ const flags: readonly Flag[] = (Object.keys(settingsSchema.shape) as (keyof type
   .map((setting) => {
     const usual = defaultSettings[setting];
     const type = typeof usual === 'number' ? 'number' : typeof usual === 'boolean' ? 'boolean' : 'string';
-    const said = type === 'boolean' || usual === null ? '' : ` (default ${usual})`;
+    const said = typeof usual === 'number' || typeof usual === 'string' ? ` (default ${usual})` : '';
     return { setting, name: kebab(setting), type, help: `${settingsSchema.shape[setting].description}${said}` };
   });
 
