@@ -18,7 +18,7 @@
  * it would move those of a busy one, too, and tokens would be lost.
  *
  * Where tau is shorter than a timer can hit, the window is stretched to 5 ms or half an interval: that lets at most
- * `rate × 5 ms` or half a request more through, within the tolerance that promise P1 names.
+ * `rate × 5 ms` or half a request more through, within the tolerance of promise P1 (docs/promises.md).
  *
  * All times are microseconds of the bucket's own clock. `adapters/redis/reserve.lua` is the same arithmetic, and
  * `test/property/lua.test.ts` holds one against the other.
@@ -28,8 +28,8 @@ import type { Quota } from './quota.ts';
 /** The shortest window a slot gets, where half an interval isn't longer, microseconds. */
 const windowMinUs = 5_000;
 
-/** The tat further ahead than this (beyond tau) comes from a clock that jumped, not from demand; microseconds. */
-export const aheadMaxUs = 60_000_000;
+/** A tat this much further ahead than demand can have put it comes from a clock that jumped; microseconds. */
+export const jumpMinUs = 60_000_000;
 
 /** What a replica asks of a bucket. */
 export interface Demand {
@@ -41,7 +41,17 @@ export interface Demand {
   readonly horizonUs: number;
   /** How many replicas share the bucket, 1 or more. */
   readonly replicas: number;
+  /** Slots that the replica used on its own while it could not ask; 0: none. The bucket takes them as spent. */
+  readonly owed: number;
+  /**
+   * How far ahead of now the tat is by what the replica knows, microseconds; negative infinity: it knows nothing. A
+   * bucket that was lost, and comes back as if it were full, goes on from there.
+   */
+  readonly floorUs: number;
 }
+
+/** A demand of somebody who always asks the bucket itself. */
+export const noDebt = { owed: 0, floorUs: Number.NEGATIVE_INFINITY } as const;
 
 /** The slots a bucket gives: `count` of them, `intervalUs` apart. Delays from the bucket's now, never instants. */
 export interface Grant {
@@ -58,6 +68,21 @@ export const intervalUs = (quota: Quota): number => 1_000_000 / quota.rate;
 export const tauUs = (quota: Quota): number => (quota.burst - 1) * intervalUs(quota);
 
 /**
+ * The lead to ask for, microseconds: what the reply needs to travel, whatever that leaves of the window, or else a slot
+ * would be given again and again and be closed each time it arrives; and `keepUs` where that is more, as long as it
+ * leaves a small burst half of its slots to open at once.
+ */
+export const leadOf = (quota: Quota, keepUs: number, travelUs: number): number =>
+  Math.max(Math.min(keepUs, tauUs(quota) / 2), travelUs);
+
+/**
+ * How far beyond now + tau demand alone can have put the tat, microseconds: each replica holds its last slots while it
+ * takes the next. After a jump the bucket goes on from there, since whatever lies before may be in a replica's hands.
+ */
+export const aheadMaxUs = (quota: Quota, demand: Demand): number =>
+  2 * (demand.replicas * intervalUs(quota) + demand.horizonUs);
+
+/**
  * Takes slots from a bucket.
  *
  * The asker gets its share of what is open now or of the horizon, whichever is more, and always at least one: so no
@@ -71,7 +96,10 @@ export function reserve(
 ): { readonly tat: number; readonly grant: Grant } {
   const interval = intervalUs(quota);
   const tau = tauUs(quota);
-  const first = Math.max(Math.min(tat, nowUs + tau + aheadMaxUs), nowUs + Math.min(demand.leadUs, tau));
+  const furthest = nowUs + tau + aheadMaxUs(quota, demand);
+  const known = tat > furthest + jumpMinUs ? furthest : tat;
+  const spent = Math.max(known + demand.owed * interval, nowUs + demand.floorUs);
+  const first = Math.max(spent, nowUs + Math.min(demand.leadUs, tau));
   const open = Math.max(0, Math.floor((nowUs + tau - first) / interval) + 1);
   const share = Math.max(
     1,

@@ -1,4 +1,4 @@
-/** Promises P1 and P2 of the design, for random quotas, arrivals, replicas and round trips, in virtual time. */
+/** Promises P1 and P2 (docs/promises.md), for random quotas, arrivals, replicas and round trips, in virtual time. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { excess, Fleet, roomyLimits, tolerance, WaitingCaller } from '../support/fleet.ts';
@@ -39,7 +39,10 @@ describe('the limit, over all replicas', () => {
 
   it('is used to 99.5 % while anybody waits (P2)', async () => {
     const trips = fc.double({ min: 0, max: 3, noNaN: true });
-    const fastEnough = fc.record({ rate: fc.integer({ min: 20, max: 1_000 }), burst: fc.integer({ min: 1, max: 400 }) });
+    const fastEnough = fc.record({
+      rate: fc.integer({ min: 20, max: 1_000 }),
+      burst: fc.integer({ min: 1, max: 400 }),
+    });
     await fc.assert(
       fc.asyncProperty(fastEnough, replicas, trips, async (quota, count, oneWayMs) => {
         const seconds = 20;
@@ -48,7 +51,12 @@ describe('the limit, over all replicas', () => {
         for (let i = 0; i < demand; i++) void fleet.arrive(i % count);
         await fleet.clock.advance(seconds * 1_000);
         expect(fleet.sent.length).toBeGreaterThanOrEqual(0.995 * (quota.burst + quota.rate * seconds));
-        expect(excess(quota, fleet.sent.map(({ at }) => at))).toBeLessThanOrEqual(tolerance(quota));
+        expect(
+          excess(
+            quota,
+            fleet.sent.map(({ at }) => at),
+          ),
+        ).toBeLessThanOrEqual(tolerance(quota));
       }),
       { numRuns: 15 },
     );
@@ -72,7 +80,12 @@ describe('the limit, over all replicas', () => {
         await fleet.clock.advance(10_000);
         expect(fleet.sent.length + fleet.refused.length + fleet.left).toBe(requests.length);
         for (const gate of fleet.gates) expect(gate.line).toMatchObject({ requests: 0, bytes: 0 });
-        expect(excess(limits, fleet.sent.map(({ at }) => at))).toBeLessThanOrEqual(tolerance(limits));
+        expect(
+          excess(
+            limits,
+            fleet.sent.map(({ at }) => at),
+          ),
+        ).toBeLessThanOrEqual(tolerance(limits));
       }),
       { numRuns: 100 },
     );

@@ -1,15 +1,15 @@
 /** Replicas that share one bucket, in virtual time: what the Coreapp would see of them. */
-import { collected, identified, received, routed } from '../../src/model/exchange.ts';
+
 import type { Collected } from '../../src/model/exchange.ts';
+import { collected, identified, received, routed } from '../../src/model/exchange.ts';
 import type { Admission } from '../../src/model/outcome.ts';
-import type { ClassLimits } from '../../src/model/quota.ts';
-import type { Quota } from '../../src/model/quota.ts';
-import { routeOf } from '../../src/model/routes.ts';
+import { Permits } from '../../src/model/permits.ts';
+import type { ClassLimits, Quota } from '../../src/model/quota.ts';
 import type { Grant } from '../../src/model/slots.ts';
-import { reserve } from '../../src/model/slots.ts';
+import { noDebt, reserve } from '../../src/model/slots.ts';
 import type { Buckets, Caller, Clock, Meter } from '../../src/ports.ts';
 import { Gate } from '../../src/stages/gate.ts';
-import { Permits } from '../../src/model/permits.ts';
+import { routeOf } from './routes.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 /** A meter that counts nothing. */
@@ -92,7 +92,7 @@ export class DistantStore {
         const leadUs = Math.max(10_000, 2_000 * tripMs);
         await this.#travel();
         const nowUs = this.#clock.now() * 1_000;
-        const demand = { want, leadUs, horizonUs: 100_000, replicas: this.#replicas };
+        const demand = { want, leadUs, horizonUs: 100_000, replicas: this.#replicas, ...noDebt };
         const reserved = reserve(this.#tat, nowUs, quota, demand);
         this.#tat = reserved.tat;
         await this.#travel();
@@ -144,7 +144,12 @@ export class Fleet {
     this.#serviceMs = options.serviceMs ?? 0;
     this.store = new DistantStore(clock, options.replicas, options.oneWayMs);
     this.gates = Array.from({ length: options.replicas }, () => {
-      const permits = new Permits(1_000_000, () => clock.now(), () => 0.5, () => {});
+      const permits = new Permits(
+        1_000_000,
+        () => clock.now(),
+        () => 0.5,
+        () => {},
+      );
       const buckets = this.store.asSeenFromReplica();
       return new Gate('messages', options.limits, { clock, buckets, meter: deafMeter, permits, blocked() {} });
     });
@@ -182,5 +187,5 @@ export function excess(quota: Quota, instants: readonly number[]): number {
   return worst - quota.burst;
 }
 
-/** Promise P1's tolerance: one token, or 5 ms of the rate, whichever is more. */
+/** The tolerance of promise P1 (docs/promises.md): one token, or 5 ms of the rate, whichever is more. */
 export const tolerance = (quota: Quota): number => Math.max(1, 0.005 * quota.rate);

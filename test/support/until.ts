@@ -46,3 +46,8 @@ export async function within<T>(promise: Promise<T>, { what, deadlineMs = 5_000 
     clearTimeout(timer);
   }
 }
+
+/** Lets real time pass where that is the scenario itself: load that goes on, a bucket that refills. Never to wait for a state. */
+export function pass(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,11 +1,14 @@
 /** Buckets in the process: the default without Redis, and what a replica falls back to when Redis is away. */
 import type { Quota } from '../../model/quota.ts';
 import type { Grant } from '../../model/slots.ts';
-import { reserve } from '../../model/slots.ts';
+import { leadOf, noDebt, reserve } from '../../model/slots.ts';
 import type { Buckets, Clock, Meter } from '../../ports.ts';
 
-/** A grant is used in the same turn of the event loop, or soon after: this much a slot of an idle bucket is kept. */
-const leadUs = 10_000;
+/**
+ * How long a slot of an idle bucket is kept. It is used at once; but the first of a burst pays for new connections to
+ * the Coreapp, whose own count begins as late, and takes those behind it for early unless they come a little later, too.
+ */
+const keepUs = 20_000;
 const horizonUs = 100_000;
 
 export class MemoryBuckets implements Buckets {
@@ -21,7 +24,13 @@ export class MemoryBuckets implements Buckets {
   reserve(bucket: string, quota: Quota, want: number): Grant {
     const nowUs = this.#clock.now() * 1_000;
     const tat = this.#tats.get(bucket) ?? nowUs;
-    const reserved = reserve(tat, nowUs, quota, { want, leadUs, horizonUs, replicas: 1 });
+    const reserved = reserve(tat, nowUs, quota, {
+      want,
+      leadUs: leadOf(quota, keepUs, 0),
+      horizonUs,
+      replicas: 1,
+      ...noDebt,
+    });
     this.#tats.set(bucket, reserved.tat);
     this.#meter.reserved(bucket, 'memory', reserved.grant.count);
     return reserved.grant;

@@ -4,15 +4,17 @@
 import type { Redis } from 'ioredis';
 import type { Quota } from '../../model/quota.ts';
 import type { Demand, Grant } from '../../model/slots.ts';
-import { aheadMaxUs, grantOf, intervalUs, reserve, tauUs } from '../../model/slots.ts';
+import { grantOf, intervalUs, jumpMinUs, leadOf, noDebt, reserve, tauUs } from '../../model/slots.ts';
 import type { Buckets, Clock, Meter } from '../../ports.ts';
 import { script } from './script.ts';
 
-/** The shortest time that is allowed for a reply to travel, microseconds. */
-const leadMinUs = 10_000;
+/** How long a slot of an idle bucket is kept, microseconds; as with buckets in memory. */
+const keepUs = 20_000;
 const horizonUs = 100_000;
-/** How long to leave Redis alone after a call that failed: the fallback answers at once meanwhile. */
+/** How long to leave Redis alone after a call that failed. */
 const restMs = 250;
+/** Stands for "never" where Lua reads a number. */
+const neverUs = -1e18;
 
 interface Scripts {
   weirReserve(key: string, ...args: number[]): Promise<[count: number, firstInUs: string]>;
@@ -22,6 +24,18 @@ export interface RedisBucketsOptions {
   readonly keyPrefix: string;
   /** How many replicas share the buckets, as last seen; 1 or more. */
   readonly replicas: () => number;
+  /** How long Redis may take to answer before the replica goes on alone. */
+  readonly callTimeoutMs: number;
+}
+
+/** What the replica knows of a bucket. */
+interface Known {
+  /** The tat on this replica's clock, microseconds: what the fallback starts from. */
+  tatUs: number;
+  /** Slots that were used and Redis doesn't know of; below 0: slots that Redis gave and that came too late. */
+  owed: number;
+  /** True after an outage: Redis may have lost the bucket, and is told what is known. */
+  inDoubt: boolean;
 }
 
 export class RedisBuckets implements Buckets {
@@ -29,11 +43,11 @@ export class RedisBuckets implements Buckets {
   readonly #clock: Clock;
   readonly #meter: Meter;
   readonly #options: RedisBucketsOptions;
-  /** Each bucket's tat on this replica's clock, as far as it knows: what the fallback starts from. */
-  readonly #tats = new Map<string, number>();
+  readonly #known = new Map<string, Known>();
   #tripMs = 0;
-  #restUntil = Number.NEGATIVE_INFINITY;
   #away = false;
+  #probing = false;
+  #probeNotBefore = Number.NEGATIVE_INFINITY;
 
   constructor(redis: Redis, clock: Clock, meter: Meter, options: RedisBucketsOptions) {
     redis.defineCommand('weirReserve', script('reserve.lua', 1));
@@ -41,6 +55,11 @@ export class RedisBuckets implements Buckets {
     this.#clock = clock;
     this.#meter = meter;
     this.#options = options;
+    redis.on('ready', () => {
+      for (const known of this.#known.values()) known.inDoubt = true;
+      this.#probeNotBefore = Number.NEGATIVE_INFINITY;
+      if (this.#away) this.#probe();
+    });
   }
 
   /** True while the replica goes on alone. */
@@ -49,49 +68,133 @@ export class RedisBuckets implements Buckets {
   }
 
   reserve(bucket: string, quota: Quota, want: number): Grant | Promise<Grant> {
+    if (!this.#away) return this.#shared(bucket, quota, want);
+    this.#probe();
+    return this.#alone(bucket, quota, want);
+  }
+
+  #shared(bucket: string, quota: Quota, want: number): Promise<Grant> {
+    const { callTimeoutMs } = this.#options;
     const sentAt = this.#clock.now();
-    if (sentAt < this.#restUntil) return this.#alone(bucket, quota, want);
-    return this.#shared(bucket, quota, want, sentAt);
+    return new Promise((resolve) => {
+      let late = false;
+      const goAlone = (): void => {
+        late = true;
+        this.#failed(sentAt);
+        resolve(this.#alone(bucket, quota, want));
+      };
+      // One more turn of the event loop: a replica that was itself stalled finds the reply there.
+      let alarm = this.#clock.after(callTimeoutMs, () => {
+        alarm = this.#clock.after(1, goAlone);
+      });
+      this.#ask(bucket, quota, want).then(
+        ({ grant, known }) => {
+          alarm.cancel();
+          this.#answered(bucket, grant.count, sentAt);
+          if (late) known.owed -= grant.count;
+          else resolve(grant);
+        },
+        () => {
+          alarm.cancel();
+          if (!late) goAlone();
+        },
+      );
+    });
   }
 
-  async #shared(bucket: string, quota: Quota, want: number, sentAt: number): Promise<Grant> {
-    const leadUs = Math.max(leadMinUs, 2_000 * this.#tripMs);
-    try {
-      const key = `${this.#options.keyPrefix}{bucket:${bucket}}`;
-      const args = reserveArguments(quota, { want, leadUs, horizonUs, replicas: this.#options.replicas() });
-      const [count, delay] = await this.#redis.weirReserve(key, ...args);
-      const now = this.#clock.now();
-      const firstInUs = Number(delay);
-      this.#tripMs += 0.25 * (now - sentAt - this.#tripMs);
-      this.#tats.set(bucket, now * 1_000 + firstInUs + count * intervalUs(quota));
-      this.#away = false;
-      this.#meter.storeCalled('reserve', 'ok', now - sentAt);
-      this.#meter.reserved(bucket, 'store', count);
-      return grantOf(firstInUs, count, quota);
-    } catch {
-      const now = this.#clock.now();
-      this.#restUntil = now + restMs;
-      this.#away = true;
-      this.#meter.storeCalled('reserve', 'error', now - sentAt);
-      return this.#alone(bucket, quota, want);
+  async #ask(bucket: string, quota: Quota, want: number): Promise<{ grant: Grant; known: Known }> {
+    const key = `${this.#options.keyPrefix}{bucket:${bucket}}`;
+    const known = this.#knownOf(bucket);
+    const sentUs = this.#clock.now() * 1_000;
+    const owed = Math.max(0, known.owed);
+    const demand: Demand = {
+      want,
+      leadUs: leadOf(quota, keepUs, 2_000 * this.#tripMs),
+      horizonUs,
+      replicas: this.#options.replicas(),
+      owed,
+      floorUs: known.inDoubt ? known.tatUs - sentUs : neverUs,
+    };
+    const [count, delay] = await this.#redis.weirReserve(key, ...reserveArguments(quota, demand));
+    known.owed = Math.max(0, known.owed - owed);
+    known.inDoubt = false;
+    known.tatUs = sentUs + Number(delay) + count * intervalUs(quota);
+    return { grant: grantOf(Number(delay), count, quota), known };
+  }
+
+  #knownOf(bucket: string): Known {
+    let known = this.#known.get(bucket);
+    if (known === undefined) {
+      known = { tatUs: neverUs, owed: 0, inDoubt: false };
+      this.#known.set(bucket, known);
     }
+    return known;
   }
 
-  /** This replica's share of the limit, starting from what it knows to be spent. */
+  #answered(bucket: string, slots: number, sentAt: number): void {
+    const ms = this.#clock.now() - sentAt;
+    this.#tripMs += 0.25 * (ms - this.#tripMs);
+    this.#away = false;
+    this.#meter.storeCalled('reserve', 'ok', ms);
+    this.#meter.reserved(bucket, 'store', slots);
+  }
+
+  #failed(sentAt: number): void {
+    const now = this.#clock.now();
+    this.#probeNotBefore = now + restMs;
+    this.#away = true;
+    for (const known of this.#known.values()) known.inDoubt = true;
+    this.#meter.storeCalled('reserve', 'error', now - sentAt);
+  }
+
+  /**
+   * Looks whether Redis is back while the fallback serves. Reservations would tell as well; but those that a stalled
+   * Redis finds when it wakes up are spent, and nobody uses them.
+   */
+  #probe(): void {
+    const sentAt = this.#clock.now();
+    if (this.#probing || sentAt < this.#probeNotBefore) return;
+    this.#probing = true;
+    const over = (back: boolean): void => {
+      const now = this.#clock.now();
+      this.#probing = false;
+      this.#probeNotBefore = now + restMs;
+      this.#meter.storeCalled('ping', back ? 'ok' : 'error', now - sentAt);
+      if (back) this.#away = false;
+    };
+    this.#redis.ping().then(
+      () => over(true),
+      () => over(false),
+    );
+  }
+
+  /** This replica's share of the limit, starting from what it knows to be spent. Redis is told when it is back. */
   #alone(bucket: string, quota: Quota, want: number): Grant {
+    const known = this.#knownOf(bucket);
     const replicas = this.#options.replicas();
     const share = { rate: quota.rate / replicas, burst: Math.max(1, Math.floor(quota.burst / replicas)) };
     const nowUs = this.#clock.now() * 1_000;
-    const demand: Demand = { want, leadUs: leadMinUs, horizonUs, replicas: 1 };
-    const reserved = reserve(this.#tats.get(bucket) ?? nowUs, nowUs, share, demand);
-    this.#tats.set(bucket, reserved.tat);
-    this.#meter.reserved(bucket, 'fallback', reserved.grant.count);
-    return reserved.grant;
+    const demand: Demand = { want, leadUs: leadOf(share, keepUs, 0), horizonUs, replicas: 1, ...noDebt };
+    const { tat, grant } = reserve(known.tatUs, nowUs, share, demand);
+    known.tatUs = tat;
+    known.owed += grant.count;
+    this.#meter.reserved(bucket, 'fallback', grant.count);
+    return grant;
   }
 }
 
 /** ARGV of `reserve.lua`, up to the optional now. */
 export function reserveArguments(quota: Quota, demand: Demand): number[] {
-  const { want, leadUs, horizonUs: horizon, replicas } = demand;
-  return [intervalUs(quota), tauUs(quota), want, leadUs, horizon, replicas, aheadMaxUs];
+  const { want, leadUs, horizonUs: horizon, replicas, owed, floorUs } = demand;
+  return [
+    intervalUs(quota),
+    tauUs(quota),
+    want,
+    leadUs,
+    horizon,
+    replicas,
+    jumpMinUs,
+    owed,
+    Math.max(floorUs, neverUs),
+  ];
 }

@@ -7,23 +7,30 @@
 -- ARGV[4]  lead: how long the reply may take, microseconds
 -- ARGV[5]  horizon, microseconds
 -- ARGV[6]  how many replicas share the bucket, 1 or more
--- ARGV[7]  the furthest that tat may lie ahead of now + tau, microseconds
--- ARGV[8]  now, microseconds since the epoch below: for tests only, absent in production
+-- ARGV[7]  a tat this much further ahead than demand can have put it comes from a clock that jumped, microseconds
+-- ARGV[8]  owed: slots that the replica used while it could not ask
+-- ARGV[9]  floor: how far ahead of now tat is by what the replica knows, microseconds
+-- ARGV[10] now, microseconds since the epoch below: for tests only, absent in production
 -- Returns  { count, first TAT - now } ; the delay as text, since a Lua number in a reply is cut to an integer
 --
 -- The epoch is 2026-01-01: smaller numbers leave a double more digits below the microsecond.
 local interval, tau, want = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local lead, horizon, replicas, ahead = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local lead, horizon, replicas, jump = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local owed, floor = tonumber(ARGV[8]), tonumber(ARGV[9])
 local now
-if ARGV[8] then
-  now = tonumber(ARGV[8])
+if ARGV[10] then
+  now = tonumber(ARGV[10])
 else
   local time = redis.call('TIME')
   now = (tonumber(time[1]) - 1767225600) * 1000000 + tonumber(time[2])
 end
 
-local tat = tonumber(redis.call('GET', KEYS[1]) or now) or now
-local first = math.max(math.min(tat, now + tau + ahead), now + math.min(lead, tau))
+local never = -1e18
+local tat = tonumber(redis.call('GET', KEYS[1]) or never) or never
+if tat ~= tat then tat = never end -- The text "nan" is a number to Lua.
+local furthest = now + tau + 2 * (replicas * interval + horizon)
+if tat > furthest + jump then tat = furthest end
+local first = math.max(tat + owed * interval, now + floor, now + math.min(lead, tau))
 local open = math.max(0, math.floor((now + tau - first) / interval) + 1)
 local share = math.max(1, math.floor(horizon / interval / replicas), math.ceil(open / replicas))
 local count = math.max(1, math.min(want, share))

@@ -1,0 +1,246 @@
+/** What every `Buckets` does, whether it lives in this process or in a Redis that replicas share. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { MemoryBuckets } from '../../src/adapters/memory/buckets.ts';
+import { machineClock } from '../../src/adapters/node/clock.ts';
+import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
+import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
+import type { Quota } from '../../src/model/quota.ts';
+import type { Grant } from '../../src/model/slots.ts';
+import type { Buckets, Clock } from '../../src/ports.ts';
+import { deafMeter } from '../support/fleet.ts';
+import { startRedis } from '../support/redis.ts';
+import { silentLog } from '../support/silent-log.ts';
+import { pass } from '../support/until.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+interface Opening {
+  readonly replicas?: number;
+  readonly keyPrefix?: string;
+  /** The replica's clock. */
+  readonly clock?: Clock;
+}
+
+/** Where buckets are kept, and the time that passes there. */
+interface Place {
+  open(opening?: Opening): Promise<Buckets>;
+  now(): number;
+  pass(ms: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+const places: Readonly<Record<string, () => Promise<Place>>> = {
+  async memory() {
+    const clock = new VirtualClock();
+    return {
+      open: async () => new MemoryBuckets(clock, deafMeter),
+      now: () => clock.now(),
+      pass: (ms) => clock.advance(ms),
+      close: async () => {},
+    };
+  },
+  async Redis() {
+    const server = await startRedis();
+    const opened: ReturnType<typeof openRedis>[] = [];
+    return {
+      async open({ replicas = 1, keyPrefix = 'weir:', clock = machineClock } = {}) {
+        const redis = openRedis({ url: server.url, callTimeoutMs: 2_000 }, silentLog, 'test');
+        opened.push(redis);
+        if (!(await firstConnection(redis, 5_000))) throw new Error(`Nobody answers at ${server.url}.`);
+        return new RedisBuckets(redis, clock, deafMeter, { keyPrefix, replicas: () => replicas, callTimeoutMs: 1_000 });
+      },
+      now: () => performance.now(),
+      pass,
+      async close() {
+        for (const redis of opened) redis.disconnect();
+        await server.stop();
+      },
+    };
+  },
+};
+
+const messages: Quota = { rate: 50, burst: 150 };
+/** A slot of an idle bucket opens up to this much later, so that the reply has time to travel. */
+const leadMaxUs = 50_000;
+/** Redis counts whole microseconds, and its clock and ours drift apart. */
+const clockErrorMs = 0.5;
+
+/** Names that no other test uses, so that tests may share a store. */
+let names = 0;
+const freshName = (): string => `bucket ${++names} zoë`;
+
+/** Takes slots one call after the other until one opens later than `aheadUs`; counts those before. */
+async function drain(buckets: Buckets, name: string, quota: Quota, aheadUs: number): Promise<number> {
+  for (let open = 0; ; ) {
+    const grant = await buckets.reserve(name, quota, 7);
+    for (let i = 0; i < grant.count; i++) if (grant.opensInUs + i * grant.intervalUs <= aheadUs) open += 1;
+    if (grant.opensInUs + (grant.count - 1) * grant.intervalUs > aheadUs) return open;
+  }
+}
+
+/** The whole burst is there, and no more than flows in while it is taken. */
+async function expectFull(place: Place, buckets: Buckets, name: string, quota: Quota): Promise<void> {
+  const began = place.now();
+  const open = await drain(buckets, name, quota, leadMaxUs);
+  const takenInMs = place.now() - began + leadMaxUs / 1_000;
+  expect(open).toBeGreaterThanOrEqual(quota.burst);
+  expect(open).toBeLessThanOrEqual(quota.burst + Math.ceil((quota.rate * takenInMs) / 1_000));
+}
+
+const shape = ({ count, opensInUs, closesInUs, intervalUs }: Grant) => ({
+  count,
+  opensInMs: Math.round(opensInUs / 1_000),
+  closesInMs: Math.round(closesInUs / 1_000),
+  intervalUs,
+});
+
+describe.each(Object.entries(places))('Buckets in %s', (kind, openPlace) => {
+  let place: Place;
+
+  beforeAll(async () => {
+    place = await openPlace();
+  });
+  afterAll(() => place.close());
+
+  test.each([1, 2, 7, 149, 1_000])('asked for %i slots give one to that many', async (want) => {
+    const buckets = await place.open();
+    const name = freshName();
+    for (let call = 0; call < 40; call++) {
+      const { count } = await buckets.reserve(name, messages, want);
+      expect(count).toBeGreaterThanOrEqual(1);
+      expect(count).toBeLessThanOrEqual(want);
+    }
+  });
+
+  test.each<[string, Quota]>([
+    ['50/s, 150', messages],
+    ['20/s, 60', { rate: 20, burst: 60 }],
+    ['5/s, 10', { rate: 5, burst: 10 }],
+    ['1/s, 1', { rate: 1, burst: 1 }],
+    ['one every ten seconds, 3', { rate: 0.1, burst: 3 }],
+  ])('that are idle give the whole burst at once: %s', async (_, quota) => {
+    const buckets = await place.open();
+    await expectFull(place, buckets, freshName(), quota);
+  });
+
+  test.each([
+    ['from idle', 0],
+    ['a day later', 86_400_000],
+  ])('say how long to wait, not until when: %s', async (_, laterMs) => {
+    if (kind === 'memory') await place.pass(laterMs);
+    const buckets = await place.open();
+    expect(shape(await buckets.reserve(freshName(), messages, 3))).toEqual({
+      count: 3,
+      opensInMs: -2_960,
+      closesInMs: 20,
+      intervalUs: 20_000,
+    });
+  });
+
+  test('give burst + rate × t to somebody who always asks, and no more', async () => {
+    const buckets = await place.open();
+    const name = freshName();
+    // A second's worth, so that a machine that dawdles loses no token.
+    const quota: Quota = { rate: 400, burst: 400 };
+    const began = place.now();
+    let opened = 0;
+    let lastOpens = began;
+    while (lastOpens - began < 400) {
+      const grant = await buckets.reserve(name, quota, 7);
+      opened += grant.count;
+      lastOpens = place.now() + (grant.opensInUs + (grant.count - 1) * grant.intervalUs) / 1_000;
+      await place.pass(Math.max(0, lastOpens - place.now() - 5));
+    }
+    const tokens = quota.burst + (quota.rate * (lastOpens - began)) / 1_000;
+    expect(opened).toBeLessThanOrEqual(tokens + 1);
+    expect(opened).toBeGreaterThan(0.8 * tokens);
+  });
+
+  test('that are empty give slots an interval apart, none twice', async () => {
+    const buckets = await place.open();
+    const name = freshName();
+    await drain(buckets, name, messages, 0);
+    // The bucket's now lies between asking and hearing: that's how exactly we know when a slot opens.
+    const opens: { readonly earliest: number; readonly latest: number }[] = [];
+    for (let call = 0; call < 20; call++) {
+      const asked = place.now();
+      const { count, opensInUs, intervalUs } = await buckets.reserve(name, messages, 3);
+      const heard = place.now();
+      for (let i = 0; i < count; i++) {
+        const inMs = (opensInUs + i * intervalUs) / 1_000;
+        opens.push({ earliest: asked + inMs, latest: heard + inMs });
+      }
+    }
+    expect(opens.length).toBeGreaterThan(20);
+    for (const [index, { earliest, latest }] of opens.slice(1).entries()) {
+      const before = opens[index] as (typeof opens)[number];
+      expect(latest - before.earliest).toBeGreaterThanOrEqual(20 - clockErrorMs);
+      expect(earliest - before.latest).toBeLessThanOrEqual(20 + clockErrorMs);
+    }
+  });
+
+  test('refill while nobody asks', async () => {
+    const buckets = await place.open();
+    const name = freshName();
+    const quota: Quota = { rate: 500, burst: 50 };
+    await drain(buckets, name, quota, 0);
+    await place.pass(250); // 125 tokens: the slots that were taken ahead, and the whole burst.
+    expect(await drain(buckets, name, quota, 0)).toBeGreaterThanOrEqual(quota.burst - 10); // Ten open within the lead of 20 ms.
+  });
+
+  test('of different names do not know of one another', async () => {
+    const buckets = await place.open();
+    await drain(buckets, freshName(), messages, leadMaxUs);
+    await expectFull(place, buckets, freshName(), messages);
+  });
+
+  test('take another quota from the next call on', async () => {
+    const buckets = await place.open();
+    const name = freshName();
+    await drain(buckets, name, messages, 0);
+    expect((await buckets.reserve(name, { rate: 20, burst: 60 }, 1)).intervalUs).toBe(50_000);
+  });
+});
+
+describe('Buckets in one Redis', () => {
+  let place: Place;
+  beforeAll(async () => {
+    place = await (places.Redis as () => Promise<Place>)();
+  });
+  afterAll(() => place.close());
+
+  test('are one bucket for all replicas', async () => {
+    const [one, other] = [await place.open({ replicas: 2 }), await place.open({ replicas: 2 })];
+    const name = freshName();
+    const began = place.now();
+    const first = await drain(one, name, messages, leadMaxUs);
+    const second = await drain(other, name, messages, leadMaxUs);
+    const meanwhile = (messages.rate * (place.now() - began)) / 1_000;
+    expect(first).toBeGreaterThanOrEqual(messages.burst);
+    expect(first + second).toBeLessThanOrEqual(messages.burst + Math.ceil(meanwhile) + 1);
+  });
+
+  test('give one replica its share, and what is left to who asks again', async () => {
+    const buckets = await place.open({ replicas: 3 });
+    const name = freshName();
+    expect(await buckets.reserve(name, { rate: 1, burst: 30 }, 100)).toMatchObject({ count: 10 });
+    expect(await buckets.reserve(name, { rate: 1, burst: 30 }, 100)).toMatchObject({ count: 7 });
+  });
+
+  test('do not ask what time it is at the replica', async () => {
+    const name = freshName();
+    const inTime = await place.open();
+    const off = await place.open({ clock: new VirtualClock() });
+    await inTime.reserve(name, messages, 100);
+    const { opensInUs } = await off.reserve(name, messages, 1);
+    const taken = -2_960_000 + 100 * 20_000;
+    expect(opensInUs).toBeLessThanOrEqual(taken);
+    expect(opensInUs).toBeGreaterThan(taken - 1_000_000); // The time between the calls.
+  });
+
+  test('under another prefix are others', async () => {
+    const [one, other] = [await place.open({ keyPrefix: 'a:' }), await place.open({ keyPrefix: 'b:' })];
+    const name = freshName();
+    await drain(one, name, messages, leadMaxUs);
+    await expectFull(place, other, name, messages);
+  });
+});

@@ -1,0 +1,174 @@
+/** Whatever comes, in whatever order: arrivals, hang-ups, answers, refusals, pauses, stores that answer late or fail. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { PermitEnd } from '../../src/model/exchange.ts';
+import { type EndpointClass, endpointClasses } from '../../src/model/routes.ts';
+import type { Grant } from '../../src/model/slots.ts';
+import { noDebt, reserve } from '../../src/model/slots.ts';
+import type { Buckets } from '../../src/ports.ts';
+import { excess, tolerance } from '../support/fleet.ts';
+import { Lines, type Visit } from '../support/lines.ts';
+import type { VirtualClock } from '../support/virtual-clock.ts';
+
+const classes = ['messages', 'contacts', 'media'] as const satisfies EndpointClass[];
+const holdMaxMs = 3_000;
+
+interface Arrival {
+  readonly afterMs: number;
+  readonly name: (typeof classes)[number];
+  readonly bytes: number;
+  readonly hangUpAfterMs: number | null;
+  /** What the Coreapp does with each of its attempts; it answers the ones after. */
+  readonly attempts: readonly { readonly takesMs: number; readonly how: PermitEnd; readonly pauseMs: number }[];
+}
+
+interface Scene {
+  readonly arrivals: readonly Arrival[];
+  readonly rate: number;
+  readonly burst: number;
+  readonly permitsMax: number;
+  readonly lineMaxRequests: number;
+  /** How each call to the store goes: how long it takes, and whether it fails. None: the buckets are in the process. */
+  readonly store: readonly { readonly ms: number; readonly fails: boolean }[];
+}
+
+const shortMs = fc.oneof(fc.constant(0), fc.double({ min: 0, max: 20, noNaN: true }), fc.nat(400));
+const scenes: fc.Arbitrary<Scene> = fc.record({
+  arrivals: fc.array(
+    fc.record({
+      afterMs: shortMs,
+      name: fc.constantFrom(...classes),
+      bytes: fc.nat(40),
+      hangUpAfterMs: fc.option(fc.nat(2_000), { freq: 3 }),
+      attempts: fc.array(
+        fc.record({
+          takesMs: shortMs,
+          how: fc.constantFrom<PermitEnd[]>('answered', 'refused', 'refused', 'failed', 'unused'),
+          pauseMs: fc.oneof(fc.constant(0), fc.constant(0), fc.nat(8_000)),
+        }),
+        { maxLength: 5 },
+      ),
+    }),
+    { minLength: 1, maxLength: 80, size: 'max' },
+  ),
+  rate: fc.oneof(fc.integer({ min: 1, max: 500 }), fc.double({ min: 0.5, max: 20, noNaN: true })),
+  burst: fc.integer({ min: 1, max: 40 }),
+  permitsMax: fc.integer({ min: 1, max: 12 }),
+  lineMaxRequests: fc.integer({ min: 1, max: 30 }),
+  store: fc.array(fc.record({ ms: fc.double({ min: 0, max: 30, noNaN: true }), fails: fc.boolean() }), {
+    maxLength: 9,
+  }),
+});
+
+/** A store that takes its time and fails now and then. */
+function moodyStore(clock: VirtualClock, moods: Scene['store']): Buckets {
+  const tats = new Map<string, number>();
+  let calls = 0;
+  const travel = (ms: number) => new Promise<void>((arrive) => void clock.after(ms, arrive));
+  return {
+    async reserve(name, quota, want): Promise<Grant> {
+      const { ms, fails } = moods[calls++ % moods.length] as Scene['store'][number];
+      await travel(ms);
+      if (fails) throw new Error('The store is away.');
+      const nowUs = clock.now() * 1_000;
+      const demand = { want, leadUs: 60_000, horizonUs: 100_000, replicas: 1, ...noDebt };
+      const { tat, grant } = reserve(tats.get(name) ?? nowUs, nowUs, quota, demand);
+      tats.set(name, tat);
+      await travel(ms);
+      return grant;
+    },
+  };
+}
+
+/** An older one of the class still waits; but for one that comes back this instant, whose permit went to the next. */
+function isOvertaken(other: Visit, visit: Visit, now: number): boolean {
+  if (other.class !== visit.class || other.state !== 'waiting' || other.side.gone || other.stoodSince === now)
+    return false;
+  return other.exchange.account.joinedAt < visit.exchange.account.joinedAt;
+}
+
+/** Plays a scene to its end and checks its laws on the way. */
+async function play(scene: Scene) {
+  const { rate, burst, permitsMax, lineMaxRequests, store } = scene;
+  const limits = { rate, burst, holdMaxMs, lineMaxRequests, lineMaxBytes: 400 };
+  const visits = new Map<Visit, Arrival>();
+  const sends = Object.fromEntries(endpointClasses.map((name) => [name, [] as number[]])) as Record<
+    EndpointClass,
+    number[]
+  >;
+  const broken: string[] = [];
+  let taken = 0;
+  let returned = 0;
+  const lines: Lines = new Lines({
+    limits: Object.fromEntries(classes.map((name) => [name, limits])),
+    permitsMax,
+    ...(store.length === 0 ? {} : { buckets: (clock: VirtualClock) => moodyStore(clock, store) }),
+    onSent(visit) {
+      const now = lines.clock.now();
+      taken += 1;
+      if (lines.admit.permits.inUse > permitsMax) broken.push(`${visit.label} has a permit too many`);
+      sends[visit.class].push(now);
+      for (const other of visits.keys()) {
+        if (isOvertaken(other, visit, now)) broken.push(`${visit.label} overtook ${other.label} at ${now}`);
+      }
+      const attempt = visits.get(visit)?.attempts[visit.ends.filter(({ kind }) => kind === 'sent').length - 1];
+      lines.clock.after(attempt?.takesMs ?? 5, () => {
+        returned += 1;
+        if (attempt?.how === 'refused' && !visit.side.gone) lines.sendBack(visit, attempt.pauseMs, 'refused');
+        else lines.answer(visit, attempt?.how ?? 'answered');
+      });
+    },
+  });
+  for (const arrival of scene.arrivals) {
+    await lines.clock.advance(arrival.afterMs);
+    const lineWas = lines.line(arrival.name).requests;
+    const visit = lines.arrive(String(visits.size), { name: arrival.name, bytes: arrival.bytes });
+    if (visit.state === 'sent' && lineWas > 0) broken.push(`${visit.label} was sent at once past ${lineWas}`);
+    visits.set(visit, arrival);
+    if (arrival.hangUpAfterMs !== null) lines.clock.after(arrival.hangUpAfterMs, () => visit.side.hangUp());
+  }
+  await lines.clock.advance(holdMaxMs + 5_000);
+  return { lines, limits, visits: [...visits.keys()], sends, taken, returned, broken };
+}
+
+describe('Whatever the order of events', () => {
+  test('each stay in line ends once, permits come back, nobody is left, nothing is pending, and the limit holds', async () => {
+    await fc.assert(
+      fc.asyncProperty(scenes, async (scene) => {
+        const { lines, limits, visits, sends, taken, returned, broken } = await play(scene);
+        expect(broken).toEqual([]);
+        expect(visits.filter(({ state }) => state === 'waiting')).toEqual([]);
+        for (const { ends, side } of visits) {
+          // All stays but the last ended in sending.
+          expect(ends.slice(0, -1).every(({ kind }) => kind === 'sent')).toBe(true);
+          if (ends.at(-1)?.kind === 'gone') expect(side.gone).toBe(true);
+        }
+        expect(returned).toBe(taken);
+        expect(lines.admit.permits.inUse).toBe(0);
+        for (const name of classes) {
+          expect(lines.line(name)).toMatchObject({ requests: 0, bytes: 0, head: null });
+          expect(excess(limits, sends[name])).toBeLessThanOrEqual(tolerance(limits) + 1e-6);
+        }
+        expect(lines.clock.pending).toBe(0);
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  test('nobody waits longer than the hold time', async () => {
+    await fc.assert(
+      fc.asyncProperty(scenes, async (scene) => {
+        const { visits } = await play(scene);
+        for (const { ends, exchange } of visits) {
+          for (const { kind, at } of ends) {
+            const ageMs = at - exchange.account.joinedAt;
+            // One that was in flight when its time ended is refused when it comes back.
+            if (kind === 'sent' || kind === 'gone') expect(ageMs).toBeLessThanOrEqual(holdMaxMs);
+            if (kind === 'lineFull') expect(ageMs).toBe(0);
+          }
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+});

@@ -1,0 +1,246 @@
+/** `reserve.lua` in a real Redis and `model/slots.ts` are one arithmetic: each holds the other to its word. */
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { reserveArguments } from '../../src/adapters/redis/buckets.ts';
+import type { Quota } from '../../src/model/quota.ts';
+import { aheadMaxUs, type Demand, intervalUs, noDebt, reserve, tauUs } from '../../src/model/slots.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+
+const lua = readFileSync(new URL('../../src/adapters/redis/reserve.lua', import.meta.url), 'utf8');
+
+let server: TestRedis;
+let redis: Redis;
+let sha: string;
+beforeAll(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url);
+  sha = (await redis.script('LOAD', lua)) as string;
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+
+let keys = 0;
+const freshKey = (): string => `bucket:${++keys}`;
+
+interface Step {
+  /** How far the bucket's clock moves before the call, microseconds; negative: it is set back. */
+  readonly moveUs: number;
+  readonly demand: Demand;
+}
+
+/** What one call said and left behind. */
+interface Outcome {
+  readonly count: number;
+  readonly firstInUs: number;
+  readonly tat: number;
+  readonly lifeMs: number;
+}
+
+const demand = (changes: Partial<Demand> = {}): Demand => ({
+  want: 1,
+  leadUs: 10_000,
+  horizonUs: 100_000,
+  replicas: 1,
+  ...noDebt,
+  ...changes,
+});
+
+/** Runs the script once for each `[now, demand]`, all in one round trip. */
+async function inRedis(key: string, quota: Quota, calls: readonly (readonly [number, Demand])[]): Promise<Outcome[]> {
+  const pipeline = redis.pipeline();
+  for (const [nowUs, wanted] of calls) {
+    pipeline.evalsha(sha, 1, key, ...reserveArguments(quota, wanted), nowUs);
+    pipeline.get(key);
+    pipeline.pttl(key);
+  }
+  const replies = ((await pipeline.exec()) ?? []).map(([error, reply]) => {
+    if (error !== null) throw error;
+    return reply;
+  });
+  return calls.map((_, index) => {
+    const [count, delay] = replies[3 * index] as [number, string];
+    return {
+      count,
+      firstInUs: Number(delay),
+      tat: Number(replies[3 * index + 1]),
+      lifeMs: Number(replies[3 * index + 2]),
+    };
+  });
+}
+
+/** The same calls in this process. A bucket that nobody has used yet was last busy never. */
+function inProcess(quota: Quota, calls: readonly (readonly [number, Demand])[]) {
+  let tat = Number.NEGATIVE_INFINITY;
+  return calls.map(([nowUs, wanted]) => {
+    const reserved = reserve(tat, nowUs, quota, wanted);
+    tat = reserved.tat;
+    const { count, opensInUs } = reserved.grant;
+    return { count, opensInUs, tat: reserved.tat };
+  });
+}
+
+const quotas: fc.Arbitrary<Quota> = fc.record({
+  rate: fc.oneof(
+    fc.constantFrom(1 / 3, 0.1, 20, 50, 33_333, 1_000_000),
+    fc.integer({ min: 1, max: 10_000 }),
+    fc.double({ min: 0.1, max: 1_000, noNaN: true }),
+  ),
+  burst: fc.oneof(fc.constantFrom(1, 2, 60, 150), fc.integer({ min: 1, max: 100_000 })),
+});
+const demands: fc.Arbitrary<Demand> = fc.record({
+  want: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 2_000 })),
+  leadUs: fc.oneof(fc.constant(10_000), fc.double({ min: 0, max: 500_000, noNaN: true })),
+  horizonUs: fc.oneof(fc.constant(100_000), fc.integer({ min: 0, max: 2_000_000 })),
+  replicas: fc.integer({ min: 1, max: 16 }),
+  owed: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.integer({ min: 1, max: 200 })),
+  floorUs: fc.oneof(
+    { weight: 3, arbitrary: fc.constant(Number.NEGATIVE_INFINITY) },
+    fc.integer({ min: -10_000_000, max: 10_000_000 }),
+  ),
+});
+const moves = fc.oneof(
+  { weight: 2, arbitrary: fc.constant(0) },
+  { weight: 4, arbitrary: fc.integer({ min: 1, max: 200_000 }) },
+  { weight: 1, arbitrary: fc.integer({ min: 1, max: 2_000_000_000 }) },
+  { weight: 1, arbitrary: fc.integer({ min: -200_000_000, max: -1 }) },
+);
+const steps: fc.Arbitrary<Step[]> = fc.array(fc.record({ moveUs: moves, demand: demands }), {
+  minLength: 1,
+  maxLength: 120,
+  size: 'max',
+});
+/** About the year 2027, on the script's clock. */
+const starts = fc.integer({ min: 30_000_000_000_000, max: 31_000_000_000_000 });
+
+function callsOf(startUs: number, sequence: readonly Step[]): (readonly [number, Demand])[] {
+  let nowUs = startUs;
+  return sequence.map((step) => {
+    nowUs += step.moveUs;
+    return [nowUs, step.demand] as const;
+  });
+}
+
+describe('The script in Redis and the arithmetic in this process', () => {
+  test('agree on counts, delays and the tat that is stored, whichever way time goes', async () => {
+    await fc.assert(
+      fc.asyncProperty(quotas, starts, steps, async (quota, startUs, sequence) => {
+        const calls = callsOf(startUs, sequence);
+        const theirs = await inRedis(freshKey(), quota, calls);
+        const ours = inProcess(quota, calls);
+        // The delay is the same to the last bit as well: opensInUs is firstInUs − tau.
+        const seen = theirs.map(({ count, firstInUs, tat }) => ({ count, opensInUs: firstInUs - tauUs(quota), tat }));
+        expect(seen).toEqual(ours);
+      }),
+      { numRuns: 120 },
+    );
+  });
+
+  test('agree on where to go on after a clock that was ahead', async () => {
+    const quota = { rate: 50, burst: 150 };
+    const before = 40_000_000_000_000;
+    const calls = [
+      [before, demand()],
+      [before - 3_600_000_000, demand()],
+    ] as const;
+    const [, after] = await inRedis(freshKey(), quota, calls);
+    expect(after?.firstInUs).toBe(tauUs(quota) + aheadMaxUs(quota, demand()));
+    expect(after?.tat).toBe(inProcess(quota, calls)[1]?.tat);
+  });
+});
+
+describe('The key', () => {
+  test('outlives the refill of its bucket by a second, and burst / rate in any case', async () => {
+    await fc.assert(
+      fc.asyncProperty(quotas, starts, steps, async (quota, startUs, sequence) => {
+        const calls = callsOf(startUs, sequence);
+        const outcomes = await inRedis(freshKey(), quota, calls);
+        const roundTripMs = 500;
+        for (const [index, { tat, lifeMs }] of outcomes.entries()) {
+          const [nowUs] = calls[index] as (typeof calls)[number];
+          const refillMs = Math.max((tat - nowUs) / 1_000, (1_000 * quota.burst) / quota.rate);
+          expect(lifeMs).toBeGreaterThanOrEqual(refillMs + 1_000 - roundTripMs);
+        }
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  test('may go once its bucket is full: without it the next call gets the same', async () => {
+    await fc.assert(
+      fc.asyncProperty(quotas, demands, demands, fc.nat(10_000_000), async (quota, first, second, laterUs) => {
+        const key = freshKey();
+        const [before] = await inRedis(key, quota, [[30_000_000_000_000, first]]);
+        const fullAt = Math.ceil(before?.tat as number) + laterUs;
+        const undebted = { ...second, ...noDebt };
+        const [kept] = await inRedis(key, quota, [[fullAt, undebted]]);
+        const [gone] = await inRedis(freshKey(), quota, [[fullAt, undebted]]);
+        expect({ ...kept, lifeMs: 0 }).toEqual({ ...gone, lifeMs: 0 });
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+describe('Without a given now', () => {
+  test('the clock is Redis’s own, in microseconds since 2026', async () => {
+    const quota = { rate: 50, burst: 150 };
+    const key = freshKey();
+    const replies = await redis
+      .pipeline()
+      .time()
+      .evalsha(sha, 1, key, ...reserveArguments(quota, demand({ want: 7 })))
+      .get(key)
+      .time()
+      .exec();
+    const [before, reserved, tat, after] = (replies ?? []).map(([, reply]) => reply);
+    const sinceEpoch = ([seconds, us]: [string, string]) =>
+      Number(seconds) * 1e6 + Number(us) - Date.UTC(2026, 0, 1) * 1_000;
+    const [count, delay] = reserved as [number, string];
+    expect(count).toBe(7);
+    const nowUs = Number(tat) - count * intervalUs(quota) - Number(delay);
+    expect(nowUs).toBeGreaterThanOrEqual(sinceEpoch(before as [string, string]));
+    expect(nowUs).toBeLessThanOrEqual(sinceEpoch(after as [string, string]));
+  });
+});
+
+describe('A key that holds', () => {
+  const quota = { rate: 50, burst: 150 };
+  const now = 30_000_000_000_000;
+
+  test.each([
+    ['no number', 'abc'],
+    ['nothing', ''],
+    ['what Lua takes for no number at all', 'nan'],
+    ['the same with a sign', '-nan'],
+    ['minus infinity', '-inf'],
+    ['a tat of long ago', '0'],
+  ])('%s (%j) is a full bucket', async (_, text) => {
+    const key = freshKey();
+    await redis.set(key, text);
+    const [outcome] = await inRedis(key, quota, [[now, demand({ want: 200 })]]);
+    // All that is open now; the last of the burst opens with the lead, 10 ms later.
+    expect(outcome).toMatchObject({ count: 149, firstInUs: 10_000, tat: now + 10_000 + 149 * 20_000 });
+  });
+
+  test.each([
+    ['infinity', 'inf'],
+    ['a tat of the next century', '1e300'],
+  ])('%s (%j) comes from a clock that jumped', async (_, text) => {
+    const key = freshKey();
+    await redis.set(key, text);
+    const [outcome] = await inRedis(key, quota, [[now, demand({ want: 200 })]]);
+    expect(outcome?.firstInUs).toBe(tauUs(quota) + aheadMaxUs(quota, demand()));
+    expect(outcome?.tat).toBeLessThan(now + 5_000_000);
+  });
+
+  test('another type is an error, and stays as it is', async () => {
+    const key = freshKey();
+    await redis.rpush(key, 'somebody else’s');
+    await expect(redis.evalsha(sha, 1, key, ...reserveArguments(quota, demand()))).rejects.toThrow('WRONGTYPE');
+    expect(await redis.lrange(key, 0, -1)).toEqual(['somebody else’s']);
+  });
+});

@@ -1,0 +1,243 @@
+/** Buckets whose Redis is away: a replica goes on alone, within its share of the limit, and finds its way back. */
+import type { Redis } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { machineClock } from '../../src/adapters/node/clock.ts';
+import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
+import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
+import { Replicas } from '../../src/adapters/redis/replicas.ts';
+import type { Quota } from '../../src/model/quota.ts';
+import type { Grant } from '../../src/model/slots.ts';
+import { deafMeter } from '../support/fleet.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { silentLog } from '../support/silent-log.ts';
+import { pass, until } from '../support/until.ts';
+
+/** Five times the default: a machine with other things to do must not look like an outage. */
+const callTimeoutMs = 250;
+/** What an answer may take besides on such a machine; well under another timeout. */
+const smallMs = 150;
+const replicas = 2;
+const messages: Quota = { rate: 50, burst: 150 };
+/** Half of it; the last of a burst opens with the lead, so that one call finds one less open. */
+const share = { intervalUs: 40_000, tauUs: 74 * 40_000, openAtOnce: 74 };
+
+let server: TestRedis;
+let redis: Redis;
+let buckets: RedisBuckets;
+let sources: Record<string, number>;
+
+beforeEach(async () => {
+  server = await startRedis();
+  redis = openRedis({ url: server.url, callTimeoutMs }, silentLog, 'test');
+  await firstConnection(redis, 5_000);
+  sources = {};
+  const meter = {
+    ...deafMeter,
+    reserved(_: string, source: string, slots: number) {
+      sources[source] = (sources[source] ?? 0) + slots;
+    },
+  };
+  buckets = new RedisBuckets(redis, machineClock, meter, {
+    keyPrefix: 'weir:',
+    replicas: () => replicas,
+    callTimeoutMs,
+  });
+});
+afterEach(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+
+async function timed(name: string, want = 1): Promise<{ grant: Grant; ms: number }> {
+  const began = performance.now();
+  const grant = await buckets.reserve(name, messages, want);
+  return { grant, ms: performance.now() - began };
+}
+
+const back = () =>
+  until(
+    async () => {
+      await buckets.reserve('messages', messages, 1);
+      return !buckets.away;
+    },
+    { what: 'the buckets to be back in Redis', deadlineMs: 2_000 },
+  );
+
+const outages: readonly [string, () => Promise<void>, () => Promise<void>][] = [
+  ['stalls', () => server.kill('SIGSTOP'), () => server.kill('SIGCONT')],
+  ['is killed and comes back empty', () => server.kill('SIGKILL'), () => server.restart()],
+];
+
+describe.each(outages)('When Redis %s', (_, leave, comeBack) => {
+  test('every call is answered within the call’s timeout, whatever other buckets wait for', async () => {
+    await leave();
+    const calls: ReturnType<typeof timed>[] = [];
+    for (let i = 0; i < 12; i++) {
+      calls.push(timed(`bucket ${i}`));
+      await pass(7);
+    }
+    const answers = await Promise.all(calls);
+    for (const { ms } of answers) expect(ms).toBeLessThan(callTimeoutMs + smallMs);
+    expect(buckets.away).toBe(true);
+  });
+
+  test('from the second call on without waiting at all', async () => {
+    await leave();
+    await timed('messages');
+    const began = performance.now();
+    while (performance.now() - began < 700) {
+      expect(buckets.reserve('messages', messages, 1)).not.toBeInstanceOf(Promise);
+      await pass(20);
+    }
+    expect(buckets.away).toBe(true);
+  });
+
+  test('the replica has its share of the rate and of the burst', async () => {
+    await leave();
+    const { grant } = await timed('messages', 100);
+    expect(grant.intervalUs).toBe(share.intervalUs);
+    expect(grant.count).toBe(share.openAtOnce);
+    expect(grant.closesInUs - grant.opensInUs).toBe(share.tauUs);
+    expect(sources).toEqual({ fallback: share.openAtOnce });
+  });
+
+  test('it starts from what it knows to be spent', async () => {
+    for (let spent = 0; spent < messages.burst; ) spent += (await timed('messages', messages.burst)).grant.count;
+    await leave();
+    const { grant } = await timed('messages', 100);
+    // Nothing is left of the burst but what flowed in since: 25 tokens a second for this replica.
+    expect(grant.opensInUs).toBeGreaterThan(-20 * share.intervalUs);
+    expect(grant.count).toBeLessThan(20);
+    expect((await timed('another bucket', 100)).grant.count).toBe(share.openAtOnce);
+  });
+
+  test('and is back, it is used again within two seconds', async () => {
+    await timed('messages');
+    await leave();
+    await timed('messages');
+    expect(buckets.away).toBe(true);
+    await comeBack();
+    await back();
+    sources = {};
+    expect((await timed('messages')).grant.intervalUs).toBe(20_000);
+    expect(sources).toEqual({ store: 1 });
+  });
+});
+
+describe('A Redis that was lost', () => {
+  test('is found again without anybody asking for slots', async () => {
+    await server.kill('SIGKILL');
+    await timed('messages');
+    expect(buckets.away).toBe(true);
+    await server.restart();
+    await until(() => !buckets.away, { what: 'the buckets to be back in Redis', deadlineMs: 2_000 });
+  });
+});
+
+describe('A Redis that wakes up', () => {
+  test('has been asked for slots once a bucket, however long it stalled', async () => {
+    await timed('messages');
+    await server.kill('SIGSTOP');
+    const began = performance.now();
+    while (performance.now() - began < 1_000) {
+      await Promise.all(['messages', 'contacts', 'media'].map((name) => buckets.reserve(name, messages, 5)));
+      await pass(10);
+    }
+    await server.kill('SIGCONT');
+    const statistics = await until(() => redis.info('commandstats'), { what: 'Redis to answer' });
+    const calls = [...statistics.matchAll(/cmdstat_eval(?:sha)?:calls=(\d+)/g)].map(([, number]) => Number(number));
+    expect(calls.reduce((sum, number) => sum + number, 0)).toBe(1 + 3);
+  });
+});
+
+describe('A Redis that forgets', () => {
+  test('its scripts gets them again, unnoticed', async () => {
+    await timed('messages');
+    await redis.script('FLUSH');
+    await timed('messages');
+    expect(buckets.away).toBe(false);
+    expect(sources).toEqual({ store: 2 });
+  });
+
+  test('everything (FLUSHALL) has full buckets', async () => {
+    for (let spent = 0; spent < messages.burst; ) spent += (await timed('messages', messages.burst)).grant.count;
+    await redis.flushall();
+    const { grant } = await timed('messages');
+    expect(buckets.away).toBe(false);
+    expect(grant.opensInUs).toBeLessThan(-2_900_000);
+  });
+});
+
+describe('A Redis that is not there from the start', () => {
+  test('is replaced by the fallback until it comes', async () => {
+    await server.kill('SIGKILL');
+    const late = openRedis({ url: server.url, callTimeoutMs }, silentLog, 'test');
+    try {
+      buckets = new RedisBuckets(late, machineClock, deafMeter, {
+        keyPrefix: 'weir:',
+        replicas: () => 1,
+        callTimeoutMs,
+      });
+      expect((await timed('messages', 200)).grant.count).toBe(149);
+      await server.restart();
+      await back();
+    } finally {
+      late.disconnect();
+    }
+  });
+});
+
+describe('The number of replicas', () => {
+  /** Replicas of one Redis, each with its connection; stopped at the end of the test. */
+  async function join(names: readonly string[]): Promise<{ replicas: Replicas[] } & AsyncDisposable> {
+    const clients = names.map(() => openRedis({ url: server.url, callTimeoutMs }, silentLog, 'test'));
+    await Promise.all(clients.map((client) => firstConnection(client, 5_000)));
+    const joined = names.map((name, i) => new Replicas(clients[i] as Redis, machineClock, 'weir:', name));
+    for (const replica of joined) await replica.start();
+    return {
+      replicas: joined,
+      async [Symbol.asyncDispose]() {
+        await Promise.all(joined.map((replica) => replica.stop()));
+        for (const client of clients) client.disconnect();
+      },
+    };
+  }
+  const counts = (joined: readonly Replicas[]) => joined.map((replica) => replica.count());
+  const agree = (joined: readonly Replicas[], count: number) =>
+    until(() => counts(joined).every((seen) => seen === count), { what: `all to count ${count}: ${counts(joined)}` });
+
+  test('is known to each a second after one has joined', async () => {
+    await using here = await join(['a', 'b', 'c']);
+    expect(counts(here.replicas)).toEqual([1, 2, 3]);
+    await agree(here.replicas, 3);
+  });
+
+  test('falls when one leaves', async () => {
+    await using here = await join(['a', 'b']);
+    await here.replicas[1]?.stop();
+    await agree(here.replicas.slice(0, 1), 1);
+  });
+
+  test('stays what it was while Redis is away, and is right again after', async () => {
+    await using here = await join(['a', 'b']);
+    await agree(here.replicas, 2);
+    await server.kill('SIGKILL');
+    await until(() => redis.status !== 'ready', { what: 'the connection to be lost' });
+    expect(counts(here.replicas)).toEqual([2, 2]);
+    await server.restart();
+    await agree(here.replicas, 2);
+  });
+
+  test('does not count whom a clock that was ahead has left behind', async () => {
+    const inAnHour = Math.floor(Date.now() / 1_000) + 3_600;
+    await redis.zadd('weir:{replicas}', inAnHour, 'dead');
+    await using here = await join(['a']);
+    expect(counts(here.replicas)).toEqual([1]);
+  });
+
+  test('does not count one that was silent for four seconds', async () => {
+    await redis.zadd('weir:{replicas}', Math.floor(Date.now() / 1_000) - 5, 'dead');
+    await using here = await join(['a']);
+    expect(counts(here.replicas)).toEqual([1]);
+  });
+});

@@ -1,0 +1,73 @@
+/** The way back to Redis: what a replica spent on its own is spent, and a Redis that comes back empty is not full. */
+import type { Redis } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { machineClock } from '../../src/adapters/node/clock.ts';
+import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
+import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
+import { deafMeter } from '../support/fleet.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { silentLog } from '../support/silent-log.ts';
+import { until } from '../support/until.ts';
+
+/** So slow that nothing flows in while a test runs. */
+const quota = { rate: 1, burst: 100 };
+const replicas = 2;
+const callTimeoutMs = 50;
+
+let server: TestRedis;
+let redis: Redis;
+let buckets: RedisBuckets;
+
+beforeEach(async () => {
+  server = await startRedis();
+  redis = openRedis({ url: server.url, callTimeoutMs: 1_000 }, silentLog, 'test');
+  await firstConnection(redis, 5_000);
+  buckets = new RedisBuckets(redis, machineClock, deafMeter, {
+    keyPrefix: 'weir:',
+    replicas: () => replicas,
+    callTimeoutMs,
+  });
+});
+afterEach(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+
+/** How many tokens the bucket has left, by the slot that it gives next. */
+async function left(): Promise<number> {
+  const { opensInUs, intervalUs } = await buckets.reserve('messages', quota, 1);
+  return Math.round(-opensInUs / intervalUs) + 1;
+}
+
+const back = () => until(() => !buckets.away, { what: 'the buckets to be back in Redis' });
+
+const outages: readonly [string, () => Promise<void>, () => Promise<void>][] = [
+  ['stalled', () => server.kill('SIGSTOP'), () => server.kill('SIGCONT')],
+  ['was killed and is empty', () => server.kill('SIGKILL'), () => server.restart()],
+];
+
+describe.each(outages)('A Redis that %s', (_, leave, comeBack) => {
+  test('is told what was spent without it', async () => {
+    expect(await left()).toBe(100);
+    await leave();
+    let alone = 0;
+    while (alone < 30) alone += (await buckets.reserve('messages', quota, 30 - alone)).count;
+    expect(buckets.away).toBe(true);
+    await comeBack();
+    await back();
+    const remaining = await left();
+    // An emptied bucket is only known by half: its other half is taken to have been spent by the other replica.
+    expect(remaining).toBeLessThanOrEqual(100 - 1 - 30);
+    expect(remaining).toBeGreaterThanOrEqual(100 - 1 - replicas * 30 - 2);
+  });
+});
+
+test('Slots that come too late are not paid for twice', async () => {
+  expect(await left()).toBe(100);
+  await server.kill('SIGSTOP');
+  expect((await buckets.reserve('messages', quota, 10)).count).toBe(10);
+  await server.kill('SIGCONT'); // It now gives the ten as well, which nobody uses.
+  await back();
+  await until(async () => (await redis.get('weir:{bucket:messages}')) !== null, { what: 'the late call' });
+  expect(await left()).toBeGreaterThanOrEqual(100 - 1 - 10 - 1);
+});
