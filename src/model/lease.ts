@@ -84,14 +84,16 @@ export class Lease {
   }
 
   /**
-   * When to ask for more, `Clock.now()` or earlier: now; infinity: no need. With waiters the call leaves just before
-   * the last slot opens; without, only where arrivals are to be expected within the horizon.
+   * When to ask for more, `Clock.now()` or earlier: now; infinity: no need. The call leaves just before the last slot
+   * opens: for waiters, and for arrivals that are to be expected before it could be back.
    */
   askAt(now: number, waiting: number): number {
     const held = this.held(now);
-    if (waiting > held) return held === 0 ? now : this.#lastOpensAt() - this.#aheadMs();
-    const expected = this.#expectedWithin(now, this.#aheadMs() + this.#intervalMs);
-    return expected >= 1 && waiting + expected > held ? now : Number.POSITIVE_INFINITY;
+    if (waiting <= held) {
+      const expected = this.#expectedWithin(now, this.#aheadMs() + Math.min(this.#intervalMs, horizonMs));
+      if (expected < 1 || waiting + expected <= held) return Number.POSITIVE_INFINITY;
+    }
+    return held === 0 ? now : this.#lastOpensAt() - this.#aheadMs();
   }
 
   /** How many slots to ask for, at least one. */

@@ -76,7 +76,7 @@ export class Permits {
     const now = this.#now();
     this.#refusedInARow += 1;
     // Those that were in flight at the last decrease say nothing new.
-    if (takenAt >= this.#decreasedAt) {
+    if (takenAt > this.#decreasedAt) {
       this.#limit = Math.max(1, Math.min(this.#limit, this.#inUse + 1) * decrease);
       this.#decreasedAt = now;
     }

@@ -10,7 +10,7 @@ import type { ClassLimits } from '../model/quota.ts';
 import type { RefusalName } from '../model/refusals.ts';
 import type { EndpointClass } from '../model/routes.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import type { Buckets, Caller, Clock, Meter } from '../ports.ts';
+import type { Alarm, Buckets, Caller, Clock, Meter } from '../ports.ts';
 import { Gate } from './gate.ts';
 
 export interface AdmitWorld {
@@ -30,12 +30,18 @@ export class Admit {
   /** Gates that wait for a permit, in the order in which they get one. */
   readonly #blocked = new Set<Gate>();
   readonly #clock: Clock;
+  #pauseOver: Alarm | null = null;
 
   constructor(world: AdmitWorld) {
     const { clock, limits } = world;
     this.#clock = clock;
-    this.permits = new Permits(world.permitsMax, () => clock.now(), world.random, () => this.#permitFreed());
-    const gateWorld = { ...world, permits: this.permits, blocked: (gate: Gate) => void this.#blocked.add(gate) };
+    this.permits = new Permits(
+      world.permitsMax,
+      () => clock.now(),
+      world.random,
+      () => this.#permitFreed(),
+    );
+    const gateWorld = { ...world, permits: this.permits, blocked: (gate: Gate) => this.#block(gate) };
     const names = Object.keys(limits) as EndpointClass[];
     this.gates = new Map(names.map((name) => [name, new Gate(name, limits[name], gateWorld)]));
   }
@@ -80,13 +86,29 @@ export class Admit {
     return gate;
   }
 
+  #block(gate: Gate): void {
+    this.#blocked.add(gate);
+    this.#awaitPause();
+  }
+
   /** Classes take turns: one that still waits after its turn is blocked anew, behind the others. */
   #permitFreed(): void {
     if (this.#blocked.size === 0) return;
     for (const gate of [...this.#blocked]) {
-      if (!this.permits.available(this.#clock.now())) return;
+      if (!this.permits.available(this.#clock.now())) break;
       this.#blocked.delete(gate);
       gate.pump();
     }
+    this.#awaitPause();
+  }
+
+  /** The end of a pause between probes frees a permit, too. */
+  #awaitPause(): void {
+    const leftMs = this.permits.pausedUntil - this.#clock.now();
+    if (this.#pauseOver !== null || this.#blocked.size === 0 || leftMs <= 0) return;
+    this.#pauseOver = this.#clock.after(leftMs, () => {
+      this.#pauseOver = null;
+      this.#permitFreed();
+    });
   }
 }

@@ -19,7 +19,7 @@ export interface GateWorld {
   readonly buckets: Buckets;
   readonly meter: Meter;
   readonly permits: Permits;
-  /** Told when a slot is open and somebody waits, but there is no permit. */
+  /** Told when a slot is open and somebody waits, but there is no permit: pumps the gate once there may be one. */
   readonly blocked: (gate: Gate) => void;
 }
 
@@ -49,6 +49,8 @@ export class Gate {
   readonly line: Line<Waiter>;
   readonly #world: GateWorld;
   readonly #lease: Lease;
+  /** Nobody may wait any more: what the Coreapp sends back from now on is refused as well. */
+  #refusing: RefusalName | null = null;
   #asking = false;
   #askNotBefore = Number.NEGATIVE_INFINITY;
   #pausedUntil = Number.NEGATIVE_INFINITY;
@@ -67,6 +69,7 @@ export class Gate {
   admit(exchange: Collected, side: Caller): Admission | Promise<Admission> {
     const now = this.#world.clock.now();
     exchange.account.joinedAt = now;
+    if (side.gone) return gone;
     this.#lease.arrived(now);
     if (this.line.requests === 0) {
       if (this.#mayTake(now) && this.#lease.take(now)) return this.#admitAtOnce(exchange, now);
@@ -97,6 +100,7 @@ export class Gate {
   }
 
   refuseAll(name: RefusalName): void {
+    this.#refusing = name;
     for (let waiter = this.line.head; waiter !== null; waiter = this.line.head) {
       this.#settle(waiter, this.#refusal(name), 'refused', this.#world.clock.now());
     }
@@ -119,6 +123,7 @@ export class Gate {
 
   #wait(exchange: Collected, side: Caller, now: number): Promise<Admission> {
     if (side.gone) return Promise.resolve(gone);
+    if (this.#refusing !== null) return Promise.resolve(this.#refusal(this.#refusing));
     const until = exchange.account.joinedAt + this.limits.holdMaxMs;
     if (until <= now) return Promise.resolve(this.#refusal('holdTimeOver'));
     return new Promise((settle) => {
@@ -211,10 +216,10 @@ export class Gate {
 
   /** When the line can move or the bucket may be asked, with somebody waiting. */
   #nextMove(now: number): number {
-    const notBefore = Math.max(this.#pausedUntil, this.#world.permits.pausedUntil);
     const opensAt = this.#lease.opensAt(now);
-    // Open already and still unused: what is missing is a permit, whose return pumps this gate.
-    const slot = opensAt > now || notBefore > now ? Math.max(opensAt, notBefore) : Number.POSITIVE_INFINITY;
+    // Open already and still unused: what is missing is a permit, and whoever was told so pumps this gate.
+    const blocked = opensAt <= now && this.#pausedUntil <= now;
+    const slot = blocked ? Number.POSITIVE_INFINITY : Math.max(opensAt, this.#pausedUntil);
     if (this.#asking || opensAt <= now) return slot;
     const askAt = Math.max(this.#lease.askAt(now, this.line.requests), this.#askNotBefore, this.#pausedUntil);
     return Math.min(slot, askAt);

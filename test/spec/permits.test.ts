@@ -1,0 +1,297 @@
+/** How many requests may be in flight at the Coreapp, and what becomes of those who wait for that. */
+import { describe, expect, test } from 'vitest';
+import type { Permit, PermitEnd } from '../../src/model/exchange.ts';
+import { Permits } from '../../src/model/permits.ts';
+import { Lines, type Visit } from '../support/lines.ts';
+
+/** Permits whose time is a number that the test sets. */
+function pool({ max = 10, random = () => 0.5 } = {}) {
+  const time = { ms: 0, freed: 0 };
+  const permits = new Permits(
+    max,
+    () => time.ms,
+    random,
+    () => {
+      time.freed += 1;
+    },
+  );
+  const take = (count: number): Permit[] => Array.from({ length: count }, () => permits.take(time.ms));
+  return { permits, time, take };
+}
+
+describe('Permits', () => {
+  test('are there up to their number', () => {
+    const { permits, take } = pool({ max: 2 });
+    take(1);
+    expect(permits.available(0)).toBe(true);
+    take(1);
+    expect(permits.available(0)).toBe(false);
+  });
+
+  test.each<[string, (permit: Permit) => void]>([
+    ['twice', (permit) => [permit.end('answered'), permit.end('answered')]],
+    ['by its end and by its scope', (permit) => [permit.end('refused'), permit[Symbol.dispose]()]],
+    ['by two scopes', (permit) => [permit[Symbol.dispose](), permit[Symbol.dispose]()]],
+    ['and said to have ended otherwise', (permit) => [permit.end('unused'), permit.end('refused')]],
+  ])('given back %s are given back once', (_, giveBack) => {
+    const { permits, time, take } = pool();
+    const [permit] = take(2);
+    giveBack(permit as Permit);
+    expect(permits.inUse).toBe(1);
+    expect(time.freed).toBe(1);
+  });
+
+  test('go back by themselves at the end of their scope', () => {
+    const { permits, take } = pool();
+    {
+      using _permit = take(1)[0] as Permit;
+      expect(permits.inUse).toBe(1);
+    }
+    expect(permits.inUse).toBe(0);
+  });
+});
+
+describe('The number of permits', () => {
+  test.each<[string, inFlight: number, how: PermitEnd, limit: number]>([
+    //                                                    in flight           of ten left
+    ['falls to 0.7 of what was in flight on a refusal', 10, 'refused', 7],
+    ['falls from what was in flight, not from what it was', 5, 'refused', 3],
+    ['never falls below one', 1, 'refused', 1],
+    ['is not touched by an answer', 10, 'answered', 10],
+    ['is not touched by a broken exchange', 10, 'failed', 10],
+    ['is not touched by one that was not used', 10, 'unused', 10],
+  ])('%s', (_, inFlight, how, limit) => {
+    const { permits, take } = pool({ max: 10 });
+    take(inFlight)[0]?.end(how);
+    expect(permits.limit).toBe(limit);
+  });
+
+  test('falls once a flight: those that were out at the last fall say nothing new', () => {
+    const { permits, time, take } = pool({ max: 10 });
+    const flight = take(10);
+    time.ms = 100;
+    for (const permit of flight) permit.end('refused');
+    expect(permits.limit).toBe(7);
+    time.ms = 101;
+    const next = take(7);
+    time.ms = 200;
+    for (const permit of next) permit.end('refused');
+    expect(permits.limit).toBe(4);
+  });
+
+  test('rises by one for each full flight of answers, up to its maximum', () => {
+    const { permits, time, take } = pool({ max: 10 });
+    const [first, ...others] = take(10);
+    first?.end('refused');
+    for (const permit of others) permit.end('answered');
+    const limits: number[] = [];
+    for (let flight = 0; flight < 6; flight++) {
+      time.ms += 10;
+      const full = take(permits.limit);
+      for (const permit of full) {
+        permit.end('answered');
+        // The next request takes its place at once.
+        take(1)[0]?.end('unused');
+      }
+      limits.push(permits.limit);
+    }
+    expect(limits[0]).toBe(7);
+    expect(limits).toEqual(limits.toSorted((a, b) => a - b));
+    expect(Math.max(...limits)).toBeLessThanOrEqual(10);
+  });
+
+  test('does not rise where it is not what holds requests back', () => {
+    const { permits, time, take } = pool({ max: 10 });
+    take(10).forEach((permit, index) => {
+      permit.end(index === 0 ? 'refused' : 'unused');
+    });
+    for (let i = 0; i < 100; i++) {
+      time.ms += 10;
+      take(1)[0]?.end('answered');
+    }
+    expect(permits.limit).toBe(7);
+  });
+});
+
+/** A Coreapp that takes 10 ms and does what `mood` says at that time. */
+function coreapp(options: {
+  mood: (atMs: number) => 'answered' | 'refused';
+  permitsMax?: number;
+  random?: () => number;
+  holdMaxMs?: number;
+}) {
+  let inFlight = 0;
+  const seen: { at: number; label: string; inFlight: number; how: string }[] = [];
+  const done: Visit[] = [];
+  const roomy = { rate: 10_000, burst: 10_000, holdMaxMs: options.holdMaxMs ?? 600_000 };
+  const lines: Lines = new Lines({
+    limits: { messages: roomy, contacts: roomy, media: roomy },
+    permitsMax: options.permitsMax ?? 50,
+    ...(options.random === undefined ? {} : { random: options.random }),
+    onSent(visit) {
+      inFlight += 1;
+      const at = lines.clock.now();
+      lines.clock.after(10, () => {
+        const how = options.mood(lines.clock.now());
+        seen.push({ at, label: visit.label, inFlight, how });
+        inFlight -= 1;
+        if (how === 'answered') {
+          lines.answer(visit);
+          done.push(visit);
+        } else lines.sendBack(visit, 0, 'refused');
+      });
+    },
+  });
+  return { lines, seen, done };
+}
+
+describe('While the Coreapp refuses everything', () => {
+  test('one probe at a time goes out, after pauses that grow to a second', async () => {
+    const { lines, seen } = coreapp({ mood: () => 'refused' });
+    for (let i = 0; i < 200; i++) lines.arrive(`${i}`);
+    await lines.clock.advance(20_000);
+    const probes = seen.filter(({ at }) => at > 500);
+    expect(Math.max(...probes.map(({ inFlight }) => inFlight))).toBe(1);
+    const pauses = probes.slice(1).map(({ at }, index) => at - (probes[index] as { at: number }).at - 10);
+    expect(Math.min(...pauses.slice(-10))).toBeGreaterThanOrEqual(500);
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(1_001);
+    expect(seen.length).toBeLessThan(300);
+  });
+
+  test('the pauses are jittered by half, so that replicas do not probe together', async () => {
+    const spread = await Promise.all(
+      [0, 0.999].map(async (random) => {
+        const { lines, seen } = coreapp({ mood: () => 'refused', random: () => random });
+        lines.arrive('a');
+        await lines.clock.advance(30_000);
+        const [previous, last] = seen.slice(-2).map(({ at }) => at) as [number, number];
+        return last - previous - 10;
+      }),
+    );
+    expect(spread[0]).toBeCloseTo(500, 0);
+    expect(spread[1]).toBeGreaterThan(998);
+  });
+
+  test('it is the oldest of a line that probes', async () => {
+    const { lines, seen } = coreapp({ mood: () => 'refused' });
+    await lines.arriveAll('abc');
+    await lines.clock.advance(10_000);
+    // By then there is one permit: the first flight was of three.
+    const probes = seen.filter(({ at }) => at > 500);
+    expect(new Set(probes.map(({ label }) => label))).toEqual(new Set(['a']));
+  });
+
+  test('the classes take turns at probing', async () => {
+    const { lines, seen } = coreapp({ mood: () => 'refused' });
+    await lines.arriveAll('m');
+    await lines.arriveAll('c', 'contacts');
+    await lines.arriveAll('i', 'media');
+    await lines.clock.advance(10_000);
+    const probes = seen.slice(-6).map(({ label }) => label);
+    expect(probes.slice(0, 3).toSorted()).toEqual(['c', 'i', 'm']);
+    expect(probes.slice(3)).toEqual(probes.slice(0, 3));
+  });
+
+  test('a class still gets its turn when the caller who probed has hung up', async () => {
+    let refusing = true;
+    const { lines } = coreapp({ mood: () => (refusing ? 'refused' : 'answered') });
+    const probe = lines.arrive('m');
+    await lines.clock.advance(5);
+    const other = lines.arrive('c', { name: 'contacts' });
+    await lines.clock.advance(3_000);
+    probe.side.hangUp();
+    refusing = false;
+    await lines.clock.advance(2_500);
+    expect(other.ends.at(-1)?.kind).toBe('sent');
+    expect(lines.line('contacts').requests).toBe(0);
+  });
+
+  test('who comes during a pause waits for its end, not for the next request', async () => {
+    let refusing = true;
+    const { lines } = coreapp({ mood: () => (refusing ? 'refused' : 'answered') });
+    const probe = lines.arrive('m');
+    await lines.clock.advance(3_000);
+    refusing = false;
+    probe.side.hangUp(); // Nobody is left in its line.
+    await lines.clock.advance(20);
+    const late = lines.arrive('c', { name: 'contacts' });
+    await lines.clock.advance(1_100);
+    expect(late.ends.at(-1)?.kind).toBe('sent');
+  });
+});
+
+describe('Once the Coreapp answers again', () => {
+  test('all that waited are served, each once, and the permits come back', async () => {
+    const { lines, done } = coreapp({ mood: (at) => (at > 1_000 && at < 4_000 ? 'refused' : 'answered') });
+    const visits: Visit[] = [];
+    for (let i = 0; i < 600; i++) {
+      visits.push(lines.arrive(`${i}`, { name: i % 3 === 0 ? 'contacts' : 'messages' }));
+      await lines.clock.advance(10);
+    }
+    await lines.clock.advance(10_000);
+    expect(done).toHaveLength(600);
+    expect(new Set(done).size).toBe(600);
+    expect(lines.admit.permits.inUse).toBe(0);
+    expect(lines.admit.permits.limit).toBeGreaterThan(5);
+    expect(visits.every(({ state }) => state === 'sent')).toBe(true);
+  });
+
+  test('the backlog is gone within seconds', async () => {
+    const { lines, done } = coreapp({ mood: (at) => (at < 3_000 ? 'refused' : 'answered') });
+    for (let i = 0; i < 500; i++) lines.arrive(`${i}`);
+    await lines.clock.run(3_000 + 1_000 + 1_500);
+    expect(done).toHaveLength(500);
+  });
+});
+
+describe('Without a permit', () => {
+  test('no slot is used, and no more are taken than who waits can use', async () => {
+    const lines = new Lines({ permitsMax: 2, limits: { messages: { rate: 50, burst: 150 } } });
+    const visits = await lines.arriveAll('abcde');
+    const asked = lines.asked.length;
+    await lines.clock.advance(20_000);
+    expect(lines.sent).toEqual(['a@0', 'b@1']);
+    expect(lines.asked.length - asked).toBeLessThanOrEqual(1);
+    lines.answer(visits[0] as Visit);
+    await lines.clock.settle();
+    expect(lines.sent.map((text) => text[0])).toEqual(['a', 'b', 'c']);
+  });
+
+  test('the bucket is not asked again while a slot is open, however many come', async () => {
+    const lines = new Lines({ permitsMax: 1, limits: { messages: { rate: 50, burst: 150 } } });
+    lines.arrive('a');
+    await lines.clock.settle();
+    const asked = lines.asked.length;
+    for (let i = 0; i < 2_000; i++) {
+      lines.arrive(`${i}`);
+      await lines.clock.advance(10);
+    }
+    expect(lines.line().requests).toBe(2_000);
+    // A slot is open for about three seconds; these were twenty.
+    expect(lines.asked.length - asked).toBeLessThanOrEqual(2 * (20 / 3));
+  });
+
+  test('the hold time ends all the same', async () => {
+    const lines = new Lines({ permitsMax: 1, limits: { messages: { rate: 50, burst: 150, holdMaxMs: 3_000 } } });
+    const [, b] = await lines.arriveAll('ab');
+    await lines.clock.advance(10_000);
+    expect(b?.ends).toEqual([{ kind: 'holdTimeOver', at: 3_001 }]);
+  });
+
+  test('classes take turns at each permit that comes back', async () => {
+    const sent: Visit[] = [];
+    const roomy = { rate: 1_000, burst: 100 };
+    const lines = new Lines({
+      permitsMax: 1,
+      limits: { messages: roomy, contacts: roomy },
+      onSent: (visit) => void sent.push(visit),
+    });
+    await lines.arriveAll('mnop');
+    await lines.arriveAll('cde', 'contacts');
+    for (let served = 0; served < 6; served++) {
+      lines.answer(sent.at(-1) as Visit);
+      await lines.clock.advance(1);
+    }
+    expect(sent.map(({ label }) => label).join('')).toBe('mncodpe');
+  });
+});

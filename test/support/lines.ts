@@ -1,0 +1,137 @@
+/** The lines of one replica in virtual time, and those who stand in them. */
+import { MemoryBuckets } from '../../src/adapters/memory/buckets.ts';
+import type { Collected, PermitEnd } from '../../src/model/exchange.ts';
+import type { Admission } from '../../src/model/outcome.ts';
+import type { ClassLimits } from '../../src/model/quota.ts';
+import { type EndpointClass, endpointClasses } from '../../src/model/routes.ts';
+import type { Buckets } from '../../src/ports.ts';
+import { Admit } from '../../src/stages/admit.ts';
+import { deafMeter, messageFrom, roomyLimits, WaitingCaller } from './fleet.ts';
+import { VirtualClock } from './virtual-clock.ts';
+
+/** A request and what became of it. */
+export class Visit {
+  readonly label: string;
+  readonly class: EndpointClass;
+  readonly exchange: Collected;
+  readonly side = new WaitingCaller();
+  /** How its latest stay in line ended; null while it waits. */
+  admission: Admission | null = null;
+  /** When its latest stay in line began. */
+  stoodSince = -1;
+  /** How its stays ended, and when. */
+  readonly ends: { readonly kind: string; readonly at: number }[] = [];
+
+  constructor(label: string, name: EndpointClass, bytes: number) {
+    this.label = label;
+    this.class = name;
+    this.exchange = messageFrom('a', bytes === 0 ? null : Buffer.alloc(bytes));
+  }
+
+  /** `sent`, `gone`, or the refusal's name; `waiting` before. */
+  get state(): string {
+    return this.admission === null ? 'waiting' : nameOf(this.admission);
+  }
+}
+
+export interface LinesOptions {
+  readonly limits?: Partial<Record<EndpointClass, Partial<ClassLimits>>>;
+  readonly permitsMax?: number;
+  readonly random?: () => number;
+  readonly buckets?: (clock: VirtualClock) => Buckets;
+  /** The Coreapp's side: told of each request that is sent. */
+  readonly onSent?: (visit: Visit) => void;
+}
+
+export class Lines {
+  readonly clock = new VirtualClock();
+  readonly admit: Admit;
+  /** Who was sent, in order, as `label@milliseconds`. */
+  readonly sent: string[] = [];
+  /** How often the buckets were asked, and for which class. */
+  readonly asked: string[] = [];
+  readonly #onSent: (visit: Visit) => void;
+
+  constructor(options: LinesOptions = {}) {
+    const { limits = {}, permitsMax = 1_000_000, random = () => 0.5, buckets, onSent = () => {} } = options;
+    this.#onSent = onSent;
+    const store = buckets?.(this.clock) ?? new MemoryBuckets(this.clock, deafMeter);
+    const everyClass = endpointClasses.map((name) => [
+      name,
+      { ...roomyLimits({ rate: 10, burst: 1 }), ...limits[name] },
+    ]);
+    this.admit = new Admit({
+      clock: this.clock,
+      buckets: {
+        reserve: (name, quota, want) => {
+          this.asked.push(name);
+          return store.reserve(name, quota, want);
+        },
+      },
+      meter: deafMeter,
+      limits: Object.fromEntries(everyClass) as Record<EndpointClass, ClassLimits>,
+      permitsMax,
+      random,
+    });
+  }
+
+  line(name: EndpointClass = 'messages') {
+    const gate = this.admit.gates.get(name);
+    if (gate === undefined) throw new Error(`There is no line ${name}.`);
+    return gate.line;
+  }
+
+  arrive(label: string, { name = 'messages' as EndpointClass, bytes = 0 } = {}): Visit {
+    const visit = new Visit(label, name, bytes);
+    this.#stay(visit, this.admit.admit(name, visit.exchange, visit.side));
+    return visit;
+  }
+
+  /** One for each letter, a millisecond after the other. */
+  async arriveAll(labels: string, name: EndpointClass = 'messages'): Promise<Visit[]> {
+    const visits: Visit[] = [];
+    for (const label of labels) {
+      visits.push(this.arrive(label, { name }));
+      await this.clock.advance(1);
+    }
+    return visits;
+  }
+
+  /** The Coreapp is done with a request that was sent. */
+  answer(visit: Visit, how: PermitEnd = 'answered'): void {
+    if (visit.admission?.kind !== 'exchange') throw new Error(`${visit.label} was not sent: ${visit.state}.`);
+    visit.admission.permit.end(how);
+  }
+
+  /** The Coreapp refuses a request that was sent, as a rule with 429: it stands in line again. */
+  sendBack(visit: Visit, pauseMs = 0, how: PermitEnd = 'failed'): void {
+    this.answer(visit, how);
+    visit.admission = null;
+    this.#stay(visit, this.admit.readmit(visit.class, visit.exchange, visit.side, pauseMs));
+  }
+
+  #stay(visit: Visit, admission: Admission | Promise<Admission>): void {
+    visit.stoodSince = this.clock.now();
+    if (admission instanceof Promise) void admission.then((end) => this.#ended(visit, end));
+    else this.#ended(visit, admission);
+  }
+
+  #ended(visit: Visit, admission: Admission): void {
+    visit.admission = admission;
+    visit.ends.push({ kind: nameOf(admission), at: this.clock.now() });
+    if (admission.kind !== 'exchange') return;
+    this.sent.push(`${visit.label}@${Math.round(this.clock.now())}`);
+    this.#onSent(visit);
+  }
+}
+
+function nameOf(admission: Admission): string {
+  switch (admission.kind) {
+    case 'exchange':
+      return 'sent';
+    case 'gone':
+      return 'gone';
+    case 'refusal':
+      return admission.name;
+  }
+}
