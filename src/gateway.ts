@@ -6,12 +6,11 @@
  *                                                    └── replay ────┘  refused or not acted on, while the hold time lasts
  */
 import type { Collected, Received } from './model/exchange.ts';
-import type { Attempt, Gone, Passed } from './model/outcome.ts';
+import type { Attempt, Gone, Passed, Replay } from './model/outcome.ts';
 import type { Page } from './model/page.ts';
 import type { ClassLimits } from './model/quota.ts';
 import type { Refusal } from './model/refusals.ts';
 import { refuse } from './model/refusals.ts';
-import type { ReplayReason } from './model/replay.ts';
 import type { EndpointClass } from './model/routes.ts';
 import type { Caller, Clock, Log, Meter, RequestHead } from './ports.ts';
 import type { Admit } from './stages/admit.ts';
@@ -21,11 +20,12 @@ import { collect } from './stages/collect.ts';
 import type { Forward } from './stages/forward.ts';
 import type { Receive } from './stages/receive.ts';
 import { record } from './stages/record.ts';
-import { route } from './stages/route.ts';
+import type { RouteStage } from './stages/route.ts';
 import type { Webapp } from './webapp/webapp.ts';
 
 export interface Stages {
   readonly receive: Receive;
+  readonly route: RouteStage;
   readonly authenticate: Authenticate;
   readonly admit: Admit;
   readonly forward: Forward;
@@ -56,11 +56,13 @@ export function createGateway(stages: Stages): Gateway {
 }
 
 async function travel(stages: Stages, arrived: Received, side: Caller): Promise<Outcome> {
-  const identified = await stages.authenticate(route(arrived));
+  // Awaited even where it is known at once: by the next turn Node has read a body that came with its head.
+  const identified = await stages.authenticate(stages.route(arrived));
   if (identified.kind !== 'exchange') return identified;
   const to = identified.route;
   const bodyMaxBytes = to.by === 'weir' ? ownBodyMaxBytes : stages.limits[to.class].bodyMaxBytes;
-  const request = await collect(identified, side, bodyMaxBytes);
+  const collecting = collect(identified, side, bodyMaxBytes);
+  const request = collecting instanceof Promise ? await collecting : collecting;
   if (request.kind !== 'exchange') return request;
   return to.by === 'weir' ? await stages.webapp.answer(request) : await deliver(stages, to.class, request, side);
 }
@@ -70,21 +72,22 @@ const ownBodyMaxBytes = 16_384;
 
 /** Stand in line, forward, and again while the Coreapp did not act on it. */
 async function deliver(stages: Stages, name: EndpointClass, request: Collected, side: Caller): Promise<Outcome> {
-  let admission = await stages.admit.admit(name, request, side);
-  for (let reason: ReplayReason | null = null; ; ) {
-    if (admission.kind !== 'exchange') return blamed(admission, reason);
+  const admitting = stages.admit.admit(name, request, side);
+  let admission = admitting instanceof Promise ? await admitting : admitting;
+  for (let last: Replay | null = null; ; ) {
+    if (admission.kind !== 'exchange') return blamed(admission, last);
     const attempt: Attempt = await stages.forward(admission, side);
     if (attempt.kind !== 'replay') return attempt;
-    reason = attempt.reason;
-    stages.meter.replayed(name, reason);
+    last = attempt;
+    stages.meter.replayed(name, last.reason);
     admission = await stages.admit.readmit(name, request, side, attempt.pauseMs);
   }
 }
 
-/** A hold time that ended on a Coreapp which nobody could reach is not an overload. */
-function blamed(end: Refusal | Gone, reason: ReplayReason | null): Refusal | Gone {
-  const unreached = end.kind === 'refusal' && end.name === 'holdTimeOver' && (reason === 'unsent' || reason === 'broken');
-  return unreached ? refuse('unreachable', null, end.retryAfterMs) : end;
+/** A hold time that ended on a Coreapp which was away, slow or broken is not an overload. */
+function blamed(end: Refusal | Gone, last: Replay | null): Refusal | Gone {
+  if (end.kind !== 'refusal' || end.name !== 'holdTimeOver') return end;
+  return last === null || last.otherwise === null ? end : refuse(last.otherwise, null, end.retryAfterMs);
 }
 
 /** Answers, where that is still to be done. Returns the status that the caller saw; 499 (nginx's) if it had gone. */

@@ -2,6 +2,7 @@
  * A request on its way through the stages. What a stage learns it adds, nothing is taken back:
  * Received → Routed → Identified → Collected → Admitted. Code that forwards an unidentified request does not compile.
  */
+import type { AuditNote } from './audit.ts';
 import type { Principal } from './principal.ts';
 import type { Route } from './routes.ts';
 
@@ -73,6 +74,14 @@ export interface Account {
   attempts: number;
   /** Bytes of answer body that went to the caller. */
   bytesOut: number;
+  /** For the audit trail; null: an endpoint of Weir's own had nothing to add, or it was none. */
+  note: AuditNote | null;
+}
+
+/** The exchange's note for the audit trail, to be filled in. */
+export function noteOf({ account }: Received): AuditNote {
+  account.note ??= { user: null, reason: null, passwordChanged: false };
+  return account.note;
 }
 
 /** What the stage `receive` knows. */
@@ -88,7 +97,7 @@ class Exchange {
   readonly fields: Fields;
   readonly origin: Origin;
   readonly arrivedAt: number;
-  readonly account: Account = { joinedAt: -1, heldMs: 0, coreappMs: 0, attempts: 0, bytesOut: 0 };
+  readonly account: Account = { joinedAt: -1, heldMs: 0, coreappMs: 0, attempts: 0, bytesOut: 0, note: null };
   route: Route | undefined = undefined;
   principal: Principal | undefined = undefined;
   body: Buffer | null | undefined = undefined;

@@ -12,12 +12,7 @@ export const forwardedNames = ['forwarded', 'x-forwarded-for', 'x-forwarded-host
  * Who the caller is. Behind trusted proxies `X-Forwarded-For` is read from the right: the first address that isn't a
  * trusted proxy's own is the caller's; everything left of it anybody may have written.
  */
-export function originOf(
-  peer: string,
-  secure: boolean,
-  fields: Fields,
-  trusts: (address: string) => boolean,
-): Origin {
+export function originOf(peer: string, secure: boolean, fields: Fields, trusts: (address: string) => boolean): Origin {
   const scheme = secure ? 'https' : 'http';
   if (!trusts(peer)) return { peer, remote: peer, scheme, trusted: false };
   const hops = fieldsOf(fields, 'x-forwarded-for').join(',').split(',').map(trimmed).filter(notEmpty);
@@ -29,16 +24,22 @@ export function originOf(
 
 /** Appends to `out` what the next hop should know. */
 export function addForwarded(out: string[], origin: Origin, fields: Fields): void {
+  const { peer, scheme } = origin;
   const host = fieldOf(fields, 'host') ?? '';
-  const kept = (name: string): string[] => (origin.trusted ? fieldsOf(fields, name) : []);
-  out.push('X-Forwarded-For', [...kept('x-forwarded-for'), origin.peer].join(', '));
-  out.push('X-Forwarded-Proto', origin.scheme);
-  const saidHost = origin.trusted ? fieldOf(fields, 'x-forwarded-host') : null;
-  if ((saidHost ?? host) !== '') out.push('X-Forwarded-Host', saidHost ?? host);
-  const node = origin.peer.includes(':') ? `"[${origin.peer}]"` : origin.peer;
-  const element = `for=${node};proto=${origin.scheme}${host === '' ? '' : `;host=${quoted(host)}`}`;
-  out.push('Forwarded', [...kept('forwarded'), element].join(', '));
-  out.push('Via', [...fieldsOf(fields, 'via'), viaName].join(', '));
+  const said = origin.trusted ? fields : noFields;
+  const saidHost = fieldOf(said, 'x-forwarded-host') ?? host;
+  out.push('X-Forwarded-For', appended(said, 'x-forwarded-for', peer), 'X-Forwarded-Proto', scheme);
+  if (saidHost !== '') out.push('X-Forwarded-Host', saidHost);
+  const node = peer.includes(':') ? `"[${peer}]"` : peer;
+  const element = `for=${node};proto=${scheme}${host === '' ? '' : `;host=${quoted(host)}`}`;
+  out.push('Forwarded', appended(said, 'forwarded', element), 'Via', appended(fields, 'via', viaName));
+}
+
+const noFields: Fields = [];
+
+/** The field's values and behind them one more, as one list. */
+function appended(fields: Fields, name: string, value: string): string {
+  return fieldOf(fields, name) === null ? value : [...fieldsOf(fields, name), value].join(', ');
 }
 
 /** A value as a token where it is one, else as a quoted string. */

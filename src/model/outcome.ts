@@ -1,6 +1,6 @@
 /** How a stage may end other than by handing the exchange on. Expected ends are values; an exception is a bug. */
 import type { Admitted } from './exchange.ts';
-import type { Refusal } from './refusals.ts';
+import type { Refusal, RefusalName } from './refusals.ts';
 import type { ReplayReason } from './replay.ts';
 
 /** The caller has hung up: there is nobody to answer. */
@@ -21,6 +21,8 @@ export interface Replay {
   readonly reason: ReplayReason;
   /** What the Coreapp asked to wait, milliseconds; 0: nothing. */
   readonly pauseMs: number;
+  /** What the caller is told if no time is left for that; null: the Coreapp refused, so the line speaks for itself. */
+  readonly otherwise: RefusalName | null;
 }
 
 /** What standing in line came to. */

@@ -1,7 +1,7 @@
 /**
- * What may be sent again (design, section 6). The Coreapp throttles before it acts, so its 429 and 503 are safe for
- * every method; a request that was never written is, too. Anything else may have been acted on: only methods that are
- * idempotent (RFC 9110, 9.2.2) go again, a message never does.
+ * What may be sent again (docs/architecture.md, "Replay"). The Coreapp throttles before it acts, so its 429 and 503 are
+ * safe for every method; a request that was never written is, too. Anything else may have been acted on: only methods
+ * that are idempotent (RFC 9110, 9.2.2) go again, a message never does.
  */
 
 /** Why a request goes again: a 429, a 503, nothing written, or an idempotent exchange that broke. */
@@ -33,11 +33,15 @@ export function replayAfterAnswer(status: number): ReplayReason | null {
   }
 }
 
-/** A `Retry-After` field: delay seconds or an HTTP date (RFC 9110, 10.2.3), as milliseconds from now; 0 where it is neither or past. */
+/** The three forms of an HTTP date, the last of which does not say that it is GMT (RFC 9110, 5.6.7). */
+const httpDate = /^[A-Z][a-z]{2,8},? .*\d{2}:\d{2}:\d{2}/;
+
+/** A `Retry-After` field (RFC 9110, 10.2.3): seconds or a date, as milliseconds from now; 0 where it is neither or past. */
 export function retryAfterMs(value: string | null, wallMs: number): number {
   if (value === null) return 0;
   const text = value.trim();
-  if (/^\d{1,9}$/.test(text)) return Number(text) * 1_000;
-  const date = /^[A-Z][a-z]{2}/.test(text) ? Date.parse(text) : Number.NaN;
+  if (/^\d+$/.test(text)) return Math.min(Number(text) * 1_000, Number.MAX_SAFE_INTEGER);
+  if (!httpDate.test(text)) return 0;
+  const date = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`);
   return Number.isNaN(date) ? 0 : Math.max(0, date - wallMs);
 }

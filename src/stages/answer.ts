@@ -1,7 +1,7 @@
 /** Answer: the one place that turns an outcome into a status line. */
 import { errorEnvelope } from '../model/envelope.ts';
 import type { Fields, Received } from '../model/exchange.ts';
-import { endToEnd, fieldOf } from '../model/fields.ts';
+import { endToEnd, fieldOf, fieldsOf } from '../model/fields.ts';
 import { viaName } from '../model/forwarded.ts';
 import type { Page } from '../model/page.ts';
 import type { Refusal } from '../model/refusals.ts';
@@ -11,6 +11,10 @@ import type { Caller } from '../ports.ts';
 const json = 'application/json; charset=utf-8';
 /** Written by Weir itself. */
 const ownNames: ReadonlySet<string> = new Set(['via', 'x-request-id']);
+/** What must not stand in trailers: framing and routing are over by then (RFC 9110, 6.5.1). */
+const notTrailers: ReadonlySet<string> = new Set(['content-length', 'trailer', ...ownNames]);
+/** No length is said where there can be no body (RFC 9110, 8.6). */
+const ownNamesOf204: ReadonlySet<string> = new Set(['content-length', ...ownNames]);
 
 /** Weir's own answer. Returns its status. */
 export function answerPage(exchange: Received, side: Caller, page: Page): number {
@@ -36,10 +40,15 @@ export function answerRefusal(exchange: Received, side: Caller, refusal: Refusal
 
 /** The head of the Coreapp's answer. */
 export function relayHead(exchange: Received, side: Caller, status: number, fields: Fields): void {
-  const out = endToEnd(fields, ownNames);
-  const via = fieldOf(fields, 'via');
-  out.push('Via', via === null ? viaName : `${via}, ${viaName}`, 'X-Request-Id', exchange.id);
+  const out = endToEnd(fields, status === 204 ? ownNamesOf204 : ownNames);
+  const via = fieldOf(fields, 'via') === null ? viaName : [...fieldsOf(fields, 'via'), viaName].join(', ');
+  out.push('Via', via, 'X-Request-Id', exchange.id);
   side.head(status, out);
+}
+
+/** The end of the Coreapp's answer. */
+export function relayEnd(side: Caller, trailers: Fields): void {
+  side.end(trailers.length === 0 ? trailers : endToEnd(trailers, notTrailers));
 }
 
 /** The scheme that the endpoint wants (RFC 9110, 11.6.1). */

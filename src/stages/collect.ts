@@ -5,15 +5,18 @@ import type { Gone } from '../model/outcome.ts';
 import { gone } from '../model/outcome.ts';
 import type { Refusal } from '../model/refusals.ts';
 import { refuse } from '../model/refusals.ts';
-import type { Caller } from '../ports.ts';
+import type { BodyRead, Caller } from '../ports.ts';
 
-export async function collect(
-  exchange: Identified,
-  side: Caller,
-  bodyMaxBytes: number,
-): Promise<Collected | Refusal | Gone> {
+type Collection = Collected | Refusal | Gone;
+
+export function collect(exchange: Identified, side: Caller, bodyMaxBytes: number): Collection | Promise<Collection> {
   if (side.bodyBytes === 0) return collected(exchange, null);
-  const read = await side.read(bodyMaxBytes);
+  const read = side.read(bodyMaxBytes);
+  if (!(read instanceof Promise)) return collectionOf(exchange, read, bodyMaxBytes);
+  return read.then((whole) => collectionOf(exchange, whole, bodyMaxBytes));
+}
+
+function collectionOf(exchange: Identified, read: BodyRead, bodyMaxBytes: number): Collection {
   switch (read.kind) {
     case 'body':
       return collected(exchange, read.body);

@@ -4,16 +4,19 @@ import { endToEnd, fieldOf } from '../model/fields.ts';
 import { addForwarded, forwardedNames } from '../model/forwarded.ts';
 import type { Attempt } from '../model/outcome.ts';
 import { gone } from '../model/outcome.ts';
+import type { RefusalName } from '../model/refusals.ts';
 import { refuse } from '../model/refusals.ts';
 import type { ReplayReason } from '../model/replay.ts';
 import { replayAfterAnswer, replayAfterFailure, retryAfterMs } from '../model/replay.ts';
 import type { Caller, Clock, Coreapp, CoreappCall, CoreappFailure, CoreappObserver, Meter } from '../ports.ts';
-import { relayHead } from './answer.ts';
+import { relayEnd, relayHead } from './answer.ts';
+import type { Reachability } from './reachability.ts';
 
 export interface ForwardWorld {
   readonly clock: Clock;
   readonly coreapp: Coreapp;
   readonly meter: Meter;
+  readonly reachability: Reachability;
   /** The value of `Authorization` towards the Coreapp; null: none. */
   readonly authorization: string | null;
 }
@@ -30,6 +33,28 @@ const callersOwn: ReadonlySet<string> = new Set([
   'x-request-id',
   ...forwardedNames,
 ]);
+/** What else says where a request came from: only a trusted proxy's word is passed on. */
+const strangersOwn: ReadonlySet<string> = new Set([
+  ...callersOwn,
+  'x-forwarded-by',
+  'x-forwarded-port',
+  'x-forwarded-prefix',
+  'x-forwarded-scheme',
+  'x-forwarded-server',
+  'x-forwarded-ssl',
+  'x-real-ip',
+]);
+
+/** How much of a refusal's body is read before its connection is given up. */
+const refusalMaxBytes = 1_048_576;
+
+const refusalAfter: Readonly<Record<CoreappFailure['cause'], RefusalName>> = {
+  connect: 'unreachable',
+  timeout: 'timedOut',
+  broken: 'broken',
+  aborted: 'broken',
+  invalid: 'malformed',
+};
 
 export function createForward(world: ForwardWorld): Forward {
   return (exchange, side) =>
@@ -45,12 +70,15 @@ export function createForward(world: ForwardWorld): Forward {
 
 /** The fields of the request as the Coreapp gets it. */
 export function requestFields(exchange: Admitted, authorization: string | null): string[] {
-  const out = endToEnd(exchange.fields, callersOwn);
+  const out = endToEnd(exchange.fields, exchange.origin.trusted ? callersOwn : strangersOwn);
   addForwarded(out, exchange.origin, exchange.fields);
   out.push('X-Request-Id', exchange.id);
   if (authorization !== null) out.push('Authorization', authorization);
   return out;
 }
+
+/** A 429 tells of one class's rate, not of load: nothing to learn for the number of permits, which all classes share. */
+const endAfter = (reason: ReplayReason): PermitEnd => (reason === 'throttled' ? 'failed' : 'refused');
 
 class Sending implements CoreappObserver {
   readonly #world: ForwardWorld;
@@ -63,6 +91,7 @@ class Sending implements CoreappObserver {
   #status: number | null = null;
   #replay: ReplayReason | null = null;
   #pauseMs = 0;
+  #refusalBytes = 0;
 
   constructor(world: ForwardWorld, exchange: Admitted, side: Caller, settle: (attempt: Attempt) => void) {
     this.#world = world;
@@ -85,14 +114,20 @@ class Sending implements CoreappObserver {
   }
 
   onHead(status: number, fields: Fields): void {
-    this.#status = status;
+    this.#world.reachability.answered(this.#sentAt);
     this.#replay = replayAfterAnswer(status);
     if (this.#replay === null) relayHead(this.#exchange, this.#side, status, fields);
     else this.#pauseMs = retryAfterMs(fieldOf(fields, 'retry-after'), this.#world.clock.wallMs());
+    this.#status = status;
   }
 
   onData(chunk: Buffer): boolean {
-    if (this.#replay !== null) return true; // Read to its end, so that the connection can be used again.
+    if (this.#replay !== null) {
+      // Read to its end, so that the connection can be used again; but not for ever.
+      this.#refusalBytes += chunk.length;
+      if (this.#refusalBytes > refusalMaxBytes) this.#call?.abort();
+      return true;
+    }
     this.#exchange.account.bytesOut += chunk.length;
     if (this.#side.data(chunk)) return true;
     this.#side.onDrain(() => this.#call?.resume());
@@ -102,10 +137,10 @@ class Sending implements CoreappObserver {
   onEnd(trailers: Fields): void {
     const status = this.#status ?? 0;
     if (this.#replay !== null) {
-      this.#finish(status, 'refused', { kind: 'replay', reason: this.#replay, pauseMs: this.#pauseMs });
+      this.#finish(status, endAfter(this.#replay), this.#refused(this.#replay));
       return;
     }
-    this.#side.end(trailers);
+    relayEnd(this.#side, trailers);
     this.#finish(status, 'answered', { kind: 'passed', status });
   }
 
@@ -114,21 +149,26 @@ class Sending implements CoreappObserver {
       this.#finish('failure', failure.phase === 'unsent' ? 'unused' : 'failed', gone);
     } else if (this.#replay !== null) {
       // The status line said that it did not act; what broke is only the rest of that answer.
-      this.#finish(this.#status ?? 0, 'refused', { kind: 'replay', reason: this.#replay, pauseMs: this.#pauseMs });
+      this.#finish(this.#status ?? 0, endAfter(this.#replay), this.#refused(this.#replay));
     } else if (this.#status !== null) {
       this.#side.cut();
       this.#finish('failure', 'failed', { kind: 'passed', status: this.#status });
     } else {
+      if (failure.cause === 'connect') this.#world.reachability.unreached(this.#sentAt, failure.detail);
       this.#finish('failure', failure.cause === 'connect' ? 'refused' : 'failed', this.#unanswered(failure));
     }
+  }
+
+  #refused(reason: ReplayReason): Attempt {
+    return { kind: 'replay', reason, pauseMs: this.#pauseMs, otherwise: null };
   }
 
   /** What becomes of a request that got no answer. */
   #unanswered(failure: CoreappFailure): Attempt {
     if (failure.cause === 'invalid') return refuse('malformed', failure.detail);
     const reason = replayAfterFailure(this.#exchange.method, failure.phase);
-    if (reason !== null) return { kind: 'replay', reason, pauseMs: 0 };
-    return refuse(failure.cause === 'timeout' ? 'timedOut' : 'broken');
+    const name = refusalAfter[failure.cause];
+    return reason === null ? refuse(name) : { kind: 'replay', reason, pauseMs: 0, otherwise: name };
   }
 
   #finish(answer: number | 'failure', how: PermitEnd, attempt: Attempt): void {

@@ -4,7 +4,7 @@ import { received } from '../model/exchange.ts';
 import { fieldOf, fieldsOf } from '../model/fields.ts';
 import { originOf } from '../model/forwarded.ts';
 import type { Refusal } from '../model/refusals.ts';
-import { refuse } from '../model/refusals.ts';
+import { refuse, refuseMethod } from '../model/refusals.ts';
 import { readTarget } from '../model/target.ts';
 import type { Clock, RequestHead } from '../ports.ts';
 
@@ -31,11 +31,11 @@ export function createReceive(world: ReceiveWorld): Receive {
       method,
       target: target.kind === 'target' ? target.raw : head.target,
       path: target.kind === 'target' ? target.path : '',
-      fields,
+      fields: target.kind === 'target' && target.authority !== null ? withHost(fields, target.authority) : fields,
       origin: originOf(head.peer, head.secure, fields, world.trusts),
       arrivedAt: world.clock.now(),
     });
-    const refusal = target.kind === 'malformed' ? refuse('malformed', target.why) : fieldsRefusal(head);
+    const refusal = target.kind === 'malformed' ? refuse(target.refusal, target.why) : headRefusal(head);
     return { exchange, refusal };
   };
 }
@@ -45,12 +45,26 @@ function idOf(fields: Fields): string | null {
   return id !== undefined && requestId.test(id) ? id : null;
 }
 
-function fieldsRefusal({ fields, version }: RequestHead): Refusal | null {
+/** The host that the target names takes the place of the Host field. */
+function withHost(fields: Fields, authority: string): Fields {
+  return fields.map((text, i) => (i % 2 === 1 && fields[i - 1]?.toLowerCase() === 'host' ? authority : text));
+}
+
+/** TRACE would show the caller what Weir adds for the Coreapp: its credential (RFC 9110, 9.3.8). */
+const notTrace = refuseMethod('GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
+
+function headRefusal({ method, fields, version }: RequestHead): Refusal | null {
+  if (version !== '1.1' && version !== '1.0') return refuse('malformed', `HTTP/${version} is not spoken here`);
+  if (method === 'TRACE') return notTrace;
   const hosts = fieldsOf(fields, 'host');
   const [host] = hosts;
   if (hosts.length > 1) return refuse('malformed', `${hosts.length} Host fields; exactly one is allowed`);
   if (host === undefined && version === '1.1') return refuse('malformed', 'the Host field is missing');
   if (host !== undefined && !hostForm.test(host)) return refuse('malformed', 'the Host field does not name a host');
+  const codings = fieldOf(fields, 'transfer-encoding');
+  if (codings !== null && (version !== '1.1' || codings.toLowerCase() !== 'chunked')) {
+    return refuse('malformed', 'the only Transfer-Encoding that is understood is chunked, in HTTP/1.1');
+  }
   const expectation = fieldOf(fields, 'expect');
   const known = expectation === null || expectation.toLowerCase() === '100-continue';
   return known ? null : refuse('expectationFailed');

@@ -1,7 +1,7 @@
 /** Record: what happened to a request, as one log line and the figures of the metrics. */
 import type { Identified, Received } from '../model/exchange.ts';
-import type { Refusal } from '../model/refusals.ts';
 import type { Clock, Log, Meter } from '../ports.ts';
+import { audit, type JourneyEnd } from './audit.ts';
 
 export interface RecordWorld {
   readonly clock: Clock;
@@ -9,12 +9,7 @@ export interface RecordWorld {
   readonly log: Log;
 }
 
-export function record(
-  world: RecordWorld,
-  exchange: Received,
-  outcome: Refusal | { readonly kind: 'passed' | 'page' | 'gone' },
-  status: number,
-): void {
+export function record(world: RecordWorld, exchange: Received, outcome: JourneyEnd, status: number): void {
   const { account, method } = exchange;
   const { route, principal } = exchange as Partial<Identified>;
   const totalMs = world.clock.now() - exchange.arrivedAt;
@@ -36,4 +31,5 @@ export function record(
     bytesOut: account.bytesOut,
     refusal: name,
   });
+  if (route?.by === 'weir') audit(world.log, exchange, outcome);
 }

@@ -2,27 +2,34 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Fields } from '../../model/exchange.ts';
 import type { BodyRead, Caller } from '../../ports.ts';
-import type { Idlers } from './idlers.ts';
+import type { Idler, Idlers } from './idlers.ts';
 
-/** How much of a body that nobody wants is still read after its refusal, so that the caller gets to read the answer. */
-const lingerMaxBytes = 1_048_576;
+/** What the callers of one server share. */
+export interface Reception {
+  readonly idlers: Idlers;
+  /** True: every answer ends its connection, so that its caller looks for another replica. */
+  readonly retiring: boolean;
+}
 
 export class NodeCaller implements Caller {
   readonly bodyBytes: number | null;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
-  readonly #idlers: Idlers;
-  readonly #expectsContinue: boolean;
+  readonly #reception: Reception;
+  #awaitsContinue: boolean;
+  /** Watches over bytes that the caller has to take or to send before it goes on. */
+  #idler: Idler | null = null;
   #gone = false;
   #onGone: (() => void) | null = null;
 
-  constructor(request: IncomingMessage, response: ServerResponse, idlers: Idlers, expectsContinue: boolean) {
+  constructor(request: IncomingMessage, response: ServerResponse, reception: Reception, awaitsContinue: boolean) {
     this.#request = request;
     this.#response = response;
-    this.#idlers = idlers;
-    this.#expectsContinue = expectsContinue;
+    this.#reception = reception;
+    this.#awaitsContinue = awaitsContinue;
     this.bodyBytes = bodyBytes(request);
     response.on('close', () => {
+      this.#idler?.done();
       if (!response.writableFinished) this.#hungUp();
     });
   }
@@ -35,9 +42,25 @@ export class NodeCaller implements Caller {
     this.#onGone = listener;
   }
 
-  read(maxBytes: number): Promise<BodyRead> {
-    if (this.bodyBytes !== null && this.bodyBytes > maxBytes) return Promise.resolve({ kind: 'tooLarge' });
-    if (this.#expectsContinue) this.#response.writeContinue();
+  read(maxBytes: number): BodyRead | Promise<BodyRead> {
+    if (this.#gone) return { kind: 'gone' };
+    if (this.bodyBytes !== null && this.bodyBytes > maxBytes) return { kind: 'tooLarge' };
+    if (this.#awaitsContinue) this.#response.writeContinue();
+    this.#awaitsContinue = false;
+    // What came together with its head is here already: small requests, nearly all of them.
+    const here = this.#request.complete || this.#request.readableLength === this.bodyBytes;
+    return here ? this.#readArrived(maxBytes) : this.#readComing(maxBytes);
+  }
+
+  #readArrived(maxBytes: number): BodyRead {
+    const request = this.#request;
+    if (request.readableLength > maxBytes) return { kind: 'tooLarge' };
+    const body = request.read() as Buffer | null;
+    request.resume(); // To its end, which Node waits for to let go of the request.
+    return { kind: 'body', body };
+  }
+
+  #readComing(maxBytes: number): Promise<BodyRead> {
     return new Promise((resolve) => {
       const request = this.#request;
       const chunks: Buffer[] = [];
@@ -55,44 +78,80 @@ export class NodeCaller implements Caller {
         if (bytes > maxBytes) settle({ kind: 'tooLarge' });
       };
       const end = (): void => settle({ kind: 'body', body: whole(chunks, bytes) });
-      const idler = this.#idlers.watch(() => settle({ kind: 'tooSlow' }));
+      const idler = this.#reception.idlers.watch(() => settle({ kind: 'tooSlow' }));
       this.#onGone = () => settle({ kind: 'gone' });
       request.on('data', take).on('end', end);
     });
   }
 
   information(status: number, fields: Fields): void {
-    if (this.#response.headersSent) return;
-    if (status === 102) this.#response.writeProcessing();
-    // Node writes only these two; another 1xx is meant for the hop that asked for it (RFC 9110, 15.2).
-    if (status === 103) this.#response.writeEarlyHints(asObject(fields));
+    // HTTP/1.0 knows no 1xx (RFC 9110, 15.2), and Node before 24.19 has no way to write any.
+    if (this.#response.headersSent || this.#request.httpVersion === '1.0') return;
+    this.#response.writeInformation?.(status, fields as string[]);
   }
 
   head(status: number, fields: Fields): void {
-    this.#response.writeHead(status, fields as string[]);
+    this.#maybeRetire();
+    try {
+      this.#response.writeHead(status, fields as string[]);
+    } catch (error) {
+      // Trailers are announced, but this answer has no chunks that they could follow: HEAD, HTTP/1.0, a known length.
+      if ((error as NodeJS.ErrnoException).code !== 'ERR_HTTP_TRAILER_INVALID') throw error;
+      this.#response.writeHead(status, without('trailer', fields));
+    }
   }
 
   data(chunk: Buffer): boolean {
-    return this.#response.write(chunk);
+    if (this.#response.write(chunk)) return true;
+    this.#watchTaking();
+    return false;
   }
 
   onDrain(listener: () => void): void {
-    this.#response.once('drain', listener);
+    this.#response.once('drain', () => {
+      this.#idler?.done();
+      listener();
+    });
   }
 
   end(trailers: Fields): void {
     if (trailers.length > 0) this.#response.addTrailers(asPairs(trailers));
     this.#response.end();
+    if (this.#response.writableLength > 0) this.#watchTaking();
   }
 
   page(status: number, fields: Fields, body: string): void {
-    if (!this.#request.complete && this.bodyBytes !== 0) this.#linger();
-    this.#response.writeHead(status, [...fields, 'Content-Length', String(Buffer.byteLength(body))]);
-    this.#response.end(this.#request.method === 'HEAD' ? undefined : body);
+    const response = this.#response;
+    const unread = !this.#request.complete && this.bodyBytes !== 0;
+    this.#maybeRetire();
+    // Whether the body still comes is up to the caller: what follows could be either it or another request.
+    const ends = unread && (this.#awaitsContinue || status === 408);
+    if (ends) response.shouldKeepAlive = false;
+    response.writeHead(status, [...fields, 'Content-Length', String(Buffer.byteLength(body))]);
+    const text = this.#request.method === 'HEAD' ? '' : body;
+    if (!unread || ends) return void response.end(text);
+    if (text === '') response.flushHeaders();
+    else response.write(text);
+    this.#linger();
   }
 
   cut(): void {
-    this.#response.destroy();
+    const { socket } = this.#request;
+    // Where the end of the connection is the end of the answer, an orderly one would make it look whole.
+    const reset = this.#request.httpVersion === '1.0' && !('encrypted' in socket);
+    if (reset) socket.resetAndDestroy();
+    else this.#response.destroy();
+  }
+
+  #maybeRetire(): void {
+    if (this.#reception.retiring) this.#response.shouldKeepAlive = false;
+  }
+
+  /** Cuts a caller off that takes nothing of its answer. One that waits behind another's answer is not to blame. */
+  #watchTaking(): void {
+    if (this.#response.socket === null) return;
+    this.#idler?.done();
+    this.#idler = this.#reception.idlers.watch(() => this.cut());
   }
 
   #hungUp(): void {
@@ -102,17 +161,13 @@ export class NodeCaller implements Caller {
     listener?.();
   }
 
-  /** Closing at once on a caller that still sends would reset the connection and lose the answer (RFC 9112, 9.6). */
+  /**
+   * Reads on to the end of a body that nobody wants, within the time limit: closing on a caller that still sends would
+   * reset the connection and lose the answer (RFC 9112, 9.6).
+   */
   #linger(): void {
-    const request = this.#request;
-    let bytes = 0;
-    const idler = this.#idlers.watch(() => request.destroy());
-    request
-      .on('data', (chunk: Buffer) => {
-        bytes += chunk.length;
-        if (bytes > lingerMaxBytes) request.destroy();
-      })
-      .on('close', () => idler.done());
+    this.#idler = this.#reception.idlers.watch(() => this.cut());
+    this.#request.on('end', () => this.#response.end()).resume();
   }
 }
 
@@ -134,12 +189,8 @@ function asPairs(fields: Fields): [string, string][] {
   return pairs;
 }
 
-function asObject(fields: Fields): Record<string, string[]> {
-  const object: Record<string, string[]> = {};
-  for (const [name, value] of asPairs(fields)) {
-    const values = object[name.toLowerCase()];
-    if (values === undefined) object[name.toLowerCase()] = [value];
-    else values.push(value);
-  }
-  return object;
+function without(name: string, fields: Fields): string[] {
+  return asPairs(fields)
+    .filter(([candidate]) => candidate.toLowerCase() !== name)
+    .flat();
 }

@@ -2,6 +2,7 @@
 import type { Dispatcher } from 'undici';
 import { errors, Pool } from 'undici';
 import type { Fields } from '../../model/exchange.ts';
+import { contextOptions, type TlsMaterial } from '../../model/tls.ts';
 import type { Coreapp, CoreappCall, CoreappFailure, CoreappObserver, CoreappRequest } from '../../ports.ts';
 
 export interface CoreappOptions {
@@ -11,6 +12,8 @@ export interface CoreappOptions {
   readonly connectTimeoutMs: number;
   /** Milliseconds until the head of the answer has to be there, and between its parts. */
   readonly answerTimeoutMs: number;
+  /** Where the URL is https. */
+  readonly tls: TlsMaterial;
   /** As many as there can be permits, so that no request ever queues inside the pool. */
   readonly connectionsMax: number;
 }
@@ -24,7 +27,9 @@ export function connectCoreapp(options: CoreappOptions): CoreappConnections {
     connections: options.connectionsMax,
     // One request at a time on a connection: a slow answer must not hold up others, and "not a byte was written" stays true.
     pipelining: 1,
-    connect: { timeout: options.connectTimeoutMs },
+    connect: { timeout: options.connectTimeoutMs, ...contextOptions(options.tls) },
+    // Where the Coreapp's TLS offers HTTP/2, undici would take it: many requests on one connection, all lost with it.
+    allowH2: false,
     headersTimeout: options.answerTimeoutMs,
     bodyTimeout: options.answerTimeoutMs,
     // Shorter than the idle timeouts that servers commonly have (Node's is 5 s): a connection that the other end closes
@@ -94,7 +99,9 @@ class Call implements Dispatcher.DispatchHandler, CoreappCall {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#observer.onFailure({ phase: this.#phase, cause: this.#causeOf(error), detail: error.message });
+    // Where a name has several addresses and all fail, Node's error has no message of its own.
+    const detail = error.message === '' ? ((error as NodeJS.ErrnoException).code ?? error.name) : error.message;
+    this.#observer.onFailure({ phase: this.#phase, cause: this.#causeOf(error), detail });
   }
 
   #causeOf(error: Error): CoreappFailure['cause'] {

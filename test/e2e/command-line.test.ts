@@ -1,0 +1,159 @@
+/** Bad input, as a new user gives it: one clear line that names it, exit code 1, and nothing half started. */
+import { readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ask } from '../support/ask.ts';
+import { testFile } from '../support/files.ts';
+import { freePort } from '../support/ports.ts';
+import { startProcess } from '../support/processes.ts';
+import { until } from '../support/until.ts';
+import { adminPassword, login, startWeir } from '../support/weir.ts';
+
+const root = new URL('../..', import.meta.url);
+const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { version: string };
+
+let taken: Server;
+let takenPort: number;
+
+beforeAll(async () => {
+  takenPort = await freePort();
+  taken = createServer().listen(takenPort, '127.0.0.1');
+});
+afterAll(() => void taken.close());
+
+interface Said {
+  readonly code: number | null;
+  readonly stdout: readonly string[];
+  readonly stderr: readonly string[];
+}
+
+async function run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Said> {
+  await using child = startProcess(args, { env });
+  const { code } = await child.exited;
+  return { code, stdout: child.stdout, stderr: child.stderr };
+}
+
+const base = { HOST: '127.0.0.1', PORT: '0', OPS_PORT: '0', COREAPP_URL: 'http://127.0.0.1:9' };
+
+describe('weir', () => {
+  it.each([
+    ['an unknown command', ['sevre'], {}, /^weir: unknown command "sevre"; give serve, .*--help or --version$/],
+    [
+      'an unknown option',
+      ['serve', '--prot', '80'],
+      {},
+      /^weir serve: unknown option "--prot"; give weir serve \[--config FILE\]$/,
+    ],
+    [
+      'an option that is nearly right',
+      ['serve', '--confg', 'x'],
+      {},
+      /^weir serve: unknown option "--confg"; did you mean --config FILE\?$/,
+    ],
+    ['an option without its value', ['serve', '--config'], {}, /^weir serve: --config has no value/],
+    ['an argument that nobody asked for', ['serve', 'now'], {}, /^weir serve: unknown argument "now"/],
+    ['a file that isn’t there', ['serve', '--config', 'nowhere.yaml'], {}, /nowhere\.yaml/],
+    [
+      'a key of 11 characters',
+      ['serve'],
+      { WA_API_KEY: 'elevenchars' },
+      /^WA_API_KEY.*11 characters.*12 to 128 characters/,
+    ],
+    ['a port that is none', ['serve'], { PORT: '80a' }, /^PORT.*80a/],
+    ['a port beyond the last', ['serve'], { PORT: '65536' }, /^PORT.*65536/],
+    ['an address that is no URL', ['serve'], { COREAPP_URL: 'coreapp:9090' }, /^COREAPP_URL.*coreapp:9090.*http/],
+    [
+      'a password that is too simple',
+      ['serve'],
+      { WEIR_ADMIN_PASSWORD: 'simple' },
+      /^WEIR_ADMIN_PASSWORD.*8 to 64 characters/,
+    ],
+    ['the same of the simulator', ['simulate', '--prot', '80'], {}, /--prot/],
+  ])('%s: one line, exit code 1', async (_, args, env, line) => {
+    const said = await run(args, { ...base, ...env });
+    expect(said.stderr).toEqual([expect.stringMatching(line)]);
+    expect(said).toMatchObject({ code: 1, stdout: [] });
+  });
+
+  it.each([
+    ['a negative rate', 'limits:\n  messages:\n    rate: -5\n', /^.*weir\.yaml:3:11: limits\.messages\.rate.*-5.*0\.1/],
+    ['a misspelt setting', 'limits:\n  mesages:\n    rate: 5\n', /^.*weir\.yaml:2:3: .*mesages.*messages/],
+    ['YAML that is none', 'limits: {messages: {rate: 5}\nlog:\n', /^.*weir\.yaml:\d+:\d+: /],
+  ])('%s in the file: one line with its place, exit code 1, for serve and for check', async (_, text, line) => {
+    await using file = await testFile('weir.yaml', text);
+    for (const command of ['serve', 'check']) {
+      const said = await run([command, '--config', file.path], base);
+      expect(said.stderr).toEqual([expect.stringMatching(line)]);
+      expect(said).toMatchObject({ code: 1, stdout: [] });
+    }
+  });
+
+  it.each([
+    ['listen.port', 'PORT', 'OPS_PORT'],
+    ['ops.port', 'OPS_PORT', 'PORT'],
+  ])('%s that is taken: one line, exit code 1, and the other port is free again', async (setting, variable, other) => {
+    const free = await freePort();
+    const said = await run(['serve'], { ...base, [variable]: String(takenPort), [other]: String(free) });
+    expect(said.stderr).toEqual([expect.stringContaining(setting)]);
+    expect(said.stderr[0]).toContain(String(takenPort));
+    expect(said.stderr[0]).toMatch(/taken|in use/);
+    expect(said).toMatchObject({ code: 1 });
+    await expect(ask('GET', `http://127.0.0.1:${free}/livez`)).rejects.toThrow('ECONNREFUSED');
+  });
+
+  it.each(['--help', '-h'])('%s: what there is, exit code 0', async (option) => {
+    const said = await run([option]);
+    expect(said).toMatchObject({ code: 0, stderr: [] });
+    for (const word of ['serve', 'check', 'simulate', '--config', '--version'])
+      expect(said.stdout.join('\n')).toContain(word);
+  });
+
+  it('without a command: the same on stderr, exit code 1', async () => {
+    const said = await run([]);
+    expect(said).toMatchObject({ code: 1, stdout: [] });
+    expect(said.stderr.join('\n')).toContain('Usage:');
+  });
+
+  it('--version: the package’s own, exit code 0', async () => {
+    expect(await run(['--version'])).toEqual({ code: 0, stdout: [manifest.version], stderr: [] });
+  });
+});
+
+describe('weir serve', { timeout: 20_000 }, () => {
+  it('starts without its Coreapp: a request is a 502 after its hold time, and one line of the log names coreapp.url', async () => {
+    const away = `http://127.0.0.1:${await freePort()}`;
+    await using file = await testFile('weir.yaml', 'limits: {default: {holdMaxMs: 300}, messages: {holdMaxMs: 300}}\n');
+    await using weir = await startWeir({ COREAPP_URL: away, WEIR_CONFIG: file.path });
+    const fields = { authorization: `Bearer ${await login(weir.url)}` };
+    for (const path of ['/v1/messages', '/v1/contacts']) {
+      const told = await ask('POST', `${weir.url}${path}`, { fields, body: '{}' });
+      expect(told.status).toBe(502);
+      expect(told.json.errors).toEqual([
+        { code: 1014, title: 'Internal error', details: 'The Coreapp could not be reached.' },
+      ]);
+    }
+    await until(() => weir.process.stdout.filter((line) => line.includes('"msg":"request"')).length >= 3, {
+      what: 'the log',
+    });
+    const warnings = weir.process.stdout.filter((line) => line.includes('cannot be reached'));
+    expect(warnings).toHaveLength(1);
+    expect(JSON.parse(warnings[0] as string)).toMatchObject({
+      level: 'warn',
+      msg: expect.stringContaining('coreapp.url'),
+      url: away,
+      detail: expect.stringContaining('ECONNREFUSED'),
+    });
+  });
+
+  it('tells a login whose body isn’t JSON what is wrong, and goes on', async () => {
+    await using weir = await startWeir({});
+    const fields = { authorization: `Basic ${Buffer.from(`admin:${adminPassword}`).toString('base64')}` };
+    const told = await ask('POST', `${weir.url}/v1/users/login`, { fields, body: '{"new_password":' });
+    expect(told.status).toBe(400);
+    expect(told.json.errors).toEqual([
+      { code: 1025, title: 'Request is not valid', details: 'The body must be JSON in UTF-8.' },
+    ]);
+    expect((await login(weir.url)).length).toBeGreaterThan(40);
+    expect(weir.process.transcript()).not.toMatch(/\n\s+at /);
+  });
+});

@@ -1,0 +1,556 @@
+/** Forwarding: what arrives at the Coreapp, what comes back, and what may be sent again. Counted at the Coreapp's side. */
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openTestHouse, type TestHouse } from '../support/house.ts';
+import { until } from '../support/until.ts';
+import {
+  type Arrival,
+  answer,
+  breakOff,
+  inTurn,
+  say,
+  sayNothing,
+  startUpstream,
+  type Upstream,
+} from '../support/upstream.ts';
+
+const ok = answer(200, {}, 'ok');
+const json = { 'Content-Type': 'application/json' };
+
+let upstream: Upstream;
+let house: TestHouse;
+
+beforeAll(async () => {
+  upstream = await startUpstream();
+  house = await openTestHouse(upstream.url, 'coreapp: {authorization: Bearer of-the-coreapp}');
+});
+afterAll(async () => {
+  await house[Symbol.asyncDispose]();
+  await upstream.stop();
+});
+beforeEach(() => upstream.play(say(ok)));
+
+const arrived = (): Arrival => {
+  expect(upstream.arrivals).toHaveLength(1);
+  return upstream.arrivals[0] as Arrival;
+};
+
+describe('a request on its way to the Coreapp', () => {
+  it.each([
+    ['GET', '/v1/contacts', ''],
+    ['GET', '/v1/media/1?a=b%20c&a=%2F#'.slice(0, -1), ''],
+    ['GET', '/v1/contacts', '{"a":1}'],
+    ['DELETE', '/v1/settings/application', '{"b":2}'],
+    ['HEAD', '/v1/media/1', ''],
+    ['POST', '/v1/account', ''],
+    ['POST', '/v1/messages', '{"to":"1"}'],
+    ['PUT', '/v1/messages/m1', '{}'],
+    ['PATCH', '/v1/settings/application', 'null'],
+    ['OPTIONS', '/v1/messages', ''],
+    ['POST', '//v1//messages/?', 'twice'],
+  ])('arrives as %s %s with the body %j', async (method, target, body) => {
+    const { status } = await house.send(`${method} ${target}`, '', body);
+    expect(status).toBe(200);
+    expect(arrived()).toMatchObject({ method, target });
+    expect(arrived().body.toString()).toBe(body);
+  });
+
+  it('arrives with the length of its body, also where that is 0, and without one where there is no body', async () => {
+    await house.send('POST /v1/account');
+    await house.send('GET /v1/contacts');
+    await house.send('GET /v1/contacts', '', 'abc');
+    expect(upstream.arrivals.map((arrival) => arrival.field('content-length'))).toEqual(['0', undefined, '3']);
+  });
+
+  it('arrives whole with a body of 1 MB, byte for byte', async () => {
+    const body = randomBytes(1_048_576);
+    await house.send('POST /v1/media', '', body);
+    expect(arrived().body.equals(body)).toBe(true);
+  });
+
+  it('arrives whole with a body in chunks, whose length is then known', async () => {
+    const fields = 'Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n';
+    await house.send('POST /v1/messages', fields, '3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\nX-Sum: 7\r\n\r\n'.slice(0));
+    expect(upstream.arrivals).toHaveLength(0); // `send` announced a length as well: refused.
+    await house.ask(
+      'POST /v1/messages',
+      `Host: weir\r\nAuthorization: Bearer ${house.token}\r\n${fields}`,
+      '3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\nX-Sum: 7\r\n\r\n',
+    );
+    expect(arrived().body.toString()).toBe('abcdefg');
+    expect(arrived().field('content-length')).toBe('7');
+    expect(arrived().field('transfer-encoding')).toBeUndefined();
+    expect(arrived().field('trailer')).toBeUndefined();
+  });
+
+  it.each([
+    'Connection: close',
+    'Keep-Alive: timeout=5',
+    'Proxy-Connection: keep-alive',
+    'Proxy-Authorization: Basic abc',
+    'TE: trailers',
+    'Upgrade: h2c',
+    'Expect: 100-continue',
+  ])('leaves %s behind: it means this connection only', async (line) => {
+    await house.send('GET /v1/contacts', `${line}\r\n`);
+    const [name = ''] = line.split(':');
+    expect(arrived().all(name)).toEqual(name === 'Connection' ? ['keep-alive'] : []);
+  });
+
+  it('leaves behind what Connection names, in any case and over several fields', async () => {
+    const fields =
+      'Connection: X-One , x-TWO\r\nconnection: keep-alive,X-Three\r\nX-One: 1\r\nX-Two: 2\r\nX-Three: 3\r\nX-Four: 4\r\n';
+    await house.send('GET /v1/contacts', fields);
+    expect(['X-One', 'X-Two', 'X-Three', 'X-Four'].map((name) => arrived().field(name))).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      '4',
+    ]);
+  });
+
+  it('carries the credential for the Coreapp, never the caller’s', async () => {
+    await house.send('GET /v1/contacts');
+    expect(arrived().all('authorization')).toEqual(['Bearer of-the-coreapp']);
+    expect(JSON.stringify(arrived().fields)).not.toContain(house.token);
+  });
+
+  it('names the Coreapp as its host, and the caller’s Host as the one that was asked for', async () => {
+    await house.ask('GET /v1/contacts', `host: api.example:8443\r\nauthorization: Bearer ${house.token}\r\n`);
+    expect(arrived().all('host')).toEqual([new URL(upstream.url).host]);
+    expect(arrived().all('x-forwarded-host')).toEqual(['api.example:8443']);
+  });
+
+  it('keeps other fields as they came: order, case, duplicates, empty ones, bytes beyond ASCII', async () => {
+    const line = 'x-ODD: a\r\nX-odd: b\r\nX-Empty:\r\nX-Latin: caf\xe9\r\nCookie: a=b\r\nContent-Type: text/x\r\n';
+    await house.send('GET /v1/contacts', line);
+    const kept = arrived().fields.filter(([name]) => /^(x-odd|x-empty|x-latin|cookie|content-type)$/i.test(name));
+    expect(kept).toEqual([
+      ['x-ODD', 'a'],
+      ['X-odd', 'b'],
+      ['X-Empty', ''],
+      ['X-Latin', 'caf\xe9'],
+      ['Cookie', 'a=b'],
+      ['Content-Type', 'text/x'],
+    ]);
+  });
+});
+
+describe('where a request came from', () => {
+  const claims =
+    'X-Forwarded-For: 203.0.113.7, 198.51.100.2\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: real.example\r\n' +
+    'X-Forwarded-Port: 8443\r\nX-Real-IP: 203.0.113.7\r\nForwarded: for=203.0.113.7\r\nVia: 1.1 edge\r\n';
+
+  it('is written anew where the peer isn’t trusted, whatever it claims', async () => {
+    await house.send('GET /v1/contacts', claims);
+    expect(arrived().all('x-forwarded-for')).toEqual(['127.0.0.1']);
+    expect(arrived().all('x-forwarded-proto')).toEqual(['http']);
+    expect(arrived().all('x-forwarded-host')).toEqual(['weir']);
+    expect(arrived().all('x-forwarded-port')).toEqual([]);
+    expect(arrived().all('x-real-ip')).toEqual([]);
+    expect(arrived().all('forwarded')).toEqual(['for=127.0.0.1;proto=http;host=weir']);
+    expect(arrived().all('via')).toEqual(['1.1 edge, 1.1 weir']);
+    expect(house.lines.at(-1)).toMatchObject({ remote: '127.0.0.1' });
+  });
+
+  it('is believed and continued behind a trusted proxy', async () => {
+    await using trusting = await openTestHouse(upstream.url, 'http: {trustedProxies: [127.0.0.0/8, 198.51.100.0/24]}');
+    await trusting.send('GET /v1/contacts', claims);
+    expect(arrived().all('x-forwarded-for')).toEqual(['203.0.113.7, 198.51.100.2, 127.0.0.1']);
+    expect(arrived().all('x-forwarded-proto')).toEqual(['https']);
+    expect(arrived().all('x-forwarded-host')).toEqual(['real.example']);
+    expect(arrived().all('x-forwarded-port')).toEqual(['8443']);
+    expect(arrived().all('forwarded')[0]).toMatch(/^for=203\.0\.113\.7, for=127\.0\.0\.1;/);
+    expect(trusting.lines.at(-1)).toMatchObject({ remote: '203.0.113.7' });
+  });
+
+  it.each([
+    ['none', '', /^[0-9a-f-]{36}$/],
+    ['a good one', 'X-Request-Id: abc-123\r\n', /^abc-123$/],
+    ['one with a space', 'X-Request-Id: a b\r\n', /^[0-9a-f-]{36}$/],
+    ['one that is too long', `X-Request-Id: ${'x'.repeat(129)}\r\n`, /^[0-9a-f-]{36}$/],
+    ['two', 'X-Request-Id: one\r\nX-Request-Id: two\r\n', /^one$/],
+  ])('has an X-Request-Id, the same on all sides, where the caller sent %s', async (_, field, expected) => {
+    upstream.play(say(answer(200, { 'X-Request-Id': 'of-the-coreapp' })));
+    const told = await house.send('GET /v1/contacts', field);
+    expect(told.all('x-request-id')).toEqual(arrived().all('x-request-id'));
+    expect(told.all('x-request-id')).toHaveLength(1);
+    expect(told.field('x-request-id')).toMatch(expected);
+    expect(house.lines.at(-1)?.id).toBe(told.field('x-request-id'));
+  });
+});
+
+describe('an answer on its way back', () => {
+  it.each([200, 201, 202, 301, 400, 401, 403, 404, 409, 413, 500, 501, 502, 504, 599])(
+    'keeps the status %i, its fields and its body, and is asked for once',
+    async (status) => {
+      upstream.play(say(answer(status, { ...json, 'X-Any': 'thing', 'Retry-After': '1' }, '{"errors":[]}')));
+      const told = await house.send('POST /v1/messages', '', '{}');
+      expect(told).toMatchObject({ status, text: '{"errors":[]}', whole: true });
+      expect([told.field('content-type'), told.field('x-any'), told.field('retry-after')]).toEqual([
+        'application/json',
+        'thing',
+        '1',
+      ]);
+      arrived();
+    },
+  );
+
+  it('keeps duplicate Set-Cookie fields and the Coreapp’s Date', async () => {
+    const date = 'Sun, 06 Nov 1994 08:49:37 GMT';
+    upstream.play(
+      say(
+        `HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nset-cookie: b=2; Path=/\r\nDate: ${date}\r\nContent-Length: 0\r\n\r\n`,
+      ),
+    );
+    const told = await house.send('GET /v1/contacts');
+    expect(told.all('set-cookie')).toEqual(['a=1', 'b=2; Path=/']);
+    expect(told.all('date')).toEqual([date]);
+  });
+
+  it('has a Date where the Coreapp gave none', async () => {
+    expect((await house.send('GET /v1/contacts')).all('date')).toHaveLength(1);
+  });
+
+  it('leaves behind what meant the Coreapp’s connection only, and adds itself to Via', async () => {
+    upstream.play(
+      say(
+        'HTTP/1.1 200 OK\r\nConnection: X-Hop, keep-alive\r\nX-Hop: 1\r\nKeep-Alive: timeout=9\r\nProxy-Authenticate: x\r\n' +
+          'Upgrade: h2c\r\nVia: 1.0 one\r\nVia: 1.1 two\r\nX-End: 2\r\nContent-Length: 0\r\n\r\n',
+      ),
+    );
+    const told = await house.send('GET /v1/contacts');
+    expect(['x-hop', 'proxy-authenticate', 'upgrade', 'x-end'].map((name) => told.field(name))).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      '2',
+    ]);
+    expect(told.field('keep-alive')).not.toContain('timeout=9');
+    expect(told.all('via')).toEqual(['1.0 one, 1.1 two, 1.1 weir']);
+  });
+
+  it.each([
+    ['GET', 'a 204', answer(204), 204],
+    ['GET', 'a 304', answer(304, { ETag: '"x"' }), 304],
+    ['HEAD', 'the length of what GET would give', 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n', 200],
+    ['HEAD', 'a transfer coding', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n', 200],
+    ['HEAD', 'a Trailer', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n', 200],
+    ['GET', 'a Trailer beside a length', `HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nContent-Length: 0\r\n\r\n`, 200],
+  ])('ends where it has to: %s, answered with %s', async (method, _, bytes, status) => {
+    upstream.play(inTurn(say(bytes), say(ok)));
+    await using caller = await house.call();
+    caller.send(house.request(`${method} /v1/media/1`));
+    const told = await caller.answer(method);
+    expect(told).toMatchObject({ status, text: '', whole: true });
+    // Nothing is left over that the next answer would be mistaken for.
+    caller.send(house.request('GET /v1/contacts'));
+    expect(await caller.answer()).toMatchObject({ status: 200, text: 'ok', whole: true });
+    expect(caller.unread).toHaveLength(0);
+  });
+
+  it('tells a HEAD the length that GET would have', async () => {
+    upstream.play(say('HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n'));
+    expect((await house.send('HEAD /v1/media/1')).field('content-length')).toBe('7');
+  });
+
+  it('has no Content-Length with a 204 (RFC 9110, 8.6)', async () => {
+    upstream.play(say('HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n'));
+    expect((await house.send('DELETE /v1/media/1')).all('content-length')).toEqual([]);
+  });
+
+  it('passes chunks and trailers on', async () => {
+    const head = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n';
+    upstream.play(say(`${head}3\r\nabc\r\n2\r\nde\r\n0\r\nX-Sum: 5\r\nConnection: close\r\n\r\n`));
+    const told = await house.send('GET /v1/media/1');
+    expect(told).toMatchObject({ text: 'abcde', whole: true, trailers: [['X-Sum', '5']] });
+    expect(told.field('trailer')).toBe('X-Sum');
+  });
+
+  it('passes on what ends with the Coreapp’s connection, as chunks', async () => {
+    upstream.play((_, socket) => void socket.end('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nuntil the end'));
+    const told = await house.send('GET /v1/media/1');
+    expect(told).toMatchObject({ text: 'until the end', whole: true });
+    expect(told.field('transfer-encoding')).toBe('chunked');
+  });
+
+  it.each([
+    ['a 103 with a link', '103 Early Hints\r\nLink: </a>; rel=preload\r\n', 103],
+    ['a 103 whose link is odd', '103 Early Hints\r\nLink: nothing like a link\r\n', 103],
+    ['a 103 without a link', '103 Early Hints\r\nX-Progress: 1\r\n', 103],
+    ['a 102', '102 Processing\r\n', 102],
+    ['a status nobody knows yet', '199 Any\r\n', 199],
+  ])('comes after its 1xx: %s', async (_, head, status) => {
+    upstream.play(say(`HTTP/1.1 ${head}\r\n${ok}`));
+    const told = await house.send('POST /v1/messages', '', '{}');
+    expect(told).toMatchObject({ status: 200, text: 'ok' });
+    expect(told.interim.map((one) => one.status)).toEqual([status]);
+    arrived();
+  });
+
+  it('goes to a caller of HTTP/1.0 without chunks or 1xx, and the connection ends with it', async () => {
+    upstream.play(
+      say(
+        'HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n',
+      ),
+    );
+    await using caller = await house.call();
+    caller.send(`GET /v1/contacts HTTP/1.0\r\nAuthorization: Bearer ${house.token}\r\n\r\n`);
+    expect(await caller.closed()).toBe('end');
+    expect(await caller.answer()).toMatchObject({ status: 200, text: 'abc', interim: [], whole: true });
+  });
+
+  it('streams: the first bytes pass before the last ones have come', async () => {
+    let coreapp: Socket | undefined;
+    upstream.play((_, socket) => {
+      coreapp = socket;
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc');
+    });
+    await using caller = await house.call();
+    caller.send(house.request('GET /v1/media/1'));
+    await until(() => caller.unread.includes('\r\n\r\nabc'), { what: 'the first half' });
+    coreapp?.write('def');
+    expect(await caller.answer()).toMatchObject({ text: 'abcdef', whole: true });
+  });
+
+  it('waits for a slow reader: the Coreapp is paused, nothing piles up, and all of it arrives in the end', async () => {
+    const length = 64 * 2 ** 20;
+    const chunk = Buffer.alloc(65_536, 'x');
+    let written = 0;
+    upstream.play((_, socket) => {
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\n\r\n`);
+      const pour = (): void => {
+        while (written < length) {
+          written += chunk.length;
+          if (!socket.write(chunk)) return void socket.once('drain', pour);
+        }
+      };
+      pour();
+    });
+    await using caller = await house.call();
+    let taken = 0;
+    caller.socket.removeAllListeners('data').pause();
+    caller.send(house.request('GET /v1/media/1'));
+    let seen = -1;
+    let steadySince = 0;
+    await until(
+      () => {
+        if (written !== seen) [seen, steadySince] = [written, performance.now()];
+        return written > 0 && performance.now() - steadySince > 300;
+      },
+      { what: 'the Coreapp to be paused' },
+    );
+    // What the kernel takes on two connections, and no more: 64 MiB would have been written otherwise.
+    expect(written).toBeLessThan(length / 2);
+    caller.socket.on('data', (bytes: Buffer) => {
+      taken += bytes.length;
+    });
+    caller.socket.resume();
+    await until(() => taken > length, { what: 'all of the answer', deadlineMs: 10_000 });
+    expect(written).toBe(length);
+  });
+});
+
+describe('an exchange that breaks', () => {
+  it('is aborted at the Coreapp when the caller hangs up, and leaves nothing in flight', async () => {
+    upstream.play(sayNothing);
+    const caller = await house.call();
+    caller.send(house.request('POST /v1/messages', '', '{}'));
+    await until(() => upstream.arrivals.length === 1, { what: 'the request at the Coreapp' });
+    const before = upstream.sockets.size;
+    caller.reset();
+    await until(() => upstream.sockets.size === before - 1, { what: 'the Coreapp’s connection to end' });
+    await until(() => house.lines.at(-1)?.status === 499, { what: 'the log line of a caller who has gone' });
+    arrived();
+  });
+
+  it.each([
+    ['a length', 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc', '1.1'],
+    ['chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n', '1.1'],
+    ['chunks, to a caller of HTTP/1.0', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n', '1.0'],
+  ])('is not made whole after its head: an answer with %s', async (_, bytes, version) => {
+    upstream.play((_arrival, socket) => void socket.write(bytes, () => socket.end()));
+    await using caller = await house.call();
+    const fields = `Host: weir\r\nAuthorization: Bearer ${house.token}\r\n`;
+    caller.send(`GET /v1/media/1 HTTP/${version}\r\n${fields}\r\n`);
+    await caller.closed();
+    const broken = await caller.answer().then(
+      (told) => !told.whole,
+      () => true, // A reset may take the beginning with it.
+    );
+    expect(broken).toBe(true);
+    arrived();
+  });
+
+  it.each([
+    ['without an answer', breakOff],
+    ['in the middle of a head', ((_, socket) => void socket.end('HTTP/1.1 200 OK\r\nX-Any')) satisfies typeof breakOff],
+    [
+      'with an answer that isn’t HTTP',
+      ((_, socket) => void socket.end('220 smtp ready\r\n')) satisfies typeof breakOff,
+    ],
+    ['with a protocol that nobody asked for', say('HTTP/1.1 101 Any\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n')],
+    ['with two lengths', say('HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab')],
+  ])('%s after a POST was written is a 502 at once: it may have been acted on', async (_, script) => {
+    upstream.play(script);
+    const told = await house.send('POST /v1/messages', '', '{}');
+    expect(told).toMatchObject({ status: 502, json: { errors: [{ code: 1014, title: 'Internal error' }] } });
+    expect(told.json.errors[0].details).toMatch(/Coreapp/);
+    arrived();
+  });
+
+  it.each(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS'])(
+    'is replayed for %s, which does the same twice',
+    async (method) => {
+      upstream.play(inTurn(breakOff, breakOff, say(ok)));
+      const told = await house.send(`${method} /v1/media/1`, 'X-Request-Id: again\r\n');
+      expect(told.status).toBe(200);
+      expect(upstream.arrivals.map((arrival) => arrival.field('x-request-id'))).toEqual(['again', 'again', 'again']);
+    },
+  );
+
+  it('is never replayed once the answer has begun', async () => {
+    upstream.play(
+      (_, socket) => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc', () => socket.destroy()),
+    );
+    expect((await house.send('GET /v1/media/1')).whole).toBe(false);
+    arrived();
+  });
+
+  it('before a byte was written is replayed, a POST too: an idle connection that the Coreapp has closed', async () => {
+    await house.send('GET /v1/contacts');
+    await until(() => upstream.sockets.size > 0, { what: 'a kept connection' });
+    upstream.play(say(ok));
+    for (const socket of upstream.sockets) socket.end();
+    const statuses = await Promise.all(
+      Array.from({ length: 5 }, () => house.send('POST /v1/messages', '', '{}').then((told) => told.status)),
+    );
+    expect(statuses).toEqual([200, 200, 200, 200, 200]);
+    expect(upstream.arrivals).toHaveLength(5);
+  });
+});
+
+describe('a refusal of the Coreapp', () => {
+  it.each([429, 503])(
+    '(%i) is replayed for a POST until it is taken, with the same bytes and the same id',
+    async (status) => {
+      const body = randomBytes(100_000);
+      upstream.play(inTurn(say(answer(status, json, '{"errors":[]}')), say(answer(status, {}, 'no')), say(ok)));
+      const told = await house.send('POST /v1/media', 'X-Request-Id: kept\r\nContent-Type: image/png\r\n', body);
+      expect(told).toMatchObject({ status: 200, text: 'ok' });
+      expect(upstream.arrivals).toHaveLength(3);
+      const [first] = upstream.arrivals;
+      for (const arrival of upstream.arrivals) {
+        expect(arrival.body.equals(body)).toBe(true);
+        expect(arrival).toMatchObject({ method: 'POST', target: '/v1/media', fields: first?.fields });
+      }
+    },
+  );
+
+  it('is not replayed before the time that its Retry-After names', async () => {
+    const at: number[] = [];
+    const note =
+      (bytes: string) =>
+      (_: Arrival, socket: Socket): void => {
+        at.push(performance.now());
+        socket.write(bytes);
+      };
+    upstream.play(inTurn(note(answer(429, { 'Retry-After': '1' })), note(ok)));
+    expect((await house.send('POST /v1/contacts', '', '{}')).status).toBe(200);
+    expect((at[1] as number) - (at[0] as number)).toBeGreaterThanOrEqual(999);
+  });
+
+  it('is replayed although its own body breaks off: the status has said that it did not act', async () => {
+    const half = 'HTTP/1.1 503 No\r\nContent-Length: 10\r\n\r\nabc';
+    upstream.play(inTurn((_, socket) => void socket.write(half, () => socket.destroy()), say(ok)));
+    expect((await house.send('POST /v1/messages', '', '{}')).status).toBe(200);
+    expect(upstream.arrivals).toHaveLength(2);
+  });
+
+  it('is replayed although its own body never ends: not more of it is read than a refusal needs', async () => {
+    const endless = (_: Arrival, socket: Socket): void => {
+      const chunk = `10000\r\n${'x'.repeat(65_536)}\r\n`;
+      const pour = (): void => {
+        while (socket.write(chunk));
+        socket.once('drain', pour);
+      };
+      socket.write('HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\n\r\n');
+      pour();
+    };
+    upstream.play(inTurn(endless, say(ok)));
+    expect((await house.send('POST /v1/messages', '', '{}')).status).toBe(200);
+    expect(upstream.arrivals).toHaveLength(2);
+  });
+});
+
+describe('when time is over', () => {
+  const briefly =
+    'coreapp: {answerTimeoutMs: 200, connectTimeoutMs: 200}\nlimits: {default: {holdMaxMs: 600}, stickers: {holdMaxMs: 2000}}';
+  let hasty: TestHouse;
+  beforeAll(async () => {
+    hasty = await openTestHouse(upstream.url, briefly);
+  });
+  afterAll(() => hasty[Symbol.asyncDispose]());
+
+  it('a POST that the Coreapp does not answer is a 504 with error 1014, and arrived once', async () => {
+    upstream.play(sayNothing);
+    const told = await hasty.send('POST /v1/messages', '', '{}');
+    expect(told).toMatchObject({ status: 504, json: { errors: [{ code: 1014, title: 'Internal error' }] } });
+    expect(told.json.errors[0].details).toBe('The Coreapp did not answer in time.');
+    arrived();
+  });
+
+  it('a GET that the Coreapp does not answer is a 504, too, after it was asked again while there was time', async () => {
+    upstream.play(sayNothing);
+    const told = await hasty.send('GET /v1/stickerpacks');
+    expect(told).toMatchObject({ status: 504, json: { errors: [{ code: 1014 }] } });
+    expect(upstream.arrivals.length).toBeGreaterThan(1);
+  });
+
+  it('a GET that breaks again and again is a 502 that says so', async () => {
+    upstream.play(breakOff);
+    const told = await hasty.send('GET /v1/contacts');
+    expect(told).toMatchObject({ status: 502, json: { errors: [{ code: 1014 }] } });
+    expect(told.json.errors[0].details).toBe('The Coreapp broke the exchange off.');
+  });
+
+  it('an answer that pauses for longer is broken off', async () => {
+    upstream.play(say('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc'));
+    expect((await hasty.send('GET /v1/contacts')).whole).toBe(false);
+  });
+
+  it.each([429, 503])('a %i for longer than the hold time becomes Weir’s own 503 with Retry-After', async (status) => {
+    await using fresh = await openTestHouse(upstream.url, briefly); // One that has not been refused yet.
+    upstream.play(say(answer(status, { 'X-From': 'coreapp' }, 'theirs')));
+    const told = await fresh.send('POST /v1/messages', '', '{}');
+    expect(told).toMatchObject({ status: 503, json: { errors: [{ code: 1016, title: 'System overloaded' }] } });
+    expect(Number(told.field('retry-after'))).toBeGreaterThanOrEqual(1);
+    expect(told.field('x-from')).toBeUndefined();
+    expect(upstream.arrivals.length).toBeGreaterThan(1);
+  });
+});
+
+describe('a Coreapp that is not there', () => {
+  it('is tried while there is time, then it is a 502 with error 1014; the log says so once, and when it is back', async () => {
+    const away = await startUpstream();
+    const { port, url } = away;
+    await away.stop();
+    await using waiting = await openTestHouse(url, 'limits: {default: {holdMaxMs: 400}, messages: {holdMaxMs: 5000}}');
+    const told = await waiting.send('POST /v1/contacts', '', '{}');
+    expect(told).toMatchObject({ status: 502, json: { errors: [{ code: 1014 }] } });
+    expect(told.json.errors[0].details).toBe('The Coreapp could not be reached.');
+    expect(waiting.lines.at(-1)?.attempts).toBeGreaterThan(1);
+
+    const held = waiting.send('POST /v1/messages', '', '{}');
+    await using back = await startUpstream(say(ok), port);
+    expect((await held).status).toBe(200);
+    expect(back.arrivals).toHaveLength(1);
+    const outage = waiting.events.filter(({ message }) => /Coreapp/.test(message));
+    expect(outage).toEqual([
+      expect.objectContaining({ level: 'warn', message: expect.stringMatching(/cannot be reached.*coreapp\.url/) }),
+      expect.objectContaining({ level: 'info', message: expect.stringMatching(/is back/) }),
+    ]);
+    expect(outage[0]?.fields).toMatchObject({ url });
+  });
+});

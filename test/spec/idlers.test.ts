@@ -1,0 +1,51 @@
+/** One sweep watches over every body that comes in. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { Idlers } from '../../src/adapters/node/idlers.ts';
+import { until } from '../support/until.ts';
+
+describe('a body that is watched', () => {
+  const idlers = new Idlers(20);
+  afterEach(() => idlers.close());
+
+  it('is called idle once when nothing moves, and whoever was done or still moves is not', async () => {
+    const called: string[] = [];
+    const watch = (name: string) => idlers.watch(() => called.push(name));
+    const [first, , moving] = [watch('done at once'), watch('idle'), watch('moving')];
+    watch('idle too');
+    first?.done();
+    first?.done();
+    const sweeps = idlers.sweeps;
+    await until(
+      () => {
+        moving?.moved();
+        return idlers.sweeps >= sweeps + 12;
+      },
+      { what: 'a dozen sweeps' },
+    );
+    expect(called).toEqual(['idle', 'idle too']);
+  });
+
+  it('is not called idle any more when another one that is ends it', async () => {
+    const called: string[] = [];
+    const second = { done: () => {} };
+    idlers.watch(() => {
+      called.push('first');
+      second.done();
+    });
+    second.done = () => ended.done();
+    const ended = idlers.watch(() => called.push('ended'));
+    idlers.watch(() => called.push('last'));
+    await until(() => called.includes('last'), { what: 'the last one to be called idle' });
+    expect(called).toEqual(['first', 'last']);
+  });
+
+  it('may bring another one when it is called idle', async () => {
+    const called: string[] = [];
+    idlers.watch(() => {
+      called.push('first');
+      idlers.watch(() => called.push('second'));
+    });
+    await until(() => called.length === 2, { what: 'both to be called idle' });
+    expect(called).toEqual(['first', 'second']);
+  });
+});

@@ -1,0 +1,97 @@
+/** A real house in this process, on free ports, in front of whatever the test puts there. */
+import { openHouse } from '../../src/house/house.ts';
+import type { AuditLine } from '../../src/model/audit.ts';
+import type { Log, RequestLine } from '../../src/ports.ts';
+import { config, type Env, load } from './config.ts';
+import { openCaller, type RawAnswer, type RawCaller } from './raw.ts';
+
+export interface Event {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+export interface TestHouse extends AsyncDisposable {
+  readonly port: number;
+  readonly opsPort: number;
+  /** A token of the admin's. */
+  readonly token: string;
+  /** What was logged: a line a request, and the events. */
+  readonly lines: readonly RequestLine[];
+  readonly events: readonly Event[];
+  /** The audit trail, the admin's own login included. */
+  readonly trail: readonly AuditLine[];
+  lameDuck(): void;
+  close(graceMs: number): Promise<void>;
+  call(): Promise<RawCaller>;
+  /** One request on a connection of its own: the request line, field lines that end in CRLF, and a body. */
+  ask(line: string, fields?: string, body?: string | Buffer): Promise<RawAnswer>;
+  /** The same with the admin's token, a Host, and the length of the body where there is one. */
+  send(line: string, fields?: string, body?: string | Buffer): Promise<RawAnswer>;
+  /** The bytes of what `send` sends. */
+  request(line: string, fields?: string, body?: string | Buffer): Buffer;
+}
+
+export const adminPassword = 'Weir-2026!';
+export const apiKey = 'monitoring-key-1';
+
+/** @param yaml what differs from the defaults */
+export async function openTestHouse(coreappUrl: string, yaml = '{}', env: Env = {}): Promise<TestHouse> {
+  const lines: RequestLine[] = [];
+  const events: Event[] = [];
+  const trail: AuditLine[] = [];
+  const event = (level: Event['level']) => (message: string, fields?: Event['fields']) =>
+    void events.push({ level, message, fields: fields ?? {} });
+  const log: Log = {
+    request: (line) => void lines.push(line),
+    audit: (line) => void trail.push(line),
+    debug: event('debug'),
+    info: event('info'),
+    warn: event('warn'),
+    error: event('error'),
+  };
+  const settings = config(
+    load(yaml, {
+      HOST: '127.0.0.1',
+      PORT: '0',
+      OPS_PORT: '0',
+      WEIR_ADMIN_PASSWORD: adminPassword,
+      WA_API_KEY: apiKey,
+      ...env,
+    }),
+  );
+  const house = await openHouse(settings, coreappUrl, '0.0.0', log);
+  const ask: TestHouse['ask'] = async (line, fields = '', body = '') => {
+    await using caller = await openCaller(house.port);
+    caller.send(`${line} HTTP/1.1\r\n${fields}\r\n`).send(body);
+    return await caller.answer(line.split(' ')[0]);
+  };
+  const basic = Buffer.from(`admin:${adminPassword}`).toString('base64');
+  const login = await ask('POST /v1/users/login', `Host: weir\r\nAuthorization: Basic ${basic}\r\n`);
+  const token = login.json.users[0].token as string;
+  lines.length = 0;
+  const request: TestHouse['request'] = (line, fields = '', body = '') => {
+    const length = body.length === 0 ? '' : `Content-Length: ${Buffer.byteLength(body)}\r\n`;
+    const head = `${line} HTTP/1.1\r\nHost: weir\r\nAuthorization: Bearer ${token}\r\n${fields}${length}\r\n`;
+    return Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body)]);
+  };
+  return {
+    port: house.port,
+    opsPort: house.opsPort,
+    token,
+    lines,
+    events,
+    trail,
+    lameDuck: () => house.lameDuck(),
+    close: (graceMs) => house.close(graceMs),
+    call: () => openCaller(house.port),
+    ask,
+    async send(line, fields, body) {
+      await using caller = await openCaller(house.port);
+      caller.send(request(line, fields, body));
+      return await caller.answer(line.split(' ')[0], 10_000);
+    },
+    request,
+    [Symbol.asyncDispose]: () => house.close(0),
+  };
+}
