@@ -4,10 +4,12 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { STATUS_CODES } from 'node:http';
+import { Agent } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createProxyServer } from 'http-proxy-3';
 import type { Fields } from '../../model/exchange.ts';
+import { contextOptions, type TlsMaterial } from '../../model/tls.ts';
 import type { BodyRead, Caller, TunnelEnd, Tunnels } from '../../ports.ts';
 
 export interface HttpProxyTunnels extends Tunnels {
@@ -19,6 +21,8 @@ export interface TunnelOptions {
   /** Origin of the Coreapp. */
   readonly url: string;
   readonly connectTimeoutMs: number;
+  /** Where the URL is https. */
+  readonly tls: TlsMaterial;
 }
 
 export function createTunnels(options: TunnelOptions): HttpProxyTunnels {
@@ -26,6 +30,7 @@ export function createTunnels(options: TunnelOptions): HttpProxyTunnels {
     target: options.url,
     changeOrigin: true,
     connectTimeout: options.connectTimeoutMs,
+    ...(options.url.startsWith('https:') ? { agent: new Agent(contextOptions(options.tls)) } : {}),
   });
   // Every failure reaches the callback of its own tunnel; without a listener this one would end the process.
   proxy.on('error', () => {});

@@ -1,25 +1,30 @@
 /** The main port: Node's HTTP server, its limits and timeouts, and what it refuses before there is an exchange. */
 
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { randomUUID } from 'node:crypto';
+import type { ServerOptions as HttpOptions, IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { errorEnvelope } from '../../model/envelope.ts';
 import type { Refusal } from '../../model/refusals.ts';
 import { refusalTable, refuse } from '../../model/refusals.ts';
+import type { TlsMaterial } from '../../model/tls.ts';
 import type { Caller, RequestHead } from '../../ports.ts';
 import { NodeCaller } from './caller.ts';
 import { Idlers } from './idlers.ts';
+import { createSecureServer, type SecureServer, type ServerTls } from './tls-server.ts';
 
 export interface ServerOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
+  /** Null: plain HTTP. */
+  readonly tls: ServerTls | null;
   /** All header fields of a request together. */
   readonly fieldsMaxBytes: number;
-  /** From the first byte of a request to the end of its head. */
+  /** From the first byte of a request to the end of its head; the same for a TLS handshake. */
   readonly headTimeoutMs: number;
-  /** How long a body may stand still. */
+  /** How long a body may stand still, a request's or an answer's. */
   readonly bodyIdleTimeoutMs: number;
   /** How long a connection may stay open between requests. */
   readonly keepAliveTimeoutMs: number;
@@ -31,22 +36,35 @@ export interface ServerEvents {
   /** A request to switch to WebSocket: there is a bare connection now instead of a response. */
   upgrade(head: RequestHead, request: IncomingMessage, socket: Duplex, rest: Buffer): void;
   /** A request whose head could not be read; it has its answer already. */
-  unreadable(refusal: Refusal, peer: string): void;
+  unreadable(refusal: Refusal, peer: string, id: string): void;
+  /** A connection that ended before it was secure. */
+  handshakeFailed(reason: string, peer: string): void;
 }
 
 export interface MainServer {
   readonly port: number;
   readonly connections: number;
+  /** Shows another certificate from the next connection on. Only where there is TLS. */
+  readonly secure: (material: TlsMaterial) => void;
+  /** From now on every answer ends its connection, so that callers look for another replica. */
+  retire(): void;
   /** Takes no new connections; resolves when the last open one has been closed. Idle ones are closed at once. */
   close(): Promise<void>;
   /** Breaks what is still open. */
   destroy(): void;
 }
 
+const latest = Symbol('latest');
+const unread = Symbol('unread');
+
+/** A connection, its latest request's response, and whether something on it could not be read. */
+type Kept = Duplex & { [latest]?: ServerResponse; [unread]?: boolean };
+
 /** Rejects with the system's error where the address can't be listened on. */
 export async function startServer(options: ServerOptions, events: ServerEvents): Promise<MainServer> {
   const idlers = new Idlers(options.bodyIdleTimeoutMs);
-  const server = createServer({
+  const reception = { idlers, retiring: false };
+  const { server, secure } = create(options, events, {
     maxHeaderSize: options.fieldsMaxBytes,
     headersTimeout: options.headTimeoutMs,
     // A whole upload may take long; what stands still is cut by `bodyIdleTimeoutMs`.
@@ -67,21 +85,29 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
       connections -= 1;
     });
   });
-  const serve = (expectsContinue: boolean) => (request: IncomingMessage, response: ServerResponse) => {
-    // A connection that outlives the listener would keep its caller on a replica that is going away.
-    if (!server.listening) response.shouldKeepAlive = false;
-    events.request(headOf(request), new NodeCaller(request, response, idlers, expectsContinue));
+  const serve = (awaitsContinue: boolean) => (request: IncomingMessage, response: ServerResponse) => {
+    (request.socket as Kept)[latest] = response;
+    events.request(headOf(request), new NodeCaller(request, response, reception, awaitsContinue));
   };
   server.on('request', serve(false));
   server.on('checkContinue', serve(true));
   server.on('checkExpectation', serve(false));
   server.on('upgrade', (request, socket, rest) => events.upgrade(headOf(request), request, socket, rest));
-  server.on('connect', (_request, socket) => refuseRaw(socket, refuse('malformed', 'CONNECT is not served here.')));
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+  const refuseUnread = (socket: Duplex, refusal: Refusal): void => {
+    const id = refuseRaw(socket, refusal);
+    const idler = idlers.watch(() => socket.destroy());
+    socket.once('close', () => idler.done());
+    events.unreadable(refusal, plainAddress((socket as Socket).remoteAddress), id);
+  };
+  server.on('connect', (_request, socket) => {
+    refuseUnread(socket, refuse('malformed', 'CONNECT is not served here.'));
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Kept) => {
     const refusal = unreadable(error.code);
     if (refusal === null || !socket.writable) return void socket.destroy();
-    refuseRaw(socket, refusal);
-    events.unreadable(refusal, plainAddress((socket as Socket).remoteAddress));
+    if (socket[unread] === true) return; // Every further byte is reported again.
+    socket[unread] = true;
+    onceAnswered(socket, () => refuseUnread(socket, refusal));
   });
   await listening(server, options);
   return {
@@ -89,8 +115,13 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
     get connections() {
       return connections;
     },
+    secure,
+    retire() {
+      reception.retiring = true;
+    },
     close: () =>
       new Promise((resolve) => {
+        reception.retiring = true;
         server.close(() => {
           idlers.close();
           resolve();
@@ -99,6 +130,13 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
       }),
     destroy: () => server.closeAllConnections(),
   };
+}
+
+function create({ tls, headTimeoutMs }: ServerOptions, events: ServerEvents, http: HttpOptions): SecureServer {
+  if (tls === null) return { server: createServer(http), secure: () => {} };
+  return createSecureServer(http, tls, headTimeoutMs, (reason, address) =>
+    events.handshakeFailed(reason, plainAddress(address)),
+  );
 }
 
 function listening(server: Server, { host, port }: ServerOptions): Promise<void> {
@@ -143,12 +181,25 @@ function unreadable(code: string | undefined): Refusal | null {
   }
 }
 
-/** An answer where Node has no response object, and the end of the connection. */
-export function refuseRaw(socket: Duplex, refusal: Refusal): void {
+/** Answers are given in the order of the requests: the refusal of what follows on a connection has to wait. */
+function onceAnswered(socket: Kept, refuseNow: () => void): void {
+  const response = socket[latest];
+  if (response === undefined || response.closed) return void refuseNow();
+  // The body of the latest request is what can't be read: the refusal is its answer, if it is its turn.
+  const isOurs = !response.req.complete && !response.headersSent && response.socket !== null;
+  if (isOurs) refuseNow();
+  else response.once('close', () => socket.writable && refuseNow());
+}
+
+/** An answer where Node has no response object, and the end of the connection. Returns the request id that it names. */
+function refuseRaw(socket: Duplex, refusal: Refusal): string {
+  const id = randomUUID();
   const { status } = refusalTable[refusal.name];
   const body = errorEnvelope(refusal);
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json; charset=utf-8\r\n` +
-      `Cache-Control: no-store\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+      `Cache-Control: no-store\r\nX-Request-Id: ${id}\r\nDate: ${new Date().toUTCString()}\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
+  return id;
 }

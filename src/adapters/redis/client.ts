@@ -1,8 +1,12 @@
-import { Redis } from 'ioredis';
+import { isIP } from 'node:net';
+import { type RedisOptions as Connection, Redis } from 'ioredis';
+import { contextOptions, type TlsMaterial } from '../../model/tls.ts';
 import type { Log } from '../../ports.ts';
 
 export interface RedisOptions {
   readonly url: string;
+  /** Where the URL is rediss. */
+  readonly tls?: TlsMaterial;
   /** How long a command may take before it counts as failed, milliseconds. */
   readonly callTimeoutMs: number;
 }
@@ -16,6 +20,7 @@ export interface RedisOptions {
  */
 export function openRedis(options: RedisOptions, log: Log, purpose: string): Redis {
   const redis = new Redis(options.url, {
+    ...secured(options),
     connectionName: `weir-${purpose}`,
     commandTimeout: options.callTimeoutMs,
     connectTimeout: 1_000,
@@ -23,6 +28,8 @@ export function openRedis(options: RedisOptions, log: Log, purpose: string): Red
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
     enableAutoPipelining: true,
+    // A pipeline waits for the replies to the one before: a stalled class would hold the others' slots up, too.
+    autoPipeliningIgnoredCommands: ['weirReserve'],
     retryStrategy: (attempt) => Math.min(1_000, 50 * 2 ** Math.min(attempt, 5)),
     reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 1 : false),
   });
@@ -38,6 +45,15 @@ export function openRedis(options: RedisOptions, log: Log, purpose: string): Red
   });
   return redis;
 }
+
+/** ioredis sends no server name by itself, which Redis behind a TLS router needs. */
+function secured({ url, tls = nothingOfOurOwn }: RedisOptions): Pick<Connection, 'tls'> {
+  if (!url.startsWith('rediss:')) return {};
+  const host = new URL(url).hostname.replace(/^\[|\]$/g, '');
+  return { tls: { ...contextOptions(tls), ...(isIP(host) === 0 ? { servername: host } : {}) } };
+}
+
+const nothingOfOurOwn: TlsMaterial = { ca: null, cert: null, key: null };
 
 /** Resolves when the first connection stands, or when `waitMs` are over: starting does not depend on Redis. */
 export async function firstConnection(redis: Redis, waitMs: number): Promise<boolean> {

@@ -1,0 +1,36 @@
+/** Node's HTTPS server: the certificate that can be exchanged while it runs, and handshakes that fail quietly. */
+import type { ServerOptions as HttpOptions, Server } from 'node:http';
+import { createServer } from 'node:https';
+import type { SecureContextOptions, SecureVersion, TLSSocket, TlsOptions } from 'node:tls';
+import { contextOptions, type TlsMaterial } from '../../model/tls.ts';
+
+export interface ServerTls {
+  readonly minVersion: SecureVersion;
+  /** With `ca`, callers have to show a certificate that one of these authorities has issued. */
+  readonly material: TlsMaterial;
+}
+
+export interface SecureServer {
+  readonly server: Server;
+  /** Shows another certificate, and asks by other authorities, from the next connection on. */
+  readonly secure: (material: TlsMaterial) => void;
+}
+
+/** @param failed told of connections that end before they are secure */
+export function createSecureServer(
+  http: HttpOptions,
+  { minVersion, material: first }: ServerTls,
+  handshakeTimeoutMs: number,
+  failed: (reason: string, address: string | undefined) => void,
+): SecureServer {
+  const contextOf = (material: TlsMaterial): SecureContextOptions => ({ ...contextOptions(material), minVersion });
+  const asks: TlsOptions = { requestCert: first.ca !== null, rejectUnauthorized: true };
+  const server = createServer({ ...http, ...contextOf(first), ...asks, handshakeTimeout: handshakeTimeoutMs });
+  // Node's own listener hands these to 'clientError', as if they were requests that can't be read.
+  server.removeAllListeners('tlsClientError');
+  server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+    failed(error.code ?? error.message, socket.remoteAddress);
+    socket.destroy();
+  });
+  return { server, secure: (material) => server.setSecureContext(contextOf(material)) };
+}

@@ -1,0 +1,46 @@
+/** Notices that files may have changed. */
+import { type FSWatcher, watch } from 'node:fs';
+import { dirname } from 'node:path';
+
+export interface FileWatch {
+  close(): void;
+}
+
+/** What comes together is looked at together: a certificate and its key are two files. Milliseconds. */
+const settleMs = 200;
+/** For changes that no event tells: on network file systems, behind links to other folders, in a folder made anew. */
+const lookAgainMs = 60_000;
+
+/**
+ * Calls `look` soon after something happened in the folders of the files, and once a minute. Folders, since a file that
+ * is replaced is another file: editors and certbot rename, Kubernetes swaps the link `..data` that its files lie behind.
+ */
+export function watchFiles(paths: readonly string[], look: () => void): FileWatch {
+  let settling: NodeJS.Timeout | null = null;
+  const soon = (): void => {
+    settling ??= setTimeout(() => {
+      settling = null;
+      look();
+    }, settleMs);
+  };
+  const watchers = [...new Set(paths.map((path) => dirname(path)))].flatMap((folder) => watched(folder, soon));
+  const again = setInterval(look, lookAgainMs).unref();
+  return {
+    close() {
+      clearInterval(again);
+      if (settling !== null) clearTimeout(settling);
+      for (const watcher of watchers) watcher.close();
+    },
+  };
+}
+
+/** None where the system has no watcher left (inotify's limit): looking once a minute has to do. */
+function watched(folder: string, changed: () => void): FSWatcher[] {
+  try {
+    const watcher = watch(folder, { persistent: false }, changed);
+    watcher.on('error', () => watcher.close());
+    return [watcher];
+  } catch {
+    return [];
+  }
+}

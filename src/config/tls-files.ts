@@ -1,0 +1,55 @@
+/** Which settings name TLS files, and what the files come to: problems with the place that gave them, and notes. */
+import type { TlsParts } from './config.ts';
+import type { Given } from './layer.ts';
+import type { Problem } from './problems.ts';
+import type { Settings } from './schema.ts';
+import { dateNote, readTls, type TlsFiles } from './tls.ts';
+
+export interface TlsFilesRead {
+  readonly parts: TlsParts;
+  readonly problems: readonly Problem[];
+  /** What an operator should know before the start. */
+  readonly notes: readonly string[];
+}
+
+export function readTlsFiles(
+  settings: Settings,
+  given: ReadonlyMap<string, Given>,
+  readFile: (path: string) => string,
+  wallMs: number,
+): TlsFilesRead {
+  const problems: Problem[] = [];
+  const notes: string[] = [];
+  const read = (files: TlsFiles) => {
+    const { material, certificate, problems: found } = readTls(paired(files), readFile);
+    problems.push(...found.map((problem) => ({ ...problem, where: given.get(problem.where)?.where ?? problem.where })));
+    const note = certificate === null ? null : dateNote(certificate, wallMs);
+    if (note !== null) notes.push(`${files.cert.setting}: ${note}`);
+    return material;
+  };
+  const { tls } = settings.listen;
+  const files: TlsFiles = {
+    ca: { setting: 'listen.tls.clientCaFile', path: tls.clientCaFile },
+    cert: { setting: 'listen.tls.certFile', path: tls.certFile },
+    key: { setting: 'listen.tls.keyFile', path: tls.keyFile },
+  };
+  const material = read(files);
+  const listen = material.cert === null ? null : { files, minVersion: tls.minVersion, material };
+  const parts = { listen, coreapp: read(peerFiles(settings, 'coreapp')), redis: read(peerFiles(settings, 'redis')) };
+  return { parts, problems, notes };
+}
+
+function peerFiles(settings: Settings, section: 'coreapp' | 'redis'): TlsFiles {
+  const { caFile, certFile, keyFile } = settings[section];
+  return {
+    ca: { setting: `${section}.caFile`, path: caFile },
+    cert: { setting: `${section}.certFile`, path: certFile },
+    key: { setting: `${section}.keyFile`, path: keyFile },
+  };
+}
+
+/** One of a pair alone is a clash of its own (rules.ts): its file is then not looked at. */
+function paired(files: TlsFiles): TlsFiles {
+  const whole = files.cert.path !== null && files.key.path !== null;
+  return whole ? files : { ...files, cert: { ...files.cert, path: null }, key: { ...files.key, path: null } };
+}

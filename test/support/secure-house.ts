@@ -1,0 +1,101 @@
+/** A real house with TLS around it, and callers who look closely at what they are shown. */
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import { openHouse } from '../../src/house/house.ts';
+import type { Log } from '../../src/ports.ts';
+import { config, type Env, load } from './config.ts';
+import { adminPassword, apiKey, type Event } from './house.ts';
+import { RawCaller } from './raw.ts';
+import { within } from './until.ts';
+
+/** A folder that is gone at the end, and what was written into it. */
+export class Folder implements Disposable {
+  readonly path = mkdtempSync(join(tmpdir(), 'weir-tls-'));
+  readonly texts: Record<string, string> = {};
+
+  /** Returns the file's path. */
+  write(name: string, text: string): string {
+    const path = join(this.path, name);
+    writeFileSync(path, text);
+    this.texts[path] = text;
+    return path;
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
+
+export interface SecureHouse extends AsyncDisposable {
+  readonly port: number;
+  readonly opsPort: number;
+  readonly events: readonly Event[];
+  /** What was logged, as texts: an event a line. */
+  readonly said: () => string[];
+}
+
+/** @param yaml names files of `folder` */
+export async function openSecureHouse(
+  coreappUrl: string,
+  yaml: string,
+  folder: Folder,
+  env: Env = {},
+): Promise<SecureHouse> {
+  const events: Event[] = [];
+  const event = (level: Event['level']) => (message: string, fields?: Event['fields']) =>
+    void events.push({ level, message, fields: fields ?? {} });
+  const log: Log = {
+    request() {},
+    audit() {},
+    debug: event('debug'),
+    info: event('info'),
+    warn: event('warn'),
+    error: event('error'),
+  };
+  const own = {
+    HOST: '127.0.0.1',
+    PORT: '0',
+    OPS_PORT: '0',
+    WEIR_ADMIN_PASSWORD: adminPassword,
+    WA_API_KEY: apiKey,
+    COREAPP_URL: coreappUrl,
+  };
+  const house = await openHouse(config(load(yaml, { ...own, ...env }, folder.texts)), coreappUrl, '0.0.0', log);
+  return {
+    port: house.port,
+    opsPort: house.opsPort,
+    events,
+    said: () => events.map(({ level, message, fields }) => `${level} ${message} ${JSON.stringify(fields)}`),
+    [Symbol.asyncDispose]: () => house.close(0),
+  };
+}
+
+export class SecureCaller extends RawCaller {
+  readonly tls: TLSSocket;
+
+  constructor(socket: TLSSocket) {
+    super(socket);
+    this.tls = socket;
+  }
+
+  /** The common name on the certificate that it was shown. */
+  get shown(): string | undefined {
+    return this.tls.getPeerX509Certificate()?.subject.replace('CN=', '');
+  }
+
+  /** Asks for the health, with the API key. */
+  async health() {
+    this.send(`GET /v1/health HTTP/1.1\r\nHost: localhost\r\nAuthorization: Apikey ${apiKey}\r\n\r\n`);
+    return await this.answer();
+  }
+}
+
+/** Rejects with OpenSSL's reason where there is no agreement. */
+export async function callSecurely(port: number, options: ConnectionOptions): Promise<SecureCaller> {
+  const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ...options });
+  await within(once(socket, 'secureConnect'), { what: 'the handshake' });
+  return new SecureCaller(socket);
+}
