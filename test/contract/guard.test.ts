@@ -11,6 +11,7 @@ const options: GuardOptions = {
   address: { failures: 6, windowS: 60 },
   name: { failures: 9, windowS: 600 },
   knownS: 3_600,
+  stranger: { failures: 4, windowS: 60 },
 };
 
 let redis: TestRedis;
@@ -121,6 +122,21 @@ describe.each([
     expect((await guard.mayTry(name, another)).allowed).toBe(allowed);
   });
 
+  test('stops unknown tokens and keys from an address, each after its allowance, and nothing else', async () => {
+    const [name, address] = [freshName(), freshAddress()];
+    const waits = [];
+    for (let i = 0; i < 4; i++) {
+      waits.push(guard.strangerWaitMs('token', address));
+      await guard.stranger('token', address);
+    }
+    expect(waits).toEqual([0, 0, 0, 0]);
+    const waitMs = guard.strangerWaitMs('token', address);
+    expect(waitMs > 30_000 && waitMs <= 60_000).toBe(true);
+    expect(guard.strangerWaitMs('key', address)).toBe(0);
+    expect(guard.strangerWaitMs('token', freshAddress())).toBe(0);
+    expect(await guard.mayTry(name, address)).toEqual({ allowed: true });
+  });
+
   test('takes names of any length and content', async () => {
     const address = freshAddress();
     for (const name of ['', '\0', 'x'.repeat(8_000), 'a b', '{x}']) {
@@ -140,8 +156,34 @@ test('Replicas that share a Redis share the counts; its keys name nobody and exp
   const keys = await client.keys('*');
   expect(keys.length).toBeGreaterThan(2);
   for (const key of keys) {
-    expect(key).toMatch(/^weir:guard:(pair|address|name|known):[\w-]{22}$/);
+    expect(key).toMatch(/^weir:guard:(pair|address|name|known|token|key):[\w-]{22}$/);
     expect(await client.pttl(key)).toBeGreaterThan(0);
+  }
+});
+
+test('Of strangers that others counted a replica learns with the next one; then it asks nobody', async () => {
+  const address = freshAddress();
+  const client = await connect();
+  const [one, two] = [createGuard(client, options), createGuard(client, options)];
+  for (let i = 0; i < 4; i++) await one.stranger('token', address);
+  expect(two.strangerWaitMs('token', address)).toBe(0);
+  await two.stranger('token', address);
+  const calls = async (): Promise<number> =>
+    Number(/cmdstat_evalsha:calls=(\d+)/.exec(await client.info('commandstats'))?.[1] ?? 0);
+  const before = await calls();
+  for (let i = 0; i < 100; i++) expect(two.strangerWaitMs('token', address)).toBeGreaterThan(0);
+  expect(await calls()).toBe(before);
+});
+
+test('Strangers are counted in this process while Redis is away', async () => {
+  const address = freshAddress();
+  const guard = createGuard(await connect(), options);
+  await redis.kill('SIGKILL');
+  try {
+    for (let i = 0; i < 4; i++) await guard.stranger('key', address);
+    expect(guard.strangerWaitMs('key', address)).toBeGreaterThan(0);
+  } finally {
+    await redis.restart();
   }
 });
 

@@ -1,5 +1,5 @@
 /**
- * The guessing guard on rate-limiter-flexible. Four counters, each a window that begins with its first failure:
+ * The guessing guard on rate-limiter-flexible. For logins four counters, each a window that begins with its first failure:
  *
  *     pair     a name from an address    what one guesser can do to one account
  *     address  all names from it         what one guesser can do to all accounts
@@ -8,20 +8,16 @@
  *     known    a name from an address    not a limit: the mark of such an address
  *
  * In Redis the counts hold over all replicas. Without Redis each replica counts in its own memory, which is bounded
- * by what failures cost: each has had a password hashed.
+ * by what failures cost: each has had a password hashed. Unknown tokens and keys cost nothing: `strangers.ts`.
  */
 import { hash } from 'node:crypto';
-import { isIPv6 } from 'node:net';
 import type { Redis } from 'ioredis';
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible';
-import type { Guard, Leave } from '../../ports.ts';
+import { networkOf } from '../../model/network.ts';
+import type { Guard, Leave, Stranger } from '../../ports.ts';
+import { type Allowance, Strangers } from './strangers.ts';
 
-export interface Allowance {
-  /** How many failures are free. */
-  readonly failures: number;
-  /** How long they are remembered, seconds. */
-  readonly windowS: number;
-}
+export type { Allowance };
 
 export interface GuardOptions {
   readonly pair: Allowance;
@@ -29,6 +25,8 @@ export interface GuardOptions {
   readonly name: Allowance;
   /** How long an address counts as known after a login, seconds; at most 24 days, a timer's longest. */
   readonly knownS: number;
+  /** Unknown tokens from an address, and wrong API keys: each has its count. */
+  readonly stranger: Allowance;
 }
 
 export const guardDefaults: GuardOptions = {
@@ -36,6 +34,8 @@ export const guardDefaults: GuardOptions = {
   address: { failures: 100, windowS: 15 * 60 },
   name: { failures: 100, windowS: 60 * 60 },
   knownS: 14 * 24 * 60 * 60,
+  // Short: it is about the work that they cause, and whoever is behind the same address waits as well.
+  stranger: { failures: 100, windowS: 60 },
 };
 
 /** `redis`: a connection from `openRedis`; null: this process counts alone. */
@@ -51,11 +51,19 @@ export function createGuard(redis: Redis | null, options: GuardOptions = guardDe
       insuranceLimiter: memory,
     });
   };
+  const strangers = (name: string): Strangers => {
+    const { failures, windowS } = options.stranger;
+    const common = { points: failures, duration: windowS, keyPrefix: `${prefix}guard:${name}` };
+    const shared =
+      redis === null ? null : new RateLimiterRedis({ ...common, storeClient: redis, rejectIfRedisNotReady: true });
+    return new Strangers(shared, short, options.stranger);
+  };
   return new FlexibleGuard(
     limiter('pair', options.pair),
     limiter('address', options.address),
     limiter('name', options.name),
     limiter('known', { failures: 1, windowS: options.knownS }),
+    { token: strangers('token'), key: strangers('key') },
   );
 }
 
@@ -64,17 +72,20 @@ class FlexibleGuard implements Guard {
   readonly #address: RateLimiterAbstract;
   readonly #name: RateLimiterAbstract;
   readonly #known: RateLimiterAbstract;
+  readonly #strangers: Readonly<Record<Stranger, Strangers>>;
 
   constructor(
     pair: RateLimiterAbstract,
     address: RateLimiterAbstract,
     name: RateLimiterAbstract,
     known: RateLimiterAbstract,
+    strangers: Readonly<Record<Stranger, Strangers>>,
   ) {
     this.#pair = pair;
     this.#address = address;
     this.#name = name;
     this.#known = known;
+    this.#strangers = strangers;
   }
 
   async mayTry(username: string, address: string): Promise<Leave> {
@@ -103,6 +114,14 @@ class FlexibleGuard implements Guard {
     const { pair } = keysOf(username, address);
     await Promise.all([this.#pair.delete(pair), this.#known.set(pair, 1, this.#known.duration)]);
   }
+
+  strangerWaitMs(kind: Stranger, address: string): number {
+    return this.#strangers[kind].waitMs(address);
+  }
+
+  async stranger(kind: Stranger, address: string): Promise<void> {
+    await this.#strangers[kind].count(address);
+  }
 }
 
 /** How long to wait, milliseconds; 0: not at all. */
@@ -120,21 +139,4 @@ function keysOf(username: string, address: string): { pair: string; address: str
 
 function short(text: string): string {
   return hash('sha256', text, 'base64url').slice(0, 22);
-}
-
-/** Who has one IPv6 address has its whole /64 (RFC 6177), so that is what counts. */
-function networkOf(address: string): string {
-  if (!isIPv6(address)) return address;
-  const [plain = address] = address.split('%');
-  const mapped = /^::ffff:([0-9.]+)$/i.exec(plain);
-  if (mapped?.[1] !== undefined) return mapped[1];
-  const [head = '', tail] = plain.toLowerCase().split('::');
-  const left = head === '' ? [] : head.split(':');
-  const right = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - left.length - right.length);
-  return [...left, ...Array<string>(zeros).fill('0'), ...right].slice(0, 4).map(withoutZeros).join(':');
-}
-
-function withoutZeros(group: string): string {
-  return group.replace(/^0+(?=.)/, '');
 }

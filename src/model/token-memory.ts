@@ -1,0 +1,123 @@
+/**
+ * What a replica remembers of the tokens that the store has confirmed. Two spans begin when the store was asked, which
+ * is never later than what it answers was true:
+ *
+ *     asked ├── refresh ──┼─ fresh ─┤                     valid without asking
+ *           ├───────────────────────┴──────── kept ─────┤ known: to be asked about again; valid while the store is away
+ *
+ * Both end when the token expires. Only tokens that were confirmed come in, so made-up ones push nothing out; of too many, the
+ * one whose confirmation is the oldest goes first, and a token that is in use is confirmed again and again.
+ *
+ * A revocation takes tokens out. A doubt (revocations may have been missed) ends all freshness; what is known stays known.
+ * An answer may be under way when either happens and be older than it: who asks notes the `revision`, and what was asked
+ * at another one is not remembered. That costs one more question, and there is nothing to compare.
+ */
+import type { Role } from './principal.ts';
+
+/** Whose token it is. */
+export interface Holder {
+  readonly user: string;
+  readonly role: Role;
+}
+
+export interface TokenMemoryOptions {
+  /** How long a confirmed token is valid without asking, milliseconds. */
+  readonly freshMs: number;
+  /** How long it is known, milliseconds. */
+  readonly keptMs: number;
+  /** Most tokens; 1 or more. */
+  readonly max: number;
+}
+
+/** An answer of the store. Instants are `Clock.now()`. */
+export interface Confirmation {
+  readonly askedAt: number;
+  readonly expiresAt: number;
+  /** The memory's when the store was asked. */
+  readonly revision: number;
+}
+
+/** How long before the end of freshness a token in use is confirmed again: longer than the store may take to answer. */
+const refreshAheadMs = 2_000;
+
+export class RememberedToken<T extends Holder> {
+  readonly record: T;
+  readonly refreshAt: number;
+  readonly freshUntil: number;
+  readonly keptUntil: number;
+  readonly revision: number;
+
+  constructor(record: T, { freshMs, keptMs }: TokenMemoryOptions, { askedAt, expiresAt, revision }: Confirmation) {
+    this.record = record;
+    this.refreshAt = askedAt + Math.max(freshMs / 2, freshMs - refreshAheadMs);
+    this.freshUntil = askedAt + freshMs;
+    this.keptUntil = Math.min(askedAt + Math.max(freshMs, keptMs), expiresAt);
+    this.revision = revision;
+  }
+}
+
+export class TokenMemory<T extends Holder> {
+  readonly #options: TokenMemoryOptions;
+  /** By digest, in the order of confirmation. */
+  readonly #tokens = new Map<string, RememberedToken<T>>();
+  #revision = 0;
+  /** What was confirmed at an earlier revision is in doubt. */
+  #trustedFrom = 0;
+
+  constructor(options: TokenMemoryOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#tokens.size;
+  }
+
+  /** Another one after each revocation and each doubt. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Undefined: not known. */
+  get(digest: string, now: number): RememberedToken<T> | undefined {
+    const token = this.#tokens.get(digest);
+    return token !== undefined && now < token.keptUntil ? token : undefined;
+  }
+
+  /** Whether it is valid without asking. */
+  isFresh(token: RememberedToken<T>, now: number): boolean {
+    return now < token.freshUntil && token.revision >= this.#trustedFrom;
+  }
+
+  /** The store has confirmed the token. */
+  confirm(digest: string, record: T, confirmation: Confirmation, now: number): void {
+    if (confirmation.revision !== this.#revision) return;
+    const token = new RememberedToken(record, this.#options, confirmation);
+    this.#tokens.delete(digest);
+    if (now < token.keptUntil) this.#tokens.set(digest, token);
+    for (const [oldest, { keptUntil }] of this.#tokens) {
+      if (this.#tokens.size <= this.#options.max && now < keptUntil) return;
+      this.#tokens.delete(oldest);
+    }
+  }
+
+  /** The store does not know the token (any more). */
+  deny(digest: string): void {
+    this.#tokens.delete(digest);
+  }
+
+  revoke(digest: string): void {
+    this.#revision += 1;
+    this.#tokens.delete(digest);
+  }
+
+  /** Looks at every token: users are changed rarely, and an index would cost every confirmation. */
+  revokeUser(name: string): void {
+    this.#revision += 1;
+    for (const [digest, { record }] of this.#tokens) if (record.user === name) this.#tokens.delete(digest);
+  }
+
+  doubt(): void {
+    this.#revision += 1;
+    this.#trustedFrom = this.#revision;
+  }
+}

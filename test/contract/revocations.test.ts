@@ -1,0 +1,271 @@
+/** Revocations travel between replicas over a real Redis: here each replica is its connections and its memory. */
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { machineClock } from '../../src/adapters/node/clock.ts';
+import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
+import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
+import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
+import { persistenceOf } from '../../src/adapters/redis/persistence.ts';
+import { followRevocations } from '../../src/adapters/redis/revocations.ts';
+import type { Log, User } from '../../src/ports.ts';
+import { RememberedAccounts } from '../../src/stages/remembered.ts';
+import { freePort } from '../support/ports.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { silentLog } from '../support/silent-log.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
+import { until } from '../support/until.ts';
+
+/** So long that only a message explains an end before it. */
+const longMs = 60_000;
+
+interface Replica extends AsyncDisposable {
+  readonly accounts: RememberedAccounts;
+  /** What it was told, in the order of its coming. */
+  readonly told: string[];
+  readonly warnings: string[];
+}
+
+interface ReplicaOptions {
+  readonly freshMs?: number;
+  readonly prefix?: string;
+}
+
+async function openReplica(url: string, { freshMs = longMs, prefix = 'weir:' }: ReplicaOptions = {}): Promise<Replica> {
+  const told: string[] = [];
+  const warnings: string[] = [];
+  const log: Log = { ...silentLog, warn: (message) => void warnings.push(message) };
+  const forAccounts = openRedis({ url, callTimeoutMs: 1_000 }, silentLog, 'accounts');
+  const forRevocations = openRedis({ url, callTimeoutMs: 1_000 }, silentLog, 'revocations');
+  const accounts = new RememberedAccounts(
+    {
+      store: createRedisAccounts(forAccounts, machineClock, prefix),
+      clock: machineClock,
+      meter: { storeCalled() {} },
+    },
+    { freshMs, keptMs: 600_000, max: 100 },
+  );
+  followRevocations(
+    forRevocations,
+    prefix,
+    {
+      tokenRevoked(digest) {
+        told.push(`token ${digest}`);
+        accounts.tokenRevoked(digest);
+      },
+      userRevoked(name) {
+        told.push(`user ${name}`);
+        accounts.userRevoked(name);
+      },
+      revocationsMissed() {
+        told.push('missed');
+        accounts.revocationsMissed();
+      },
+    },
+    { clock: machineClock, log },
+  );
+  if (!(await firstConnection(forAccounts, 5_000))) throw new Error(`Nobody answers at ${url}.`);
+  await until(() => told.includes('missed') || warnings.length > 0, { what: 'the subscription' });
+  return {
+    accounts,
+    told,
+    warnings,
+    async [Symbol.asyncDispose]() {
+      forAccounts.disconnect();
+      forRevocations.disconnect();
+    },
+  };
+}
+
+let names = 0;
+
+/** A user with a token that both replicas remember. */
+async function loggedIn(one: Replica, other: Replica): Promise<{ user: User; digest: string }> {
+  const name = `zoë ${++names}`;
+  await one.accounts.addUser({ name, role: 'ROLE_USER', passwordHash: 'x', mustChangePassword: false });
+  const user = (await one.accounts.findUser(name)) as User;
+  return { user, digest: await token(one, other, user) };
+}
+
+async function token(one: Replica, other: Replica, user: User): Promise<string> {
+  const digest = nodeSecrets.digest(nodeSecrets.token());
+  expect(await one.accounts.addToken(digest, user, machineClock.wallMs() + 3_600_000)).toBe(true);
+  for (const { accounts } of [one, other]) {
+    expect(await accounts.findToken(digest)).toMatchObject({ user: user.name });
+    expect(accounts.recall(digest)).toMatchObject({ user: user.name });
+  }
+  return digest;
+}
+
+async function goneAt({ accounts }: Replica, digest: string, deadlineMs = 2_000): Promise<void> {
+  await until(async () => (await accounts.findToken(digest)) === undefined, { what: 'the token to end', deadlineMs });
+}
+
+const deployments: Readonly<Record<string, () => Promise<TestRedis>>> = {
+  Redis: () => startRedis(),
+  async 'Redis Cluster'() {
+    const redis = await startRedis(['--cluster-enabled', 'yes', '--cluster-port', `${await freePort()}`]);
+    const client = new Redis(redis.url);
+    await client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+    await until(async () => String(await client.call('CLUSTER', 'INFO')).includes('cluster_state:ok'), {
+      what: 'the cluster of one to be up',
+    });
+    client.disconnect();
+    return redis;
+  },
+};
+
+describe.each(Object.entries(deployments))('Over %s', (_, start) => {
+  let redis: TestRedis;
+  let one: Replica;
+  let other: Replica;
+  beforeAll(async () => {
+    redis = await start();
+    [one, other] = [await openReplica(redis.url), await openReplica(redis.url)];
+  });
+  afterAll(async () => {
+    for (const replica of [one, other]) await replica?.[Symbol.asyncDispose]();
+    await redis?.stop();
+  });
+
+  test.each([
+    ['a logout', (at: Replica, _: User, digest: string) => at.accounts.dropToken(digest)],
+    ['a changed password', (at: Replica, user: User) => at.accounts.changePassword(user, 'y')],
+    ['revoked tokens', (at: Replica, user: User) => at.accounts.dropTokens(user)],
+    ['a deleted user', (at: Replica, user: User) => at.accounts.deleteUser(user.name)],
+  ])('%s ends the tokens on the other replica, and nobody else’s', async (_, revoke) => {
+    const { user, digest } = await loggedIn(one, other);
+    const bystander = await loggedIn(one, other);
+    await revoke(one, user, digest);
+    await goneAt(other, digest);
+    expect(other.accounts.recall(bystander.digest)).toMatchObject({ user: bystander.user.name });
+  });
+
+  test('a logout leaves the user’s other tokens', async () => {
+    const { user, digest } = await loggedIn(one, other);
+    const stays = await token(one, other, user);
+    await other.accounts.dropToken(digest);
+    await goneAt(one, digest);
+    expect(one.accounts.recall(stays)).toMatchObject({ user: user.name });
+  });
+
+  test('what changed nothing is not told: a password hashed anew, a change of somebody who is no longer as read', async () => {
+    const { user, digest } = await loggedIn(one, other);
+    other.told.length = 0;
+    await one.accounts.rehash(user, 'y');
+    await one.accounts.deleteUser('nobody of that name');
+    await one.accounts.changePassword({ ...user, version: 'earlier' }, 'z');
+    await one.accounts.dropToken('the last word');
+    await until(() => other.told.length > 0, { what: 'a message' });
+    expect(other.told).toEqual(['token the last word']);
+    expect(other.accounts.recall(digest)).toMatchObject({ user: user.name });
+  });
+
+  test('Weirs with other prefixes do not hear of it', async () => {
+    await using stranger = await openReplica(redis.url, { prefix: 'other:' });
+    stranger.told.length = 0;
+    await one.accounts.dropToken('a');
+    await stranger.accounts.dropToken('b');
+    await until(() => stranger.told.length > 0, { what: 'a message' });
+    expect(stranger.told).toEqual(['token b']);
+  });
+});
+
+describe('When the subscription breaks', () => {
+  let redis: TestRedis;
+  let client: Redis;
+  beforeAll(async () => {
+    redis = await startRedis(['--appendonly', 'yes', '--appendfsync', 'always']);
+    client = new Redis(redis.url);
+    client.on('error', () => {});
+  });
+  afterAll(async () => {
+    client?.disconnect();
+    await redis?.stop();
+  });
+
+  test('everything is confirmed anew, and what was missed shows', async () => {
+    await using one = await openReplica(redis.url);
+    await using other = await openReplica(redis.url);
+    const { user, digest } = await loggedIn(one, other);
+    const stays = await token(one, other, user);
+    other.told.length = 0;
+    await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await one.accounts.dropToken(digest);
+    await goneAt(other, digest);
+    expect(await other.accounts.findToken(stays)).toMatchObject({ user: user.name });
+    await until(() => other.told.filter((what) => what === 'missed').length >= 2, {
+      what: 'the subscription to return',
+    });
+    await token(one, other, user);
+    await one.accounts.dropToken(stays);
+    await goneAt(other, stays);
+  });
+
+  test('without a word, it is noticed within seconds, and everything is confirmed anew', async () => {
+    await using proxy = await startTcpProxy(redis.port);
+    await using one = await openReplica(redis.url);
+    await using other = await openReplica(`redis://127.0.0.1:${proxy.port}`);
+    const { digest } = await loggedIn(one, other);
+    other.told.length = 0;
+    expect(proxy.silence('weir-revocations')).toBe(1);
+    await one.accounts.dropToken(digest);
+    await goneAt(other, digest, 5_000);
+    expect(other.told[0]).toBe('missed');
+  });
+
+  test('for good, the memory’s time is the bound', async () => {
+    await using proxy = await startTcpProxy(redis.port);
+    await using one = await openReplica(redis.url);
+    const freshMs = 500;
+    await using other = await openReplica(`redis://127.0.0.1:${proxy.port}`, { freshMs });
+    expect(proxy.silence('subscribe', { lasting: true })).toBe(1);
+    const { digest } = await loggedIn(one, other);
+    await one.accounts.dropToken(digest);
+    const since = performance.now();
+    await goneAt(other, digest);
+    expect(performance.now() - since).toBeLessThan(freshMs + 100);
+  });
+
+  test('and Redis restarts in between, it is as before', async () => {
+    await using one = await openReplica(redis.url);
+    await using other = await openReplica(redis.url);
+    const { user, digest } = await loggedIn(one, other);
+    other.told.length = 0;
+    await redis.restart();
+    await until(async () => (await one.accounts.findUser(user.name)) !== undefined, { what: 'Redis to be back' });
+    await until(() => other.told.filter((what) => what === 'missed').length >= 2, {
+      what: 'the subscription to return',
+    });
+    await until(async () => (await other.accounts.findToken(digest)) !== undefined, { what: 'the token to be found' });
+    await one.accounts.dropToken(digest);
+    await goneAt(other, digest);
+  });
+
+  test('because the user may not subscribe, that is said, and the memory’s time is the bound', async () => {
+    await client.call('ACL', 'SETUSER', 'mute', 'on', '>secret', '~*', '+@all', 'resetchannels');
+    const url = `redis://mute:secret@127.0.0.1:${redis.port}`;
+    const freshMs = 500;
+    await using one = await openReplica(url, { freshMs });
+    await using other = await openReplica(url, { freshMs });
+    const { digest } = await loggedIn(one, other);
+    await one.accounts.dropToken(digest);
+    expect(await one.accounts.findToken(digest)).toBeUndefined();
+    await goneAt(other, digest);
+    expect(other.warnings).toEqual(['revocations of other replicas arrive late: subscribing failed']);
+  });
+});
+
+describe('What a restart of Redis would leave', () => {
+  test.each([
+    ['none', []],
+    ['rdb', ['--save', '3600', '1']],
+    ['aof', ['--appendonly', 'yes']],
+    ['unknown', ['--rename-command', 'CONFIG', '']],
+  ] as const)('%s: with %j', async (persistence, args) => {
+    await using redis = await startRedis(args);
+    const client = openRedis({ url: redis.url, callTimeoutMs: 1_000 }, silentLog, 'test');
+    await firstConnection(client, 5_000);
+    expect(await persistenceOf(client)).toBe(persistence);
+    client.disconnect();
+  });
+});

@@ -1,0 +1,235 @@
+/** Promise P8 for real: two Weir processes on one Redis; what is revoked on one is refused on the other. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { until } from '../support/until.ts';
+import { login, type RunningSimulator, type RunningWeir, startSimulatorProcess, startWeir } from '../support/weir.ts';
+
+/** So long that only a message, or a subscription that broke, explains an end before it. */
+const longMs = 60_000;
+const shortMs = 800;
+
+let folder: string;
+let redis: TestRedis;
+let simulator: RunningSimulator;
+let proxy: TcpProxy;
+/** `one` and `other` remember long; `late` remembers shortly, and its Redis is behind the proxy. */
+let one: RunningWeir;
+let other: RunningWeir;
+let late: RunningWeir;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'weir-revocation-'));
+  [redis, simulator] = [
+    await startRedis(['--appendonly', 'yes', '--appendfsync', 'always']),
+    await startSimulatorProcess(),
+  ];
+  proxy = await startTcpProxy(redis.port);
+  const configured = async (tokenMemoryMs: number, redisUrl: string): Promise<RunningWeir> => {
+    const file = join(folder, `${tokenMemoryMs}.yaml`);
+    await writeFile(file, JSON.stringify({ auth: { tokenMemoryMs } }));
+    return await startWeir({ WEIR_CONFIG: file, COREAPP_URL: simulator.url, REDIS_URL: redisUrl });
+  };
+  one = await configured(longMs, redis.url);
+  other = await configured(longMs, redis.url);
+  late = await configured(shortMs, `redis://127.0.0.1:${proxy.port}`);
+});
+
+afterAll(async () => {
+  for (const each of [late, other, one, proxy, simulator]) await each?.[Symbol.asyncDispose]();
+  await redis?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+interface Answer {
+  readonly status: number;
+  readonly code: number | undefined;
+  readonly retryAfter: string | null;
+}
+
+async function ask({ url }: RunningWeir, method: string, path: string, token: string): Promise<Answer> {
+  const response = await fetch(url + path, {
+    method,
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    ...(method === 'POST' ? { body: '{}' } : {}),
+  });
+  const { errors } = (await response.json()) as { errors?: readonly { readonly code: number }[] };
+  return { status: response.status, code: errors?.[0]?.code, retryAfter: response.headers.get('retry-after') };
+}
+
+/** Weir's own metrics: no line, no limit, nothing in Redis but the token. */
+const passes = async (weir: RunningWeir, token: string): Promise<boolean> =>
+  (await ask(weir, 'GET', '/v1/metrics', token)).status === 200;
+
+/** A token that all replicas remember. */
+async function remembered(): Promise<string> {
+  const token = await login(one.url);
+  for (const weir of [one, other, late]) expect(await passes(weir, token)).toBe(true);
+  return token;
+}
+
+async function logOut(weir: RunningWeir, token: string): Promise<number> {
+  expect((await ask(weir, 'POST', '/v1/users/logout', token)).status).toBe(200);
+  return performance.now();
+}
+
+/** Milliseconds from `since` until the replica refuses the token. */
+async function refusedAfter(weir: RunningWeir, token: string, since: number): Promise<number> {
+  await until(async () => !(await passes(weir, token)), { what: 'the token to be refused', deadlineMs: 15_000 });
+  return performance.now() - since;
+}
+
+const middle = (numbers: readonly number[]): number =>
+  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] as number;
+
+describe('Two replicas on one Redis', { timeout: 60_000 }, () => {
+  it('a token that logs out on one is refused on the other within 100 ms', async () => {
+    const times: number[] = [];
+    for (let i = 0; i < 9; i++) {
+      const token = await remembered();
+      times.push(await refusedAfter(other, token, await logOut(one, token)));
+    }
+    expect(middle(times)).toBeLessThan(100);
+    expect(Math.max(...times)).toBeLessThan(1_000); // A machine that is busy with other tests.
+  });
+
+  it('a remembered token costs Redis nothing', async () => {
+    const token = await remembered();
+    const before = await lookUps(other);
+    expect(before).toBeGreaterThan(0);
+    for (let i = 0; i < 200; i++) expect(await passes(other, token)).toBe(true);
+    expect(await lookUps(other)).toBe(before);
+  });
+
+  it('a new password ends all tokens on both, and the one that comes with it is valid on both', async () => {
+    const tokens = [await remembered(), await remembered()];
+    const response = await fetch(`${one.url}/v1/users/admin`, {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${tokens[0]}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ password: 'Weir-2026!' }),
+    });
+    expect(response.status).toBe(200);
+    for (const token of tokens) await refusedAfter(other, token, performance.now());
+    expect(await passes(one, tokens[1] as string)).toBe(false);
+    const token = await login(other.url);
+    expect([await passes(one, token), await passes(other, token)]).toEqual([true, true]);
+  });
+
+  it('a subscription that Redis has cut loses nothing', async () => {
+    const [token, stays] = [await remembered(), await remembered()];
+    const client = new Redis(redis.url);
+    await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    client.disconnect();
+    expect(await refusedAfter(other, token, await logOut(one, token))).toBeLessThan(5_000);
+    expect(await passes(other, stays)).toBe(true);
+    await subscribed(3);
+    expect(await refusedAfter(other, stays, await logOut(one, stays))).toBeLessThan(1_000);
+  });
+
+  it('a subscription that hears nothing any more is made up for by the memory’s time', async () => {
+    const token = await remembered();
+    expect(proxy.silence('weir-revocations')).toBe(1);
+    expect(await refusedAfter(late, token, await logOut(one, token))).toBeLessThan(shortMs + 200);
+  });
+
+  it('with Redis restarted in between, callers notice nothing and a logout still counts everywhere', async () => {
+    await subscribed(3);
+    const token = await remembered();
+    await redis.kill('SIGKILL');
+    for (const weir of [one, other, late]) expect(await passes(weir, token)).toBe(true);
+    await redis.restart();
+    await subscribed(3);
+    for (const weir of [one, other, late]) expect(await passes(weir, token)).toBe(true);
+    const since = await logOut(one, token);
+    for (const weir of [other, late]) expect(await refusedAfter(weir, token, since)).toBeLessThan(1_500);
+  });
+});
+
+describe('While Redis is away', { timeout: 60_000 }, () => {
+  it('known tokens go on, all else is 503 with error 1023 and Retry-After; it comes back by itself', async () => {
+    await subscribed(3);
+    const token = await remembered();
+    const strange = await login(one.url); // Known on one replica alone.
+    const outage = { status: 503, code: 1023, retryAfter: '1' };
+    await redis.kill('SIGKILL');
+    for (const weir of [one, other, late]) {
+      expect(await ask(weir, 'POST', '/v1/messages', token)).toMatchObject({ status: 201 });
+      expect(await passes(weir, token)).toBe(true);
+    }
+    expect(await passes(one, strange)).toBe(true);
+    expect(await ask(other, 'GET', '/v1/metrics', strange)).toEqual(outage);
+    expect(await ask(other, 'GET', '/v1/metrics', 'x'.repeat(43))).toEqual(outage);
+    expect(await ask(other, 'POST', '/v1/users/logout', token)).toEqual(outage);
+    await expect(login(other.url)).rejects.toThrow(/503/);
+
+    await redis.restart();
+    await until(() => passes(other, strange), { what: 'the store to be back' });
+    expect((await ask(other, 'GET', '/v1/metrics', 'y'.repeat(43))).status).toBe(401);
+    await until(() => login(other.url), { what: 'a login' });
+    await until(() => passes(other, token), { what: 'the token that could not be logged out' });
+  });
+
+  it('and hangs, a known token does not wait for it', async () => {
+    await subscribed(3);
+    const token = await remembered();
+    await redis.kill('SIGSTOP');
+    try {
+      const until5s = performance.now() + 5_000;
+      let slowest = 0;
+      while (performance.now() < until5s) {
+        const began = performance.now();
+        expect(await passes(late, token)).toBe(true);
+        slowest = Math.max(slowest, performance.now() - began);
+      }
+      expect(slowest).toBeLessThan(500);
+    } finally {
+      await redis.kill('SIGCONT');
+    }
+  });
+});
+
+describe('A Redis that keeps nothing on disk', () => {
+  it('is warned about at the start and shown on /status', async () => {
+    await using forgetful = await startRedis();
+    await using weir = await startWeir({ COREAPP_URL: simulator.url, REDIS_URL: forgetful.url });
+    await weir.process.waitForLine(/"level":"warn".*Redis keeps nothing on disk/);
+    expect(await persistence(weir)).toBe('none');
+  });
+
+  it('one that does is not', async () => {
+    expect(await persistence(one)).toBe('aof');
+    expect(one.process.transcript()).not.toContain('keeps nothing on disk');
+  });
+});
+
+/** How often the replica has asked Redis for a token. */
+async function lookUps({ opsUrl }: RunningWeir): Promise<number> {
+  const metrics = await (await fetch(`${opsUrl}/metrics`)).text();
+  const counts = metrics.matchAll(/^weir_store_call_duration_seconds_count\{.*call="findToken".*\} (\d+)/gm);
+  return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+async function persistence({ opsUrl }: RunningWeir): Promise<string> {
+  const status = (await (await fetch(`${opsUrl}/status`)).json()) as { store: { persistence: string } };
+  return status.store.persistence;
+}
+
+/** Waits until so many replicas are subscribed. */
+async function subscribed(count: number): Promise<void> {
+  const client = new Redis(redis.url);
+  try {
+    await until(
+      async () => {
+        const [, subscribers] = (await client.pubsub('NUMSUB', 'weir:revoked')) as [string, number];
+        return subscribers === count;
+      },
+      { what: `${count} subscriptions`, deadlineMs: 10_000 },
+    );
+  } finally {
+    client.disconnect();
+  }
+}

@@ -1,0 +1,86 @@
+/** Accounts at the end of a wire, in virtual time: what is asked arrives after a while, and so does the answer. */
+import { createMemoryAccounts } from '../../src/adapters/memory/accounts.ts';
+import type { RevocationListener } from '../../src/model/revocations.ts';
+import { type Accounts, type Clock, StoreAway, type User } from '../../src/ports.ts';
+
+/** What the store does with calls: answers, refuses connections, or lets them wait until they time out. */
+export type StoreMood = 'up' | 'down' | 'hung';
+
+const callTimeoutMs = 1_000;
+
+export class DistantStore {
+  mood: StoreMood = 'up';
+  /** One way, milliseconds. */
+  oneWayMs: () => number = () => 0.5;
+  /** Every look-up that a replica has sent. */
+  lookUps = 0;
+  /** Told of revocations; how and when a message travels is decided there. */
+  onRevoked: (message: (listener: RevocationListener) => void) => void = () => {};
+  readonly #clock: Clock;
+  #accounts: Accounts;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#accounts = createMemoryAccounts(clock);
+  }
+
+  /** As a restart without persistence does. */
+  loseEverything(): void {
+    this.#accounts = createMemoryAccounts(this.#clock);
+  }
+
+  /** What a replica holds in its hands. */
+  open(): Accounts {
+    const call = <T>(act: (accounts: Accounts) => T | Promise<T>): Promise<T> => this.#call(act);
+    const revoked = async <T>(act: (accounts: Accounts) => Promise<T>, done: (result: T) => boolean, of: Revoked) =>
+      await call(async (accounts) => {
+        const result = await act(accounts);
+        if (done(result)) {
+          this.onRevoked((listener) => {
+            if ('user' in of) listener.userRevoked(of.user);
+            else listener.tokenRevoked(of.digest);
+          });
+        }
+        return result;
+      });
+    const changed = (user: User | undefined): boolean => user !== undefined;
+    return {
+      findUser: (name) => call((at) => at.findUser(name)),
+      listUsers: () => this.#accounts.listUsers(),
+      addUser: (user) => call((at) => at.addUser(user)),
+      rehash: (user, hash) => call((at) => at.rehash(user, hash)),
+      addToken: (digest, user, expiresAtMs) => call((at) => at.addToken(digest, user, expiresAtMs)),
+      findToken: (digest) => {
+        this.lookUps += 1;
+        return call((at) => at.findToken(digest));
+      },
+      changePassword: (user, hash) => revoked((at) => at.changePassword(user, hash), changed, { user: user.name }),
+      dropTokens: (user) => revoked((at) => at.dropTokens(user), changed, { user: user.name }),
+      deleteUser: (name) => revoked((at) => at.deleteUser(name), Boolean, { user: name }),
+      dropToken: (digest) =>
+        revoked(
+          (at) => at.dropToken(digest),
+          () => true,
+          { digest },
+        ),
+    };
+  }
+
+  async #call<T>(act: (accounts: Accounts) => T | Promise<T>): Promise<T> {
+    if (this.mood === 'down') throw new StoreAway('The store is down.');
+    if (this.mood === 'hung') {
+      await this.#pause(callTimeoutMs);
+      throw new StoreAway('The store is hung.');
+    }
+    await this.#pause(this.oneWayMs());
+    const result = await act(this.#accounts);
+    await this.#pause(this.oneWayMs());
+    return result;
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#clock.after(ms, resolve));
+  }
+}
+
+type Revoked = { readonly user: string } | { readonly digest: string };
