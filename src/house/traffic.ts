@@ -2,14 +2,15 @@
 export class Traffic {
   #inFlight = 0;
   #idle: (() => void) | null = null;
+  readonly #ended = (): void => {
+    this.#inFlight -= 1;
+    if (this.#inFlight === 0) this.#idle?.();
+  };
 
-  /** Call as a request begins, and what it returns once it has been answered. */
-  began(): () => void {
+  /** Counts a request until its promise is settled. */
+  follow(request: Promise<void>): void {
     this.#inFlight += 1;
-    return () => {
-      this.#inFlight -= 1;
-      if (this.#inFlight === 0) this.#idle?.();
-    };
+    void request.finally(this.#ended);
   }
 
   /** Resolves when nothing is in flight. */

@@ -81,7 +81,7 @@ export class Lines {
     return gate.line;
   }
 
-  arrive(label: string, { name = 'messages' as EndpointClass, bytes = 0 } = {}): Visit {
+  arrive(label: string, { name = 'messages', bytes = 0 }: { name?: EndpointClass; bytes?: number } = {}): Visit {
     const visit = new Visit(label, name, bytes);
     this.#stay(visit, this.admit.admit(name, visit.exchange, visit.side));
     return visit;

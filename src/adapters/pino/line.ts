@@ -1,3 +1,4 @@
+import type { AuditLine } from '../../model/audit.ts';
 import { nameOf } from '../../model/principal.ts';
 import type { RequestLine } from '../../ports.ts';
 
@@ -13,21 +14,28 @@ export function levelOf(line: RequestLine): LineLevel {
  * pino takes to walk an object of thirteen members.
  */
 export function textOf(line: RequestLine, level: LineLevel, time: string): string {
+  const principal = line.principal === null ? 'null' : `"${escaped(nameOf(line.principal))}"`;
   return (
-    `{"level":"${level}","time":"${time}","msg":"request","requestId":${quoted(line.id)},"class":"${line.class}"` +
-    `,"principal":${line.principal === null ? 'null' : quoted(nameOf(line.principal))}` +
-    `,"method":${quoted(line.method)},"path":${quoted(withoutQuery(line.path))},"status":${line.status}` +
-    `,"remote":${quoted(line.remote)},"heldMs":${tenths(line.heldMs)},"coreappMs":${tenths(line.coreappMs)}` +
-    `,"totalMs":${tenths(line.totalMs)},"attempts":${line.attempts},"bytesOut":${line.bytesOut}` +
-    `,"refusal":${line.refusal === null ? 'null' : `"${line.refusal}"`}}\n`
+    `{"level":"${level}","time":"${time}","msg":"request","requestId":"${escaped(line.id)}","class":"${line.class}"` +
+    `,"principal":${principal},"method":"${escaped(line.method)}","path":"${escaped(withoutQuery(line.path))}"` +
+    `,"status":${line.status},"remote":"${escaped(line.remote)}","heldMs":${tenths(line.heldMs)}` +
+    `,"coreappMs":${tenths(line.coreappMs)},"totalMs":${tenths(line.totalMs)},"attempts":${line.attempts}` +
+    `,"bytesOut":${line.bytesOut},"refusal":${line.refusal === null ? 'null' : `"${line.refusal}"`}}\n`
   );
+}
+
+/** A line of the audit trail as JSON text. */
+export function auditTextOf(line: AuditLine, time: string): string {
+  const { action, outcome, reason, by, requestId, principal, user, remote } = line;
+  const fields = { level: 'info', time, msg: 'audit', action, outcome, reason, by, requestId, principal, user, remote };
+  return `${JSON.stringify(fields)}\n`;
 }
 
 /** Printable ASCII but for the quote and the backslash: what JSON takes as it is. */
 const plain = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
 
-function quoted(text: string): string {
-  return plain.test(text) ? `"${text}"` : JSON.stringify(text);
+function escaped(text: string): string {
+  return plain.test(text) ? text : JSON.stringify(text).slice(1, -1);
 }
 
 function withoutQuery(path: string): string {

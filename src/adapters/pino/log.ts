@@ -1,6 +1,7 @@
 import { pino } from 'pino';
+import type { AuditLine } from '../../model/audit.ts';
 import type { Clock, Log, RequestLine } from '../../ports.ts';
-import { IsoTimes, levelOf, textOf } from './line.ts';
+import { auditTextOf, IsoTimes, levelOf, textOf } from './line.ts';
 import { withoutCredentials, withoutSecrets } from './redact.ts';
 import { Sink } from './sink.ts';
 
@@ -18,7 +19,10 @@ type EventFields = Readonly<Record<string, unknown>>;
 /** What a line always has; an event's field of that name would be a second member with the same key. */
 const ownKeys: ReadonlySet<string> = new Set(['level', 'time', 'msg']);
 
-/** One JSON line a request at level `info`, or `warn` where Weir itself says 5xx; events at the level of their call. */
+/**
+ * One JSON line a request at level `info`, or `warn` where Weir itself says 5xx; events at the level of their call; the
+ * audit trail at every level but `silent`.
+ */
 export function createLog({ level, clock, destination = 1 }: LogOptions): Log & { flush(): Promise<void> } {
   const times = new IsoTimes();
   const now = () => times.of(clock.wallMs());
@@ -55,6 +59,9 @@ export function createLog({ level, clock, destination = 1 }: LogOptions): Log & 
     request(line: RequestLine): void {
       const lineLevel = levelOf(line);
       if (writes[lineLevel]) output.write(textOf(line, lineLevel, now()));
+    },
+    audit(line: AuditLine): void {
+      if (level !== 'silent') output.write(auditTextOf(line, now()));
     },
     debug: event('debug'),
     info: event('info'),

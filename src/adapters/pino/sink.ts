@@ -1,12 +1,16 @@
 import { write, writeSync } from 'node:fs';
 import type { Alarm, Clock } from '../../ports.ts';
+import { Lines } from './lines.ts';
 
-/** Lines wait until this many characters have come together … */
-const batchMinChars = 4_096;
+/**
+ * Lines wait until this many bytes have come together … Handing a batch to the thread that writes it wakes that thread,
+ * which costs about as much as proxying two requests, so batches are nearly as large as a pipe takes at once.
+ */
+const batchMinBytes = 61_440;
 /** … or the first has waited so long. */
 const batchMaxMs = 100;
 /** More than this is never held for a reader that does not keep up; lines are dropped, counted and reported. */
-const heldMaxChars = 8 * 1024 * 1024;
+const heldMaxBytes = 8 * 1024 * 1024;
 const retryMs = 10;
 /** How long `flush()`, and the end of the process, wait for a reader that does not read. */
 const flushMaxMs = 1_000;
@@ -19,7 +23,7 @@ export class Sink {
   readonly #fd: number;
   readonly #clock: Clock;
   readonly #droppedLine: (lines: number) => string;
-  #held = '';
+  readonly #held = new Lines();
   #alarm: Alarm | null = null;
   #writing = false;
   #dropped = 0;
@@ -38,17 +42,17 @@ export class Sink {
   /** Takes a whole line, newline included. */
   write(line: string): void {
     if (this.#closed) return;
-    if (this.#held.length + line.length > heldMaxChars) {
+    if (this.#held.bytes + line.length > heldMaxBytes) {
       this.#dropped += 1;
       return;
     }
-    this.#held += line;
+    this.#held.add(line);
     if (!this.#writing) this.#schedule();
   }
 
   /** Resolves when what was taken so far is written, or after a second without a reader. */
   flush(): Promise<void> {
-    if (this.#closed || (!this.#writing && this.#held === '')) return Promise.resolve();
+    if (this.#closed || (!this.#writing && this.#held.bytes === 0)) return Promise.resolve();
     return new Promise((resolve) => {
       const givenUp = this.#clock.after(flushMaxMs, () => {
         this.#closed = true;
@@ -63,19 +67,17 @@ export class Sink {
   }
 
   #schedule(): void {
-    if (this.#held.length >= batchMinChars) this.#send();
+    if (this.#held.bytes >= batchMinBytes) this.#send();
     else
       this.#alarm ??= this.#clock.after(batchMaxMs, () => {
         this.#alarm = null;
-        if (!this.#writing && this.#held !== '') this.#send();
+        if (!this.#writing && this.#held.bytes > 0) this.#send();
       });
   }
 
   #send(): void {
-    const batch = Buffer.from(this.#held);
-    this.#held = '';
     this.#writing = true;
-    this.#writeFrom(batch, 0);
+    this.#writeFrom(this.#held.take(), 0);
   }
 
   #writeFrom(batch: Buffer, from: number): void {
@@ -90,7 +92,7 @@ export class Sink {
   #failed(error: NodeJS.ErrnoException, rest: Buffer): void {
     if (error.code === 'EPIPE' || error.code === 'EBADF') {
       this.#closed = true;
-      this.#held = '';
+      this.#held.clear();
     } else {
       for (const byte of rest) if (byte === 10) this.#dropped += 1;
     }
@@ -100,10 +102,10 @@ export class Sink {
   #sent(): void {
     this.#writing = false;
     if (this.#dropped > 0 && !this.#closed) {
-      this.#held += this.#droppedLine(this.#dropped);
+      this.#held.add(this.#droppedLine(this.#dropped));
       this.#dropped = 0;
     }
-    if (this.#held === '') for (const drained of this.#drained.splice(0)) drained();
+    if (this.#held.bytes === 0) for (const drained of this.#drained.splice(0)) drained();
     else if (this.#drained.length > 0) this.#send();
     else this.#schedule();
   }
@@ -111,8 +113,7 @@ export class Sink {
   /** No event loop is left: what is held goes out now, or not at all. */
   #flushAtExit(): void {
     if (this.#closed) return;
-    let rest = Buffer.from(this.#held);
-    this.#held = '';
+    let rest = this.#held.take();
     for (let waitedMs = 0; rest.length > 0 && waitedMs < flushMaxMs; ) {
       try {
         rest = rest.subarray(writeSync(this.#fd, rest));

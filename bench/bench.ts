@@ -1,0 +1,132 @@
+/**
+ * CPU a request and requests a second of Weir, http-proxy and a bare undici proxy, side by side on the same upstream.
+ *
+ *     npm run bench [-- --rounds N --seconds N] [NAME …]    compare (default: all of them)
+ *     npm run bench -- --profile [NAME …]                   where they spend their time (default: weir)
+ *
+ * README.md says how to read it.
+ */
+import { parseArgs } from 'node:util';
+import { messageOf, startChild } from './child.ts';
+import { type Contestant, type ContestantName, contestantNames, startContestant } from './contestants.ts';
+import { connections, Load, type Measured } from './measure.ts';
+import { profile } from './profile.ts';
+
+/** The aim of the ratio to the bare undici proxy. */
+const aim = 1.4;
+
+async function main(): Promise<void> {
+  const { names, rounds, seconds, profile: wantsProfile } = readOptions();
+  await using upstream = startChild('bench/upstream.ts');
+  const { port } = await messageOf<{ port: number }>(upstream, 'the port of the upstream');
+  const url = `http://127.0.0.1:${port}`;
+  await using load = new Load();
+  const ms = seconds * 1_000;
+  if (!wantsProfile) await compare(names, url, load, rounds, ms);
+  else for (const name of names) console.log(`${await profile(name, url, load, ms)}\n`);
+}
+
+/** Rounds interleave the proxies, so that what else the machine does meets all of them. */
+async function compare(
+  names: readonly ContestantName[],
+  url: string,
+  load: Load,
+  rounds: number,
+  ms: number,
+): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  const contestants: Contestant[] = [];
+  for (const name of names) contestants.push(stack.use(await startContestant(name, url)));
+  console.log(`Node ${process.version}, ${connections} connections, ${rounds} rounds of ${ms / 1_000} s each`);
+  for (const contestant of contestants) await load.warmUp(contestant);
+  const measured = new Map<ContestantName, Measured[]>(names.map((name) => [name, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const contestant of contestants) measured.get(contestant.name)?.push(await load.on(contestant, ms));
+  }
+  console.log(table(measured));
+  if (!names.includes('weir')) return;
+  const ratio = median(ratios(measured, 'weir'));
+  console.log(`\nWeir: ${ratio.toFixed(2)} times the bare undici proxy (aim: at most ${aim})`);
+}
+
+function table(measured: ReadonlyMap<ContestantName, readonly Measured[]>): string {
+  const rows = [...measured].map(([name, own]) => {
+    const each = ratios(measured, name);
+    const spread = `${Math.min(...each).toFixed(2)} to ${Math.max(...each).toFixed(2)}`;
+    return [
+      name,
+      median(own.map((one) => one.requestsPerSecond)).toFixed(0),
+      median(own.map((one) => one.cpuUs)).toFixed(1),
+      median(each).toFixed(2),
+      spread,
+    ];
+  });
+  const lines = [['proxy', 'requests/s', 'CPU µs a request', 'ratio', 'spread of the ratio'], ...rows];
+  const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0))) ?? [];
+  return lines
+    .map((line) =>
+      line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  '),
+    )
+    .join('\n');
+}
+
+/** CPU a request against the bare undici proxy's of the same round. */
+function ratios(measured: ReadonlyMap<ContestantName, readonly Measured[]>, name: ContestantName): number[] {
+  const yardstick = measured.get('bare-undici') ?? [];
+  return (measured.get(name) ?? []).map((one, round) => one.cpuUs / (yardstick[round]?.cpuUs ?? Number.NaN));
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
+}
+
+interface Options {
+  readonly names: readonly ContestantName[];
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly profile: boolean;
+}
+
+function readOptions(): Options {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      rounds: { type: 'string', default: '7' },
+      seconds: { type: 'string', default: '2' },
+      profile: { type: 'boolean', default: false },
+    },
+  });
+  const unknown = positionals.find((name) => !contestantNames.some((known) => known === name));
+  if (unknown !== undefined) throw new Error(`no proxy ${unknown}; give any of ${contestantNames.join(', ')}`);
+  const named = contestantNames.filter((name) => positionals.includes(name));
+  return {
+    names: values.profile ? orElse(named, ['weir']) : withYardstick(orElse(named, contestantNames)),
+    rounds: number('--rounds', values.rounds, 1, 100),
+    seconds: number('--seconds', values.seconds, 0.5, 60),
+    profile: values.profile,
+  };
+}
+
+function orElse<T>(values: readonly T[], otherwise: readonly T[]): readonly T[] {
+  return values.length === 0 ? otherwise : values;
+}
+
+function withYardstick(names: readonly ContestantName[]): readonly ContestantName[] {
+  return [...new Set<ContestantName>(['bare-undici', ...names])];
+}
+
+function number(option: string, text: string, min: number, max: number): number {
+  const value = Number(text);
+  if (!(value >= min && value <= max)) throw new Error(`${option}: ${text} is not a number from ${min} to ${max}`);
+  return value;
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(`bench: ${(error as Error).message}`);
+  process.exitCode = 1;
+}

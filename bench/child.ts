@@ -1,0 +1,78 @@
+/** The processes of the bench: each is one of its own, on loopback, and gone when the bench is. */
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { leash } from '../test/support/leash.ts';
+import { within } from '../test/support/until.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const startMs = 15_000;
+const stopMs = 10_000;
+
+/** In a child: listens on a free port of loopback, tells the bench which, and ends with it. */
+export function serveBench(server: Server): void {
+  server.listen(0, '127.0.0.1', () => process.send?.({ port: (server.address() as AddressInfo).port }));
+  process.once('disconnect', () => process.exit());
+  process.once('SIGTERM', () => process.exit());
+}
+
+export interface Child extends AsyncDisposable {
+  readonly process: ChildProcess;
+  readonly pid: number;
+  /** When it was started, `performance.now()`. */
+  readonly startedAt: number;
+}
+
+export interface ChildOptions {
+  readonly nodeArgs?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stdio?: StdioOptions;
+}
+
+/** Starts `node [nodeArgs] script [args]` under this Node. Its environment is bare; disposing it waits for its end. */
+export function startChild(script: string, args: readonly string[] = [], options: ChildOptions = {}): Child {
+  const { nodeArgs = [], env = {}, stdio = ['ignore', 'ignore', 'inherit', 'ipc'] } = options;
+  const startedAt = performance.now();
+  const child = leash(
+    spawn(process.execPath, [...nodeArgs, `${root}${script}`, ...args], {
+      cwd: root,
+      env: { ...bare(), ...env },
+      stdio,
+    }),
+  );
+  const { pid } = child;
+  if (pid === undefined) throw new Error(`${script} could not be started`);
+  return {
+    process: child,
+    pid,
+    startedAt,
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const exited = once(child, 'exit');
+      child.kill('SIGTERM');
+      await within(exited, { what: `${script} to end`, deadlineMs: stopMs }).catch(() => child.kill('SIGKILL'));
+    },
+  };
+}
+
+/** The child's next message. */
+export async function messageOf<T>(child: Child, what: string, deadlineMs = startMs): Promise<T> {
+  const over = new AbortController();
+  const ended = once(child.process, 'exit', { signal: over.signal }).then(([code, signal]) => {
+    throw new Error(`the process that was to give ${what} ended with ${signal ?? `code ${code}`}`);
+  });
+  const message = once(child.process, 'message', { signal: over.signal }).then(([value]) => value as T);
+  try {
+    return await within(Promise.race([message, ended]), { what, deadlineMs });
+  } finally {
+    over.abort();
+    await Promise.allSettled([message, ended]);
+  }
+}
+
+function bare(): Record<string, string> {
+  const { PATH = '', HOME = '' } = process.env;
+  return { PATH, HOME };
+}

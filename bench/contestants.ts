@@ -1,0 +1,98 @@
+/** The proxies that are measured, started in front of an upstream and ready to be asked. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { within } from '../test/support/until.ts';
+import { type Child, messageOf, startChild } from './child.ts';
+
+export const contestantNames = ['bare-undici', 'weir', 'bare-undici-streaming', 'http-proxy'] as const;
+export type ContestantName = (typeof contestantNames)[number];
+
+export interface Contestant extends AsyncDisposable {
+  readonly name: ContestantName;
+  readonly child: Child;
+  readonly port: number;
+  /** What its callers have to show: a token of its own login, or anything of that length. */
+  readonly token: string;
+}
+
+export async function startContestant(
+  name: ContestantName,
+  upstream: string,
+  nodeArgs: readonly string[] = [],
+): Promise<Contestant> {
+  return name === 'weir' ? await startWeir(upstream, nodeArgs) : await startProxy(name, upstream, nodeArgs);
+}
+
+async function startProxy(
+  name: Exclude<ContestantName, 'weir'>,
+  upstream: string,
+  nodeArgs: readonly string[],
+): Promise<Contestant> {
+  const [script, args] =
+    name === 'bare-undici-streaming' ? ['bare-undici', [upstream, 'streaming']] : [name, [upstream]];
+  // http-proxy 1.18 still calls what Node has deprecated since.
+  const child = startChild(`bench/proxies/${script}.ts`, args, { nodeArgs: ['--no-deprecation', ...nodeArgs] });
+  const { port } = await messageOf<{ port: number }>(child, `the port of ${name}`);
+  return { name, child, port, token: 'x'.repeat(43), [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
+}
+
+const adminPassword = 'Bench-2026!';
+
+/** As in production, but for the limits, which are out of the way, and the port. */
+const weirConfig = `
+listen: { host: 127.0.0.1, port: 0 }
+ops: { host: 127.0.0.1, port: 0 }
+limits:
+  messages: { rate: 1000000, burst: 1000000 }
+log: { level: info }
+stop: { lameDuckMs: 0, graceMs: 1000 }
+`;
+
+/** Its access log goes to the null device: writing it counts, storing it doesn't. */
+async function startWeir(upstream: string, nodeArgs: readonly string[]): Promise<Contestant> {
+  await using opened = new AsyncDisposableStack();
+  const folder = mkdtempSync(join(tmpdir(), 'weir-bench-'));
+  opened.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, 'weir.yaml');
+  writeFileSync(file, weirConfig);
+  const child = opened.use(
+    startChild('src/main.ts', ['serve', '--config', file], {
+      nodeArgs,
+      env: { COREAPP_URL: upstream, WEIR_ADMIN_PASSWORD: adminPassword },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    }),
+  );
+  const port = await portSaid(child);
+  const token = await logIn(port);
+  const kept = opened.move();
+  return { name: 'weir', child, port, token, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+/** The port in Weir's own words; what it says until then is shown if it never says so. */
+async function portSaid(child: Child): Promise<number> {
+  const said: string[] = [];
+  const lines = createInterface({ input: child.process.stderr as Readable });
+  const port = new Promise<number>((resolve, reject) => {
+    lines.on('line', (line) => {
+      said.push(line);
+      const match = /^Weir serves on .*:(\d+)$/.exec(line);
+      if (match !== null) resolve(Number(match[1]));
+    });
+    child.process.once('exit', () => reject(new Error(`Weir ended. It said:\n${said.join('\n')}`)));
+  });
+  return await within(port, { what: 'Weir to serve', deadlineMs: 15_000 });
+}
+
+async function logIn(port: number): Promise<string> {
+  const response = await fetch(`http://127.0.0.1:${port}/v1/users/login`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${Buffer.from(`admin:${adminPassword}`).toString('base64')}` },
+  });
+  const answer = (await response.json()) as { readonly users?: readonly { readonly token: string }[] };
+  const token = answer.users?.[0]?.token;
+  if (token === undefined) throw new Error(`the login failed with status ${response.status}`);
+  return token;
+}

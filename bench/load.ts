@@ -1,0 +1,96 @@
+/**
+ * The load: each connection sends the same request again as soon as its answer is there. On raw sockets, so that it
+ * takes as little as possible of a machine that it shares with what it measures (autocannon costs about as much CPU a
+ * request as the proxies do).
+ */
+import { connect } from 'node:net';
+
+/** What to do: told by the bench over IPC. */
+export interface LoadOrder {
+  readonly port: number;
+  readonly connections: number;
+  readonly ms: number;
+  /** The whole request, head and body. */
+  readonly request: string;
+}
+
+export interface LoadReport {
+  /** Answered with a 2xx. */
+  readonly requests: number;
+  /** Answered otherwise, or a connection that broke. */
+  readonly failures: number;
+  /** What the first failure was; null: there was none. */
+  readonly firstFailure: string | null;
+  readonly ms: number;
+}
+
+process.on('message', (order: LoadOrder) => void run(order).then((report) => process.send?.(report)));
+process.once('disconnect', () => process.exit());
+
+async function run(order: LoadOrder): Promise<LoadReport> {
+  const startedAt = performance.now();
+  const tally = { requests: 0, failures: 0, firstFailure: null as string | null };
+  const failed = (what: string): void => {
+    tally.failures += 1;
+    tally.firstFailure ??= what;
+  };
+  let over = false;
+  setTimeout(() => {
+    over = true;
+  }, order.ms);
+  const connections = Array.from({ length: order.connections }, () => {
+    return one(order, {
+      answered(status) {
+        if (status >= 200 && status <= 299) tally.requests += 1;
+        else failed(`status ${status}`);
+        return !over;
+      },
+      broken: failed,
+    });
+  });
+  await Promise.all(connections);
+  return { ...tally, ms: performance.now() - startedAt };
+}
+
+interface Listener {
+  /** True: send another. */
+  answered(status: number): boolean;
+  broken(what: string): void;
+}
+
+/** One connection; resolves when it is closed. */
+function one({ port, request }: LoadOrder, listener: Listener): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => socket.write(request, 'latin1'));
+    let text = '';
+    let complete = false;
+    socket.setEncoding('latin1');
+    socket.on('data', (chunk) => {
+      text = text === '' ? String(chunk) : text + String(chunk);
+      const status = wholeAnswer(text);
+      if (status === null) return;
+      text = '';
+      complete = !listener.answered(status);
+      if (complete) socket.end();
+      else socket.write(request, 'latin1');
+    });
+    socket.on('error', (error) => listener.broken(error.message));
+    socket.on('close', () => {
+      if (!complete) listener.broken('the connection was closed before its answer was complete');
+      resolve();
+    });
+  });
+}
+
+/** The status of an answer that is complete; null: more is to come. Only one request is on its way at a time. */
+function wholeAnswer(text: string): number | null {
+  const headEnd = text.indexOf('\r\n\r\n');
+  if (headEnd === -1) return null;
+  const length = /\r\ncontent-length: *(\d+)/i.exec(text);
+  if (length === null || length.index > headEnd) return /0\r\n\r\n$/.test(text) ? statusOf(text) : null;
+  return text.length >= headEnd + 4 + Number(length[1]) ? statusOf(text) : null;
+}
+
+function statusOf(text: string): number {
+  return Number(text.slice(9, 12));
+}
