@@ -1,0 +1,109 @@
+/** JSON Web Tokens (RFC 7519, 8725) of one identity provider: signed, for us, by whom we trust, and now. */
+import { errors, type JWTPayload, jwtVerify } from 'jose';
+import type { Role } from '../../model/principal.ts';
+import { type Clock, type ForeignTokens, type Log, StoreAway, type TokenRecord } from '../../ports.ts';
+import { type KeysOptions, ProviderKeys } from './keys.ts';
+import type { KeySource } from './source.ts';
+
+export interface ForeignTokensOptions extends KeysOptions {
+  readonly issuer: string;
+  /** A token's `aud` has to name it. */
+  readonly audience: string;
+  /** JWS names of asymmetric algorithms: `ES256`. No other is looked at. */
+  readonly algorithms: readonly string[];
+  /** How far the provider's clock may be off. */
+  readonly clockToleranceMs: number;
+  /** The claim that names the user. */
+  readonly userClaim: string;
+  /** The claim that tells roles, as text or a list; null: nobody is an admin. `a.b` is also `b` inside of `a`. */
+  readonly roleClaim: string | null;
+  /** Values in it that make an admin. */
+  readonly adminValues: readonly string[];
+}
+
+/** What a user of the provider is called: no name of Weir's own holds a colon. */
+const userPrefix = 'jwt:';
+const userMaxChars = 128;
+
+/** Three texts with dots between (RFC 7515, 3.1): no token of Weir's own has a dot. What is in them jose judges. */
+function hasCompactForm(text: string): boolean {
+  const first = text.indexOf('.');
+  const second = text.indexOf('.', first + 1);
+  const end = text.length - 1;
+  return first > 0 && second > first + 1 && second < end && text.indexOf('.', second + 1) === -1;
+}
+
+export function createForeignTokens(
+  source: KeySource,
+  options: ForeignTokensOptions,
+  clock: Clock,
+  log: Log,
+): ForeignTokens {
+  const { issuer, audience, algorithms, clockToleranceMs } = options;
+  const keys = new ProviderKeys(source, options, clock, log);
+  const faults = new Set<string>();
+
+  const refused = (error: unknown): undefined => {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (error instanceof errors.JOSEError || error instanceof BadClaim) {
+      log.debug('a token of the identity provider is refused', { reason });
+    } else if (faults.size < 100 && !faults.has(reason)) {
+      faults.add(reason); // A key that is of no use, such as a short one: each kind of fault is told once.
+      log.warn('a token of the identity provider could not be verified', { reason });
+    }
+  };
+
+  return {
+    couldBeToken: hasCompactForm,
+    async findToken(text) {
+      try {
+        const { payload } = await jwtVerify(text, (header, token) => keys.find(header, token), {
+          issuer,
+          audience,
+          algorithms: [...algorithms],
+          requiredClaims: ['exp'],
+          clockTolerance: clockToleranceMs / 1_000,
+          currentDate: new Date(clock.wallMs()),
+        });
+        return recordOf(payload, options);
+      } catch (error) {
+        if (error instanceof StoreAway) throw error;
+        return refused(error);
+      }
+    },
+  };
+}
+
+class BadClaim extends Error {}
+
+function recordOf(payload: JWTPayload, options: ForeignTokensOptions): TokenRecord {
+  const user = payload[options.userClaim];
+  if (typeof user !== 'string') throw new BadClaim(`the claim ${options.userClaim} is missing or no text`);
+  if (user.length === 0 || user.length > userMaxChars || /\p{C}/u.test(user)) {
+    throw new BadClaim(`the claim ${options.userClaim} must have 1 to ${userMaxChars} characters, all of them visible`);
+  }
+  return {
+    user: userPrefix + user,
+    role: roleOf(payload, options),
+    // From then on it would be refused.
+    expiresAtMs: (payload.exp as number) * 1_000 + options.clockToleranceMs,
+  };
+}
+
+function roleOf(payload: JWTPayload, { roleClaim, adminValues }: ForeignTokensOptions): Role {
+  const told = roleClaim === null ? undefined : claimAt(payload, roleClaim);
+  // A text may hold several, as `scope` does (RFC 8693, 4.2).
+  const values = typeof told === 'string' ? [told, ...told.split(' ')] : Array.isArray(told) ? told : [];
+  return values.some((value) => adminValues.includes(value as string)) ? 'ROLE_ADMIN' : 'ROLE_USER';
+}
+
+/** Names of claims may hold dots themselves, so the whole name goes first. */
+function claimAt(payload: JWTPayload, name: string): unknown {
+  if (Object.hasOwn(payload, name)) return payload[name];
+  let value: unknown = payload;
+  for (const key of name.split('.')) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
+    value = (value as Record<string, unknown>)[key];
+  }
+  return value;
+}

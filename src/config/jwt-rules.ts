@@ -1,0 +1,65 @@
+/** What the settings of an identity provider must be together, and what comes of them. */
+import { badFile, type Clash, type Problem, shown } from './problems.ts';
+import type { Settings } from './schema.ts';
+import { attempt } from './secret-files.ts';
+
+type JwtSettings = Settings['auth']['jwt'];
+
+/** An identity provider, named in full. */
+export type JwtConfig = Readonly<
+  Omit<JwtSettings, 'issuer' | 'audience' | 'jwksUrl' | 'jwksFile'> & { issuer: string; audience: string }
+> & { readonly keys: { readonly url: string } | { readonly file: string } };
+
+/** Null: none is named. */
+export function jwtOf(settings: JwtSettings): JwtConfig | null {
+  const { issuer, audience, jwksUrl, jwksFile, ...more } = settings;
+  if (issuer === null || audience === null) return null;
+  if (jwksUrl !== null) return { ...more, issuer, audience, keys: { url: jwksUrl } };
+  return jwksFile === null ? null : { ...more, issuer, audience, keys: { file: jwksFile } };
+}
+
+const own = (name: string): string => `auth.jwt.${name}`;
+
+/** What names a provider, or says something of it only. */
+const parts = ['issuer', 'audience', 'jwksUrl', 'jwksFile', 'roleClaim', 'adminValues'] as const;
+type Name = (typeof parts)[number];
+
+/** Half a provider would take no tokens, and somebody believes that it does. */
+export function jwtClashes(jwt: JwtSettings, whereOf: (name: string) => string): Clash[] {
+  const isSet = (name: Name): boolean => (name === 'adminValues' ? jwt[name].length > 0 : jwt[name] !== null);
+  const clash = (name: Name, relation: string, others: readonly Name[], wanted: string): Clash => {
+    const given = `${shown(jwt[name], false)} ${relation} ${others.map(own).join(' or ')}`;
+    const problem = { where: whereOf(own(name)), given, fault: 'is not allowed', wanted };
+    return { between: [name, ...others].map(own), problem };
+  };
+  const missing = (name: Name, ...others: readonly Name[]): Clash[] =>
+    others.some(isSet)
+      ? []
+      : [clash(name, 'without', others, `give ${others.map(own).join(' or ')}, too, or leave ${own(name)} out`)];
+  const first = parts.find(isSet);
+  if (first === undefined) return [];
+  return [
+    ...missing(first, 'issuer'),
+    ...missing(first, 'audience'),
+    ...missing(first, 'jwksUrl', 'jwksFile'),
+    ...(isSet('jwksUrl') && isSet('jwksFile') ? [clash('jwksFile', 'next to', ['jwksUrl'], 'give one of them')] : []),
+    ...(isSet('roleClaim') ? missing('roleClaim', 'adminValues') : []),
+    ...(isSet('adminValues') ? missing('adminValues', 'roleClaim') : []),
+  ];
+}
+
+/** A file of keys is read whenever they are needed; the first look is at the start, where a mistake is told best. */
+export function keyFileProblems(
+  { jwksFile, jwksUrl }: JwtSettings,
+  where: string | undefined,
+  readFile: (path: string) => string,
+): Problem[] {
+  if (jwksFile === null || jwksUrl !== null) return [];
+  const place = where ?? own('jwksFile');
+  const wanted = 'give a JSON file such as {"keys": […]}';
+  const read = attempt(() => readFile(jwksFile));
+  if (!read.ok) return [badFile(place, jwksFile, read.error, wanted)];
+  const parsed = attempt(() => JSON.stringify((JSON.parse(read.text) as { keys?: unknown[] }).keys?.length));
+  if (parsed.ok && Number(parsed.text) > 0) return [];
+  return [{ where: place, given: JSON.stringify(jwksFile), fault: 'holds no JSON Web Key Set', wanted }];
+}

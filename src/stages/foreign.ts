@@ -1,0 +1,64 @@
+/**
+ * Foreign: tokens of an identity provider, taken next to Weir's own. The provider's signature says whose a token is, and
+ * Weir remembers that it has looked, so that a token in use costs as little as one of Weir's own. Logging out can't take
+ * the signature back: it is written down that the token has ended, and all replicas are told, until it is over by itself.
+ */
+import type { RevocationListener } from '../model/revocations.ts';
+import type { TokenMemoryOptions } from '../model/token-memory.ts';
+import type { Clock, EndedTokens, ForeignTokens, Guard, Meter, Secrets, TokenRecord } from '../ports.ts';
+import { RememberedTokens } from './remembered-tokens.ts';
+import { createFindToken, type FindToken } from './tokens.ts';
+
+/** Most tokens can be judged without asking anybody, so one that can't must not keep the others waiting. */
+const restMs = 0;
+/** Short: a token may be sent before its time has come, or before its key has been published. */
+const unknownMs = 1_000;
+
+export interface ForeignWorld {
+  readonly tokens: ForeignTokens;
+  readonly ended: EndedTokens;
+  readonly guard: Pick<Guard, 'strangerWaitMs' | 'stranger'>;
+  readonly secrets: Pick<Secrets, 'digest'>;
+  readonly clock: Clock;
+  readonly meter: Pick<Meter, 'storeCalled'>;
+}
+
+export interface Foreign {
+  /** False: it is no token of the provider's. */
+  couldBeToken(text: string): boolean;
+  readonly findToken: FindToken;
+  /** Logs a token out. */
+  end(text: string): Promise<void>;
+  /** Whom to tell what other replicas have logged out. */
+  readonly revocations: RevocationListener;
+}
+
+export function createForeign(
+  { tokens, ended, guard, secrets, clock, meter }: ForeignWorld,
+  options: TokenMemoryOptions,
+): Foreign {
+  const find = async (digest: string, text: string): Promise<TokenRecord | undefined> => {
+    const record = await tokens.findToken(text);
+    return record === undefined || (await ended.hasEnded(digest)) ? undefined : record;
+  };
+  const remembered = new RememberedTokens(
+    { find, clock, meter, call: 'findForeignToken' },
+    { ...options, restMs, unknownMs },
+  );
+  return {
+    couldBeToken: (text) => tokens.couldBeToken(text),
+    findToken: createFindToken({ tokens: remembered, guard }),
+    async end(text) {
+      const digest = secrets.digest(text);
+      const record = await tokens.findToken(text);
+      if (record === undefined) return;
+      try {
+        await ended.end(digest, record.expiresAtMs);
+      } finally {
+        // Whether the store has answered or not, it may have been written down.
+        remembered.tokenRevoked(digest);
+      }
+    },
+    revocations: remembered,
+  };
+}

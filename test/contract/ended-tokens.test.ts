@@ -1,0 +1,106 @@
+/** Tokens of others that were logged out: known to every replica until they are over, and no longer. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createMemoryEndedTokens } from '../../src/adapters/memory/ended-tokens.ts';
+import { machineClock } from '../../src/adapters/node/clock.ts';
+import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
+import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
+import { createRedisEndedTokens } from '../../src/adapters/redis/ended-tokens.ts';
+import { channelOf } from '../../src/adapters/redis/revocations.ts';
+import { type EndedTokens, StoreAway } from '../../src/ports.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { silentLog } from '../support/silent-log.ts';
+import { until } from '../support/until.ts';
+
+const fresh = (): string => nodeSecrets.digest(nodeSecrets.token());
+const inMs = (ms: number): number => machineClock.wallMs() + ms;
+
+let redis: TestRedis;
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(async () => await redis?.stop());
+
+async function connect() {
+  const client = openRedis({ url: redis.url, callTimeoutMs: 1_000 }, silentLog, 'test');
+  await firstConnection(client, 5_000);
+  const close = async (): Promise<void> => client.disconnect();
+  return { client, ended: createRedisEndedTokens(client, machineClock), [Symbol.asyncDispose]: close };
+}
+
+const stores: Readonly<Record<string, () => Promise<{ replicas: readonly EndedTokens[]; close(): Promise<void> }>>> = {
+  async memory() {
+    const ended = createMemoryEndedTokens(machineClock);
+    return { replicas: [ended, ended], close: async () => {} };
+  },
+  async Redis() {
+    const [one, other] = [await connect(), await connect()];
+    const close = async (): Promise<void> => {
+      for (const each of [one, other]) await each[Symbol.asyncDispose]();
+    };
+    return { replicas: [one.ended, other.ended], close };
+  },
+};
+
+describe.each(Object.entries(stores))('Ended tokens in %s', (_, start) => {
+  let store: Awaited<ReturnType<typeof start>>;
+  let here: EndedTokens;
+  let there: EndedTokens;
+  beforeAll(async () => {
+    store = await start();
+    [here, there] = store.replicas as [EndedTokens, EndedTokens];
+  });
+  afterAll(async () => await store?.close());
+
+  test('are the ones that were logged out, for every replica, and no others', async () => {
+    const [one, other] = [fresh(), fresh()];
+    await here.end(one, inMs(60_000));
+    await there.end(one, inMs(60_000)); // Twice is fine.
+    expect([await here.hasEnded(one), await there.hasEnded(one), await there.hasEnded(other)]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+  });
+
+  test('are forgotten once they are over by themselves', async () => {
+    const [short, past, long] = [fresh(), fresh(), fresh()];
+    await here.end(long, inMs(60_000));
+    await here.end(short, inMs(100));
+    await here.end(past, inMs(-1));
+    expect([await here.hasEnded(short), await here.hasEnded(past)]).toEqual([true, false]);
+    await until(async () => !(await there.hasEnded(short)), { what: 'the token to be over' });
+    expect(await here.hasEnded(long)).toBe(true);
+  });
+
+  test.each([Number.POSITIVE_INFINITY, 1e300, 2 ** 53])('may have any end: %d', async (untilMs) => {
+    const digest = fresh();
+    await here.end(digest, untilMs);
+    expect(await there.hasEnded(digest)).toBe(true);
+  });
+});
+
+describe('Ended tokens in Redis', () => {
+  test('are told to all replicas, and have an end of their own', async () => {
+    await using store = await connect();
+    await using listener = await connect();
+    const told: string[] = [];
+    listener.client.on('message', (_, message: string) => void told.push(message));
+    await listener.client.subscribe(channelOf('weir:'));
+    const digest = fresh();
+    await store.ended.end(digest, inMs(60_000));
+    await until(() => told.length > 0, { what: 'the message' });
+    expect(told).toEqual([`token ${digest}`]);
+    const lifetimeMs = await store.client.pttl(`weir:{accounts}:ended:${digest}`);
+    expect(lifetimeMs).toBeGreaterThan(50_000);
+    expect(lifetimeMs).toBeLessThanOrEqual(60_000);
+  });
+
+  test('reject with StoreAway while Redis is away', async () => {
+    await using store = await connect();
+    await redis.kill('SIGKILL');
+    await expect(store.ended.end(fresh(), inMs(60_000))).rejects.toThrow(StoreAway);
+    await expect(store.ended.hasEnded(fresh())).rejects.toThrow(StoreAway);
+    await redis.restart();
+    await until(async () => (await store.ended.hasEnded(fresh())) === false, { what: 'Redis to be back' });
+  });
+});

@@ -1,0 +1,338 @@
+/** Tokens of an identity provider: whose they are, and every way in which they are not valid. */
+import { createHmac } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { base64url, CompactSign, type JWTPayload } from 'jose';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { keysFromFile, keysFromUrl } from '../../src/adapters/jose/source.ts';
+import { createForeignTokens, type ForeignTokensOptions } from '../../src/adapters/jose/tokens.ts';
+import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
+import { type ForeignTokens, StoreAway } from '../../src/ports.ts';
+import { newKey, type Provider, type ProviderKey, sign, startProvider } from '../support/provider.ts';
+import { silentLog } from '../support/silent-log.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+const issuer = 'https://login.example.com/';
+const audience = 'whatsapp';
+const toleranceMs = 10_000;
+const cooldownMs = 10_000;
+const minuteMs = 60_000;
+
+const options: ForeignTokensOptions = {
+  issuer,
+  audience,
+  algorithms: ['ES256', 'RS256', 'PS256', 'EdDSA'],
+  clockToleranceMs: toleranceMs,
+  userClaim: 'sub',
+  roleClaim: 'realm_access.roles',
+  adminValues: ['weir-admin'],
+  cacheMs: 10 * minuteMs,
+  awayGraceMs: 10 * minuteMs,
+};
+
+let key: ProviderKey;
+let nextKey: ProviderKey;
+let provider: Provider;
+let clock: VirtualClock;
+let warnings: Record<string, unknown>[];
+let reasons: unknown[];
+beforeAll(async () => {
+  [key, nextKey] = [await newKey('one'), await newKey('two')];
+});
+beforeEach(async () => {
+  provider = await startProvider(key);
+  clock = new VirtualClock();
+  [warnings, reasons] = [[], []];
+});
+afterEach(async () => await provider[Symbol.asyncDispose]());
+
+const open = (more: Partial<ForeignTokensOptions> = {}, source = keysFromUrl(provider.url, 1_000)): ForeignTokens =>
+  createForeignTokens(source, { ...options, ...more }, clock, {
+    ...silentLog,
+    warn: (message, fields) => void warnings.push({ message, ...fields }),
+    debug: (_, fields) => void reasons.push(fields?.['reason']),
+  });
+
+const seconds = (inMs = 0): number => Math.floor((clock.wallMs() + inMs) / 1_000);
+const claims = (more: JWTPayload = {}): JWTPayload => ({
+  iss: issuer,
+  aud: audience,
+  sub: 'anna',
+  exp: seconds(minuteMs),
+  ...more,
+});
+const without = (name: string): JWTPayload => {
+  const { [name]: _, ...rest } = claims();
+  return rest;
+};
+
+describe('whose it is', () => {
+  it('the user that it names, until it is over', async () => {
+    expect(await open().findToken(await sign(key, claims()))).toEqual({
+      user: 'jwt:anna',
+      role: 'ROLE_USER',
+      expiresAtMs: seconds(minuteMs) * 1_000 + toleranceMs,
+    });
+  });
+
+  it.each(['RS256', 'PS256', 'EdDSA'])('signed with %s', async (alg) => {
+    const other = await newKey('other', alg);
+    provider.keys = [key, other];
+    expect(await open().findToken(await sign(other, claims()))).toMatchObject({ user: 'jwt:anna' });
+  });
+
+  it.each<[string, JWTPayload]>([
+    ['for several, Weir among them', { aud: ['calendar', audience] }],
+    ['with a past nbf', { nbf: seconds0(-1) }],
+    ['with an nbf and an end within the tolerance', { nbf: seconds0(9), exp: seconds0(-9) }],
+    ['with a name of 128 characters', { sub: 'ü'.repeat(128) }],
+  ])('%s', async (_, more) => {
+    expect(await open().findToken(await sign(key, claims(more)))).toBeDefined();
+  });
+
+  it('the name is never one that a user of Weir’s own could have', async () => {
+    for (const sub of ['admin', 'jwt:admin', 'a', 'x'.repeat(100)]) {
+      expect((await open().findToken(await sign(key, claims({ sub }))))?.user).toBe(`jwt:${sub}`);
+    }
+  });
+
+  it('of the claim that the configuration says', async () => {
+    const token = await sign(key, claims({ email: 'anna@example.com' }));
+    expect(await open({ userClaim: 'email' }).findToken(token)).toMatchObject({ user: 'jwt:anna@example.com' });
+  });
+
+  it.each<[string, string | null, JWTPayload, 'ROLE_ADMIN' | 'ROLE_USER']>([
+    ['a list inside of a claim', 'realm_access.roles', { realm_access: { roles: ['x', 'weir-admin'] } }, 'ROLE_ADMIN'],
+    ['a claim with dots in its name', 'https://x.y/roles', { 'https://x.y/roles': ['weir-admin'] }, 'ROLE_ADMIN'],
+    ['a text', 'role', { role: 'weir-admin' }, 'ROLE_ADMIN'],
+    ['a text of several', 'scope', { scope: 'openid weir-admin' }, 'ROLE_ADMIN'],
+    ['another value', 'roles', { roles: ['weir-admins', 'admin'] }, 'ROLE_USER'],
+    ['part of a word', 'scope', { scope: 'not-weir-admin weir-admin.' }, 'ROLE_USER'],
+    ['a list in a list', 'roles', { roles: [['weir-admin']] }, 'ROLE_USER'],
+    ['an object', 'roles', { roles: { 'weir-admin': true } }, 'ROLE_USER'],
+    ['no such claim', 'roles', {}, 'ROLE_USER'],
+    ['what every object has', 'constructor.name', {}, 'ROLE_USER'],
+    ['no claim for roles at all', null, { roles: ['weir-admin'] }, 'ROLE_USER'],
+  ])('an admin by its claim: %s', async (_, roleClaim, more, role) => {
+    expect(await open({ roleClaim }).findToken(await sign(key, claims(more)))).toMatchObject({ role });
+  });
+
+  it('tells at once what can be a token of its: none of Weir’s own can', async () => {
+    const tokens = open();
+    expect(tokens.couldBeToken(await sign(key, claims()))).toBe(true);
+    for (const text of [nodeSecrets.token(), '', '.', '..', 'a.b', 'a.b.', 'a..c', '.b.c', 'a.b.c.d', 'a']) {
+      expect([text, tokens.couldBeToken(text)]).toEqual([text, false]);
+    }
+  });
+});
+
+describe('not valid, and why', () => {
+  it.each<[string, () => Promise<string> | string, RegExp]>([
+    ['another issuer', () => sign(key, claims({ iss: 'https://login.example.org/' })), /"iss"/],
+    ['no issuer', () => sign(key, without('iss')), /"iss"/],
+    ['another audience', () => sign(key, claims({ aud: 'calendar' })), /"aud"/],
+    ['no audience', () => sign(key, without('aud')), /"aud"/],
+    ['no end', () => sign(key, without('exp')), /"exp"/],
+    ['over, tolerance and all', () => sign(key, claims({ exp: seconds(-toleranceMs) })), /"exp"/],
+    ['an end that is no time', () => sign(key, claims({ exp: 'tomorrow' as never })), /"exp"/],
+    ['not yet, tolerance and all', () => sign(key, claims({ nbf: seconds(toleranceMs + 1_000) })), /"nbf"/],
+    ['no user', () => sign(key, without('sub')), /claim sub is missing/],
+    ['a user that is no text', () => sign(key, claims({ sub: 7 as never })), /claim sub is missing or no text/],
+    ['an empty user', () => sign(key, claims({ sub: '' })), /claim sub must have/],
+    ['too long a user', () => sign(key, claims({ sub: 'x'.repeat(129) })), /claim sub must have/],
+    ['a user with a newline', () => sign(key, claims({ sub: 'anna\nadmin' })), /claim sub must have/],
+    ['a key of somebody else', () => sign({ ...nextKey, kid: 'one' }, claims()), /signature verification failed/],
+    ['an unknown key', () => sign(nextKey, claims()), /no applicable key/],
+    ['changed afterwards', async () => tampered(await sign(key, claims())), /signature verification failed/],
+    ['an algorithm that is not listed', () => sign(key, claims(), { alg: 'ES256' }).then(renamed('ES384')), /"alg"/],
+    ['alg none', () => unsigned('none'), /"alg"/],
+    ['alg none in capitals', () => unsigned('NONE'), /"alg"/],
+    ['alg HS256 with the public key as the secret', () => confused(), /"alg"/],
+    ['a header that must be understood and is not', () => sign(key, claims()).then(critical), /crit|Extension/i],
+    ['no JSON inside', () => 'aaaa.bbbb.cccc', /Invalid|JSON|Header/i],
+    ['a payload that is no object', () => signedText('[]'), /object|JSON/i],
+    ['an empty header', () => `${base64url.encode('{}')}.e30.x`, /"alg"|alg/],
+  ])('%s', async (_, make, why) => {
+    expect(await open().findToken(await make())).toBeUndefined();
+    expect(reasons).toEqual([expect.stringMatching(why)]);
+    expect(warnings).toEqual([]);
+  });
+
+  function tampered(token: string): string {
+    const [header, , signature] = token.split('.');
+    return [header, base64url.encode(JSON.stringify(claims({ sub: 'admin' }))), signature].join('.');
+  }
+  const renamed = (alg: string) => (token: string) =>
+    [base64url.encode(JSON.stringify({ alg, kid: 'one' })), ...token.split('.').slice(1)].join('.');
+  const critical = (token: string): string =>
+    [
+      base64url.encode(JSON.stringify({ alg: 'ES256', kid: 'one', crit: ['x'], x: 1 })),
+      ...token.split('.').slice(1),
+    ].join('.');
+  const signedText = (text: string): Promise<string> =>
+    new CompactSign(Buffer.from(text)).setProtectedHeader({ alg: key.alg, kid: key.kid }).sign(key.privateKey);
+  const unsigned = (alg: string): string =>
+    `${base64url.encode(JSON.stringify({ alg }))}.${base64url.encode(JSON.stringify(claims()))}.eA`;
+  function confused(): string {
+    const signed = `${base64url.encode('{"alg":"HS256","kid":"one"}')}.${base64url.encode(JSON.stringify(claims()))}`;
+    return `${signed}.${createHmac('sha256', JSON.stringify(key.jwk)).update(signed).digest('base64url')}`;
+  }
+
+  it('once its time is over, tolerance included, to the second that was told', async () => {
+    const tokens = open();
+    const token = await sign(key, claims());
+    const { expiresAtMs } = (await tokens.findToken(token)) as { expiresAtMs: number };
+    await clock.advance(expiresAtMs - clock.wallMs() - 1);
+    expect(await tokens.findToken(token)).toBeDefined();
+    await clock.advance(1);
+    expect(await tokens.findToken(token)).toBeUndefined();
+  });
+
+  it('a key that is of no use is told, once', async () => {
+    const short = { ...key, jwk: { ...key.jwk, x: 'AAAA' } };
+    provider.keys = [short];
+    const tokens = open();
+    for (let i = 0; i < 3; i++) expect(await tokens.findToken(await sign(short, claims()))).toBeUndefined();
+    expect(warnings).toHaveLength(1);
+  });
+});
+
+describe('the provider’s keys', () => {
+  it('are fetched once for many tokens, and not before the first', async () => {
+    const tokens = open();
+    expect(provider.asked).toBe(0);
+    const token = await sign(key, claims());
+    await Promise.all(Array.from({ length: 20 }, () => tokens.findToken(token)));
+    expect(provider.asked).toBe(1);
+  });
+
+  it('change: a new key is found when a token names it; one that was taken away ends when the keys get old', async () => {
+    const tokens = open();
+    const [before, after] = [
+      await sign(key, claims({ exp: seconds(60 * minuteMs) })),
+      await sign(nextKey, claims({ exp: seconds(60 * minuteMs) })),
+    ];
+    expect(await tokens.findToken(before)).toBeDefined();
+    provider.keys = [nextKey];
+    await clock.advance(cooldownMs);
+    expect(await tokens.findToken(before)).toBeDefined();
+    expect(await tokens.findToken(after)).toBeDefined();
+    expect(await tokens.findToken(before)).toBeUndefined();
+    provider.keys = [key];
+    await clock.advance(options.cacheMs - 1);
+    expect(await tokens.findToken(after)).toBeDefined();
+    await clock.advance(1);
+    expect(await tokens.findToken(after)).toBeUndefined();
+  });
+
+  it('are not fetched more often for names that are made up', async () => {
+    const tokens = open();
+    const ask = async (): Promise<void> => {
+      for (let i = 0; i < 10; i++) await tokens.findToken(await sign({ ...nextKey, kid: `made-up-${i}` }, claims()));
+    };
+    await ask();
+    expect(provider.asked).toBe(1);
+    await clock.advance(cooldownMs);
+    await ask();
+    expect(provider.asked).toBe(2);
+  });
+
+  it('come from a file as well, which is read again', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'weir-keys-'));
+    try {
+      const file = join(folder, 'keys.json');
+      const write = (one: ProviderKey): void => writeFileSync(file, JSON.stringify({ keys: [one.jwk] }));
+      write(key);
+      const tokens = open({}, keysFromFile(file));
+      expect(await tokens.findToken(await sign(key, claims()))).toBeDefined();
+      write(nextKey);
+      await clock.advance(cooldownMs);
+      expect(await tokens.findToken(await sign(nextKey, claims()))).toBeDefined();
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('of several without a name none is chosen', async () => {
+    const anonymous = (one: ProviderKey): ProviderKey => ({ ...one, jwk: { ...one.jwk, kid: undefined as never } });
+    provider.keys = [anonymous(key), anonymous(nextKey)];
+    expect(await open().findToken(await sign(key, claims(), { kid: undefined }))).toBeUndefined();
+    expect(reasons).toEqual([expect.stringMatching(/multiple matching keys/)]);
+  });
+});
+
+describe('a provider that is away is never told as "not valid"', () => {
+  const ways: Record<string, (provider: Provider) => void> = {
+    'answers 500': (at) => {
+      at.answer = (_, response) => void response.writeHead(500).end('{"keys":[]}');
+    },
+    redirects: (at) => {
+      at.answer = (_, response) => void response.writeHead(302, { location: '/elsewhere' }).end();
+    },
+    'answers something else': (at) => {
+      at.answer = (_, response) => void response.end('<html>secret</html>');
+    },
+    'answers no set of keys': (at) => {
+      at.answer = (_, response) => void response.end('{"keys":{}}');
+    },
+    'answers far too much': (at) => {
+      at.answer = (_, response) => void response.end(`{"keys":[${' '.repeat(300_000)}]}`);
+    },
+    'hangs up': (at) => {
+      at.answer = (request) => void request.socket.destroy();
+    },
+    'does not answer': (at) => {
+      at.answer = () => {};
+    },
+    'does not come to an end': (at) => {
+      at.answer = (_, response) => void response.write('{');
+    },
+  };
+
+  it.each(Object.entries(ways))('%s', async (_, fail) => {
+    const tokens = open({}, keysFromUrl(provider.url, 150));
+    const token = await sign(key, claims());
+    fail(provider);
+    await expect(tokens.findToken(token)).rejects.toThrow(StoreAway);
+    expect(warnings).toEqual([
+      {
+        message: 'the identity provider’s keys cannot be had',
+        source: provider.url,
+        reason: expect.stringMatching(/./),
+      },
+    ]);
+    expect(JSON.stringify(warnings)).not.toContain('secret');
+    // It is left alone for a moment; then it is back.
+    provider.answer = null;
+    await expect(tokens.findToken(token)).rejects.toThrow(StoreAway);
+    expect(provider.asked).toBe(1);
+    await clock.advance(1_000);
+    expect(await tokens.findToken(token)).toBeDefined();
+    expect(warnings).toHaveLength(1);
+  });
+
+  it('the keys at hand go on for a time; a key that may be new is not refused', async () => {
+    const tokens = open();
+    const long = claims({ exp: seconds(120 * minuteMs) });
+    const [known, unknown] = [await sign(key, long), await sign(nextKey, long)];
+    expect(await tokens.findToken(known)).toBeDefined();
+    provider.answer = (_, response) => void response.writeHead(503).end();
+    expect(await tokens.findToken(unknown)).toBeUndefined();
+    await clock.advance(cooldownMs);
+    await expect(tokens.findToken(unknown)).rejects.toThrow(StoreAway);
+    expect(await tokens.findToken(known)).toBeDefined();
+    await clock.advance(options.cacheMs + options.awayGraceMs - cooldownMs - 1);
+    expect(await tokens.findToken(known)).toBeDefined();
+    await clock.advance(1_000);
+    await expect(tokens.findToken(known)).rejects.toThrow(StoreAway);
+    provider.answer = null;
+    await clock.advance(1_000);
+    expect(await tokens.findToken(known)).toBeDefined();
+  });
+});
+
+/** The time of every VirtualClock's beginning. */
+function seconds0(offsetS: number): number {
+  return Math.floor(new VirtualClock().wallMs() / 1_000) + offsetS;
+}

@@ -1,0 +1,234 @@
+/** Tokens of an identity provider, on their way through Weir: remembered, refused, logged out. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { createMemoryEndedTokens } from '../../src/adapters/memory/ended-tokens.ts';
+import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
+import { createGuard } from '../../src/adapters/rate-limiter/guard.ts';
+import type { Principal } from '../../src/model/principal.ts';
+import { type EndedTokens, type ForeignTokens, StoreAway, type TokenRecord } from '../../src/ports.ts';
+import { createAuthenticate } from '../../src/stages/authenticate.ts';
+import { createForeign, type Foreign } from '../../src/stages/foreign.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+import { request, startWebapp, withToken } from '../support/webapp.ts';
+
+const options = { freshMs: 5_000, keptMs: 600_000, max: 100 };
+const anna = 'e30.anna.sig';
+const boss = 'e30.boss.sig';
+
+let clock: VirtualClock;
+let valid: Map<string, TokenRecord>;
+let looks: string[];
+let providerAway: boolean;
+let storeAway: boolean;
+let ended: EndedTokens;
+let foreign: Foreign;
+
+const tokens: ForeignTokens = {
+  couldBeToken: (text) => text.split('.').length === 3,
+  async findToken(text) {
+    looks.push(text);
+    if (providerAway) throw new StoreAway('the provider is away');
+    const record = valid.get(text);
+    return record !== undefined && clock.wallMs() < record.expiresAtMs ? record : undefined;
+  },
+};
+
+const replica = (): Foreign =>
+  createForeign(
+    { tokens, ended, guard: createGuard(null), secrets: nodeSecrets, clock, meter: { storeCalled() {} } },
+    options,
+  );
+
+beforeEach(() => {
+  clock = new VirtualClock();
+  const expiresAtMs = clock.wallMs() + 60 * 60_000;
+  valid = new Map([
+    [anna, { user: 'jwt:anna', role: 'ROLE_USER', expiresAtMs }],
+    [boss, { user: 'jwt:boss', role: 'ROLE_ADMIN', expiresAtMs }],
+  ]);
+  [looks, providerAway, storeAway] = [[], false, false];
+  const memory = createMemoryEndedTokens(clock);
+  const here = <T>(answer: T): T => {
+    if (storeAway) throw new StoreAway('away');
+    return answer;
+  };
+  ended = { end: async (...of) => here(memory.end(...of)), hasEnded: async (of) => here(memory.hasEnded(of)) };
+  foreign = replica();
+});
+
+async function who(token: string, path = '/v1/messages', at = foreign): Promise<Principal | string> {
+  const guard = createGuard(null);
+  const authenticate = createAuthenticate({
+    findToken: () => {
+      throw new Error('The accounts know nothing of it.');
+    },
+    guard,
+    secrets: nodeSecrets,
+    foreign: at,
+    apiKeys: [],
+  });
+  const answer = await authenticate(request('GET', path, withToken(token)));
+  return answer.kind === 'refusal' ? answer.name : answer.principal;
+}
+
+describe('who asks', () => {
+  it.each([
+    [anna, '/v1/messages', { kind: 'user', name: 'jwt:anna', role: 'ROLE_USER' }],
+    [anna, '/v1/health', { kind: 'user', name: 'jwt:anna', role: 'ROLE_USER' }],
+    [anna, '/v1/settings/application', 'forbidden'],
+    [boss, '/v1/settings/application', { kind: 'user', name: 'jwt:boss', role: 'ROLE_ADMIN' }],
+    [boss, '/v1/users', { kind: 'user', name: 'jwt:boss', role: 'ROLE_ADMIN' }],
+    ['e30.made-up.sig', '/v1/messages', 'unauthenticated'],
+  ])('%s at %s: %j', async (token, path, answer) => {
+    expect(await who(token, path)).toEqual(answer);
+  });
+
+  it('a token of neither form is refused without asking anybody', async () => {
+    for (const text of ['x', 'x'.repeat(44), 'a.b']) expect(await who(text)).toBe('unauthenticated');
+    expect(looks).toEqual([]);
+  });
+
+  it('without a provider it is an unknown token', async () => {
+    const guard = createGuard(null);
+    const world = { findToken: () => Promise.reject(new Error()), guard, secrets: nodeSecrets, apiKeys: [] };
+    expect(await createAuthenticate(world)(request('GET', '/v1/messages', withToken(anna)))).toMatchObject({
+      name: 'unauthenticated',
+    });
+  });
+
+  it('a user of the provider is none of Weir’s: it can be neither read nor changed', async () => {
+    const webapp = await startWebapp({ foreign });
+    for (const [method, body] of [
+      ['GET', undefined],
+      ['PUT', { password: 'Correct-Horse-1' }],
+    ] as const) {
+      const { status } = await webapp.ask(method, '/v1/users/jwt:anna', { fields: withToken(anna), body });
+      expect(status).toBe(404);
+    }
+    expect((await webapp.ask('DELETE', '/v1/users/jwt:boss', { fields: withToken(boss) })).status).toBe(404);
+  });
+});
+
+describe('a token that was looked at', () => {
+  it('is not looked at again for a while, and its principal is there at once', async () => {
+    await who(anna);
+    const digest = nodeSecrets.digest(anna);
+    for (let i = 0; i < 10; i++) expect(foreign.findToken(digest, '192.0.2.1', anna)).not.toBeInstanceOf(Promise);
+    expect(looks).toEqual([anna]);
+    await clock.advance(options.freshMs);
+    await who(anna);
+    expect(looks).toEqual([anna, anna]);
+  });
+
+  it('is looked at once, however many requests bring it at a time', async () => {
+    await Promise.all(Array.from({ length: 10 }, () => who(anna)));
+    expect(looks).toEqual([anna]);
+  });
+
+  it('ends when its time is over, remembered or not', async () => {
+    valid.set(anna, { user: 'jwt:anna', role: 'ROLE_USER', expiresAtMs: clock.wallMs() + 1_000 });
+    expect(await who(anna)).toMatchObject({ name: 'jwt:anna' });
+    await clock.advance(999);
+    expect(await who(anna)).toMatchObject({ name: 'jwt:anna' });
+    await clock.advance(1);
+    expect(await who(anna)).toBe('unauthenticated');
+  });
+
+  it('that was not valid is looked at again after a second: it may have come before its time', async () => {
+    const record = valid.get(anna) as TokenRecord;
+    valid.delete(anna);
+    expect(await who(anna)).toBe('unauthenticated');
+    valid.set(anna, record);
+    expect(await who(anna)).toBe('unauthenticated');
+    await clock.advance(1_000);
+    expect(await who(anna)).toMatchObject({ name: 'jwt:anna' });
+  });
+});
+
+describe('made-up tokens', () => {
+  it('are not looked at any more when an address brings too many; a token that is known passes from there', async () => {
+    await who(anna);
+    let refused: unknown;
+    for (let i = 0; i < 2_000; i++) {
+      refused = await foreign.findToken(nodeSecrets.digest(`${i}`), '192.0.2.66', `e30.${i}.sig`);
+      if ('retryAfterMs' in (refused as object) && (refused as { retryAfterMs: unknown }).retryAfterMs !== null) break;
+    }
+    expect(refused).toMatchObject({
+      name: 'unauthenticated',
+      details: expect.stringMatching(/^Too many unknown tokens/),
+    });
+    const before = looks.length;
+    await foreign.findToken(nodeSecrets.digest('more'), '192.0.2.66', 'e30.more.sig');
+    expect(looks.length).toBe(before);
+    expect(await foreign.findToken(nodeSecrets.digest(anna), '192.0.2.66', anna)).toMatchObject({ user: 'jwt:anna' });
+  });
+});
+
+describe('logging out', () => {
+  it('ends the token here at once, and its user’s others go on', async () => {
+    const webapp = await startWebapp({ foreign });
+    const other = 'e30.anna2.sig';
+    valid.set(other, valid.get(anna) as TokenRecord);
+    expect((await webapp.ask('POST', '/v1/users/logout', { fields: withToken(anna) })).status).toBe(200);
+    expect((await webapp.ask('POST', '/v1/users/logout', { fields: withToken(anna) })).status).toBe(401);
+    expect(webapp.trail).toMatchObject([
+      { action: 'logout', outcome: 'done', principal: 'user:jwt:anna', user: 'jwt:anna' },
+      { action: 'logout', outcome: 'refused', reason: 'unauthenticated' },
+    ]);
+    expect(await who(other)).toMatchObject({ name: 'jwt:anna' });
+  });
+
+  it('ends it on another replica with the message, and without one when its memory is over', async () => {
+    const [told, late] = [replica(), replica()];
+    for (const at of [told, late]) expect(await who(anna, '/v1/messages', at)).toMatchObject({ name: 'jwt:anna' });
+    await foreign.end(anna);
+    told.revocations.tokenRevoked(nodeSecrets.digest(anna));
+    expect(await who(anna, '/v1/messages', told)).toBe('unauthenticated');
+    expect(await who(anna, '/v1/messages', late)).toMatchObject({ name: 'jwt:anna' });
+    await clock.advance(options.freshMs);
+    expect(await who(anna, '/v1/messages', late)).toBe('unauthenticated');
+  });
+
+  it('is refused with 503 while it cannot be written down', async () => {
+    const webapp = await startWebapp({ foreign });
+    await who(anna);
+    storeAway = true;
+    expect((await webapp.ask('POST', '/v1/users/logout', { fields: withToken(anna) })).error).toMatchObject({
+      code: 1023,
+    });
+  });
+});
+
+function providerIs(away: boolean): void {
+  providerAway = away;
+}
+function storeIs(away: boolean): void {
+  storeAway = away;
+}
+
+describe.each([
+  ['the provider', providerIs],
+  ['the store', storeIs],
+])('while %s is away', (_, setAway) => {
+  it('a token that nobody has looked at gets 503, never 401, and passes as soon as it is back', async () => {
+    setAway(true);
+    expect(await who(anna)).toBe('storeAway');
+    setAway(false);
+    expect(await who(anna)).toMatchObject({ name: 'jwt:anna' });
+  });
+
+  it('a token that was valid goes on for the time that the configuration says', async () => {
+    await who(anna);
+    setAway(true);
+    await clock.advance(options.keptMs - 1);
+    expect(await who(anna)).toMatchObject({ name: 'jwt:anna' });
+    await clock.advance(1);
+    expect(await who(anna)).toBe('storeAway');
+  });
+
+  it('a failure does not keep others from being looked at', async () => {
+    setAway(true);
+    expect(await who(anna)).toBe('storeAway');
+    expect(await who(boss)).toBe('storeAway');
+    expect(looks).toEqual([anna, boss]);
+  });
+});
