@@ -1,8 +1,11 @@
 /** The command line. */
 import { readFileSync } from 'node:fs';
+import { createTerminal } from './adapters/node/terminal.ts';
 import { check } from './commands/check.ts';
-import type { CommandIo } from './commands/options.ts';
+import type { PasswordIo } from './commands/passwords.ts';
 import { serve } from './commands/serve.ts';
+import { tokens } from './commands/tokens.ts';
+import { users } from './commands/users.ts';
 import { version } from './commands/version.ts';
 import { simulate } from './simulator/command.ts';
 
@@ -12,12 +15,23 @@ Usage:
   weir serve [--config FILE]   serve (default file: config/weir.yaml; WEIR_CONFIG names another)
   weir check [--config FILE]   say what is wrong with a configuration, all of it, and exit 1; or exit 0
   weir simulate [OPTIONS]      run the Coreapp simulator alone (weir simulate --help)
-  weir --help | --version`;
+  weir --help | --version
 
-const io: CommandIo = {
+On the users and tokens in the configuration's Redis, each with [--config FILE]:
+  weir users add NAME          add a user; its password is asked for, or read with --password-file FILE (- is stdin)
+  weir users list              name and role of every user, with a tab between
+  weir users passwd NAME       change a password as it is given to add, and revoke the user's tokens
+  weir users delete NAME       delete a user and revoke its tokens
+  weir tokens revoke --user NAME
+                               revoke a user's tokens; its password stays`;
+
+const io: PasswordIo = {
   out: (line) => void process.stdout.write(`${line}\n`),
   err: (line) => void process.stderr.write(`${line}\n`),
   readFile: (path) => readFileSync(path, 'utf8'),
+  get terminal() {
+    return createTerminal(process.stdin, process.stderr);
+  },
 };
 
 async function run([command, ...args]: string[]): Promise<number> {
@@ -28,6 +42,10 @@ async function run([command, ...args]: string[]): Promise<number> {
       return await check(args, process.env, io);
     case 'simulate':
       return await simulate(args, { stdout: io.out, stderr: io.err });
+    case 'users':
+      return await users(args, process.env, io);
+    case 'tokens':
+      return await tokens(args, process.env, io);
     case '--help':
     case '-h':
       io.out(help);
@@ -39,7 +57,9 @@ async function run([command, ...args]: string[]): Promise<number> {
       io.err(help);
       return 1;
     default:
-      io.err(`weir: unknown command ${JSON.stringify(command)}; give serve, check, simulate, --help or --version`);
+      io.err(
+        `weir: unknown command ${JSON.stringify(command)}; give serve, check, simulate, users, tokens, --help or --version`,
+      );
       return 1;
   }
 }

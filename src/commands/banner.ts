@@ -4,9 +4,9 @@ import type { House } from '../house/house.ts';
 import type { Simulator } from '../simulator/simulator.ts';
 
 export function welcome(config: Config, file: string | null, house: House, simulator: Simulator | null): string[] {
-  const at = (host: string, port: number): string =>
-    `http://${['0.0.0.0', '::'].includes(host) ? 'localhost' : host.includes(':') ? `[${host}]` : host}:${port}`;
-  const main = at(config.listen.host, house.port);
+  const at = (host: string, port: number, scheme = 'http'): string =>
+    `${scheme}://${['0.0.0.0', '::'].includes(host) ? 'localhost' : host.includes(':') ? `[${host}]` : host}:${port}`;
+  const main = at(config.listen.host, house.port, config.listen.tls === null ? 'http' : 'https');
   const ops = at(config.ops.host, house.opsPort);
   const lines = [
     `Weir serves on      ${main}`,

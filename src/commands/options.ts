@@ -1,4 +1,4 @@
-/** The options that commands share. */
+/** What commands share: how their arguments are read, and their way out. */
 import { nearest } from '../config/hints.ts';
 
 /** A command's way out: lines to the terminal, files to read. */
@@ -9,31 +9,66 @@ export interface CommandIo {
   readonly readFile: (path: string) => string;
 }
 
+/** What a command takes. */
+export interface Grammar {
+  /** As it is typed: `users add`. */
+  readonly command: string;
+  /** How its arguments are written, all of them: `NAME [--config FILE]`. */
+  readonly usage: string;
+  /** Options with the name of their value: `--config` is followed by a `FILE`. */
+  readonly options: Readonly<Record<`--${string}`, string>>;
+  /** How many arguments besides. */
+  readonly operands: number;
+}
+
+export type Arguments =
+  | { readonly ok: true; readonly options: ReadonlyMap<string, string>; readonly operands: readonly string[] }
+  | { readonly ok: false; readonly problem: string };
+
+/**
+ * Reads a command's arguments, in any order; after `--` none is an option. Of an argument too many only a command that
+ * takes none repeats the text: elsewhere it may be a password.
+ */
+export function readArguments(grammar: Grammar, args: readonly string[]): Arguments {
+  const options = new Map<string, string>();
+  const operands: string[] = [];
+  const wrong = (what: string): Arguments => ({ ok: false, problem: `weir ${grammar.command}: ${what}` });
+  const give = `give weir ${grammar.command} ${grammar.usage}`;
+  for (let i = 0, onlyOperands = false; i < args.length; i++) {
+    const arg = args[i] as string;
+    if (arg === '--' && !onlyOperands) {
+      onlyOperands = true;
+    } else if (onlyOperands || !arg.startsWith('-')) {
+      if (grammar.operands === 0) return wrong(`unknown argument ${JSON.stringify(arg)}; ${give}`);
+      operands.push(arg);
+    } else {
+      const equals = arg.indexOf('=');
+      const name = equals === -1 ? arg : arg.slice(0, equals);
+      if (!Object.hasOwn(grammar.options, name)) return wrong(unknownOption(name, grammar, give));
+      const value = equals === -1 ? args[++i] : arg.slice(equals + 1);
+      if (value === undefined || value === '' || (equals === -1 && value.startsWith('--'))) {
+        return wrong(`${name} has no value; ${give}`);
+      }
+      if (options.has(name)) return wrong(`${name} is given twice; ${give}`);
+      options.set(name, value);
+    }
+  }
+  if (operands.length === grammar.operands) return { ok: true, options, operands };
+  return wrong(`${operands.length < grammar.operands ? 'an argument is missing' : 'an argument too many'}; ${give}`);
+}
+
+function unknownOption(name: string, { options }: Grammar, give: string): string {
+  const near = nearest(name, Object.keys(options)) as `--${string}` | undefined;
+  return `unknown option ${JSON.stringify(name)}; ${near === undefined ? give : `did you mean ${near} ${options[near]}?`}`;
+}
+
 export type ConfigOption =
   | { readonly ok: true; readonly file: string | null }
   | { readonly ok: false; readonly problem: string };
 
 /** Reads `[--config FILE]`, all that `weir serve` and `weir check` take. */
 export function configOption(command: string, args: readonly string[]): ConfigOption {
-  let file: string | null = null;
-  const usage = `weir ${command} [--config FILE]`;
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i] as string;
-    const [name = '', inline] = arg.startsWith('--config=') ? ['--config', arg.slice('--config='.length)] : [arg];
-    if (name !== '--config') return { ok: false, problem: unknown(command, arg, usage) };
-    const value = inline ?? args[++i];
-    if (value === undefined || value === '' || (inline === undefined && value.startsWith('--'))) {
-      return { ok: false, problem: `weir ${command}: --config has no value; give ${usage}` };
-    }
-    if (file !== null) return { ok: false, problem: `weir ${command}: --config is given twice; give ${usage}` };
-    file = value;
-  }
-  return { ok: true, file };
-}
-
-function unknown(command: string, arg: string, usage: string): string {
-  const kind = arg.startsWith('-') ? 'option' : 'argument';
-  const [name = ''] = arg.split('=');
-  const near = kind === 'option' && nearest(name, ['--config']) !== undefined;
-  return `weir ${command}: unknown ${kind} ${JSON.stringify(name)}; ${near ? 'did you mean --config FILE?' : `give ${usage}`}`;
+  const grammar: Grammar = { command, usage: '[--config FILE]', options: { '--config': 'FILE' }, operands: 0 };
+  const read = readArguments(grammar, args);
+  return read.ok ? { ok: true, file: read.options.get('--config') ?? null } : read;
 }

@@ -70,6 +70,9 @@ async function stop(
   await house.close(graceMs);
 }
 
+/** npm passes on the SIGINT that the terminal has sent to both of them: what comes twice at once was meant once. */
+const echoMs = 500;
+
 /** SIGTERM and SIGINT, in the order in which they come. */
 class Signals {
   readonly #came: Stopping[] = [];
@@ -77,7 +80,11 @@ class Signals {
 
   constructor() {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      let cameAt = Number.NEGATIVE_INFINITY;
       process.on(signal, () => {
+        const now = machineClock.now();
+        if (now - cameAt < echoMs) return;
+        cameAt = now;
         const next = this.#waiting.shift();
         if (next === undefined) this.#came.push(signal);
         else next(signal);

@@ -1,0 +1,102 @@
+/** The accounts of a configuration's Redis, for a command that works on them. */
+import { machineClock } from '../adapters/node/clock.ts';
+import { createLog } from '../adapters/pino/log.ts';
+import { createRedisAccounts } from '../adapters/redis/accounts.ts';
+import { openRedis } from '../adapters/redis/client.ts';
+import { type Config, formatProblem, loadConfig } from '../config/load.ts';
+import type { AuditAction } from '../model/audit.ts';
+import { type Accounts, type Log, StoreAway } from '../ports.ts';
+import type { CommandIo } from './options.ts';
+
+/** How long a command waits for Redis to answer, milliseconds: nobody else waits for it. */
+const callTimeoutMs = 5_000;
+
+export interface StoreWorld {
+  readonly accounts: Accounts;
+  readonly config: Config;
+  /** Writes a line of the audit trail: `action` was done to `user`. */
+  readonly audit: (action: AuditAction, user: string) => void;
+}
+
+/** A command's end that is no success: one line for whoever typed it. */
+export class CommandFailure extends Error {}
+
+export interface StoreCommand {
+  /** As it is typed: `users add`. */
+  readonly command: string;
+  /** What `--config` names. */
+  readonly file: string | null;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly io: CommandIo;
+}
+
+/** Lets `work` work on the accounts. Resolves to the exit code: 0, or 1 with what is wrong on stderr. */
+export async function withAccounts(
+  { command, file, env, io }: StoreCommand,
+  work: (world: StoreWorld) => Promise<void>,
+): Promise<number> {
+  const loaded = loadConfig({ file, env, readFile: io.readFile });
+  if (!loaded.ok) {
+    for (const problem of loaded.problems) io.err(formatProblem(problem));
+    return 1;
+  }
+  try {
+    await onRedis(loaded.config, io, work);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof CommandFailure || error instanceof StoreAway)) throw error;
+    io.err(`weir ${command}: ${error instanceof StoreAway ? awayWords(error) : error.message}`);
+    return 1;
+  }
+}
+
+async function onRedis(config: Config, io: CommandIo, work: (world: StoreWorld) => Promise<void>): Promise<void> {
+  const { url, tls, keyPrefix } = config.redis;
+  if (url === null) {
+    throw new CommandFailure(
+      'redis.url (REDIS_URL) is not set: users and tokens live inside weir serve, so there is nothing to manage from here',
+    );
+  }
+  const failed = Promise.withResolvers<never>();
+  const redis = openRedis({ url, tls, callTimeoutMs }, firstWarning(failed.reject), 'command');
+  try {
+    await Promise.race([new Promise((resolve) => redis.once('ready', resolve)), failed.promise]);
+    await work({ accounts: createRedisAccounts(redis, machineClock, keyPrefix), config, audit: auditTo(config, io) });
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** A log for a connection that is opened once: its first warning says why that failed. */
+function firstWarning(fail: (reason: StoreAway) => void): Log {
+  return {
+    request() {},
+    audit() {},
+    debug() {},
+    info() {},
+    warn: (_message, fields) => fail(new StoreAway(String(fields?.['reason']))),
+    error() {},
+  };
+}
+
+/** The audit trail goes to stderr, so that what a command prints stays for pipes. */
+function auditTo(config: Config, { err }: CommandIo): StoreWorld['audit'] {
+  const destination = { write: (line: string) => err(line.trimEnd()) };
+  const log = createLog({ level: config.log.level, clock: machineClock, destination });
+  return (action, user) =>
+    log.audit({
+      action,
+      outcome: 'done',
+      reason: null,
+      by: 'command line',
+      requestId: null,
+      principal: null,
+      user,
+      remote: null,
+    });
+}
+
+function awayWords({ message, cause }: StoreAway): string {
+  const why = cause instanceof Error ? cause.message : message;
+  return `Redis does not serve (${why}); look at redis.url (REDIS_URL)`;
+}

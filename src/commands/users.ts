@@ -1,0 +1,118 @@
+/** `weir users add|list|passwd|delete`: users, without going through an admin's login. */
+import { machineClock } from '../adapters/node/clock.ts';
+import { createPasswords, passwordsDefaults } from '../adapters/node/passwords.ts';
+import { brokenUsernameRule } from '../model/credentials.ts';
+import type { Accounts, User } from '../ports.ts';
+import { adminName } from '../webapp/first-admin.ts';
+import { type Grammar, readArguments } from './options.ts';
+import { newPassword, type PasswordIo } from './passwords.ts';
+import { CommandFailure, type StoreWorld, withAccounts } from './store.ts';
+
+const withPassword = {
+  usage: 'NAME [--password-file FILE] [--config FILE]',
+  options: { '--config': 'FILE', '--password-file': 'FILE' },
+  operands: 1,
+} as const;
+const withoutPassword = { options: { '--config': 'FILE' } } as const;
+
+interface Given {
+  readonly name: string;
+  readonly passwordFile: string | null;
+  readonly io: PasswordIo;
+}
+
+interface Verb {
+  readonly grammar: Grammar;
+  readonly work: (world: StoreWorld, given: Given) => Promise<void>;
+}
+
+const verbs: Readonly<Record<string, Verb>> = {
+  add: { grammar: { command: 'users add', ...withPassword }, work: add },
+  list: { grammar: { command: 'users list', usage: '[--config FILE]', operands: 0, ...withoutPassword }, work: list },
+  passwd: { grammar: { command: 'users passwd', ...withPassword }, work: passwd },
+  delete: {
+    grammar: { command: 'users delete', usage: 'NAME [--config FILE]', operands: 1, ...withoutPassword },
+    work: remove,
+  },
+};
+
+/** Resolves to the exit code: 0, or 1 with what is wrong on stderr. */
+export async function users(
+  [verb = '', ...args]: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  io: PasswordIo,
+): Promise<number> {
+  const known = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
+  if (known === undefined) {
+    io.err(`weir users: give ${Object.keys(verbs).join(', ')}, such as weir users list`);
+    return 1;
+  }
+  const { grammar, work } = known;
+  const read = readArguments(grammar, args);
+  if (!read.ok) {
+    io.err(read.problem);
+    return 1;
+  }
+  const [name = ''] = read.operands;
+  const given = { name, passwordFile: read.options.get('--password-file') ?? null, io };
+  const command = { command: grammar.command, file: read.options.get('--config') ?? null, env, io };
+  return await withAccounts(command, (world) => work(world, given));
+}
+
+async function add({ accounts, audit }: StoreWorld, { name, passwordFile, io }: Given): Promise<void> {
+  const broken = brokenUsernameRule(name);
+  if (broken !== null) throw new CommandFailure(`the user name ${broken}`);
+  const taken = new CommandFailure(`there is a user ${JSON.stringify(name)} already; weir users passwd changes it`);
+  if ((await accounts.findUser(name)) !== undefined) throw taken;
+  const passwordHash = await hashed(await newPassword(passwordFile, name, io));
+  if (!(await accounts.addUser({ name, role: 'ROLE_USER', passwordHash, mustChangePassword: false }))) throw taken;
+  audit('user.add', name);
+  io.out(`${name}: added`);
+}
+
+/** By name, in an order that is the same everywhere. */
+async function list({ accounts }: StoreWorld, { io }: Given): Promise<void> {
+  const lines: string[] = [];
+  for await (const { name, role } of accounts.listUsers()) lines.push(`${name}\t${role}`);
+  for (const line of lines.sort()) io.out(line);
+}
+
+async function passwd({ accounts, config, audit }: StoreWorld, { name, passwordFile, io }: Given): Promise<void> {
+  if (name === adminName && config.auth.adminPassword !== null) {
+    throw new CommandFailure(
+      `auth.adminPassword (WEIR_ADMIN_PASSWORD) is set and would change it back; change it there and restart`,
+    );
+  }
+  await existing(accounts, name);
+  const passwordHash = await hashed(await newPassword(passwordFile, name, io));
+  // Of two changes at once the later one wins, as if the other had come before.
+  while ((await accounts.changePassword(await existing(accounts, name), passwordHash)) === undefined);
+  audit('user.password', name);
+  io.out(`${name}: password changed, tokens revoked`);
+}
+
+async function remove({ accounts, audit }: StoreWorld, { name, io }: Given): Promise<void> {
+  const user = await existing(accounts, name);
+  if (user.role === 'ROLE_ADMIN') throw new CommandFailure(`${name} is an admin, and admins can't be deleted`);
+  if (!(await accounts.deleteUser(name))) throw unknown(name);
+  audit('user.delete', name);
+  io.out(`${name}: deleted, tokens revoked`);
+}
+
+/** The user of that name, as it is now. */
+export async function existing(accounts: Accounts, name: string): Promise<User> {
+  const user = await accounts.findUser(name);
+  if (user === undefined) throw unknown(name);
+  return user;
+}
+
+function unknown(name: string): CommandFailure {
+  return new CommandFailure(`there is no user ${JSON.stringify(name)}; weir users list names all`);
+}
+
+async function hashed(password: string): Promise<string> {
+  const turn = await createPasswords(passwordsDefaults, machineClock).enter();
+  if (turn.kind === 'busy') throw new Error('Nobody else hashes here.');
+  using _turn = turn;
+  return await turn.hash(password);
+}

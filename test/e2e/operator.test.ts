@@ -1,0 +1,88 @@
+/** What an operator types while Weir runs: the users and tokens of the running replicas. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { ask, type Told } from '../support/ask.ts';
+import { type Exit, startProcess } from '../support/processes.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { until } from '../support/until.ts';
+import { type RunningWeir, startWeir } from '../support/weir.ts';
+
+const password = 'Correct-Horse-1';
+
+let folder: string;
+let redis: TestRedis;
+let running: RunningWeir;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'weir-operator-'));
+  await writeFile(join(folder, 'password'), `${password}\n`);
+  // Remembered for so long that only a message explains an end.
+  await writeFile(join(folder, 'weir.yaml'), JSON.stringify({ auth: { tokenMemoryMs: 60_000 } }));
+  redis = await startRedis();
+  running = await startWeir({ WEIR_CONFIG: join(folder, 'weir.yaml'), REDIS_URL: redis.url });
+});
+afterAll(async () => {
+  await running?.[Symbol.asyncDispose]();
+  await redis?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function weir(...args: string[]): Promise<{ exit: Exit; stdout: string[]; stderr: string[] }> {
+  const process = startProcess(args, { env: { REDIS_URL: redis.url } });
+  const exit = await process.exited;
+  return { exit, stdout: process.stdout, stderr: process.stderr };
+}
+
+const request = (method: string, path: string, authorization: string): Promise<Told> =>
+  ask(method, running.url + path, { fields: { authorization } });
+
+async function login(): Promise<string> {
+  const basic = `Basic ${Buffer.from(`operated:${password}`).toString('base64')}`;
+  const { status, json } = await request('POST', '/v1/users/login', basic);
+  expect(status).toBe(200);
+  return `Bearer ${json.users[0].token}`;
+}
+
+const ends = (token: string): Promise<unknown> =>
+  until(async () => (await request('GET', '/v1/metrics', token)).status === 401, {
+    what: 'the token to be refused',
+    deadlineMs: 1_000,
+  });
+
+it('a user is added, its tokens are revoked, its password is changed, and it is deleted: Weir knows at once', async () => {
+  const file = join(folder, 'password');
+  expect(await weir('users', 'add', 'operated', '--password-file', file)).toMatchObject({
+    exit: { code: 0 },
+    stdout: ['operated: added'],
+  });
+  expect((await weir('users', 'list')).stdout).toEqual(['admin\tROLE_ADMIN', 'operated\tROLE_USER']);
+
+  const commands = [
+    ['tokens', 'revoke', '--user', 'operated'],
+    ['users', 'passwd', 'operated', '--password-file', file],
+    ['users', 'delete', 'operated'],
+  ];
+  for (const command of commands) {
+    const token = await login();
+    expect((await request('GET', '/v1/metrics', token)).status).toBe(200);
+    expect((await weir(...command)).exit.code).toBe(0);
+    await ends(token);
+  }
+  expect((await weir('users', 'list')).stdout).toEqual(['admin\tROLE_ADMIN']);
+});
+
+it('without a terminal nobody is asked, and what is wrong ends with exit code 1', async () => {
+  expect(await weir('users', 'add', 'somebody')).toEqual({
+    exit: { code: 1, signal: null },
+    stdout: [],
+    stderr: [expect.stringMatching(/^weir users add: there is no terminal/)],
+  });
+});
+
+it('the help names every command', async () => {
+  const { stdout } = await weir('--help');
+  for (const command of ['users add', 'users list', 'users passwd', 'users delete', 'tokens revoke']) {
+    expect(stdout.join('\n')).toContain(`weir ${command}`);
+  }
+});

@@ -1,0 +1,330 @@
+/** `weir users …` and `weir tokens revoke`: what an operator types, what is printed, and what has changed. */
+import { PassThrough } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { machineClock } from '../../src/adapters/node/clock.ts';
+import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
+import { createTerminal, type Terminal } from '../../src/adapters/node/terminal.ts';
+import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
+import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
+import { tokens } from '../../src/commands/tokens.ts';
+import { users } from '../../src/commands/users.ts';
+import type { Accounts, User } from '../../src/ports.ts';
+import { type Env, type Files, readFrom } from '../support/config.ts';
+import { freePort } from '../support/ports.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { silentLog } from '../support/silent-log.ts';
+import { goodPassword } from '../support/webapp.ts';
+
+const nobody: Terminal = {
+  interactive: false,
+  askHidden: () => Promise.reject(new Error('Nobody is there to be asked.')),
+  readAll: () => Promise.reject(new Error('Nothing is fed.')),
+};
+
+const typing = (...answers: string[]): Terminal => ({
+  ...nobody,
+  interactive: true,
+  askHidden: async () => (answers.length === 0 ? null : answers),
+});
+
+let redis: TestRedis;
+let connection: ReturnType<typeof openRedis>;
+let accounts: Accounts;
+beforeAll(async () => {
+  redis = await startRedis();
+  connection = openRedis({ url: redis.url, callTimeoutMs: 2_000 }, silentLog, 'test');
+  await firstConnection(connection, 5_000);
+  accounts = createRedisAccounts(connection, machineClock);
+});
+afterAll(async () => {
+  connection?.disconnect();
+  await redis?.stop();
+});
+
+interface Typed {
+  readonly env?: Env;
+  readonly files?: Files;
+  readonly terminal?: Terminal;
+}
+
+async function weir(line: string, { env, files = {}, terminal = nobody }: Typed = {}) {
+  const [command, ...args] = line.split(' ').map((word) => word.replaceAll('_', ' '));
+  const out: string[] = [];
+  const err: string[] = [];
+  const io = {
+    out: (text: string) => void out.push(text),
+    err: (text: string) => void err.push(text),
+    readFile: readFrom({ 'w.yaml': '{}', 'p.txt': `${goodPassword}\n`, ...files }),
+    terminal,
+  };
+  const environment = env ?? { REDIS_URL: redis.url, WEIR_CONFIG: 'w.yaml' };
+  const code = await (command === 'users' ? users : tokens)(args, environment, io);
+  return { code, out, err };
+}
+
+let names = 0;
+async function added(role: User['role'] = 'ROLE_USER'): Promise<User & { readonly digest: string }> {
+  const name = `someone${++names}`;
+  await accounts.addUser({ name, role, passwordHash: '$argon2id$x', mustChangePassword: true });
+  const user = (await accounts.findUser(name)) as User;
+  const digest = nodeSecrets.digest(nodeSecrets.token());
+  await accounts.addToken(digest, user, machineClock.wallMs() + 3_600_000);
+  return { ...user, digest };
+}
+
+const audit = (action: string, user: string) => [
+  expect.stringMatching(
+    new RegExp(
+      `"msg":"audit","action":"${action}","outcome":"done","reason":null,"by":"command line","requestId":null,"principal":null,"user":"${user}","remote":null}$`,
+    ),
+  ),
+];
+
+describe('weir users', () => {
+  it.each([
+    ['from a file', '--password-file p.txt', {}],
+    ['from the standard input', '--password-file=-', { terminal: { ...nobody, readAll: async () => goodPassword } }],
+    ['from a prompt', '', { terminal: typing(goodPassword, goodPassword) }],
+  ])('add: a user, with a password %s', async (_, option, typed) => {
+    const name = `fresh${++names}`;
+    expect(await weir(`users add ${name} ${option}`.trimEnd(), typed)).toEqual({
+      code: 0,
+      out: [`${name}: added`],
+      err: audit('user.add', name),
+    });
+    expect(await accounts.findUser(name)).toMatchObject({
+      role: 'ROLE_USER',
+      mustChangePassword: false,
+      passwordHash: expect.stringMatching(/^\$argon2id\$v=19\$/),
+    });
+  });
+
+  it('passwd: another password, no tokens, no duty to change it', async () => {
+    const user = await added('ROLE_ADMIN');
+    expect(await weir(`users passwd ${user.name} --password-file p.txt`)).toEqual({
+      code: 0,
+      out: [`${user.name}: password changed, tokens revoked`],
+      err: audit('user.password', user.name),
+    });
+    const now = await accounts.findUser(user.name);
+    expect(now).toMatchObject({ role: 'ROLE_ADMIN', mustChangePassword: false });
+    expect(now?.passwordHash).not.toBe(user.passwordHash);
+    expect(await accounts.findToken(user.digest)).toBeUndefined();
+  });
+
+  it('delete: no user, no tokens', async () => {
+    const { name, digest } = await added();
+    expect(await weir(`users delete ${name}`)).toEqual({
+      code: 0,
+      out: [`${name}: deleted, tokens revoked`],
+      err: audit('user.delete', name),
+    });
+    expect(await accounts.findUser(name)).toBeUndefined();
+    expect(await accounts.findToken(digest)).toBeUndefined();
+  });
+
+  it('list: name and role of every user, a line each, and nothing else', async () => {
+    const env = { REDIS_URL: redis.url, WEIR_CONFIG: 'w.yaml' };
+    const files = { 'w.yaml': 'redis: {keyPrefix: "list:"}' };
+    expect(await weir('users list', { env, files })).toEqual({ code: 0, out: [], err: [] });
+    for (const name of ['with_blank', 'anna']) {
+      await weir(`users add ${name} --password-file p.txt`, { env, files });
+    }
+    expect(await weir('users list', { env, files })).toEqual({
+      code: 0,
+      out: ['anna\tROLE_USER', 'with blank\tROLE_USER'],
+      err: [],
+    });
+  });
+
+  it('a name behind -- may begin with a dash', async () => {
+    expect(await weir('users add --password-file p.txt -- -dash')).toMatchObject({ code: 0, out: ['-dash: added'] });
+  });
+});
+
+describe('weir tokens revoke', () => {
+  it('ends all tokens of the user; its password stays', async () => {
+    const user = await added();
+    expect(await weir(`tokens revoke --user ${user.name}`)).toEqual({
+      code: 0,
+      out: [`${user.name}: tokens revoked`],
+      err: audit('tokens.revoke', user.name),
+    });
+    expect(await accounts.findToken(user.digest)).toBeUndefined();
+    expect((await accounts.findUser(user.name))?.passwordHash).toBe(user.passwordHash);
+  });
+});
+
+describe('what cannot be done is said in one line, with exit code 1:', () => {
+  const asked = { terminal: typing() };
+  const weak = { files: { 'p.txt': 'weak-and-long-1\n' } };
+  it.each<[string, Typed, string]>([
+    ['users add anna --password X', {}, 'users add: unknown option "--password"; did you mean --password-file FILE?'],
+    [
+      'users add anna Secret-1',
+      {},
+      'users add: an argument too many; give weir users add NAME [--password-file FILE] [--config FILE]',
+    ],
+    [
+      'users add',
+      {},
+      'users add: an argument is missing; give weir users add NAME [--password-file FILE] [--config FILE]',
+    ],
+    ['users add ann --password-file p.txt', {}, 'users add: the user name must have 4 to 32 characters, not 3'],
+    [
+      'users add a:nna --password-file p.txt',
+      {},
+      'users add: the user name must not hold a colon: Basic credentials end the name there',
+    ],
+    [
+      'users add login --password-file p.txt',
+      {},
+      'users add: the user name must not be login or logout: these are endpoints',
+    ],
+    ['users add somebody --password-file p.txt', weak, 'users add: the password must hold an upper-case letter'],
+    [
+      'users add somebody --password-file p.txt',
+      { files: { 'p.txt': 'a\nb\n' } },
+      'users add: --password-file: it has more than one line',
+    ],
+    [
+      'users add somebody --password-file p.txt',
+      { files: { 'p.txt': '\n' } },
+      'users add: --password-file: it is empty; it has to hold one line, the password',
+    ],
+    [
+      'users add somebody --password-file nowhere',
+      {},
+      'users add: --password-file: "nowhere" cannot be read (ENOENT); give a readable file',
+    ],
+    [
+      'users add somebody',
+      {},
+      'users add: there is no terminal to ask for the password; give --password-file FILE (- is the standard input)',
+    ],
+    ['users add somebody', asked, 'users add: stopped: nothing was changed'],
+    [
+      'users add somebody',
+      { terminal: typing(goodPassword, 'Other-Horse-2') },
+      'users add: the two passwords differ: nothing was changed',
+    ],
+    [
+      'users passwd nobody --password-file p.txt',
+      {},
+      'users passwd: there is no user "nobody"; weir users list names all',
+    ],
+    [
+      'users passwd admin --password-file p.txt',
+      { env: { WEIR_CONFIG: 'w.yaml', WEIR_ADMIN_PASSWORD: goodPassword, REDIS_URL: 'redis' } },
+      'users passwd: auth.adminPassword (WEIR_ADMIN_PASSWORD) is set and would change it back; change it there and restart',
+    ],
+    ['users delete nobody', {}, 'users delete: there is no user "nobody"; weir users list names all'],
+    ['users list anna', {}, 'users list: unknown argument "anna"; give weir users list [--config FILE]'],
+    [
+      'users list',
+      { env: { WEIR_CONFIG: 'w.yaml' } },
+      'users list: redis.url (REDIS_URL) is not set: users and tokens live inside weir serve, so there is nothing to manage from here',
+    ],
+    ['users remove anna', {}, 'users: give add, list, passwd, delete, such as weir users list'],
+    ['users toString', {}, 'users: give add, list, passwd, delete, such as weir users list'],
+    ['users', {}, 'users: give add, list, passwd, delete, such as weir users list'],
+    ['tokens revoke', {}, 'tokens revoke: --user is missing; give weir tokens revoke --user NAME [--config FILE]'],
+    ['tokens revoke --user nobody', {}, 'tokens revoke: there is no user "nobody"; weir users list names all'],
+    ['tokens list', {}, 'tokens: give revoke, such as weir tokens revoke --user NAME'],
+  ])('weir %s', async (line, typed, problem) => {
+    const env = typed.env?.['REDIS_URL'] === 'redis' ? { ...typed.env, REDIS_URL: redis.url } : typed.env;
+    expect(await weir(line, { ...typed, ...(env === undefined ? {} : { env }) })).toEqual({
+      code: 1,
+      out: [],
+      err: [`weir ${problem}`],
+    });
+  });
+
+  it('a user that exists already', async () => {
+    const user = await added();
+    expect(await weir(`users add ${user.name} --password-file p.txt`)).toEqual({
+      code: 1,
+      out: [],
+      err: [`weir users add: there is a user "${user.name}" already; weir users passwd changes it`],
+    });
+    expect(await accounts.findUser(user.name)).toMatchObject({ version: user.version });
+  });
+
+  it('an admin that is to be deleted', async () => {
+    const { name } = await added('ROLE_ADMIN');
+    expect(await weir(`users delete ${name}`)).toEqual({
+      code: 1,
+      out: [],
+      err: [`weir users delete: ${name} is an admin, and admins can't be deleted`],
+    });
+    expect(await accounts.findUser(name)).toBeDefined();
+  });
+
+  it('a configuration that is wrong', async () => {
+    const { code, err } = await weir('users list', { env: { WEIR_CONFIG: 'w.yaml', PORT: 'x', REDIS_URL: 'x' } });
+    expect([code, err.length]).toEqual([1, 2]);
+  });
+
+  it('a Redis that is away, without the password in its address', async () => {
+    const env = { WEIR_CONFIG: 'w.yaml', REDIS_URL: `redis://weir:hush-hush@127.0.0.1:${await freePort()}` };
+    const { code, out, err } = await weir('users list', { env });
+    expect([code, out, err]).toEqual([
+      1,
+      [],
+      [expect.stringMatching(/^weir users list: Redis does not serve \(connect ECONNREFUSED .*\); look at redis\.url/)],
+    ]);
+    expect(err.join()).not.toContain('hush');
+  });
+
+  it.each([
+    ['wants a password and gets none', '', /NOAUTH/],
+    ['wants another password', ':hush-hush@', /WRONGPASS/],
+  ])('a Redis that %s', async (_, login, why) => {
+    await using guarded = await startRedis(['--requirepass', 'another']);
+    const env = { WEIR_CONFIG: 'w.yaml', REDIS_URL: guarded.url.replace('//', `//${login}`) };
+    const { code, err } = await weir('users list', { env });
+    expect([code, err]).toEqual([1, [expect.stringMatching(why)]]);
+    expect(err.join()).not.toContain('hush');
+  });
+});
+
+describe('the prompt', () => {
+  function open(interactive = true) {
+    const raw: boolean[] = [];
+    const input = Object.assign(new PassThrough(), {
+      isTTY: interactive,
+      setRawMode: (mode: boolean) => void raw.push(mode),
+    });
+    const shown: string[] = [];
+    const terminal = createTerminal(input, { write: (text) => shown.push(text) });
+    return { input, raw, shown, terminal };
+  }
+
+  it.each<[string, string, string[] | null]>([
+    ['takes a line for each question', 'one\rtwo\r', ['one', 'two']],
+    ['takes lines that end as in a file', 'one\ntwo\n', ['one', 'two']],
+    ['lets a typing mistake be taken back', 'onf\x7fe\rtwo\r', ['one', 'two']],
+    ['lets a line be begun anew (Ctrl-U)', 'wrong\x15one\rtwo\r', ['one', 'two']],
+    ['takes letters beyond ASCII', 'zoë-ü\rzoë-ü\r', ['zoë-ü', 'zoë-ü']],
+    ['stops at Ctrl-C', 'on\x03', null],
+    ['stops at Ctrl-D', 'one\r\x04', null],
+  ])('%s', async (_, typed, answers) => {
+    const { input, raw, shown, terminal } = open();
+    const asked = terminal.askHidden(['First: ', 'Second: ']);
+    input.write(typed);
+    expect(await asked).toEqual(answers);
+    expect(shown.join('').replaceAll('\n', '')).toMatch(/^First: (Second: )?$/);
+    expect(raw).toEqual([true, false]); // The terminal does not echo, and is left as it was found.
+  });
+
+  it('reads what is fed up to a bound', async () => {
+    for (const [text, read] of [
+      ['one\n', 'one\n'],
+      ['x'.repeat(50), null],
+    ] as const) {
+      const { input, terminal } = open(false);
+      input.end(text);
+      expect([terminal.interactive, await terminal.readAll(40)]).toEqual([false, read]);
+    }
+  });
+});
