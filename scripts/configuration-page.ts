@@ -54,7 +54,7 @@ const row = (leaf: Leaf): string[] => [
   code(leaf.name),
   leaf.fallback === null
     ? 'not set'
-    : code(Array.isArray(leaf.fallback) ? '[]' : `${leaf.fallback as string | number}`),
+    : code(Array.isArray(leaf.fallback) ? `[${leaf.fallback.join(', ')}]` : `${leaf.fallback as string | number}`),
   leaf.about.wanted,
   leaf.about.env === undefined ? '' : code(leaf.about.env),
   leaf.about.description,

@@ -1,4 +1,5 @@
 /** What Weir asks of the world. Each port is a few methods, and its comment states its law. */
+import type { AuditLine } from './model/audit.ts';
 import type { Fields } from './model/exchange.ts';
 import type { Principal, Role } from './model/principal.ts';
 import type { Quota } from './model/quota.ts';
@@ -35,7 +36,7 @@ export interface NewUser {
   readonly name: string;
   readonly role: Role;
   readonly passwordHash: string;
-  /** True until the first login has brought a new password (contract, error 1024). */
+  /** True until the first login has brought a new password (docs/webapp-contract.md, "Credentials"). */
   readonly mustChangePassword: boolean;
 }
 
@@ -60,10 +61,14 @@ export interface TokenRecord {
  */
 export interface Accounts {
   findUser(name: string): Promise<User | undefined>;
+  /** Every user once, in no order. Whoever is added or deleted meanwhile may be told or not. */
+  listUsers(): AsyncIterable<User>;
   /** False: the name is taken, nothing was changed. */
   addUser(user: NewUser): Promise<boolean>;
   /** Gives the user another password and drops all its tokens. Undefined: no longer as read, nothing was changed. */
   changePassword(user: User, passwordHash: string): Promise<User | undefined>;
+  /** Drops all tokens of the user; its password stays. Undefined: no longer as read, nothing was changed. */
+  dropTokens(user: User): Promise<User | undefined>;
   /** Stores the same password hashed anew; its tokens stay. False: no longer as read, nothing was changed. */
   rehash(user: User, passwordHash: string): Promise<boolean>;
   /** Deletes the user and all its tokens. False: there is no such user. */
@@ -73,6 +78,27 @@ export interface Accounts {
   /** Whose token it is; an expired one is removed when it is met. At once where the store is in this process. */
   findToken(digest: string): TokenRecord | undefined | Promise<TokenRecord | undefined>;
   dropToken(digest: string): Promise<void>;
+}
+
+/**
+ * Tokens that an identity provider issues. Found is what it vouches for: signed by a key of its, for Weir, and not over;
+ * the name of its user is none that a user of Weir's own could have. As long as its keys can't be had, what would need them
+ * rejects with `StoreAway`; it never looks like "not found".
+ */
+export interface ForeignTokens {
+  /** False: no token of the provider's looks like this. None of Weir's own does. */
+  couldBeToken(text: string): boolean;
+  findToken(text: string): Promise<TokenRecord | undefined>;
+}
+
+/**
+ * Tokens of others that were logged out. Nobody can take back what a provider has signed, so it is remembered until it is
+ * over by itself. All replicas know at once, as of other revocations. An outage rejects with `StoreAway`.
+ */
+export interface EndedTokens {
+  /** @param untilMs when the token is over, milliseconds since 1970-01-01 UTC */
+  end(digest: string, untilMs: number): Promise<void>;
+  hasEnded(digest: string): boolean | Promise<boolean>;
 }
 
 /** Random and one-way text. What was not made by `token()` can't be guessed from anything that is stored. */
@@ -122,7 +148,16 @@ export interface Guard {
   mayTry(username: string, address: string): Promise<Leave>;
   failed(username: string, address: string): Promise<void>;
   succeeded(username: string, address: string): Promise<void>;
+  /**
+   * How long an address has to wait because it brought too many tokens or keys that nobody knows, milliseconds; 0: not
+   * at all. At once, by what is known in this process: what others counted shows with the next one that is counted here.
+   */
+  strangerWaitMs(kind: Stranger, address: string): number;
+  /** Counts one more. */
+  stranger(kind: Stranger, address: string): Promise<void>;
 }
+
+export type Stranger = 'token' | 'key';
 
 export type Leave = { readonly allowed: true } | { readonly allowed: false; readonly retryAfterMs: number };
 
@@ -204,8 +239,11 @@ export interface Caller {
   onGone(listener: (() => void) | null): void;
   /** The announced length of the body; null: unknown (chunked). */
   readonly bodyBytes: number | null;
-  /** Reads the whole body, at most `maxBytes`; `100 Continue` is sent where the caller waits for it. */
-  read(maxBytes: number): Promise<BodyRead>;
+  /**
+   * Reads the whole body, at most `maxBytes`; at once where it has arrived already. `100 Continue` is sent where the
+   * caller waits for it.
+   */
+  read(maxBytes: number): BodyRead | Promise<BodyRead>;
   information(status: number, fields: Fields): void;
   head(status: number, fields: Fields): void;
   /** False: the caller's buffer is full; `listener` of `onDrain` is called when there is room. */
@@ -251,6 +289,8 @@ export interface RequestLine {
 /** One line a request, and what an operator must know besides. Never a secret, never a body. */
 export interface Log {
   request(line: RequestLine): void;
+  /** Written at every level but `silent`: who turns the lines of requests off still wants to know who logged in. */
+  audit(line: AuditLine): void;
   debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
   info(message: string, fields?: Readonly<Record<string, unknown>>): void;
   warn(message: string, fields?: Readonly<Record<string, unknown>>): void;

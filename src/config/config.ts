@@ -1,30 +1,55 @@
-/** The configuration as Weir uses it: every class's limits in full, secrets in place, no file names left. */
+/** The configuration as Weir uses it: every class's limits in full, secrets in place, no file names but watched ones. */
 import type { ClassLimits } from '../model/quota.ts';
 import { type EndpointClass, endpointClasses } from '../model/routes.ts';
+import type { TlsMaterial } from '../model/tls.ts';
+import { type JwtConfig, jwtOf } from './jwt-rules.ts';
 import { limitNames } from './limits.ts';
 import type { Settings } from './schema.ts';
+import type { ServerTls } from './tls.ts';
 
 type Section<Name extends keyof Settings> = {
-  readonly [Key in keyof Settings[Name] as Key extends `${string}File` ? never : Key]: Readonly<Settings[Name][Key]>;
+  readonly [Key in keyof WithoutFiles<Settings[Name]>]: Readonly<Settings[Name][Key]>;
 };
 
-export type Config = { readonly [Name in Exclude<keyof Settings, 'limits'>]: Section<Name> } & {
+export type Config = { readonly [Name in Exclude<keyof Settings, 'listen' | 'auth' | 'limits'>]: Section<Name> } & {
+  /** `tls` null: plain HTTP. */
+  readonly listen: Omit<Section<'listen'>, 'tls'> & { readonly tls: ServerTls | null };
+  readonly coreapp: { readonly tls: TlsMaterial };
+  readonly redis: { readonly tls: TlsMaterial };
+  /** `jwt` null: tokens of Weir's own only. */
+  readonly auth: Omit<Section<'auth'>, 'jwt'> & { readonly jwt: JwtConfig | null };
   readonly limits: Limits;
 };
 
+/** What the files came to that the settings of TLS name. */
+export interface TlsParts {
+  readonly listen: ServerTls | null;
+  readonly coreapp: TlsMaterial;
+  readonly redis: TlsMaterial;
+}
+
 export type Limits = Readonly<Record<EndpointClass, ClassLimits>>;
 
-export function configOf(settings: Settings): Config {
-  const { authorizationFile: _1, ...coreapp } = settings.coreapp;
-  const { urlFile: _2, ...redis } = settings.redis;
-  const { apiKeyFile: _3, adminPasswordFile: _4, ...auth } = settings.auth;
+export function configOf(settings: Settings, tls: TlsParts): Config {
+  const { coreapp, redis } = settings;
   return {
     ...settings,
-    coreapp: { ...coreapp, url: coreapp.url === null ? null : new URL(coreapp.url).origin },
-    redis,
-    auth,
+    listen: { ...settings.listen, tls: tls.listen },
+    coreapp: {
+      ...withoutFiles(coreapp),
+      url: coreapp.url === null ? null : new URL(coreapp.url).origin,
+      tls: tls.coreapp,
+    },
+    redis: { ...withoutFiles(redis), tls: tls.redis },
+    auth: { ...withoutFiles(settings.auth), jwt: jwtOf(settings.auth.jwt) },
     limits: limitsOf(settings.limits),
   };
+}
+
+type WithoutFiles<S> = { readonly [Key in keyof S as Key extends `${string}File` ? never : Key]: S[Key] };
+
+function withoutFiles<S extends object>(section: S): WithoutFiles<S> {
+  return Object.fromEntries(Object.entries(section).filter(([name]) => !name.endsWith('File'))) as WithoutFiles<S>;
 }
 
 /** What a class does not say is as in `default`. */

@@ -4,7 +4,7 @@ import { nearest, plainOf } from './hints.ts';
 import { emptyLayer, type Layer, leafOf, leaves } from './layer.ts';
 import { badValue, type Problem, shown } from './problems.ts';
 import { settingsSchema } from './schema.ts';
-import { aboutOf, entriesOf, leavesOf, unwrapped } from './setting.ts';
+import { aboutOf, entriesOf, itemOf, leavesOf } from './setting.ts';
 import { plainValue, readYaml, type YamlEntry, type YamlNode } from './yaml.ts';
 
 /** The settings that a YAML text gives. `name` is the file's, for the problems. */
@@ -65,16 +65,14 @@ function takeValue(layer: Layer, name: string, node: YamlNode): void {
     return;
   }
   layer.broken.set(name, where);
-  if (node.kind !== 'list' || !(unwrapped(leaf.schema) instanceof z.ZodArray)) {
-    layer.problems.push(badValue(where, leaf.about, given));
-    return;
-  }
-  const indexes = new Set(parsed.error.issues.map((issue) => issue.path[0]));
-  for (const [index, item] of node.items.entries()) {
-    if (!indexes.has(index)) continue;
-    layer.problems.push(badValue(`${item.at}: ${name}[${index}]`, leaf.about, plainValue(item)));
-  }
-  if (indexes.has(undefined)) layer.problems.push(badValue(where, leaf.about, given));
+  const itemSchema = itemOf(leaf.schema);
+  const items = node.kind === 'list' && itemSchema !== undefined ? node.items : [];
+  const bad = [...items.entries()].flatMap(([index, item]) => {
+    const value = plainValue(item);
+    if (z.safeParse(itemSchema as z.core.$ZodType, value).success) return [];
+    return [badValue(`${item.at}: ${name}[${index}]`, leaf.about, value)];
+  });
+  layer.problems.push(...(bad.length > 0 ? bad : [badValue(where, leaf.about, given)]));
 }
 
 /** A name that is no word may hold a value that lost its blank (`{apiKey:…}`), so only words are repeated. */

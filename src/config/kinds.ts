@@ -2,6 +2,7 @@
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
 import { brokenPasswordRule } from '../model/credentials.ts';
+import { readTarget } from '../model/target.ts';
 
 const hostName = /^(?=.{1,253}$)[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?(\.[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?)*$/;
 
@@ -44,7 +45,32 @@ export const password = () =>
     .refine((text) => brokenPasswordRule(text) === null)
     .meta({ minLength: 8, maxLength: 64 });
 
+const apiKey = () => z.string().regex(/^[!-~]{12,128}$/);
+
+/** API keys: a list, or one text with white space between them, as files and variables hold several. */
+export const apiKeys = () =>
+  z
+    .union([z.string().regex(/^\s*[!-~]{12,128}(?:\s+[!-~]{12,128}){0,7}\s*$/), z.array(apiKey()).min(1).max(8)])
+    .transform((given) => (typeof given === 'string' ? given.trim().split(/\s+/) : given));
+
+/**
+ * A path as requests are routed by. Letters, digits and `-._~` have one form only (RFC 3986, 2.3): whatever else a path
+ * may hold can be written in a second way, which would not be taken for the same.
+ */
+export const routePath = () =>
+  z
+    .string()
+    .max(256)
+    .regex(/^\/([\w.~-]+(\/[\w.~-]+)*)?$/)
+    .refine((text) => {
+      const target = readTarget(text);
+      return target.kind === 'target' && target.path === text;
+    });
+
 export const filePath = () => z.string().min(1);
+
+/** What browsers and OpenSSL still speak; older ones are broken (RFC 8996). */
+export const tlsVersion = () => z.enum(['TLSv1.2', 'TLSv1.3']);
 
 /** An IP address or a network in CIDR notation. */
 export const network = () =>

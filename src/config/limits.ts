@@ -10,7 +10,6 @@ const gib = 2 ** 30;
 export type LimitName = keyof ClassLimits;
 
 const limitKinds = {
-  // A rate under 0.1 would put the next slot so far ahead that the bucket takes it for a clock that jumped (aheadMaxUs).
   rate: z.number().min(0.1).max(1_000_000),
   burst: whole(1, 1_000_000),
   holdMaxMs: whole(100, 600_000),

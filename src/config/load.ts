@@ -4,11 +4,13 @@ import { fileURLToPath } from 'node:url';
 import { type Config, configOf } from './config.ts';
 import { type Environment, environmentLayer, misspeltVariables } from './environment.ts';
 import { fileLayer } from './file.ts';
+import { keyFileProblems } from './jwt-rules.ts';
 import { emptyLayer, type Given, type Layer, leaves } from './layer.ts';
 import { badFile, type Problem } from './problems.ts';
 import { clashes, type Facts, notesOn } from './rules.ts';
 import { type Settings, settingsSchema } from './schema.ts';
 import { attempt, filePairs, readFilePairs, rejectBoth, whereIn } from './secret-files.ts';
+import { readTlsFiles } from './tls-files.ts';
 
 export type { Config } from './config.ts';
 export { formatProblem, type Problem } from './problems.ts';
@@ -54,9 +56,10 @@ export function loadConfig(sources: Sources): Loaded {
   const merged = merge(fromFile, fromEnvironment);
   readFilePairs(merged, sources.readFile);
   const settings = settingsOf(merged.given);
+  const tls = readTlsFiles(settings, merged.given, sources.readFile, Date.now());
   const facts: Facts = {
     settings,
-    config: configOf(settings),
+    config: configOf(settings, tls.parts),
     given: (name) => merged.given.get(name),
     production: sources.env['NODE_ENV'] === 'production',
   };
@@ -64,12 +67,14 @@ export function loadConfig(sources: Sources): Loaded {
     ...inFileOrder(fromFile.problems),
     ...fromEnvironment.problems,
     ...merged.problems,
+    ...tls.problems,
+    ...keyFileProblems(settings.auth.jwt, merged.given.get('auth.jwt.jwksFile')?.where, sources.readFile),
     ...clashes(facts)
       .filter(({ between }) => between.every((name) => !merged.broken.has(name)))
       .map(({ problem }) => problem),
   ];
   if (problems.length > 0) return { ok: false, problems };
-  const notes = [...misspeltVariables(sources.env), ...notesOn(facts)];
+  const notes = [...misspeltVariables(sources.env), ...tls.notes, ...notesOn(facts)];
   return { ok: true, config: facts.config, file, notes, changes: changesOf(merged.given) };
 }
 

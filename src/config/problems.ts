@@ -11,6 +11,12 @@ export interface Problem {
   readonly wanted: string;
 }
 
+/** A problem between settings, and those that have part in it. */
+export interface Clash {
+  readonly between: readonly string[];
+  readonly problem: Problem;
+}
+
 export function formatProblem(problem: Problem): string {
   return `${problem.where}: ${problem.given} ${problem.fault}; ${problem.wanted}`;
 }

@@ -1,9 +1,10 @@
 /** What settings must be to one another. Each rule says which settings it looks at, so that it is silent where one is bad. */
 import { endpointClasses } from '../model/routes.ts';
 import type { Config } from './config.ts';
+import { jwtClashes } from './jwt-rules.ts';
 import type { Given } from './layer.ts';
 import type { LimitName } from './limits.ts';
-import { badValue, type Problem } from './problems.ts';
+import { badValue, type Clash, type Problem } from './problems.ts';
 import type { Settings } from './schema.ts';
 
 export interface Facts {
@@ -15,15 +16,11 @@ export interface Facts {
   readonly production: boolean;
 }
 
-/** A problem, and the settings that have part in it. */
-export interface Clash {
-  readonly between: readonly string[];
-  readonly problem: Problem;
-}
-
 export const clashes = (facts: Facts): Clash[] => [
   ...portClash(facts),
   ...missingCoreapp(facts),
+  ...tlsClashes(facts),
+  ...jwtClashes(facts.settings.auth.jwt, (name) => whereOf(facts, name)),
   ...endpointClasses.flatMap((name) => bodyClash(facts, name)),
 ];
 
@@ -54,6 +51,53 @@ function missingCoreapp(facts: Facts): Clash[] {
     wanted: 'give the Coreapp’s origin, such as http://coreapp:9090, here or in COREAPP_URL',
   };
   return [{ between: ['coreapp.url'], problem }];
+}
+
+/** Half a pair, or files for a connection that is not TLS: somebody believes in a protection that would not be there. */
+function tlsClashes(facts: Facts): Clash[] {
+  const { listen, coreapp, redis } = facts.settings;
+  return [
+    ...halfPair(facts, 'listen.tls', listen.tls),
+    ...halfPair(facts, 'coreapp', coreapp),
+    ...halfPair(facts, 'redis', redis),
+    ...alone(facts, 'listen.tls.clientCaFile', listen.tls.clientCaFile, 'listen.tls.certFile', listen.tls.certFile),
+    ...plainPeer(facts, 'coreapp', coreapp, 'https://'),
+    ...plainPeer(facts, 'redis', redis, 'rediss://'),
+  ];
+}
+
+interface PairFiles {
+  readonly certFile: string | null;
+  readonly keyFile: string | null;
+}
+
+function halfPair(facts: Facts, section: string, { certFile, keyFile }: PairFiles): Clash[] {
+  const [cert, key] = [`${section}.certFile`, `${section}.keyFile`];
+  return [...alone(facts, cert, certFile, key, keyFile), ...alone(facts, key, keyFile, cert, certFile)];
+}
+
+/** A file that means nothing without another one. */
+function alone(facts: Facts, name: string, path: string | null, other: string, otherPath: string | null): Clash[] {
+  if (path === null || otherPath !== null) return [];
+  const given = `${JSON.stringify(path)} without ${other}`;
+  const wanted = `give ${other}, too, or leave ${name} out`;
+  const problem: Problem = { where: whereOf(facts, name), given, fault: 'is not allowed', wanted };
+  return [{ between: [name, other], problem }];
+}
+
+type PeerFiles = PairFiles & { readonly url: string | null; readonly caFile: string | null };
+
+function plainPeer(facts: Facts, section: 'coreapp' | 'redis', peer: PeerFiles, scheme: string): Clash[] {
+  if (peer.url === null || peer.url.startsWith(scheme)) return [];
+  return (['caFile', 'certFile'] as const).flatMap((file) => {
+    const path = peer[file];
+    if (path === null) return [];
+    const name = `${section}.${file}`;
+    const given = `${JSON.stringify(path)} next to a ${section}.url without TLS`;
+    const wanted = `give a ${section}.url that begins with ${scheme}, or leave ${name} out`;
+    const problem: Problem = { where: whereOf(facts, name), given, fault: 'is not allowed', wanted };
+    return [{ between: [name, `${section}.url`], problem }];
+  });
 }
 
 /** A body that is larger than the whole line could never be held. */

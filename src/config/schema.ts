@@ -4,7 +4,22 @@
  * holds `config/weir.yaml` against it. Units are in the names; sizes are bytes, durations milliseconds.
  */
 import { z } from 'zod';
-import { fieldValue, filePath, host, network, origin, password, port, redisUrl, whole } from './kinds.ts';
+import { adminPathsDefault } from '../model/routes.ts';
+import { jwt } from './jwt.ts';
+import {
+  apiKeys,
+  fieldValue,
+  filePath,
+  host,
+  network,
+  origin,
+  password,
+  port,
+  redisUrl,
+  routePath,
+  tlsVersion,
+  whole,
+} from './kinds.ts';
 import { limits } from './limits.ts';
 import { section, setting } from './setting.ts';
 
@@ -15,6 +30,32 @@ const hourMs = 60 * minuteMs;
 
 const addressWords = 'an IP address or a host name, without a port';
 const pathWords = 'the path of a readable file';
+
+/** A file of PEM texts that stays a file: it is read and judged at the start. */
+const pemFile = (description: string) =>
+  setting(filePath().nullable().default(null), { description, wanted: pathWords });
+
+/** What a connection to another server may need where it is TLS. */
+const peerTls = (peer: string, url: string) => ({
+  caFile: pemFile(
+    `PEM certificates of the authorities that may have issued ${peer}’s. Not set: the usual public ones. Only with ${url}.`,
+  ),
+  certFile: pemFile(`PEM certificate that Weir shows to ${peer}, where it asks for one; intermediate ones after it.`),
+  keyFile: pemFile('The private key of certFile, without a passphrase.'),
+});
+
+const listenTls = section({
+  certFile: pemFile(
+    'PEM certificate of the main port, intermediate ones after it. Not set: plain HTTP. A changed file is taken up.',
+  ),
+  keyFile: pemFile('The private key of listen.tls.certFile, without a passphrase.'),
+  minVersion: setting(tlsVersion().default('TLSv1.2'), {
+    description: 'The oldest version of TLS that callers may use.',
+  }),
+  clientCaFile: pemFile(
+    'PEM certificates of the authorities that issue callers’ certificates. Set: who shows none of theirs is refused.',
+  ),
+});
 
 const listen = section({
   host: setting(host().default('0.0.0.0'), {
@@ -27,6 +68,7 @@ const listen = section({
     description: 'Port that callers connect to; 0 is any free one.',
     env: 'PORT',
   }),
+  tls: listenTls,
 });
 
 const ops = section({
@@ -57,6 +99,7 @@ const coreapp = section({
     wanted: pathWords,
     contentOf: 'authorization',
   }),
+  ...peerTls('the Coreapp', 'https://'),
   connectTimeoutMs: setting(whole(10, 10 * minuteMs).default(10_000), {
     description:
       'How long a connection to the Coreapp may take to open; the request is then replayed while it has time.',
@@ -83,6 +126,7 @@ const redis = section({
     env: 'REDIS_URL_FILE',
     contentOf: 'url',
   }),
+  ...peerTls('Redis', 'rediss://'),
   keyPrefix: setting(
     z
       .string()
@@ -99,20 +143,14 @@ const redis = section({
 });
 
 const auth = section({
-  apiKey: setting(
-    z
-      .string()
-      .regex(/^[!-~]{12,128}$/)
-      .nullable()
-      .default(null),
-    {
-      description:
-        'The key that monitoring sends as Authorization: Apikey … for health, metrics and stats. Not set: none is valid.',
-      wanted: '12 to 128 characters (visible ASCII, no spaces)',
-      env: 'WA_API_KEY',
-      secret: true,
-    },
-  ),
+  apiKey: setting(apiKeys().nullable().default(null), {
+    description:
+      'The key that monitoring sends as Authorization: Apikey … for health, metrics and stats. Several are valid side by side, so that one can replace another. Not set: none is valid.',
+    wanted:
+      '12 to 128 characters (visible ASCII, no spaces), or up to 8 such keys: a list, or with white space between them',
+    env: 'WA_API_KEY',
+    secret: true,
+  }),
   apiKeyFile: setting(filePath().nullable().default(null), {
     description: 'A file that holds auth.apiKey.',
     wanted: pathWords,
@@ -132,9 +170,34 @@ const auth = section({
     env: 'WEIR_ADMIN_PASSWORD_FILE',
     contentOf: 'adminPassword',
   }),
+  adminPaths: setting(
+    z
+      .array(routePath().refine((path) => !/^\/v1\/users(\/|$)/.test(path)))
+      .max(100)
+      .default([...adminPathsDefault]),
+    {
+      description:
+        'What only admins may use, each path with all that is below it. Creating and changing other users is the admin’s always.',
+      wanted:
+        'a list of paths such as /v1/settings/application: letters, digits and -._~ between slashes, none at the end; not /v1/users, which has rules of its own',
+    },
+  ),
   tokenLifetimeMs: setting(whole(1_000, 366 * 24 * hourMs).default(7 * 24 * hourMs), {
     description: 'How long a token is valid after its login; 604800000 is the 7 days that clients expect.',
   }),
+  tokenMemoryMs: setting(whole(0, minuteMs).default(5_000), {
+    description:
+      'How long a replica takes a token for valid without asking Redis. A revocation reaches all replicas at once; where its message is lost, after this time.',
+  }),
+  tokenMemoryMax: setting(whole(1, 1_000_000).default(10_000), {
+    description:
+      'Most tokens that a replica remembers; about 500 bytes each. Of more, the one that rests longest is asked about again.',
+  }),
+  storeAwayGraceMs: setting(whole(0, 24 * hourMs).default(10 * minuteMs), {
+    description:
+      'While Redis is away: how long a token goes on being valid after Redis has confirmed it last. All others get 503.',
+  }),
+  jwt,
 });
 
 const http = section({
@@ -145,7 +208,8 @@ const http = section({
     description: 'How long a request may take to send its header fields; then 408.',
   }),
   bodyIdleTimeoutMs: setting(whole(100, 10 * minuteMs).default(30_000), {
-    description: 'How long a caller may pause while it sends a body; then 408.',
+    description:
+      'How long a caller may pause while it sends a body, then 408; or while it takes its answer, then it is cut off.',
   }),
   keepAliveTimeoutMs: setting(whole(100, hourMs).default(75_000), {
     description: 'How long an idle connection stays open. Longer than the load balancer in front keeps its own.',
@@ -162,7 +226,8 @@ const http = section({
 
 const log = section({
   level: setting(z.enum(logLevels).default('info'), {
-    description: 'The least that is logged. At info each request is one line; at warn only what wants attention.',
+    description:
+      'The least that is logged. At info each request is one line; at warn only what wants attention. The audit trail comes with every level but silent.',
     env: 'LOG_LEVEL',
   }),
 });

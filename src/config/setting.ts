@@ -50,6 +50,15 @@ export function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
   return inner;
 }
 
+/** What the items are of a list that a leaf takes, maybe besides other forms; undefined: it takes no list. */
+export function itemOf(schema: z.core.$ZodType): z.core.$ZodType | undefined {
+  const inner = unwrapped(schema);
+  if (inner instanceof z.ZodArray) return inner.element;
+  if (inner instanceof z.ZodPipe) return itemOf(inner.in);
+  if (inner instanceof z.ZodUnion) return inner.options.map(itemOf).find((item) => item !== undefined);
+  return undefined;
+}
+
 function wantedOf(schema: z.ZodType): string {
   const inner = unwrapped(schema);
   if (inner instanceof z.ZodNumber) {

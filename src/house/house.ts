@@ -16,10 +16,15 @@ import type { Clock, Log, Passwords } from '../ports.ts';
 import { Admit } from '../stages/admit.ts';
 import { createAuthenticate } from '../stages/authenticate.ts';
 import { createForward } from '../stages/forward.ts';
+import { Reachability } from '../stages/reachability.ts';
 import { createReceive } from '../stages/receive.ts';
+import { createRoute } from '../stages/route.ts';
+import { createFindToken } from '../stages/tokens.ts';
 import { createTunnel } from '../stages/tunnel.ts';
-import { ensureAdmin } from '../webapp/first-admin.ts';
+import { adminName, ensureAdmin } from '../webapp/first-admin.ts';
 import { createWebapp } from '../webapp/webapp.ts';
+import { keepCertificates } from './certificates.ts';
+import { openForeign } from './foreign.ts';
 import { openStores, type Stores } from './stores.ts';
 import { Traffic } from './traffic.ts';
 
@@ -70,28 +75,41 @@ export async function openHouse(config: Config, coreappUrl: string, version: str
   main = await startServer(
     { ...config.listen, ...config.http },
     {
-      request: (head, side) => void gateway(head, side).finally(traffic.began()),
+      request: (head, side) => traffic.follow(gateway(head, side)),
       upgrade: (head, request, socket, rest) =>
-        void upgrades.gateway(head, upgrades.callerOf(request, socket, rest)).finally(traffic.began()),
-      unreadable(refusal, peer) {
+        traffic.follow(upgrades.gateway(head, upgrades.callerOf(request, socket, rest))),
+      unreadable(refusal, peer, id) {
         meter.refused(refusal.name);
-        log.info('unreadable request', { refusal: refusal.name, details: refusal.details, remote: peer });
+        log.info('unreadable request', {
+          requestId: id,
+          refusal: refusal.name,
+          details: refusal.details,
+          remote: peer,
+        });
       },
+      handshakeFailed: (reason, peer) => log.debug('TLS handshake failed', { reason, remote: peer }),
     },
   );
   const ops = await startOps(config.ops, {
     ready: () => (stopping ? { ready: false, why: 'stopping' } : { ready: true, why: null }),
     snapshot,
     metrics: (accept) => meter.scrape(accept),
+  }).catch(async (error: unknown) => {
+    await Promise.all([main?.close(), coreapp.close(), stores.close()]);
+    throw error;
   });
+  const { tls } = config.listen;
+  const certificates = tls === null ? null : keepCertificates(tls, main.secure, clock, log);
   return {
     port: main.port,
     opsPort: ops.port,
     lameDuck() {
       stopping = true;
+      main.retire();
     },
     async close(graceMs) {
       stopping = true;
+      certificates?.close();
       const closed = main.close();
       await Promise.race([traffic.idle(), pause(clock, graceMs)]);
       admit.refuseAll('stopping');
@@ -115,22 +133,38 @@ interface Parts {
 /** Every stage with what it needs of the world. */
 function joinStages({ config, coreappUrl, clock, meter, log, stores, passwords }: Parts) {
   const { limits, auth, http } = config;
-  const { connectTimeoutMs, answerTimeoutMs, permitsMax, authorization } = config.coreapp;
-  const { accounts, guard, buckets } = stores;
+  const { tls, connectTimeoutMs, answerTimeoutMs, permitsMax, authorization } = config.coreapp;
+  const { accounts, tokens, guard, buckets } = stores;
   const secrets = nodeSecrets;
-  const coreapp = connectCoreapp({ url: coreappUrl, connectTimeoutMs, answerTimeoutMs, connectionsMax: permitsMax });
+  const foreign = openForeign(config, { stores, secrets, clock, meter, log });
+  const coreapp = connectCoreapp({
+    url: coreappUrl,
+    tls,
+    connectTimeoutMs,
+    answerTimeoutMs,
+    connectionsMax: permitsMax,
+  });
+  const reachability = new Reachability(coreappUrl, log);
   const admit = new Admit({ clock, buckets, meter, limits, permitsMax, random: Math.random });
   const stages: Stages = {
     receive: createReceive({ clock, newId: randomUUID, trusts: trustIn(http.trustedProxies) }),
-    authenticate: createAuthenticate({ accounts, secrets, apiKeys: auth.apiKey === null ? [] : [auth.apiKey] }),
+    route: createRoute(auth.adminPaths),
+    authenticate: createAuthenticate({
+      findToken: createFindToken({ tokens, guard }),
+      foreign,
+      guard,
+      secrets,
+      apiKeys: auth.apiKey ?? [],
+    }),
     admit,
-    forward: createForward({ clock, coreapp, meter, authorization }),
+    forward: createForward({ clock, coreapp, meter, reachability, authorization }),
     webapp: createWebapp({
       accounts,
       passwords,
       secrets,
       guard,
       clock,
+      endForeign: foreign === null ? null : (text) => foreign.end(text),
       tokenLifetimeMs: auth.tokenLifetimeMs,
       figures: (format) => meter.figures(format),
     }),
@@ -139,7 +173,7 @@ function joinStages({ config, coreappUrl, clock, meter, log, stores, passwords }
     meter,
     log,
   };
-  const tunnels = createTunnels({ url: coreappUrl, connectTimeoutMs });
+  const tunnels = createTunnels({ url: coreappUrl, tls, connectTimeoutMs });
   const forward = createTunnel({ clock, tunnels, meter, authorization });
   const upgrades = { gateway: createGateway({ ...stages, forward }), callerOf: tunnels.callerOf };
   return { admit, gateway: createGateway(stages), upgrades, coreapp };
@@ -158,10 +192,21 @@ async function keepAdmin(world: AdminWorld, adminPassword: string | null): Promi
   world.stores.onReturn(() => void makeAdmin(world, adminPassword));
 }
 
+const byConfiguration = {
+  outcome: 'done',
+  reason: null,
+  by: 'configuration',
+  requestId: null,
+  principal: null,
+  user: adminName,
+  remote: null,
+} as const;
+
 async function makeAdmin(world: AdminWorld, adminPassword: string | null): Promise<void> {
   const { stores, passwords, clock, log } = world;
   try {
-    await ensureAdmin(stores.accounts, passwords, adminPassword);
+    const action = await ensureAdmin(stores.accounts, passwords, adminPassword);
+    if (action !== null) log.audit({ ...byConfiguration, action });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     log.warn('the admin cannot be looked up; trying again', { reason, retryMs: adminRetryMs });

@@ -2,20 +2,34 @@
 import { randomUUID } from 'node:crypto';
 import { createMemoryAccounts } from '../adapters/memory/accounts.ts';
 import { MemoryBuckets } from '../adapters/memory/buckets.ts';
+import { createMemoryEndedTokens } from '../adapters/memory/ended-tokens.ts';
 import { createGuard, guardDefaults } from '../adapters/rate-limiter/guard.ts';
 import { createRedisAccounts } from '../adapters/redis/accounts.ts';
 import { RedisBuckets } from '../adapters/redis/buckets.ts';
 import { firstConnection, openRedis } from '../adapters/redis/client.ts';
+import { createRedisEndedTokens } from '../adapters/redis/ended-tokens.ts';
 import { Replicas } from '../adapters/redis/replicas.ts';
+import { followRevocations } from '../adapters/redis/revocations.ts';
 import type { Config } from '../config/config.ts';
-import type { Snapshot } from '../model/snapshot.ts';
-import type { Accounts, Buckets, Clock, Guard, Log, Meter } from '../ports.ts';
+import type { RevocationListener } from '../model/revocations.ts';
+import type { StoreSnapshot } from '../model/snapshot.ts';
+import type { TlsMaterial } from '../model/tls.ts';
+import type { Accounts, Buckets, Clock, EndedTokens, Guard, Log, Meter } from '../ports.ts';
+import { RememberedAccounts } from '../stages/remembered.ts';
+import { type Tokens, tokensAtHand } from '../stages/tokens.ts';
+import { watchPersistence } from './persistence.ts';
 
 export interface Stores {
   readonly accounts: Accounts;
+  /** The same, for the tokens that requests bring. */
+  readonly tokens: Tokens;
+  /** Tokens of others that were logged out. */
+  readonly ended: EndedTokens;
   readonly buckets: Buckets;
   readonly guard: Guard;
-  state(): Snapshot['store'];
+  state(): StoreSnapshot;
+  /** Tells of revocations, whichever replica made them. */
+  onRevocation(listener: RevocationListener): void;
   /** Calls back each time that the accounts can be reached again. */
   onReturn(call: () => void): void;
   close(): Promise<void>;
@@ -25,18 +39,24 @@ export interface Stores {
 const redisWaitMs = 2_000;
 /** A login may wait a little longer than a message in line. */
 const accountsTimeoutMs = 1_000;
+const lateRepliesMs = 1_000;
 
 export async function openStores(config: Config, clock: Clock, meter: Meter, log: Log): Promise<Stores> {
   const { url } = config.redis;
-  return url === null ? memoryStores(clock, meter) : await redisStores({ ...config.redis, url }, clock, meter, log);
+  if (url === null) return memoryStores(clock, meter);
+  return await redisStores({ ...config.redis, ...config.auth, url }, clock, meter, log);
 }
 
 function memoryStores(clock: Clock, meter: Meter): Stores {
+  const accounts = createMemoryAccounts(clock);
   return {
-    accounts: createMemoryAccounts(clock),
+    accounts,
+    tokens: tokensAtHand(accounts),
+    ended: createMemoryEndedTokens(clock),
     buckets: new MemoryBuckets(clock, meter),
     guard: createGuard(null),
-    state: () => ({ kind: 'memory', up: true, fallback: false }),
+    state: () => ({ kind: 'memory', up: true, fallback: false, persistence: 'none' }),
+    onRevocation() {}, // Who revokes in this process knows.
     onReturn() {},
     close: () => Promise.resolve(),
   };
@@ -44,28 +64,65 @@ function memoryStores(clock: Clock, meter: Meter): Stores {
 
 interface RedisSettings {
   readonly url: string;
+  readonly tls: TlsMaterial;
   readonly keyPrefix: string;
   readonly callTimeoutMs: number;
+  readonly tokenMemoryMs: number;
+  readonly tokenMemoryMax: number;
+  readonly storeAwayGraceMs: number;
 }
 
 async function redisStores(settings: RedisSettings, clock: Clock, meter: Meter, log: Log): Promise<Stores> {
-  const { url, keyPrefix, callTimeoutMs } = settings;
-  const forBuckets = openRedis({ url, callTimeoutMs }, log, 'buckets');
-  const forAccounts = openRedis({ url, callTimeoutMs: Math.max(callTimeoutMs, accountsTimeoutMs) }, log, 'accounts');
+  const { url, tls, keyPrefix, callTimeoutMs } = settings;
+  // The buckets count their own time: a reply that comes late still says what it has spent.
+  const forBuckets = openRedis({ url, tls, callTimeoutMs: Math.max(callTimeoutMs, lateRepliesMs) }, log, 'buckets');
+  const accountsOptions = { url, tls, callTimeoutMs: Math.max(callTimeoutMs, accountsTimeoutMs) };
+  const forAccounts = openRedis(accountsOptions, log, 'accounts');
+  const forRevocations = openRedis(accountsOptions, log, 'revocations');
+  const persistence = watchPersistence(forAccounts, log);
+  const accounts = new RememberedAccounts(
+    { store: createRedisAccounts(forAccounts, clock, keyPrefix), clock, meter },
+    { freshMs: settings.tokenMemoryMs, keptMs: settings.storeAwayGraceMs, max: settings.tokenMemoryMax },
+  );
+  const listeners: RevocationListener[] = [accounts];
+  followRevocations(forRevocations, keyPrefix, tellingAll(listeners), { clock, log });
   const replicas = new Replicas(forBuckets, clock, keyPrefix, randomUUID());
-  const buckets = new RedisBuckets(forBuckets, clock, meter, { keyPrefix, replicas: replicas.count });
+  const buckets = new RedisBuckets(forBuckets, clock, meter, { keyPrefix, replicas: replicas.count, callTimeoutMs });
   await Promise.all([forBuckets, forAccounts].map((redis) => firstConnection(redis, redisWaitMs)));
   await replicas.start();
   return {
-    accounts: createRedisAccounts(forAccounts, clock, keyPrefix),
+    accounts,
+    tokens: accounts,
+    ended: createRedisEndedTokens(forAccounts, clock, keyPrefix),
     buckets,
     guard: createGuard(forAccounts, guardDefaults, keyPrefix),
-    state: () => ({ kind: 'redis', up: forBuckets.status === 'ready' && !buckets.away, fallback: buckets.away }),
+    state: () => ({
+      kind: 'redis',
+      up: forBuckets.status === 'ready' && !buckets.away,
+      fallback: buckets.away,
+      persistence: persistence(),
+    }),
+    onRevocation: (listener) => void listeners.push(listener),
     onReturn: (call) => void forAccounts.on('ready', call),
     async close() {
       await replicas.stop();
       forBuckets.disconnect();
       forAccounts.disconnect();
+      forRevocations.disconnect();
+    },
+  };
+}
+
+function tellingAll(listeners: readonly RevocationListener[]): RevocationListener {
+  return {
+    tokenRevoked(digest) {
+      for (const listener of listeners) listener.tokenRevoked(digest);
+    },
+    userRevoked(name) {
+      for (const listener of listeners) listener.userRevoked(name);
+    },
+    revocationsMissed() {
+      for (const listener of listeners) listener.revocationsMissed();
     },
   };
 }

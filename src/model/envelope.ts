@@ -1,4 +1,4 @@
-/** The envelope that every answer of the Webapp comes in (contract, "Answers"). */
+/** The envelope that every answer of the Webapp comes in (docs/webapp-contract.md, "Answers"). */
 import type { Refusal } from './refusals.ts';
 import { refusalTable } from './refusals.ts';
 

@@ -10,7 +10,7 @@ export interface Page {
   readonly body: string;
 }
 
-/** A payload in the envelope of the contract. */
+/** A payload in the envelope of docs/webapp-contract.md, "Answers". */
 export function page(status: number, payload: Readonly<Record<string, unknown>>): Page {
   return { kind: 'page', status, fields: [], body: envelope(payload) };
 }

@@ -1,6 +1,6 @@
 /**
  * Every "no" that Weir itself says: a closed table. Status lines, error envelopes, metric labels and
- * `docs/errors.md` come from it. The codes and titles are the Webapp's (contract, "Answers").
+ * `docs/errors.md` come from it. The codes and titles are the Webapp's (docs/webapp-contract.md, "Answers").
  */
 
 /** Whose doing it was: what an operator reads first. */
@@ -34,6 +34,7 @@ const table = {
   requestTimeout: entry(408, 1025, 'Request is not valid', 'caller', 'The request did not arrive in time.'),
   exists: entry(409, 1004, 'Resource already exists', 'caller'),
   bodyTooLarge: entry(413, 1025, 'Request is not valid', 'caller'),
+  targetTooLong: entry(414, 1025, 'Request is not valid', 'caller'),
   expectationFailed: entry(417, 1025, 'Request is not valid', 'caller', 'Only Expect: 100-continue is known.'),
   fieldsTooLarge: entry(431, 1025, 'Request is not valid', 'caller', 'The header fields are too large.'),
   bug: entry(500, 1000, 'Generic error', 'weir'),

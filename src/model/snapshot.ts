@@ -21,12 +21,22 @@ export interface BucketSnapshot {
   readonly slotsHeld: number;
 }
 
+/** What a restart of the store leaves of users and tokens: nothing, its last snapshot, its log of changes. */
+export type Persistence = 'none' | 'rdb' | 'aof' | 'unknown';
+
+export interface StoreSnapshot {
+  readonly kind: 'memory' | 'redis';
+  readonly up: boolean;
+  /** This replica goes on alone with its share of the limits, since the store does not answer. */
+  readonly fallback: boolean;
+  readonly persistence: Persistence;
+}
+
 export interface Snapshot {
   readonly lines: readonly LineSnapshot[];
   readonly buckets: readonly BucketSnapshot[];
   readonly permits: { readonly inUse: number; readonly limit: number };
-  /** `fallback`: this replica goes on alone with its share of the limits, since the store does not answer. */
-  readonly store: { readonly kind: 'memory' | 'redis'; readonly up: boolean; readonly fallback: boolean };
+  readonly store: StoreSnapshot;
   /** Open connections of callers. */
   readonly connections: number;
   readonly ready: boolean;

@@ -4,19 +4,20 @@
  * Every request comes through here, so what it costs counts: one look over the field names, one SHA-256, one look-up.
  * Where the store is in this process nothing is awaited.
  */
-import { type Credentials, credentialsOf } from '../model/credentials.ts';
+import { credentialsOf } from '../model/credentials.ts';
 import { type Identified, identified, type Routed } from '../model/exchange.ts';
 import type { Principal } from '../model/principal.ts';
 import { type Refusal, refuse } from '../model/refusals.ts';
-import type { Access } from '../model/routes.ts';
-import { type Accounts, type Secrets, StoreAway, type TokenRecord } from '../ports.ts';
-
-/** When to come back after an outage of the store, milliseconds. */
-const storeAwayRetryMs = 1_000;
+import type { Guard, Secrets, TokenRecord } from '../ports.ts';
+import type { Foreign } from './foreign.ts';
+import { type FindToken, tooMany } from './tokens.ts';
 
 export interface AuthenticateWorld {
-  readonly accounts: Pick<Accounts, 'findToken'>;
+  readonly findToken: FindToken;
+  readonly guard: Pick<Guard, 'strangerWaitMs' | 'stranger'>;
   readonly secrets: Secrets;
+  /** Null, or not there: tokens of Weir's own only. */
+  readonly foreign?: Pick<Foreign, 'couldBeToken' | 'findToken'> | null;
   /** Texts of the valid API keys; several while one replaces another, none where there is no key. */
   readonly apiKeys: readonly string[];
 }
@@ -28,12 +29,17 @@ const key: Principal = { kind: 'key' };
 
 const invalid = refuse('unauthenticated');
 const forbidden = refuse('forbidden');
-const away = refuse('storeAway', null, storeAwayRetryMs);
 const wantsBasic = refuse('unauthenticated', 'Log in with Basic credentials.');
 const wantsToken = refuse('unauthenticated', 'A bearer token is needed: log in first.');
 const wantsTokenOrKey = refuse('unauthenticated', 'An API key or a bearer token is needed.');
 
-export function createAuthenticate({ accounts, secrets, apiKeys }: AuthenticateWorld): Authenticate {
+export function createAuthenticate({
+  findToken,
+  guard,
+  secrets,
+  foreign = null,
+  apiKeys,
+}: AuthenticateWorld): Authenticate {
   const keyDigests = apiKeys.map((text) => secrets.digest(text));
 
   /** Compares with every key, so that the time tells neither which one it was nor how far it agreed. */
@@ -44,11 +50,24 @@ export function createAuthenticate({ accounts, secrets, apiKeys }: AuthenticateW
     return found;
   };
 
+  const find = (token: string, remote: string): ReturnType<FindToken> => {
+    if (secrets.couldBeToken(token)) return findToken(secrets.digest(token), remote);
+    if (foreign?.couldBeToken(token) !== true) return invalid;
+    return foreign.findToken(secrets.digest(token), remote, token);
+  };
+
   const byToken = (exchange: Routed, token: string): ReturnType<Authenticate> => {
-    if (!secrets.couldBeToken(token)) return invalid;
-    const found = accounts.findToken(secrets.digest(token));
-    if (!(found instanceof Promise)) return asUser(exchange, found);
-    return found.then((record) => asUser(exchange, record), storeFailed);
+    const found = find(token, exchange.origin.remote);
+    return found instanceof Promise ? found.then((one) => asUser(exchange, one)) : asUser(exchange, found);
+  };
+
+  /** While an address has to wait, its keys are not looked at: else it could go on guessing. */
+  const byKey = (exchange: Routed, text: string): ReturnType<Authenticate> => {
+    const { remote } = exchange.origin;
+    const refusal = tooMany(guard.strangerWaitMs('key', remote));
+    if (refusal !== null) return refusal;
+    if (isApiKey(text)) return identified(exchange, key);
+    return guard.stranger('key', remote).then(() => tooMany(guard.strangerWaitMs('key', remote)) ?? invalid);
   };
 
   return (exchange) => {
@@ -57,27 +76,14 @@ export function createAuthenticate({ accounts, secrets, apiKeys }: AuthenticateW
     if (credentials.kind === 'malformed') return refuse(credentials.refusal, credentials.why);
     if (access === 'login') return credentials.kind === 'basic' ? identified(exchange, nobody) : wantsBasic;
     if (credentials.kind === 'bearer') return byToken(exchange, credentials.token);
-    if (access === 'monitoring' && credentials.kind === 'apikey' && isApiKey(credentials.key)) {
-      return identified(exchange, key);
-    }
-    return unfit(credentials, access);
+    if (access === 'monitoring' && credentials.kind === 'apikey') return byKey(exchange, credentials.key);
+    return access === 'monitoring' ? wantsTokenOrKey : wantsToken;
   };
 }
 
-function asUser(exchange: Routed, token: TokenRecord | undefined): Identified | Refusal {
-  if (token === undefined) return invalid;
-  if (exchange.route.access === 'admin' && token.role !== 'ROLE_ADMIN') return forbidden;
-  return identified(exchange, { kind: 'user', name: token.user, role: token.role });
-}
-
-/** An outage of the store says nothing about the token. */
-function storeFailed(error: unknown): Refusal {
-  if (error instanceof StoreAway) return away;
-  throw error;
-}
-
-/** Says which credentials the endpoint wants; of a wrong API key only that it is wrong. */
-function unfit(credentials: Credentials, access: Access): Refusal {
-  if (access !== 'monitoring') return wantsToken;
-  return credentials.kind === 'apikey' ? invalid : wantsTokenOrKey;
+function asUser(exchange: Routed, token: TokenRecord | Refusal): Identified | Refusal {
+  if ('kind' in token) return token;
+  // Whoever is refused is known all the same: the log says who it was.
+  const known = identified(exchange, { kind: 'user', name: token.user, role: token.role });
+  return exchange.route.access === 'admin' && token.role !== 'ROLE_ADMIN' ? forbidden : known;
 }

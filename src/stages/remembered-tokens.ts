@@ -102,6 +102,8 @@ export class RememberedTokens implements Tokens, RevocationListener {
   revocationsMissed(): void {
     this.#memory.doubt();
     this.#unknown.clear();
+    // It is told when the store can be heard again: who has waited for that need not rest any longer.
+    this.#askNotBefore = Number.NEGATIVE_INFINITY;
   }
 
   /** For a token that is being made: `make` tells whether it was. */

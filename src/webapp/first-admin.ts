@@ -1,6 +1,9 @@
+import type { AuditAction } from '../model/audit.ts';
 import type { Accounts, Passwords, PasswordTurn, User } from '../ports.ts';
 
-const adminName = 'admin';
+export type AdminChange = Extract<AuditAction, 'user.add' | 'user.password'>;
+
+export const adminName = 'admin';
 /** The contract's own; it serves for nothing but to set another one. */
 const firstPassword = 'secret';
 
@@ -10,27 +13,39 @@ const firstPassword = 'secret';
  * on; where it was another one, all tokens of the admin end.
  *
  * Several replicas may do this at once on one store. Rejects with `StoreAway` when that is away, and when all turns to
- * hash are taken; doing it again is right in both cases.
+ * hash are taken; doing it again is right in both cases. Null: nothing was to be done.
  */
 export async function ensureAdmin(
   accounts: Accounts,
   passwords: Passwords,
   adminPassword: string | null,
-): Promise<void> {
-  if (adminPassword === null && (await accounts.findUser(adminName)) !== undefined) return;
+): Promise<AdminChange | null> {
+  if (adminPassword === null && (await accounts.findUser(adminName)) !== undefined) return null;
   const turn = await passwords.enter();
   if (turn.kind === 'busy') throw new Error(`Too many logins wait to hash the password of ${adminName}.`);
   using _turn = turn;
   for (;;) {
     const admin = await accounts.findUser(adminName);
-    if (admin === undefined) await add(accounts, turn, adminPassword);
-    else if (adminPassword === null || (await change(accounts, turn, admin, adminPassword))) return;
+    const end = await settle(accounts, turn, admin, adminPassword);
+    if (end !== 'overtaken') return end === 'kept' ? null : end;
   }
 }
 
-/** Another replica may be first: the loop then looks at what that one has added. */
-async function add(accounts: Accounts, turn: PasswordTurn, adminPassword: string | null): Promise<void> {
-  await accounts.addUser({
+/** `overtaken`: another replica was first, so look at what that one has done. */
+type End = AdminChange | 'kept' | 'overtaken';
+
+async function settle(
+  accounts: Accounts,
+  turn: PasswordTurn,
+  admin: User | undefined,
+  adminPassword: string | null,
+): Promise<End> {
+  if (admin === undefined) return (await add(accounts, turn, adminPassword)) ? 'user.add' : 'overtaken';
+  return adminPassword === null ? 'kept' : await change(accounts, turn, admin, adminPassword);
+}
+
+async function add(accounts: Accounts, turn: PasswordTurn, adminPassword: string | null): Promise<boolean> {
+  return await accounts.addUser({
     name: adminName,
     role: 'ROLE_ADMIN',
     passwordHash: await turn.hash(adminPassword ?? firstPassword),
@@ -38,12 +53,12 @@ async function add(accounts: Accounts, turn: PasswordTurn, adminPassword: string
   });
 }
 
-/** False: the admin was changed meanwhile, so look again. */
-async function change(accounts: Accounts, turn: PasswordTurn, admin: User, adminPassword: string): Promise<boolean> {
+async function change(accounts: Accounts, turn: PasswordTurn, admin: User, adminPassword: string): Promise<End> {
   const verdict = await turn.verify(adminPassword, admin.passwordHash);
-  if (verdict === 'right' && !admin.mustChangePassword) return true;
+  if (verdict === 'right' && !admin.mustChangePassword) return 'kept';
   if (verdict === 'outdated' && !admin.mustChangePassword) {
-    return await accounts.rehash(admin, await turn.hash(adminPassword));
+    return (await accounts.rehash(admin, await turn.hash(adminPassword))) ? 'kept' : 'overtaken';
   }
-  return (await accounts.changePassword(admin, await turn.hash(adminPassword))) !== undefined;
+  const changed = await accounts.changePassword(admin, await turn.hash(adminPassword));
+  return changed === undefined ? 'overtaken' : 'user.password';
 }

@@ -5,7 +5,7 @@
  * not is told so whether the other user exists or not. Admins can't be deleted.
  */
 import { brokenPasswordRule, brokenUsernameRule } from '../model/credentials.ts';
-import type { Collected } from '../model/exchange.ts';
+import { type Collected, noteOf } from '../model/exchange.ts';
 import { type Page, page } from '../model/page.ts';
 import { type Refusal, refuse } from '../model/refusals.ts';
 import type { Accounts, User } from '../ports.ts';
@@ -18,6 +18,7 @@ export async function createUser(exchange: Collected, { accounts, passwords }: W
   const { username, password } = body.values;
   const brokenName = brokenUsernameRule(username);
   if (brokenName !== null) return refuse('parameterInvalid', `username ${brokenName}.`);
+  noteOf(exchange).user = username;
   const brokenPassword = brokenPasswordRule(password);
   if (brokenPassword !== null) return refuse('parameterInvalid', `password ${brokenPassword}.`);
   const taken = refuse('exists', `The user name ${JSON.stringify(username)} is taken.`);

@@ -8,6 +8,8 @@ export interface WebappWorld {
   readonly secrets: Secrets;
   readonly guard: Guard;
   readonly clock: Clock;
+  /** Ends a token of the identity provider's; null, or not there: there is none. */
+  readonly endForeign?: ((text: string) => Promise<void>) | null;
   /** How long a token lives, milliseconds; the contract's is 7 days. */
   readonly tokenLifetimeMs: number;
   /** Weir's own figures, as a page in the form asked for. */

@@ -38,6 +38,12 @@ async function loggedIn(accounts: Accounts, user: User): Promise<string> {
   return digest;
 }
 
+async function everybody(accounts: Accounts): Promise<User[]> {
+  const users: User[] = [];
+  for await (const user of accounts.listUsers()) users.push(user);
+  return users;
+}
+
 interface Store {
   /** A view of the store; each replica has its own. */
   open(): Promise<Accounts>;
@@ -157,6 +163,7 @@ describe.each(Object.entries(stores))('Accounts in %s', (_, start) => {
 
   test.each([
     ['changed', async (user: User) => void (await other.changePassword(user, '$argon2id$two'))],
+    ['robbed of its tokens', async (user: User) => void (await other.dropTokens(user))],
     ['deleted', async (user: User) => void (await other.deleteUser(user.name))],
     [
       'deleted and made anew',
@@ -174,8 +181,33 @@ describe.each(Object.entries(stores))('Accounts in %s', (_, start) => {
     expect(await accounts.addToken(late, user, inAnHour())).toBe(false);
     expect(await accounts.changePassword(user, '$argon2id$late')).toBeUndefined();
     expect(await accounts.rehash(user, '$argon2id$late')).toBe(false);
+    expect(await accounts.dropTokens(user)).toBeUndefined();
     expect(await accounts.findUser(user.name)).toEqual(now);
     for (const one of [digest, late]) expect(await accounts.findToken(one)).toBeUndefined();
+  });
+
+  test('drop all tokens of a user: once for those who read the same, and the password stays', async () => {
+    const [user, stays] = [await added(accounts), await added(accounts)];
+    const digests = [await loggedIn(accounts, user), await loggedIn(other, user)];
+    const kept = await loggedIn(accounts, stays);
+    const tries = await Promise.all([accounts.dropTokens(user), other.dropTokens(user)]);
+    const [changed, ...more] = tries.filter((one) => one !== undefined);
+    expect(more).toEqual([]);
+    expect(changed).toEqual({ ...user, version: expect.not.stringMatching(user.version) });
+    expect(await other.findUser(user.name)).toEqual(changed);
+    for (const digest of digests) expect(await other.findToken(digest)).toBeUndefined();
+    expect(await other.findToken(kept)).toBeDefined();
+    expect(await accounts.findToken(await loggedIn(other, changed as User))).toBeDefined();
+  });
+
+  test('tell every user once, however many there are', async () => {
+    const users = Array.from({ length: 1_000 }, () => newUser());
+    await Promise.all(users.map((user) => accounts.addUser(user)));
+    const told = await everybody(other);
+    const names = told.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    expect(names).toEqual(expect.arrayContaining(users.map(({ name }) => name)));
+    expect(told[0]).toEqual(await accounts.findUser(names[0] as string));
   });
 
   test('delete a user once, with its tokens and nobody else’s', async () => {
@@ -222,7 +254,7 @@ describe.each(Object.entries(stores))('Accounts in %s', (_, start) => {
 
   test('leave no revoked token valid, whatever the order of logins, logouts, changes and deletions', async () => {
     const step = fc.record({
-      what: fc.constantFrom('login', 'login', 'login', 'logout', 'change', 'rehash', 'delete', 'add'),
+      what: fc.constantFrom('login', 'login', 'login', 'logout', 'change', 'revoke', 'rehash', 'delete', 'add'),
       user: fc.nat({ max: 1 }),
       token: fc.nat({ max: 7 }),
       replica: fc.boolean(),
@@ -248,6 +280,9 @@ describe.each(Object.entries(stores))('Accounts in %s', (_, start) => {
           } else if (user !== undefined && what === 'rehash') await here.rehash(user, '$argon2id$again');
           else if (user !== undefined && what === 'change') {
             await here.changePassword(user, '$argon2id$other');
+            end(user.name);
+          } else if (user !== undefined && what === 'revoke') {
+            await here.dropTokens(user);
             end(user.name);
           } else if (user !== undefined && what === 'delete') {
             await here.deleteUser(user.name);
@@ -375,7 +410,9 @@ describe('Accounts in Redis', () => {
       const calls: Readonly<Record<keyof Accounts, () => unknown>> = {
         findUser: () => accounts.findUser(user.name),
         addUser: () => accounts.addUser(newUser()),
+        listUsers: () => everybody(accounts),
         changePassword: () => accounts.changePassword(user, 'x'),
+        dropTokens: () => accounts.dropTokens(user),
         rehash: () => accounts.rehash(user, user.passwordHash),
         deleteUser: () => accounts.deleteUser(freshName()),
         addToken: () => accounts.addToken(freshDigest(), user, inAnHour()),
@@ -384,7 +421,7 @@ describe('Accounts in Redis', () => {
       };
       // A change that was sent before the outage may still be made: it stays out.
       for (const [name, call] of Object.entries(calls)) {
-        if (name !== 'changePassword') await expect(call(), name).rejects.toThrow(StoreAway);
+        if (name !== 'changePassword' && name !== 'dropTokens') await expect(call(), name).rejects.toThrow(StoreAway);
       }
       if (signal === 'SIGSTOP') await redis.kill('SIGCONT');
       else await redis.restart();

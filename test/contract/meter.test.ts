@@ -135,7 +135,7 @@ describe('what is counted', () => {
         `weir_build_info{version="1.2.3",node="${process.version}"} 1`,
       ]),
     );
-    now = { ...busy, store: { kind: 'redis', up: false, fallback: true }, ready: false };
+    now = { ...busy, store: { ...busy.store, up: false, fallback: true }, ready: false };
     expect(await lines(meter)).toEqual(
       expect.arrayContaining(['weir_store_up 0', 'weir_store_fallback 1', 'weir_ready 0']),
     );

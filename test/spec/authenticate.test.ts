@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
+import { createGuard } from '../../src/adapters/rate-limiter/guard.ts';
 import { refusalTable } from '../../src/model/refusals.ts';
-import { type Accounts, StoreAway, type TokenRecord } from '../../src/ports.ts';
+import { StoreAway, type TokenRecord } from '../../src/ports.ts';
 import { createAuthenticate } from '../../src/stages/authenticate.ts';
+import { createFindToken, tokensAtHand } from '../../src/stages/tokens.ts';
 import { basic, request } from '../support/webapp.ts';
 
 const token = nodeSecrets.token();
@@ -12,8 +14,11 @@ const records = new Map<string, TokenRecord>([
   [nodeSecrets.digest(token), { user: 'anna', role: 'ROLE_USER', expiresAtMs: 1 }],
   [nodeSecrets.digest(adminToken), { user: 'admin', role: 'ROLE_ADMIN', expiresAtMs: 1 }],
 ]);
-const findToken: Accounts['findToken'] = (digest) => records.get(digest);
-const world = { accounts: { findToken }, secrets: nodeSecrets, apiKeys: [key, nextKey] };
+const findToken = (digest: string): TokenRecord | undefined => records.get(digest);
+const guard = createGuard(null);
+const over = (accounts: Parameters<typeof tokensAtHand>[0]) =>
+  createFindToken({ tokens: tokensAtHand(accounts), guard });
+const world = { findToken: over({ findToken }), guard, secrets: nodeSecrets, apiKeys: [key, nextKey] };
 
 const credentials = {
   nothing: [],
@@ -78,7 +83,7 @@ test('A token that can’t be one of Weir’s is refused without asking the stor
       asked.push(digest);
     },
   };
-  const authenticate = createAuthenticate({ ...world, accounts });
+  const authenticate = createAuthenticate({ ...world, findToken: over(accounts) });
   for (const text of ['x', 'x'.repeat(42), 'x'.repeat(44), 'eyJhbGciOiJub25lIn0.e30.']) {
     const answer = await authenticate(request('GET', '/v1/messages', ['Authorization', `Bearer ${text}`]));
     expect(answer).toMatchObject({ name: 'unauthenticated' });
@@ -88,7 +93,10 @@ test('A token that can’t be one of Weir’s is refused without asking the stor
 
 describe('With a store elsewhere', () => {
   const later = (answer: () => TokenRecord | undefined) =>
-    createAuthenticate({ ...world, accounts: { findToken: async () => answer() } });
+    createAuthenticate({
+      ...world,
+      findToken: createFindToken({ tokens: { recall: () => 'unheard', findToken: async () => answer() }, guard }),
+    });
 
   test('a token is looked up', async () => {
     const authenticate = later(() => ({ user: 'anna', role: 'ROLE_USER', expiresAtMs: 1 }));

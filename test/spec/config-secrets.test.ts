@@ -15,7 +15,7 @@ describe('secrets in files of their own', () => {
     const yaml = 'coreapp: {authorizationFile: /run/auth}';
     const loaded = config(load(yaml, { WA_API_KEY_FILE: '/run/key', REDIS_URL_FILE: '/run/url' }, files));
     expect([loaded.auth.apiKey, loaded.redis.url, loaded.coreapp.authorization]).toEqual([
-      key,
+      [key],
       'redis://:pw@redis',
       'Bearer x y',
     ]);
@@ -39,14 +39,14 @@ describe('secrets in files of their own', () => {
       key,
     ],
   ])('%s', (_, yaml, env, wanted) => {
-    expect(config(load(yaml, env, files)).auth.apiKey).toBe(wanted);
+    expect(config(load(yaml, env, files)).auth.apiKey).toEqual([wanted]);
   });
 
   it.each([
     [
       '',
       { WA_API_KEY_FILE: '/run/short' },
-      'WA_API_KEY_FILE: a value of 5 characters in /run/short is not allowed; give 12 to 128 characters (visible ASCII, no spaces)',
+      'WA_API_KEY_FILE: a value of 5 characters in /run/short is not allowed; give 12 to 128 characters (visible ASCII, no spaces), or up to 8 such keys: a list, or with white space between them',
     ],
     [
       '',
@@ -73,6 +73,30 @@ describe('secrets in files of their own', () => {
   });
 });
 
+describe('API keys come several at a time, so that one can replace another', () => {
+  const keys = ['the-new-key-1', 'the-old-key-1'];
+  const files = { '/run/keys': `${keys.join('\n')}\n` };
+  it.each<[string, string, Env]>([
+    ['as a list', 'auth: {apiKey: [the-new-key-1, the-old-key-1]}', {}],
+    ['in one text', 'auth: {apiKey: the-new-key-1 the-old-key-1}', {}],
+    ['in the variable, with a blank between them', '', { WA_API_KEY: keys.join(' ') }],
+    ['in the variable, a line each', '', { WA_API_KEY: `\n${keys.join('\r\n')}\n` }],
+    ['in a file, a line each', 'auth: {apiKeyFile: /run/keys}', {}],
+  ])('%s', (_, yaml, env) => {
+    expect(config(load(yaml, env, files)).auth.apiKey).toEqual(keys);
+  });
+
+  it('and each that is wrong is named by its place', () => {
+    const wanted =
+      'give 12 to 128 characters (visible ASCII, no spaces), or up to 8 such keys: a list, or with white space between them';
+    const lines = problems(load(`auth:\n  apiKey: [the-new-key-1, short, 7]`));
+    expect(lines).toEqual([
+      `w.yaml:2:27: auth.apiKey[1]: a value of 5 characters is not allowed; ${wanted}`,
+      `w.yaml:2:34: auth.apiKey[2]: a number without quotes is not allowed; ${wanted}`,
+    ]);
+  });
+});
+
 describe('a secret never shows', () => {
   const secret = 'Sup3r-s3cret,#1';
   it.each([
@@ -87,6 +111,8 @@ describe('a secret never shows', () => {
     ['a missing blank before another setting', `auth:\n  adminPassword:${secret}\n  apiKey: 1`],
     ['a colon inside', `auth:\n  adminPassword: x: ${secret}`],
     ['a list', `auth:\n  apiKey: [${secret}]`],
+    ['several in one text', `auth:\n  apiKey: "long-enough-1 ${secret.slice(0, 11)}"`],
+    ['too many', `auth:\n  apiKey: [${Array(9).fill(`"${secret}"`).join(', ')}]`],
     ['a map', `auth:\n  apiKey: {a: ${secret}}`],
     ['a Redis URL', `redis: {url: "http://u:${secret}@h"}`],
     ['credentials in the Coreapp’s URL', `coreapp: {url: "http://u:${secret}@/?h"}`],

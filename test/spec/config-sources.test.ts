@@ -17,12 +17,12 @@ describe('environment variables', () => {
     [
       'WA_API_KEY',
       'elevenchars',
-      'a value of 11 characters is not allowed; give 12 to 128 characters (visible ASCII, no spaces)',
+      'a value of 11 characters is not allowed; give 12 to 128 characters (visible ASCII, no spaces), or up to 8 such keys: a list, or with white space between them',
     ],
     [
       'WA_API_KEY',
       'with a blank in it',
-      'a value of 18 characters is not allowed; give 12 to 128 characters (visible ASCII, no spaces)',
+      'a value of 18 characters is not allowed; give 12 to 128 characters (visible ASCII, no spaces), or up to 8 such keys: a list, or with white space between them',
     ],
     [
       'WEIR_ADMIN_PASSWORD',

@@ -140,7 +140,9 @@ describe('A Redis that wakes up', () => {
     await server.kill('SIGSTOP');
     const began = performance.now();
     while (performance.now() - began < 1_000) {
-      await Promise.all(['messages', 'contacts', 'media'].map((name) => buckets.reserve(name, messages, 5)));
+      await Promise.all(
+        ['messages', 'contacts', 'media'].map(async (name) => await buckets.reserve(name, messages, 5)),
+      );
       await pass(10);
     }
     await server.kill('SIGCONT');

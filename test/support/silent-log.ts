@@ -3,6 +3,7 @@ import type { Log } from '../../src/ports.ts';
 /** A log that nobody reads. */
 export const silentLog: Log = {
   request() {},
+  audit() {},
   debug() {},
   info() {},
   warn() {},

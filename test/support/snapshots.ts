@@ -11,7 +11,7 @@ export const busy: Snapshot = {
     { class: 'contacts', rate: 20, burst: 60, slotsHeld: 0 },
   ],
   permits: { inUse: 2, limit: 64 },
-  store: { kind: 'redis', up: true, fallback: false },
+  store: { kind: 'redis', up: true, fallback: false, persistence: 'aof' },
   connections: 7,
   ready: true,
   stopping: false,

@@ -3,16 +3,21 @@ import { createMemoryAccounts } from '../../src/adapters/memory/accounts.ts';
 import { createPasswords, type PasswordsOptions } from '../../src/adapters/node/passwords.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { createGuard, type GuardOptions } from '../../src/adapters/rate-limiter/guard.ts';
+import type { AuditLine } from '../../src/model/audit.ts';
 import { errorEnvelope } from '../../src/model/envelope.ts';
 import { collected, type Fields, type Routed, received, routed } from '../../src/model/exchange.ts';
 import type { Page } from '../../src/model/page.ts';
 import { type Refusal, refusalTable } from '../../src/model/refusals.ts';
-import { routeOf } from '../../src/model/routes.ts';
 import type { Accounts, Clock, Passwords } from '../../src/ports.ts';
+import { audit } from '../../src/stages/audit.ts';
 import { createAuthenticate } from '../../src/stages/authenticate.ts';
+import type { Foreign } from '../../src/stages/foreign.ts';
+import { createFindToken } from '../../src/stages/tokens.ts';
 import { ensureAdmin } from '../../src/webapp/first-admin.ts';
 import { createWebapp } from '../../src/webapp/webapp.ts';
 import { tokenLifetimeDefaultMs } from '../../src/webapp/world.ts';
+import { routeOf } from './routes.ts';
+import { silentLog } from './silent-log.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 /** The least that argon2 takes: under a millisecond. */
@@ -44,6 +49,8 @@ export interface TestWebapp {
   readonly clock: VirtualClock;
   readonly accounts: Accounts;
   readonly passwords: Passwords;
+  /** The audit trail so far. */
+  readonly trail: AuditLine[];
   readonly ask: (method: string, path: string, asked?: Asked) => Promise<Said>;
   /** Logs in with a password that must be right; gives the token. */
   readonly token: (username: string, password: string, remote?: string) => Promise<string>;
@@ -59,6 +66,7 @@ export interface TestWebappOptions {
   readonly guard?: GuardOptions;
   readonly passwords?: Passwords;
   readonly clock?: VirtualClock;
+  readonly foreign?: Foreign;
 }
 
 export const goodPassword = 'Correct-Horse-1';
@@ -88,22 +96,42 @@ export async function startWebapp(options: TestWebappOptions = {}): Promise<Test
   const passwords = options.passwords ?? createPasswords(cheapPasswords, realTime);
   const adminPassword = options.adminPassword === undefined ? goodPassword : options.adminPassword;
   await ensureAdmin(accounts, createPasswords(cheapPasswords, realTime), adminPassword);
-  const authenticate = createAuthenticate({ accounts, secrets: nodeSecrets, apiKeys: options.apiKeys ?? [] });
+  const guard = createGuard(null, options.guard);
+  const authenticate = createAuthenticate({
+    findToken: createFindToken({
+      tokens: { recall: () => 'unheard', findToken: (digest) => accounts.findToken(digest) },
+      guard,
+    }),
+    guard,
+    secrets: nodeSecrets,
+    foreign: options.foreign ?? null,
+    apiKeys: options.apiKeys ?? [],
+  });
   const webapp = createWebapp({
     accounts,
     passwords,
     secrets: nodeSecrets,
-    guard: createGuard(null, options.guard),
+    guard,
     clock,
+    endForeign: (text) => options.foreign?.end(text) ?? Promise.resolve(),
     tokenLifetimeMs: tokenLifetimeDefaultMs,
     figures: async (format) => ({ kind: 'page', status: 200, fields: [], body: JSON.stringify({ format }) }),
   });
 
+  const trail: AuditLine[] = [];
+  const log = { ...silentLog, audit: (line: AuditLine) => void trail.push(line) };
+
+  const answer = async (arrived: Routed, body: unknown): Promise<Page | Refusal> => {
+    const exchange = await authenticate(arrived);
+    if (exchange.kind === 'refusal') return exchange;
+    if (exchange.route.by !== 'weir') return { kind: 'page', status: 200, fields: [], body: '{}' };
+    return await webapp.answer(collected(exchange, bytes(body)));
+  };
   const ask: TestWebapp['ask'] = async (method, path, { fields = [], body, remote } = {}) => {
-    const exchange = await authenticate(request(method, path, fields, remote));
-    if (exchange.kind === 'refusal') return said(exchange);
-    if (exchange.route.by !== 'weir') return said({ kind: 'page', status: 200, fields: [], body: '{}' });
-    return said(await webapp.answer(collected(exchange, bytes(body))));
+    const arrived = request(method, path, fields, remote);
+    const outcome = await answer(arrived, body);
+    audit(log, arrived, outcome);
+    return said(outcome);
   };
   const token: TestWebapp['token'] = async (username, password, remote) => {
     const asked = { fields: withBasic(username, password), ...(remote === undefined ? {} : { remote }) };
@@ -115,7 +143,7 @@ export async function startWebapp(options: TestWebappOptions = {}): Promise<Test
     if (status !== 201) throw new Error(`Creating ${username} was answered ${status}.`);
     return await token(username, goodPassword);
   };
-  return { clock, accounts, passwords, ask, token, user };
+  return { clock, accounts, passwords, trail, ask, token, user };
 }
 
 /** The token of a login's answer. */

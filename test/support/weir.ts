@@ -32,7 +32,10 @@ export interface RunningSimulator extends AsyncDisposable {
   configure(patch: unknown): Promise<void>;
   /** When requests of the class arrived (milliseconds of the simulator's own clock) and how they ended there. */
   arrivals(name: string): Promise<readonly (readonly [at: number, outcome: string])[]>;
-  seen(): Promise<{ readonly actedTwice: { readonly count: number }; readonly total: Readonly<Record<string, number>> }>;
+  seen(): Promise<{
+    readonly actedTwice: { readonly count: number };
+    readonly total: Readonly<Record<string, number>>;
+  }>;
 }
 
 /** `weir simulate` on a free port. */
@@ -89,7 +92,11 @@ export async function offerMessages({ urls, token, ratePerS, count }: Offer): Pr
   const one = async (number: number): Promise<Answered> => {
     const at = performance.now();
     const pool = pools[number % pools.length] as Pool;
-    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'x-request-id': `m${number}` };
+    const headers = {
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+      'x-request-id': `m${number}`,
+    };
     const response = await pool.request({ method: 'POST', path: '/v1/messages', headers, body });
     await response.body.dump();
     return { status: response.statusCode, at: at - began, ms: performance.now() - at };

@@ -11,15 +11,21 @@ export interface MemoryAccountsOptions {
   readonly tokensMax: number;
 }
 
+export interface AccountsAtHand extends Accounts {
+  findToken(digest: string): TokenRecord | undefined;
+  /** How many tokens are kept, the ones included that nobody has met since they ended. */
+  readonly size: number;
+}
+
 /** Users and tokens in this process: gone when it ends, and seen by no other replica. */
 export function createMemoryAccounts(
   clock: Clock,
   options: MemoryAccountsOptions = { tokensMax: 200_000 },
-): Accounts & { readonly size: number } {
+): AccountsAtHand {
   return new MemoryAccounts(clock, options);
 }
 
-class MemoryAccounts implements Accounts {
+class MemoryAccounts implements AccountsAtHand {
   readonly #clock: Clock;
   readonly #tokensMax: number;
   readonly #users = new Map<string, User>();
@@ -32,13 +38,16 @@ class MemoryAccounts implements Accounts {
     this.#tokensMax = options.tokensMax;
   }
 
-  /** How many tokens are kept, the ones included that nobody has met since they ended. */
   get size(): number {
     return this.#tokens.size;
   }
 
   async findUser(name: string): Promise<User | undefined> {
     return this.#users.get(name);
+  }
+
+  async *listUsers(): AsyncIterable<User> {
+    yield* this.#users.values();
   }
 
   async addUser(user: NewUser): Promise<boolean> {
@@ -50,6 +59,13 @@ class MemoryAccounts implements Accounts {
   async changePassword(user: User, passwordHash: string): Promise<User | undefined> {
     if (!this.#isAsRead(user)) return undefined;
     const changed: User = { ...user, passwordHash, mustChangePassword: false, version: this.#nextVersion() };
+    this.#users.set(user.name, changed);
+    return changed;
+  }
+
+  async dropTokens(user: User): Promise<User | undefined> {
+    if (!this.#isAsRead(user)) return undefined;
+    const changed: User = { ...user, version: this.#nextVersion() };
     this.#users.set(user.name, changed);
     return changed;
   }

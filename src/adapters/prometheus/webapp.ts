@@ -1,6 +1,6 @@
 /**
- * The figures that dashboards made for the original Webapp read (contract, "Answers"), computed for Weir:
- * `GET /v1/metrics` shows them next to the `weir_` metrics. Their units are the original's, milliseconds.
+ * The figures that dashboards made for the original Webapp read (docs/webapp-contract.md, "Answers"), computed for
+ * Weir: `GET /v1/metrics` shows them next to the `weir_` metrics. Their units are the original's, milliseconds.
  */
 import { envelope } from '../../model/envelope.ts';
 import type { Snapshot } from '../../model/snapshot.ts';

@@ -6,13 +6,18 @@
  * finding a token is one call that reads both. All keys share the hash tag `{accounts}`: they live in one slot of a
  * Redis Cluster, and every script names all keys that it touches.
  *
- * A token's key expires in Redis itself, by Redis's own clock.
+ * A token's key expires in Redis itself, by Redis's own clock. What ends tokens otherwise is told on a channel by the very
+ * script that does it (`revocations.ts`), so that there is no change without its message.
  */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import type { Role } from '../../model/principal.ts';
 import { type Accounts, type Clock, type NewUser, StoreAway, type TokenRecord, type User } from '../../ports.ts';
+import { channelOf, tokenMessage, userMessage } from './revocations.ts';
+import { script } from './script.ts';
+
+/** About how many users one call lists: Redis is to serve others in between. */
+const listStep = 200;
 
 /** What the scripts beside this file are called on the connection. */
 interface Scripts {
@@ -25,20 +30,26 @@ interface Scripts {
     value: string,
     lifetimeMs: number,
   ): Promise<number>;
-  weirChangeUser(users: string, name: string, version: string, value: string): Promise<number>;
+  weirChangeUser(
+    users: string,
+    name: string,
+    version: string,
+    value: string,
+    channel: string,
+    message: string,
+  ): Promise<number>;
+  weirDeleteUser(users: string, name: string, channel: string, message: string): Promise<number>;
+  weirDropToken(token: string, channel: string, message: string): Promise<null>;
 }
-
-const script = (file: string, numberOfKeys: number) => ({
-  lua: readFileSync(new URL(file, import.meta.url), 'utf8'),
-  numberOfKeys,
-});
 
 /** `redis` is a connection of its own, from `openRedis`. `prefix` begins all keys. */
 export function createRedisAccounts(redis: Redis, clock: Clock, prefix = 'weir:'): Accounts {
   redis.defineCommand('weirFindToken', script('find-token.lua', 2));
   redis.defineCommand('weirAddToken', script('add-token.lua', 2));
   redis.defineCommand('weirChangeUser', script('change-user.lua', 1));
-  return new RedisAccounts(redis as Redis & Scripts, clock, `${prefix}{accounts}:`);
+  redis.defineCommand('weirDeleteUser', script('delete-user.lua', 1));
+  redis.defineCommand('weirDropToken', script('drop-token.lua', 1));
+  return new RedisAccounts(redis as Redis & Scripts, clock, prefix);
 }
 
 class RedisAccounts implements Accounts {
@@ -46,17 +57,33 @@ class RedisAccounts implements Accounts {
   readonly #clock: Clock;
   readonly #users: string;
   readonly #tokenPrefix: string;
+  readonly #channel: string;
 
   constructor(redis: Redis & Scripts, clock: Clock, prefix: string) {
     this.#redis = redis;
     this.#clock = clock;
-    this.#users = `${prefix}users`;
-    this.#tokenPrefix = `${prefix}token:`;
+    this.#users = `${prefix}{accounts}:users`;
+    this.#tokenPrefix = `${prefix}{accounts}:token:`;
+    this.#channel = channelOf(prefix);
   }
 
   async findUser(name: string): Promise<User | undefined> {
     const value = await answered(this.#redis.hget(this.#users, name));
     return value === null ? undefined : readUser(name, value);
+  }
+
+  async *listUsers(): AsyncIterable<User> {
+    const told = new Set<string>(); // HSCAN may tell a field again while the hash is being resized.
+    let cursor = '0';
+    do {
+      const [next, fields] = await answered(this.#redis.hscan(this.#users, cursor, 'COUNT', listStep));
+      cursor = next;
+      for (let i = 0; i < fields.length; i += 2) {
+        const name = fields[i] as string;
+        if (!told.has(name)) yield readUser(name, fields[i + 1] as string);
+        told.add(name);
+      }
+    } while (cursor !== '0');
   }
 
   async addUser(user: NewUser): Promise<boolean> {
@@ -69,12 +96,18 @@ class RedisAccounts implements Accounts {
     return (await this.#replace(user, changed)) ? changed : undefined;
   }
 
+  async dropTokens(user: User): Promise<User | undefined> {
+    const changed: User = { ...user, version: newVersion() };
+    return (await this.#replace(user, changed)) ? changed : undefined;
+  }
+
   async rehash(user: User, passwordHash: string): Promise<boolean> {
     return await this.#replace(user, { ...user, passwordHash });
   }
 
   async deleteUser(name: string): Promise<boolean> {
-    return (await answered(this.#redis.hdel(this.#users, name))) === 1;
+    const deleted = this.#redis.weirDeleteUser(this.#users, name, this.#channel, userMessage(name));
+    return (await answered(deleted)) === 1;
   }
 
   async addToken(digest: string, user: User, expiresAtMs: number): Promise<boolean> {
@@ -91,11 +124,13 @@ class RedisAccounts implements Accounts {
   }
 
   async dropToken(digest: string): Promise<void> {
-    await answered(this.#redis.del(this.#tokenPrefix + digest));
+    await answered(this.#redis.weirDropToken(this.#tokenPrefix + digest, this.#channel, tokenMessage(digest)));
   }
 
   async #replace(user: User, by: User): Promise<boolean> {
-    const replaced = this.#redis.weirChangeUser(this.#users, user.name, user.version, writeUser(by));
+    const { name, version } = user;
+    const message = userMessage(name);
+    const replaced = this.#redis.weirChangeUser(this.#users, name, version, writeUser(by), this.#channel, message);
     return (await answered(replaced)) === 1;
   }
 }

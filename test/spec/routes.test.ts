@@ -1,0 +1,154 @@
+/** Which endpoint a path is, who answers it, in which class, and who may use it. */
+import { describe, expect, test } from 'vitest';
+import {
+  type Access,
+  adminPathsDefault,
+  createRouter,
+  type EndpointClass,
+  type OwnEndpoint,
+  type Route,
+} from '../../src/model/routes.ts';
+import { readTarget } from '../../src/model/target.ts';
+
+const routeOf = createRouter(adminPathsDefault);
+
+/** The route of a request target, as it would travel. */
+function route(target: string): Route {
+  const read = readTarget(target);
+  if (read.kind !== 'target') throw new Error(`${target} is malformed: ${read.why}`);
+  return routeOf(read.path);
+}
+
+describe('The Coreapp answers', () => {
+  test.each<[target: string, name: EndpointClass, access: Access]>([
+    ['/v1/messages', 'messages', 'user'],
+    ['/v1/messages/', 'messages', 'user'],
+    ['/v1/messages/gBEGkYiEB1VXAglK1ZEqA1YKPrU', 'messages', 'user'],
+    ['/v1/messages?x=/v1/health', 'messages', 'user'],
+    ['/v1/contacts', 'contacts', 'user'],
+    ['/v1/contacts/', 'contacts', 'user'],
+    ['/v1/contacts/16315551000/identity', 'contacts', 'user'],
+    ['/v1/contacts/16315551000/block', 'contacts', 'user'],
+    ['/v1/media', 'media', 'user'],
+    ['/v1/media/f043afd0-f0ae-4b9c-ab3d-696fb4c8cd68', 'media', 'user'],
+    ['/v1/settings/application', 'settings', 'admin'],
+    ['/v1/settings/application/', 'settings', 'admin'],
+    ['/v1/settings/application?x=1', 'settings', 'admin'],
+    ['/v1/settings/application/media/providers', 'settings', 'admin'],
+    ['/v1/settings/application/media/providers/name', 'settings', 'admin'],
+    ['/v1/settings/applications', 'settings', 'user'],
+    ['/v1/settings', 'settings', 'user'],
+    ['/v1/settings/backup', 'settings', 'user'],
+    ['/v1/settings/restore', 'settings', 'user'],
+    ['/v1/settings/business/profile', 'settings', 'user'],
+    ['/v1/settings/profile/photo?format=link', 'settings', 'user'],
+    ['/v1/settings/account/two-step', 'settings', 'user'],
+    ['/v1/account', 'account', 'user'],
+    ['/v1/account/verify', 'account', 'user'],
+    ['/v1/account/shards', 'account', 'user'],
+    ['/v1/stickerpacks', 'stickers', 'user'],
+    ['/v1/stickerpacks/1/stickers/2', 'stickers', 'user'],
+    ['/v1/certificates/external/ca', 'certificates', 'user'],
+    ['/v1/certificates/webhooks/ca', 'certificates', 'user'],
+    ['/v1/services/message/gc', 'services', 'user'],
+    ['/v1/services/media/gc', 'services', 'user'],
+    ['/v1/groups/1/participants', 'groups', 'user'],
+    ['/v1/health', 'health', 'monitoring'],
+    ['/v1/health/', 'health', 'monitoring'],
+    ['/v1/stats/app', 'stats', 'monitoring'],
+    ['/v1/stats/app/internal', 'stats', 'monitoring'],
+    ['/v1/stats/db?format=prometheus', 'stats', 'monitoring'],
+    ['/v1/stats/db/internal', 'stats', 'monitoring'],
+    ['/v1/support', 'support', 'user'],
+  ])('%s in the class %s, to any %s', (target, name, access) => {
+    expect(route(target)).toEqual({ by: 'coreapp', class: name, access });
+  });
+});
+
+describe('What is not known is the Coreapp’s to answer, in the default class:', () => {
+  test.each([
+    '/',
+    '/v1',
+    '/v1/',
+    '/v2/messages',
+    '/V1/messages',
+    '/v1/Messages',
+    '/v1/message',
+    '/v1/messages2',
+    '/v1/stickers',
+    '/v1/default',
+    '/v1/constructor',
+    '/v1/__proto__',
+    '/metrics/x',
+    '/v1/metrics/x',
+    '/messages',
+    '/health',
+    '/users/login',
+  ])('%s', (target) => {
+    expect(route(target)).toEqual({ by: 'coreapp', class: 'default', access: 'user' });
+  });
+});
+
+describe('Weir answers', () => {
+  test.each<
+    [target: string, name: 'users' | 'metrics', endpoint: OwnEndpoint, access: Access, username: string | null]
+  >([
+    ['/v1/users/login', 'users', 'login', 'login', null],
+    ['/v1/users/login/', 'users', 'login', 'login', null],
+    ['/v1/users/login?x', 'users', 'login', 'login', null],
+    ['/v1/users/logout', 'users', 'logout', 'user', null],
+    ['/v1/users', 'users', 'users', 'admin', null],
+    ['/v1/users/', 'users', 'users', 'admin', null],
+    ['/v1/users/admin', 'users', 'user', 'user', 'admin'],
+    ['/v1/users/admin/', 'users', 'user', 'user', 'admin'],
+    ['/v1/users/Login', 'users', 'user', 'user', 'Login'],
+    ['/v1/users/zo%C3%AB', 'users', 'user', 'user', 'zoë'],
+    ['/v1/users/a%20b', 'users', 'user', 'user', 'a b'],
+    ['/v1/users/%6cogin', 'users', 'login', 'login', null],
+    ['/v1/users/100%', 'users', 'user', 'user', '100%'],
+    ['/v1/users/%FF', 'users', 'user', 'user', '%FF'],
+    ['/v1/users/a/b', 'users', 'user', 'user', 'a/b'],
+    ['/metrics', 'metrics', 'metrics', 'monitoring', null],
+    ['/metrics/', 'metrics', 'metrics', 'monitoring', null],
+    ['/metrics?format=prometheus', 'metrics', 'metrics', 'monitoring', null],
+    ['/v1/metrics', 'metrics', 'metrics', 'monitoring', null],
+  ])('%s: %s, %s, to any %s, naming %s', (target, name, endpoint, access, username) => {
+    expect(route(target)).toEqual({ by: 'weir', class: name, access, endpoint, username });
+  });
+});
+
+describe('However it is written, what needs the admin needs the admin:', () => {
+  test.each([
+    '/v1/settings/%61pplication',
+    '/v1//settings/application',
+    '//v1/settings/application',
+    '/v1/settings//application',
+    '/v1/settings/application//',
+    '/%76%31/settings/application',
+    'http://weir/v1/settings/application',
+    'HTTP://weir:8080/v1/settings/application?x',
+  ])('%s', (target) => {
+    expect(route(target)).toEqual({ by: 'coreapp', class: 'settings', access: 'admin' });
+  });
+});
+
+describe('Paths that are set to need the admin', () => {
+  test.each<[adminPath: string, target: string, access: Access]>([
+    ['/v1/account', '/v1/account', 'admin'],
+    ['/v1/account', '/v1/account/verify', 'admin'],
+    ['/v1/account', '/v1/accounts', 'user'],
+    ['/v1/account', '/v1/settings/application', 'user'],
+    ['/v1/contacts/1', '/v1/contacts/1/block', 'admin'],
+    ['/v1/contacts/1', '/v1/contacts/12', 'user'],
+    ['/v1/health', '/v1/health', 'admin'],
+    ['/metrics', '/v1/metrics', 'admin'],
+    ['/metrics', '/metrics', 'admin'],
+    ['/odd', '/odd/path', 'admin'],
+    ['/', '/v1/messages', 'admin'],
+    ['/', '/v1/users/login', 'login'],
+    ['/v1', '/v1/messages', 'admin'],
+  ])('%s: %s is for any %s', (adminPath, target, access) => {
+    const read = readTarget(target);
+    expect(createRouter([adminPath])(read.kind === 'target' ? read.path : '')).toMatchObject({ access });
+  });
+});
