@@ -51,13 +51,17 @@ log: { level: info }
 stop: { lameDuckMs: 0, graceMs: 1000 }
 `;
 
-/** Its access log goes to the null device: writing it counts, storing it doesn't. */
-async function startWeir(upstream: string, nodeArgs: readonly string[]): Promise<Contestant> {
+/** Its access log goes to the null device: writing it counts, storing it doesn't. `settings`: more YAML. */
+export async function startWeir(
+  upstream: string,
+  nodeArgs: readonly string[] = [],
+  settings = '',
+): Promise<Contestant> {
   await using opened = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'weir-bench-'));
   opened.defer(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, 'weir.yaml');
-  writeFileSync(file, weirConfig);
+  writeFileSync(file, weirConfig + settings);
   const child = opened.use(
     startChild('src/main.ts', ['serve', '--config', file], {
       nodeArgs,

@@ -12,7 +12,7 @@ const warmUpMaxMs = 10_000;
 
 /** A text message as clients of the API send it: 150 bytes. */
 const message = '{"to":"16315551000","type":"text","recipient_type":"individual","text":{"body":"';
-const body = `${message}${'Your code is 123456. '.repeat(4).slice(0, 147 - message.length)}"}}`;
+export const body = `${message}${'Your code is 123456. '.repeat(4).slice(0, 147 - message.length)}"}}`;
 
 export interface Measured {
   readonly requestsPerSecond: number;
