@@ -87,7 +87,16 @@ async function redisStores(settings: RedisSettings, clock: Clock, meter: Meter, 
   const listeners: RevocationListener[] = [accounts];
   followRevocations(forRevocations, keyPrefix, tellingAll(listeners), { clock, log });
   const replicas = new Replicas(forBuckets, clock, keyPrefix, randomUUID());
-  const buckets = new RedisBuckets(forBuckets, clock, meter, { keyPrefix, replicas: replicas.count, callTimeoutMs });
+  const changed = (away: boolean): void => {
+    if (away) log.warn('limits: Redis does not answer; going on with a share of them', { replicas: replicas.count() });
+    else log.info('limits: Redis answers again; shared by all replicas');
+  };
+  const buckets = new RedisBuckets(forBuckets, clock, meter, {
+    keyPrefix,
+    replicas: replicas.count,
+    callTimeoutMs,
+    changed,
+  });
   await Promise.all([forBuckets, forAccounts].map((redis) => firstConnection(redis, redisWaitMs)));
   await replicas.start();
   return {

@@ -41,17 +41,12 @@ export interface Demand {
   readonly horizonUs: number;
   /** How many replicas share the bucket, 1 or more. */
   readonly replicas: number;
-  /** Slots that the replica used on its own while it could not ask; 0: none. The bucket takes them as spent. */
-  readonly owed: number;
   /**
-   * How far ahead of now the tat is by what the replica knows, microseconds; negative infinity: it knows nothing. A
-   * bucket that was lost, and comes back as if it were full, goes on from there.
+   * How far ahead of now the tat is by what the replica knows or used on its own, microseconds; negative infinity: the
+   * bucket knows better. One that was lost, or not asked for a while, goes on from there.
    */
   readonly floorUs: number;
 }
-
-/** A demand of somebody who always asks the bucket itself. */
-export const noDebt = { owed: 0, floorUs: Number.NEGATIVE_INFINITY } as const;
 
 /** The slots a bucket gives: `count` of them, `intervalUs` apart. Delays from the bucket's now, never instants. */
 export interface Grant {
@@ -98,8 +93,7 @@ export function reserve(
   const tau = tauUs(quota);
   const furthest = nowUs + tau + aheadMaxUs(quota, demand);
   const known = tat > furthest + jumpMinUs ? furthest : tat;
-  const spent = Math.max(known + demand.owed * interval, nowUs + demand.floorUs);
-  const first = Math.max(spent, nowUs + Math.min(demand.leadUs, tau));
+  const first = Math.max(known, nowUs + demand.floorUs, nowUs + Math.min(demand.leadUs, tau));
   const open = Math.max(0, Math.floor((nowUs + tau - first) / interval) + 1);
   const share = Math.max(
     1,

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { PermitEnd } from '../../src/model/exchange.ts';
 import { type EndpointClass, endpointClasses } from '../../src/model/routes.ts';
 import type { Grant } from '../../src/model/slots.ts';
-import { noDebt, reserve } from '../../src/model/slots.ts';
+import { reserve } from '../../src/model/slots.ts';
 import type { Buckets } from '../../src/ports.ts';
 import { excess, tolerance } from '../support/fleet.ts';
 import { Lines, type Visit } from '../support/lines.ts';
@@ -71,7 +71,7 @@ function moodyStore(clock: VirtualClock, moods: Scene['store']): Buckets {
       await travel(ms);
       if (fails) throw new Error('The store is away.');
       const nowUs = clock.now() * 1_000;
-      const demand = { want, leadUs: 60_000, horizonUs: 100_000, replicas: 1, ...noDebt };
+      const demand = { want, leadUs: 60_000, horizonUs: 100_000, replicas: 1, floorUs: Number.NEGATIVE_INFINITY };
       const { tat, grant } = reserve(tats.get(name) ?? nowUs, nowUs, quota, demand);
       tats.set(name, tat);
       await travel(ms);

@@ -2,11 +2,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Quota } from '../../src/model/quota.ts';
-import { aheadMaxUs, type Demand, leadOf, noDebt, reserve } from '../../src/model/slots.ts';
+import { aheadMaxUs, type Demand, leadOf, reserve } from '../../src/model/slots.ts';
 import { excess, tolerance } from '../support/fleet.ts';
 
 const tenASecond: Quota = { rate: 10, burst: 3 };
-const alone: Demand = { want: 1, leadUs: 0, horizonUs: 100_000, replicas: 1, ...noDebt };
+const alone: Demand = { want: 1, leadUs: 0, horizonUs: 100_000, replicas: 1, floorUs: Number.NEGATIVE_INFINITY };
 
 /** A bucket with a clock of its own: what it grants is told as `[opens, closes]` windows on that clock, in ms. */
 class Bucket {
@@ -246,7 +246,7 @@ function sends(quota: Quota, replicas: number, patient: boolean, steps: readonly
       leadUs,
       horizonUs: 100_000,
       replicas,
-      ...noDebt,
+      floorUs: Number.NEGATIVE_INFINITY,
     });
     tat = reserved.tat;
     const { count, opensInUs, closesInUs, intervalUs } = reserved.grant;

@@ -6,7 +6,7 @@ import type { Admission } from '../../src/model/outcome.ts';
 import { Permits } from '../../src/model/permits.ts';
 import type { ClassLimits, Quota } from '../../src/model/quota.ts';
 import type { Grant } from '../../src/model/slots.ts';
-import { noDebt, reserve } from '../../src/model/slots.ts';
+import { reserve } from '../../src/model/slots.ts';
 import type { Buckets, Caller, Clock, Meter } from '../../src/ports.ts';
 import { Gate } from '../../src/stages/gate.ts';
 import { routeOf } from './routes.ts';
@@ -92,7 +92,7 @@ export class DistantStore {
         const leadUs = Math.max(10_000, 2_000 * tripMs);
         await this.#travel();
         const nowUs = this.#clock.now() * 1_000;
-        const demand = { want, leadUs, horizonUs: 100_000, replicas: this.#replicas, ...noDebt };
+        const demand = { want, leadUs, horizonUs: 100_000, replicas: this.#replicas, floorUs: Number.NEGATIVE_INFINITY };
         const reserved = reserve(this.#tat, nowUs, quota, demand);
         this.#tat = reserved.tat;
         await this.#travel();
@@ -120,6 +120,8 @@ export interface FleetOptions {
   readonly oneWayMs: () => number;
   /** How long the Coreapp takes, milliseconds. */
   readonly serviceMs?: number;
+  /** A replica's buckets. Default: those of `store`. */
+  readonly bucketsOf?: (clock: Clock) => Buckets;
 }
 
 export const roomyLimits = (quota: Quota): ClassLimits => ({
@@ -150,7 +152,7 @@ export class Fleet {
         () => 0.5,
         () => {},
       );
-      const buckets = this.store.asSeenFromReplica();
+      const buckets = options.bucketsOf?.(clock) ?? this.store.asSeenFromReplica();
       return new Gate('messages', options.limits, { clock, buckets, meter: deafMeter, permits, blocked() {} });
     });
   }

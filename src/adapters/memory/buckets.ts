@@ -1,7 +1,7 @@
 /** Buckets in the process: the default without Redis, and what a replica falls back to when Redis is away. */
 import type { Quota } from '../../model/quota.ts';
 import type { Grant } from '../../model/slots.ts';
-import { leadOf, noDebt, reserve } from '../../model/slots.ts';
+import { leadOf, reserve } from '../../model/slots.ts';
 import type { Buckets, Clock, Meter } from '../../ports.ts';
 
 /**
@@ -29,7 +29,7 @@ export class MemoryBuckets implements Buckets {
       leadUs: leadOf(quota, keepUs, 0),
       horizonUs,
       replicas: 1,
-      ...noDebt,
+      floorUs: Number.NEGATIVE_INFINITY,
     });
     this.#tats.set(bucket, reserved.tat);
     this.#meter.reserved(bucket, 'memory', reserved.grant.count);

@@ -4,7 +4,7 @@
 import type { Redis } from 'ioredis';
 import type { Quota } from '../../model/quota.ts';
 import type { Demand, Grant } from '../../model/slots.ts';
-import { grantOf, intervalUs, jumpMinUs, leadOf, noDebt, reserve, tauUs } from '../../model/slots.ts';
+import { grantOf, intervalUs, jumpMinUs, leadOf, reserve, tauUs } from '../../model/slots.ts';
 import type { Buckets, Clock, Meter } from '../../ports.ts';
 import { script } from './script.ts';
 
@@ -26,16 +26,19 @@ export interface RedisBucketsOptions {
   readonly replicas: () => number;
   /** How long Redis may take to answer before the replica goes on alone. */
   readonly callTimeoutMs: number;
+  /** Called when the replica begins to go on alone, and when it no longer does. */
+  readonly changed?: (away: boolean) => void;
 }
 
-/** What the replica knows of a bucket. */
+/** What the replica knows of a bucket. Instants are microseconds of its own clock. */
 interface Known {
-  /** The tat on this replica's clock, microseconds: what the fallback starts from. */
+  /** The tat: as Redis last told, then as the replica's share went on from there. */
   tatUs: number;
-  /** Slots that were used and Redis doesn't know of; below 0: slots that Redis gave and that came too late. */
-  owed: number;
-  /** True after an outage: Redis may have lost the bucket, and is told what is known. */
-  inDoubt: boolean;
+  /**
+   * Above 0 after an outage, each sign of it counted: Redis is then told the tat. It counts as everybody's, as if the others had used their shares alike:
+   * Redis may have lost the bucket, and who comes back first must not find the shares of the others.
+   */
+  doubts: number;
 }
 
 export class RedisBuckets implements Buckets {
@@ -56,7 +59,7 @@ export class RedisBuckets implements Buckets {
     this.#meter = meter;
     this.#options = options;
     redis.on('ready', () => {
-      for (const known of this.#known.values()) known.inDoubt = true;
+      for (const known of this.#known.values()) known.doubts += 1;
       this.#probeNotBefore = Number.NEGATIVE_INFINITY;
       if (this.#away) this.#probe();
     });
@@ -88,11 +91,10 @@ export class RedisBuckets implements Buckets {
         alarm = this.#clock.after(1, goAlone);
       });
       this.#ask(bucket, quota, want).then(
-        ({ grant, known }) => {
+        (grant) => {
           alarm.cancel();
           this.#answered(bucket, grant.count, sentAt);
-          if (late) known.owed -= grant.count;
-          else resolve(grant);
+          if (!late) resolve(grant);
         },
         () => {
           alarm.cancel();
@@ -102,30 +104,31 @@ export class RedisBuckets implements Buckets {
     });
   }
 
-  async #ask(bucket: string, quota: Quota, want: number): Promise<{ grant: Grant; known: Known }> {
+  async #ask(bucket: string, quota: Quota, want: number): Promise<Grant> {
     const key = `${this.#options.keyPrefix}{bucket:${bucket}}`;
     const known = this.#knownOf(bucket);
     const sentUs = this.#clock.now() * 1_000;
-    const owed = Math.max(0, known.owed);
+    const { doubts } = known;
     const demand: Demand = {
       want,
       leadUs: leadOf(quota, keepUs, 2_000 * this.#tripMs),
       horizonUs,
       replicas: this.#options.replicas(),
-      owed,
-      floorUs: known.inDoubt ? known.tatUs - sentUs : neverUs,
+      floorUs: doubts > 0 ? known.tatUs - sentUs : neverUs,
     };
     const [count, delay] = await this.#redis.weirReserve(key, ...reserveArguments(quota, demand));
-    known.owed = Math.max(0, known.owed - owed);
-    known.inDoubt = false;
-    known.tatUs = sentUs + Number(delay) + count * intervalUs(quota);
-    return { grant: grantOf(Number(delay), count, quota), known };
+    // The reply to a call that left before the latest doubt does not end it.
+    if (known.doubts === doubts) {
+      known.doubts = 0;
+      known.tatUs = sentUs + Number(delay) + count * intervalUs(quota);
+    }
+    return grantOf(Number(delay), count, quota);
   }
 
   #knownOf(bucket: string): Known {
     let known = this.#known.get(bucket);
     if (known === undefined) {
-      known = { tatUs: neverUs, owed: 0, inDoubt: false };
+      known = { tatUs: neverUs, doubts: 0 };
       this.#known.set(bucket, known);
     }
     return known;
@@ -134,7 +137,7 @@ export class RedisBuckets implements Buckets {
   #answered(bucket: string, slots: number, sentAt: number): void {
     const ms = this.#clock.now() - sentAt;
     this.#tripMs += 0.25 * (ms - this.#tripMs);
-    this.#away = false;
+    this.#setAway(false);
     this.#meter.storeCalled('reserve', 'ok', ms);
     this.#meter.reserved(bucket, 'store', slots);
   }
@@ -142,9 +145,15 @@ export class RedisBuckets implements Buckets {
   #failed(sentAt: number): void {
     const now = this.#clock.now();
     this.#probeNotBefore = now + restMs;
-    this.#away = true;
-    for (const known of this.#known.values()) known.inDoubt = true;
+    this.#setAway(true);
+    for (const known of this.#known.values()) known.doubts += 1;
     this.#meter.storeCalled('reserve', 'error', now - sentAt);
+  }
+
+  #setAway(away: boolean): void {
+    if (away === this.#away) return;
+    this.#away = away;
+    this.#options.changed?.(away);
   }
 
   /**
@@ -160,7 +169,7 @@ export class RedisBuckets implements Buckets {
       this.#probing = false;
       this.#probeNotBefore = now + restMs;
       this.#meter.storeCalled('ping', back ? 'ok' : 'error', now - sentAt);
-      if (back) this.#away = false;
+      if (back) this.#setAway(false);
     };
     this.#redis.ping().then(
       () => over(true),
@@ -168,16 +177,16 @@ export class RedisBuckets implements Buckets {
     );
   }
 
-  /** This replica's share of the limit, starting from what it knows to be spent. Redis is told when it is back. */
+  /** This replica's share of the limit, starting from what it knows to be spent. */
   #alone(bucket: string, quota: Quota, want: number): Grant {
     const known = this.#knownOf(bucket);
     const replicas = this.#options.replicas();
     const share = { rate: quota.rate / replicas, burst: Math.max(1, Math.floor(quota.burst / replicas)) };
     const nowUs = this.#clock.now() * 1_000;
-    const demand: Demand = { want, leadUs: leadOf(share, keepUs, 0), horizonUs, replicas: 1, ...noDebt };
+    const demand: Demand = { want, leadUs: leadOf(share, keepUs, 0), horizonUs, replicas: 1, floorUs: neverUs };
     const { tat, grant } = reserve(known.tatUs, nowUs, share, demand);
     known.tatUs = tat;
-    known.owed += grant.count;
+    known.doubts += 1;
     this.#meter.reserved(bucket, 'fallback', grant.count);
     return grant;
   }
@@ -185,7 +194,7 @@ export class RedisBuckets implements Buckets {
 
 /** ARGV of `reserve.lua`, up to the optional now. */
 export function reserveArguments(quota: Quota, demand: Demand): number[] {
-  const { want, leadUs, horizonUs: horizon, replicas, owed, floorUs } = demand;
+  const { want, leadUs, horizonUs: horizon, replicas, floorUs } = demand;
   return [
     intervalUs(quota),
     tauUs(quota),
@@ -194,7 +203,6 @@ export function reserveArguments(quota: Quota, demand: Demand): number[] {
     horizon,
     replicas,
     jumpMinUs,
-    owed,
     Math.max(floorUs, neverUs),
   ];
 }

@@ -8,18 +8,17 @@
 -- ARGV[5]  horizon, microseconds
 -- ARGV[6]  how many replicas share the bucket, 1 or more
 -- ARGV[7]  a tat this much further ahead than demand can have put it comes from a clock that jumped, microseconds
--- ARGV[8]  owed: slots that the replica used while it could not ask
--- ARGV[9]  floor: how far ahead of now tat is by what the replica knows, microseconds
--- ARGV[10] now, microseconds since the epoch below: for tests only, absent in production
+-- ARGV[8]  floor: how far ahead of now tat is by what the replica knows or used on its own, microseconds
+-- ARGV[9]  now, microseconds since the epoch below: for tests only, absent in production
 -- Returns  { count, first TAT - now } ; the delay as text, since a Lua number in a reply is cut to an integer
 --
 -- The epoch is 2026-01-01: smaller numbers leave a double more digits below the microsecond.
 local interval, tau, want = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local lead, horizon, replicas, jump = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local owed, floor = tonumber(ARGV[8]), tonumber(ARGV[9])
+local floor = tonumber(ARGV[8])
 local now
-if ARGV[10] then
-  now = tonumber(ARGV[10])
+if ARGV[9] then
+  now = tonumber(ARGV[9])
 else
   local time = redis.call('TIME')
   now = (tonumber(time[1]) - 1767225600) * 1000000 + tonumber(time[2])
@@ -30,7 +29,7 @@ local tat = tonumber(redis.call('GET', KEYS[1]) or never) or never
 if tat ~= tat then tat = never end -- The text "nan" is a number to Lua.
 local furthest = now + tau + 2 * (replicas * interval + horizon)
 if tat > furthest + jump then tat = furthest end
-local first = math.max(tat + owed * interval, now + floor, now + math.min(lead, tau))
+local first = math.max(tat, now + floor, now + math.min(lead, tau))
 local open = math.max(0, math.floor((now + tau - first) / interval) + 1)
 local share = math.max(1, math.floor(horizon / interval / replicas), math.ceil(open / replicas))
 local count = math.max(1, math.min(want, share))
