@@ -11,6 +11,7 @@ import { connectCoreapp } from '../adapters/undici/coreapp.ts';
 import type { Config } from '../config/config.ts';
 import { createGateway, type Stages } from '../gateway.ts';
 import type { Snapshot } from '../model/snapshot.ts';
+import type { Readiness } from '../ops/pages.ts';
 import { startOps } from '../ops/server.ts';
 import type { Clock, Log, Passwords } from '../ports.ts';
 import { Admit } from '../stages/admit.ts';
@@ -21,8 +22,8 @@ import { createReceive } from '../stages/receive.ts';
 import { createRoute } from '../stages/route.ts';
 import { createFindToken } from '../stages/tokens.ts';
 import { createTunnel } from '../stages/tunnel.ts';
-import { adminName, ensureAdmin } from '../webapp/first-admin.ts';
 import { createWebapp } from '../webapp/webapp.ts';
+import { keepAdmin } from './admin.ts';
 import { keepCertificates } from './certificates.ts';
 import { openForeign } from './foreign.ts';
 import { openStores, type Stores } from './stores.ts';
@@ -40,7 +41,7 @@ export interface House {
 
 /** How long refused callers get to take their answer once the grace time is over. */
 const lastAnswersMs = 1_000;
-const adminRetryMs = 1_000;
+const stopping: Readiness = { ready: false, why: 'stopping' };
 
 /**
  * @param coreappUrl where the Coreapp is, or its simulator
@@ -50,19 +51,19 @@ const adminRetryMs = 1_000;
 export async function openHouse(config: Config, coreappUrl: string, version: string, log: Log): Promise<House> {
   const clock = machineClock;
   const traffic = new Traffic();
-  let stopping = false;
+  let readiness: Readiness = { ready: false, why: 'starting' };
   let main: MainServer | null = null;
   const snapshot = (): Snapshot => ({
     ...admit.snapshot(),
     store: stores.state(),
     connections: main?.connections ?? 0,
-    ready: !stopping,
-    stopping,
+    ready: readiness.ready,
+    stopping: readiness.why === stopping.why,
   });
   const meter = createMeter({ version, snapshot });
   const stores = await openStores(config, clock, meter, log);
   const passwords = createPasswords(passwordsDefaults, clock);
-  const { admit, gateway, upgrades, coreapp } = joinStages({
+  const { admit, gateway, upgrade, tunnels, coreapp } = joinStages({
     config,
     coreappUrl,
     clock,
@@ -71,13 +72,11 @@ export async function openHouse(config: Config, coreappUrl: string, version: str
     stores,
     passwords,
   });
-  await keepAdmin({ stores, passwords, clock, log }, config.auth.adminPassword);
   main = await startServer(
     { ...config.listen, ...config.http },
     {
       request: (head, side) => traffic.follow(gateway(head, side)),
-      upgrade: (head, request, socket, rest) =>
-        traffic.follow(upgrades.gateway(head, upgrades.callerOf(request, socket, rest))),
+      upgrade: (head, side) => traffic.follow(upgrade(head, side)),
       unreadable(refusal, peer, id) {
         meter.refused(refusal.name);
         log.info('unreadable request', {
@@ -91,28 +90,33 @@ export async function openHouse(config: Config, coreappUrl: string, version: str
     },
   );
   const ops = await startOps(config.ops, {
-    ready: () => (stopping ? { ready: false, why: 'stopping' } : { ready: true, why: null }),
+    ready: () => readiness,
     snapshot,
     metrics: (accept) => meter.scrape(accept),
   }).catch(async (error: unknown) => {
     await Promise.all([main?.close(), coreapp.close(), stores.close()]);
     throw error;
   });
+  // Only a process that has its ports may touch what it shares with others.
+  await keepAdmin({ stores, passwords, clock, log }, config.auth.adminPassword);
+  readiness = { ready: true, why: null };
   const { tls } = config.listen;
   const certificates = tls === null ? null : keepCertificates(tls, main.secure, clock, log);
   return {
     port: main.port,
     opsPort: ops.port,
     lameDuck() {
-      stopping = true;
+      readiness = stopping;
       main.retire();
     },
     async close(graceMs) {
-      stopping = true;
+      readiness = stopping;
       certificates?.close();
       const closed = main.close();
       await Promise.race([traffic.idle(), pause(clock, graceMs)]);
       admit.refuseAll('stopping');
+      // They never end by themselves: they had the lame-duck time, and as long as there was other work.
+      tunnels.close();
       await Promise.race([closed, pause(clock, lastAnswersMs)]);
       main.destroy();
       await Promise.all([ops.close(), coreapp.close(), stores.close()]);
@@ -168,50 +172,13 @@ function joinStages({ config, coreappUrl, clock, meter, log, stores, passwords }
       tokenLifetimeMs: auth.tokenLifetimeMs,
       figures: (format) => meter.figures(format),
     }),
-    limits,
     clock,
     meter,
     log,
   };
-  const tunnels = createTunnels({ url: coreappUrl, tls, connectTimeoutMs });
-  const forward = createTunnel({ clock, tunnels, meter, authorization });
-  const upgrades = { gateway: createGateway({ ...stages, forward }), callerOf: tunnels.callerOf };
-  return { admit, gateway: createGateway(stages), upgrades, coreapp };
-}
-
-interface AdminWorld {
-  readonly stores: Stores;
-  readonly passwords: Passwords;
-  readonly clock: Clock;
-  readonly log: Log;
-}
-
-/** Sees to it that there is an admin: now, and whenever the store is back, since it may have come back empty. */
-async function keepAdmin(world: AdminWorld, adminPassword: string | null): Promise<void> {
-  await makeAdmin(world, adminPassword);
-  world.stores.onReturn(() => void makeAdmin(world, adminPassword));
-}
-
-const byConfiguration = {
-  outcome: 'done',
-  reason: null,
-  by: 'configuration',
-  requestId: null,
-  principal: null,
-  user: adminName,
-  remote: null,
-} as const;
-
-async function makeAdmin(world: AdminWorld, adminPassword: string | null): Promise<void> {
-  const { stores, passwords, clock, log } = world;
-  try {
-    const action = await ensureAdmin(stores.accounts, passwords, adminPassword);
-    if (action !== null) log.audit({ ...byConfiguration, action });
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    log.warn('the admin cannot be looked up; trying again', { reason, retryMs: adminRetryMs });
-    clock.after(adminRetryMs, () => void makeAdmin(world, adminPassword));
-  }
+  const tunnels = createTunnels({ url: coreappUrl, tls, connectTimeoutMs, answerTimeoutMs });
+  const forward = createTunnel({ clock, tunnels, meter, reachability, authorization });
+  return { admit, gateway: createGateway(stages), upgrade: createGateway({ ...stages, forward }), tunnels, coreapp };
 }
 
 function pause(clock: Clock, ms: number): Promise<void> {

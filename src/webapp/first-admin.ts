@@ -9,8 +9,8 @@ const firstPassword = 'secret';
 
 /**
  * Sees to it that there is an admin. Without `adminPassword` a missing one begins as `admin`/`secret` and has to change
- * that at its first login; an existing one stays as it is. With `adminPassword` that is the admin's password from now
- * on; where it was another one, all tokens of the admin end.
+ * that at its first login; an existing one stays as it is. With `adminPassword` a missing one begins with that, and where
+ * `existing` is `set` an existing one gets it, which ends all tokens of the admin where it was another one.
  *
  * Several replicas may do this at once on one store. Rejects with `StoreAway` when that is away, and when all turns to
  * hash are taken; doing it again is right in both cases. Null: nothing was to be done.
@@ -19,14 +19,19 @@ export async function ensureAdmin(
   accounts: Accounts,
   passwords: Passwords,
   adminPassword: string | null,
+  existing: 'set' | 'keep' = 'set',
 ): Promise<AdminChange | null> {
-  if (adminPassword === null && (await accounts.findUser(adminName)) !== undefined) return null;
+  const toSet = existing === 'set' ? adminPassword : null;
+  if (toSet === null && (await accounts.findUser(adminName)) !== undefined) return null;
   const turn = await passwords.enter();
   if (turn.kind === 'busy') throw new Error(`Too many logins wait to hash the password of ${adminName}.`);
   using _turn = turn;
   for (;;) {
     const admin = await accounts.findUser(adminName);
-    const end = await settle(accounts, turn, admin, adminPassword);
+    let end: End;
+    if (admin === undefined) end = await add(accounts, turn, adminPassword);
+    else if (toSet === null) return null;
+    else end = await change(accounts, turn, admin, toSet);
     if (end !== 'overtaken') return end === 'kept' ? null : end;
   }
 }
@@ -34,23 +39,14 @@ export async function ensureAdmin(
 /** `overtaken`: another replica was first, so look at what that one has done. */
 type End = AdminChange | 'kept' | 'overtaken';
 
-async function settle(
-  accounts: Accounts,
-  turn: PasswordTurn,
-  admin: User | undefined,
-  adminPassword: string | null,
-): Promise<End> {
-  if (admin === undefined) return (await add(accounts, turn, adminPassword)) ? 'user.add' : 'overtaken';
-  return adminPassword === null ? 'kept' : await change(accounts, turn, admin, adminPassword);
-}
-
-async function add(accounts: Accounts, turn: PasswordTurn, adminPassword: string | null): Promise<boolean> {
-  return await accounts.addUser({
+async function add(accounts: Accounts, turn: PasswordTurn, adminPassword: string | null): Promise<End> {
+  const added = await accounts.addUser({
     name: adminName,
     role: 'ROLE_ADMIN',
     passwordHash: await turn.hash(adminPassword ?? firstPassword),
     mustChangePassword: adminPassword === null,
   });
+  return added ? 'user.add' : 'overtaken';
 }
 
 async function change(accounts: Accounts, turn: PasswordTurn, admin: User, adminPassword: string): Promise<End> {
