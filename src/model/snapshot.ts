@@ -5,7 +5,7 @@ export interface LineSnapshot {
   readonly class: EndpointClass;
   /** How many wait. */
   readonly requests: number;
-  /** Bytes of bodies that are held for them. */
+  /** Bytes of bodies that are held: being read, waiting, in flight. What `lineMaxBytes` bounds. */
   readonly bytes: number;
   /** How long the one at the head has waited, milliseconds; 0: nobody waits. */
   readonly oldestMs: number;
@@ -32,10 +32,18 @@ export interface StoreSnapshot {
   readonly persistence: Persistence;
 }
 
+export interface PermitsSnapshot {
+  readonly class: EndpointClass;
+  /** Requests in flight at the Coreapp. */
+  readonly inUse: number;
+  /** How many may be just now. */
+  readonly limit: number;
+}
+
 export interface Snapshot {
   readonly lines: readonly LineSnapshot[];
   readonly buckets: readonly BucketSnapshot[];
-  readonly permits: { readonly inUse: number; readonly limit: number };
+  readonly permits: readonly PermitsSnapshot[];
   readonly store: StoreSnapshot;
   /** Open connections of callers. */
   readonly connections: number;

@@ -5,7 +5,7 @@
  */
 import type { Collected } from '../model/exchange.ts';
 import type { Admission } from '../model/outcome.ts';
-import { Permits } from '../model/permits.ts';
+import { Permits, Room } from '../model/permits.ts';
 import type { ClassLimits } from '../model/quota.ts';
 import type { RefusalName } from '../model/refusals.ts';
 import type { EndpointClass } from '../model/routes.ts';
@@ -25,33 +25,39 @@ export interface AdmitWorld {
 }
 
 export class Admit {
-  readonly permits: Permits;
+  /** What is in flight, and may be. */
+  readonly room: Room;
   readonly gates: ReadonlyMap<EndpointClass, Gate>;
   /** Gates that wait for a permit, in the order in which they get one. */
   readonly #blocked = new Set<Gate>();
   readonly #clock: Clock;
   #pauseOver: Alarm | null = null;
+  #pauseOverAt = Number.POSITIVE_INFINITY;
 
   constructor(world: AdmitWorld) {
     const { clock, limits } = world;
     this.#clock = clock;
-    this.permits = new Permits(
-      world.permitsMax,
-      () => clock.now(),
-      world.random,
-      () => this.#permitFreed(),
-    );
-    const gateWorld = { ...world, permits: this.permits, blocked: (gate: Gate) => this.#block(gate) };
+    this.room = new Room(world.permitsMax);
+    const permits = (): Permits =>
+      new Permits(
+        this.room,
+        () => clock.now(),
+        world.random,
+        () => this.#permitFreed(),
+      );
+    const blocked = (gate: Gate): void => this.#block(gate);
     const names = Object.keys(limits) as EndpointClass[];
-    this.gates = new Map(names.map((name) => [name, new Gate(name, limits[name], gateWorld)]));
+    this.gates = new Map(
+      names.map((name) => [name, new Gate(name, limits[name], { ...world, permits: permits(), blocked })]),
+    );
   }
 
   admit(name: EndpointClass, exchange: Collected, side: Caller): Admission | Promise<Admission> {
-    return this.#gate(name).admit(exchange, side);
+    return this.gate(name).admit(exchange, side);
   }
 
   readmit(name: EndpointClass, exchange: Collected, side: Caller, pauseMs: number): Admission | Promise<Admission> {
-    return this.#gate(name).readmit(exchange, side, pauseMs);
+    return this.gate(name).readmit(exchange, side, pauseMs);
   }
 
   /** Refuses all that wait: the grace time of a stop is over. */
@@ -64,10 +70,10 @@ export class Admit {
     const now = this.#clock.now();
     const gates = [...this.gates.values()];
     return {
-      lines: gates.map(({ name, line }) => ({
+      lines: gates.map(({ name, line, bodies }) => ({
         class: name,
         requests: line.requests,
-        bytes: line.bytes,
+        bytes: bodies.held,
         oldestMs: line.head === null ? 0 : now - line.head.since,
       })),
       buckets: gates.map((gate) => ({
@@ -76,11 +82,11 @@ export class Admit {
         burst: gate.limits.burst,
         slotsHeld: gate.slotsHeld(),
       })),
-      permits: { inUse: this.permits.inUse, limit: this.permits.limit },
+      permits: gates.map(({ name, permits }) => ({ class: name, inUse: permits.inUse, limit: permits.limit })),
     };
   }
 
-  #gate(name: EndpointClass): Gate {
+  gate(name: EndpointClass): Gate {
     const gate = this.gates.get(name);
     if (gate === undefined) throw new Error(`no limits for the endpoint class ${name}`);
     return gate;
@@ -95,7 +101,7 @@ export class Admit {
   #permitFreed(): void {
     if (this.#blocked.size === 0) return;
     for (const gate of [...this.#blocked]) {
-      if (!this.permits.available(this.#clock.now())) break;
+      if (!gate.permits.available(this.#clock.now())) continue;
       this.#blocked.delete(gate);
       gate.pump();
     }
@@ -104,10 +110,14 @@ export class Admit {
 
   /** The end of a pause between probes frees a permit, too. */
   #awaitPause(): void {
-    const leftMs = this.permits.pausedUntil - this.#clock.now();
-    if (this.#pauseOver !== null || this.#blocked.size === 0 || leftMs <= 0) return;
-    this.#pauseOver = this.#clock.after(leftMs, () => {
-      this.#pauseOver = null;
+    const now = this.#clock.now();
+    let due = Number.POSITIVE_INFINITY;
+    for (const { permits } of this.#blocked) if (permits.pausedUntil > now) due = Math.min(due, permits.pausedUntil);
+    if (due >= this.#pauseOverAt) return;
+    this.#pauseOver?.cancel();
+    this.#pauseOverAt = due;
+    this.#pauseOver = this.#clock.after(due - now, () => {
+      this.#pauseOverAt = Number.POSITIVE_INFINITY;
       this.#permitFreed();
     });
   }

@@ -16,7 +16,6 @@ const holdMaxMs = 3_000;
 interface Arrival {
   readonly afterMs: number;
   readonly name: (typeof classes)[number];
-  readonly bytes: number;
   readonly hangUpAfterMs: number | null;
   /** What the Coreapp does with each of its attempts; it answers the ones after. */
   readonly attempts: readonly { readonly takesMs: number; readonly how: PermitEnd; readonly pauseMs: number }[];
@@ -38,7 +37,6 @@ const scenes: fc.Arbitrary<Scene> = fc.record({
     fc.record({
       afterMs: shortMs,
       name: fc.constantFrom(...classes),
-      bytes: fc.nat(40),
       hangUpAfterMs: fc.option(fc.nat(2_000), { freq: 3 }),
       attempts: fc.array(
         fc.record({
@@ -90,7 +88,7 @@ function isOvertaken(other: Visit, visit: Visit, now: number): boolean {
 /** Plays a scene to its end and checks its laws on the way. */
 async function play(scene: Scene) {
   const { rate, burst, permitsMax, lineMaxRequests, store } = scene;
-  const limits = { rate, burst, holdMaxMs, lineMaxRequests, lineMaxBytes: 400 };
+  const limits = { rate, burst, holdMaxMs, lineMaxRequests };
   const visits = new Map<Visit, Arrival>();
   const sends = Object.fromEntries(endpointClasses.map((name) => [name, [] as number[]])) as Record<
     EndpointClass,
@@ -106,7 +104,7 @@ async function play(scene: Scene) {
     onSent(visit) {
       const now = lines.clock.now();
       taken += 1;
-      if (lines.admit.permits.inUse > permitsMax) broken.push(`${visit.label} has a permit too many`);
+      if (lines.admit.room.inUse > permitsMax) broken.push(`${visit.label} has a permit too many`);
       sends[visit.class].push(now);
       for (const other of visits.keys()) {
         if (isOvertaken(other, visit, now)) broken.push(`${visit.label} overtook ${other.label} at ${now}`);
@@ -122,7 +120,7 @@ async function play(scene: Scene) {
   for (const arrival of scene.arrivals) {
     await lines.clock.advance(arrival.afterMs);
     const lineWas = lines.line(arrival.name).requests;
-    const visit = lines.arrive(String(visits.size), { name: arrival.name, bytes: arrival.bytes });
+    const visit = lines.arrive(String(visits.size), { name: arrival.name });
     if (visit.state === 'sent' && lineWas > 0) broken.push(`${visit.label} was sent at once past ${lineWas}`);
     visits.set(visit, arrival);
     if (arrival.hangUpAfterMs !== null) lines.clock.after(arrival.hangUpAfterMs, () => visit.side.hangUp());
@@ -144,9 +142,9 @@ describe('Whatever the order of events', () => {
           if (ends.at(-1)?.kind === 'gone') expect(side.gone).toBe(true);
         }
         expect(returned).toBe(taken);
-        expect(lines.admit.permits.inUse).toBe(0);
+        expect(lines.admit.room.inUse).toBe(0);
         for (const name of classes) {
-          expect(lines.line(name)).toMatchObject({ requests: 0, bytes: 0, head: null });
+          expect(lines.line(name)).toMatchObject({ requests: 0, head: null });
           expect(excess(limits, sends[name])).toBeLessThanOrEqual(tolerance(limits) + 1e-6);
         }
         expect(lines.clock.pending).toBe(0);

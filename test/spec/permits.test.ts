@@ -1,14 +1,14 @@
 /** How many requests may be in flight at the Coreapp, and what becomes of those who wait for that. */
 import { describe, expect, test } from 'vitest';
 import type { Permit, PermitEnd } from '../../src/model/exchange.ts';
-import { Permits } from '../../src/model/permits.ts';
+import { Permits, Room } from '../../src/model/permits.ts';
 import { Lines, type Visit } from '../support/lines.ts';
 
 /** Permits whose time is a number that the test sets. */
 function pool({ max = 10, random = () => 0.5 } = {}) {
   const time = { ms: 0, freed: 0 };
   const permits = new Permits(
-    max,
+    new Room(max),
     () => time.ms,
     random,
     () => {
@@ -231,8 +231,8 @@ describe('Once the Coreapp answers again', () => {
     await lines.clock.advance(10_000);
     expect(done).toHaveLength(600);
     expect(new Set(done).size).toBe(600);
-    expect(lines.admit.permits.inUse).toBe(0);
-    expect(lines.admit.permits.limit).toBeGreaterThan(5);
+    expect(lines.admit.room.inUse).toBe(0);
+    expect(lines.admit.gates.get('messages')?.permits.limit).toBeGreaterThan(5);
     expect(visits.every(({ state }) => state === 'sent')).toBe(true);
   });
 
@@ -241,6 +241,64 @@ describe('Once the Coreapp answers again', () => {
     for (let i = 0; i < 500; i++) lines.arrive(`${i}`);
     await lines.clock.run(3_000 + 1_000 + 1_500);
     expect(done).toHaveLength(500);
+  });
+});
+
+describe('Trouble of one kind', () => {
+  test('holds up its own class only: an endpoint that always refuses leaves the others alone', () => {
+    const time = { ms: 0 };
+    const room = new Room(10);
+    const ofAClass = () =>
+      new Permits(
+        room,
+        () => time.ms,
+        () => 0.5,
+        () => {},
+      );
+    const [sick, well] = [ofAClass(), ofAClass()];
+    for (let i = 0; i < 20; i++) {
+      time.ms += 2_000;
+      sick.take(time.ms).end('refused');
+    }
+    expect(sick.available(time.ms)).toBe(false);
+    expect(sick.limit).toBe(1);
+    expect(well.available(time.ms)).toBe(true);
+    expect(well.limit).toBe(10);
+  });
+
+  test('does not add up beyond what all classes share', () => {
+    const room = new Room(3);
+    const ofAClass = () =>
+      new Permits(
+        room,
+        () => 0,
+        () => 0.5,
+        () => {},
+      );
+    const [one, other] = [ofAClass(), ofAClass()];
+    for (let i = 0; i < 2; i++) one.take(0);
+    const last = other.take(0);
+    expect([one.available(0), other.available(0)]).toEqual([false, false]);
+    last.end('answered');
+    expect([one.available(0), other.available(0)]).toEqual([true, true]);
+  });
+
+  test('lets one probe out beside a long upload that began before it', () => {
+    const { permits, time, take } = pool();
+    const [upload] = take(1);
+    for (let i = 0; i < 12; i++) {
+      time.ms += 2_000;
+      take(1)[0]?.end('refused');
+    }
+    expect(permits.limit).toBe(1);
+    time.ms += 2_000;
+    expect(permits.available(time.ms)).toBe(true);
+    const [probe] = take(1);
+    expect(permits.available(time.ms)).toBe(false);
+    probe?.end('answered');
+    expect(permits.available(time.ms)).toBe(true);
+    upload?.end('answered');
+    expect(permits.inUse).toBe(0);
   });
 });
 

@@ -1,13 +1,13 @@
 /** Replicas that share one bucket, in virtual time: what the Coreapp would see of them. */
 
-import type { Collected } from '../../src/model/exchange.ts';
+import type { Collected, Fields } from '../../src/model/exchange.ts';
 import { collected, identified, received, routed } from '../../src/model/exchange.ts';
 import type { Admission } from '../../src/model/outcome.ts';
-import { Permits } from '../../src/model/permits.ts';
+import { Permits, Room } from '../../src/model/permits.ts';
 import type { ClassLimits, Quota } from '../../src/model/quota.ts';
 import type { Grant } from '../../src/model/slots.ts';
 import { reserve } from '../../src/model/slots.ts';
-import type { Buckets, Caller, Clock, Meter } from '../../src/ports.ts';
+import type { BodyRead, BodyRoom, Buckets, Caller, Clock, Meter } from '../../src/ports.ts';
 import { Gate } from '../../src/stages/gate.ts';
 import { routeOf } from './routes.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -26,7 +26,7 @@ export const deafMeter: Meter = {
 /** A caller who only waits, and may hang up. */
 export class WaitingCaller implements Caller {
   gone = false;
-  readonly bodyBytes = 0;
+  readonly bodyBytes: number | null = 0;
   #listener: (() => void) | null = null;
 
   onGone(listener: (() => void) | null): void {
@@ -40,7 +40,7 @@ export class WaitingCaller implements Caller {
     listener?.();
   }
 
-  read(): never {
+  read(_maxBytes: number, _room: BodyRoom): BodyRead | Promise<BodyRead> {
     throw new Error('nothing to read');
   }
   information(): void {}
@@ -50,11 +50,11 @@ export class WaitingCaller implements Caller {
   }
   onDrain(): void {}
   end(): void {}
-  page(): void {}
+  page(_status: number, _fields: Fields, _body: string): void {}
   cut(): void {}
 }
 
-export function messageFrom(user: string, body: Buffer | null = null): Collected {
+export function messageFrom(user: string): Collected {
   const head = {
     id: 'id',
     method: 'POST',
@@ -65,7 +65,7 @@ export function messageFrom(user: string, body: Buffer | null = null): Collected
     arrivedAt: 0,
   };
   const here = routed(received(head), routeOf('/v1/messages'));
-  return collected(identified(here, { kind: 'user', name: user, role: 'ROLE_USER' }), body);
+  return collected(identified(here, { kind: 'user', name: user, role: 'ROLE_USER' }), null);
 }
 
 /** A store with a clock of its own and a way there and back; counts its calls. */
@@ -92,7 +92,13 @@ export class DistantStore {
         const leadUs = Math.max(10_000, 2_000 * tripMs);
         await this.#travel();
         const nowUs = this.#clock.now() * 1_000;
-        const demand = { want, leadUs, horizonUs: 100_000, replicas: this.#replicas, floorUs: Number.NEGATIVE_INFINITY };
+        const demand = {
+          want,
+          leadUs,
+          horizonUs: 100_000,
+          replicas: this.#replicas,
+          floorUs: Number.NEGATIVE_INFINITY,
+        };
         const reserved = reserve(this.#tat, nowUs, quota, demand);
         this.#tat = reserved.tat;
         await this.#travel();
@@ -147,7 +153,7 @@ export class Fleet {
     this.store = new DistantStore(clock, options.replicas, options.oneWayMs);
     this.gates = Array.from({ length: options.replicas }, () => {
       const permits = new Permits(
-        1_000_000,
+        new Room(1_000_000),
         () => clock.now(),
         () => 0.5,
         () => {},

@@ -10,7 +10,7 @@ export const busy: Snapshot = {
     { class: 'messages', rate: 50, burst: 150, slotsHeld: 5 },
     { class: 'contacts', rate: 20, burst: 60, slotsHeld: 0 },
   ],
-  permits: { inUse: 2, limit: 64 },
+  permits: [{ class: 'messages', inUse: 2, limit: 64 }],
   store: { kind: 'redis', up: true, fallback: false, persistence: 'aof' },
   connections: 7,
   ready: true,

@@ -67,8 +67,11 @@ function line(tally: Tally, snapshot: Snapshot): Family[] {
     family('gauge', 'weir_line_requests', 'Requests that wait in line.', () =>
       lines.map((one) => sample(one.requests, { class: one.class })),
     ),
-    family('gauge', 'weir_line_bytes', 'Bytes of bodies that are held for requests in line.', () =>
-      lines.map((one) => sample(one.bytes, { class: one.class })),
+    family(
+      'gauge',
+      'weir_line_bytes',
+      'Bytes of request bodies that are held: being read, waiting in line, in flight.',
+      () => lines.map((one) => sample(one.bytes, { class: one.class })),
     ),
     family('gauge', 'weir_line_oldest_seconds', 'How long the request at the head of the line has waited.', () =>
       lines.map((one) => sample(one.oldestMs / 1000, { class: one.class })),
@@ -118,12 +121,12 @@ function coreapp(tally: Tally, snapshot: Snapshot): Family[] {
         ),
       ),
     ),
-    family('gauge', 'weir_permits_in_use', 'Requests in flight at the Coreapp.', () => [
-      sample(snapshot.permits.inUse),
-    ]),
-    family('gauge', 'weir_permits_limit', 'How many requests may be in flight at the Coreapp just now.', () => [
-      sample(snapshot.permits.limit),
-    ]),
+    family('gauge', 'weir_permits_in_use', 'Requests in flight at the Coreapp.', () =>
+      snapshot.permits.map(({ class: name, inUse }) => sample(inUse, { class: name })),
+    ),
+    family('gauge', 'weir_permits_limit', 'How many requests may be in flight at the Coreapp just now.', () =>
+      snapshot.permits.map(({ class: name, limit }) => sample(limit, { class: name })),
+    ),
   ];
 }
 

@@ -17,7 +17,7 @@ const segments: Readonly<Record<string, string>> = { stickers: 'stickerpacks', d
  */
 export function webappFamilies(tally: Tally, snapshot: Snapshot, node: string, uptimeSeconds: number): Family[] {
   const waiting = snapshot.lines.reduce((sum, line) => sum + line.requests, 0);
-  const active = snapshot.permits.inUse;
+  const active = snapshot.permits.reduce((sum, { inUse }) => sum + inUse, 0);
   const gauge = (name: string, help: string, ...values: Sample[]): Family => ({ name, type: 'gauge', help, values });
   return [
     gauge('web_uptime', 'Seconds since the start.', sample(uptimeSeconds)),
