@@ -1,8 +1,8 @@
 /**
- * What a burst of logins does to the requests that Weir forwards meanwhile: `node bench/logins.ts [--rounds N]`.
+ * What a burst of logins does to the requests that Weir forwards meanwhile: `node bench/logins.ts [--rounds N] [--logins N]`.
  *
- * Each round has two phases, one after the other, with the same steady load: alone, then from the moment that 200 logins
- * start at once until the last of them is answered. README.md says how to read it.
+ * Each round has two phases, one after the other, with the same steady load: alone, then from the moment that the logins
+ * start, all at once, until the last of them is answered. README.md says how to read it.
  */
 import { parseArgs } from 'node:util';
 import { request } from 'undici';
@@ -15,44 +15,45 @@ import type { PacedOrder, PacedReport } from './paced.ts';
 /** The most that the burst may add to the 99th percentile of forwarded requests, milliseconds (issue 3). */
 const aimMs = 20;
 const requestsASecond = 200;
-const loginsInBurst = 200;
 const aloneMs = 5_000;
 /** Longer than a login may wait for its turn (10 s) and be hashed. */
 const loginMaxMs = 20_000;
-/** Enough that no user's wrong passwords reach what the guard allows for a name in an hour, 100. */
-const users = 20;
-const roundsMax = 30;
+/** So many that no user meets more wrong passwords than the guard allows for a name in an hour, 100. */
+const users = 50;
+const loginsMax = 800;
+const roundsMax = 24;
 const userPassword = 'Bench-2027!';
 
 /** Logins come from an address each, so that the guard has no reason to refuse any. */
 const settings = 'http: { trustedProxies: [127.0.0.0/8] }\n';
 
 async function main(): Promise<void> {
-  const rounds = readRounds();
+  const { rounds, logins } = readOptions();
   await using upstream = startChild('bench/upstream.ts');
   const { port } = await messageOf<{ port: number }>(upstream, 'the port of the upstream');
   await using weir = await startWeir(`http://127.0.0.1:${port}`, [], settings);
   await using load = startChild('bench/paced.ts');
   await warmUp(weir);
   await addUsers(weir);
-  console.log(
-    `Node ${process.version}, ${requestsASecond} requests a second, ${loginsInBurst} logins, ${rounds} rounds`,
-  );
-  console.log('latencies in ms: p50 / p99 / max (p99 of what the load itself was late)\n');
+  console.log(`Node ${process.version}, ${requestsASecond} requests a second, ${logins} logins, ${rounds} rounds`);
+  console.log('forwarded requests, ms: p50 / p99 / max (p99 of how late the load itself was)\n');
   const added: number[] = [];
+  const addedAtFirst: number[] = [];
   for (let round = 0; round < rounds; round++) {
     const alone = await latencies(weir, load, () => pass(aloneMs));
     let answers: readonly LoginAnswer[] = [];
     const beside = await latencies(weir, load, async () => {
-      answers = await burst(weir.port, round);
+      answers = await burst(weir.port, round, logins);
     });
-    added.push(beside.p99 - alone.p99);
-    console.log(`alone ${said(alone)}   with logins ${said(beside)}   p99 ${signed(added.at(-1) as number)}`);
-    console.log(`      ${tally(answers)}`);
+    const addedMs = beside.p99 - alone.p99;
+    added.push(addedMs);
+    addedAtFirst.push(beside.firstP99 - alone.p99);
+    console.log(`alone ${said(alone)}, with logins ${said(beside)}: p99 ${signed(addedMs)}; ${tally(answers)}`);
   }
   const median = percentile(added, 0.5);
+  console.log(`\nA burst of ${logins} logins adds ${signed(median)} ms to the p99 (median; aim: at most ${aimMs})`);
+  console.log(`In its first second alone: ${signed(percentile(addedAtFirst, 0.5))} ms`);
   if (!(median <= aimMs)) process.exitCode = 1;
-  console.log(`\nThe burst adds ${signed(median)} ms to the p99 (median; aim: at most ${aimMs})`);
 }
 
 async function warmUp(weir: Contestant): Promise<void> {
@@ -78,6 +79,8 @@ interface Latencies {
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
+  /** Of the first second. */
+  readonly firstP99: number;
   readonly lateP99: number;
 }
 
@@ -101,6 +104,7 @@ async function latencies({ port, token }: Contestant, load: Child, phase: () => 
     p50: percentile(report.latenciesMs, 0.5),
     p99: percentile(report.latenciesMs, 0.99),
     max: percentile(report.latenciesMs, 1),
+    firstP99: percentile(report.latenciesMs.slice(0, requestsASecond), 0.99),
     lateP99: percentile(report.latenessMs, 0.99),
   };
 }
@@ -111,8 +115,8 @@ interface LoginAnswer {
 }
 
 /** All logins at once, on a connection each; resolves when each has its answer. */
-function burst(port: number, round: number): Promise<readonly LoginAnswer[]> {
-  return Promise.all(Array.from({ length: loginsInBurst }, (_, i) => logIn(port, round, i)));
+function burst(port: number, round: number, logins: number): Promise<readonly LoginAnswer[]> {
+  return Promise.all(Array.from({ length: logins }, (_, i) => logIn(port, round, i)));
 }
 
 /** One in two has the right password; of the others one in two names a user that does not exist. */
@@ -148,7 +152,7 @@ function tally(answers: readonly LoginAnswer[]): string {
     answers.map((one) => one.ms),
     1,
   );
-  return `logins answered ${counts.join(', ')}; the last after ${(longest / 1_000).toFixed(1)} s`;
+  return `answered ${counts.join(', ')}; the last after ${(longest / 1_000).toFixed(1)} s`;
 }
 
 function said({ p50, p99, max, lateP99 }: Latencies): string {
@@ -164,13 +168,22 @@ function percentile(values: readonly number[], share: number): number {
   return values.toSorted((a, b) => a - b)[Math.ceil(values.length * share) - 1] ?? Number.NaN;
 }
 
-function readRounds(): number {
-  const { values } = parseArgs({ options: { rounds: { type: 'string', default: '7' } } });
-  const rounds = Number(values.rounds);
-  if (!(Number.isInteger(rounds) && rounds >= 1 && rounds <= roundsMax)) {
-    throw new Error(`--rounds: ${values.rounds} is not a whole number from 1 to ${roundsMax}`);
+function readOptions(): { readonly rounds: number; readonly logins: number } {
+  const { values } = parseArgs({
+    options: { rounds: { type: 'string', default: '7' }, logins: { type: 'string', default: '200' } },
+  });
+  return {
+    rounds: wholeNumber('--rounds', values.rounds, roundsMax),
+    logins: wholeNumber('--logins', values.logins, loginsMax),
+  };
+}
+
+function wholeNumber(option: string, text: string, max: number): number {
+  const value = Number(text);
+  if (!(Number.isInteger(value) && value >= 1 && value <= max)) {
+    throw new Error(`${option}: ${text} is not a whole number from 1 to ${max}`);
   }
-  return rounds;
+  return value;
 }
 
 try {

@@ -17,9 +17,9 @@ export interface PacedOrder {
 }
 
 export interface PacedReport {
-  /** From when each request was due to the end of its answer, milliseconds. */
+  /** From when each request was due to the end of its answer, milliseconds; in the order in which they were due. */
   readonly latenciesMs: readonly number[];
-  /** How late each was sent: this process's own share of the above, milliseconds. */
+  /** How late each was sent, milliseconds: this process's own share of the above. */
   readonly latenessMs: readonly number[];
   /** Answered with anything but a 2xx, or not at all. */
   readonly failures: number;
@@ -41,11 +41,11 @@ async function run(order: PacedOrder): Promise<PacedReport> {
   const latenciesMs: number[] = [];
   const latenessMs: number[] = [];
   const failures: string[] = [];
-  const send = async (dueAt: number): Promise<void> => {
-    latenessMs.push(performance.now() - dueAt);
+  const send = async (dueAt: number, i: number): Promise<void> => {
+    latenessMs[i] = performance.now() - dueAt;
     try {
       const status = await post(pool, order);
-      latenciesMs.push(performance.now() - dueAt);
+      latenciesMs[i] = performance.now() - dueAt;
       if (status < 200 || status > 299) failures.push(`status ${status}`);
     } catch (error) {
       failures.push((error as Error).message);
@@ -57,7 +57,7 @@ async function run(order: PacedOrder): Promise<PacedReport> {
     const dueAt = startedAt + (answers.length * 1_000) / order.rate;
     const earlyMs = dueAt - performance.now();
     if (earlyMs > 0) await pause(Math.ceil(earlyMs));
-    else answers.push(send(dueAt));
+    else answers.push(send(dueAt, answers.length));
   }
   await Promise.all(answers);
   await pool.close();
