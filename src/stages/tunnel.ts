@@ -1,32 +1,25 @@
-/** Tunnel: what takes the place of `forward` where the caller asks to switch protocols. One attempt, never replayed. */
-
+/**
+ * Tunnel: what takes the place of `forward` where the caller asks to switch protocols. The request is one like any other
+ * until it is answered; what is open after that is counted, since no permit is held for it.
+ */
 import { refuse } from '../model/refusals.ts';
-import type { Clock, Meter, Tunnels } from '../ports.ts';
-import { answerRefusal } from './answer.ts';
-import { type Forward, requestFields } from './forward.ts';
+import type { Tunnels } from '../ports.ts';
+import { createForward, type Forward, type ForwardWorld } from './forward.ts';
 
-export interface TunnelWorld {
-  readonly clock: Clock;
+export interface TunnelWorld extends Omit<ForwardWorld, 'coreapp'> {
   readonly tunnels: Tunnels;
-  readonly meter: Meter;
-  /** The value of `Authorization` towards the Coreapp; null: none. */
-  readonly authorization: string | null;
 }
 
-const switched = 101;
+/** How many a replica keeps open, those included that are being asked for. */
+export const tunnelsMax = 1_000;
+/** Nobody knows when one ends. */
+const fullRetryAfterMs = 1_000;
 
-export function createTunnel({ clock, tunnels, meter, authorization }: TunnelWorld): Forward {
-  return async (exchange, side) => {
-    const { account, permit, route } = exchange;
-    const openedAt = clock.now();
-    account.attempts += 1;
-    let status = switched;
-    const end = await tunnels.open(requestFields(exchange, authorization), side, () => {
-      status = answerRefusal(exchange, side, refuse('unreachable'));
-    });
-    account.coreappMs = clock.now() - openedAt;
-    meter.coreappAnswered(route.class, end === 'closed' ? status : 'failure', account.coreappMs);
-    permit.end(end === 'closed' ? 'answered' : 'failed');
-    return { kind: 'passed', status };
+export function createTunnel(world: TunnelWorld): Forward {
+  const { tunnels } = world;
+  return (exchange, side) => {
+    if (tunnels.count < tunnelsMax) return createForward({ ...world, coreapp: tunnels.over(side) })(exchange, side);
+    exchange.permit.end('unused');
+    return Promise.resolve(refuse('lineFull', 'Too many WebSocket connections are open.', fullRetryAfterMs));
   };
 }

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, request } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { login, type RunningWeir, startWeir } from '../support/weir.ts';
+import { type TestFile, testFile } from '../support/files.ts';
+import { adminPassword, login, type RunningWeir, startWeir } from '../support/weir.ts';
 
 /** A Coreapp that switches to a protocol which echoes. */
 function echoing(seen: IncomingMessage[]) {
@@ -21,6 +22,7 @@ describe('an upgrade to WebSocket', () => {
   let coreapp: ReturnType<typeof createServer>;
   let weir: RunningWeir;
   let token: string;
+  let config: TestFile;
 
   beforeEach(async () => {
     seen.length = 0;
@@ -28,11 +30,16 @@ describe('an upgrade to WebSocket', () => {
     coreapp.listen(0, '127.0.0.1');
     await once(coreapp, 'listening');
     const { port } = coreapp.address() as AddressInfo;
-    weir = await startWeir({ COREAPP_URL: `http://127.0.0.1:${port}` });
+    config = await testFile(
+      'weir.yaml',
+      'limits: {default: {holdMaxMs: 500}}\nstop: {lameDuckMs: 100, graceMs: 60000}\n',
+    );
+    weir = await startWeir({ WEIR_CONFIG: config.path, COREAPP_URL: `http://127.0.0.1:${port}` });
     token = await login(weir.url);
   });
   afterEach(async () => {
     await weir[Symbol.asyncDispose]();
+    await config[Symbol.asyncDispose]();
     coreapp.closeAllConnections();
     coreapp.close();
   });
@@ -74,10 +81,28 @@ describe('an upgrade to WebSocket', () => {
     });
   });
 
+  it('that is open does not hold up a stop: it ends, and so does the process, with 0', async () => {
+    const call = upgrading('websocket', `Bearer ${token}`).end();
+    const [, socket] = (await once(call, 'upgrade')) as [IncomingMessage, Socket];
+    const ended = once(socket.resume(), 'end');
+    weir.process.kill('SIGTERM');
+    await ended;
+    expect(await weir.process.exited).toEqual({ code: 0, signal: null });
+  });
+
   it('to anything else is no upgrade: the request goes on as plain HTTP/1.1', async () => {
     const call = upgrading('h2c', `Bearer ${token}`).end();
     const [answer] = (await once(call, 'response')) as [IncomingMessage];
     expect(answer.statusCode).toBe(200);
     expect(await answer.toArray().then((chunks) => Buffer.concat(chunks).toString())).toBe('plain');
+  });
+
+  it('with a body is none either: what a login brings is read', async () => {
+    const authorization = `Basic ${Buffer.from(`admin:${adminPassword}`).toString('base64')}`;
+    const headers = { connection: 'Upgrade', upgrade: 'websocket', authorization };
+    const call = request(`${weir.url}/v1/users/login`, { method: 'POST', headers }).end('{"new_password": "weak"}');
+    const [answer] = (await once(call, 'response')) as [IncomingMessage];
+    expect(answer.statusCode).toBe(400);
+    expect(Buffer.concat(await answer.toArray()).toString()).toContain('new_password must have');
   });
 });

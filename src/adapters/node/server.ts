@@ -13,6 +13,7 @@ import type { Caller, RequestHead } from '../../ports.ts';
 import { NodeCaller } from './caller.ts';
 import { Idlers } from './idlers.ts';
 import { createSecureServer, type SecureServer, type ServerTls } from './tls-server.ts';
+import { asksForWebSocket, UpgradeCaller } from './upgrade.ts';
 
 export interface ServerOptions {
   readonly host: string;
@@ -33,8 +34,8 @@ export interface ServerOptions {
 
 export interface ServerEvents {
   request(head: RequestHead, side: Caller): void;
-  /** A request to switch to WebSocket: there is a bare connection now instead of a response. */
-  upgrade(head: RequestHead, request: IncomingMessage, socket: Duplex, rest: Buffer): void;
+  /** A request to switch to WebSocket. */
+  upgrade(head: RequestHead, side: Caller): void;
   /** A request whose head could not be read; it has its answer already. */
   unreadable(refusal: Refusal, peer: string, id: string): void;
   /** A connection that ended before it was secure. */
@@ -74,7 +75,8 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
     requireHostHeader: false, // `receive` answers with the envelope.
     noDelay: true,
     // Others, such as the h2c that Java's client offers with every request, go on as plain HTTP/1.1 (RFC 9110, 7.8).
-    shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
+    // So does one that comes before its turn: another's answer would have to be written first.
+    shouldUpgradeCallback: (request) => asksForWebSocket(request) && (request.socket as Kept)[latest]?.closed !== false,
   });
   server.maxConnections = options.connectionsMax;
   server.maxHeadersCount = 0;
@@ -92,7 +94,13 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
   server.on('request', serve(false));
   server.on('checkContinue', serve(true));
   server.on('checkExpectation', serve(false));
-  server.on('upgrade', (request, socket, rest) => events.upgrade(headOf(request), request, socket, rest));
+  /** Node's server no longer knows of them. */
+  const handedOver = new Set<Socket>();
+  server.on('upgrade', (request, socket: Socket, rest) => {
+    handedOver.add(socket);
+    socket.once('close', () => handedOver.delete(socket));
+    events.upgrade(headOf(request), new UpgradeCaller(request, socket, rest, reception));
+  });
   const refuseUnread = (socket: Duplex, refusal: Refusal): void => {
     const id = refuseRaw(socket, refusal);
     const idler = idlers.watch(() => socket.destroy());
@@ -128,7 +136,10 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
         });
         server.closeIdleConnections();
       }),
-    destroy: () => server.closeAllConnections(),
+    destroy() {
+      server.closeAllConnections();
+      for (const socket of handedOver) socket.destroy();
+    },
   };
 }
 
@@ -150,6 +161,8 @@ function listening(server: Server, { host, port }: ServerOptions): Promise<void>
 }
 
 function headOf(request: IncomingMessage): RequestHead {
+  // Node has read the fields into an object, too; a secret is to be in one place only, from where it can be taken.
+  if (request.headers.authorization !== undefined) request.headers.authorization = '';
   return {
     method: request.method as string,
     target: request.url as string,

@@ -1,0 +1,325 @@
+/** Requests to switch to WebSocket: answered like any other; what is open afterwards holds nothing that others need. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { tunnelsMax } from '../../src/stages/tunnel.ts';
+import { ask } from '../support/ask.ts';
+import { openTestHouse, type TestHouse } from '../support/house.ts';
+import type { RawAnswer, RawCaller } from '../support/raw.ts';
+import { until } from '../support/until.ts';
+import {
+  answer,
+  breakOff,
+  inTurn,
+  type Script,
+  say,
+  sayNothing,
+  startUpstream,
+  type Upstream,
+} from '../support/upstream.ts';
+
+const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: a2V5\r\n';
+const settings = 'coreapp: {permitsMax: 2, answerTimeoutMs: 200}\nlimits: {default: {holdMaxMs: 600}}';
+
+/** Says 101 and sends back what comes from then on. */
+const echo: Script = (_, socket) => {
+  socket.removeAllListeners('data');
+  socket.write(
+    'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: YWNj\r\n\r\n',
+  );
+  socket.pipe(socket);
+};
+
+let upstream: Upstream;
+let house: TestHouse;
+
+beforeEach(async () => {
+  upstream = await startUpstream(echo);
+  house = await openTestHouse(upstream.url, settings);
+});
+afterEach(async () => {
+  await house.close(0);
+  await upstream.stop();
+});
+
+/** Asks for WebSocket; hands back the caller, and the head of the 101. */
+async function tunnel(more = ''): Promise<{ readonly caller: RawCaller; readonly head: string }> {
+  const caller = await house.call();
+  const before = caller.unread.length;
+  caller.send(house.request('GET /v1/socket', upgrade + more));
+  const head = await until(
+    () => {
+      const end = caller.unread.indexOf('\r\n\r\n', before);
+      return end === -1 ? null : caller.unread.toString('latin1', before, end);
+    },
+    { what: 'the head of a 101' },
+  );
+  expect(head).toMatch(/^HTTP\/1\.1 101 /);
+  return { caller, head };
+}
+
+/** What an upgrade is told that comes to no tunnel, and how its connection ends. */
+async function told(fields = upgrade): Promise<RawAnswer> {
+  await using caller = await house.call();
+  caller.send(house.request('GET /v1/socket', fields));
+  const got = await caller.answer();
+  expect(await caller.closed()).toBe('end');
+  expect(got.field('connection')).toBe('close');
+  return got;
+}
+
+/** Over all classes: how many are in use, and the lowest limit. */
+const permits = async (): Promise<{ inUse: number; limit: number }> => {
+  const status = (await ask('GET', `http://127.0.0.1:${house.opsPort}/status`)).json;
+  const all = status.permits as { inUse: number; limit: number }[];
+  return { inUse: all.reduce((sum, one) => sum + one.inUse, 0), limit: Math.min(...all.map(({ limit }) => limit)) };
+};
+
+const echoed = (caller: RawCaller, text: string): Promise<unknown> =>
+  until(() => caller.send('').unread.toString().endsWith(text), { what: `the echo of ${text}` });
+
+describe('a 101', () => {
+  it('carries the Coreapp’s fields, Via and the request id, and then bytes both ways, from the first one on', async () => {
+    await using caller = await house.call();
+    caller.send(
+      Buffer.concat([house.request('GET /v1/socket?a=b%20c', `${upgrade}X-Request-Id: one\r\n`), Buffer.from('early')]),
+    );
+    await echoed(caller, 'early');
+    const head = caller.unread.toString();
+    expect(head).toMatch(/^HTTP\/1\.1 101 Switching Protocols\r\n/);
+    for (const line of [
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Accept: YWNj',
+      'X-Request-Id: one',
+    ]) {
+      expect(head).toContain(`${line}\r\n`);
+    }
+    expect(head).toMatch(/\r\nVia: 1\.1 weir\r\n/i);
+    caller.send('-and late');
+    await echoed(caller, 'early-and late');
+    expect(upstream.arrivals).toMatchObject([{ method: 'GET', target: '/v1/socket?a=b%20c' }]);
+    expect(upstream.arrivals[0]?.field('upgrade')).toBe('websocket');
+    expect(upstream.arrivals[0]?.field('sec-websocket-key')).toBe('a2V5');
+    expect(upstream.arrivals[0]?.field('authorization')).toBeUndefined();
+  });
+
+  it('is logged at once, and gives the permit back: with more tunnels than permits, others are served', async () => {
+    const tunnels = await Promise.all(Array.from({ length: 4 }, () => tunnel()));
+    expect(await permits()).toEqual({ inUse: 0, limit: 2 });
+    expect(house.lines.map(({ status, attempts }) => [status, attempts])).toEqual(Array(4).fill([101, 1]));
+    upstream.play(inTurn(say(answer(503)), say(answer(200, {}, 'ok'))));
+    expect(await house.send('GET /v1/contacts')).toMatchObject({ status: 200 });
+    for (const { caller } of tunnels) {
+      caller.send('still here');
+      await echoed(caller, 'still here');
+      await caller[Symbol.asyncDispose]();
+    }
+    await until(() => upstream.sockets.size <= 1, { what: 'the Coreapp’s ends to close' });
+  });
+
+  it('ends for the caller when the Coreapp ends it', async () => {
+    const { caller } = await tunnel();
+    for (const socket of upstream.sockets) socket.end();
+    expect(await caller.closed()).toBe('end');
+    await caller[Symbol.asyncDispose]();
+  });
+
+  it('makes what is no HTTP none of Weir’s business', async () => {
+    const { caller } = await tunnel();
+    caller.send('\x00not HTTP\r\n\r\n');
+    await echoed(caller, '\x00not HTTP\r\n\r\n');
+    await caller[Symbol.asyncDispose]();
+  });
+});
+
+describe('another answer', () => {
+  const hops = { 'Keep-Alive': 'timeout=5', Connection: 'X-Hop', 'X-Hop': 'one', 'X-From': 'coreapp' };
+
+  it.each([200, 403, 404, 500])(
+    '%i goes to the caller like any answer, is logged and counted as that',
+    async (status) => {
+      upstream.play(say(answer(status, hops, 'theirs')));
+      const got = await told();
+      expect(got).toMatchObject({ status, text: 'theirs', whole: true });
+      expect([got.field('x-from'), got.field('x-hop'), got.field('keep-alive')]).toEqual([
+        'coreapp',
+        undefined,
+        undefined,
+      ]);
+      expect(got.field('via')).toBe('1.1 weir');
+      expect(got.field('x-request-id')).toBe(house.lines[0]?.id);
+      expect(house.lines).toMatchObject([{ status, bytesOut: 6 }]);
+      const metrics = (await ask('GET', `http://127.0.0.1:${house.opsPort}/metrics`)).text;
+      expect(metrics).toMatch(new RegExp(`^weir_\\w+\\{[^}]*status="${status}"[^}]*\\} 1$`, 'm'));
+      expect(metrics).not.toContain('status="101"');
+    },
+  );
+
+  it('keeps its end, however long: what breaks off is not made whole', async () => {
+    const long = 'x'.repeat(3_000_000);
+    upstream.play((_, socket) => void socket.end(`HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n${long}`));
+    const got = await told();
+    expect(got).toMatchObject({ status: 200, whole: true });
+    expect(got.body).toHaveLength(long.length);
+    upstream.play((_, socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf', () => socket.resetAndDestroy());
+    });
+    await using caller = await house.call();
+    caller.send(house.request('GET /v1/socket', upgrade));
+    expect(await caller.answer()).toMatchObject({ status: 200, whole: false });
+  });
+});
+
+describe('what others would be spared', () => {
+  const again: readonly (readonly [string, Script])[] = [
+    ['503', say(answer(503, {}, 'theirs'))],
+    ['429', say(answer(429, {}, 'theirs'))],
+    ['connection that breaks', breakOff],
+  ];
+
+  it.each(again)('a %s is not the answer: the request goes again', async (_, script) => {
+    upstream.play(inTurn(script, script, echo));
+    const { caller } = await tunnel();
+    caller.send('hello');
+    await echoed(caller, 'hello');
+    expect(house.lines).toMatchObject([{ status: 101, attempts: 3 }]);
+    await caller[Symbol.asyncDispose]();
+  });
+
+  it.each([503, 429])('a %i that stays is Weir’s own 503 in the end, with error 1016', async (status) => {
+    upstream.play(say(answer(status, { 'X-From': 'coreapp' }, 'theirs')));
+    const got = await told();
+    expect(got).toMatchObject({ status: 503, json: { errors: [{ code: 1016 }] } });
+    expect(got.field('x-from')).toBeUndefined();
+    expect(got.field('x-request-id')).toBe(house.lines[0]?.id);
+    expect(house.lines).toMatchObject([{ status: 503, refusal: 'holdTimeOver' }]);
+    expect((await permits()).inUse).toBe(0);
+  });
+
+  it('a Coreapp that is away is waited for', async () => {
+    await upstream.stop();
+    const coming = tunnel();
+    coming.catch(() => {});
+    await until(() => house.events.some(({ message }) => /cannot be reached/.test(message)), { what: 'the warning' });
+    upstream = await startUpstream(echo, upstream.port);
+    const { caller } = await coming;
+    await caller[Symbol.asyncDispose]();
+  });
+
+  it('and if it stays away, the caller is told 502', async () => {
+    await upstream.stop();
+    expect(await told()).toMatchObject({ status: 502, json: { errors: [{ code: 1014 }] } });
+  });
+
+  it('a Coreapp that takes the request and never answers is a 504', async () => {
+    upstream.play(sayNothing);
+    expect(await told()).toMatchObject({ status: 504, json: { errors: [{ code: 1014 }] } });
+    await until(async () => (await permits()).inUse === 0, { what: 'the permit back' });
+  });
+});
+
+describe('a caller who hangs up', () => {
+  it.each(['closes', 'resets'])(
+    '(%s) before the answer gives its permit back, and the Coreapp is told',
+    async (how) => {
+      upstream.play(sayNothing);
+      await using caller = await house.call();
+      caller.send(house.request('GET /v1/socket', upgrade));
+      await until(() => upstream.arrivals.length === 1, { what: 'the request' });
+      if (how === 'closes') caller.socket.end();
+      else caller.reset();
+      await until(() => house.lines.length === 1, { what: 'its line' });
+      expect(house.lines).toMatchObject([{ status: 499, attempts: 1 }]);
+      expect((await permits()).inUse).toBe(0);
+      await until(() => upstream.sockets.size === 0, { what: 'the Coreapp’s connection to close' });
+    },
+  );
+
+  it('while it stands in line is never asked for', async () => {
+    await upstream.stop();
+    await using caller = await house.call();
+    caller.send(house.request('GET /v1/socket', upgrade));
+    await until(() => house.events.some(({ message }) => /cannot be reached/.test(message)), { what: 'the warning' });
+    caller.reset();
+    await until(() => house.lines.length === 1, { what: 'its line' });
+    expect(house.lines).toMatchObject([{ status: 499 }]);
+    expect((await permits()).inUse).toBe(0);
+  });
+});
+
+describe('what only looks like an upgrade', () => {
+  const cases = [
+    ['a POST', 'POST /v1/socket', '', ''],
+    ['a request with a body', 'GET /v1/socket', '', 'body'],
+    ['another protocol', 'GET /v1/socket', 'h2c', ''],
+  ] as const;
+
+  it.each(cases)('%s is a plain request', async (_, line, protocol, body) => {
+    upstream.play(say(answer(200, {}, 'plain')));
+    const fields = protocol === '' ? upgrade : upgrade.replace('websocket', protocol);
+    expect(await house.send(line, fields, body)).toMatchObject({ status: 200, text: 'plain' });
+    expect(upstream.arrivals[0]?.field('upgrade')).toBeUndefined();
+    expect(upstream.arrivals[0]?.body.toString()).toBe(body);
+  });
+
+  it('so is one that comes before the answer to the request before it', async () => {
+    upstream.play(say(answer(200, {}, 'plain')));
+    await using caller = await house.call();
+    caller.send(Buffer.concat([house.request('GET /v1/contacts'), house.request('GET /v1/socket', upgrade)]));
+    expect(await caller.answer()).toMatchObject({ status: 200, text: 'plain' });
+    expect(await caller.answer()).toMatchObject({ status: 200, text: 'plain' });
+  });
+
+  it('but one that comes after that answer is one', async () => {
+    upstream.play(inTurn(say(answer(200, {}, 'plain')), echo));
+    await using caller = await house.call();
+    caller.send(house.request('GET /v1/contacts'));
+    expect(await caller.answer()).toMatchObject({ status: 200 });
+    caller.send(house.request('GET /v1/socket', upgrade));
+    await until(() => caller.unread.toString().startsWith('HTTP/1.1 101 '), { what: 'the 101' });
+  });
+});
+
+describe('stopping', () => {
+  it('serves upgrades in the lame-duck time, and ends tunnels as soon as nothing else is in flight', async () => {
+    house.lameDuck();
+    const { caller } = await tunnel();
+    const graceMs = 60_000;
+    const began = performance.now();
+    await house.close(graceMs);
+    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(await caller.closed()).toBe('end');
+    await until(() => upstream.sockets.size === 0, { what: 'the Coreapp’s connection to close' });
+    await caller[Symbol.asyncDispose]();
+  });
+
+  it('lets go of one that is still being asked for when the grace time is over', async () => {
+    await house.close(0);
+    house = await openTestHouse(upstream.url);
+    upstream.play(sayNothing);
+    await using caller = await house.call();
+    caller.send(house.request('GET /v1/socket', upgrade));
+    await until(() => upstream.arrivals.length === 1, { what: 'the request' });
+    await house.close(0);
+    expect(await caller.closed()).not.toBeNull();
+    await until(() => upstream.sockets.size === 0, { what: 'the Coreapp’s connection to close' });
+  });
+});
+
+describe('tunnels have a limit of their own', { timeout: 30_000 }, () => {
+  it(`while ${tunnelsMax} are open, one more is refused with 503 and error 1016; when one has ended there is room`, async () => {
+    await house.close(0);
+    house = await openTestHouse(upstream.url, 'limits: {default: {rate: 100000, burst: 10000}}');
+    const callers: RawCaller[] = [];
+    while (callers.length < tunnelsMax) {
+      callers.push(...(await Promise.all(Array.from({ length: 50 }, () => tunnel()))).map(({ caller }) => caller));
+    }
+    const refused = await told();
+    expect(refused).toMatchObject({ status: 503, json: { errors: [{ code: 1016 }] } });
+    expect(refused.field('retry-after')).toBe('1');
+    expect((await permits()).inUse).toBe(0);
+    await callers.pop()?.[Symbol.asyncDispose]();
+    await until(() => upstream.sockets.size < tunnelsMax, { what: 'one tunnel to end' });
+    callers.push((await tunnel()).caller);
+    for (const { socket } of callers) socket.destroy();
+  });
+});
