@@ -5,10 +5,10 @@
  *                                                    ▲              │
  *                                                    └── replay ────┘  refused or not acted on, while the hold time lasts
  */
+import { ByteAccount, Holding } from './model/bodies.ts';
 import type { Collected, Received } from './model/exchange.ts';
 import type { Attempt, Gone, Passed, Replay } from './model/outcome.ts';
 import type { Page } from './model/page.ts';
-import type { ClassLimits } from './model/quota.ts';
 import type { Refusal } from './model/refusals.ts';
 import { refuse } from './model/refusals.ts';
 import type { EndpointClass } from './model/routes.ts';
@@ -16,7 +16,7 @@ import type { Caller, Clock, Log, Meter, RequestHead } from './ports.ts';
 import type { Admit } from './stages/admit.ts';
 import { answerPage, answerRefusal } from './stages/answer.ts';
 import type { Authenticate } from './stages/authenticate.ts';
-import { collect } from './stages/collect.ts';
+import { type BodyBounds, collect } from './stages/collect.ts';
 import type { Forward } from './stages/forward.ts';
 import type { Receive } from './stages/receive.ts';
 import { record } from './stages/record.ts';
@@ -30,7 +30,6 @@ export interface Stages {
   readonly admit: Admit;
   readonly forward: Forward;
   readonly webapp: Webapp;
-  readonly limits: Readonly<Record<EndpointClass, ClassLimits>>;
   readonly clock: Clock;
   readonly meter: Meter;
   readonly log: Log;
@@ -42,11 +41,12 @@ export type Gateway = (head: RequestHead, side: Caller) => Promise<void>;
 type Outcome = Passed | Page | Refusal | Gone;
 
 export function createGateway(stages: Stages): Gateway {
+  const own = ownBounds();
   return async (head, side) => {
     const { exchange, refusal } = stages.receive(head);
     let outcome: Outcome;
     try {
-      outcome = refusal ?? (await travel(stages, exchange, side));
+      outcome = refusal ?? (await travel(stages, own, exchange, side));
     } catch (error) {
       stages.log.error('a bug: a stage threw', { requestId: exchange.id, error });
       outcome = refuse('bug');
@@ -55,20 +55,31 @@ export function createGateway(stages: Stages): Gateway {
   };
 }
 
-async function travel(stages: Stages, arrived: Received, side: Caller): Promise<Outcome> {
+async function travel(stages: Stages, own: BodyBounds, arrived: Received, side: Caller): Promise<Outcome> {
   // Awaited even where it is known at once: by the next turn Node has read a body that came with its head.
   const identified = await stages.authenticate(stages.route(arrived));
   if (identified.kind !== 'exchange') return identified;
   const to = identified.route;
-  const bodyMaxBytes = to.by === 'weir' ? ownBodyMaxBytes : stages.limits[to.class].bodyMaxBytes;
-  const collecting = collect(identified, side, bodyMaxBytes);
-  const request = collecting instanceof Promise ? await collecting : collecting;
-  if (request.kind !== 'exchange') return request;
-  return to.by === 'weir' ? await stages.webapp.answer(request) : await deliver(stages, to.class, request, side);
+  const bounds = to.by === 'weir' ? own : stages.admit.gate(to.class);
+  const held = new Holding(bounds.bodies);
+  try {
+    const collecting = collect(identified, side, bounds, held);
+    const request = collecting instanceof Promise ? await collecting : collecting;
+    if (request.kind !== 'exchange') return request;
+    return to.by === 'weir' ? await stages.webapp.answer(request) : await deliver(stages, to.class, request, side);
+  } finally {
+    held.release();
+  }
 }
 
-/** The largest body that an endpoint of Weir's own reads: credentials are small. */
-const ownBodyMaxBytes = 16_384;
+/**
+ * For the endpoints of Weir's own. Credentials are small; and since anybody may send some, no class shares its room with
+ * them, nor do they fill up before 4,096 connections hold back the largest body there can be.
+ */
+function ownBounds(): BodyBounds {
+  const bodyMaxBytes = 16_384;
+  return { bodyMaxBytes, bodies: new ByteAccount(4_096 * bodyMaxBytes), retryAfterMs: () => 1_000 };
+}
 
 /** Stand in line, forward, and again while the Coreapp did not act on it. */
 async function deliver(stages: Stages, name: EndpointClass, request: Collected, side: Caller): Promise<Outcome> {

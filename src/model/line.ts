@@ -10,8 +10,6 @@
 export abstract class Place<Self> {
   /** Whom the line is fair to: `nameOf(principal)`. */
   readonly caller: string;
-  /** Bytes of body that are held while it waits. */
-  readonly bytes: number;
   /** When the request first joined, `Clock.now()`; kept over replays. */
   readonly since: number;
   /** When its hold time is over, `Clock.now()`. */
@@ -20,36 +18,25 @@ export abstract class Place<Self> {
   previous: Self | null = null;
   waiting = false;
 
-  constructor(caller: string, bytes: number, since: number, until: number) {
+  constructor(caller: string, since: number, until: number) {
     this.caller = caller;
-    this.bytes = bytes;
     this.since = since;
     this.until = until;
   }
 }
 
-export interface LineBounds {
-  readonly lineMaxRequests: number;
-  readonly lineMaxBytes: number;
-}
-
 export class Line<P extends Place<P>> {
-  readonly #bounds: LineBounds;
+  readonly #maxRequests: number;
   #head: P | null = null;
   #tail: P | null = null;
   #requests = 0;
-  #bytes = 0;
 
-  constructor(bounds: LineBounds) {
-    this.#bounds = bounds;
+  constructor(maxRequests: number) {
+    this.#maxRequests = maxRequests;
   }
 
   get requests(): number {
     return this.#requests;
-  }
-
-  get bytes(): number {
-    return this.#bytes;
   }
 
   /** Who is next. */
@@ -57,11 +44,11 @@ export class Line<P extends Place<P>> {
     return this.#head;
   }
 
-  hasRoomFor(bytes: number): boolean {
-    return this.#requests < this.#bounds.lineMaxRequests && this.#bytes + bytes <= this.#bounds.lineMaxBytes;
+  get hasRoom(): boolean {
+    return this.#requests < this.#maxRequests;
   }
 
-  /** Takes a place behind everybody older. Bounds are the caller's to check, so that a replay always gets back in. */
+  /** Takes a place behind everybody older. The bound is the caller's to check, so that a replay always gets back in. */
   join(place: P): void {
     const after = this.#firstYoungerThan(place.since);
     const before = after === null ? this.#tail : after.previous;
@@ -73,7 +60,6 @@ export class Line<P extends Place<P>> {
     else after.previous = place;
     place.waiting = true;
     this.#requests += 1;
-    this.#bytes += place.bytes;
   }
 
   /** Leaves from anywhere in line. Leaving twice does nothing. */
@@ -88,7 +74,6 @@ export class Line<P extends Place<P>> {
     place.next = null;
     place.waiting = false;
     this.#requests -= 1;
-    this.#bytes -= place.bytes;
   }
 
   /** Newcomers are younger than all; those sent back are among the oldest, so the search starts at the head. */

@@ -12,8 +12,17 @@ export interface ClassLimits extends Quota {
   readonly holdMaxMs: number;
   /** How many requests may wait. */
   readonly lineMaxRequests: number;
-  /** How many bytes of their bodies are held. */
+  /** How many bytes of bodies are held: being read, waiting, in flight. */
   readonly lineMaxBytes: number;
   /** The largest body that is accepted. */
   readonly bodyMaxBytes: number;
+}
+
+/**
+ * Whether one with so many in front of it may be served within its hold time. The bucket gives no more than
+ * `burst + rate × holdMaxMs` in that time, to all replicas together: behind more than that a wait is in vain, unless
+ * enough of them hang up.
+ */
+export function canBeServed(ahead: number, { rate, burst, holdMaxMs }: ClassLimits): boolean {
+  return ahead <= burst + (rate * holdMaxMs) / 1_000;
 }

@@ -1,27 +1,46 @@
 /** Collect: hold the whole body before the request stands in line, so that it can be sent more than once. */
+import type { BodyRead, ByteAccount, Holding } from '../model/bodies.ts';
 import type { Collected, Identified } from '../model/exchange.ts';
 import { collected } from '../model/exchange.ts';
 import type { Gone } from '../model/outcome.ts';
 import { gone } from '../model/outcome.ts';
 import type { Refusal } from '../model/refusals.ts';
 import { refuse } from '../model/refusals.ts';
-import type { BodyRead, Caller } from '../ports.ts';
+import type { Caller } from '../ports.ts';
+
+/** What bounds the bodies of a class. */
+export interface BodyBounds {
+  /** The largest that is accepted. */
+  readonly bodyMaxBytes: number;
+  /** What all of them together may take. */
+  readonly bodies: ByteAccount;
+  /** When one should come back for which there is no room. */
+  retryAfterMs(): number;
+}
 
 type Collection = Collected | Refusal | Gone;
 
-export function collect(exchange: Identified, side: Caller, bodyMaxBytes: number): Collection | Promise<Collection> {
+/** @param held what the body takes of `bounds.bodies`: to be released when the request has ended, whatever it came to */
+export function collect(
+  exchange: Identified,
+  side: Caller,
+  bounds: BodyBounds,
+  held: Holding,
+): Collection | Promise<Collection> {
   if (side.bodyBytes === 0) return collected(exchange, null);
-  const read = side.read(bodyMaxBytes);
-  if (!(read instanceof Promise)) return collectionOf(exchange, read, bodyMaxBytes);
-  return read.then((whole) => collectionOf(exchange, whole, bodyMaxBytes));
+  const read = side.read(bounds.bodyMaxBytes, held);
+  if (!(read instanceof Promise)) return collectionOf(exchange, read, bounds);
+  return read.then((whole) => collectionOf(exchange, whole, bounds));
 }
 
-function collectionOf(exchange: Identified, read: BodyRead, bodyMaxBytes: number): Collection {
+function collectionOf(exchange: Identified, read: BodyRead, bounds: BodyBounds): Collection {
   switch (read.kind) {
     case 'body':
       return collected(exchange, read.body);
     case 'tooLarge':
-      return refuse('bodyTooLarge', `The body is larger than ${bodyMaxBytes} bytes.`);
+      return refuse('bodyTooLarge', `The body is larger than ${bounds.bodyMaxBytes} bytes.`);
+    case 'noRoom':
+      return refuse('lineFull', 'There is no room for the body: others are held.', bounds.retryAfterMs());
     case 'tooSlow':
       return refuse('requestTimeout');
     case 'gone':

@@ -1,4 +1,5 @@
 /** One endpoint class in one replica: its line, its lease of slots, and the one timer that moves both. */
+import { ByteAccount } from '../model/bodies.ts';
 import type { Collected } from '../model/exchange.ts';
 import { admitted } from '../model/exchange.ts';
 import { Lease } from '../model/lease.ts';
@@ -8,6 +9,7 @@ import { gone } from '../model/outcome.ts';
 import type { Permits } from '../model/permits.ts';
 import { nameOf } from '../model/principal.ts';
 import type { ClassLimits } from '../model/quota.ts';
+import { canBeServed } from '../model/quota.ts';
 import type { RefusalName } from '../model/refusals.ts';
 import { refuse } from '../model/refusals.ts';
 import type { EndpointClass } from '../model/routes.ts';
@@ -35,7 +37,7 @@ class Waiter extends Place<Waiter> {
   readonly stoodSince: number;
 
   constructor(exchange: Collected, side: Caller, until: number, now: number, settle: (admission: Admission) => void) {
-    super(nameOf(exchange.principal), exchange.body?.length ?? 0, exchange.account.joinedAt, until);
+    super(nameOf(exchange.principal), exchange.account.joinedAt, until);
     this.exchange = exchange;
     this.side = side;
     this.stoodSince = now;
@@ -47,6 +49,9 @@ export class Gate {
   readonly name: EndpointClass;
   readonly limits: ClassLimits;
   readonly line: Line<Waiter>;
+  /** What the bodies of the class take: those being read, those in line and those in flight. */
+  readonly bodies: ByteAccount;
+  readonly permits: Permits;
   readonly #world: GateWorld;
   readonly #lease: Lease;
   /** Nobody may wait any more: what the Coreapp sends back from now on is refused as well. */
@@ -60,9 +65,20 @@ export class Gate {
   constructor(name: EndpointClass, limits: ClassLimits, world: GateWorld) {
     this.name = name;
     this.limits = limits;
-    this.line = new Line(limits);
+    this.line = new Line(limits.lineMaxRequests);
+    this.bodies = new ByteAccount(limits.lineMaxBytes);
+    this.permits = world.permits;
     this.#world = world;
     this.#lease = new Lease(limits);
+  }
+
+  get bodyMaxBytes(): number {
+    return this.limits.bodyMaxBytes;
+  }
+
+  /** When a newcomer should come back for whom there is no room. */
+  retryAfterMs(): number {
+    return Math.max(1_000, ((this.line.requests + 1) / this.limits.rate) * 1_000);
   }
 
   /** For a newcomer: at once if nobody waits, a slot is open and a permit is there. */
@@ -73,7 +89,7 @@ export class Gate {
     this.#lease.arrived(now);
     if (this.line.requests === 0) {
       if (this.#mayTake(now) && this.#lease.take(now)) return this.#admitAtOnce(exchange, now);
-    } else if (!this.line.hasRoomFor(exchange.body?.length ?? 0)) {
+    } else if (!this.line.hasRoom || !canBeServed(this.line.requests, this.limits)) {
       return this.#refusal('lineFull');
     }
     return this.#wait(exchange, side, now);
@@ -111,12 +127,12 @@ export class Gate {
   }
 
   #mayTake(now: number): boolean {
-    return now >= this.#pausedUntil && this.#world.permits.available(now);
+    return now >= this.#pausedUntil && this.permits.available(now);
   }
 
   #admitAtOnce(exchange: Collected, now: number): Admission {
     this.#world.meter.held(this.name, 'sent', 0);
-    const admission = admitted(exchange, this.#world.permits.take(now));
+    const admission = admitted(exchange, this.permits.take(now));
     this.#ask(now);
     return admission;
   }
@@ -158,12 +174,12 @@ export class Gate {
     let served = 0;
     for (let head = this.line.head; head !== null; head = this.line.head) {
       if (this.#lease.opensAt(now) > now || now < this.#pausedUntil) break;
-      if (!this.#world.permits.available(now)) {
+      if (!this.permits.available(now)) {
         this.#world.blocked(this);
         break;
       }
       this.#lease.take(now);
-      this.#settle(head, admitted(head.exchange, this.#world.permits.take(now)), 'sent', now);
+      this.#settle(head, admitted(head.exchange, this.permits.take(now)), 'sent', now);
       served += 1;
     }
     return served;
@@ -226,7 +242,6 @@ export class Gate {
   }
 
   #refusal(name: RefusalName) {
-    const backlogMs = ((this.line.requests + 1) / this.limits.rate) * 1_000;
-    return refuse(name, null, Math.max(1_000, backlogMs));
+    return refuse(name, null, this.retryAfterMs());
   }
 }

@@ -32,16 +32,41 @@ export function readJson<Required extends string, Optional extends string>(
 }
 
 function parse(body: Buffer | null): { kind: 'object'; values: Record<string, unknown> } | Refusal {
+  const text = decode(body);
+  if (text === null) return notJson(body, 'not UTF-8');
   let value: unknown;
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(body ?? undefined);
     value = text.trim() === '' ? null : JSON.parse(text);
-  } catch {
-    return refuse('malformed', 'The body must be JSON in UTF-8.');
+  } catch (error) {
+    return notJson(body, whyNotJson((error as SyntaxError).message));
   }
   if (value === null) return { kind: 'object', values: {} };
   if (typeof value === 'object' && !Array.isArray(value)) return { kind: 'object', values: { ...value } };
   return refuse('parameterInvalid', `The body must be a JSON object, not ${typeOf(value)}.`);
+}
+
+/** Null: it is not UTF-8. */
+function decode(body: Buffer | null): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(body ?? undefined);
+  } catch {
+    return null;
+  }
+}
+
+function notJson(body: Buffer | null, why: string): Refusal {
+  const bytes = body?.length ?? 0;
+  return refuse(
+    'malformed',
+    `The body must be JSON in UTF-8; it was ${bytes} byte${bytes === 1 ? '' : 's'}, and ${why}.`,
+  );
+}
+
+/** V8's message may repeat what was given, and the place is all it takes from there; it names none for a stray token. */
+function whyNotJson(message: string): string {
+  if (/^Unexpected end/.test(message)) return 'ended too early';
+  const position = / JSON at position (\d+) \(line \d+ column \d+\)$/.exec(message)?.[1];
+  return position === undefined ? 'no JSON' : `no JSON from character ${Number(position) + 1} on`;
 }
 
 function typeOf(value: unknown): string {

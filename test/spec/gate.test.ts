@@ -1,5 +1,6 @@
 /** Standing in line for a slot, in virtual time: one class of 10/s with bursts of 1 unless a test says otherwise. */
 import { describe, expect, test } from 'vitest';
+import { canBeServed } from '../../src/model/quota.ts';
 import { refusalTable } from '../../src/model/refusals.ts';
 import { Fleet, roomyLimits } from '../support/fleet.ts';
 import { Lines } from '../support/lines.ts';
@@ -41,7 +42,7 @@ describe('A newcomer', () => {
     const before = lines.asked.length;
     expect(lines.admit.admit('messages', left.exchange, left.side)).toEqual({ kind: 'gone' });
     expect(lines.asked).toHaveLength(before);
-    expect(lines.admit.permits.inUse).toBe(0);
+    expect(lines.admit.room.inUse).toBe(0);
   });
 });
 
@@ -63,7 +64,7 @@ describe('A caller that hangs up', () => {
     for (const { side } of visits.slice(1)) side.hangUp();
     await lines.clock.advance(0);
     expect(visits.map(({ state }) => state)).toEqual(['sent', 'gone', 'gone']);
-    expect(lines.line()).toMatchObject({ requests: 0, bytes: 0, head: null });
+    expect(lines.line()).toMatchObject({ requests: 0, head: null });
   });
 });
 
@@ -90,12 +91,12 @@ describe('A request that the Coreapp sent back', () => {
   });
 
   test('gets in whatever the bounds', async () => {
-    const lines = new Lines({ limits: { messages: { lineMaxRequests: 1, lineMaxBytes: 10 } } });
-    const a = lines.arrive('a', { bytes: 10 });
+    const lines = new Lines({ limits: { messages: { lineMaxRequests: 1 } } });
+    const a = lines.arrive('a');
     await lines.clock.advance(1);
-    lines.arrive('b', { bytes: 10 });
+    lines.arrive('b');
     lines.sendBack(a);
-    expect(lines.line()).toMatchObject({ requests: 2, bytes: 20 });
+    expect(lines.line()).toMatchObject({ requests: 2 });
     expect(lines.arrive('c').state).toBe('lineFull');
     await lines.clock.advance(1_000);
     expect(lines.sent).toEqual(['a@0', 'a@100', 'b@200']);
@@ -168,16 +169,10 @@ describe('A refusal of the line', () => {
 });
 
 describe('A line with bounds', () => {
-  test.each<[string, bytes: number[], states: string[]]>([
-    // three requests at most, 1,000 bytes at most; a is sent
-    ['of number', [0, 0, 0, 0, 0], ['sent', 'waiting', 'waiting', 'waiting', 'lineFull']],
-    ['of bytes', [0, 600, 600, 400, 1], ['sent', 'waiting', 'lineFull', 'waiting', 'lineFull']],
-  ])('%s refuses at once whom it has no room for', async (_, bytes, states) => {
-    const lines = new Lines({ limits: { messages: { lineMaxRequests: 3, lineMaxBytes: 1_000 } } });
-    const first = lines.arrive('a', { bytes: bytes[0] ?? 0 });
-    await lines.clock.advance(0);
-    const visits = [first, ...bytes.slice(1).map((size, i) => lines.arrive(`${i}`, { bytes: size }))];
-    expect(visits.map(({ state }) => state)).toEqual(states);
+  test('refuses at once whom it has no room for', async () => {
+    const lines = new Lines({ limits: { messages: { lineMaxRequests: 3 } } });
+    const visits = await lines.arriveAll('abcde');
+    expect(visits.map(({ state }) => state)).toEqual(['sent', 'waiting', 'waiting', 'waiting', 'lineFull']);
   });
 
   test('has room again when somebody leaves', async () => {
@@ -186,6 +181,36 @@ describe('A line with bounds', () => {
     expect(lines.arrive('c').state).toBe('lineFull');
     b?.side.hangUp();
     expect(lines.arrive('d').state).toBe('waiting');
+  });
+});
+
+describe('A wait in vain', () => {
+  test.each<[rate: number, burst: number, holdMaxMs: number, servable: number]>([
+    // the bucket gives burst + rate × holdMaxMs / 1000 in the hold time
+    [50, 150, 30_000, 1_650],
+    [20, 60, 30_000, 660],
+    [2, 1, 1_000, 3],
+    [1, 1, 100, 1], // 1.1
+  ])('with %d/s, bursts of %d and %d ms is one behind more than so many: %d', (rate, burst, holdMaxMs, servable) => {
+    const limits = roomyLimits({ rate, burst });
+    const behind = [0, servable, servable + 1].map((ahead) => canBeServed(ahead, { ...limits, holdMaxMs }));
+    expect(behind).toEqual([true, true, false]);
+  });
+
+  test('is refused at once, until somebody in front hangs up', async () => {
+    const lines = new Lines({ limits: { messages: { rate: 10, burst: 1, holdMaxMs: 1_000 } } });
+    const first = lines.arrive('first');
+    await lines.clock.advance(0);
+    const visits = Array.from({ length: 20 }, (_, i) => lines.arrive(`${i}`));
+    // Behind 11 is one too many; when one of them hangs up, the next may come.
+    expect(visits.map(({ state }) => state)).toEqual([...Array(12).fill('waiting'), ...Array(8).fill('lineFull')]);
+    expect(visits.at(-1)?.admission).toMatchObject({ name: 'lineFull', retryAfterMs: 1_300 });
+    visits[5]?.side.hangUp();
+    expect(lines.arrive('next').state).toBe('waiting');
+    expect(first.state).toBe('sent');
+    await lines.clock.advance(1_000);
+    expect(lines.line().requests).toBe(0);
+    expect(lines.sent).toHaveLength(10); // The slot that opens with the end of the hold time comes too late.
   });
 });
 

@@ -4,12 +4,12 @@ import { describe, expect, test } from 'vitest';
 import { Line, Place } from '../../src/model/line.ts';
 
 class Waiting extends Place<Waiting> {
-  constructor(since: number, bytes = 0) {
-    super('user:a', bytes, since, since + 30_000);
+  constructor(since: number) {
+    super('user:a', since, since + 30_000);
   }
 }
 
-const roomy = { lineMaxRequests: 100, lineMaxBytes: 1_000 };
+const roomy = 100;
 
 function inOrder(line: Line<Waiting>): number[] {
   const ages: number[] = [];
@@ -69,26 +69,21 @@ describe('A line', () => {
     expect(inOrder(line)).toEqual([1, 2, 3]);
   });
 
-  test.each<[string, held: number[], newcomer: number, room: boolean]>([
-    //                                        bytes of those in line   of the newcomer
-    ['one place left', [0, 0], 0, true],
-    ['no place left', [0, 0, 0], 0, false],
-    ['bytes to spare', [400], 500, true],
-    ['just the bytes', [400], 600, true],
-    ['a byte too many', [400], 601, false],
-    ['nobody in line', [], 1_000, true],
-  ])('with %s', (_, held, newcomer, room) => {
-    const line = new Line<Waiting>({ lineMaxRequests: 3, lineMaxBytes: 1_000 });
-    held.forEach((bytes, since) => {
-      line.join(new Waiting(since, bytes));
-    });
-    expect(line.hasRoomFor(newcomer)).toBe(room);
+  test.each<[waiting: number, room: boolean]>([
+    [0, true],
+    [2, true],
+    [3, false],
+    [4, false], // One was sent back: it gets in whatever the bound.
+  ])('of three at most, with %d in it, has room: %s', (waiting, room) => {
+    const line = new Line<Waiting>(3);
+    for (let since = 0; since < waiting; since++) line.join(new Waiting(since));
+    expect(line.hasRoom).toBe(room);
   });
 
   test('keeps its order and its counts, whoever comes and goes', () => {
     const moves = fc.array(
       fc.oneof(
-        fc.record({ kind: fc.constant('join' as const), since: fc.nat(50), bytes: fc.nat(9) }),
+        fc.record({ kind: fc.constant('join' as const), since: fc.nat(50) }),
         fc.record({ kind: fc.constant('leave' as const), who: fc.nat() }),
       ),
       { maxLength: 200, size: 'max' },
@@ -99,7 +94,7 @@ describe('A line', () => {
         let model: Waiting[] = [];
         for (const move of sequence) {
           if (move.kind === 'join') {
-            const place = new Waiting(move.since, move.bytes);
+            const place = new Waiting(move.since);
             line.join(place);
             model.push(place);
             model = model.toSorted((a, b) => a.since - b.since); // Stable: equals keep their order.
@@ -110,7 +105,6 @@ describe('A line', () => {
           expect(inOrder(line)).toEqual(model.map(({ since }) => since));
           expect(line.head).toBe(model[0] ?? null);
           expect(line.requests).toBe(model.length);
-          expect(line.bytes).toBe(model.reduce((sum, { bytes }) => sum + bytes, 0));
         }
       }),
     );

@@ -22,10 +22,10 @@ export class Visit {
   /** How its stays ended, and when. */
   readonly ends: { readonly kind: string; readonly at: number }[] = [];
 
-  constructor(label: string, name: EndpointClass, bytes: number) {
+  constructor(label: string, name: EndpointClass) {
     this.label = label;
     this.class = name;
-    this.exchange = messageFrom('a', bytes === 0 ? null : Buffer.alloc(bytes));
+    this.exchange = messageFrom('a');
   }
 
   /** `sent`, `gone`, or the refusal's name; `waiting` before. */
@@ -81,8 +81,8 @@ export class Lines {
     return gate.line;
   }
 
-  arrive(label: string, { name = 'messages', bytes = 0 }: { name?: EndpointClass; bytes?: number } = {}): Visit {
-    const visit = new Visit(label, name, bytes);
+  arrive(label: string, { name = 'messages' }: { name?: EndpointClass } = {}): Visit {
+    const visit = new Visit(label, name);
     this.#stay(visit, this.admit.admit(name, visit.exchange, visit.side));
     return visit;
   }

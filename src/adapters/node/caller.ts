@@ -1,7 +1,9 @@
 /** The caller's side of an exchange, over Node's HTTP server. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { BodyRead, BodyRoom } from '../../model/bodies.ts';
 import type { Fields } from '../../model/exchange.ts';
-import type { BodyRead, Caller } from '../../ports.ts';
+import type { Caller } from '../../ports.ts';
+import { ArrivingBody } from './body.ts';
 import type { Idler, Idlers } from './idlers.ts';
 
 /** What the callers of one server share. */
@@ -42,29 +44,30 @@ export class NodeCaller implements Caller {
     this.#onGone = listener;
   }
 
-  read(maxBytes: number): BodyRead | Promise<BodyRead> {
+  read(maxBytes: number, room: BodyRoom): BodyRead | Promise<BodyRead> {
     if (this.#gone) return { kind: 'gone' };
-    if (this.bodyBytes !== null && this.bodyBytes > maxBytes) return { kind: 'tooLarge' };
+    const { complete, readableLength } = this.#request;
+    // What came together with its head is here already: small requests, nearly all of them.
+    const here = complete || readableLength === this.bodyBytes;
+    const bytes = here ? readableLength : this.bodyBytes;
+    if (bytes !== null && bytes > maxBytes) return { kind: 'tooLarge' };
+    if (bytes !== null && !room.tryTake(bytes)) return { kind: 'noRoom' };
     if (this.#awaitsContinue) this.#response.writeContinue();
     this.#awaitsContinue = false;
-    // What came together with its head is here already: small requests, nearly all of them.
-    const here = this.#request.complete || this.#request.readableLength === this.bodyBytes;
-    return here ? this.#readArrived(maxBytes) : this.#readComing(maxBytes);
+    return here ? this.#readArrived() : this.#readComing(maxBytes, room);
   }
 
-  #readArrived(maxBytes: number): BodyRead {
+  #readArrived(): BodyRead {
     const request = this.#request;
-    if (request.readableLength > maxBytes) return { kind: 'tooLarge' };
     const body = request.read() as Buffer | null;
     request.resume(); // To its end, which Node waits for to let go of the request.
     return { kind: 'body', body };
   }
 
-  #readComing(maxBytes: number): Promise<BodyRead> {
+  #readComing(maxBytes: number, room: BodyRoom): Promise<BodyRead> {
     return new Promise((resolve) => {
       const request = this.#request;
-      const chunks: Buffer[] = [];
-      let bytes = 0;
+      const arriving = new ArrivingBody(this.bodyBytes, maxBytes, room);
       const settle = (read: BodyRead): void => {
         idler.done();
         this.#onGone = null;
@@ -73,11 +76,10 @@ export class NodeCaller implements Caller {
       };
       const take = (chunk: Buffer): void => {
         idler.moved();
-        bytes += chunk.length;
-        chunks.push(chunk);
-        if (bytes > maxBytes) settle({ kind: 'tooLarge' });
+        const kind = arriving.take(chunk);
+        if (kind !== null) settle({ kind });
       };
-      const end = (): void => settle({ kind: 'body', body: whole(chunks, bytes) });
+      const end = (): void => settle({ kind: 'body', body: arriving.body });
       const idler = this.#reception.idlers.watch(() => settle({ kind: 'tooSlow' }));
       this.#onGone = () => settle({ kind: 'gone' });
       request.on('data', take).on('end', end);
@@ -176,11 +178,6 @@ function bodyBytes(request: IncomingMessage): number | null {
   if (request.headers['transfer-encoding'] !== undefined) return null;
   const length = request.headers['content-length'];
   return length === undefined ? 0 : Number(length);
-}
-
-function whole(chunks: Buffer[], bytes: number): Buffer | null {
-  if (bytes === 0) return null;
-  return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes);
 }
 
 function asPairs(fields: Fields): [string, string][] {

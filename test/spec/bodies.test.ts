@@ -1,0 +1,173 @@
+/** Bodies in a replica's memory: what is read, what waits and what is in flight, all within `lineMaxBytes` of its class. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openTestHouse, type TestHouse } from '../support/house.ts';
+import type { RawAnswer, RawCaller } from '../support/raw.ts';
+import { until } from '../support/until.ts';
+import { answer, say, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
+
+const bounds = { rate: 1000, burst: 1000, holdMaxMs: 400, bodyMaxBytes: 4_000, lineMaxBytes: 10_000 };
+const yaml = JSON.stringify({
+  limits: { default: bounds, messages: { rate: 1000, burst: 1000 } },
+  http: { bodyIdleTimeoutMs: 300 },
+});
+
+let upstream: Upstream;
+let house: TestHouse;
+
+beforeAll(async () => {
+  upstream = await startUpstream();
+  house = await openTestHouse(upstream.url, yaml);
+});
+afterAll(async () => {
+  await house[Symbol.asyncDispose]();
+  await upstream.stop();
+});
+beforeEach(() => upstream.play(say(answer(200, {}, 'ok'))));
+
+/** What `/status` says is held for messages. */
+async function held(): Promise<number> {
+  const status = await fetch(`http://127.0.0.1:${house.opsPort}/status`);
+  const { lines } = (await status.json()) as { lines: { class: string; bytes: number }[] };
+  return lines.find((line) => line.class === 'messages')?.bytes ?? Number.NaN;
+}
+
+const heldIs = (bytes: number) =>
+  until(async () => (await held()) === bytes, { what: `${bytes} bytes to be held`, deadlineMs: 3_000 });
+
+/** The head of a message with a body, and the first bytes of it. */
+const upload = (framing: string, begin = '', path = '/v1/messages') =>
+  `POST ${path} HTTP/1.1\r\nHost: weir\r\nAuthorization: Bearer ${house.token}\r\n${framing}\r\n\r\n${begin}`;
+
+const chunk = (bytes: number) => `${bytes.toString(16)}\r\n${'x'.repeat(bytes)}\r\n`;
+
+async function begin(...uploads: string[]): Promise<AsyncDisposable & { readonly callers: readonly RawCaller[] }> {
+  const callers = await Promise.all(uploads.map(() => house.call()));
+  uploads.forEach((bytes, index) => void callers[index]?.send(bytes));
+  return {
+    callers,
+    async [Symbol.asyncDispose]() {
+      for (const caller of callers) await caller[Symbol.asyncDispose]();
+      await heldIs(0);
+    },
+  };
+}
+
+function expectNoRoom(told: RawAnswer): void {
+  expect(told).toMatchObject({ status: 503, json: { errors: [{ code: 1016, title: 'System overloaded' }] } });
+  expect(Number(told.field('retry-after'))).toBeGreaterThanOrEqual(1);
+}
+
+const announced = (bytes: number) => `Content-Length: ${bytes}`;
+const chunked = 'Transfer-Encoding: chunked';
+
+describe('unfinished uploads', () => {
+  it('count by their announced length; the one too many is refused before its body comes, a smaller one passes', async () => {
+    await using _ = await begin(upload(announced(4_000), 'x'), upload(announced(4_000)));
+    await heldIs(8_000);
+    await using late = await house.call();
+    expectNoRoom(await late.send(upload(announced(2_001))).answer('POST'));
+    expect(await held()).toBe(8_000);
+    expect(await house.send('POST /v1/messages', '', 'x'.repeat(2_000))).toMatchObject({ status: 200 });
+    expect(upstream.arrivals).toHaveLength(1);
+  });
+
+  it('in chunks count as they come, and the one too many gives back what it had', async () => {
+    await using uploads = await begin(...Array(3).fill(upload(chunked, chunk(3_000))));
+    await heldIs(9_000);
+    const [first] = uploads.callers;
+    first?.send(chunk(1_000)); // Room is made for twice what there was, 4,000 at most.
+    await heldIs(10_000);
+    await using late = await house.call();
+    expectNoRoom(await late.send(upload(chunked, chunk(1))).answer('POST'));
+    uploads.callers[1]?.send(chunk(1));
+    expectNoRoom((await uploads.callers[1]?.answer('POST')) as RawAnswer);
+    await heldIs(7_000);
+  });
+
+  it('of one class leave the others alone', async () => {
+    await using _ = await begin(upload(announced(4_000)), upload(announced(4_000)), upload(announced(2_000)));
+    await heldIs(10_000);
+    expectNoRoom(await house.send('POST /v1/messages', '', 'x'));
+    expect(await house.send('POST /v1/contacts', '', 'x'.repeat(4_000))).toMatchObject({ status: 200 });
+    expect(await house.send('GET /v1/messages')).toMatchObject({ status: 200 });
+  });
+
+  it('that are not let in are read to their end, unkept, and the connection goes on', async () => {
+    await using uploads = await begin(...Array(2).fill(upload(announced(4_000))), upload(announced(2_000)));
+    await heldIs(10_000);
+    await using late = await house.call();
+    expectNoRoom(await late.send(upload(announced(3_000), 'x'.repeat(1_000))).answer('POST'));
+    for (const caller of uploads.callers) caller.reset();
+    await heldIs(0);
+    late.send('x'.repeat(2_000)).send(house.request('GET /v1/messages'));
+    expect(await late.answer()).toMatchObject({ status: 200 });
+  });
+
+  it('that wait for 100 Continue are told to send only where there is room', async () => {
+    await using _ = await begin(upload(announced(4_000)), upload(announced(4_000)));
+    await heldIs(8_000);
+    await using late = await house.call();
+    const told = await late.send(upload(`${announced(4_000)}\r\nExpect: 100-continue`)).answer('POST');
+    expectNoRoom(told);
+    expect(told.interim).toEqual([]);
+    expect(told.field('connection')).toBe('close');
+  });
+});
+
+describe('what is held is given back', () => {
+  it.each<[string, string, status: number]>([
+    ['when the upload stands still', announced(4_000), 408],
+    ['when it is larger than allowed', `${chunked}\r\n\r\n${chunk(4_001)}`, 413],
+    ['when its framing breaks', `${chunked}\r\n\r\n${chunk(100)}zz\r\n`, 400],
+  ])('%s', async (_, framing, status) => {
+    await using caller = await house.call();
+    expect(await caller.send(upload(framing)).answer('POST')).toMatchObject({ status });
+    await heldIs(0);
+  });
+
+  it('when callers hang up, in the middle of a body or of an answer', async () => {
+    upstream.play(sayNothing);
+    await using uploads = await begin(
+      upload(announced(4_000), 'x'),
+      upload(chunked, chunk(1_000)),
+      upload(announced(3_000), 'x'.repeat(3_000)),
+    );
+    await until(() => upstream.arrivals.length === 1, { what: 'the whole message to be in flight' });
+    await heldIs(8_000);
+    for (const [index, rest] of [4_000, 3_000, 0].entries()) {
+      uploads.callers[index]?.reset();
+      await heldIs(rest);
+    }
+  });
+
+  it('with the answer, not before: in flight it may have to be sent again', async () => {
+    upstream.play(sayNothing);
+    await using uploads = await begin(...Array(2).fill(upload(announced(4_000), 'x'.repeat(4_000))));
+    await until(() => upstream.arrivals.length === 2, { what: 'both to be in flight' });
+    expect(await held()).toBe(8_000);
+    expectNoRoom(await house.send('POST /v1/messages', '', 'x'.repeat(2_001)));
+    for (const socket of upstream.sockets) socket.write(answer(200, {}, 'ok'));
+    for (const caller of uploads.callers) expect(await caller.answer('POST')).toMatchObject({ status: 200 });
+    await heldIs(0);
+  });
+
+  it('when the Coreapp refuses until the hold time is over', async () => {
+    upstream.play(say(answer(503)));
+    expect(await house.send('POST /v1/messages', '', 'x'.repeat(4_000))).toMatchObject({ status: 503 });
+    await heldIs(0);
+  });
+});
+
+describe('the log says how many bytes were answered', () => {
+  it.each<[string, line: string, body: string]>([
+    ['by Weir itself', 'POST /v1/users', '{'],
+    ['by the Coreapp', 'POST /v1/messages', '{}'],
+    ['to HEAD, none', 'HEAD /v1/users/admin', ''],
+  ])('%s', async (_, line, body) => {
+    const told = await house.send(line, '', body);
+    const id = told.field('x-request-id');
+    const logged = await until(() => house.lines.find((one) => one.id === id), { what: 'the line in the log' });
+    expect(logged).toMatchObject({ status: told.status, bytesOut: told.body.length });
+    expect(told.body.length > 0).toBe(!line.startsWith('HEAD'));
+  });
+});
