@@ -21,7 +21,7 @@ export function jwtOf(settings: JwtSettings): JwtConfig | null {
 const own = (name: string): string => `auth.jwt.${name}`;
 
 /** What names a provider, or says something of it only. */
-const parts = ['issuer', 'audience', 'jwksUrl', 'jwksFile', 'roleClaim', 'adminValues'] as const;
+const parts = ['issuer', 'audience', 'jwksUrl', 'jwksFile', 'typ', 'roleClaim', 'adminValues'] as const;
 type Name = (typeof parts)[number];
 
 /** Half a provider would take no tokens, and somebody believes that it does. */

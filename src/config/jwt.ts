@@ -31,6 +31,11 @@ export const jwt = section({
     description: 'What a token’s claim aud has to name: Weir, as the provider knows it. Set together with issuer.',
     wanted: 'a text such as whatsapp, 1 to 512 characters',
   }),
+  typ: setting(text().nullable().default(null), {
+    description:
+      'What a token’s header typ has to be, where the provider sets one, so that its other tokens (such as ID tokens) are not taken for access tokens. Not set: it is not looked at.',
+    wanted: 'a media type such as at+jwt',
+  }),
   jwksUrl: setting(keysUrl().nullable().default(null), {
     description:
       'Where the provider’s keys are fetched (JSON Web Key Set). Redirects are not followed. Either this or jwksFile.',

@@ -18,6 +18,8 @@ import type { Role } from './principal.ts';
 export interface Holder {
   readonly user: string;
   readonly role: Role;
+  /** What a revocation names in place of the token's digest, where one token can be written in several ways. */
+  readonly revokedAs?: string;
 }
 
 export interface TokenMemoryOptions {
@@ -60,6 +62,8 @@ export class TokenMemory<T extends Holder> {
   readonly #options: TokenMemoryOptions;
   /** By digest, in the order of confirmation. */
   readonly #tokens = new Map<string, RememberedToken<T>>();
+  /** Digests of what is revoked together, by the name that it is revoked as. */
+  readonly #together = new Map<string, Set<string>>();
   #revision = 0;
   /** What was confirmed at an earlier revision is in doubt. */
   #trustedFrom = 0;
@@ -92,32 +96,52 @@ export class TokenMemory<T extends Holder> {
   confirm(digest: string, record: T, confirmation: Confirmation, now: number): void {
     if (confirmation.revision !== this.#revision) return;
     const token = new RememberedToken(record, this.#options, confirmation);
-    this.#tokens.delete(digest);
-    if (now < token.keptUntil) this.#tokens.set(digest, token);
+    this.#forget(digest);
+    if (now < token.keptUntil) this.#keep(digest, token);
     for (const [oldest, { keptUntil }] of this.#tokens) {
       if (this.#tokens.size <= this.#options.max && now < keptUntil) return;
-      this.#tokens.delete(oldest);
+      this.#forget(oldest);
     }
   }
 
   /** The store does not know the token (any more). */
   deny(digest: string): void {
-    this.#tokens.delete(digest);
+    this.#forget(digest);
   }
 
+  /** @param digest the token's, or what it is revoked as */
   revoke(digest: string): void {
     this.#revision += 1;
-    this.#tokens.delete(digest);
+    this.#forget(digest);
+    for (const one of this.#together.get(digest) ?? []) this.#forget(one);
   }
 
   /** Looks at every token: users are changed rarely, and an index would cost every confirmation. */
   revokeUser(name: string): void {
     this.#revision += 1;
-    for (const [digest, { record }] of this.#tokens) if (record.user === name) this.#tokens.delete(digest);
+    for (const [digest, { record }] of this.#tokens) if (record.user === name) this.#forget(digest);
   }
 
   doubt(): void {
     this.#revision += 1;
     this.#trustedFrom = this.#revision;
+  }
+
+  #keep(digest: string, token: RememberedToken<T>): void {
+    this.#tokens.set(digest, token);
+    const { revokedAs } = token.record;
+    if (revokedAs === undefined) return;
+    const together = this.#together.get(revokedAs);
+    if (together === undefined) this.#together.set(revokedAs, new Set([digest]));
+    else together.add(digest);
+  }
+
+  #forget(digest: string): void {
+    const revokedAs = this.#tokens.get(digest)?.record.revokedAs;
+    this.#tokens.delete(digest);
+    if (revokedAs === undefined) return;
+    const together = this.#together.get(revokedAs);
+    together?.delete(digest);
+    if (together?.size === 0) this.#together.delete(revokedAs);
   }
 }

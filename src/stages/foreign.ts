@@ -5,8 +5,8 @@
  */
 import type { RevocationListener } from '../model/revocations.ts';
 import type { TokenMemoryOptions } from '../model/token-memory.ts';
-import type { Clock, EndedTokens, ForeignTokens, Guard, Meter, Secrets, TokenRecord } from '../ports.ts';
-import { RememberedTokens } from './remembered-tokens.ts';
+import type { Clock, EndedTokens, ForeignTokens, Guard, Meter, Secrets } from '../ports.ts';
+import { type Found, RememberedTokens } from './remembered-tokens.ts';
 import { createFindToken, type FindToken } from './tokens.ts';
 
 /** Most tokens can be judged without asking anybody, so one that can't must not keep the others waiting. */
@@ -27,7 +27,7 @@ export interface Foreign {
   /** False: it is no token of the provider's. */
   couldBeToken(text: string): boolean;
   readonly findToken: FindToken;
-  /** Logs a token out. */
+  /** Logs a token out, however its signature is written. */
   end(text: string): Promise<void>;
   /** Whom to tell what other replicas have logged out. */
   readonly revocations: RevocationListener;
@@ -37,9 +37,16 @@ export function createForeign(
   { tokens, ended, guard, secrets, clock, meter }: ForeignWorld,
   options: TokenMemoryOptions,
 ): Foreign {
-  const find = async (digest: string, text: string): Promise<TokenRecord | undefined> => {
+  /**
+   * A token ends by what was signed: its signature may be written in other ways that are as valid (spare bits of its
+   * last character; of ECDSA also n − s). One that is remembered goes by its whole text: else any signature would do.
+   */
+  const signedDigest = (text: string): string => secrets.digest(text.slice(0, text.lastIndexOf('.')));
+  const find = async (_: string, text: string): Promise<Found | undefined> => {
     const record = await tokens.findToken(text);
-    return record === undefined || (await ended.hasEnded(digest)) ? undefined : record;
+    if (record === undefined) return undefined;
+    const revokedAs = signedDigest(text);
+    return (await ended.hasEnded(revokedAs)) ? undefined : { ...record, revokedAs };
   };
   const remembered = new RememberedTokens(
     { find, clock, meter, call: 'findForeignToken' },
@@ -49,7 +56,7 @@ export function createForeign(
     couldBeToken: (text) => tokens.couldBeToken(text),
     findToken: createFindToken({ tokens: remembered, guard }),
     async end(text) {
-      const digest = secrets.digest(text);
+      const digest = signedDigest(text);
       const record = await tokens.findToken(text);
       if (record === undefined) return;
       try {

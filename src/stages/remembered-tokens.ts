@@ -7,7 +7,7 @@
  * so that nobody waits for it.
  */
 import type { RevocationListener } from '../model/revocations.ts';
-import { TokenMemory, type TokenMemoryOptions } from '../model/token-memory.ts';
+import { type Holder, TokenMemory, type TokenMemoryOptions } from '../model/token-memory.ts';
 import { type Clock, type Meter, StoreAway, type TokenRecord } from '../ports.ts';
 import type { Recalled, Tokens } from './tokens.ts';
 
@@ -17,9 +17,11 @@ const awayMs = 2_000;
 const confirmMaxMs = 250;
 const unknownMax = 1_000;
 
+export type Found = TokenRecord & Pick<Holder, 'revokedAs'>;
+
 export interface RememberedTokensWorld {
   /** Whose token it is. An outage rejects with `StoreAway`. The text is handed on, and not kept. */
-  readonly find: (digest: string, text: string) => TokenRecord | undefined | Promise<TokenRecord | undefined>;
+  readonly find: (digest: string, text: string) => Found | undefined | Promise<Found | undefined>;
   readonly clock: Clock;
   readonly meter: Pick<Meter, 'storeCalled'>;
   /** What the meter is told that was called. */
@@ -48,7 +50,7 @@ export class RememberedTokens implements Tokens, RevocationListener {
   readonly #call: string;
   readonly #restMs: number;
   readonly #unknownMs: number;
-  readonly #memory: TokenMemory<TokenRecord>;
+  readonly #memory: TokenMemory<Found>;
   /** Until when, by digest. */
   readonly #unknown = new Map<string, number>();
   readonly #questions = new Map<string, Question>();
@@ -162,7 +164,7 @@ export class RememberedTokens implements Tokens, RevocationListener {
     const askedAt = this.#clock.now();
     if (this.#rests(askedAt)) throw new StoreAway('The store failed a moment ago.');
     if (askedAt < this.#awayUntil) this.#askNotBefore = askedAt + this.#restMs;
-    let record: TokenRecord | undefined;
+    let record: Found | undefined;
     try {
       record = await this.#find(digest, text);
     } catch (error) {
@@ -186,7 +188,7 @@ export class RememberedTokens implements Tokens, RevocationListener {
     return now < this.#awayUntil && now < this.#askNotBefore;
   }
 
-  #learn(digest: string, record: TokenRecord | undefined, askedAt: number, revision: number): void {
+  #learn(digest: string, record: Found | undefined, askedAt: number, revision: number): void {
     const now = this.#clock.now();
     if (record !== undefined) {
       const expiresAt = now + record.expiresAtMs - this.#clock.wallMs();

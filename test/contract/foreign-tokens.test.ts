@@ -7,9 +7,12 @@ import { base64url, CompactSign, type JWTPayload } from 'jose';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { keysFromFile, keysFromUrl } from '../../src/adapters/jose/source.ts';
 import { createForeignTokens, type ForeignTokensOptions } from '../../src/adapters/jose/tokens.ts';
+import { createMemoryEndedTokens } from '../../src/adapters/memory/ended-tokens.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
+import { createGuard } from '../../src/adapters/rate-limiter/guard.ts';
 import { type ForeignTokens, StoreAway } from '../../src/ports.ts';
-import { newKey, type Provider, type ProviderKey, sign, startProvider } from '../support/provider.ts';
+import { createForeign, type Foreign } from '../../src/stages/foreign.ts';
+import { newKey, type Provider, type ProviderKey, respelled, sign, startProvider } from '../support/provider.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -22,6 +25,7 @@ const minuteMs = 60_000;
 const options: ForeignTokensOptions = {
   issuer,
   audience,
+  typ: null,
   algorithms: ['ES256', 'RS256', 'PS256', 'EdDSA'],
   clockToleranceMs: toleranceMs,
   userClaim: 'sub',
@@ -141,7 +145,13 @@ describe('not valid, and why', () => {
     ['a user that is no text', () => sign(key, claims({ sub: 7 as never })), /claim sub is missing or no text/],
     ['an empty user', () => sign(key, claims({ sub: '' })), /claim sub must have/],
     ['too long a user', () => sign(key, claims({ sub: 'x'.repeat(129) })), /claim sub must have/],
-    ['a user with a newline', () => sign(key, claims({ sub: 'anna\nadmin' })), /claim sub must have/],
+    ...['\n', '\u202e', '\u2028', '\u2029', '\u200b'].map((hidden): [string, () => Promise<string>, RegExp] => [
+      `a user with ${JSON.stringify(hidden)}`,
+      () => sign(key, claims({ sub: `anna${hidden}admin` })),
+      /claim sub must have/,
+    ]),
+    ['a signature with padding', () => sign(key, claims()).then(respelled.padded), /base64url/],
+    ['a signature with a spare bit set', () => sign(key, claims()).then(respelled.spareBit), /not base64url/],
     ['a key of somebody else', () => sign({ ...nextKey, kid: 'one' }, claims()), /signature verification failed/],
     ['an unknown key', () => sign(nextKey, claims()), /no applicable key/],
     ['changed afterwards', async () => tampered(await sign(key, claims())), /signature verification failed/],
@@ -179,6 +189,19 @@ describe('not valid, and why', () => {
     return `${signed}.${createHmac('sha256', JSON.stringify(key.jwk)).update(signed).digest('base64url')}`;
   }
 
+  it('a header typ other than the one that the configuration wants', async () => {
+    const tokens = open({ typ: 'at+jwt' });
+    const typed = (typ: string): Promise<string> => sign(key, claims(), { typ });
+    for (const typ of ['at+jwt', 'AT+JWT', 'application/at+jwt']) {
+      expect(await tokens.findToken(await typed(typ))).toBeDefined();
+    }
+    for (const token of [await typed('JWT'), await sign(key, claims())]) {
+      expect(await tokens.findToken(token)).toBeUndefined();
+      expect(await open().findToken(token)).toBeDefined();
+    }
+    expect(reasons).toEqual([expect.stringMatching(/"typ"/), expect.stringMatching(/"typ"/)]);
+  });
+
   it('once its time is over, tolerance included, to the second that was told', async () => {
     const tokens = open();
     const token = await sign(key, claims());
@@ -195,6 +218,37 @@ describe('not valid, and why', () => {
     const tokens = open();
     for (let i = 0; i < 3; i++) expect(await tokens.findToken(await sign(short, claims()))).toBeUndefined();
     expect(warnings).toHaveLength(1);
+  });
+});
+
+describe('logged out, however its signature is written', () => {
+  const respellings = Object.entries(respelled);
+
+  it.each(
+    ['ES256', 'RS256'].flatMap((alg) =>
+      respellings.filter(([how]) => alg === 'ES256' || how !== 'mirrored').map(([how, of]) => [alg, how, of] as const),
+    ),
+  )('%s, %s', async (alg, _, respell) => {
+    const signer = await newKey('signer', alg);
+    provider.keys = [signer];
+    const ended = createMemoryEndedTokens(clock);
+    const parts = { ended, guard: createGuard(null), secrets: nodeSecrets, clock, meter: { storeCalled() {} } };
+    const memory = { freshMs: minuteMs, keptMs: minuteMs, max: 10 };
+    const [one, other] = [open(), open()].map((tokens) => createForeign({ ...parts, tokens }, memory));
+    const token = await sign(signer, claims());
+    const variant = respell(token);
+    const find = async (at: Foreign | undefined, text: string): Promise<unknown> =>
+      await at?.findToken(nodeSecrets.digest(text), '192.0.2.1', text);
+    expect(await find(one, token)).toMatchObject({ user: 'jwt:anna' });
+    await find(one, variant);
+    await one?.end(token);
+    for (const at of [one, other]) {
+      for (const text of [token, variant]) expect(await find(at, text)).toMatchObject({ name: 'unauthenticated' });
+    }
+  });
+
+  it('ECDSA’s other signature is valid before: that it ends is the logout’s doing', async () => {
+    expect(await open().findToken(respelled.mirrored(await sign(key, claims())))).toBeDefined();
   });
 });
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { JWTPayload } from 'jose';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ask as askUrl, type Told } from '../support/ask.ts';
-import { newKey, type Provider, type ProviderKey, sign, startProvider } from '../support/provider.ts';
+import { newKey, type Provider, type ProviderKey, respelled, sign, startProvider } from '../support/provider.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 import { type RunningSimulator, type RunningWeir, startSimulatorProcess, startWeir } from '../support/weir.ts';
@@ -79,6 +79,25 @@ it('logging out ends the token on every replica at once, and no other token of t
     deadlineMs: 1_000,
   });
   expect((await ask(other, 'GET', '/v1/health', stays)).status).toBe(200);
+});
+
+it('logging out ends the token with another signature that is as valid, on every replica', async () => {
+  const ecKey = await newKey('ec', 'ES256');
+  provider.keys = [key, ecKey];
+  // Their keys may have been fetched a moment ago, so these replicas are new.
+  await using here = await start('here');
+  await using there = await start('there');
+  const bye = await token('anna', {}, ecKey);
+  const mirrored = respelled.mirrored(bye);
+  for (const at of [here, there]) {
+    for (const each of [bye, mirrored]) expect((await ask(at, 'GET', '/v1/health', each)).status).toBe(200);
+  }
+  expect((await ask(here, 'POST', '/v1/users/logout', bye)).status).toBe(200);
+  expect((await ask(here, 'GET', '/v1/health', mirrored)).status).toBe(401);
+  await until(async () => (await ask(there, 'GET', '/v1/health', mirrored)).status === 401, {
+    what: 'the other replica to know',
+    deadlineMs: 1_000,
+  });
 });
 
 it('a replica that starts later knows what was logged out before', async () => {

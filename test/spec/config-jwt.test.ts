@@ -21,6 +21,7 @@ describe('auth.jwt', () => {
     expect(config(load(jwt(`${provider}, ${given}`), {}, files)).auth.jwt).toEqual({
       issuer: 'https://login.example.com/',
       audience: 'whatsapp',
+      typ: null,
       keys,
       algorithms: ['RS256', 'ES256'],
       clockToleranceMs: 10_000,
@@ -37,6 +38,7 @@ describe('auth.jwt', () => {
     [`audience: x, ${url}`, ['audience', 'issuer']],
     [url, ['jwksUrl', 'issuer'], ['jwksUrl', 'audience']],
     [provider, ['issuer', 'jwksUrl or auth.jwt.jwksFile']],
+    ['typ: at+jwt', ['typ', 'issuer'], ['typ', 'audience'], ['typ', 'jwksUrl or auth.jwt.jwksFile']],
     [`${provider}, ${url}, roleClaim: roles`, ['roleClaim', 'adminValues']],
     [`${provider}, ${url}, adminValues: [admin]`, ['adminValues', 'roleClaim']],
   ])('%s is half of it', (settings, ...missing) => {

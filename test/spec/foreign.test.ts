@@ -21,6 +21,8 @@ let providerAway: boolean;
 let storeAway: boolean;
 let ended: EndedTokens;
 let foreign: Foreign;
+/** What was written down last, and is told the other replicas. */
+let endedDigest: string;
 
 const tokens: ForeignTokens = {
   couldBeToken: (text) => text.split('.').length === 3,
@@ -51,7 +53,13 @@ beforeEach(() => {
     if (storeAway) throw new StoreAway('away');
     return answer;
   };
-  ended = { end: async (...of) => here(memory.end(...of)), hasEnded: async (of) => here(memory.hasEnded(of)) };
+  ended = {
+    end: async (digest, untilMs) => {
+      endedDigest = digest;
+      await here(memory.end(digest, untilMs));
+    },
+    hasEnded: async (of) => here(memory.hasEnded(of)),
+  };
   foreign = replica();
 });
 
@@ -145,7 +153,7 @@ describe('a token that was looked at', () => {
 });
 
 describe('made-up tokens', () => {
-  it('are not looked at any more when an address brings too many; a token that is known passes from there', async () => {
+  it('are looked at one at a time when an address brings too many; a token that is known passes from there', async () => {
     await who(anna);
     let refused: unknown;
     for (let i = 0; i < 2_000; i++) {
@@ -157,8 +165,11 @@ describe('made-up tokens', () => {
       details: expect.stringMatching(/^Too many unknown tokens/),
     });
     const before = looks.length;
-    await foreign.findToken(nodeSecrets.digest('more'), '192.0.2.66', 'e30.more.sig');
-    expect(looks.length).toBe(before);
+    const more = [1, 2].map((n) =>
+      foreign.findToken(nodeSecrets.digest(`more ${n}`), '192.0.2.66', `e30.more-${n}.sig`),
+    );
+    expect(looks.length).toBe(before + 1);
+    for (const answer of more) expect(await answer).toMatchObject({ details: expect.stringMatching(/^Too many/) });
     expect(await foreign.findToken(nodeSecrets.digest(anna), '192.0.2.66', anna)).toMatchObject({ user: 'jwt:anna' });
   });
 });
@@ -181,11 +192,45 @@ describe('logging out', () => {
     const [told, late] = [replica(), replica()];
     for (const at of [told, late]) expect(await who(anna, '/v1/messages', at)).toMatchObject({ name: 'jwt:anna' });
     await foreign.end(anna);
-    told.revocations.tokenRevoked(nodeSecrets.digest(anna));
+    told.revocations.tokenRevoked(endedDigest);
     expect(await who(anna, '/v1/messages', told)).toBe('unauthenticated');
     expect(await who(anna, '/v1/messages', late)).toMatchObject({ name: 'jwt:anna' });
     await clock.advance(options.freshMs);
     expect(await who(anna, '/v1/messages', late)).toBe('unauthenticated');
+  });
+
+  it('ends every way of writing its signature, remembered or not, on every replica; a token of other claims goes on', async () => {
+    const variants = [anna, 'e30.anna.sih', 'e30.anna.sig==', 'e30.anna.mirrored'];
+    for (const text of variants) valid.set(text, valid.get(anna) as TokenRecord);
+    const [one, told] = [foreign, replica()];
+    const remembered = [anna, 'e30.anna.sih', 'e30.anna.sig=='];
+    for (const at of [one, told]) {
+      for (const text of [...remembered, boss])
+        expect(await who(text, '/v1/messages', at)).toMatchObject({ kind: 'user' });
+    }
+    await one.end('e30.anna.sih');
+    told.revocations.tokenRevoked(endedDigest);
+    for (const at of [one, told]) {
+      for (const text of variants)
+        expect([text, await who(text, '/v1/messages', at)]).toEqual([text, 'unauthenticated']);
+      expect(await who(boss, '/v1/messages', at)).toMatchObject({ name: 'jwt:boss' });
+    }
+    expect(looks.filter((text) => text === boss)).toHaveLength(2);
+  });
+
+  it('ends what is remembered even while nobody can be asked', async () => {
+    const variant = 'e30.anna.sih';
+    valid.set(variant, valid.get(anna) as TokenRecord);
+    for (const text of [anna, variant]) await who(text);
+    await foreign.end(anna);
+    [providerAway, storeAway] = [true, true];
+    await clock.advance(options.freshMs);
+    for (const text of [anna, variant]) expect(await who(text)).toBe('storeAway');
+  });
+
+  it('does not make a token of a signature that is not valid', async () => {
+    await who(anna);
+    expect(await who('e30.anna.forged')).toBe('unauthenticated');
   });
 
   it('is refused with 503 while it cannot be written down', async () => {

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
+import { base64url, type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
 
 export interface ProviderKey {
   readonly kid: string;
@@ -19,6 +19,31 @@ export async function newKey(kid: string, alg = 'ES256'): Promise<ProviderKey> {
 /** Signs what is said, and nothing more. */
 export function sign(key: ProviderKey, claims: JWTPayload, header: Record<string, unknown> = {}): Promise<string> {
   return new SignJWT(claims).setProtectedHeader({ alg: key.alg, kid: key.kid, ...header }).sign(key.privateKey);
+}
+
+/** The order n of P-256 (SEC 2, 2.4.2). */
+const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+
+/** The same token with its signature written in another way. */
+export const respelled = {
+  /** (r, n − s), which is as valid for ECDSA as (r, s). */
+  mirrored: (es256: string): string => {
+    const [signed, signature] = parts(es256);
+    const hex = Buffer.from(base64url.decode(signature)).toString('hex');
+    const s = (order - BigInt(`0x${hex.slice(64)}`)).toString(16).padStart(64, '0');
+    return `${signed}.${base64url.encode(Buffer.from(hex.slice(0, 64) + s, 'hex'))}`;
+  },
+  /** A bit changed in the last character that stands for nothing (RFC 4648, 3.5). */
+  spareBit: (token: string): string => {
+    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+    return token.slice(0, -1) + alphabet[alphabet.indexOf(token.slice(-1)) ^ 1];
+  },
+  padded: (token: string): string => `${token}==`,
+};
+
+function parts(token: string): [signed: string, signature: string] {
+  const dot = token.lastIndexOf('.');
+  return [token.slice(0, dot), token.slice(dot + 1)];
 }
 
 export interface Provider extends AsyncDisposable {

@@ -1,5 +1,6 @@
 /** JSON Web Tokens (RFC 7519, 8725) of one identity provider: signed, for us, by whom we trust, and now. */
 import { errors, type JWTPayload, jwtVerify } from 'jose';
+import { hasHidden } from '../../model/credentials.ts';
 import type { Role } from '../../model/principal.ts';
 import { type Clock, type ForeignTokens, type Log, StoreAway, type TokenRecord } from '../../ports.ts';
 import { type KeysOptions, ProviderKeys } from './keys.ts';
@@ -9,6 +10,8 @@ export interface ForeignTokensOptions extends KeysOptions {
   readonly issuer: string;
   /** A token's `aud` has to name it. */
   readonly audience: string;
+  /** What its header `typ` has to be, in any case and with or without `application/`; null: anything, or nothing. */
+  readonly typ: string | null;
   /** JWS names of asymmetric algorithms: `ES256`. No other is looked at. */
   readonly algorithms: readonly string[];
   /** How far the provider's clock may be off. */
@@ -39,13 +42,13 @@ export function createForeignTokens(
   clock: Clock,
   log: Log,
 ): ForeignTokens {
-  const { issuer, audience, algorithms, clockToleranceMs } = options;
+  const { issuer, audience, typ, algorithms, clockToleranceMs } = options;
   const keys = new ProviderKeys(source, options, clock, log);
   const faults = new Set<string>();
 
   const refused = (error: unknown): undefined => {
     const reason = error instanceof Error ? error.message : String(error);
-    if (error instanceof errors.JOSEError || error instanceof BadClaim) {
+    if (error instanceof errors.JOSEError || error instanceof BadToken) {
       log.debug('a token of the identity provider is refused', { reason });
     } else if (faults.size < 100 && !faults.has(reason)) {
       faults.add(reason); // A key that is of no use, such as a short one: each kind of fault is told once.
@@ -60,11 +63,13 @@ export function createForeignTokens(
         const { payload } = await jwtVerify(text, (header, token) => keys.find(header, token), {
           issuer,
           audience,
+          ...(typ === null ? {} : { typ }),
           algorithms: [...algorithms],
           requiredClaims: ['exp'],
           clockTolerance: clockToleranceMs / 1_000,
           currentDate: new Date(clock.wallMs()),
         });
+        if (!hasPlainSignature(text)) throw new BadToken('the signature is not base64url as RFC 7515 writes it');
         return recordOf(payload, options);
       } catch (error) {
         if (error instanceof StoreAway) throw error;
@@ -74,13 +79,19 @@ export function createForeignTokens(
   };
 }
 
-class BadClaim extends Error {}
+class BadToken extends Error {}
+
+/** One way to write it (RFC 4648, 3.5): decoders overlook padding and spare bits. */
+function hasPlainSignature(text: string): boolean {
+  const signature = text.slice(text.lastIndexOf('.') + 1);
+  return Buffer.from(signature, 'base64url').toString('base64url') === signature;
+}
 
 function recordOf(payload: JWTPayload, options: ForeignTokensOptions): TokenRecord {
   const user = payload[options.userClaim];
-  if (typeof user !== 'string') throw new BadClaim(`the claim ${options.userClaim} is missing or no text`);
-  if (user.length === 0 || user.length > userMaxChars || /\p{C}/u.test(user)) {
-    throw new BadClaim(`the claim ${options.userClaim} must have 1 to ${userMaxChars} characters, all of them visible`);
+  if (typeof user !== 'string') throw new BadToken(`the claim ${options.userClaim} is missing or no text`);
+  if (user.length === 0 || user.length > userMaxChars || hasHidden(user)) {
+    throw new BadToken(`the claim ${options.userClaim} must have 1 to ${userMaxChars} characters, all of them visible`);
   }
   return {
     user: userPrefix + user,
