@@ -1,6 +1,7 @@
 /** Where a request came from and by which way: `Forwarded` (RFC 7239), `X-Forwarded-*`, `Via` (RFC 9110, 7.6.3). */
 import type { Fields, Origin } from './exchange.ts';
 import { fieldOf, fieldsOf } from './fields.ts';
+import { addressIn } from './network.ts';
 
 /** What Weir calls itself in `Via`. */
 export const viaName = '1.1 weir';
@@ -10,14 +11,19 @@ export const forwardedNames = ['forwarded', 'x-forwarded-for', 'x-forwarded-host
 
 /**
  * Who the caller is. Behind trusted proxies `X-Forwarded-For` is read from the right: the first address that isn't a
- * trusted proxy's own is the caller's; everything left of it anybody may have written.
+ * trusted proxy's own is the caller's; everything left of it anybody may have written. Where something else than an
+ * address stands, nobody knows who is behind the last proxy: that one is taken. `Forwarded` is not read.
  */
 export function originOf(peer: string, secure: boolean, fields: Fields, trusts: (address: string) => boolean): Origin {
   const scheme = secure ? 'https' : 'http';
   if (!trusts(peer)) return { peer, remote: peer, scheme, trusted: false };
   const hops = fieldsOf(fields, 'x-forwarded-for').join(',').split(',').map(trimmed).filter(notEmpty);
   let remote = peer;
-  for (let hop = hops.pop(); hop !== undefined && trusts(remote); hop = hops.pop()) remote = hop;
+  for (let hop = hops.pop(); hop !== undefined && trusts(remote); hop = hops.pop()) {
+    const address = addressIn(hop);
+    if (address === null) break;
+    remote = address;
+  }
   const said = fieldOf(fields, 'x-forwarded-proto')?.toLowerCase();
   return { peer, remote, scheme: said === 'https' || said === 'http' ? said : scheme, trusted: true };
 }

@@ -1,10 +1,11 @@
 /**
  * Whose token it is: remembered, or asked about. Anybody can make tokens up, so those that are not known here have to
- * wait for a turn, few at once for each address and for all together, and an address that sends too many of them is refused
- * for a while without anybody being asked. Tokens that are known pass all the same: behind one address are many.
+ * wait for a turn, few at once for each address and for all together, and of an address that sends too many of them one
+ * at a time is asked about for a while. Nobody is kept out by them: behind one address are many, and among what it sends
+ * are fresh tokens of other replicas. Guessing 256 bits is hopeless; it is the store that is protected here.
  */
 import { networkOf } from '../model/network.ts';
-import { type Refusal, refuse } from '../model/refusals.ts';
+import { type Refusal, refuse, refuseStoreAway } from '../model/refusals.ts';
 import { Turns, type TurnsOptions } from '../model/turns.ts';
 import { type Accounts, type Guard, StoreAway, type TokenRecord } from '../ports.ts';
 
@@ -33,15 +34,15 @@ export type FindToken = (
   text?: string,
 ) => TokenRecord | Refusal | Promise<TokenRecord | Refusal>;
 
-/** When to come back after an outage of the store, milliseconds. */
-const storeAwayRetryMs = 1_000;
-
 const invalid = refuse('unauthenticated');
-const away = refuse('storeAway', null, storeAwayRetryMs);
-const tooManyWait = refuse('storeAway', 'Too many tokens wait to be looked up.', storeAwayRetryMs);
+const away = refuseStoreAway();
+const tooManyWait = refuseStoreAway('Too many tokens wait to be looked up.');
 
 /** `max` is what others may have to wait for in the store; a flood of connections fills the rest. */
 export const turnsDefaults: TurnsOptions = { max: 64, maxEach: 16, waitersMax: 10_000 };
+
+/** For addresses that sent too many, in a line of their own: others never wait behind it. */
+export const tiredTurnsDefaults: TurnsOptions = { max: 8, maxEach: 1, waitersMax: 1_000 };
 
 /** Accounts in this process are asked at once: there is nothing to remember. */
 export function tokensAtHand(accounts: { findToken(digest: string): TokenRecord | undefined }): Tokens {
@@ -51,10 +52,17 @@ export function tokensAtHand(accounts: { findToken(digest: string): TokenRecord 
   };
 }
 
-export function createFindToken({ tokens, guard }: FindTokenWorld, turnsOptions = turnsDefaults): FindToken {
+export function createFindToken(
+  { tokens, guard }: FindTokenWorld,
+  turnsOptions = turnsDefaults,
+  tiredTurnsOptions = tiredTurnsDefaults,
+): FindToken {
   const turns = new Turns(turnsOptions);
+  const tiredTurns = new Turns(tiredTurnsOptions);
 
-  const refused = (address: string): Refusal => tooMany(guard.strangerWaitMs('token', address)) ?? invalid;
+  /** Null: it has not sent too many. */
+  const tired = (address: string): Refusal | null => tooMany(guard.strangerWaitMs('token', address));
+  const refused = (address: string): Refusal => tired(address) ?? invalid;
 
   const known = async (digest: string, text: string): Promise<TokenRecord | Refusal> => {
     try {
@@ -64,24 +72,43 @@ export function createFindToken({ tokens, guard }: FindTokenWorld, turnsOptions 
     }
   };
 
-  const unheard = async (digest: string, address: string, text: string): Promise<TokenRecord | Refusal> => {
+  const ask = async (digest: string, address: string, text: string): Promise<TokenRecord | Refusal> => {
+    const found = await tokens.findToken(digest, text);
+    if (found !== undefined) return found;
+    // Past the limit one more changes nothing, and a count is a call of the store as well.
+    if (tired(address) === null) await guard.stranger('token', address);
+    return refused(address);
+  };
+
+  /** Asks when it is its turn. Null: those who had a turn meanwhile were too many for the address. */
+  const inTurn = async (
+    line: Turns,
+    digest: string,
+    address: string,
+    text: string,
+  ): Promise<TokenRecord | Refusal | null> => {
     const from = networkOf(address);
-    const turn = turns.enter(from);
-    if (turn === false) return tooManyWait;
-    if (turn !== null) await turn;
+    const turn = line.enter(from);
+    if (turn === false) return tired(address) ?? tooManyWait;
     try {
-      // Those who had a turn meanwhile may have asked the same, or too much.
-      const decided = turn === null ? null : decide(digest, address, text);
-      if (decided !== null) return await decided;
-      const found = await tokens.findToken(digest, text);
-      if (found !== undefined) return found;
-      await guard.stranger('token', address);
-      return refused(address);
+      if (turn !== null) {
+        await turn;
+        // They may have asked the same, too.
+        const decided = decide(digest, address, text);
+        if (decided !== null) return await decided;
+        if (line === turns && tired(address) !== null) return null;
+      }
+      return await ask(digest, address, text);
     } catch (error) {
       return storeFailed(error);
     } finally {
-      turns.leave(from);
+      line.leave(from);
     }
+  };
+
+  const unheard = async (digest: string, address: string, text: string): Promise<TokenRecord | Refusal> => {
+    const answer = tired(address) === null ? await inTurn(turns, digest, address, text) : null;
+    return answer ?? (await inTurn(tiredTurns, digest, address, text)) ?? refused(address);
   };
 
   /** Null: it takes a turn to tell. */
@@ -89,7 +116,7 @@ export function createFindToken({ tokens, guard }: FindTokenWorld, turnsOptions 
     const recalled = tokens.recall(digest, text);
     if (typeof recalled === 'object') return recalled;
     if (recalled === 'unsure') return known(digest, text);
-    return recalled === 'unknown' ? refused(address) : tooMany(guard.strangerWaitMs('token', address));
+    return recalled === 'unknown' ? refused(address) : null;
   };
 
   return (digest, address, text = '') => decide(digest, address, text) ?? unheard(digest, address, text);

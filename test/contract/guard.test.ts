@@ -10,6 +10,7 @@ const options: GuardOptions = {
   pair: { failures: 3, windowS: 60 },
   address: { failures: 6, windowS: 60 },
   name: { failures: 9, windowS: 600 },
+  trickleS: 20,
   knownS: 3_600,
   stranger: { failures: 4, windowS: 60 },
 };
@@ -101,11 +102,21 @@ describe.each([
     expect(await guard.mayTry(name, address)).toEqual({ allowed: true });
   });
 
-  test('stops a name that many addresses try, but not where it has logged in before', async () => {
+  test('lets a name in where it has logged in before, whatever other names do there; its own failures count', async () => {
+    const [name, home] = [freshName(), freshAddress()];
+    await guard.succeeded(name, home);
+    for (let i = 0; i < 3 * options.address.failures; i++) await guard.failed(freshName(), home);
+    expect(await guard.mayTry(name, home)).toEqual({ allowed: true });
+    expect(await guard.mayTry(freshName(), home)).toEqual(throttled(60_000));
+    await fail(guard, 3, name, home);
+    expect(await guard.mayTry(name, home)).toEqual(throttled(60_000));
+  });
+
+  test('slows down a name that many addresses try, but not where it has logged in before', async () => {
     const [name, home] = [freshName(), freshAddress()];
     await guard.succeeded(name, home);
     await failFromEverywhere(guard, name);
-    expect(await guard.mayTry(name, freshAddress())).toEqual(throttled(600_000));
+    expect(await guard.mayTry(name, freshAddress())).toEqual(throttled(20_000));
     expect(await guard.mayTry(name, home)).toEqual({ allowed: true });
   });
 
@@ -113,13 +124,23 @@ describe.each([
     ['2001:db8:1:2::1', '2001:db8:1:2:ffff::9', false],
     ['2001:db8:1:0::7', '2001:0DB8:0001::8', false],
     ['::1', '0:0:0:0:1:2:3:4', false],
-    ['2001:db8:2:1::1', '2001:db8:2:2::1', true],
+    ['2001:db8:2:1::1', '2001:db8:2:ff::1', false],
+    ['2001:db8:3:1::1', '2001:db8:3:100::1', true],
     ['::ffff:203.0.113.7', '203.0.113.7', false],
     ['fe80::1%eth0', 'fe80::2', false],
-  ])('takes IPv6 addresses by their /64: after %s, %s may try: %s', async (one, another, allowed) => {
+  ])('takes IPv6 addresses by their /56: after %s, %s may try: %s', async (one, another, allowed) => {
     const name = freshName();
     await fail(guard, 3, name, one);
     expect((await guard.mayTry(name, another)).allowed).toBe(allowed);
+  });
+
+  test('is not brought to slow a name down by one IPv6 /56, however many /64s it sends from', async () => {
+    const name = freshName();
+    for (let i = 0; i < 20; i++) {
+      const address = `2001:db8:${name.slice(5)}:${i.toString(16)}::1`;
+      if ((await guard.mayTry(name, address)).allowed) await guard.failed(name, address);
+    }
+    expect(await guard.mayTry(name, freshAddress())).toEqual({ allowed: true });
   });
 
   test('stops unknown tokens and keys from an address, each after its allowance, and nothing else', async () => {
@@ -146,6 +167,21 @@ describe.each([
   });
 });
 
+test('A name that many addresses try gets a try each time the trickle allows one, until it succeeds', async () => {
+  const guard = createGuard(null, { ...options, trickleS: 1 });
+  const [name, home] = [freshName(), freshAddress()];
+  await failFromEverywhere(guard, name);
+  const mayTry = async (): Promise<boolean> => (await guard.mayTry(name, home)).allowed;
+  expect(await mayTry()).toBe(false);
+  await until(mayTry, { what: 'a try' });
+  await guard.failed(name, freshAddress());
+  expect(await mayTry()).toBe(false);
+  await until(mayTry, { what: 'the next try' });
+  await guard.succeeded(name, home);
+  await guard.failed(name, freshAddress());
+  expect(await mayTry()).toBe(true);
+});
+
 test('Replicas that share a Redis share the counts; its keys name nobody and expire', async () => {
   const [name, address] = [freshName(), freshAddress()];
   const client = await connect();
@@ -156,7 +192,7 @@ test('Replicas that share a Redis share the counts; its keys name nobody and exp
   const keys = await client.keys('*');
   expect(keys.length).toBeGreaterThan(2);
   for (const key of keys) {
-    expect(key).toMatch(/^weir:guard:(pair|address|name|known|token|key):[\w-]{22}$/);
+    expect(key).toMatch(/^weir:guard:(pair|address|name|trickle|known|token|key):[\w-]{22}$/);
     expect(await client.pttl(key)).toBeGreaterThan(0);
   }
 });

@@ -1,4 +1,4 @@
-/** What made-up tokens and keys come to: 401, Retry-After after a while, and no work beyond a bound. */
+/** What made-up tokens and keys come to: 401, Retry-After after a while, no work beyond a bound, and nobody kept out. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { createGuard, guardDefaults } from '../../src/adapters/rate-limiter/guard.ts';
@@ -38,6 +38,7 @@ beforeEach(() => {
       },
     },
     { max: 8, maxEach: 3, waitersMax: 100 },
+    { max: 2, maxEach: 1, waitersMax: 10 },
   );
 });
 
@@ -72,10 +73,41 @@ describe('Unknown tokens from an address', () => {
     expect(answers).toEqual([...Array(allowed - 1).fill(refused(false)), refused(true), refused(true), refused(true)]);
   });
 
-  test('are then refused without a question to the store', async () => {
+  test('are then asked about one at a time, and not counted: a token that is valid passes', async () => {
     await tire(home);
-    expect(find('another', home)).toEqual(refused(true));
-    expect(asked).toEqual([]);
+    held = [];
+    stored.add('new');
+    const answers = [find('another', home), find('new', home), find('one more', home)];
+    for (const so of [['another'], ['another', 'new'], ['another', 'new', 'one more']]) {
+      expect(asked).toEqual(so);
+      held.shift()?.();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await all(answers)).toEqual([refused(true), anna, refused(true)]);
+  });
+
+  test('are refused without a question to the store where too many wait already', async () => {
+    await tire(home);
+    held = [];
+    const answers = Array.from({ length: 11 }, (_, i) => find(`made up ${i}`, home));
+    expect(await find('another', home)).toEqual(refused(true));
+    expect(asked).toHaveLength(1);
+    await answerAll();
+    expect(new Set(await all(answers)).size).toBe(11);
+    expect(asked).not.toContain('another');
+  });
+
+  test('from many such addresses are asked about two at a time, and nobody else waits behind them', async () => {
+    for (let n = 1; n <= 5; n++) await tire(`203.0.113.${n}`);
+    held = [];
+    const answers = [1, 2, 3, 4, 5].map((n) => find(`another ${n}`, `203.0.113.${n}`));
+    expect(asked).toHaveLength(2);
+    stored.add('new');
+    const mine = find('new', elsewhere);
+    expect(asked.at(-1)).toBe('new');
+    await answerAll();
+    expect(await mine).toBe(anna);
+    await all(answers);
   });
 
   test('do not keep out the tokens that are known here, be they to be confirmed', async () => {
@@ -94,7 +126,7 @@ describe('Unknown tokens from an address', () => {
 
   test('count by the /64 of an IPv6 address', async () => {
     await tire('2001:db8:1:2::1');
-    expect(find('another', '2001:db8:1:2:ffff::9')).toEqual(refused(true));
+    expect(await find('another', '2001:db8:1:2:ffff::9')).toEqual(refused(true));
     expect(await find('another', '2001:db8:1:3::1')).toEqual(refused(false));
   });
 
@@ -117,15 +149,23 @@ describe('Unknown tokens from an address', () => {
 });
 
 describe('A flood of made-up tokens', () => {
-  test('from one address asks about three at a time, and stops at the allowance', async () => {
+  test('from one address asks about three at a time, past the allowance about one, and not about all', async () => {
     held = [];
     const answers = Array.from({ length: 50 }, (_, i) => find(`made up ${i}`, home));
     expect(asked).toHaveLength(3);
-    await answerAll();
+    while (guard.strangerWaitMs('token', home) === 0) {
+      held.shift()?.();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    for (let answer = held.shift(); answer !== undefined; answer = held.shift()) {
+      answer();
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(held.length).toBeLessThanOrEqual(3);
+    }
     expect(new Set((await all(answers)).map((answer) => (answer as Refusal).name))).toEqual(
       new Set(['unauthenticated']),
     );
-    expect(asked.length).toBeLessThanOrEqual(allowed + 2);
+    expect(asked.length).toBeLessThanOrEqual(allowed + 2 + 11);
   });
 
   test('from many addresses asks about eight at a time', async () => {
@@ -183,24 +223,30 @@ describe('Wrong API keys from an address', () => {
       request('GET', '/v1/health', ['Authorization', `Apikey ${text}`], address),
     );
 
-  test('are 401, with Retry-After once there were too many; then the right one is not looked at either', async () => {
+  test('are 401, with Retry-After once there were too many; the right one passes all the same', async () => {
     for (let i = 1; i < allowed; i++) expect(await answerTo(`wrong-key-000${i}`, home)).toEqual(refused(false));
     expect(answerTo(key, home)).toMatchObject({ kind: 'exchange' });
     expect(await answerTo('wrong-key-last', home)).toEqual(refused(true));
-    expect(answerTo(key, home)).toEqual(refused(true));
-    expect(answerTo(key, elsewhere)).toMatchObject({ kind: 'exchange' });
+    expect(answerTo(key, home)).toMatchObject({ kind: 'exchange' });
+    expect(answerTo('wrong-key-more', home)).toEqual(refused(true));
   });
 
-  test('sent all at once are not looked at beyond the allowance', async () => {
-    const compared: string[] = [];
-    const secrets = { ...nodeSecrets, same: (a: string, b: string) => compared.push(b) > 0 && nodeSecrets.same(a, b) };
-    const authenticate = createAuthenticate({ findToken: find, guard, secrets, apiKeys: [key] });
+  test('are counted up to the allowance: a flood of them costs no calls of the store', async () => {
+    let counted = 0;
+    const counting: Pick<Guard, 'strangerWaitMs' | 'stranger'> = {
+      strangerWaitMs: (kind, address) => guard.strangerWaitMs(kind, address),
+      stranger(kind, address) {
+        counted += 1;
+        return guard.stranger(kind, address);
+      },
+    };
+    const authenticate = createAuthenticate({ findToken: find, guard: counting, secrets: nodeSecrets, apiKeys: [key] });
     await all(
       Array.from({ length: 100 }, (_, i) =>
         authenticate(request('GET', '/v1/health', ['Authorization', `Apikey wrong-key-${i}`], home)),
       ),
     );
-    expect(compared).toHaveLength(allowed);
+    expect(counted).toBe(allowed);
   });
 
   test('do not keep out tokens, nor unknown tokens the key', async () => {

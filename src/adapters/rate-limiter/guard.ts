@@ -3,9 +3,12 @@
  *
  *     pair     a name from an address    what one guesser can do to one account
  *     address  all names from it         what one guesser can do to all accounts
- *     name     all addresses             what many guessers together can do to one account; one address alone can't fill
- *                                        it, and addresses that have logged in as that name before are not asked
- *     known    a name from an address    not a limit: the mark of such an address
+ *     name     all addresses             what many guessers together can do to one account; one address alone can't fill it
+ *     trickle  all addresses             past the limit of a name: one failure at a time, so that it isn't shut
+ *     known    a name from an address    not a limit: the mark of an address that has logged in as that name before. There
+ *                                        only the pair counts, whatever others do there or to that name
+ *
+ * An address is an IPv4 address or an IPv6 /56: who rents a machine often has that many /64s.
  *
  * In Redis the counts hold over all replicas. Without Redis each replica counts in its own memory, which is bounded
  * by what failures cost: each has had a password hashed. Unknown tokens and keys cost nothing: `strangers.ts`.
@@ -23,6 +26,8 @@ export interface GuardOptions {
   readonly pair: Allowance;
   readonly address: Allowance;
   readonly name: Allowance;
+  /** Past the limit of a name: how long after a failure the next address may try that is not known, seconds. */
+  readonly trickleS: number;
   /** How long an address counts as known after a login, seconds; at most 24 days, a timer's longest. */
   readonly knownS: number;
   /** Unknown tokens from an address, and wrong API keys: each has its count. */
@@ -33,6 +38,7 @@ export const guardDefaults: GuardOptions = {
   pair: { failures: 10, windowS: 15 * 60 },
   address: { failures: 100, windowS: 15 * 60 },
   name: { failures: 100, windowS: 60 * 60 },
+  trickleS: 60,
   knownS: 14 * 24 * 60 * 60,
   // Short: it is about the work that they cause, and whoever is behind the same address waits as well.
   stranger: { failures: 100, windowS: 60 },
@@ -62,6 +68,7 @@ export function createGuard(redis: Redis | null, options: GuardOptions = guardDe
     limiter('pair', options.pair),
     limiter('address', options.address),
     limiter('name', options.name),
+    limiter('trickle', { failures: 1, windowS: options.trickleS }),
     limiter('known', { failures: 1, windowS: options.knownS }),
     { token: strangers('token'), key: strangers('key') },
   );
@@ -71,6 +78,7 @@ class FlexibleGuard implements Guard {
   readonly #pair: RateLimiterAbstract;
   readonly #address: RateLimiterAbstract;
   readonly #name: RateLimiterAbstract;
+  readonly #trickle: RateLimiterAbstract;
   readonly #known: RateLimiterAbstract;
   readonly #strangers: Readonly<Record<Stranger, Strangers>>;
 
@@ -78,25 +86,28 @@ class FlexibleGuard implements Guard {
     pair: RateLimiterAbstract,
     address: RateLimiterAbstract,
     name: RateLimiterAbstract,
+    trickle: RateLimiterAbstract,
     known: RateLimiterAbstract,
     strangers: Readonly<Record<Stranger, Strangers>>,
   ) {
     this.#pair = pair;
     this.#address = address;
     this.#name = name;
+    this.#trickle = trickle;
     this.#known = known;
     this.#strangers = strangers;
   }
 
   async mayTry(username: string, address: string): Promise<Leave> {
     const keys = keysOf(username, address);
-    const [pair, from, name, known] = await Promise.all([
+    const [pair, from, name, trickle, known] = await Promise.all([
       waitMs(this.#pair, keys.pair),
       waitMs(this.#address, keys.address),
       waitMs(this.#name, keys.name),
+      waitMs(this.#trickle, keys.name),
       this.#known.get(keys.pair),
     ]);
-    const retryAfterMs = Math.max(pair, from, known === null ? name : 0);
+    const retryAfterMs = Math.max(pair, known === null ? Math.max(from, Math.min(name, trickle)) : 0);
     return retryAfterMs > 0 ? { allowed: false, retryAfterMs } : { allowed: true };
   }
 
@@ -106,6 +117,7 @@ class FlexibleGuard implements Guard {
       this.#pair.penalty(keys.pair),
       this.#address.penalty(keys.address),
       this.#name.penalty(keys.name),
+      this.#trickle.penalty(keys.name),
     ]);
   }
 
@@ -133,7 +145,7 @@ async function waitMs(limiter: RateLimiterAbstract, key: string): Promise<number
 
 /** Hashed: people type passwords into the name's place, and what they type has no bound. */
 function keysOf(username: string, address: string): { pair: string; address: string; name: string } {
-  const from = networkOf(address);
+  const from = networkOf(address, 56);
   return { pair: short(`${from} ${username}`), address: short(from), name: short(username) };
 }
 
