@@ -12,7 +12,7 @@ import { type Contestant, startWeir } from './contestants.ts';
 import { body, Load } from './measure.ts';
 import type { PacedOrder, PacedReport } from './paced.ts';
 
-/** The most that the burst may add to the 99th percentile of forwarded requests, milliseconds (issue 3). */
+/** The most that the burst may add to the 99th percentile of forwarded requests, milliseconds. */
 const aimMs = 20;
 const requestsASecond = 200;
 const aloneMs = 5_000;

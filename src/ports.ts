@@ -1,5 +1,6 @@
 /** What Weir asks of the world. Each port is a few methods, and its comment states its law. */
 import type { AuditLine } from './model/audit.ts';
+import type { BodyRead, BodyRoom } from './model/bodies.ts';
 import type { Fields } from './model/exchange.ts';
 import type { Principal, Role } from './model/principal.ts';
 import type { Quota } from './model/quota.ts';
@@ -204,12 +205,12 @@ export interface Coreapp {
   send(request: CoreappRequest, observer: CoreappObserver): CoreappCall;
 }
 
-/** How a tunnel ended: by either side, or because the Coreapp could not be reached or broke off. */
-export type TunnelEnd = 'closed' | 'unreachable';
-
-/** Connections that switch protocols. `failed` is called, before the tunnel ends, where no answer has begun. */
+/** Connections that have switched protocols: bytes pass both ways until either side ends. */
 export interface Tunnels {
-  open(fields: Fields, side: Caller, failed: () => void): Promise<TunnelEnd>;
+  /** How many there are, those included that are being asked for. */
+  readonly count: number;
+  /** The Coreapp, for the request of one caller who asks to switch. A 101 is the end of its answers, without a body. */
+  over(side: Caller): Coreapp;
 }
 
 /** A request's head as the server read it. */
@@ -218,18 +219,12 @@ export interface RequestHead {
   readonly target: string;
   /** `1.1` or `1.0`. */
   readonly version: string;
-  readonly fields: Fields;
+  /** The only copy of them: what is taken out of it is gone. */
+  readonly fields: string[];
   /** The peer's address. */
   readonly peer: string;
   readonly secure: boolean;
 }
-
-/** What reading a body came to. */
-export type BodyRead =
-  | { readonly kind: 'body'; readonly body: Buffer | null }
-  | { readonly kind: 'tooLarge' }
-  | { readonly kind: 'tooSlow' }
-  | { readonly kind: 'gone' };
 
 /** The caller's side of an exchange. One answer: `page`, or `head` then `data` then `end`, or `cut`. */
 export interface Caller {
@@ -241,9 +236,10 @@ export interface Caller {
   readonly bodyBytes: number | null;
   /**
    * Reads the whole body, at most `maxBytes`; at once where it has arrived already. `100 Continue` is sent where the
-   * caller waits for it.
+   * caller waits for it. All that a body takes is taken of `room` before: its announced length, or of one that comes in
+   * chunks as much as they need; where that is not to be had, nothing further is kept.
    */
-  read(maxBytes: number): BodyRead | Promise<BodyRead>;
+  read(maxBytes: number, room: BodyRoom): BodyRead | Promise<BodyRead>;
   information(status: number, fields: Fields): void;
   head(status: number, fields: Fields): void;
   /** False: the caller's buffer is full; `listener` of `onDrain` is called when there is room. */

@@ -11,9 +11,15 @@ import type { CommandIo } from './options.ts';
 /** How long a command waits for Redis to answer, milliseconds: nobody else waits for it. */
 const callTimeoutMs = 5_000;
 
+/** The rest may be wrong, or out of reach: whoever keeps users need not be allowed to read a TLS key. */
+const needs = (setting: string): boolean => /^(redis|log)\.|^auth\.adminPassword/.test(setting);
+
+/** What the commands need of a configuration. */
+type StoreConfig = Pick<Config, 'redis' | 'log'> & { readonly auth: Pick<Config['auth'], 'adminPassword'> };
+
 export interface StoreWorld {
   readonly accounts: Accounts;
-  readonly config: Config;
+  readonly config: StoreConfig;
   /** Writes a line of the audit trail: `action` was done to `user`. */
   readonly audit: (action: AuditAction, user: string) => void;
 }
@@ -35,7 +41,7 @@ export async function withAccounts(
   { command, file, env, io }: StoreCommand,
   work: (world: StoreWorld) => Promise<void>,
 ): Promise<number> {
-  const loaded = loadConfig({ file, env, readFile: io.readFile });
+  const loaded = loadConfig({ file, env, readFile: io.readFile, needs });
   if (!loaded.ok) {
     for (const problem of loaded.problems) io.err(formatProblem(problem));
     return 1;
@@ -50,7 +56,7 @@ export async function withAccounts(
   }
 }
 
-async function onRedis(config: Config, io: CommandIo, work: (world: StoreWorld) => Promise<void>): Promise<void> {
+async function onRedis(config: StoreConfig, io: CommandIo, work: (world: StoreWorld) => Promise<void>): Promise<void> {
   const { url, tls, keyPrefix } = config.redis;
   if (url === null) {
     throw new CommandFailure(
@@ -80,7 +86,7 @@ function firstWarning(fail: (reason: StoreAway) => void): Log {
 }
 
 /** The audit trail goes to stderr, so that what a command prints stays for pipes. */
-function auditTo(config: Config, { err }: CommandIo): StoreWorld['audit'] {
+function auditTo(config: StoreConfig, { err }: CommandIo): StoreWorld['audit'] {
   const destination = { write: (line: string) => err(line.trimEnd()) };
   const log = createLog({ level: config.log.level, clock: machineClock, destination });
   return (action, user) =>

@@ -1,7 +1,7 @@
 /** `weir tokens revoke --user NAME`: ends all tokens of a user, whose password stays. */
 import { type CommandIo, type Grammar, readArguments } from './options.ts';
 import { withAccounts } from './store.ts';
-import { existing } from './users.ts';
+import { change } from './users.ts';
 
 const grammar: Grammar = {
   command: 'tokens revoke',
@@ -28,7 +28,7 @@ export async function tokens(
   }
   const command = { command: grammar.command, file: read.options.get('--config') ?? null, env, io };
   return await withAccounts(command, async ({ accounts, audit }) => {
-    while ((await accounts.dropTokens(await existing(accounts, name))) === undefined);
+    await change(accounts, name, (user) => accounts.dropTokens(user));
     audit('tokens.revoke', name);
     io.out(`${name}: tokens revoked`);
   });

@@ -85,8 +85,7 @@ async function passwd({ accounts, config, audit }: StoreWorld, { name, passwordF
   }
   await existing(accounts, name);
   const passwordHash = await hashed(await newPassword(passwordFile, name, io));
-  // Of two changes at once the later one wins, as if the other had come before.
-  while ((await accounts.changePassword(await existing(accounts, name), passwordHash)) === undefined);
+  await change(accounts, name, (user) => accounts.changePassword(user, passwordHash));
   audit('user.password', name);
   io.out(`${name}: password changed, tokens revoked`);
 }
@@ -99,8 +98,17 @@ async function remove({ accounts, audit }: StoreWorld, { name, io }: Given): Pro
   io.out(`${name}: deleted, tokens revoked`);
 }
 
+/** Changes a user as it is now. Of two changes at once the later one wins, as if the other had come before. */
+export async function change(
+  accounts: Accounts,
+  name: string,
+  by: (user: User) => Promise<User | undefined>,
+): Promise<void> {
+  while ((await by(await existing(accounts, name))) === undefined);
+}
+
 /** The user of that name, as it is now. */
-export async function existing(accounts: Accounts, name: string): Promise<User> {
+async function existing(accounts: Accounts, name: string): Promise<User> {
   const user = await accounts.findUser(name);
   if (user === undefined) throw unknown(name);
   return user;

@@ -20,7 +20,7 @@ export function environmentLayer(env: Environment): Layer {
       layer.given.set(leaf.name, { value: parsed.data, where });
     } else {
       layer.broken.set(leaf.name, where);
-      layer.problems.push(badValue(where, leaf.about, value));
+      layer.problems.push({ ...badValue(where, leaf.about, value), setting: leaf.name });
     }
   }
   return layer;

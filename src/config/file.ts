@@ -72,7 +72,8 @@ function takeValue(layer: Layer, name: string, node: YamlNode): void {
     if (z.safeParse(itemSchema as z.core.$ZodType, value).success) return [];
     return [badValue(`${item.at}: ${name}[${index}]`, leaf.about, value)];
   });
-  layer.problems.push(...(bad.length > 0 ? bad : [badValue(where, leaf.about, given)]));
+  const found = bad.length > 0 ? bad : [badValue(where, leaf.about, given)];
+  layer.problems.push(...found.map((problem) => ({ ...problem, setting: name })));
 }
 
 /** A name that is no word may hold a value that lost its blank (`{apiKey:…}`), so only words are repeated. */

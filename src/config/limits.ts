@@ -24,8 +24,10 @@ const limitDescriptions: Readonly<Record<LimitName, string>> = {
   rate: 'Requests a second that reach the Coreapp in the long run, over all replicas. What the Coreapp allows: more only earns its 429.',
   burst: 'Requests that may reach the Coreapp at once after a pause, over all replicas.',
   holdMaxMs: 'The longest that a request is held before it is refused with 503. Below the timeouts of the callers.',
-  lineMaxRequests: 'Most requests that wait in one replica. rate × holdMaxMs / 1000 of them can be served in time.',
-  lineMaxBytes: 'Most bytes of request bodies that wait in the memory of one replica.',
+  lineMaxRequests:
+    'Most requests that wait in one replica. Never more wait than can be served in time, burst + rate × holdMaxMs / 1000: one on top is refused at once.',
+  lineMaxBytes:
+    'Most bytes of request bodies in the memory of one replica: being read, in line, in flight. One without room is refused with 503.',
   bodyMaxBytes: 'The largest request body; a larger one is answered 413. At most lineMaxBytes.',
 };
 

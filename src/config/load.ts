@@ -21,6 +21,8 @@ export interface Sources {
   readonly env: Environment;
   /** The text of a file; throws as `readFileSync` does. */
   readonly readFile: (path: string) => string;
+  /** True for the names of the settings that are needed: all others keep their defaults unread. Not there: for all. */
+  readonly needs?: (setting: string) => boolean;
 }
 
 export type Loaded =
@@ -49,8 +51,10 @@ export interface Change {
 export const packagedFile = fileURLToPath(new URL('../../config/weir.yaml', import.meta.url));
 
 export function loadConfig(sources: Sources): Loaded {
-  const { layer: fromFile, file } = readLayer(sources);
-  const fromEnvironment = environmentLayer(sources.env);
+  const { needs = () => true } = sources;
+  const { layer: wholeFile, file } = readLayer(sources);
+  const fromFile = only(wholeFile, needs);
+  const fromEnvironment = only(environmentLayer(sources.env), needs);
   const layers = [fromFile, fromEnvironment];
   layers.forEach(rejectBoth);
   const merged = merge(fromFile, fromEnvironment);
@@ -70,7 +74,7 @@ export function loadConfig(sources: Sources): Loaded {
     ...tls.problems,
     ...keyFileProblems(settings.auth.jwt, merged.given.get('auth.jwt.jwksFile')?.where, sources.readFile),
     ...clashes(facts)
-      .filter(({ between }) => between.every((name) => !merged.broken.has(name)))
+      .filter(({ between }) => between.every((name) => needs(name) && !merged.broken.has(name)))
       .map(({ problem }) => problem),
   ];
   if (problems.length > 0) return { ok: false, problems };
@@ -94,6 +98,12 @@ function readLayer({ file, env, readFile }: Sources): { readonly layer: Layer; r
 function shortest(path: string): string {
   const short = relative('', path);
   return short.startsWith('..') ? path : short;
+}
+
+function only(layer: Layer, needs: (setting: string) => boolean): Layer {
+  const kept = <T>(all: ReadonlyMap<string, T>) => new Map([...all].filter(([name]) => needs(name)));
+  const problems = layer.problems.filter(({ setting }) => setting === undefined || needs(setting));
+  return { given: kept(layer.given), broken: kept(layer.broken), problems };
 }
 
 /** Environment before file. Where the environment gives one of a pair, the file's other one is not meant. */

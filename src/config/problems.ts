@@ -9,6 +9,8 @@ export interface Problem {
   readonly fault: string;
   /** What would be right, a clause of its own. */
   readonly wanted: string;
+  /** The setting that was given something bad; not there: no single one. */
+  readonly setting?: string;
 }
 
 /** A problem between settings, and those that have part in it. */
@@ -23,7 +25,9 @@ export function formatProblem(problem: Problem): string {
 
 /** A value that a setting does not take. */
 export function badValue(where: string, about: About, value: unknown): Problem {
-  return { where, given: shown(value, about.secret === true), fault: 'is not allowed', wanted: `give ${about.wanted}` };
+  const isOne = typeof value === 'string' && /^\s*\S+\s*$/.test(value);
+  const wanted = (isOne ? about.wantedOfOne : undefined) ?? about.wanted;
+  return { where, given: shown(value, about.secret === true), fault: 'is not allowed', wanted: `give ${wanted}` };
 }
 
 export function badFile(where: string, path: string, error: unknown, wanted: string): Problem {

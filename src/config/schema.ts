@@ -148,6 +148,7 @@ const auth = section({
       'The key that monitoring sends as Authorization: Apikey … for health, metrics and stats. Several are valid side by side, so that one can replace another. Not set: none is valid.',
     wanted:
       '12 to 128 characters (visible ASCII, no spaces), or up to 8 such keys: a list, or with white space between them',
+    wantedOfOne: '12 to 128 characters (visible ASCII, no spaces)',
     env: 'WA_API_KEY',
     secret: true,
   }),
@@ -195,7 +196,7 @@ const auth = section({
   }),
   storeAwayGraceMs: setting(whole(0, 24 * hourMs).default(10 * minuteMs), {
     description:
-      'While Redis is away: how long a token goes on being valid after Redis has confirmed it last. All others get 503.',
+      'While Redis is away: how long a token goes on being valid after Redis has confirmed it last. All others get 503. A replica that alone is cut off goes on so, too, whatever the others revoke.',
   }),
   jwt,
 });
@@ -219,7 +220,9 @@ const http = section({
       'Most connections from callers to one replica; further ones are closed. Below the limit of open files.',
   }),
   trustedProxies: setting(z.array(network()).max(1_000).default([]), {
-    description: 'Whose Forwarded and X-Forwarded-* fields are believed: the load balancers in front.',
+    description:
+      'Whose X-Forwarded-For, -Proto and -Host are believed: the load balancers in front. They have to overwrite ' +
+      'X-Forwarded-For or append to it; Forwarded is not read.',
     wanted: 'a list of IP addresses or networks, such as [10.0.0.0/8, "fd00::/8"]',
   }),
 });

@@ -6,6 +6,8 @@ export interface About {
   readonly description: string;
   /** What would be right, as it follows the word "give". */
   readonly wanted: string;
+  /** The same where a text may hold several values, for one that holds one. */
+  readonly wantedOfOne?: string;
   /** The environment variable that overrides it. */
   readonly env?: string;
   /** True: its value is never printed. */

@@ -168,6 +168,7 @@ function joinStages({ config, coreappUrl, clock, meter, log, stores, passwords }
       secrets,
       guard,
       clock,
+      log,
       endForeign: foreign === null ? null : (text) => foreign.end(text),
       tokenLifetimeMs: auth.tokenLifetimeMs,
       figures: (format) => meter.figures(format),

@@ -34,15 +34,35 @@ const controls = malformed('unauthenticated', 'Basic credentials must not hold c
 
 /** The credentials in a request's fields. Names and schemes match in any case. */
 export function credentialsOf(fields: Fields): Credentials {
-  let value: string | undefined;
+  const at = valueAt(fields);
+  if (at === several) return twice;
+  return at === absent ? none : parse(fields[at] as string);
+}
+
+/** As `credentialsOf`, and blanks them in the fields: a request may wait for long, and its secret need not be there. */
+export function takeCredentials(fields: string[]): Credentials {
+  const at = valueAt(fields);
+  if (at === several) return twice;
+  if (at === absent) return none;
+  const credentials = parse(fields[at] as string);
+  fields[at] = '';
+  return credentials;
+}
+
+const absent = -1;
+const several = -2;
+
+/** The index of the value of `Authorization`. */
+function valueAt(fields: Fields): number {
+  let at = absent;
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string;
     if (name.length !== 13) continue;
     if (name !== 'authorization' && name !== 'Authorization' && name.toLowerCase() !== 'authorization') continue;
-    if (value !== undefined) return twice;
-    value = fields[i + 1];
+    if (at !== absent) return several;
+    at = i + 1;
   }
-  return value === undefined ? none : parse(value);
+  return at;
 }
 
 function parse(value: string): Credentials {
@@ -102,6 +122,11 @@ function isVisible(text: string): boolean {
   return true;
 }
 
+/** No rendering shows these: control, format, private and unassigned characters, line and paragraph separators. */
+export function hasHidden(text: string): boolean {
+  return /[\p{C}\p{Zl}\p{Zp}]/u.test(text);
+}
+
 function hasControl(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     const c = text.charCodeAt(i);
@@ -125,6 +150,7 @@ const passwordRules: readonly (readonly [needs: RegExp, rule: string])[] = [
 export function brokenPasswordRule(password: string): string | null {
   const text = brokenTextRule(password, 8, 64);
   if (text !== null) return text;
+  if (hasControl(password)) return 'must not hold control characters';
   return passwordRules.find(([needs]) => !needs.test(password))?.[1] ?? null;
 }
 
@@ -133,8 +159,19 @@ const takenNames: ReadonlySet<string> = new Set(['login', 'logout']);
 
 /** Which rule a new user name breaks, in words that follow its field's name; null: none. */
 export function brokenUsernameRule(username: string): string | null {
+  if (username.includes(';')) return 'must not hold a semicolon: in a path it would begin a parameter';
+  return brokenKnownNameRule(username);
+}
+
+/** Whether there can be a user of that name: one may be older than a rule for new names. */
+export function couldBeUsername(name: string): boolean {
+  return brokenKnownNameRule(name) === null;
+}
+
+function brokenKnownNameRule(username: string): string | null {
   const text = brokenTextRule(username, 4, 32);
   if (text !== null) return text;
+  if (hasHidden(username)) return 'must not hold control, format or unassigned characters, nor line separators';
   if (username.includes(':')) return 'must not hold a colon: Basic credentials end the name there';
   if (/[/\\]/.test(username)) return 'must not hold a slash or a backslash: no path could name the user';
   if (takenNames.has(username)) return 'must not be login or logout: these are endpoints';
@@ -146,6 +183,5 @@ function brokenTextRule(text: string, minChars: number, maxChars: number): strin
   const chars = text.length > 2 * maxChars ? text.length : [...text].length;
   if (chars < minChars || chars > maxChars) return `must have ${minChars} to ${maxChars} characters, not ${chars}`;
   if (!text.isWellFormed()) return 'must be valid Unicode';
-  if (hasControl(text)) return 'must not hold control characters';
   return null;
 }

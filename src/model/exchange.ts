@@ -18,7 +18,8 @@ export interface Received {
   readonly target: string;
   /** The path that routes go by: normalised, without a trailing slash (`model/target.ts`). */
   readonly path: string;
-  readonly fields: Fields;
+  /** As they came, but for the credentials, which `authenticate` takes out of those that are to wait. */
+  readonly fields: string[];
   readonly origin: Origin;
   /** When the head had arrived: `Clock.now()`. */
   readonly arrivedAt: number;
@@ -94,7 +95,7 @@ class Exchange {
   readonly method: string;
   readonly target: string;
   readonly path: string;
-  readonly fields: Fields;
+  readonly fields: string[];
   readonly origin: Origin;
   readonly arrivedAt: number;
   readonly account: Account = { joinedAt: -1, heldMs: 0, coreappMs: 0, attempts: 0, bytesOut: 0, note: null };

@@ -72,6 +72,11 @@ export function refuse(name: RefusalName, details: string | null = null, retryAf
   return { kind: 'refusal', name, details, retryAfterMs };
 }
 
+/** An outage of the store says nothing about what was asked: come back, soon. */
+export function refuseStoreAway(details: string | null = null): Refusal {
+  return refuse('storeAway', details, 1_000);
+}
+
 /** `allow`: the methods that the resource knows, as in `GET, HEAD`. */
 export function refuseMethod(allow: string): Refusal {
   return { kind: 'refusal', name: 'methodNotAllowed', details: `Allowed here: ${allow}.`, retryAfterMs: null, allow };

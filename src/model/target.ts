@@ -47,6 +47,9 @@ function readPath(raw: string, authority: string | null): Target {
   if (normal.split('/').some((segment) => segment === '.' || segment === '..')) {
     return malformed('the path holds a "." or ".." segment; send the path it stands for');
   }
+  if (path.includes(';') && /^\/v1\/users(\/|$)/.test(normal)) {
+    return malformed('the path of users holds a ";", which could name two of them; a ";" in a name is sent as %3B');
+  }
   return { kind: 'target', raw, path: withoutTrailingSlash(normal), authority };
 }
 

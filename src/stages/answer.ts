@@ -22,6 +22,7 @@ export function answerPage(exchange: Received, side: Caller, page: Page): number
   if (fieldOf(page.fields, 'content-type') === null) fields.push('Content-Type', json);
   // What Weir answers itself is about accounts, tokens or the moment: nothing of it is for a cache.
   if (fieldOf(page.fields, 'cache-control') === null) fields.push('Cache-Control', 'no-store');
+  if (exchange.method !== 'HEAD') exchange.account.bytesOut += Buffer.byteLength(page.body);
   side.page(page.status, fields, page.body);
   return page.status;
 }

@@ -1,6 +1,6 @@
 /** Audit: what a request did to an account, or was refused to do. One line for each, wherever its journey ended. */
 import type { AuditAction, AuditLine, AuditReason } from '../model/audit.ts';
-import { brokenUsernameRule } from '../model/credentials.ts';
+import { couldBeUsername } from '../model/credentials.ts';
 import type { Identified, Received } from '../model/exchange.ts';
 import { nameOf } from '../model/principal.ts';
 import type { Refusal } from '../model/refusals.ts';
@@ -48,5 +48,5 @@ function reasonOf(end: JourneyEnd): AuditReason {
 
 /** The user that a path names, where it could be one. */
 function named(username: string | null): string | null {
-  return username !== null && brokenUsernameRule(username) === null ? username : null;
+  return username !== null && couldBeUsername(username) ? username : null;
 }

@@ -4,10 +4,11 @@
  * Every request comes through here, so what it costs counts: one look over the field names, one SHA-256, one look-up.
  * Where the store is in this process nothing is awaited.
  */
-import { credentialsOf } from '../model/credentials.ts';
+import { credentialsOf, takeCredentials } from '../model/credentials.ts';
 import { type Identified, identified, type Routed } from '../model/exchange.ts';
 import type { Principal } from '../model/principal.ts';
 import { type Refusal, refuse } from '../model/refusals.ts';
+import type { Route } from '../model/routes.ts';
 import type { Guard, Secrets, TokenRecord } from '../ports.ts';
 import type { Foreign } from './foreign.ts';
 import { type FindToken, tooMany } from './tokens.ts';
@@ -61,17 +62,17 @@ export function createAuthenticate({
     return found instanceof Promise ? found.then((one) => asUser(exchange, one)) : asUser(exchange, found);
   };
 
-  /** While an address has to wait, its keys are not looked at: else it could go on guessing. */
+  /** The right key passes whatever others behind the same address send; wrong ones are counted, and told to wait. */
   const byKey = (exchange: Routed, text: string): ReturnType<Authenticate> => {
     const { remote } = exchange.origin;
+    if (isApiKey(text)) return identified(exchange, key);
     const refusal = tooMany(guard.strangerWaitMs('key', remote));
     if (refusal !== null) return refusal;
-    if (isApiKey(text)) return identified(exchange, key);
     return guard.stranger('key', remote).then(() => tooMany(guard.strangerWaitMs('key', remote)) ?? invalid);
   };
 
   return (exchange) => {
-    const credentials = credentialsOf(exchange.fields);
+    const credentials = isReadAgain(exchange.route) ? credentialsOf(exchange.fields) : takeCredentials(exchange.fields);
     const access = exchange.route.access;
     if (credentials.kind === 'malformed') return refuse(credentials.refusal, credentials.why);
     if (access === 'login') return credentials.kind === 'basic' ? identified(exchange, nobody) : wantsBasic;
@@ -79,6 +80,11 @@ export function createAuthenticate({
     if (access === 'monitoring' && credentials.kind === 'apikey') return byKey(exchange, credentials.key);
     return access === 'monitoring' ? wantsTokenOrKey : wantsToken;
   };
+}
+
+/** All others may have to wait, and wait without their secret. */
+function isReadAgain(route: Route): boolean {
+  return route.by === 'weir' && (route.endpoint === 'login' || route.endpoint === 'logout');
 }
 
 function asUser(exchange: Routed, token: TokenRecord | Refusal): Identified | Refusal {

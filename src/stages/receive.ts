@@ -26,16 +26,17 @@ export function createReceive(world: ReceiveWorld): Receive {
   return (head) => {
     const { method, fields } = head;
     const target = readTarget(head.target);
+    const refusal = target.kind === 'malformed' ? refuse(target.refusal, target.why) : headRefusal(head);
+    if (target.kind === 'target' && target.authority !== null) setHost(fields, target.authority);
     const exchange = received({
       id: idOf(fields) ?? world.newId(),
       method,
       target: target.kind === 'target' ? target.raw : head.target,
       path: target.kind === 'target' ? target.path : '',
-      fields: target.kind === 'target' && target.authority !== null ? withHost(fields, target.authority) : fields,
+      fields,
       origin: originOf(head.peer, head.secure, fields, world.trusts),
       arrivedAt: world.clock.now(),
     });
-    const refusal = target.kind === 'malformed' ? refuse(target.refusal, target.why) : headRefusal(head);
     return { exchange, refusal };
   };
 }
@@ -46,8 +47,8 @@ function idOf(fields: Fields): string | null {
 }
 
 /** The host that the target names takes the place of the Host field. */
-function withHost(fields: Fields, authority: string): Fields {
-  return fields.map((text, i) => (i % 2 === 1 && fields[i - 1]?.toLowerCase() === 'host' ? authority : text));
+function setHost(fields: string[], authority: string): void {
+  for (let i = 0; i < fields.length; i += 2) if (fields[i]?.toLowerCase() === 'host') fields[i + 1] = authority;
 }
 
 /** TRACE would show the caller what Weir adds for the Coreapp: its credential (RFC 9110, 9.3.8). */

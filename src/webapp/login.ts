@@ -36,7 +36,7 @@ export async function login(exchange: Collected, world: WebappWorld): Promise<Pa
 
 function readAttempt(exchange: Collected): Attempt | Refusal {
   const credentials = credentialsOf(exchange.fields);
-  if (credentials.kind !== 'basic') return refuse('unauthenticated', 'Log in with Basic credentials.');
+  if (credentials.kind !== 'basic') throw new Error('authenticate lets nobody log in without Basic credentials.');
   const body = readJson(exchange.body, { required: [], optional: ['new_password'] });
   if (body.kind === 'refusal') return body;
   const newPassword = body.values.new_password ?? null;

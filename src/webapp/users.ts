@@ -4,7 +4,7 @@
  * Only an admin creates, changes and deletes others; everybody may read itself and change its own password. Who may
  * not is told so whether the other user exists or not. Admins can't be deleted.
  */
-import { brokenPasswordRule, brokenUsernameRule } from '../model/credentials.ts';
+import { brokenPasswordRule, brokenUsernameRule, couldBeUsername } from '../model/credentials.ts';
 import { type Collected, noteOf } from '../model/exchange.ts';
 import { type Page, page } from '../model/page.ts';
 import { type Refusal, refuse } from '../model/refusals.ts';
@@ -69,7 +69,7 @@ async function subject({ route, principal }: Collected, accounts: Accounts): Pro
   const name = route.by === 'weir' && route.username !== null ? route.username : '';
   const own = principal.kind === 'user' && principal.name === name;
   if (!own && !isAdmin({ principal })) return refuse('forbidden');
-  if (!own && brokenUsernameRule(name) !== null) return refuse('notFound', 'There is no user of that name.');
+  if (!own && !couldBeUsername(name)) return refuse('notFound', 'There is no user of that name.');
   return (await accounts.findUser(name)) ?? unknown(name);
 }
 

@@ -1,12 +1,14 @@
 /** The endpoints that Weir answers itself. One entry; a verb a file. */
+import { takeCredentials } from '../model/credentials.ts';
 import type { Collected } from '../model/exchange.ts';
 import type { Page } from '../model/page.ts';
-import { type Refusal, refuse, refuseMethod } from '../model/refusals.ts';
+import { type Refusal, refuseMethod, refuseStoreAway } from '../model/refusals.ts';
 import type { OwnEndpoint } from '../model/routes.ts';
 import { StoreAway } from '../ports.ts';
 import { login } from './login.ts';
 import { logout } from './logout.ts';
 import { metrics } from './metrics.ts';
+import { createStrayProxyWarning } from './stray-proxy.ts';
 import { changeUser, createUser, deleteUser, readUser } from './users.ts';
 import type { WebappWorld } from './world.ts';
 
@@ -34,13 +36,12 @@ const endpoints: Readonly<Record<OwnEndpoint, ReadonlyMap<string, Handler>>> = {
   ]),
 };
 
-/** When to come back after an outage of the store, milliseconds. */
-const storeAwayRetryMs = 1_000;
-
 export function createWebapp(world: WebappWorld): Webapp {
+  const lookForStrayProxy = createStrayProxyWarning(world.log);
   return {
     async answer(exchange) {
       const { route } = exchange;
+      lookForStrayProxy(exchange);
       if (route.by !== 'weir') throw new Error(`The route ${route.class} is the Coreapp's to answer.`);
       const methods = endpoints[route.endpoint];
       const handle = methods.get(exchange.method);
@@ -48,8 +49,10 @@ export function createWebapp(world: WebappWorld): Webapp {
       try {
         return await handle(exchange, world);
       } catch (error) {
-        if (error instanceof StoreAway) return refuse('storeAway', null, storeAwayRetryMs);
+        if (error instanceof StoreAway) return refuseStoreAway();
         throw error;
+      } finally {
+        takeCredentials(exchange.fields); // An idle connection keeps its latest request.
       }
     },
   };

@@ -1,5 +1,5 @@
 import type { Page } from '../model/page.ts';
-import type { Accounts, Clock, Guard, Passwords, Secrets } from '../ports.ts';
+import type { Accounts, Clock, Guard, Log, Passwords, Secrets } from '../ports.ts';
 
 /** What the endpoints of Weir's own need. */
 export interface WebappWorld {
@@ -8,6 +8,7 @@ export interface WebappWorld {
   readonly secrets: Secrets;
   readonly guard: Guard;
   readonly clock: Clock;
+  readonly log: Pick<Log, 'warn'>;
   /** Ends a token of the identity provider's; null, or not there: there is none. */
   readonly endForeign?: ((text: string) => Promise<void>) | null;
   /** How long a token lives, milliseconds; the contract's is 7 days. */
@@ -15,5 +16,3 @@ export interface WebappWorld {
   /** Weir's own figures, as a page in the form asked for. */
   readonly figures: (format: 'json' | 'prometheus') => Promise<Page>;
 }
-
-export const tokenLifetimeDefaultMs = 7 * 24 * 60 * 60 * 1_000;

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { createLog, type LogLevel } from '../../src/adapters/pino/log.ts';
 import type { RequestLine } from '../../src/ports.ts';
-import { startScript } from '../support/scripts.ts';
+import { type Script, startScript } from '../support/scripts.ts';
 import { until, within } from '../support/until.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -203,6 +203,14 @@ const saying = (body: string): string => `
   const log = createLog({ level: 'info', clock: machineClock });
   ${body}`;
 
+/** The lines of a script that nobody reads until it has written all of them. */
+async function readLate(child: Script) {
+  await once(child.process.stderr, 'data');
+  child.process.stdin.write('go');
+  const lines = (await child.output()).trimEnd().split('\n');
+  return lines.map((one) => JSON.parse(one) as { msg: string; outcome?: string; user?: string; lines?: number });
+}
+
 describe('stdout', () => {
   it('has every line, whole and in order, when the process exits at once', async () => {
     await using child = startScript(saying("for (let i = 0; i < 5000; i++) log.info('n', { i }); process.exit(3);"));
@@ -240,14 +248,28 @@ describe('stdout', () => {
         console.error('written');
         process.stdin.once('data', async () => { await log.flush(); process.exit(0); });`),
     );
-    await once(child.process.stderr, 'data');
-    child.process.stdin.write('go');
-    const messages = (await child.output())
-      .trimEnd()
-      .split('\n')
-      .map((one) => JSON.parse(one) as { msg: string; lines?: number });
+    const messages = await readLate(child);
     const dropped = messages.find(({ msg }) => msg.startsWith('log lines dropped'));
     expect(messages.length - 1 + (dropped?.lines ?? 0)).toBe(200);
     expect(dropped?.lines).toBeGreaterThan(100);
+  });
+
+  it('that is not read drops the audit trail last: refused logins only after requests, done ones after those', async () => {
+    await using child = startScript(
+      saying(`
+        const text = 'x'.repeat(100_000);
+        const audit = (outcome, user) => log.audit({ action: 'login', outcome, reason: null, user });
+        for (let i = 0; i < 200; i++) log.info(text);
+        audit('refused', 'first');
+        for (let i = 0; i < 200; i++) audit('refused', text);
+        audit('done', 'intruder');
+        console.error('written');
+        process.stdin.once('data', async () => { await log.flush(); process.exit(0); });`),
+    );
+    const messages = await readLate(child);
+    const who = messages.filter(({ msg }) => msg === 'audit').map(({ outcome, user = '' }) => `${outcome} ${user}`);
+    expect(who.filter((one) => one.length < 100)).toEqual(['refused first', 'done intruder']);
+    expect(who.length).toBeLessThan(202);
+    expect(messages.find(({ msg }) => msg.startsWith('log lines dropped'))?.lines).toBeGreaterThan(200);
   });
 });

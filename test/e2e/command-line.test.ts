@@ -151,7 +151,11 @@ describe('weir serve', { timeout: 20_000 }, () => {
     const told = await ask('POST', `${weir.url}/v1/users/login`, { fields, body: '{"new_password":' });
     expect(told.status).toBe(400);
     expect(told.json.errors).toEqual([
-      { code: 1025, title: 'Request is not valid', details: 'The body must be JSON in UTF-8.' },
+      {
+        code: 1025,
+        title: 'Request is not valid',
+        details: 'The body must be JSON in UTF-8; it was 16 bytes, and ended too early.',
+      },
     ]);
     expect((await login(weir.url)).length).toBeGreaterThan(40);
     expect(weir.process.transcript()).not.toMatch(/\n\s+at /);

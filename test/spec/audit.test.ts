@@ -142,7 +142,14 @@ describe('what is refused, and why', () => {
   it('too many failures, whether the password is right or not: the user is named where there is one', async () => {
     const guard = { failures: 1, windowS: 60 };
     const webapp = await startWebapp({
-      guard: { pair: guard, address: { failures: 9, windowS: 60 }, name: guard, stranger: guard, knownS: 60 },
+      guard: {
+        pair: guard,
+        address: { failures: 9, windowS: 60 },
+        name: guard,
+        stranger: guard,
+        trickleS: 60,
+        knownS: 60,
+      },
     });
     const admin = login('admin', otherPassword);
     const act = { webapp, admin: [], anna: [] };

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { brokenPasswordRule, brokenUsernameRule, credentialsOf } from '../../src/model/credentials.ts';
+import {
+  brokenPasswordRule,
+  brokenUsernameRule,
+  couldBeUsername,
+  credentialsOf,
+  takeCredentials,
+} from '../../src/model/credentials.ts';
 import { basic } from '../support/webapp.ts';
 
 const b64 = (bytes: string | Buffer): string => Buffer.from(bytes).toString('base64');
@@ -93,7 +99,7 @@ describe('A password', () => {
 });
 
 describe('A user name', () => {
-  test.each([
+  test.each<[username: string, rule: string | null]>([
     ['anna', null],
     ['x'.repeat(32), null],
     ['jürgen müller', null],
@@ -102,11 +108,31 @@ describe('A user name', () => {
     ['an:na', 'must not hold a colon: Basic credentials end the name there'],
     ['an/na', 'must not hold a slash or a backslash: no path could name the user'],
     ['an\\na', 'must not hold a slash or a backslash: no path could name the user'],
-    ['anna\u0000', 'must not hold control characters'],
-    ['anna\u007f', 'must not hold control characters'],
+    ['anna;ops', 'must not hold a semicolon: in a path it would begin a parameter'],
+    ...['\u0000', '\u007f', '\u009f', '\u200b', '\u202e', '\u2028', '\u2029', '\ue000', '\u0378'].map(
+      (hidden): [string, string] => [
+        `anna${hidden}`,
+        'must not hold control, format or unassigned characters, nor line separators',
+      ],
+    ),
+    ['anna\ud800', 'must be valid Unicode'],
     ['login', 'must not be login or logout: these are endpoints'],
     ['logout', 'must not be login or logout: these are endpoints'],
   ])('%j: %s', (username, rule) => {
     expect(brokenUsernameRule(username)).toBe(rule);
   });
+
+  test('that is older than the rule about semicolons still names its user', () => {
+    expect([couldBeUsername('anna;ops'), couldBeUsername('an:na')]).toEqual([true, false]);
+  });
+});
+
+test.each([
+  ['a token', ['Host', 'weir', 'AUTHORIZATION', 'Bearer abc', 'Accept', '*/*']],
+  ['what is no credentials', ['Authorization', 'Digest abc']],
+  ['nothing', ['Host', 'weir']],
+])('Taken out of the fields, %s is read as before, and only its place is left', (_, fields) => {
+  const left = [...fields];
+  expect(takeCredentials(left)).toEqual(credentialsOf(fields));
+  expect(left).toEqual(fields.map((text) => (text.endsWith(' abc') ? '' : text)));
 });

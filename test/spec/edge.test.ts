@@ -185,6 +185,7 @@ describe('a request that means nothing that Weir could do is refused with what i
     ['GET /v1/./contacts', 'a dot', () => known, 400, /"\.\." segment/],
     ['GET /v1%2fsettings', 'an encoded slash', () => known, 400, /encoded slash/],
     ['GET /v1/media%5C..%5Csettings', 'an encoded backslash', () => known, 400, /backslash/],
+    ['DELETE /v1/users/anna;ops', 'a user with a parameter', () => known, 400, /sent as %3B/],
     ['GET /v1\\settings', 'a backslash', () => known, 400, /backslash/],
     ['GET /v1/settings%00/x', 'an encoded NUL', () => known, 400, /two ways/],
     ['GET /v1/settings/application#x', 'a fragment', () => known, 400, /fragment/],
@@ -282,7 +283,8 @@ describe('a request that means nothing that Weir could do is refused with what i
     await until(() => upstream.arrivals.length === 1, { what: 'the request at the Coreapp' });
     await until(() => house.lines.at(-1)?.path === '/v1/media/1', { what: 'the end of the exchange' });
     const status = await fetch(`http://127.0.0.1:${house.opsPort}/status`);
-    expect(await status.json()).toMatchObject({ permits: { inUse: 0 } });
+    const { permits } = (await status.json()) as { permits: { inUse: number }[] };
+    expect(permits.filter(({ inUse }) => inUse > 0)).toEqual([]);
   });
 });
 

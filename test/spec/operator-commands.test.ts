@@ -137,6 +137,37 @@ describe('weir users', () => {
     });
   });
 
+  it('asks nothing of settings that have nothing to do with users', async () => {
+    const yaml = `
+listen: {port: 99999999, tls: {certFile: /nowhere/cert.pem, keyFile: /nowhere/key.pem}}
+auth: {jwt: {issuer: https://login.example.com/}, apiKeyFile: /nowhere/key}
+limits: {messages: {rate: -1}}`;
+    const env = {
+      NODE_ENV: 'production',
+      REDIS_URL: redis.url,
+      WEIR_CONFIG: 'w.yaml',
+      PORT: 'none',
+      WA_API_KEY: 'short',
+    };
+    expect(await weir('users list', { env, files: { 'w.yaml': yaml } })).toMatchObject({ code: 0, err: [] });
+  });
+
+  it.each([
+    ['redis: {callTimeoutMs: -1}', /redis\.callTimeoutMs/],
+    ['auth: {adminPassword: short}', /auth\.adminPassword/],
+    ['auth: {adminPasswordFile: /nowhere/password}', /auth\.adminPasswordFile/],
+    ['log: {level: loud}', /log\.level/],
+    ['redis: {certFile: /nowhere/cert.pem}', /redis\.certFile/],
+    ['reddis: {keyPrefix: other}', /reddis/],
+    ['redis: [', /w\.yaml/],
+  ])('but is strict with its own: %s', async (yaml, problem) => {
+    expect(await weir('users list', { files: { 'w.yaml': yaml } })).toMatchObject({
+      code: 1,
+      out: [],
+      err: expect.arrayContaining([expect.stringMatching(problem)]),
+    });
+  });
+
   it('a name behind -- may begin with a dash', async () => {
     expect(await weir('users add --password-file p.txt -- -dash')).toMatchObject({ code: 0, out: ['-dash: added'] });
   });
@@ -261,7 +292,7 @@ describe('what cannot be done is said in one line, with exit code 1:', () => {
   });
 
   it('a configuration that is wrong', async () => {
-    const { code, err } = await weir('users list', { env: { WEIR_CONFIG: 'w.yaml', PORT: 'x', REDIS_URL: 'x' } });
+    const { code, err } = await weir('users list', { env: { WEIR_CONFIG: 'w.yaml', LOG_LEVEL: 'x', REDIS_URL: 'x' } });
     expect([code, err.length]).toEqual([1, 2]);
   });
 

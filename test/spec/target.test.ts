@@ -25,6 +25,9 @@ describe('A target is forwarded as it came and routed by its normal form:', () =
     ['/v1/a.b', '/v1/a.b'],
     ['/v1/messages;v=1', '/v1/messages'],
     ['/v1/messages;v=1/x', '/v1/messages/x'],
+    ['/v1/users/anna%3Bops', '/v1/users/anna%3Bops'],
+    ['/v1/users/anna?x=;y', '/v1/users/anna'],
+    ['/v1/usersx/anna;ops', '/v1/usersx/anna'],
     ['/v1/zoë', '/v1/zoë'],
   ])('%s as %s', (target, path) => {
     expect(readTarget(target)).toEqual({ kind: 'target', raw: target, path, authority: null });
@@ -50,6 +53,12 @@ describe('A target is malformed', () => {
     ['with one that is encoded', '/v1/%2e%2E/messages', /"\." or "\.\."/],
     ['with one that is half encoded', '/v1/.%2e/messages', /"\." or "\.\."/],
     ['with one that has parameters', '/v1/..;x/messages', /"\." or "\.\."/],
+    ['with a parameter behind a user', '/v1/users/anna;ops', /sent as %3B/],
+    ['with an empty parameter behind a user', '/v1/users/anna;', /sent as %3B/],
+    ['with a parameter and a slash behind a user', '/v1/users/anna;ops/', /sent as %3B/],
+    ['with a parameter behind the users', '/v1/users;x/anna', /sent as %3B/],
+    ['with a parameter behind the login', '/v1/users/login;x', /sent as %3B/],
+    ['with a parameter before an encoded "users"', '/v1;x//%75sers/anna', /sent as %3B/],
     ['with a backslash', '/v1\\messages', /backslash/],
     ['with an encoded backslash', '/v1/a%5Cb', /backslash/],
     ['with an encoded slash', '/v1%2Fmessages', /encoded slash/],

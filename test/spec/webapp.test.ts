@@ -216,7 +216,7 @@ describe('Users', () => {
     ['no password', { username: 'anna' }, 1008, 'password is missing'],
     ['a name that is a list', { username: ['anna'], password: goodPassword }, 1009, 'username must be text'],
     ['a short name', { username: 'ann', password: goodPassword }, 1009, 'username must have 4 to 32 characters'],
-    ['a control character', { username: 'anna\u0007', password: goodPassword }, 1009, 'control characters'],
+    ['a control character', { username: 'anna\u0007', password: goodPassword }, 1009, 'control, format or unassigned'],
     ['a weak password', { username: 'anna', password: 'password' }, 1009, 'password must hold a digit'],
     ['a role', { username: 'anna', password: goodPassword, ROLES: 'ROLE_ADMIN' }, 1010, '"ROLES" is not known'],
     ['half a body', '{"username":', 1025, 'JSON'],

@@ -1,5 +1,6 @@
 /** Replicas that share one bucket, in virtual time: what the Coreapp would see of them. */
 
+import type { BodyRead, BodyRoom } from '../../src/model/bodies.ts';
 import type { Collected, Fields } from '../../src/model/exchange.ts';
 import { collected, identified, received, routed } from '../../src/model/exchange.ts';
 import type { Admission } from '../../src/model/outcome.ts';
@@ -7,7 +8,7 @@ import { Permits, Room } from '../../src/model/permits.ts';
 import type { ClassLimits, Quota } from '../../src/model/quota.ts';
 import type { Grant } from '../../src/model/slots.ts';
 import { reserve } from '../../src/model/slots.ts';
-import type { BodyRead, BodyRoom, Buckets, Caller, Clock, Meter } from '../../src/ports.ts';
+import type { Buckets, Caller, Clock, Meter } from '../../src/ports.ts';
 import { Gate } from '../../src/stages/gate.ts';
 import { routeOf } from './routes.ts';
 import { VirtualClock } from './virtual-clock.ts';

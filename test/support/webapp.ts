@@ -15,7 +15,6 @@ import type { Foreign } from '../../src/stages/foreign.ts';
 import { createFindToken } from '../../src/stages/tokens.ts';
 import { ensureAdmin } from '../../src/webapp/first-admin.ts';
 import { createWebapp } from '../../src/webapp/webapp.ts';
-import { tokenLifetimeDefaultMs } from '../../src/webapp/world.ts';
 import { routeOf } from './routes.ts';
 import { silentLog } from './silent-log.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -87,7 +86,10 @@ export function withToken(token: string): Fields {
 export function request(method: string, target: string, fields: Fields = [], remote = '192.0.2.1'): Routed {
   const [path = target] = target.split('?');
   const origin = { peer: remote, remote, scheme: 'http', trusted: false };
-  return routed(received({ id: 'test', method, target, path, fields, origin, arrivedAt: 0 }), routeOf(path));
+  return routed(
+    received({ id: 'test', method, target, path, fields: [...fields], origin, arrivedAt: 0 }),
+    routeOf(path),
+  );
 }
 
 export async function startWebapp(options: TestWebappOptions = {}): Promise<TestWebapp> {
@@ -113,8 +115,9 @@ export async function startWebapp(options: TestWebappOptions = {}): Promise<Test
     secrets: nodeSecrets,
     guard,
     clock,
+    log: silentLog,
     endForeign: (text) => options.foreign?.end(text) ?? Promise.resolve(),
-    tokenLifetimeMs: tokenLifetimeDefaultMs,
+    tokenLifetimeMs: 7 * 24 * 60 * 60 * 1_000,
     figures: async (format) => ({ kind: 'page', status: 200, fields: [], body: JSON.stringify({ format }) }),
   });
 

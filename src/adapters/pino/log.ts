@@ -35,7 +35,7 @@ export function createLog({ level, clock, destination = 1 }: LogOptions): Log & 
             `{"level":"warn","time":"${now()}","lines":${lines},"msg":"log lines dropped: the reader was slow"}\n`,
         )
       : null;
-  const output = sink ?? (destination as { write(line: string): void });
+  const output: Pick<Sink, 'write'> = sink ?? (destination as { write(line: string): void });
   const events = pino(
     {
       level,
@@ -61,7 +61,7 @@ export function createLog({ level, clock, destination = 1 }: LogOptions): Log & 
       if (writes[lineLevel]) output.write(textOf(line, lineLevel, now()));
     },
     audit(line: AuditLine): void {
-      if (level !== 'silent') output.write(auditTextOf(line, now()));
+      if (level !== 'silent') output.write(auditTextOf(line, now()), line.outcome);
     },
     debug: event('debug'),
     info: event('info'),

@@ -9,8 +9,12 @@ import { Lines } from './lines.ts';
 const batchMinBytes = 61_440;
 /** … or the first has waited so long. */
 const batchMaxMs = 100;
-/** More than this is never held for a reader that does not keep up; lines are dropped, counted and reported. */
-const heldMaxBytes = 8 * 1024 * 1024;
+/**
+ * How much may be held for a reader that does not keep up when one more line comes; beyond, it is dropped, counted and
+ * reported. What is weightier has room of its own: whoever makes many requests can't push the audit trail out, nor
+ * whoever is refused many logins the ones that were done, which cost a password or a token each.
+ */
+const heldMaxBytes = { ordinary: 8 * 1024 * 1024, refused: 16 * 1024 * 1024, done: 64 * 1024 * 1024 } as const;
 const retryMs = 10;
 /** How long `flush()`, and the end of the process, wait for a reader that does not read. */
 const flushMaxMs = 1_000;
@@ -39,10 +43,10 @@ export class Sink {
     process.once('exit', () => this.#flushAtExit());
   }
 
-  /** Takes a whole line, newline included. */
-  write(line: string): void {
+  /** Takes a whole line, newline included. `weight`: an audit line's outcome. */
+  write(line: string, weight: keyof typeof heldMaxBytes = 'ordinary'): void {
     if (this.#closed) return;
-    if (this.#held.bytes + line.length > heldMaxBytes) {
+    if (this.#held.bytes + line.length > heldMaxBytes[weight]) {
       this.#dropped += 1;
       return;
     }

@@ -13,6 +13,7 @@ import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Role } from '../../model/principal.ts';
 import { type Accounts, type Clock, type NewUser, StoreAway, type TokenRecord, type User } from '../../ports.ts';
+import { answered as answeredFor } from './answered.ts';
 import { channelOf, tokenMessage, userMessage } from './revocations.ts';
 import { script } from './script.ts';
 
@@ -140,12 +141,8 @@ function newVersion(): string {
   return randomBytes(16).toString('base64url');
 }
 
-async function answered<T>(reply: Promise<T>): Promise<T> {
-  try {
-    return await reply;
-  } catch (error) {
-    throw new StoreAway('Redis did not answer for the accounts.', { cause: error });
-  }
+function answered<T>(reply: Promise<T>): Promise<T> {
+  return answeredFor(reply, 'the accounts');
 }
 
 function writeUser({ version, role, passwordHash, mustChangePassword }: User): string {

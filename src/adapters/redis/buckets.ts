@@ -195,14 +195,5 @@ export class RedisBuckets implements Buckets {
 /** ARGV of `reserve.lua`, up to the optional now. */
 export function reserveArguments(quota: Quota, demand: Demand): number[] {
   const { want, leadUs, horizonUs: horizon, replicas, floorUs } = demand;
-  return [
-    intervalUs(quota),
-    tauUs(quota),
-    want,
-    leadUs,
-    horizon,
-    replicas,
-    jumpMinUs,
-    Math.max(floorUs, neverUs),
-  ];
+  return [intervalUs(quota), tauUs(quota), want, leadUs, horizon, replicas, jumpMinUs, Math.max(floorUs, neverUs)];
 }

@@ -1,6 +1,7 @@
 /** Tokens of an identity provider that were logged out, in Redis: a key each, which goes when the token is over. */
 import type { Redis } from 'ioredis';
-import { type Clock, type EndedTokens, StoreAway } from '../../ports.ts';
+import type { Clock, EndedTokens } from '../../ports.ts';
+import { answered } from './answered.ts';
 import { channelOf, tokenMessage } from './revocations.ts';
 import { script } from './script.ts';
 
@@ -12,6 +13,8 @@ interface Scripts {
 /** A provider may give a token any end; Redis takes no lifetime that passes its own. */
 const lifetimeMaxMs = 10 * 366 * 24 * 3_600_000;
 
+const asked = 'the tokens that were logged out';
+
 /** `redis` is a connection from `openRedis`. `prefix` begins all keys. */
 export function createRedisEndedTokens(redis: Redis, clock: Clock, prefix = 'weir:'): EndedTokens {
   redis.defineCommand('weirEndToken', script('end-token.lua', 1));
@@ -21,18 +24,10 @@ export function createRedisEndedTokens(redis: Redis, clock: Clock, prefix = 'wei
     async end(digest, untilMs) {
       const lifetimeMs = Math.ceil(Math.min(lifetimeMaxMs, untilMs - clock.wallMs()));
       if (lifetimeMs < 1) return;
-      await answered(scripts.weirEndToken(markOf(digest), lifetimeMs, channelOf(prefix), tokenMessage(digest)));
+      await answered(scripts.weirEndToken(markOf(digest), lifetimeMs, channelOf(prefix), tokenMessage(digest)), asked);
     },
     async hasEnded(digest) {
-      return (await answered(redis.exists(markOf(digest)))) === 1;
+      return (await answered(redis.exists(markOf(digest)), asked)) === 1;
     },
   };
-}
-
-async function answered<T>(reply: Promise<T>): Promise<T> {
-  try {
-    return await reply;
-  } catch (error) {
-    throw new StoreAway('Redis did not answer for the tokens that were logged out.', { cause: error });
-  }
 }
