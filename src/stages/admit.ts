@@ -45,7 +45,7 @@ export class Admit {
         world.random,
         () => this.#permitFreed(),
       );
-    const blocked = (gate: Gate): void => this.#block(gate);
+    const blocked = (gate: Gate, now: number): void => this.#block(gate, now);
     const names = Object.keys(limits) as EndpointClass[];
     this.gates = new Map(
       names.map((name) => [name, new Gate(name, limits[name], { ...world, permits: permits(), blocked })]),
@@ -92,25 +92,28 @@ export class Admit {
     return gate;
   }
 
-  #block(gate: Gate): void {
+  #block(gate: Gate, now: number): void {
     this.#blocked.add(gate);
-    this.#awaitPause();
+    this.#awaitPause(now);
   }
 
   /** Classes take turns: one that still waits after its turn is blocked anew, behind the others. */
   #permitFreed(): void {
     if (this.#blocked.size === 0) return;
+    const now = this.#clock.now();
     for (const gate of [...this.#blocked]) {
-      if (!gate.permits.available(this.#clock.now())) continue;
+      if (!gate.permits.available(now)) continue;
       this.#blocked.delete(gate);
       gate.pump();
     }
-    this.#awaitPause();
+    this.#awaitPause(now);
   }
 
-  /** The end of a pause between probes frees a permit, too. */
-  #awaitPause(): void {
-    const now = this.#clock.now();
+  /**
+   * The end of a pause between probes frees a permit, too.
+   * @param now by which permits were found missing: a pause that has ended since then is still to be noticed
+   */
+  #awaitPause(now: number): void {
     let due = Number.POSITIVE_INFINITY;
     for (const { permits } of this.#blocked) if (permits.pausedUntil > now) due = Math.min(due, permits.pausedUntil);
     if (due >= this.#pauseOverAt) return;

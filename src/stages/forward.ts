@@ -77,7 +77,7 @@ export function requestFields(exchange: Admitted, authorization: string | null):
   return out;
 }
 
-/** A 429 tells of one class's rate, not of load: nothing to learn for the number of permits, which all classes share. */
+/** A 429 tells of the class's rate, not of load: its line pauses, and there is nothing to learn for its permits. */
 const endAfter = (reason: ReplayReason): PermitEnd => (reason === 'throttled' ? 'failed' : 'refused');
 
 class Sending implements CoreappObserver {

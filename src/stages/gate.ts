@@ -22,7 +22,7 @@ export interface GateWorld {
   readonly meter: Meter;
   readonly permits: Permits;
   /** Told when a slot is open and somebody waits, but there is no permit: pumps the gate once there may be one. */
-  readonly blocked: (gate: Gate) => void;
+  readonly blocked: (gate: Gate, now: number) => void;
 }
 
 /** The longest pause that a 429 of the Coreapp may impose on a line, milliseconds. */
@@ -175,7 +175,7 @@ export class Gate {
     for (let head = this.line.head; head !== null; head = this.line.head) {
       if (this.#lease.opensAt(now) > now || now < this.#pausedUntil) break;
       if (!this.permits.available(now)) {
-        this.#world.blocked(this);
+        this.#world.blocked(this, now);
         break;
       }
       this.#lease.take(now);

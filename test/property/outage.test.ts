@@ -37,6 +37,27 @@ const scenes = [1, 2, 4].flatMap((replicas) =>
   ),
 );
 
+describe('A Redis that is only slow', () => {
+  it('is away for as long as it is, instead of now and then', async () => {
+    const changes: boolean[] = [];
+    const fleet = new Fleet({
+      limits: roomyLimits(quota),
+      replicas: 1,
+      oneWayMs: () => 0,
+      bucketsOf: (clock) => {
+        const connection = new VirtualRedis(clock, quota, 40).connection();
+        const changed = (away: boolean) => void changes.push(away);
+        const options = { keyPrefix: '', replicas: () => 1, callTimeoutMs: 50, changed };
+        return new RedisBuckets(connection, clock, deafMeter, options);
+      },
+    });
+    for (let i = 0; i < 400; i++) void fleet.arrive(0);
+    await fleet.clock.run(4_000);
+    expect(changes).toEqual([true]);
+    expect(fleet.sent.length).toBeGreaterThanOrEqual(quota.burst + quota.rate * 3.5);
+  });
+});
+
 describe('With everybody waiting', () => {
   it.each(scenes)('%i replicas, Redis away for %i ms and back %s', async (replicas, outageMs, state) => {
     const { instants, seconds } = await play(replicas, outageMs, state === 'empty');

@@ -121,6 +121,7 @@ class Asking implements CoreappCall {
   #phase: CoreappFailure['phase'] = 'unsent';
   #why: 'timeout' | 'aborted' | null = null;
   #over = false;
+  #answerTimeoutMs = 0;
 
   constructor(observer: CoreappObserver, secure: boolean, ended: () => void) {
     this.#observer = observer;
@@ -142,6 +143,7 @@ class Asking implements CoreappCall {
       return;
     }
     this.#request = request;
+    this.#answerTimeoutMs = answerTimeoutMs;
     request.on('socket', (socket) =>
       socket.once(this.#connected, () => {
         this.#phase = 'sent';
@@ -167,6 +169,8 @@ class Asking implements CoreappCall {
   }
 
   resume(): void {
+    // A socket tells of its silence once; after a pause in which nothing came it has to be asked again.
+    this.#request?.setTimeout(this.#answerTimeoutMs);
     this.#answer?.resume();
   }
 

@@ -94,7 +94,9 @@ export class RedisBuckets implements Buckets {
         (grant) => {
           alarm.cancel();
           this.#answered(bucket, grant.count, sentAt);
-          if (!late) resolve(grant);
+          if (late) return this.#probeAgain(); // Too slow is as good as away, until a probe is in time.
+          this.#setAway(false);
+          resolve(grant);
         },
         () => {
           alarm.cancel();
@@ -137,7 +139,6 @@ export class RedisBuckets implements Buckets {
   #answered(bucket: string, slots: number, sentAt: number): void {
     const ms = this.#clock.now() - sentAt;
     this.#tripMs += 0.25 * (ms - this.#tripMs);
-    this.#setAway(false);
     this.#meter.storeCalled('reserve', 'ok', ms);
     this.#meter.reserved(bucket, 'store', slots);
   }
@@ -148,6 +149,13 @@ export class RedisBuckets implements Buckets {
     this.#setAway(true);
     for (const known of this.#known.values()) known.doubts += 1;
     this.#meter.storeCalled('reserve', 'error', now - sentAt);
+  }
+
+  /** It answers again, if late: whether it is in time now is worth a look, though nobody may ask for slots. */
+  #probeAgain(): void {
+    this.#clock.after(restMs, () => {
+      if (this.#away) this.#probe();
+    });
   }
 
   #setAway(away: boolean): void {
@@ -169,7 +177,8 @@ export class RedisBuckets implements Buckets {
       this.#probing = false;
       this.#probeNotBefore = now + restMs;
       this.#meter.storeCalled('ping', back ? 'ok' : 'error', now - sentAt);
-      if (back) this.#setAway(false);
+      if (back && now - sentAt <= this.#options.callTimeoutMs) this.#setAway(false);
+      else if (back) this.#probeAgain();
     };
     this.#redis.ping().then(
       () => over(true),
