@@ -1,6 +1,6 @@
 /** `weir check`: says whether Weir would start with this configuration, and what it would do differently by it. */
-import { formatProblem, loadConfig } from '../config/load.ts';
-import { type CommandIo, configOption } from './options.ts';
+import { configuredBy } from './configured.ts';
+import type { CommandIo } from './options.ts';
 
 /** Prints every problem at once on stderr, or what was found valid on stdout. Resolves to the exit code: 0 or 1. */
 export async function check(
@@ -8,16 +8,8 @@ export async function check(
   env: Readonly<Record<string, string | undefined>>,
   io: CommandIo,
 ): Promise<number> {
-  const option = configOption('check', args);
-  if (!option.ok) {
-    io.err(option.problem);
-    return 1;
-  }
-  const loaded = loadConfig({ file: option.file, env, readFile: io.readFile });
-  if (!loaded.ok) {
-    for (const problem of loaded.problems) io.err(formatProblem(problem));
-    return 1;
-  }
+  const loaded = configuredBy('check', args, env, io);
+  if (loaded === null) return 1;
   io.out(`${loaded.file ?? 'defaults and environment'}: valid`);
   for (const { setting, value, from } of loaded.changes) io.out(`  ${setting} = ${value} (${from})`);
   for (const note of loaded.notes) io.out(`note: ${note}`);

@@ -2,11 +2,11 @@
 import { machineClock } from '../adapters/node/clock.ts';
 import { createLog } from '../adapters/pino/log.ts';
 import type { Config } from '../config/config.ts';
-import { formatProblem, loadConfig } from '../config/load.ts';
 import { type House, openHouse } from '../house/house.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { welcome } from './banner.ts';
-import { type CommandIo, configOption } from './options.ts';
+import { configuredBy } from './configured.ts';
+import type { CommandIo } from './options.ts';
 import { version } from './version.ts';
 
 /** Resolves to the exit code once the process has been told to stop, or could not start. */
@@ -15,16 +15,8 @@ export async function serve(
   env: Readonly<Record<string, string | undefined>>,
   io: CommandIo,
 ): Promise<number> {
-  const option = configOption('serve', args);
-  if (!option.ok) {
-    io.err(option.problem);
-    return 1;
-  }
-  const loaded = loadConfig({ file: option.file, env, readFile: io.readFile });
-  if (!loaded.ok) {
-    for (const problem of loaded.problems) io.err(formatProblem(problem));
-    return 1;
-  }
+  const loaded = configuredBy('serve', args, env, io);
+  if (loaded === null) return 1;
   const { config } = loaded;
   const log = createLog({ level: config.log.level, clock: machineClock });
   const signals = new Signals();

@@ -3,9 +3,10 @@ import { machineClock } from '../adapters/node/clock.ts';
 import { createLog } from '../adapters/pino/log.ts';
 import { createRedisAccounts } from '../adapters/redis/accounts.ts';
 import { openRedis } from '../adapters/redis/client.ts';
-import { type Config, formatProblem, loadConfig } from '../config/load.ts';
+import type { Config } from '../config/config.ts';
 import type { AuditAction } from '../model/audit.ts';
 import { type Accounts, type Log, StoreAway } from '../ports.ts';
+import { configured } from './configured.ts';
 import type { CommandIo } from './options.ts';
 
 /** How long a command waits for Redis to answer, milliseconds: nobody else waits for it. */
@@ -41,11 +42,8 @@ export async function withAccounts(
   { command, file, env, io }: StoreCommand,
   work: (world: StoreWorld) => Promise<void>,
 ): Promise<number> {
-  const loaded = loadConfig({ file, env, readFile: io.readFile, needs });
-  if (!loaded.ok) {
-    for (const problem of loaded.problems) io.err(formatProblem(problem));
-    return 1;
-  }
+  const loaded = configured({ file, env, readFile: io.readFile, needs }, io);
+  if (loaded === null) return 1;
   try {
     await onRedis(loaded.config, io, work);
     return 0;
