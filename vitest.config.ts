@@ -5,6 +5,8 @@ const common = { environment: 'node', pool: 'forks', testTimeout: 15_000, hookTi
 
 /** What counts requests against the clock gets the machine to itself. */
 const counted = 'test/e2e/**/*.test.ts';
+/** Has a configuration of its own: `npm run test:deploy`. */
+const deployed = 'test/deploy/**/*.test.ts';
 
 export default defineConfig({
   test: {
@@ -13,7 +15,7 @@ export default defineConfig({
     reporters: ['default', new SummaryReporter()],
     projects: [
       {
-        test: { ...common, name: 'fast', include: ['test/**/*.test.ts'], exclude: [counted], maxWorkers: 2 },
+        test: { ...common, name: 'fast', include: ['test/**/*.test.ts'], exclude: [counted, deployed], maxWorkers: 2 },
       },
       {
         test: { ...common, name: 'e2e', include: [counted], maxWorkers: 1, sequence: { groupOrder: 1 } },
