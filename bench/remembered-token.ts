@@ -15,6 +15,7 @@ import type { User } from '../src/ports.ts';
 import { createAuthenticate } from '../src/stages/authenticate.ts';
 import { RememberedAccounts } from '../src/stages/remembered.ts';
 import { createFindToken } from '../src/stages/tokens.ts';
+import { deafMeter } from '../test/support/fleet.ts';
 import { request } from '../test/support/webapp.ts';
 
 /** The most that it may cost, microseconds of CPU: less than a tenth of what a request costs in all (README.md, "Figures"). */
@@ -42,7 +43,13 @@ async function measure(tokenCount: number): Promise<string> {
   );
   const guard = createGuard(null);
   const findToken = createFindToken({ tokens: accounts, guard });
-  const authenticate = createAuthenticate({ findToken, guard, secrets: nodeSecrets, apiKeys: [] });
+  const authenticate = createAuthenticate({
+    findToken,
+    guard,
+    secrets: nodeSecrets,
+    meter: deafMeter,
+    apiKeys: [],
+  });
   const tokens = Array.from({ length: tokenCount }, () => nodeSecrets.token());
   for (const token of tokens) {
     await accounts.addToken(nodeSecrets.digest(token), user, machineClock.wallMs() + 3_600_000);

@@ -262,6 +262,8 @@ export interface Meter {
   coreappAnswered(route: RouteClass, status: number | 'failure', ms: number): void;
   replayed(route: RouteClass, reason: ReplayReason): void;
   refused(name: RefusalName): void;
+  /** A token of Weir's own opened health, metrics or stats. @param expiresAtMs milliseconds since 1970-01-01 UTC */
+  monitored(expiresAtMs: number): void;
   reserved(bucket: string, source: 'store' | 'fallback' | 'memory', slots: number): void;
   storeCalled(call: string, outcome: 'ok' | 'error', ms: number): void;
 }

@@ -158,6 +158,7 @@ function joinStages({ config, coreappUrl, clock, meter, log, stores, passwords }
       foreign,
       guard,
       secrets,
+      meter,
       apiKeys: auth.apiKey ?? [],
     }),
     admit,

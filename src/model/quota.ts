@@ -18,6 +18,11 @@ export interface ClassLimits extends Quota {
   readonly bodyMaxBytes: number;
 }
 
+/** How many can wait at a time: no more than may be served in time, whatever `lineMaxRequests` says. */
+export function lineMax({ rate, burst, holdMaxMs, lineMaxRequests }: ClassLimits): number {
+  return Math.min(lineMaxRequests, Math.floor(burst + (rate * holdMaxMs) / 1_000) + 1);
+}
+
 /**
  * Whether one with so many in front of it may be served within its hold time. The bucket gives no more than
  * `burst + rate × holdMaxMs` in that time, to all replicas together: behind more than that a wait is in vain, unless

@@ -5,8 +5,11 @@ export interface LineSnapshot {
   readonly class: EndpointClass;
   /** How many wait. */
   readonly requests: number;
+  /** How many may: `lineMaxRequests`, or what can be served within the hold time where that is less. */
+  readonly requestsMax: number;
   /** Bytes of bodies that are held: being read, waiting, in flight. What `lineMaxBytes` bounds. */
   readonly bytes: number;
+  readonly bytesMax: number;
   /** How long the one at the head has waited, milliseconds; 0: nobody waits. */
   readonly oldestMs: number;
 }

@@ -6,7 +6,7 @@
 import type { Collected } from '../model/exchange.ts';
 import type { Admission } from '../model/outcome.ts';
 import { Permits, Room } from '../model/permits.ts';
-import type { ClassLimits } from '../model/quota.ts';
+import { type ClassLimits, lineMax } from '../model/quota.ts';
 import type { RefusalName } from '../model/refusals.ts';
 import type { EndpointClass } from '../model/routes.ts';
 import type { Snapshot } from '../model/snapshot.ts';
@@ -70,10 +70,12 @@ export class Admit {
     const now = this.#clock.now();
     const gates = [...this.gates.values()];
     return {
-      lines: gates.map(({ name, line, bodies }) => ({
+      lines: gates.map(({ name, limits, line, bodies }) => ({
         class: name,
         requests: line.requests,
+        requestsMax: lineMax(limits),
         bytes: bodies.held,
+        bytesMax: limits.lineMaxBytes,
         oldestMs: line.head === null ? 0 : now - line.head.since,
       })),
       buckets: gates.map((gate) => ({

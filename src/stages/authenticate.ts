@@ -9,7 +9,7 @@ import { type Identified, identified, type Routed } from '../model/exchange.ts';
 import type { Principal } from '../model/principal.ts';
 import { type Refusal, refuse } from '../model/refusals.ts';
 import type { Route } from '../model/routes.ts';
-import type { Guard, Secrets, TokenRecord } from '../ports.ts';
+import type { Guard, Meter, Secrets, TokenRecord } from '../ports.ts';
 import type { Foreign } from './foreign.ts';
 import { type FindToken, tooMany } from './tokens.ts';
 
@@ -17,6 +17,7 @@ export interface AuthenticateWorld {
   readonly findToken: FindToken;
   readonly guard: Pick<Guard, 'strangerWaitMs' | 'stranger'>;
   readonly secrets: Secrets;
+  readonly meter: Pick<Meter, 'monitored'>;
   /** Null, or not there: tokens of Weir's own only. */
   readonly foreign?: Pick<Foreign, 'couldBeToken' | 'findToken'> | null;
   /** Texts of the valid API keys; several while one replaces another, none where there is no key. */
@@ -38,6 +39,7 @@ export function createAuthenticate({
   findToken,
   guard,
   secrets,
+  meter,
   foreign = null,
   apiKeys,
 }: AuthenticateWorld): Authenticate {
@@ -59,7 +61,15 @@ export function createAuthenticate({
 
   const byToken = (exchange: Routed, token: string): ReturnType<Authenticate> => {
     const found = find(token, exchange.origin.remote);
+    if (exchange.route.access === 'monitoring') return byMonitoringToken(exchange, token, found);
     return found instanceof Promise ? found.then((one) => asUser(exchange, one)) : asUser(exchange, found);
+  };
+
+  /** Scraping that stops each time a token is over is an old trouble of operators. A provider's are renewed by whoever has them. */
+  const byMonitoringToken = async (exchange: Routed, token: string, finding: ReturnType<FindToken>) => {
+    const found = await finding;
+    if (!('kind' in found) && secrets.couldBeToken(token)) meter.monitored(found.expiresAtMs);
+    return asUser(exchange, found);
   };
 
   /** The right key passes whatever others behind the same address send; wrong ones are counted, and told to wait. */

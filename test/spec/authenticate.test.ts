@@ -18,7 +18,9 @@ const findToken = (digest: string): TokenRecord | undefined => records.get(diges
 const guard = createGuard(null);
 const over = (accounts: Parameters<typeof tokensAtHand>[0]) =>
   createFindToken({ tokens: tokensAtHand(accounts), guard });
-const world = { findToken: over({ findToken }), guard, secrets: nodeSecrets, apiKeys: [key, nextKey] };
+const monitored: number[] = [];
+const meter = { monitored: (expiresAtMs: number) => void monitored.push(expiresAtMs) };
+const world = { findToken: over({ findToken }), guard, secrets: nodeSecrets, meter, apiKeys: [key, nextKey] };
 
 const credentials = {
   nothing: [],
@@ -123,5 +125,29 @@ describe('With a store elsewhere', () => {
       throw new TypeError('bug');
     });
     await expect(authenticate(request('GET', '/v1/messages', credentials.token))).rejects.toThrow(TypeError);
+  });
+});
+
+describe('When the tokens expire that monitoring uses', () => {
+  test.each([
+    ['a token at /v1/health', '/v1/health', credentials.token, [1]],
+    ['a token at /v1/metrics', '/v1/metrics', credentials.admin, [1]],
+    ['a token elsewhere', '/v1/messages', credentials.token, []],
+    ['an unknown token', '/v1/health', credentials['unknown token'], []],
+    ['the key', '/v1/health', credentials.key, []],
+  ])('is learnt from %s', async (_, path, fields, learnt) => {
+    monitored.length = 0;
+    await createAuthenticate(world)(request('GET', path, fields));
+    expect(monitored).toEqual(learnt);
+  });
+
+  test('is not learnt from a token of an identity provider, which whoever has it renews', async () => {
+    monitored.length = 0;
+    const record: TokenRecord = { user: 'jwt:anna', role: 'ROLE_USER', expiresAtMs: 1 };
+    const foreign = { couldBeToken: () => true, findToken: async () => record };
+    const answer = await createAuthenticate({ ...world, foreign })(
+      request('GET', '/v1/health', ['Authorization', 'Bearer a.b.c']),
+    );
+    expect([answer.kind, monitored]).toEqual(['exchange', []]);
   });
 });

@@ -7,6 +7,7 @@ import type { Principal } from '../../src/model/principal.ts';
 import { type EndedTokens, type ForeignTokens, StoreAway, type TokenRecord } from '../../src/ports.ts';
 import { createAuthenticate } from '../../src/stages/authenticate.ts';
 import { createForeign, type Foreign } from '../../src/stages/foreign.ts';
+import { deafMeter } from '../support/fleet.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { request, startWebapp, withToken } from '../support/webapp.ts';
 
@@ -71,6 +72,7 @@ async function who(token: string, path = '/v1/messages', at = foreign): Promise<
     },
     guard,
     secrets: nodeSecrets,
+    meter: deafMeter,
     foreign: at,
     apiKeys: [],
   });
@@ -97,7 +99,13 @@ describe('who asks', () => {
 
   it('without a provider it is an unknown token', async () => {
     const guard = createGuard(null);
-    const world = { findToken: () => Promise.reject(new Error()), guard, secrets: nodeSecrets, apiKeys: [] };
+    const world = {
+      findToken: () => Promise.reject(new Error()),
+      guard,
+      secrets: nodeSecrets,
+      meter: deafMeter,
+      apiKeys: [],
+    };
     expect(await createAuthenticate(world)(request('GET', '/v1/messages', withToken(anna)))).toMatchObject({
       name: 'unauthenticated',
     });

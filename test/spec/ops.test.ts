@@ -152,6 +152,7 @@ describe('a scrape', () => {
     everything.coreappAnswered('messages', 201, 1);
     everything.reserved('messages', 'memory', 1);
     everything.storeCalled('reserve', 'ok', 1);
+    everything.monitored(1);
     const { body } = await everything.scrape(undefined);
     const scraped = [...body.matchAll(/^# TYPE (weir_\w+) (\w+)$/gm)].map(([, name, type]) => {
       const labels = new RegExp(`^${name}(?:_count)?(?:\\{(.*)\\})? `, 'm').exec(body)?.[1] ?? '';

@@ -6,6 +6,7 @@ import type { Refusal } from '../../src/model/refusals.ts';
 import { type Guard, StoreAway, type TokenRecord } from '../../src/ports.ts';
 import { createAuthenticate } from '../../src/stages/authenticate.ts';
 import { createFindToken, type FindToken, type Recalled } from '../../src/stages/tokens.ts';
+import { deafMeter } from '../support/fleet.ts';
 import { request } from '../support/webapp.ts';
 
 const anna: TokenRecord = { user: 'anna', role: 'ROLE_USER', expiresAtMs: 1 };
@@ -219,7 +220,7 @@ describe('A flood of made-up tokens', () => {
 describe('Wrong API keys from an address', () => {
   const key = '0123456789ab';
   const answerTo = (text: string, address: string) =>
-    createAuthenticate({ findToken: find, guard, secrets: nodeSecrets, apiKeys: [key] })(
+    createAuthenticate({ findToken: find, guard, secrets: nodeSecrets, meter: deafMeter, apiKeys: [key] })(
       request('GET', '/v1/health', ['Authorization', `Apikey ${text}`], address),
     );
 
@@ -240,7 +241,13 @@ describe('Wrong API keys from an address', () => {
         return guard.stranger(kind, address);
       },
     };
-    const authenticate = createAuthenticate({ findToken: find, guard: counting, secrets: nodeSecrets, apiKeys: [key] });
+    const authenticate = createAuthenticate({
+      findToken: find,
+      guard: counting,
+      secrets: nodeSecrets,
+      meter: deafMeter,
+      apiKeys: [key],
+    });
     await all(
       Array.from({ length: 100 }, (_, i) =>
         authenticate(request('GET', '/v1/health', ['Authorization', `Apikey wrong-key-${i}`], home)),

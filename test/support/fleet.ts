@@ -20,6 +20,7 @@ export const deafMeter: Meter = {
   coreappAnswered() {},
   replayed() {},
   refused() {},
+  monitored() {},
   reserved() {},
   storeCalled() {},
 };

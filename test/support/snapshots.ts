@@ -3,8 +3,8 @@ import type { Snapshot } from '../../src/model/snapshot.ts';
 /** A replica in the middle of its work: each figure is another one, so that no test can mistake one for the other. */
 export const busy: Snapshot = {
   lines: [
-    { class: 'messages', requests: 3, bytes: 450, oldestMs: 1_500 },
-    { class: 'contacts', requests: 0, bytes: 0, oldestMs: 0 },
+    { class: 'messages', requests: 3, requestsMax: 1_651, bytes: 450, bytesMax: 67_108_864, oldestMs: 1_500 },
+    { class: 'contacts', requests: 0, requestsMax: 661, bytes: 0, bytesMax: 67_108_863, oldestMs: 0 },
   ],
   buckets: [
     { class: 'messages', rate: 50, burst: 150, slotsHeld: 5 },

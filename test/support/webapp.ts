@@ -15,6 +15,7 @@ import type { Foreign } from '../../src/stages/foreign.ts';
 import { createFindToken } from '../../src/stages/tokens.ts';
 import { ensureAdmin } from '../../src/webapp/first-admin.ts';
 import { createWebapp } from '../../src/webapp/webapp.ts';
+import { deafMeter } from './fleet.ts';
 import { routeOf } from './routes.ts';
 import { silentLog } from './silent-log.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -100,6 +101,7 @@ export async function startWebapp(options: TestWebappOptions = {}): Promise<Test
   await ensureAdmin(accounts, createPasswords(cheapPasswords, realTime), adminPassword);
   const guard = createGuard(null, options.guard);
   const authenticate = createAuthenticate({
+    meter: deafMeter,
     findToken: createFindToken({
       tokens: { recall: () => 'unheard', findToken: (digest) => accounts.findToken(digest) },
       guard,

@@ -21,6 +21,7 @@ export interface Build {
 export function weirFamilies(tally: Tally, snapshot: Snapshot, build: Build): Family[] {
   return [...requests(tally), ...line(tally, snapshot), ...slots(tally, snapshot), ...coreapp(tally, snapshot)].concat(
     refusals(tally),
+    monitoring(tally),
     store(tally, snapshot),
     replica(snapshot, build),
   );
@@ -67,11 +68,17 @@ function line(tally: Tally, snapshot: Snapshot): Family[] {
     family('gauge', 'weir_line_requests', 'Requests that wait in line.', () =>
       lines.map((one) => sample(one.requests, { class: one.class })),
     ),
+    family('gauge', 'weir_line_requests_max', 'How many requests can wait in line.', () =>
+      lines.map((one) => sample(one.requestsMax, { class: one.class })),
+    ),
     family(
       'gauge',
       'weir_line_bytes',
       'Bytes of request bodies that are held: being read, waiting in line, in flight.',
       () => lines.map((one) => sample(one.bytes, { class: one.class })),
+    ),
+    family('gauge', 'weir_line_bytes_max', 'How many bytes of request bodies can be held.', () =>
+      lines.map((one) => sample(one.bytesMax, { class: one.class })),
     ),
     family('gauge', 'weir_line_oldest_seconds', 'How long the request at the head of the line has waited.', () =>
       lines.map((one) => sample(one.oldestMs / 1000, { class: one.class })),
@@ -136,6 +143,20 @@ function refusals(tally: Tally): Family[] {
       (Object.keys(refusalTable) as RefusalName[]).map((name) =>
         sample(tally.refusals[name], { refusal: name, blame: refusalTable[name].blame }),
       ),
+    ),
+  ];
+}
+
+function monitoring(tally: Tally): Family[] {
+  return [
+    family(
+      'gauge',
+      'weir_monitoring_token_expiry_timestamp_seconds',
+      'When the first of the tokens expires that health, metrics and stats were asked with lately; no sample: none was.',
+      () => {
+        const soonestMs = tally.monitoringTokens.soonestMs();
+        return soonestMs === null ? [] : [sample(soonestMs / 1000)];
+      },
     ),
   ];
 }

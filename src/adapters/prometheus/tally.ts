@@ -5,6 +5,7 @@ import type { RouteClass } from '../../model/routes.ts';
 import { endpointClasses } from '../../model/routes.ts';
 import type { HoldOutcome, Meter } from '../../ports.ts';
 import { ByStatus, Histogram } from './counts.ts';
+import { Lately } from './lately.ts';
 
 export type ClassLabel = RouteClass | 'none';
 export type SlotSource = Parameters<Meter['reserved']>[1];
@@ -62,6 +63,7 @@ export class Tally implements Meter {
     Object.keys(refusalTable).map((name) => [name, 0]),
   ) as Record<RefusalName, number>;
   readonly storeCalls = new Map<string, StoreCallTally>();
+  readonly monitoringTokens = new Lately();
 
   answered(route: ClassLabel, method: string, status: number, ms: number): void {
     const tally = this.#of(route);
@@ -85,6 +87,10 @@ export class Tally implements Meter {
 
   refused(name: RefusalName): void {
     (this.refusals as Record<RefusalName, number>)[name] += 1;
+  }
+
+  monitored(expiresAtMs: number): void {
+    this.monitoringTokens.saw(expiresAtMs);
   }
 
   /** A bucket is named like its class. */
