@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { configurationPage } from './configuration-page.ts';
+import { dashboard } from './dashboard.ts';
 import { errorsPage } from './errors-page.ts';
 import { jsonSchema } from './json-schema.ts';
 
@@ -13,6 +14,7 @@ export const generatedFiles = (): Readonly<Record<string, string>> => ({
   'config/weir.schema.json': jsonSchema(),
   'docs/configuration.md': configurationPage(),
   'docs/errors.md': errorsPage(),
+  'helm/files/dashboard.json': dashboard(),
 });
 
 const inRepository = (path: string): URL => new URL(`../${path}`, import.meta.url);

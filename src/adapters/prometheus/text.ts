@@ -24,10 +24,14 @@ function withoutTotal(family: Family): Family {
   return family.type === 'counter' ? { ...family, name: family.name.replace(/_total$/, '') } : family;
 }
 
-/** The Node defaults of prom-client as they stand, with bounds written as Weir's own are. */
+/**
+ * The Node defaults of prom-client, with bounds written as Weir's own are. Left out: gauges that call themselves totals,
+ * as only counters may; they are the sums of others.
+ */
 export async function familiesOf(registry: Registry): Promise<Family[]> {
   const families = (await registry.getMetricsAsJSON()) as unknown as Family[];
-  return families.map((family) => ({ ...family, values: family.values.map(withBoundLabel) }));
+  const wellNamed = families.filter(({ type, name }) => type === 'counter' || !name.endsWith('_total'));
+  return wellNamed.map((family) => ({ ...family, values: family.values.map(withBoundLabel) }));
 }
 
 function withBoundLabel(one: Sample): Sample {
