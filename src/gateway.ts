@@ -11,13 +11,13 @@ import type { Attempt, Gone, Passed, Replay } from './model/outcome.ts';
 import type { Page } from './model/page.ts';
 import type { Refusal } from './model/refusals.ts';
 import { refuse } from './model/refusals.ts';
-import type { EndpointClass } from './model/routes.ts';
 import type { Caller, Clock, Log, Meter, RequestHead } from './ports.ts';
 import type { Admit } from './stages/admit.ts';
 import { answerPage, answerRefusal } from './stages/answer.ts';
 import type { Authenticate } from './stages/authenticate.ts';
 import { type BodyBounds, collect } from './stages/collect.ts';
 import type { Forward } from './stages/forward.ts';
+import type { Gates } from './stages/gates.ts';
 import type { Receive } from './stages/receive.ts';
 import { record } from './stages/record.ts';
 import type { RouteStage } from './stages/route.ts';
@@ -60,13 +60,14 @@ async function travel(stages: Stages, own: BodyBounds, arrived: Received, side: 
   const identified = await stages.authenticate(stages.route(arrived));
   if (identified.kind !== 'exchange') return identified;
   const to = identified.route;
-  const bounds = to.by === 'weir' ? own : stages.admit.gate(to.class);
+  const gates = to.by === 'weir' ? null : stages.admit.gates(to.class);
+  const bounds = gates ?? own;
   const held = new Holding(bounds.bodies);
   try {
     const collecting = collect(identified, side, bounds, held);
     const request = collecting instanceof Promise ? await collecting : collecting;
     if (request.kind !== 'exchange') return request;
-    return to.by === 'weir' ? await stages.webapp.answer(request) : await deliver(stages, to.class, request, side);
+    return gates === null ? await stages.webapp.answer(request) : await deliver(stages, gates, request, side);
   } finally {
     held.release();
   }
@@ -82,16 +83,16 @@ function ownBounds(): BodyBounds {
 }
 
 /** Stand in line, forward, and again while the Coreapp did not act on it. */
-async function deliver(stages: Stages, name: EndpointClass, request: Collected, side: Caller): Promise<Outcome> {
-  const admitting = stages.admit.admit(name, request, side);
+async function deliver(stages: Stages, gates: Gates, request: Collected, side: Caller): Promise<Outcome> {
+  const admitting = gates.admit(request, side);
   let admission = admitting instanceof Promise ? await admitting : admitting;
   for (let last: Replay | null = null; ; ) {
     if (admission.kind !== 'exchange') return blamed(admission, last);
     const attempt: Attempt = await stages.forward(admission, side);
     if (attempt.kind !== 'replay') return attempt;
     last = attempt;
-    stages.meter.replayed(name, last.reason);
-    admission = await stages.admit.readmit(name, request, side, attempt.pauseMs);
+    stages.meter.replayed(gates.name, last.reason);
+    admission = await gates.readmit(request, side, last);
   }
 }
 

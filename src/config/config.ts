@@ -1,6 +1,7 @@
 /** The configuration as Weir uses it: every class's limits in full, secrets in place, no file names but watched ones. */
 import type { ClassLimits } from '../model/quota.ts';
 import { type EndpointClass, endpointClasses } from '../model/routes.ts';
+import { readScope } from '../model/scope.ts';
 import type { TlsMaterial } from '../model/tls.ts';
 import { type JwtConfig, jwtOf } from './jwt-rules.ts';
 import { limitNames } from './limits.ts';
@@ -54,10 +55,10 @@ function withoutFiles<S extends object>(section: S): WithoutFiles<S> {
 
 /** What a class does not say is as in `default`. */
 export function limitsOf(given: Settings['limits']): Limits {
-  return Object.fromEntries(
-    endpointClasses.map((name) => [
-      name,
-      Object.fromEntries(limitNames.map((limit) => [limit, given[name][limit] ?? given.default[limit]])),
-    ]),
-  ) as unknown as Limits;
+  return Object.fromEntries(endpointClasses.map((name) => [name, classLimits(given, name)])) as unknown as Limits;
+}
+
+function classLimits(given: Settings['limits'], name: EndpointClass) {
+  const full = Object.fromEntries(limitNames.map((limit) => [limit, given[name][limit] ?? given.default[limit]]));
+  return { ...full, scope: readScope(given[name].scope ?? given.default.scope) };
 }

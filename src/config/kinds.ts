@@ -2,6 +2,7 @@
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
 import { brokenPasswordRule } from '../model/credentials.ts';
+import { readScope, scopeForm } from '../model/scope.ts';
 import { readTarget } from '../model/target.ts';
 
 const hostName = /^(?=.{1,253}$)[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?(\.[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?)*$/;
@@ -66,6 +67,14 @@ export const routePath = () =>
       const target = readTarget(text);
       return target.kind === 'target' && target.path === text;
     });
+
+/** Which requests share a bucket. */
+export const scope = () =>
+  z
+    .string()
+    .max(256)
+    .regex(scopeForm)
+    .refine((text) => readScope(text) !== null);
 
 export const filePath = () => z.string().min(1);
 

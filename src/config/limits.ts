@@ -1,8 +1,8 @@
-/** The settings under `limits`: one section for each endpoint class, all with the same six settings. */
+/** The settings under `limits`: one section for each endpoint class, all with the same settings. */
 import { z } from 'zod';
 import type { ClassLimits } from '../model/quota.ts';
 import { type EndpointClass, endpointClasses } from '../model/routes.ts';
-import { whole } from './kinds.ts';
+import { scope, whole } from './kinds.ts';
 import { section, setting } from './setting.ts';
 
 const gib = 2 ** 30;
@@ -12,17 +12,23 @@ export type LimitName = keyof ClassLimits;
 const limitKinds = {
   rate: z.number().min(0.1).max(1_000_000),
   burst: whole(1, 1_000_000),
+  scope: scope(),
+  scopesMax: whole(1, 100_000),
   holdMaxMs: whole(100, 600_000),
   lineMaxRequests: whole(1, 1_000_000),
   lineMaxBytes: whole(1_024, 64 * gib),
   bodyMaxBytes: whole(1_024, gib),
-} as const satisfies Record<LimitName, z.ZodNumber>;
+} as const satisfies Record<LimitName, z.ZodType>;
 
 export const limitNames = Object.keys(limitKinds) as readonly LimitName[];
 
 const limitDescriptions: Readonly<Record<LimitName, string>> = {
   rate: 'Requests a second that reach the Coreapp in the long run, over all replicas. What the Coreapp allows: more only earns its 429.',
   burst: 'Requests that may reach the Coreapp at once after a pause, over all replicas.',
+  scope:
+    'Which requests share one such limit: all of the class (fleet), those of one user (principal), or those with the same value of a header field or of a path segment. Those without a value share one.',
+  scopesMax:
+    'Most limits of a class with such a scope that one replica keeps at a time. Those that are full again make room; with none of these a newcomer gets 503.',
   holdMaxMs: 'The longest that a request is held before it is refused with 503. Below the timeouts of the callers.',
   lineMaxRequests:
     'Most requests that wait in one replica. Never more wait than can be served in time, burst + rate × holdMaxMs / 1000: one on top is refused at once.',
@@ -31,10 +37,17 @@ const limitDescriptions: Readonly<Record<LimitName, string>> = {
   bodyMaxBytes: 'The largest request body; a larger one is answered 413. At most lineMaxBytes.',
 };
 
+const scopeWanted =
+  'fleet, principal, header:<Field-Name> (any but Authorization), or path:<template> with one segment in braces, such as path:/v1/contacts/{number}';
+
+type Values = { readonly [Name in LimitName]: z.output<(typeof limitKinds)[Name]> };
+
 /** What every class gets that does not say otherwise: the documented limit of "every other endpoint". */
-const everyClass: ClassLimits = {
+const everyClass: Values = {
   rate: 20,
   burst: 60,
+  scope: 'fleet',
+  scopesMax: 10_000,
   holdMaxMs: 30_000,
   lineMaxRequests: 10_000,
   lineMaxBytes: 64 * 2 ** 20,
@@ -42,27 +55,32 @@ const everyClass: ClassLimits = {
 };
 
 /** Where a class differs from that from the start: the documented limit of messages, and the size of media. */
-const ownDefaults: Partial<Record<EndpointClass, Partial<ClassLimits>>> = {
+const ownDefaults: Partial<Record<EndpointClass, Partial<Values>>> = {
   messages: { rate: 50, burst: 150 },
   media: { lineMaxBytes: 512 * 2 ** 20, bodyMaxBytes: 100 * 2 ** 20 },
 };
 
-const limit = (name: LimitName) => setting(limitKinds[name].default(everyClass[name]), about(name));
+const limit = <Name extends LimitName>(name: Name) => {
+  const kind = limitKinds[name] as z.ZodType as z.ZodType<Values[Name]>;
+  return setting(kind.default(everyClass[name] as never), told(name));
+};
 
 const ownLimit = (of: EndpointClass, name: LimitName) => {
   const fallback = ownDefaults[of]?.[name];
-  const kind = limitKinds[name];
-  return setting(fallback === undefined ? kind.optional() : kind.default(fallback).optional(), about(name));
+  const kind: z.ZodType = limitKinds[name];
+  return setting(fallback === undefined ? kind.optional() : kind.default(fallback).optional(), told(name));
 };
 
-const about = (name: LimitName) => ({ description: limitDescriptions[name] });
+const told = (name: LimitName) => ({
+  description: limitDescriptions[name],
+  ...(name === 'scope' ? { wanted: scopeWanted } : {}),
+});
 
 const ownLimits = (of: EndpointClass) =>
   section(
-    Object.fromEntries(limitNames.map((name) => [name, ownLimit(of, name)])) as Record<
-      LimitName,
-      ReturnType<typeof ownLimit>
-    >,
+    Object.fromEntries(limitNames.map((name) => [name, ownLimit(of, name)])) as unknown as {
+      readonly [Name in LimitName]: z.ZodOptional<z.ZodType<Values[Name]>>;
+    },
   );
 
 type OtherClass = Exclude<EndpointClass, 'default'>;
@@ -71,6 +89,8 @@ export const limits = section({
   default: section({
     rate: limit('rate'),
     burst: limit('burst'),
+    scope: limit('scope'),
+    scopesMax: limit('scopesMax'),
     holdMaxMs: limit('holdMaxMs'),
     lineMaxRequests: limit('lineMaxRequests'),
     lineMaxBytes: limit('lineMaxBytes'),

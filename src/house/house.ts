@@ -149,7 +149,8 @@ function joinStages({ config, coreappUrl, clock, meter, log, stores, passwords }
     connectionsMax: permitsMax,
   });
   const reachability = new Reachability(coreappUrl, log);
-  const admit = new Admit({ clock, buckets, meter, limits, permitsMax, random: Math.random });
+  const digest = (text: string): string => secrets.digest(text);
+  const admit = new Admit({ clock, buckets, meter, limits, permitsMax, random: Math.random, digest });
   const stages: Stages = {
     receive: createReceive({ clock, newId: randomUUID, trusts: trustIn(http.trustedProxies) }),
     route: createRoute(auth.adminPaths),

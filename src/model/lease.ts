@@ -43,6 +43,8 @@ export class Lease {
   #roundTripMs = 0;
   /** The last grant found the bucket idle: its slots close one interval after the other, whoever uses them. */
   #idle = false;
+  /** When the bucket will be full again, by the last grant. */
+  #fullAt = Number.NEGATIVE_INFINITY;
 
   constructor(quota: Quota) {
     this.#intervalMs = intervalUs(quota) / 1000;
@@ -83,6 +85,11 @@ export class Lease {
     return slots;
   }
 
+  /** When the bucket will be full again, by all that is known here; in the past: it is. Every slot has closed by then. */
+  get fullAt(): number {
+    return this.#fullAt;
+  }
+
   /**
    * When to ask for more, `Clock.now()` or earlier: now; infinity: no need. The call leaves just before the last slot
    * opens: for waiters, and for arrivals that are to be expected before it could be back.
@@ -109,6 +116,7 @@ export class Lease {
     this.#roundTripMs += 0.25 * (tripMs - this.#roundTripMs);
     this.#idle = grant.opensInUs / 1000 <= horizonMs - this.#tauMs;
     const opensAt = receivedAt + grant.opensInUs / 1000;
+    this.#fullAt = opensAt + this.#tauMs + grant.count * this.#intervalMs;
     this.#batches.push({
       opensAt,
       closesAt: Math.max(sentAt + grant.closesInUs / 1000, opensAt + usableMinMs),

@@ -1,5 +1,5 @@
 /**
- * The line of one endpoint class in one replica: who waits, in which order. First come, first served.
+ * The line of one bucket in one replica: who waits, in which order. First come, first served.
  *
  * A doubly linked list in order of age, so that joining, leaving and hanging up cost the same at one place as at
  * 100,000, and the head is always the one whose time is over first. A request that the Coreapp sent back rejoins with
@@ -26,14 +26,9 @@ export abstract class Place<Self> {
 }
 
 export class Line<P extends Place<P>> {
-  readonly #maxRequests: number;
   #head: P | null = null;
   #tail: P | null = null;
   #requests = 0;
-
-  constructor(maxRequests: number) {
-    this.#maxRequests = maxRequests;
-  }
 
   get requests(): number {
     return this.#requests;
@@ -44,11 +39,7 @@ export class Line<P extends Place<P>> {
     return this.#head;
   }
 
-  get hasRoom(): boolean {
-    return this.#requests < this.#maxRequests;
-  }
-
-  /** Takes a place behind everybody older. The bound is the caller's to check, so that a replay always gets back in. */
+  /** Takes a place behind everybody older. The bounds are the caller's to check, so that a replay always gets back in. */
   join(place: P): void {
     const after = this.#firstYoungerThan(place.since);
     const before = after === null ? this.#tail : after.previous;

@@ -1,3 +1,5 @@
+import type { Scope } from './scope.ts';
+
 /** A bucket's limit: `rate` tokens a second flow in, up to `burst` of them are kept. */
 export interface Quota {
   /** Tokens a second, above 0; fractions are allowed (0.5 is one every two seconds). */
@@ -6,11 +8,15 @@ export interface Quota {
   readonly burst: number;
 }
 
-/** What bounds an endpoint class: its bucket, and the line that forms behind it in each replica. */
+/** What bounds an endpoint class: its buckets, and the lines that form behind them in each replica. */
 export interface ClassLimits extends Quota {
+  /** Which of its requests share a bucket. */
+  readonly scope: Scope;
+  /** Most buckets that are in use in a replica at a time. */
+  readonly scopesMax: number;
   /** How long a request may wait, milliseconds. */
   readonly holdMaxMs: number;
-  /** How many requests may wait. */
+  /** How many requests may wait, in all lines of the class together. */
   readonly lineMaxRequests: number;
   /** How many bytes of bodies are held: being read, waiting, in flight. */
   readonly lineMaxBytes: number;
@@ -18,8 +24,9 @@ export interface ClassLimits extends Quota {
   readonly bodyMaxBytes: number;
 }
 
-/** How many can wait at a time: no more than may be served in time, whatever `lineMaxRequests` says. */
-export function lineMax({ rate, burst, holdMaxMs, lineMaxRequests }: ClassLimits): number {
+/** How many can wait at a time: no more in a line than may be served in time, whatever `lineMaxRequests` says. */
+export function lineMax({ rate, burst, holdMaxMs, lineMaxRequests, scope }: ClassLimits): number {
+  if (scope.by !== 'fleet') return lineMaxRequests; // In all its lines together.
   return Math.min(lineMaxRequests, Math.floor(burst + (rate * holdMaxMs) / 1_000) + 1);
 }
 

@@ -42,6 +42,7 @@ const table = {
   broken: entry(502, 1014, 'Internal error', 'coreapp', 'The Coreapp broke the exchange off.'),
   lineFull: entry(503, 1016, 'System overloaded', 'weir', 'The line is full.'),
   holdTimeOver: entry(503, 1016, 'System overloaded', 'weir', 'The hold time is over.'),
+  scopesFull: entry(503, 1016, 'System overloaded', 'weir', 'Too many buckets of this class are in use.'),
   loginsFull: entry(503, 1016, 'System overloaded', 'weir', 'Too many logins wait.'),
   stopping: entry(503, 1011, 'Service not ready', 'weir', 'Weir is stopping.'),
   storeAway: entry(503, 1023, 'Database error occurred', 'store', 'The credential store is away.'),

@@ -20,6 +20,8 @@ export interface BucketSnapshot {
   readonly rate: number;
   /** Tokens. */
   readonly burst: number;
+  /** How many buckets of the class are in use here: one, or as many as there are values of its scope lately. */
+  readonly live: number;
   /** Slots that this replica has taken and not yet used. */
   readonly slotsHeld: number;
 }

@@ -1,17 +1,15 @@
 /**
  * Stand in line: a request leaves this stage with a slot used and a permit in hand, refused, or because its caller has
  * gone. `model/line.ts` knows the order, `model/lease.ts` the slots, `model/permits.ts` the room at the Coreapp;
- * `gate.ts` brings them together for one class, this file for all.
+ * `gate.ts` brings them together for one bucket, `gates.ts` for one class, this file for all.
  */
-import type { Collected } from '../model/exchange.ts';
-import type { Admission } from '../model/outcome.ts';
 import { Permits, Room } from '../model/permits.ts';
-import { type ClassLimits, lineMax } from '../model/quota.ts';
+import type { ClassLimits } from '../model/quota.ts';
 import type { RefusalName } from '../model/refusals.ts';
 import type { EndpointClass } from '../model/routes.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import type { Alarm, Buckets, Caller, Clock, Meter } from '../ports.ts';
-import { Gate } from './gate.ts';
+import type { Alarm, Buckets, Clock, Meter } from '../ports.ts';
+import { Gates } from './gates.ts';
 
 export interface AdmitWorld {
   readonly clock: Clock;
@@ -22,14 +20,16 @@ export interface AdmitWorld {
   readonly permitsMax: number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** A one-way digest. */
+  readonly digest: (text: string) => string;
 }
 
 export class Admit {
   /** What is in flight, and may be. */
   readonly room: Room;
-  readonly gates: ReadonlyMap<EndpointClass, Gate>;
-  /** Gates that wait for a permit, in the order in which they get one. */
-  readonly #blocked = new Set<Gate>();
+  readonly #classes: ReadonlyMap<EndpointClass, Gates>;
+  /** Classes with somebody who waits for a permit, in the order in which they get one. */
+  readonly #blocked = new Set<Gates>();
   readonly #clock: Clock;
   #pauseOver: Alarm | null = null;
   #pauseOverAt = Number.POSITIVE_INFINITY;
@@ -45,57 +45,38 @@ export class Admit {
         world.random,
         () => this.#permitFreed(),
       );
-    const blocked = (gate: Gate, now: number): void => this.#block(gate, now);
+    const blocked = (gates: Gates, now: number): void => this.#block(gates, now);
     const names = Object.keys(limits) as EndpointClass[];
-    this.gates = new Map(
-      names.map((name) => [name, new Gate(name, limits[name], { ...world, permits: permits(), blocked })]),
+    this.#classes = new Map(
+      names.map((name) => [name, new Gates(name, limits[name], { ...world, permits: permits(), blocked })]),
     );
   }
 
-  admit(name: EndpointClass, exchange: Collected, side: Caller): Admission | Promise<Admission> {
-    return this.gate(name).admit(exchange, side);
-  }
-
-  readmit(name: EndpointClass, exchange: Collected, side: Caller, pauseMs: number): Admission | Promise<Admission> {
-    return this.gate(name).readmit(exchange, side, pauseMs);
+  /** Where requests of an endpoint class stand in line. */
+  gates(name: EndpointClass): Gates {
+    const gates = this.#classes.get(name);
+    if (gates === undefined) throw new Error(`no limits for the endpoint class ${name}`);
+    return gates;
   }
 
   /** Refuses all that wait: the grace time of a stop is over. */
   refuseAll(name: RefusalName): void {
-    for (const gate of this.gates.values()) gate.refuseAll(name);
+    for (const gates of this.#classes.values()) gates.refuseAll(name);
   }
 
   /** What waits, what is held, what is in flight. */
   snapshot(): Pick<Snapshot, 'lines' | 'buckets' | 'permits'> {
     const now = this.#clock.now();
-    const gates = [...this.gates.values()];
+    const classes = [...this.#classes.values()];
     return {
-      lines: gates.map(({ name, limits, line, bodies }) => ({
-        class: name,
-        requests: line.requests,
-        requestsMax: lineMax(limits),
-        bytes: bodies.held,
-        bytesMax: limits.lineMaxBytes,
-        oldestMs: line.head === null ? 0 : now - line.head.since,
-      })),
-      buckets: gates.map((gate) => ({
-        class: gate.name,
-        rate: gate.limits.rate,
-        burst: gate.limits.burst,
-        slotsHeld: gate.slotsHeld(),
-      })),
-      permits: gates.map(({ name, permits }) => ({ class: name, inUse: permits.inUse, limit: permits.limit })),
+      lines: classes.map((gates) => gates.lineSnapshot(now)),
+      buckets: classes.map((gates) => gates.bucketSnapshot()),
+      permits: classes.map(({ name, permits }) => ({ class: name, inUse: permits.inUse, limit: permits.limit })),
     };
   }
 
-  gate(name: EndpointClass): Gate {
-    const gate = this.gates.get(name);
-    if (gate === undefined) throw new Error(`no limits for the endpoint class ${name}`);
-    return gate;
-  }
-
-  #block(gate: Gate, now: number): void {
-    this.#blocked.add(gate);
+  #block(gates: Gates, now: number): void {
+    this.#blocked.add(gates);
     this.#awaitPause(now);
   }
 
@@ -103,10 +84,10 @@ export class Admit {
   #permitFreed(): void {
     if (this.#blocked.size === 0) return;
     const now = this.#clock.now();
-    for (const gate of [...this.#blocked]) {
-      if (!gate.permits.available(now)) continue;
-      this.#blocked.delete(gate);
-      gate.pump();
+    for (const gates of [...this.#blocked]) {
+      if (!gates.permits.available(now)) continue;
+      this.#blocked.delete(gates);
+      gates.serveBlocked(now);
     }
     this.#awaitPause(now);
   }

@@ -1,10 +1,9 @@
-/** One endpoint class in one replica: its line, its lease of slots, and the one timer that moves both. */
-import { ByteAccount } from '../model/bodies.ts';
+/** One bucket in one replica: its line, its lease of slots, and the one timer that moves both. */
 import type { Collected } from '../model/exchange.ts';
 import { admitted } from '../model/exchange.ts';
 import { Lease } from '../model/lease.ts';
 import { Line, Place } from '../model/line.ts';
-import type { Admission } from '../model/outcome.ts';
+import type { Admission, Replay } from '../model/outcome.ts';
 import { gone } from '../model/outcome.ts';
 import type { Permits } from '../model/permits.ts';
 import { nameOf } from '../model/principal.ts';
@@ -12,6 +11,7 @@ import type { ClassLimits } from '../model/quota.ts';
 import { canBeServed } from '../model/quota.ts';
 import type { RefusalName } from '../model/refusals.ts';
 import { refuse } from '../model/refusals.ts';
+import type { ReplayReason } from '../model/replay.ts';
 import type { EndpointClass } from '../model/routes.ts';
 import type { Grant } from '../model/slots.ts';
 import type { Alarm, Buckets, Caller, Clock, HoldOutcome, Meter } from '../ports.ts';
@@ -20,12 +20,24 @@ export interface GateWorld {
   readonly clock: Clock;
   readonly buckets: Buckets;
   readonly meter: Meter;
-  readonly permits: Permits;
-  /** Told when a slot is open and somebody waits, but there is no permit: pumps the gate once there may be one. */
-  readonly blocked: (gate: Gate, now: number) => void;
 }
 
-/** The longest pause that a 429 of the Coreapp may impose on a line, milliseconds. */
+/** What the gates of one endpoint class share (`gates.ts`). */
+export interface GateClass {
+  readonly name: EndpointClass;
+  readonly limits: ClassLimits;
+  readonly permits: Permits;
+  /** How many wait, in all lines of the class. */
+  waiting: number;
+  /** A 503 of the Coreapp asked for a pause: none of the class is sent before, `Clock.now()`. */
+  pausedUntil: number;
+  /** Nobody may wait any more: what the Coreapp sends back from now on is refused as well. */
+  readonly refusing: RefusalName | null;
+  /** Told when a slot is open and somebody waits, but there is no permit: pumps the gate once there may be one. */
+  blocked(gate: Gate, now: number): void;
+}
+
+/** The longest pause that a 429 or 503 of the Coreapp may impose, milliseconds. */
 const pauseMaxMs = 5_000;
 /** How long to leave a store alone that did not grant, milliseconds. */
 const askAgainMs = 50;
@@ -46,39 +58,29 @@ class Waiter extends Place<Waiter> {
 }
 
 export class Gate {
-  readonly name: EndpointClass;
-  readonly limits: ClassLimits;
-  readonly line: Line<Waiter>;
-  /** What the bodies of the class take: those being read, those in line and those in flight. */
-  readonly bodies: ByteAccount;
-  readonly permits: Permits;
+  /** The bucket's name. */
+  readonly bucket: string;
+  readonly line = new Line<Waiter>();
+  readonly #class: GateClass;
   readonly #world: GateWorld;
   readonly #lease: Lease;
-  /** Nobody may wait any more: what the Coreapp sends back from now on is refused as well. */
-  #refusing: RefusalName | null = null;
   #asking = false;
   #askNotBefore = Number.NEGATIVE_INFINITY;
+  /** A 429 of the Coreapp asked for a pause of this bucket. */
   #pausedUntil = Number.NEGATIVE_INFINITY;
   #alarm: Alarm | null = null;
   #alarmAt = Number.POSITIVE_INFINITY;
 
-  constructor(name: EndpointClass, limits: ClassLimits, world: GateWorld) {
-    this.name = name;
-    this.limits = limits;
-    this.line = new Line(limits.lineMaxRequests);
-    this.bodies = new ByteAccount(limits.lineMaxBytes);
-    this.permits = world.permits;
+  constructor(bucket: string, ofClass: GateClass, world: GateWorld) {
+    this.bucket = bucket;
+    this.#class = ofClass;
     this.#world = world;
-    this.#lease = new Lease(limits);
-  }
-
-  get bodyMaxBytes(): number {
-    return this.limits.bodyMaxBytes;
+    this.#lease = new Lease(ofClass.limits);
   }
 
   /** When a newcomer should come back for whom there is no room. */
   retryAfterMs(): number {
-    return Math.max(1_000, ((this.line.requests + 1) / this.limits.rate) * 1_000);
+    return Math.max(1_000, ((this.line.requests + 1) / this.#class.limits.rate) * 1_000);
   }
 
   /** For a newcomer: at once if nobody waits, a slot is open and a permit is there. */
@@ -89,19 +91,17 @@ export class Gate {
     this.#lease.arrived(now);
     if (this.line.requests === 0) {
       if (this.#mayTake(now) && this.#lease.take(now)) return this.#admitAtOnce(exchange, now);
-    } else if (!this.line.hasRoom || !canBeServed(this.line.requests, this.limits)) {
+    } else if (!canBeServed(this.line.requests, this.#class.limits)) {
       return this.#refusal('lineFull');
     }
+    if (this.#class.waiting >= this.#class.limits.lineMaxRequests) return this.#refusal('lineFull');
     return this.#wait(exchange, side, now);
   }
 
-  /**
-   * For a request that the Coreapp sent back: it goes in front of everybody younger, whatever the bounds.
-   * @param pauseMs how long the Coreapp asked the whole class to wait
-   */
-  readmit(exchange: Collected, side: Caller, pauseMs: number): Admission | Promise<Admission> {
+  /** For a request that the Coreapp sent back: it goes in front of everybody younger, whatever the bounds. */
+  readmit(exchange: Collected, side: Caller, { reason, pauseMs }: Replay): Admission | Promise<Admission> {
     const now = this.#world.clock.now();
-    if (pauseMs > 0) this.#pausedUntil = Math.max(this.#pausedUntil, now + Math.min(pauseMs, pauseMaxMs));
+    if (pauseMs > 0) this.#pause(reason, now + Math.min(pauseMs, pauseMaxMs));
     return this.#wait(exchange, side, now);
   }
 
@@ -116,7 +116,6 @@ export class Gate {
   }
 
   refuseAll(name: RefusalName): void {
-    this.#refusing = name;
     for (let waiter = this.line.head; waiter !== null; waiter = this.line.head) {
       this.#settle(waiter, this.#refusal(name), 'refused', this.#world.clock.now());
     }
@@ -126,21 +125,41 @@ export class Gate {
     return this.#lease.held(this.#world.clock.now());
   }
 
+  /** True: nothing is under way, and the bucket is full again by all that is known here. No trace is lost with it. */
+  isIdle(now: number): boolean {
+    return this.line.requests === 0 && !this.#asking && this.#pausedUntil <= now && this.#lease.fullAt <= now;
+  }
+
+  /** Lets go of the timer: nobody comes here any more. */
+  close(): void {
+    this.#alarm?.cancel();
+  }
+
+  /** A 429 is about the rate, which the bucket stands for; a 503 about load, which all of the class cause. */
+  #pause(reason: ReplayReason, until: number): void {
+    if (reason === 'throttled') this.#pausedUntil = Math.max(this.#pausedUntil, until);
+    else this.#class.pausedUntil = Math.max(this.#class.pausedUntil, until);
+  }
+
+  #resumesAt(): number {
+    return Math.max(this.#pausedUntil, this.#class.pausedUntil);
+  }
+
   #mayTake(now: number): boolean {
-    return now >= this.#pausedUntil && this.permits.available(now);
+    return now >= this.#resumesAt() && this.#class.permits.available(now);
   }
 
   #admitAtOnce(exchange: Collected, now: number): Admission {
-    this.#world.meter.held(this.name, 'sent', 0);
-    const admission = admitted(exchange, this.permits.take(now));
+    this.#world.meter.held(this.#class.name, 'sent', 0);
+    const admission = admitted(exchange, this.#class.permits.take(now));
     this.#ask(now);
     return admission;
   }
 
   #wait(exchange: Collected, side: Caller, now: number): Promise<Admission> {
     if (side.gone) return Promise.resolve(gone);
-    if (this.#refusing !== null) return Promise.resolve(this.#refusal(this.#refusing));
-    const until = exchange.account.joinedAt + this.limits.holdMaxMs;
+    if (this.#class.refusing !== null) return Promise.resolve(this.#refusal(this.#class.refusing));
+    const until = exchange.account.joinedAt + this.#class.limits.holdMaxMs;
     if (until <= now) return Promise.resolve(this.#refusal('holdTimeOver'));
     return new Promise((settle) => {
       const waiter = new Waiter(exchange, side, until, now, settle);
@@ -148,6 +167,7 @@ export class Gate {
         this.#settle(waiter, gone, 'gone', this.#world.clock.now());
       });
       this.line.join(waiter);
+      this.#class.waiting += 1;
       this.pump();
     });
   }
@@ -156,10 +176,11 @@ export class Gate {
   #settle(waiter: Waiter, admission: Admission, outcome: HoldOutcome, now: number): void {
     if (!waiter.waiting) return;
     this.line.leave(waiter);
+    this.#class.waiting -= 1;
     waiter.side.onGone(null);
     const ms = now - waiter.stoodSince;
     waiter.exchange.account.heldMs += ms;
-    this.#world.meter.held(this.name, outcome, ms);
+    this.#world.meter.held(this.#class.name, outcome, ms);
     waiter.settle(admission);
   }
 
@@ -173,13 +194,13 @@ export class Gate {
   #serve(now: number): number {
     let served = 0;
     for (let head = this.line.head; head !== null; head = this.line.head) {
-      if (this.#lease.opensAt(now) > now || now < this.#pausedUntil) break;
-      if (!this.permits.available(now)) {
-        this.#world.blocked(this, now);
+      if (this.#lease.opensAt(now) > now || now < this.#resumesAt()) break;
+      if (!this.#class.permits.available(now)) {
+        this.#class.blocked(this, now);
         break;
       }
       this.#lease.take(now);
-      this.#settle(head, admitted(head.exchange, this.permits.take(now)), 'sent', now);
+      this.#settle(head, admitted(head.exchange, this.#class.permits.take(now)), 'sent', now);
       served += 1;
     }
     return served;
@@ -187,11 +208,12 @@ export class Gate {
 
   /** Asks the bucket for slots if it is time. True: there are new ones already. */
   #ask(now: number): boolean {
-    if (this.#asking || now < this.#askNotBefore || now < this.#pausedUntil) return false;
+    if (this.#asking || now < this.#askNotBefore || now < this.#resumesAt()) return false;
     if (this.#lease.askAt(now, this.line.requests) > now) return false;
     // A slot that is open and unused waits for a permit; more of them would not help.
     if (this.line.requests > 0 && this.#lease.opensAt(now) <= now) return false;
-    const reply = this.#world.buckets.reserve(this.name, this.limits, this.#lease.wanted(now, this.line.requests));
+    const want = this.#lease.wanted(now, this.line.requests);
+    const reply = this.#world.buckets.reserve(this.bucket, this.#class.limits, want);
     if (!(reply instanceof Promise)) {
       this.#lease.add(reply, now, now);
       return true;
@@ -233,11 +255,12 @@ export class Gate {
   /** When the line can move or the bucket may be asked, with somebody waiting. */
   #nextMove(now: number): number {
     const opensAt = this.#lease.opensAt(now);
+    const resumesAt = this.#resumesAt();
     // Open already and still unused: what is missing is a permit, and whoever was told so pumps this gate.
-    const blocked = opensAt <= now && this.#pausedUntil <= now;
-    const slot = blocked ? Number.POSITIVE_INFINITY : Math.max(opensAt, this.#pausedUntil);
+    const blocked = opensAt <= now && resumesAt <= now;
+    const slot = blocked ? Number.POSITIVE_INFINITY : Math.max(opensAt, resumesAt);
     if (this.#asking || opensAt <= now) return slot;
-    const askAt = Math.max(this.#lease.askAt(now, this.line.requests), this.#askNotBefore, this.#pausedUntil);
+    const askAt = Math.max(this.#lease.askAt(now, this.line.requests), this.#askNotBefore, resumesAt);
     return Math.min(slot, askAt);
   }
 

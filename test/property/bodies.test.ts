@@ -115,7 +115,7 @@ function world() {
     meter: deafMeter,
     log: { ...silentLog, error: (_, fields) => void errors.push(fields?.error) },
   });
-  const held = (name: 'messages' | 'contacts') => admit.gate(name).bodies.held;
+  const held = (name: 'messages' | 'contacts') => admit.gates(name).bodies.held;
   return {
     clock,
     errors,

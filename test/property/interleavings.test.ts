@@ -144,7 +144,7 @@ describe('Whatever the order of events', () => {
         expect(returned).toBe(taken);
         expect(lines.admit.room.inUse).toBe(0);
         for (const name of classes) {
-          expect(lines.line(name)).toMatchObject({ requests: 0, head: null });
+          expect(lines.line(name)).toMatchObject({ requests: 0, oldestMs: 0 });
           expect(excess(limits, sends[name])).toBeLessThanOrEqual(tolerance(limits) + 1e-6);
         }
         expect(lines.clock.pending).toBe(0);

@@ -177,6 +177,8 @@ describe('each endpoint class has its limits in full', () => {
   const everyOther = {
     rate: 20,
     burst: 60,
+    scope: { by: 'fleet' },
+    scopesMax: 10000,
     holdMaxMs: 30000,
     lineMaxRequests: 10000,
     lineMaxBytes: 67108864,

@@ -40,7 +40,7 @@ describe('A newcomer', () => {
     lines.answer(left, 'unused');
     await lines.clock.advance(200);
     const before = lines.asked.length;
-    expect(lines.admit.admit('messages', left.exchange, left.side)).toEqual({ kind: 'gone' });
+    expect(lines.admit.gates('messages').admit(left.exchange, left.side)).toEqual({ kind: 'gone' });
     expect(lines.asked).toHaveLength(before);
     expect(lines.admit.room.inUse).toBe(0);
   });
@@ -64,7 +64,7 @@ describe('A caller that hangs up', () => {
     for (const { side } of visits.slice(1)) side.hangUp();
     await lines.clock.advance(0);
     expect(visits.map(({ state }) => state)).toEqual(['sent', 'gone', 'gone']);
-    expect(lines.line()).toMatchObject({ requests: 0, head: null });
+    expect(lines.line()).toMatchObject({ requests: 0, oldestMs: 0 });
   });
 });
 

@@ -9,8 +9,6 @@ class Waiting extends Place<Waiting> {
   }
 }
 
-const roomy = 100;
-
 function inOrder(line: Line<Waiting>): number[] {
   const ages: number[] = [];
   for (let place = line.head; place !== null; place = place.next) ages.push(place.since);
@@ -18,7 +16,7 @@ function inOrder(line: Line<Waiting>): number[] {
 }
 
 function lineOf(...since: number[]) {
-  const line = new Line<Waiting>(roomy);
+  const line = new Line<Waiting>();
   const places = since.map((age) => new Waiting(age));
   for (const place of places) line.join(place);
   return { line, places };
@@ -69,17 +67,6 @@ describe('A line', () => {
     expect(inOrder(line)).toEqual([1, 2, 3]);
   });
 
-  test.each<[waiting: number, room: boolean]>([
-    [0, true],
-    [2, true],
-    [3, false],
-    [4, false], // One was sent back: it gets in whatever the bound.
-  ])('of three at most, with %d in it, has room: %s', (waiting, room) => {
-    const line = new Line<Waiting>(3);
-    for (let since = 0; since < waiting; since++) line.join(new Waiting(since));
-    expect(line.hasRoom).toBe(room);
-  });
-
   test('keeps its order and its counts, whoever comes and goes', () => {
     const moves = fc.array(
       fc.oneof(
@@ -90,7 +77,7 @@ describe('A line', () => {
     );
     fc.assert(
       fc.property(moves, (sequence) => {
-        const line = new Line<Waiting>(roomy);
+        const line = new Line<Waiting>();
         let model: Waiting[] = [];
         for (const move of sequence) {
           if (move.kind === 'join') {

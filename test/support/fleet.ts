@@ -9,7 +9,7 @@ import type { ClassLimits, Quota } from '../../src/model/quota.ts';
 import type { Grant } from '../../src/model/slots.ts';
 import { reserve } from '../../src/model/slots.ts';
 import type { Buckets, Caller, Clock, Meter } from '../../src/ports.ts';
-import { Gate } from '../../src/stages/gate.ts';
+import { Gates } from '../../src/stages/gates.ts';
 import { routeOf } from './routes.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
@@ -134,6 +134,8 @@ export interface FleetOptions {
 
 export const roomyLimits = (quota: Quota): ClassLimits => ({
   ...quota,
+  scope: { by: 'fleet' },
+  scopesMax: 100,
   holdMaxMs: 3_600_000,
   lineMaxRequests: 1_000_000,
   lineMaxBytes: 1_000_000_000,
@@ -143,7 +145,7 @@ export const roomyLimits = (quota: Quota): ClassLimits => ({
 export class Fleet {
   readonly clock = new VirtualClock();
   readonly store: DistantStore;
-  readonly gates: Gate[];
+  readonly gates: Gates[];
   readonly sent: Sent[] = [];
   readonly refused: Admission[] = [];
   left = 0;
@@ -161,15 +163,16 @@ export class Fleet {
         () => {},
       );
       const buckets = options.bucketsOf?.(clock) ?? this.store.asSeenFromReplica();
-      return new Gate('messages', options.limits, { clock, buckets, meter: deafMeter, permits, blocked() {} });
+      const world = { clock, buckets, meter: deafMeter, permits, digest: String, blocked() {} };
+      return new Gates('messages', options.limits, world);
     });
   }
 
   /** One request comes to a replica. */
   async arrive(replica: number, user = 'a', side = new WaitingCaller()): Promise<void> {
     const at = this.clock.now();
-    const gate = this.gates[replica] as Gate;
-    const admission = await gate.admit(messageFrom(user), side);
+    const gates = this.gates[replica] as Gates;
+    const admission = await gates.admit(messageFrom(user), side);
     switch (admission.kind) {
       case 'exchange':
         this.sent.push({ at: this.clock.now(), replica, caller: user, waitedMs: this.clock.now() - at });

@@ -1,8 +1,9 @@
 /** The lines of one replica in virtual time, and those who stand in them. */
 import { MemoryBuckets } from '../../src/adapters/memory/buckets.ts';
 import type { Collected, PermitEnd } from '../../src/model/exchange.ts';
-import type { Admission } from '../../src/model/outcome.ts';
+import type { Admission, Replay } from '../../src/model/outcome.ts';
 import type { ClassLimits } from '../../src/model/quota.ts';
+import type { ReplayReason } from '../../src/model/replay.ts';
 import { type EndpointClass, endpointClasses } from '../../src/model/routes.ts';
 import type { Buckets } from '../../src/ports.ts';
 import { Admit } from '../../src/stages/admit.ts';
@@ -72,18 +73,17 @@ export class Lines {
       limits: Object.fromEntries(everyClass) as Record<EndpointClass, ClassLimits>,
       permitsMax,
       random,
+      digest: (text) => `digest of ${text}`,
     });
   }
 
   line(name: EndpointClass = 'messages') {
-    const gate = this.admit.gates.get(name);
-    if (gate === undefined) throw new Error(`There is no line ${name}.`);
-    return gate.line;
+    return this.admit.gates(name).lineSnapshot(this.clock.now());
   }
 
   arrive(label: string, { name = 'messages' }: { name?: EndpointClass } = {}): Visit {
     const visit = new Visit(label, name);
-    this.#stay(visit, this.admit.admit(name, visit.exchange, visit.side));
+    this.#stay(visit, this.admit.gates(name).admit(visit.exchange, visit.side));
     return visit;
   }
 
@@ -104,10 +104,11 @@ export class Lines {
   }
 
   /** The Coreapp refuses a request that was sent, as a rule with 429: it stands in line again. */
-  sendBack(visit: Visit, pauseMs = 0, how: PermitEnd = 'failed'): void {
+  sendBack(visit: Visit, pauseMs = 0, how: PermitEnd = 'failed', reason: ReplayReason = 'throttled'): void {
     this.answer(visit, how);
     visit.admission = null;
-    this.#stay(visit, this.admit.readmit(visit.class, visit.exchange, visit.side, pauseMs));
+    const replay: Replay = { kind: 'replay', reason, pauseMs, otherwise: null };
+    this.#stay(visit, this.admit.gates(visit.class).readmit(visit.exchange, visit.side, replay));
   }
 
   #stay(visit: Visit, admission: Admission | Promise<Admission>): void {

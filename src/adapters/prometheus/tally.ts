@@ -3,6 +3,7 @@ import { refusalTable } from '../../model/refusals.ts';
 import type { ReplayReason } from '../../model/replay.ts';
 import type { RouteClass } from '../../model/routes.ts';
 import { endpointClasses } from '../../model/routes.ts';
+import { classOfBucket } from '../../model/scope.ts';
 import type { HoldOutcome, Meter } from '../../ports.ts';
 import { ByStatus, Histogram } from './counts.ts';
 import { Lately } from './lately.ts';
@@ -93,9 +94,9 @@ export class Tally implements Meter {
     this.monitoringTokens.saw(expiresAtMs);
   }
 
-  /** A bucket is named like its class. */
   reserved(bucket: string, source: SlotSource, slots: number): void {
-    this.#of(bucket).slots[source] += slots;
+    const tally = this.classes.get(bucket) ?? this.#of(classOfBucket(bucket));
+    tally.slots[source] += slots;
   }
 
   storeCalled(call: string, outcome: 'ok' | 'error', ms: number): void {

@@ -1,0 +1,180 @@
+/**
+ * One endpoint class in one replica: a gate for each bucket in use, and what they share. With the scope `fleet` that is
+ * one gate for all; with another, one for each value that requests bring, as long as there is something to remember.
+ */
+import { ByteAccount } from '../model/bodies.ts';
+import type { Collected } from '../model/exchange.ts';
+import type { Admission, Replay } from '../model/outcome.ts';
+import type { Permits } from '../model/permits.ts';
+import { type ClassLimits, lineMax } from '../model/quota.ts';
+import type { RefusalName } from '../model/refusals.ts';
+import { refuse } from '../model/refusals.ts';
+import type { EndpointClass } from '../model/routes.ts';
+import { bucketName, scopeValue } from '../model/scope.ts';
+import type { BucketSnapshot, LineSnapshot } from '../model/snapshot.ts';
+import type { Alarm, Caller } from '../ports.ts';
+import { Gate, type GateClass, type GateWorld } from './gate.ts';
+
+export interface GatesWorld extends GateWorld {
+  readonly permits: Permits;
+  /** A one-way digest. */
+  readonly digest: (text: string) => string;
+  /** Told when a gate waits for a permit: calls `serveBlocked` once there may be one. */
+  readonly blocked: (gates: Gates, now: number) => void;
+}
+
+/** How often idle gates are looked for while there is room, milliseconds. */
+const restMs = 10_000;
+/** How long not to look for them again where there was none, milliseconds: newcomers without end would look without end. */
+const lookAgainMs = 100;
+/** Up to this length values are told apart as they are, longer ones by their digest, which is longer than this. */
+const plainMaxChars = 63;
+/** Stands for "no value": no value is empty. */
+const none = '';
+
+export class Gates implements GateClass {
+  readonly name: EndpointClass;
+  readonly limits: ClassLimits;
+  readonly permits: Permits;
+  /** What the bodies of the class take: those being read, those in line and those in flight. */
+  readonly bodies: ByteAccount;
+  waiting = 0;
+  pausedUntil = Number.NEGATIVE_INFINITY;
+  #refusing: RefusalName | null = null;
+  readonly #world: GatesWorld;
+  /** The one gate of the scope `fleet`. */
+  readonly #only: Gate | null;
+  /** By the value that requests bring. */
+  readonly #gates = new Map<string, Gate>();
+  /** Those that wait for a permit, in the order in which they get one. */
+  readonly #blocked = new Set<Gate>();
+  #lookNotBefore = Number.NEGATIVE_INFINITY;
+  #rest: Alarm | null = null;
+
+  constructor(name: EndpointClass, limits: ClassLimits, world: GatesWorld) {
+    this.name = name;
+    this.limits = limits;
+    this.permits = world.permits;
+    this.bodies = new ByteAccount(limits.lineMaxBytes);
+    this.#world = world;
+    this.#only = limits.scope.by === 'fleet' ? new Gate(name, this, world) : null;
+  }
+
+  get bodyMaxBytes(): number {
+    return this.limits.bodyMaxBytes;
+  }
+
+  get refusing(): RefusalName | null {
+    return this.#refusing;
+  }
+
+  /** How many buckets are in use here. */
+  get live(): number {
+    return this.#only === null ? this.#gates.size : 1;
+  }
+
+  /** When one should come back for whose body there is no room. */
+  retryAfterMs(): number {
+    return Math.max(1_000, ((this.waiting + 1) / (this.limits.rate * Math.max(1, this.live))) * 1_000);
+  }
+
+  /** For a newcomer. */
+  admit(exchange: Collected, side: Caller): Admission | Promise<Admission> {
+    if (this.#only !== null) return this.#only.admit(exchange, side);
+    const key = this.#keyOf(exchange);
+    const gate = this.#gates.get(key) ?? (this.#hasRoom() ? this.#open(key) : null);
+    return gate === null ? refuse('scopesFull', null, 1_000) : gate.admit(exchange, side);
+  }
+
+  /** For a request that the Coreapp sent back: it gets in whatever the bounds, though its gate may have gone meanwhile. */
+  readmit(exchange: Collected, side: Caller, replay: Replay): Admission | Promise<Admission> {
+    if (this.#only !== null) return this.#only.readmit(exchange, side, replay);
+    const key = this.#keyOf(exchange);
+    return (this.#gates.get(key) ?? this.#open(key)).readmit(exchange, side, replay);
+  }
+
+  /** Refuses all that wait, and all that the Coreapp sends back from now on. */
+  refuseAll(name: RefusalName): void {
+    this.#refusing = name;
+    this.#rest?.cancel();
+    for (const gate of this.#all()) gate.refuseAll(name);
+  }
+
+  blocked(gate: Gate, now: number): void {
+    this.#blocked.add(gate);
+    this.#world.blocked(this, now);
+  }
+
+  /** There may be permits: gates take turns, and one that still waits after its turn is behind the others. */
+  serveBlocked(now: number): void {
+    for (const gate of this.#blocked) {
+      if (!this.permits.available(now)) break;
+      this.#blocked.delete(gate);
+      gate.pump();
+    }
+    if (this.#blocked.size > 0) this.#world.blocked(this, now);
+  }
+
+  lineSnapshot(now: number): LineSnapshot {
+    let oldestMs = 0;
+    for (const { line } of this.#all()) if (line.head !== null) oldestMs = Math.max(oldestMs, now - line.head.since);
+    return {
+      class: this.name,
+      requests: this.waiting,
+      requestsMax: lineMax(this.limits),
+      bytes: this.bodies.held,
+      bytesMax: this.limits.lineMaxBytes,
+      oldestMs,
+    };
+  }
+
+  bucketSnapshot(): BucketSnapshot {
+    let slotsHeld = 0;
+    for (const gate of this.#all()) slotsHeld += gate.slotsHeld();
+    return { class: this.name, rate: this.limits.rate, burst: this.limits.burst, live: this.live, slotsHeld };
+  }
+
+  #all(): Iterable<Gate> {
+    return this.#only === null ? this.#gates.values() : [this.#only];
+  }
+
+  #keyOf(exchange: Collected): string {
+    const value = scopeValue(this.limits.scope, exchange) ?? none;
+    return value.length <= plainMaxChars ? value : this.#world.digest(value);
+  }
+
+  #hasRoom(): boolean {
+    if (this.#gates.size < this.limits.scopesMax) return true;
+    const now = this.#world.clock.now();
+    if (now < this.#lookNotBefore) return false;
+    this.#lookNotBefore = now + lookAgainMs;
+    this.#forgetIdle(now);
+    return this.#gates.size < this.limits.scopesMax;
+  }
+
+  #open(key: string): Gate {
+    const digest = key.length <= plainMaxChars ? this.#world.digest(key) : key;
+    const gate = new Gate(bucketName(this.name, key === none ? null : digest), this, this.#world);
+    this.#gates.set(key, gate);
+    this.#restLater();
+    return gate;
+  }
+
+  #forgetIdle(now: number): void {
+    for (const [key, gate] of this.#gates) {
+      if (!gate.isIdle(now)) continue;
+      gate.close();
+      this.#blocked.delete(gate);
+      this.#gates.delete(key);
+    }
+  }
+
+  #restLater(): void {
+    if (this.#rest !== null || this.#refusing !== null) return;
+    this.#rest = this.#world.clock.after(restMs, () => {
+      this.#rest = null;
+      this.#forgetIdle(this.#world.clock.now());
+      if (this.#gates.size > 0) this.#restLater();
+    });
+  }
+}
