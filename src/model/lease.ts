@@ -90,6 +90,12 @@ export class Lease {
     return this.#fullAt;
   }
 
+  /** Throws all slots away: the bucket was pushed back, and nobody is to use them. */
+  drop(fullAt: number): void {
+    this.#batches = [];
+    this.#fullAt = Math.max(this.#fullAt, fullAt);
+  }
+
   /**
    * When to ask for more, `Clock.now()` or earlier: now; infinity: no need. The call leaves just before the last slot
    * opens: for waiters, and for arrivals that are to be expected before it could be back.
@@ -116,7 +122,7 @@ export class Lease {
     this.#roundTripMs += 0.25 * (tripMs - this.#roundTripMs);
     this.#idle = grant.opensInUs / 1000 <= horizonMs - this.#tauMs;
     const opensAt = receivedAt + grant.opensInUs / 1000;
-    this.#fullAt = opensAt + this.#tauMs + grant.count * this.#intervalMs;
+    this.#fullAt = Math.max(this.#fullAt, opensAt + this.#tauMs + (grant.count * grant.intervalUs) / 1000);
     this.#batches.push({
       opensAt,
       closesAt: Math.max(sentAt + grant.closesInUs / 1000, opensAt + usableMinMs),

@@ -20,8 +20,8 @@
  * Where tau is shorter than a timer can hit, the window is stretched to 5 ms or half an interval: that lets at most
  * `rate × 5 ms` or half a request more through, within the tolerance of promise P1 (docs/promises.md).
  *
- * All times are microseconds of the bucket's own clock. `adapters/redis/reserve.lua` is the same arithmetic, and
- * `test/property/lua.test.ts` holds one against the other.
+ * All times are microseconds of the bucket's own clock. `adapters/redis/reserve.lua` and `push-back.lua` are the same
+ * arithmetic, and `test/property/lua.test.ts` holds one against the other.
  */
 import type { Quota } from './quota.ts';
 
@@ -31,16 +31,23 @@ const windowMinUs = 5_000;
 /** A tat this much further ahead than demand can have put it comes from a clock that jumped; microseconds. */
 export const jumpMinUs = 60_000_000;
 
-/** What a replica asks of a bucket. */
-export interface Demand {
-  /** How many slots it could use, 1 or more. */
-  readonly want: number;
-  /** How long a reply may take to reach the replica, microseconds. */
-  readonly leadUs: number;
+/** The furthest that a bucket can be pushed back, microseconds: far from what is taken for a clock that jumped. */
+export const pushMaxUs = 5_000_000;
+
+/** Who takes slots from a bucket besides the asker, and how far ahead. */
+export interface Sharing {
   /** How far ahead of now a replica may take slots, microseconds. */
   readonly horizonUs: number;
   /** How many replicas share the bucket, 1 or more. */
   readonly replicas: number;
+}
+
+/** What a replica asks of a bucket. */
+export interface Demand extends Sharing {
+  /** How many slots it could use, 1 or more. */
+  readonly want: number;
+  /** How long a reply may take to reach the replica, microseconds. */
+  readonly leadUs: number;
   /**
    * How far ahead of now the tat is by what the replica knows or used on its own, microseconds; negative infinity: the
    * bucket knows better. One that was lost, or not asked for a while, goes on from there.
@@ -74,8 +81,20 @@ export const leadOf = (quota: Quota, keepUs: number, travelUs: number): number =
  * How far beyond now + tau demand alone can have put the tat, microseconds: each replica holds its last slots while it
  * takes the next. After a jump the bucket goes on from there, since whatever lies before may be in a replica's hands.
  */
-export const aheadMaxUs = (quota: Quota, demand: Demand): number =>
-  2 * (demand.replicas * intervalUs(quota) + demand.horizonUs);
+export const aheadMaxUs = (quota: Quota, { replicas, horizonUs }: Sharing): number =>
+  2 * (replicas * intervalUs(quota) + horizonUs);
+
+/** The tat to go on from: the stored one, unless a clock that jumped has put it there. */
+function soberTat(tat: number, nowUs: number, quota: Quota, sharing: Sharing): number {
+  const furthest = nowUs + tauUs(quota) + aheadMaxUs(quota, sharing);
+  return tat > furthest + jumpMinUs ? furthest : tat;
+}
+
+/** Pushes a bucket back: its next slot opens `byUs` from now or later. It is empty then, as whoever asked for it is. */
+export function pushBack(tat: number, nowUs: number, quota: Quota, sharing: Sharing, byUs: number): number {
+  const known = soberTat(tat, nowUs, quota, sharing);
+  return Math.max(known, nowUs + tauUs(quota) + Math.min(byUs, pushMaxUs));
+}
 
 /**
  * Takes slots from a bucket.
@@ -91,8 +110,7 @@ export function reserve(
 ): { readonly tat: number; readonly grant: Grant } {
   const interval = intervalUs(quota);
   const tau = tauUs(quota);
-  const furthest = nowUs + tau + aheadMaxUs(quota, demand);
-  const known = tat > furthest + jumpMinUs ? furthest : tat;
+  const known = soberTat(tat, nowUs, quota, demand);
   const first = Math.max(known, nowUs + demand.floorUs, nowUs + Math.min(demand.leadUs, tau));
   const open = Math.max(0, Math.floor((nowUs + tau - first) / interval) + 1);
   const share = Math.max(

@@ -1,7 +1,7 @@
 /** One bucket in one replica: its line, its lease of slots, and the one timer that moves both. */
 import type { Collected } from '../model/exchange.ts';
 import { admitted } from '../model/exchange.ts';
-import { Lease } from '../model/lease.ts';
+import { horizonMs, Lease } from '../model/lease.ts';
 import { Line, Place } from '../model/line.ts';
 import type { Admission, Replay } from '../model/outcome.ts';
 import { gone } from '../model/outcome.ts';
@@ -14,6 +14,7 @@ import { refuse } from '../model/refusals.ts';
 import type { ReplayReason } from '../model/replay.ts';
 import type { EndpointClass } from '../model/routes.ts';
 import type { Grant } from '../model/slots.ts';
+import { pushMaxUs, tauUs } from '../model/slots.ts';
 import type { Alarm, Buckets, Caller, Clock, HoldOutcome, Meter } from '../ports.ts';
 
 export interface GateWorld {
@@ -38,7 +39,7 @@ export interface GateClass {
 }
 
 /** The longest pause that a 429 or 503 of the Coreapp may impose, milliseconds. */
-const pauseMaxMs = 5_000;
+const pauseMaxMs = pushMaxUs / 1_000;
 /** How long to leave a store alone that did not grant, milliseconds. */
 const askAgainMs = 50;
 
@@ -68,6 +69,10 @@ export class Gate {
   #askNotBefore = Number.NEGATIVE_INFINITY;
   /** A 429 of the Coreapp asked for a pause of this bucket. */
   #pausedUntil = Number.NEGATIVE_INFINITY;
+  /** Up to when all replicas were told of it. */
+  #pushedUntil = Number.NEGATIVE_INFINITY;
+  /** When the slots were thrown away: what the bucket was asked for before is not for use, either. */
+  #droppedAt = Number.NEGATIVE_INFINITY;
   #alarm: Alarm | null = null;
   #alarmAt = Number.POSITIVE_INFINITY;
 
@@ -101,7 +106,7 @@ export class Gate {
   /** For a request that the Coreapp sent back: it goes in front of everybody younger, whatever the bounds. */
   readmit(exchange: Collected, side: Caller, { reason, pauseMs }: Replay): Admission | Promise<Admission> {
     const now = this.#world.clock.now();
-    if (pauseMs > 0) this.#pause(reason, now + Math.min(pauseMs, pauseMaxMs));
+    if (pauseMs > 0) this.#pause(reason, now, now + Math.min(pauseMs, pauseMaxMs));
     return this.#wait(exchange, side, now);
   }
 
@@ -136,9 +141,21 @@ export class Gate {
   }
 
   /** A 429 is about the rate, which the bucket stands for; a 503 about load, which all of the class cause. */
-  #pause(reason: ReplayReason, until: number): void {
-    if (reason === 'throttled') this.#pausedUntil = Math.max(this.#pausedUntil, until);
+  #pause(reason: ReplayReason, now: number, until: number): void {
+    if (reason === 'throttled') this.#pushBack(now, until);
     else this.#class.pausedUntil = Math.max(this.#class.pausedUntil, until);
+  }
+
+  /** For all replicas. Those that were in flight together are refused together: one of them says it for all. */
+  #pushBack(now: number, until: number): void {
+    if (until <= this.#pausedUntil) return;
+    const { limits } = this.#class;
+    this.#pausedUntil = until;
+    this.#droppedAt = now;
+    this.#lease.drop(until + tauUs(limits) / 1_000);
+    if (until - this.#pushedUntil < horizonMs) return;
+    this.#pushedUntil = until;
+    void this.#world.buckets.pushBack(this.bucket, limits, until - now);
   }
 
   #resumesAt(): number {
@@ -228,7 +245,7 @@ export class Gate {
 
   #granted(grant: Grant, sentAt: number): void {
     this.#asking = false;
-    this.#lease.add(grant, sentAt, this.#world.clock.now());
+    if (sentAt > this.#droppedAt) this.#lease.add(grant, sentAt, this.#world.clock.now());
     this.pump();
   }
 

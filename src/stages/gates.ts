@@ -164,6 +164,7 @@ export class Gates implements GateClass {
     for (const [key, gate] of this.#gates) {
       if (!gate.isIdle(now)) continue;
       gate.close();
+      this.#world.buckets.forget(gate.bucket);
       this.#blocked.delete(gate);
       this.#gates.delete(key);
     }

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { PermitEnd } from '../../src/model/exchange.ts';
 import { type EndpointClass, endpointClasses } from '../../src/model/routes.ts';
 import type { Grant } from '../../src/model/slots.ts';
-import { reserve } from '../../src/model/slots.ts';
+import { pushBack, reserve } from '../../src/model/slots.ts';
 import type { Buckets } from '../../src/ports.ts';
 import { excess, tolerance } from '../support/fleet.ts';
 import { Lines, type Visit } from '../support/lines.ts';
@@ -75,6 +75,15 @@ function moodyStore(clock: VirtualClock, moods: Scene['store']): Buckets {
       await travel(ms);
       return grant;
     },
+    async pushBack(name, quota, byMs): Promise<void> {
+      const { ms, fails } = moods[calls++ % moods.length] as Scene['store'][number];
+      await travel(ms);
+      if (fails) return;
+      const nowUs = clock.now() * 1_000;
+      const sharing = { horizonUs: 100_000, replicas: 1 };
+      tats.set(name, pushBack(tats.get(name) ?? nowUs, nowUs, quota, sharing, byMs * 1_000));
+    },
+    forget() {},
   };
 }
 

@@ -7,7 +7,7 @@ import type { Admission } from '../../src/model/outcome.ts';
 import { Permits, Room } from '../../src/model/permits.ts';
 import type { ClassLimits, Quota } from '../../src/model/quota.ts';
 import type { Grant } from '../../src/model/slots.ts';
-import { reserve } from '../../src/model/slots.ts';
+import { pushBack, reserve } from '../../src/model/slots.ts';
 import type { Buckets, Caller, Clock, Meter } from '../../src/ports.ts';
 import { Gates } from '../../src/stages/gates.ts';
 import { routeOf } from './routes.ts';
@@ -24,6 +24,9 @@ export const deafMeter: Meter = {
   reserved() {},
   storeCalled() {},
 };
+
+/** Buckets that only give slots. */
+export const slotsBy = (reserve: Buckets['reserve']): Buckets => ({ reserve, pushBack() {}, forget() {} });
 
 /** A caller who only waits, and may hang up. */
 export class WaitingCaller implements Caller {
@@ -56,23 +59,30 @@ export class WaitingCaller implements Caller {
   cut(): void {}
 }
 
-export function messageFrom(user: string): Collected {
+/** What a request brings besides its caller. */
+export interface Bringing {
+  readonly path?: string;
+  readonly fields?: string[];
+}
+
+export function messageFrom(user: string, { path = '/v1/messages', fields = [] }: Bringing = {}): Collected {
   const head = {
     id: 'id',
     method: 'POST',
-    target: '/v1/messages',
-    path: '/v1/messages',
-    fields: [],
+    target: path,
+    path,
+    fields,
     origin: { peer: '127.0.0.1', remote: '127.0.0.1', scheme: 'http', trusted: false },
     arrivedAt: 0,
   };
-  const here = routed(received(head), routeOf('/v1/messages'));
+  const here = routed(received(head), routeOf(path));
   return collected(identified(here, { kind: 'user', name: user, role: 'ROLE_USER' }), null);
 }
 
 /** A store with a clock of its own and a way there and back; counts its calls. */
 export class DistantStore {
   calls = 0;
+  pushes = 0;
   readonly #clock: Clock;
   readonly #replicas: number;
   readonly #oneWayMs: () => number;
@@ -107,6 +117,13 @@ export class DistantStore {
         tripMs += 0.25 * (this.#clock.now() - sentAt - tripMs);
         return reserved.grant;
       },
+      pushBack: async (_bucket: string, quota: Quota, ms: number): Promise<void> => {
+        this.pushes += 1;
+        await this.#travel();
+        const sharing = { horizonUs: 100_000, replicas: this.#replicas };
+        this.#tat = pushBack(this.#tat, this.#clock.now() * 1_000, quota, sharing, ms * 1_000);
+      },
+      forget() {},
     };
   }
 

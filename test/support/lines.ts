@@ -7,8 +7,14 @@ import type { ReplayReason } from '../../src/model/replay.ts';
 import { type EndpointClass, endpointClasses } from '../../src/model/routes.ts';
 import type { Buckets } from '../../src/ports.ts';
 import { Admit } from '../../src/stages/admit.ts';
-import { deafMeter, messageFrom, roomyLimits, WaitingCaller } from './fleet.ts';
+import { type Bringing, deafMeter, messageFrom, roomyLimits, WaitingCaller } from './fleet.ts';
 import { VirtualClock } from './virtual-clock.ts';
+
+/** Where a request stands in line, who sends it, and what it brings. */
+export interface Arrival extends Bringing {
+  readonly name?: EndpointClass;
+  readonly user?: string;
+}
 
 /** A request and what became of it. */
 export class Visit {
@@ -23,10 +29,10 @@ export class Visit {
   /** How its stays ended, and when. */
   readonly ends: { readonly kind: string; readonly at: number }[] = [];
 
-  constructor(label: string, name: EndpointClass) {
+  constructor(label: string, { name = 'messages', user = 'a', ...bringing }: Arrival) {
     this.label = label;
     this.class = name;
-    this.exchange = messageFrom('a');
+    this.exchange = messageFrom(user, bringing);
   }
 
   /** `sent`, `gone`, or the refusal's name; `waiting` before. */
@@ -51,6 +57,10 @@ export class Lines {
   readonly sent: string[] = [];
   /** How often the buckets were asked, and for which class. */
   readonly asked: string[] = [];
+  /** Which buckets were pushed back, as `name+by@milliseconds`. */
+  readonly pushed: string[] = [];
+  /** Which buckets the store was told to forget. */
+  readonly forgotten: string[] = [];
   readonly #onSent: (visit: Visit) => void;
 
   constructor(options: LinesOptions = {}) {
@@ -68,6 +78,14 @@ export class Lines {
           this.asked.push(name);
           return store.reserve(name, quota, want);
         },
+        pushBack: (name, quota, ms) => {
+          this.pushed.push(`${name}+${ms}@${Math.round(this.clock.now())}`);
+          return store.pushBack(name, quota, ms);
+        },
+        forget: (name) => {
+          this.forgotten.push(name);
+          store.forget(name);
+        },
       },
       meter: deafMeter,
       limits: Object.fromEntries(everyClass) as Record<EndpointClass, ClassLimits>,
@@ -81,10 +99,27 @@ export class Lines {
     return this.admit.gates(name).lineSnapshot(this.clock.now());
   }
 
-  arrive(label: string, { name = 'messages' }: { name?: EndpointClass } = {}): Visit {
-    const visit = new Visit(label, name);
-    this.#stay(visit, this.admit.gates(name).admit(visit.exchange, visit.side));
+  /** How many buckets of a class are in use. */
+  live(name: EndpointClass = 'messages'): number {
+    return this.admit.gates(name).live;
+  }
+
+  /** How many slots of a class the replica holds. */
+  held(name: EndpointClass = 'messages'): number {
+    return this.admit.gates(name).bucketSnapshot().slotsHeld;
+  }
+
+  arrive(label: string, arrival: Arrival = {}): Visit {
+    const visit = new Visit(label, arrival);
+    this.#stay(visit, this.admit.gates(visit.class).admit(visit.exchange, visit.side));
     return visit;
+  }
+
+  /** What one more is told before any time has passed. */
+  async told(label: string, arrival: Arrival = {}): Promise<string> {
+    const visit = this.arrive(label, arrival);
+    await this.clock.settle();
+    return visit.state;
   }
 
   /** One for each letter, a millisecond after the other. */

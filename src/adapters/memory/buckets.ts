@@ -1,7 +1,7 @@
 /** Buckets in the process: the default without Redis, and what a replica falls back to when Redis is away. */
 import type { Quota } from '../../model/quota.ts';
 import type { Grant } from '../../model/slots.ts';
-import { leadOf, reserve } from '../../model/slots.ts';
+import { leadOf, pushBack, reserve } from '../../model/slots.ts';
 import type { Buckets, Clock, Meter } from '../../ports.ts';
 
 /**
@@ -34,5 +34,16 @@ export class MemoryBuckets implements Buckets {
     this.#tats.set(bucket, reserved.tat);
     this.#meter.reserved(bucket, 'memory', reserved.grant.count);
     return reserved.grant;
+  }
+
+  pushBack(bucket: string, quota: Quota, ms: number): void {
+    const nowUs = this.#clock.now() * 1_000;
+    const tat = this.#tats.get(bucket) ?? nowUs;
+    this.#tats.set(bucket, pushBack(tat, nowUs, quota, { horizonUs, replicas: 1 }, ms * 1_000));
+  }
+
+  forget(bucket: string): void {
+    const tat = this.#tats.get(bucket);
+    if (tat !== undefined && tat <= this.#clock.now() * 1_000) this.#tats.delete(bucket);
   }
 }

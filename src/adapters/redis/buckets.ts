@@ -3,8 +3,8 @@
  */
 import type { Redis } from 'ioredis';
 import type { Quota } from '../../model/quota.ts';
-import type { Demand, Grant } from '../../model/slots.ts';
-import { grantOf, intervalUs, jumpMinUs, leadOf, reserve, tauUs } from '../../model/slots.ts';
+import type { Demand, Grant, Sharing } from '../../model/slots.ts';
+import { grantOf, intervalUs, jumpMinUs, leadOf, pushMaxUs, reserve, tauUs } from '../../model/slots.ts';
 import type { Buckets, Clock, Meter } from '../../ports.ts';
 import { script } from './script.ts';
 
@@ -18,6 +18,7 @@ const neverUs = -1e18;
 
 interface Scripts {
   weirReserve(key: string, ...args: number[]): Promise<[count: number, firstInUs: string]>;
+  weirPushBack(key: string, ...args: number[]): Promise<null>;
 }
 
 export interface RedisBucketsOptions {
@@ -39,6 +40,8 @@ interface Known {
    * Redis may have lost the bucket, and who comes back first must not find the shares of the others.
    */
   doubts: number;
+  /** Where the bucket was pushed back to: its tat at least. Said with each call, in case Redis missed it. */
+  pushedTatUs: number;
 }
 
 export class RedisBuckets implements Buckets {
@@ -54,6 +57,7 @@ export class RedisBuckets implements Buckets {
 
   constructor(redis: Redis, clock: Clock, meter: Meter, options: RedisBucketsOptions) {
     redis.defineCommand('weirReserve', script('reserve.lua', 1));
+    redis.defineCommand('weirPushBack', script('push-back.lua', 1));
     this.#redis = redis as Redis & Scripts;
     this.#clock = clock;
     this.#meter = meter;
@@ -74,6 +78,32 @@ export class RedisBuckets implements Buckets {
     if (!this.#away) return this.#shared(bucket, quota, want);
     this.#probe();
     return this.#alone(bucket, quota, want);
+  }
+
+  async pushBack(bucket: string, quota: Quota, ms: number): Promise<void> {
+    const sentAt = this.#clock.now();
+    const byUs = Math.min(1_000 * ms, pushMaxUs);
+    const known = this.#knownOf(bucket);
+    known.pushedTatUs = Math.max(known.pushedTatUs, 1_000 * sentAt + byUs + tauUs(quota));
+    if (this.#away) return;
+    const sharing = { horizonUs, replicas: this.#options.replicas() };
+    const outcome = await this.#redis
+      .weirPushBack(this.#keyOf(bucket), ...pushBackArguments(quota, sharing, byUs))
+      .then(
+        () => 'ok' as const,
+        () => 'error' as const, // The next call for slots says it again.
+      );
+    this.#meter.storeCalled('pushBack', outcome, this.#clock.now() - sentAt);
+  }
+
+  forget(bucket: string): void {
+    const known = this.#known.get(bucket);
+    const fullUs = known === undefined ? neverUs : Math.max(known.tatUs, known.pushedTatUs);
+    if (fullUs <= 1_000 * this.#clock.now()) this.#known.delete(bucket);
+  }
+
+  #keyOf(bucket: string): string {
+    return `${this.#options.keyPrefix}{bucket:${bucket}}`;
   }
 
   #shared(bucket: string, quota: Quota, want: number): Promise<Grant> {
@@ -107,18 +137,18 @@ export class RedisBuckets implements Buckets {
   }
 
   async #ask(bucket: string, quota: Quota, want: number): Promise<Grant> {
-    const key = `${this.#options.keyPrefix}{bucket:${bucket}}`;
     const known = this.#knownOf(bucket);
     const sentUs = this.#clock.now() * 1_000;
     const { doubts } = known;
+    const pushedInUs = known.pushedTatUs - sentUs;
     const demand: Demand = {
       want,
       leadUs: leadOf(quota, keepUs, 2_000 * this.#tripMs),
       horizonUs,
       replicas: this.#options.replicas(),
-      floorUs: doubts > 0 ? known.tatUs - sentUs : neverUs,
+      floorUs: doubts > 0 ? Math.max(known.tatUs - sentUs, pushedInUs) : pushedInUs,
     };
-    const [count, delay] = await this.#redis.weirReserve(key, ...reserveArguments(quota, demand));
+    const [count, delay] = await this.#redis.weirReserve(this.#keyOf(bucket), ...reserveArguments(quota, demand));
     // The reply to a call that left before the latest doubt does not end it.
     if (known.doubts === doubts) {
       known.doubts = 0;
@@ -130,7 +160,7 @@ export class RedisBuckets implements Buckets {
   #knownOf(bucket: string): Known {
     let known = this.#known.get(bucket);
     if (known === undefined) {
-      known = { tatUs: neverUs, doubts: 0 };
+      known = { tatUs: neverUs, doubts: 0, pushedTatUs: neverUs };
       this.#known.set(bucket, known);
     }
     return known;
@@ -193,12 +223,18 @@ export class RedisBuckets implements Buckets {
     const share = { rate: quota.rate / replicas, burst: Math.max(1, Math.floor(quota.burst / replicas)) };
     const nowUs = this.#clock.now() * 1_000;
     const demand: Demand = { want, leadUs: leadOf(share, keepUs, 0), horizonUs, replicas: 1, floorUs: neverUs };
-    const { tat, grant } = reserve(known.tatUs, nowUs, share, demand);
+    const before = Math.max(known.tatUs, known.pushedTatUs - tauUs(quota) + tauUs(share));
+    const { tat, grant } = reserve(before, nowUs, share, demand);
     known.tatUs = tat;
     known.doubts += 1;
     this.#meter.reserved(bucket, 'fallback', grant.count);
     return grant;
   }
+}
+
+/** ARGV of `push-back.lua`, up to the optional now. */
+export function pushBackArguments(quota: Quota, { horizonUs: horizon, replicas }: Sharing, byUs: number): number[] {
+  return [intervalUs(quota), tauUs(quota), byUs, horizon, replicas, jumpMinUs];
 }
 
 /** ARGV of `reserve.lua`, up to the optional now. */
