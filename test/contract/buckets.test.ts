@@ -193,6 +193,53 @@ describe.each(Object.entries(places))('Buckets in %s', (kind, openPlace) => {
     await expectFull(place, buckets, freshName(), messages);
   });
 
+  test('that are pushed back open no slot before that, and then one interval after the other', async () => {
+    const buckets = await place.open();
+    const name = freshName();
+    await buckets.reserve(name, messages, 1);
+    const pushing = place.now();
+    await buckets.pushBack(name, messages, 2_000);
+    const pushed = place.now();
+    await place.pass(100);
+    const asked = place.now();
+    const { opensInUs, intervalUs } = await buckets.reserve(name, messages, 1);
+    // The bucket's now lies between asking and hearing, at both calls.
+    expect(place.now() + opensInUs / 1_000).toBeGreaterThanOrEqual(pushing + 2_000 - clockErrorMs);
+    expect(asked + opensInUs / 1_000).toBeLessThanOrEqual(pushed + 2_000 + clockErrorMs);
+    expect(intervalUs).toBe(20_000);
+  });
+
+  test.each<[string, pushesMs: number[], opensInMs: number]>([
+    ['more than once, are pushed by the most', [1_000, 3_000, 2_000], 3_000],
+    ['by an hour, are pushed by five seconds', [3_600_000], 5_000],
+  ])('that are pushed back %s', async (_, pushesMs, opensInMs) => {
+    const buckets = await place.open();
+    const name = freshName();
+    const began = place.now();
+    for (const ms of pushesMs) await buckets.pushBack(name, messages, ms);
+    const { opensInUs } = await buckets.reserve(name, messages, 1);
+    expect(opensInUs / 1_000).toBeLessThanOrEqual(opensInMs + clockErrorMs);
+    expect(opensInUs / 1_000).toBeGreaterThanOrEqual(opensInMs - (place.now() - began) - clockErrorMs);
+  });
+
+  test('that are busy beyond that stay as they are', async () => {
+    const buckets = await place.open();
+    const name = freshName();
+    const quota: Quota = { rate: 1, burst: 1 };
+    for (let slot = 0; slot < 10; slot++) await buckets.reserve(name, quota, 1);
+    await buckets.pushBack(name, quota, 1_000);
+    expect((await buckets.reserve(name, quota, 1)).opensInUs).toBeGreaterThan(8_000_000);
+  });
+
+  test('that are not full again are not forgotten', async () => {
+    const buckets = await place.open();
+    const name = freshName();
+    const slow: Quota = { rate: 1, burst: 50 };
+    await drain(buckets, name, slow, leadMaxUs);
+    buckets.forget(name);
+    expect(await drain(buckets, name, slow, leadMaxUs)).toBeLessThanOrEqual(1);
+  });
+
   test('take another quota from the next call on', async () => {
     const buckets = await place.open();
     const name = freshName();
@@ -235,6 +282,16 @@ describe('Buckets in one Redis', () => {
     const taken = -2_960_000 + 100 * 20_000;
     expect(opensInUs).toBeLessThanOrEqual(taken);
     expect(opensInUs).toBeGreaterThan(taken - 1_000_000); // The time between the calls.
+  });
+
+  test('are pushed back for all replicas at once', async () => {
+    const [one, other] = [await place.open({ replicas: 2 }), await place.open({ replicas: 2 })];
+    const name = freshName();
+    await other.reserve(name, messages, 1);
+    const pushing = place.now();
+    await one.pushBack(name, messages, 2_000);
+    const { opensInUs } = await other.reserve(name, messages, 1);
+    expect(place.now() + opensInUs / 1_000).toBeGreaterThanOrEqual(pushing + 2_000 - clockErrorMs);
   });
 
   test('under another prefix are others', async () => {

@@ -111,6 +111,16 @@ describe.each(outages)('When Redis %s', (_, leave, comeBack) => {
     expect((await timed('another bucket', 100)).grant.count).toBe(share.openAtOnce);
   });
 
+  test('a bucket that is pushed back waits all the same: the replica’s own share of it', async () => {
+    await leave();
+    await timed('messages');
+    await buckets.pushBack('messages', messages, 2_000);
+    const { grant } = await timed('messages', 100);
+    expect(grant.opensInUs).toBeGreaterThan(1_500_000);
+    expect(grant.opensInUs).toBeLessThanOrEqual(2_000_000);
+    expect(grant.intervalUs).toBe(share.intervalUs);
+  });
+
   test('and is back, it is used again within two seconds', async () => {
     await timed('messages');
     await leave();

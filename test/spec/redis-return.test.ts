@@ -60,4 +60,16 @@ describe.each(outages)('A Redis that %s', (_, leave, comeBack) => {
     expect(remaining).toBeLessThanOrEqual(100 - 1 - 30);
     expect(remaining).toBeGreaterThanOrEqual(100 - 1 - replicas * 30 - 2);
   });
+
+  test('is told how far a bucket was pushed back meanwhile', async () => {
+    expect(await left()).toBe(100);
+    await leave();
+    while (!buckets.away) await buckets.reserve('messages', quota, 1);
+    const pushedAt = performance.now();
+    await buckets.pushBack('messages', quota, 5_000);
+    await comeBack();
+    await back();
+    const { opensInUs } = await buckets.reserve('messages', quota, 1);
+    expect(performance.now() + opensInUs / 1_000).toBeGreaterThanOrEqual(pushedAt + 5_000 - 1);
+  });
 });
