@@ -14,6 +14,7 @@ const limitKinds = {
   burst: whole(1, 1_000_000),
   scope: scope(),
   scopesMax: whole(1, 100_000),
+  rateLimitFields: z.boolean(),
   holdMaxMs: whole(100, 600_000),
   lineMaxRequests: whole(1, 1_000_000),
   lineMaxBytes: whole(1_024, 64 * gib),
@@ -29,6 +30,8 @@ const limitDescriptions: Readonly<Record<LimitName, string>> = {
     'Which requests share one such limit: all of the class (fleet), those of one user (principal), or those with the same value of a header field or of a path segment. Those without a value share one.',
   scopesMax:
     'Most limits of a class with such a scope that one replica keeps at a time. Those that are full again make room; with none of these a newcomer gets 503.',
+  rateLimitFields:
+    'Whether answers of the Coreapp get RateLimit and RateLimit-Policy fields that say what is left. Off, since nobody need slow down: whatever comes too early is held.',
   holdMaxMs: 'The longest that a request is held before it is refused with 503. Below the timeouts of the callers.',
   lineMaxRequests:
     'Most requests that wait in one replica. Never more wait than can be served in time, burst + rate × holdMaxMs / 1000: one on top is refused at once.',
@@ -48,6 +51,7 @@ const everyClass: Values = {
   burst: 60,
   scope: 'fleet',
   scopesMax: 10_000,
+  rateLimitFields: false,
   holdMaxMs: 30_000,
   lineMaxRequests: 10_000,
   lineMaxBytes: 64 * 2 ** 20,
@@ -91,6 +95,7 @@ export const limits = section({
     burst: limit('burst'),
     scope: limit('scope'),
     scopesMax: limit('scopesMax'),
+    rateLimitFields: limit('rateLimitFields'),
     holdMaxMs: limit('holdMaxMs'),
     lineMaxRequests: limit('lineMaxRequests'),
     lineMaxBytes: limit('lineMaxBytes'),

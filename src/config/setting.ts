@@ -25,7 +25,7 @@ type Told = Omit<About, 'wanted'> & { readonly wanted?: string };
 export const section = <S extends Readonly<Record<string, z.ZodType>>>(shape: S) =>
   z.strictObject(shape).prefault({} as never);
 
-/** Makes a leaf of the schema. What is wanted follows from a number's bounds or an enum's options; strings say it. */
+/** Makes a leaf of the schema. What is wanted follows from a number's bounds, an enum's options or a boolean; strings say it. */
 export function setting<S extends z.ZodType>(schema: S, told: Told): S {
   const about: About = { ...told, wanted: told.wanted ?? wantedOf(schema) };
   const described = schema.describe(about.description);
@@ -67,6 +67,7 @@ function wantedOf(schema: z.ZodType): string {
     const kind = inner.isInt ? 'a whole number' : 'a number';
     return `${kind} from ${inner.minValue} to ${inner.maxValue}`;
   }
+  if (inner instanceof z.ZodBoolean) return 'true or false';
   if (inner instanceof z.ZodEnum) return `one of ${inner.options.join(', ')}`;
   throw new TypeError(`a setting of the type ${inner._zod.def.type} must say what is wanted`);
 }

@@ -4,6 +4,7 @@
  */
 import type { AuditNote } from './audit.ts';
 import type { Principal } from './principal.ts';
+import type { RateLimitFields } from './rate-limit-fields.ts';
 import type { Route } from './routes.ts';
 
 /** Header fields as they came: name, value, name, value, … */
@@ -53,6 +54,8 @@ export interface Collected extends Identified {
 
 export interface Admitted extends Collected {
   readonly permit: Permit;
+  /** What its caller is told of its bucket; null: nothing. */
+  readonly rateLimit: RateLimitFields | null;
 }
 
 /** How a permit's use ended; what the number of permits learns from. */
@@ -103,6 +106,7 @@ class Exchange {
   principal: Principal | undefined = undefined;
   body: Buffer | null | undefined = undefined;
   permit: Permit | undefined = undefined;
+  rateLimit: RateLimitFields | null | undefined = undefined;
 
   constructor(head: Head) {
     this.id = head.id;
@@ -134,7 +138,8 @@ export function collected(exchange: Identified, body: Buffer | null): Collected 
   return exchange as Collected;
 }
 
-export function admitted(exchange: Collected, permit: Permit): Admitted {
+export function admitted(exchange: Collected, permit: Permit, rateLimit: RateLimitFields | null): Admitted {
   (exchange as Exchange).permit = permit;
+  (exchange as Exchange).rateLimit = rateLimit;
   return exchange as Admitted;
 }

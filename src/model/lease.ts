@@ -34,6 +34,7 @@ interface Batch {
 export class Lease {
   readonly #intervalMs: number;
   readonly #tauMs: number;
+  readonly #burst: number;
   readonly #horizonSlots: number;
   #batches: Batch[] = [];
   #arrivals = 0;
@@ -49,6 +50,7 @@ export class Lease {
   constructor(quota: Quota) {
     this.#intervalMs = intervalUs(quota) / 1000;
     this.#tauMs = tauUs(quota) / 1000;
+    this.#burst = quota.burst;
     this.#horizonSlots = Math.ceil(horizonMs / this.#intervalMs);
   }
 
@@ -88,6 +90,22 @@ export class Lease {
   /** When the bucket will be full again, by all that is known here; in the past: it is. Every slot has closed by then. */
   get fullAt(): number {
     return this.#fullAt;
+  }
+
+  /** What is left of the bucket itself, in tokens and fractions: by the last grant, and what has flowed in since. */
+  tokens(now: number): number {
+    const tokens = (now + this.#tauMs - this.#fullAt) / this.#intervalMs + 1;
+    return Math.max(0, Math.min(this.#burst, tokens));
+  }
+
+  /** How many slots are open. */
+  open(now: number): number {
+    this.#front(now);
+    let slots = 0;
+    for (const { opensAt, intervalMs, left } of this.#batches) {
+      if (opensAt <= now) slots += Math.min(left, Math.floor((now - opensAt) / intervalMs) + 1);
+    }
+    return slots;
   }
 
   /** Throws all slots away: the bucket was pushed back, and nobody is to use them. */

@@ -14,6 +14,8 @@ export interface ClassLimits extends Quota {
   readonly scope: Scope;
   /** Most buckets that are in use in a replica at a time. */
   readonly scopesMax: number;
+  /** Callers are told what is left of their bucket. */
+  readonly rateLimitFields: boolean;
   /** How long a request may wait, milliseconds. */
   readonly holdMaxMs: number;
   /** How many requests may wait, in all lines of the class together. */

@@ -70,7 +70,7 @@ export class Admit {
     const classes = [...this.#classes.values()];
     return {
       lines: classes.map((gates) => gates.lineSnapshot(now)),
-      buckets: classes.map((gates) => gates.bucketSnapshot()),
+      buckets: classes.map((gates) => gates.bucketSnapshot(now)),
       permits: classes.map(({ name, permits }) => ({ class: name, inUse: permits.inUse, limit: permits.limit })),
     };
   }

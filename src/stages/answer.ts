@@ -1,6 +1,6 @@
 /** Answer: the one place that turns an outcome into a status line. */
 import { errorEnvelope } from '../model/envelope.ts';
-import type { Fields, Received } from '../model/exchange.ts';
+import type { Admitted, Fields, Received } from '../model/exchange.ts';
 import { endToEnd, fieldOf, fieldsOf } from '../model/fields.ts';
 import { viaName } from '../model/forwarded.ts';
 import type { Page } from '../model/page.ts';
@@ -12,7 +12,10 @@ const json = 'application/json; charset=utf-8';
 /** Written by Weir itself. */
 const ownNames: ReadonlySet<string> = new Set(['via', 'x-request-id']);
 /** What must not stand in trailers: framing and routing are over by then (RFC 9110, 6.5.1). */
-const notTrailers: ReadonlySet<string> = new Set(['content-length', 'trailer', ...ownNames]);
+const notTrailers: ReadonlySet<string> = new Set([
+  ...['content-length', 'trailer', 'ratelimit', 'ratelimit-policy'],
+  ...ownNames,
+]);
 /** No length is said where there can be no body (RFC 9110, 8.6). */
 const ownNamesOf204: ReadonlySet<string> = new Set(['content-length', ...ownNames]);
 
@@ -40,10 +43,14 @@ export function answerRefusal(exchange: Received, side: Caller, refusal: Refusal
 }
 
 /** The head of the Coreapp's answer. */
-export function relayHead(exchange: Received, side: Caller, status: number, fields: Fields): void {
+export function relayHead(exchange: Admitted, side: Caller, status: number, fields: Fields): void {
   const out = endToEnd(fields, status === 204 ? ownNamesOf204 : ownNames);
   const via = fieldOf(fields, 'via') === null ? viaName : [...fieldsOf(fields, 'via'), viaName].join(', ');
   out.push('Via', via, 'X-Request-Id', exchange.id);
+  // A redirection is not to be waited with (6 of the draft).
+  if (exchange.rateLimit !== null && status >= 200 && (status < 300 || status >= 400)) {
+    exchange.rateLimit.addTo(out, fields);
+  }
   side.head(status, out);
 }
 

@@ -1,14 +1,15 @@
 /** One bucket in one replica: its line, its lease of slots, and the one timer that moves both. */
 import type { Collected } from '../model/exchange.ts';
 import { admitted } from '../model/exchange.ts';
-import { horizonMs, Lease } from '../model/lease.ts';
-import { Line, Place } from '../model/line.ts';
+import { Lease } from '../model/lease.ts';
+import { Line } from '../model/line.ts';
 import type { Admission, Replay } from '../model/outcome.ts';
 import { gone } from '../model/outcome.ts';
+import { Pause } from '../model/pause.ts';
 import type { Permits } from '../model/permits.ts';
-import { nameOf } from '../model/principal.ts';
 import type { ClassLimits } from '../model/quota.ts';
 import { canBeServed } from '../model/quota.ts';
+import { type Left, leftOf, RateLimitFields } from '../model/rate-limit-fields.ts';
 import type { RefusalName } from '../model/refusals.ts';
 import { refuse } from '../model/refusals.ts';
 import type { ReplayReason } from '../model/replay.ts';
@@ -16,6 +17,7 @@ import type { EndpointClass } from '../model/routes.ts';
 import type { Grant } from '../model/slots.ts';
 import { pushMaxUs, tauUs } from '../model/slots.ts';
 import type { Alarm, Buckets, Caller, Clock, HoldOutcome, Meter } from '../ports.ts';
+import { Waiter } from './waiter.ts';
 
 export interface GateWorld {
   readonly clock: Clock;
@@ -43,21 +45,6 @@ const pauseMaxMs = pushMaxUs / 1_000;
 /** How long to leave a store alone that did not grant, milliseconds. */
 const askAgainMs = 50;
 
-class Waiter extends Place<Waiter> {
-  readonly exchange: Collected;
-  readonly side: Caller;
-  readonly settle: (admission: Admission) => void;
-  readonly stoodSince: number;
-
-  constructor(exchange: Collected, side: Caller, until: number, now: number, settle: (admission: Admission) => void) {
-    super(nameOf(exchange.principal), exchange.account.joinedAt, until);
-    this.exchange = exchange;
-    this.side = side;
-    this.stoodSince = now;
-    this.settle = settle;
-  }
-}
-
 export class Gate {
   /** The bucket's name. */
   readonly bucket: string;
@@ -65,22 +52,20 @@ export class Gate {
   readonly #class: GateClass;
   readonly #world: GateWorld;
   readonly #lease: Lease;
+  readonly #pause = new Pause();
+  readonly #rateLimit: RateLimitFields | null;
   #asking = false;
   #askNotBefore = Number.NEGATIVE_INFINITY;
-  /** A 429 of the Coreapp asked for a pause of this bucket. */
-  #pausedUntil = Number.NEGATIVE_INFINITY;
-  /** Up to when all replicas were told of it. */
-  #pushedUntil = Number.NEGATIVE_INFINITY;
-  /** When the slots were thrown away: what the bucket was asked for before is not for use, either. */
-  #droppedAt = Number.NEGATIVE_INFINITY;
   #alarm: Alarm | null = null;
   #alarmAt = Number.POSITIVE_INFINITY;
 
   constructor(bucket: string, ofClass: GateClass, world: GateWorld) {
+    const { limits } = ofClass;
     this.bucket = bucket;
     this.#class = ofClass;
     this.#world = world;
-    this.#lease = new Lease(ofClass.limits);
+    this.#lease = new Lease(limits);
+    this.#rateLimit = limits.rateLimitFields ? new RateLimitFields(bucket, limits, () => this.#left()) : null;
   }
 
   /** When a newcomer should come back for whom there is no room. */
@@ -106,7 +91,7 @@ export class Gate {
   /** For a request that the Coreapp sent back: it goes in front of everybody younger, whatever the bounds. */
   readmit(exchange: Collected, side: Caller, { reason, pauseMs }: Replay): Admission | Promise<Admission> {
     const now = this.#world.clock.now();
-    if (pauseMs > 0) this.#pause(reason, now, now + Math.min(pauseMs, pauseMaxMs));
+    if (pauseMs > 0) this.#pauseFor(reason, now, now + Math.min(pauseMs, pauseMaxMs));
     return this.#wait(exchange, side, now);
   }
 
@@ -126,13 +111,18 @@ export class Gate {
     }
   }
 
-  slotsHeld(): number {
-    return this.#lease.held(this.#world.clock.now());
+  slotsHeld(now: number): number {
+    return this.#lease.held(now);
+  }
+
+  /** Whole tokens that are left of the bucket. */
+  level(now: number): number {
+    return Math.floor(this.#lease.tokens(now) + 1e-6);
   }
 
   /** True: nothing is under way, and the bucket is full again by all that is known here. No trace is lost with it. */
   isIdle(now: number): boolean {
-    return this.line.requests === 0 && !this.#asking && this.#pausedUntil <= now && this.#lease.fullAt <= now;
+    return this.line.requests === 0 && !this.#asking && this.#pause.until <= now && this.#lease.fullAt <= now;
   }
 
   /** Lets go of the timer: nobody comes here any more. */
@@ -141,25 +131,25 @@ export class Gate {
   }
 
   /** A 429 is about the rate, which the bucket stands for; a 503 about load, which all of the class cause. */
-  #pause(reason: ReplayReason, now: number, until: number): void {
-    if (reason === 'throttled') this.#pushBack(now, until);
-    else this.#class.pausedUntil = Math.max(this.#class.pausedUntil, until);
-  }
-
-  /** For all replicas. Those that were in flight together are refused together: one of them says it for all. */
-  #pushBack(now: number, until: number): void {
-    if (until <= this.#pausedUntil) return;
-    const { limits } = this.#class;
-    this.#pausedUntil = until;
-    this.#droppedAt = now;
-    this.#lease.drop(until + tauUs(limits) / 1_000);
-    if (until - this.#pushedUntil < horizonMs) return;
-    this.#pushedUntil = until;
-    void this.#world.buckets.pushBack(this.bucket, limits, until - now);
+  #pauseFor(reason: ReplayReason, now: number, until: number): void {
+    if (reason !== 'throttled') {
+      this.#class.pausedUntil = Math.max(this.#class.pausedUntil, until);
+    } else if (this.#pause.prolong(now, until)) {
+      const { limits } = this.#class;
+      this.#lease.drop(until + tauUs(limits) / 1_000);
+      if (this.#pause.tell()) void this.#world.buckets.pushBack(this.bucket, limits, until - now);
+    }
   }
 
   #resumesAt(): number {
-    return Math.max(this.#pausedUntil, this.#class.pausedUntil);
+    return Math.max(this.#pause.until, this.#class.pausedUntil);
+  }
+
+  /** What a newcomer would find. */
+  #left(): Left {
+    const now = this.#world.clock.now();
+    const tokens = this.#lease.tokens(now) + this.#lease.open(now);
+    return leftOf(this.#class.limits, tokens, this.line.requests, this.#resumesAt() - now);
   }
 
   #mayTake(now: number): boolean {
@@ -168,7 +158,7 @@ export class Gate {
 
   #admitAtOnce(exchange: Collected, now: number): Admission {
     this.#world.meter.held(this.#class.name, 'sent', 0);
-    const admission = admitted(exchange, this.#class.permits.take(now));
+    const admission = admitted(exchange, this.#class.permits.take(now), this.#rateLimit);
     this.#ask(now);
     return admission;
   }
@@ -217,7 +207,8 @@ export class Gate {
         break;
       }
       this.#lease.take(now);
-      this.#settle(head, admitted(head.exchange, this.#class.permits.take(now)), 'sent', now);
+      const admission = admitted(head.exchange, this.#class.permits.take(now), this.#rateLimit);
+      this.#settle(head, admission, 'sent', now);
       served += 1;
     }
     return served;
@@ -245,7 +236,7 @@ export class Gate {
 
   #granted(grant: Grant, sentAt: number): void {
     this.#asking = false;
-    if (sentAt > this.#droppedAt) this.#lease.add(grant, sentAt, this.#world.clock.now());
+    if (sentAt > this.#pause.since) this.#lease.add(grant, sentAt, this.#world.clock.now());
     this.pump();
   }
 

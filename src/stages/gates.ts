@@ -128,10 +128,15 @@ export class Gates implements GateClass {
     };
   }
 
-  bucketSnapshot(): BucketSnapshot {
+  bucketSnapshot(now: number): BucketSnapshot {
+    const { rate, burst } = this.limits;
+    let level = burst;
     let slotsHeld = 0;
-    for (const gate of this.#all()) slotsHeld += gate.slotsHeld();
-    return { class: this.name, rate: this.limits.rate, burst: this.limits.burst, live: this.live, slotsHeld };
+    for (const gate of this.#all()) {
+      level = Math.min(level, gate.level(now));
+      slotsHeld += gate.slotsHeld(now);
+    }
+    return { class: this.name, rate, burst, live: this.live, level, slotsHeld };
   }
 
   #all(): Iterable<Gate> {

@@ -179,6 +179,7 @@ describe('each endpoint class has its limits in full', () => {
     burst: 60,
     scope: { by: 'fleet' },
     scopesMax: 10000,
+    rateLimitFields: false,
     holdMaxMs: 30000,
     lineMaxRequests: 10000,
     lineMaxBytes: 67108864,

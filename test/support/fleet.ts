@@ -153,6 +153,7 @@ export const roomyLimits = (quota: Quota): ClassLimits => ({
   ...quota,
   scope: { by: 'fleet' },
   scopesMax: 100,
+  rateLimitFields: false,
   holdMaxMs: 3_600_000,
   lineMaxRequests: 1_000_000,
   lineMaxBytes: 1_000_000_000,

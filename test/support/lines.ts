@@ -53,6 +53,8 @@ export interface LinesOptions {
 export class Lines {
   readonly clock = new VirtualClock();
   readonly admit: Admit;
+  /** All that have come. */
+  readonly visits: Visit[] = [];
   /** Who was sent, in order, as `label@milliseconds`. */
   readonly sent: string[] = [];
   /** How often the buckets were asked, and for which class. */
@@ -106,11 +108,12 @@ export class Lines {
 
   /** How many slots of a class the replica holds. */
   held(name: EndpointClass = 'messages'): number {
-    return this.admit.gates(name).bucketSnapshot().slotsHeld;
+    return this.admit.gates(name).bucketSnapshot(this.clock.now()).slotsHeld;
   }
 
   arrive(label: string, arrival: Arrival = {}): Visit {
     const visit = new Visit(label, arrival);
+    this.visits.push(visit);
     this.#stay(visit, this.admit.gates(visit.class).admit(visit.exchange, visit.side));
     return visit;
   }

@@ -7,8 +7,8 @@ export const busy: Snapshot = {
     { class: 'contacts', requests: 0, requestsMax: 661, bytes: 0, bytesMax: 67_108_863, oldestMs: 0 },
   ],
   buckets: [
-    { class: 'messages', rate: 50, burst: 150, live: 1, slotsHeld: 5 },
-    { class: 'contacts', rate: 20, burst: 60, live: 9, slotsHeld: 0 },
+    { class: 'messages', rate: 50, burst: 150, live: 1, level: 31, slotsHeld: 5 },
+    { class: 'contacts', rate: 20, burst: 60, live: 9, level: 60, slotsHeld: 0 },
   ],
   permits: [{ class: 'messages', inUse: 2, limit: 64 }],
   store: { kind: 'redis', up: true, fallback: false, persistence: 'aof' },

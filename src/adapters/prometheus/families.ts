@@ -99,6 +99,12 @@ function slots(tally: Tally, snapshot: Snapshot): Family[] {
     family('gauge', 'weir_slots_held', 'Slots that this replica has taken and not yet used.', () =>
       buckets.map((one) => sample(one.slotsHeld, { class: one.class })),
     ),
+    family('gauge', 'weir_buckets_live', 'Buckets of the class that are in use in this replica.', () =>
+      buckets.map((one) => sample(one.live, { class: one.class })),
+    ),
+    family('gauge', 'weir_bucket_level', 'Tokens left, as this replica heard last; of several buckets the least.', () =>
+      buckets.map((one) => sample(one.level, { class: one.class })),
+    ),
     family('gauge', 'weir_bucket_rate', 'The limit of the class: tokens a second, all replicas together.', () =>
       buckets.map((one) => sample(one.rate, { class: one.class })),
     ),
