@@ -2,10 +2,11 @@
 import type { AuditLine } from './model/audit.ts';
 import type { BodyRead, BodyRoom } from './model/bodies.ts';
 import type { Fields } from './model/exchange.ts';
-import type { Principal, Role } from './model/principal.ts';
+import type { Role } from './model/principal.ts';
 import type { Quota } from './model/quota.ts';
 import type { RefusalName } from './model/refusals.ts';
 import type { ReplayReason } from './model/replay.ts';
+import type { RequestLine } from './model/request-line.ts';
 import type { RouteClass } from './model/routes.ts';
 import type { Grant } from './model/slots.ts';
 
@@ -273,22 +274,6 @@ export interface Meter {
   monitored(expiresAtMs: number): void;
   reserved(bucket: string, source: 'store' | 'fallback' | 'memory', slots: number): void;
   storeCalled(call: string, outcome: 'ok' | 'error', ms: number): void;
-}
-
-export interface RequestLine {
-  readonly id: string;
-  readonly class: RouteClass | 'none';
-  readonly principal: Principal | null;
-  readonly method: string;
-  readonly path: string;
-  readonly status: number;
-  readonly remote: string;
-  readonly heldMs: number;
-  readonly coreappMs: number;
-  readonly totalMs: number;
-  readonly attempts: number;
-  readonly bytesOut: number;
-  readonly refusal: RefusalName | null;
 }
 
 /** One line a request, and what an operator must know besides. Never a secret, never a body. */

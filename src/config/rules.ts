@@ -1,5 +1,5 @@
 /** What settings must be to one another. Each rule says which settings it looks at, so that it is silent where one is bad. */
-import { endpointClasses } from '../model/routes.ts';
+import { createRouter, endpointClasses } from '../model/routes.ts';
 import type { Config } from './config.ts';
 import { jwtClashes } from './jwt-rules.ts';
 import type { Given } from './layer.ts';
@@ -21,7 +21,7 @@ export const clashes = (facts: Facts): Clash[] => [
   ...missingCoreapp(facts),
   ...tlsClashes(facts),
   ...jwtClashes(facts.settings.auth.jwt, (name) => whereOf(facts, name)),
-  ...endpointClasses.flatMap((name) => bodyClash(facts, name)),
+  ...endpointClasses.flatMap((name) => [...bodyClash(facts, name), ...scopeClash(facts, name)]),
 ];
 
 const whereOf = (facts: Facts, name: string): string => facts.given(name)?.where ?? name;
@@ -111,6 +111,18 @@ function bodyClash(facts: Facts, of: (typeof endpointClasses)[number]): Clash[] 
     return [clash(facts, line, body, lineMaxBytes, `at least ${body} (${bodyMaxBytes})`)];
   }
   return [clash(facts, body, line, bodyMaxBytes, `at most ${line} (${lineMaxBytes})`)];
+}
+
+const plainRoutes = createRouter([]);
+
+/** A template of paths that are none of the class's would make all its requests share one bucket, without a word. */
+function scopeClash(facts: Facts, of: (typeof endpointClasses)[number]): Clash[] {
+  const text = facts.settings.limits[of].scope;
+  const { scope } = facts.config.limits[of];
+  if (of === 'default' || text === undefined || scope.by !== 'path') return [];
+  if (plainRoutes(`${scope.before}x${scope.after}`).class === of) return [];
+  const name = `limits.${of}.scope`;
+  return [clash(facts, name, name, text, `a template of paths of this class, such as path:/v1/${of}/{id}`)];
 }
 
 /** The setting that a class's limit comes from. */

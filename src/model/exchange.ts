@@ -4,7 +4,6 @@
  */
 import type { AuditNote } from './audit.ts';
 import type { Principal } from './principal.ts';
-import type { RateLimitFields } from './rate-limit-fields.ts';
 import type { Route } from './routes.ts';
 
 /** Header fields as they came: name, value, name, value, … */
@@ -55,7 +54,13 @@ export interface Collected extends Identified {
 export interface Admitted extends Collected {
   readonly permit: Permit;
   /** What its caller is told of its bucket; null: nothing. */
-  readonly rateLimit: RateLimitFields | null;
+  readonly rateLimit: Telling | null;
+}
+
+/** Adds fields to an answer that say what is left of a bucket (`rate-limit-fields.ts`). */
+export interface Telling {
+  /** @param coreapps the fields of the Coreapp's answer */
+  addTo(out: string[], coreapps: Fields): void;
 }
 
 /** How a permit's use ended; what the number of permits learns from. */
@@ -106,7 +111,7 @@ class Exchange {
   principal: Principal | undefined = undefined;
   body: Buffer | null | undefined = undefined;
   permit: Permit | undefined = undefined;
-  rateLimit: RateLimitFields | null | undefined = undefined;
+  rateLimit: Telling | null | undefined = undefined;
 
   constructor(head: Head) {
     this.id = head.id;
@@ -138,7 +143,7 @@ export function collected(exchange: Identified, body: Buffer | null): Collected 
   return exchange as Collected;
 }
 
-export function admitted(exchange: Collected, permit: Permit, rateLimit: RateLimitFields | null): Admitted {
+export function admitted(exchange: Collected, permit: Permit, rateLimit: Telling | null): Admitted {
   (exchange as Exchange).permit = permit;
   (exchange as Exchange).rateLimit = rateLimit;
   return exchange as Admitted;

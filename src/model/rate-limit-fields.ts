@@ -7,7 +7,7 @@
  * They say how much can be sent without being held; nobody is refused for more. What the Coreapp itself says in such
  * fields stays as it is, and Weir adds no more permissive word to it (7.2 there).
  */
-import type { Fields } from './exchange.ts';
+import type { Fields, Telling } from './exchange.ts';
 import type { Quota } from './quota.ts';
 import { classOfBucket } from './scope.ts';
 
@@ -26,7 +26,7 @@ export function leftOf(quota: Quota, tokens: number, waiting: number, pauseMs: n
   return { requests, resetS: Math.max(1, Math.ceil(Math.max(backlogS, pauseMs / 1_000))) };
 }
 
-export class RateLimitFields {
+export class RateLimitFields implements Telling {
   readonly #policy: string;
   /** The item up to its parameters, and the partition key behind them. */
   readonly #name: string;
@@ -42,7 +42,6 @@ export class RateLimitFields {
     this.#left = left;
   }
 
-  /** @param coreapps the fields of the Coreapp's answer */
   addTo(out: string[], coreapps: Fields): void {
     const { requests, resetS } = stricter(this.#left(), coreapps);
     const limit = `${this.#name};r=${requests};t=${resetS}${this.#partition}`;

@@ -1,7 +1,7 @@
 /** Promises P1 and P2 (docs/promises.md), for random quotas, arrivals, replicas and round trips, in virtual time. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { excess, Fleet, roomyLimits, tolerance, WaitingCaller } from '../support/fleet.ts';
+import { excess, Fleet, messageFrom, roomyLimits, tolerance, WaitingCaller } from '../support/fleet.ts';
 
 const quotas = fc.record({
   rate: fc.oneof(fc.integer({ min: 1, max: 2_000 }), fc.double({ min: 0.5, max: 50, noNaN: true })),
@@ -18,6 +18,8 @@ const arrivals = fc.array(
   }),
   { minLength: 1, maxLength: 300 },
 );
+
+const trips = fc.double({ min: 0, max: 3, noNaN: true });
 
 describe('the limit, over all replicas', () => {
   it('holds in every window (P1), and whoever waits is served', async () => {
@@ -38,7 +40,6 @@ describe('the limit, over all replicas', () => {
   });
 
   it('is used to 99.5 % while anybody waits (P2)', async () => {
-    const trips = fc.double({ min: 0, max: 3, noNaN: true });
     const fastEnough = fc.record({
       rate: fc.integer({ min: 20, max: 1_000 }),
       burst: fc.integer({ min: 1, max: 400 }),
@@ -59,6 +60,35 @@ describe('the limit, over all replicas', () => {
         ).toBeLessThanOrEqual(tolerance(quota));
       }),
       { numRuns: 15 },
+    );
+  });
+
+  it('rests everywhere when one replica meets a 429, but for what the others hold already', async () => {
+    const pauses = fc.integer({ min: 500, max: 5_000 });
+    const busy = fc.record({ rate: fc.integer({ min: 5, max: 1_000 }), burst: fc.integer({ min: 1, max: 200 }) });
+    await fc.assert(
+      fc.asyncProperty(busy, fc.integer({ min: 2, max: 5 }), trips, pauses, async (quota, count, oneWayMs, pauseMs) => {
+        const fleet = new Fleet({ limits: roomyLimits(quota), replicas: count, oneWayMs: () => oneWayMs });
+        for (let i = 0; i < 2 * (quota.burst + quota.rate * 10); i++) void fleet.arrive(i % count);
+        await fleet.clock.run(3_000);
+        const [met] = fleet.gates;
+        void met?.readmit(messageFrom('a'), new WaitingCaller(), {
+          kind: 'replay',
+          reason: 'throttled',
+          pauseMs,
+          otherwise: null,
+        });
+        await fleet.clock.run(3_000 + pauseMs - 0.001);
+        const meanwhile = fleet.sent.filter(({ at }) => at > 3_000);
+        expect(meanwhile.filter(({ replica }) => replica === 0)).toEqual([]);
+        // A horizon's worth, and the slot that each may always have and the next.
+        expect(meanwhile.length).toBeLessThanOrEqual(0.1 * quota.rate + 2 * count);
+        expect(fleet.store.pushes).toBe(1);
+        const before = fleet.sent.length;
+        await fleet.clock.advance(1_000);
+        expect(fleet.sent.length - before).toBeGreaterThanOrEqual(0.9 * quota.rate - count);
+      }),
+      { numRuns: 40 },
     );
   });
 

@@ -9,6 +9,18 @@ describe('a bad value in the file is named with its place, itself and what would
       'limits: {messages: {rate: -5}}',
       '1:27: limits.messages.rate: -5 is not allowed; give a number from 0.1 to 1000000',
     ],
+    [
+      'limits: {stats: {scope: user}}',
+      '1:25: limits.stats.scope: "user" is not allowed; give fleet, principal, header:<Field-Name> (any but Authorization), or path:<template> with one segment in braces, such as path:/v1/contacts/{number}',
+    ],
+    [
+      'limits: {default: {scopesMax: 0}}',
+      '1:31: limits.default.scopesMax: 0 is not allowed; give a whole number from 1 to 100000',
+    ],
+    [
+      'limits: {stats: {rateLimitFields: yes}}',
+      '1:35: limits.stats.rateLimitFields: "yes" is not allowed; give true or false',
+    ],
     ['limits: {media: {rate: 0}}', '1:24: limits.media.rate: 0 is not allowed; give a number from 0.1 to 1000000'],
     ['limits: {stats: {rate: .nan}}', '1:24: limits.stats.rate: NaN is not allowed; give a number from 0.1 to 1000000'],
     [
@@ -108,6 +120,11 @@ describe('settings are held against one another', () => {
       'w.yaml:1:13: ops.port: 8080 is not allowed; give another port than listen.port, or 0 for any free one',
     ],
     ['', { PORT: '9464' }, 'PORT: 9464 is not allowed; give another port than ops.port, or 0 for any free one'],
+    [
+      'limits: {contacts: {scope: "path:/v1/messages/{id}"}}',
+      {},
+      'w.yaml:1:28: limits.contacts.scope: "path:/v1/messages/{id}" is not allowed; give a template of paths of this class, such as path:/v1/contacts/{id}',
+    ],
     [
       'limits: {contacts: {bodyMaxBytes: 99999999}}',
       {},

@@ -1,7 +1,8 @@
 /** A real house in this process, on free ports, in front of whatever the test puts there. */
 import { openHouse } from '../../src/house/house.ts';
 import type { AuditLine } from '../../src/model/audit.ts';
-import type { Log, RequestLine } from '../../src/ports.ts';
+import type { RequestLine } from '../../src/model/request-line.ts';
+import type { Log } from '../../src/ports.ts';
 import { config, type Env, load } from './config.ts';
 import { openCaller, type RawAnswer, type RawCaller } from './raw.ts';
 

@@ -1,7 +1,7 @@
 /** As much of Redis as buckets ask for, in virtual time: it can stall, break off and come back empty. */
 import type { Redis } from 'ioredis';
 import type { Quota } from '../../src/model/quota.ts';
-import { reserve } from '../../src/model/slots.ts';
+import { pushBack, reserve } from '../../src/model/slots.ts';
 import type { Clock } from '../../src/ports.ts';
 
 export class VirtualRedis {
@@ -35,6 +35,7 @@ export class VirtualRedis {
       defineCommand() {},
       on() {},
       ping: () => this.#answer(() => 'PONG'),
+      weirPushBack: (key: string, ...args: number[]) => this.#answer(() => this.#pushBack(key, args)),
       weirReserve: (key: string, ...args: number[]) => this.#answer(() => this.#reserve(key, args)),
     };
     return connection as unknown as Redis;
@@ -46,6 +47,13 @@ export class VirtualRedis {
     const { tat, grant } = reserve(this.#tats.get(key) ?? Number.NEGATIVE_INFINITY, nowUs, this.#quota, demand);
     this.#tats.set(key, tat);
     return [grant.count, String(tat - grant.count * grant.intervalUs - nowUs)];
+  }
+
+  #pushBack(key: string, [, , byUs = 0, horizonUs = 0, replicas = 1]: number[]) {
+    const nowUs = this.#clock.now() * 1_000;
+    const tat = this.#tats.get(key) ?? Number.NEGATIVE_INFINITY;
+    this.#tats.set(key, pushBack(tat, nowUs, this.#quota, { horizonUs, replicas }, byUs));
+    return null;
   }
 
   async #answer<T>(act: () => T): Promise<T> {

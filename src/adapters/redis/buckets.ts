@@ -176,8 +176,9 @@ export class RedisBuckets implements Buckets {
   #failed(sentAt: number): void {
     const now = this.#clock.now();
     this.#probeNotBefore = now + restMs;
+    // Once an outage: each bucket may have a call under way that fails.
+    if (!this.#away) for (const known of this.#known.values()) known.doubts += 1;
     this.#setAway(true);
-    for (const known of this.#known.values()) known.doubts += 1;
     this.#meter.storeCalled('reserve', 'error', now - sentAt);
   }
 

@@ -1,0 +1,20 @@
+/** What the log says of a request. */
+import type { Principal } from './principal.ts';
+import type { RefusalName } from './refusals.ts';
+import type { RouteClass } from './routes.ts';
+
+export interface RequestLine {
+  readonly id: string;
+  readonly class: RouteClass | 'none';
+  readonly principal: Principal | null;
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  readonly remote: string;
+  readonly heldMs: number;
+  readonly coreappMs: number;
+  readonly totalMs: number;
+  readonly attempts: number;
+  readonly bytesOut: number;
+  readonly refusal: RefusalName | null;
+}
