@@ -156,6 +156,21 @@ describe('A bucket that is full again', () => {
     expect(lines.clock.pending).toBe(0);
   });
 
+  test('leaves no timer behind of somebody who waited for a permit and hung up', async () => {
+    const lines = new Lines({
+      limits: { messages: { scope: scope('header:X-Number'), holdMaxMs: 3_600_000 } },
+      permitsMax: 1,
+    });
+    lines.arrive('a', number('1'));
+    await lines.clock.advance(0);
+    const b = lines.arrive('b', number('2'));
+    await lines.clock.advance(5_000);
+    expect(b.state).toBe('waiting');
+    b.side.hangUp();
+    await lines.clock.advance(20_000);
+    expect([lines.live(), lines.clock.pending]).toEqual([0, 0]);
+  });
+
   test('makes room for a newcomer at once', async () => {
     const lines = new Lines(scoped('header:X-Number', { scopesMax: 2 }));
     lines.arrive('a', number('1'));
@@ -176,6 +191,17 @@ describe('A bucket that is not', () => {
     await lines.clock.advance(1_000);
     expect(await lines.told('b', number('2'))).toBe('scopesFull');
     await lines.clock.advance(2_000); // 21 were used, and a few lapsed that were taken ahead.
+    expect(await lines.told('b', number('2'))).toBe('sent');
+  });
+
+  test('is looked for at most ten times a second: newcomers without end cost next to nothing', async () => {
+    const lines = new Lines(scoped('header:X-Number', { scopesMax: 1 }));
+    lines.arrive('a', number('1'));
+    await lines.clock.run(60);
+    expect(await lines.told('b', number('2'))).toBe('scopesFull');
+    await lines.clock.run(130); // Full again since 100.
+    expect(await lines.told('b', number('2'))).toBe('scopesFull');
+    await lines.clock.run(160);
     expect(await lines.told('b', number('2'))).toBe('sent');
   });
 
