@@ -69,7 +69,7 @@ describe('the limit, over all replicas', () => {
     await fc.assert(
       fc.asyncProperty(busy, fc.integer({ min: 2, max: 5 }), trips, pauses, async (quota, count, oneWayMs, pauseMs) => {
         const fleet = new Fleet({ limits: roomyLimits(quota), replicas: count, oneWayMs: () => oneWayMs });
-        for (let i = 0; i < 2 * (quota.burst + quota.rate * 10); i++) void fleet.arrive(i % count);
+        for (let i = 0; i < 2 * (quota.burst + quota.rate * 5); i++) void fleet.arrive(i % count);
         await fleet.clock.run(3_000);
         const [met] = fleet.gates;
         void met?.readmit(messageFrom('a'), new WaitingCaller(), {
