@@ -4,10 +4,13 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { chartDefaults } from './chart/defaults.ts';
+import { chartPage } from './chart/page.ts';
+import { valuesSchema } from './chart/values-schema.ts';
 import { configurationPage } from './configuration-page.ts';
 import { dashboard } from './dashboard.ts';
 import { errorsPage } from './errors-page.ts';
-import { jsonSchema } from './json-schema.ts';
+import { jsonSchema, jsonText } from './json-schema.ts';
 
 /** The generated files by their path in the repository, as they should be. */
 export const generatedFiles = (): Readonly<Record<string, string>> => ({
@@ -15,6 +18,9 @@ export const generatedFiles = (): Readonly<Record<string, string>> => ({
   'docs/configuration.md': configurationPage(),
   'docs/errors.md': errorsPage(),
   'helm/files/dashboard.json': dashboard(),
+  'helm/files/defaults.yaml': chartDefaults(),
+  'helm/README.md': chartPage(),
+  'helm/values.schema.json': jsonText(valuesSchema()),
 });
 
 const inRepository = (path: string): URL => new URL(`../${path}`, import.meta.url);

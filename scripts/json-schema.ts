@@ -2,8 +2,10 @@
 import { z } from 'zod';
 import { settingsSchema } from '../src/config/schema.ts';
 
-export function jsonSchema(): string {
-  const schema = z.toJSONSchema(settingsSchema, {
+export const jsonSchema = (): string => jsonText({ ...settingsJsonSchema(), title: 'Weir' });
+
+export function settingsJsonSchema(): Readonly<Record<string, unknown>> {
+  return z.toJSONSchema(settingsSchema, {
     io: 'input',
     target: 'draft-07',
     // A section may be empty (null in YAML), and its default follows from its settings' own.
@@ -12,8 +14,10 @@ export function jsonSchema(): string {
       if (json.type === 'object' && path.length > 0) Object.assign(json, { type: ['object', 'null'] });
     },
   });
-  return `${formatted({ ...schema, title: 'Weir' }, 0)}\n`;
 }
+
+/** A JSON file's text. */
+export const jsonText = (value: unknown): string => `${formatted(value, 0)}\n`;
 
 const widthMax = 120;
 

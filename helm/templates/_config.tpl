@@ -1,0 +1,112 @@
+{{- /*
+The configuration as Weir reads it: .Values.config, and what other values say. Numbers come from YAML as floats, so
+whatever is printed goes through toYaml or int64: 604800000 would else become 6.048e+08.
+*/ -}}
+{{- define "weir.config" -}}
+{{- $own := dict "coreapp" (dict "url" .Values.coreapp.url) "stop" (dict "graceMs" (include "weir.graceMs" . | int64)) -}}
+{{- if .Values.coreapp.existingSecret -}}
+{{- $_ := set $own.coreapp "authorizationFile" (printf "%s/coreapp/%s" (include "weir.secretsFolder" .) .Values.coreapp.authorizationKey) -}}
+{{- end -}}
+{{- $main := include "weir.tlsFiles" (dict "tls" .Values.tls "folder" "main" "ca" "clientCaFile") | fromYaml -}}
+{{- if $main -}}{{- $_ := set $own "listen" (dict "tls" $main) -}}{{- end -}}
+{{- $_ := merge $own.coreapp (include "weir.tlsFiles" (dict "tls" .Values.coreapp.tls "folder" "coreapp" "ca" "caFile") | fromYaml) -}}
+{{- with include "weir.tlsFiles" (dict "tls" .Values.redis.tls "folder" "redis" "ca" "caFile") | fromYaml -}}
+{{- $_ := set $own "redis" . -}}
+{{- end -}}
+{{- toYaml (mergeOverwrite (deepCopy .Values.config) $own) -}}
+{{- end }}
+
+{{- /* The settings that name the files of one `tls` section, by what its keys say. */ -}}
+{{- define "weir.tlsFiles" -}}
+{{- $files := dict -}}
+{{- if .tls.existingSecret -}}
+{{- $names := dict .ca .tls.caKey "certFile" .tls.certKey "keyFile" .tls.keyKey -}}
+{{- range $setting, $key := $names -}}
+{{- if $key -}}{{- $_ := set $files $setting (printf "/etc/weir/tls/%s/%s" $.folder $key) -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $files -}}
+{{- end }}
+
+{{- define "weir.secretsFolder" -}}
+/etc/weir/secrets
+{{- end }}
+
+{{- /* What a setting comes to: (list . "stop" "lameDuckMs"). Not by mergeOverwrite: that takes a 0 for nothing. */ -}}
+{{- define "weir.setting" -}}
+{{- $root := index . 0 -}}
+{{- $given := get ($root.Values.config | default dict) (index . 1) | default dict -}}
+{{- $default := get (get (include "weir.defaults" $root | fromYaml) (index . 1)) (index . 2) -}}
+{{- $isGiven := and (hasKey $given (index . 2)) (not (kindIs "invalid" (get $given (index . 2)))) -}}
+{{- ternary (get $given (index . 2)) $default $isGiven | toJson -}}
+{{- end }}
+
+{{- define "weir.defaults" -}}
+{{- .Files.Get "files/defaults.yaml" -}}
+{{- end }}
+
+{{- define "weir.listenPort" -}}
+{{- include "weir.setting" (list . "listen" "port") | int64 -}}
+{{- end }}
+
+{{- define "weir.opsPort" -}}
+{{- include "weir.setting" (list . "ops" "port") | int64 -}}
+{{- end }}
+
+{{- /* A limit of every class: what is given for it, else its own default, else what `default` has. */ -}}
+{{- define "weir.limit" -}}
+{{- $root := index . 0 -}}
+{{- $name := index . 1 -}}
+{{- $given := ($root.Values.config).limits | default dict -}}
+{{- $defaults := (include "weir.defaults" $root | fromYaml).limits -}}
+{{- $common := get (get $given "default" | default dict) $name | default (get $defaults.default $name) -}}
+{{- $limits := dict -}}
+{{- range $class, $own := $defaults -}}
+{{- $fallback := ternary $common (get $own $name | default $common) (eq $class "default") -}}
+{{- $_ := set $limits $class (get (get $given $class | default dict) $name | default $fallback | int64) -}}
+{{- end -}}
+{{- toYaml $limits -}}
+{{- end }}
+
+{{- /* The most that any class has of a limit. */ -}}
+{{- define "weir.largest" -}}
+{{- $largest := 0 -}}
+{{- range include "weir.limit" . | fromYaml -}}{{- $largest = max $largest (int64 .) -}}{{- end -}}
+{{- $largest -}}
+{{- end }}
+
+{{- /* What waits at the beginning of a stop is still served: the longest hold time, and 5 s for the Coreapp's answer. */ -}}
+{{- define "weir.graceMs" -}}
+{{- $given := ((.Values.config).stop).graceMs -}}
+{{- if kindIs "invalid" $given -}}
+{{- add (include "weir.largest" (list . "holdMaxMs") | int64) 5000 -}}
+{{- else -}}
+{{- $given | int64 -}}
+{{- end -}}
+{{- end }}
+
+{{- /* When Kubernetes kills: lame duck and grace, and 10 s of slack, since a kill would lose what is in flight. */ -}}
+{{- define "weir.terminationGracePeriodSeconds" -}}
+{{- $lameDuckMs := include "weir.setting" (list . "stop" "lameDuckMs") | int64 -}}
+{{- div (add $lameDuckMs (include "weir.graceMs" . | int64) 10999) 1000 -}}
+{{- end }}
+
+{{- /* How long a caller may have to wait for its answer: held to the end, then answered as late as the Coreapp may. */ -}}
+{{- define "weir.callerTimeoutSeconds" -}}
+{{- $answerMs := include "weir.setting" (list . "coreapp" "answerTimeoutMs") | int64 -}}
+{{- div (add (include "weir.largest" (list . "holdMaxMs") | int64) $answerMs 5999) 1000 -}}
+{{- end }}
+
+{{- /* The most bytes of bodies in memory, over all classes. */ -}}
+{{- define "weir.lineMaxBytes" -}}
+{{- $sum := 0 -}}
+{{- range include "weir.limit" (list . "lineMaxBytes") | fromYaml -}}{{- $sum = add $sum (int64 .) -}}{{- end -}}
+{{- $sum -}}
+{{- end }}
+
+{{- /* The port of a URL, by its scheme where it names none. */ -}}
+{{- define "weir.urlPort" -}}
+{{- $url := urlParse . -}}
+{{- $named := regexFind ":[0-9]+$" $url.host | trimPrefix ":" -}}
+{{- $named | default (ternary "443" "80" (eq $url.scheme "https")) -}}
+{{- end }}

@@ -1,0 +1,332 @@
+/**
+ * The chart: what helm 3 and helm 4 make of it is what a strict server takes, what the restricted Pod Security Standard
+ * allows, and what Weir itself starts with. The value sets are helm/ci/*.yaml.
+ */
+import { spawnSync } from 'node:child_process';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startProcess } from '../support/processes.ts';
+import { startSimulatorProcess, startWeir } from '../support/weir.ts';
+import { chart, type Manifest, matches, ofKind, one, podsOf, rendered, template } from './support/chart/manifests.ts';
+import { mounted } from './support/chart/mounted.ts';
+import { securityFaults } from './support/chart/security.ts';
+import { offences } from './support/chart/server-rules.ts';
+import { type ValueSet, valueSet, valueSets } from './support/chart/sets.ts';
+import { helm, helmNames, installTools, toolsMissing } from './support/chart/tools.ts';
+import { typeFaults } from './support/chart/types.ts';
+
+if (toolsMissing !== null) console.warn(`SKIPPED: the tests of the chart: ${toolsMissing}`);
+
+const threeValues = [
+  'coreapp.url=https://coreapp:9090',
+  'redis.existingSecret=weir-redis',
+  'auth.existingSecret=weir-auth',
+];
+const set = (values: readonly string[]): string[] => values.flatMap((value) => ['--set', value]);
+/** With the three values, and more. */
+const made = (...more: string[]): Manifest[] => rendered('helm 3', set([...threeValues, ...more]));
+const configOf = (manifests: readonly Manifest[]): string => one(manifests, 'ConfigMap').data?.['weir.yaml'] as string;
+const kindsOf = (manifests: readonly Manifest[]): string[] =>
+  [...new Set(manifests.map(({ kind }) => kind))].toSorted();
+
+describe.skipIf(toolsMissing !== null)('the chart', () => {
+  const bySet = new Map<string, readonly Manifest[]>();
+  const of = ({ name }: ValueSet): readonly Manifest[] => bySet.get(name) as readonly Manifest[];
+  let folder = '';
+
+  beforeAll(async () => {
+    await installTools();
+    for (const each of valueSets) bySet.set(each.name, rendered('helm 3', each.args));
+    folder = await mkdtemp(join(tmpdir(), 'weir-chart-'));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  describe.each(valueSets)('$about', (each) => {
+    it('has nothing that lint objects to', () => {
+      for (const name of helmNames) {
+        const said = helm(name, ['lint', '--strict', chart, ...each.args]);
+        expect(said.ok, said.stdout + said.stderr).toBe(true);
+      }
+    });
+
+    it('comes out of helm 3 and helm 4 alike', () => {
+      expect(rendered('helm 4', each.args)).toEqual(of(each));
+    });
+
+    it('keeps the rules that only a server would know', () => {
+      expect(offences(of(each), each.texts)).toEqual([]);
+    });
+
+    it('has Pods that the restricted standard allows, on a file system that can’t be written', () => {
+      const pods = podsOf(of(each));
+      expect(pods.flatMap(securityFaults)).toEqual([]);
+      for (const { spec } of pods) expect(spec.containers[0].securityContext.readOnlyRootFilesystem).toBe(true);
+    });
+  });
+
+  describe.each(valueSets.filter(({ name }) => name !== 'sidecar'))('its own Pods: $about', (each) => {
+    it('start with a configuration that `weir check` takes, and the files that are mounted', async () => {
+      await using files = await mounted(of(each));
+      const check = startProcess(['check'], { env: files.env });
+      expect(await check.exited, check.transcript()).toEqual({ code: 0, signal: null });
+    });
+
+    it('are given all the time for a stop that Weir may take', () => {
+      const { terminationGracePeriodSeconds } = one(of(each), 'Deployment').spec.template.spec;
+      const config = configOf(of(each));
+      const ms = (setting: string): number => Number(new RegExp(`${setting}: (\\d+)`).exec(config)?.[1]);
+      expect(terminationGracePeriodSeconds).toBeGreaterThanOrEqual((ms('lameDuckMs') + ms('graceMs')) / 1_000 + 1);
+    });
+  });
+
+  it('fits the types of Kubernetes, the Prometheus operator and the Gateway API, and has no field that they don’t know', async () => {
+    expect(await typeFaults(Object.fromEntries(bySet))).toEqual([]);
+  });
+
+  describe('the three values alone', () => {
+    it('make what production needs, and nothing that needs more than Kubernetes', () => {
+      expect(kindsOf(of(valueSet('three-values')))).toEqual([
+        'ConfigMap',
+        'Deployment',
+        'Pod', // helm test
+        'PodDisruptionBudget',
+        'Service',
+        'ServiceAccount',
+      ]);
+    });
+
+    it('roll without a Pod missing, spread over nodes and zones, without a token', () => {
+      const { spec } = one(made(), 'Deployment');
+      expect(spec.replicas).toBe(2);
+      expect(spec.strategy).toEqual({ type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } });
+      expect(spec.template.spec.topologySpreadConstraints.map((c: { topologyKey: string }) => c.topologyKey)).toEqual([
+        'kubernetes.io/hostname',
+        'topology.kubernetes.io/zone',
+      ]);
+      expect(one(made(), 'ServiceAccount').automountServiceAccountToken).toBe(false);
+    });
+
+    it('hold the whole lame-duck and grace time, and 10 s', () => {
+      expect(configOf(made())).toMatch(/stop:\n\s+graceMs: 35000\n\s+lameDuckMs: 10000/);
+      expect(one(made(), 'Deployment').spec.template.spec.terminationGracePeriodSeconds).toBe(55);
+    });
+
+    it('keep every secret out of environment and ConfigMap', () => {
+      const texts = JSON.stringify(of(valueSet('try-out-redis')).filter(({ kind }) => kind !== 'Secret'));
+      expect(texts).not.toMatch(/Weir-2026!|monitoring-key|redis:\/\//);
+    });
+  });
+
+  it.each([
+    ['lameDuckMs 0 is no default', ['config.stop.lameDuckMs=0'], 45],
+    ['the longest hold time of any class counts', ['config.limits.media.holdMaxMs=90000'], 115],
+    ['a grace that is given counts', ['config.stop.graceMs=5000'], 25],
+    ['a time of an hour stays a number', ['config.stop.graceMs=3600000'], 3_620],
+  ])('the time until Kubernetes kills: %s', (_, values, seconds) => {
+    expect(one(made(...values), 'Deployment').spec.template.spec.terminationGracePeriodSeconds).toBe(seconds);
+  });
+
+  it('without Redis no second Pod ever stands beside the first', () => {
+    const { spec } = one(of(valueSet('try-out')), 'Deployment');
+    expect([spec.replicas, spec.strategy]).toEqual([1, { type: 'Recreate' }]);
+  });
+
+  it('an autoscaled Deployment says nothing of replicas, and scales by CPU of one core', () => {
+    expect(one(of(valueSet('autoscaling')), 'Deployment').spec.replicas).toBeUndefined();
+    expect(one(of(valueSet('autoscaling')), 'HorizontalPodAutoscaler').spec.metrics[0]).toEqual({
+      type: 'Resource',
+      resource: { name: 'cpu', target: { type: 'AverageValue', averageValue: '700m' } },
+    });
+  });
+
+  it('another configuration rolls the Pods, the same one does not, and neither does another version of the chart', async () => {
+    const annotations = (manifests: readonly Manifest[]) =>
+      one(manifests, 'Deployment').spec.template.metadata.annotations;
+    expect(annotations(made())).toEqual(annotations(made()));
+    expect(annotations(made('config.limits.messages.rate=20'))).not.toEqual(annotations(made()));
+    const given = (host: string) =>
+      annotations(rendered('helm 3', [...valueSet('try-out-redis').args, ...set([`redis.url=redis://${host}`])]));
+    expect(given('one')).not.toEqual(given('two'));
+    const next = join(folder, 'next');
+    await cp(chart, next, { recursive: true });
+    const about = helm('helm 3', ['show', 'chart', chart]).stdout;
+    await writeFile(join(next, 'Chart.yaml'), about.replace(/^version: .*/m, 'version: 9.9.9'));
+    expect(one(rendered('helm 3', set(threeValues), next), 'Deployment').spec.template).toEqual(
+      one(made(), 'Deployment').spec.template,
+    );
+  });
+
+  it('what is in front waits as long as a request may be held and answered, and takes the largest body', () => {
+    const { annotations } = one(of(valueSet('tls')), 'Ingress').metadata;
+    expect(annotations).toEqual({
+      'nginx.ingress.kubernetes.io/backend-protocol': 'HTTPS',
+      'nginx.ingress.kubernetes.io/proxy-body-size': '104857600',
+      'nginx.ingress.kubernetes.io/proxy-next-upstream': 'off',
+      'nginx.ingress.kubernetes.io/proxy-read-timeout': '80',
+      'nginx.ingress.kubernetes.io/proxy-send-timeout': '80',
+    });
+    expect(one(of(valueSet('gateway')), 'HTTPRoute').spec.rules[0].timeouts).toEqual({
+      request: '80s',
+      backendRequest: '80s',
+    });
+    expect(one(of(valueSet('other-ingress')), 'Ingress').metadata.annotations).toBeUndefined();
+    expect(
+      one(of(valueSet('ingress')), 'Ingress').metadata.annotations?.['nginx.ingress.kubernetes.io/proxy-body-size'],
+    ).toBe('200m');
+  });
+
+  it('no load balancer and no node ever has the ops port', () => {
+    const services = ofKind(of(valueSet('load-balancer')), 'Service');
+    const open = services.filter(({ spec }) => spec.type !== undefined && spec.type !== 'ClusterIP');
+    expect(open.map(({ metadata }) => metadata.name)).toEqual(['weir']);
+    expect(open[0]?.spec.ports.map(({ targetPort }: { targetPort: string }) => targetPort)).toEqual(['weir-http']);
+    expect(services.find(({ metadata }) => metadata.name === 'weir-ops')?.spec.clusterIP).toBe('None');
+  });
+
+  it('the network policy lets in and out who is named, on the ports that the other values say', () => {
+    const { ingress, egress } = one(of(valueSet('network-policy')), 'NetworkPolicy').spec;
+    expect(ingress.map((rule: { ports: { port: string }[] }) => rule.ports[0]?.port)).toEqual([
+      'weir-http',
+      'weir-ops',
+    ]);
+    expect(ingress[0].from).toHaveLength(3); // helm test, a namespace, a network
+    expect(egress.map((rule: { ports: { port: number }[] }) => rule.ports.map(({ port }) => port))).toEqual([
+      [53, 53],
+      [9090],
+      [6380],
+      [443],
+    ]);
+    const open = one(of(valueSet('configuration')), 'NetworkPolicy').spec;
+    expect(open.ingress[0].from).toBeUndefined();
+    expect(open.egress.at(-1)).toEqual({ ports: [{ port: 8443 }] }); // The identity provider's.
+  });
+
+  it('a secret that is missing is a line at the start, and the Pod doesn’t wait for it in silence', async () => {
+    const manifests = of(valueSet('three-values'));
+    const { volumes } = one(manifests, 'Deployment').spec.template.spec;
+    const secrets = volumes.filter((volume: { secret?: object }) => volume.secret !== undefined);
+    expect(secrets.map(({ secret }: { secret: { optional: boolean } }) => secret.optional)).toEqual([true, true]);
+    await using files = await mounted(manifests, ['REDIS_URL_FILE']);
+    const weir = startProcess(['serve'], { env: files.env });
+    expect(await weir.exited).toEqual({ code: 1, signal: null });
+    expect(weir.stderr).toEqual([
+      `REDIS_URL_FILE: "${files.folder}/etc/weir/secrets/redis/redis-url" cannot be read (no such file); give the path of a readable file`,
+    ]);
+  });
+
+  it('the package has what is needed to install, and renders the same', () => {
+    for (const name of helmNames) {
+      const said = helm(name, ['package', chart, '--destination', folder]);
+      expect(said.ok, said.stderr).toBe(true);
+      const archive = join(folder, 'weir-0.1.0.tgz');
+      const files = spawnSync('tar', ['tzf', archive], { encoding: 'utf8' }).stdout.split('\n');
+      expect(files).toEqual(
+        expect.arrayContaining(['weir/values.schema.json', 'weir/README.md', 'weir/files/rules.yaml']),
+      );
+      expect(files.filter((file) => /^weir\/(ci|examples)\//.test(file))).toEqual([]);
+      expect(rendered(name, set(threeValues), archive)).toEqual(made());
+    }
+  });
+
+  it('the notes warn of secrets in the release, of the first password, and of memory that is too little', async () => {
+    // Only a cluster shows notes, so they are rendered as a manifest's text.
+    const shown = join(folder, 'shown');
+    await cp(chart, shown, { recursive: true });
+    await cp(join(chart, 'templates/NOTES.txt'), join(shown, 'files/notes.txt'));
+    await writeFile(
+      join(shown, 'templates/shown.yaml'),
+      'apiVersion: v1\nkind: Notes\nmetadata: {name: notes}\ndata: {notes: {{ tpl (.Files.Get "files/notes.txt") . | toJson }}}\n',
+    );
+    const notes = (args: readonly string[]): string =>
+      one(rendered('helm 3', args, shown), 'Notes').data?.['notes'] as string;
+    expect(notes(set(threeValues))).not.toMatch(/WARNING/);
+    expect(notes(set(threeValues))).toMatch(
+      '--selector app.kubernetes.io/component=proxy,app.kubernetes.io/instance=weir',
+    );
+    expect(notes(valueSet('try-out').args)).toMatch(/secrets stand in this release's values/);
+    expect(notes(valueSet('no-admin-password').args)).toMatch(/"secret" until somebody's first login/);
+    expect(notes([...set(threeValues), ...set(['resources.limits.memory=1Gi'])])).toMatch(
+      /\(1Gi\) is less than .* 1536Mi/s,
+    );
+    expect(notes(valueSet('configuration').args)).not.toMatch(/WARNING/);
+  });
+
+  describe('helm test', () => {
+    const run = (env: Readonly<Record<string, string>>) => {
+      const [container] = one(made(), 'Pod').spec.containers;
+      const [command, ...args] = [...container.command, ...container.args] as [string, ...string[]];
+      expect(command).toBe('node');
+      return spawnSync(process.execPath, args, { env, encoding: 'utf8' });
+    };
+
+    it('says yes to a Weir that serves, and no to anything else', async () => {
+      await using simulator = await startSimulatorProcess();
+      await using weir = await startWeir({ COREAPP_URL: simulator.url });
+      const good = run({ MAIN: weir.url, OPS: weir.opsUrl });
+      expect(good.stdout, good.stderr).toBe('ready: ok\nmetrics: ok\na stranger is refused: ok\n');
+      expect(run({ MAIN: simulator.url, OPS: weir.opsUrl }).status).toBe(1);
+      expect(run({ MAIN: weir.url, OPS: simulator.url }).status).toBe(1);
+    });
+
+    it('asks through the Services', () => {
+      const env = Object.fromEntries(
+        one(made(), 'Pod').spec.containers[0].env.map((each: { name: string; value: string }) => [
+          each.name,
+          each.value,
+        ]),
+      );
+      expect(env).toEqual({ MAIN: 'http://weir:8080', OPS: 'http://weir-ops:9464' });
+    });
+  });
+
+  describe('the sidecar form', () => {
+    let example: Record<string, Manifest[]>;
+    const path = (): string => join(folder, 'chart/examples/sidecar');
+
+    beforeAll(async () => {
+      await cp(chart, join(folder, 'chart'), { recursive: true });
+      example = {};
+      for (const name of helmNames) {
+        const built = helm(name, ['dependency', 'build', path()]);
+        expect(built.ok, built.stderr).toBe(true);
+        example[name] = rendered(name, [], path());
+      }
+    });
+
+    it('stands in another chart’s Deployment, and holds every rule there, too', async () => {
+      const manifests = example['helm 3'] as Manifest[];
+      expect(helm('helm 4', ['lint', '--strict', path()]).ok).toBe(true);
+      expect(example['helm 4']).toEqual(manifests);
+      expect(await typeFaults({ example: manifests })).toEqual([]);
+      expect(offences(manifests, new Set(['weir-redis', 'weir-auth']))).toEqual([]);
+      expect(podsOf(manifests).flatMap(securityFaults)).toEqual([]);
+      await using files = await mounted(manifests);
+      const check = startProcess(['check'], { env: files.env });
+      expect(await check.exited, check.transcript()).toEqual({ code: 0, signal: null });
+    });
+
+    it('has the Coreapp start before Weir and stop after it, with time for both', () => {
+      const { spec } = one(example['helm 3'] as Manifest[], 'Deployment').spec.template;
+      expect(
+        spec.initContainers.map(({ name, restartPolicy }: Record<string, string>) => [name, restartPolicy]),
+      ).toEqual([['coreapp', 'Always']]);
+      expect(spec.containers.map(({ name }: { name: string }) => name)).toEqual(['weir']);
+      expect(spec.terminationGracePeriodSeconds).toBe(55 + 30);
+    });
+
+    it('has Services that find those Pods, and none of what belongs to a Deployment of its own', () => {
+      const manifests = example['helm 3'] as Manifest[];
+      const { labels } = one(manifests, 'Deployment').spec.template.metadata;
+      for (const { spec } of ofKind(manifests, 'Service')) expect(matches(spec.selector, labels)).toBe(true);
+      expect(kindsOf(of(valueSet('sidecar')))).toEqual(['ConfigMap', 'Pod', 'PodMonitor', 'Service']);
+    });
+
+    it('has its values judged by the chart’s own schema', () => {
+      for (const name of helmNames) {
+        expect(template(name, ['--set', 'weir.config.limits.messages.rate=fast'], path()).stderr).toMatch(/rate/);
+      }
+    });
+  });
+});
