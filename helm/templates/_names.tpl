@@ -63,3 +63,9 @@ app.kubernetes.io/component: proxy
 {{- $given := or .Values.auth.adminPassword .Values.auth.apiKey -}}
 {{- .Values.auth.existingSecret | default (ternary (include "weir.fullname" .) "" (not (empty $given))) -}}
 {{- end }}
+
+{{- /* The job of the metrics: it has "weir" in it, whatever the release is called, and releases are told apart. */ -}}
+{{- define "weir.job" -}}
+{{- $name := include "weir.fullname" . -}}
+{{- ternary $name (printf "weir-%s" $name) (contains "weir" $name) -}}
+{{- end }}

@@ -3,13 +3,25 @@
  * allows, and what Weir itself starts with. The value sets are helm/ci/*.yaml.
  */
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { startProcess } from '../support/processes.ts';
 import { startSimulatorProcess, startWeir } from '../support/weir.ts';
-import { chart, type Manifest, matches, ofKind, one, podsOf, rendered, template } from './support/chart/manifests.ts';
+import {
+  chart,
+  configOf,
+  type Manifest,
+  matches,
+  ofKind,
+  one,
+  podsOf,
+  rendered,
+  template,
+} from './support/chart/manifests.ts';
 import { mounted } from './support/chart/mounted.ts';
 import { securityFaults } from './support/chart/security.ts';
 import { offences } from './support/chart/server-rules.ts';
@@ -27,7 +39,6 @@ const threeValues = [
 const set = (values: readonly string[]): string[] => values.flatMap((value) => ['--set', value]);
 /** With the three values, and more. */
 const made = (...more: string[]): Manifest[] => rendered('helm 3', set([...threeValues, ...more]));
-const configOf = (manifests: readonly Manifest[]): string => one(manifests, 'ConfigMap').data?.['weir.yaml'] as string;
 const kindsOf = (manifests: readonly Manifest[]): string[] =>
   [...new Set(manifests.map(({ kind }) => kind))].toSorted();
 
@@ -183,6 +194,19 @@ describe.skipIf(toolsMissing !== null)('the chart', () => {
     expect(open.map(({ metadata }) => metadata.name)).toEqual(['weir']);
     expect(open[0]?.spec.ports.map(({ targetPort }: { targetPort: string }) => targetPort)).toEqual(['weir-http']);
     expect(services.find(({ metadata }) => metadata.name === 'weir-ops')?.spec.clusterIP).toBe('None');
+  });
+
+  it('the Prometheus operator gets the rules as promtool reads them, Grafana the dashboard, and metrics a job that both know', () => {
+    const monitored = of(valueSet('monitored'));
+    const file = (name: string): string => readFileSync(join(chart, 'files', name), 'utf8');
+    expect(one(monitored, 'PrometheusRule').spec).toEqual(parse(file('rules.yaml')));
+    const { data } = one(monitored, 'ConfigMap', 'weir-dashboard');
+    expect(JSON.parse(data?.['dashboard.json'] ?? '')).toEqual(JSON.parse(file('dashboard.json')));
+    expect(one(monitored, 'ServiceMonitor').spec.endpoints[0].relabelings).toEqual([
+      { targetLabel: 'job', replacement: 'weir' },
+    ]);
+    const named = rendered('helm 3', [...valueSet('pod-monitored').args, ...set(['fullnameOverride=gate'])]);
+    expect(one(named, 'PodMonitor').spec.podMetricsEndpoints[0].relabelings[0].replacement).toBe('weir-gate');
   });
 
   it('the network policy lets in and out who is named, on the ports that the other values say', () => {

@@ -58,6 +58,13 @@ export function one(manifests: readonly Manifest[], kind: string, name?: string)
   return found[0] as Manifest;
 }
 
+/** Weir's own configuration, as its ConfigMap has it. */
+export function configOf(manifests: readonly Manifest[]): string {
+  const found = ofKind(manifests, 'ConfigMap').flatMap(({ data }) => data?.['weir.yaml'] ?? []);
+  if (found[0] === undefined || found.length > 1) throw new Error(`${found.length} ConfigMaps with a weir.yaml`);
+  return found[0];
+}
+
 export const nameOf = ({ kind, metadata }: Manifest): string => `${kind}/${metadata.name}`;
 
 export const matches = (selector: Labels, labels: Labels): boolean =>

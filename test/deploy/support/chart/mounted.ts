@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { createAuthority } from '../../../support/certificates.ts';
-import { type Manifest, one, podsOf } from './manifests.ts';
+import { configOf, type Manifest, podsOf } from './manifests.ts';
 
 export interface Mounted extends AsyncDisposable {
   readonly folder: string;
@@ -29,10 +29,7 @@ export async function mounted(manifests: readonly Manifest[], without: readonly 
     .flatMap(({ spec }) => spec.containers as Container[])
     .find(({ name }) => name === 'weir');
   if (container === undefined) throw new Error('no Pod has a container weir');
-  const config = (one(manifests, 'ConfigMap').data?.['weir.yaml'] ?? '').replaceAll(
-    '/etc/weir/',
-    `${folder}/etc/weir/`,
-  );
+  const config = configOf(manifests).replaceAll('/etc/weir/', `${folder}/etc/weir/`);
   const env = Object.fromEntries(
     container.env.map(({ name, value }) => [name, value.replace(/^\/etc\/weir\//, `${folder}$&`)]),
   );
