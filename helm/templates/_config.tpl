@@ -13,7 +13,7 @@ whatever is printed goes through toYaml or int64: 604800000 would else become 6.
 {{- with include "weir.tlsFiles" (dict "tls" .Values.redis.tls "folder" "redis" "ca" "caFile") | fromYaml -}}
 {{- $_ := set $own "redis" . -}}
 {{- end -}}
-{{- toYaml (mergeOverwrite (deepCopy .Values.config) $own) -}}
+{{- toYaml (mergeOverwrite (deepCopy (.Values.config | default dict)) $own) -}}
 {{- end }}
 
 {{- /* The settings that name the files of one `tls` section, by what its keys say. */ -}}

@@ -66,8 +66,8 @@ Another chart hands in `.Subcharts.weir` (README.md, "Sidecar").
     {{- toYaml .Values.resources | nindent 4 }}
   securityContext:
     {{- /* In another chart's Pod, what Weir runs as is said of the container. */ -}}
-    {{- $ofPod := omit .Values.podSecurityContext "fsGroup" "fsGroupChangePolicy" "supplementalGroups" "sysctls" -}}
-    {{- toYaml (merge (deepCopy .Values.securityContext) (ternary $ofPod dict (eq .Values.mode "sidecar"))) | nindent 4 }}
+    {{- $ofPod := omit (.Values.podSecurityContext | default dict) "fsGroup" "fsGroupChangePolicy" "supplementalGroups" "sysctls" -}}
+    {{- toYaml (merge (deepCopy (.Values.securityContext | default dict)) (ternary $ofPod dict (eq .Values.mode "sidecar"))) | nindent 4 }}
   volumeMounts:
     - name: weir-config
       mountPath: /etc/weir/config

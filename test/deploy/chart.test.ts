@@ -139,6 +139,20 @@ describe.skipIf(toolsMissing !== null)('the chart', () => {
     expect(one(made(...values), 'Deployment').spec.template.spec.terminationGracePeriodSeconds).toBe(seconds);
   });
 
+  it.each(['config', 'config.stop', 'config.limits', 'podSecurityContext', 'securityContext', 'resources'])(
+    '%s may be emptied with null',
+    (value) => {
+      for (const name of helmNames) expect(template(name, set([...threeValues, `${value}=null`])).stderr).toBe('');
+    },
+  );
+
+  it('has the version of the package, and so does its image', () => {
+    const { version } = JSON.parse(readFileSync(join(chart, '../package.json'), 'utf8')) as { version: string };
+    const { appVersion } = parse(readFileSync(join(chart, 'Chart.yaml'), 'utf8')) as { appVersion: string };
+    expect(appVersion).toBe(version);
+    expect(one(made(), 'Deployment').spec.template.spec.containers[0].image).toBe(`weir:${version}`);
+  });
+
   it('without Redis no second Pod ever stands beside the first', () => {
     const { spec } = one(of(valueSet('try-out')), 'Deployment');
     expect([spec.replicas, spec.strategy]).toEqual([1, { type: 'Recreate' }]);
