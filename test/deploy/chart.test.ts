@@ -188,7 +188,7 @@ describe.skipIf(toolsMissing !== null)('the chart', () => {
     expect(annotations).toEqual({
       'nginx.ingress.kubernetes.io/backend-protocol': 'HTTPS',
       'nginx.ingress.kubernetes.io/proxy-body-size': '104857600',
-      'nginx.ingress.kubernetes.io/proxy-next-upstream': 'off',
+      'nginx.ingress.kubernetes.io/proxy-next-upstream': 'error',
       'nginx.ingress.kubernetes.io/proxy-read-timeout': '80',
       'nginx.ingress.kubernetes.io/proxy-send-timeout': '80',
     });
