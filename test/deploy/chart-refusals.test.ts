@@ -60,6 +60,10 @@ describe.skipIf(toolsMissing !== null)('the chart refuses', () => {
         'config.limits.messages.holdMaxMs=30s',
         /config[./]limits[./]messages[./]holdMaxMs.*(expected: integer|want integer)/i,
       ],
+      [
+        'config.limits.messages.scope=caller',
+        /config[./]limits[./]messages[./]scope.*does not match pattern.*principal/i,
+      ],
       ['config.log.level=loud', /config[./]log[./]level.*fatal.*silent/i],
       ['config.stop.graceMs=3600001', /config[./]stop[./]graceMs.*(maximum|less than or equal).*3.?6/i],
     ])('%s', (value, words) => {

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { startProcess } from '../support/processes.ts';
 import { startSimulatorProcess, startWeir } from '../support/weir.ts';
+import { exampleIn } from './support/chart/example.ts';
 import {
   chart,
   configOf,
@@ -320,22 +321,19 @@ describe.skipIf(toolsMissing !== null)('the chart', () => {
   });
 
   describe('the sidecar form', () => {
-    let example: Record<string, Manifest[]>;
-    const path = (): string => join(folder, 'chart/examples/sidecar');
+    const example: Record<string, Manifest[]> = {};
+    let path = '';
 
     beforeAll(async () => {
-      await cp(chart, join(folder, 'chart'), { recursive: true });
-      example = {};
       for (const name of helmNames) {
-        const built = helm(name, ['dependency', 'build', path()]);
-        expect(built.ok, built.stderr).toBe(true);
-        example[name] = rendered(name, [], path());
+        path = await exampleIn(folder, name);
+        example[name] = rendered(name, [], path);
       }
     });
 
     it('stands in another chart’s Deployment, and holds every rule there, too', async () => {
       const manifests = example['helm 3'] as Manifest[];
-      expect(helm('helm 4', ['lint', '--strict', path()]).ok).toBe(true);
+      expect(helm('helm 4', ['lint', '--strict', path]).ok).toBe(true);
       expect(example['helm 4']).toEqual(manifests);
       expect(await typeFaults({ example: manifests })).toEqual([]);
       expect(offences(manifests, new Set(['weir-redis', 'weir-auth']))).toEqual([]);
@@ -363,7 +361,7 @@ describe.skipIf(toolsMissing !== null)('the chart', () => {
 
     it('has its values judged by the chart’s own schema', () => {
       for (const name of helmNames) {
-        expect(template(name, ['--set', 'weir.config.limits.messages.rate=fast'], path()).stderr).toMatch(/rate/);
+        expect(template(name, ['--set', 'weir.config.limits.messages.rate=fast'], path).stderr).toMatch(/rate/);
       }
     });
   });
