@@ -16,14 +16,19 @@ export type Scope =
 
 /** As it is written in the configuration: `fleet`, `principal`, `header:X-Number`, `path:/v1/contacts/{number}/block`. */
 export const scopeForm =
-  /^(?:fleet|principal|header:(?!authorization$)[\w!#$%&'*+.^`|~-]{1,64}|path:(?:\/[\w.~-]+){0,16}\/\{[A-Za-z]\w{0,63}\}(?:\/[\w.~-]+){0,16})$/i;
+  /^(?:fleet|principal|header:[\w!#$%&'*+.^`|~-]{1,64}|path:(?:\/[\w.~-]+){0,16}\/\{[A-Za-z]\w{0,63}\}(?:\/[\w.~-]+){0,16})$/;
 
 /** The scope that a text means; null: none. */
 export function readScope(text: string): Scope | null {
   if (text === 'fleet' || text === 'principal') return { by: text };
   if (!scopeForm.test(text)) return null;
-  if (text.startsWith('header:')) return { by: 'header', name: text.slice('header:'.length).toLowerCase() };
-  return text.startsWith('path:') ? pathScope(text.slice('path:'.length)) : null;
+  return text.startsWith('path:') ? pathScope(text.slice('path:'.length)) : headerScope(text.slice('header:'.length));
+}
+
+/** Credentials don't travel on from where the caller is known: that is what `principal` is for. */
+function headerScope(field: string): Scope | null {
+  const name = field.toLowerCase();
+  return name === 'authorization' ? null : { by: 'header', name };
 }
 
 function pathScope(template: string): Scope | null {
