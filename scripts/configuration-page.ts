@@ -50,11 +50,15 @@ every other path is in the class \`default\`. \`limits.<class>\` takes the same 
 what a class does not say is as in \`limits.default\`.`;
 }
 
+/** As it stands in the file. */
+function written(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.join(', ')}]`;
+  return typeof value === 'object' ? JSON.stringify(value) : `${value as string | number}`;
+}
+
 const row = (leaf: Leaf): string[] => [
   code(leaf.name),
-  leaf.fallback === null
-    ? 'not set'
-    : code(Array.isArray(leaf.fallback) ? `[${leaf.fallback.join(', ')}]` : `${leaf.fallback as string | number}`),
+  leaf.fallback === null ? 'not set' : code(written(leaf.fallback)),
   leaf.about.wanted,
   leaf.about.env === undefined ? '' : code(leaf.about.env),
   leaf.about.description,

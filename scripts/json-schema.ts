@@ -8,7 +8,7 @@ export function settingsJsonSchema(): Readonly<Record<string, unknown>> {
   return z.toJSONSchema(settingsSchema, {
     io: 'input',
     target: 'draft-07',
-    // A section may be empty (null in YAML), and its default follows from its settings' own.
+    // A section or group may be empty (null in YAML), and a section's default follows from its settings' own.
     override: ({ zodSchema, jsonSchema: json, path }) => {
       if (zodSchema._zod.def.type === 'prefault') delete json.default;
       if (json.type === 'object' && path.length > 0) Object.assign(json, { type: ['object', 'null'] });

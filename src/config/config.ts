@@ -1,4 +1,5 @@
 /** The configuration as Weir uses it: every class's limits in full, secrets in place, no file names but watched ones. */
+import type { BestUrgency } from '../model/priority.ts';
 import type { ClassLimits } from '../model/quota.ts';
 import { type EndpointClass, endpointClasses } from '../model/routes.ts';
 import { readScope } from '../model/scope.ts';
@@ -12,7 +13,9 @@ type Section<Name extends keyof Settings> = {
   readonly [Key in keyof WithoutFiles<Settings[Name]>]: Readonly<Settings[Name][Key]>;
 };
 
-export type Config = { readonly [Name in Exclude<keyof Settings, 'listen' | 'auth' | 'limits'>]: Section<Name> } & {
+export type Config = {
+  readonly [Name in Exclude<keyof Settings, 'listen' | 'auth' | 'limits' | 'line'>]: Section<Name>;
+} & {
   /** `tls` null: plain HTTP. */
   readonly listen: Omit<Section<'listen'>, 'tls'> & { readonly tls: ServerTls | null };
   readonly coreapp: { readonly tls: TlsMaterial };
@@ -20,6 +23,10 @@ export type Config = { readonly [Name in Exclude<keyof Settings, 'listen' | 'aut
   /** `jwt` null: tokens of Weir's own only. */
   readonly auth: Omit<Section<'auth'>, 'jwt'> & { readonly jwt: JwtConfig | null };
   readonly limits: Limits;
+  readonly line: {
+    readonly bestUrgency: BestUrgency;
+    readonly costs: Readonly<Record<string, number>>;
+  };
 };
 
 /** What the files came to that the settings of TLS name. */
@@ -44,6 +51,7 @@ export function configOf(settings: Settings, tls: TlsParts): Config {
     redis: { ...withoutFiles(redis), tls: tls.redis },
     auth: { ...withoutFiles(settings.auth), jwt: jwtOf(settings.auth.jwt) },
     limits: limitsOf(settings.limits),
+    line: { ...settings.line, bestUrgency: bestUrgencyOf(settings.line.bestUrgency) },
   };
 }
 
@@ -51,6 +59,10 @@ type WithoutFiles<S> = { readonly [Key in keyof S as Key extends `${string}File`
 
 function withoutFiles<S extends object>(section: S): WithoutFiles<S> {
   return Object.fromEntries(Object.entries(section).filter(([name]) => !name.endsWith('File'))) as WithoutFiles<S>;
+}
+
+function bestUrgencyOf({ users, admins, names }: Settings['line']['bestUrgency']): BestUrgency {
+  return { users, admins, names: new Map(Object.entries(names)) };
 }
 
 /** What a class does not say is as in `default`. */

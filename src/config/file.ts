@@ -4,7 +4,7 @@ import { nearest, plainOf } from './hints.ts';
 import { emptyLayer, type Layer, leafOf, leaves } from './layer.ts';
 import { badValue, type Problem, shown } from './problems.ts';
 import { settingsSchema } from './schema.ts';
-import { aboutOf, entriesOf, itemOf, leavesOf } from './setting.ts';
+import { aboutOf, entriesOf, entryOf, itemOf, type Leaf, leavesOf } from './setting.ts';
 import { plainValue, readYaml, type YamlEntry, type YamlNode } from './yaml.ts';
 
 /** The settings that a YAML text gives. `name` is the file's, for the problems. */
@@ -58,22 +58,51 @@ function notSection(where: string, value: unknown): Problem {
 function takeValue(layer: Layer, name: string, node: YamlNode): void {
   const leaf = leafOf(name);
   const given = plainValue(node);
+  // A group that is there but empty, as a section may be.
+  if (given === null && entryOf(leaf.schema) !== undefined) return;
   const where = `${node.at}: ${name}`;
   const parsed = leaf.schema.safeParse(given);
-  if (parsed.success) {
+  const twice = repeated(node);
+  if (parsed.success && twice === undefined) {
     if (parsed.data !== null) layer.given.set(name, { value: parsed.data, where });
     return;
   }
   layer.broken.set(name, where);
-  const itemSchema = itemOf(leaf.schema);
-  const items = node.kind === 'list' && itemSchema !== undefined ? node.items : [];
-  const bad = [...items.entries()].flatMap(([index, item]) => {
-    const value = plainValue(item);
-    if (z.safeParse(itemSchema as z.core.$ZodType, value).success) return [];
-    return [badValue(`${item.at}: ${name}[${index}]`, leaf.about, value)];
-  });
+  const bad = [...badItems(leaf, node), ...badEntries(leaf, node)];
+  if (twice !== undefined) {
+    const fault = 'was given before';
+    bad.push({ where: twice.at, given: `${name}: ${shown(twice.key, false)}`, fault, wanted: 'keep one of them' });
+  }
   const found = bad.length > 0 ? bad : [badValue(where, leaf.about, given)];
   layer.problems.push(...found.map((problem) => ({ ...problem, setting: name })));
+}
+
+function badItems(leaf: Leaf, node: YamlNode): Problem[] {
+  const schema = itemOf(leaf.schema);
+  if (node.kind !== 'list' || schema === undefined) return [];
+  return node.items.flatMap((item, index) => {
+    const value = plainValue(item);
+    if (z.safeParse(schema, value).success) return [];
+    return [badValue(`${item.at}: ${leaf.name}[${index}]`, leaf.about, value)];
+  });
+}
+
+function badEntries(leaf: Leaf, node: YamlNode): Problem[] {
+  const schemas = entryOf(leaf.schema);
+  if (node.kind !== 'map' || schemas === undefined) return [];
+  return node.entries.flatMap(({ key, at, value: given }) => {
+    if (!schemas.name.safeParse(key).success) return [badValue(`${at}: a name in ${leaf.name}`, leaf.about, key)];
+    const value = plainValue(given);
+    if (schemas.value.safeParse(value).success) return [];
+    return [badValue(`${given.at}: ${leaf.name}: ${key}`, leaf.about, value)];
+  });
+}
+
+/** The first name in a group that was there before. */
+function repeated(node: YamlNode): YamlEntry | undefined {
+  if (node.kind !== 'map') return undefined;
+  const seen = new Set<string | null>();
+  return node.entries.find(({ key }) => seen.size === seen.add(key).size);
 }
 
 /** A name that is no word may hold a value that lost its blank (`{apiKey:…}`), so only words are repeated. */

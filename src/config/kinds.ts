@@ -1,7 +1,9 @@
 /** The kinds of values that settings have, where zod has none that fits. */
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
+import { costForm } from '../model/costs.ts';
 import { brokenPasswordRule } from '../model/credentials.ts';
+import { urgencies } from '../model/rounds.ts';
 import { readScope, scopeForm } from '../model/scope.ts';
 import { readTarget } from '../model/target.ts';
 
@@ -67,6 +69,22 @@ export const routePath = () =>
       const target = readTarget(text);
       return target.kind === 'target' && target.path === text;
     });
+
+/** 0 is the most urgent, 7 the least. */
+export const urgency = () => whole(0, urgencies - 1);
+
+/** Urgencies by user name. */
+export const urgencyByName = () => z.record(z.string().regex(/^\S{1,256}$/), urgency());
+
+/** Slots by path, with or without a method before it. The path is as `routePath` has it. */
+export const slotsByPath = () =>
+  z.record(
+    z
+      .string()
+      .regex(costForm)
+      .refine((text) => routePath().safeParse(text.slice(text.indexOf('/'))).success),
+    whole(1, 100),
+  );
 
 /** Which requests share a bucket. */
 export const scope = () =>

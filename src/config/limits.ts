@@ -17,6 +17,7 @@ const limitKinds = {
   rateLimitFields: z.boolean(),
   holdMaxMs: whole(100, 600_000),
   lineMaxRequests: whole(1, 1_000_000),
+  callerShareMax: z.number().min(0.01).max(1),
   lineMaxBytes: whole(1_024, 64 * gib),
   bodyMaxBytes: whole(1_024, gib),
 } as const satisfies Record<LimitName, z.ZodType>;
@@ -34,7 +35,9 @@ const limitDescriptions: Readonly<Record<LimitName, string>> = {
     'Whether answers of the Coreapp get RateLimit and RateLimit-Policy fields that say what is left. Off, since nobody need slow down: whatever comes too early is held.',
   holdMaxMs: 'The longest that a request is held before it is refused with 503. Below the timeouts of the callers.',
   lineMaxRequests:
-    'Most requests that wait in one replica. Never more wait than can be served in time, burst + rate × holdMaxMs / 1000: one on top is refused at once.',
+    'Most requests that wait in one replica. Whose turn cannot come within its hold time is refused at once, however many wait.',
+  callerShareMax:
+    'What one caller may have of the places in line that others leave: with 0.9 one that is alone leaves a tenth for newcomers, two leave a twentieth. 1: one may take all.',
   lineMaxBytes:
     'Most bytes of request bodies in the memory of one replica: being read, in line, in flight. One without room is refused with 503.',
   bodyMaxBytes: 'The largest request body; a larger one is answered 413. At most lineMaxBytes.',
@@ -54,6 +57,7 @@ const everyClass: Values = {
   rateLimitFields: false,
   holdMaxMs: 30_000,
   lineMaxRequests: 10_000,
+  callerShareMax: 0.9,
   lineMaxBytes: 64 * 2 ** 20,
   bodyMaxBytes: 2 ** 20,
 };
@@ -98,6 +102,7 @@ export const limits = section({
     rateLimitFields: limit('rateLimitFields'),
     holdMaxMs: limit('holdMaxMs'),
     lineMaxRequests: limit('lineMaxRequests'),
+    callerShareMax: limit('callerShareMax'),
     lineMaxBytes: limit('lineMaxBytes'),
     bodyMaxBytes: limit('bodyMaxBytes'),
   }),

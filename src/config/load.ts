@@ -148,7 +148,13 @@ function changesOf(given: ReadonlyMap<string, Given>): Change[] {
   });
 }
 
-const text = (value: unknown): string => (Array.isArray(value) ? value.join(', ') : String(value));
+function text(value: unknown): string {
+  if (Array.isArray(value)) return value.join(', ');
+  if (typeof value !== 'object' || value === null) return String(value);
+  return Object.entries(value)
+    .map(([name, one]) => `${name}: ${one}`)
+    .join(', ');
+}
 
 /** By line and column, as they were found otherwise. */
 function inFileOrder(problems: readonly Problem[]): Problem[] {

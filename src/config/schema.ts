@@ -17,7 +17,10 @@ import {
   port,
   redisUrl,
   routePath,
+  slotsByPath,
   tlsVersion,
+  urgency,
+  urgencyByName,
   whole,
 } from './kinds.ts';
 import { limits } from './limits.ts';
@@ -201,6 +204,26 @@ const auth = section({
   jwt,
 });
 
+const line = section({
+  bestUrgency: section({
+    users: setting(urgency().default(3), {
+      description:
+        'The most urgent that a user, or the API key, may say that its requests are (Priority: u=0 is the most urgent, u=7 the least; 3 without the field). Asking for better gets this.',
+    }),
+    admins: setting(urgency().default(3), { description: 'The same for users who are admins.' }),
+    names: setting(urgencyByName().default({}), {
+      description: 'The same for single users, whatever their role; those of an identity provider begin with jwt:.',
+      wanted: 'user names with whole numbers from 0 to 7, such as { otp: 0, "jwt:alarms": 1 }',
+    }),
+  }),
+  costs: setting(slotsByPath().default({}), {
+    description:
+      'How many slots a request uses, by its path with all that is below it, for one method or all. The longest path that fits decides; everything else costs 1.',
+    wanted:
+      'paths, maybe with a method before them, with whole numbers from 1 to 100, such as { /v1/groups: 2, POST /v1/media: 5 }',
+  }),
+});
+
 const http = section({
   fieldsMaxBytes: setting(whole(1_024, 2 ** 20).default(16_384), {
     description: 'Most bytes of header fields in a request; more is answered 431.',
@@ -248,7 +271,7 @@ const stop = section({
 
 /** The whole configuration as a file has it. Every entry has a default, so `{}` is valid. */
 export const settingsSchema = z
-  .strictObject({ listen, ops, coreapp, redis, auth, limits, http, log, stop })
+  .strictObject({ listen, ops, coreapp, redis, auth, limits, line, http, log, stop })
   .describe('Configuration of Weir.');
 
 export type Settings = z.output<typeof settingsSchema>;

@@ -61,6 +61,13 @@ export function itemOf(schema: z.core.$ZodType): z.core.$ZodType | undefined {
   return undefined;
 }
 
+/** What the names and the values are of a group that a leaf takes; undefined: it takes none. */
+export function entryOf(schema: z.core.$ZodType): { readonly name: z.ZodType; readonly value: z.ZodType } | undefined {
+  const inner = unwrapped(schema);
+  if (!(inner instanceof z.ZodRecord)) return undefined;
+  return { name: inner.keyType as z.ZodType, value: inner.valueType as z.ZodType };
+}
+
 function wantedOf(schema: z.ZodType): string {
   const inner = unwrapped(schema);
   if (inner instanceof z.ZodNumber) {

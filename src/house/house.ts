@@ -10,6 +10,7 @@ import { createMeter, type PrometheusMeter } from '../adapters/prometheus/meter.
 import { connectCoreapp } from '../adapters/undici/coreapp.ts';
 import type { Config } from '../config/config.ts';
 import { createGateway, type Stages } from '../gateway.ts';
+import { createCosts } from '../model/costs.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Readiness } from '../ops/pages.ts';
 import { startOps } from '../ops/server.ts';
@@ -136,7 +137,7 @@ interface Parts {
 
 /** Every stage with what it needs of the world. */
 function joinStages({ config, coreappUrl, clock, meter, log, stores, passwords }: Parts) {
-  const { limits, auth, http } = config;
+  const { limits, line, auth, http } = config;
   const { tls, connectTimeoutMs, answerTimeoutMs, permitsMax, authorization } = config.coreapp;
   const { accounts, tokens, guard, buckets } = stores;
   const secrets = nodeSecrets;
@@ -150,7 +151,17 @@ function joinStages({ config, coreappUrl, clock, meter, log, stores, passwords }
   });
   const reachability = new Reachability(coreappUrl, log);
   const digest = (text: string): string => secrets.digest(text);
-  const admit = new Admit({ clock, buckets, meter, limits, permitsMax, random: Math.random, digest });
+  const admit = new Admit({
+    clock,
+    buckets,
+    meter,
+    limits,
+    bestUrgency: line.bestUrgency,
+    costOf: createCosts(line.costs),
+    permitsMax,
+    random: Math.random,
+    digest,
+  });
   const stages: Stages = {
     receive: createReceive({ clock, newId: randomUUID, trusts: trustIn(http.trustedProxies) }),
     route: createRoute(auth.adminPaths),

@@ -75,6 +75,8 @@ export interface Permit extends Disposable {
 export interface Account {
   /** When it first stood in line, `Clock.now()`; −1 before. Its age there, kept over replays. */
   joinedAt: number;
+  /** The seconds of `Prefer: wait` that its hold time follows; −1: there are none. */
+  waitSeconds: number;
   /** Milliseconds spent in line, over all attempts. */
   heldMs: number;
   /** Milliseconds spent with the Coreapp, over all attempts. */
@@ -106,7 +108,15 @@ class Exchange {
   readonly fields: string[];
   readonly origin: Origin;
   readonly arrivedAt: number;
-  readonly account: Account = { joinedAt: -1, heldMs: 0, coreappMs: 0, attempts: 0, bytesOut: 0, note: null };
+  readonly account: Account = {
+    joinedAt: -1,
+    waitSeconds: -1,
+    heldMs: 0,
+    coreappMs: 0,
+    attempts: 0,
+    bytesOut: 0,
+    note: null,
+  };
   route: Route | undefined = undefined;
   principal: Principal | undefined = undefined;
   body: Buffer | null | undefined = undefined;

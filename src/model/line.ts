@@ -1,77 +1,246 @@
 /**
- * The line of one bucket in one replica: who waits, in which order. First come, first served.
+ * The line of one bucket in one replica: who waits, and who is next. Callers take turns (`rounds.ts`), and so do the
+ * requests of one caller, by their urgency; those of one caller and urgency are served first come, first served. A turn
+ * is one slot: a request that costs more pays it in as many turns.
  *
- * A doubly linked list in order of age, so that joining, leaving and hanging up cost the same at one place as at
- * 100,000, and the head is always the one whose time is over first. A request that the Coreapp sent back rejoins with
- * its age kept: it goes in front of everybody younger.
+ * A caller's turns come as often as the most urgent of what it has in line is worth, whichever of its requests gets them.
+ * So it gains nothing by spreading its requests over several urgencies, and loses nothing by marking some as less urgent.
+ *
+ * Joining, leaving and hanging up cost the same at one place as at 100,000. A caller that has nothing in line is
+ * forgotten: nobody saves turns up, nobody is in debt.
  */
+import { Backlog, Burden } from './backlog.ts';
+import { Deadlines, Due } from './deadlines.ts';
+import { Member, Rounds } from './rounds.ts';
 
-/** A place in line. One object serves a request for all its stays. */
-export abstract class Place<Self> {
+/** A place in line, for one stay. */
+export abstract class Place<Self> extends Due<Self> {
   /** Whom the line is fair to: `nameOf(principal)`. */
   readonly caller: string;
+  readonly urgency: number;
   /** When the request first joined, `Clock.now()`; kept over replays. */
   readonly since: number;
-  /** When its hold time is over, `Clock.now()`. */
-  readonly until: number;
+  /** How many more slots it needs. */
+  owed: number;
   next: Self | null = null;
   previous: Self | null = null;
   waiting = false;
 
-  constructor(caller: string, since: number, until: number) {
+  constructor(caller: string, urgency: number, cost: number, since: number, until: number) {
+    super(until);
     this.caller = caller;
+    this.urgency = urgency;
     this.since = since;
-    this.until = until;
+    this.owed = cost;
+  }
+}
+
+/** The requests of one caller with one urgency, the oldest first. */
+class Queue<P extends Place<P>> extends Member<Queue<P>> {
+  head: P | null = null;
+  tail: P | null = null;
+  /** The last of those that the Coreapp sent back, which are all at the head: they were served before the others came. */
+  returned: P | null = null;
+  slots = 0;
+  readonly burden = new Burden();
+
+  append(place: P): void {
+    this.#insert(place, this.tail);
+  }
+
+  /** Several come back in any order. */
+  putBack(place: P): void {
+    let older = this.returned;
+    while (older !== null && older.since > place.since) older = older.previous;
+    if (older === this.returned) this.returned = place;
+    this.#insert(place, older);
+  }
+
+  remove(place: P): void {
+    const { previous, next } = place;
+    if (this.returned === place) this.returned = previous;
+    if (previous === null) this.head = next;
+    else previous.next = next;
+    if (next === null) this.tail = previous;
+    else next.previous = previous;
+    place.previous = null;
+    place.next = null;
+    this.slots -= place.owed;
+  }
+
+  #insert(place: P, previous: P | null): void {
+    const next = previous === null ? this.head : previous.next;
+    place.previous = previous;
+    place.next = next;
+    if (previous === null) this.head = place;
+    else previous.next = place;
+    if (next === null) this.tail = place;
+    else next.previous = place;
+    this.slots += place.owed;
+  }
+}
+
+/** A caller that has something in line. */
+class Standing<P extends Place<P>> extends Member<Standing<P>> {
+  readonly name: string;
+  readonly queues = new Rounds<Queue<P>>();
+  requests = 0;
+
+  constructor(name: string) {
+    super();
+    this.name = name;
   }
 }
 
 export class Line<P extends Place<P>> {
-  #head: P | null = null;
-  #tail: P | null = null;
+  readonly #callers = new Map<string, Standing<P>>();
+  readonly #rounds = new Rounds<Standing<P>>();
+  readonly #deadlines = new Deadlines<P>();
+  readonly #backlog = new Backlog();
   #requests = 0;
+  #slots = 0;
 
   get requests(): number {
     return this.#requests;
   }
 
-  /** Who is next. */
-  get head(): P | null {
-    return this.#head;
+  /** How many slots those in line need. */
+  get slots(): number {
+    return this.#slots;
   }
 
-  /** Takes a place behind everybody older. The bounds are the caller's to check, so that a replay always gets back in. */
+  /** How many callers have something in line. */
+  get callers(): number {
+    return this.#callers.size;
+  }
+
+  /** A newcomer takes its place. Bounds are for others to check. */
   join(place: P): void {
-    const after = this.#firstYoungerThan(place.since);
-    const before = after === null ? this.#tail : after.previous;
-    place.previous = before;
-    place.next = after;
-    if (before === null) this.#head = place;
-    else before.next = place;
-    if (after === null) this.#tail = place;
-    else after.previous = place;
-    place.waiting = true;
-    this.#requests += 1;
+    const caller = this.#callerOf(place);
+    const queue = this.#queueOf(place, caller);
+    queue.append(place);
+    this.#joined(place, caller, queue);
+  }
+
+  /** One that the Coreapp sent back goes in front of its queue, behind those that are older. */
+  rejoin(place: P): void {
+    const caller = this.#callerOf(place);
+    const queue = this.#queueOf(place, caller);
+    queue.putBack(place);
+    this.#joined(place, caller, queue);
   }
 
   /** Leaves from anywhere in line. Leaving twice does nothing. */
   leave(place: P): void {
     if (!place.waiting) return;
-    const { previous: before, next: after } = place;
-    if (before === null) this.#head = after;
-    else before.next = after;
-    if (after === null) this.#tail = before;
-    else after.previous = before;
-    place.previous = null;
-    place.next = null;
-    place.waiting = false;
-    this.#requests -= 1;
+    const caller = this.#callers.get(place.caller) as Standing<P>;
+    const queue = caller.queues.first(place.urgency) as Queue<P>;
+    this.#remove(place, caller, queue);
+    if (queue.head === null) caller.queues.leave(queue);
+    if (caller.requests === 0) this.#forget(caller);
   }
 
-  /** Newcomers are younger than all; those sent back are among the oldest, so the search starts at the head. */
-  #firstYoungerThan(since: number): P | null {
-    if (this.#tail === null || this.#tail.since <= since) return null;
-    let place = this.#head;
-    while (place !== null && place.since <= since) place = place.next;
-    return place;
+  /** Uses a slot. Who is to be sent with it leaves the line; null: nobody, it was a part of what the next one costs. */
+  take(): P | null {
+    const caller = this.#rounds.next;
+    if (caller === null) return null;
+    const queue = caller.queues.next as Queue<P>;
+    const place = queue.head as P;
+    place.owed -= 1;
+    queue.slots -= 1;
+    this.#slots -= 1;
+    const sent = place.owed === 0;
+    if (sent) this.#remove(place, caller, queue);
+    else this.#backlog.count(queue.burden, queue.slots, queue.urgency);
+    caller.queues.turned();
+    if (queue.head === null) caller.queues.leave(queue);
+    else caller.queues.requeue(queue, queue.urgency);
+    this.#rounds.turned();
+    if (caller.requests === 0) this.#forget(caller);
+    else this.#rounds.requeue(caller, caller.queues.best);
+    return sent ? place : null;
+  }
+
+  /** Somebody whose time is over; null: there is none. */
+  overdue(now: number): P | null {
+    return this.#deadlines.overdue(now);
+  }
+
+  /** When to look for those whose time is over: at the latest when the next one's is. Infinity: nobody waits. */
+  lookAt(now: number): number {
+    return this.#deadlines.lookAt(now);
+  }
+
+  /** Somebody who waits, whoever it is; null: nobody does. */
+  get anybody(): P | null {
+    return this.#rounds.next?.queues.next?.head ?? null;
+  }
+
+  /** When the oldest in line joined; infinity: nobody waits. Looks at every caller: not for each request. */
+  get oldestSince(): number {
+    let since = Number.POSITIVE_INFINITY;
+    for (const { queues } of this.#callers.values()) {
+      for (const { head } of queues) if (head !== null) since = Math.min(since, head.since);
+    }
+    return since;
+  }
+
+  /**
+   * How many slots are used at least until a newcomer has what it needs, its own included, unless others leave. A caller
+   * that has nothing in line yet is the last of a round, so each of the others goes before it.
+   */
+  slotsUntil(caller: string, urgency: number, cost: number): number {
+    const standing = this.#callers.get(caller);
+    if (standing === undefined) return cost + this.#backlog.usedWithin(cost * 2 ** urgency);
+    const own = (standing.queues.first(urgency)?.slots ?? 0) + cost;
+    const apart = 2 ** Math.min(urgency, standing.urgency);
+    for (const queue of standing.queues) this.#backlog.discount(queue.burden);
+    const others = this.#backlog.usedWithin((own - 1) * apart);
+    for (const queue of standing.queues) this.#backlog.count(queue.burden, queue.slots, queue.urgency);
+    return own + others;
+  }
+
+  #callerOf({ caller: name, urgency }: P): Standing<P> {
+    const known = this.#callers.get(name);
+    if (known !== undefined) {
+      this.#rounds.hasten(known, urgency);
+      return known;
+    }
+    const caller = new Standing<P>(name);
+    this.#callers.set(name, caller);
+    this.#rounds.enter(caller, urgency);
+    return caller;
+  }
+
+  #queueOf({ urgency }: P, caller: Standing<P>): Queue<P> {
+    const known = caller.queues.first(urgency);
+    if (known !== null) return known;
+    const queue = new Queue<P>();
+    caller.queues.enter(queue, urgency);
+    return queue;
+  }
+
+  #joined(place: P, caller: Standing<P>, queue: Queue<P>): void {
+    place.waiting = true;
+    caller.requests += 1;
+    this.#requests += 1;
+    this.#slots += place.owed;
+    this.#deadlines.add(place);
+    this.#backlog.count(queue.burden, queue.slots, queue.urgency);
+  }
+
+  #remove(place: P, caller: Standing<P>, queue: Queue<P>): void {
+    queue.remove(place);
+    this.#backlog.count(queue.burden, queue.slots, queue.urgency);
+    this.#deadlines.remove(place);
+    place.waiting = false;
+    caller.requests -= 1;
+    this.#requests -= 1;
+    this.#slots -= place.owed;
+  }
+
+  #forget(caller: Standing<P>): void {
+    this.#rounds.leave(caller);
+    this.#callers.delete(caller.name);
   }
 }

@@ -20,23 +20,16 @@ export interface ClassLimits extends Quota {
   readonly holdMaxMs: number;
   /** How many requests may wait, in all lines of the class together. */
   readonly lineMaxRequests: number;
+  /** What one caller may have of the places that others leave (`headcount.ts`). */
+  readonly callerShareMax: number;
   /** How many bytes of bodies are held: being read, waiting, in flight. */
   readonly lineMaxBytes: number;
   /** The largest body that is accepted. */
   readonly bodyMaxBytes: number;
 }
 
-/** How many can wait at a time: no more in a line than may be served in time, whatever `lineMaxRequests` says. */
+/** How many can wait at a time: a caller that is alone has no more in line than may be served in time. */
 export function lineMax({ rate, burst, holdMaxMs, lineMaxRequests, scope }: ClassLimits): number {
   if (scope.by !== 'fleet') return lineMaxRequests; // In all its lines together.
   return Math.min(lineMaxRequests, Math.floor(burst + (rate * holdMaxMs) / 1_000) + 1);
-}
-
-/**
- * Whether one with so many in front of it may be served within its hold time. The bucket gives no more than
- * `burst + rate × holdMaxMs` in that time, to all replicas together: behind more than that a wait is in vain, unless
- * enough of them hang up.
- */
-export function canBeServed(ahead: number, { rate, burst, holdMaxMs }: ClassLimits): boolean {
-  return ahead <= burst + (rate * holdMaxMs) / 1_000;
 }

@@ -107,7 +107,7 @@ function isWithinAny(path: string, bases: readonly string[]): boolean {
 }
 
 /** The base itself, or a path below it; `/v1/settings` is not within `/v1/set`. */
-function isWithin(path: string, base: string): boolean {
+export function isWithin(path: string, base: string): boolean {
   if (base === '/' || path === base) return true;
   return path.startsWith(base) && path.charCodeAt(base.length) === 0x2f;
 }

@@ -10,8 +10,9 @@ import type { EndpointClass } from '../model/routes.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Alarm, Buckets, Clock, Meter } from '../ports.ts';
 import { Gates } from './gates.ts';
+import type { Order } from './stay.ts';
 
-export interface AdmitWorld {
+export interface AdmitWorld extends Order {
   readonly clock: Clock;
   readonly buckets: Buckets;
   readonly meter: Meter;

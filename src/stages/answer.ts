@@ -22,6 +22,7 @@ const ownNamesOf204: ReadonlySet<string> = new Set(['content-length', ...ownName
 /** Weir's own answer. Returns its status. */
 export function answerPage(exchange: Received, side: Caller, page: Page): number {
   const fields = ['X-Request-Id', exchange.id, ...page.fields];
+  addPreference(fields, exchange);
   if (fieldOf(page.fields, 'content-type') === null) fields.push('Content-Type', json);
   // What Weir answers itself is about accounts, tokens or the moment: nothing of it is for a cache.
   if (fieldOf(page.fields, 'cache-control') === null) fields.push('Cache-Control', 'no-store');
@@ -51,12 +52,18 @@ export function relayHead(exchange: Admitted, side: Caller, status: number, fiel
   if (exchange.rateLimit !== null && status >= 200 && (status < 300 || status >= 400)) {
     exchange.rateLimit.addTo(out, fields);
   }
+  addPreference(out, exchange);
   side.head(status, out);
 }
 
 /** The end of the Coreapp's answer. */
 export function relayEnd(side: Caller, trailers: Fields): void {
   side.end(trailers.length === 0 ? trailers : endToEnd(trailers, notTrailers));
+}
+
+/** Says that the caller waited no longer than it wanted to (RFC 7240, 3). */
+function addPreference(fields: string[], { account }: Received): void {
+  if (account.waitSeconds >= 0) fields.push('Preference-Applied', `wait=${account.waitSeconds}`);
 }
 
 /** The scheme that the endpoint wants (RFC 9110, 11.6.1). */

@@ -1,6 +1,7 @@
 /** One bucket in one replica: its line, its lease of slots, and the one timer that moves both. */
 import type { Collected } from '../model/exchange.ts';
 import { admitted } from '../model/exchange.ts';
+import type { Headcount } from '../model/headcount.ts';
 import { Lease } from '../model/lease.ts';
 import { Line } from '../model/line.ts';
 import type { Admission, Replay } from '../model/outcome.ts';
@@ -8,18 +9,17 @@ import { gone } from '../model/outcome.ts';
 import { Pause } from '../model/pause.ts';
 import type { Permits } from '../model/permits.ts';
 import type { ClassLimits } from '../model/quota.ts';
-import { canBeServed } from '../model/quota.ts';
 import { type Left, leftOf, RateLimitFields } from '../model/rate-limit-fields.ts';
-import type { RefusalName } from '../model/refusals.ts';
+import type { Refusal, RefusalName } from '../model/refusals.ts';
 import { refuse } from '../model/refusals.ts';
 import type { ReplayReason } from '../model/replay.ts';
 import type { EndpointClass } from '../model/routes.ts';
 import type { Grant } from '../model/slots.ts';
 import { pushMaxUs, tauUs } from '../model/slots.ts';
 import type { Alarm, Buckets, Caller, Clock, HoldOutcome, Meter } from '../ports.ts';
-import { Waiter } from './waiter.ts';
+import { type Order, type Stay, slotsFor, stayOf, Waiter, waitSeconds } from './stay.ts';
 
-export interface GateWorld {
+export interface GateWorld extends Order {
   readonly clock: Clock;
   readonly buckets: Buckets;
   readonly meter: Meter;
@@ -30,8 +30,8 @@ export interface GateClass {
   readonly name: EndpointClass;
   readonly limits: ClassLimits;
   readonly permits: Permits;
-  /** How many wait, in all lines of the class. */
-  waiting: number;
+  /** Who waits, in all lines of the class. */
+  readonly headcount: Headcount;
   /** A 503 of the Coreapp asked for a pause: none of the class is sent before, `Clock.now()`. */
   pausedUntil: number;
   /** Nobody may wait any more: what the Coreapp sends back from now on is refused as well. */
@@ -52,6 +52,7 @@ export class Gate {
   readonly #class: GateClass;
   readonly #world: GateWorld;
   readonly #lease: Lease;
+  readonly #tauMs: number;
   readonly #pause = new Pause();
   readonly #rateLimit: RateLimitFields | null;
   #asking = false;
@@ -65,34 +66,29 @@ export class Gate {
     this.#class = ofClass;
     this.#world = world;
     this.#lease = new Lease(limits);
+    this.#tauMs = tauUs(limits) / 1_000;
     this.#rateLimit = limits.rateLimitFields ? new RateLimitFields(bucket, limits, () => this.#left()) : null;
-  }
-
-  /** When a newcomer should come back for whom there is no room. */
-  retryAfterMs(): number {
-    return Math.max(1_000, ((this.line.requests + 1) / this.#class.limits.rate) * 1_000);
   }
 
   /** For a newcomer: at once if nobody waits, a slot is open and a permit is there. */
   admit(exchange: Collected, side: Caller): Admission | Promise<Admission> {
     const now = this.#world.clock.now();
     exchange.account.joinedAt = now;
+    exchange.account.waitSeconds = waitSeconds(exchange.fields, this.#class.limits.holdMaxMs);
     if (side.gone) return gone;
-    this.#lease.arrived(now);
-    if (this.line.requests === 0) {
-      if (this.#mayTake(now) && this.#lease.take(now)) return this.#admitAtOnce(exchange, now);
-    } else if (!canBeServed(this.line.requests, this.#class.limits)) {
-      return this.#refusal('lineFull');
-    }
-    if (this.#class.waiting >= this.#class.limits.lineMaxRequests) return this.#refusal('lineFull');
-    return this.#wait(exchange, side, now);
+    const cost = slotsFor(exchange, this.#world);
+    for (let slots = 0; slots < cost; slots++) this.#lease.arrived(now);
+    const maybeNow = this.line.requests === 0 && cost === 1 && this.#mayTake(now);
+    if (maybeNow && this.#lease.take(now)) return this.#admitAtOnce(exchange, now);
+    const stay = stayOf(exchange, side, this.#class.limits.holdMaxMs, this.#world);
+    return this.#refusalOf(stay, now) ?? this.#wait(stay, false, now);
   }
 
   /** For a request that the Coreapp sent back: it goes in front of everybody younger, whatever the bounds. */
   readmit(exchange: Collected, side: Caller, { reason, pauseMs }: Replay): Admission | Promise<Admission> {
     const now = this.#world.clock.now();
     if (pauseMs > 0) this.#pauseFor(reason, now, now + Math.min(pauseMs, pauseMaxMs));
-    return this.#wait(exchange, side, now);
+    return this.#wait(stayOf(exchange, side, this.#class.limits.holdMaxMs, this.#world), true, now);
   }
 
   /** Serves who can be served now. Returns how many were. */
@@ -106,8 +102,9 @@ export class Gate {
   }
 
   refuseAll(name: RefusalName): void {
-    for (let waiter = this.line.head; waiter !== null; waiter = this.line.head) {
-      this.#settle(waiter, this.#refusal(name), 'refused', this.#world.clock.now());
+    const now = this.#world.clock.now();
+    for (let waiter = this.line.anybody; waiter !== null; waiter = this.line.anybody) {
+      this.#settle(waiter, this.#refusal(name, this.line.slots, now), 'refused', now);
     }
   }
 
@@ -136,7 +133,7 @@ export class Gate {
       this.#class.pausedUntil = Math.max(this.#class.pausedUntil, until);
     } else if (this.#pause.prolong(now, until)) {
       const { limits } = this.#class;
-      this.#lease.drop(until + tauUs(limits) / 1_000);
+      this.#lease.drop(until + this.#tauMs);
       if (this.#pause.tell()) void this.#world.buckets.pushBack(this.bucket, limits, until - now);
     }
   }
@@ -163,18 +160,40 @@ export class Gate {
     return admission;
   }
 
-  #wait(exchange: Collected, side: Caller, now: number): Promise<Admission> {
+  /** Why a newcomer may not wait: the line is full, or its turn could not come in time. Null: it may. */
+  #refusalOf({ caller, urgency, cost, holdMs, until }: Stay, now: number): Refusal | null {
+    const inLine = this.line.slots + cost;
+    if (!this.#class.headcount.hasRoomFor(caller)) return this.#refusal('lineFull', inLine, now);
+    const opening = this.#resumesAt() < until ? this.#lease.held(now) + this.#slotsToCome(until, now) : 0;
+    if (inLine <= opening) return null;
+    const needed = this.line.slotsUntil(caller, urgency, cost);
+    if (needed <= opening) return null;
+    return this.#refusal('lineFull', needed, now, `Its turn could not come within ${holdMs / 1_000} s.`);
+  }
+
+  /**
+   * How many slots the bucket can give before a moment, at most, from where its last grant ended. Other replicas take their
+   * part, but for how long is not known here, so nothing is deducted for them.
+   */
+  #slotsToCome(until: number, now: number): number {
+    const nextAt = Math.max(now, this.#lease.fullAt) - this.#tauMs;
+    return Math.max(0, Math.ceil(((until - nextAt) * this.#class.limits.rate) / 1_000));
+  }
+
+  #wait(stay: Stay, again: boolean, now: number): Promise<Admission> {
+    const { side } = stay;
     if (side.gone) return Promise.resolve(gone);
-    if (this.#class.refusing !== null) return Promise.resolve(this.#refusal(this.#class.refusing));
-    const until = exchange.account.joinedAt + this.#class.limits.holdMaxMs;
-    if (until <= now) return Promise.resolve(this.#refusal('holdTimeOver'));
+    if (this.#class.refusing !== null)
+      return Promise.resolve(this.#refusal(this.#class.refusing, this.line.slots, now));
+    if (stay.until <= now) return Promise.resolve(this.#refusal('holdTimeOver', this.line.slots, now));
     return new Promise((settle) => {
-      const waiter = new Waiter(exchange, side, until, now, settle);
+      const waiter = new Waiter(stay, now, settle);
       side.onGone(() => {
         this.#settle(waiter, gone, 'gone', this.#world.clock.now());
       });
-      this.line.join(waiter);
-      this.#class.waiting += 1;
+      if (again) this.line.rejoin(waiter);
+      else this.line.join(waiter);
+      this.#class.headcount.add(waiter.caller);
       this.pump();
     });
   }
@@ -183,7 +202,11 @@ export class Gate {
   #settle(waiter: Waiter, admission: Admission, outcome: HoldOutcome, now: number): void {
     if (!waiter.waiting) return;
     this.line.leave(waiter);
-    this.#class.waiting -= 1;
+    this.#ended(waiter, admission, outcome, now);
+  }
+
+  #ended(waiter: Waiter, admission: Admission, outcome: HoldOutcome, now: number): void {
+    this.#class.headcount.remove(waiter.caller);
     waiter.side.onGone(null);
     const ms = now - waiter.stoodSince;
     waiter.exchange.account.heldMs += ms;
@@ -191,24 +214,25 @@ export class Gate {
     waiter.settle(admission);
   }
 
-  /** The head is always the oldest, and its time is over first. */
   #expire(now: number): void {
-    for (let head = this.line.head; head !== null && head.until <= now; head = this.line.head) {
-      this.#settle(head, this.#refusal('holdTimeOver'), 'refused', now);
+    for (let waiter = this.line.overdue(now); waiter !== null; waiter = this.line.overdue(now)) {
+      this.#settle(waiter, this.#refusal('holdTimeOver', this.line.slots, now), 'refused', now);
     }
   }
 
   #serve(now: number): number {
     let served = 0;
-    for (let head = this.line.head; head !== null; head = this.line.head) {
+    while (this.line.requests > 0) {
       if (this.#lease.opensAt(now) > now || now < this.#resumesAt()) break;
       if (!this.#class.permits.available(now)) {
         this.#class.blocked(this, now);
         break;
       }
       this.#lease.take(now);
-      const admission = admitted(head.exchange, this.#class.permits.take(now), this.#rateLimit);
-      this.#settle(head, admission, 'sent', now);
+      const waiter = this.line.take();
+      if (waiter === null) continue;
+      const admission = admitted(waiter.exchange, this.#class.permits.take(now), this.#rateLimit);
+      this.#ended(waiter, admission, 'sent', now);
       served += 1;
     }
     return served;
@@ -217,10 +241,10 @@ export class Gate {
   /** Asks the bucket for slots if it is time. True: there are new ones already. */
   #ask(now: number): boolean {
     if (this.#asking || now < this.#askNotBefore || now < this.#resumesAt()) return false;
-    if (this.#lease.askAt(now, this.line.requests) > now) return false;
+    if (this.#lease.askAt(now, this.line.slots) > now) return false;
     // A slot that is open and unused waits for a permit; more of them would not help.
     if (this.line.requests > 0 && this.#lease.opensAt(now) <= now) return false;
-    const want = this.#lease.wanted(now, this.line.requests);
+    const want = this.#lease.wanted(now, this.line.slots);
     const reply = this.#world.buckets.reserve(this.bucket, this.#class.limits, want);
     if (!(reply instanceof Promise)) {
       this.#lease.add(reply, now, now);
@@ -248,8 +272,8 @@ export class Gate {
 
   /** Sets the timer to the next moment at which something can change by itself. */
   #arm(now: number): void {
-    const head = this.line.head;
-    const due = head === null ? Number.POSITIVE_INFINITY : Math.min(head.until, this.#nextMove(now));
+    const due =
+      this.line.requests === 0 ? Number.POSITIVE_INFINITY : Math.min(this.line.lookAt(now), this.#nextMove(now));
     if (due >= this.#alarmAt) return;
     this.#alarm?.cancel();
     this.#alarmAt = due;
@@ -268,11 +292,13 @@ export class Gate {
     const blocked = opensAt <= now && resumesAt <= now;
     const slot = blocked ? Number.POSITIVE_INFINITY : Math.max(opensAt, resumesAt);
     if (this.#asking || opensAt <= now) return slot;
-    const askAt = Math.max(this.#lease.askAt(now, this.line.requests), this.#askNotBefore, resumesAt);
+    const askAt = Math.max(this.#lease.askAt(now, this.line.slots), this.#askNotBefore, resumesAt);
     return Math.min(slot, askAt);
   }
 
-  #refusal(name: RefusalName) {
-    return refuse(name, null, this.retryAfterMs());
+  /** @param slots how many are to be used until it would have been its turn */
+  #refusal(name: RefusalName, slots: number, now: number, details: string | null = null): Refusal {
+    const backlogMs = (slots / this.#class.limits.rate) * 1_000;
+    return refuse(name, details, Math.max(1_000, backlogMs, this.#resumesAt() - now));
   }
 }

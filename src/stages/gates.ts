@@ -4,6 +4,7 @@
  */
 import { ByteAccount } from '../model/bodies.ts';
 import type { Collected } from '../model/exchange.ts';
+import { Headcount } from '../model/headcount.ts';
 import type { Admission, Replay } from '../model/outcome.ts';
 import type { Permits } from '../model/permits.ts';
 import { type ClassLimits, lineMax } from '../model/quota.ts';
@@ -38,7 +39,7 @@ export class Gates implements GateClass {
   readonly permits: Permits;
   /** What the bodies of the class take: those being read, those in line and those in flight. */
   readonly bodies: ByteAccount;
-  waiting = 0;
+  readonly headcount: Headcount;
   pausedUntil = Number.NEGATIVE_INFINITY;
   #refusing: RefusalName | null = null;
   readonly #world: GatesWorld;
@@ -56,6 +57,7 @@ export class Gates implements GateClass {
     this.limits = limits;
     this.permits = world.permits;
     this.bodies = new ByteAccount(limits.lineMaxBytes);
+    this.headcount = new Headcount(limits);
     this.#world = world;
     this.#only = limits.scope.by === 'fleet' ? new Gate(name, this, world) : null;
   }
@@ -75,7 +77,7 @@ export class Gates implements GateClass {
 
   /** When one should come back for whose body there is no room. */
   retryAfterMs(): number {
-    return Math.max(1_000, ((this.waiting + 1) / (this.limits.rate * Math.max(1, this.live))) * 1_000);
+    return Math.max(1_000, ((this.headcount.total + 1) / (this.limits.rate * Math.max(1, this.live))) * 1_000);
   }
 
   /** For a newcomer. */
@@ -117,10 +119,10 @@ export class Gates implements GateClass {
 
   lineSnapshot(now: number): LineSnapshot {
     let oldestMs = 0;
-    for (const { line } of this.#all()) if (line.head !== null) oldestMs = Math.max(oldestMs, now - line.head.since);
+    for (const { line } of this.#all()) oldestMs = Math.max(oldestMs, now - line.oldestSince);
     return {
       class: this.name,
-      requests: this.waiting,
+      requests: this.headcount.total,
       requestsMax: lineMax(this.limits),
       bytes: this.bodies.held,
       bytesMax: this.limits.lineMaxBytes,

@@ -109,7 +109,7 @@ describe('the limit, over all replicas', () => {
         }
         await fleet.clock.advance(10_000);
         expect(fleet.sent.length + fleet.refused.length + fleet.left).toBe(requests.length);
-        for (const gate of fleet.gates) expect(gate.waiting).toBe(0);
+        for (const gate of fleet.gates) expect(gate.headcount.total).toBe(0);
         expect(
           excess(
             limits,

@@ -40,6 +40,8 @@ describe('generated files', () => {
     ['the shipped file', shipped],
     ['nothing', '{}'],
     ['an empty section', 'redis:\nlimits: {media: }'],
+    ['an empty group', 'line:\n  costs:\n  # /v1/media: 2'],
+    ['names and paths', 'line: {bestUrgency: {names: {otp: 0}}, costs: {POST /v1/media: 5}}'],
     ['a secret', 'auth: {apiKey: twelve-chars, adminPassword: Passw0rd!}'],
   ])('the JSON schema takes %s', (_, yaml) => {
     expect([validate(parse(yaml)), validate.errors]).toEqual([true, null]);
@@ -61,6 +63,9 @@ describe('generated files', () => {
     'redis: {url: "http://redis"}',
     'http: {trustedProxies: [x]}',
     'log: {level: loud}',
+    'line: {bestUrgency: {names: {otp: 8}}}',
+    'line: {costs: {/v1/media: 101}}',
+    'line: {costs: {media: 2}}',
     'stop: 5',
     '[]',
   ])('the JSON schema refuses %s, and so does Weir', (yaml) => {

@@ -199,6 +199,7 @@ describe('each endpoint class has its limits in full', () => {
     rateLimitFields: false,
     holdMaxMs: 30000,
     lineMaxRequests: 10000,
+    callerShareMax: 0.9,
     lineMaxBytes: 67108864,
     bodyMaxBytes: 1048576,
   };

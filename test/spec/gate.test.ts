@@ -1,6 +1,6 @@
 /** Standing in line for a slot, in virtual time: one class of 10/s with bursts of 1 unless a test says otherwise. */
 import { describe, expect, test } from 'vitest';
-import { canBeServed } from '../../src/model/quota.ts';
+import { createCosts } from '../../src/model/costs.ts';
 import { refusalTable } from '../../src/model/refusals.ts';
 import type { Grant } from '../../src/model/slots.ts';
 import { Fleet, roomyLimits, slotsBy } from '../support/fleet.ts';
@@ -131,13 +131,16 @@ describe('A request that the Coreapp sent back', () => {
 
 describe('A hold time', () => {
   test('that is over ends in a refusal, at that moment', async () => {
-    const lines = new Lines({ limits: { messages: { rate: 1, holdMaxMs: 2_500 } } });
-    const visits = await lines.arriveAll('abcde');
-    await lines.clock.advance(10_000);
-    expect(lines.sent).toEqual(['a@0', 'b@1000', 'c@2000']);
-    expect(visits.slice(3).map(({ ends }) => ends)).toEqual([
-      [{ kind: 'holdTimeOver', at: 2_503 }],
-      [{ kind: 'holdTimeOver', at: 2_504 }],
+    const lines = new Lines({ permitsMax: 1, limits: { messages: { burst: 50, holdMaxMs: 2_500 } } });
+    const [a, ...others] = await lines.arriveAll('abcd');
+    await lines.clock.run(1_000);
+    if (a !== undefined) lines.answer(a);
+    await lines.clock.run(10_000);
+    expect(lines.sent).toEqual(['a@0', 'b@1000']); // b is never answered.
+    expect(others.map(({ ends }) => ends.at(-1))).toEqual([
+      { kind: 'sent', at: 1_000 },
+      { kind: 'holdTimeOver', at: 2_502 },
+      { kind: 'holdTimeOver', at: 2_503 },
     ]);
   });
 
@@ -187,35 +190,207 @@ describe('A line with bounds', () => {
     b?.side.hangUp();
     expect(lines.arrive('d').state).toBe('waiting');
   });
+
+  test('leaves room for others: one caller may have its share of what they leave', async () => {
+    const lines = new Lines({ limits: { messages: { lineMaxRequests: 100, callerShareMax: 0.9 } } });
+    const comes = (user: string, times: number): number =>
+      Array.from({ length: times }, () => lines.arrive(user, { user })).filter(({ state }) => state !== 'lineFull')
+        .length;
+    lines.arrive('first', { user: 'somebody' }); // It has the only slot.
+    expect(comes('a', 200)).toBe(90);
+    expect(comes('b', 200)).toBe(9);
+    expect(comes('c', 200)).toBe(1);
+    await lines.clock.advance(100 * 100);
+    expect(lines.line().requests).toBe(0);
+    // Of two that take all they may, each has nearly a half.
+    let [a, b] = [0, 0];
+    for (let i = 0; i < 100; i++) [a, b] = [a + comes('a', 1), b + comes('b', 1)];
+    expect([a, b]).toEqual([47, 47]);
+    expect(comes('light', 1)).toBe(1);
+  });
 });
 
 describe('A wait in vain', () => {
-  test.each<[rate: number, burst: number, holdMaxMs: number, servable: number]>([
-    // the bucket gives burst + rate × holdMaxMs / 1000 in the hold time
-    [50, 150, 30_000, 1_650],
-    [20, 60, 30_000, 660],
-    [2, 1, 1_000, 3],
-    [1, 1, 100, 1], // 1.1
-  ])('with %d/s, bursts of %d and %d ms is one behind more than so many: %d', (rate, burst, holdMaxMs, servable) => {
-    const limits = roomyLimits({ rate, burst });
-    const behind = [0, servable, servable + 1].map((ahead) => canBeServed(ahead, { ...limits, holdMaxMs }));
-    expect(behind).toEqual([true, true, false]);
+  test.each<[string, rate: number, burst: number, holdMaxMs: number, served: number]>([
+    //                          what the bucket gives in the hold time, less the grace of an idle one (`model/slots.ts`)
+    ['messages by default', 50, 150, 30_000, 1_648],
+    ['other classes', 20, 60, 30_000, 659],
+    ['no bursts', 10, 1, 1_000, 10],
+    ['a slot a second', 1, 1, 2_500, 3],
+  ])('is refused at once, a wait that is not is served: %s', async (_, rate, burst, holdMaxMs, served) => {
+    const lines = new Lines({ limits: { messages: { rate, burst, holdMaxMs } } });
+    const visits = Array.from({ length: served + 50 }, (_, i) => lines.arrive(`${i}`));
+    const accepted = visits.filter(({ state }) => state !== 'lineFull');
+    expect(accepted).toHaveLength(served);
+    expect(visits.slice(0, accepted.length)).toEqual(accepted);
+    await lines.clock.advance(holdMaxMs);
+    expect(lines.sent).toHaveLength(accepted.length);
   });
 
-  test('is refused at once, until somebody in front hangs up', async () => {
-    const lines = new Lines({ limits: { messages: { rate: 10, burst: 1, holdMaxMs: 1_000 } } });
-    const first = lines.arrive('first');
-    await lines.clock.advance(0);
-    const visits = Array.from({ length: 20 }, (_, i) => lines.arrive(`${i}`));
-    // Behind 11 is one too many; when one of them hangs up, the next may come.
-    expect(visits.map(({ state }) => state)).toEqual([...Array(12).fill('waiting'), ...Array(8).fill('lineFull')]);
-    expect(visits.at(-1)?.admission).toMatchObject({ name: 'lineFull', retryAfterMs: 1_300 });
+  test('says so, and when to come back', async () => {
+    const lines = new Lines({ limits: { messages: { holdMaxMs: 5_000 } } });
+    for (let i = 0; i < 50; i++) lines.arrive(`${i}`);
+    expect(lines.arrive('in vain').admission).toMatchObject({
+      name: 'lineFull',
+      details: 'Its turn could not come within 5 s.',
+      retryAfterMs: 5_000,
+    });
+  });
+
+  test('is none any more when somebody in front hangs up', async () => {
+    const lines = new Lines({ limits: { messages: { holdMaxMs: 1_000 } } });
+    const visits = Array.from({ length: 10 }, (_, i) => lines.arrive(`${i}`));
+    expect(lines.arrive('in vain').state).toBe('lineFull');
     visits[5]?.side.hangUp();
     expect(lines.arrive('next').state).toBe('waiting');
-    expect(first.state).toBe('sent');
+  });
+
+  test('is a matter of whose turn it is: one that has little in line is served beside one that has much', async () => {
+    const lines = new Lines({ limits: { messages: { holdMaxMs: 1_000 } } });
+    for (let i = 0; i < 50; i++) lines.arrive(`heavy ${i}`, { user: 'heavy' });
+    const light = ['l1', 'l2', 'l3'].map((label) => lines.arrive(label, { user: 'light' }));
+    expect(light.map(({ state }) => state)).toEqual(['waiting', 'waiting', 'waiting']);
     await lines.clock.advance(1_000);
-    expect(lines.line().requests).toBe(0);
-    expect(lines.sent).toHaveLength(10); // The slot that opens with the end of the hold time comes too late.
+    expect(light.map(({ ends }) => ends.at(-1))).toMatchObject([
+      { kind: 'sent', at: 200 },
+      { kind: 'sent', at: 400 },
+      { kind: 'sent', at: 600 },
+    ]);
+  });
+
+  test('is known of several heavy callers as well: each is told of the part that it has no turns for', async () => {
+    const lines = new Lines({ limits: { messages: { holdMaxMs: 10_000 } } });
+    const visits = Array.from({ length: 200 }, (_, i) => lines.arrive(`${i}`, { user: `heavy ${i % 4}` }));
+    const waiting = visits.filter(({ state }) => state !== 'lineFull');
+    await lines.clock.advance(10_000);
+    expect(lines.sent).toHaveLength(100);
+    // The last class of `model/backlog.ts` is rounded down: a few wait in vain all the same.
+    expect(waiting.length).toBeLessThanOrEqual(115);
+  });
+
+  test('is one for the time that the Coreapp has asked for', async () => {
+    const lines = new Lines({ limits: { messages: { burst: 9 } } });
+    const a = lines.arrive('a');
+    await lines.clock.settle();
+    lines.sendBack(a, 3_000);
+    const [b, c] = [2, 4].map((wait) => lines.arrive(`${wait}`, { fields: ['Prefer', `wait=${wait}`] }));
+    expect([b?.state, c?.state]).toEqual(['lineFull', 'waiting']);
+    expect(b?.admission).toMatchObject({ retryAfterMs: 3_000 });
+  });
+});
+
+describe('A caller that wants to wait less', () => {
+  const holdMaxMs = 30_000;
+
+  /** One that can only be served after 20 s of waiting for a permit. */
+  async function waitingWith(...fields: string[]) {
+    const lines = new Lines({ permitsMax: 1, limits: { messages: { burst: 50, holdMaxMs } } });
+    lines.arrive('first');
+    await lines.clock.settle();
+    const visit = lines.arrive('asks', { fields });
+    await lines.clock.advance(40_000);
+    return { end: visit.ends.at(-1), seconds: visit.exchange.account.waitSeconds };
+  }
+
+  test.each<[string, fields: string[], overAt: number, honoured: number]>([
+    //                                                    its time is over at, and the seconds that it is told of
+    ['is told after its own time', ['Prefer', 'wait=5'], 5_000, 5],
+    ['may name it among others', ['Prefer', 'respond-async, wait=7; x=1, handling=lenient'], 7_000, 7],
+    ['may write it in any case, with blanks', ['prefer', 'WAIT = 8'], 8_000, 8],
+    ['may name it in a second field', ['Prefer', 'respond-async', 'Prefer', 'wait=9'], 9_000, 9],
+    ['is taken by its first word', ['Prefer', 'wait=4', 'Prefer', 'wait=9'], 4_000, 4],
+    ['not by one within quotes', ['Prefer', 'x="a, wait=1", wait=6'], 6_000, 6],
+    ['may ask for as long as all wait', ['Prefer', 'wait=30'], holdMaxMs, 30],
+    ['with 0 waits as long as it takes to ask for a slot', ['Prefer', 'wait=0'], 100, 0],
+    ['but not for longer: then the preference is not honoured', ['Prefer', 'wait=31'], holdMaxMs, -1],
+    ['… however much longer', ['Prefer', 'wait=1000000000000000000000'], holdMaxMs, -1],
+    ['is not heard with -1, which is no number of seconds', ['Prefer', 'wait=-1'], holdMaxMs, -1],
+    ['is not heard with 1e9', ['Prefer', 'wait=1e9'], holdMaxMs, -1],
+    ['is not heard with abc', ['Prefer', 'wait=abc'], holdMaxMs, -1],
+    ['is not heard with 1.5', ['Prefer', 'wait=1.5'], holdMaxMs, -1],
+    ['is not heard without a value', ['Prefer', 'wait'], holdMaxMs, -1],
+    ['is not heard where the first word is none, whatever follows', ['Prefer', 'wait=abc, wait=5'], holdMaxMs, -1],
+    ['is not heard in other words', ['Prefer', 'await=5'], holdMaxMs, -1],
+    ['is not heard in nonsense', ['Prefer', ',;= "'], holdMaxMs, -1],
+  ])('%s', async (_, fields, overAt, honoured) => {
+    expect(await waitingWith(...fields)).toEqual({ end: { kind: 'holdTimeOver', at: overAt }, seconds: honoured });
+  });
+
+  test('is refused at once where its turn comes too late for it, and only it', async () => {
+    const lines = new Lines({ limits: { messages: { rate: 1 } } });
+    await lines.arriveAll('abcd');
+    expect(lines.arrive('e', { fields: ['Prefer', 'wait=2'] }).state).toBe('lineFull');
+    expect(lines.arrive('f', { fields: ['Prefer', 'wait=5'] }).state).toBe('waiting');
+  });
+
+  test('leaves at its own time, whatever those before and behind it have', async () => {
+    const lines = new Lines({ permitsMax: 1, limits: { messages: { burst: 50 } } });
+    const waits = [null, 9, 2, 5, null, 3];
+    const visits = waits.map((wait, i) =>
+      lines.arrive(`${i}`, { fields: wait === null ? [] : ['Prefer', `wait=${wait}`] }),
+    );
+    await lines.clock.advance(20_000);
+    expect(visits.map(({ ends }) => ends.at(-1)?.at)).toEqual([0, 9_000, 2_000, 5_000, undefined, 3_000]);
+  });
+
+  test('keeps its time when the Coreapp sends it back', async () => {
+    const lines = new Lines({ permitsMax: 2 });
+    const a = lines.arrive('a', { fields: ['Prefer', 'wait=2'] });
+    await lines.clock.run(1_500);
+    lines.sendBack(a, 5_000);
+    await lines.clock.run(10_000);
+    expect(a.ends).toMatchObject([{ kind: 'sent' }, { kind: 'holdTimeOver', at: 2_000 }]);
+  });
+});
+
+describe('How urgent a request is', () => {
+  const bestUrgency = { users: 3, admins: 2, names: new Map([['otp', 0]]) };
+
+  /** The order in which one by `by` with such a field goes beside three of `campaign`, who came before. */
+  async function orderWith(user: string, ...fields: string[]): Promise<string> {
+    const lines = new Lines({ bestUrgency });
+    lines.arrive('first', { user: 'somebody' });
+    for (const label of ['c', 'c', 'c']) lines.arrive(label, { user: 'campaign' });
+    lines.arrive('X', { user, fields });
+    await lines.clock.advance(1_000);
+    return lines.sent
+      .slice(1)
+      .map((text) => text[0])
+      .join('');
+  }
+
+  test.each<[string, user: string, priority: string[], order: string]>([
+    ['says its Priority field', 'otp', ['Priority', 'u=0'], 'Xccc'],
+    ['beside other members', 'otp', ['priority', 'i, u=0;x=1'], 'Xccc'],
+    ['by the last of several', 'otp', ['Priority', 'u=7', 'Priority', 'u=0'], 'Xccc'],
+    ['is 3 without one', 'otp', [], 'cXcc'],
+    ['is 3 where it cannot be read', 'otp', ['Priority', 'u=0, ???'], 'cXcc'],
+    ['is 3 where it is out of range', 'otp', ['Priority', 'u=-1'], 'cXcc'],
+    ['is 3 where it is too large', 'otp', ['Priority', 'u=8'], 'cXcc'],
+    ['is 3 where it is no integer', 'otp', ['Priority', 'u=0.0'], 'cXcc'],
+    ['is 3 where it is text', 'otp', ['Priority', 'u="0"'], 'cXcc'],
+    ['is 3 where it is a list', 'otp', ['Priority', 'u=(0)'], 'cXcc'],
+    ['may be less than 3 for everybody', 'anna', ['Priority', 'u=7'], 'cccX'],
+    ['is no better than its user may have', 'anna', ['Priority', 'u=0'], 'cXcc'],
+  ])('%s', async (_, user, priority, order) => {
+    expect(await orderWith(user, ...priority)).toBe(order);
+  });
+});
+
+describe('A request that costs three slots', () => {
+  const costOf = createCosts({ '/v1/messages': 3 });
+
+  test('takes them as they open, and as many as that are gone', async () => {
+    const lines = new Lines({ ...(costOf === null ? {} : { costOf }) });
+    await lines.arriveAll('ab');
+    await lines.clock.advance(1_000);
+    expect(lines.sent).toEqual(['a@200', 'b@500']);
+  });
+
+  test('takes them at once where they are open', async () => {
+    const lines = new Lines({ limits: { messages: { burst: 9 } }, ...(costOf === null ? {} : { costOf }) });
+    await lines.arriveAll('ab');
+    expect(lines.sent).toEqual(['a@0', 'b@1']);
   });
 });
 

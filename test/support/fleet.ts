@@ -149,6 +149,9 @@ export interface FleetOptions {
   readonly bucketsOf?: (clock: Clock) => Buckets;
 }
 
+/** Nobody may go before others, and each request costs one. */
+export const plainOrder = { bestUrgency: { users: 3, admins: 3, names: new Map<string, number>() }, costOf: null };
+
 export const roomyLimits = (quota: Quota): ClassLimits => ({
   ...quota,
   scope: { by: 'fleet' },
@@ -156,6 +159,7 @@ export const roomyLimits = (quota: Quota): ClassLimits => ({
   rateLimitFields: false,
   holdMaxMs: 3_600_000,
   lineMaxRequests: 1_000_000,
+  callerShareMax: 1,
   lineMaxBytes: 1_000_000_000,
   bodyMaxBytes: 1_000_000,
 });
@@ -181,7 +185,7 @@ export class Fleet {
         () => {},
       );
       const buckets = options.bucketsOf?.(clock) ?? this.store.asSeenFromReplica();
-      const world = { clock, buckets, meter: deafMeter, permits, digest: String, blocked() {} };
+      const world = { clock, buckets, meter: deafMeter, permits, digest: String, ...plainOrder, blocked() {} };
       return new Gates('messages', options.limits, world);
     });
   }

@@ -1,13 +1,16 @@
 /** The lines of one replica in virtual time, and those who stand in them. */
 import { MemoryBuckets } from '../../src/adapters/memory/buckets.ts';
+import type { CostOf } from '../../src/model/costs.ts';
 import type { Collected, PermitEnd } from '../../src/model/exchange.ts';
+import { fieldOf } from '../../src/model/fields.ts';
 import type { Admission, Replay } from '../../src/model/outcome.ts';
+import type { BestUrgency } from '../../src/model/priority.ts';
 import type { ClassLimits } from '../../src/model/quota.ts';
 import type { ReplayReason } from '../../src/model/replay.ts';
 import { type EndpointClass, endpointClasses } from '../../src/model/routes.ts';
 import type { Buckets } from '../../src/ports.ts';
 import { Admit } from '../../src/stages/admit.ts';
-import { type Bringing, deafMeter, messageFrom, roomyLimits, WaitingCaller } from './fleet.ts';
+import { type Bringing, deafMeter, messageFrom, plainOrder, roomyLimits, WaitingCaller } from './fleet.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 /** Where a request stands in line, who sends it, and what it brings. */
@@ -21,6 +24,8 @@ export class Visit {
   readonly label: string;
   readonly class: EndpointClass;
   readonly exchange: Collected;
+  /** Those of one kind are served in the order of their coming: of one class, caller and urgency. */
+  readonly kind: string;
   readonly side = new WaitingCaller();
   /** How its latest stay in line ended; null while it waits. */
   admission: Admission | null = null;
@@ -29,10 +34,11 @@ export class Visit {
   /** How its stays ended, and when. */
   readonly ends: { readonly kind: string; readonly at: number }[] = [];
 
-  constructor(label: string, { name = 'messages', user = 'a', ...bringing }: Arrival) {
+  constructor(label: string, { name = 'messages', user = 'a', path = `/v1/${name}`, fields = [] }: Arrival) {
     this.label = label;
     this.class = name;
-    this.exchange = messageFrom(user, bringing);
+    this.exchange = messageFrom(user, { path, fields });
+    this.kind = `${name} ${user} ${fieldOf(fields, 'priority') ?? ''}`;
   }
 
   /** `sent`, `gone`, or the refusal's name; `waiting` before. */
@@ -43,6 +49,8 @@ export class Visit {
 
 export interface LinesOptions {
   readonly limits?: Partial<Record<EndpointClass, Partial<ClassLimits>>>;
+  readonly bestUrgency?: BestUrgency;
+  readonly costOf?: CostOf;
   readonly permitsMax?: number;
   readonly random?: () => number;
   readonly buckets?: (clock: VirtualClock) => Buckets;
@@ -66,6 +74,7 @@ export class Lines {
   readonly #onSent: (visit: Visit) => void;
 
   constructor(options: LinesOptions = {}) {
+    const { bestUrgency = plainOrder.bestUrgency, costOf = null } = options;
     const { limits = {}, permitsMax = 1_000_000, random = () => 0.5, buckets, onSent = () => {} } = options;
     this.#onSent = onSent;
     const store = buckets?.(this.clock) ?? new MemoryBuckets(this.clock, deafMeter);
@@ -91,6 +100,8 @@ export class Lines {
       },
       meter: deafMeter,
       limits: Object.fromEntries(everyClass) as Record<EndpointClass, ClassLimits>,
+      bestUrgency,
+      costOf,
       permitsMax,
       random,
       digest: (text) => `digest of ${text}`,

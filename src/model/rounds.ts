@@ -1,0 +1,131 @@
+/**
+ * Whose turn it is: round robin, weighted by urgency. Each step of urgency doubles the share: a member of urgency u has
+ * the weight 2^-u.
+ *
+ * Virtual time keeps the order. A turn moves it on by 1/W, W being the sum of the weights of all members; who comes, or
+ * has had a turn, is due again 2^u later. Whoever is due first is next. So for members of one urgency this is a plain
+ * round: who comes, or comes again, is the last of it. A more urgent one is due sooner, once in W/w turns, w its weight.
+ *
+ * Nobody starves: a member has its turn within W/w turns and one for each of the others. After W/w of them, time has
+ * reached the moment at which it is due; whoever has a turn from then on is due later, so each of the others goes before
+ * it once at most.
+ *
+ * Everything costs the same, however many there are: one lane for each urgency is in order by itself, since time does not
+ * go back and all of a lane are due equally long after they have joined it.
+ *
+ * Weights as larger portions of a turn (the usual deficit round robin) would let a member of weight 16 go sixteen times
+ * in a row; this way its turns are spread over the round.
+ */
+
+/** Urgencies as of RFC 9218: 0 is the most urgent, 7 the least. */
+export const urgencies = 8;
+
+const weightOf = (urgency: number): number => 2 ** -urgency;
+
+/** Somebody who takes turns, in one place at a time. */
+export abstract class Member<Self> {
+  urgency = 0;
+  /** When it is due, in virtual time. */
+  due = 0;
+  /** The lane that it stands in: once that of its urgency, or of one that it had when it joined. */
+  lane = 0;
+  nextInLane: Self | null = null;
+  previousInLane: Self | null = null;
+}
+
+export class Rounds<M extends Member<M>> {
+  /** The head of each lane; a lane is a ring. */
+  readonly #lanes: (M | null)[] = new Array<M | null>(urgencies).fill(null);
+  #time = 0;
+  #weight = 0;
+
+  /** Whose turn it is; of those that are due at once the most urgent. */
+  get next(): M | null {
+    let next: M | null = null;
+    for (let lane = 0; lane < urgencies; lane++) {
+      const head = this.#lanes[lane] as M | null;
+      if (head !== null && (next === null || head.due < next.due)) next = head;
+    }
+    return next;
+  }
+
+  /** The head of a lane. */
+  first(lane: number): M | null {
+    return this.#lanes[lane] as M | null;
+  }
+
+  /** The head of each lane. */
+  *[Symbol.iterator](): Generator<M> {
+    for (const head of this.#lanes) if (head !== null) yield head;
+  }
+
+  /** The first lane with somebody in it; `urgencies`: there is none. */
+  get best(): number {
+    let lane = 0;
+    while (lane < urgencies && this.#lanes[lane] === null) lane++;
+    return lane;
+  }
+
+  enter(member: M, urgency: number): void {
+    member.urgency = urgency;
+    this.#weight += weightOf(urgency);
+    this.#queue(member, urgency, this.#time + 2 ** urgency);
+  }
+
+  leave(member: M): void {
+    this.#unqueue(member);
+    this.#weight -= weightOf(member.urgency);
+    if (this.#weight === 0) this.#time = 0;
+  }
+
+  /** A turn is over. The member goes on with another one, or leaves. */
+  turned(): void {
+    this.#time += 1 / this.#weight;
+  }
+
+  /** For the next turn of one that has had one. */
+  requeue(member: M, urgency: number): void {
+    this.#unqueue(member);
+    this.#weight += weightOf(urgency) - weightOf(member.urgency);
+    member.urgency = urgency;
+    this.#queue(member, urgency, this.#time + 2 ** urgency);
+  }
+
+  /** It has become more urgent while it waits: it is due as if it came now, where that is sooner. */
+  hasten(member: M, urgency: number): void {
+    if (urgency >= member.urgency) return;
+    this.#weight += weightOf(urgency) - weightOf(member.urgency);
+    member.urgency = urgency;
+    const due = this.#time + 2 ** urgency;
+    if (due >= member.due) return;
+    this.#unqueue(member);
+    this.#queue(member, urgency, due);
+  }
+
+  #queue(member: M, lane: number, due: number): void {
+    member.due = due;
+    member.lane = lane;
+    const head = this.#lanes[lane] as M | null;
+    if (head === null) {
+      member.nextInLane = member;
+      member.previousInLane = member;
+      this.#lanes[lane] = member;
+      return;
+    }
+    const last = head.previousInLane as M;
+    member.nextInLane = head;
+    member.previousInLane = last;
+    last.nextInLane = member;
+    head.previousInLane = member;
+  }
+
+  #unqueue(member: M): void {
+    const next = member.nextInLane as M;
+    const previous = member.previousInLane as M;
+    if (this.#lanes[member.lane] === member) this.#lanes[member.lane] = next === member ? null : next;
+    previous.nextInLane = next;
+    next.previousInLane = previous;
+    member.nextInLane = null;
+    member.previousInLane = null;
+  }
+}
