@@ -41,27 +41,32 @@ async function startProxy(
 
 const adminPassword = 'Bench-2026!';
 
-/** As in production, but for the limits, which are out of the way, and the port. */
-const weirConfig = `
+/** As in production, but for the ports and for the limits, which are out of the way as a rule. */
+const weirConfig = (limits: string) => `
 listen: { host: 127.0.0.1, port: 0 }
 ops: { host: 127.0.0.1, port: 0 }
 limits:
-  messages: { rate: 1000000, burst: 1000000 }
+  messages: ${limits}
 log: { level: info }
 stop: { lameDuckMs: 0, graceMs: 1000 }
 `;
 
-/** Its access log goes to the null device: writing it counts, storing it doesn't. `settings`: more YAML. */
+/**
+ * Its access log goes to the null device: writing it counts, storing it doesn't.
+ * @param settings more YAML
+ * @param limits those of messages
+ */
 export async function startWeir(
   upstream: string,
   nodeArgs: readonly string[] = [],
   settings = '',
+  limits = '{ rate: 1000000, burst: 1000000 }',
 ): Promise<Contestant> {
   await using opened = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'weir-bench-'));
   opened.defer(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, 'weir.yaml');
-  writeFileSync(file, weirConfig + settings);
+  writeFileSync(file, weirConfig(limits) + settings);
   const child = opened.use(
     startChild('src/main.ts', ['serve', '--config', file], {
       nodeArgs,

@@ -59,7 +59,7 @@ export class Load implements AsyncDisposable {
 }
 
 /** As most HTTP clients write it. */
-function requestTo(port: number, token: string): string {
+export function requestTo(port: number, token: string): string {
   return (
     `POST /v1/messages HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAccept: */*\r\nUser-Agent: weir-bench\r\n` +
     `Authorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
