@@ -71,9 +71,13 @@ for (let round = 0; round < rounds; round++) {
   costs['hang-up'].push(cost(many, () => leaving.forEach((side) => side.hangUp())));
   await clock.settle();
 }
-console.log(`${gates.headcount.total} in line, of ${gates.headcount.callers} callers; CPU, median of ${rounds} rounds of ${many}`);
+console.log(
+  `${gates.headcount.total} in line, of ${gates.headcount.callers} callers; CPU, median of ${rounds} rounds of ${many}`,
+);
 for (const [what, us] of Object.entries(costs)) {
   const middle = median(us);
-  console.log(`${what}: ${middle.toFixed(2)} µs (aim: under ${aimUs}), ${Math.min(...us).toFixed(2)} to ${Math.max(...us).toFixed(2)}`);
+  console.log(
+    `${what}: ${middle.toFixed(2)} µs (aim: under ${aimUs}), ${Math.min(...us).toFixed(2)} to ${Math.max(...us).toFixed(2)}`,
+  );
   if (middle >= aimUs) process.exitCode = 1;
 }

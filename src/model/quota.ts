@@ -33,3 +33,13 @@ export function lineMax({ rate, burst, holdMaxMs, lineMaxRequests, scope }: Clas
   if (scope.by !== 'fleet') return lineMaxRequests; // In all its lines together.
   return Math.min(lineMaxRequests, Math.floor(burst + (rate * holdMaxMs) / 1_000) + 1);
 }
+
+/**
+ * How many slots a bucket can give that open before a moment, at most, besides those that are held. Other replicas take
+ * their part of them, but for how long is not known here, so nothing is deducted.
+ * @param fullAt when it will be full again, by the last grant; milliseconds, like `now` and `until`
+ */
+export function slotsToCome({ rate, burst }: Quota, fullAt: number, now: number, until: number): number {
+  const nextAt = Math.max(now, fullAt) - ((burst - 1) / rate) * 1_000;
+  return Math.max(0, Math.ceil(((until - nextAt) * rate) / 1_000));
+}

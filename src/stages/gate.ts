@@ -8,7 +8,7 @@ import type { Admission, Replay } from '../model/outcome.ts';
 import { gone } from '../model/outcome.ts';
 import { Pause } from '../model/pause.ts';
 import type { Permits } from '../model/permits.ts';
-import type { ClassLimits } from '../model/quota.ts';
+import { type ClassLimits, slotsToCome } from '../model/quota.ts';
 import { type Left, leftOf, RateLimitFields } from '../model/rate-limit-fields.ts';
 import type { Refusal, RefusalName } from '../model/refusals.ts';
 import { refuse } from '../model/refusals.ts';
@@ -52,7 +52,6 @@ export class Gate {
   readonly #class: GateClass;
   readonly #world: GateWorld;
   readonly #lease: Lease;
-  readonly #tauMs: number;
   readonly #pause = new Pause();
   readonly #rateLimit: RateLimitFields | null;
   #asking = false;
@@ -66,7 +65,6 @@ export class Gate {
     this.#class = ofClass;
     this.#world = world;
     this.#lease = new Lease(limits);
-    this.#tauMs = tauUs(limits) / 1_000;
     this.#rateLimit = limits.rateLimitFields ? new RateLimitFields(bucket, limits, () => this.#left()) : null;
   }
 
@@ -133,7 +131,7 @@ export class Gate {
       this.#class.pausedUntil = Math.max(this.#class.pausedUntil, until);
     } else if (this.#pause.prolong(now, until)) {
       const { limits } = this.#class;
-      this.#lease.drop(until + this.#tauMs);
+      this.#lease.drop(until + tauUs(limits) / 1_000);
       if (this.#pause.tell()) void this.#world.buckets.pushBack(this.bucket, limits, until - now);
     }
   }
@@ -164,20 +162,12 @@ export class Gate {
   #refusalOf({ caller, urgency, cost, holdMs, until }: Stay, now: number): Refusal | null {
     const inLine = this.line.slots + cost;
     if (!this.#class.headcount.hasRoomFor(caller)) return this.#refusal('lineFull', inLine, now);
-    const opening = this.#resumesAt() < until ? this.#lease.held(now) + this.#slotsToCome(until, now) : 0;
+    const toCome = slotsToCome(this.#class.limits, this.#lease.fullAt, now, until);
+    const opening = this.#resumesAt() < until ? this.#lease.held(now) + toCome : 0;
     if (inLine <= opening) return null;
     const needed = this.line.slotsUntil(caller, urgency, cost);
     if (needed <= opening) return null;
     return this.#refusal('lineFull', needed, now, `Its turn could not come within ${holdMs / 1_000} s.`);
-  }
-
-  /**
-   * How many slots the bucket can give before a moment, at most, from where its last grant ended. Other replicas take their
-   * part, but for how long is not known here, so nothing is deducted for them.
-   */
-  #slotsToCome(until: number, now: number): number {
-    const nextAt = Math.max(now, this.#lease.fullAt) - this.#tauMs;
-    return Math.max(0, Math.ceil(((until - nextAt) * this.#class.limits.rate) / 1_000));
   }
 
   #wait(stay: Stay, again: boolean, now: number): Promise<Admission> {
