@@ -34,7 +34,9 @@ const gates = new Gates('messages', roomyLimits(quota), world);
 
 let arrivals = 0;
 const requests = (count: number): Collected[] =>
-  Array.from({ length: count }, () => messageFrom(`${arrivals++ % callers}`, ['Priority', `u=${3 + (arrivals % 3)}`]));
+  Array.from({ length: count }, () =>
+    messageFrom(`${arrivals++ % callers}`, { fields: ['Priority', `u=${3 + (arrivals % 3)}`] }),
+  );
 
 function arrive(these: readonly Collected[]): WaitingCaller[] {
   return these.map((request) => {
@@ -68,7 +70,11 @@ for (let round = 0; round < rounds; round++) {
   sides = arrive(second);
   // From anywhere in line, in no order.
   const leaving = sides.toSorted(() => Math.random() - 0.5);
-  costs['hang-up'].push(cost(many, () => leaving.forEach((side) => side.hangUp())));
+  costs['hang-up'].push(
+    cost(many, () => {
+      for (const side of leaving) side.hangUp();
+    }),
+  );
   await clock.settle();
 }
 console.log(

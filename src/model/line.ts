@@ -96,9 +96,15 @@ export class Line<P extends Place<P>> {
   readonly #callers = new Map<string, Standing<P>>();
   readonly #rounds = new Rounds<Standing<P>>();
   readonly #deadlines = new Deadlines<P>();
-  readonly #backlog = new Backlog();
+  /** Made for the first who waits: many lines never have one. */
+  #counted: Backlog | null = null;
   #requests = 0;
   #slots = 0;
+
+  get #backlog(): Backlog {
+    this.#counted ??= new Backlog();
+    return this.#counted;
+  }
 
   get requests(): number {
     return this.#requests;

@@ -82,7 +82,7 @@ export class Gate {
     return this.#refusalOf(stay, now) ?? this.#wait(stay, false, now);
   }
 
-  /** For a request that the Coreapp sent back: it goes in front of everybody younger, whatever the bounds. */
+  /** For a request that the Coreapp sent back: it goes to the head of its caller’s queue, whatever the bounds. */
   readmit(exchange: Collected, side: Caller, { reason, pauseMs }: Replay): Admission | Promise<Admission> {
     const now = this.#world.clock.now();
     if (pauseMs > 0) this.#pauseFor(reason, now, now + Math.min(pauseMs, pauseMaxMs));
