@@ -10,4 +10,13 @@ if (major < leastMajor || (major === leastMajor && minor < leastMinor)) {
   console.error(`weir: this is Node ${process.versions.node}; Weir needs Node ${least} or later (26 is recommended).`);
   process.exit(1);
 }
+// For the first process of a container signals have no default action: one that comes before main.ts listens would be
+// lost, and the stop take until the orchestrator kills.
+if (process.pid === 1) {
+  for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143 })) {
+    process.on(signal, () => {
+      if (process.listenerCount(signal) === 1) process.exit(code);
+    });
+  }
+}
 await import('../src/main.ts');
