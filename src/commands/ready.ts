@@ -1,0 +1,51 @@
+/**
+ * Asks a Weir on this machine whether it is ready: for health checks of containers, which have no curl. A program of its
+ * own (bin/ready.js), since it runs every few seconds in the memory of the container: it loads nothing of the gateway.
+ */
+import { get } from 'node:http';
+import { formatProblem, loadConfig } from '../config/load.ts';
+import type { CommandIo } from './options.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const timeoutMs = 3_000;
+
+/** Resolves to the exit code: 0 ready; 1 not, with the reason on stderr. */
+export async function ready(env: Environment, io: CommandIo): Promise<number> {
+  const url = `http://${address(env, io)}/readyz`;
+  const answer = await ask(url);
+  if (answer.status === 200) return 0;
+  io.err(`${url}: ${answer.text}`);
+  return 1;
+}
+
+/** As the configuration has it now; of one that can't be read any more the running process may still have the good one. */
+function address(env: Environment, io: CommandIo): string {
+  const needs = (setting: string): boolean => setting.startsWith('ops.');
+  const fromFile = loadConfig({ file: null, env, readFile: io.readFile, needs });
+  const loaded = fromFile.ok ? fromFile : loadConfig({ file: null, env, readFile: () => '', needs });
+  if (!fromFile.ok) for (const problem of fromFile.problems) io.err(formatProblem(problem));
+  if (!loaded.ok) return '127.0.0.1:9464';
+  const { host, port } = loaded.config.ops;
+  return `${host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+interface Answer {
+  /** Null: none came. */
+  readonly status: number | null;
+  readonly text: string;
+}
+
+function ask(url: string): Promise<Answer> {
+  return new Promise((resolve) => {
+    const request = get(url, { agent: false, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (part: string) => {
+        text += part;
+      });
+      response.on('end', () => resolve({ status: response.statusCode ?? null, text: text.trim() }));
+      response.on('error', ({ message }) => resolve({ status: null, text: message }));
+    });
+    request.on('error', ({ message }) => resolve({ status: null, text: message }));
+  });
+}
