@@ -7,6 +7,7 @@ export default defineConfig({
     environment: 'node',
     pool: 'forks',
     include: ['test/deploy/**/*.test.ts'],
+    globalSetup: 'test/deploy/support/setup.ts',
     maxWorkers: 1,
     testTimeout: 120_000,
     hookTimeout: 600_000,

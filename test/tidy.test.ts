@@ -56,7 +56,7 @@ const rules: readonly Rule[] = [
   {
     says: 'tests wait for a state, not for a time',
     where: /^test\//,
-    except: /^test\/(support\/|tidy\.test\.ts$)/,
+    except: /^test\/((deploy\/)?support\/|tidy\.test\.ts$)/,
     forbidden: /\b(setTimeout|setInterval|node:timers|Atomics\.wait)\b/,
     instead:
       'poll with until() (test/support/until.ts), wait for an event, or let a VirtualClock run (test/support/virtual-clock.ts): ' +

@@ -1,7 +1,7 @@
 /** Weir as a scrape target: a real Prometheus scrapes two replicas under load; rules and dashboard run on what it got. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { ask } from '../support/ask.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
@@ -36,7 +36,9 @@ const expressions = panels.flatMap(({ title, targets = [] }) =>
   ),
 );
 
-describe('The rules', () => {
+const noPrometheus = inject('lacking').prometheus !== null;
+
+describe.skipIf(noPrometheus)('The rules', () => {
   it('are read by promtool', async () => {
     expect(await said('promtool', ['check', 'rules', rulesFile])).toMatch(/SUCCESS: \d+ rules found/);
   });
@@ -47,7 +49,7 @@ describe('The rules', () => {
   });
 });
 
-describe('Two replicas under load', () => {
+describe.skipIf(noPrometheus)('Two replicas under load', () => {
   let redis: TestRedis;
   let simulator: RunningSimulator;
   let replicas: RunningWeir[];

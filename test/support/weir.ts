@@ -75,6 +75,8 @@ export interface Offer {
   readonly token: string;
   readonly ratePerS: number;
   readonly count: number;
+  /** What the messages' ids begin with, before their number. Default: `m`. */
+  readonly ids?: string;
 }
 
 export interface Answered {
@@ -85,7 +87,7 @@ export interface Answered {
 }
 
 /** Sends messages at a steady pace, taking turns over the replicas, and waits for every answer. */
-export async function offerMessages({ urls, token, ratePerS, count }: Offer): Promise<readonly Answered[]> {
+export async function offerMessages({ urls, token, ratePerS, count, ids = 'm' }: Offer): Promise<readonly Answered[]> {
   const pools = urls.map((url) => new Pool(url, { connections: null, headersTimeout: 60_000 }));
   const began = performance.now();
   const body = JSON.stringify({ to: '16315551000', type: 'text', text: { body: 'hello' } });
@@ -95,7 +97,7 @@ export async function offerMessages({ urls, token, ratePerS, count }: Offer): Pr
     const headers = {
       authorization: `Bearer ${token}`,
       'content-type': 'application/json',
-      'x-request-id': `m${number}`,
+      'x-request-id': `${ids}${number}`,
     };
     const response = await pool.request({ method: 'POST', path: '/v1/messages', headers, body });
     await response.body.dump();
