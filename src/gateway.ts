@@ -5,8 +5,9 @@
  *                                                    ▲              │
  *                                                    └── replay ────┘  refused or not acted on, while the hold time lasts
  */
-import { ByteAccount, Holding } from './model/bodies.ts';
+import type { DiskRoom } from './model/disk.ts';
 import type { Collected, Received } from './model/exchange.ts';
+import { BodyAccount, Holding } from './model/holding.ts';
 import type { Attempt, Gone, Passed, Replay } from './model/outcome.ts';
 import type { Page } from './model/page.ts';
 import type { Refusal } from './model/refusals.ts';
@@ -30,6 +31,7 @@ export interface Stages {
   readonly admit: Admit;
   readonly forward: Forward;
   readonly webapp: Webapp;
+  readonly disk: DiskRoom;
   readonly clock: Clock;
   readonly meter: Meter;
   readonly log: Log;
@@ -62,7 +64,7 @@ async function travel(stages: Stages, own: BodyBounds, arrived: Received, side: 
   const to = identified.route;
   const gates = to.by === 'weir' ? null : stages.admit.gates(to.class);
   const bounds = gates ?? own;
-  const held = new Holding(bounds.bodies);
+  const held = new Holding(bounds.bodies, identified.principal, stages.disk);
   try {
     const collecting = collect(identified, side, bounds, held);
     const request = collecting instanceof Promise ? await collecting : collecting;
@@ -79,7 +81,8 @@ async function travel(stages: Stages, own: BodyBounds, arrived: Received, side: 
  */
 function ownBounds(): BodyBounds {
   const bodyMaxBytes = 16_384;
-  return { bodyMaxBytes, bodies: new ByteAccount(4_096 * bodyMaxBytes), retryAfterMs: () => 1_000 };
+  const allBytes = 4_096 * bodyMaxBytes;
+  return { bodyMaxBytes, bodies: new BodyAccount(allBytes, allBytes), retryAfterMs: () => 1_000 };
 }
 
 /** Stand in line, forward, and again while the Coreapp did not act on it. */

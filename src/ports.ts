@@ -1,6 +1,6 @@
 /** What Weir asks of the world. Each port is a few methods, and its comment states its law. */
 import type { AuditLine } from './model/audit.ts';
-import type { BodyRead, BodyRoom } from './model/bodies.ts';
+import type { BodyRead, BodyRoom, HeldBody } from './model/bodies.ts';
 import type { Fields } from './model/exchange.ts';
 import type { Role } from './model/principal.ts';
 import type { Quota } from './model/quota.ts';
@@ -179,15 +179,15 @@ export interface CoreappRequest {
   readonly method: string;
   readonly target: string;
   readonly fields: Fields;
-  readonly body: Buffer | null;
+  readonly body: HeldBody | null;
 }
 
 /** How an exchange with the Coreapp failed: the phase decides whether it may be replayed. */
 export interface CoreappFailure {
   /** `unsent`: not a byte of the request was written. `sent`: bytes were. `answering`: the answer had begun. */
   readonly phase: 'unsent' | 'sent' | 'answering';
-  /** `invalid`: it cannot be put on the wire; the caller's doing, and no replay would help. */
-  readonly cause: 'connect' | 'timeout' | 'broken' | 'aborted' | 'invalid';
+  /** `invalid`: it cannot be put on the wire, which is the caller's doing. `body`: the disk did not give its body back. */
+  readonly cause: 'connect' | 'timeout' | 'broken' | 'aborted' | 'invalid' | 'body';
   /** For the log. */
   readonly detail: string;
 }
@@ -245,7 +245,8 @@ export interface Caller {
   /**
    * Reads the whole body, at most `maxBytes`; at once where it has arrived already. `100 Continue` is sent where the
    * caller waits for it. All that a body takes is taken of `room` before: its announced length, or of one that comes in
-   * chunks as much as they need; where that is not to be had, nothing further is kept.
+   * chunks as much as they need; where that is not to be had, nothing further is kept. What is larger than the room's
+   * `memoryMaxBytes` goes to a file, no faster than the disk takes it.
    */
   read(maxBytes: number, room: BodyRoom): BodyRead | Promise<BodyRead>;
   information(status: number, fields: Fields): void;

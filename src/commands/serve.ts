@@ -26,7 +26,7 @@ export async function serve(
     house = await openHouse(config, config.coreapp.url ?? (simulator as Simulator).url, version, log);
   } catch (error) {
     await simulator?.close();
-    io.err(`weir serve: ${portProblem(error, config)}`);
+    io.err(`weir serve: ${startProblem(error, config)}`);
     return 1;
   }
   for (const note of loaded.notes) log.warn(note);
@@ -90,12 +90,12 @@ class Signals {
   }
 }
 
-/** Why a port can't be listened on, in one line; any other error is a bug and keeps its stack. */
-function portProblem(error: unknown, config: Config): string {
+/** Why a port can't be listened on or a folder can't be used, in one line; any other error is a bug and keeps its stack. */
+function startProblem(error: unknown, config: Config): string {
   const { code, message, syscall } = error as NodeJS.ErrnoException;
   const { host, port } = config.listen;
   if (syscall !== 'listen' && syscall !== 'getaddrinfo') {
-    if (error instanceof Error && message.startsWith('ops.')) return message;
+    if (error instanceof Error && /^(ops|bodies)\./.test(message)) return message;
     throw error;
   }
   switch (code) {

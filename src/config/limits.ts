@@ -5,6 +5,7 @@ import { type EndpointClass, endpointClasses } from '../model/routes.ts';
 import { scope, whole } from './kinds.ts';
 import { section, setting } from './setting.ts';
 
+const mib = 2 ** 20;
 const gib = 2 ** 30;
 
 export type LimitName = keyof ClassLimits;
@@ -19,6 +20,7 @@ const limitKinds = {
   lineMaxRequests: whole(1, 1_000_000),
   callerShareMax: z.number().min(0.01).max(1),
   lineMaxBytes: whole(1_024, 64 * gib),
+  callerMaxBytes: whole(1_024, 64 * gib),
   bodyMaxBytes: whole(1_024, gib),
 } as const satisfies Record<LimitName, z.ZodType>;
 
@@ -39,8 +41,10 @@ const limitDescriptions: Readonly<Record<LimitName, string>> = {
   callerShareMax:
     'What one caller may have of the places in line that others leave: with 0.9 one that is alone leaves a tenth for newcomers, two leave a twentieth. 1: one may take all.',
   lineMaxBytes:
-    'Most bytes of request bodies in the memory of one replica: being read, in line, in flight. One without room is refused with 503.',
-  bodyMaxBytes: 'The largest request body; a larger one is answered 413. At most lineMaxBytes.',
+    'Most bytes of request bodies that one replica holds, in memory and on disk: being read, in line, in flight. One without room is refused with 503.',
+  callerMaxBytes:
+    'Most of these bytes for one user. At lineMaxBytes or above one may take all of it, and leave no room for others.',
+  bodyMaxBytes: 'The largest request body; a larger one is answered 413. At most lineMaxBytes and callerMaxBytes.',
 };
 
 const scopeWanted =
@@ -58,14 +62,15 @@ const everyClass: Values = {
   holdMaxMs: 30_000,
   lineMaxRequests: 10_000,
   callerShareMax: 0.9,
-  lineMaxBytes: 64 * 2 ** 20,
-  bodyMaxBytes: 2 ** 20,
+  lineMaxBytes: 64 * mib,
+  callerMaxBytes: 32 * mib,
+  bodyMaxBytes: mib,
 };
 
 /** Where a class differs from that from the start: the documented limit of messages, and the size of media. */
 const ownDefaults: Partial<Record<EndpointClass, Partial<Values>>> = {
   messages: { rate: 50, burst: 150 },
-  media: { lineMaxBytes: 512 * 2 ** 20, bodyMaxBytes: 100 * 2 ** 20 },
+  media: { lineMaxBytes: gib, callerMaxBytes: 512 * mib, bodyMaxBytes: 100 * mib },
 };
 
 const limit = <Name extends LimitName>(name: Name) => {
@@ -104,6 +109,7 @@ export const limits = section({
     lineMaxRequests: limit('lineMaxRequests'),
     callerShareMax: limit('callerShareMax'),
     lineMaxBytes: limit('lineMaxBytes'),
+    callerMaxBytes: limit('callerMaxBytes'),
     bodyMaxBytes: limit('bodyMaxBytes'),
   }),
   ...(Object.fromEntries(

@@ -22,6 +22,7 @@ export const clashes = (facts: Facts): Clash[] => [
   ...tlsClashes(facts),
   ...jwtClashes(facts.settings.auth.jwt, (name) => whereOf(facts, name)),
   ...endpointClasses.flatMap((name) => [...bodyClash(facts, name), ...scopeClash(facts, name)]),
+  ...diskClash(facts),
 ];
 
 const whereOf = (facts: Facts, name: string): string => facts.given(name)?.where ?? name;
@@ -100,17 +101,29 @@ function plainPeer(facts: Facts, section: 'coreapp' | 'redis', peer: PeerFiles, 
   });
 }
 
-/** A body that is larger than the whole line could never be held. */
+/** A body that is larger than what there is room for could never be held. */
 function bodyClash(facts: Facts, of: (typeof endpointClasses)[number]): Clash[] {
-  const { bodyMaxBytes, lineMaxBytes } = facts.config.limits[of];
+  const { bodyMaxBytes, lineMaxBytes, callerMaxBytes } = facts.config.limits[of];
+  const room = lineMaxBytes <= callerMaxBytes ? 'lineMaxBytes' : 'callerMaxBytes';
+  const maxBytes = Math.min(lineMaxBytes, callerMaxBytes);
   const body = sourceOf(facts, of, 'bodyMaxBytes');
-  const line = sourceOf(facts, of, 'lineMaxBytes');
-  const inherited = of !== 'default' && [body, line].every((name) => name.startsWith('limits.default.'));
-  if (bodyMaxBytes <= lineMaxBytes || inherited) return [];
-  if (facts.given(body) === undefined && facts.given(line) !== undefined) {
-    return [clash(facts, line, body, lineMaxBytes, `at least ${body} (${bodyMaxBytes})`)];
+  const bound = sourceOf(facts, of, room);
+  const inherited = of !== 'default' && [body, bound].every((name) => name.startsWith('limits.default.'));
+  if (bodyMaxBytes <= maxBytes || inherited) return [];
+  if (facts.given(body) === undefined && facts.given(bound) !== undefined) {
+    return [clash(facts, bound, body, maxBytes, `at least ${body} (${bodyMaxBytes})`)];
   }
-  return [clash(facts, body, line, bodyMaxBytes, `at most ${line} (${lineMaxBytes})`)];
+  return [clash(facts, body, bound, bodyMaxBytes, `at most ${bound} (${maxBytes})`)];
+}
+
+/** The same for the disk, where the body goes there. */
+function diskClash(facts: Facts): Clash[] {
+  const { bodies, limits } = facts.config;
+  const largest = endpointClasses.toSorted((a, b) => limits[b].bodyMaxBytes - limits[a].bodyMaxBytes)[0] ?? 'default';
+  const { bodyMaxBytes } = limits[largest];
+  if (bodyMaxBytes <= bodies.memoryMaxBytes || bodyMaxBytes <= bodies.diskMaxBytes) return [];
+  const body = sourceOf(facts, largest, 'bodyMaxBytes');
+  return [clash(facts, 'bodies.diskMaxBytes', body, bodies.diskMaxBytes, `at least ${body} (${bodyMaxBytes})`)];
 }
 
 const plainRoutes = createRouter([]);

@@ -4,7 +4,8 @@
  * holds `config/weir.yaml` against it. Units are in the names; sizes are bytes, durations milliseconds.
  */
 import { z } from 'zod';
-import { adminPathsDefault } from '../model/routes.ts';
+import { adminPathsDefault, endpointClasses } from '../model/routes.ts';
+import { bodies } from './bodies.ts';
 import { jwt } from './jwt.ts';
 import {
   apiKeys,
@@ -112,6 +113,11 @@ const coreapp = section({
   }),
   permitsMax: setting(whole(1, 10_000).default(256), {
     description: 'Most requests in flight at the Coreapp from one replica. Fewer while it is overloaded.',
+  }),
+  honoursIdempotencyKey: setting(z.array(z.enum(endpointClasses)).max(endpointClasses.length).default([]), {
+    description:
+      'The classes where the Coreapp honours Idempotency-Key: a POST or PATCH with one is sent again after an exchange that broke. Anywhere else that would send it twice.',
+    wanted: `a list of classes: ${endpointClasses.join(', ')}`,
   }),
 });
 
@@ -235,6 +241,10 @@ const http = section({
     description:
       'How long a caller may pause while it sends a body, then 408; or while it takes its answer, then it is cut off.',
   }),
+  bodyMinBytesPerS: setting(whole(0, 2 ** 30).default(500), {
+    description:
+      'The least that a caller must send of a body, averaged over bodyIdleTimeoutMs; else 408. 0: as long as it moves at all.',
+  }),
   keepAliveTimeoutMs: setting(whole(100, hourMs).default(75_000), {
     description: 'How long an idle connection stays open. Longer than the load balancer in front keeps its own.',
   }),
@@ -271,7 +281,7 @@ const stop = section({
 
 /** The whole configuration as a file has it. Every entry has a default, so `{}` is valid. */
 export const settingsSchema = z
-  .strictObject({ listen, ops, coreapp, redis, auth, limits, line, http, log, stop })
+  .strictObject({ listen, ops, coreapp, redis, auth, limits, line, bodies, http, log, stop })
   .describe('Configuration of Weir.');
 
 export type Settings = z.output<typeof settingsSchema>;

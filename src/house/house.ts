@@ -25,6 +25,7 @@ import { createFindToken } from '../stages/tokens.ts';
 import { createTunnel } from '../stages/tunnel.ts';
 import { createWebapp } from '../webapp/webapp.ts';
 import { keepAdmin } from './admin.ts';
+import { type Bodies, openBodies } from './bodies.ts';
 import { keepCertificates } from './certificates.ts';
 import { openForeign } from './foreign.ts';
 import { openStores, type Stores } from './stores.ts';
@@ -47,7 +48,7 @@ const stopping: Readiness = { ready: false, why: 'stopping' };
 /**
  * @param coreappUrl where the Coreapp is, or its simulator
  * @param version Weir's own
- * Rejects with one clear line where a port can't be listened on.
+ * Rejects with one clear line where a port can't be listened on, or large bodies can't be kept.
  */
 export async function openHouse(config: Config, coreappUrl: string, version: string, log: Log): Promise<House> {
   const clock = machineClock;
@@ -56,12 +57,14 @@ export async function openHouse(config: Config, coreappUrl: string, version: str
   let main: MainServer | null = null;
   const snapshot = (): Snapshot => ({
     ...admit.snapshot(),
+    disk: bodies.disk.snapshot(),
     store: stores.state(),
     connections: main?.connections ?? 0,
     ready: readiness.ready,
     stopping: readiness.why === stopping.why,
   });
   const meter = createMeter({ version, snapshot });
+  const bodies = await openBodies(config, clock, log);
   const stores = await openStores(config, clock, meter, log);
   const passwords = createPasswords(passwordsDefaults, clock);
   const { admit, gateway, upgrade, tunnels, coreapp } = joinStages({
@@ -71,6 +74,7 @@ export async function openHouse(config: Config, coreappUrl: string, version: str
     meter,
     log,
     stores,
+    bodies,
     passwords,
   });
   main = await startServer(
@@ -121,6 +125,7 @@ export async function openHouse(config: Config, coreappUrl: string, version: str
       await Promise.race([closed, pause(clock, lastAnswersMs)]);
       main.destroy();
       await Promise.all([ops.close(), coreapp.close(), stores.close()]);
+      await bodies.close();
     },
   };
 }
@@ -132,13 +137,14 @@ interface Parts {
   readonly meter: PrometheusMeter;
   readonly log: Log;
   readonly stores: Stores;
+  readonly bodies: Bodies;
   readonly passwords: Passwords;
 }
 
 /** Every stage with what it needs of the world. */
-function joinStages({ config, coreappUrl, clock, meter, log, stores, passwords }: Parts) {
+function joinStages({ config, coreappUrl, clock, meter, log, stores, bodies, passwords }: Parts) {
   const { limits, line, auth, http } = config;
-  const { tls, connectTimeoutMs, answerTimeoutMs, permitsMax, authorization } = config.coreapp;
+  const { tls, connectTimeoutMs, answerTimeoutMs, permitsMax, authorization, honoursIdempotencyKey } = config.coreapp;
   const { accounts, tokens, guard, buckets } = stores;
   const secrets = nodeSecrets;
   const foreign = openForeign(config, { stores, secrets, clock, meter, log });
@@ -174,7 +180,7 @@ function joinStages({ config, coreappUrl, clock, meter, log, stores, passwords }
       apiKeys: auth.apiKey ?? [],
     }),
     admit,
-    forward: createForward({ clock, coreapp, meter, reachability, authorization }),
+    forward: createForward({ clock, coreapp, meter, reachability, authorization, honoursIdempotencyKey }),
     webapp: createWebapp({
       accounts,
       passwords,
@@ -186,12 +192,13 @@ function joinStages({ config, coreappUrl, clock, meter, log, stores, passwords }
       tokenLifetimeMs: auth.tokenLifetimeMs,
       figures: (format) => meter.figures(format),
     }),
+    disk: bodies.disk,
     clock,
     meter,
     log,
   };
   const tunnels = createTunnels({ url: coreappUrl, tls, connectTimeoutMs, answerTimeoutMs });
-  const forward = createTunnel({ clock, tunnels, meter, reachability, authorization });
+  const forward = createTunnel({ clock, tunnels, meter, reachability, authorization, honoursIdempotencyKey });
   return { admit, gateway: createGateway(stages), upgrade: createGateway({ ...stages, forward }), tunnels, coreapp };
 }
 

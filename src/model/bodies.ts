@@ -1,67 +1,31 @@
-/**
- * The memory that request bodies may take, counted before it is taken: bodies being read, waiting and in flight alike.
- * One account for each endpoint class, one holding for each request.
- */
+/** Bodies as they are held: the small ones in memory, larger ones in files. What they may take is counted in `holding.ts`. */
 
-/** What the memory for a body is taken from. */
+/** A body in a file: written once from its beginning to its end, then read as often as needed. */
+export interface BodyFile {
+  /** How much was written. */
+  readonly bytes: number;
+  /** Writes on; one call at a time. False: the disk failed, and the file is of no use any more. */
+  append(bytes: Uint8Array): Promise<boolean>;
+  /** Reads into the buffer from a position on. How much it was: 0 at the end. Rejects where the disk fails. */
+  read(into: Uint8Array, position: number): Promise<number>;
+  /** Lets go of it when what goes on in it has ended, then calls back. What is asked of it later fails. Once. */
+  close(closed: () => void): void;
+}
+
+/** A whole body that can be sent as often as needed. */
+export type HeldBody = Buffer | BodyFile;
+
+/** What the room for a body is taken from. */
 export interface BodyRoom {
-  /** False: there is not so much left. */
-  tryTake(bytes: number): boolean;
-}
-
-/** What reading a body came to. */
-export type BodyRead =
-  | { readonly kind: 'body'; readonly body: Buffer | null }
-  | { readonly kind: 'tooLarge' }
-  | { readonly kind: 'noRoom' }
-  | { readonly kind: 'tooSlow' }
-  | { readonly kind: 'gone' };
-
-export class ByteAccount implements BodyRoom {
-  readonly #maxBytes: number;
-  #held = 0;
-
-  constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
-  }
-
-  /** Bytes that are taken and not given back. */
-  get held(): number {
-    return this.#held;
-  }
-
+  /** A body that is larger belongs in a file. */
+  readonly memoryMaxBytes: number;
   /** False: there is not so much left, nothing was taken. */
-  tryTake(bytes: number): boolean {
-    if (this.#held + bytes > this.#maxBytes) return false;
-    this.#held += bytes;
-    return true;
-  }
-
-  give(bytes: number): void {
-    if (bytes > this.#held) throw new Error('Bytes were given back that nobody had.');
-    this.#held -= bytes;
-  }
+  tryTake(bytes: number): boolean;
+  /** A file for the body: what was taken, and what will be, is on disk from now on. Null: there is no room for it. */
+  openFile(): BodyFile | null;
 }
 
-/** What one request has taken. */
-export class Holding implements BodyRoom {
-  readonly #account: ByteAccount;
-  #bytes = 0;
-
-  constructor(account: ByteAccount) {
-    this.#account = account;
-  }
-
-  /** Takes more. False: there is not so much left, nothing more was taken. */
-  tryTake(bytes: number): boolean {
-    if (!this.#account.tryTake(bytes)) return false;
-    this.#bytes += bytes;
-    return true;
-  }
-
-  /** Gives all of it back. Doing so twice does nothing. */
-  release(): void {
-    this.#account.give(this.#bytes);
-    this.#bytes = 0;
-  }
-}
+/** What reading a body came to. `notKept`: the disk failed. */
+export type BodyRead =
+  | { readonly kind: 'body'; readonly body: HeldBody | null }
+  | { readonly kind: 'tooLarge' | 'noRoom' | 'notKept' | 'tooSlow' | 'gone' };

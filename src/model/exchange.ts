@@ -3,6 +3,7 @@
  * Received → Routed → Identified → Collected → Admitted. Code that forwards an unidentified request does not compile.
  */
 import type { AuditNote } from './audit.ts';
+import type { HeldBody } from './bodies.ts';
 import type { Principal } from './principal.ts';
 import type { Route } from './routes.ts';
 
@@ -48,7 +49,7 @@ export interface Identified extends Routed {
 
 export interface Collected extends Identified {
   /** The whole body, held for replay; null when there is none. */
-  readonly body: Buffer | null;
+  readonly body: HeldBody | null;
 }
 
 export interface Admitted extends Collected {
@@ -119,7 +120,7 @@ class Exchange {
   };
   route: Route | undefined = undefined;
   principal: Principal | undefined = undefined;
-  body: Buffer | null | undefined = undefined;
+  body: HeldBody | null | undefined = undefined;
   permit: Permit | undefined = undefined;
   rateLimit: Telling | null | undefined = undefined;
 
@@ -148,7 +149,7 @@ export function identified(exchange: Routed, principal: Principal): Identified {
   return exchange as Identified;
 }
 
-export function collected(exchange: Identified, body: Buffer | null): Collected {
+export function collected(exchange: Identified, body: HeldBody | null): Collected {
   (exchange as Exchange).body = body;
   return exchange as Collected;
 }

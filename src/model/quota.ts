@@ -24,6 +24,8 @@ export interface ClassLimits extends Quota {
   readonly callerShareMax: number;
   /** How many bytes of bodies are held: being read, waiting, in flight. */
   readonly lineMaxBytes: number;
+  /** How many of them one caller may have. */
+  readonly callerMaxBytes: number;
   /** The largest body that is accepted. */
   readonly bodyMaxBytes: number;
 }

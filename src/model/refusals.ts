@@ -43,6 +43,7 @@ const table = {
   lineFull: entry(503, 1016, 'System overloaded', 'weir', 'The line is full.'),
   holdTimeOver: entry(503, 1016, 'System overloaded', 'weir', 'The hold time is over.'),
   scopesFull: entry(503, 1016, 'System overloaded', 'weir', 'Too many buckets of this class are in use.'),
+  diskFailed: entry(503, 1016, 'System overloaded', 'weir', 'The disk did not keep the body.'),
   loginsFull: entry(503, 1016, 'System overloaded', 'weir', 'Too many logins wait.'),
   stopping: entry(503, 1011, 'Service not ready', 'weir', 'Weir is stopping.'),
   storeAway: entry(503, 1023, 'Database error occurred', 'store', 'The credential store is away.'),

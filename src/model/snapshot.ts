@@ -1,4 +1,5 @@
 /** A replica at one moment: what `/status` shows and the gauges are read from. */
+import type { DiskSnapshot } from './disk.ts';
 import type { EndpointClass } from './routes.ts';
 
 export interface LineSnapshot {
@@ -10,6 +11,8 @@ export interface LineSnapshot {
   /** Bytes of bodies that are held: being read, waiting, in flight. What `lineMaxBytes` bounds. */
   readonly bytes: number;
   readonly bytesMax: number;
+  /** Those of them that are in files; the others are in memory. */
+  readonly bytesOnDisk: number;
   /** How long the one at the head has waited, milliseconds; 0: nobody waits. */
   readonly oldestMs: number;
 }
@@ -51,6 +54,8 @@ export interface Snapshot {
   readonly lines: readonly LineSnapshot[];
   readonly buckets: readonly BucketSnapshot[];
   readonly permits: readonly PermitsSnapshot[];
+  /** Bodies in files, over all classes. */
+  readonly disk: DiskSnapshot;
   readonly store: StoreSnapshot;
   /** Open connections of callers. */
   readonly connections: number;

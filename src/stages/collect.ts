@@ -1,7 +1,8 @@
 /** Collect: hold the whole body before the request stands in line, so that it can be sent more than once. */
-import type { BodyRead, ByteAccount, Holding } from '../model/bodies.ts';
+import type { BodyRead } from '../model/bodies.ts';
 import type { Collected, Identified } from '../model/exchange.ts';
 import { collected } from '../model/exchange.ts';
+import type { BodyAccount, Holding } from '../model/holding.ts';
 import type { Gone } from '../model/outcome.ts';
 import { gone } from '../model/outcome.ts';
 import type { Refusal } from '../model/refusals.ts';
@@ -13,7 +14,7 @@ export interface BodyBounds {
   /** The largest that is accepted. */
   readonly bodyMaxBytes: number;
   /** What all of them together may take. */
-  readonly bodies: ByteAccount;
+  readonly bodies: BodyAccount;
   /** When one should come back for which there is no room. */
   retryAfterMs(): number;
 }
@@ -29,21 +30,36 @@ export function collect(
 ): Collection | Promise<Collection> {
   if (side.bodyBytes === 0) return collected(exchange, null);
   const read = side.read(bounds.bodyMaxBytes, held);
-  if (!(read instanceof Promise)) return collectionOf(exchange, read, bounds);
-  return read.then((whole) => collectionOf(exchange, whole, bounds));
+  if (!(read instanceof Promise)) return collectionOf(exchange, read, bounds, held);
+  return read.then((whole) => collectionOf(exchange, whole, bounds, held));
 }
 
-function collectionOf(exchange: Identified, read: BodyRead, bounds: BodyBounds): Collection {
+function collectionOf(exchange: Identified, read: BodyRead, bounds: BodyBounds, held: Holding): Collection {
   switch (read.kind) {
     case 'body':
       return collected(exchange, read.body);
     case 'tooLarge':
       return refuse('bodyTooLarge', `The body is larger than ${bounds.bodyMaxBytes} bytes.`);
     case 'noRoom':
-      return refuse('lineFull', 'There is no room for the body: others are held.', bounds.retryAfterMs());
+      return refuse('lineFull', `There is no room for the body: ${whyNoRoom(held, bounds)}.`, bounds.retryAfterMs());
+    case 'notKept':
+      return refuse('diskFailed', null, bounds.retryAfterMs());
     case 'tooSlow':
       return refuse('requestTimeout');
     case 'gone':
       return gone;
+  }
+}
+
+function whyNoRoom({ lack }: Holding, { bodies }: BodyBounds): string {
+  switch (lack) {
+    case 'class':
+      return 'others are held';
+    case 'caller':
+      return `others of this caller are held, at most ${bodies.callerMaxBytes} bytes`;
+    case 'disk':
+      return 'others are on the disk';
+    case 'callerFiles':
+      return 'others of this caller are on the disk';
   }
 }

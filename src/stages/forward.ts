@@ -7,7 +7,8 @@ import { gone } from '../model/outcome.ts';
 import type { RefusalName } from '../model/refusals.ts';
 import { refuse } from '../model/refusals.ts';
 import type { ReplayReason } from '../model/replay.ts';
-import { replayAfterAnswer, replayAfterFailure, retryAfterMs } from '../model/replay.ts';
+import { isKeyed, replayAfterAnswer, replayAfterFailure, retryAfterMs } from '../model/replay.ts';
+import type { RouteClass } from '../model/routes.ts';
 import type { Caller, Clock, Coreapp, CoreappCall, CoreappFailure, CoreappObserver, Meter } from '../ports.ts';
 import { relayEnd, relayHead } from './answer.ts';
 import type { Reachability } from './reachability.ts';
@@ -19,6 +20,8 @@ export interface ForwardWorld {
   readonly reachability: Reachability;
   /** The value of `Authorization` towards the Coreapp; null: none. */
   readonly authorization: string | null;
+  /** The classes where the Coreapp honours `Idempotency-Key`. */
+  readonly honoursIdempotencyKey: readonly RouteClass[];
 }
 
 export type Forward = (exchange: Admitted, side: Caller) => Promise<Attempt>;
@@ -48,12 +51,16 @@ const strangersOwn: ReadonlySet<string> = new Set([
 /** How much of a refusal's body is read before its connection is given up. */
 const refusalMaxBytes = 1_048_576;
 
+/** When to come back where the disk has failed: to another replica, as a rule. */
+const diskRetryAfterMs = 1_000;
+
 const refusalAfter: Readonly<Record<CoreappFailure['cause'], RefusalName>> = {
   connect: 'unreachable',
   timeout: 'timedOut',
   broken: 'broken',
   aborted: 'broken',
   invalid: 'malformed',
+  body: 'diskFailed',
 };
 
 export function createForward(world: ForwardWorld): Forward {
@@ -166,8 +173,12 @@ class Sending implements CoreappObserver {
   /** What becomes of a request that got no answer. */
   #unanswered(failure: CoreappFailure): Attempt {
     if (failure.cause === 'invalid') return refuse('malformed', failure.detail);
-    const reason = replayAfterFailure(this.#exchange.method, failure.phase);
     const name = refusalAfter[failure.cause];
+    // What the disk did not give back once it will not the next time; and nobody can act on half a request.
+    if (failure.cause === 'body') return refuse(name, null, diskRetryAfterMs);
+    const { method, fields, route } = this.#exchange;
+    const known = this.#world.honoursIdempotencyKey.includes(route.class) && isKeyed(method, fields);
+    const reason = replayAfterFailure(method, failure.phase, known);
     return reason === null ? refuse(name) : { kind: 'replay', reason, pauseMs: 0, otherwise: name };
   }
 

@@ -2,9 +2,9 @@
  * One endpoint class in one replica: a gate for each bucket in use, and what they share. With the scope `fleet` that is
  * one gate for all; with another, one for each value that requests bring, as long as there is something to remember.
  */
-import { ByteAccount } from '../model/bodies.ts';
 import type { Collected } from '../model/exchange.ts';
 import { Headcount } from '../model/headcount.ts';
+import { BodyAccount } from '../model/holding.ts';
 import type { Admission, Replay } from '../model/outcome.ts';
 import type { Permits } from '../model/permits.ts';
 import { type ClassLimits, lineMax } from '../model/quota.ts';
@@ -38,7 +38,7 @@ export class Gates implements GateClass {
   readonly limits: ClassLimits;
   readonly permits: Permits;
   /** What the bodies of the class take: those being read, those in line and those in flight. */
-  readonly bodies: ByteAccount;
+  readonly bodies: BodyAccount;
   readonly headcount: Headcount;
   pausedUntil = Number.NEGATIVE_INFINITY;
   #refusing: RefusalName | null = null;
@@ -56,7 +56,7 @@ export class Gates implements GateClass {
     this.name = name;
     this.limits = limits;
     this.permits = world.permits;
-    this.bodies = new ByteAccount(limits.lineMaxBytes);
+    this.bodies = new BodyAccount(limits.lineMaxBytes, limits.callerMaxBytes);
     this.headcount = new Headcount(limits);
     this.#world = world;
     this.#only = limits.scope.by === 'fleet' ? new Gate(name, this, world) : null;
@@ -126,6 +126,7 @@ export class Gates implements GateClass {
       requestsMax: lineMax(this.limits),
       bytes: this.bodies.held,
       bytesMax: this.limits.lineMaxBytes,
+      bytesOnDisk: this.bodies.onDisk,
       oldestMs,
     };
   }

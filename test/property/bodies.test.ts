@@ -1,10 +1,14 @@
 /** Bodies in whatever order: they come whole, in pieces, too slowly or not at all, and their requests end in every way. */
+import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ArrivingBody } from '../../src/adapters/node/body.ts';
+import { Reading } from '../../src/adapters/node/reading.ts';
 import { createGateway } from '../../src/gateway.ts';
-import { type BodyRead, type BodyRoom, ByteAccount, Holding } from '../../src/model/bodies.ts';
+import type { BodyRead, BodyRoom } from '../../src/model/bodies.ts';
+import { DiskRoom } from '../../src/model/disk.ts';
 import { identified } from '../../src/model/exchange.ts';
+import { BodyAccount, Holding } from '../../src/model/holding.ts';
 import { gone } from '../../src/model/outcome.ts';
 import { page } from '../../src/model/page.ts';
 import { refuse } from '../../src/model/refusals.ts';
@@ -12,15 +16,22 @@ import { createReceive } from '../../src/stages/receive.ts';
 import { createRoute } from '../../src/stages/route.ts';
 import { deafMeter, WaitingCaller } from '../support/fleet.ts';
 import { Lines } from '../support/lines.ts';
+import { contentOf, type DiskScript, ScriptedDisk } from '../support/scripted-disk.ts';
 import { silentLog } from '../support/silent-log.ts';
-import type { VirtualClock } from '../support/virtual-clock.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
 
 const lineMaxBytes = 1_000;
+const callerMaxBytes = 700;
 const bodyMaxBytes = 500;
+const memoryMaxBytes = 150;
+const diskMaxBytes = 1_200;
+const filesMax = 4;
+const callerFilesMax = 3;
 const scripted = new Error('as scripted');
 
 interface Upload {
   readonly afterMs: number;
+  readonly user: 'ann' | 'ben';
   readonly path: '/v1/messages' | '/v1/contacts' | '/v1/users/login';
   readonly announced: boolean;
   readonly chunks: readonly { readonly afterMs: number; readonly bytes: number }[];
@@ -33,6 +44,7 @@ interface Upload {
 const uploads: fc.Arbitrary<Upload[]> = fc.array(
   fc.record({
     afterMs: fc.nat(40),
+    user: fc.constantFrom<Upload['user'][]>('ann', 'ann', 'ben'),
     path: fc.constantFrom<Upload['path'][]>('/v1/messages', '/v1/messages', '/v1/contacts', '/v1/users/login'),
     announced: fc.boolean(),
     chunks: fc.array(fc.record({ afterMs: fc.nat(30), bytes: fc.nat(200) }), { maxLength: 4 }),
@@ -49,10 +61,16 @@ const uploads: fc.Arbitrary<Upload[]> = fc.array(
   { minLength: 1, maxLength: 40, size: 'max' },
 );
 
-/** A caller who uploads, and what it has in Weir's memory. */
+const disks: fc.Arbitrary<DiskScript> = fc.record({
+  callMs: fc.nat(20),
+  fullAfterBytes: fc.array(fc.option(fc.nat(400)), { maxLength: 20 }),
+});
+
+/** A caller who uploads, and what Weir has of it. */
 class Uploader extends WaitingCaller {
   override readonly bodyBytes: number | null;
   readonly upload: Upload;
+  readonly whole: Buffer;
   readonly #clock: VirtualClock;
   /** What was read of the body. */
   bytes = 0;
@@ -61,41 +79,72 @@ class Uploader extends WaitingCaller {
     super();
     this.upload = upload;
     this.#clock = clock;
-    this.bodyBytes = upload.announced ? upload.chunks.reduce((sum, { bytes }) => sum + bytes, 0) : null;
+    const bytes = upload.chunks.reduce((sum, chunk) => sum + chunk.bytes, 0);
+    this.whole = Buffer.alloc(bytes, `${bytes} bytes, `);
+    this.bodyBytes = upload.announced ? bytes : null;
   }
 
   override read(maxBytes: number, room: BodyRoom): BodyRead | Promise<BodyRead> {
     if (this.bodyBytes !== null && this.bodyBytes > maxBytes) return { kind: 'tooLarge' };
-    if (this.bodyBytes !== null && !room.tryTake(this.bodyBytes)) return { kind: 'noRoom' };
-    return this.#arrive(new ArrivingBody(this.bodyBytes, maxBytes, room));
+    const arriving = ArrivingBody.expect(this.bodyBytes, maxBytes, room);
+    if (arriving === null) return { kind: 'noRoom' };
+    return new Promise((resolve) => {
+      const request = new Readable({ read() {} });
+      let idle = (): void => {};
+      const watch = (call: () => void) => {
+        idle = call;
+        return { moved() {}, done() {} };
+      };
+      const reading = new Reading(request, arriving, { watch }, (read) => {
+        this.onGone(null);
+        resolve(read);
+      });
+      this.onGone(() => reading.end({ kind: 'gone' }));
+      request.on('data', (chunk: Buffer) => {
+        this.bytes += chunk.length;
+      });
+      void this.#send(request, () => idle());
+    });
   }
 
-  async #arrive(arriving: ArrivingBody): Promise<BodyRead> {
+  async #send(request: Readable, idle: () => void): Promise<void> {
+    let at = 0;
     for (const { afterMs, bytes } of this.upload.chunks) {
       await new Promise<void>((resolve) => void this.#clock.after(afterMs, resolve));
-      if (this.gone) return { kind: 'gone' };
-      const kind = arriving.take(Buffer.alloc(bytes));
-      if (kind !== null) return { kind };
-      this.bytes += bytes;
+      if (this.gone) return;
+      request.push(this.whole.subarray(at, at + bytes));
+      at += bytes;
     }
-    return this.upload.stops ? { kind: 'tooSlow' } : { kind: 'body', body: arriving.body };
+    if (this.upload.stops) idle();
+    else request.push(null);
   }
 }
 
-function world() {
-  const limits = { rate: 20, burst: 2, holdMaxMs: 500, lineMaxRequests: 4, lineMaxBytes, bodyMaxBytes };
+interface WorldOptions {
+  readonly memoryMaxBytes?: number;
+  readonly script?: DiskScript;
+}
+
+function world({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: WorldOptions = {}) {
+  const limits = { rate: 20, burst: 2, holdMaxMs: 500, lineMaxRequests: 4, lineMaxBytes, callerMaxBytes, bodyMaxBytes };
   const lines = new Lines({ limits: { messages: limits, contacts: limits } });
   const { clock, admit } = lines;
+  const drive = new ScriptedDisk(clock, script);
+  const disk = new DiskRoom({ memoryMaxBytes: inMemory, diskMaxBytes, filesMax, callerFilesMax }, drive.create);
   const errors: unknown[] = [];
   const uploaders: Uploader[] = [];
   const gateway = createGateway({
     receive: createReceive({ clock, newId: () => 'id', trusts: () => false }),
     route: createRoute([]),
-    authenticate: (exchange) => identified(exchange, { kind: 'user', name: 'a', role: 'ROLE_USER' }),
+    authenticate: (exchange) =>
+      identified(exchange, { kind: 'user', name: exchange.fields.at(-1) ?? '', role: 'ROLE_USER' }),
     admit,
     async forward(exchange, side) {
-      const { upload } = side as Uploader;
+      const { upload, whole } = side as Uploader;
       const attempt = upload.attempts[exchange.account.attempts++];
+      const { body } = exchange;
+      const sent = body === null || Buffer.isBuffer(body) ? body : await contentOf(body);
+      expect(sent?.equals(whole) ?? whole.length === 0).toBe(true);
       await new Promise<void>((resolve) => void clock.after(attempt?.takesMs ?? 10, resolve));
       exchange.permit.end('answered');
       if (side.gone) return gone;
@@ -111,6 +160,7 @@ function world() {
       }
     },
     webapp: { answer: async () => page(200, {}) },
+    disk,
     clock,
     meter: deafMeter,
     log: { ...silentLog, error: (_, fields) => void errors.push(fields?.error) },
@@ -121,31 +171,48 @@ function world() {
     errors,
     uploaders,
     held,
+    onDisk: (name: 'messages' | 'contacts') => admit.gates(name).bodies.onDisk,
+    disk,
+    drive,
     /** Resolves when the request has ended. */
     send: (upload: Upload): Promise<void> => {
       const side = new Uploader(upload, clock);
       uploaders.push(side);
       if (upload.hangUpAfterMs !== null) clock.after(upload.hangUpAfterMs, () => side.hangUp());
-      const head = { method: 'POST', target: upload.path, version: '1.1', fields: ['Host', 'weir'] };
+      const fields = ['Host', 'weir', 'X-User', upload.user];
+      const head = { method: 'POST', target: upload.path, version: '1.1', fields };
       return gateway({ ...head, peer: '127.0.0.1', secure: false }, side);
     },
   };
 }
 
 describe('Whatever becomes of bodies', () => {
-  test('they never take more than lineMaxBytes, they are counted while they are held, and all is given back', async () => {
+  test('they never take more than their bounds, they are counted while they are held, and all is given back', async () => {
+    let files = 0;
     await fc.assert(
-      fc.asyncProperty(uploads, async (script) => {
-        const { clock, errors, held, uploaders, send } = world();
+      fc.asyncProperty(uploads, disks, async (list, script) => {
+        const { clock, errors, held, onDisk, disk, drive, uploaders, send } = world({ script });
         const inside = new Set<Uploader>();
+        const bytesOf = (name: string, user?: string): number =>
+          [...inside]
+            .filter(({ upload }) => upload.path === `/v1/${name}` && (user === undefined || upload.user === user))
+            .reduce((sum, { bytes }) => sum + bytes, 0);
+        const filesOf = (user: string): number =>
+          [...inside].filter(({ upload, bytes }) => upload.user === user && bytes > memoryMaxBytes).length;
         const check = (): void => {
+          const { files, bytes } = disk.snapshot();
+          const kept: Record<string, boolean> = {
+            files: files === drive.open.size && files <= filesMax,
+            disk: drive.bytes <= bytes && bytes <= diskMaxBytes,
+          };
           for (const name of ['messages', 'contacts'] as const) {
-            const those = [...inside].filter(({ upload }) => upload.path === `/v1/${name}`);
-            expect(held(name)).toBeLessThanOrEqual(lineMaxBytes);
-            expect(held(name)).toBeGreaterThanOrEqual(those.reduce((sum, { bytes }) => sum + bytes, 0));
+            kept[name] = bytesOf(name) <= held(name) && held(name) <= lineMaxBytes && onDisk(name) <= held(name);
+            for (const user of ['ann', 'ben']) kept[`${name} of ${user}`] = bytesOf(name, user) <= callerMaxBytes;
           }
+          for (const user of ['ann', 'ben']) kept[`files of ${user}`] = filesOf(user) <= callerFilesMax;
+          expect(Object.keys(kept).filter((bound) => !kept[bound])).toEqual([]);
         };
-        for (const upload of script) {
+        for (const upload of list) {
           await clock.advance(upload.afterMs);
           const ended = send(upload);
           const side = uploaders.at(-1) as Uploader;
@@ -154,23 +221,26 @@ describe('Whatever becomes of bodies', () => {
           await clock.settle();
           check();
         }
-        for (let i = 0; i < 20; i++) {
+        for (let i = 0; i < 30; i++) {
           await clock.advance(100);
           check();
         }
         expect(inside.size).toBe(0);
-        expect([held('messages'), held('contacts')]).toEqual([0, 0]);
+        expect([held('messages'), held('contacts'), onDisk('messages'), onDisk('contacts')]).toEqual([0, 0, 0, 0]);
+        expect(disk.snapshot()).toMatchObject({ files: 0, bytes: 0 });
         expect(errors.filter((error) => error !== scripted)).toEqual([]);
+        files += drive.opened;
       }),
       { numRuns: 200 },
     );
+    expect(files).toBeGreaterThan(200);
   });
 
   test('strangers who announce bodies to the login fill its own room, and no class’s', async () => {
-    const { clock, held, uploaders, send } = world();
+    const { clock, held, uploaders, send } = world({ memoryMaxBytes: 16_384 });
     const pages: number[] = [];
     const announcing = { afterMs: 0, announced: true, chunks: [{ afterMs: 10, bytes: 16_384 }], attempts: [] };
-    const login = { ...announcing, path: '/v1/users/login', stops: false, hangUpAfterMs: null } as const;
+    const login = { ...announcing, path: '/v1/users/login', user: 'ann', stops: false, hangUpAfterMs: null } as const;
     const ends = Array.from({ length: 4_097 }, () => {
       const ended = send(login);
       const side = uploaders.at(-1) as Uploader;
@@ -191,46 +261,154 @@ describe('Whatever becomes of bodies', () => {
   });
 });
 
+const ann = { kind: 'user', name: 'ann', role: 'ROLE_USER' } as const;
+const ben = { kind: 'user', name: 'ben', role: 'ROLE_USER' } as const;
+
+/** Room for one body, and the disk that it may go to. */
+function room(maxBytes: number, bounds: Partial<ConstructorParameters<typeof DiskRoom>[0]> = {}, script?: DiskScript) {
+  const clock = new VirtualClock();
+  const drive = new ScriptedDisk(clock, script);
+  const disk = new DiskRoom(
+    { memoryMaxBytes: 1_000, diskMaxBytes: 4_000, filesMax: 1, callerFilesMax: 1, ...bounds },
+    drive.create,
+  );
+  const account = new BodyAccount(maxBytes, maxBytes);
+  return { clock, drive, disk, account, held: new Holding(account, ann, disk) };
+}
+
 describe('A body that comes in pieces', () => {
   const pieces = fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 30 });
 
-  test('is what was sent, and takes what was made room for: at most twice its size', () => {
-    fc.assert(
-      fc.property(pieces, fc.nat(2_000), fc.boolean(), (chunks, maxBytes, announced) => {
+  test('is what was sent, and takes what was made room for: at most twice its size', async () => {
+    await fc.assert(
+      fc.asyncProperty(pieces, fc.nat(2_000), fc.nat(2_000), fc.boolean(), async (chunks, max, inMemory, announced) => {
         const whole = Buffer.concat(chunks);
-        const account = new ByteAccount(4_000);
-        const held = new Holding(account);
-        const arriving = new ArrivingBody(announced ? whole.length : null, maxBytes, held);
-        const faults = chunks.map((chunk) => arriving.take(Buffer.from(chunk))).filter((fault) => fault !== null);
-        if (!announced && whole.length > maxBytes) {
+        const { clock, drive, disk, account, held } = room(9_000, { memoryMaxBytes: inMemory, diskMaxBytes: 9_000 });
+        const settled = async <T>(value: T | Promise<T>): Promise<T> => {
+          if (value instanceof Promise) await clock.advance(0);
+          return await value;
+        };
+        const arriving = ArrivingBody.expect(announced ? whole.length : null, max, held) as ArrivingBody;
+        const faults: unknown[] = [];
+        for (const chunk of chunks) {
+          const fault = await settled(arriving.take(Buffer.from(chunk)));
+          if (fault !== null) faults.push(fault);
+        }
+        expect(account.held).toBeLessThanOrEqual(announced ? whole.length : Math.min(max, 2 * whole.length));
+        if (!announced && whole.length > max) {
           expect(faults[0]).toBe('tooLarge');
-          expect(account.held).toBeLessThanOrEqual(maxBytes);
         } else {
           expect(faults).toEqual([]);
-          expect(arriving.body).toEqual(whole.length === 0 ? null : whole);
-          // Of an announced one the room was made before.
-          expect(account.held).toBeLessThanOrEqual(announced ? 0 : Math.min(maxBytes, 2 * whole.length));
-          expect(account.held).toBeGreaterThanOrEqual(announced ? 0 : whole.length);
+          const read = await settled(arriving.end());
+          const body = read.kind === 'body' ? read.body : null;
+          const inFile = body !== null && !Buffer.isBuffer(body);
+          expect(inFile).toBe(whole.length > inMemory);
+          const reading = inFile ? contentOf(body) : body;
+          await clock.advance(0);
+          expect((await reading)?.equals(whole) ?? whole.length === 0).toBe(true);
+          expect(account.held).toBeGreaterThanOrEqual(whole.length);
+          expect(disk.snapshot().bytes).toBe(inFile ? whole.length : 0);
         }
         held.release();
         held.release();
-        expect(account.held).toBe(0);
+        await clock.advance(0);
+        expect([account.held, account.onDisk, disk.snapshot().bytes, drive.open.size]).toEqual([0, 0, 0, 0]);
       }),
     );
   });
 
   test('is refused as soon as there is no room for the next piece', () => {
-    const arriving = new ArrivingBody(null, 1_000, new Holding(new ByteAccount(100)));
+    const { held } = room(100);
+    const arriving = ArrivingBody.expect(null, 1_000, held) as ArrivingBody;
     expect([40, 40, 40].map((bytes) => arriving.take(Buffer.alloc(bytes)))).toEqual([null, null, 'noRoom']);
+  });
+
+  test('is refused as well where the disk has no room for it, or for another file', () => {
+    const small = room(9_000, { diskMaxBytes: 1_500 });
+    expect(ArrivingBody.expect(1_501, 9_000, small.held)).toBeNull();
+    expect(small.held.lack).toBe('disk');
+    const one = room(9_000);
+    expect(ArrivingBody.expect(1_001, 9_000, one.held)).not.toBeNull();
+    expect(ArrivingBody.expect(1_001, 9_000, new Holding(one.account, ben, one.disk))).toBeNull();
+    expect(one.drive.opened).toBe(1);
+  });
+
+  test('is refused where the caller has as many files as one may have; others are not, and neither is it later', async () => {
+    const { clock, account, disk } = room(9_000, { filesMax: 3, callerFilesMax: 2 });
+    const begin = (who: typeof ann | typeof ben) => {
+      const held = new Holding(account, who, disk);
+      return { held, begun: ArrivingBody.expect(1_001, 9_000, held) !== null };
+    };
+    const [first, , third] = [begin(ann), begin(ann), begin(ann)];
+    expect([first.begun, third.begun, third.held.lack]).toEqual([true, false, 'callerFiles']);
+    const [ofBen, oneTooMany] = [begin(ben), begin(ben)];
+    expect([ofBen.begun, oneTooMany.begun, oneTooMany.held.lack]).toEqual([true, false, 'disk']);
+    for (const { held } of [first, third, oneTooMany]) held.release();
+    await clock.advance(0);
+    expect(begin(ann).begun).toBe(true);
+  });
+
+  test('is given up where the disk breaks under it, and what was written is gone', async () => {
+    const { clock, drive, held } = room(9_000, {}, { callMs: 1, fullAfterBytes: [1_000] });
+    const arriving = ArrivingBody.expect(2_000, 9_000, held) as ArrivingBody;
+    expect(arriving.take(Buffer.alloc(900))).toBeNull();
+    const second = arriving.take(Buffer.alloc(900));
+    await clock.advance(1);
+    expect(await second).toBeNull();
+    const last = arriving.take(Buffer.alloc(200));
+    await clock.advance(1);
+    expect(await last).toBe('notKept');
+    held.release();
+    await clock.advance(1);
+    expect(drive.open.size).toBe(0);
   });
 });
 
 describe('An account of bytes', () => {
+  const disk = new DiskRoom({ memoryMaxBytes: 1_000, diskMaxBytes: 0, filesMax: 1, callerFilesMax: 1 }, () => {
+    throw new Error('There is no disk.');
+  });
+
   test('gives what is left and no byte more', () => {
-    const account = new ByteAccount(100);
-    expect([60, 41, 40, 1, 0].map((bytes) => account.tryTake(bytes))).toEqual([true, false, true, false, true]);
-    account.give(60);
-    expect(account.held).toBe(40);
-    expect(() => account.give(41)).toThrow(/nobody had/);
+    const account = new BodyAccount(100, 100);
+    const held = new Holding(account, ann, disk);
+    expect([60, 41, 40, 1, 0].map((bytes) => held.tryTake(bytes))).toEqual([true, false, true, false, true]);
+    expect(held.lack).toBe('class');
+    const caller = account.callerOf('user:ann');
+    expect(() => account.give(caller, 101)).toThrow(/nobody had/);
+    held.release();
+    expect(account.held).toBe(0);
+  });
+
+  test('leaves room for others, however much one caller asks for', () => {
+    const account = new BodyAccount(100, 60);
+    const [first, second, other] = [ann, ann, ben].map((who) => new Holding(account, who, disk)) as [
+      Holding,
+      Holding,
+      Holding,
+    ];
+    expect(first.tryTake(40)).toBe(true);
+    expect(second.tryTake(21)).toBe(false);
+    expect(second.lack).toBe('caller');
+    expect(other.tryTake(60)).toBe(true);
+    first.release();
+    expect(second.tryTake(40)).toBe(true);
+  });
+
+  test('forgets callers who have nothing, and never one who has something', () => {
+    const account = new BodyAccount(10_000, 10);
+    const kept = new Holding(account, ann, disk);
+    const early = new Holding(account, ben, disk);
+    expect(kept.tryTake(6)).toBe(true);
+    expect(early.tryTake(0)).toBe(true);
+    for (let i = 0; i < 5_000; i++) {
+      const held = new Holding(account, { kind: 'user', name: `user ${i}`, role: 'ROLE_USER' }, disk);
+      expect(held.tryTake(1)).toBe(true);
+      held.release();
+    }
+    expect(account.callers).toBeLessThanOrEqual(1_100);
+    expect(new Holding(account, ann, disk).tryTake(5)).toBe(false);
+    expect(early.tryTake(6)).toBe(true);
+    expect(new Holding(account, ben, disk).tryTake(5)).toBe(false);
   });
 });

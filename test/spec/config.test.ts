@@ -128,7 +128,22 @@ describe('settings are held against one another', () => {
     [
       'limits: {contacts: {bodyMaxBytes: 99999999}}',
       {},
-      'w.yaml:1:35: limits.contacts.bodyMaxBytes: 99999999 is not allowed; give at most limits.default.lineMaxBytes (67108864)',
+      'w.yaml:1:35: limits.contacts.bodyMaxBytes: 99999999 is not allowed; give at most limits.default.callerMaxBytes (33554432)',
+    ],
+    [
+      'limits: {default: {callerMaxBytes: 99999999}, contacts: {bodyMaxBytes: 99999999}}',
+      {},
+      'w.yaml:1:72: limits.contacts.bodyMaxBytes: 99999999 is not allowed; give at most limits.default.lineMaxBytes (67108864)',
+    ],
+    [
+      'limits: {media: {callerMaxBytes: 2048}}',
+      {},
+      'w.yaml:1:34: limits.media.callerMaxBytes: 2048 is not allowed; give at least limits.media.bodyMaxBytes (104857600)',
+    ],
+    [
+      'bodies: {diskMaxBytes: 5000}',
+      {},
+      'w.yaml:1:24: bodies.diskMaxBytes: 5000 is not allowed; give at least limits.media.bodyMaxBytes (104857600)',
     ],
     [
       'limits: {media: {lineMaxBytes: 1024}}',
@@ -201,13 +216,15 @@ describe('each endpoint class has its limits in full', () => {
     lineMaxRequests: 10000,
     callerShareMax: 0.9,
     lineMaxBytes: 67108864,
+    callerMaxBytes: 33554432,
     bodyMaxBytes: 1048576,
   };
 
   it('the documented ones by default', () => {
     const { limits } = config(load(''));
     expect(Object.keys(limits)).toEqual([...endpointClasses]);
-    const own = { messages: { rate: 50, burst: 150 }, media: { lineMaxBytes: 536870912, bodyMaxBytes: 104857600 } };
+    const media = { lineMaxBytes: 2 ** 30, callerMaxBytes: 2 ** 29, bodyMaxBytes: 100 * 2 ** 20 };
+    const own = { messages: { rate: 50, burst: 150 }, media };
     for (const name of endpointClasses) {
       expect(limits[name]).toEqual({ ...everyOther, ...(name in own ? own[name as keyof typeof own] : {}) });
     }

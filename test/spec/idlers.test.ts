@@ -4,7 +4,7 @@ import { Idlers } from '../../src/adapters/node/idlers.ts';
 import { until } from '../support/until.ts';
 
 describe('a body that is watched', () => {
-  const idlers = new Idlers(20);
+  const idlers = new Idlers(20, 0);
   afterEach(() => idlers.close());
 
   it('is called idle once when nothing moves, and whoever was done or still moves is not', async () => {
@@ -17,7 +17,7 @@ describe('a body that is watched', () => {
     const sweeps = idlers.sweeps;
     await until(
       () => {
-        moving?.moved();
+        moving?.moved(1);
         return idlers.sweeps >= sweeps + 12;
       },
       { what: 'a dozen sweeps' },
@@ -47,5 +47,22 @@ describe('a body that is watched', () => {
     });
     await until(() => called.length === 2, { what: 'both to be called idle' });
     expect(called).toEqual(['first', 'second']);
+  });
+
+  it('is called idle as well when it moves, but too slowly; at the least that is asked, it is not', async () => {
+    const slow = new Idlers(20, 5_000); // 100 bytes within the limit.
+    const called: string[] = [];
+    const [trickle, steady] = ['trickle', 'steady'].map((name) => slow.watch(() => called.push(name)));
+    try {
+      for (let sweep = 0; sweep < 12; sweep = slow.sweeps) {
+        // Each sweep is a quarter of the limit.
+        trickle?.moved(10);
+        steady?.moved(25);
+        await until(() => slow.sweeps > sweep, { what: 'the next sweep' });
+      }
+      expect(called).toEqual(['trickle']);
+    } finally {
+      slow.close();
+    }
   });
 });

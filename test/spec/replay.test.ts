@@ -1,6 +1,6 @@
 /** What may be sent again, and when. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { replayAfterAnswer, replayAfterFailure, retryAfterMs } from '../../src/model/replay.ts';
+import { isKeyed, replayAfterAnswer, replayAfterFailure, retryAfterMs } from '../../src/model/replay.ts';
 
 describe('After an exchange that failed', () => {
   test.each<[method: string, unsent: string | null, sent: string | null, answering: string | null]>([
@@ -16,8 +16,29 @@ describe('After an exchange that failed', () => {
     ['PURGE', 'unsent', null, null],
     ['get', 'unsent', null, null], // Methods are case-sensitive: this is none that is known.
   ])('%s goes again as %s, %s, %s', (method, unsent, sent, answering) => {
-    const reasons = (['unsent', 'sent', 'answering'] as const).map((phase) => replayAfterFailure(method, phase));
+    const reasons = (['unsent', 'sent', 'answering'] as const).map((phase) => replayAfterFailure(method, phase, false));
     expect(reasons).toEqual([unsent, sent, answering]);
+  });
+
+  test.each(['POST', 'PATCH', 'GET'])('%s goes again as broken where the Coreapp knows it by its key', (method) => {
+    const reasons = (['unsent', 'sent', 'answering'] as const).map((phase) => replayAfterFailure(method, phase, true));
+    expect(reasons).toEqual(['unsent', 'broken', null]);
+  });
+});
+
+describe('A request has a key by which it is known again', () => {
+  test.each<[yes: boolean, method: string, fields: readonly string[]]>([
+    [true, 'POST', ['Idempotency-Key', '"8e03978e-40d5-43e8-bc93-6894a57f9324"']],
+    [true, 'PATCH', ['idempotency-key', 'order-17']],
+    [false, 'POST', []],
+    [false, 'POST', ['Idempotency-Key', '']],
+    [false, 'POST', ['Idempotency-Key', '""']],
+    [false, 'POST', ['Idempotency-Key', 'a', 'Idempotency-Key', 'b']],
+    [false, 'POST', ['X-Idempotency-Key', 'a']],
+    [false, 'PURGE', ['Idempotency-Key', 'a']],
+    [false, 'post', ['Idempotency-Key', 'a']],
+  ])('%s: %s with %j', (yes, method, fields) => {
+    expect(isKeyed(method, fields)).toBe(yes);
   });
 });
 

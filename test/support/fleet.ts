@@ -161,6 +161,7 @@ export const roomyLimits = (quota: Quota): ClassLimits => ({
   lineMaxRequests: 1_000_000,
   callerShareMax: 1,
   lineMaxBytes: 1_000_000_000,
+  callerMaxBytes: 1_000_000_000,
   bodyMaxBytes: 1_000_000,
 });
 

@@ -21,6 +21,8 @@ export interface ProcessOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Default: the repository. */
   readonly cwd?: string;
+  /** The largest file that it may write, in blocks of 512 bytes. Default: as the tests themselves. */
+  readonly fileMaxBlocks?: number;
 }
 
 export interface OutputLine {
@@ -121,7 +123,11 @@ function describe(exit: Exit): string {
 /** Starts `node SCRIPT ...args` under the same Node as the tests. */
 export function startProcess(args: readonly string[], options: ProcessOptions = {}): TestProcess {
   const script = options.script ?? 'src/main.ts';
-  const child = spawn(process.execPath, [`${root}${script}`, ...args], {
+  const command = [process.execPath, `${root}${script}`, ...args];
+  const limit = options.fileMaxBlocks;
+  const [program = '', ...rest] =
+    limit === undefined ? command : ['sh', '-c', `ulimit -f ${limit} && exec "$0" "$@"`, ...command];
+  const child = spawn(program, rest, {
     cwd: options.cwd ?? root,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],

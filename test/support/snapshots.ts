@@ -3,14 +3,23 @@ import type { Snapshot } from '../../src/model/snapshot.ts';
 /** A replica in the middle of its work: each figure is another one, so that no test can mistake one for the other. */
 export const busy: Snapshot = {
   lines: [
-    { class: 'messages', requests: 3, requestsMax: 1_651, bytes: 450, bytesMax: 67_108_864, oldestMs: 1_500 },
-    { class: 'contacts', requests: 0, requestsMax: 661, bytes: 0, bytesMax: 67_108_863, oldestMs: 0 },
+    {
+      class: 'messages',
+      requests: 3,
+      requestsMax: 1_651,
+      bytes: 450,
+      bytesMax: 67_108_864,
+      bytesOnDisk: 320,
+      oldestMs: 1_500,
+    },
+    { class: 'contacts', requests: 0, requestsMax: 661, bytes: 0, bytesMax: 67_108_863, bytesOnDisk: 0, oldestMs: 0 },
   ],
   buckets: [
     { class: 'messages', rate: 50, burst: 150, live: 1, level: 31, slotsHeld: 5 },
     { class: 'contacts', rate: 20, burst: 60, live: 9, level: 60, slotsHeld: 0 },
   ],
   permits: [{ class: 'messages', inUse: 2, limit: 64 }],
+  disk: { files: 1, filesMax: 1_000, bytes: 330, bytesMax: 4_096 },
   store: { kind: 'redis', up: true, fallback: false, persistence: 'aof' },
   connections: 7,
   ready: true,

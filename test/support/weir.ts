@@ -1,6 +1,6 @@
 /** Weir, the simulator and callers as real processes and real requests, for end-to-end tests. */
 import { Pool } from 'undici';
-import { startProcess, type TestProcess } from './processes.ts';
+import { type ProcessOptions, startProcess, type TestProcess } from './processes.ts';
 
 export interface RunningWeir extends AsyncDisposable {
   readonly url: string;
@@ -11,8 +11,12 @@ export interface RunningWeir extends AsyncDisposable {
 export const adminPassword = 'Weir-2026!';
 
 /** `weir serve` on free ports; `env` on top of what every test wants. */
-export async function startWeir(env: Readonly<Record<string, string>>): Promise<RunningWeir> {
+export async function startWeir(
+  env: Readonly<Record<string, string>>,
+  options: Pick<ProcessOptions, 'fileMaxBlocks'> = {},
+): Promise<RunningWeir> {
   const process = startProcess(['serve'], {
+    ...options,
     env: { HOST: '127.0.0.1', PORT: '0', OPS_PORT: '0', WEIR_ADMIN_PASSWORD: adminPassword, ...env },
   });
   const line = await process.waitForLine(/"msg":"serving"/);

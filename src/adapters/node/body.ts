@@ -1,43 +1,106 @@
-/** A body that is still coming, as one buffer: of many small chunks, the objects around them would take the most. */
-import type { BodyRead, BodyRoom } from '../../model/bodies.ts';
+/**
+ * A body that is still coming. In memory it is one buffer: of many small chunks, the objects around them would take the
+ * most. On its way to a file the same buffer gathers what comes, so that the disk is not written to for every packet.
+ */
+import type { BodyFile, BodyRead, BodyRoom } from '../../model/bodies.ts';
 
-type Fault = Extract<BodyRead['kind'], 'tooLarge' | 'noRoom'>;
+/** Why a body is not taken any further. */
+export type Fault = Exclude<BodyRead['kind'], 'body' | 'tooSlow' | 'gone'>;
+
+/** How much is gathered of a body that is known to go to a file. */
+const gatheredMaxBytes = 65_536;
 
 export class ArrivingBody {
   readonly #maxBytes: number;
   readonly #room: BodyRoom;
   #buffer: Buffer;
+  /** How much of the buffer is in use. */
+  #gathered = 0;
+  #file: BodyFile | null;
+  /** What was taken of the room. */
+  #taken: number;
   #bytes = 0;
 
-  /** @param announcedBytes for which room was made already; null: nobody knows */
-  constructor(announcedBytes: number | null, maxBytes: number, room: BodyRoom) {
-    this.#maxBytes = announcedBytes ?? maxBytes;
-    this.#room = room;
-    this.#buffer = Buffer.allocUnsafe(announcedBytes ?? 0);
+  /** @param announcedBytes null: nobody knows. Null: there is no room for it. */
+  static expect(announcedBytes: number | null, maxBytes: number, room: BodyRoom): ArrivingBody | null {
+    const announced = announcedBytes ?? 0;
+    if (!room.tryTake(announced)) return null;
+    if (announced <= room.memoryMaxBytes) return new ArrivingBody(announcedBytes, maxBytes, room, null);
+    const file = room.openFile();
+    return file === null ? null : new ArrivingBody(announcedBytes, maxBytes, room, file);
   }
 
-  /** Null: taken. */
-  take(chunk: Buffer): Fault | null {
+  private constructor(announcedBytes: number | null, maxBytes: number, room: BodyRoom, file: BodyFile | null) {
+    this.#maxBytes = announcedBytes ?? maxBytes;
+    this.#room = room;
+    this.#file = file;
+    this.#taken = announcedBytes ?? 0;
+    const gatheredBytes = Math.min(gatheredMaxBytes, room.memoryMaxBytes);
+    this.#buffer = Buffer.allocUnsafe(file === null ? this.#taken : gatheredBytes);
+  }
+
+  /** Null: taken. A promise: the disk is being written to, and nothing more may come until then. */
+  take(chunk: Buffer): Fault | null | Promise<Fault | null> {
     const bytes = this.#bytes + chunk.length;
     if (bytes > this.#maxBytes) return 'tooLarge';
-    if (bytes > this.#buffer.length && !this.#grow(bytes)) return 'noRoom';
-    chunk.copy(this.#buffer, this.#bytes);
+    if (!this.#makeRoom(bytes)) return 'noRoom';
     this.#bytes = bytes;
+    if (this.#gathered + chunk.length > this.#buffer.length) return this.#write(chunk);
+    this.#gather(chunk);
     return null;
   }
 
-  /** What has come. */
-  get body(): Buffer | null {
-    return this.#bytes === 0 ? null : this.#buffer.subarray(0, this.#bytes);
+  /** The body, once all of it has come. */
+  end(): BodyRead | Promise<BodyRead> {
+    if (this.#file !== null) return this.#completed(this.#file);
+    return { kind: 'body', body: this.#bytes === 0 ? null : this.#buffer.subarray(0, this.#bytes) };
+  }
+
+  /** For so many bytes in all. */
+  #makeRoom(bytes: number): boolean {
+    if (this.#file === null) {
+      if (bytes <= this.#buffer.length) return true;
+      if (bytes <= this.#room.memoryMaxBytes) return this.#grow(bytes);
+      this.#file = this.#room.openFile();
+      if (this.#file === null) return false;
+    }
+    if (bytes <= this.#taken) return true;
+    if (!this.#room.tryTake(bytes - this.#taken)) return false;
+    this.#taken = bytes;
+    return true;
   }
 
   /** To twice its size at least, so that each byte is copied a few times at most. */
   #grow(bytes: number): boolean {
-    const size = Math.min(this.#maxBytes, Math.max(bytes, 2 * this.#buffer.length));
-    if (!this.#room.tryTake(size - this.#buffer.length)) return false;
+    const size = Math.min(this.#maxBytes, this.#room.memoryMaxBytes, Math.max(bytes, 2 * this.#buffer.length));
+    if (!this.#room.tryTake(size - this.#taken)) return false;
+    this.#taken = size;
     const larger = Buffer.allocUnsafe(size);
-    this.#buffer.copy(larger, 0, 0, this.#bytes);
+    this.#buffer.copy(larger, 0, 0, this.#gathered);
     this.#buffer = larger;
     return true;
+  }
+
+  #gather(chunk: Buffer): void {
+    chunk.copy(this.#buffer, this.#gathered);
+    this.#gathered += chunk.length;
+  }
+
+  async #write(chunk: Buffer): Promise<Fault | null> {
+    const file = this.#file as BodyFile;
+    if (!(await this.#flush(file))) return 'notKept';
+    if (chunk.length < this.#buffer.length) this.#gather(chunk);
+    else if (!(await file.append(chunk))) return 'notKept';
+    return null;
+  }
+
+  async #completed(file: BodyFile): Promise<BodyRead> {
+    return (await this.#flush(file)) ? { kind: 'body', body: file } : { kind: 'notKept' };
+  }
+
+  async #flush(file: BodyFile): Promise<boolean> {
+    const gathered = this.#buffer.subarray(0, this.#gathered);
+    this.#gathered = 0;
+    return gathered.length === 0 || (await file.append(gathered));
   }
 }

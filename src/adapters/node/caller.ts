@@ -5,6 +5,7 @@ import type { Fields } from '../../model/exchange.ts';
 import type { Caller } from '../../ports.ts';
 import { ArrivingBody } from './body.ts';
 import type { Idler, Idlers } from './idlers.ts';
+import { Reading } from './reading.ts';
 
 /** What the callers of one server share. */
 export interface Reception {
@@ -48,42 +49,36 @@ export class NodeCaller implements Caller {
     if (this.#gone) return { kind: 'gone' };
     const { complete, readableLength } = this.#request;
     // What came together with its head is here already: small requests, nearly all of them.
-    const here = complete || readableLength === this.bodyBytes;
+    const here = (complete || readableLength === this.bodyBytes) && readableLength <= room.memoryMaxBytes;
     const bytes = here ? readableLength : this.bodyBytes;
     if (bytes !== null && bytes > maxBytes) return { kind: 'tooLarge' };
-    if (bytes !== null && !room.tryTake(bytes)) return { kind: 'noRoom' };
-    if (this.#awaitsContinue) this.#response.writeContinue();
-    this.#awaitsContinue = false;
-    return here ? this.#readArrived() : this.#readComing(maxBytes, room);
+    if (here) return room.tryTake(readableLength) ? this.#readArrived() : { kind: 'noRoom' };
+    const arriving = ArrivingBody.expect(bytes, maxBytes, room);
+    return arriving === null ? { kind: 'noRoom' } : this.#readComing(arriving);
   }
 
   #readArrived(): BodyRead {
     const request = this.#request;
+    this.#askForBody();
     const body = request.read() as Buffer | null;
     request.resume(); // To its end, which Node waits for to let go of the request.
     return { kind: 'body', body };
   }
 
-  #readComing(maxBytes: number, room: BodyRoom): Promise<BodyRead> {
+  #readComing(arriving: ArrivingBody): Promise<BodyRead> {
+    this.#askForBody();
     return new Promise((resolve) => {
-      const request = this.#request;
-      const arriving = new ArrivingBody(this.bodyBytes, maxBytes, room);
-      const settle = (read: BodyRead): void => {
-        idler.done();
+      const reading = new Reading(this.#request, arriving, this.#reception.idlers, (read) => {
         this.#onGone = null;
-        request.off('data', take).off('end', end);
         resolve(read);
-      };
-      const take = (chunk: Buffer): void => {
-        idler.moved();
-        const kind = arriving.take(chunk);
-        if (kind !== null) settle({ kind });
-      };
-      const end = (): void => settle({ kind: 'body', body: arriving.body });
-      const idler = this.#reception.idlers.watch(() => settle({ kind: 'tooSlow' }));
-      this.#onGone = () => settle({ kind: 'gone' });
-      request.on('data', take).on('end', end);
+      });
+      this.#onGone = () => reading.end({ kind: 'gone' });
     });
+  }
+
+  #askForBody(): void {
+    if (this.#awaitsContinue) this.#response.writeContinue();
+    this.#awaitsContinue = false;
   }
 
   information(status: number, fields: Fields): void {

@@ -1,14 +1,16 @@
-/** Watches for bodies that have stopped moving: one sweep for all of them instead of a timer for each. */
+/** Watches for bodies that have stopped moving, or nearly: one sweep for all of them instead of a timer for each. */
 
 export interface Idler {
-  /** Something has arrived. */
-  moved(): void;
+  /** So many bytes have come. Fewer than the least that a body has to bring within the limit count as none. */
+  moved(bytes: number): void;
   /** Nothing more is expected. Calling it twice does nothing. */
   done(): void;
 }
 
 export class Idlers {
   readonly #limitMs: number;
+  /** How many bytes are a movement. */
+  readonly minBytes: number;
   /**
    * The head of a ring. Not a Set: one that keeps changing leaves tables behind, each of which points to the next. Once one
    * is in old space, all that was in the later ones survives until the next mark-compact: 3.6 KB a request.
@@ -17,8 +19,10 @@ export class Idlers {
   #sweep: NodeJS.Timeout | null = null;
   #sweeps = 0;
 
-  constructor(limitMs: number) {
+  /** @param minBytesPerS what a body has to bring within the limit, on average */
+  constructor(limitMs: number, minBytesPerS: number) {
     this.#limitMs = limitMs;
+    this.minBytes = (minBytesPerS * limitMs) / 1_000;
     this.#ring = new Watched(this, () => {});
     this.#ring.next = this.#ring;
     this.#ring.previous = this.#ring;
@@ -56,6 +60,7 @@ class Watched implements Idler {
   readonly idle: () => void;
   readonly #idlers: Idlers;
   movedAt: number;
+  #bytes = 0;
   next: Watched | null = null;
   previous: Watched | null = null;
 
@@ -72,7 +77,10 @@ class Watched implements Idler {
     place.previous = this;
   }
 
-  moved(): void {
+  moved(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes < this.#idlers.minBytes) return;
+    this.#bytes = 0;
     this.movedAt = this.#idlers.sweeps;
   }
 

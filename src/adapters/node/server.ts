@@ -27,6 +27,8 @@ export interface ServerOptions {
   readonly headTimeoutMs: number;
   /** How long a body may stand still, a request's or an answer's. */
   readonly bodyIdleTimeoutMs: number;
+  /** What a request's body has to bring within that time, on average. */
+  readonly bodyMinBytesPerS: number;
   /** How long a connection may stay open between requests. */
   readonly keepAliveTimeoutMs: number;
   readonly connectionsMax: number;
@@ -63,12 +65,12 @@ type Kept = Duplex & { [latest]?: ServerResponse; [unread]?: boolean };
 
 /** Rejects with the system's error where the address can't be listened on. */
 export async function startServer(options: ServerOptions, events: ServerEvents): Promise<MainServer> {
-  const idlers = new Idlers(options.bodyIdleTimeoutMs);
+  const idlers = new Idlers(options.bodyIdleTimeoutMs, options.bodyMinBytesPerS);
   const reception = { idlers, retiring: false };
   const { server, secure } = create(options, events, {
     maxHeaderSize: options.fieldsMaxBytes,
     headersTimeout: options.headTimeoutMs,
-    // A whole upload may take long; what stands still is cut by `bodyIdleTimeoutMs`.
+    // A whole upload may take long; what stands still, or nearly, is cut by `bodyIdleTimeoutMs`.
     requestTimeout: 0,
     keepAliveTimeout: options.keepAliveTimeoutMs,
     connectionsCheckingInterval: 1_000,

@@ -22,6 +22,7 @@ export function weirFamilies(tally: Tally, snapshot: Snapshot, build: Build): Fa
   return [...requests(tally), ...line(tally, snapshot), ...slots(tally, snapshot), ...coreapp(tally, snapshot)].concat(
     refusals(tally),
     monitoring(tally),
+    disk(snapshot),
     store(tally, snapshot),
     replica(snapshot, build),
   );
@@ -79,6 +80,12 @@ function line(tally: Tally, snapshot: Snapshot): Family[] {
     ),
     family('gauge', 'weir_line_bytes_max', 'How many bytes of request bodies can be held.', () =>
       lines.map((one) => sample(one.bytesMax, { class: one.class })),
+    ),
+    family(
+      'gauge',
+      'weir_line_disk_bytes',
+      'Those of weir_line_bytes that are in files; the others are in memory.',
+      () => lines.map((one) => sample(one.bytesOnDisk, { class: one.class })),
     ),
     family('gauge', 'weir_line_oldest_seconds', 'How long the request at the head of the line has waited.', () =>
       lines.map((one) => sample(one.oldestMs / 1000, { class: one.class })),
@@ -164,6 +171,15 @@ function monitoring(tally: Tally): Family[] {
         return soonestMs === null ? [] : [sample(soonestMs / 1000)];
       },
     ),
+  ];
+}
+
+function disk({ disk: { files, filesMax, bytes, bytesMax } }: Snapshot): Family[] {
+  return [
+    family('gauge', 'weir_disk_files', 'Files with request bodies: a descriptor each.', () => [sample(files)]),
+    family('gauge', 'weir_disk_files_max', 'How many there can be.', () => [sample(filesMax)]),
+    family('gauge', 'weir_disk_bytes', 'What request bodies take of the disk.', () => [sample(bytes)]),
+    family('gauge', 'weir_disk_bytes_max', 'How many bytes of the disk they can take.', () => [sample(bytesMax)]),
   ];
 }
 

@@ -1,9 +1,11 @@
 /** The Coreapp, over a pool of kept-alive connections (undici). */
 import type { Dispatcher } from 'undici';
 import { errors, Pool } from 'undici';
+import type { BodyFile } from '../../model/bodies.ts';
 import type { Fields } from '../../model/exchange.ts';
 import { contextOptions, type TlsMaterial } from '../../model/tls.ts';
 import type { Coreapp, CoreappCall, CoreappFailure, CoreappObserver, CoreappRequest } from '../../ports.ts';
+import { BodyLost, FileStream } from './file-stream.ts';
 
 export interface CoreappOptions {
   /** Origin, such as `http://127.0.0.1:8081`. */
@@ -37,17 +39,17 @@ export function connectCoreapp(options: CoreappOptions): CoreappConnections {
     keepAliveTimeout: 4_000,
   });
   return {
-    send(request: CoreappRequest, observer: CoreappObserver): CoreappCall {
-      const call = new Call(observer);
-      pool.dispatch(
-        {
-          method: request.method,
-          path: request.target,
-          headers: request.fields as string[],
-          body: request.body,
-        },
-        call,
-      );
+    send({ method, target, fields, body }: CoreappRequest, observer: CoreappObserver): CoreappCall {
+      const path = target;
+      if (body === null || Buffer.isBuffer(body)) {
+        const call = new Call(observer, null);
+        pool.dispatch({ method, path, headers: fields as string[], body }, call);
+        return call;
+      }
+      // Told its length, undici sends no chunks, and breaks the connection over a body that has another one.
+      const headers = [...fields, 'Content-Length', String(body.bytes)];
+      const call = new Call(observer, body);
+      pool.dispatch({ method, path, headers, body: call.stream }, call);
       return call;
     },
     close: () => pool.destroy(),
@@ -55,13 +57,16 @@ export function connectCoreapp(options: CoreappOptions): CoreappConnections {
 }
 
 class Call implements Dispatcher.DispatchHandler, CoreappCall {
+  /** The body, where it is in a file. */
+  readonly stream: FileStream | null;
   readonly #observer: CoreappObserver;
   #controller: Dispatcher.DispatchController | null = null;
   #phase: CoreappFailure['phase'] = 'unsent';
   #aborted = false;
 
-  constructor(observer: CoreappObserver) {
+  constructor(observer: CoreappObserver, file: BodyFile | null) {
     this.#observer = observer;
+    this.stream = file === null ? null : new FileStream(file, () => this.#wrote());
   }
 
   resume(): void {
@@ -73,11 +78,14 @@ class Call implements Dispatcher.DispatchHandler, CoreappCall {
     this.#controller?.abort(new errors.RequestAbortedError());
   }
 
-  /** undici calls this right before it writes, so a failure that comes earlier has sent nothing. */
+  /**
+   * undici calls this right before it writes, so a failure that comes earlier has sent nothing. The head goes with the
+   * body's first bytes: where these come from a file, only then.
+   */
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (this.#aborted) controller.abort(new errors.RequestAbortedError());
-    else this.#phase = 'sent';
+    else if (this.stream === null) this.#wrote();
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
@@ -95,17 +103,24 @@ class Call implements Dispatcher.DispatchHandler, CoreappCall {
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
+    this.stream?.destroy();
     this.#observer.onEnd(textFields(controller.rawTrailers));
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.stream?.destroy();
     // Where a name has several addresses and all fail, Node's error has no message of its own.
     const detail = error.message === '' ? ((error as NodeJS.ErrnoException).code ?? error.name) : error.message;
     this.#observer.onFailure({ phase: this.#phase, cause: this.#causeOf(error), detail });
   }
 
+  #wrote(): void {
+    this.#phase = 'sent';
+  }
+
   #causeOf(error: Error): CoreappFailure['cause'] {
     if (this.#aborted) return 'aborted';
+    if (error instanceof BodyLost) return 'body';
     if (this.#phase === 'unsent') return error instanceof errors.InvalidArgumentError ? 'invalid' : 'connect';
     const late = error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError;
     return late ? 'timeout' : 'broken';

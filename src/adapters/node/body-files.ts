@@ -1,0 +1,167 @@
+/**
+ * Large bodies in files that nobody else can open: each is unlinked as soon as it is open, and lives by its descriptor
+ * alone. So a crash leaves no body behind, several Weirs can share the folder, and to close a file is to delete it.
+ */
+import { randomUUID } from 'node:crypto';
+import { chmod, type FileHandle, lstat, mkdir, open, readdir, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BodyFile } from '../../model/bodies.ts';
+
+export interface BodyFiles {
+  /** Weir's own. */
+  readonly folder: string;
+  /** An empty file; what it needs of the disk is asked for with its first byte. */
+  create(): BodyFile;
+  /** Resolves when all that were closed are. */
+  close(): Promise<void>;
+}
+
+/** Told of each call that the disk has failed. */
+export type DiskFailed = (error: NodeJS.ErrnoException) => void;
+
+/**
+ * @param parent where Weir's own folder is made, or was
+ * Rejects with one clear line where that can't be done or written to.
+ */
+export async function openBodyFiles(parent: string, failed: DiskFailed): Promise<BodyFiles> {
+  const folder = join(parent, `weir-${process.getuid?.() ?? 'bodies'}`);
+  try {
+    await prepare(folder);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new Error(
+      `bodies.folder: ${parent} can't be used for bodies above bodies.memoryMaxBytes (${code ?? message}); ` +
+        'give a folder that can be written to, such as a mounted volume',
+    );
+  }
+  const closing = new Set<Promise<void>>();
+  return {
+    folder,
+    create: () => new UnlinkedFile(folder, failed, closing),
+    async close() {
+      await Promise.all(closing);
+    },
+  };
+}
+
+async function prepare(folder: string): Promise<void> {
+  await make(folder);
+  const { mode, uid } = await lstat(folder);
+  // In a folder for everybody, somebody else may have been there first.
+  if (uid !== process.getuid?.()) throw new Error(`${folder} belongs to another user`);
+  if ((mode & 0o077) !== 0) await chmod(folder, 0o700);
+  // Names outlive their file only where a process ended in between. Nobody needs a name, not even a living neighbour.
+  for (const name of await readdir(folder)) await unlinkAny(join(folder, name));
+  const trial = await createUnlinked(folder);
+  try {
+    await trial.write('weir');
+  } finally {
+    await trial.close();
+  }
+}
+
+async function make(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
+async function unlinkAny(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
+
+async function createUnlinked(folder: string): Promise<FileHandle> {
+  const path = join(folder, randomUUID());
+  const handle = await open(path, 'wx+', 0o600);
+  try {
+    await unlinkAny(path);
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+  return handle;
+}
+
+/** Old empty folders are what cleaners of temporary files remove. */
+async function createAgain(folder: string): Promise<FileHandle> {
+  try {
+    return await createUnlinked(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    await make(folder);
+    return await createUnlinked(folder);
+  }
+}
+
+class UnlinkedFile implements BodyFile {
+  bytes = 0;
+  readonly #folder: string;
+  readonly #failed: DiskFailed;
+  readonly #closing: Set<Promise<void>>;
+  #handle: Promise<FileHandle> | null = null;
+  #closed = false;
+
+  constructor(folder: string, failed: DiskFailed, closing: Set<Promise<void>>) {
+    this.#folder = folder;
+    this.#failed = failed;
+    this.#closing = closing;
+  }
+
+  async append(bytes: Uint8Array): Promise<boolean> {
+    if (this.#closed) return false;
+    try {
+      this.#handle ??= createAgain(this.#folder);
+      const handle = await this.#handle;
+      for (let at = 0; at < bytes.length; ) {
+        const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, this.bytes);
+        at += bytesWritten;
+        this.bytes += bytesWritten;
+      }
+      return true;
+    } catch (error) {
+      this.#tell(error);
+      return false;
+    }
+  }
+
+  async read(into: Uint8Array, position: number): Promise<number> {
+    try {
+      const handle = await (this.#handle as Promise<FileHandle>);
+      const { bytesRead } = await handle.read(into, 0, into.length, position);
+      return bytesRead;
+    } catch (error) {
+      this.#tell(error);
+      throw error;
+    }
+  }
+
+  close(closed: () => void): void {
+    this.#closed = true;
+    const closing = this.#letGo().then(() => {
+      this.#closing.delete(closing);
+      closed();
+    });
+    this.#closing.add(closing);
+  }
+
+  /** The handle's own `close` waits for what is under way. */
+  async #letGo(): Promise<void> {
+    try {
+      const handle = await this.#handle;
+      await handle?.close();
+    } catch {
+      // It was never opened, which whoever wanted to write was told; or nothing could be done about it.
+    }
+  }
+
+  /** What fails since it was closed is not the disk's doing. */
+  #tell(error: unknown): void {
+    if (!this.#closed) this.#failed(error as NodeJS.ErrnoException);
+  }
+}

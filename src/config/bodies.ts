@@ -1,0 +1,24 @@
+/** The settings under `bodies`: which go to files, where, and how much of the disk they may take. */
+import { filePath, whole } from './kinds.ts';
+import { section, setting } from './setting.ts';
+
+export const bodies = section({
+  memoryMaxBytes: setting(whole(16_384, 2 ** 30).default(65_536), {
+    description:
+      'The largest request body that is held in memory; a larger one goes to a file. Where no class takes larger ones, there are no files.',
+  }),
+  folder: setting(filePath().nullable().default(null), {
+    description:
+      'Where Weir makes its folder for them: on a disk, not in memory. Not set: the folder for temporary files (TMPDIR). Where it can’t be written to, Weir does not start.',
+    wanted: 'the path of a folder that can be written to',
+  }),
+  diskMaxBytes: setting(whole(0, 2 ** 40).default(2 * 2 ** 30), {
+    description: 'Most bytes in these files, over all classes. Without room a body is refused with 503.',
+  }),
+  filesMax: setting(whole(1, 1_000_000).default(1_000), {
+    description: 'Most of these files at a time; each takes a descriptor (open files) while its request lasts.',
+  }),
+  callerFilesMax: setting(whole(1, 1_000_000).default(500), {
+    description: 'Most of them for one user. At filesMax or above one may have all of them.',
+  }),
+});

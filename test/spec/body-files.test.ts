@@ -1,0 +1,125 @@
+/** The folder for large bodies: Weir's own, private, shared by Weirs that don't meet, and told about when it won't do. */
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openBodyFiles } from '../../src/adapters/node/body-files.ts';
+import type { BodyFile } from '../../src/model/bodies.ts';
+import { contentOf } from '../support/scripted-disk.ts';
+
+const uid = process.getuid?.();
+let parent: string;
+let failures: (string | undefined)[];
+
+beforeEach(() => {
+  parent = mkdtempSync(join(tmpdir(), 'weir-test-'));
+  failures = [];
+});
+afterEach(() => rmSync(parent, { recursive: true }));
+
+const opened = () => openBodyFiles(parent, ({ code }) => void failures.push(code));
+const own = () => join(parent, `weir-${uid}`);
+const closed = (file: BodyFile) => new Promise<void>((resolve) => file.close(resolve));
+
+describe('a file for a body', () => {
+  it('gives back what was written, as often as it is asked; two of them don’t meet', async () => {
+    const [weir, neighbour] = [await opened(), await opened()];
+    const files = [weir.create(), neighbour.create()] as const;
+    for (const text of ['one', 'two']) {
+      for (const file of files) expect(await file.append(Buffer.from(text + file.bytes))).toBe(true);
+    }
+    for (const file of files) {
+      expect(await contentOf(file, 3)).toEqual(Buffer.from('one0two4'));
+      expect(await contentOf(file)).toEqual(Buffer.from('one0two4'));
+      expect(file.bytes).toBe(8);
+    }
+    await Promise.all(files.map(closed));
+    expect(failures).toEqual([]);
+  });
+
+  it('has no name, in a folder that nobody else can look into', async () => {
+    const file = (await opened()).create();
+    await file.append(Buffer.from('x'));
+    expect(readdirSync(own())).toEqual([]);
+    expect(statSync(own()).mode & 0o777).toBe(0o700);
+    await closed(file);
+  });
+
+  it('closes when what goes on in it has ended; what is asked of it later fails, and is nobody’s fault', async () => {
+    const file = (await opened()).create();
+    const writing = file.append(Buffer.alloc(1_000_000));
+    await closed(file);
+    expect(typeof (await writing)).toBe('boolean');
+    expect(await file.append(Buffer.from('x'))).toBe(false);
+    await expect(file.read(Buffer.alloc(1), 0)).rejects.toThrow();
+    expect(failures).toEqual([]);
+  });
+
+  it('that nothing was ever written to closes as well', async () => {
+    await closed((await opened()).create());
+    expect(failures).toEqual([]);
+  });
+
+  it('says no when the disk fails, and with what', async () => {
+    const files = await opened();
+    rmSync(parent, { recursive: true });
+    const file = files.create();
+    expect(await file.append(Buffer.from('x'))).toBe(false);
+    expect(failures).toEqual(['ENOENT']);
+    await closed(file);
+    mkdirSync(parent);
+  });
+});
+
+describe('at the start', () => {
+  it('names that a crash has left are removed, and a neighbour’s open file is not hurt', async () => {
+    const neighbour = (await opened()).create();
+    await neighbour.append(Buffer.from('kept'));
+    writeFileSync(join(own(), 'left-by-a-crash'), '');
+    await opened();
+    expect(readdirSync(own())).toEqual([]);
+    expect(await contentOf(neighbour)).toEqual(Buffer.from('kept'));
+    await closed(neighbour);
+  });
+
+  it('a folder that others could look into is closed to them', async () => {
+    mkdirSync(own());
+    chmodSync(own(), 0o777);
+    await opened();
+    expect(statSync(own()).mode & 0o777).toBe(0o700);
+  });
+
+  const refused = (reason: string) =>
+    `bodies.folder: ${parent} can't be used for bodies above bodies.memoryMaxBytes (${reason}); give a folder that can be written to, such as a mounted volume`;
+
+  it.each<[string, () => void, reason: string]>([
+    ['there is no such folder', () => rmSync(parent, { recursive: true }), 'ENOENT'],
+    ['something else has its name', () => writeFileSync(own(), ''), 'ENOTDIR'],
+    [
+      'there is something in it that Weir did not make',
+      () => mkdirSync(join(own(), 'a'), { recursive: true }),
+      'EISDIR',
+    ],
+  ])('it is refused with one line: %s', async (_, prepare, reason) => {
+    prepare();
+    await expect(opened()).rejects.toThrow(refused(reason));
+    if (!existsSync(parent)) mkdirSync(parent);
+  });
+
+  it('it is refused where it is another user’s', async (context) => {
+    if (uid !== 0) context.skip('only root can give a folder away');
+    mkdirSync(own());
+    chownSync(own(), 12_345, 12_345);
+    await expect(opened()).rejects.toThrow(refused(`${own()} belongs to another user`));
+  });
+});

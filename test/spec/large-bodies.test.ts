@@ -1,0 +1,374 @@
+/** Bodies that are too large for memory, on real sockets and a real disk: held in files, sent as often as needed, gone at the end. */
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, truncateSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openTestHouse, type TestHouse } from '../support/house.ts';
+import type { RawCaller } from '../support/raw.ts';
+import { until } from '../support/until.ts';
+import { answer, breakOff, inTurn, say, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
+
+const kib = 1_024;
+const mib = 1_024 * kib;
+const limits = {
+  rate: 1000,
+  burst: 1000,
+  holdMaxMs: 2_000,
+  lineMaxBytes: 16 * mib,
+  callerMaxBytes: 16 * mib,
+  bodyMaxBytes: 4 * mib,
+};
+
+let parent: string;
+let upstream: Upstream;
+let house: TestHouse;
+
+beforeAll(async () => {
+  parent = mkdtempSync(join(tmpdir(), 'weir-test-'));
+  upstream = await startUpstream();
+  house = await openTestHouse(
+    upstream.url,
+    JSON.stringify({
+      limits: {
+        default: limits,
+        messages: { rate: 1000, burst: 1000 },
+        contacts: { callerMaxBytes: 4 * mib },
+        media: { bodyMaxBytes: 4 * mib },
+      },
+      bodies: { folder: parent, memoryMaxBytes: 16 * kib, diskMaxBytes: 10 * mib, filesMax: 3 },
+      http: { bodyIdleTimeoutMs: 300, bodyMinBytesPerS: 1_000 },
+      coreapp: { honoursIdempotencyKey: ['contacts'] },
+    }),
+  );
+});
+afterAll(async () => {
+  await house[Symbol.asyncDispose]();
+  await upstream.stop();
+  rmSync(parent, { recursive: true });
+});
+beforeEach(() => upstream.play(say(answer(200, {}, 'ok'))));
+
+/** The descriptors of this process that lead into the folder: names are gone by the time there is a body in it. */
+function openFiles(): string[] {
+  return readdirSync('/proc/self/fd')
+    .map((fd) => `/proc/self/fd/${fd}`)
+    .filter((fd) => {
+      try {
+        return readlinkSync(fd).startsWith(parent);
+      } catch {
+        return false; // The one that was used to look.
+      }
+    });
+}
+
+const names = (): string[] => readdirSync(parent, { recursive: true, encoding: 'utf8' });
+
+async function status() {
+  const told = await fetch(`http://127.0.0.1:${house.opsPort}/status`);
+  const { lines, disk } = (await told.json()) as {
+    lines: { class: string; bytes: number; bytesOnDisk: number }[];
+    disk: { files: number; bytes: number };
+  };
+  const { bytes, bytesOnDisk } = lines.find((line) => line.class === 'messages') ?? { bytes: -1, bytesOnDisk: -1 };
+  return { bytes, bytesOnDisk, disk };
+}
+
+/** Whatever came before, nothing is left of it. */
+const nothingIsLeft = () =>
+  until(
+    async () => {
+      const { bytes, bytesOnDisk, disk } = await status();
+      expect({ bytes, bytesOnDisk, files: disk.files, onDisk: disk.bytes, open: openFiles() }).toEqual({
+        bytes: 0,
+        bytesOnDisk: 0,
+        files: 0,
+        onDisk: 0,
+        open: [],
+      });
+      expect(names()).toEqual([`weir-${process.getuid?.()}`]);
+      return true;
+    },
+    { what: 'everything to be given back' },
+  );
+
+const head = (framing: string, path = '/v1/messages') =>
+  `POST ${path} HTTP/1.1\r\nHost: weir\r\nAuthorization: Bearer ${house.token}\r\n${framing}\r\n\r\n`;
+const announced = (bytes: number) => `Content-Length: ${bytes}`;
+const chunked = 'Transfer-Encoding: chunked';
+const chunk = (bytes: Buffer) =>
+  Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')]);
+
+async function uploading(framing: string, begin: Buffer): Promise<RawCaller> {
+  const caller = await house.call();
+  caller.send(head(framing)).send(begin);
+  return caller;
+}
+
+describe('a large body', () => {
+  it('is sent as it came, with its length, and nothing is left of it', async () => {
+    const body = randomBytes(3 * mib + 17);
+    expect(await house.send('POST /v1/messages', '', body)).toMatchObject({ status: 200 });
+    const [arrival] = upstream.arrivals;
+    expect(arrival?.all('content-length')).toEqual([String(body.length)]);
+    expect(arrival?.body.equals(body)).toBe(true);
+    await nothingIsLeft();
+  });
+
+  it('in chunks is, too, and the Coreapp gets it with its length', async () => {
+    const body = randomBytes(mib);
+    await using caller = await house.call();
+    caller.send(head(chunked));
+    for (let at = 0; at < body.length; at += 50_000) caller.send(chunk(body.subarray(at, at + 50_000)));
+    expect(await caller.send('0\r\n\r\n').answer('POST')).toMatchObject({ status: 200 });
+    expect(upstream.arrivals[0]?.all('content-length')).toEqual([String(body.length)]);
+    expect(upstream.arrivals[0]?.body.equals(body)).toBe(true);
+    await nothingIsLeft();
+  });
+
+  it.each<[string, number, inFile: boolean]>([
+    ['of just as much as memory takes stays there', 16 * kib, false],
+    ['of a byte more is in a file that has no name', 16 * kib + 1, true],
+  ])('%s', async (_, bytes, inFile) => {
+    upstream.play(sayNothing);
+    await using caller = await uploading(announced(bytes), randomBytes(bytes));
+    await until(() => upstream.arrivals.length === 1, { what: 'it to arrive' });
+    expect(await status()).toMatchObject({ bytes, bytesOnDisk: inFile ? bytes : 0, disk: { files: inFile ? 1 : 0 } });
+    expect(openFiles()).toHaveLength(inFile ? 1 : 0);
+    expect(names()).toHaveLength(1);
+    for (const socket of upstream.sockets) socket.write(answer(200));
+    expect(await caller.answer('POST')).toMatchObject({ status: 200 });
+    await nothingIsLeft();
+  });
+
+  it('is sent again, whole each time, for as long as the Coreapp refuses it', async () => {
+    const refused = say(answer(503));
+    upstream.play(inTurn(refused, say(answer(429)), refused, say(answer(201))));
+    const body = randomBytes(mib);
+    expect(await house.send('POST /v1/messages', '', body)).toMatchObject({ status: 201 });
+    expect(upstream.arrivals).toHaveLength(4);
+    for (const arrival of upstream.arrivals) expect(arrival.body.equals(body)).toBe(true);
+    await nothingIsLeft();
+  });
+
+  it('is sent again where the Coreapp refuses it before it has come whole', async () => {
+    let connections = 0;
+    upstream.onConnection((socket) => {
+      // The answer comes with the first bytes, and the rest is never read.
+      if (++connections === 1) socket.once('data', () => socket.pause().end(answer(503, { Connection: 'close' })));
+    });
+    const body = randomBytes(4 * mib);
+    for (const socket of upstream.sockets) socket.destroy();
+    const told = await house.send('PUT /v1/messages', '', body);
+    upstream.onConnection(null);
+    expect(told).toMatchObject({ status: 200 });
+    expect(connections).toBeGreaterThan(1);
+    expect(upstream.arrivals.at(-1)?.body.equals(body)).toBe(true);
+    await nothingIsLeft();
+  });
+
+  it('of a POST is not sent again once it may have been acted on', async () => {
+    upstream.play(breakOff);
+    expect(await house.send('POST /v1/messages', '', randomBytes(mib))).toMatchObject({ status: 502 });
+    expect(upstream.arrivals).toHaveLength(1);
+    await nothingIsLeft();
+  });
+
+  it.each([
+    ['is, with a key that the Coreapp honours', 'contacts', 'Idempotency-Key: "order-17"\r\n', 200, 2],
+    ['is not, with a key where it does not', 'messages', 'Idempotency-Key: "order-17"\r\n', 502, 1],
+    ['is not, without one', 'contacts', '', 502, 1],
+  ])('of a POST %s', async (_, name, fields, status, arrivals) => {
+    upstream.play(inTurn(breakOff, say(answer(200))));
+    expect(await house.send(`POST /v1/${name}`, fields, randomBytes(20_000))).toMatchObject({ status });
+    expect(upstream.arrivals).toHaveLength(arrivals);
+    if (fields !== '') expect(upstream.arrivals.at(-1)?.all('idempotency-key')).toEqual(['"order-17"']);
+  });
+
+  it('whose caller hangs up while it waits, or is sent, is gone', async () => {
+    upstream.play(say(answer(503)));
+    const waiting = await uploading(announced(mib), randomBytes(mib));
+    await until(() => upstream.arrivals.length > 0, { what: 'a first attempt' });
+    waiting.reset();
+    await nothingIsLeft();
+    upstream.play(sayNothing);
+    const sent = await uploading(announced(mib), randomBytes(mib));
+    await until(() => upstream.arrivals.length === 1, { what: 'it to arrive' });
+    sent.reset();
+    await nothingIsLeft();
+  });
+
+  it('that another request follows on its connection does not mix with it', async () => {
+    const body = randomBytes(100_000);
+    await using caller = await house.call();
+    caller.send(Buffer.concat([house.request('POST /v1/messages', '', body), house.request('GET /v1/contacts')]));
+    expect(await caller.answer('POST')).toMatchObject({ status: 200 });
+    expect(await caller.answer()).toMatchObject({ status: 200 });
+    expect(upstream.arrivals.map(({ method, body }) => [method, body.length])).toEqual(
+      expect.arrayContaining([
+        ['POST', body.length],
+        ['GET', 0],
+      ]),
+    );
+    await nothingIsLeft();
+  });
+});
+
+describe('a large body that the disk does not give back whole', () => {
+  it.each([
+    ['nothing of it', 0],
+    ['less than was kept', 500_000],
+  ])('because there is %s: never looks whole to the Coreapp, and is a 503', async (_, bytes) => {
+    upstream.play(
+      inTurn(
+        (_arrival, socket) => {
+          for (const file of openFiles()) truncateSync(file, bytes);
+          socket.write(answer(503));
+        },
+        say(answer(200)),
+      ),
+    );
+    const told = await house.send('PUT /v1/messages', '', randomBytes(mib));
+    expect(told).toMatchObject({
+      status: 503,
+      json: { errors: [{ code: 1016, details: 'The disk did not keep the body.' }] },
+    });
+    expect(upstream.arrivals).toHaveLength(1);
+    expect(await house.send('POST /v1/messages', '', randomBytes(mib))).toMatchObject({ status: 200 });
+    await nothingIsLeft();
+  });
+});
+
+describe('a large body that does not come as it should', () => {
+  const some = randomBytes(100_000);
+
+  it.each<[string, framing: string, begin: Buffer, status: number]>([
+    ['stops in the middle', announced(mib), some, 408],
+    ['is larger than allowed is refused before it is read', announced(4 * mib + 1), Buffer.alloc(0), 413],
+    ['in chunks becomes larger than allowed', chunked, chunk(randomBytes(4 * mib + 1)), 413],
+    ['has chunks that are none', chunked, Buffer.concat([chunk(some), Buffer.from('zz\r\n')]), 400],
+  ])('%s', async (_, framing, begin, status) => {
+    await using caller = await uploading(framing, begin);
+    expect(await caller.answer('POST')).toMatchObject({ status });
+    expect(upstream.arrivals).toEqual([]);
+    await nothingIsLeft();
+  });
+
+  it.each<[string, framing: string, begin: Buffer]>([
+    ['is shorter than announced', announced(mib), some],
+    ['ends without a last chunk', chunked, chunk(some)],
+  ])('%s: nothing is forwarded', async (_, framing, begin) => {
+    await using caller = await uploading(framing, begin);
+    await until(async () => (await status()).disk.files === 1, { what: 'a file to be open' });
+    caller.socket.end();
+    await nothingIsLeft();
+    expect(upstream.arrivals).toEqual([]);
+  });
+
+  it('is longer than announced: what follows is the next request, and has to be one', async () => {
+    await using caller = await uploading(announced(some.length), Buffer.concat([some, Buffer.from('more\r\n\r\n')]));
+    expect(await caller.answer('POST')).toMatchObject({ status: 200 });
+    expect(await caller.answer()).toMatchObject({ status: 400 });
+    expect(await caller.closed()).toBe('end');
+    expect(upstream.arrivals.map(({ body }) => body.length)).toEqual([some.length]);
+    await nothingIsLeft();
+  });
+
+  it('comes a byte at a time: 408 before long, however steadily', async () => {
+    await using caller = await uploading(announced(mib), some);
+    let sent = 0;
+    const told = caller.answer('POST');
+    let over = false;
+    void told.finally(() => {
+      over = true;
+    });
+    await until(
+      () => {
+        if (!over) caller.send('x');
+        sent += 1;
+        return over;
+      },
+      { what: 'the answer' },
+    );
+    expect(await told).toMatchObject({ status: 408 });
+    expect(sent).toBeGreaterThan(10);
+    await nothingIsLeft();
+  });
+});
+
+describe('uploads that only announce themselves', () => {
+  it('fill the disk’s bound and no more: the next is refused at once, small ones pass', async () => {
+    await using _first = await uploading(announced(4 * mib), randomBytes(100));
+    await using _second = await uploading(announced(4 * mib), randomBytes(100));
+    await until(async () => (await status()).disk.files === 2, { what: 'both to be let in' });
+    const told = await house.send('POST /v1/messages', '', randomBytes(3 * mib));
+    expect(told).toMatchObject({ status: 503, json: { errors: [{ code: 1016 }] } });
+    expect(told.json.errors[0].details).toBe('There is no room for the body: others are on the disk.');
+    expect(await house.send('POST /v1/messages', '', randomBytes(16 * kib))).toMatchObject({ status: 200 });
+    expect(await house.send('POST /v1/messages', '', randomBytes(mib))).toMatchObject({ status: 200 });
+  });
+
+  it('of one caller fill its share and no more: the rest is for others, and for its other classes', async () => {
+    const password = 'Weir-2026!';
+    await house.send('POST /v1/users', '', JSON.stringify({ username: 'worker', password }));
+    const basic = `Authorization: Basic ${Buffer.from(`worker:${password}`).toString('base64')}\r\n`;
+    const login = await house.ask('POST /v1/users/login', `Host: weir\r\n${basic}`);
+    const worker = `Host: weir\r\nAuthorization: Bearer ${login.json.users[0].token}\r\n`;
+    await using caller = await house.call();
+    caller.send(head(announced(4 * mib), '/v1/contacts'));
+    await until(async () => (await status()).disk.files === 1, { what: 'it to be let in' });
+    const told = await house.send('POST /v1/contacts', '', 'x');
+    expect(told).toMatchObject({ status: 503, json: { errors: [{ code: 1016 }] } });
+    expect(told.json.errors[0].details).toBe(
+      'There is no room for the body: others of this caller are held, at most 4194304 bytes.',
+    );
+    expect(await house.send('POST /v1/messages', '', 'x')).toMatchObject({ status: 200 });
+    const large = randomBytes(mib);
+    expect(await house.ask('POST /v1/contacts', `${worker}Content-Length: ${large.length}\r\n`, large)).toMatchObject({
+      status: 200,
+    });
+  });
+
+  it('fill the number of files and no more; who waits for 100 Continue is not asked for a body then', async () => {
+    await using _1 = await uploading(announced(20 * kib), randomBytes(100));
+    await using _2 = await uploading(announced(20 * kib), randomBytes(100));
+    await using _3 = await uploading(announced(20 * kib), randomBytes(100));
+    await until(async () => (await status()).disk.files === 3, { what: 'three files' });
+    await using late = await uploading(`${announced(20 * kib)}\r\nExpect: 100-continue`, Buffer.alloc(0));
+    const told = await late.answer('POST');
+    expect(told).toMatchObject({ status: 503, interim: [] });
+  });
+});
+
+describe('the folder', () => {
+  it('may be swept by a cleaner of temporary files: it is made again', async () => {
+    rmSync(join(parent, `weir-${process.getuid?.()}`), { recursive: true });
+    expect(await house.send('POST /v1/messages', '', randomBytes(mib))).toMatchObject({ status: 200 });
+    await nothingIsLeft();
+  });
+
+  it('that is in the way refuses large bodies with a reason, small ones pass; the log says it once', async () => {
+    const own = join(parent, `weir-${process.getuid?.()}`);
+    rmSync(own, { recursive: true });
+    rmSync(parent, { recursive: true });
+    for (let i = 0; i < 3; i++) {
+      const told = await house.send('POST /v1/messages', '', randomBytes(mib));
+      expect(told).toMatchObject({
+        status: 503,
+        json: { errors: [{ code: 1016, details: 'The disk did not keep the body.' }] },
+      });
+      expect(told.field('retry-after')).toBe('1');
+    }
+    expect(await house.send('POST /v1/messages', '', randomBytes(kib))).toMatchObject({ status: 200 });
+    expect(house.events.filter(({ level }) => level === 'error')).toEqual([
+      {
+        level: 'error',
+        message: 'bodies: the disk fails; large ones are refused',
+        fields: { folder: own, reason: 'ENOENT' },
+      },
+    ]);
+    mkdirSync(parent);
+    expect(await house.send('POST /v1/messages', '', randomBytes(mib))).toMatchObject({ status: 200 });
+    await nothingIsLeft();
+  });
+});
