@@ -4,7 +4,7 @@
  *
  * Times are milliseconds of the replica's own clock. A grant's delays count from the bucket's now, which lies between
  * the sending of the call and the coming of its reply: a slot therefore opens by the later of the two and closes by the
- * earlier, and can only be used inside its true window.
+ * earlier, and can only be used inside its true window (but for windows narrower than the trip, see below).
  */
 import type { Quota } from './quota.ts';
 import type { Grant } from './slots.ts';
@@ -16,12 +16,19 @@ export const horizonMs = 100;
 /** The next call leaves this long before the last slot opens, or two round trips, whichever is more. */
 const askAheadMinMs = 3;
 
+/** Arrivals are counted for so long at a time. */
+const sampleMs = 20;
+/** After so long without any, nothing is expected: the next may come one by one. */
+const silenceMs = 4 * horizonMs;
+
 /**
- * A window narrower than the round trip cannot be hit with certainty. Its slot is good for this long all the same, or
- * a small burst over a slow link would never be served: all slots are late by the same way back then, so they still
- * come one interval after the other.
+ * A window that is hardly wider than the round trip cannot be hit with certainty; where it leaves less than this, only
+ * what the trip took beyond the shortest of late counts as uncertain. All slots are late by the same way back then, so
+ * they still come one interval after the other, and a small burst over a slow link is served.
  */
-const usableMinMs = 2;
+const certainMinMs = 2;
+/** By how much of the difference a longer trip lets the shortest grow: a link that has become slow is soon the usual one. */
+const shortestGrows = 1 / 16;
 
 /** Slots of one grant that are still unused: `left` of them, `intervalMs` apart. */
 interface Batch {
@@ -39,11 +46,14 @@ export class Lease {
   #batches: Batch[] = [];
   #arrivals = 0;
   #countingSince = Number.NEGATIVE_INFINITY;
-  /** Arrivals a millisecond, smoothed over a few horizons. */
+  /** Arrivals a millisecond, over about the last horizon. */
   #demand = 0;
+  /** How much of that horizon has been counted, milliseconds. */
+  #countedMs = 0;
   #roundTripMs = 0;
-  /** The last grant found the bucket idle: its slots close one interval after the other, whoever uses them. */
-  #idle = false;
+  #shortestTripMs: number | null = null;
+  /** For how long arrivals can be expected to use up the slots that are asked for now; from the last grant. */
+  #lastsMs = 0;
   /** When the bucket will be full again, by the last grant. */
   #fullAt = Number.NEGATIVE_INFINITY;
 
@@ -57,9 +67,9 @@ export class Lease {
   /** A request has come; what is expected next is learnt from these. */
   arrived(now: number): void {
     const elapsed = now - this.#countingSince;
-    if (elapsed >= horizonMs) {
-      const share = elapsed < 4 * horizonMs ? 0.5 : 1;
-      this.#demand += share * (this.#arrivals / elapsed - this.#demand);
+    if (elapsed >= sampleMs) {
+      if (elapsed <= silenceMs) this.#learn(elapsed);
+      else this.#countedMs = 0;
       this.#arrivals = 0;
       this.#countingSince = now;
     }
@@ -121,7 +131,7 @@ export class Lease {
   askAt(now: number, waiting: number): number {
     const held = this.held(now);
     if (waiting <= held) {
-      const expected = this.#expectedWithin(now, this.#aheadMs() + Math.min(this.#intervalMs, horizonMs));
+      const expected = this.#expectedWithin(now, 2 * this.#roundTripMs + Math.min(this.#intervalMs, horizonMs));
       if (expected < 1 || waiting + expected <= held) return Number.POSITIVE_INFINITY;
     }
     return held === 0 ? now : this.#lastOpensAt() - this.#aheadMs();
@@ -129,24 +139,51 @@ export class Lease {
 
   /** How many slots to ask for, at least one. */
   wanted(now: number, waiting: number): number {
-    const expected = this.#expectedWithin(now, horizonMs);
-    const ahead = expected < 1 ? 0 : this.#idle ? this.#horizonSlots : Math.ceil(expected);
-    return Math.max(1, waiting + ahead - this.held(now));
+    const expected = Math.min(this.#horizonSlots, this.#expectedWithin(now, this.#lastsMs));
+    return Math.max(1, waiting + Math.floor(expected) - this.held(now));
   }
 
   /** Takes in what the bucket gave. */
   add(grant: Grant, sentAt: number, receivedAt: number): void {
     const tripMs = receivedAt - sentAt;
     this.#roundTripMs += 0.25 * (tripMs - this.#roundTripMs);
-    this.#idle = grant.opensInUs / 1000 <= horizonMs - this.#tauMs;
+    const usualMs = this.#usualTrip(tripMs);
     const opensAt = receivedAt + grant.opensInUs / 1000;
     this.#fullAt = Math.max(this.#fullAt, opensAt + this.#tauMs + (grant.count * grant.intervalUs) / 1000);
-    this.#batches.push({
-      opensAt,
-      closesAt: Math.max(sentAt + grant.closesInUs / 1000, opensAt + usableMinMs),
-      intervalMs: grant.intervalUs / 1000,
-      left: grant.count,
-    });
+    let closesAt = sentAt + grant.closesInUs / 1000;
+    if (closesAt < opensAt + certainMinMs) closesAt += usualMs;
+    if (closesAt < opensAt) return;
+    this.#lastsMs = Math.min(horizonMs, this.#useOf(opensAt - receivedAt, closesAt - receivedAt));
+    this.#batches.push({ opensAt, closesAt, intervalMs: grant.intervalUs / 1000, left: grant.count });
+  }
+
+  /**
+   * How much of a trip is as usual, by the shortest of late; of the first one nothing: a connection, a script, code that
+   * is cold may all have been in it.
+   */
+  #usualTrip(tripMs: number): number {
+    const shortestMs = this.#shortestTripMs;
+    const longerMs = tripMs - (shortestMs ?? tripMs);
+    this.#shortestTripMs = longerMs > 0 ? tripMs - longerMs * (1 - shortestGrows) : tripMs;
+    return shortestMs === null ? 0 : Math.min(shortestMs, tripMs);
+  }
+
+  /**
+   * For how long arrivals can use slots of which the first opens and closes then.
+   *
+   * Those of a bucket that has some to spare: until they close, one interval after the other, whoever uses them. Where
+   * others wait as well, no slot may be wasted, so only as many as are certain to be used by the middle of the window.
+   */
+  #useOf(opensInMs: number, closesInMs: number): number {
+    if (opensInMs > 0) return (opensInMs + closesInMs) / 2;
+    const load = this.#demand * this.#intervalMs;
+    return load < 1 ? closesInMs / (1 - load) : horizonMs;
+  }
+
+  /** The mean over time, so that one burst counts for no more than the time that it took. */
+  #learn(elapsed: number): void {
+    this.#demand = (this.#demand * this.#countedMs + this.#arrivals) / (this.#countedMs + elapsed);
+    this.#countedMs = Math.min(horizonMs, this.#countedMs + elapsed);
   }
 
   /** The first batch with a slot that has not closed. */
@@ -176,7 +213,6 @@ export class Lease {
   }
 
   #expectedWithin(now: number, ms: number): number {
-    const silence = now - this.#countingSince;
-    return silence > 4 * horizonMs ? 0 : this.#demand * ms;
+    return this.#countedMs === 0 || now - this.#countingSince > silenceMs ? 0 : this.#demand * ms;
   }
 }

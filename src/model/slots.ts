@@ -72,10 +72,10 @@ export const tauUs = (quota: Quota): number => (quota.burst - 1) * intervalUs(qu
 /**
  * The lead to ask for, microseconds: what the reply needs to travel, whatever that leaves of the window, or else a slot
  * would be given again and again and be closed each time it arrives; and `keepUs` where that is more, as long as it
- * leaves a small burst half of its slots to open at once.
+ * leaves a small burst a third of its slots to open at once.
  */
 export const leadOf = (quota: Quota, keepUs: number, travelUs: number): number =>
-  Math.max(Math.min(keepUs, tauUs(quota) / 2), travelUs);
+  Math.max(Math.min(keepUs, (2 * tauUs(quota)) / 3), travelUs);
 
 /**
  * How far beyond now + tau demand alone can have put the tat, microseconds: each replica holds its last slots while it

@@ -1,6 +1,8 @@
 /** Promises P1 and P2 (docs/promises.md), for random quotas, arrivals, replicas and round trips, in virtual time. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { dice } from '../support/dice.ts';
+import { DriftingClock } from '../support/drifting-clock.ts';
 import { excess, Fleet, messageFrom, roomyLimits, tolerance, WaitingCaller } from '../support/fleet.ts';
 
 const quotas = fc.record({
@@ -91,6 +93,94 @@ describe('the limit, over all replicas', () => {
       { numRuns: 40 },
     );
   });
+
+  it('holds with a store whose replies stall now and then', async () => {
+    // Ways of a local network, of which one in twenty takes up to 40 ms more: a replica, or a server, that was busy.
+    const stalls = fc.array(
+      fc.oneof(
+        { arbitrary: fc.double({ min: 0.1, max: 0.5, noNaN: true }), weight: 19 },
+        { arbitrary: fc.double({ min: 0.5, max: 40, noNaN: true }), weight: 1 },
+      ),
+      { minLength: 100, maxLength: 400, size: 'max' },
+    );
+    const any = fc.record({ rate: fc.integer({ min: 20, max: 2_000 }), burst: fc.integer({ min: 1, max: 60 }) });
+    await fc.assert(
+      fc.asyncProperty(any, replicas, stalls, async (quota, count, trips) => {
+        let trip = 0;
+        const oneWayMs = () => trips[trip++ % trips.length] as number;
+        const fleet = new Fleet({ limits: roomyLimits(quota), replicas: count, oneWayMs });
+        for (let i = 0; i < 2 * (quota.burst + quota.rate * 4); i++) void fleet.arrive(i % count);
+        await fleet.clock.advance(4_000);
+        const instants = fleet.sent.map(({ at }) => at);
+        expect(excess(quota, instants)).toBeLessThanOrEqual(tolerance(quota));
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('holds and is used up whatever the replicas’ clocks say, and however they drift', async () => {
+    const clocks = fc.record({
+      offsetMs: fc.integer({ min: -1e10, max: 1e10 }),
+      // Twice what NTP lets a clock run fast or slow.
+      drift: fc.double({ min: -1e-3, max: 1e-3, noNaN: true }),
+    });
+    const any = fc.record({ rate: fc.integer({ min: 20, max: 400 }), burst: fc.integer({ min: 1, max: 400 }) });
+    await fc.assert(
+      fc.asyncProperty(any, fc.array(clocks, { minLength: 1, maxLength: 5 }), async (quota, drifts) => {
+        const seconds = 10;
+        const fleet = new Fleet({
+          limits: roomyLimits(quota),
+          replicas: drifts.length,
+          oneWayMs: () => 0.2,
+          clockOf: (clock, replica) => new DriftingClock(clock, drifts[replica] as (typeof drifts)[number]),
+        });
+        const demand = 2 * (quota.burst + quota.rate * seconds);
+        for (let i = 0; i < demand; i++) void fleet.arrive(i % drifts.length);
+        await fleet.clock.advance(seconds * 1_000);
+        const instants = fleet.sent.map(({ at }) => at);
+        expect(excess(quota, instants)).toBeLessThanOrEqual(tolerance(quota));
+        expect(instants.length).toBeGreaterThanOrEqual(0.995 * (quota.burst + quota.rate * seconds));
+      }),
+      { numRuns: 12 },
+    );
+  });
+
+  it.each<[rate: number, burst: number, replicas: number, seconds: number]>([
+    [50, 150, 2, 20],
+    [50, 150, 8, 20],
+    [1_000, 1_000, 2, 4],
+    [1_000, 1_000, 8, 4],
+    [10_000, 10_000, 2, 2],
+    [10_000, 1_000, 4, 3],
+    [10_000, 150, 2, 3],
+  ])(
+    'is used up by one with a line while others have little to do: %i/s, bursts of %i, %i replicas',
+    async (...row) => {
+      const [rate, burst, count, seconds] = row;
+      const quota = { rate, burst };
+      const fleet = new Fleet({ limits: roomyLimits(quota), replicas: count, oneWayMs: () => 0.15 });
+      const random = dice(7);
+      // Half the limit, evenly, at random moments; then a line at the first replica.
+      const next = (number: number): void => {
+        fleet.clock.after((-Math.log(random()) * 2_000) / rate, () => {
+          void fleet.arrive(number % count);
+          next(number + 1);
+        });
+      };
+      next(0);
+      await fleet.clock.run(3_000);
+      const before = fleet.sent.length;
+      for (let i = 0; i < burst + 2 * rate * seconds; i++) void fleet.arrive(0);
+      await fleet.clock.advance(seconds * 1_000);
+      expect(fleet.sent.length - before).toBeGreaterThanOrEqual(0.99 * (burst + rate * seconds));
+      expect(
+        excess(
+          quota,
+          fleet.sent.map(({ at }) => at),
+        ),
+      ).toBeLessThanOrEqual(tolerance(quota));
+    },
+  );
 
   it('loses no waiter: each is sent, refused, or has hung up', async () => {
     const limits = { ...roomyLimits({ rate: 20, burst: 5 }), holdMaxMs: 2_000, lineMaxRequests: 30 };

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { createCosts } from '../../src/model/costs.ts';
 import { refusalTable } from '../../src/model/refusals.ts';
 import type { Grant } from '../../src/model/slots.ts';
-import { Fleet, roomyLimits, slotsBy } from '../support/fleet.ts';
+import { Fleet, roomyLimits, slotsBy, WaitingCaller } from '../support/fleet.ts';
 import { Lines } from '../support/lines.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -61,6 +61,18 @@ describe('A caller that hangs up', () => {
     await lines.clock.advance(1_000);
     expect(b?.ends).toEqual([{ kind: 'gone', at: 50 }]);
     expect(lines.sent).toEqual(['a@0', 'c@100']);
+  });
+
+  test('while the bucket is asked leaves its slot to the next, who need not ask', async () => {
+    const fleet = new Fleet({ limits: roomyLimits({ rate: 10, burst: 10 }), replicas: 1, oneWayMs: () => 2 });
+    const side = new WaitingCaller();
+    void fleet.arrive(0, 'a', side);
+    fleet.clock.after(1, () => side.hangUp());
+    await fleet.clock.run(8);
+    void fleet.arrive(0, 'b');
+    await fleet.clock.run(9);
+    expect(fleet.sent).toMatchObject([{ caller: 'b', at: 8, waitedMs: 0 }]);
+    expect(fleet.store.calls).toBe(1);
   });
 
   test('as the last one leaves no trace', async () => {

@@ -143,7 +143,7 @@ describe('The lead to ask for', () => {
   test.each<[string, Quota, keepMs: number, travelMs: number, leadMs: number]>([
     //                                                                    keep  travel  lead
     ['is how long a slot is to be kept', tenASecond, 20, 0.6, 20],
-    ['leaves a small burst half of its slots to open at once', { rate: 100, burst: 3 }, 20, 0.6, 10],
+    ['leaves a small burst a third of its slots to open at once', { rate: 100, burst: 3 }, 20, 0.6, 40 / 3],
     ['is what the reply needs to travel, where that is more', tenASecond, 20, 45, 45],
     ['even where that leaves nothing of the window', { rate: 13, burst: 2 }, 20, 75, 75],
     ['is nothing but that to a bucket of one', { rate: 10, burst: 1 }, 20, 0.6, 0.6],

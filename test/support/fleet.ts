@@ -147,6 +147,8 @@ export interface FleetOptions {
   readonly serviceMs?: number;
   /** A replica's buckets. Default: those of `store`. */
   readonly bucketsOf?: (clock: Clock) => Buckets;
+  /** A replica's clock. Default: the one that all go by. */
+  readonly clockOf?: (clock: Clock, replica: number) => Clock;
 }
 
 /** Nobody may go before others, and each request costs one. */
@@ -178,15 +180,16 @@ export class Fleet {
     const { clock } = this;
     this.#serviceMs = options.serviceMs ?? 0;
     this.store = new DistantStore(clock, options.replicas, options.oneWayMs);
-    this.gates = Array.from({ length: options.replicas }, () => {
+    this.gates = Array.from({ length: options.replicas }, (_, replica) => {
+      const own = options.clockOf?.(clock, replica) ?? clock;
       const permits = new Permits(
         new Room(1_000_000),
-        () => clock.now(),
+        () => own.now(),
         () => 0.5,
         () => {},
       );
-      const buckets = options.bucketsOf?.(clock) ?? this.store.asSeenFromReplica();
-      const world = { clock, buckets, meter: deafMeter, permits, digest: String, ...plainOrder, blocked() {} };
+      const buckets = options.bucketsOf?.(own) ?? this.store.asSeenFromReplica();
+      const world = { clock: own, buckets, meter: deafMeter, permits, digest: String, ...plainOrder, blocked() {} };
       return new Gates('messages', options.limits, world);
     });
   }
@@ -225,3 +228,9 @@ export function excess(quota: Quota, instants: readonly number[]): number {
 
 /** The tolerance of promise P1 (docs/promises.md): one token, or 5 ms of the rate, whichever is more. */
 export const tolerance = (quota: Quota): number => Math.max(1, 0.005 * quota.rate);
+
+/** Jain's index of fairness: 1 where all shares are alike, 1/n where one has everything. */
+export function jain(shares: readonly number[]): number {
+  const sum = shares.reduce((total, share) => total + share, 0);
+  return sum ** 2 / (shares.length * shares.reduce((total, share) => total + share ** 2, 0));
+}

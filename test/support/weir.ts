@@ -19,7 +19,7 @@ export async function startWeir(
     ...options,
     env: { HOST: '127.0.0.1', PORT: '0', OPS_PORT: '0', WEIR_ADMIN_PASSWORD: adminPassword, ...env },
   });
-  const line = await process.waitForLine(/"msg":"serving"/);
+  const line = await process.waitForLine(/"msg":"serving"/, 30_000);
   const { port, opsPort } = JSON.parse(line) as { port: number; opsPort: number };
   return {
     url: `http://127.0.0.1:${port}`,
@@ -64,14 +64,24 @@ export async function startSimulatorProcess(args: readonly string[] = []): Promi
 
 /** Logs in as the admin and returns the token. */
 export async function login(url: string): Promise<string> {
+  return (await loginAnswer(url)).token;
+}
+
+export interface LoginAnswer {
+  readonly token: string;
+  /** When the token ends, by the clock of the replica: a date. */
+  readonly expires_after: string;
+}
+
+export async function loginAnswer(url: string): Promise<LoginAnswer> {
   const response = await fetch(`${url}/v1/users/login`, {
     method: 'POST',
     headers: { authorization: `Basic ${Buffer.from(`admin:${adminPassword}`).toString('base64')}` },
   });
-  const body = (await response.json()) as { users?: [{ token: string }] };
-  const token = body.users?.[0].token;
-  if (token === undefined) throw new Error(`login: ${response.status} ${JSON.stringify(body)}`);
-  return token;
+  const body = (await response.json()) as { users?: [LoginAnswer] };
+  const answer = body.users?.[0];
+  if (answer === undefined) throw new Error(`login: ${response.status} ${JSON.stringify(body)}`);
+  return answer;
 }
 
 export interface Offer {
