@@ -35,6 +35,8 @@ export interface Stages {
   readonly clock: Clock;
   readonly meter: Meter;
   readonly log: Log;
+  /** Whether callers are told where the time went. */
+  readonly serverTiming: boolean;
 }
 
 export type Gateway = (head: RequestHead, side: Caller) => Promise<void>;
@@ -53,7 +55,7 @@ export function createGateway(stages: Stages): Gateway {
       stages.log.error('a bug: a stage threw', { requestId: exchange.id, error });
       outcome = refuse('bug');
     }
-    record(stages, exchange, outcome, finish(exchange, side, outcome));
+    record(stages, exchange, outcome, finish(exchange, side, outcome, stages.serverTiming));
   };
 }
 
@@ -106,7 +108,7 @@ function blamed(end: Refusal | Gone, last: Replay | null): Refusal | Gone {
 }
 
 /** Answers, where that is still to be done. Returns the status that the caller saw; 499 (nginx's) if it had gone. */
-function finish(exchange: Received, side: Caller, outcome: Outcome): number {
+function finish(exchange: Received, side: Caller, outcome: Outcome, timed: boolean): number {
   if (side.gone && outcome.kind !== 'passed') return 499;
   switch (outcome.kind) {
     case 'passed':
@@ -114,7 +116,7 @@ function finish(exchange: Received, side: Caller, outcome: Outcome): number {
     case 'page':
       return answerPage(exchange, side, outcome);
     case 'refusal':
-      return answerRefusal(exchange, side, outcome);
+      return answerRefusal(exchange, side, outcome, timed);
     case 'gone':
       return 499;
   }

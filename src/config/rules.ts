@@ -19,6 +19,7 @@ export interface Facts {
 export const clashes = (facts: Facts): Clash[] => [
   ...portClash(facts),
   ...missingCoreapp(facts),
+  ...permitsClash(facts),
   ...tlsClashes(facts),
   ...jwtClashes(facts.settings.auth.jwt, (name) => whereOf(facts, name)),
   ...endpointClasses.flatMap((name) => [...bodyClash(facts, name), ...scopeClash(facts, name)]),
@@ -52,6 +53,13 @@ function missingCoreapp(facts: Facts): Clash[] {
     wanted: 'give the Coreapp’s origin, such as http://coreapp:9090, here or in COREAPP_URL',
   };
   return [{ between: ['coreapp.url'], problem }];
+}
+
+function permitsClash(facts: Facts): Clash[] {
+  const { permitsMin, permitsMax } = facts.config.coreapp;
+  if (permitsMin <= permitsMax) return [];
+  const max = 'coreapp.permitsMax';
+  return [clash(facts, 'coreapp.permitsMin', max, permitsMin, `at most ${max} (${permitsMax})`)];
 }
 
 /** Half a pair, or files for a connection that is not TLS: somebody believes in a protection that would not be there. */

@@ -111,8 +111,13 @@ const coreapp = section({
   answerTimeoutMs: setting(whole(100, hourMs).default(45_000), {
     description: 'How long the Coreapp may take to begin its answer, and may pause within it; then 504.',
   }),
+  permitsMin: setting(whole(1, 10_000).default(1), {
+    description:
+      'The number in flight for a class that Weir does not go below while the Coreapp refuses some. At most permitsMax.',
+  }),
   permitsMax: setting(whole(1, 10_000).default(256), {
-    description: 'Most requests in flight at the Coreapp from one replica. Fewer while it is overloaded.',
+    description:
+      'Most requests in flight at the Coreapp from one replica. How many of a class may be adapts, from 16 on, to what the Coreapp takes.',
   }),
   honoursIdempotencyKey: setting(z.array(z.enum(endpointClasses)).max(endpointClasses.length).default([]), {
     description:
@@ -251,6 +256,11 @@ const http = section({
   connectionsMax: setting(whole(1, 1_000_000).default(10_000), {
     description:
       'Most connections from callers to one replica; further ones are closed. Below the limit of open files.',
+  }),
+  serverTiming: setting(z.boolean().default(true), {
+    description:
+      'Whether answers tell in Server-Timing how long the request was in line (hold) and at the Coreapp (coreapp), milliseconds.',
+    wanted: 'true or false',
   }),
   trustedProxies: setting(z.array(network()).max(1_000).default([]), {
     description:

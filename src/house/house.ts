@@ -11,6 +11,7 @@ import { connectCoreapp } from '../adapters/undici/coreapp.ts';
 import type { Config } from '../config/config.ts';
 import { createGateway, type Stages } from '../gateway.ts';
 import { createCosts } from '../model/costs.ts';
+import { permitBounds } from '../model/permits.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Readiness } from '../ops/pages.ts';
 import { startOps } from '../ops/server.ts';
@@ -144,7 +145,8 @@ interface Parts {
 /** Every stage with what it needs of the world. */
 function joinStages({ config, coreappUrl, clock, meter, log, stores, bodies, passwords }: Parts) {
   const { limits, line, auth, http } = config;
-  const { tls, connectTimeoutMs, answerTimeoutMs, permitsMax, authorization, honoursIdempotencyKey } = config.coreapp;
+  const { tls, connectTimeoutMs, answerTimeoutMs, permitsMin, permitsMax, authorization, honoursIdempotencyKey } =
+    config.coreapp;
   const { accounts, tokens, guard, buckets } = stores;
   const secrets = nodeSecrets;
   const foreign = openForeign(config, { stores, secrets, clock, meter, log });
@@ -155,8 +157,10 @@ function joinStages({ config, coreappUrl, clock, meter, log, stores, bodies, pas
     answerTimeoutMs,
     connectionsMax: permitsMax,
   });
+  const { serverTiming } = http;
   const reachability = new Reachability(coreappUrl, log);
   const digest = (text: string): string => secrets.digest(text);
+  const towards = { clock, meter, reachability, authorization, honoursIdempotencyKey, serverTiming };
   const admit = new Admit({
     clock,
     buckets,
@@ -164,7 +168,7 @@ function joinStages({ config, coreappUrl, clock, meter, log, stores, bodies, pas
     limits,
     bestUrgency: line.bestUrgency,
     costOf: createCosts(line.costs),
-    permitsMax,
+    permits: permitBounds(permitsMin, permitsMax),
     random: Math.random,
     digest,
   });
@@ -180,7 +184,7 @@ function joinStages({ config, coreappUrl, clock, meter, log, stores, bodies, pas
       apiKeys: auth.apiKey ?? [],
     }),
     admit,
-    forward: createForward({ clock, coreapp, meter, reachability, authorization, honoursIdempotencyKey }),
+    forward: createForward({ ...towards, coreapp }),
     webapp: createWebapp({
       accounts,
       passwords,
@@ -196,9 +200,10 @@ function joinStages({ config, coreappUrl, clock, meter, log, stores, bodies, pas
     clock,
     meter,
     log,
+    serverTiming,
   };
   const tunnels = createTunnels({ url: coreappUrl, tls, connectTimeoutMs, answerTimeoutMs });
-  const forward = createTunnel({ clock, tunnels, meter, reachability, authorization, honoursIdempotencyKey });
+  const forward = createTunnel({ ...towards, tunnels });
   return { admit, gateway: createGateway(stages), upgrade: createGateway({ ...stages, forward }), tunnels, coreapp };
 }
 

@@ -64,7 +64,10 @@ export interface Telling {
   addTo(out: string[], coreapps: Fields): void;
 }
 
-/** How a permit's use ended; what the number of permits learns from. */
+/**
+ * How a permit's use ended; what the number of permits learns from. `refused`: the Coreapp took it not, or could not be
+ * had (`stages/forward.ts` says what counts). `failed`: it went wrong otherwise, which teaches nothing.
+ */
 export type PermitEnd = 'answered' | 'refused' | 'failed' | 'unused';
 
 /** The right to have one request in flight at the Coreapp. Given back exactly once; disposing an ended one does nothing. */

@@ -8,6 +8,8 @@ export interface LineSnapshot {
   readonly requests: number;
   /** How many may: `lineMaxRequests`, or what can be served within the hold time where that is less. */
   readonly requestsMax: number;
+  /** How many principals these belong to; one that waits for several buckets counts for each. */
+  readonly callers: number;
   /** Bytes of bodies that are held: being read, waiting, in flight. What `lineMaxBytes` bounds. */
   readonly bytes: number;
   readonly bytesMax: number;
@@ -48,6 +50,10 @@ export interface PermitsSnapshot {
   readonly inUse: number;
   /** How many may be just now. */
   readonly limit: number;
+  /** The Coreapp refuses everything, or can't be had: one at a time goes out, to see whether it still does. */
+  readonly probing: boolean;
+  /** Milliseconds until the next of these may go; 0: at once, or nothing is probed. */
+  readonly pausedMs: number;
 }
 
 export interface Snapshot {

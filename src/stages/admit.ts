@@ -3,7 +3,7 @@
  * gone. `model/line.ts` knows the order, `model/lease.ts` the slots, `model/permits.ts` the room at the Coreapp;
  * `gate.ts` brings them together for one bucket, `gates.ts` for one class, this file for all.
  */
-import { Permits, Room } from '../model/permits.ts';
+import { type PermitBounds, Permits, Room } from '../model/permits.ts';
 import type { ClassLimits } from '../model/quota.ts';
 import type { RefusalName } from '../model/refusals.ts';
 import type { EndpointClass } from '../model/routes.ts';
@@ -17,8 +17,8 @@ export interface AdmitWorld extends Order {
   readonly buckets: Buckets;
   readonly meter: Meter;
   readonly limits: Readonly<Record<EndpointClass, ClassLimits>>;
-  /** Most requests in flight at the Coreapp. */
-  readonly permitsMax: number;
+  /** What bounds the requests in flight at the Coreapp. */
+  readonly permits: PermitBounds;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   /** A one-way digest. */
@@ -38,7 +38,7 @@ export class Admit {
   constructor(world: AdmitWorld) {
     const { clock, limits } = world;
     this.#clock = clock;
-    this.room = new Room(world.permitsMax);
+    this.room = new Room(world.permits);
     const permits = (): Permits =>
       new Permits(
         this.room,
@@ -72,7 +72,13 @@ export class Admit {
     return {
       lines: classes.map((gates) => gates.lineSnapshot(now)),
       buckets: classes.map((gates) => gates.bucketSnapshot(now)),
-      permits: classes.map(({ name, permits }) => ({ class: name, inUse: permits.inUse, limit: permits.limit })),
+      permits: classes.map(({ name, permits }) => ({
+        class: name,
+        inUse: permits.inUse,
+        limit: permits.limit,
+        probing: permits.probing,
+        pausedMs: permits.probing ? Math.max(0, permits.pausedUntil - now) : 0,
+      })),
     };
   }
 

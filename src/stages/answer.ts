@@ -6,6 +6,7 @@ import { viaName } from '../model/forwarded.ts';
 import type { Page } from '../model/page.ts';
 import type { Refusal } from '../model/refusals.ts';
 import { refusalTable } from '../model/refusals.ts';
+import { serverTiming } from '../model/server-timing.ts';
 import type { Caller } from '../ports.ts';
 
 const json = 'application/json; charset=utf-8';
@@ -31,20 +32,33 @@ export function answerPage(exchange: Received, side: Caller, page: Page): number
   return page.status;
 }
 
-/** Weir's own "no". Returns its status. */
-export function answerRefusal(exchange: Received, side: Caller, refusal: Refusal): number {
+/**
+ * Weir's own "no". Returns its status.
+ * @param timed whether one that stood in line is told for how long
+ */
+export function answerRefusal(exchange: Received, side: Caller, refusal: Refusal, timed: boolean): number {
   const { status } = refusalTable[refusal.name];
   const fields: string[] = [];
   if (refusal.retryAfterMs !== null) {
     fields.push('Retry-After', String(Math.max(1, Math.ceil(refusal.retryAfterMs / 1_000))));
   }
   if (refusal.allow !== undefined) fields.push('Allow', refusal.allow);
+  if (timed && exchange.account.joinedAt !== -1) fields.push('Server-Timing', serverTiming(exchange.account, 0));
   if (status === 401) fields.push('WWW-Authenticate', challenge(exchange));
   return answerPage(exchange, side, { kind: 'page', status, fields, body: errorEnvelope(refusal) });
 }
 
-/** The head of the Coreapp's answer. */
-export function relayHead(exchange: Admitted, side: Caller, status: number, fields: Fields): void {
+/**
+ * The head of the Coreapp's answer.
+ * @param timing a further line of `Server-Timing`, behind the Coreapp's own; null: none
+ */
+export function relayHead(
+  exchange: Admitted,
+  side: Caller,
+  status: number,
+  fields: Fields,
+  timing: string | null,
+): void {
   const out = endToEnd(fields, status === 204 ? ownNamesOf204 : ownNames);
   const via = fieldOf(fields, 'via') === null ? viaName : [...fieldsOf(fields, 'via'), viaName].join(', ');
   out.push('Via', via, 'X-Request-Id', exchange.id);
@@ -53,6 +67,7 @@ export function relayHead(exchange: Admitted, side: Caller, status: number, fiel
     exchange.rateLimit.addTo(out, fields);
   }
   addPreference(out, exchange);
+  if (timing !== null) out.push('Server-Timing', timing);
   side.head(status, out);
 }
 

@@ -9,6 +9,7 @@ import { refuse } from '../model/refusals.ts';
 import type { ReplayReason } from '../model/replay.ts';
 import { isKeyed, replayAfterAnswer, replayAfterFailure, retryAfterMs } from '../model/replay.ts';
 import type { RouteClass } from '../model/routes.ts';
+import { serverTiming } from '../model/server-timing.ts';
 import type { Caller, Clock, Coreapp, CoreappCall, CoreappFailure, CoreappObserver, Meter } from '../ports.ts';
 import { relayEnd, relayHead } from './answer.ts';
 import type { Reachability } from './reachability.ts';
@@ -22,6 +23,8 @@ export interface ForwardWorld {
   readonly authorization: string | null;
   /** The classes where the Coreapp honours `Idempotency-Key`. */
   readonly honoursIdempotencyKey: readonly RouteClass[];
+  /** Whether callers are told where the time went. */
+  readonly serverTiming: boolean;
 }
 
 export type Forward = (exchange: Admitted, side: Caller) => Promise<Attempt>;
@@ -84,8 +87,22 @@ export function requestFields(exchange: Admitted, authorization: string | null):
   return out;
 }
 
-/** A 429 tells of the class's rate, not of load: its line pauses, and there is nothing to learn for its permits. */
-const endAfter = (reason: ReplayReason): PermitEnd => (reason === 'throttled' ? 'failed' : 'refused');
+/**
+ * What an answer that refuses teaches the number of permits. Whatever was sent had a slot, so a 429 never means that our
+ * own bucket was empty: the Coreapp counts otherwise, or others use it too. Where it says for how long, the class's line
+ * waits that out, and there is nothing more to learn; where it does not, only fewer in flight keep it from the next one.
+ */
+function endAfter(reason: ReplayReason, pauseMs: number): PermitEnd {
+  return reason === 'throttled' && pauseMs > 0 ? 'failed' : 'refused';
+}
+
+/**
+ * What an exchange that got no answer teaches: not to be reached, or no sign of life for `answerTimeoutMs`, is trouble.
+ * One that broke may be the doing of that one request.
+ */
+function endWithout({ cause }: CoreappFailure): PermitEnd {
+  return cause === 'connect' || cause === 'timeout' ? 'refused' : 'failed';
+}
 
 class Sending implements CoreappObserver {
   readonly #world: ForwardWorld;
@@ -123,7 +140,7 @@ class Sending implements CoreappObserver {
   onHead(status: number, fields: Fields): void {
     this.#world.reachability.answered(this.#sentAt);
     this.#replay = replayAfterAnswer(status);
-    if (this.#replay === null) relayHead(this.#exchange, this.#side, status, fields);
+    if (this.#replay === null) relayHead(this.#exchange, this.#side, status, fields, this.#timing());
     else this.#pauseMs = retryAfterMs(fieldOf(fields, 'retry-after'), this.#world.clock.wallMs());
     this.#status = status;
   }
@@ -144,7 +161,7 @@ class Sending implements CoreappObserver {
   onEnd(trailers: Fields): void {
     const status = this.#status ?? 0;
     if (this.#replay !== null) {
-      this.#finish(status, endAfter(this.#replay), this.#refused(this.#replay));
+      this.#finish(status, endAfter(this.#replay, this.#pauseMs), this.#refused(this.#replay));
       return;
     }
     relayEnd(this.#side, trailers);
@@ -156,14 +173,19 @@ class Sending implements CoreappObserver {
       this.#finish('failure', failure.phase === 'unsent' ? 'unused' : 'failed', gone);
     } else if (this.#replay !== null) {
       // The status line said that it did not act; what broke is only the rest of that answer.
-      this.#finish(this.#status ?? 0, endAfter(this.#replay), this.#refused(this.#replay));
+      this.#finish(this.#status ?? 0, endAfter(this.#replay, this.#pauseMs), this.#refused(this.#replay));
     } else if (this.#status !== null) {
       this.#side.cut();
       this.#finish('failure', 'failed', { kind: 'passed', status: this.#status });
     } else {
       if (failure.cause === 'connect') this.#world.reachability.unreached(this.#sentAt, failure.detail);
-      this.#finish('failure', failure.cause === 'connect' ? 'refused' : 'failed', this.#unanswered(failure));
+      this.#finish('failure', endWithout(failure), this.#unanswered(failure));
     }
+  }
+
+  #timing(): string | null {
+    if (!this.#world.serverTiming) return null;
+    return serverTiming(this.#exchange.account, this.#world.clock.now() - this.#sentAt);
   }
 
   #refused(reason: ReplayReason): Attempt {

@@ -119,11 +119,16 @@ export class Gates implements GateClass {
 
   lineSnapshot(now: number): LineSnapshot {
     let oldestMs = 0;
-    for (const { line } of this.#all()) oldestMs = Math.max(oldestMs, now - line.oldestSince);
+    let callers = 0;
+    for (const { line } of this.#all()) {
+      oldestMs = Math.max(oldestMs, now - line.oldestSince);
+      callers += line.callers;
+    }
     return {
       class: this.name,
       requests: this.headcount.total,
       requestsMax: lineMax(this.limits),
+      callers,
       bytes: this.bodies.held,
       bytesMax: this.limits.lineMaxBytes,
       bytesOnDisk: this.bodies.onDisk,

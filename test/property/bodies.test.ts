@@ -164,6 +164,7 @@ function world({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: WorldOptio
     clock,
     meter: deafMeter,
     log: { ...silentLog, error: (_, fields) => void errors.push(fields?.error) },
+    serverTiming: true,
   });
   const held = (name: 'messages' | 'contacts') => admit.gates(name).bodies.held;
   return {

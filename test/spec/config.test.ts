@@ -63,6 +63,7 @@ describe('a bad value in the file is named with its place, itself and what would
       'http: {trustedProxies: 10.0.0.1}',
       '1:24: http.trustedProxies: "10.0.0.1" is not allowed; give a list of IP addresses or networks, such as [10.0.0.0/8, "fd00::/8"]',
     ],
+    ['http: {serverTiming: 1}', '1:22: http.serverTiming: 1 is not allowed; give true or false'],
     ['listen: 8080', '1:9: listen: 8080 is not allowed; give its settings, a line name: value each, indented'],
   ])('%s', (yaml, line) => {
     expect(problems(load(yaml))).toEqual([`w.yaml:${line}`]);
@@ -124,6 +125,11 @@ describe('settings are held against one another', () => {
       'limits: {contacts: {scope: "path:/v1/messages/{id}"}}',
       {},
       'w.yaml:1:28: limits.contacts.scope: "path:/v1/messages/{id}" is not allowed; give a template of paths of this class, such as path:/v1/contacts/{id}',
+    ],
+    [
+      'coreapp: {permitsMin: 20, permitsMax: 10}',
+      {},
+      'w.yaml:1:23: coreapp.permitsMin: 20 is not allowed; give at most coreapp.permitsMax (10)',
     ],
     [
       'limits: {contacts: {bodyMaxBytes: 99999999}}',

@@ -1,14 +1,15 @@
 /** How many requests may be in flight at the Coreapp, and what becomes of those who wait for that. */
 import { describe, expect, test } from 'vitest';
 import type { Permit, PermitEnd } from '../../src/model/exchange.ts';
-import { Permits, Room } from '../../src/model/permits.ts';
+import { type PermitBounds, Permits, Room } from '../../src/model/permits.ts';
 import { Lines, type Visit } from '../support/lines.ts';
 
-/** Permits whose time is a number that the test sets. */
-function pool({ max = 10, random = () => 0.5 } = {}) {
+/** Permits whose time is a number that the test sets. They start with all that there may be. */
+function pool(options: Partial<PermitBounds> & { readonly random?: () => number } = {}) {
+  const { min = 1, max = 10, initial = max, random = () => 0.5 } = options;
   const time = { ms: 0, freed: 0 };
   const permits = new Permits(
-    new Room(max),
+    new Room({ min, initial, max }),
     () => time.ms,
     random,
     () => {
@@ -16,7 +17,28 @@ function pool({ max = 10, random = () => 0.5 } = {}) {
     },
   );
   const take = (count: number): Permit[] => Array.from({ length: count }, () => permits.take(time.ms));
-  return { permits, time, take };
+  /** One full flight that comes to this, with as many behind it as become free. */
+  const fly = (how: PermitEnd): void => {
+    for (const permit of take(permits.limit - permits.inUse)) permit.end(how);
+  };
+  /** As many are in flight as may be; of each flight all are answered, and others take their places. */
+  const busy = (): { answers: (count: number) => void; flight: Permit[] } => {
+    const flight: Permit[] = [];
+    const fill = (): void => {
+      while (permits.available(time.ms)) flight.push(permits.take(time.ms));
+    };
+    fill();
+    return {
+      flight,
+      answers(count) {
+        for (let i = 0; i < count; i++) {
+          flight.shift()?.end('answered');
+          fill();
+        }
+      },
+    };
+  };
+  return { permits, time, take, fly, busy };
 }
 
 describe('Permits', () => {
@@ -53,9 +75,9 @@ describe('Permits', () => {
 
 describe('The number of permits', () => {
   test.each<[string, inFlight: number, how: PermitEnd, limit: number]>([
-    //                                                    in flight           of ten left
-    ['falls to 0.7 of what was in flight on a refusal', 10, 'refused', 7],
-    ['falls from what was in flight, not from what it was', 5, 'refused', 3],
+    //                                                       in flight           of ten left
+    ['falls by one with a refusal', 10, 'refused', 9],
+    ['falls to what is left in flight, not from what it was', 5, 'refused', 4],
     ['never falls below one', 1, 'refused', 1],
     ['is not touched by an answer', 10, 'answered', 10],
     ['is not touched by a broken exchange', 10, 'failed', 10],
@@ -66,50 +88,122 @@ describe('The number of permits', () => {
     expect(permits.limit).toBe(limit);
   });
 
-  test('falls once a flight: those that were out at the last fall say nothing new', () => {
-    const { permits, time, take } = pool({ max: 10 });
-    const flight = take(10);
-    time.ms = 100;
-    for (const permit of flight) permit.end('refused');
-    expect(permits.limit).toBe(7);
-    time.ms = 101;
-    const next = take(7);
-    time.ms = 200;
-    for (const permit of next) permit.end('refused');
-    expect(permits.limit).toBe(4);
+  test.each([
+    // Refused of ten, left
+    [0, 10],
+    [1, 9],
+    [4, 6],
+    [9, 1],
+    [10, 1],
+  ])('falls by the share of a flight that was refused: %i of ten leave %i', (refused, left) => {
+    const { permits, take } = pool({ max: 10 });
+    take(10).forEach((permit, index) => {
+      permit.end(index < refused ? 'refused' : 'unused');
+    });
+    expect(permits.limit).toBe(left);
   });
 
-  test('rises by one for each full flight of answers, up to its maximum', () => {
-    const { permits, time, take } = pool({ max: 10 });
-    const [first, ...others] = take(10);
-    first?.end('refused');
-    for (const permit of others) permit.end('answered');
-    const limits: number[] = [];
-    for (let flight = 0; flight < 6; flight++) {
-      time.ms += 10;
-      const full = take(permits.limit);
-      for (const permit of full) {
-        permit.end('answered');
-        // The next request takes its place at once.
-        take(1)[0]?.end('unused');
-      }
-      limits.push(permits.limit);
-    }
-    expect(limits[0]).toBe(7);
-    expect(limits).toEqual(limits.toSorted((a, b) => a - b));
-    expect(Math.max(...limits)).toBeLessThanOrEqual(10);
+  test('does not fall below its minimum, and then there is one probe at a time all the same', () => {
+    const { permits, time, fly } = pool({ min: 3, max: 10 });
+    fly('refused');
+    expect(permits.limit).toBe(3);
+    time.ms = permits.pausedUntil;
+    expect(permits.available(time.ms)).toBe(true);
+    permits.take(time.ms);
+    expect(permits.available(time.ms)).toBe(false);
+  });
+
+  test('starts where it is told, and doubles with each full flight of answers, up to its maximum', () => {
+    const { permits, busy } = pool({ initial: 2, max: 10 });
+    const { answers } = busy();
+    const limits = [2, 4, 8].map((flight) => {
+      answers(flight);
+      return permits.limit;
+    });
+    expect(limits).toEqual([4, 8, 10]);
   });
 
   test('does not rise where it is not what holds requests back', () => {
-    const { permits, time, take } = pool({ max: 10 });
-    take(10).forEach((permit, index) => {
-      permit.end(index === 0 ? 'refused' : 'unused');
-    });
-    for (let i = 0; i < 100; i++) {
+    const { permits, time, take } = pool({ initial: 5, max: 10 });
+    for (let i = 0; i < 1_000; i++) {
       time.ms += 10;
       take(1)[0]?.end('answered');
     }
-    expect(permits.limit).toBe(7);
+    expect(permits.limit).toBe(5);
+  });
+
+  describe('once it is known how many are good', () => {
+    /** A Coreapp that takes eight at once has just refused the ninth. */
+    function knowing() {
+      const made = pool({ initial: 9, max: 64 });
+      const { flight, answers } = made.busy();
+      flight.pop()?.end('refused');
+      expect(made.permits.limit).toBe(8);
+      return { ...made, flight, answers };
+    }
+
+    test('stays there for 32 flights, then one more is tried', () => {
+      const { permits, answers } = knowing();
+      // The first eight were in flight with the ninth: no news.
+      answers(8 + 32 * 8 - 1);
+      expect(permits.limit).toBe(8);
+      answers(1);
+      expect(permits.limit).toBe(9);
+    });
+
+    test('rises twice as wide with each flight that goes well beyond it', () => {
+      const { permits, answers } = knowing();
+      answers(8 + 32 * 8);
+      const limits = [9, 11, 15, 23].map((flight) => {
+        answers(flight);
+        return permits.limit;
+      });
+      expect(limits).toEqual([11, 15, 23, 39]);
+    });
+
+    test('a try that is refused costs a fifth for one flight: room for others who share the Coreapp', () => {
+      const { permits, flight, answers } = knowing();
+      answers(8 + 32 * 8);
+      flight.pop()?.end('refused');
+      expect([permits.limit, permits.inUse]).toEqual([6, 8]);
+      answers(2);
+      expect([permits.limit, permits.inUse]).toEqual([6, 6]);
+      answers(6 + 2);
+      expect(permits.limit).toBe(8);
+      answers(8 * 32 - 1);
+      expect(permits.limit).toBe(8);
+    });
+
+    test('and has been for long, another trouble does not make it forgotten', () => {
+      const { permits, time, flight, answers } = knowing();
+      answers(8 + 32 * 8);
+      flight.pop()?.end('refused');
+      answers(12);
+      for (const permit of flight.splice(0)) permit.end('refused');
+      expect(permits.limit).toBe(1);
+      time.ms = permits.pausedUntil;
+      const again: Permit[] = [];
+      const fill = (): void => {
+        while (permits.available(time.ms)) again.push(permits.take(time.ms));
+      };
+      fill();
+      for (let answers = 0; answers < 1 + 2 + 4; answers++) {
+        again.shift()?.end('answered');
+        fill();
+      }
+      expect(permits.limit).toBe(8);
+    });
+  });
+
+  test('learns nothing from what was in flight before the latest refusal', () => {
+    const { permits, take } = pool({ initial: 9, max: 64 });
+    const flight = take(9);
+    flight.pop()?.end('refused');
+    const [fresh] = [flight.pop()?.end('answered'), permits.take(0)].slice(1) as [Permit];
+    fresh.end('answered'); // The trouble is over.
+    for (const permit of flight) permit.end('refused');
+    expect(permits.limit).toBe(8);
+    expect(permits.probing).toBe(false);
   });
 });
 
@@ -244,10 +338,12 @@ describe('Once the Coreapp answers again', () => {
   });
 });
 
+const ofTen: PermitBounds = { min: 1, initial: 10, max: 10 };
+
 describe('Trouble of one kind', () => {
   test('holds up its own class only: an endpoint that always refuses leaves the others alone', () => {
     const time = { ms: 0 };
-    const room = new Room(10);
+    const room = new Room(ofTen);
     const ofAClass = () =>
       new Permits(
         room,
@@ -267,7 +363,7 @@ describe('Trouble of one kind', () => {
   });
 
   test('does not add up beyond what all classes share', () => {
-    const room = new Room(3);
+    const room = new Room({ min: 1, initial: 3, max: 3 });
     const ofAClass = () =>
       new Permits(
         room,
@@ -283,22 +379,42 @@ describe('Trouble of one kind', () => {
     expect([one.available(0), other.available(0)]).toEqual([true, true]);
   });
 
-  test('lets one probe out beside a long upload that began before it', () => {
+  test.each([1, 3])('lets one probe out beside %i long uploads that began before it', (count) => {
     const { permits, time, take } = pool();
-    const [upload] = take(1);
+    const uploads = take(count);
     for (let i = 0; i < 12; i++) {
-      time.ms += 2_000;
+      time.ms += 5_000;
+      expect(permits.available(time.ms)).toBe(true);
       take(1)[0]?.end('refused');
+      expect(permits.available(time.ms)).toBe(false);
     }
-    expect(permits.limit).toBe(1);
-    time.ms += 2_000;
-    expect(permits.available(time.ms)).toBe(true);
+    time.ms += 5_000;
     const [probe] = take(1);
     expect(permits.available(time.ms)).toBe(false);
     probe?.end('answered');
     expect(permits.available(time.ms)).toBe(true);
-    upload?.end('answered');
+    for (const upload of uploads) upload.end('answered');
     expect(permits.inUse).toBe(0);
+  });
+
+  test('does not wait for ever for a probe that hangs: the next one goes out after two seconds', () => {
+    const { permits, time, take, fly } = pool({ random: () => 0.999 });
+    fly('refused');
+    time.ms = permits.pausedUntil;
+    take(1);
+    expect(permits.available(time.ms + 1_900)).toBe(false);
+    expect(permits.available(time.ms + 2_000)).toBe(true);
+  });
+
+  test('is not over with an answer to what was sent before it, but its place may be tried at once', () => {
+    const { permits, time, take } = pool({ max: 10 });
+    const [old, ...others] = take(10);
+    for (const permit of others) permit.end('refused');
+    time.ms = 10_000;
+    take(1)[0]?.end('refused');
+    expect([permits.probing, permits.available(time.ms)]).toEqual([true, false]);
+    old?.end('answered');
+    expect([permits.probing, permits.available(time.ms)]).toEqual([true, true]);
   });
 });
 

@@ -1,8 +1,10 @@
-/** Random numbers in (0, 1), the same ones for the same seed (a linear congruential generator, by Park and Miller). */
+/** Chance that can be repeated: the same seed throws the same numbers, uniform in [0, 1) (mulberry32). */
 export function dice(seed: number): () => number {
-  let state = seed;
+  let state = seed >>> 0;
   return () => {
-    state = (state * 48_271) % 2_147_483_647;
-    return state / 2_147_483_647;
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }

@@ -4,7 +4,7 @@ import type { BodyRead, BodyRoom } from '../../src/model/bodies.ts';
 import type { Collected, Fields } from '../../src/model/exchange.ts';
 import { collected, identified, received, routed } from '../../src/model/exchange.ts';
 import type { Admission } from '../../src/model/outcome.ts';
-import { Permits, Room } from '../../src/model/permits.ts';
+import { type PermitBounds, Permits, Room } from '../../src/model/permits.ts';
 import type { ClassLimits, Quota } from '../../src/model/quota.ts';
 import type { Grant } from '../../src/model/slots.ts';
 import { pushBack, reserve } from '../../src/model/slots.ts';
@@ -12,6 +12,9 @@ import type { Buckets, Caller, Clock, Meter } from '../../src/ports.ts';
 import { Gates } from '../../src/stages/gates.ts';
 import { routeOf } from './routes.ts';
 import { VirtualClock } from './virtual-clock.ts';
+
+/** Permits that are never missing. */
+export const unbounded: PermitBounds = { min: 1, initial: 1_000_000, max: 1_000_000 };
 
 /** A meter that counts nothing. */
 export const deafMeter: Meter = {
@@ -183,7 +186,7 @@ export class Fleet {
     this.gates = Array.from({ length: options.replicas }, (_, replica) => {
       const own = options.clockOf?.(clock, replica) ?? clock;
       const permits = new Permits(
-        new Room(1_000_000),
+        new Room(unbounded),
         () => own.now(),
         () => 0.5,
         () => {},

@@ -102,7 +102,7 @@ export class Lines {
       limits: Object.fromEntries(everyClass) as Record<EndpointClass, ClassLimits>,
       bestUrgency,
       costOf,
-      permitsMax,
+      permits: { min: 1, initial: permitsMax, max: permitsMax },
       random,
       digest: (text) => `digest of ${text}`,
     });

@@ -72,6 +72,9 @@ function line(tally: Tally, snapshot: Snapshot): Family[] {
     family('gauge', 'weir_line_requests_max', 'How many requests can wait in line.', () =>
       lines.map((one) => sample(one.requestsMax, { class: one.class })),
     ),
+    family('gauge', 'weir_line_callers', 'Principals that wait in line.', () =>
+      lines.map((one) => sample(one.callers, { class: one.class })),
+    ),
     family(
       'gauge',
       'weir_line_bytes',
@@ -146,6 +149,9 @@ function coreapp(tally: Tally, snapshot: Snapshot): Family[] {
     ),
     family('gauge', 'weir_permits_limit', 'How many requests may be in flight at the Coreapp just now.', () =>
       snapshot.permits.map(({ class: name, limit }) => sample(limit, { class: name })),
+    ),
+    family('gauge', 'weir_permits_probing', '1: everything of the class is refused, one at a time goes out.', () =>
+      snapshot.permits.map(({ class: name, probing }) => sample(Number(probing), { class: name })),
     ),
   ];
 }
