@@ -9,8 +9,8 @@
  *   say, keeps no probe back, and whatever it comes to is no news.
  * - **Back at once.** Up to `ceiling`, the most that was good before, each answer adds one: twice as many with each flight.
  * - **Further with care.** Beyond the ceiling one more is tried after `calmFlights` full flights without a refusal, then
- *   twice as many after each flight that went well. A try that is refused falls to `decrease` for a flight, which leaves
- *   room for others who share the Coreapp.
+ *   twice as many after each `tryFlights` that went well: others who share the Coreapp get the time to object. A try that is
+ *   refused falls to `decrease` for a flight, which leaves them room.
  *
  * Each class has a number of its own, so that one endpoint that always refuses does not hold up the others.
  * docs/decisions/0011-permits.md has the measurements behind the constants.
@@ -18,6 +18,7 @@
 import type { Permit, PermitEnd } from './exchange.ts';
 
 const calmFlights = 32;
+const tryFlights = 4;
 const decrease = 0.8;
 const pauseMinMs = 20;
 const pauseMaxMs = 1_000;
@@ -163,7 +164,7 @@ export class Permits {
     this.#step = this.#limit > this.#ceiling ? this.#step * 2 : 1;
     this.#ceiling = this.#limit;
     this.#proven = true;
-    this.#flights = 1;
+    this.#flights = tryFlights;
     this.#calm = 0;
     this.#raise(this.#step);
   }

@@ -13,8 +13,10 @@ export interface JobFigures {
   readonly working: number;
   /** The most that have waited at once since the last reset. */
   readonly waitingMost: number;
-  /** Milliseconds that workers have been busy, over all finished jobs since the last reset. */
+  /** Milliseconds that workers have been busy since the last reset, all of them together. */
   readonly workedMs: number;
+  /** When these figures were read, milliseconds of the clock that arrivals are told by. */
+  readonly atMs: number;
 }
 
 export class Jobs {
@@ -25,6 +27,8 @@ export class Jobs {
   #working = 0;
   #waitingMost = 0;
   #workedMs = 0;
+  /** Up to when `#workedMs` counts. */
+  #countedMs = performance.now();
 
   constructor(settings: JobSettings) {
     this.#settings = settings;
@@ -50,15 +54,18 @@ export class Jobs {
   }
 
   figures(): JobFigures {
+    this.#count();
     return {
       waiting: this.#waiting,
       working: this.#working,
       waitingMost: this.#waitingMost,
       workedMs: this.#workedMs,
+      atMs: this.#countedMs,
     };
   }
 
   resetFigures(): void {
+    this.#count();
     this.#waitingMost = this.#waiting;
     this.#workedMs = 0;
   }
@@ -72,14 +79,20 @@ export class Jobs {
       done();
       return;
     }
+    this.#count();
     this.#working += 1;
-    const startedMs = performance.now();
     setTimeout(() => {
+      this.#count();
       this.#working -= 1;
-      this.#workedMs += performance.now() - startedMs;
       done();
       this.#next();
     }, serviceMs).unref();
+  }
+
+  #count(): void {
+    const nowMs = performance.now();
+    this.#workedMs += this.#working * (nowMs - this.#countedMs);
+    this.#countedMs = nowMs;
   }
 
   #next(): void {

@@ -123,8 +123,8 @@ describe('After three seconds in which it refused everything', () => {
 describe('What it can take may change', () => {
   test.each([
     // From, to, replicas, 90 % of it within ms, refused until then and 5 s on
-    [8, 64, 1, 1_500, 50],
-    [8, 64, 4, 1_500, 150],
+    [8, 64, 1, 2_000, 50],
+    [8, 64, 4, 2_000, 150],
     [1, 16, 1, 1_500, 50],
     [64, 8, 1, 500, 100],
     [64, 8, 4, 500, 120],

@@ -151,11 +151,11 @@ describe('The number of permits', () => {
       expect(permits.limit).toBe(9);
     });
 
-    test('rises twice as wide with each flight that goes well beyond it', () => {
+    test('rises twice as wide with every four flights that go well beyond it', () => {
       const { permits, answers } = knowing();
       answers(8 + 32 * 8);
       const limits = [9, 11, 15, 23].map((flight) => {
-        answers(flight);
+        answers(4 * flight);
         return permits.limit;
       });
       expect(limits).toEqual([11, 15, 23, 39]);

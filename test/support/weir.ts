@@ -39,6 +39,8 @@ export interface RunningSimulator extends AsyncDisposable {
   seen(): Promise<{
     readonly actedTwice: { readonly count: number };
     readonly total: Readonly<Record<string, number>>;
+    /** `workedMs` up to `atMs` of the clock that arrivals are told by. */
+    readonly jobs: { readonly workedMs: number; readonly atMs: number };
   }>;
 }
 

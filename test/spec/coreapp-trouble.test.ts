@@ -1,0 +1,146 @@
+/** What the Coreapp does, and what Weir learns from it for how many requests it may send at once. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { retryAfterMs } from '../../src/model/replay.ts';
+import { openTestHouse, type TestHouse } from '../support/house.ts';
+import { Lines, type Visit } from '../support/lines.ts';
+import { until } from '../support/until.ts';
+import {
+  answer,
+  breakOff,
+  inTurn,
+  type Script,
+  say,
+  sayNothing,
+  startUpstream,
+  type Upstream,
+} from '../support/upstream.ts';
+
+const ok = say(answer(200, {}, 'ok'));
+const initial = 16;
+
+interface Permits {
+  readonly class: string;
+  readonly inUse: number;
+  readonly limit: number;
+  readonly probing: boolean;
+  readonly pausedMs: number;
+}
+
+async function permitsOf({ opsPort }: TestHouse, name: string): Promise<Permits> {
+  const status = (await (await fetch(`http://127.0.0.1:${opsPort}/status`)).json()) as { permits: Permits[] };
+  return status.permits.find((one) => one.class === name) as Permits;
+}
+
+describe('the number of permits of a class', () => {
+  let upstream: Upstream;
+  let house: TestHouse;
+  beforeAll(async () => {
+    upstream = await startUpstream();
+    house = await openTestHouse(
+      upstream.url,
+      'coreapp: {answerTimeoutMs: 150}\nlimits: {default: {holdMaxMs: 2000}, stats: {holdMaxMs: 100}}',
+    );
+  });
+  afterAll(async () => {
+    await house[Symbol.asyncDispose]();
+    await upstream.stop();
+  });
+
+  // Each row has a class of its own, that nothing has happened to before.
+  it.each<[string, request: string, name: string, script: Script, status: number, learns: boolean]>([
+    ['a 503', 'POST /v1/messages', 'messages', inTurn(say(answer(503)), ok), 200, true],
+    [
+      'a 503 that says when',
+      'POST /v1/contacts',
+      'contacts',
+      inTurn(say(answer(503, { 'Retry-After': '1' })), ok),
+      200,
+      true,
+    ],
+    ['a 429 that does not say when', 'POST /v1/media', 'media', inTurn(say(answer(429)), ok), 200, true],
+    [
+      'a 429 that says when: the line waits',
+      'POST /v1/account',
+      'account',
+      inTurn(say(answer(429, { 'Retry-After': '1' })), ok),
+      200,
+      false,
+    ],
+    ['no answer in time', 'POST /v1/stats/app', 'stats', sayNothing, 504, true],
+    ['a connection that breaks', 'POST /v1/support', 'support', breakOff, 502, false],
+    ['a 500', 'GET /v1/groups', 'groups', say(answer(500)), 500, false],
+    ['a 502 of somebody in between', 'GET /v1/health', 'health', say(answer(502)), 502, false],
+    ['a 404', 'GET /v1/stickerpacks', 'stickers', say(answer(404)), 404, false],
+  ])('%s', async (_, request, name, script, status, learns) => {
+    upstream.play(script);
+    expect((await house.send(request, '', request.startsWith('POST') ? '{}' : '')).status).toBe(status);
+    const { limit, inUse } = await permitsOf(house, name);
+    expect([limit < initial, inUse]).toEqual([learns, 0]);
+  });
+
+  it('falls while there is no connection to be had, and one at a time tries', async () => {
+    const away = await startUpstream();
+    await away.stop();
+    await using alone = await openTestHouse(away.url);
+    const waiting = [1, 2, 3].map(() => alone.send('POST /v1/messages', '', '{}'));
+    const permits = await until(
+      async () => {
+        const now = await permitsOf(alone, 'messages');
+        return now.probing && now.pausedMs > 0 ? now : null;
+      },
+      { what: 'a pause between probes' },
+    );
+    expect(permits).toMatchObject({ limit: 1, inUse: 0 });
+    expect(permits.pausedMs).toBeLessThanOrEqual(1_000);
+    await using back = await startUpstream(ok, away.port);
+    expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect(back.arrivals).toHaveLength(3);
+    expect(await permitsOf(alone, 'messages')).toMatchObject({ probing: false, pausedMs: 0, inUse: 0 });
+  });
+});
+
+describe('a hold time that ends while the Coreapp has the request', () => {
+  it.each([429, 503])('and answers %i is Weir’s own 503, error 1016', async (status) => {
+    await using upstream = await startUpstream();
+    await using house = await openTestHouse(upstream.url, 'limits: {messages: {holdMaxMs: 200}}');
+    let refuse = (): void => {};
+    upstream.play((_, socket) => {
+      refuse = () => void socket.write(answer(status, { 'Retry-After': '9', 'X-From': 'coreapp' }, 'theirs'));
+    });
+    const asked = performance.now();
+    const told = house.send('POST /v1/messages', '', '{}');
+    await until(() => upstream.arrivals.length === 1 && performance.now() > asked + 250, {
+      what: 'the end of the time',
+    });
+    refuse();
+    const refused = await told;
+    expect([refused.status, refused.json.errors[0]]).toMatchObject([503, { code: 1016, title: 'System overloaded' }]);
+    expect(refused.field('x-from')).toBeUndefined();
+    expect(upstream.arrivals).toHaveLength(1);
+  });
+});
+
+describe('Retry-After', () => {
+  const wallMs = new Lines().clock.wallMs();
+  const date = (inMs: number): string => new Date(wallMs + inMs).toUTCString();
+
+  it.each<[string, string | null, againAfterMs: number]>([
+    ['of two seconds is waited out', '2', 2_000],
+    ['of a date three seconds ahead is waited out', date(3_000), 3_000],
+    ['of a year is not: five seconds are the most', '31536000', 5_000],
+    ['of a date in a year is not, either', date(31_536_000_000), 5_000],
+    ['of more seconds than a number can tell neither', '9'.repeat(400), 5_000],
+    ['that is negative is no wait', '-5', 0],
+    ['of a date that is past is no wait', date(-86_400_000), 0],
+    ['that is garbage is no wait', 'soon', 0],
+    ['that is missing is no wait', null, 0],
+  ])('%s', async (_, value, againAfterMs) => {
+    const lines = new Lines({ limits: { messages: { rate: 1_000, burst: 100 } } });
+    const [visit] = (await lines.arriveAll('a')) as [Visit];
+    const refusedAt = lines.clock.now();
+    lines.sendBack(visit, retryAfterMs(value, wallMs));
+    await lines.clock.advance(10_000);
+    expect(visit.ends.map(({ kind }) => kind)).toEqual(['sent', 'sent']);
+    expect(Math.round((visit.ends[1]?.at ?? 0) - refusedAt)).toBe(againAfterMs);
+  });
+});

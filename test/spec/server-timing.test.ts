@@ -1,0 +1,125 @@
+/** `Server-Timing` (W3C): where the time of a request went, as its caller sees it. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Account } from '../../src/model/exchange.ts';
+import { serverTiming } from '../../src/model/server-timing.ts';
+import { openTestHouse, type TestHouse } from '../support/house.ts';
+import type { RawAnswer } from '../support/raw.ts';
+import { pass } from '../support/until.ts';
+import { answer, inTurn, type Script, say, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
+
+const ok = answer(200, {}, 'ok');
+
+describe('the field', () => {
+  it.each<[string, Partial<Account>, underWayMs: number, string]>([
+    ['of one that was sent at once', { attempts: 1 }, 12.345, 'hold;dur=0, coreapp;dur=12.3'],
+    ['of one that was held', { attempts: 1, heldMs: 1_234.56 }, 7, 'hold;dur=1234.6, coreapp;dur=7'],
+    ['adds up all attempts', { attempts: 3, heldMs: 10, coreappMs: 20.02 }, 0.03, 'hold;dur=10, coreapp;dur=20.1'],
+    ['of one that was never sent', { attempts: 0, heldMs: 30_000 }, 0, 'hold;dur=30000'],
+    [
+      'has one decimal, however small or large',
+      { attempts: 1, heldMs: 1e-9, coreappMs: 86_400_000.04 },
+      0,
+      'hold;dur=0, coreapp;dur=86400000',
+    ],
+  ])('%s', (_, account, underWayMs, text) => {
+    const rest = { joinedAt: 0, heldMs: 0, coreappMs: 0, attempts: 0, bytesOut: 0, note: null };
+    expect(serverTiming({ ...rest, ...account }, underWayMs)).toBe(text);
+  });
+});
+
+/** The metrics of an answer by name; each one parses by the grammar of the W3C's Server Timing. */
+function metrics(told: RawAnswer): Record<string, number> {
+  const all = told.all('server-timing').flatMap((line) => line.split(','));
+  return Object.fromEntries(
+    all.map((metric) => {
+      const [, name, dur] = /^\s*([\w!#$%&'*+.^`|~-]+);dur=(\d+(?:\.\d)?)\s*$/.exec(metric) ?? [];
+      expect(name, metric).toBeDefined();
+      return [name, Number(dur)] as const;
+    }),
+  );
+}
+
+const later =
+  (ms: number, bytes: string): Script =>
+  (_, socket) =>
+    void pass(ms).then(() => socket.write(bytes));
+
+describe('an answer', () => {
+  let upstream: Upstream;
+  let house: TestHouse;
+  beforeAll(async () => {
+    upstream = await startUpstream();
+    house = await openTestHouse(upstream.url, 'limits: {stats: {holdMaxMs: 100}, support: {rate: 10, burst: 1}}');
+  });
+  afterAll(async () => {
+    await house[Symbol.asyncDispose]();
+    await upstream.stop();
+  });
+  beforeEach(() => upstream.play(say(ok)));
+
+  it('of the Coreapp tells how long it was in line and at the Coreapp', async () => {
+    upstream.play(later(60, ok));
+    const told = metrics(await house.send('POST /v1/messages', '', '{}'));
+    expect(told.coreapp).toBeGreaterThanOrEqual(59);
+    expect(told.hold).toBeLessThan(told.coreapp as number);
+    expect(house.lines.at(-1)?.attempts).toBe(1);
+  });
+
+  it('of one that stood in line says for how long', async () => {
+    const told = await Promise.all([1, 2, 3].map(() => house.send('GET /v1/support')));
+    const held = told.map((one) => metrics(one).hold as number).toSorted((a, b) => a - b);
+    expect(held[2]).toBeGreaterThan(100);
+  });
+
+  it('adds up what the attempts before it took', async () => {
+    upstream.play(inTurn(later(60, answer(503)), later(60, ok)));
+    const told = metrics(await house.send('POST /v1/contacts', '', '{}'));
+    expect(told.coreapp).toBeGreaterThanOrEqual(118);
+    expect(told.hold).toBeGreaterThan(0);
+    expect(house.lines.at(-1)?.attempts).toBe(2);
+  });
+
+  it('stands behind what the Coreapp says itself', async () => {
+    upstream.play(say(answer(200, { 'Server-Timing': 'db;dur=53, cache;desc="a, b"' })));
+    const [theirs, ours, ...more] = (await house.send('GET /v1/contacts')).all('server-timing');
+    expect(theirs).toBe('db;dur=53, cache;desc="a, b"');
+    expect(ours).toMatch(/^hold;dur=[\d.]+, coreapp;dur=[\d.]+$/);
+    expect(more).toEqual([]);
+  });
+
+  it('that refuses one who stood in line says for how long, and how long the Coreapp took', async () => {
+    upstream.play(say(answer(503)));
+    const told = await house.send('GET /v1/stats/app');
+    expect([told.status, told.json.errors[0].code]).toEqual([503, 1016]);
+    const { hold = 0, coreapp = 0 } = metrics(told);
+    expect(hold + coreapp).toBeGreaterThan(90);
+  });
+
+  it.each([
+    ['an unknown token', 'GET /v1/contacts', 'Host: weir\r\nAuthorization: Bearer nobody\r\n', 401],
+    ['no Host', 'GET /v1/contacts', '', 400],
+    ['a method that is not served', 'TRACE /v1/contacts', 'Host: weir\r\n', 405],
+  ])('that refuses %s has nothing to tell', async (_, line, fields, status) => {
+    const told = await house.ask(line, fields);
+    expect([told.status, told.all('server-timing')]).toEqual([status, []]);
+  });
+
+  it('of Weir’s own endpoints has nothing to tell', async () => {
+    expect((await house.send('GET /v1/users/admin')).all('server-timing')).toEqual([]);
+  });
+});
+
+describe('with http.serverTiming: false', () => {
+  it('callers are told nothing but what the Coreapp says itself', async () => {
+    await using upstream = await startUpstream();
+    await using house = await openTestHouse(
+      upstream.url,
+      'http: {serverTiming: false}\ncoreapp: {answerTimeoutMs: 100}',
+    );
+    upstream.play(say(answer(200, { 'Server-Timing': 'db;dur=53' })));
+    expect((await house.send('GET /v1/contacts')).all('server-timing')).toEqual(['db;dur=53']);
+    upstream.play(sayNothing);
+    const refused = await house.send('POST /v1/messages', '', '{}');
+    expect([refused.status, refused.all('server-timing')]).toEqual([504, []]);
+  });
+});
