@@ -44,6 +44,7 @@ export class SimulatedCoreapp {
   }
 
   get settings(): Settings {
+    this.faults.count();
     return this.#settings;
   }
 
@@ -146,6 +147,9 @@ export class SimulatedCoreapp {
       case 'truncate':
         sendHalf(response, answer);
         break;
+      case 'trickle':
+        trickle(response, answer, this.#settings.trickleMs);
+        break;
     }
   }
 
@@ -198,6 +202,19 @@ function sendHalf(response: ServerResponse, answer: Answer): void {
   response.writeHead(answer.status, headOf(answer));
   const body = Buffer.from(answer.body);
   response.write(body.subarray(0, body.length >> 1), () => response.destroy());
+}
+
+/** The head, then a byte at a time. */
+function trickle(response: ServerResponse, answer: Answer, everyMs: number): void {
+  response.writeHead(answer.status, headOf(answer));
+  response.flushHeaders();
+  const body = Buffer.from(answer.body);
+  let sent = 0;
+  const timer = setInterval(() => {
+    if (sent < body.length) response.write(body.subarray(sent, ++sent));
+    else response.end();
+  }, everyMs);
+  response.on('close', () => clearInterval(timer));
 }
 
 function headOf({ type, body, fields }: Answer): string[] {

@@ -2,16 +2,21 @@ import { type Fault, type FaultName, faultNames, type Settings } from './setting
 
 /** Faults that strike before the request is acted on, and those that strike one that was. */
 const before = ['resetBeforeBody', 'error429', 'error503'] as const;
-const after = ['error500', 'resetAfterBody', 'hang', 'truncate'] as const;
+const after = ['error500', 'resetAfterBody', 'hang', 'truncate', 'trickle'] as const;
 
 export type FaultBefore = (typeof before)[number];
 export type FaultAfter = (typeof after)[number];
 
-/** Decides which requests and connections go wrong. `next` counts down in the settings themselves, where it can be read. */
+/**
+ * Decides which requests and connections go wrong. `next` and `ms` count down in the settings themselves, where they can be
+ * read, and from where they go on when other settings change.
+ */
 export class Faults {
   readonly #random: () => number;
   #faults: Settings['faults'];
   #any: boolean;
+  /** Up to when `ms` has been counted down, `performance.now()`. */
+  #countedMs = performance.now();
 
   /** `random`: from 0 up to but not including 1. */
   constructor(faults: Settings['faults'], random: () => number) {
@@ -21,12 +26,25 @@ export class Faults {
   }
 
   change(faults: Settings['faults']): void {
+    this.#countedMs = performance.now();
     this.#faults = faults;
     this.#any = isAny(faults);
   }
 
+  /** Counts down the time of those that have one. */
+  count(): void {
+    const nowMs = performance.now();
+    for (const name of faultNames) {
+      const fault = this.#faults[name];
+      if (typeof fault !== 'number' && 'ms' in fault) fault.ms = Math.max(0, fault.ms - (nowMs - this.#countedMs));
+    }
+    this.#countedMs = nowMs;
+  }
+
   strikesConnection(): boolean {
-    return this.#any && this.#strikes(this.#faults.resetOnConnect);
+    if (!this.#any) return false;
+    this.count();
+    return this.#strikes(this.#faults.resetOnConnect);
   }
 
   /** The fault of a request whose head was read; null: none. The first that strikes wins. */
@@ -41,11 +59,13 @@ export class Faults {
 
   #draw<Name extends FaultName>(names: readonly Name[]): Name | null {
     if (!this.#any) return null;
+    this.count();
     return names.find((name) => this.#strikes(this.#faults[name])) ?? null;
   }
 
   #strikes(fault: Fault): boolean {
     if (typeof fault === 'number') return fault > 0 && this.#random() < fault;
+    if ('ms' in fault) return fault.ms > 0 && this.#random() < fault.share;
     if (fault.next === 0) return false;
     fault.next -= 1;
     return true;

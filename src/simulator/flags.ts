@@ -50,7 +50,10 @@ const others: readonly (readonly [string, string])[] = [
 const rest: readonly (readonly [string, string])[] = [
   ['--limit CLASS=RATE/BURST', 'the limit of an endpoint class, such as messages=50/150; may be repeated'],
   ['--no-limits', 'no request is refused with a 429'],
-  ['--fault NAME=SHARE', 'how often a fault strikes: a fraction from 0 to 1, or next:N; may be repeated'],
+  [
+    '--fault NAME=SHARE',
+    'how often a fault strikes: a fraction from 0 to 1, the same for MS with SHARE/MS, or next:N; may be repeated',
+  ],
   ['--help', 'this text'],
 ];
 
@@ -148,10 +151,21 @@ function patchOf(values: Values, lines: string[]): Record<string, unknown> {
     if (rate === undefined || burst === undefined || more !== undefined) return undefined;
     return { ratePerS: asNumber(rate), burst: asNumber(burst) };
   });
-  patch.faults = pairs('fault', 'NAME=SHARE, such as hang=0.1 or truncate=next:3', values, lines, (text) =>
-    text.startsWith('next:') ? { next: asNumber(text.slice('next:'.length)) } : asNumber(text),
+  patch.faults = pairs(
+    'fault',
+    'NAME=SHARE, such as hang=0.1, error503=1/3000 or truncate=next:3',
+    values,
+    lines,
+    fault,
   );
   return patch;
+}
+
+function fault(text: string): unknown {
+  if (text.startsWith('next:')) return { next: asNumber(text.slice('next:'.length)) };
+  const [share = '', ms, more] = text.split('/');
+  if (more !== undefined) return undefined;
+  return ms === undefined ? asNumber(share) : { share: asNumber(share), ms: asNumber(ms) };
 }
 
 function pairs(

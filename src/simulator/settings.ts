@@ -37,16 +37,19 @@ const limit = group({
 
 export type Limit = z.infer<typeof limit>;
 
-const faultRight = 'a fraction from 0 to 1, or {"next": N} for the next N';
+const faultRight =
+  'a fraction from 0 to 1, {"next": N} for the next N, or {"share": FRACTION, "ms": N} for the next N milliseconds';
+const share = () => z.number({ error: faultRight }).min(0, { error: faultRight }).max(1, { error: faultRight });
 const fault = z.union(
   [
-    z.number({ error: faultRight }).min(0, { error: faultRight }).max(1, { error: faultRight }),
+    share(),
+    z.strictObject({ share: share(), ms: z.number().min(0).max(timeMaxMs) }, { error: faultRight }),
     z.strictObject({ next: whole(0, 1_000_000_000, 'how many are next') }, { error: faultRight }),
   ],
   { error: faultRight },
 );
 
-/** How often a fault strikes: a fraction of all, or the next so many. */
+/** How often a fault strikes: a fraction of all, a fraction for a while, or the next so many. */
 export type Fault = z.infer<typeof fault>;
 
 /** What each fault does; the order is the order in which they are drawn. */
@@ -59,6 +62,7 @@ export const faultDescriptions = {
   resetAfterBody: 'requests read whole and acted on, then reset without an answer',
   hang: 'requests read whole and acted on, then never answered',
   truncate: 'requests acted on whose answer breaks off halfway through its body',
+  trickle: 'requests acted on whose answer comes a byte at a time',
 } as const;
 
 export type FaultName = keyof typeof faultDescriptions;
@@ -76,6 +80,7 @@ export const settingsSchema = group({
   workers: whole(0, 1_000_000, 'jobs at once').describe('jobs worked on at once; 0: none, the queue only fills'),
   serviceMs: milliseconds().describe('how long a worker is busy with one job; 0: no time at all'),
   queueMax: whole(0, 100_000_000, 'jobs').describe('jobs that may wait; one more is refused with a 503'),
+  trickleMs: milliseconds().describe('how long a trickling answer waits before each byte'),
   overloaded: yesOrNo().describe('every request is refused with a 503'),
   throttledRetryAfter: retryAfter().describe('Retry-After on a 429: none, seconds or date'),
   throttledRetryAfterSeconds: retryAfterSeconds().describe('how far ahead it points'),
@@ -112,6 +117,7 @@ export const defaultSettings: Settings = {
   workers: 8,
   serviceMs: 0,
   queueMax: 1_000,
+  trickleMs: 10,
   overloaded: false,
   throttledRetryAfter: 'none',
   throttledRetryAfterSeconds: 1,
@@ -133,7 +139,10 @@ export type Configured =
   | { readonly kind: 'settings'; readonly settings: Settings }
   | { readonly kind: 'problems'; readonly problems: readonly Problem[] };
 
-/** Lays a JSON merge patch (RFC 7396) over settings; null brings the default back. Nothing changes unless all of it is right. */
+/**
+ * Lays a JSON merge patch (RFC 7396) over settings; null brings the default back, and one value takes the place of another
+ * whole, an object too where the default is none. Nothing changes unless all of it is right.
+ */
 export function patched(current: Settings, patch: unknown): Configured {
   const merged = merge(current, patch, defaultSettings);
   const parsed = settingsSchema.safeParse(merged);
@@ -147,7 +156,7 @@ const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function merge(target: unknown, patch: unknown, defaults: unknown): unknown {
-  if (!isObject(patch)) return patch;
+  if (!isObject(patch) || (defaults !== undefined && !isObject(defaults))) return patch;
   const merged = new Map(isObject(target) ? Object.entries(target) : []);
   for (const [name, value] of Object.entries(patch)) {
     const usual = isObject(defaults) ? defaults[name] : undefined;

@@ -92,8 +92,14 @@ describe('weir simulate', () => {
     ['8081', '"8081": stands alone; give options only, such as --port 8081'],
     ['--limit messages', '--limit: "messages" is not right; give CLASS=RATE/BURST, such as messages=50/150'],
     ['--limit messages=0/1', '--limit messages.ratePerS: 0 is too small; give requests a second, a number above 0'],
-    ['--fault hang', '--fault: "hang" is not right; give NAME=SHARE, such as hang=0.1 or truncate=next:3'],
-    ['--fault hang=2', '--fault hang: 2 is too big; give a fraction from 0 to 1, or {"next": N} for the next N'],
+    [
+      '--fault hang',
+      '--fault: "hang" is not right; give NAME=SHARE, such as hang=0.1, error503=1/3000 or truncate=next:3',
+    ],
+    [
+      '--fault hang=2',
+      '--fault hang: 2 is too big; give a fraction from 0 to 1, {"next": N} for the next N, or {"share": FRACTION, "ms": N} for the next N milliseconds',
+    ],
     ['--host=', '--host: "" is empty; give an address, such as 127.0.0.1'],
     [
       '--host 192.0.2.1 --port 0',

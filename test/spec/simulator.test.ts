@@ -404,6 +404,47 @@ describe('faults', () => {
     expect(sim.trace('x')?.counts).toMatchObject({ acted: 1, faulted: 1 });
   });
 
+  it('trickle lets the answer come a byte at a time', async () => {
+    const sim = await simulator({ trickleMs: 1, faults: { trickle: { next: 1 } } });
+    const startedMs = performance.now();
+    const told = await send(sim, 'x');
+    expect([told.status, told.complete]).toEqual([201, true]);
+    expect(told.json.messages).toHaveLength(1);
+    expect(performance.now() - startedMs).toBeGreaterThanOrEqual(told.body.length - 1);
+    expect(sim.trace('x')?.counts).toMatchObject({ acted: 1, faulted: 1 });
+  });
+
+  it('trickle stops when the caller leaves', async () => {
+    const sim = await simulator({ trickleMs: hourMs, faults: { trickle: { next: 1 } } });
+    const leaving = new AbortController();
+    const slow = send(sim, 'x', { signal: leaving.signal });
+    await until(() => sim.trace('x')?.counts.faulted === 1, { what: 'the answer to begin' });
+    leaving.abort();
+    // A connection that ended within the answer: there is no head yet, or there is one and the body breaks off.
+    await slow.then(
+      (told) => expect(told.complete).toBe(false),
+      (broken: unknown) => expect(String(broken)).toMatch(/aborted/),
+    );
+  });
+
+  it('strike for as long as they are told to, whatever else is changed meanwhile', async () => {
+    const sim = await simulator({ faults: { error503: { share: 1, ms: 150 } } });
+    const startedMs = performance.now();
+    expect((await send(sim)).status).toBe(503);
+    await sim.configure({ latencyMs: 1 });
+    await until(async () => (await send(sim)).status === 201, { what: 'the fault to end' });
+    expect(performance.now() - startedMs).toBeGreaterThanOrEqual(149);
+    expect(sim.settings().faults.error503).toEqual({ share: 1, ms: 0 });
+  });
+
+  it('take the place of what was said before, in whichever form', async () => {
+    const sim = await simulator({ faults: { hang: { share: 0.5, ms: 100 } } });
+    for (const hang of [{ next: 3 }, 0.25, { share: 1, ms: 0 }, { next: 1 }]) {
+      expect(await sim.configure({ faults: { hang } })).toEqual([]);
+      expect(sim.settings().faults.hang).toEqual(hang);
+    }
+  });
+
   it.each([
     ['error429', 429, 1015, { acted: 0, throttled429: 1, faulted: 0 }],
     ['error503', 503, 1016, { acted: 0, overloaded503: 1, faulted: 0 }],
@@ -593,10 +634,13 @@ describe('the control endpoint', () => {
     ],
     [{ limits: { messages: 5 } }, 'limits.messages: 5 is not an object; give an object with any of ratePerS, burst'],
     [{ limits: { mesages: {} } }, expect.stringMatching(/^limits\.mesages: unknown; give one of messages, contacts, /)],
-    [{ faults: { hang: 2 } }, 'faults.hang: 2 is too big; give a fraction from 0 to 1, or {"next": N} for the next N'],
+    [
+      { faults: { hang: 2 } },
+      'faults.hang: 2 is too big; give a fraction from 0 to 1, {"next": N} for the next N, or {"share": FRACTION, "ms": N} for the next N milliseconds',
+    ],
     [
       { faults: { hang: true } },
-      'faults.hang: true is not right; give a fraction from 0 to 1, or {"next": N} for the next N',
+      'faults.hang: true is not right; give a fraction from 0 to 1, {"next": N} for the next N, or {"share": FRACTION, "ms": N} for the next N milliseconds',
     ],
     [{ faults: { hangs: 1 } }, expect.stringMatching(/^faults\.hangs: unknown; give one of resetOnConnect, /)],
     [{ authorization: '' }, expect.stringMatching(/^authorization: "" is too small; give the value of Authorization/)],
