@@ -383,6 +383,14 @@ describe('an exchange that breaks', () => {
     arrived();
   });
 
+  it.each(['', 'abc'])('after the head and %j of the body still tells its caller the status', async (part) => {
+    const bytes = `HTTP/1.1 201 Any\r\nContent-Length: 10\r\n\r\n${part}`;
+    upstream.play((_, socket) => void socket.write(bytes, () => socket.destroy()));
+    const told = await house.send('POST /v1/messages', '', '{}');
+    expect(told).toMatchObject({ status: 201, text: part, whole: false });
+    arrived();
+  });
+
   it.each([
     ['without an answer', breakOff],
     ['in the middle of a head', ((_, socket) => void socket.end('HTTP/1.1 200 OK\r\nX-Any')) satisfies typeof breakOff],

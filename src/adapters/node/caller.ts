@@ -134,6 +134,9 @@ export class NodeCaller implements Caller {
 
   cut(): void {
     const { socket } = this.#request;
+    // What has come of the answer is the caller's, its status before all: Node holds it back until the next tick.
+    this.#response.flushHeaders();
+    socket.uncork();
     // Where the end of the connection is the end of the answer, an orderly one would make it look whole.
     const reset = this.#request.httpVersion === '1.0' && !('encrypted' in socket);
     if (reset) socket.resetAndDestroy();

@@ -27,6 +27,8 @@ export function openRedis(options: RedisOptions, log: Log, purpose: string): Red
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
+    // Nobody would catch the rejection of ioredis's own, which ends the process: whoever subscribes does it anew.
+    autoResubscribe: false,
     enableAutoPipelining: true,
     // A pipeline waits for the replies to the one before: a stalled class would hold the others' slots up, too.
     autoPipeliningIgnoredCommands: ['weirReserve'],
