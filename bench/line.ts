@@ -23,7 +23,7 @@ const slotMs = 0.1;
 const clock = new VirtualClock();
 const quota = { rate: 1_000 / slotMs, burst: 1 };
 const permits = new Permits(
-  new Room(10_000_000),
+  new Room({ min: 1, initial: 10_000_000, max: 10_000_000 }),
   () => clock.now(),
   () => 0.5,
   () => {},

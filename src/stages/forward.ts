@@ -89,8 +89,8 @@ export function requestFields(exchange: Admitted, authorization: string | null):
 
 /**
  * What an answer that refuses teaches the number of permits. Whatever was sent had a slot, so a 429 never means that our
- * own bucket was empty: the Coreapp counts otherwise, or others use it too. Where it says for how long, the class's line
- * waits that out, and there is nothing more to learn; where it does not, only fewer in flight keep it from the next one.
+ * own bucket was empty: the Coreapp counts otherwise, or others use it too. Where it says for how long, the bucket rests
+ * so long, and there is nothing more to learn; where it does not, only fewer in flight keep it from the next one.
  */
 function endAfter(reason: ReplayReason, pauseMs: number): PermitEnd {
   return reason === 'throttled' && pauseMs > 0 ? 'failed' : 'refused';

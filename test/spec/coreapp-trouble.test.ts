@@ -59,7 +59,7 @@ describe('the number of permits of a class', () => {
     ],
     ['a 429 that does not say when', 'POST /v1/media', 'media', inTurn(say(answer(429)), ok), 200, true],
     [
-      'a 429 that says when: the line waits',
+      'a 429 that says when: the bucket rests',
       'POST /v1/account',
       'account',
       inTurn(say(answer(429, { 'Retry-After': '1' })), ok),

@@ -49,6 +49,8 @@ describe('weir simulate', () => {
         'hang=0.25',
         '--fault',
         'truncate=next:8',
+        '--fault',
+        'error503=0.5/3600000',
       ],
       ...['--throttled-retry-after', 'date', '--overloaded-retry-after-seconds', '9', '--authorization', 'Bearer ours'],
     ];
@@ -64,7 +66,12 @@ describe('weir simulate', () => {
       overloaded: true,
       limitsEnforced: false,
       limits: { messages: { ratePerS: 5, burst: 6 }, media: { ratePerS: 0.5, burst: 7 }, contacts: { ratePerS: 20 } },
-      faults: { hang: 0.25, truncate: { next: 8 }, error500: 0 },
+      faults: {
+        hang: 0.25,
+        truncate: { next: 8 },
+        error503: { share: 0.5, ms: expect.closeTo(3_600_000, -5) },
+        error500: 0,
+      },
       throttledRetryAfter: 'date',
       overloadedRetryAfterSeconds: 9,
       authorization: 'Bearer ours',
@@ -92,6 +99,10 @@ describe('weir simulate', () => {
     ['8081', '"8081": stands alone; give options only, such as --port 8081'],
     ['--limit messages', '--limit: "messages" is not right; give CLASS=RATE/BURST, such as messages=50/150'],
     ['--limit messages=0/1', '--limit messages.ratePerS: 0 is too small; give requests a second, a number above 0'],
+    [
+      '--fault hang=0.1/5/5',
+      '--fault: "hang=0.1/5/5" is not right; give NAME=SHARE, such as hang=0.1, error503=1/3000 or truncate=next:3',
+    ],
     [
       '--fault hang',
       '--fault: "hang" is not right; give NAME=SHARE, such as hang=0.1, error503=1/3000 or truncate=next:3',

@@ -9,6 +9,8 @@ export interface RunningWeir extends AsyncDisposable {
 }
 
 export const adminPassword = 'Weir-2026!';
+/** On a machine that does much else. */
+const startMaxMs = 30_000;
 
 /** `weir serve` on free ports; `env` on top of what every test wants. */
 export async function startWeir(
@@ -19,7 +21,7 @@ export async function startWeir(
     ...options,
     env: { HOST: '127.0.0.1', PORT: '0', OPS_PORT: '0', WEIR_ADMIN_PASSWORD: adminPassword, ...env },
   });
-  const line = await process.waitForLine(/"msg":"serving"/, 30_000);
+  const line = await process.waitForLine(/"msg":"serving"/, startMaxMs);
   const { port, opsPort } = JSON.parse(line) as { port: number; opsPort: number };
   return {
     url: `http://127.0.0.1:${port}`,
@@ -36,8 +38,13 @@ export interface RunningSimulator extends AsyncDisposable {
   configure(patch: unknown): Promise<void>;
   /** When requests of the class arrived (milliseconds of the simulator's own clock) and how they ended there. */
   arrivals(name: string): Promise<readonly (readonly [at: number, outcome: string])[]>;
+  /** How often it acted on the requests with this id. */
+  actedOn(id: string): Promise<number>;
   seen(): Promise<{
-    readonly actedTwice: { readonly count: number };
+    readonly actedTwice: {
+      readonly count: number;
+      readonly ids: readonly { readonly id: string; readonly method: string; readonly acted: number }[];
+    };
     readonly total: Readonly<Record<string, number>>;
     /** `workedMs` up to `atMs` of the clock that arrivals are told by. */
     readonly jobs: { readonly workedMs: number; readonly atMs: number };
@@ -47,9 +54,11 @@ export interface RunningSimulator extends AsyncDisposable {
 /** `weir simulate` on a free port. */
 export async function startSimulatorProcess(args: readonly string[] = []): Promise<RunningSimulator> {
   const process = startProcess(['simulate', '--port', '0', ...args]);
-  const url = /http:\/\/127\.0\.0\.1:\d+/.exec(await process.waitForLine(/http:\/\/127\.0\.0\.1:\d+/))?.[0] ?? '';
+  const url = /http:\S+/.exec(await process.waitForLine(/^Coreapp simulator: /, startMaxMs))?.[0] ?? '';
+  // On a port of its own, which no fault befalls.
+  const controlUrl = /http:\S+/.exec(await process.waitForLine(/^Control endpoint: /, startMaxMs))?.[0] ?? '';
   const control = async <T>(path: string, init?: RequestInit): Promise<T> => {
-    const response = await fetch(`${url}/_simulator/${path}`, init);
+    const response = await fetch(controlUrl + path, init);
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
     return (await response.json()) as T;
   };
@@ -59,6 +68,11 @@ export async function startSimulatorProcess(args: readonly string[] = []): Promi
       await control('settings', { method: 'PATCH', body: JSON.stringify(patch) });
     },
     arrivals: (name) => control(`arrivals?class=${name}`),
+    async actedOn(id) {
+      const response = await fetch(`${controlUrl}seen/${encodeURIComponent(id)}`);
+      const { counts } = (await response.json()) as { counts?: { acted: number } };
+      return counts?.acted ?? 0;
+    },
     seen: () => control('seen'),
     [Symbol.asyncDispose]: () => process[Symbol.asyncDispose](),
   };
