@@ -55,7 +55,10 @@ describe('A connection that breaks while the subscription is being renewed', () 
     const redis = openRedis({ url: server.url, callTimeoutMs: 500 }, silentLog, 'test');
     try {
       let missed = 0;
-      const listener = { tokenRevoked() {}, userRevoked() {}, revocationsMissed: () => void (missed += 1) };
+      const revocationsMissed = (): void => {
+        missed += 1;
+      };
+      const listener = { tokenRevoked() {}, userRevoked() {}, revocationsMissed };
       followRevocations(redis, 'p:', listener, { clock: machineClock, log: silentLog });
       await until(() => subscribed.length === 1 && missed > 0, { what: 'the first subscription' });
       server.sockets[0]?.destroy();

@@ -9,7 +9,7 @@ import { Permits, Room } from '../../src/model/permits.ts';
 import type { Quota } from '../../src/model/quota.ts';
 import type { Clock } from '../../src/ports.ts';
 import { Gates } from '../../src/stages/gates.ts';
-import { deafMeter, messageFrom, plainOrder, roomyLimits, WaitingCaller } from './fleet.ts';
+import { deafMeter, messageFrom, plainOrder, roomyLimits, unbounded, WaitingCaller } from './fleet.ts';
 import { silentLog } from './silent-log.ts';
 
 export interface DriverOrder {
@@ -46,7 +46,7 @@ async function drive({ redisUrl, quota, replicas, ratePerS, beginAt, ms }: Drive
     },
   };
   const permits = new Permits(
-    new Room(1_000_000),
+    new Room(unbounded),
     () => now,
     () => 0.5,
     () => {},
