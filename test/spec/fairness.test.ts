@@ -60,7 +60,7 @@ async function play(senders: readonly Sender[], ms: number, options: LinesOption
   return {
     lines,
     /** Of those who came and, where they were sent, were sent within a time. */
-    storyOf(name: string, from = 0, until = ms): Story {
+    storyOf: (name: string, from = 0, until = ms): Story => {
       const ends = (visits.get(name) ?? []).flatMap(({ visit, at }) => visit.ends.map((end) => ({ ...end, came: at })));
       const within = ends.filter(({ came, at }) => came >= from && at < until);
       const waits = within.filter(({ kind }) => kind === 'sent').map(({ at, came }) => at - came);
@@ -68,12 +68,10 @@ async function play(senders: readonly Sender[], ms: number, options: LinesOption
       return { sent: waits.length, refused: refused.length, waits: waits.toSorted((a, b) => a - b) };
     },
     /** How many of each were sent within a time, whenever they came. */
-    sentWithin(from: number, until: number): number[] {
-      return [...visits.values()].map(
-        (those) =>
-          those.filter(({ visit }) => visit.ends.some(({ kind, at }) => kind === 'sent' && at >= from && at < until))
-            .length,
-      );
+    sentWithin: (from: number, until: number): number[] => {
+      const wasSent = ({ visit }: { visit: Visit }): boolean =>
+        visit.ends.some(({ kind, at }) => kind === 'sent' && at >= from && at < until);
+      return [...visits.values()].map((those) => those.filter(wasSent).length);
     },
   };
 }
