@@ -2,7 +2,7 @@
 import { machineClock } from '../adapters/node/clock.ts';
 import { createLog } from '../adapters/pino/log.ts';
 import { createRedisAccounts } from '../adapters/redis/accounts.ts';
-import { openRedis } from '../adapters/redis/client.ts';
+import { firstConnection, openRedis } from '../adapters/redis/client.ts';
 import type { Config } from '../config/config.ts';
 import type { AuditAction } from '../model/audit.ts';
 import { type Accounts, type Log, StoreAway } from '../ports.ts';
@@ -64,7 +64,8 @@ async function onRedis(config: StoreConfig, io: CommandIo, work: (world: StoreWo
   const failed = Promise.withResolvers<never>();
   const redis = openRedis({ url, tls, callTimeoutMs }, firstWarning(failed.reject), 'command');
   try {
-    await Promise.race([new Promise((resolve) => redis.once('ready', resolve)), failed.promise]);
+    const connected = await Promise.race([firstConnection(redis, callTimeoutMs), failed.promise]);
+    if (!connected) throw new StoreAway(`no answer within ${callTimeoutMs} ms`);
     await work({ accounts: createRedisAccounts(redis, machineClock, keyPrefix), config, audit: auditTo(config, io) });
   } finally {
     redis.disconnect();

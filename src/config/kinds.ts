@@ -3,6 +3,7 @@ import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
 import { costForm } from '../model/costs.ts';
 import { brokenPasswordRule } from '../model/credentials.ts';
+import { isTarget, readRedisUrl } from '../model/redis-url.ts';
 import { urgencies } from '../model/rounds.ts';
 import { readScope, scopeForm } from '../model/scope.ts';
 import { readTarget } from '../model/target.ts';
@@ -27,12 +28,12 @@ export const origin = () =>
     .regex(/^https?:\/\/[^/?#@\s]+\/?$/)
     .refine((text) => URL.canParse(text));
 
-/** `redis://user:password@host:port/database`, all but the host optional. */
+/** The forms that `src/model/redis-url.ts` tells of; JSON Schema knows the schemes. */
 export const redisUrl = () =>
   z
     .string()
-    .regex(/^rediss?:\/\/[^?#\s]+$/)
-    .refine((text) => URL.canParse(text) && /^\/?\d*$/.test(new URL(text).pathname) && new URL(text).hostname !== '');
+    .regex(/^rediss?(-sentinel|-cluster)?:\/\/[^#\s]+$/)
+    .refine((text) => isTarget(readRedisUrl(text)));
 
 /** A field value as RFC 9110 has it, within ASCII. */
 export const fieldValue = () =>

@@ -25,6 +25,8 @@ export function formatProblem(problem: Problem): string {
 
 /** A value that a setting does not take. */
 export function badValue(where: string, about: About, value: unknown): Problem {
+  const explained = typeof value === 'string' ? about.explain?.(value) : null;
+  if (explained !== null && explained !== undefined) return { where, ...explained };
   const isOne = typeof value === 'string' && /^\s*\S+\s*$/.test(value);
   const wanted = (isOne ? about.wantedOfOne : undefined) ?? about.wanted;
   return { where, given: shown(value, about.secret === true), fault: 'is not allowed', wanted: `give ${wanted}` };

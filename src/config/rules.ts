@@ -70,8 +70,8 @@ function tlsClashes(facts: Facts): Clash[] {
     ...halfPair(facts, 'coreapp', coreapp),
     ...halfPair(facts, 'redis', redis),
     ...alone(facts, 'listen.tls.clientCaFile', listen.tls.clientCaFile, 'listen.tls.certFile', listen.tls.certFile),
-    ...plainPeer(facts, 'coreapp', coreapp, 'https://'),
-    ...plainPeer(facts, 'redis', redis, 'rediss://'),
+    ...plainPeer(facts, 'coreapp', coreapp, /^https:/, 'https://'),
+    ...plainPeer(facts, 'redis', redis, /^rediss/, 'rediss://, rediss-sentinel:// or rediss-cluster://'),
   ];
 }
 
@@ -96,14 +96,20 @@ function alone(facts: Facts, name: string, path: string | null, other: string, o
 
 type PeerFiles = PairFiles & { readonly url: string | null; readonly caFile: string | null };
 
-function plainPeer(facts: Facts, section: 'coreapp' | 'redis', peer: PeerFiles, scheme: string): Clash[] {
-  if (peer.url === null || peer.url.startsWith(scheme)) return [];
+function plainPeer(
+  facts: Facts,
+  section: 'coreapp' | 'redis',
+  peer: PeerFiles,
+  secure: RegExp,
+  beginning: string,
+): Clash[] {
+  if (peer.url === null || secure.test(peer.url)) return [];
   return (['caFile', 'certFile'] as const).flatMap((file) => {
     const path = peer[file];
     if (path === null) return [];
     const name = `${section}.${file}`;
     const given = `${JSON.stringify(path)} next to a ${section}.url without TLS`;
-    const wanted = `give a ${section}.url that begins with ${scheme}, or leave ${name} out`;
+    const wanted = `give a ${section}.url that begins with ${beginning}, or leave ${name} out`;
     const problem: Problem = { where: whereOf(facts, name), given, fault: 'is not allowed', wanted };
     return [{ between: [name, `${section}.url`], problem }];
   });

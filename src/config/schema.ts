@@ -4,6 +4,7 @@
  * holds `config/weir.yaml` against it. Units are in the names; sizes are bytes, durations milliseconds.
  */
 import { z } from 'zod';
+import { isTarget, readRedisUrl } from '../model/redis-url.ts';
 import { adminPathsDefault, endpointClasses } from '../model/routes.ts';
 import { bodies } from './bodies.ts';
 import { jwt } from './jwt.ts';
@@ -129,8 +130,13 @@ const coreapp = section({
 const redis = section({
   url: setting(redisUrl().nullable().default(null), {
     description:
-      'The Redis that all replicas share. Not set: limits, users and tokens live in this process and end with it.',
-    wanted: 'redis:// or rediss:// with a host, such as redis://user:password@redis:6379/0',
+      'The Redis that all replicas share: one server, or what Sentinels or the nodes of a cluster lead to. Not set: limits, users and tokens live in this process and end with it.',
+    wanted:
+      'redis://user:password@redis:6379/0, redis-sentinel://user:password@host:26379,host:26379/0?master=mymaster or redis-cluster://user:password@host:6379,host:6379; rediss://, rediss-sentinel:// and rediss-cluster:// for TLS',
+    explain: (text) => {
+      const read = readRedisUrl(text);
+      return isTarget(read) ? null : read;
+    },
     env: 'REDIS_URL',
     secret: true,
   }),
@@ -153,6 +159,10 @@ const redis = section({
   ),
   callTimeoutMs: setting(whole(5, 10_000).default(50), {
     description: 'How long Redis may take to answer before a replica goes on alone with its share of the limits.',
+  }),
+  replicasAtLeast: setting(whole(1, 1_000).default(1), {
+    description:
+      'How many replicas there are at least. They count one another in Redis; one that starts while Redis is away has not seen it yet, and takes this number for its share of the limits.',
   }),
 });
 

@@ -1,6 +1,13 @@
 /** What a setting is, besides its type: one entry of the schema. */
 import { z } from 'zod';
 
+/** What is wrong with a value: itself as it may be shown, the fault, and what would be right, a clause of its own. */
+export interface Fault {
+  readonly given: string;
+  readonly fault: string;
+  readonly wanted: string;
+}
+
 export interface About {
   /** For an operator: what it does, when to change it. One or two sentences. */
   readonly description: string;
@@ -8,6 +15,8 @@ export interface About {
   readonly wanted: string;
   /** The same where a text may hold several values, for one that holds one. */
   readonly wantedOfOne?: string;
+  /** Says of a text that is not allowed what is wrong with it, in place of `wanted`; shows nothing that is secret. */
+  readonly explain?: (text: string) => Fault | null;
   /** The environment variable that overrides it. */
   readonly env?: string;
   /** True: its value is never printed. */

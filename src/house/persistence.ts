@@ -1,10 +1,10 @@
-import type { Redis } from 'ioredis';
+import { onServing, type RedisConnection } from '../adapters/redis/client.ts';
 import { persistenceOf } from '../adapters/redis/persistence.ts';
 import type { Persistence } from '../model/snapshot.ts';
 import type { Log } from '../ports.ts';
 
 /** Looks at each beginning of the connection what a restart of Redis would leave, and warns where that is nothing. */
-export function watchPersistence(redis: Redis, log: Log): () => Persistence {
+export function watchPersistence(redis: RedisConnection, log: Log): () => Persistence {
   let persistence: Persistence = 'unknown';
   const look = async (): Promise<void> => {
     const found = await persistenceOf(redis);
@@ -13,7 +13,7 @@ export function watchPersistence(redis: Redis, log: Log): () => Persistence {
     }
     persistence = found;
   };
-  redis.on('ready', () => void look());
+  onServing(redis, () => void look());
   if (redis.status === 'ready') void look();
   return () => persistence;
 }

@@ -5,11 +5,22 @@ import { MemoryBuckets } from '../adapters/memory/buckets.ts';
 import { createMemoryEndedTokens } from '../adapters/memory/ended-tokens.ts';
 import { createGuard, guardDefaults } from '../adapters/rate-limiter/guard.ts';
 import { createRedisAccounts } from '../adapters/redis/accounts.ts';
-import { RedisBuckets } from '../adapters/redis/buckets.ts';
-import { firstConnection, openRedis } from '../adapters/redis/client.ts';
+import { type Alone, RedisBuckets } from '../adapters/redis/buckets.ts';
+import { causeOf } from '../adapters/redis/causes.ts';
+import {
+  firstConnection,
+  nodesOf,
+  onServing,
+  openRedis,
+  openSentinel,
+  openSubscriber,
+} from '../adapters/redis/client.ts';
 import { createRedisEndedTokens } from '../adapters/redis/ended-tokens.ts';
+import { watchFailover } from '../adapters/redis/failover.ts';
 import { Replicas } from '../adapters/redis/replicas.ts';
 import { followRevocations } from '../adapters/redis/revocations.ts';
+import { Troubles } from '../adapters/redis/troubles.ts';
+import { tooOld } from '../adapters/redis/version.ts';
 import type { Config } from '../config/config.ts';
 import type { RevocationListener } from '../model/revocations.ts';
 import type { StoreSnapshot } from '../model/snapshot.ts';
@@ -67,6 +78,7 @@ interface RedisSettings {
   readonly tls: TlsMaterial;
   readonly keyPrefix: string;
   readonly callTimeoutMs: number;
+  readonly replicasAtLeast: number;
   readonly tokenMemoryMs: number;
   readonly tokenMemoryMax: number;
   readonly storeAwayGraceMs: number;
@@ -74,11 +86,21 @@ interface RedisSettings {
 
 async function redisStores(settings: RedisSettings, clock: Clock, meter: Meter, log: Log): Promise<Stores> {
   const { url, tls, keyPrefix, callTimeoutMs } = settings;
+  const troubles = new Troubles(log);
   // The buckets count their own time: a reply that comes late still says what it has spent.
-  const forBuckets = openRedis({ url, tls, callTimeoutMs: Math.max(callTimeoutMs, lateRepliesMs) }, log, 'buckets');
-  const accountsOptions = { url, tls, callTimeoutMs: Math.max(callTimeoutMs, accountsTimeoutMs) };
+  const bucketsOptions = { url, tls, callTimeoutMs: Math.max(callTimeoutMs, lateRepliesMs), troubles };
+  const forBuckets = openRedis(bucketsOptions, log, 'buckets');
+  const accountsOptions = { url, tls, callTimeoutMs: Math.max(callTimeoutMs, accountsTimeoutMs), troubles };
   const forAccounts = openRedis(accountsOptions, log, 'accounts');
-  const forRevocations = openRedis(accountsOptions, log, 'revocations');
+  const forRevocations = openSubscriber(accountsOptions, log, 'revocations', () => nodesOf(forAccounts));
+  const connections = [forBuckets, forAccounts, forRevocations];
+  const sentinel = openSentinel(accountsOptions, log, 'sentinel');
+  if (sentinel !== null) watchFailover(sentinel, connections, { clock, log });
+  onServing(forBuckets, () => {
+    void tooOld(forBuckets).then((what) => {
+      if (what !== null) troubles.refused({ purpose: 'buckets' }, new Error(what));
+    });
+  });
   const persistence = watchPersistence(forAccounts, log);
   const accounts = new RememberedAccounts(
     { store: createRedisAccounts(forAccounts, clock, keyPrefix), clock, meter },
@@ -86,10 +108,19 @@ async function redisStores(settings: RedisSettings, clock: Clock, meter: Meter, 
   );
   const listeners: RevocationListener[] = [accounts];
   followRevocations(forRevocations, keyPrefix, tellingAll(listeners), { clock, log });
-  const replicas = new Replicas(forBuckets, clock, keyPrefix, randomUUID());
-  const changed = (away: boolean): void => {
-    if (away) log.warn('limits: Redis does not answer; going on with a share of them', { replicas: replicas.count() });
-    else log.info('limits: Redis answers again; shared by all replicas');
+  const replicas = new Replicas(forBuckets, clock, keyPrefix, randomUUID(), settings.replicasAtLeast);
+  const changed = (alone: Alone | null): void => {
+    if (alone === null) {
+      troubles.served('buckets');
+      log.info('limits: Redis serves again; shared by all replicas');
+      return;
+    }
+    const { key, error } = alone;
+    const { name: cause, ofKey } = causeOf(error);
+    // What Redis answered has had its line; that it did not answer has not, where only the call was late.
+    if (cause === 'late') troubles.broke({ purpose: 'buckets' }, error);
+    const whose = ofKey === true ? 'the limit of one class: Redis does not serve it' : 'limits: Redis does not serve';
+    log.warn(`${whose}; going on with a share`, { key, cause, replicas: replicas.count() });
   };
   const buckets = new RedisBuckets(forBuckets, clock, meter, {
     keyPrefix,
@@ -112,12 +143,11 @@ async function redisStores(settings: RedisSettings, clock: Clock, meter: Meter, 
       persistence: persistence(),
     }),
     onRevocation: (listener) => void listeners.push(listener),
-    onReturn: (call) => void forAccounts.on('ready', call),
+    onReturn: (call) => onServing(forAccounts, call),
     async close() {
       await replicas.stop();
-      forBuckets.disconnect();
-      forAccounts.disconnect();
-      forRevocations.disconnect();
+      for (const redis of connections) redis.disconnect();
+      sentinel?.connection.disconnect();
     },
   };
 }

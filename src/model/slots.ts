@@ -28,7 +28,10 @@ import type { Quota } from './quota.ts';
 /** The shortest window a slot gets, where half an interval isn't longer, microseconds. */
 const windowMinUs = 5_000;
 
-/** A tat this much further ahead than demand can have put it comes from a clock that jumped; microseconds. */
+/**
+ * A tat this much further ahead than demand can have put it comes from a clock that was set back, microseconds. Where
+ * the asker sees that it was (`Expected`), any is.
+ */
 export const jumpMinUs = 60_000_000;
 
 /** The furthest that a bucket can be pushed back, microseconds: far from what is taken for a clock that jumped. */
@@ -44,15 +47,31 @@ export interface Sharing {
 
 /** What a replica asks of a bucket. */
 export interface Demand extends Sharing {
-  /** How many slots it could use, 1 or more. */
+  /** How many slots it could use; 0: none, to see how the bucket is. */
   readonly want: number;
   /** How long a reply may take to reach the replica, microseconds. */
   readonly leadUs: number;
   /**
-   * How far ahead of now the tat is by what the replica knows or used on its own, microseconds; negative infinity: the
-   * bucket knows better. One that was lost, or not asked for a while, goes on from there.
+   * How far ahead of now the tat is by what the replica knows or used on its own, microseconds; negative infinity: it
+   * knows nothing. A bucket that was lost goes on from there.
    */
   readonly floorUs: number;
+  /** Not there: the replica has no idea of the bucket's clock. */
+  readonly expected?: Expected;
+}
+
+/**
+ * What the bucket's clock should show when it is asked, by what it showed last and the replica's own clock since then.
+ *
+ * The call travels for a while that the replica cannot know, so the bucket's now is later than expected, or earlier
+ * where the last call travelled longer. Up to `slackUs` that is what the difference is taken for, and the floor counts
+ * from the expected now: then it is to the digit the tat that the bucket told last, and a call that travels longer
+ * than the one before does not push the tat ahead. Beyond it the bucket's clock was set, or another one has taken its
+ * place; the floor then counts from now, since only how far ahead the tat was means anything there.
+ */
+export interface Expected {
+  readonly nowUs: number;
+  readonly slackUs: number;
 }
 
 /** The slots a bucket gives: `count` of them, `intervalUs` apart. Delays from the bucket's now, never instants. */
@@ -63,6 +82,34 @@ export interface Grant {
   /** When the first slot closes. */
   readonly closesInUs: number;
   readonly intervalUs: number;
+}
+
+/** What a replica used on its own, while the others may have gone on with the bucket. */
+export interface Apart {
+  /** How many slots. */
+  readonly slots: number;
+  /** How far ahead of now the tat was when the bucket told it last, microseconds. */
+  readonly toldInUs: number;
+  /** How many slots the bucket had given by then, and has given now. */
+  readonly toldGiven: number;
+  readonly given: number;
+}
+
+/**
+ * The most that slots used apart may hold the others up, microseconds. What a replica used on its own in a moment is made
+ * up for; what it used in an hour is not: the Coreapp has refused it long since, and has nothing more to get for it.
+ */
+export const debtMaxUs = 500_000;
+
+/**
+ * How far ahead of now the tat is by all that has been used since it was told: what the bucket has given since then, and
+ * what the replica used apart from it. Where the others went on with the bucket, only that tells of both. (Where all
+ * were alone, the bucket gave nothing, and the floor says more.)
+ */
+export function usedApartUs({ slots, toldInUs, toldGiven, given }: Apart, quota: Quota, demand: Demand): number {
+  if (slots === 0) return Number.NEGATIVE_INFINITY;
+  const used = toldInUs + (Math.max(0, given - toldGiven) + slots) * intervalUs(quota);
+  return Math.min(used, tauUs(quota) + aheadMaxUs(quota, demand) + debtMaxUs);
 }
 
 export const intervalUs = (quota: Quota): number => 1_000_000 / quota.rate;
@@ -84,15 +131,10 @@ export const leadOf = (quota: Quota, keepUs: number, travelUs: number): number =
 export const aheadMaxUs = (quota: Quota, { replicas, horizonUs }: Sharing): number =>
   2 * (replicas * intervalUs(quota) + horizonUs);
 
-/** The tat to go on from: the stored one, unless a clock that jumped has put it there. */
-function soberTat(tat: number, nowUs: number, quota: Quota, sharing: Sharing): number {
-  const furthest = nowUs + tauUs(quota) + aheadMaxUs(quota, sharing);
-  return tat > furthest + jumpMinUs ? furthest : tat;
-}
-
 /** Pushes a bucket back: its next slot opens `byUs` from now or later. It is empty then, as whoever asked for it is. */
 export function pushBack(tat: number, nowUs: number, quota: Quota, sharing: Sharing, byUs: number): number {
-  const known = soberTat(tat, nowUs, quota, sharing);
+  const furthest = nowUs + tauUs(quota) + aheadMaxUs(quota, sharing);
+  const known = tat > furthest + jumpMinUs ? furthest : tat;
   return Math.max(known, nowUs + tauUs(quota) + Math.min(byUs, pushMaxUs));
 }
 
@@ -110,16 +152,21 @@ export function reserve(
 ): { readonly tat: number; readonly grant: Grant } {
   const interval = intervalUs(quota);
   const tau = tauUs(quota);
-  const known = soberTat(tat, nowUs, quota, demand);
-  const first = Math.max(known, nowUs + demand.floorUs, nowUs + Math.min(demand.leadUs, tau));
-  const open = Math.max(0, Math.floor((nowUs + tau - first) / interval) + 1);
+  const furthestUs = tau + aheadMaxUs(quota, demand);
+  const lateUs = demand.expected === undefined ? Number.POSITIVE_INFINITY : nowUs - demand.expected.nowUs;
+  const slackUs = demand.expected?.slackUs ?? 0;
+  const jumpUs = lateUs < -slackUs ? 0 : jumpMinUs;
+  const knownUs = tat - nowUs > furthestUs + jumpUs ? furthestUs : tat - nowUs;
+  const floorUs = demand.floorUs - (Math.abs(lateUs) <= slackUs ? lateUs : 0);
+  const firstInUs = Math.max(knownUs, floorUs, Math.min(demand.leadUs, tau));
+  const open = Math.max(0, Math.floor((tau - firstInUs) / interval) + 1);
   const share = Math.max(
     1,
     Math.floor(demand.horizonUs / interval / demand.replicas),
     Math.ceil(open / demand.replicas),
   );
-  const count = Math.max(1, Math.min(demand.want, share));
-  return { tat: first + count * interval, grant: grantOf(first - nowUs, count, quota) };
+  const count = Math.min(demand.want, share);
+  return { tat: nowUs + firstInUs + count * interval, grant: grantOf(firstInUs, count, quota) };
 }
 
 /** The grant whose first TAT lies `firstInUs` ahead of now. */

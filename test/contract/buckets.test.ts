@@ -8,7 +8,7 @@ import type { Quota } from '../../src/model/quota.ts';
 import type { Grant } from '../../src/model/slots.ts';
 import type { Buckets, Clock } from '../../src/ports.ts';
 import { deafMeter } from '../support/fleet.ts';
-import { startRedis } from '../support/redis.ts';
+import { deployCluster, deploySentinel, deployServer, type RedisDeployment } from '../support/redis-deployments.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { pass } from '../support/until.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -38,25 +38,30 @@ const places: Readonly<Record<string, () => Promise<Place>>> = {
       close: async () => {},
     };
   },
-  async Redis() {
-    const server = await startRedis();
-    const opened: ReturnType<typeof openRedis>[] = [];
-    return {
-      async open({ replicas = 1, keyPrefix = 'weir:', clock = machineClock } = {}) {
-        const redis = openRedis({ url: server.url, callTimeoutMs: 2_000 }, silentLog, 'test');
-        opened.push(redis);
-        if (!(await firstConnection(redis, 5_000))) throw new Error(`Nobody answers at ${server.url}.`);
-        return new RedisBuckets(redis, clock, deafMeter, { keyPrefix, replicas: () => replicas, callTimeoutMs: 1_000 });
-      },
-      now: () => performance.now(),
-      pass,
-      async close() {
-        for (const redis of opened) redis.disconnect();
-        await server.stop();
-      },
-    };
-  },
+  Redis: () => inRedis(deployServer()),
+  'Redis behind Sentinel': () => inRedis(deploySentinel()),
+  'Redis Cluster': () => inRedis(deployCluster({ replicas: false })),
 };
+
+async function inRedis(deployed: Promise<RedisDeployment>): Promise<Place> {
+  const deployment = await deployed;
+  const { url } = deployment;
+  const opened: ReturnType<typeof openRedis>[] = [];
+  return {
+    async open({ replicas = 1, keyPrefix = 'weir:', clock = machineClock } = {}) {
+      const redis = openRedis({ url, callTimeoutMs: 2_000 }, silentLog, 'test');
+      opened.push(redis);
+      if (!(await firstConnection(redis, 5_000))) throw new Error(`Nobody answers at ${url}.`);
+      return new RedisBuckets(redis, clock, deafMeter, { keyPrefix, replicas: () => replicas, callTimeoutMs: 1_000 });
+    },
+    now: () => performance.now(),
+    pass,
+    async close() {
+      for (const redis of opened) redis.disconnect();
+      await deployment[Symbol.asyncDispose]();
+    },
+  };
+}
 
 const messages: Quota = { rate: 50, burst: 150 };
 /** A slot of an idle bucket opens up to this much later, so that the reply has time to travel. */
@@ -248,10 +253,10 @@ describe.each(Object.entries(places))('Buckets in %s', (kind, openPlace) => {
   });
 });
 
-describe('Buckets in one Redis', () => {
+describe.each(Object.entries(places).filter(([kind]) => kind !== 'memory'))('Buckets in one %s', (_, openPlace) => {
   let place: Place;
   beforeAll(async () => {
-    place = await (places.Redis as () => Promise<Place>)();
+    place = await openPlace();
   });
   afterAll(() => place.close());
 

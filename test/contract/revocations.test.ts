@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
-import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
+import { firstConnection, openRedis, openSubscriber } from '../../src/adapters/redis/client.ts';
 import { persistenceOf } from '../../src/adapters/redis/persistence.ts';
 import { followRevocations } from '../../src/adapters/redis/revocations.ts';
 import type { Log, User } from '../../src/ports.ts';
@@ -35,7 +35,7 @@ async function openReplica(url: string, { freshMs = longMs, prefix = 'weir:' }: 
   const warnings: string[] = [];
   const log: Log = { ...silentLog, warn: (message) => void warnings.push(message) };
   const forAccounts = openRedis({ url, callTimeoutMs: 1_000 }, silentLog, 'accounts');
-  const forRevocations = openRedis({ url, callTimeoutMs: 1_000 }, silentLog, 'revocations');
+  const forRevocations = openSubscriber({ url, callTimeoutMs: 1_000 }, silentLog, 'revocations');
   const accounts = new RememberedAccounts(
     {
       store: createRedisAccounts(forAccounts, machineClock, prefix),

@@ -5,7 +5,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { reserveArguments } from '../../src/adapters/redis/buckets.ts';
 import type { Quota } from '../../src/model/quota.ts';
-import { aheadMaxUs, type Demand, intervalUs, reserve, tauUs } from '../../src/model/slots.ts';
+import { type Apart, aheadMaxUs, type Demand, intervalUs, reserve, tauUs, usedApartUs } from '../../src/model/slots.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 
 const lua = readFileSync(new URL('../../src/adapters/redis/reserve.lua', import.meta.url), 'utf8');
@@ -30,13 +30,22 @@ interface Step {
   /** How far the bucket's clock moves before the call, microseconds; negative: it is set back. */
   readonly moveUs: number;
   readonly demand: Demand;
+  readonly lateUs: number | null;
+  readonly apart: Told;
 }
+
+/** What a replica tells of the slots that it used on its own. */
+type Told = Omit<Apart, 'given'>;
+const nothingApart: Told = { slots: 0, toldInUs: Number.NEGATIVE_INFINITY, toldGiven: 0 };
+
+type Call = readonly [nowUs: number, demand: Demand, apart?: Told];
 
 /** What one call said and left behind. */
 interface Outcome {
   readonly count: number;
   readonly firstInUs: number;
   readonly tat: number;
+  readonly given: number;
   readonly lifeMs: number;
 }
 
@@ -50,10 +59,11 @@ const demand = (changes: Partial<Demand> = {}): Demand => ({
 });
 
 /** Runs the script once for each `[now, demand]`, all in one round trip. */
-async function inRedis(key: string, quota: Quota, calls: readonly (readonly [number, Demand])[]): Promise<Outcome[]> {
+async function inRedis(key: string, quota: Quota, calls: readonly Call[]): Promise<Outcome[]> {
   const pipeline = redis.pipeline();
-  for (const [nowUs, wanted] of calls) {
-    pipeline.evalsha(sha, 1, key, ...reserveArguments(quota, wanted), nowUs);
+  for (const [nowUs, wanted, apart = nothingApart] of calls) {
+    const toldInUs = Math.max(-1e18, apart.toldInUs);
+    pipeline.evalsha(sha, 1, key, ...reserveArguments(quota, wanted, { ...apart, toldInUs }), nowUs);
     pipeline.get(key);
     pipeline.pttl(key);
   }
@@ -62,24 +72,30 @@ async function inRedis(key: string, quota: Quota, calls: readonly (readonly [num
     return reply;
   });
   return calls.map((_, index) => {
-    const [count, delay] = replies[3 * index] as [number, string];
+    const [count, delay, now, given] = replies[3 * index] as [number, string, string, string];
+    const [tat, kept] = String(replies[3 * index + 1]).split(' ');
+    expect([now, kept]).toEqual([String(calls[index]?.[0]), given]);
     return {
       count,
       firstInUs: Number(delay),
-      tat: Number(replies[3 * index + 1]),
+      tat: Number(tat),
+      given: Number(given),
       lifeMs: Number(replies[3 * index + 2]),
     };
   });
 }
 
 /** The same calls in this process. A bucket that nobody has used yet was last busy never. */
-function inProcess(quota: Quota, calls: readonly (readonly [number, Demand])[]) {
+function inProcess(quota: Quota, calls: readonly Call[]) {
   let tat = Number.NEGATIVE_INFINITY;
-  return calls.map(([nowUs, wanted]) => {
-    const reserved = reserve(tat, nowUs, quota, wanted);
+  let given = 0;
+  return calls.map(([nowUs, wanted, apart = nothingApart]) => {
+    const apartUs = usedApartUs({ ...apart, given }, quota, wanted);
+    const reserved = reserve(tat, nowUs, quota, { ...wanted, floorUs: Math.max(wanted.floorUs, apartUs) });
     tat = reserved.tat;
     const { count, opensInUs } = reserved.grant;
-    return { count, opensInUs, tat: reserved.tat };
+    given += apart.slots + count;
+    return { count, opensInUs, tat: reserved.tat, given };
   });
 }
 
@@ -91,8 +107,16 @@ const quotas: fc.Arbitrary<Quota> = fc.record({
   ),
   burst: fc.oneof(fc.constantFrom(1, 2, 60, 150), fc.integer({ min: 1, max: 100_000 })),
 });
+/** By how much the bucket's now is later than the asker expects, microseconds; null: it expects nothing. */
+const latenesses = fc.oneof(
+  fc.constant(null),
+  fc.constantFrom(0, 49_999, 50_000, 50_001, -50_000, -50_001),
+  fc.double({ min: -60_000, max: 60_000, noNaN: true }),
+  fc.integer({ min: -4_000_000_000, max: 4_000_000_000 }),
+);
+const slackUs = 50_000;
 const demands: fc.Arbitrary<Demand> = fc.record({
-  want: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 2_000 })),
+  want: fc.oneof(fc.constant(1), fc.constant(0), fc.integer({ min: 1, max: 2_000 })),
   leadUs: fc.oneof(fc.constant(10_000), fc.double({ min: 0, max: 500_000, noNaN: true })),
   horizonUs: fc.oneof(fc.constant(100_000), fc.integer({ min: 0, max: 2_000_000 })),
   replicas: fc.integer({ min: 1, max: 16 }),
@@ -101,25 +125,38 @@ const demands: fc.Arbitrary<Demand> = fc.record({
     fc.integer({ min: -10_000_000, max: 10_000_000 }),
   ),
 });
+const aparts: fc.Arbitrary<Told> = fc.oneof(
+  { weight: 2, arbitrary: fc.constant(nothingApart) },
+  fc.record({
+    slots: fc.integer({ min: 1, max: 1_000 }),
+    toldInUs: fc.integer({ min: -10_000_000, max: 10_000_000 }),
+    toldGiven: fc.integer({ min: 0, max: 2_000 }),
+  }),
+);
 const moves = fc.oneof(
   { weight: 2, arbitrary: fc.constant(0) },
   { weight: 4, arbitrary: fc.integer({ min: 1, max: 200_000 }) },
   { weight: 1, arbitrary: fc.integer({ min: 1, max: 2_000_000_000 }) },
   { weight: 1, arbitrary: fc.integer({ min: -200_000_000, max: -1 }) },
 );
-const steps: fc.Arbitrary<Step[]> = fc.array(fc.record({ moveUs: moves, demand: demands }), {
-  minLength: 1,
-  maxLength: 120,
-  size: 'max',
-});
+const steps: fc.Arbitrary<Step[]> = fc.array(
+  fc.record({ moveUs: moves, demand: demands, lateUs: latenesses, apart: aparts }),
+  {
+    minLength: 1,
+    maxLength: 120,
+    size: 'max',
+  },
+);
 /** About the year 2027, on the script's clock. */
 const starts = fc.integer({ min: 30_000_000_000_000, max: 31_000_000_000_000 });
 
-function callsOf(startUs: number, sequence: readonly Step[]): (readonly [number, Demand])[] {
+function callsOf(startUs: number, sequence: readonly Step[]): Call[] {
   let nowUs = startUs;
   return sequence.map((step) => {
     nowUs += step.moveUs;
-    return [nowUs, step.demand] as const;
+    const { lateUs, apart } = step;
+    if (lateUs === null) return [nowUs, step.demand, apart] as const;
+    return [nowUs, { ...step.demand, expected: { nowUs: nowUs - lateUs, slackUs } }, apart] as const;
   });
 }
 
@@ -131,7 +168,12 @@ describe('The script in Redis and the arithmetic in this process', () => {
         const theirs = await inRedis(freshKey(), quota, calls);
         const ours = inProcess(quota, calls);
         // The delay is the same to the last bit as well: opensInUs is firstInUs − tau.
-        const seen = theirs.map(({ count, firstInUs, tat }) => ({ count, opensInUs: firstInUs - tauUs(quota), tat }));
+        const seen = theirs.map(({ count, firstInUs, tat, given }) => ({
+          count,
+          opensInUs: firstInUs - tauUs(quota),
+          tat,
+          given,
+        }));
         expect(seen).toEqual(ours);
       }),
       { numRuns: 120 },
@@ -158,9 +200,10 @@ describe('The key', () => {
         const calls = callsOf(startUs, sequence);
         const outcomes = await inRedis(freshKey(), quota, calls);
         const roundTripMs = 500;
-        for (const [index, { tat, lifeMs }] of outcomes.entries()) {
+        for (const [index, { count, tat, lifeMs }] of outcomes.entries()) {
           const [nowUs] = calls[index] as (typeof calls)[number];
-          const refillMs = Math.max((tat - nowUs) / 1_000, (1_000 * quota.burst) / quota.rate);
+          const emptyMs = count === 0 ? 0 : (1_000 * quota.burst) / quota.rate;
+          const refillMs = Math.max((tat - nowUs) / 1_000, emptyMs);
           expect(lifeMs).toBeGreaterThanOrEqual(refillMs + 1_000 - roundTripMs);
         }
       }),
@@ -176,7 +219,7 @@ describe('The key', () => {
         const fullAt = Math.ceil(before?.tat as number) + laterUs;
         const [kept] = await inRedis(key, quota, [[fullAt, second]]);
         const [gone] = await inRedis(freshKey(), quota, [[fullAt, second]]);
-        expect({ ...kept, lifeMs: 0 }).toEqual({ ...gone, lifeMs: 0 });
+        expect({ ...kept, lifeMs: 0, given: 0 }).toEqual({ ...gone, lifeMs: 0, given: 0 });
       }),
       { numRuns: 100 },
     );
@@ -199,7 +242,7 @@ describe('Without a given now', () => {
       Number(seconds) * 1e6 + Number(us) - Date.UTC(2026, 0, 1) * 1_000;
     const [count, delay] = reserved as [number, string];
     expect(count).toBe(7);
-    const nowUs = Number(tat) - count * intervalUs(quota) - Number(delay);
+    const nowUs = Number((tat as string).split(' ')[0]) - count * intervalUs(quota) - Number(delay);
     expect(nowUs).toBeGreaterThanOrEqual(sinceEpoch(before as [string, string]));
     expect(nowUs).toBeLessThanOrEqual(sinceEpoch(after as [string, string]));
   });

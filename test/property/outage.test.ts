@@ -1,12 +1,21 @@
 /** Promise P7 in virtual time: Redis away for a while, with everybody waiting. The limit holds and the line keeps moving. */
 import { describe, expect, it } from 'vitest';
-import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
+import { type Alone, RedisBuckets } from '../../src/adapters/redis/buckets.ts';
 import { deafMeter, excess, Fleet, roomyLimits, tolerance } from '../support/fleet.ts';
 import { VirtualRedis } from '../support/virtual-redis.ts';
 
 const quota = { rate: 50, burst: 150 };
 const outageFromMs = 10_000;
 const afterwardsMs = 20_000;
+
+/** Numbers from 0 to 1 that look random and are the same each time (a linear congruential generator). */
+function diceOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32;
+    return state / 2 ** 32;
+  };
+}
 
 /** Replicas whose lines never empty, through an outage. */
 async function play(replicas: number, outageMs: number, empty: boolean) {
@@ -16,7 +25,7 @@ async function play(replicas: number, outageMs: number, empty: boolean) {
     replicas,
     oneWayMs: () => 0,
     bucketsOf: (clock) => {
-      redis ??= new VirtualRedis(clock, quota, 0.2);
+      redis ??= new VirtualRedis(clock, quota, () => 0.2);
       const options = { keyPrefix: '', replicas: () => replicas, callTimeoutMs: 50 };
       return new RedisBuckets(redis.connection(), clock, deafMeter, options);
     },
@@ -30,6 +39,86 @@ async function play(replicas: number, outageMs: number, empty: boolean) {
   await fleet.clock.advance(afterwardsMs);
   return { instants: fleet.sent.map(({ at }) => at), seconds };
 }
+
+/** Replicas whose lines never empty, each with its way to Redis, for a minute, and what happens after ten seconds. */
+async function playOn(
+  act: (redis: VirtualRedis) => void,
+  oneWayMs: readonly (() => number)[] = [() => 0.2, () => 0.2],
+) {
+  const changes: boolean[] = [];
+  const replicas = oneWayMs.length;
+  const ways = [...oneWayMs];
+  let redis: VirtualRedis | undefined;
+  const fleet = new Fleet({
+    limits: roomyLimits(quota),
+    replicas,
+    oneWayMs: () => 0,
+    bucketsOf: (clock) => {
+      redis ??= new VirtualRedis(clock, quota, () => 0.2);
+      const changed = (alone: Alone | null) => void changes.push(alone !== null);
+      const options = { keyPrefix: '', replicas: () => replicas, callTimeoutMs: 50, changed };
+      return new RedisBuckets(redis.connection(ways.shift()), clock, deafMeter, options);
+    },
+  });
+  for (let i = 0; i < 2 * (quota.burst + quota.rate * 60); i++) void fleet.arrive(i % replicas);
+  await fleet.clock.run(outageFromMs);
+  act(redis as VirtualRedis);
+  await fleet.clock.run(60_000);
+  const instants = fleet.sent.map(({ at }) => at);
+  return { instants, changes, used: instants.length / (quota.burst + quota.rate * 60) };
+}
+
+const hourMs = 3_600_000;
+
+describe('While the connections stand', () => {
+  it.each<[string, (redis: VirtualRedis) => void]>([
+    ['Redis loses the bucket', (redis) => redis.flush()],
+    ['a server takes over that lagged two seconds behind', (redis) => redis.failOverLater(2_000)],
+    ['Redis’s clock is set two seconds ahead', (redis) => redis.setClock(2_000)],
+    ['… an hour ahead', (redis) => redis.setClock(hourMs)],
+    ['… two seconds back', (redis) => redis.setClock(-2_000)],
+    ['… half a minute back', (redis) => redis.setClock(-30_000)],
+    ['… an hour back', (redis) => redis.setClock(-hourMs)],
+    [
+      '… an hour ahead, and the bucket is lost',
+      (redis) => {
+        redis.setClock(hourMs);
+        redis.flush();
+      },
+    ],
+    [
+      '… half a minute back, and the bucket is lost',
+      (redis) => {
+        redis.setClock(-30_000);
+        redis.flush();
+      },
+    ],
+  ])('%s: the bucket goes on from what is known to be spent', async (_, act) => {
+    const { instants, changes, used } = await playOn(act);
+    expect(changes).toEqual([]);
+    expect(excess(quota, instants)).toBeLessThanOrEqual(0.1 * quota.burst + tolerance(quota));
+    expect(used).toBeGreaterThanOrEqual(0.99);
+  });
+
+  it.each([1, 2])('calls of %i replicas that travel for longer or shorter lose no token', async (replicas) => {
+    const dice = diceOf(7);
+    const ways = Array.from({ length: replicas }, () => () => 20 * dice());
+    const { instants, changes, used } = await playOn(() => {}, ways);
+    expect(changes).toEqual([]);
+    expect(excess(quota, instants)).toBeLessThanOrEqual(tolerance(quota));
+    expect(used).toBeGreaterThanOrEqual(0.995);
+  });
+});
+
+describe('A replica whose calls are held up now and then', () => {
+  it('makes up for what it used on its own meanwhile: the limit does not leak', async () => {
+    let calls = 0;
+    const { instants, changes, used } = await playOn(() => {}, [() => (++calls % 50 === 0 ? 200 : 0.2), () => 0.2]);
+    expect(changes.filter((alone) => alone).length).toBeGreaterThan(20);
+    expect(excess(quota, instants)).toBeLessThanOrEqual(quota.burst / 10 + tolerance(quota));
+    expect(used).toBeGreaterThanOrEqual(0.98);
+  });
+});
 
 const scenes = [1, 2, 4].flatMap((replicas) =>
   [300, 1_000, 3_000, 10_000, 60_000].flatMap((outageMs) =>
@@ -45,8 +134,8 @@ describe('A Redis that is only slow', () => {
       replicas: 1,
       oneWayMs: () => 0,
       bucketsOf: (clock) => {
-        const connection = new VirtualRedis(clock, quota, 40).connection();
-        const changed = (away: boolean) => void changes.push(away);
+        const connection = new VirtualRedis(clock, quota, () => 40).connection();
+        const changed = (alone: Alone | null) => void changes.push(alone !== null);
         const options = { keyPrefix: '', replicas: () => 1, callTimeoutMs: 50, changed };
         return new RedisBuckets(connection, clock, deafMeter, options);
       },

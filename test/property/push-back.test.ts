@@ -85,7 +85,7 @@ async function inRedis(key: string, quota: Quota, startUs: number, sequence: rea
     return reply;
   });
   return sequence.map((_, index) => ({
-    tat: Number(replies[3 * index + 1]),
+    tat: Number(String(replies[3 * index + 1]).split(' ')[0]),
     lifeMs: Number(replies[3 * index + 2]),
   }));
 }

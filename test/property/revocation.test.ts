@@ -12,7 +12,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
-import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
+import { firstConnection, openRedis, openSubscriber } from '../../src/adapters/redis/client.ts';
 import { followRevocations } from '../../src/adapters/redis/revocations.ts';
 import type { RevocationListener } from '../../src/model/revocations.ts';
 import { type Accounts, StoreAway, type TokenRecord } from '../../src/ports.ts';
@@ -329,9 +329,8 @@ describe('Over a real Redis, with its own messages or none', () => {
     const opened: { disconnect(): void }[] = [];
     const prefixOf = (number: number): string => `${arrive}${number}:`;
     const open = async (clock: VirtualClock, told: { count: number }): Promise<RememberedAccounts> => {
-      const [forAccounts, forRevocations] = ['accounts', 'revocations'].map((purpose) =>
-        openRedis({ url: redis.url, callTimeoutMs: 2_000 }, silentLog, purpose),
-      ) as [ReturnType<typeof openRedis>, ReturnType<typeof openRedis>];
+      const forAccounts = openRedis({ url: redis.url, callTimeoutMs: 2_000 }, silentLog, 'accounts');
+      const forRevocations = openSubscriber({ url: redis.url, callTimeoutMs: 2_000 }, silentLog, 'revocations');
       opened.push(forAccounts, forRevocations);
       const store = createRedisAccounts(forAccounts, clock, prefixOf(run));
       const replica = new RememberedAccounts({ store, clock, meter }, options);

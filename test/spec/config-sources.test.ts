@@ -32,7 +32,7 @@ describe('environment variables', () => {
     [
       'REDIS_URL',
       'http://redis',
-      'a value of 12 characters is not allowed; give redis:// or rediss:// with a host, such as redis://user:password@redis:6379/0',
+      '"http://redis" has a scheme that Weir does not know; give one that begins with redis://, rediss://, redis-sentinel://, rediss-sentinel://, redis-cluster:// or rediss-cluster://, such as redis://user:password@redis:6379/0',
     ],
   ])('%s=%s is refused', (name, value, line) => {
     expect(problems(load('', { [name]: value }))).toEqual([`${name}: ${line}`]);

@@ -152,7 +152,7 @@ describe('TLS files are held against the other settings', () => {
     ],
     [
       'redis: {url: "redis://redis", caFile: /tls/ca}',
-      '39: redis.caFile: "/tls/ca" next to a redis.url without TLS is not allowed; give a redis.url that begins with rediss://, or leave redis.caFile out',
+      '39: redis.caFile: "/tls/ca" next to a redis.url without TLS is not allowed; give a redis.url that begins with rediss://, rediss-sentinel:// or rediss-cluster://, or leave redis.caFile out',
     ],
   ])('%s', (yaml, line) => {
     expect(problems(load(yaml, {}, files))).toEqual([`w.yaml:1:${line}`]);

@@ -85,10 +85,6 @@ describe('a bad value in the file is named with its place, itself and what would
       expect(config(load('', { COREAPP_URL: url })).coreapp.url).toBe(new URL(url).origin);
     },
   );
-
-  it.each(['redis://h', 'rediss://user:pw@h:6380/3', 'redis://:pw@[::1]:6379'])('redis.url may be %s', (url) => {
-    expect(config(load('', { REDIS_URL: url })).redis.url).toBe(url);
-  });
 });
 
 describe('an unknown name is refused, with what was probably meant', () => {

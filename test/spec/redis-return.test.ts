@@ -1,9 +1,8 @@
 /** The way back to Redis: what a replica spent on its own is spent, and a Redis that comes back empty is not full. */
-import type { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
-import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
+import { firstConnection, openRedis, type RedisConnection } from '../../src/adapters/redis/client.ts';
 import { deafMeter } from '../support/fleet.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { silentLog } from '../support/silent-log.ts';
@@ -15,7 +14,7 @@ const replicas = 2;
 const callTimeoutMs = 50;
 
 let server: TestRedis;
-let redis: Redis;
+let redis: RedisConnection;
 let buckets: RedisBuckets;
 
 beforeEach(async () => {
@@ -40,6 +39,31 @@ async function left(): Promise<number> {
 }
 
 const back = () => until(() => !buckets.away, { what: 'the buckets to be back in Redis' });
+
+describe('A Redis that loses the bucket while the connection stands', () => {
+  const losses: readonly [string, () => Promise<unknown>][] = [
+    ['FLUSHALL', () => redis.flushall()],
+    ['DEL', () => redis.del('weir:{bucket:messages}')],
+    ['a replica that lagged behind', () => redis.set('weir:{bucket:messages}', tatOfBefore)],
+    [
+      'a clock that is an hour ahead',
+      () => redis.set('weir:{bucket:messages}', String(Number(tatOfBefore.split(' ')[0]) - 3.6e9)),
+    ],
+  ];
+  let tatOfBefore = '';
+
+  test.each(losses)('is told what is known to be spent: %s', async (_, lose) => {
+    expect(await left()).toBe(100);
+    tatOfBefore = (await redis.get('weir:{bucket:messages}')) ?? '';
+    let spent = 1;
+    while (spent < 90) spent += (await buckets.reserve('messages', quota, 90 - spent)).count;
+    await lose();
+    const remaining = await left();
+    expect(remaining).toBeLessThanOrEqual(100 - 90);
+    expect(remaining).toBeGreaterThanOrEqual(100 - 90 - 1);
+    expect(buckets.away).toBe(false);
+  });
+});
 
 const outages: readonly [string, () => Promise<void>, () => Promise<void>][] = [
   ['stalled', () => server.kill('SIGSTOP'), () => server.kill('SIGCONT')],

@@ -100,8 +100,10 @@ describe('A bucket of 10/s with bursts of 3', () => {
     expect(bucket.reserve(0, { want: 9, horizonUs: 0 })).toEqual([[600, 800]]);
   });
 
-  test('asked for less than one gives one', () => {
-    expect(new Bucket().reserve(1_000, { want: 0 })).toHaveLength(1);
+  test('asked for none gives none, and stays as it is', () => {
+    const bucket = new Bucket();
+    expect(bucket.reserve(1_000, { want: 0, leadUs: 0 })).toEqual([]);
+    expect(bucket.reserve(1_000, { want: 3 })).toEqual(new Bucket().reserve(1_000, { want: 3 }));
   });
 });
 

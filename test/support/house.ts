@@ -3,7 +3,7 @@ import { openHouse } from '../../src/house/house.ts';
 import type { AuditLine } from '../../src/model/audit.ts';
 import type { RequestLine } from '../../src/model/request-line.ts';
 import type { Log } from '../../src/ports.ts';
-import { config, type Env, load } from './config.ts';
+import { config, type Env, type Files, load } from './config.ts';
 import { openCaller, type RawAnswer, type RawCaller } from './raw.ts';
 
 export interface Event {
@@ -37,7 +37,12 @@ export const adminPassword = 'Weir-2026!';
 export const apiKey = 'monitoring-key-1';
 
 /** @param yaml what differs from the defaults */
-export async function openTestHouse(coreappUrl: string, yaml = '{}', env: Env = {}): Promise<TestHouse> {
+export async function openTestHouse(
+  coreappUrl: string,
+  yaml = '{}',
+  env: Env = {},
+  files: Files = {},
+): Promise<TestHouse> {
   const lines: RequestLine[] = [];
   const events: Event[] = [];
   const trail: AuditLine[] = [];
@@ -52,14 +57,18 @@ export async function openTestHouse(coreappUrl: string, yaml = '{}', env: Env = 
     error: event('error'),
   };
   const settings = config(
-    load(yaml, {
-      HOST: '127.0.0.1',
-      PORT: '0',
-      OPS_PORT: '0',
-      WEIR_ADMIN_PASSWORD: adminPassword,
-      WA_API_KEY: apiKey,
-      ...env,
-    }),
+    load(
+      yaml,
+      {
+        HOST: '127.0.0.1',
+        PORT: '0',
+        OPS_PORT: '0',
+        WEIR_ADMIN_PASSWORD: adminPassword,
+        WA_API_KEY: apiKey,
+        ...env,
+      },
+      files,
+    ),
   );
   const house = await openHouse(settings, coreappUrl, '0.0.0', log);
   const ask: TestHouse['ask'] = async (line, fields = '', body = '') => {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -45,11 +45,39 @@ function isExecutable(file: string): boolean {
 }
 
 export async function startRedis(extraArgs: readonly string[] = []): Promise<TestRedis> {
+  return await start((port, folder) => {
+    const own = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no'];
+    return [...own, ...extraArgs];
+  });
+}
+
+/** A Sentinel that watches a primary as `mymaster`, with nobody to agree with, and has lost patience after half a second. */
+export async function startSentinel(primaryPort: number, extraLines: readonly string[] = []): Promise<TestRedis> {
+  return await start((port, folder) => {
+    const file = join(folder, 'sentinel.conf');
+    const lines = [
+      `port ${port}`,
+      'bind 127.0.0.1',
+      `dir ${folder}`,
+      `sentinel monitor mymaster 127.0.0.1 ${primaryPort} 1`,
+      'sentinel down-after-milliseconds mymaster 500',
+      'sentinel failover-timeout mymaster 1000',
+      ...extraLines,
+    ];
+    if (!existsSync(file)) writeFileSync(file, `${lines.join('\n')}\n`); // It writes down there what it learns.
+    return [file, '--sentinel'];
+  });
+}
+
+type ArgsOf = (port: number, folder: string) => readonly string[];
+
+async function start(argsOf: ArgsOf): Promise<TestRedis> {
   const folder = await mkdtemp(join(tmpdir(), 'weir-redis-'));
   for (let attempt = 1; ; attempt++) {
     const port = await freePort();
+    const args = argsOf(port, folder);
     try {
-      return new Server(port, folder, extraArgs, await launch(port, folder, extraArgs));
+      return new Server(port, folder, args, await launch(port, args));
     } catch (error) {
       // Between finding a port free and using it, somebody else may have taken it.
       if (attempt < portAttempts && /Address already in use|bind/i.test(String(error))) continue;
@@ -59,9 +87,8 @@ export async function startRedis(extraArgs: readonly string[] = []): Promise<Tes
   }
 }
 
-async function launch(port: number, folder: string, extraArgs: readonly string[]): Promise<ChildProcess> {
-  const own = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no'];
-  const child = leash(spawn(redisServer(), [...own, ...extraArgs], { stdio: ['ignore', 'pipe', 'pipe'] }));
+async function launch(port: number, args: readonly string[]): Promise<ChildProcess> {
+  const child = leash(spawn(redisServer(), args, { stdio: ['ignore', 'pipe', 'pipe'] }));
   let said = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
@@ -100,14 +127,14 @@ class Server implements TestRedis {
   readonly port: number;
   readonly url: string;
   readonly #folder: string;
-  readonly #extraArgs: readonly string[];
+  readonly #args: readonly string[];
   #child: ChildProcess;
 
-  constructor(port: number, folder: string, extraArgs: readonly string[], child: ChildProcess) {
+  constructor(port: number, folder: string, args: readonly string[], child: ChildProcess) {
     this.port = port;
     this.url = `redis://127.0.0.1:${port}`;
     this.#folder = folder;
-    this.#extraArgs = extraArgs;
+    this.#args = args;
     this.#child = child;
   }
 
@@ -130,7 +157,7 @@ class Server implements TestRedis {
   async restart(): Promise<void> {
     if (!this.#hasEnded()) this.#child.kill('SIGCONT'); // A stopped one would never see SIGTERM.
     await this.kill('SIGTERM');
-    this.#child = await launch(this.port, this.#folder, this.#extraArgs);
+    this.#child = await launch(this.port, this.#args);
   }
 
   #hasEnded(): boolean {

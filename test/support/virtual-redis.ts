@@ -1,18 +1,23 @@
-/** As much of Redis as buckets ask for, in virtual time: it can stall, break off and come back empty. */
+/**
+ * As much of Redis as buckets ask for, in virtual time: it can stall, break off, lose what it had, come back with an older
+ * state, and have its clock set.
+ */
 import type { Redis } from 'ioredis';
 import type { Quota } from '../../src/model/quota.ts';
-import { pushBack, reserve } from '../../src/model/slots.ts';
+import { pushBack, reserve, usedApartUs } from '../../src/model/slots.ts';
 import type { Clock } from '../../src/ports.ts';
 
 export class VirtualRedis {
   readonly #clock: Clock;
   readonly #quota: Quota;
-  readonly #oneWayMs: number;
-  readonly #tats = new Map<string, number>();
+  readonly #oneWayMs: () => number;
+  #buckets = new Map<string, { readonly tat: number; readonly given: number }>();
   readonly #stalled: (() => void)[] = [];
   #up = true;
+  #clockAheadUs = 1_000_000_000;
 
-  constructor(clock: Clock, quota: Quota, oneWayMs: number) {
+  /** @param oneWayMs how long a call travels, each way */
+  constructor(clock: Clock, quota: Quota, oneWayMs: () => number) {
     this.#clock = clock;
     this.#quota = quota;
     this.#oneWayMs = oneWayMs;
@@ -25,42 +30,65 @@ export class VirtualRedis {
 
   comeBack({ empty }: { readonly empty: boolean }): void {
     this.#up = true;
-    if (empty) this.#tats.clear();
+    if (empty) this.flush();
     for (const go of this.#stalled.splice(0)) go();
   }
 
-  /** A replica's connection. Commands give up after a second, as the real ones do. */
-  connection(): Redis {
+  /** Loses everything, while connections stand. */
+  flush(): void {
+    this.#buckets.clear();
+  }
+
+  /** Another server takes over that has what this one had `lagMs` ago, counted from now on. */
+  failOverLater(lagMs: number): void {
+    const before = new Map(this.#buckets);
+    this.#clock.after(lagMs, () => {
+      this.#buckets = before;
+    });
+  }
+
+  setClock(aheadMs: number): void {
+    this.#clockAheadUs += aheadMs * 1_000;
+  }
+
+  /** A replica's connection, with a way of its own if need be. Commands give up after a second, as the real ones do. */
+  connection(oneWayMs = this.#oneWayMs): Redis {
     const connection = {
       defineCommand() {},
       on() {},
-      ping: () => this.#answer(() => 'PONG'),
-      weirPushBack: (key: string, ...args: number[]) => this.#answer(() => this.#pushBack(key, args)),
-      weirReserve: (key: string, ...args: number[]) => this.#answer(() => this.#reserve(key, args)),
+      weirPushBack: (key: string, ...args: number[]) => this.#answer(() => this.#pushBack(key, args), oneWayMs),
+      weirReserve: (key: string, ...args: number[]) => this.#answer(() => this.#reserve(key, args), oneWayMs),
     };
     return connection as unknown as Redis;
   }
 
-  #reserve(key: string, [, , want = 1, leadUs = 0, horizonUs = 0, replicas = 1, , floorUs = 0]: number[]) {
-    const nowUs = this.#clock.now() * 1_000;
-    const demand = { want, leadUs, horizonUs, replicas, floorUs };
-    const { tat, grant } = reserve(this.#tats.get(key) ?? Number.NEGATIVE_INFINITY, nowUs, this.#quota, demand);
-    this.#tats.set(key, tat);
-    return [grant.count, String(tat - grant.count * grant.intervalUs - nowUs)];
+  #reserve(key: string, args: number[]) {
+    const [, , want = 1, leadUs = 0, horizonUs = 0, replicas = 1, , floorUs = 0, expectedUs = 0, slackUs = 0] = args;
+    const nowUs = this.#clock.now() * 1_000 + this.#clockAheadUs;
+    const [slots = 0, toldInUs = 0, toldGiven = 0] = args.slice(10);
+    const stored = this.#buckets.get(key) ?? { tat: Number.NEGATIVE_INFINITY, given: 0 };
+    const expected = { nowUs: expectedUs, slackUs };
+    const demand = { want, leadUs, horizonUs, replicas, floorUs, expected };
+    const apartUs = usedApartUs({ slots, toldInUs, toldGiven, given: stored.given }, this.#quota, demand);
+    const floored = { ...demand, floorUs: Math.max(floorUs, apartUs) };
+    const { tat, grant } = reserve(stored.tat, nowUs, this.#quota, floored);
+    const given = stored.given + slots + grant.count;
+    this.#buckets.set(key, { tat, given });
+    return [grant.count, String(tat - grant.count * grant.intervalUs - nowUs), String(nowUs), String(given)];
   }
 
   #pushBack(key: string, [, , byUs = 0, horizonUs = 0, replicas = 1]: number[]) {
-    const nowUs = this.#clock.now() * 1_000;
-    const tat = this.#tats.get(key) ?? Number.NEGATIVE_INFINITY;
-    this.#tats.set(key, pushBack(tat, nowUs, this.#quota, { horizonUs, replicas }, byUs));
+    const nowUs = this.#clock.now() * 1_000 + this.#clockAheadUs;
+    const { tat, given } = this.#buckets.get(key) ?? { tat: Number.NEGATIVE_INFINITY, given: 0 };
+    this.#buckets.set(key, { tat: pushBack(tat, nowUs, this.#quota, { horizonUs, replicas }, byUs), given });
     return null;
   }
 
-  async #answer<T>(act: () => T): Promise<T> {
-    await this.#after(this.#oneWayMs);
+  async #answer<T>(act: () => T, oneWayMs: () => number): Promise<T> {
+    await this.#after(oneWayMs());
     if (!this.#up) await this.#whenUp();
     const answer = act();
-    await this.#after(this.#oneWayMs);
+    await this.#after(oneWayMs());
     return answer;
   }
 

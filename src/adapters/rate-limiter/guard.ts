@@ -14,7 +14,7 @@
  * by what failures cost: each has had a password hashed. Unknown tokens and keys cost nothing: `strangers.ts`.
  */
 import { hash } from 'node:crypto';
-import type { Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible';
 import { networkOf } from '../../model/network.ts';
 import type { Guard, Leave, Stranger } from '../../ports.ts';
@@ -45,7 +45,11 @@ export const guardDefaults: GuardOptions = {
 };
 
 /** `redis`: a connection from `openRedis`; null: this process counts alone. */
-export function createGuard(redis: Redis | null, options: GuardOptions = guardDefaults, prefix = 'weir:'): Guard {
+export function createGuard(
+  redis: Redis | Cluster | null,
+  options: GuardOptions = guardDefaults,
+  prefix = 'weir:',
+): Guard {
   const limiter = (name: string, { failures, windowS }: Allowance): RateLimiterAbstract => {
     const common = { points: failures, duration: windowS, keyPrefix: `${prefix}guard:${name}` };
     const memory = new RateLimiterMemory(common);

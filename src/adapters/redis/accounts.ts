@@ -10,10 +10,10 @@
  * script that does it (`revocations.ts`), so that there is no change without its message.
  */
 import { randomBytes } from 'node:crypto';
-import type { Redis } from 'ioredis';
 import type { Role } from '../../model/principal.ts';
 import { type Accounts, type Clock, type NewUser, StoreAway, type TokenRecord, type User } from '../../ports.ts';
 import { answered as answeredFor } from './answered.ts';
+import type { RedisConnection } from './client.ts';
 import { channelOf, tokenMessage, userMessage } from './revocations.ts';
 import { script } from './script.ts';
 
@@ -44,23 +44,23 @@ interface Scripts {
 }
 
 /** `redis` is a connection of its own, from `openRedis`. `prefix` begins all keys. */
-export function createRedisAccounts(redis: Redis, clock: Clock, prefix = 'weir:'): Accounts {
+export function createRedisAccounts(redis: RedisConnection, clock: Clock, prefix = 'weir:'): Accounts {
   redis.defineCommand('weirFindToken', script('find-token.lua', 2));
   redis.defineCommand('weirAddToken', script('add-token.lua', 2));
   redis.defineCommand('weirChangeUser', script('change-user.lua', 1));
   redis.defineCommand('weirDeleteUser', script('delete-user.lua', 1));
   redis.defineCommand('weirDropToken', script('drop-token.lua', 1));
-  return new RedisAccounts(redis as Redis & Scripts, clock, prefix);
+  return new RedisAccounts(redis as RedisConnection & Scripts, clock, prefix);
 }
 
 class RedisAccounts implements Accounts {
-  readonly #redis: Redis & Scripts;
+  readonly #redis: RedisConnection & Scripts;
   readonly #clock: Clock;
   readonly #users: string;
   readonly #tokenPrefix: string;
   readonly #channel: string;
 
-  constructor(redis: Redis & Scripts, clock: Clock, prefix: string) {
+  constructor(redis: RedisConnection & Scripts, clock: Clock, prefix: string) {
     this.#redis = redis;
     this.#clock = clock;
     this.#users = `${prefix}{accounts}:users`;

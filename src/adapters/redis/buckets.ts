@@ -1,24 +1,46 @@
 /**
- * The buckets that all replicas share, in Redis; and the replica's own, for as long as Redis does not answer.
+ * The buckets that all replicas share, in Redis; and the replica's own share of them, for as long as Redis does not give
+ * slots.
+ *
+ * Each call brings what the replica knows of the bucket as a floor. So a bucket that Redis has lost (restarted empty,
+ * flushed, failed over to a server that lagged behind) goes on from what the asker knows to be spent, whether the
+ * connection stood all the while or not.
  */
-import type { Redis } from 'ioredis';
+import { Cluster, Command } from 'ioredis';
 import type { Quota } from '../../model/quota.ts';
 import type { Demand, Grant, Sharing } from '../../model/slots.ts';
-import { grantOf, intervalUs, jumpMinUs, leadOf, pushMaxUs, reserve, tauUs } from '../../model/slots.ts';
+import {
+  type Apart,
+  debtMaxUs,
+  grantOf,
+  intervalUs,
+  jumpMinUs,
+  leadOf,
+  pushMaxUs,
+  reserve,
+  tauUs,
+} from '../../model/slots.ts';
 import type { Buckets, Clock, Meter } from '../../ports.ts';
+import { Breaker } from './breaker.ts';
+import { causeOf } from './causes.ts';
+import type { RedisConnection } from './client.ts';
 import { script } from './script.ts';
 
 /** How long a slot of an idle bucket is kept, microseconds; as with buckets in memory. */
 const keepUs = 20_000;
 const horizonUs = 100_000;
-/** How long to leave Redis alone after a call that failed. */
-const restMs = 250;
 /** Stands for "never" where Lua reads a number. */
 const neverUs = -1e18;
 
 interface Scripts {
-  weirReserve(key: string, ...args: number[]): Promise<[count: number, firstInUs: string]>;
-  weirPushBack(key: string, ...args: number[]): Promise<null>;
+  weirReserve(key: string, ...args: number[]): Promise<unknown>;
+  weirPushBack(key: string, ...args: number[]): Promise<unknown>;
+}
+
+/** Why the replica goes on alone. */
+export interface Alone {
+  readonly key: string;
+  readonly error: unknown;
 }
 
 export interface RedisBucketsOptions {
@@ -27,57 +49,69 @@ export interface RedisBucketsOptions {
   readonly replicas: () => number;
   /** How long Redis may take to answer before the replica goes on alone. */
   readonly callTimeoutMs: number;
-  /** Called when the replica begins to go on alone, and when it no longer does. */
-  readonly changed?: (away: boolean) => void;
+  /** Called when the replica begins to go on alone with some bucket, and when it no longer does with any. */
+  readonly changed?: (alone: Alone | null) => void;
 }
 
-/** What the replica knows of a bucket. Instants are microseconds of its own clock. */
+/** What the replica knows of a bucket. */
 interface Known {
-  /** The tat: as Redis last told, then as the replica's share went on from there. */
-  tatUs: number;
+  readonly key: string;
+  /** Of a cluster: which of its parts has the key. */
+  readonly slot: number;
   /**
-   * Above 0 after an outage, each sign of it counted: Redis is then told the tat. It counts as everybody's, as if the others had used their shares alike:
-   * Redis may have lost the bucket, and who comes back first must not find the shares of the others.
+   * The tat on the replica's own clock, microseconds: as Redis last told, counted from when the call left and so never
+   * later than it is; then as the replica's share went on from there, as if the others had used theirs alike.
    */
-  doubts: number;
+  tatUs: number;
+  /** What Redis's clock showed at that call, less what the replica's did when the call left, microseconds. */
+  clockUs: number;
+  /** As Redis told it last with slots, and how many the bucket had given by then. */
+  toldUs: number;
+  given: number;
+  /** How many slots the replica has used on its own since, and in all. The reply to a call does not know of later ones. */
+  apart: number;
+  alone: number;
   /** Where the bucket was pushed back to: its tat at least. Said with each call, in case Redis missed it. */
   pushedTatUs: number;
+  /** Open for as long as something is wrong with this key and no other. */
+  own: Breaker | null;
 }
 
 export class RedisBuckets implements Buckets {
-  readonly #redis: Redis & Scripts;
+  readonly #redis: RedisConnection & Scripts;
   readonly #clock: Clock;
   readonly #meter: Meter;
   readonly #options: RedisBucketsOptions;
   readonly #known = new Map<string, Known>();
+  /** One for each server: what one of a cluster does not do, another may. */
+  readonly #breakers = new Map<string, Breaker>();
+  readonly #open = new Set<Breaker>();
   #tripMs = 0;
-  #away = false;
-  #probing = false;
-  #probeNotBefore = Number.NEGATIVE_INFINITY;
 
-  constructor(redis: Redis, clock: Clock, meter: Meter, options: RedisBucketsOptions) {
+  constructor(redis: RedisConnection, clock: Clock, meter: Meter, options: RedisBucketsOptions) {
     redis.defineCommand('weirReserve', script('reserve.lua', 1));
     redis.defineCommand('weirPushBack', script('push-back.lua', 1));
-    this.#redis = redis as Redis & Scripts;
+    this.#redis = redis as RedisConnection & Scripts;
     this.#clock = clock;
     this.#meter = meter;
     this.#options = options;
     redis.on('ready', () => {
-      for (const known of this.#known.values()) known.doubts += 1;
-      this.#probeNotBefore = Number.NEGATIVE_INFINITY;
-      if (this.#away) this.#probe();
+      for (const breaker of this.#open) breaker.hurry();
+    });
+    redis.on('end', () => {
+      for (const breaker of this.#open) breaker.stop();
     });
   }
 
-  /** True while the replica goes on alone. */
+  /** True while the replica goes on alone with some bucket. */
   get away(): boolean {
-    return this.#away;
+    return this.#open.size > 0;
   }
 
   reserve(bucket: string, quota: Quota, want: number): Grant | Promise<Grant> {
-    if (!this.#away) return this.#shared(bucket, quota, want);
-    this.#probe();
-    return this.#alone(bucket, quota, want);
+    const known = this.#knownOf(bucket);
+    if (this.#open.size > 0 && this.#breakerOf(known).open) return this.#alone(bucket, known, quota, want);
+    return this.#shared(bucket, known, quota, want);
   }
 
   async pushBack(bucket: string, quota: Quota, ms: number): Promise<void> {
@@ -85,141 +119,152 @@ export class RedisBuckets implements Buckets {
     const byUs = Math.min(1_000 * ms, pushMaxUs);
     const known = this.#knownOf(bucket);
     known.pushedTatUs = Math.max(known.pushedTatUs, 1_000 * sentAt + byUs + tauUs(quota));
-    if (this.#away) return;
+    if (this.#breakerOf(known).open) return;
     const sharing = { horizonUs, replicas: this.#options.replicas() };
-    const outcome = await this.#redis
-      .weirPushBack(this.#keyOf(bucket), ...pushBackArguments(quota, sharing, byUs))
-      .then(
-        () => 'ok' as const,
-        () => 'error' as const, // The next call for slots says it again.
-      );
+    const outcome = await this.#redis.weirPushBack(known.key, ...pushBackArguments(quota, sharing, byUs)).then(
+      () => 'ok' as const,
+      () => 'error' as const, // The next call for slots says it again.
+    );
     this.#meter.storeCalled('pushBack', outcome, this.#clock.now() - sentAt);
   }
 
   forget(bucket: string): void {
     const known = this.#known.get(bucket);
-    const fullUs = known === undefined ? neverUs : Math.max(known.tatUs, known.pushedTatUs);
-    if (fullUs <= 1_000 * this.#clock.now()) this.#known.delete(bucket);
+    if (known === undefined || known.own?.open === true) return;
+    if (Math.max(known.tatUs, known.pushedTatUs) <= 1_000 * this.#clock.now()) this.#known.delete(bucket);
   }
 
-  #keyOf(bucket: string): string {
-    return `${this.#options.keyPrefix}{bucket:${bucket}}`;
-  }
-
-  #shared(bucket: string, quota: Quota, want: number): Promise<Grant> {
+  #shared(bucket: string, known: Known, quota: Quota, want: number): Promise<Grant> {
     const { callTimeoutMs } = this.#options;
     const sentAt = this.#clock.now();
     return new Promise((resolve) => {
       let late = false;
-      const goAlone = (): void => {
+      const goAlone = (error: unknown): void => {
         late = true;
-        this.#failed(sentAt);
-        resolve(this.#alone(bucket, quota, want));
+        this.#meter.storeCalled('reserve', 'error', this.#clock.now() - sentAt);
+        this.#trip(known, quota, error);
+        resolve(this.#alone(bucket, known, quota, want));
       };
       // One more turn of the event loop: a replica that was itself stalled finds the reply there.
       let alarm = this.#clock.after(callTimeoutMs, () => {
-        alarm = this.#clock.after(1, goAlone);
+        alarm = this.#clock.after(1, () => goAlone(new Error(`no answer within ${callTimeoutMs} ms`)));
       });
-      this.#ask(bucket, quota, want).then(
+      this.#ask(known, quota, want).then(
         (grant) => {
           alarm.cancel();
-          this.#answered(bucket, grant.count, sentAt);
-          if (late) return this.#probeAgain(); // Too slow is as good as away, until a probe is in time.
-          this.#setAway(false);
-          resolve(grant);
+          const ms = this.#clock.now() - sentAt;
+          this.#tripMs += 0.25 * (ms - this.#tripMs);
+          this.#meter.storeCalled('reserve', 'ok', ms);
+          this.#meter.reserved(bucket, 'store', grant.count);
+          resolve(grant); // Nobody hears it who has gone on alone: too slow is as good as away.
         },
-        () => {
+        (error: unknown) => {
           alarm.cancel();
-          if (!late) goAlone();
+          if (!late) goAlone(error);
         },
       );
     });
   }
 
-  async #ask(bucket: string, quota: Quota, want: number): Promise<Grant> {
-    const known = this.#knownOf(bucket);
+  async #ask(known: Known, quota: Quota, want: number): Promise<Grant> {
+    const slackUs = this.#options.callTimeoutMs * 1_000;
     const sentUs = this.#clock.now() * 1_000;
-    const { doubts } = known;
-    const pushedInUs = known.pushedTatUs - sentUs;
+    const { alone } = known;
+    // A probe may go unheard and be made again: it tells of no slots.
+    const apart = want === 0 ? 0 : known.apart;
     const demand: Demand = {
       want,
-      leadUs: leadOf(quota, keepUs, 2_000 * this.#tripMs),
+      leadUs: want === 0 ? 0 : leadOf(quota, keepUs, 2_000 * this.#tripMs),
       horizonUs,
       replicas: this.#options.replicas(),
-      floorUs: doubts > 0 ? Math.max(known.tatUs - sentUs, pushedInUs) : pushedInUs,
+      floorUs: Math.max(known.tatUs, known.pushedTatUs) - sentUs,
+      expected: { nowUs: sentUs + known.clockUs, slackUs },
     };
-    const [count, delay] = await this.#redis.weirReserve(this.#keyOf(bucket), ...reserveArguments(quota, demand));
-    // The reply to a call that left before the latest doubt does not end it.
-    if (known.doubts === doubts) {
-      known.doubts = 0;
-      known.tatUs = sentUs + Number(delay) + count * intervalUs(quota);
+    const told = { slots: apart, toldInUs: known.toldUs - sentUs, toldGiven: known.given };
+    const reply = await this.#redis.weirReserve(known.key, ...reserveArguments(quota, demand, told));
+    const { count, delayUs, nowUs, given } = readReply(reply, want);
+    const tatUs = sentUs + delayUs + count * intervalUs(quota);
+    known.tatUs = known.alone === alone ? tatUs : Math.max(known.tatUs, tatUs);
+    if (want > 0) {
+      known.toldUs = tatUs;
+      known.given = given;
+      known.apart -= apart;
     }
-    return grantOf(Number(delay), count, quota);
+    // A call that was longer on its way says too little about when it arrived.
+    if (this.#clock.now() * 1_000 - sentUs <= slackUs) known.clockUs = nowUs - sentUs;
+    return grantOf(delayUs, count, quota);
   }
 
   #knownOf(bucket: string): Known {
     let known = this.#known.get(bucket);
     if (known === undefined) {
-      known = { tatUs: neverUs, doubts: 0, pushedTatUs: neverUs };
+      const key = `${this.#options.keyPrefix}{bucket:${bucket}}`;
+      const slot = this.#redis instanceof Cluster ? new Command('get', [key]).getSlot() : 0;
+      known = {
+        key,
+        slot,
+        tatUs: neverUs,
+        clockUs: neverUs,
+        toldUs: neverUs,
+        given: 0,
+        apart: 0,
+        alone: 0,
+        pushedTatUs: neverUs,
+        own: null,
+      };
       this.#known.set(bucket, known);
     }
     return known;
   }
 
-  #answered(bucket: string, slots: number, sentAt: number): void {
-    const ms = this.#clock.now() - sentAt;
-    this.#tripMs += 0.25 * (ms - this.#tripMs);
-    this.#meter.storeCalled('reserve', 'ok', ms);
-    this.#meter.reserved(bucket, 'store', slots);
+  #breakerOf({ slot, own }: Known): Breaker {
+    if (own?.open === true) return own;
+    const server = this.#redis instanceof Cluster ? (this.#redis.slots[slot]?.[0] ?? '') : '';
+    let breaker = this.#breakers.get(server);
+    if (breaker === undefined) {
+      breaker = this.#newBreaker();
+      this.#breakers.set(server, breaker);
+    }
+    return breaker;
   }
 
-  #failed(sentAt: number): void {
-    const now = this.#clock.now();
-    this.#probeNotBefore = now + restMs;
-    // Once an outage: each bucket may have a call under way that fails.
-    if (!this.#away) for (const known of this.#known.values()) known.doubts += 1;
-    this.#setAway(true);
-    this.#meter.storeCalled('reserve', 'error', now - sentAt);
-  }
-
-  /** It answers again, if late: whether it is in time now is worth a look, though nobody may ask for slots. */
-  #probeAgain(): void {
-    this.#clock.after(restMs, () => {
-      if (this.#away) this.#probe();
+  #newBreaker(): Breaker {
+    const breaker: Breaker = new Breaker(this.#clock, () => {
+      this.#open.delete(breaker);
+      if (this.#open.size === 0) this.#options.changed?.(null);
     });
-  }
-
-  #setAway(away: boolean): void {
-    if (away === this.#away) return;
-    this.#away = away;
-    this.#options.changed?.(away);
+    return breaker;
   }
 
   /**
-   * Looks whether Redis is back while the fallback serves. Reservations would tell as well; but those that a stalled
-   * Redis finds when it wakes up are spent, and nobody uses them.
+   * Keeps away until Redis would give slots for this bucket again. Only the script itself can tell: a server may answer
+   * and be a replica, be full, or have a key of another type.
    */
-  #probe(): void {
+  #trip(known: Known, quota: Quota, error: unknown): void {
+    if (causeOf(error).ofKey === true) known.own ??= this.#newBreaker();
+    const breaker = causeOf(error).ofKey === true ? (known.own as Breaker) : this.#breakerOf(known);
+    breaker.trip(() => this.#serves(known, quota));
+    const first = this.#open.size === 0;
+    this.#open.add(breaker);
+    if (first) this.#options.changed?.({ key: known.key, error });
+  }
+
+  /** Whether Redis would give slots in time. Takes none: those that a stalled Redis found when it wakes up were lost. */
+  async #serves(known: Known, quota: Quota): Promise<boolean> {
     const sentAt = this.#clock.now();
-    if (this.#probing || sentAt < this.#probeNotBefore) return;
-    this.#probing = true;
-    const over = (back: boolean): void => {
-      const now = this.#clock.now();
-      this.#probing = false;
-      this.#probeNotBefore = now + restMs;
-      this.#meter.storeCalled('ping', back ? 'ok' : 'error', now - sentAt);
-      if (back && now - sentAt <= this.#options.callTimeoutMs) this.#setAway(false);
-      else if (back) this.#probeAgain();
-    };
-    this.#redis.ping().then(
-      () => over(true),
-      () => over(false),
-    );
+    try {
+      await this.#ask(known, quota, 0);
+      const ms = this.#clock.now() - sentAt;
+      this.#meter.storeCalled('probe', 'ok', ms);
+      return ms <= this.#options.callTimeoutMs;
+    } catch {
+      this.#meter.storeCalled('probe', 'error', this.#clock.now() - sentAt);
+      return false;
+    }
   }
 
   /** This replica's share of the limit, starting from what it knows to be spent. */
-  #alone(bucket: string, quota: Quota, want: number): Grant {
-    const known = this.#knownOf(bucket);
+  #alone(bucket: string, known: Known, quota: Quota, want: number): Grant {
     const replicas = this.#options.replicas();
     const share = { rate: quota.rate / replicas, burst: Math.max(1, Math.floor(quota.burst / replicas)) };
     const nowUs = this.#clock.now() * 1_000;
@@ -227,7 +272,8 @@ export class RedisBuckets implements Buckets {
     const before = Math.max(known.tatUs, known.pushedTatUs - tauUs(quota) + tauUs(share));
     const { tat, grant } = reserve(before, nowUs, share, demand);
     known.tatUs = tat;
-    known.doubts += 1;
+    known.apart += grant.count;
+    known.alone += grant.count;
     this.#meter.reserved(bucket, 'fallback', grant.count);
     return grant;
   }
@@ -239,7 +285,21 @@ export function pushBackArguments(quota: Quota, { horizonUs: horizon, replicas }
 }
 
 /** ARGV of `reserve.lua`, up to the optional now. */
-export function reserveArguments(quota: Quota, demand: Demand): number[] {
-  const { want, leadUs, horizonUs: horizon, replicas, floorUs } = demand;
-  return [intervalUs(quota), tauUs(quota), want, leadUs, horizon, replicas, jumpMinUs, Math.max(floorUs, neverUs)];
+export function reserveArguments(quota: Quota, demand: Demand, apart = nothingApart): number[] {
+  const { want, leadUs, horizonUs: horizon, replicas, floorUs, expected } = demand;
+  const { nowUs, slackUs } = expected ?? { nowUs: neverUs, slackUs: 0 };
+  const floor = Math.max(floorUs, neverUs);
+  const { slots, toldInUs, toldGiven } = apart;
+  const asked = [intervalUs(quota), tauUs(quota), want, leadUs, horizon, replicas, jumpMinUs];
+  return [...asked, floor, nowUs, slackUs, slots, toldInUs, toldGiven, debtMaxUs];
+}
+
+const nothingApart: Omit<Apart, 'given'> = { slots: 0, toldInUs: neverUs, toldGiven: 0 };
+
+/** What the script returns. Something else may answer there, and answer anything. */
+function readReply(reply: unknown, want: number) {
+  const [count = Number.NaN, delayUs = 0, nowUs = 0, given = 0] = Array.isArray(reply) ? reply.map(Number) : [];
+  const isCount = Number.isInteger(count) && count >= Math.min(1, want) && count <= want;
+  if (isCount && Number.isFinite(delayUs + nowUs + given)) return { count, delayUs, nowUs, given };
+  throw new Error(`the reply is not one that Weir’s script gives: ${String(JSON.stringify(reply)).slice(0, 80)}`);
 }

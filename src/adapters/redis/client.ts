@@ -1,73 +1,204 @@
-import { isIP } from 'node:net';
-import { type RedisOptions as Connection, Redis } from 'ioredis';
-import { contextOptions, type TlsMaterial } from '../../model/tls.ts';
+import { Cluster, Redis } from 'ioredis';
+import { type Endpoint, isTarget, type RedisTarget, readRedisUrl } from '../../model/redis-url.ts';
 import type { Log } from '../../ports.ts';
+import { causeOf } from './causes.ts';
+import { rotationOver } from './rotation.ts';
+import {
+  type ConnectionWishes,
+  closeMs,
+  commandOf,
+  retryMs,
+  type Settings,
+  sentinelMs,
+  sentinelSettings,
+  settingsOf,
+} from './settings.ts';
+import { Troubles } from './troubles.ts';
 
-export interface RedisOptions {
+/** Whatever the URL leads to: the commands are the same. */
+export type RedisConnection = Redis | Cluster;
+
+export interface RedisOptions extends ConnectionWishes {
+  /** In a form of `src/model/redis-url.ts`. */
   readonly url: string;
-  /** Where the URL is rediss. */
-  readonly tls?: TlsMaterial;
-  /** How long a command may take before it counts as failed, milliseconds. */
-  readonly callTimeoutMs: number;
+  /** Shared by connections whose troubles are one line in the log. Not there: each has its own. */
+  readonly troubles?: Troubles;
 }
 
 /**
  * One connection, for one purpose each: buckets must not queue behind accounts.
  *
  * No offline queue and no retries of commands: a request in hand is better served by the fallback now than by Redis
- * later, and a script that is sent again after a timeout would count twice. Reconnects go on for ever, at most one
- * second apart, so that a Redis that is back is used within a second or two.
+ * later, and a script that is sent again after a timeout would count twice. Only what is known not to have been done is
+ * sent again: a script that Redis has forgotten (NOSCRIPT), and what a cluster's node sends on to another (MOVED, ASK).
+ *
+ * A connection that owes an answer and is silent for a second is given up for a new one. A peer that hangs would be
+ * waited for otherwise, though Sentinel or the cluster may have replaced it; and after a network that swallowed
+ * packets, TCP would only speak up again by its own clock, many seconds late. The reply could still have said what a
+ * script did; but who waited for it has gone on alone long before.
+ *
+ * Reconnects go on for ever.
  */
-export function openRedis(options: RedisOptions, log: Log, purpose: string): Redis {
-  const redis = new Redis(options.url, {
-    ...secured(options),
-    connectionName: `weir-${purpose}`,
-    commandTimeout: options.callTimeoutMs,
-    connectTimeout: 1_000,
+export function openRedis(options: RedisOptions, log: Log, purpose: string): RedisConnection {
+  const target = targetOf(options.url);
+  const troubles = options.troubles ?? new Troubles(log);
+  const settings = settingsOf(target, options, troubles, { purpose });
+  switch (target.kind) {
+    case 'server':
+      return followed(new Redis({ ...settings, ...target.endpoints[0], ...batching }), troubles, purpose);
+    case 'sentinel':
+      return followed(
+        new Redis({ ...settings, ...sentinelSettings(target, settings), ...batching }),
+        troubles,
+        purpose,
+      );
+    case 'cluster':
+      return openCluster(target, settings, troubles, purpose);
+  }
+}
+
+/**
+ * A connection to subscribe on. In a cluster a message reaches every node, so any of them will do; ioredis's own
+ * subscriber would change nodes without a word, and nobody would know that messages may have been missed.
+ *
+ * @param nodes those that the cluster is known to have now
+ */
+export function openSubscriber(
+  options: RedisOptions,
+  log: Log,
+  purpose: string,
+  nodes: () => readonly Endpoint[] = () => [],
+): Redis {
+  const target = targetOf(options.url);
+  if (target.kind !== 'cluster') return openRedis(options, log, purpose) as Redis;
+  return openRotating(target, { ...options, places: () => [...target.endpoints, ...nodes()] }, log, purpose);
+}
+
+export interface Sentinel {
+  /** To any of them, to subscribe on. */
+  readonly connection: Redis;
+  /** What they call the primary. */
+  readonly master: string;
+}
+
+/** Null: the URL is not one of Sentinels. */
+export function openSentinel(options: RedisOptions, log: Log, purpose: string): Sentinel | null {
+  const target = targetOf(options.url);
+  if (target.kind !== 'sentinel') return null;
+  const { sentinelLogin: login, endpoints, master } = target;
+  const places = (): readonly Endpoint[] => endpoints;
+  return { connection: openRotating({ ...target, login, database: 0 }, { ...options, places }, log, purpose), master };
+}
+
+/**
+ * Has a connection opened anew. One that is being opened is left to itself, and soon gives up what hangs: ioredis takes
+ * being told meanwhile for the end of it, and would never open another.
+ */
+export function reopen(redis: RedisConnection): void {
+  if (redis.status === 'ready') redis.disconnect(true);
+}
+
+/** Calls back each time that a connection stands: the one there is, or one to a node of the cluster. */
+export function onServing(redis: RedisConnection, call: () => void): void {
+  redis.on('ready', call);
+  if (redis instanceof Cluster) redis.on('+node', (node: Redis) => node.on('ready', call));
+}
+
+/** The cluster's nodes as far as they are known. */
+export function nodesOf(redis: RedisConnection): Endpoint[] {
+  if (!(redis instanceof Cluster)) return [];
+  return redis.nodes().map(({ options: { host = '', port = 0 } }) => ({ host, port }));
+}
+
+function openRotating(
+  target: RedisTarget,
+  options: RedisOptions & { readonly places: () => readonly Endpoint[] },
+  log: Log,
+  purpose: string,
+): Redis {
+  const troubles = options.troubles ?? new Troubles(log);
+  const settings = settingsOf(target, options, troubles, { purpose });
+  const Connector = rotationOver(options.places, settings.tls ?? null, closeMs);
+  return followed(new Redis({ ...settings, Connector }), troubles, purpose, () => options.places().length);
+}
+
+/** The configuration has been judged before: here a bad URL is a bug. */
+function targetOf(url: string): RedisTarget {
+  const target = readRedisUrl(url);
+  if (isTarget(target)) return target;
+  throw new TypeError(`redis.url: ${target.given} ${target.fault}; ${target.wanted}`);
+}
+
+const batching = {
+  enableAutoPipelining: true,
+  // A pipeline waits for the replies to the one before: a stalled class would hold the others' slots up, too.
+  autoPipeliningIgnoredCommands: ['weirReserve'],
+};
+
+/**
+ * A lost node is not reconnected to: another one says who has its slots (MOVED), which is how a failover is found. What
+ * was under way on it may have been done and is not sent to another (`retryDelayOnFailover`). No automatic pipelines:
+ * their commands wait without bound for a cluster that was never there.
+ */
+function openCluster(target: RedisTarget, settings: Settings, troubles: Troubles, purpose: string): Cluster {
+  const { retryStrategy: _, ...redisOptions } = settings;
+  const cluster = new Cluster([...target.endpoints], {
+    redisOptions,
     enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    autoResendUnfulfilledCommands: false,
-    // Nobody would catch the rejection of ioredis's own, which ends the process: whoever subscribes does it anew.
-    autoResubscribe: false,
-    enableAutoPipelining: true,
-    // A pipeline waits for the replies to the one before: a stalled class would hold the others' slots up, too.
-    autoPipeliningIgnoredCommands: ['weirReserve'],
-    retryStrategy: (attempt) => Math.min(1_000, 50 * 2 ** Math.min(attempt, 5)),
-    reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 1 : false),
+    clusterRetryStrategy: retryMs,
+    retryDelayOnFailover: 0,
+    retryDelayOnClusterDown: 0,
+    maxRedirections: 4,
+    slotsRefreshTimeout: sentinelMs,
+    // Names stay names: certificates are for them, and they may lead elsewhere tomorrow.
+    dnsLookup: (name, done) => done(null, name),
   });
-  let reported: string | null = null;
+  cluster.on('+node', (node: Redis) => {
+    const at = `${node.options.host}:${node.options.port}`;
+    node.on('ready', () => troubles.connected({ purpose, node: at }));
+    // The first commands find it open. One that only repeats another is used once it has its place.
+    if (node.options.readOnly !== true) node.connect().catch(() => {});
+  });
+  // That a node is gone matters where it had what is asked for, and shows there. Another trouble would not.
+  cluster.on('node error', (error: Error, node: string) => {
+    if (causeOf(error).gone !== true) troubles.broke({ purpose, node }, error);
+  });
+  return followed(cluster, troubles, purpose);
+}
+
+/** @param places how many are tried in turn: one that fails is no trouble as long as another does not */
+function followed<R extends RedisConnection>(redis: R, troubles: Troubles, purpose: string, places = () => 1): R {
+  let why: unknown = null;
+  let failures = 0;
+  redis.on('sentinelError', (error: Error) => {
+    why = error;
+  });
   redis.on('error', (error: Error) => {
-    if (error.message === reported) return; // Each reconnect fails alike: one line an outage.
-    reported = error.message;
-    log.warn('Redis is away', { purpose, reason: error.message });
+    if (++failures >= places()) troubles.broke({ purpose }, why ?? error);
+    // Without the database that it was to use, ioredis goes on with another.
+    if (redis instanceof Redis && commandOf(error) === 'select') redis.stream.destroy();
   });
   redis.on('ready', () => {
-    if (reported !== null) log.info('Redis is back', { purpose });
-    reported = null;
+    why = null;
+    failures = 0;
+    troubles.connected({ purpose });
   });
   return redis;
 }
 
-/** ioredis sends no server name by itself, which Redis behind a TLS router needs. */
-function secured({ url, tls = nothingOfOurOwn }: RedisOptions): Pick<Connection, 'tls'> {
-  if (!url.startsWith('rediss:')) return {};
-  const host = new URL(url).hostname.replace(/^\[|\]$/g, '');
-  return { tls: { ...contextOptions(tls), ...(isIP(host) === 0 ? { servername: host } : {}) } };
+/** Resolves when the first connection stands, or when `waitMs` are over: starting does not depend on Redis. */
+export async function firstConnection(redis: RedisConnection, waitMs: number): Promise<boolean> {
+  const { promise: tooLate, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(resolve, waitMs, false);
+  try {
+    return await Promise.race([isReady(redis).then(() => true), tooLate]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
-const nothingOfOurOwn: TlsMaterial = { ca: null, cert: null, key: null };
-
-/** Resolves when the first connection stands, or when `waitMs` are over: starting does not depend on Redis. */
-export async function firstConnection(redis: Redis, waitMs: number): Promise<boolean> {
-  if (redis.status === 'ready') return true;
-  return await new Promise((resolve) => {
-    const settle = (connected: boolean): void => {
-      clearTimeout(timer);
-      redis.off('ready', ready);
-      resolve(connected);
-    };
-    const ready = (): void => settle(true);
-    const timer = setTimeout(settle, waitMs, false);
-    redis.once('ready', ready);
-  });
+/** A cluster is ready when all nodes are that have slots. */
+async function isReady(redis: RedisConnection): Promise<void> {
+  if (redis.status !== 'ready') await new Promise((resolve) => redis.once('ready', () => resolve(null)));
+  if (redis instanceof Cluster) await Promise.all(redis.nodes('master').map(isReady));
 }

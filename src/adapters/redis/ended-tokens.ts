@@ -1,7 +1,7 @@
 /** Tokens of an identity provider that were logged out, in Redis: a key each, which goes when the token is over. */
-import type { Redis } from 'ioredis';
 import type { Clock, EndedTokens } from '../../ports.ts';
 import { answered } from './answered.ts';
+import type { RedisConnection } from './client.ts';
 import { channelOf, tokenMessage } from './revocations.ts';
 import { script } from './script.ts';
 
@@ -16,9 +16,9 @@ const lifetimeMaxMs = 10 * 366 * 24 * 3_600_000;
 const asked = 'the tokens that were logged out';
 
 /** `redis` is a connection from `openRedis`. `prefix` begins all keys. */
-export function createRedisEndedTokens(redis: Redis, clock: Clock, prefix = 'weir:'): EndedTokens {
+export function createRedisEndedTokens(redis: RedisConnection, clock: Clock, prefix = 'weir:'): EndedTokens {
   redis.defineCommand('weirEndToken', script('end-token.lua', 1));
-  const scripts = redis as Redis & Scripts;
+  const scripts = redis as RedisConnection & Scripts;
   const markOf = (digest: string): string => `${prefix}{accounts}:ended:${digest}`;
   return {
     async end(digest, untilMs) {

@@ -1,8 +1,18 @@
-import type { Redis } from 'ioredis';
+import { Cluster } from 'ioredis';
 import type { Persistence } from '../../model/snapshot.ts';
+import type { RedisConnection } from './client.ts';
 
 /** What is left of users and tokens when Redis restarts. `unknown`: Redis does not say; hosted ones often don't. */
-export async function persistenceOf(redis: Redis): Promise<Persistence> {
+export async function persistenceOf(redis: RedisConnection): Promise<Persistence> {
+  const servers = redis instanceof Cluster ? redis.nodes('master') : [redis];
+  const found = await Promise.all(servers.map(ofServer));
+  // Of a cluster any node may come to hold them.
+  return weakestFirst.find((persistence) => found.includes(persistence)) ?? 'unknown';
+}
+
+const weakestFirst: readonly Persistence[] = ['none', 'unknown', 'rdb', 'aof'];
+
+async function ofServer(redis: Exclude<RedisConnection, Cluster>): Promise<Persistence> {
   try {
     const info = await redis.info('persistence');
     if (/^aof_enabled:1/m.test(info)) return 'aof';

@@ -1,36 +1,50 @@
 /** How many replicas there are: each says so once a second, in the Redis that they share. */
-import type { Redis } from 'ioredis';
 import type { Alarm, Clock } from '../../ports.ts';
+import type { RedisConnection } from './client.ts';
 import { script } from './script.ts';
 
 const beatMs = 1_000;
 /** Three beats missed. */
 const silenceSeconds = 4;
+/**
+ * A lower count is believed once this many beats in a row have told it. A Redis that comes back empty, or after a silence
+ * of its own, knows of nobody but those who have said hello since; were it away again at that moment, each replica would
+ * go on with the whole limit.
+ */
+const beatsUntilFewer = 3;
 
 interface Scripts {
-  weirReplicas(key: string, name: string, silenceSeconds: number, leaving: 0 | 1): Promise<number>;
+  weirReplicas(key: string, name: string, silenceSeconds: number, leaving: 0 | 1): Promise<unknown>;
 }
 
 export class Replicas {
-  readonly #redis: Redis & Scripts;
+  readonly #redis: RedisConnection & Scripts;
   readonly #clock: Clock;
   readonly #key: string;
   readonly #name: string;
-  #count = 1;
+  readonly #least: number;
+  #count: number;
+  /** What the last beats told that were answered, the latest first. */
+  #told: readonly number[] = [];
   #alarm: Alarm | null = null;
   #stopped = false;
 
-  /** @param name this replica's own, unlike any other's */
-  constructor(redis: Redis, clock: Clock, keyPrefix: string, name: string) {
+  /**
+   * @param name this replica's own, unlike any other's
+   * @param least how many there are at least, 1 or more
+   */
+  constructor(redis: RedisConnection, clock: Clock, keyPrefix: string, name: string, least = 1) {
     redis.defineCommand('weirReplicas', script('replicas.lua', 1));
-    this.#redis = redis as Redis & Scripts;
+    this.#redis = redis as RedisConnection & Scripts;
     this.#clock = clock;
     this.#key = `${keyPrefix}{replicas}`;
     this.#name = name;
+    this.#least = least;
+    this.#count = least;
     redis.on('ready', () => void this.#beat());
   }
 
-  /** As last seen, this one included. While Redis is away it stays what it was. */
+  /** As last seen, this one included. While Redis is away it stays what it was, and before it was ever there it is `least`. */
   readonly count = (): number => this.#count;
 
   /** Says hello now and then once a second. */
@@ -48,12 +62,17 @@ export class Replicas {
   }
 
   async #beat(): Promise<void> {
-    if (!this.#stopped) this.#count = Math.max(1, (await this.#call(0)) ?? this.#count);
+    if (this.#stopped) return;
+    const told = await this.#call(0);
+    if (told === null) return;
+    this.#told = [told, ...this.#told].slice(0, beatsUntilFewer);
+    this.#count = Math.max(this.#least, ...this.#told);
   }
 
   async #call(leaving: 0 | 1): Promise<number | null> {
     try {
-      return await this.#redis.weirReplicas(this.#key, this.#name, silenceSeconds, leaving);
+      const told = await this.#redis.weirReplicas(this.#key, this.#name, silenceSeconds, leaving);
+      return typeof told === 'number' && told >= 0 ? told : null; // Something else than Redis may answer anything.
     } catch {
       return null; // The next beat tells.
     }

@@ -1,0 +1,137 @@
+/** Replicas on a real Redis, in real time: each has its connection, its buckets and a line that never empties. */
+import { machineClock as clock } from '../../src/adapters/node/clock.ts';
+import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
+import { firstConnection, openRedis, type RedisConnection } from '../../src/adapters/redis/client.ts';
+import { Replicas } from '../../src/adapters/redis/replicas.ts';
+import { Permits, Room } from '../../src/model/permits.ts';
+import type { Quota } from '../../src/model/quota.ts';
+import { Gates } from '../../src/stages/gates.ts';
+import { deafMeter, messageFrom, plainOrder, roomyLimits, WaitingCaller } from './fleet.ts';
+import { measureHesitation } from './hesitation.ts';
+import { silentLog } from './silent-log.ts';
+import { until } from './until.ts';
+
+/** Where a request left for the Coreapp, milliseconds of the machine's clock. */
+export interface Departure {
+  readonly at: number;
+  readonly replica: number;
+}
+
+export interface LiveFleet extends AsyncDisposable {
+  readonly departures: readonly Departure[];
+  /** How long newcomers waited for whom nobody was in line and a token was there, by when they came. */
+  readonly newcomers: readonly { readonly at: number; readonly ms: number }[];
+  /** What ended otherwise than being sent. */
+  readonly errors: readonly string[];
+  readonly connections: readonly RedisConnection[];
+  /** How long a process had to wait for a busy machine at the most, as this one felt it, milliseconds. */
+  hesitationMs(): number;
+  /** How many slots came from where: from Redis, or a replica's own share. */
+  readonly slots: Readonly<Record<'store' | 'fallback', number>>;
+  /** How many replicas go on alone just now. */
+  alone(): number;
+  /** How often a replica has begun to go on alone. */
+  readonly outages: () => number;
+  /** Stops the load. */
+  stop(): void;
+}
+
+export interface LiveFleetOptions {
+  /** Where each replica finds Redis. */
+  readonly urls: readonly string[];
+  readonly quota: Quota;
+  readonly callTimeoutMs?: number;
+}
+
+/** So many wait in each line at least. */
+const waiting = 20;
+const newcomerEveryMs = 70;
+/** Far from its limit. */
+const idleQuota: Quota = { rate: 1_000, burst: 1_000 };
+
+export async function startLiveFleet({ urls, quota, callTimeoutMs = 50 }: LiveFleetOptions): Promise<LiveFleet> {
+  const departures: Departure[] = [];
+  const newcomers: { at: number; ms: number }[] = [];
+  const errors: string[] = [];
+  const hesitation = measureHesitation();
+  const slots = { store: 0, fallback: 0 };
+  const meter = {
+    ...deafMeter,
+    reserved(bucket: string, source: 'store' | 'fallback' | 'memory', count: number) {
+      if (bucket === 'messages' && source !== 'memory') slots[source] += count;
+    },
+  };
+  let outages = 0;
+  let stopped = false;
+  const members = await Promise.all(
+    urls.map(async (url, replica) => {
+      const redis = openRedis({ url, callTimeoutMs: Math.max(1_000, callTimeoutMs) }, silentLog, 'buckets');
+      if (!(await firstConnection(redis, 5_000))) throw new Error(`Nobody answers at ${url}.`);
+      const replicas = new Replicas(redis, clock, 'weir:', `${replica}`);
+      await replicas.start();
+      const buckets = new RedisBuckets(redis, clock, meter, {
+        keyPrefix: 'weir:',
+        replicas: replicas.count,
+        callTimeoutMs,
+        changed: (alone) => {
+          if (alone !== null) outages += 1;
+        },
+      });
+      return { redis, replicas, buckets };
+    }),
+  );
+  await until(() => members.every(({ replicas }) => replicas.count() === urls.length), { what: 'all to be counted' });
+
+  const admitted = async (gate: Gates): Promise<boolean> => {
+    const admission = await gate.admit(messageFrom('a'), new WaitingCaller());
+    if (admission.kind === 'exchange') admission.permit.end('answered');
+    else errors.push(admission.kind);
+    return admission.kind === 'exchange';
+  };
+  const timers: NodeJS.Timeout[] = [];
+  for (const [replica, { buckets }] of members.entries()) {
+    const gateOf = (name: 'messages' | 'contacts', limits: Quota): Gates => {
+      const permits = new Permits(
+        new Room(1_000_000),
+        () => clock.now(),
+        Math.random,
+        () => {},
+      );
+      const world = { clock, buckets, meter: deafMeter, permits, digest: String, ...plainOrder, blocked() {} };
+      return new Gates(name, roomyLimits(limits), world);
+    };
+    const [busy, idle] = [gateOf('messages', quota), gateOf('contacts', idleQuota)];
+    const ask = async (): Promise<void> => {
+      if (!(await admitted(busy))) return; // Told in errors; one who asks again at once would ask for ever.
+      departures.push({ at: clock.now(), replica });
+      if (!stopped) void ask();
+    };
+    for (let i = 0; i < waiting; i++) void ask();
+    const newcomer = async (): Promise<void> => {
+      const at = clock.now();
+      if (await admitted(idle)) newcomers.push({ at, ms: clock.now() - at });
+    };
+    timers.push(setInterval(() => void newcomer(), newcomerEveryMs));
+  }
+  const stop = (): void => {
+    stopped = true;
+    for (const timer of timers) clearInterval(timer);
+  };
+  return {
+    departures,
+    newcomers,
+    errors,
+    hesitationMs: hesitation.maxMs,
+    slots,
+    connections: members.map(({ redis }) => redis),
+    alone: () => members.filter(({ buckets }) => buckets.away).length,
+    outages: () => outages,
+    stop,
+    async [Symbol.asyncDispose]() {
+      stop();
+      hesitation.stop();
+      await Promise.all(members.map(({ replicas }) => replicas.stop()));
+      for (const { redis } of members) redis.disconnect();
+    },
+  };
+}

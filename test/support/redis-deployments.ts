@@ -1,0 +1,225 @@
+/** Redis as it is deployed, each of the test's own: one server, a primary that Sentinel watches, a cluster. */
+import { Command, Redis } from 'ioredis';
+import { freePort } from './ports.ts';
+import { startRedis, startSentinel, type TestRedis } from './redis.ts';
+import { until } from './until.ts';
+
+export interface RedisDeployment extends AsyncDisposable {
+  readonly kind: 'server' | 'sentinel' | 'cluster';
+  readonly url: string;
+  /** The server that has a key now. */
+  ownerOf(key: string): Promise<TestRedis>;
+  /** Resolves when another server than `before` has the key and takes writes. */
+  takenOver(key: string, before: TestRedis): Promise<TestRedis>;
+  /** Resolves when another server could take the place of the one that has a key. */
+  inStep(key: string): Promise<void>;
+}
+
+/** How a deployment is guarded: by a user who may only what docs/operations.md says, by TLS. */
+export interface Guarded {
+  readonly user?: boolean;
+  /** Paths of PEM files. */
+  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
+}
+
+const password = 'p@ss/w:rd,100%';
+const login = `weir:${encodeURIComponent(password)}@`;
+
+/** What docs/operations.md says that Weir's user needs. */
+export const aclRule = ['~weir:*', '&weir:revoked', '+@all', '-@dangerous', '+info', '+config|get'];
+
+function guardArgs({ user = false, tls }: Guarded, tlsPort: number): string[] {
+  const files = tls && ['--tls-ca-cert-file', tls.ca, '--tls-cert-file', tls.cert, '--tls-key-file', tls.key];
+  return [
+    ...(user ? ['--user', 'weir', 'on', `>${password}`, ...aclRule] : []),
+    ...(files === undefined ? [] : ['--tls-port', `${tlsPort}`, '--tls-auth-clients', 'no', ...files]),
+  ];
+}
+
+const urlOf = (scheme: string, { user, tls }: Guarded, ports: readonly number[], rest = ''): string => {
+  const [first, ...others] = scheme.split('-');
+  const secure = [tls === undefined ? first : `${first}s`, ...others].join('-');
+  return `${secure}://${user === true ? login : ''}${ports.map((port) => `127.0.0.1:${port}`).join(',')}${rest}`;
+};
+
+const replicating = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1'];
+
+export async function deployServer(args: readonly string[] = [], guarded: Guarded = {}): Promise<RedisDeployment> {
+  const tlsPort = await freePort();
+  const server = await startRedis([...args, ...guardArgs(guarded, tlsPort)]);
+  return {
+    kind: 'server',
+    url: urlOf('redis', guarded, [guarded.tls === undefined ? server.port : tlsPort], '/3'),
+    ownerOf: () => Promise.resolve(server),
+    takenOver: () => Promise.reject(new Error('There is no other server.')),
+    inStep: () => Promise.reject(new Error('There is no other server.')),
+    [Symbol.asyncDispose]: () => server.stop(),
+  };
+}
+
+/** A primary with two replicas (none with TLS), a Sentinel, and another in the URL that is dead. */
+export async function deploySentinel(guarded: Guarded = {}): Promise<RedisDeployment> {
+  const stack = new AsyncDisposableStack();
+  const [dead, tlsPort, sentinelTlsPort] = [await freePort(), await freePort(), await freePort()];
+  const primary = stack.use(await startRedis([...replicating, ...guardArgs(guarded, tlsPort)]));
+  const { user = false, tls } = guarded;
+  const servers = [primary];
+  for (const _ of tls === undefined ? [1, 2] : []) {
+    servers.push(stack.use(await startRedis(['--replicaof', '127.0.0.1', `${primary.port}`, ...replicating])));
+  }
+  const sentinel = stack.use(
+    await startSentinel(tls === undefined ? primary.port : tlsPort, [
+      ...(user ? [`user weir on >${password} allchannels +@all`] : []),
+      ...(tls === undefined ? [] : [`tls-port ${sentinelTlsPort}`, 'tls-auth-clients no', 'tls-replication yes']),
+      ...(tls === undefined
+        ? []
+        : [`tls-ca-cert-file ${tls.ca}`, `tls-cert-file ${tls.cert}`, `tls-key-file ${tls.key}`]),
+    ]),
+  );
+  const trusted = (count: number) =>
+    until(async () => (await healthyReplicas(sentinel)) >= count, {
+      what: 'Sentinel to trust the replicas',
+      deadlineMs: 15_000,
+    });
+  await trusted(servers.length - 1);
+  const ownerOf = async (): Promise<TestRedis> => {
+    const told = await asked(sentinel, 'SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'mymaster');
+    return servers.find(({ port }) => told.endsWith(`,${port}`)) as TestRedis;
+  };
+  const ownLogin = user ? `&sentinelUsername=weir&sentinelPassword=${encodeURIComponent(password)}` : '';
+  const query = `master=mymaster${ownLogin}`;
+  return {
+    kind: 'sentinel',
+    url: urlOf('redis-sentinel', guarded, [dead, tls === undefined ? sentinel.port : sentinelTlsPort], `/3?${query}`),
+    ownerOf,
+    takenOver: (_, before) => takenOver(ownerOf, before),
+    async inStep() {
+      await hasReplica(await ownerOf());
+      await trusted(1);
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+/** Three primaries, each with a replica if one is to take over. */
+export async function deployCluster(wishes: Guarded & { readonly replicas: boolean }): Promise<RedisDeployment> {
+  const { replicas, tls } = wishes;
+  const stack = new AsyncDisposableStack();
+  const nodes: TestRedis[] = [];
+  for (let i = 0; i < (replicas ? 6 : 3); i++) nodes.push(stack.use(await startNode(wishes)));
+  const [first, ...others] = nodes as [TestRedis, ...TestRedis[]];
+  const slots = [0, 5_461, 10_923, 16_384];
+  for (const [i, node] of nodes.slice(0, 3).entries()) {
+    await asked(node, 'CLUSTER', 'SET-CONFIG-EPOCH', i + 1);
+    await asked(node, 'CLUSTER', 'ADDSLOTSRANGE', slots[i] as number, (slots[i + 1] as number) - 1);
+  }
+  for (const { port } of others) await asked(first, 'CLUSTER', 'MEET', '127.0.0.1', port, portsOf(port).bus);
+  const know = async (node: TestRedis, text: string) => (await asked(node, 'CLUSTER', 'INFO')).includes(text);
+  const all = (text: string, what: string) =>
+    until(async () => (await Promise.all(nodes.map((node) => know(node, text)))).every(Boolean), {
+      what,
+      deadlineMs: 20_000,
+    });
+  await all(`cluster_known_nodes:${nodes.length}`, 'all nodes to know one another');
+  for (const [i, node] of nodes.slice(3).entries()) {
+    const id = await asked(nodes[i] as TestRedis, 'CLUSTER', 'MYID');
+    await until(() => asked(node, 'CLUSTER', 'REPLICATE', id), { what: 'a replica to take its place' });
+  }
+  await all('cluster_state:ok', 'the cluster to be up');
+  const ownerOf = async (key: string): Promise<TestRedis> => {
+    const slot = new Command('get', [key]).getSlot();
+    for (const node of nodes) {
+      const ranges = await rangesOf(node).catch(() => null);
+      const found = ranges?.find(([from, to]) => from <= slot && slot <= to);
+      if (found !== undefined) return nodes.find(({ port }) => port === found[2][1]) as TestRedis;
+    }
+    throw new Error(`Nobody has the slot of ${key}.`);
+  };
+  if (replicas) for (const primary of nodes.slice(0, 3)) await hasReplica(primary);
+  return {
+    kind: 'cluster',
+    url: urlOf(
+      'redis-cluster',
+      wishes,
+      nodes.map(({ port }) => (tls === undefined ? port : portsOf(port).tls)),
+    ),
+    ownerOf,
+    takenOver: (key, before) => takenOver(() => ownerOf(key), before),
+    inStep: async (key) => hasReplica(await ownerOf(key)),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+/** A node's other ports, by its own. */
+const otherPorts = new Map<number, { readonly bus: number; readonly tls: number }>();
+const portsOf = (port: number) => otherPorts.get(port) as { readonly bus: number; readonly tls: number };
+
+async function startNode(guarded: Guarded): Promise<TestRedis> {
+  const [bus, tls] = [await freePort(), await freePort()];
+  const args = ['--cluster-enabled', 'yes', '--cluster-port', `${bus}`, '--cluster-node-timeout', '1500'];
+  const node = await startRedis([
+    ...[...args, '--cluster-announce-ip', '127.0.0.1', ...replicating],
+    ...guardArgs(guarded, tls),
+    // Else nodes tell of their plain ports only, also to those who came over TLS.
+    ...(guarded.tls === undefined ? [] : ['--tls-cluster', 'yes']),
+  ]);
+  otherPorts.set(node.port, { bus, tls });
+  return node;
+}
+
+type Range = readonly [from: number, to: number, primary: readonly [string, number], ...unknown[]];
+
+async function rangesOf(node: TestRedis): Promise<readonly Range[]> {
+  await using client = connected(node);
+  return (await client.redis.call('CLUSTER', 'SLOTS')) as Range[];
+}
+
+async function hasReplica(primary: TestRedis): Promise<void> {
+  await until(async () => (await asked(primary, 'INFO', 'replication')).includes('state=online'), {
+    what: 'the replica to be in step',
+    deadlineMs: 10_000,
+  });
+}
+
+/** How many replicas the Sentinel knows that could take over. */
+async function healthyReplicas(sentinel: TestRedis): Promise<number> {
+  await using client = connected(sentinel);
+  const replicas = (await client.redis.call('SENTINEL', 'REPLICAS', 'mymaster')) as string[][];
+  const fields = replicas.map(
+    (pairs) => new Map(pairs.flatMap((name, i) => (i % 2 === 0 ? [[name, pairs[i + 1]]] : []))),
+  );
+  return fields.filter((field) => field.get('flags') === 'slave' && field.get('master-link-status') === 'ok').length;
+}
+
+async function takenOver(ownerOf: () => Promise<TestRedis>, before: TestRedis): Promise<TestRedis> {
+  return await until(
+    async () => {
+      const owner = await ownerOf();
+      return owner !== before && (await asked(owner, 'ROLE')).startsWith('master') ? owner : null;
+    },
+    { what: 'another server to take over', deadlineMs: 20_000 },
+  );
+}
+
+function connected({ port }: TestRedis): { readonly redis: Redis } & AsyncDisposable {
+  const redis = new Redis({
+    port,
+    host: '127.0.0.1',
+    commandTimeout: 1_000,
+    retryStrategy: null,
+    enableReadyCheck: false,
+  });
+  redis.on('error', () => {});
+  return {
+    redis,
+    async [Symbol.asyncDispose]() {
+      redis.disconnect();
+    },
+  };
+}
+
+/** The reply as text. */
+async function asked(server: TestRedis, command: string, ...args: (string | number)[]): Promise<string> {
+  await using client = connected(server);
+  return String(await client.redis.call(command, ...args));
+}
