@@ -97,11 +97,15 @@ whatever is printed goes through toYaml or int64: 604800000 would else become 6.
 {{- div (add (include "weir.largest" (list . "holdMaxMs") | int64) $answerMs 5999) 1000 -}}
 {{- end }}
 
-{{- /* The most bytes of bodies in memory, over all classes. */ -}}
-{{- define "weir.lineMaxBytes" -}}
+{{- /*
+The most bytes of bodies in memory: what the lines of all classes may hold, and no more than a connection may bring into
+memory, a small body or the buffer of 64 KiB on the way to a file, for each of them.
+*/ -}}
+{{- define "weir.bodiesInMemory" -}}
 {{- $sum := 0 -}}
 {{- range include "weir.limit" (list . "lineMaxBytes") | fromYaml -}}{{- $sum = add $sum (int64 .) -}}{{- end -}}
-{{- $sum -}}
+{{- $each := max 65536 (include "weir.setting" (list . "bodies" "memoryMaxBytes") | int64) -}}
+{{- min $sum (mul $each (include "weir.setting" (list . "http" "connectionsMax") | int64)) -}}
 {{- end }}
 
 {{- /* The port of a URL, by its scheme where it names none. */ -}}

@@ -197,11 +197,11 @@ export class Line<P extends Place<P>> {
    */
   slotsUntil(caller: string, urgency: number, cost: number): number {
     const standing = this.#callers.get(caller);
-    if (standing === undefined) return cost + this.#backlog.usedWithin(cost * 2 ** urgency);
+    if (standing === undefined) return cost + Math.floor(this.#backlog.usedWithin(cost * 2 ** urgency));
     const own = (standing.queues.first(urgency)?.slots ?? 0) + cost;
     const apart = 2 ** Math.min(urgency, standing.urgency);
     for (const queue of standing.queues) this.#backlog.discount(queue.burden);
-    const others = this.#backlog.usedWithin((own - 1) * apart);
+    const others = Math.floor(this.#backlog.usedWithin((own - 1) * apart));
     for (const queue of standing.queues) this.#backlog.count(queue.burden, queue.slots, queue.urgency);
     return own + others;
   }

@@ -286,8 +286,8 @@ describe.skipIf(toolsMissing !== null)('the chart', () => {
     );
     expect(notes(valueSet('try-out').args)).toMatch(/secrets stand in this release's values/);
     expect(notes(valueSet('no-admin-password').args)).toMatch(/"secret" until somebody's first login/);
-    expect(notes([...set(threeValues), ...set(['resources.limits.memory=1Gi'])])).toMatch(
-      /\(1Gi\) is less than .* 1536Mi/s,
+    expect(notes([...set(threeValues), ...set(['resources.limits.memory=512Mi'])])).toMatch(
+      /\(512Mi\) is less than .* 881Mi/s,
     );
     expect(notes(valueSet('configuration').args)).not.toMatch(/WARNING/);
   });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
-import { openRedis } from '../../src/adapters/redis/client.ts';
+import { openSubscriber } from '../../src/adapters/redis/client.ts';
 import { followRevocations } from '../../src/adapters/redis/revocations.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { until } from '../support/until.ts';
@@ -52,7 +52,7 @@ describe('A connection that breaks while the subscription is being renewed', () 
       socket.destroy();
       return 'broken';
     });
-    const redis = openRedis({ url: server.url, callTimeoutMs: 500 }, silentLog, 'test');
+    const redis = openSubscriber({ url: server.url, callTimeoutMs: 500 }, silentLog, 'test');
     try {
       let missed = 0;
       const revocationsMissed = (): void => {

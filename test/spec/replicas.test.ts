@@ -64,7 +64,7 @@ describe('A 429 of the Coreapp', () => {
   });
 
   test('for a hundred requests in flight together is one call to Redis', async () => {
-    await openBoth('limits: {messages: {rate: 1000, burst: 1000}}');
+    await openBoth('{limits: {messages: {rate: 1000, burst: 1000}}, coreapp: {permitsMin: 100}}');
     const waiting: (() => void)[] = [];
     upstream.play((_, socket) => void waiting.push(() => socket.write(answer(429, { 'Retry-After': '1' }))));
     const sent = Array.from({ length: 100 }, () => one.send('POST /v1/messages', '', '{}'));

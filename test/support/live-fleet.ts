@@ -6,7 +6,7 @@ import { Replicas } from '../../src/adapters/redis/replicas.ts';
 import { Permits, Room } from '../../src/model/permits.ts';
 import type { Quota } from '../../src/model/quota.ts';
 import { Gates } from '../../src/stages/gates.ts';
-import { deafMeter, messageFrom, plainOrder, roomyLimits, WaitingCaller } from './fleet.ts';
+import { deafMeter, messageFrom, plainOrder, roomyLimits, unbounded, WaitingCaller } from './fleet.ts';
 import { measureHesitation } from './hesitation.ts';
 import { silentLog } from './silent-log.ts';
 import { until } from './until.ts';
@@ -92,7 +92,7 @@ export async function startLiveFleet({ urls, quota, callTimeoutMs = 50 }: LiveFl
   for (const [replica, { buckets }] of members.entries()) {
     const gateOf = (name: 'messages' | 'contacts', limits: Quota): Gates => {
       const permits = new Permits(
-        new Room(1_000_000),
+        new Room(unbounded),
         () => clock.now(),
         Math.random,
         () => {},

@@ -157,6 +157,6 @@ interface Said {
 /** A cluster says that no node helped, and the last one's error beside it. */
 function innermost(error: unknown): Said {
   const last = (error as { readonly lastNodeError?: unknown } | null)?.lastNodeError;
-  if (last instanceof Error) return last as Said;
-  return error instanceof Error ? (error as Said) : { message: String(error) };
+  if (last instanceof Error) return last;
+  return error instanceof Error ? (error) : { message: String(error) };
 }
