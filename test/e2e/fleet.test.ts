@@ -4,25 +4,21 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { horizonMs } from '../../src/model/lease.ts';
-import { excess, jain, tolerance } from '../support/fleet.ts';
+import { jain } from '../support/fleet.ts';
 import { classes, RunningFleet } from '../support/running-fleet.ts';
 import { until } from '../support/until.ts';
-import { judge } from '../support/witness.ts';
+import { judge, type Offence, offencesAgainst } from '../support/witness.ts';
 
 const timeout = 120_000;
 
-/** What was not as promised. */
-async function overloaded(fleet: RunningFleet): Promise<string[]> {
+async function overloaded(fleet: RunningFleet): Promise<Offence[]> {
   const counted = await fleet.overload(6_000);
   return counted.flatMap(({ name, quota, sent, seconds, shares }) => {
-    const above = excess(quota, sent);
+    const offences = offencesAgainst(quota, name, sent);
     const used = sent.length / (quota.burst + quota.rate * seconds);
-    const even = jain(shares);
-    return [
-      above > tolerance(quota) ? `${name}: ${above.toFixed(2)} in excess` : '',
-      used < 0.995 ? `${name}: ${used.toFixed(4)} used` : '',
-      even < 0.99 ? `${name}: shares of ${shares.join()}` : '',
-    ].filter((offence) => offence !== '');
+    if (used < 0.995) offences.push({ says: `${name}: ${used.toFixed(4)} used`, excusable: true });
+    if (jain(shares) < 0.99) offences.push({ says: `${name}: shares of ${shares.join()}`, excusable: true });
+    return offences;
   });
 }
 
@@ -49,7 +45,7 @@ describe('A fleet that is asked for four times its limits', () => {
 });
 
 /** Who waited longer than twice the horizon; his turn is one interval after the slots that are taken already. */
-async function aloneBesideThousands(fleet: RunningFleet): Promise<string[]> {
+async function aloneBesideThousands(fleet: RunningFleet): Promise<Offence[]> {
   const { quota, path } = classes.messages;
   const [busy, ...quiet] = fleet.urls as [string, ...string[]];
   const before = (await fleet.simulator.arrivals('messages')).length;
@@ -64,7 +60,9 @@ async function aloneBesideThousands(fleet: RunningFleet): Promise<string[]> {
   }
   const { asked, answered } = await crowd;
   expect(asked - Object.values(answered[0] ?? {}).reduce((sum, count) => sum + count, 0)).toBeGreaterThan(2_000);
-  return waits.filter((ms) => ms > 2 * horizonMs + 1_000 / quota.rate).map((ms) => `${Math.round(ms)} ms in line`);
+  return waits
+    .filter((ms) => ms > 2 * horizonMs + 1_000 / quota.rate)
+    .map((ms) => ({ says: `${Math.round(ms)} ms in line`, excusable: true }));
 }
 
 describe('Replicas whose clocks are two hours apart, and jump by an hour each second,', () => {

@@ -35,7 +35,7 @@ export interface Overload {
 }
 
 const body = '{"blocking":"wait","contacts":["+16315551000"],"to":"16315551000","type":"text","text":{"body":"hello"}}';
-const warmUp = { path: '/v1/media', atOnce: 64, ratePerS: 1_000, ms: 1_000 };
+const warmUp = { path: '/v1/media', atOnce: 64, ratePerS: 2_000, ms: 1_000 };
 const config = {
   limits: {
     ...Object.fromEntries(
@@ -123,7 +123,7 @@ export class RunningFleet implements AsyncDisposable {
     const ratePerS = 4 * quota.rate;
     const before = (await this.simulator.arrivals(name)).length;
     // Were the first to come one by one, a crowd that stumbles would leave tokens to nobody, who does not wait.
-    const atOnce = Math.min(quota.burst, 400);
+    const atOnce = Math.min(ratePerS / 10, 150);
     const { answered } = await this.ask({ path, atOnce, ratePerS, ms });
     const arrivals = (await this.simulator.arrivals(name)).slice(before).map(([at]) => at);
     // Those that come while everybody hangs up are not counted.
