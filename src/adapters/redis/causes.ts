@@ -158,5 +158,5 @@ interface Said {
 function innermost(error: unknown): Said {
   const last = (error as { readonly lastNodeError?: unknown } | null)?.lastNodeError;
   if (last instanceof Error) return last;
-  return error instanceof Error ? (error) : { message: String(error) };
+  return error instanceof Error ? error : { message: String(error) };
 }
