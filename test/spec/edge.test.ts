@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { apiKey, openTestHouse, type TestHouse } from '../support/house.ts';
 import type { RawAnswer, RawCaller } from '../support/raw.ts';
-import { until } from '../support/until.ts';
+import { pass, until } from '../support/until.ts';
 import { answer, say, startUpstream, type Upstream } from '../support/upstream.ts';
 
 const limits = { default: { rate: 1000, burst: 1000, bodyMaxBytes: 2_048 }, messages: { rate: 1000, burst: 1000 } };
@@ -261,6 +261,18 @@ describe('a request that means nothing that Weir could do is refused with what i
       await caller.closed();
       nothingArrived();
     });
+  });
+
+  it('a body that goes on as its 408 comes does not reset the connection, which would lose the answer (RFC 9112, 9.6)', async () => {
+    await using caller = await house.call();
+    caller.send(`POST /v1/messages HTTP/1.1\r\n${known}Content-Length: 999\r\n\r\nabc`);
+    expect((await caller.answer()).status).toBe(408);
+    for (const more of ['d', 'e', 'f']) {
+      caller.send(more);
+      await pass(20);
+    }
+    expect(await caller.closed()).toBe('end');
+    nothingArrived();
   });
 
   it('a caller that hangs up in the middle of its body is heard no more of', async () => {

@@ -126,9 +126,10 @@ export class NodeCaller implements Caller {
     if (ends) response.shouldKeepAlive = false;
     response.writeHead(status, [...fields, 'Content-Length', String(Buffer.byteLength(body))]);
     const text = this.#request.method === 'HEAD' ? '' : body;
-    if (!unread || ends) return void response.end(text);
+    if (!unread || this.#awaitsContinue) return void response.end(text);
     if (text === '') response.flushHeaders();
     else response.write(text);
+    if (ends) this.#request.socket.end(); // The caller sees the end; what it sends all the same is still read.
     this.#linger();
   }
 
