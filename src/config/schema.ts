@@ -19,13 +19,11 @@ import {
   port,
   redisUrl,
   routePath,
-  slotsByPath,
   tlsVersion,
-  urgency,
-  urgencyByName,
   whole,
 } from './kinds.ts';
 import { limits } from './limits.ts';
+import { line } from './line.ts';
 import { section, setting } from './setting.ts';
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -223,26 +221,6 @@ const auth = section({
       'While Redis is away: how long a token goes on being valid after Redis has confirmed it last. All others get 503. A replica that alone is cut off goes on so, too, whatever the others revoke.',
   }),
   jwt,
-});
-
-const line = section({
-  bestUrgency: section({
-    users: setting(urgency().default(3), {
-      description:
-        'The most urgent that a user, or the API key, may say that its requests are (Priority: u=0 is the most urgent, u=7 the least; 3 without the field). Asking for better gets this.',
-    }),
-    admins: setting(urgency().default(3), { description: 'The same for users who are admins.' }),
-    names: setting(urgencyByName().default({}), {
-      description: 'The same for single users, whatever their role; those of an identity provider begin with jwt:.',
-      wanted: 'user names with whole numbers from 0 to 7, such as { otp: 0, "jwt:alarms": 1 }',
-    }),
-  }),
-  costs: setting(slotsByPath().default({}), {
-    description:
-      'How many slots a request uses, by its path with all that is below it, for one method or all. The longest path that fits decides; everything else costs 1.',
-    wanted:
-      'paths, maybe with a method before them, with whole numbers from 1 to 100, such as { /v1/groups: 2, POST /v1/media: 5 }',
-  }),
 });
 
 const http = section({

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { reserveArguments } from '../../src/adapters/redis/buckets.ts';
+import { reserveArguments } from '../../src/adapters/redis/wire.ts';
 import type { Quota } from '../../src/model/quota.ts';
 import { type Apart, aheadMaxUs, type Demand, intervalUs, reserve, tauUs, usedApartUs } from '../../src/model/slots.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';

@@ -8,29 +8,18 @@
  */
 import { Cluster, Command } from 'ioredis';
 import type { Quota } from '../../model/quota.ts';
-import type { Demand, Grant, Sharing } from '../../model/slots.ts';
-import {
-  type Apart,
-  debtMaxUs,
-  grantOf,
-  intervalUs,
-  jumpMinUs,
-  leadOf,
-  pushMaxUs,
-  reserve,
-  tauUs,
-} from '../../model/slots.ts';
+import type { Demand, Grant } from '../../model/slots.ts';
+import { grantOf, intervalUs, leadOf, pushMaxUs, reserve, tauUs } from '../../model/slots.ts';
 import type { Buckets, Clock, Meter } from '../../ports.ts';
 import { Breaker } from './breaker.ts';
 import { causeOf } from './causes.ts';
 import type { RedisConnection } from './client.ts';
 import { script } from './script.ts';
+import { neverUs, pushBackArguments, readReply, reserveArguments } from './wire.ts';
 
 /** How long a slot of an idle bucket is kept, microseconds; as with buckets in memory. */
 const keepUs = 20_000;
 const horizonUs = 100_000;
-/** Stands for "never" where Lua reads a number. */
-const neverUs = -1e18;
 
 interface Scripts {
   weirReserve(key: string, ...args: number[]): Promise<unknown>;
@@ -277,29 +266,4 @@ export class RedisBuckets implements Buckets {
     this.#meter.reserved(bucket, 'fallback', grant.count);
     return grant;
   }
-}
-
-/** ARGV of `push-back.lua`, up to the optional now. */
-export function pushBackArguments(quota: Quota, { horizonUs: horizon, replicas }: Sharing, byUs: number): number[] {
-  return [intervalUs(quota), tauUs(quota), byUs, horizon, replicas, jumpMinUs];
-}
-
-/** ARGV of `reserve.lua`, up to the optional now. */
-export function reserveArguments(quota: Quota, demand: Demand, apart = nothingApart): number[] {
-  const { want, leadUs, horizonUs: horizon, replicas, floorUs, expected } = demand;
-  const { nowUs, slackUs } = expected ?? { nowUs: neverUs, slackUs: 0 };
-  const floor = Math.max(floorUs, neverUs);
-  const { slots, toldInUs, toldGiven } = apart;
-  const asked = [intervalUs(quota), tauUs(quota), want, leadUs, horizon, replicas, jumpMinUs];
-  return [...asked, floor, nowUs, slackUs, slots, toldInUs, toldGiven, debtMaxUs];
-}
-
-const nothingApart: Omit<Apart, 'given'> = { slots: 0, toldInUs: neverUs, toldGiven: 0 };
-
-/** What the script returns. Something else may answer there, and answer anything. */
-function readReply(reply: unknown, want: number) {
-  const [count = Number.NaN, delayUs = 0, nowUs = 0, given = 0] = Array.isArray(reply) ? reply.map(Number) : [];
-  const isCount = Number.isInteger(count) && count >= Math.min(1, want) && count <= want;
-  if (isCount && Number.isFinite(delayUs + nowUs + given)) return { count, delayUs, nowUs, given };
-  throw new Error(`the reply is not one that Weir’s script gives: ${String(JSON.stringify(reply)).slice(0, 80)}`);
 }
