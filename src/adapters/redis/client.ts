@@ -153,11 +153,16 @@ function openCluster(target: RedisTarget, settings: Settings, troubles: Troubles
     // Names stay names: certificates are for them, and they may lead elsewhere tomorrow.
     dnsLookup: (name, done) => done(null, name),
   });
+  // The first commands find connections open. Not before the cluster is ready: its own first question may go to any node,
+  // and one that is being opened would refuse it. Nodes that only repeat others are opened once they have their place.
+  const open = (node: Redis): void => {
+    if (node.status === 'wait' && node.options.readOnly !== true) node.connect().catch(() => {});
+  };
+  cluster.on('ready', () => cluster.nodes('master').forEach(open));
   cluster.on('+node', (node: Redis) => {
     const at = `${node.options.host}:${node.options.port}`;
     node.on('ready', () => troubles.connected({ purpose, node: at }));
-    // The first commands find it open. One that only repeats another is used once it has its place.
-    if (node.options.readOnly !== true) node.connect().catch(() => {});
+    if (cluster.status === 'ready') open(node);
   });
   // That a node is gone matters where it had what is asked for, and shows there. Another trouble would not.
   cluster.on('node error', (error: Error, node: string) => {
