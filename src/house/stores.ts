@@ -27,6 +27,7 @@ import type { StoreSnapshot } from '../model/snapshot.ts';
 import type { TlsMaterial } from '../model/tls.ts';
 import type { Accounts, Buckets, Clock, EndedTokens, Guard, Log, Meter } from '../ports.ts';
 import { RememberedAccounts } from '../stages/remembered.ts';
+import { confirmMaxMs } from '../stages/remembered-tokens.ts';
 import { type Tokens, tokensAtHand } from '../stages/tokens.ts';
 import { watchPersistence } from './persistence.ts';
 
@@ -104,7 +105,12 @@ async function redisStores(settings: RedisSettings, clock: Clock, meter: Meter, 
   const persistence = watchPersistence(forAccounts, log);
   const accounts = new RememberedAccounts(
     { store: createRedisAccounts(forAccounts, clock, keyPrefix), clock, meter },
-    { freshMs: settings.tokenMemoryMs, keptMs: settings.storeAwayGraceMs, max: settings.tokenMemoryMax },
+    {
+      freshMs: settings.tokenMemoryMs,
+      keptMs: settings.storeAwayGraceMs,
+      max: settings.tokenMemoryMax,
+      confirmMaxMs: Math.max(confirmMaxMs, callTimeoutMs),
+    },
   );
   const listeners: RevocationListener[] = [accounts];
   followRevocations(forRevocations, keyPrefix, tellingAll(listeners), { clock, log });

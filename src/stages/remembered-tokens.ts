@@ -13,8 +13,8 @@ import type { Recalled, Tokens } from './tokens.ts';
 
 /** How long a store that failed counts as away, unless it answers before: longer than the next failure may take. */
 const awayMs = 2_000;
-/** How long a known token waits for its confirmation before it goes on without: as if the store were away. */
-const confirmMaxMs = 250;
+/** The default of `confirmMaxMs`: callers are to notice nothing of a store that hangs (P7). */
+export const confirmMaxMs = 90;
 const unknownMax = 1_000;
 
 export type Found = TokenRecord & Pick<Holder, 'revokedAs'>;
@@ -31,6 +31,8 @@ export interface RememberedTokensWorld {
 export interface RememberedTokensOptions extends TokenMemoryOptions {
   /** How often a store that is away is asked, milliseconds; 0: each time. */
   readonly restMs: number;
+  /** How long a known token waits for its confirmation before it goes on without, as if the store were away. */
+  readonly confirmMaxMs?: number;
   /**
    * How long it is remembered that a token is not known, milliseconds: a client that keeps sending the one that has
    * expired is not asked about each time.
@@ -50,6 +52,7 @@ export class RememberedTokens implements Tokens, RevocationListener {
   readonly #call: string;
   readonly #restMs: number;
   readonly #unknownMs: number;
+  readonly #confirmMaxMs: number;
   readonly #memory: TokenMemory<Found>;
   /** Until when, by digest. */
   readonly #unknown = new Map<string, number>();
@@ -65,6 +68,7 @@ export class RememberedTokens implements Tokens, RevocationListener {
     this.#call = call;
     this.#restMs = options.restMs;
     this.#unknownMs = options.unknownMs;
+    this.#confirmMaxMs = options.confirmMaxMs ?? confirmMaxMs;
     this.#memory = new TokenMemory(options);
   }
 
@@ -139,9 +143,9 @@ export class RememberedTokens implements Tokens, RevocationListener {
 
   #inTime<T>(answer: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const alarm = this.#clock.after(confirmMaxMs, () => {
+      const alarm = this.#clock.after(this.#confirmMaxMs, () => {
         this.#failed();
-        reject(new StoreAway(`The store did not confirm a token within ${confirmMaxMs} ms.`));
+        reject(new StoreAway(`The store did not confirm a token within ${this.#confirmMaxMs} ms.`));
       });
       answer.then(resolve, reject).finally(() => alarm.cancel());
     });

@@ -1,7 +1,7 @@
 /** Accounts that remember whose token it is, and see to it that what they revoke themselves is forgotten here first. */
 import type { TokenMemoryOptions } from '../model/token-memory.ts';
 import type { Accounts, Clock, Meter, NewUser, User } from '../ports.ts';
-import { RememberedTokens } from './remembered-tokens.ts';
+import { RememberedTokens, type RememberedTokensOptions } from './remembered-tokens.ts';
 
 /** How often a store that is away is asked. */
 const restMs = 250;
@@ -17,10 +17,12 @@ export interface RememberedWorld {
   readonly meter: Pick<Meter, 'storeCalled'>;
 }
 
+export type RememberedAccountsOptions = TokenMemoryOptions & Pick<RememberedTokensOptions, 'confirmMaxMs'>;
+
 export class RememberedAccounts extends RememberedTokens implements Accounts {
   readonly #store: Accounts;
 
-  constructor({ store, clock, meter }: RememberedWorld, options: TokenMemoryOptions) {
+  constructor({ store, clock, meter }: RememberedWorld, options: RememberedAccountsOptions) {
     const find = (digest: string) => store.findToken(digest);
     super({ find, clock, meter, call: 'findToken' }, { ...options, restMs, unknownMs });
     this.#store = store;

@@ -38,8 +38,8 @@ export interface RunningSimulator extends AsyncDisposable {
   configure(patch: unknown): Promise<void>;
   /** When requests of the class arrived (milliseconds of the simulator's own clock) and how they ended there. */
   arrivals(name: string): Promise<readonly (readonly [at: number, outcome: string])[]>;
-  /** How often it acted on the requests with this id. */
-  actedOn(id: string): Promise<number>;
+  /** How often it acted on the requests with this id, and the SHA-256 of the body of the last one, hexadecimal. */
+  actedOn(id: string): Promise<{ readonly times: number; readonly sha256: string | null }>;
   seen(): Promise<{
     readonly actedTwice: {
       readonly count: number;
@@ -70,8 +70,11 @@ export async function startSimulatorProcess(args: readonly string[] = []): Promi
     arrivals: (name) => control(`arrivals?class=${name}`),
     async actedOn(id) {
       const response = await fetch(`${controlUrl}seen/${encodeURIComponent(id)}`);
-      const { counts } = (await response.json()) as { counts?: { acted: number } };
-      return counts?.acted ?? 0;
+      const { counts, last } = (await response.json()) as {
+        counts?: { acted: number };
+        last?: { bodySha256: string | null } | null;
+      };
+      return { times: counts?.acted ?? 0, sha256: last?.bodySha256 ?? null };
     },
     seen: () => control('seen'),
     [Symbol.asyncDispose]: () => process[Symbol.asyncDispose](),

@@ -1,4 +1,5 @@
 /** Callers of every kind, on connections of their own: well-behaved, slow, large, and those that hang up. */
+import { hash } from 'node:crypto';
 import { openCaller, type RawCaller } from '../raw.ts';
 import { pass } from '../until.ts';
 
@@ -6,6 +7,8 @@ import { pass } from '../until.ts';
 export interface CallerEnd {
   readonly id: string;
   readonly method: string;
+  /** Of the body, hexadecimal. */
+  readonly sha256: string;
   /** `cut`: the answer broke off after its head. `gone`: the caller hung up. */
   readonly end: 'answered' | 'cut' | 'gone';
   /** 0: no answer came, or nobody waited for it. */
@@ -36,7 +39,7 @@ const contacts = JSON.stringify({ blocking: 'wait', contacts: ['+16315551000'] }
 const length = ({ body }: Request): string => (body.length === 0 ? '' : `Content-Length: ${body.length}\r\n`);
 
 /** How a caller may send its request, and whether it stays for the answer. */
-const manners: Readonly<Record<string, Manner>> = {
+const manners = {
   async atOnce(caller, request, head) {
     caller.send(`${head}${length(request)}\r\n`).send(request.body);
     return 'waits';
@@ -76,7 +79,7 @@ const manners: Readonly<Record<string, Manner>> = {
     await pass(random() < 0.5 ? 20 * random() : 1_500 * random());
     return 'leaves';
   },
-};
+} as const satisfies Readonly<Record<string, Manner>>;
 
 export async function call(world: CallerWorld, id: string): Promise<CallerEnd> {
   const { port, token, random, answerMaxMs } = world;
@@ -86,14 +89,15 @@ export async function call(world: CallerWorld, id: string): Promise<CallerEnd> {
   const ended = (end: CallerEnd['end'], status: number, wrong: string | null): CallerEnd => ({
     id,
     method,
+    sha256: hash('sha256', request.body, 'hex'),
     end,
     status,
-    wrong: wrong === null ? null : `${id} (${method} ${target}): ${wrong}`,
+    wrong: wrong === null ? null : `${id} (${method} ${target}, ${manner}): ${wrong}`,
   });
   try {
     await using caller = await openCaller(port);
     const head = `${method} ${target} HTTP/1.1\r\nHost: weir\r\nAuthorization: Bearer ${token}\r\nX-Request-Id: ${id}\r\n`;
-    if ((await manner(caller, request, head, random)) === 'leaves') {
+    if ((await manners[manner](caller, request, head, random)) === 'leaves') {
       caller.reset();
       return ended('gone', 0, null);
     }
@@ -143,15 +147,14 @@ function requestOf(random: () => number): Request {
   };
 }
 
-function mannerFor({ method, body }: Request, random: () => number): Manner {
+function mannerFor({ method, body }: Request, random: () => number): keyof typeof manners {
   const one = random();
-  const pick = (name: string): Manner => manners[name] as Manner;
-  if (one < 0.1) return pick('hangsUp');
-  if (body.length === 0 || method === 'GET') return pick('atOnce');
-  if (one < 0.13) return pick('hangsUpInItsBody');
-  if (one < 0.15) return pick('stalls');
-  if (one < 0.25) return pick('inPieces');
-  return one < 0.35 ? pick('inChunks') : pick('atOnce');
+  if (one < 0.1) return 'hangsUp';
+  if (body.length === 0 || method === 'GET') return 'atOnce';
+  if (one < 0.13) return 'hangsUpInItsBody';
+  if (one < 0.15) return 'stalls';
+  if (one < 0.25) return 'inPieces';
+  return one < 0.35 ? 'inChunks' : 'atOnce';
 }
 
 function parts(body: Buffer, count: number): Buffer[] {

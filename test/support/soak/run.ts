@@ -102,16 +102,17 @@ async function loginAndLeave({ url, opsUrl }: RunningWeir): Promise<string> {
   return json.users[0].token as string;
 }
 
-/** No POST was acted on twice, and whoever was told so was served. */
+/** No POST was acted on twice, and whoever was told so was served, with the body as it was sent. */
 async function wrongAtTheCoreapp(simulator: RunningSimulator, ends: readonly CallerEnd[]): Promise<string[]> {
   const { actedTwice } = await simulator.seen();
   const wrong = actedTwice.ids
     .filter(({ method }) => method === 'POST')
     .map(({ id, acted }) => `${id}: a POST was acted on ${acted} times`);
-  const served = ends.filter(({ method, status }) => method === 'POST' && status >= 200 && status < 300);
-  for (const { id, status } of served) {
+  const served = ends.filter(({ status }) => status >= 200 && status < 300);
+  for (const { id, method, status, sha256 } of served) {
     const acted = await simulator.actedOn(id);
-    if (acted !== 1) wrong.push(`${id}: answered ${status}, and acted on ${acted} times`);
+    if (method === 'POST' && acted.times !== 1) wrong.push(`${id}: answered ${status}, acted on ${acted.times} times`);
+    if (acted.sha256 !== sha256) wrong.push(`${id}: answered ${status}, and its body was another one than was sent`);
   }
   return wrong;
 }

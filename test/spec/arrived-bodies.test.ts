@@ -1,0 +1,62 @@
+/** A body that has arrived before anybody asked for it: while its token was being looked up, say. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type MainServer, startServer } from '../../src/adapters/node/server.ts';
+import type { BodyRead, BodyRoom } from '../../src/model/bodies.ts';
+import type { Caller } from '../../src/ports.ts';
+import { openCaller } from '../support/raw.ts';
+import { pass, until } from '../support/until.ts';
+
+const room: BodyRoom = { memoryMaxBytes: 1_000_000, tryTake: () => true, openFile: () => null };
+
+describe('A body that is there already', () => {
+  let server: MainServer;
+  let sides: Caller[] = [];
+  beforeAll(async () => {
+    const options = {
+      host: '127.0.0.1',
+      port: 0,
+      tls: null,
+      fieldsMaxBytes: 16_384,
+      headTimeoutMs: 5_000,
+      bodyIdleTimeoutMs: 5_000,
+      bodyMinBytesPerS: 0,
+      keepAliveTimeoutMs: 5_000,
+      connectionsMax: 10,
+    };
+    const nothing = (): void => {};
+    const request = (_head: unknown, side: Caller): void => void sides.push(side);
+    server = await startServer(options, { request, upgrade: nothing, unreadable: nothing, handshakeFailed: nothing });
+  });
+  afterAll(async () => {
+    const closed = server.close();
+    server.destroy();
+    await closed;
+  });
+
+  it.each<[string, fields: string, packets: readonly string[], body: string | null]>([
+    ['in one packet', 'Content-Length: 6', ['abcdef'], 'abcdef'],
+    ['in three packets', 'Content-Length: 6', ['ab', 'cd', 'ef'], 'abcdef'],
+    ['in chunks', 'Transfer-Encoding: chunked', ['2\r\nab\r\n', '2\r\ncd\r\n', '2\r\nef\r\n0\r\n\r\n'], 'abcdef'],
+    ['in chunks of one packet', 'Transfer-Encoding: chunked', ['2\r\nab\r\n2\r\ncd\r\n2\r\nef\r\n0\r\n\r\n'], 'abcdef'],
+    ['and is empty', 'Transfer-Encoding: chunked', ['0\r\n\r\n'], null],
+  ])('%s is read whole', async (_, fields, packets, body) => {
+    sides = [];
+    await using caller = await openCaller(server.port);
+    caller.send(`POST / HTTP/1.1\r\nHost: weir\r\n${fields}\r\n\r\n`);
+    for (const packet of packets) {
+      await pass(20);
+      caller.send(packet);
+    }
+    const side = await until(() => sides[0], { what: 'the request' });
+    await pass(50); // For its last packet: that it has come shows nowhere before the body is read.
+    const read = await side.read(1_000, room);
+    expect(textOf(read)).toBe(body);
+    side.page(200, [], 'ok');
+    expect((await caller.answer('POST')).status).toBe(200);
+  });
+});
+
+function textOf(read: BodyRead): string | null {
+  if (read.kind !== 'body') throw new Error(`The body was not read: ${read.kind}.`);
+  return read.body === null ? null : (read.body as Buffer).toString();
+}
