@@ -64,6 +64,12 @@ const manners = {
     caller.send('0\r\n\r\n');
     return 'waits';
   },
+  async inChunksAtOnce(caller, request, head) {
+    const chunks = parts(request.body, 3).flatMap((part) => [`${part.length.toString(16)}\r\n`, part, '\r\n']);
+    const bytes = [`${head}Transfer-Encoding: chunked\r\n\r\n`, ...chunks, '0\r\n\r\n'];
+    caller.send(Buffer.concat(bytes.map((one) => Buffer.from(one))));
+    return 'waits';
+  },
   /** Announces a body, begins it, and sends no more. */
   async stalls(caller, _request, head) {
     caller.send(`${head}Content-Length: 1000\r\n\r\n0123456789`);
@@ -154,7 +160,8 @@ function mannerFor({ method, body }: Request, random: () => number): keyof typeo
   if (one < 0.13) return 'hangsUpInItsBody';
   if (one < 0.15) return 'stalls';
   if (one < 0.25) return 'inPieces';
-  return one < 0.35 ? 'inChunks' : 'atOnce';
+  if (one < 0.3) return 'inChunks';
+  return one < 0.35 ? 'inChunksAtOnce' : 'atOnce';
 }
 
 function parts(body: Buffer, count: number): Buffer[] {

@@ -36,7 +36,9 @@ const holdMaxMs = 3_000;
 const answerTimeoutMs = 700;
 const arrivalsPerS = 60;
 
+/** Each token is looked up each time, so that bodies arrive meanwhile. */
 const settings = `
+auth: {tokenMemoryMs: 0}
 coreapp: {connectTimeoutMs: 500, answerTimeoutMs: ${answerTimeoutMs}}
 http: {bodyIdleTimeoutMs: 600}
 limits:
