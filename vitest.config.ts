@@ -18,14 +18,7 @@ export default defineConfig({
     reporters: ['default', new SummaryReporter()],
     projects: [
       {
-        test: {
-          ...common,
-          name: 'fast',
-          include: ['test/**/*.test.ts'],
-          exclude: [counted, deployed],
-          maxWorkers: 2,
-          retry: 1,
-        },
+        test: { ...common, name: 'fast', include: ['test/**/*.test.ts'], exclude: [counted, deployed], maxWorkers: 2 },
       },
       {
         test: { ...common, name: 'e2e', include: [counted], maxWorkers: 1, retry: 2, sequence: { groupOrder: 1 } },

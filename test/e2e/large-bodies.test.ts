@@ -128,7 +128,7 @@ describe('a crash', () => {
     );
     caller.send(Buffer.alloc(mib));
     await until(() => openFiles(weir).length === 1, { what: 'a file to be open' });
-    expect(readdirSync(own())).toEqual([]);
+    await until(() => readdirSync(own()).length === 0, { what: 'its name to be gone' });
     expect(await weir.process.stop(10_000, 'SIGKILL')).toMatchObject({ signal: 'SIGKILL' });
     expect(readdirSync(own())).toEqual([]);
   });
