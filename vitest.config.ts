@@ -3,10 +3,7 @@ import { SummaryReporter } from './test/support/summary-reporter.ts';
 
 const common = { environment: 'node', pool: 'forks', testTimeout: 15_000, hookTimeout: 30_000 } as const;
 
-/**
- * What counts requests against the clock gets the machine to itself. Whatever else the machine does makes processes late, so
- * such a test is believed when it fails three times, alone.
- */
+/** What counts requests against the clock gets the machine to itself. */
 const counted = 'test/e2e/**/*.test.ts';
 /** Has a configuration of its own: `npm run test:deploy`. */
 const deployed = 'test/deploy/**/*.test.ts';
@@ -21,7 +18,7 @@ export default defineConfig({
         test: { ...common, name: 'fast', include: ['test/**/*.test.ts'], exclude: [counted, deployed], maxWorkers: 2 },
       },
       {
-        test: { ...common, name: 'e2e', include: [counted], maxWorkers: 1, retry: 2, sequence: { groupOrder: 1 } },
+        test: { ...common, name: 'e2e', include: [counted], maxWorkers: 1, sequence: { groupOrder: 1 } },
       },
     ],
   },
