@@ -1,6 +1,8 @@
 /** Where commands get a password from: a prompt or a file, never the arguments, which every process can read. */
 import type { Terminal } from '../adapters/node/terminal.ts';
 import { brokenPasswordRule } from '../model/credentials.ts';
+import { fileText } from '../model/file-text.ts';
+import { hiddenIn } from '../model/hidden.ts';
 import type { CommandIo } from './options.ts';
 import { CommandFailure } from './store.ts';
 
@@ -49,10 +51,12 @@ async function textOf(file: string, io: PasswordIo): Promise<string> {
   }
 }
 
-/** The line's own end is not part of the password; anything else is, blanks too. */
-function oneLine(text: string): string {
-  const line = text.replace(/\r?\n$/, '');
+/** The line's own end is not part of the password, nor is a byte order mark; anything else is, blanks too. */
+function oneLine(decoded: string): string {
+  const file = fileText(decoded);
+  if (!file.ok) throw new CommandFailure(`--password-file: it ${file.fault}; ${file.wanted}`);
+  const line = file.text.replace(/\r?\n$/, '');
   if (line === '') throw new CommandFailure('--password-file: it is empty; it has to hold one line, the password');
-  if (/[\r\n]/.test(line)) throw new CommandFailure('--password-file: it has more than one line');
+  if (/[\r\n]/.test(line)) throw new CommandFailure(`--password-file: it has more than one line: ${hiddenIn(line)}`);
   return line;
 }

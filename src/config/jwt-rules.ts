@@ -1,5 +1,6 @@
 /** What the settings of an identity provider must be together, and what comes of them. */
-import { badFile, type Clash, type Problem, shown } from './problems.ts';
+import { fileText } from '../model/file-text.ts';
+import { badFile, badText, type Clash, type Problem, shown } from './problems.ts';
 import type { Settings } from './schema.ts';
 import { attempt } from './secret-files.ts';
 
@@ -59,7 +60,9 @@ export function keyFileProblems(
   const wanted = 'give a JSON file such as {"keys": […]}';
   const read = attempt(() => readFile(jwksFile));
   if (!read.ok) return [badFile(place, jwksFile, read.error, wanted)];
-  const parsed = attempt(() => JSON.stringify((JSON.parse(read.text) as { keys?: unknown[] }).keys?.length));
+  const file = fileText(read.text);
+  if (!file.ok) return [badText(place, jwksFile, file)];
+  const parsed = attempt(() => JSON.stringify((JSON.parse(file.text) as { keys?: unknown[] }).keys?.length));
   if (parsed.ok && Number(parsed.text) > 0) return [];
   return [{ where: place, given: JSON.stringify(jwksFile), fault: 'holds no JSON Web Key Set', wanted }];
 }

@@ -3,6 +3,7 @@ import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
 import { costForm } from '../model/costs.ts';
 import { brokenPasswordRule } from '../model/credentials.ts';
+import { hiddenIn } from '../model/hidden.ts';
 import { isTarget, readRedisUrl } from '../model/redis-url.ts';
 import { urgencies } from '../model/rounds.ts';
 import { readScope, scopeForm } from '../model/scope.ts';
@@ -33,7 +34,7 @@ export const redisUrl = () =>
   z
     .string()
     .regex(/^rediss?(-sentinel|-cluster)?:\/\/[^#\s]+$/)
-    .refine((text) => isTarget(readRedisUrl(text)));
+    .refine((text) => hiddenIn(text) === null && isTarget(readRedisUrl(text)));
 
 /** A field value as RFC 9110 has it, within ASCII. */
 export const fieldValue = () =>

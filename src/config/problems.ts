@@ -1,4 +1,5 @@
 /** What is wrong with a configuration, in one line each: where, what was given, what would be right. */
+import { hiddenIn } from '../model/hidden.ts';
 import type { About } from './setting.ts';
 
 export interface Problem {
@@ -25,11 +26,30 @@ export function formatProblem(problem: Problem): string {
 
 /** A value that a setting does not take. */
 export function badValue(where: string, about: About, value: unknown): Problem {
+  const stray = about.secret === true && typeof value === 'string' ? strayCharacter(where, about, value) : null;
+  if (stray !== null) return stray;
   const explained = typeof value === 'string' ? about.explain?.(value) : null;
   if (explained !== null && explained !== undefined) return { where, ...explained };
   const isOne = typeof value === 'string' && /^\s*\S+\s*$/.test(value);
   const wanted = (isOne ? about.wantedOfOne : undefined) ?? about.wanted;
   return { where, given: shown(value, about.secret === true), fault: 'is not allowed', wanted: `give ${wanted}` };
+}
+
+/** A character in a secret that nobody sees, and nobody can type; null: there is none. */
+export function strayCharacter(where: string, about: About, text: string): Problem | null {
+  const stray = hiddenIn(text, about.wantedOfOne !== undefined);
+  if (stray === null) return null;
+  return {
+    where,
+    given: shown(text, true),
+    fault: `holds ${stray}`,
+    wanted: text.includes('\ufffd') ? 'save it as UTF-8' : 'take it out',
+  };
+}
+
+/** A file whose text is in another encoding. */
+export function badText(where: string, path: string, { fault, wanted }: Pick<Problem, 'fault' | 'wanted'>): Problem {
+  return { where, given: JSON.stringify(path), fault, wanted };
 }
 
 export function badFile(where: string, path: string, error: unknown, wanted: string): Problem {

@@ -1,6 +1,7 @@
 /** Settings whose value stands in a file of its own, as mounted secrets do: `X` and `XFile`, or `X` and `X_FILE`. */
-import { type Layer, leafOf, leaves } from './layer.ts';
-import { badFile, badValue, type Problem } from './problems.ts';
+import { fileText } from '../model/file-text.ts';
+import { type Given, type Layer, leafOf, leaves } from './layer.ts';
+import { badFile, badText, badValue, type Problem, strayCharacter } from './problems.ts';
 import type { Leaf } from './setting.ts';
 
 export interface FilePair {
@@ -32,25 +33,38 @@ export function rejectBoth(layer: Layer): void {
   }
 }
 
-/** Reads the files that settings name and puts their contents in the settings' places. One trailing newline is not theirs. */
+/**
+ * Reads the files that settings name and puts their contents in the settings' places. One trailing newline is not theirs,
+ * nor is a byte order mark.
+ */
 export function readFilePairs(layer: Layer, readFile: (path: string) => string): void {
   for (const { content, file } of filePairs) {
     const given = layer.given.get(file.name);
     if (given === undefined || layer.broken.has(content.name)) continue;
     const path = given.value as string;
-    const read = attempt(() => readFile(path).replace(/\r?\n$/, ''));
-    const parsed = read.ok ? content.schema.safeParse(read.text) : undefined;
-    if (parsed?.success === true) {
-      layer.given.set(content.name, { value: parsed.data, where: given.where });
+    const read = attempt(() => readFile(path));
+    const found = read.ok
+      ? readContent(given.where, content, path, read.text)
+      : badFile(given.where, path, read.error, `give ${file.about.wanted}`);
+    if ('value' in found) {
+      layer.given.set(content.name, found);
       continue;
     }
     layer.broken.set(content.name, given.where);
-    layer.problems.push(
-      read.ok
-        ? badContent(given.where, content, read.text, path)
-        : badFile(given.where, path, read.error, `give ${file.about.wanted}`),
-    );
+    layer.problems.push(found);
   }
+}
+
+function readContent(where: string, content: Leaf, path: string, decoded: string): Given | Problem {
+  const file = fileText(decoded);
+  if (!file.ok) return badText(where, path, file);
+  const text = file.text.replace(/\r?\n$/, '');
+  const about = { ...content.about, secret: true };
+  const parsed = content.schema.safeParse(text);
+  const stray = strayCharacter(where, about, text);
+  if (parsed.success && stray === null) return { value: parsed.data, where };
+  const problem = stray ?? badValue(where, about, text);
+  return { ...problem, given: `${problem.given} in ${path}` };
 }
 
 type Read = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly error: unknown };
@@ -61,9 +75,4 @@ export function attempt(read: () => string): Read {
   } catch (error) {
     return { ok: false, error };
   }
-}
-
-function badContent(where: string, content: Leaf, text: string, path: string): Problem {
-  const problem = badValue(where, { ...content.about, secret: true }, text);
-  return { ...problem, given: `${problem.given} in ${path}` };
 }

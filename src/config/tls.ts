@@ -1,8 +1,9 @@
 /** TLS certificates, keys and authorities: read from the files that settings name, and judged before a socket opens. */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
+import { fileText } from '../model/file-text.ts';
 import { contextOptions, type TlsMaterial } from '../model/tls.ts';
-import { badFile, type Problem } from './problems.ts';
+import { badFile, badText, type Problem } from './problems.ts';
 import type { Settings } from './schema.ts';
 import { attempt } from './secret-files.ts';
 
@@ -114,8 +115,13 @@ class Reader {
     const { path, setting } = file;
     if (path === null) return null;
     const read = attempt(() => this.#readFile(path));
-    if (read.ok) return read.text;
-    this.problems.push(badFile(setting, path, read.error, wanted));
+    if (!read.ok) {
+      this.problems.push(badFile(setting, path, read.error, wanted));
+      return null;
+    }
+    const content = fileText(read.text);
+    if (content.ok) return content.text;
+    this.problems.push(badText(setting, path, content));
     return null;
   }
 

@@ -6,6 +6,7 @@
  * No text in here repeats what was sent: whatever stands in the field may be a secret.
  */
 import type { Fields } from './exchange.ts';
+import { hasHidden, hiddenIn } from './hidden.ts';
 import type { RefusalName } from './refusals.ts';
 
 export type Credentials =
@@ -122,11 +123,6 @@ function isVisible(text: string): boolean {
   return true;
 }
 
-/** No rendering shows these: control, format, private and unassigned characters, line and paragraph separators. */
-export function hasHidden(text: string): boolean {
-  return /[\p{C}\p{Zl}\p{Zp}]/u.test(text);
-}
-
 function hasControl(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     const c = text.charCodeAt(i);
@@ -148,9 +144,11 @@ const passwordRules: readonly (readonly [needs: RegExp, rule: string])[] = [
 
 /** Which rule a new password breaks, in words that follow its field's name; null: none. Never repeats the password. */
 export function brokenPasswordRule(password: string): string | null {
+  // First, since a line too many makes it too long as well.
+  const stray = password.isWellFormed() ? hiddenIn(password) : null;
+  if (stray !== null) return `must not hold ${stray}`;
   const text = brokenTextRule(password, 8, 64);
   if (text !== null) return text;
-  if (hasControl(password)) return 'must not hold control characters';
   return passwordRules.find(([needs]) => !needs.test(password))?.[1] ?? null;
 }
 

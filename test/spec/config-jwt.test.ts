@@ -58,6 +58,16 @@ describe('auth.jwt', () => {
     ]);
   });
 
+  it('takes a file of keys with a byte order mark, and names UTF-16', () => {
+    const keys = '{"keys": [{}]}';
+    const lines = (file: string) =>
+      problems(load(jwt(`${provider}, jwksFile: /keys`), {}, { '/keys': file })).map((line) => line.slice(-40));
+    expect(lines(`\ufeff${keys}`)).toEqual([]);
+    expect(lines(Buffer.from(`\ufeff${keys}`, 'utf16le').toString())).toEqual([
+      expect.stringContaining('"/keys" is UTF-16; save it as UTF-8'),
+    ]);
+  });
+
   it.each([
     ['/nowhere', 'cannot be read (no such file)'],
     ['/empty', 'holds no JSON Web Key Set'],

@@ -73,6 +73,75 @@ describe('secrets in files of their own', () => {
   });
 });
 
+describe('what editors add to a secret file', () => {
+  const password = 'Correct-Horse-1';
+  const utf8 = (bytes: string, encoding: 'latin1' | 'utf16le'): string => Buffer.from(bytes, encoding).toString();
+
+  it('is no part of the secret: a byte order mark, and the end of the line', () => {
+    const files = {
+      '/run/auth': '\ufeffBearer x y\r\n',
+      '/run/key': '\ufeffa-key-of-18-chars!\n',
+      '/run/password': `\ufeff${password}`,
+      '/run/url': '\ufeffredis://:pw@redis\n',
+    };
+    const env = {
+      WA_API_KEY_FILE: '/run/key',
+      REDIS_URL_FILE: '/run/url',
+      WEIR_ADMIN_PASSWORD_FILE: '/run/password',
+    };
+    const { auth, redis, coreapp } = config(load('coreapp: {authorizationFile: /run/auth}', env, files));
+    expect([auth.apiKey, auth.adminPassword, redis.url, coreapp.authorization]).toEqual([
+      ['a-key-of-18-chars!'],
+      password,
+      'redis://:pw@redis',
+      'Bearer x y',
+    ]);
+  });
+
+  it.each<[string, string, string, string]>([
+    ['a second newline', 'WEIR_ADMIN_PASSWORD', `${password}\n\n`, 'holds a line feed (U+000A), character 16'],
+    ['a carriage return', 'WEIR_ADMIN_PASSWORD', `${password}\r`, 'holds a carriage return (U+000D), character 16'],
+    [
+      'a zero width space',
+      'WEIR_ADMIN_PASSWORD',
+      `\u200b${password}`,
+      'holds a zero width space (U+200B), character 1',
+    ],
+    ['bytes', 'WEIR_ADMIN_PASSWORD', utf8('P\xe4ssword-1', 'latin1'), 'holds something that is not UTF-8, character 2'],
+    [
+      'a zero width space',
+      'WA_API_KEY',
+      'twelve-chars\n\u200btwelve-chars',
+      'holds a zero width space (U+200B), character 1 of line 2',
+    ],
+    ['bytes', 'WA_API_KEY', utf8('twelve-ch\xe4rs', 'latin1'), 'holds something that is not UTF-8, character 10'],
+    ['a zero width joiner', 'REDIS_URL', 'redis://:p\u200dw@redis', 'holds a zero width joiner (U+200D), character 11'],
+    ['a second newline', 'REDIS_URL', 'redis://:pw@redis\n\n', 'holds a line feed (U+000A), character 18'],
+  ])('is refused where it cannot be typed, with its place: %s in %s', (_, name, text, fault) => {
+    const files = { '/run/secret': text };
+    const length = text.replace(/\r?\n$/, '').length;
+    const wanted = fault.includes('UTF-8') ? 'save it as UTF-8' : 'take it out';
+    expect(problems(load('', { [`${name}_FILE`]: '/run/secret' }, files))).toEqual([
+      `${name}_FILE: a value of ${length} characters in /run/secret ${fault}; ${wanted}`,
+    ]);
+    if (text.includes('\n')) return; // The variable has no line end of its own, so all of it counts.
+    expect(problems(load('', { [name]: text }))).toEqual([
+      `${name}: a value of ${length} characters ${fault}; ${wanted}`,
+    ]);
+  });
+
+  it.each(['WEIR_ADMIN_PASSWORD', 'WA_API_KEY', 'REDIS_URL'])('is named where it is UTF-16: %s_FILE', (name) => {
+    for (const text of [`\ufeff${password}`, password]) {
+      const files = { '/run/secret': utf8(text, 'utf16le') };
+      expect(problems(load('', { [`${name}_FILE`]: '/run/secret' }, files))).toEqual([
+        `${name}_FILE: "/run/secret" is UTF-16; save it as UTF-8`,
+      ]);
+    }
+    const files = { '/run/secret': Buffer.from(`\ufeff${password}`, 'utf16le').swap16().toString() };
+    expect(problems(load('', { [`${name}_FILE`]: '/run/secret' }, files))).toHaveLength(1);
+  });
+});
+
 describe('API keys come several at a time, so that one can replace another', () => {
   const keys = ['the-new-key-1', 'the-old-key-1'];
   const files = { '/run/keys': `${keys.join('\n')}\n` };

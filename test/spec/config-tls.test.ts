@@ -53,6 +53,18 @@ describe('TLS files', () => {
     expect(problems(load(listen('/tls/both', '/tls/both'), {}, files))).toEqual([]);
   });
 
+  it('may begin with a byte order mark, and are told where they are UTF-16', () => {
+    const marked = { '/tls/cert': `\ufeff${weir.cert}`, '/tls/key': `\ufeff${weir.key}` };
+    expect(config(load(listen('/tls/cert', '/tls/key'), {}, marked)).listen.tls?.material).toMatchObject({
+      cert: weir.cert,
+      key: weir.key,
+    });
+    const wide = { ...files, '/tls/key': Buffer.from(`\ufeff${weir.key}`, 'utf16le').toString() };
+    expect(problems(load(listen('/tls/cert', '/tls/key'), {}, wide))).toEqual([
+      'w.yaml:1:46: listen.tls.keyFile: "/tls/key" is UTF-16; save it as UTF-8',
+    ]);
+  });
+
   it('are not there by default: plain HTTP, public authorities', () => {
     const { listen: main, coreapp, redis } = config(load(''));
     const nothing = { ca: null, cert: null, key: null };

@@ -83,6 +83,11 @@ const audit = (action: string, user: string) => [
 describe('weir users', () => {
   it.each([
     ['from a file', '--password-file p.txt', {}],
+    [
+      'from a file with a byte order mark',
+      '--password-file p.txt',
+      { files: { 'p.txt': `\ufeff${goodPassword}\r\n` } },
+    ],
     ['from the standard input', '--password-file=-', { terminal: { ...nobody, readAll: async () => goodPassword } }],
     ['from a prompt', '', { terminal: typing(goodPassword, goodPassword) }],
   ])('add: a user, with a password %s', async (_, option, typed) => {
@@ -216,7 +221,32 @@ describe('what cannot be done is said in one line, with exit code 1:', () => {
     [
       'users add somebody --password-file p.txt',
       { files: { 'p.txt': 'a\nb\n' } },
-      'users add: --password-file: it has more than one line',
+      'users add: --password-file: it has more than one line: a line feed (U+000A), character 2',
+    ],
+    [
+      'users add somebody --password-file p.txt',
+      { files: { 'p.txt': `${goodPassword}\n\n` } },
+      'users add: --password-file: it has more than one line: a line feed (U+000A), character 16',
+    ],
+    [
+      'users add somebody --password-file p.txt',
+      { files: { 'p.txt': `${goodPassword}\r` } },
+      'users add: --password-file: it has more than one line: a carriage return (U+000D), character 16',
+    ],
+    [
+      'users add somebody --password-file p.txt',
+      { files: { 'p.txt': `Correct\u200b-Horse-1\n` } },
+      'users add: the password must not hold a zero width space (U+200B), character 8',
+    ],
+    [
+      'users add somebody --password-file p.txt',
+      { files: { 'p.txt': Buffer.from('Corr\xe9ct-Horse-1\n', 'latin1').toString() } },
+      'users add: the password must not hold something that is not UTF-8, character 5',
+    ],
+    [
+      'users add somebody --password-file p.txt',
+      { files: { 'p.txt': Buffer.from(`\ufeff${goodPassword}\n`, 'utf16le').toString() } },
+      'users add: --password-file: it is UTF-16; save it as UTF-8',
     ],
     [
       'users add somebody --password-file p.txt',

@@ -1,5 +1,6 @@
 /** Where an identity provider's keys are read: a JSON Web Key Set (RFC 7517), from its server or from a file. */
 import { readFile } from 'node:fs/promises';
+import { fileText } from '../../model/file-text.ts';
 
 export interface KeySource {
   /** For the log. */
@@ -12,7 +13,14 @@ export interface KeySource {
 const setMaxBytes = 256 * 1_024;
 
 export function keysFromFile(path: string): KeySource {
-  return { name: path, load: () => readFile(path, 'utf8') };
+  return {
+    name: path,
+    async load() {
+      const file = fileText(await readFile(path, 'utf8'));
+      if (!file.ok) throw new Error(`${file.fault}; ${file.wanted}`);
+      return file.text;
+    },
+  };
 }
 
 /** Redirects are not followed: keys come from where the configuration says, and from nowhere else. */

@@ -1,6 +1,6 @@
 /** JSON Web Tokens (RFC 7519, 8725) of one identity provider: signed, for us, by whom we trust, and now. */
 import { errors, type JWTPayload, jwtVerify } from 'jose';
-import { hasHidden } from '../../model/credentials.ts';
+import { hasHidden } from '../../model/hidden.ts';
 import type { Role } from '../../model/principal.ts';
 import { type Clock, type ForeignTokens, type Log, StoreAway, type TokenRecord } from '../../ports.ts';
 import { type KeysOptions, ProviderKeys } from './keys.ts';
