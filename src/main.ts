@@ -22,6 +22,7 @@ On the users and tokens in the configuration's Redis, each with [--config FILE]:
   weir users list              name and role of every user, with a tab between
   weir users passwd NAME       change a password as it is given to add, and revoke the user's tokens
   weir users delete NAME       delete a user and revoke its tokens
+  weir tokens list [NAME]      short id, user, made and expires of each valid token, with tabs between; never a token
   weir tokens revoke --user NAME
                                revoke a user's tokens; its password stays`;
 

@@ -63,9 +63,22 @@ export interface TokenRecord {
   readonly expiresAtMs: number;
 }
 
+/** A token as a list tells of it: nothing that could be sent. */
+export interface ListedToken {
+  readonly digest: string;
+  /** Milliseconds since 1970-01-01 UTC, as is `expiresAtMs`. */
+  readonly madeAtMs: number;
+  readonly expiresAtMs: number;
+}
+
+/** For operators: which tokens of a user are valid, the oldest first. */
+export interface TokenList {
+  tokensOf(name: string): Promise<readonly ListedToken[]>;
+}
+
 /**
- * Users and tokens. A token is valid until it expires, is dropped, or its user is changed or deleted; after any of these
- * no call finds it. What is done to a `User` counts only if the user is still as it was read, so that of two who change
+ * Users and tokens. A token is valid until it expires, is dropped, its user is changed or deleted, or newer ones of its
+ * user are as many as one user may have; after any of these no call finds it. What is done to a `User` counts only if the user is still as it was read, so that of two who change
  * it at once one is told. An outage rejects with `StoreAway`; it never looks like "not found".
  */
 export interface Accounts {
@@ -82,7 +95,7 @@ export interface Accounts {
   rehash(user: User, passwordHash: string): Promise<boolean>;
   /** Deletes the user and all its tokens. False: there is no such user. */
   deleteUser(name: string): Promise<boolean>;
-  /** False: the user is no longer as read, and the token is not valid. */
+  /** False: the user is no longer as read, and the token is not valid. Of too many of one user the oldest end. */
   addToken(digest: string, user: User, expiresAtMs: number): Promise<boolean>;
   /** Whose token it is; an expired one is removed when it is met. At once where the store is in this process. */
   findToken(digest: string): TokenRecord | undefined | Promise<TokenRecord | undefined>;

@@ -19,6 +19,8 @@ export interface Grammar {
   readonly options: Readonly<Record<`--${string}`, string>>;
   /** How many arguments besides. */
   readonly operands: number;
+  /** How many of them may be left out; not there: none. */
+  readonly optional?: number;
 }
 
 export type Arguments =
@@ -53,8 +55,9 @@ export function readArguments(grammar: Grammar, args: readonly string[]): Argume
       options.set(name, value);
     }
   }
-  if (operands.length === grammar.operands) return { ok: true, options, operands };
-  return wrong(`${operands.length < grammar.operands ? 'an argument is missing' : 'an argument too many'}; ${give}`);
+  const missing = grammar.operands - operands.length;
+  if (missing >= 0 && missing <= (grammar.optional ?? 0)) return { ok: true, options, operands };
+  return wrong(`${missing > 0 ? 'an argument is missing' : 'an argument too many'}; ${give}`);
 }
 
 function unknownOption(name: string, { options }: Grammar, give: string): string {

@@ -5,7 +5,7 @@ import { createRedisAccounts } from '../adapters/redis/accounts.ts';
 import { firstConnection, openRedis } from '../adapters/redis/client.ts';
 import type { Config } from '../config/config.ts';
 import type { AuditAction } from '../model/audit.ts';
-import { type Accounts, type Log, StoreAway } from '../ports.ts';
+import { type Accounts, type Log, StoreAway, type TokenList } from '../ports.ts';
 import { configured } from './configured.ts';
 import type { CommandIo } from './options.ts';
 
@@ -19,7 +19,7 @@ const needs = (setting: string): boolean => /^(redis|log)\.|^auth\.adminPassword
 type StoreConfig = Pick<Config, 'redis' | 'log'> & { readonly auth: Pick<Config['auth'], 'adminPassword'> };
 
 export interface StoreWorld {
-  readonly accounts: Accounts;
+  readonly accounts: Accounts & TokenList;
   readonly config: StoreConfig;
   /** Writes a line of the audit trail: `action` was done to `user`. */
   readonly audit: (action: AuditAction, user: string) => void;

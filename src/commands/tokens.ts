@@ -1,35 +1,87 @@
-/** `weir tokens revoke --user NAME`: ends all tokens of a user, whose password stays. */
+/** `weir tokens revoke|list`: which tokens of users are valid, and their end; passwords stay. */
+import type { ListedToken } from '../ports.ts';
 import { type CommandIo, type Grammar, readArguments } from './options.ts';
-import { withAccounts } from './store.ts';
-import { change } from './users.ts';
+import { CommandFailure, type StoreWorld, withAccounts } from './store.ts';
+import { change, existing } from './users.ts';
 
-const grammar: Grammar = {
+interface Given {
+  /** Null: none is named. */
+  readonly name: string | null;
+  readonly io: CommandIo;
+}
+
+interface Verb {
+  readonly grammar: Grammar;
+  readonly work: (world: StoreWorld, given: Given) => Promise<void>;
+}
+
+const revokeGrammar: Grammar = {
   command: 'tokens revoke',
   usage: '--user NAME [--config FILE]',
   options: { '--user': 'NAME', '--config': 'FILE' },
   operands: 0,
 };
+const listGrammar: Grammar = {
+  command: 'tokens list',
+  usage: '[NAME] [--config FILE]',
+  options: { '--config': 'FILE' },
+  operands: 1,
+  optional: 1,
+};
+
+const verbs: Readonly<Record<string, Verb>> = {
+  revoke: { grammar: revokeGrammar, work: revoke },
+  list: { grammar: listGrammar, work: list },
+};
 
 /** Resolves to the exit code: 0, or 1 with what is wrong on stderr. */
 export async function tokens(
-  [verb, ...args]: readonly string[],
+  [verb = '', ...args]: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
   io: CommandIo,
 ): Promise<number> {
-  if (verb !== 'revoke') {
-    io.err('weir tokens: give revoke, such as weir tokens revoke --user NAME');
+  const known = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
+  if (known === undefined) {
+    io.err('weir tokens: give revoke or list, such as weir tokens revoke --user NAME');
     return 1;
   }
+  const { grammar, work } = known;
   const read = readArguments(grammar, args);
-  const name = read.ok ? read.options.get('--user') : undefined;
-  if (!read.ok || name === undefined) {
-    io.err(read.ok ? `weir tokens revoke: --user is missing; give weir tokens revoke ${grammar.usage}` : read.problem);
+  if (!read.ok) {
+    io.err(read.problem);
+    return 1;
+  }
+  const name = read.options.get('--user') ?? read.operands[0] ?? null;
+  if (name === null && grammar === revokeGrammar) {
+    io.err(`weir tokens revoke: --user is missing; give weir tokens revoke ${grammar.usage}`);
     return 1;
   }
   const command = { command: grammar.command, file: read.options.get('--config') ?? null, env, io };
-  return await withAccounts(command, async ({ accounts, audit }) => {
-    await change(accounts, name, (user) => accounts.dropTokens(user));
-    audit('tokens.revoke', name);
-    io.out(`${name}: tokens revoked`);
-  });
+  return await withAccounts(command, (world) => work(world, { name, io }));
+}
+
+async function revoke({ accounts, audit }: StoreWorld, { name, io }: Given): Promise<void> {
+  if (name === null) throw new CommandFailure('--user is missing');
+  await change(accounts, name, (user) => accounts.dropTokens(user));
+  audit('tokens.revoke', name);
+  io.out(`${name}: tokens revoked`);
+}
+
+/** By user, and of one user by age. */
+async function list({ accounts }: StoreWorld, { name, io }: Given): Promise<void> {
+  const names: string[] = [];
+  if (name !== null) names.push((await existing(accounts, name)).name);
+  else for await (const user of accounts.listUsers()) names.push(user.name);
+  for (const user of names.sort()) {
+    for (const token of await accounts.tokensOf(user)) io.out(lineOf(user, token));
+  }
+}
+
+/** Of the digest only as much as tells tokens apart: nothing here opens anything. */
+function lineOf(user: string, { digest, madeAtMs, expiresAtMs }: ListedToken): string {
+  return [digest.slice(0, 12), user, dateOf(madeAtMs), dateOf(expiresAtMs)].join('\t');
+}
+
+function dateOf(wallMs: number): string {
+  return new Date(wallMs).toISOString().replace(/\.\d+Z$/, 'Z');
 }

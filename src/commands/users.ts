@@ -108,7 +108,7 @@ export async function change(
 }
 
 /** The user of that name, as it is now. */
-async function existing(accounts: Accounts, name: string): Promise<User> {
+export async function existing(accounts: Accounts, name: string): Promise<User> {
   const user = await accounts.findUser(name);
   if (user === undefined) throw unknown(name);
   return user;

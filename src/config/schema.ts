@@ -208,6 +208,9 @@ const auth = section({
   tokenLifetimeMs: setting(whole(1_000, 366 * 24 * hourMs).default(7 * 24 * hourMs), {
     description: 'How long a token is valid after its login; 604800000 is the 7 days that clients expect.',
   }),
+  tokensPerUserMax: setting(whole(1, 100_000).default(1_000), {
+    description: 'Most valid tokens of one user, from that many logins. With one more login the oldest token ends.',
+  }),
   tokenMemoryMs: setting(whole(0, minuteMs).default(5_000), {
     description:
       'How long a replica takes a token for valid without asking Redis. A revocation reaches all replicas at once; where its message is lost, after this time.',

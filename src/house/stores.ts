@@ -55,12 +55,12 @@ const lateRepliesMs = 1_000;
 
 export async function openStores(config: Config, clock: Clock, meter: Meter, log: Log): Promise<Stores> {
   const { url } = config.redis;
-  if (url === null) return memoryStores(clock, meter);
+  if (url === null) return memoryStores(config.auth.tokensPerUserMax, clock, meter);
   return await redisStores({ ...config.redis, ...config.auth, url }, clock, meter, log);
 }
 
-function memoryStores(clock: Clock, meter: Meter): Stores {
-  const accounts = createMemoryAccounts(clock);
+function memoryStores(tokensPerUserMax: number, clock: Clock, meter: Meter): Stores {
+  const accounts = createMemoryAccounts(clock, { tokensPerUserMax });
   return {
     accounts,
     tokens: tokensAtHand(accounts),
@@ -80,6 +80,7 @@ interface RedisSettings {
   readonly keyPrefix: string;
   readonly callTimeoutMs: number;
   readonly replicasAtLeast: number;
+  readonly tokensPerUserMax: number;
   readonly tokenMemoryMs: number;
   readonly tokenMemoryMax: number;
   readonly storeAwayGraceMs: number;
@@ -104,7 +105,7 @@ async function redisStores(settings: RedisSettings, clock: Clock, meter: Meter, 
   });
   const persistence = watchPersistence(forAccounts, log);
   const accounts = new RememberedAccounts(
-    { store: createRedisAccounts(forAccounts, clock, keyPrefix), clock, meter },
+    { store: createRedisAccounts(forAccounts, clock, keyPrefix, settings.tokensPerUserMax), clock, meter },
     {
       freshMs: settings.tokenMemoryMs,
       keptMs: settings.storeAwayGraceMs,

@@ -6,7 +6,7 @@ import { createPasswords } from '../../src/adapters/node/passwords.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
 import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
-import { type Accounts, type NewUser, StoreAway, type User } from '../../src/ports.ts';
+import { type Accounts, type NewUser, StoreAway, type TokenList, type User } from '../../src/ports.ts';
 import { ensureAdmin } from '../../src/webapp/first-admin.ts';
 import { freePort } from '../support/ports.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
@@ -16,6 +16,8 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 import { cheapPasswords } from '../support/webapp.ts';
 
 const hourMs = 3_600_000;
+/** More than the random orders below make for one user. */
+const tokensPerUserMax = 30;
 
 /** Names that no other test uses, so that tests may share a store. */
 let names = 0;
@@ -46,13 +48,13 @@ async function everybody(accounts: Accounts): Promise<User[]> {
 
 interface Store {
   /** A view of the store; each replica has its own. */
-  open(): Promise<Accounts>;
+  open(): Promise<Accounts & TokenList>;
   close(): Promise<void>;
 }
 
 const stores: Readonly<Record<string, () => Promise<Store>>> = {
   async memory() {
-    const accounts = createMemoryAccounts(machineClock);
+    const accounts = createMemoryAccounts(machineClock, { tokensPerUserMax });
     return { open: async () => accounts, close: async () => {} };
   },
   Redis: () => redisStore([]),
@@ -73,7 +75,7 @@ async function connect(url: string, callTimeoutMs = 2_000) {
   if (!(await firstConnection(client, 5_000))) throw new Error(`Nobody answers at ${url}.`);
   return {
     client,
-    accounts: createRedisAccounts(client, machineClock),
+    accounts: createRedisAccounts(client, machineClock, 'weir:', tokensPerUserMax),
     async [Symbol.asyncDispose]() {
       client.disconnect();
     },
@@ -99,8 +101,8 @@ async function redisStore(args: readonly string[], prepare?: (url: string) => Pr
 
 describe.each(Object.entries(stores))('Accounts in %s', (_, start) => {
   let store: Store;
-  let accounts: Accounts;
-  let other: Accounts;
+  let accounts: Accounts & TokenList;
+  let other: Accounts & TokenList;
   beforeAll(async () => {
     store = await start();
     [accounts, other] = [await store.open(), await store.open()];
@@ -228,6 +230,52 @@ describe.each(Object.entries(stores))('Accounts in %s', (_, start) => {
     expect(await other.findToken(kept)).toBeDefined();
   });
 
+  test('keep as many tokens of one user as it may have: the oldest end, and nobody else’s', async () => {
+    const [user, stays] = [await added(accounts), await added(accounts)];
+    const kept = await loggedIn(accounts, stays);
+    const digests: string[] = [];
+    for (let i = 0; i < 2 * tokensPerUserMax; i++) {
+      digests.push(await loggedIn(i % 2 === 0 ? accounts : other, user));
+    }
+    const valid: string[] = [];
+    for (const digest of digests) if ((await other.findToken(digest)) !== undefined) valid.push(digest);
+    expect(valid).toEqual(digests.slice(-tokensPerUserMax));
+    expect((await other.tokensOf(user.name)).map(({ digest }) => digest)).toEqual(valid);
+    expect(await other.findToken(kept)).toBeDefined();
+  });
+
+  test('count only tokens that are valid: what was logged out, revoked or is over pushes none out', async () => {
+    let user = await added(accounts);
+    const expired = freshDigest();
+    await accounts.addToken(expired, user, machineClock.wallMs() + 1);
+    const first = await loggedIn(accounts, user);
+    for (let i = 0; i < 2 * tokensPerUserMax; i++) await other.dropToken(await loggedIn(accounts, user));
+    expect(await accounts.findToken(first)).toBeDefined();
+    user = (await accounts.dropTokens(user)) as User;
+    const digests: string[] = [];
+    for (let i = 0; i < tokensPerUserMax; i++) digests.push(await loggedIn(accounts, user));
+    expect((await accounts.tokensOf(user.name)).map(({ digest }) => digest)).toEqual(digests);
+  });
+
+  test('list the tokens of a user, the oldest first, with when they were made and when they end', async () => {
+    const user = await added(accounts);
+    expect(await other.tokensOf(user.name)).toEqual([]);
+    const since = machineClock.wallMs();
+    const digests = [freshDigest(), freshDigest()];
+    const ends = [inAnHour(), inAnHour() + hourMs];
+    for (const [i, digest] of digests.entries()) await accounts.addToken(digest, user, ends[i] as number);
+    const listed = await other.tokensOf(user.name);
+    expect(listed.map(({ digest, expiresAtMs }) => [digest, expiresAtMs])).toEqual(
+      digests.map((one, i) => [one, ends[i]]),
+    );
+    for (const { madeAtMs } of listed) {
+      expect(madeAtMs).toBeGreaterThanOrEqual(Math.floor(since) - 1);
+      expect(madeAtMs).toBeLessThanOrEqual(machineClock.wallMs() + 1);
+    }
+    await accounts.deleteUser(user.name);
+    expect(await other.tokensOf(user.name)).toEqual([]);
+  });
+
   test('forget a token when it expires', async () => {
     const user = await added(accounts);
     const digest = freshDigest();
@@ -349,7 +397,10 @@ describe('Accounts in Redis', () => {
     const token = nodeSecrets.token();
     const user = await added(store.accounts);
     await store.accounts.addToken(nodeSecrets.digest(token), user, inAnHour());
-    const keys = await store.client.keys('*');
+    const keys = (await store.client.keys('*')).filter((key) => !key.includes(':tokens:'));
+    const index = `weir:{accounts}:tokens:${user.name}`;
+    expect(await store.client.pttl(index)).toBeGreaterThan(hourMs - 60_000);
+    expect(await store.client.zrange(index, '0', '-1')).toEqual([nodeSecrets.digest(token)]);
     expect(keys).toContain(`weir:{accounts}:token:${nodeSecrets.digest(token)}`);
     for (const key of keys) {
       expect(key).toMatch(/^weir:\{accounts\}:(users$|token:)/);
@@ -369,6 +420,46 @@ describe('Accounts in Redis', () => {
     expect(await store.client.exists(key)).toBe(1);
     await store.accounts.findToken(digest);
     expect(await store.client.exists(key)).toBe(0);
+  });
+
+  test('tell all replicas of a token that newer ones push out', async () => {
+    await using store = await connect(redis.url);
+    await using listener = await connect(redis.url);
+    const messages: string[] = [];
+    await listener.client.subscribe('weir:revoked');
+    listener.client.on('message', (_channel: string, message: string) => void messages.push(message));
+    const user = await added(store.accounts);
+    const digests: string[] = [];
+    for (let i = 0; i <= tokensPerUserMax; i++) digests.push(await loggedIn(store.accounts, user));
+    await until(() => messages.length > 0, { what: 'the message' });
+    expect(messages).toEqual([`token ${digests[0]}`]);
+  });
+
+  test('leave the tokens alone that a Weir without the list has made, and make no token older than they are', async () => {
+    await using store = await connect(redis.url);
+    const { accounts, client } = store;
+    const user = await added(accounts);
+    const old = freshDigest();
+    const value = `${user.version}\n${inAnHour()}\n${user.role}\n${user.name}`;
+    await client.set(`weir:{accounts}:token:${old}`, value, 'PX', hourMs);
+    for (let i = 0; i <= tokensPerUserMax; i++) await loggedIn(accounts, user);
+    expect(await accounts.findToken(old)).toMatchObject({ user: user.name });
+    await accounts.dropToken(old);
+    expect(await accounts.findToken(old)).toBeUndefined();
+    expect(await accounts.tokensOf(user.name)).toHaveLength(tokensPerUserMax);
+  });
+
+  test('go down by and by to a smaller number of tokens', async () => {
+    await using store = await connect(redis.url);
+    const user = await added(store.accounts);
+    const index = `weir:{accounts}:tokens:${user.name}`;
+    await store.client.zadd(index, ...Array.from({ length: 250 }, (_, i) => [i, freshDigest()]).flat());
+    const sizes: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      await loggedIn(store.accounts, user);
+      sizes.push(await store.client.zcard(index));
+    }
+    expect(sizes).toEqual([151, 52, 3, 4]);
   });
 
   test('find a token with one call', async () => {

@@ -191,6 +191,26 @@ describe('weir tokens revoke', () => {
   });
 });
 
+describe('weir tokens list', () => {
+  const date = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`;
+  const lineOf = ({ name, digest }: { readonly name: string; readonly digest: string }) =>
+    expect.stringMatching(new RegExp(`^${digest.slice(0, 12)}\t${name}\t${date}\t${date}$`));
+
+  it('tells the valid tokens of a user, of each what tells it apart, and never a token', async () => {
+    const user = await added();
+    expect(await weir(`tokens list ${user.name}`)).toEqual({ code: 0, out: [lineOf(user)], err: [] });
+    await accounts.dropToken(user.digest);
+    expect(await weir(`tokens list ${user.name}`)).toEqual({ code: 0, out: [], err: [] });
+  });
+
+  it('tells those of all users where none is named', async () => {
+    const [one, two] = [await added(), await added()];
+    const { code, out } = await weir('tokens list');
+    expect([code, out]).toEqual([0, expect.arrayContaining([lineOf(one), lineOf(two)])]);
+    expect(out).toEqual(out.toSorted((a, b) => ((a.split('\t')[1] ?? '') < (b.split('\t')[1] ?? '') ? -1 : 1)));
+  });
+});
+
 describe('what cannot be done is said in one line, with exit code 1:', () => {
   const asked = { terminal: typing() };
   const weak = { files: { 'p.txt': 'weak-and-long-1\n' } };
@@ -291,7 +311,10 @@ describe('what cannot be done is said in one line, with exit code 1:', () => {
     ['users', {}, 'users: give add, list, passwd, delete, such as weir users list'],
     ['tokens revoke', {}, 'tokens revoke: --user is missing; give weir tokens revoke --user NAME [--config FILE]'],
     ['tokens revoke --user nobody', {}, 'tokens revoke: there is no user "nobody"; weir users list names all'],
-    ['tokens list', {}, 'tokens: give revoke, such as weir tokens revoke --user NAME'],
+    ['tokens list nobody', {}, 'tokens list: there is no user "nobody"; weir users list names all'],
+    ['tokens list anna berta', {}, 'tokens list: an argument too many; give weir tokens list [NAME] [--config FILE]'],
+    ['tokens', {}, 'tokens: give revoke or list, such as weir tokens revoke --user NAME'],
+    ['tokens create', {}, 'tokens: give revoke or list, such as weir tokens revoke --user NAME'],
   ])('weir %s', async (line, typed, problem) => {
     const env = typed.env?.['REDIS_URL'] === 'redis' ? { ...typed.env, REDIS_URL: redis.url } : typed.env;
     expect(await weir(line, { ...typed, ...(env === undefined ? {} : { env }) })).toEqual({

@@ -1,7 +1,8 @@
-import type { Accounts, Clock, NewUser, TokenRecord, User } from '../../ports.ts';
+import type { Accounts, Clock, ListedToken, NewUser, TokenList, TokenRecord, User } from '../../ports.ts';
 
 interface StoredToken extends TokenRecord {
   readonly version: string;
+  readonly madeAtMs: number;
   /** `Clock.now()`: a date that is set back does not prolong a token. */
   readonly expiresAt: number;
 }
@@ -9,33 +10,36 @@ interface StoredToken extends TokenRecord {
 export interface MemoryAccountsOptions {
   /** How many tokens are kept at most; the oldest goes first. */
   readonly tokensMax: number;
+  /** The same of one user's. */
+  readonly tokensPerUserMax: number;
 }
 
-export interface AccountsAtHand extends Accounts {
+const defaults: MemoryAccountsOptions = { tokensMax: 200_000, tokensPerUserMax: 1_000 };
+
+export interface AccountsAtHand extends Accounts, TokenList {
   findToken(digest: string): TokenRecord | undefined;
   /** How many tokens are kept, the ones included that nobody has met since they ended. */
   readonly size: number;
 }
 
 /** Users and tokens in this process: gone when it ends, and seen by no other replica. */
-export function createMemoryAccounts(
-  clock: Clock,
-  options: MemoryAccountsOptions = { tokensMax: 200_000 },
-): AccountsAtHand {
-  return new MemoryAccounts(clock, options);
+export function createMemoryAccounts(clock: Clock, options: Partial<MemoryAccountsOptions> = {}): AccountsAtHand {
+  return new MemoryAccounts(clock, { ...defaults, ...options });
 }
 
 class MemoryAccounts implements AccountsAtHand {
   readonly #clock: Clock;
-  readonly #tokensMax: number;
+  readonly #options: MemoryAccountsOptions;
   readonly #users = new Map<string, User>();
   /** In order of age, which with one lifetime for all is the order of expiry. */
   readonly #tokens = new Map<string, StoredToken>();
+  /** The digests of each user's, in order of age. */
+  readonly #tokensOf = new Map<string, Set<string>>();
   #changes = 0;
 
   constructor(clock: Clock, options: MemoryAccountsOptions) {
     this.#clock = clock;
-    this.#tokensMax = options.tokensMax;
+    this.#options = options;
   }
 
   get size(): number {
@@ -60,6 +64,7 @@ class MemoryAccounts implements AccountsAtHand {
     if (!this.#isAsRead(user)) return undefined;
     const changed: User = { ...user, passwordHash, mustChangePassword: false, version: this.#nextVersion() };
     this.#users.set(user.name, changed);
+    this.#forgetAllOf(user.name);
     return changed;
   }
 
@@ -67,6 +72,7 @@ class MemoryAccounts implements AccountsAtHand {
     if (!this.#isAsRead(user)) return undefined;
     const changed: User = { ...user, version: this.#nextVersion() };
     this.#users.set(user.name, changed);
+    this.#forgetAllOf(user.name);
     return changed;
   }
 
@@ -77,20 +83,25 @@ class MemoryAccounts implements AccountsAtHand {
   }
 
   async deleteUser(name: string): Promise<boolean> {
+    this.#forgetAllOf(name);
     return this.#users.delete(name);
   }
 
   async addToken(digest: string, user: User, expiresAtMs: number): Promise<boolean> {
     if (!this.#isAsRead(user)) return false;
     const lifetimeMs = expiresAtMs - this.#clock.wallMs();
-    this.#makeRoom();
+    this.#makeRoom(user.name);
     this.#tokens.set(digest, {
       user: user.name,
       role: user.role,
       expiresAtMs,
       version: user.version,
+      madeAtMs: this.#clock.wallMs(),
       expiresAt: this.#clock.now() + lifetimeMs,
     });
+    const own = this.#tokensOf.get(user.name);
+    if (own === undefined) this.#tokensOf.set(user.name, new Set([digest]));
+    else own.add(digest);
     return true;
   }
 
@@ -98,12 +109,22 @@ class MemoryAccounts implements AccountsAtHand {
     const token = this.#tokens.get(digest);
     if (token === undefined) return undefined;
     if (this.#isValid(token)) return token;
-    this.#tokens.delete(digest);
+    this.#forget(digest);
     return undefined;
   }
 
   async dropToken(digest: string): Promise<void> {
-    this.#tokens.delete(digest);
+    this.#forget(digest);
+  }
+
+  async tokensOf(name: string): Promise<readonly ListedToken[]> {
+    const found: ListedToken[] = [];
+    for (const digest of this.#tokensOf.get(name) ?? []) {
+      const token = this.#tokens.get(digest);
+      if (token === undefined || !this.#isValid(token)) continue;
+      found.push({ digest, madeAtMs: token.madeAtMs, expiresAtMs: token.expiresAtMs });
+    }
+    return found;
   }
 
   #isAsRead(user: User): boolean {
@@ -115,11 +136,31 @@ class MemoryAccounts implements AccountsAtHand {
   }
 
   /** Whoever brings a token takes the ended ones at the front away, so what nobody meets again does not pile up. */
-  #makeRoom(): void {
-    for (const [digest, token] of this.#tokens) {
-      if (this.#tokens.size < this.#tokensMax && this.#isValid(token)) return;
-      this.#tokens.delete(digest);
+  #makeRoom(name: string): void {
+    const { tokensMax, tokensPerUserMax } = this.#options;
+    const own = this.#tokensOf.get(name) ?? new Set();
+    for (const oldest of own) {
+      if (own.size < tokensPerUserMax) break;
+      this.#forget(oldest);
     }
+    for (const [digest, token] of this.#tokens) {
+      if (this.#tokens.size < tokensMax && this.#isValid(token)) return;
+      this.#forget(digest);
+    }
+  }
+
+  #forget(digest: string): void {
+    const token = this.#tokens.get(digest);
+    if (token === undefined) return;
+    this.#tokens.delete(digest);
+    const own = this.#tokensOf.get(token.user);
+    own?.delete(digest);
+    if (own?.size === 0) this.#tokensOf.delete(token.user);
+  }
+
+  #forgetAllOf(name: string): void {
+    for (const digest of this.#tokensOf.get(name) ?? []) this.#tokens.delete(digest);
+    this.#tokensOf.delete(name);
   }
 
   #nextVersion(): string {

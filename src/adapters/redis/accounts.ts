@@ -4,20 +4,29 @@
  * Each user has a version, another random one after each change; a token carries the version of the user it was given
  * to and counts only while the two agree. So "drop all tokens of this user" is the one write that changes the user, and
  * finding a token is one call that reads both. All keys share the hash tag `{accounts}`: they live in one slot of a
- * Redis Cluster, and every script names all keys that it touches.
+ * Redis Cluster.
  *
  * A token's key expires in Redis itself, by Redis's own clock. What ends tokens otherwise is told on a channel by the very
  * script that does it (`revocations.ts`), so that there is no change without its message.
  */
 import { randomBytes } from 'node:crypto';
 import type { Role } from '../../model/principal.ts';
-import { type Accounts, type Clock, type NewUser, StoreAway, type TokenRecord, type User } from '../../ports.ts';
+import {
+  type Accounts,
+  type Clock,
+  type ListedToken,
+  type NewUser,
+  StoreAway,
+  type TokenList,
+  type TokenRecord,
+  type User,
+} from '../../ports.ts';
 import { answered as answeredFor } from './answered.ts';
 import type { RedisConnection } from './client.ts';
 import { channelOf, tokenMessage, userMessage } from './revocations.ts';
 import { script } from './script.ts';
 
-/** About how many users one call lists: Redis is to serve others in between. */
+/** About how many users or tokens one call lists: Redis is to serve others in between. */
 const listStep = 200;
 
 /** What the scripts beside this file are called on the connection. */
@@ -26,10 +35,15 @@ interface Scripts {
   weirAddToken(
     token: string,
     users: string,
+    tokens: string,
     name: string,
     version: string,
     value: string,
     lifetimeMs: number,
+    tokenPrefix: string,
+    digest: string,
+    max: number,
+    channel: string,
   ): Promise<number>;
   weirChangeUser(
     users: string,
@@ -40,31 +54,43 @@ interface Scripts {
     message: string,
   ): Promise<number>;
   weirDeleteUser(users: string, name: string, channel: string, message: string): Promise<number>;
-  weirDropToken(token: string, channel: string, message: string): Promise<null>;
+  weirDropToken(token: string, channel: string, message: string, digest: string, tokensPrefix: string): Promise<null>;
 }
 
-/** `redis` is a connection of its own, from `openRedis`. `prefix` begins all keys. */
-export function createRedisAccounts(redis: RedisConnection, clock: Clock, prefix = 'weir:'): Accounts {
+/**
+ * `redis` is a connection of its own, from `openRedis`. `prefix` begins all keys. Of more than `tokensPerUserMax` tokens of one
+ * user the oldest end.
+ */
+export function createRedisAccounts(
+  redis: RedisConnection,
+  clock: Clock,
+  prefix = 'weir:',
+  tokensPerUserMax = 1_000,
+): Accounts & TokenList {
   redis.defineCommand('weirFindToken', script('find-token.lua', 2));
-  redis.defineCommand('weirAddToken', script('add-token.lua', 2));
+  redis.defineCommand('weirAddToken', script('add-token.lua', 3));
   redis.defineCommand('weirChangeUser', script('change-user.lua', 1));
   redis.defineCommand('weirDeleteUser', script('delete-user.lua', 1));
   redis.defineCommand('weirDropToken', script('drop-token.lua', 1));
-  return new RedisAccounts(redis as RedisConnection & Scripts, clock, prefix);
+  return new RedisAccounts(redis as RedisConnection & Scripts, clock, prefix, tokensPerUserMax);
 }
 
-class RedisAccounts implements Accounts {
+class RedisAccounts implements Accounts, TokenList {
   readonly #redis: RedisConnection & Scripts;
   readonly #clock: Clock;
   readonly #users: string;
   readonly #tokenPrefix: string;
+  readonly #tokensPrefix: string;
+  readonly #tokensPerUserMax: number;
   readonly #channel: string;
 
-  constructor(redis: RedisConnection & Scripts, clock: Clock, prefix: string) {
+  constructor(redis: RedisConnection & Scripts, clock: Clock, prefix: string, tokensPerUserMax: number) {
     this.#redis = redis;
     this.#clock = clock;
     this.#users = `${prefix}{accounts}:users`;
     this.#tokenPrefix = `${prefix}{accounts}:token:`;
+    this.#tokensPrefix = `${prefix}{accounts}:tokens:`;
+    this.#tokensPerUserMax = tokensPerUserMax;
     this.#channel = channelOf(prefix);
   }
 
@@ -114,8 +140,19 @@ class RedisAccounts implements Accounts {
   async addToken(digest: string, user: User, expiresAtMs: number): Promise<boolean> {
     const lifetimeMs = Math.max(1, Math.round(expiresAtMs - this.#clock.wallMs()));
     const value = `${user.version}\n${expiresAtMs}\n${user.role}\n${user.name}`;
-    const key = this.#tokenPrefix + digest;
-    const added = this.#redis.weirAddToken(key, this.#users, user.name, user.version, value, lifetimeMs);
+    const added = this.#redis.weirAddToken(
+      this.#tokenPrefix + digest,
+      this.#users,
+      this.#tokensPrefix + user.name,
+      user.name,
+      user.version,
+      value,
+      lifetimeMs,
+      this.#tokenPrefix,
+      digest,
+      this.#tokensPerUserMax,
+      this.#channel,
+    );
     return (await answered(added)) === 1;
   }
 
@@ -125,7 +162,28 @@ class RedisAccounts implements Accounts {
   }
 
   async dropToken(digest: string): Promise<void> {
-    await answered(this.#redis.weirDropToken(this.#tokenPrefix + digest, this.#channel, tokenMessage(digest)));
+    const key = this.#tokenPrefix + digest;
+    const message = tokenMessage(digest);
+    await answered(this.#redis.weirDropToken(key, this.#channel, message, digest, this.#tokensPrefix));
+  }
+
+  async tokensOf(name: string): Promise<readonly ListedToken[]> {
+    const user = await this.findUser(name);
+    if (user === undefined) return [];
+    const found: ListedToken[] = [];
+    const pairs = await answered(this.#redis.zrange(this.#tokensPrefix + name, '0', '-1', 'WITHSCORES'));
+    for (let from = 0; from < pairs.length; from += 2 * listStep) {
+      const some = pairs.slice(from, from + 2 * listStep);
+      const keys = some.filter((_, i) => i % 2 === 0).map((digest) => this.#tokenPrefix + digest);
+      const values = await answered(this.#redis.mget(keys));
+      for (const [i, value] of values.entries()) {
+        // Ended, or given to another version of the user.
+        if (value === null || !value.startsWith(`${user.version}\n`)) continue;
+        const madeAtMs = Math.floor(Number(some[2 * i + 1]) / 1_000);
+        found.push({ digest: some[2 * i] as string, madeAtMs, expiresAtMs: readToken(value).expiresAtMs });
+      }
+    }
+    return found;
   }
 
   async #replace(user: User, by: User): Promise<boolean> {
