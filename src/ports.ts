@@ -199,13 +199,21 @@ export interface CoreappRequest {
 export interface CoreappFailure {
   /** `unsent`: not a byte of the request was written. `sent`: bytes were. `answering`: the answer had begun. */
   readonly phase: 'unsent' | 'sent' | 'answering';
-  /** `invalid`: it cannot be put on the wire, which is the caller's doing. `body`: the disk did not give its body back. */
-  readonly cause: 'connect' | 'timeout' | 'broken' | 'aborted' | 'invalid' | 'body';
+  /**
+   * `invalid`: it cannot be put on the wire, which is the caller's doing. `body`: the disk did not give its body back.
+   * `late`: the observer let no byte be written.
+   */
+  readonly cause: 'connect' | 'timeout' | 'broken' | 'aborted' | 'invalid' | 'body' | 'late';
   /** For the log. */
   readonly detail: string;
 }
 
 export interface CoreappObserver {
+  /**
+   * Asked right before the first byte is written, on a connection that stands. False: nothing is written, the call fails
+   * as `late`, and a connection without a body from the disk is kept.
+   */
+  mayWrite(): boolean;
   /** 1xx answers, any number, before the head. */
   onInformation(status: number, fields: Fields): void;
   onHead(status: number, fields: Fields): void;

@@ -54,6 +54,8 @@ export interface Collected extends Identified {
 
 export interface Admitted extends Collected {
   readonly permit: Permit;
+  /** When the slot that it uses closes, `Clock.now()`. */
+  readonly slotClosesAt: number;
   /** What its caller is told of its bucket; null: nothing. */
   readonly rateLimit: Telling | null;
 }
@@ -87,6 +89,8 @@ export interface Account {
   coreappMs: number;
   /** How often the request was sent. */
   attempts: number;
+  /** How many slots in a row it gave up because they closed before it could be written. */
+  slotsGivenUp: number;
   /** Bytes of answer body that went to the caller. */
   bytesOut: number;
   /** For the audit trail; null: an endpoint of Weir's own had nothing to add, or it was none. */
@@ -118,6 +122,7 @@ class Exchange {
     heldMs: 0,
     coreappMs: 0,
     attempts: 0,
+    slotsGivenUp: 0,
     bytesOut: 0,
     note: null,
   };
@@ -125,6 +130,7 @@ class Exchange {
   principal: Principal | undefined = undefined;
   body: HeldBody | null | undefined = undefined;
   permit: Permit | undefined = undefined;
+  slotClosesAt = Number.POSITIVE_INFINITY;
   rateLimit: Telling | null | undefined = undefined;
 
   constructor(head: Head) {
@@ -157,8 +163,15 @@ export function collected(exchange: Identified, body: HeldBody | null): Collecte
   return exchange as Collected;
 }
 
-export function admitted(exchange: Collected, permit: Permit, rateLimit: Telling | null): Admitted {
+/** @param slotClosesAt when the slot that it uses closes, `Clock.now()` */
+export function admitted(
+  exchange: Collected,
+  permit: Permit,
+  slotClosesAt: number,
+  rateLimit: Telling | null,
+): Admitted {
   (exchange as Exchange).permit = permit;
+  (exchange as Exchange).slotClosesAt = slotClosesAt;
   (exchange as Exchange).rateLimit = rateLimit;
   return exchange as Admitted;
 }

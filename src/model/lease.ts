@@ -54,6 +54,7 @@ export class Lease {
   #shortestTripMs: number | null = null;
   /** For how long arrivals can be expected to use up the slots that are asked for now; from the last grant. */
   #lastsMs = 0;
+  #takenClosesAt = Number.NEGATIVE_INFINITY;
   /** When the bucket will be full again, by the last grant. */
   #fullAt = Number.NEGATIVE_INFINITY;
 
@@ -80,8 +81,14 @@ export class Lease {
   take(now: number): boolean {
     const batch = this.#front(now);
     if (batch === undefined || batch.opensAt > now) return false;
+    this.#takenClosesAt = batch.closesAt;
     this.#use(batch, 1);
     return true;
+  }
+
+  /** When the slot closes that was taken last. */
+  get takenClosesAt(): number {
+    return this.#takenClosesAt;
   }
 
   /** When the next slot opens (a moment in the past: it is open); infinity without slots. */

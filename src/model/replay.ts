@@ -7,8 +7,8 @@
 import type { Fields } from './exchange.ts';
 import { fieldsOf } from './fields.ts';
 
-/** Why a request goes again: a 429, a 503, nothing written, or an idempotent exchange that broke. */
-export type ReplayReason = 'throttled' | 'overloaded' | 'unsent' | 'broken';
+/** Why a request goes again: a 429, a 503, nothing written, its slot closed before that, or an idempotent exchange that broke. */
+export type ReplayReason = 'throttled' | 'overloaded' | 'unsent' | 'late' | 'broken';
 
 const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE']);
 

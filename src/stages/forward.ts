@@ -57,7 +57,7 @@ const refusalMaxBytes = 1_048_576;
 /** When to come back where the disk has failed: to another replica, as a rule. */
 const diskRetryAfterMs = 1_000;
 
-const refusalAfter: Readonly<Record<CoreappFailure['cause'], RefusalName>> = {
+const refusalAfter: Readonly<Record<Exclude<CoreappFailure['cause'], 'late'>, RefusalName>> = {
   connect: 'unreachable',
   timeout: 'timedOut',
   broken: 'broken',
@@ -65,6 +65,12 @@ const refusalAfter: Readonly<Record<CoreappFailure['cause'], RefusalName>> = {
   invalid: 'malformed',
   body: 'diskFailed',
 };
+
+/**
+ * A request that gives so many slots up in a row is sent with the next one, however late that is. A way to the Coreapp that
+ * always takes longer than a slot is open would let nothing pass; and the tokens that it left are still unused.
+ */
+export const slotsGivenUpMax = 8;
 
 export function createForward(world: ForwardWorld): Forward {
   return (exchange, side) =>
@@ -133,6 +139,15 @@ class Sending implements CoreappObserver {
     this.#call = this.#world.coreapp.send({ method, target, fields, body }, this);
   }
 
+  /**
+   * Between taking the slot and this moment a connection was opened, or the process had to wait for a processor. A slot that
+   * has closed meanwhile is given up, so that lateness never adds to what the limit lets through.
+   */
+  mayWrite(): boolean {
+    const { account, slotClosesAt } = this.#exchange;
+    return this.#world.clock.now() <= slotClosesAt || account.slotsGivenUp >= slotsGivenUpMax;
+  }
+
   onInformation(status: number, fields: Fields): void {
     this.#side.information(status, endToEnd(fields, callersOwn));
   }
@@ -177,9 +192,11 @@ class Sending implements CoreappObserver {
     } else if (this.#status !== null) {
       this.#side.cut();
       this.#finish('failure', 'failed', { kind: 'passed', status: this.#status });
+    } else if (failure.cause === 'late') {
+      this.#giveSlotUp();
     } else {
       if (failure.cause === 'connect') this.#world.reachability.unreached(this.#sentAt, failure.detail);
-      this.#finish('failure', endWithout(failure), this.#unanswered(failure));
+      this.#finish('failure', endWithout(failure), this.#unanswered(failure, failure.cause));
     }
   }
 
@@ -193,20 +210,32 @@ class Sending implements CoreappObserver {
   }
 
   /** What becomes of a request that got no answer. */
-  #unanswered(failure: CoreappFailure): Attempt {
-    if (failure.cause === 'invalid') return refuse('malformed', failure.detail);
-    const name = refusalAfter[failure.cause];
+  #unanswered(failure: CoreappFailure, cause: keyof typeof refusalAfter): Attempt {
+    if (cause === 'invalid') return refuse('malformed', failure.detail);
+    const name = refusalAfter[cause];
     // What the disk did not give back once it will not the next time; and nobody can act on half a request.
-    if (failure.cause === 'body') return refuse(name, null, diskRetryAfterMs);
+    if (cause === 'body') return refuse(name, null, diskRetryAfterMs);
     const { method, fields, route } = this.#exchange;
     const known = this.#world.honoursIdempotencyKey.includes(route.class) && isKeyed(method, fields);
     const reason = replayAfterFailure(method, failure.phase, known);
     return reason === null ? refuse(name) : { kind: 'replay', reason, pauseMs: 0, otherwise: name };
   }
 
+  /** This was no attempt: nothing is known of the Coreapp that was not known before. */
+  #giveSlotUp(): void {
+    const { account, permit } = this.#exchange;
+    account.attempts -= 1;
+    account.slotsGivenUp += 1;
+    account.coreappMs += this.#world.clock.now() - this.#sentAt;
+    this.#side.onGone(null);
+    permit.end('unused');
+    this.#settle({ kind: 'replay', reason: 'late', pauseMs: 0, otherwise: null });
+  }
+
   #finish(answer: number | 'failure', how: PermitEnd, attempt: Attempt): void {
     const { account, permit, route } = this.#exchange;
     const ms = this.#world.clock.now() - this.#sentAt;
+    account.slotsGivenUp = 0;
     account.coreappMs += ms;
     this.#side.onGone(null);
     this.#world.meter.coreappAnswered(route.class, answer, ms);

@@ -1,5 +1,5 @@
 /** One bucket in one replica: its line, its lease of slots, and the one timer that moves both. */
-import type { Collected } from '../model/exchange.ts';
+import type { Admitted, Collected } from '../model/exchange.ts';
 import { admitted } from '../model/exchange.ts';
 import type { Headcount } from '../model/headcount.ts';
 import { Lease } from '../model/lease.ts';
@@ -153,9 +153,14 @@ export class Gate {
 
   #admitAtOnce(exchange: Collected, now: number): Admission {
     this.#world.meter.held(this.#class.name, 'sent', 0);
-    const admission = admitted(exchange, this.#class.permits.take(now), this.#rateLimit);
+    const admission = this.#admitted(exchange, now);
     this.#ask(now);
     return admission;
+  }
+
+  /** With the slot that was taken last. */
+  #admitted(exchange: Collected, now: number): Admitted {
+    return admitted(exchange, this.#class.permits.take(now), this.#lease.takenClosesAt, this.#rateLimit);
   }
 
   /** Why a newcomer may not wait: the line is full, or its turn could not come in time. Null: it may. */
@@ -221,7 +226,7 @@ export class Gate {
       this.#lease.take(now);
       const waiter = this.line.take();
       if (waiter === null) continue;
-      const admission = admitted(waiter.exchange, this.#class.permits.take(now), this.#rateLimit);
+      const admission = this.#admitted(waiter.exchange, now);
       this.#ended(waiter, admission, 'sent', now);
       served += 1;
     }

@@ -118,6 +118,33 @@ describe('the limit, over all replicas', () => {
     );
   });
 
+  it('holds by the moments at which requests are written, however long it takes from the slot to that', async () => {
+    // One in twenty has to wait: for a connection, or for a processor.
+    const stalls = fc.array(
+      fc.oneof(
+        { arbitrary: fc.double({ min: 0, max: 0.3, noNaN: true }), weight: 19 },
+        { arbitrary: fc.double({ min: 0.3, max: 60, noNaN: true }), weight: 1 },
+      ),
+      { minLength: 100, maxLength: 400, size: 'max' },
+    );
+    const any = fc.record({ rate: fc.integer({ min: 20, max: 2_000 }), burst: fc.integer({ min: 1, max: 60 }) });
+    await fc.assert(
+      fc.asyncProperty(any, replicas, trips, stalls, async (quota, count, oneWayMs, ways) => {
+        let way = 0;
+        const wayMs = () => ways[way++ % ways.length] as number;
+        const fleet = new Fleet({ limits: roomyLimits(quota), replicas: count, oneWayMs: () => oneWayMs, wayMs });
+        const requests = quota.burst + quota.rate;
+        for (let i = 0; i < requests; i++) void fleet.arrive(i % count);
+        await fleet.clock.advance(4_000);
+        expect(fleet.sent).toHaveLength(requests);
+        expect(fleet.sent.filter(({ at, closesAt }) => at > closesAt)).toEqual([]);
+        const instants = fleet.sent.map(({ at }) => at);
+        expect(excess(quota, instants)).toBeLessThanOrEqual(tolerance(quota));
+      }),
+      { numRuns: 25 },
+    );
+  });
+
   it('holds and is used up whatever the replicas’ clocks say, and however they drift', async () => {
     const clocks = fc.record({
       offsetMs: fc.integer({ min: -1e10, max: 1e10 }),

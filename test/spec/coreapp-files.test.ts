@@ -79,6 +79,7 @@ function send(file: BodyFile) {
   const call = coreapp.send(
     { method: 'POST', target: '/v1/media', fields: [], body: file },
     {
+      mayWrite: () => true,
       onInformation() {},
       onHead(told) {
         status = told;
@@ -158,7 +159,7 @@ describe('the body from a file', () => {
 
   it('that fails when nobody listens any more ends no process', async () => {
     const file = new SlowFile();
-    const stream = new FileStream(file, () => {});
+    const stream = new FileStream(file, () => true);
     stream.read(0);
     await file.give(new Error('EIO'));
     await until(() => stream.closed, { what: 'the stream to close' });

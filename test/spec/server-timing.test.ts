@@ -22,7 +22,16 @@ describe('the field', () => {
       'hold;dur=0, coreapp;dur=86400000',
     ],
   ])('%s', (_, account, underWayMs, text) => {
-    const rest = { joinedAt: 0, waitSeconds: 0, heldMs: 0, coreappMs: 0, attempts: 0, bytesOut: 0, note: null };
+    const rest = {
+      joinedAt: 0,
+      waitSeconds: 0,
+      heldMs: 0,
+      coreappMs: 0,
+      attempts: 0,
+      slotsGivenUp: 0,
+      bytesOut: 0,
+      note: null,
+    };
     expect(serverTiming({ ...rest, ...account }, underWayMs)).toBe(text);
   });
 });

@@ -1,16 +1,19 @@
 /** Replicas that share one bucket, in virtual time: what the Coreapp would see of them. */
 
 import type { BodyRead, BodyRoom } from '../../src/model/bodies.ts';
-import type { Collected, Fields } from '../../src/model/exchange.ts';
+import type { Admitted, Collected, Fields } from '../../src/model/exchange.ts';
 import { collected, identified, received, routed } from '../../src/model/exchange.ts';
 import type { Admission } from '../../src/model/outcome.ts';
 import { type PermitBounds, Permits, Room } from '../../src/model/permits.ts';
 import type { ClassLimits, Quota } from '../../src/model/quota.ts';
 import type { Grant } from '../../src/model/slots.ts';
 import { pushBack, reserve } from '../../src/model/slots.ts';
-import type { Buckets, Caller, Clock, Meter } from '../../src/ports.ts';
+import type { Buckets, Caller, Clock, Coreapp, Meter } from '../../src/ports.ts';
+import { createForward, type Forward } from '../../src/stages/forward.ts';
 import { Gates } from '../../src/stages/gates.ts';
+import { Reachability } from '../../src/stages/reachability.ts';
 import { routeOf } from './routes.ts';
+import { silentLog } from './silent-log.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 /** Permits that are never missing. */
@@ -140,6 +143,8 @@ export interface Sent {
   readonly replica: number;
   readonly caller: string;
   readonly waitedMs: number;
+  /** When the slot closes that it used. */
+  readonly closesAt: number;
 }
 
 export interface FleetOptions {
@@ -148,6 +153,11 @@ export interface FleetOptions {
   readonly oneWayMs: () => number;
   /** How long the Coreapp takes, milliseconds. */
   readonly serviceMs?: number;
+  /**
+   * How long it takes from the slot until the request can be written: a connection that has to be opened, a process that
+   * has to wait for a processor. Default: it is written at once.
+   */
+  readonly wayMs?: () => number;
   /** A replica's buckets. Default: those of `store`. */
   readonly bucketsOf?: (clock: Clock) => Buckets;
   /** A replica's clock. Default: the one that all go by. */
@@ -177,11 +187,15 @@ export class Fleet {
   readonly sent: Sent[] = [];
   readonly refused: Admission[] = [];
   left = 0;
+  /** How many slots were given up because they had closed before anything could be written. */
+  givenUp = 0;
   readonly #serviceMs: number;
+  readonly #wayMs: (() => number) | null;
 
   constructor(options: FleetOptions) {
     const { clock } = this;
     this.#serviceMs = options.serviceMs ?? 0;
+    this.#wayMs = options.wayMs ?? null;
     this.store = new DistantStore(clock, options.replicas, options.oneWayMs);
     this.gates = Array.from({ length: options.replicas }, (_, replica) => {
       const own = options.clockOf?.(clock, replica) ?? clock;
@@ -201,12 +215,24 @@ export class Fleet {
   async arrive(replica: number, user = 'a', side = new WaitingCaller()): Promise<void> {
     const at = this.clock.now();
     const gates = this.gates[replica] as Gates;
-    const admission = await gates.admit(messageFrom(user), side);
+    const request = messageFrom(user);
+    let admission = await gates.admit(request, side);
+    const written = (closesAt: number): void => {
+      this.sent.push({ at: this.clock.now(), replica, caller: user, waitedMs: this.clock.now() - at, closesAt });
+    };
+    while (admission.kind === 'exchange' && this.#wayMs !== null) {
+      const attempt = await this.#forward(admission, side, this.#wayMs(), written);
+      if (attempt.kind !== 'replay') return;
+      this.givenUp += 1;
+      admission = await gates.readmit(request, side, attempt);
+    }
     switch (admission.kind) {
-      case 'exchange':
-        this.sent.push({ at: this.clock.now(), replica, caller: user, waitedMs: this.clock.now() - at });
-        this.clock.after(this.#serviceMs, () => admission.permit.end('answered'));
+      case 'exchange': {
+        const { permit, slotClosesAt } = admission;
+        written(slotClosesAt);
+        this.clock.after(this.#serviceMs, () => permit.end('answered'));
         break;
+      }
       case 'refusal':
         this.refused.push(admission);
         break;
@@ -214,6 +240,29 @@ export class Fleet {
         this.left += 1;
         break;
     }
+  }
+
+  /** By the stage itself, to a Coreapp that is so far away. */
+  #forward(admission: Admitted, side: Caller, wayMs: number, written: (closesAt: number) => void): ReturnType<Forward> {
+    const coreapp: Coreapp = {
+      send: (_, observer) => {
+        this.clock.after(wayMs, () => {
+          if (!observer.mayWrite()) {
+            observer.onFailure({ phase: 'unsent', cause: 'late', detail: '' });
+            return;
+          }
+          written(admission.slotClosesAt);
+          this.clock.after(this.#serviceMs, () => {
+            observer.onHead(200, []);
+            observer.onEnd([]);
+          });
+        });
+        return { resume() {}, abort() {} };
+      },
+    };
+    const reachability = new Reachability('', silentLog);
+    const rest = { authorization: null, honoursIdempotencyKey: [], serverTiming: false };
+    return createForward({ clock: this.clock, coreapp, meter: deafMeter, reachability, ...rest })(admission, side);
   }
 }
 

@@ -5,7 +5,7 @@ import type { BodyFile } from '../../model/bodies.ts';
 import type { Fields } from '../../model/exchange.ts';
 import { contextOptions, type TlsMaterial } from '../../model/tls.ts';
 import type { Coreapp, CoreappCall, CoreappFailure, CoreappObserver, CoreappRequest } from '../../ports.ts';
-import { BodyLost, FileStream } from './file-stream.ts';
+import { BodyLost, FileStream, TooLate } from './file-stream.ts';
 
 export interface CoreappOptions {
   /** Origin, such as `http://127.0.0.1:8081`. */
@@ -66,7 +66,7 @@ class Call implements Dispatcher.DispatchHandler, CoreappCall {
 
   constructor(observer: CoreappObserver, file: BodyFile | null) {
     this.#observer = observer;
-    this.stream = file === null ? null : new FileStream(file, () => this.#wrote());
+    this.stream = file === null ? null : new FileStream(file, () => this.#writes());
   }
 
   resume(): void {
@@ -85,7 +85,8 @@ class Call implements Dispatcher.DispatchHandler, CoreappCall {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (this.#aborted) controller.abort(new errors.RequestAbortedError());
-    else if (this.stream === null) this.#wrote();
+    // Thrown, it ends the request alone; an abort would end the connection, and the next attempt would be as late.
+    else if (this.stream === null ? !this.#writes() : !this.#observer.mayWrite()) throw new TooLate();
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
@@ -114,13 +115,16 @@ class Call implements Dispatcher.DispatchHandler, CoreappCall {
     this.#observer.onFailure({ phase: this.#phase, cause: this.#causeOf(error), detail });
   }
 
-  #wrote(): void {
+  #writes(): boolean {
+    if (!this.#observer.mayWrite()) return false;
     this.#phase = 'sent';
+    return true;
   }
 
   #causeOf(error: Error): CoreappFailure['cause'] {
     if (this.#aborted) return 'aborted';
     if (error instanceof BodyLost) return 'body';
+    if (error instanceof TooLate) return 'late';
     if (this.#phase === 'unsent') return error instanceof errors.InvalidArgumentError ? 'invalid' : 'connect';
     const late = error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError;
     return late ? 'timeout' : 'broken';

@@ -7,16 +7,23 @@ const chunkBytes = 65_536;
 /** The disk did not give the body back. */
 export class BodyLost extends Error {}
 
+/** The observer let nothing be written any more. */
+export class TooLate extends Error {
+  constructor() {
+    super('the slot closed before the request could be written');
+  }
+}
+
 export class FileStream extends Readable {
   readonly #file: BodyFile;
-  readonly #begun: () => void;
+  readonly #begins: () => boolean;
   #position = 0;
 
-  /** @param begun called before the first byte is handed out */
-  constructor(file: BodyFile, begun: () => void) {
+  /** @param begins asked before the first byte is handed out; false: it is too late for that */
+  constructor(file: BodyFile, begins: () => boolean) {
     super({ highWaterMark: chunkBytes });
     this.#file = file;
-    this.#begun = begun;
+    this.#begins = begins;
     // undici stops listening when its request has ended; a read may still be under way then, and unheard its error would
     // end the process.
     this.on('error', () => {});
@@ -33,7 +40,10 @@ export class FileStream extends Readable {
       const bytes = await this.#file.read(chunk, this.#position);
       if (this.destroyed) return;
       if (bytes === 0) throw new Error(`${left} bytes are missing`);
-      if (this.#position === 0) this.#begun();
+      if (this.#position === 0 && !this.#begins()) {
+        this.destroy(new TooLate());
+        return;
+      }
       this.#position += bytes;
       this.push(chunk.subarray(0, bytes));
       if (bytes === left) this.push(null);

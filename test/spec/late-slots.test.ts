@@ -1,0 +1,147 @@
+/**
+ * A slot is used no later than its close, by the moment at which the request is written. One that comes too late gives its
+ * slot up before, and goes back to the head of its caller's queue.
+ */
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type CoreappConnections, connectCoreapp } from '../../src/adapters/undici/coreapp.ts';
+import type { BodyFile } from '../../src/model/bodies.ts';
+import type { CoreappFailure, CoreappObserver, CoreappRequest } from '../../src/ports.ts';
+import { slotsGivenUpMax } from '../../src/stages/forward.ts';
+import { excess, Fleet, roomyLimits, tolerance } from '../support/fleet.ts';
+import { within } from '../support/until.ts';
+
+const instantsOf = ({ sent }: Fleet): number[] => sent.map(({ at }) => at);
+
+/** A fleet whose ways to the Coreapp take so long, one after the other and again from the first. */
+function fleetWith(quota: { rate: number; burst: number }, ways: readonly number[], serviceMs = 0): Fleet {
+  let next = 0;
+  const wayMs = () => ways[next++ % ways.length] as number;
+  return new Fleet({ limits: roomyLimits(quota), replicas: 1, oneWayMs: () => 0.2, wayMs, serviceMs });
+}
+
+describe('A request that is late', () => {
+  it('gives its slot up and is written with the next one, before those who wait behind it', async () => {
+    // Slots 100 ms apart, each open for half of that.
+    const fleet = fleetWith({ rate: 10, burst: 1 }, [60, 1, 1]);
+    const order: string[] = [];
+    for (const name of ['first', 'second']) void fleet.arrive(0).then(() => order.push(name));
+    await fleet.clock.advance(1_000);
+    expect(order).toEqual(['first', 'second']);
+    expect(fleet.givenUp).toBe(1);
+    expect(fleet.sent.map(({ at, closesAt }) => at <= closesAt)).toEqual([true, true]);
+    expect(fleet.sent[0]?.at).toBeGreaterThan(100);
+  });
+
+  it('never adds to what the limit lets through: all of a burst are held up at once', async () => {
+    const quota = { rate: 1_000, burst: 20 };
+    // Each way takes as long as it needs for all to be written at one moment: a process that stands still for 200 ms.
+    const fleet: Fleet = new Fleet({
+      limits: roomyLimits(quota),
+      replicas: 2,
+      oneWayMs: () => 0.2,
+      wayMs: () => (fleet.clock.now() < 200 ? 200 - fleet.clock.now() : 0.05),
+    });
+    for (let i = 0; i < 600; i++) void fleet.arrive(i % 2);
+    await fleet.clock.advance(3_000);
+    expect(fleet.sent).toHaveLength(600);
+    expect(fleet.givenUp).toBeGreaterThan(100);
+    expect(excess(quota, instantsOf(fleet))).toBeLessThanOrEqual(tolerance(quota));
+  });
+
+  it('is written at last where the way always takes longer than a slot is open, and the limit holds', async () => {
+    const quota = { rate: 100, burst: 1 };
+    const fleet = fleetWith(quota, [30]);
+    for (let i = 0; i < 5; i++) void fleet.arrive(0);
+    await fleet.clock.advance(5_000);
+    expect(fleet.sent).toHaveLength(5);
+    expect(fleet.givenUp).toBe(5 * slotsGivenUpMax);
+    expect(excess(quota, instantsOf(fleet))).toBeLessThanOrEqual(tolerance(quota));
+  });
+
+  it('has not been at the Coreapp: no attempt is counted, and its permit teaches nothing', async () => {
+    const fleet = fleetWith({ rate: 10, burst: 1 }, [60, 60, 1]);
+    const [gates] = fleet.gates;
+    const { limit } = gates?.permits ?? { limit: 0 };
+    void fleet.arrive(0);
+    await fleet.clock.advance(1_000);
+    expect(fleet.givenUp).toBe(2);
+    expect(gates?.permits).toMatchObject({ limit, inUse: 0, probing: false });
+  });
+});
+
+/** What the adapter for undici makes of an observer that says no. */
+describe('A connection to the Coreapp', () => {
+  let server: Server;
+  let coreapp: CoreappConnections;
+  let connections = 0;
+  let received = '';
+  const sockets = new Set<Socket>();
+
+  beforeEach(async () => {
+    [connections, received] = [0, ''];
+    server = createServer((socket) => {
+      connections += 1;
+      sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('data', (chunk) => {
+        received += chunk.toString('latin1');
+        if (received.endsWith('!')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+      });
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const tls = { ca: null, cert: null, key: null };
+    coreapp = connectCoreapp({ url, connectTimeoutMs: 60_000, answerTimeoutMs: 60_000, tls, connectionsMax: 1 });
+  });
+  afterEach(async () => {
+    await coreapp.close();
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+
+  type End = CoreappFailure | 'answered';
+  const sent = (body: CoreappRequest['body'], answers: boolean[]): Promise<End> => {
+    const { promise, resolve } = Promise.withResolvers<End>();
+    const observer: CoreappObserver = {
+      mayWrite: () => answers.shift() ?? true,
+      onInformation() {},
+      onHead() {},
+      onData: () => true,
+      onEnd: () => resolve('answered'),
+      onFailure: resolve,
+    };
+    coreapp.send({ method: 'POST', target: '/v1/messages', fields: [], body }, observer);
+    return within(promise, { what: 'the end of the exchange', deadlineMs: 60_000 });
+  };
+
+  it('stays, and carries the next request; of the late one nothing is written', async () => {
+    expect(await sent(Buffer.from('late!'), [false])).toMatchObject({ phase: 'unsent', cause: 'late' });
+    expect(await sent(Buffer.from('in time!'), [true])).toBe('answered');
+    expect(connections).toBe(1);
+    expect(received).not.toContain('late!');
+    expect(received.match(/POST/g)).toHaveLength(1);
+  });
+
+  const file = (text: string): BodyFile => ({
+    bytes: text.length,
+    append: () => Promise.resolve(false),
+    read(into) {
+      into.set(Buffer.from(text));
+      return Promise.resolve(text.length);
+    },
+    close() {},
+  });
+
+  it.each<[string, answers: boolean[]]>([
+    ['before the body is read from the disk', [false]],
+    ['while it is read', [true, false]],
+  ])('carries nothing of a request that is late %s', async (_, answers) => {
+    expect(await sent(file('late!'), answers)).toMatchObject({ phase: 'unsent', cause: 'late' });
+    expect(await sent(file('in time!'), [true, true])).toBe('answered');
+    expect(received).not.toContain('late!');
+    expect(received.match(/POST/g)).toHaveLength(1);
+  });
+});
