@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const notOurs = new Set(['node_modules', '.git', '.cache', 'coverage']);
 
 const files = globSync(['**/*', '.*', '.*/**/*'], { cwd: root, exclude: (path) => notOurs.has(basename(path)) })
-  .filter((path) => statSync(root + path, { throwIfNoEntry: false })?.isFile())
+  .filter((path) => !notOurs.has(basename(path)) && statSync(root + path, { throwIfNoEntry: false })?.isFile())
   .sort();
 
 interface Rule {
