@@ -5,6 +5,7 @@ import type { Fields } from '../../model/exchange.ts';
 import type { Caller } from '../../ports.ts';
 import { ArrivingBody } from './body.ts';
 import type { Idler, Idlers } from './idlers.ts';
+import { closeSoon } from './lingering.ts';
 import { Reading } from './reading.ts';
 
 /** What the callers of one server share. */
@@ -131,7 +132,10 @@ export class NodeCaller implements Caller {
     if (!unread || this.#awaitsContinue) return void response.end(text);
     if (text === '') response.flushHeaders();
     else response.write(text);
-    if (ends) this.#request.socket.end(); // The caller sees the end; what it sends all the same is still read.
+    if (ends) {
+      this.#request.socket.end(); // The caller sees the end; what it sends all the same is still read.
+      closeSoon(this.#request.socket);
+    }
     this.#linger();
   }
 

@@ -11,7 +11,9 @@ import { refusalTable, refuse } from '../../model/refusals.ts';
 import type { TlsMaterial } from '../../model/tls.ts';
 import type { Caller, RequestHead } from '../../ports.ts';
 import { NodeCaller } from './caller.ts';
+import { isBehind, onHalfClosed } from './half-closed.ts';
 import { Idlers } from './idlers.ts';
+import { closeSoon } from './lingering.ts';
 import { createSecureServer, type SecureServer, type ServerTls } from './tls-server.ts';
 import { asksForWebSocket, UpgradeCaller } from './upgrade.ts';
 
@@ -82,6 +84,11 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
   });
   server.maxConnections = options.connectionsMax;
   server.maxHeadersCount = 0;
+  // Older than Node's documentation, and in none of it: without it Node ends a connection at the end of what is sent.
+  (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
+  server.on(options.tls === null ? 'connection' : 'secureConnection', (socket: Socket) =>
+    socket.once('end', () => onHalfClosed(socket, (socket as Kept)[latest])),
+  );
   let connections = 0;
   server.on('connection', (socket: Socket) => {
     connections += 1;
@@ -90,7 +97,9 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
     });
   });
   const serve = (awaitsContinue: boolean) => (request: IncomingMessage, response: ServerResponse) => {
-    (request.socket as Kept)[latest] = response;
+    const socket: Kept = request.socket;
+    if (socket[latest]?.closed === false) isBehind(response, socket[latest]);
+    socket[latest] = response;
     events.request(headOf(request), new NodeCaller(request, response, reception, awaitsContinue));
   };
   server.on('request', serve(false));
@@ -105,8 +114,7 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
   });
   const refuseUnread = (socket: Duplex, refusal: Refusal): void => {
     const id = refuseRaw(socket, refusal);
-    const idler = idlers.watch(() => socket.destroy());
-    socket.once('close', () => idler.done());
+    closeSoon(socket);
     events.unreadable(refusal, plainAddress((socket as Socket).remoteAddress), id);
   };
   server.on('connect', (_request, socket) => {

@@ -25,7 +25,9 @@ export function createSecureServer(
 ): SecureServer {
   const contextOf = (material: TlsMaterial): SecureContextOptions => ({ ...contextOptions(material), minVersion });
   const asks: TlsOptions = { requestCert: first.ca !== null, rejectUnauthorized: true };
-  const server = createServer({ ...http, ...contextOf(first), ...asks, handshakeTimeout: handshakeTimeoutMs });
+  // As Node's HTTP server has it by itself: what a caller sends may end before its answer does.
+  const options = { ...http, ...contextOf(first), ...asks, handshakeTimeout: handshakeTimeoutMs, allowHalfOpen: true };
+  const server = createServer(options);
   // Node's own listener hands these to 'clientError', as if they were requests that can't be read.
   server.removeAllListeners('tlsClientError');
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {

@@ -1,0 +1,226 @@
+/** A caller that shuts its sending side has its answer; one that has gone is heard no more of. */
+
+import { once } from 'node:events';
+import { connect as connectPlainly } from 'node:net';
+import { connect as connectSecurely } from 'node:tls';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type MainServer, startServer } from '../../src/adapters/node/server.ts';
+import type { Caller, RequestHead } from '../../src/ports.ts';
+import { createAuthority } from '../support/certificates.ts';
+import { openTestHouse, type TestHouse } from '../support/house.ts';
+import { RawCaller } from '../support/raw.ts';
+import { until } from '../support/until.ts';
+import { answer, type Script, say, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
+
+const authority = createAuthority('Weir test authority');
+const { cert, key } = authority.issue('weir', ['127.0.0.1']);
+const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: weir\r\n\r\n`;
+const noBody = { memoryMaxBytes: 1_000, tryTake: () => true, openFile: () => null };
+
+describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
+  let server: MainServer;
+  let sides: { readonly head: RequestHead; readonly side: Caller }[];
+  let unread: number;
+  beforeEach(async () => {
+    sides = [];
+    unread = 0;
+    const tls = kind === 'plain' ? null : ({ minVersion: 'TLSv1.2', material: { ca: null, cert, key } } as const);
+    const options = {
+      host: '127.0.0.1',
+      port: 0,
+      tls,
+      fieldsMaxBytes: 16_384,
+      headTimeoutMs: 600_000,
+      bodyIdleTimeoutMs: 600_000,
+      bodyMinBytesPerS: 0,
+      keepAliveTimeoutMs: 600_000,
+      connectionsMax: 10,
+    };
+    server = await startServer(options, {
+      request: (head, side) => void sides.push({ head, side }),
+      upgrade: (head, side) => void sides.push({ head, side }),
+      unreadable: () => void unread++,
+      handshakeFailed() {},
+    });
+  });
+  afterEach(async () => {
+    const closed = server.close();
+    server.destroy();
+    await closed;
+  });
+
+  async function call(): Promise<RawCaller> {
+    const to = { port: server.port, host: '127.0.0.1', allowHalfOpen: true };
+    const socket = kind === 'plain' ? connectPlainly(to) : connectSecurely({ ...to, ca: authority.cert });
+    await once(socket, kind === 'plain' ? 'connect' : 'secureConnect');
+    return new RawCaller(socket);
+  }
+  const arrived = (requests: number): Promise<true> =>
+    until(() => (sides.length === requests ? true : null), { what: `${requests} requests` });
+  const side = (index: number): Caller => sides[index]?.side as Caller;
+  const closedBy = (caller: RawCaller) => caller.closed(14_000);
+
+  it('a whole request is answered, however long it takes, and the connection ends', async () => {
+    await using caller = await call();
+    caller.send(get('/a')).socket.end();
+    await arrived(1);
+    // Long enough for the caller to have been asked whether it is still there.
+    await until(() => caller.unread.includes('HTTP/1.1 102 '), { what: 'an interim answer', deadlineMs: 14_000 });
+    expect(side(0).gone).toBe(false);
+    side(0).page(200, ['X-Any', 'thing'], 'hello');
+    const told = await caller.answer();
+    expect(told).toMatchObject({ status: 200, text: 'hello', whole: true });
+    expect(told.field('connection')).toBe('close');
+    expect(await closedBy(caller)).toBe('end');
+  });
+
+  it('so is one with a body', async () => {
+    await using caller = await call();
+    caller.send('POST /a HTTP/1.1\r\nHost: weir\r\nContent-Length: 3\r\n\r\nabc').socket.end();
+    await arrived(1);
+    const read = await side(0).read(100, noBody);
+    expect(read).toMatchObject({ kind: 'body', body: Buffer.from('abc') });
+    side(0).page(200, [], 'hello');
+    expect((await caller.answer()).text).toBe('hello');
+    expect(await closedBy(caller)).toBe('end');
+  });
+
+  it('all that were asked for whole are answered, in their order', async () => {
+    await using caller = await call();
+    caller.send(get('/a') + get('/b')).socket.end();
+    await arrived(2);
+    side(1).page(200, [], 'b');
+    side(0).page(200, [], 'a');
+    expect([(await caller.answer()).text, (await caller.answer()).text]).toEqual(['a', 'b']);
+    expect(await closedBy(caller)).toBe('end');
+  });
+
+  it('one that has gone while it waited is gone', async () => {
+    const caller = await call();
+    caller.send(get('/a'));
+    await arrived(1);
+    let told = false;
+    side(0).onGone(() => {
+      told = true;
+    });
+    caller.socket.destroy(); // Which sends the same end as half a close.
+    await until(() => told && side(0).gone, { what: 'the caller to be gone', deadlineMs: 14_000 });
+    await until(() => server.connections === 0, { what: 'its connection to be closed' });
+  });
+
+  it('so are all that it has asked for one behind the other', async () => {
+    const caller = await call();
+    caller.send(get('/a') + get('/b') + get('/c'));
+    await arrived(3);
+    caller.socket.destroy();
+    const gone = (): boolean => [0, 1, 2].every((index) => side(index).gone);
+    await until(gone, { what: 'the caller to be gone', deadlineMs: 14_000 });
+  });
+
+  it('one of HTTP/1.0 cannot be asked: an end is the end', async () => {
+    await using caller = await call();
+    caller.send('GET /a HTTP/1.0\r\n\r\n');
+    await arrived(1);
+    caller.socket.end();
+    await until(() => side(0).gone, { what: 'the caller to be gone', deadlineMs: 14_000 });
+  });
+
+  it('one that has asked for nothing, or has its answer, is let go of', async () => {
+    await using silent = await call();
+    silent.socket.end();
+    expect(await closedBy(silent)).toBe('end');
+    await using served = await call();
+    served.send(get('/a'));
+    await arrived(1);
+    side(0).page(200, [], 'a');
+    expect((await served.answer()).text).toBe('a');
+    served.socket.end();
+    expect(await closedBy(served)).toBe('end');
+    await until(() => server.connections === 0, { what: 'the connections to be closed' });
+  });
+
+  it.each([
+    ['head', 'GET /a HTTP/1.1\r\nHost: w', 0],
+    ['body', 'POST /a HTTP/1.1\r\nHost: weir\r\nContent-Length: 3\r\n\r\na', 1],
+    ['chunk', 'POST /a HTTP/1.1\r\nHost: weir\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na', 1],
+  ])('an end in the middle of a %s is a 400', async (_, bytes, requests) => {
+    await using caller = await call();
+    caller.send(bytes).socket.end();
+    expect((await caller.answer()).status).toBe(400);
+    expect(await closedBy(caller)).toBe('end');
+    expect([sides.length, unread]).toEqual([requests, 1]);
+    if (requests > 0) await until(() => side(0).gone, { what: 'the caller to be gone' });
+  });
+
+  it('one that asks for a WebSocket needs both sides of its connection', async () => {
+    await using caller = await call();
+    const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: a2V5\r\n';
+    caller.send(`GET /a HTTP/1.1\r\nHost: weir\r\n${upgrade}\r\n`);
+    await arrived(1);
+    caller.socket.end();
+    await until(() => side(0).gone, { what: 'the caller to be gone', deadlineMs: 14_000 });
+  });
+});
+
+describe('In line', () => {
+  let upstream: Upstream;
+  let house: TestHouse;
+  beforeEach(async () => {
+    upstream = await startUpstream();
+    const messages = { rate: 2, burst: 1, holdMaxMs: 600_000 };
+    const contacts = { rate: 0.1, burst: 1, holdMaxMs: 600_000 };
+    house = await openTestHouse(upstream.url, JSON.stringify({ limits: { messages, contacts } }));
+  });
+  afterEach(async () => {
+    await house.close(0);
+    await upstream.stop();
+  });
+
+  it('a caller that has shut its sending side keeps its place, and has its answer', async () => {
+    await house.send('POST /v1/messages', '', 'one');
+    await using caller = await house.call();
+    caller.send(house.request('POST /v1/messages', '', 'two')).socket.end();
+    expect(await caller.answer('POST', 14_000)).toMatchObject({ status: 200, text: 'ok', whole: true });
+    expect(upstream.arrivals.map(({ body }) => String(body))).toEqual(['one', 'two']);
+  });
+
+  it('one that has gone leaves its place', async () => {
+    await house.send('POST /v1/contacts', '', 'one');
+    const caller = await house.call();
+    caller.send(house.request('POST /v1/contacts', '', 'two'));
+    const line = async (): Promise<number> => {
+      const status = await (await fetch(`http://127.0.0.1:${house.opsPort}/status`)).json();
+      const { lines } = status as { lines: { requests: number }[] };
+      return lines.reduce((sum, { requests }) => sum + requests, 0);
+    };
+    await until(async () => (await line()) === 1, { what: 'a request in line' });
+    caller.socket.destroy();
+    await until(() => house.lines.at(-1)?.status === 499, { what: 'its end', deadlineMs: 14_000 });
+    await until(async () => (await line()) === 0, { what: 'an empty line' });
+    expect(upstream.arrivals).toHaveLength(1);
+  });
+
+  it('an answer that has begun goes on to its end', async () => {
+    let finish: () => void = () => {};
+    const slowly: Script = (_, socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc');
+      finish = () => void socket.write('def');
+    };
+    upstream.play(slowly);
+    await using caller = await house.call();
+    caller.send(house.request('POST /v1/messages', '', 'one')).socket.end();
+    await until(() => caller.unread.includes('abc'), { what: 'the first half' });
+    finish();
+    expect(await caller.answer('POST')).toMatchObject({ status: 200, text: 'abcdef', whole: true });
+  });
+
+  it('one that goes while the Coreapp works on its request is gone there, too', async () => {
+    upstream.play(sayNothing);
+    const caller = await house.call();
+    caller.send(house.request('POST /v1/messages', '', 'one'));
+    await until(() => upstream.arrivals.length === 1, { what: 'the request at the Coreapp' });
+    caller.socket.destroy();
+    await until(() => house.lines.at(-1)?.status === 499, { what: 'its end', deadlineMs: 14_000 });
+    upstream.play(say(answer(200)));
+  });
+});

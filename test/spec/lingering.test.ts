@@ -1,0 +1,33 @@
+/** A caller that is refused before there is an exchange and goes on sending is cut off soon, however long a body may stand still. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openTestHouse, type TestHouse } from '../support/house.ts';
+import { until } from '../support/until.ts';
+import { startUpstream, type Upstream } from '../support/upstream.ts';
+
+const patient = { headTimeoutMs: 100, bodyIdleTimeoutMs: 600_000, keepAliveTimeoutMs: 600_000 };
+
+let upstream: Upstream;
+let house: TestHouse;
+beforeAll(async () => {
+  upstream = await startUpstream();
+  house = await openTestHouse(upstream.url, JSON.stringify({ http: patient }));
+});
+afterAll(async () => {
+  await house.close(0);
+  await upstream.stop();
+});
+
+describe('A caller that does not heed its refusal is cut off within seconds', () => {
+  it.concurrent.each([
+    ['a head that does not come to its end', 'GET /v1/contacts HTTP/1.1\r\nHost: w', 408],
+    ['a head that is too large', `GET /v1/contacts HTTP/1.1\r\nHost: weir\r\nX-Any: ${'x'.repeat(20_000)}\r\n`, 431],
+    ['a head that is none', 'nonsense\r\n\r\n', 400],
+    ['a request for a tunnel', 'CONNECT example.test:443 HTTP/1.1\r\nHost: example.test:443\r\n\r\n', 400],
+  ])('%s', async (_, bytes, status) => {
+    await using caller = await house.call();
+    caller.send(bytes);
+    expect((await caller.answer('GET', 14_000)).status).toBe(status);
+    const isCut = (): boolean => caller.send('x').socket.destroyed;
+    await until(isCut, { what: 'the end of the connection', deadlineMs: 14_000 });
+  });
+});
