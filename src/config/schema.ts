@@ -110,6 +110,10 @@ const coreapp = section({
   answerTimeoutMs: setting(whole(100, hourMs).default(45_000), {
     description: 'How long the Coreapp may take to begin its answer, and may pause within it; then 504.',
   }),
+  brokenRepeatsMax: setting(whole(0, 10).default(2), {
+    description:
+      'How often a request that may be repeated (GET, HEAD, PUT, DELETE, OPTIONS, TRACE) is sent again after an exchange that broke or timed out once bytes were written, each time after a longer pause. 0: never, its caller gets 502 or 504.',
+  }),
   permitsMin: setting(whole(1, 10_000).default(1), {
     description:
       'The number in flight for a class that Weir does not go below while the Coreapp refuses some. At most permitsMax.',

@@ -145,8 +145,16 @@ interface Parts {
 /** Every stage with what it needs of the world. */
 function joinStages({ config, coreappUrl, clock, meter, log, stores, bodies, passwords }: Parts) {
   const { limits, line, auth, http } = config;
-  const { tls, connectTimeoutMs, answerTimeoutMs, permitsMin, permitsMax, authorization, honoursIdempotencyKey } =
-    config.coreapp;
+  const {
+    tls,
+    connectTimeoutMs,
+    answerTimeoutMs,
+    permitsMin,
+    permitsMax,
+    authorization,
+    honoursIdempotencyKey,
+    brokenRepeatsMax,
+  } = config.coreapp;
   const { accounts, tokens, guard, buckets } = stores;
   const secrets = nodeSecrets;
   const foreign = openForeign(config, { stores, secrets, clock, meter, log });
@@ -160,7 +168,7 @@ function joinStages({ config, coreappUrl, clock, meter, log, stores, bodies, pas
   const { serverTiming } = http;
   const reachability = new Reachability(coreappUrl, log);
   const digest = (text: string): string => secrets.digest(text);
-  const towards = { clock, meter, reachability, authorization, honoursIdempotencyKey, serverTiming };
+  const towards = { clock, meter, reachability, authorization, honoursIdempotencyKey, brokenRepeatsMax, serverTiming };
   const admit = new Admit({
     clock,
     buckets,

@@ -91,6 +91,8 @@ export interface Account {
   attempts: number;
   /** How many slots in a row it gave up because they closed before it could be written. */
   slotsGivenUp: number;
+  /** How often it goes again after an exchange that broke or timed out once bytes had been written. */
+  brokenRepeats: number;
   /** Bytes of answer body that went to the caller. */
   bytesOut: number;
   /** For the audit trail; null: an endpoint of Weir's own had nothing to add, or it was none. */
@@ -123,6 +125,7 @@ class Exchange {
     coreappMs: 0,
     attempts: 0,
     slotsGivenUp: 0,
+    brokenRepeats: 0,
     bytesOut: 0,
     note: null,
   };

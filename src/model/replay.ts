@@ -53,6 +53,21 @@ export function replayAfterAnswer(status: number): ReplayReason | null {
   }
 }
 
+const brokenPauseMs = 100;
+const brokenPauseGrows = 5;
+const brokenPauseMaxMs = 10_000;
+
+/**
+ * How long a request rests before it goes again after a broken exchange, milliseconds: it may be what breaks the Coreapp,
+ * which needs the time to come back. Callers whose exchanges broke together come back apart.
+ * @param repeat the first is 1
+ * @param random uniform in [0, 1)
+ */
+export function pauseBeforeRepeat(repeat: number, random: number): number {
+  const longestMs = Math.min(brokenPauseMaxMs, brokenPauseMs * brokenPauseGrows ** (repeat - 1));
+  return longestMs * (0.5 + 0.5 * random);
+}
+
 /** The three forms of an HTTP date, the last of which does not say that it is GMT (RFC 9110, 5.6.7). */
 const httpDate = /^[A-Z][a-z]{2,8},? .*\d{2}:\d{2}:\d{2}/;
 

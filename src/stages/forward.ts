@@ -23,6 +23,8 @@ export interface ForwardWorld {
   readonly authorization: string | null;
   /** The classes where the Coreapp honours `Idempotency-Key`. */
   readonly honoursIdempotencyKey: readonly RouteClass[];
+  /** How often a request goes again after an exchange that broke; 0: never. */
+  readonly brokenRepeatsMax: number;
   /** Whether callers are told where the time went. */
   readonly serverTiming: boolean;
 }
@@ -215,10 +217,13 @@ class Sending implements CoreappObserver {
     const name = refusalAfter[cause];
     // What the disk did not give back once it will not the next time; and nobody can act on half a request.
     if (cause === 'body') return refuse(name, null, diskRetryAfterMs);
-    const { method, fields, route } = this.#exchange;
+    const { method, fields, route, account } = this.#exchange;
     const known = this.#world.honoursIdempotencyKey.includes(route.class) && isKeyed(method, fields);
     const reason = replayAfterFailure(method, failure.phase, known);
-    return reason === null ? refuse(name) : { kind: 'replay', reason, pauseMs: 0, otherwise: name };
+    if (reason === null || (reason === 'broken' && account.brokenRepeats >= this.#world.brokenRepeatsMax)) {
+      return refuse(name);
+    }
+    return { kind: 'replay', reason, pauseMs: 0, otherwise: name };
   }
 
   /** This was no attempt: nothing is known of the Coreapp that was not known before. */

@@ -1,9 +1,8 @@
 /** One bucket in one replica: its line, its lease of slots, and the one timer that moves both. */
 import type { Admitted, Collected } from '../model/exchange.ts';
 import { admitted } from '../model/exchange.ts';
-import type { Headcount } from '../model/headcount.ts';
 import { Lease } from '../model/lease.ts';
-import { Line } from '../model/line.ts';
+import type { Line } from '../model/line.ts';
 import type { Admission, Replay } from '../model/outcome.ts';
 import { gone } from '../model/outcome.ts';
 import { Pause } from '../model/pause.ts';
@@ -12,26 +11,23 @@ import { type ClassLimits, slotsToCome } from '../model/quota.ts';
 import { type Left, leftOf, RateLimitFields } from '../model/rate-limit-fields.ts';
 import type { Refusal, RefusalName } from '../model/refusals.ts';
 import { refuse } from '../model/refusals.ts';
-import type { ReplayReason } from '../model/replay.ts';
-import type { EndpointClass } from '../model/routes.ts';
+import { pauseBeforeRepeat, type ReplayReason } from '../model/replay.ts';
 import type { Grant } from '../model/slots.ts';
 import { pushMaxUs, tauUs } from '../model/slots.ts';
-import type { Alarm, Buckets, Caller, Clock, HoldOutcome, Meter } from '../ports.ts';
+import type { Alarm, Buckets, Caller } from '../ports.ts';
 import { type Order, type Stay, slotsFor, stayOf, Waiter, waitSeconds } from './stay.ts';
+import { Waiting, type WaitingClass, type WaitingWorld } from './waiting.ts';
 
-export interface GateWorld extends Order {
-  readonly clock: Clock;
+export interface GateWorld extends Order, WaitingWorld {
   readonly buckets: Buckets;
-  readonly meter: Meter;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
 }
 
 /** What the gates of one endpoint class share (`gates.ts`). */
-export interface GateClass {
-  readonly name: EndpointClass;
+export interface GateClass extends WaitingClass {
   readonly limits: ClassLimits;
   readonly permits: Permits;
-  /** Who waits, in all lines of the class. */
-  readonly headcount: Headcount;
   /** A 503 of the Coreapp asked for a pause: none of the class is sent before, `Clock.now()`. */
   pausedUntil: number;
   /** Nobody may wait any more: what the Coreapp sends back from now on is refused as well. */
@@ -48,7 +44,8 @@ const askAgainMs = 50;
 export class Gate {
   /** The bucket's name. */
   readonly bucket: string;
-  readonly line = new Line<Waiter>();
+  readonly line: Line<Waiter>;
+  readonly #waiting: Waiting;
   readonly #class: GateClass;
   readonly #world: GateWorld;
   readonly #lease: Lease;
@@ -56,6 +53,7 @@ export class Gate {
   readonly #rateLimit: RateLimitFields | null;
   #asking = false;
   #askNotBefore = Number.NEGATIVE_INFINITY;
+  readonly #holdTimeOver = (now: number): Refusal => this.#refusal('holdTimeOver', this.line.slots, now);
   #alarm: Alarm | null = null;
   #alarmAt = Number.POSITIVE_INFINITY;
 
@@ -64,6 +62,8 @@ export class Gate {
     this.bucket = bucket;
     this.#class = ofClass;
     this.#world = world;
+    this.#waiting = new Waiting(ofClass, world);
+    this.line = this.#waiting.line;
     this.#lease = new Lease(limits);
     this.#rateLimit = limits.rateLimitFields ? new RateLimitFields(bucket, limits, () => this.#left()) : null;
   }
@@ -79,20 +79,29 @@ export class Gate {
     const maybeNow = this.line.requests === 0 && cost === 1 && this.#mayTake(now);
     if (maybeNow && this.#lease.take(now)) return this.#admitAtOnce(exchange, now);
     const stay = stayOf(exchange, side, this.#class.limits.holdMaxMs, this.#world);
-    return this.#refusalOf(stay, now) ?? this.#wait(stay, false, now);
+    return this.#refusalOf(stay, now) ?? this.#wait(stay, now, null);
   }
 
-  /** For a request that the Coreapp sent back: it goes to the head of its caller’s queue, whatever the bounds. */
+  /**
+   * For a request that the Coreapp sent back: it goes to the head of its caller’s queue, whatever the bounds; after a broken
+   * exchange once it has rested.
+   */
   readmit(exchange: Collected, side: Caller, { reason, pauseMs }: Replay): Admission | Promise<Admission> {
     const now = this.#world.clock.now();
+    let restsUntil = now;
+    if (reason === 'broken') {
+      exchange.account.brokenRepeats += 1;
+      restsUntil += pauseBeforeRepeat(exchange.account.brokenRepeats, this.#world.random());
+    }
     if (pauseMs > 0) this.#pauseFor(reason, now, now + Math.min(pauseMs, pauseMaxMs));
-    return this.#wait(stayOf(exchange, side, this.#class.limits.holdMaxMs, this.#world), true, now);
+    return this.#wait(stayOf(exchange, side, this.#class.limits.holdMaxMs, this.#world), now, restsUntil);
   }
 
   /** Serves who can be served now. Returns how many were. */
   pump(): number {
     const now = this.#world.clock.now();
-    this.#expire(now);
+    this.#waiting.expire(now, this.#holdTimeOver);
+    this.#waiting.wake(now);
     let served = this.#serve(now);
     while (this.#ask(now)) served += this.#serve(now);
     this.#arm(now);
@@ -101,9 +110,7 @@ export class Gate {
 
   refuseAll(name: RefusalName): void {
     const now = this.#world.clock.now();
-    for (let waiter = this.line.anybody; waiter !== null; waiter = this.line.anybody) {
-      this.#settle(waiter, this.#refusal(name, this.line.slots, now), 'refused', now);
-    }
+    this.#waiting.refuseAll(now, () => this.#refusal(name, this.line.slots, now));
   }
 
   slotsHeld(now: number): number {
@@ -117,7 +124,7 @@ export class Gate {
 
   /** True: nothing is under way, and the bucket is full again by all that is known here. No trace is lost with it. */
   isIdle(now: number): boolean {
-    return this.line.requests === 0 && !this.#asking && this.#pause.until <= now && this.#lease.fullAt <= now;
+    return this.#waiting.isEmpty && !this.#asking && this.#pause.until <= now && this.#lease.fullAt <= now;
   }
 
   /** Lets go of the timer: nobody comes here any more. */
@@ -175,44 +182,20 @@ export class Gate {
     return this.#refusal('lineFull', needed, now, `Its turn could not come within ${holdMs / 1_000} s.`);
   }
 
-  #wait(stay: Stay, again: boolean, now: number): Promise<Admission> {
-    const { side } = stay;
-    if (side.gone) return Promise.resolve(gone);
+  /** @param restsUntil when a request that was sent before may stand in line again; null: for a newcomer */
+  #wait(stay: Stay, now: number, restsUntil: number | null): Promise<Admission> {
+    if (stay.side.gone) return Promise.resolve(gone);
     if (this.#class.refusing !== null)
       return Promise.resolve(this.#refusal(this.#class.refusing, this.line.slots, now));
-    if (stay.until <= now) return Promise.resolve(this.#refusal('holdTimeOver', this.line.slots, now));
+    if (stay.until <= (restsUntil ?? now)) {
+      return Promise.resolve(this.#holdTimeOver(now));
+    }
     return new Promise((settle) => {
       const waiter = new Waiter(stay, now, settle);
-      side.onGone(() => {
-        this.#settle(waiter, gone, 'gone', this.#world.clock.now());
-      });
-      if (again) this.line.rejoin(waiter);
-      else this.line.join(waiter);
-      this.#class.headcount.add(waiter.caller);
+      if (restsUntil === null) this.#waiting.join(waiter);
+      else this.#waiting.rejoin(waiter, now, restsUntil);
       this.pump();
     });
-  }
-
-  /** Ends a stay in line. Whoever has left already is left alone. */
-  #settle(waiter: Waiter, admission: Admission, outcome: HoldOutcome, now: number): void {
-    if (!waiter.waiting) return;
-    this.line.leave(waiter);
-    this.#ended(waiter, admission, outcome, now);
-  }
-
-  #ended(waiter: Waiter, admission: Admission, outcome: HoldOutcome, now: number): void {
-    this.#class.headcount.remove(waiter.caller);
-    waiter.side.onGone(null);
-    const ms = now - waiter.stoodSince;
-    waiter.exchange.account.heldMs += ms;
-    this.#world.meter.held(this.#class.name, outcome, ms);
-    waiter.settle(admission);
-  }
-
-  #expire(now: number): void {
-    for (let waiter = this.line.overdue(now); waiter !== null; waiter = this.line.overdue(now)) {
-      this.#settle(waiter, this.#refusal('holdTimeOver', this.line.slots, now), 'refused', now);
-    }
   }
 
   #serve(now: number): number {
@@ -227,7 +210,7 @@ export class Gate {
       const waiter = this.line.take();
       if (waiter === null) continue;
       const admission = this.#admitted(waiter.exchange, now);
-      this.#ended(waiter, admission, 'sent', now);
+      this.#waiting.sent(waiter, admission, now);
       served += 1;
     }
     return served;
@@ -267,8 +250,10 @@ export class Gate {
 
   /** Sets the timer to the next moment at which something can change by itself. */
   #arm(now: number): void {
-    const due =
-      this.line.requests === 0 ? Number.POSITIVE_INFINITY : Math.min(this.line.lookAt(now), this.#nextMove(now));
+    const due = Math.min(
+      this.#waiting.lookAt(now),
+      this.line.requests > 0 ? this.#nextMove(now) : Number.POSITIVE_INFINITY,
+    );
     if (due >= this.#alarmAt) return;
     this.#alarm?.cancel();
     this.#alarmAt = due;

@@ -1,5 +1,6 @@
 /** One stay in line: what decides when its turn comes and when its time is over, and who waits for it. */
 import type { CostOf } from '../model/costs.ts';
+import { Due } from '../model/deadlines.ts';
 import type { Collected, Fields } from '../model/exchange.ts';
 import { Place } from '../model/line.ts';
 import type { Admission } from '../model/outcome.ts';
@@ -37,6 +38,8 @@ export class Waiter extends Place<Waiter> {
   readonly side: Caller;
   readonly settle: (admission: Admission) => void;
   readonly stoodSince: number;
+  /** Null: it does not rest. */
+  rest: Rest | null = null;
 
   constructor(stay: Stay, now: number, settle: (admission: Admission) => void) {
     super(stay.caller, stay.urgency, stay.cost, stay.exchange.account.joinedAt, stay.until);
@@ -44,6 +47,16 @@ export class Waiter extends Place<Waiter> {
     this.side = stay.side;
     this.stoodSince = now;
     this.settle = settle;
+  }
+}
+
+/** The time until which a request must not be sent. */
+export class Rest extends Due<Rest> {
+  readonly waiter: Waiter;
+
+  constructor(waiter: Waiter, until: number) {
+    super(until);
+    this.waiter = waiter;
   }
 }
 

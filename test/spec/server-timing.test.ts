@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Account } from '../../src/model/exchange.ts';
 import { serverTiming } from '../../src/model/server-timing.ts';
+import { messageFrom } from '../support/fleet.ts';
 import { openTestHouse, type TestHouse } from '../support/house.ts';
 import type { RawAnswer } from '../support/raw.ts';
 import { pass } from '../support/until.ts';
@@ -22,16 +23,7 @@ describe('the field', () => {
       'hold;dur=0, coreapp;dur=86400000',
     ],
   ])('%s', (_, account, underWayMs, text) => {
-    const rest = {
-      joinedAt: 0,
-      waitSeconds: 0,
-      heldMs: 0,
-      coreappMs: 0,
-      attempts: 0,
-      slotsGivenUp: 0,
-      bytesOut: 0,
-      note: null,
-    };
+    const rest = messageFrom('a').account;
     expect(serverTiming({ ...rest, ...account }, underWayMs)).toBe(text);
   });
 });

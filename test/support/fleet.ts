@@ -164,8 +164,12 @@ export interface FleetOptions {
   readonly clockOf?: (clock: Clock, replica: number) => Clock;
 }
 
-/** Nobody may go before others, and each request costs one. */
-export const plainOrder = { bestUrgency: { users: 3, admins: 3, names: new Map<string, number>() }, costOf: null };
+/** Nobody may go before others, each request costs one, and no chance is in anything. */
+export const plainOrder = {
+  random: () => 0.5,
+  bestUrgency: { users: 3, admins: 3, names: new Map<string, number>() },
+  costOf: null,
+};
 
 export const roomyLimits = (quota: Quota): ClassLimits => ({
   ...quota,
@@ -261,7 +265,7 @@ export class Fleet {
       },
     };
     const reachability = new Reachability('', silentLog);
-    const rest = { authorization: null, honoursIdempotencyKey: [], serverTiming: false };
+    const rest = { authorization: null, honoursIdempotencyKey: [], brokenRepeatsMax: 2, serverTiming: false };
     return createForward({ clock: this.clock, coreapp, meter: deafMeter, reachability, ...rest })(admission, side);
   }
 }
