@@ -2,6 +2,7 @@
 import type { AuditLine } from './model/audit.ts';
 import type { BodyRead, BodyRoom, HeldBody } from './model/bodies.ts';
 import type { Fields } from './model/exchange.ts';
+import type { Asker, Standing } from './model/places.ts';
 import type { Role } from './model/principal.ts';
 import type { Quota } from './model/quota.ts';
 import type { RefusalName } from './model/refusals.ts';
@@ -131,17 +132,20 @@ export interface Secrets {
   couldBeToken(text: string): boolean;
   /** SHA-256 in hexadecimal: what is stored and compared instead of the text. */
   digest(text: string): string;
+  /** What tells texts apart within this process and nowhere else: of a password nothing else is kept to compare. */
+  mark(text: string): string;
   /** Compares two digests in a time that does not depend on where they differ. */
   same(digestA: string, digestB: string): boolean;
 }
 
 /**
  * Passwords, hashed with a memory-hard function off the event loop. The work is bounded: whoever hashes or verifies
- * needs a turn, turns are given in the order of asking, and only so many wait. A user who does not exist costs as much
- * as a wrong password.
+ * needs a turn, askers take turns (`model/places.ts`), and only so many wait. A user who does not exist costs as much as a
+ * wrong password.
  */
 export interface Passwords {
-  enter(): Promise<PasswordTurn | PasswordsBusy>;
+  /** @param asker not there: Weir itself */
+  enter(asker?: Asker): Promise<PasswordTurn | PasswordsBusy>;
 }
 
 /** Dispose it in every case: the next one waits. */
@@ -168,6 +172,8 @@ export interface PasswordsBusy {
  */
 export interface Guard {
   mayTry(username: string, address: string): Promise<Leave>;
+  /** The same, and what is known of them otherwise. */
+  look(username: string, address: string): Promise<Look>;
   failed(username: string, address: string): Promise<void>;
   succeeded(username: string, address: string): Promise<void>;
   /**
@@ -177,6 +183,11 @@ export interface Guard {
   strangerWaitMs(kind: Stranger, address: string): number;
   /** Counts one more. */
   stranger(kind: Stranger, address: string): Promise<void>;
+}
+
+export interface Look {
+  readonly leave: Leave;
+  readonly standing: Standing;
 }
 
 export type Stranger = 'token' | 'key';

@@ -7,12 +7,15 @@
 import type { AuditNote } from '../model/audit.ts';
 import { brokenPasswordRule, credentialsOf } from '../model/credentials.ts';
 import { type Collected, noteOf } from '../model/exchange.ts';
+import { networkOf } from '../model/network.ts';
 import { type Page, page } from '../model/page.ts';
+import type { Asker } from '../model/places.ts';
 import { type Refusal, refuse } from '../model/refusals.ts';
 import { type Accounts, type Leave, type PasswordTurn, StoreAway, type User } from '../ports.ts';
 import { contractDate } from './dates.ts';
 import { readJson } from './json-body.ts';
-import type { WebappWorld } from './world.ts';
+import type { Lead } from './shared-logins.ts';
+import type { EndpointWorld, WebappWorld } from './world.ts';
 
 interface Attempt {
   readonly username: string;
@@ -23,15 +26,29 @@ interface Attempt {
   readonly note: AuditNote;
 }
 
-export async function login(exchange: Collected, world: WebappWorld): Promise<Page | Refusal> {
+export async function login(exchange: Collected, world: EndpointWorld): Promise<Page | Refusal> {
   const attempt = readAttempt(exchange);
   if ('kind' in attempt) return attempt;
-  const leave = await world.guard.mayTry(attempt.username, attempt.address);
+  const { username, password, newPassword, address } = attempt;
+  const { leave, standing } = await world.guard.look(username, address);
   if (!leave.allowed) return await throttled(attempt, leave, world.accounts);
-  const turn = await world.passwords.enter();
+  const asker: Asker = { user: username, address: networkOf(address, 56), standing };
+  if (newPassword !== null) return await inTurn(attempt, asker, null, world);
+  const shared = await world.sharedLogins.join(world.secrets.mark(`${username}\n${password}`));
+  if (shared.kind === 'late') return refuse('loginsFull', null, 1_000);
+  if (shared.kind === 'right') return await welcome(attempt, shared.user, world);
+  try {
+    return await inTurn(attempt, asker, shared, world);
+  } finally {
+    shared.settle(null);
+  }
+}
+
+async function inTurn(attempt: Attempt, asker: Asker, lead: Lead | null, world: WebappWorld): Promise<Page | Refusal> {
+  const turn = await world.passwords.enter(asker);
   if (turn.kind === 'busy') return refuse('loginsFull', null, turn.retryAfterMs);
   using _turn = turn;
-  return await tryLogin(attempt, turn, world);
+  return await tryLogin(attempt, turn, lead, world);
 }
 
 function readAttempt(exchange: Collected): Attempt | Refusal {
@@ -46,9 +63,14 @@ function readAttempt(exchange: Collected): Attempt | Refusal {
   return { username, password, newPassword, address: exchange.origin.remote, note: noteOf(exchange) };
 }
 
-async function tryLogin(attempt: Attempt, turn: PasswordTurn, world: WebappWorld): Promise<Page | Refusal> {
+async function tryLogin(
+  attempt: Attempt,
+  turn: PasswordTurn,
+  lead: Lead | null,
+  world: WebappWorld,
+): Promise<Page | Refusal> {
   const { username, password, newPassword, address, note } = attempt;
-  if (turn.waited) {
+  if (turn.waited || lead?.waited === true) {
     // Those who went first may have failed with the same name or from the same address.
     const leave = await world.guard.mayTry(username, address);
     if (!leave.allowed) return await throttled(attempt, leave, world.accounts);
@@ -61,15 +83,25 @@ async function tryLogin(attempt: Attempt, turn: PasswordTurn, world: WebappWorld
     await world.guard.failed(username, address);
     return refuse('unauthenticated');
   }
-  await world.guard.succeeded(username, address);
+  lead?.settle(user);
   if (newPassword !== null) {
+    await world.guard.succeeded(username, address);
     const changed = await world.accounts.changePassword(user, await turn.hash(newPassword));
     if (changed === undefined) return changedMeanwhile(note);
     note.passwordChanged = true;
     return await giveToken(changed, note, world);
   }
+  if (verdict === 'outdated' && !user.mustChangePassword) {
+    await world.accounts.rehash(user, await turn.hash(password));
+  }
+  return await welcome(attempt, user, world);
+}
+
+/** The password is right. */
+async function welcome({ username, address, note }: Attempt, user: User, world: WebappWorld): Promise<Page | Refusal> {
+  note.user = user.name;
+  await world.guard.succeeded(username, address);
   if (user.mustChangePassword) return refuse('passwordChangeRequired');
-  if (verdict === 'outdated') await world.accounts.rehash(user, await turn.hash(password));
   return await giveToken(user, note, world);
 }
 

@@ -6,7 +6,9 @@
  */
 import { brokenPasswordRule, brokenUsernameRule, couldBeUsername } from '../model/credentials.ts';
 import { type Collected, noteOf } from '../model/exchange.ts';
+import { networkOf } from '../model/network.ts';
 import { type Page, page } from '../model/page.ts';
+import type { Asker } from '../model/places.ts';
 import { type Refusal, refuse } from '../model/refusals.ts';
 import type { Accounts, User } from '../ports.ts';
 import { readJson } from './json-body.ts';
@@ -23,7 +25,7 @@ export async function createUser(exchange: Collected, { accounts, passwords }: W
   if (brokenPassword !== null) return refuse('parameterInvalid', `password ${brokenPassword}.`);
   const taken = refuse('exists', `The user name ${JSON.stringify(username)} is taken.`);
   if ((await accounts.findUser(username)) !== undefined) return taken;
-  const turn = await passwords.enter();
+  const turn = await passwords.enter(askerOf(exchange));
   if (turn.kind === 'busy') return refuse('loginsFull', null, turn.retryAfterMs);
   using _turn = turn;
   const passwordHash = await turn.hash(password);
@@ -44,7 +46,7 @@ export async function changeUser(exchange: Collected, { accounts, passwords }: W
   if (body.kind === 'refusal') return body;
   const broken = brokenPasswordRule(body.values.password);
   if (broken !== null) return refuse('parameterInvalid', `password ${broken}.`);
-  const turn = await passwords.enter();
+  const turn = await passwords.enter(askerOf(exchange));
   if (turn.kind === 'busy') return refuse('loginsFull', null, turn.retryAfterMs);
   using _turn = turn;
   const passwordHash = await turn.hash(body.values.password);
@@ -71,6 +73,12 @@ async function subject({ route, principal }: Collected, accounts: Accounts): Pro
   if (!own && !isAdmin({ principal })) return refuse('forbidden');
   if (!own && !couldBeUsername(name)) return refuse('notFound', 'There is no user of that name.');
   return (await accounts.findUser(name)) ?? unknown(name);
+}
+
+/** Whose token it was. */
+function askerOf({ principal, origin }: Collected): Asker {
+  const user = principal.kind === 'user' ? principal.name : principal.kind;
+  return { user, address: networkOf(origin.remote, 56), standing: 'known' };
 }
 
 function isAdmin({ principal }: Pick<Collected, 'principal'>): boolean {

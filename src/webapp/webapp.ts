@@ -8,16 +8,17 @@ import { StoreAway } from '../ports.ts';
 import { login } from './login.ts';
 import { logout } from './logout.ts';
 import { metrics } from './metrics.ts';
+import { SharedLogins } from './shared-logins.ts';
 import { createStrayProxyWarning } from './stray-proxy.ts';
 import { changeUser, createUser, deleteUser, readUser } from './users.ts';
-import type { WebappWorld } from './world.ts';
+import type { EndpointWorld, WebappWorld } from './world.ts';
 
 export interface Webapp {
   /** Answers an exchange whose route is `by: 'weir'`. Rejects only for a bug. */
   answer(exchange: Collected): Promise<Page | Refusal>;
 }
 
-type Handler = (exchange: Collected, world: WebappWorld) => Promise<Page | Refusal>;
+type Handler = (exchange: Collected, world: EndpointWorld) => Promise<Page | Refusal>;
 
 /** Every endpoint with its methods. HEAD is a GET whose body stays behind (RFC 9110 §9.3.2). */
 const endpoints: Readonly<Record<OwnEndpoint, ReadonlyMap<string, Handler>>> = {
@@ -36,7 +37,8 @@ const endpoints: Readonly<Record<OwnEndpoint, ReadonlyMap<string, Handler>>> = {
   ]),
 };
 
-export function createWebapp(world: WebappWorld): Webapp {
+export function createWebapp(outside: WebappWorld): Webapp {
+  const world: EndpointWorld = { ...outside, sharedLogins: new SharedLogins(outside.clock) };
   const lookForStrayProxy = createStrayProxyWarning(world.log);
   return {
     async answer(exchange) {

@@ -1,5 +1,6 @@
 import type { Page } from '../model/page.ts';
 import type { Accounts, Clock, Guard, Log, Passwords, Secrets } from '../ports.ts';
+import type { SharedLogins } from './shared-logins.ts';
 
 /** What the endpoints of Weir's own need. */
 export interface WebappWorld {
@@ -15,4 +16,9 @@ export interface WebappWorld {
   readonly tokenLifetimeMs: number;
   /** Weir's own figures, as a page in the form asked for. */
   readonly figures: (format: 'json' | 'prometheus') => Promise<Page>;
+}
+
+/** The same as the endpoints see it. */
+export interface EndpointWorld extends WebappWorld {
+  readonly sharedLogins: SharedLogins;
 }

@@ -18,8 +18,9 @@ const options: GuardOptions = {
 let redis: TestRedis;
 const clients: ReturnType<typeof openRedis>[] = [];
 
-async function connect() {
-  const client = openRedis({ url: redis.url, callTimeoutMs: 50 }, silentLog, 'guard');
+/** @param callTimeoutMs long, so that a busy machine is not taken for a Redis that is away */
+async function connect(callTimeoutMs = 5_000) {
+  const client = openRedis({ url: redis.url, callTimeoutMs }, silentLog, 'guard');
   clients.push(client);
   if (!(await firstConnection(client, 5_000))) throw new Error(`Nobody answers at ${redis.url}.`);
   return client;
@@ -110,6 +111,19 @@ describe.each([
     expect(await guard.mayTry(freshName(), home)).toEqual(throttled(60_000));
     await fail(guard, 3, name, home);
     expect(await guard.mayTry(name, home)).toEqual(throttled(60_000));
+  });
+
+  test('tells known ones from new ones, and both from addresses that have failed', async () => {
+    const [name, home, elsewhere] = [freshName(), freshAddress(), freshAddress()];
+    const standing = async (user: string, address: string) => (await guard.look(user, address)).standing;
+    expect(await standing(name, home)).toBe('new');
+    await guard.succeeded(name, home);
+    await guard.failed(freshName(), home);
+    await guard.failed(name, elsewhere);
+    expect(await standing(name, home)).toBe('known');
+    expect(await standing(freshName(), home)).toBe('failed');
+    expect(await standing(name, elsewhere)).toBe('failed');
+    expect(await standing(name, freshAddress())).toBe('new');
   });
 
   test('slows down a name that many addresses try, but not where it has logged in before', async () => {
@@ -213,7 +227,7 @@ test('Of strangers that others counted a replica learns with the next one; then 
 
 test('Strangers are counted in this process while Redis is away', async () => {
   const address = freshAddress();
-  const guard = createGuard(await connect(), options);
+  const guard = createGuard(await connect(50), options);
   await redis.kill('SIGKILL');
   try {
     for (let i = 0; i < 4; i++) await guard.stranger('key', address);
@@ -227,7 +241,7 @@ test.each(['SIGSTOP', 'SIGKILL'] as const)(
   'After %s of its Redis the guard counts in this process and goes on',
   async (signal) => {
     const [name, address] = [freshName(), freshAddress()];
-    const guard = createGuard(await connect(), options);
+    const guard = createGuard(await connect(50), options);
     await redis.kill(signal);
     try {
       await fail(guard, 3, name, address);

@@ -1,12 +1,14 @@
 /**
- * argon2id (RFC 9106) as Node has it built in, off the event loop, a bounded number at a time.
+ * argon2id (RFC 9106) as Node has it built in, off the event loop, a bounded number at a time. Whose turn it is:
+ * `model/places.ts`.
  *
  * The threads that hash are libuv's, which names and files need as well, so turns are few. Parameters stand in each
  * hash, so that they can be raised later: a hash with other ones still verifies, and asks to be made anew.
  */
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import type { Clock, Passwords, PasswordsBusy, PasswordTurn } from '../../ports.ts';
+import { type Asker, Places, type Waiter } from '../../model/places.ts';
+import type { Alarm, Clock, Passwords, PasswordsBusy, PasswordTurn } from '../../ports.ts';
 import { type Argon2Hash, type Argon2Parameters, formatPhc, parsePhc } from './phc.ts';
 
 export interface PasswordsOptions extends Argon2Parameters {
@@ -31,8 +33,9 @@ export const passwordsDefaults: PasswordsOptions = {
 const saltBytes = 16;
 const tagBytes = 32;
 
-interface Waiter {
-  readonly go: () => void;
+interface Waiting extends Waiter {
+  readonly alarm: Alarm;
+  readonly answer: (turn: PasswordTurn | PasswordsBusy) => void;
 }
 
 export function createPasswords(options: PasswordsOptions, clock: Clock): Passwords {
@@ -42,38 +45,43 @@ export function createPasswords(options: PasswordsOptions, clock: Clock): Passwo
 class Argon2Passwords implements Passwords {
   readonly #options: PasswordsOptions;
   readonly #clock: Clock;
-  readonly #waiters = new Set<Waiter>();
-  #turns = 0;
+  readonly #places: Places<Waiting>;
+  #ownTurns = 0;
   /** What a turn took lately, milliseconds: what `Retry-After` is reckoned from. */
   #turnMs = 50;
 
   constructor(options: PasswordsOptions, clock: Clock) {
+    const { turnsMax, waitersMax } = options;
     this.#options = options;
     this.#clock = clock;
+    this.#places = new Places({ turnsMax, turnsEachMax: Math.max(1, turnsMax - 1), waitersMax });
   }
 
-  enter(): Promise<PasswordTurn | PasswordsBusy> {
-    if (this.#turns < this.#options.turnsMax) {
-      this.#turns += 1;
-      return Promise.resolve(this.#turn(false));
-    }
-    if (this.#waiters.size >= this.#options.waitersMax) return Promise.resolve(this.#busy());
-    return new Promise((resolve) => {
-      const waiter: Waiter = {
-        go: () => {
-          alarm.cancel();
-          resolve(this.#turn(true));
-        },
+  enter(asker: Asker = this.#itself()): Promise<PasswordTurn | PasswordsBusy> {
+    if (this.#places.begin(asker)) return Promise.resolve(this.#turn(asker, false));
+    return new Promise((answer) => {
+      const waiting: Waiting = {
+        asker,
+        answer,
+        alarm: this.#clock.after(this.#options.waitMaxMs, () => {
+          this.#places.leave(waiting);
+          answer(this.#busy());
+        }),
       };
-      const alarm = this.#clock.after(this.#options.waitMaxMs, () => {
-        this.#waiters.delete(waiter);
-        resolve(this.#busy());
-      });
-      this.#waiters.add(waiter);
+      const out = this.#places.join(waiting);
+      if (out === null) return;
+      out.alarm.cancel();
+      out.answer(this.#busy());
     });
   }
 
-  #turn(waited: boolean): PasswordTurn {
+  /** Weir asks seldom, and never twice for one thing: each time it is somebody else. */
+  #itself(): Asker {
+    this.#ownTurns += 1;
+    return { user: `${this.#ownTurns} of Weir itself`, address: '', standing: 'known' };
+  }
+
+  #turn(asker: Asker, waited: boolean): PasswordTurn {
     const since = this.#clock.now();
     let over = false;
     return {
@@ -85,24 +93,21 @@ class Argon2Passwords implements Passwords {
         if (over) return;
         over = true;
         this.#turnMs += (this.#clock.now() - since - this.#turnMs) / 8;
-        this.#next();
+        this.#end(asker);
       },
     };
   }
 
-  /** Hands the turn over to whoever has waited longest: a newcomer can't take it in between. */
-  #next(): void {
-    const [waiter] = this.#waiters;
-    if (waiter === undefined) {
-      this.#turns -= 1;
-      return;
-    }
-    this.#waiters.delete(waiter);
-    waiter.go();
+  /** Hands the turn over: a newcomer can't take it in between. */
+  #end(asker: Asker): void {
+    const next = this.#places.end(asker);
+    if (next === null) return;
+    next.alarm.cancel();
+    next.answer(this.#turn(next.asker, true));
   }
 
   #busy(): PasswordsBusy {
-    return { kind: 'busy', retryAfterMs: (this.#turnMs * (this.#waiters.size + 1)) / this.#options.turnsMax };
+    return { kind: 'busy', retryAfterMs: (this.#turnMs * (this.#places.waiting + 1)) / this.#options.turnsMax };
   }
 
   async #hash(password: string): Promise<string> {

@@ -15,9 +15,14 @@
  */
 import { hash } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';
-import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible';
+import {
+  type RateLimiterAbstract,
+  RateLimiterMemory,
+  RateLimiterRedis,
+  type RateLimiterRes,
+} from 'rate-limiter-flexible';
 import { networkOf } from '../../model/network.ts';
-import type { Guard, Leave, Stranger } from '../../ports.ts';
+import type { Guard, Leave, Look, Stranger } from '../../ports.ts';
 import { type Allowance, Strangers } from './strangers.ts';
 
 export type { Allowance };
@@ -103,16 +108,23 @@ class FlexibleGuard implements Guard {
   }
 
   async mayTry(username: string, address: string): Promise<Leave> {
+    return (await this.look(username, address)).leave;
+  }
+
+  async look(username: string, address: string): Promise<Look> {
     const keys = keysOf(username, address);
     const [pair, from, name, trickle, known] = await Promise.all([
-      waitMs(this.#pair, keys.pair),
-      waitMs(this.#address, keys.address),
-      waitMs(this.#name, keys.name),
-      waitMs(this.#trickle, keys.name),
+      this.#pair.get(keys.pair),
+      this.#address.get(keys.address),
+      this.#name.get(keys.name),
+      this.#trickle.get(keys.name),
       this.#known.get(keys.pair),
     ]);
-    const retryAfterMs = Math.max(pair, known === null ? Math.max(from, Math.min(name, trickle)) : 0);
-    return retryAfterMs > 0 ? { allowed: false, retryAfterMs } : { allowed: true };
+    const byName = Math.min(waitMs(this.#name, name), waitMs(this.#trickle, trickle));
+    const byOthers = known === null ? Math.max(waitMs(this.#address, from), byName) : 0;
+    const retryAfterMs = Math.max(waitMs(this.#pair, pair), byOthers);
+    const leave: Leave = retryAfterMs > 0 ? { allowed: false, retryAfterMs } : { allowed: true };
+    return { leave, standing: known !== null ? 'known' : from === null ? 'new' : 'failed' };
   }
 
   async failed(username: string, address: string): Promise<void> {
@@ -141,8 +153,7 @@ class FlexibleGuard implements Guard {
 }
 
 /** How long to wait, milliseconds; 0: not at all. */
-async function waitMs(limiter: RateLimiterAbstract, key: string): Promise<number> {
-  const count = await limiter.get(key);
+function waitMs(limiter: RateLimiterAbstract, count: RateLimiterRes | null): number {
   if (count === null || count.consumedPoints < limiter.points) return 0;
   return Math.max(1, count.msBeforeNext);
 }
