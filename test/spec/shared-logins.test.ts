@@ -128,7 +128,8 @@ describe('Whoever waits for the login of another', () => {
     const waiting = Array.from({ length: 1_000 }, () => shared.join('mark'));
     expect(shared.join('mark')).toEqual({ kind: 'late' });
     await clock.advance(10_000);
-    expect(new Set((await Promise.all(waiting)).map(({ kind }) => kind))).toEqual(new Set(['late']));
+    const kinds = await Promise.all(waiting.map(async (one) => (await one).kind));
+    expect(new Set(kinds)).toEqual(new Set(['late']));
     expect(clock.pending).toBe(0);
   });
 });
