@@ -1,5 +1,6 @@
 /** Real processes whose disk is too small, can't be written to, or has outlived a crash. */
 import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -135,7 +136,7 @@ describe('a crash', () => {
 
   it('between a file’s making and its unlinking leaves a name, which the next start removes', async () => {
     mkdirSync(own());
-    writeFileSync(join(own(), 'left'), '');
+    writeFileSync(join(own(), `weir-body-${randomUUID()}`), '');
     await using _ = await startWeir({ TMPDIR: folder });
     expect(readdirSync(own())).toEqual([]);
   });

@@ -1,4 +1,5 @@
 /** The folder for large bodies: Weir's own, private, shared by Weirs that don't meet, and told about when it won't do. */
+import { randomUUID } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
@@ -6,8 +7,10 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -85,11 +88,56 @@ describe('at the start', () => {
   it('names that a crash has left are removed, and a neighbour’s open file is not hurt', async () => {
     const neighbour = (await opened()).create();
     await neighbour.append(Buffer.from('kept'));
-    writeFileSync(join(own(), 'left-by-a-crash'), '');
+    writeFileSync(join(own(), `weir-body-${randomUUID()}`), '');
     await opened();
     expect(readdirSync(own())).toEqual([]);
     expect(await contentOf(neighbour)).toEqual(Buffer.from('kept'));
     await closed(neighbour);
+  });
+
+  it('what Weir did not make is left as it is: files, folders, links and what they lead to', async () => {
+    const elsewhere = join(parent, 'elsewhere');
+    writeFileSync(elsewhere, 'kept', { mode: 0o644 });
+    mkdirSync(own());
+    const ours = `weir-body-${randomUUID()}`;
+    for (const name of ['notes.txt', randomUUID(), `${ours}.bak`, `x${ours}`, `weir-body-${'A'.repeat(36)}`]) {
+      writeFileSync(join(own(), name), 'kept');
+    }
+    mkdirSync(join(own(), 'folder'));
+    mkdirSync(join(own(), `weir-body-${randomUUID()}`));
+    symlinkSync(elsewhere, join(own(), `weir-body-${randomUUID()}`));
+    const before = readdirSync(own()).sort();
+    writeFileSync(join(own(), ours), '');
+    await opened();
+    expect(readdirSync(own()).sort()).toEqual(before);
+    expect(readFileSync(elsewhere, 'utf8')).toBe('kept');
+    expect(statSync(elsewhere).mode & 0o777).toBe(0o644);
+  });
+
+  it('a link in the place of the folder is refused, and what it leads to is not touched', async () => {
+    const target = join(parent, 'target');
+    mkdirSync(target);
+    chmodSync(target, 0o755);
+    const file = join(target, `weir-body-${randomUUID()}`);
+    writeFileSync(file, 'kept');
+    symlinkSync(target, own());
+    await expect(opened()).rejects.toThrow(notOurs('is a symbolic link, which Weir does not follow'));
+    expect(statSync(target).mode & 0o777).toBe(0o755);
+    expect(readFileSync(file, 'utf8')).toBe('kept');
+    rmSync(target, { recursive: true });
+    await expect(opened()).rejects.toThrow(notOurs('is a symbolic link, which Weir does not follow'));
+  });
+
+  it('a link that takes its place later is not followed either', async () => {
+    const weir = await opened();
+    const target = join(parent, 'target');
+    mkdirSync(target, { mode: 0o755 });
+    rmSync(own(), { recursive: true });
+    symlinkSync(join(target, 'missing'), own());
+    const file = weir.create();
+    expect(await file.append(Buffer.from('x'))).toBe(false);
+    expect(readdirSync(target)).toEqual([]);
+    await closed(file);
   });
 
   it('a folder that others could look into is closed to them', async () => {
@@ -102,17 +150,15 @@ describe('at the start', () => {
   const refused = (reason: string) =>
     `bodies.folder: ${parent} can't be used for bodies above bodies.memoryMaxBytes (${reason}); give a folder that can be written to, such as a mounted volume`;
 
-  it.each<[string, () => void, reason: string]>([
-    ['there is no such folder', () => rmSync(parent, { recursive: true }), 'ENOENT'],
-    ['something else has its name', () => writeFileSync(own(), ''), 'ENOTDIR'],
-    [
-      'there is something in it that Weir did not make',
-      () => mkdirSync(join(own(), 'a'), { recursive: true }),
-      'EISDIR',
-    ],
-  ])('it is refused with one line: %s', async (_, prepare, reason) => {
+  const notOurs = (what: string) =>
+    `bodies.folder: ${own()} ${what}; remove it, or set bodies.folder to another place for Weir's folder`;
+
+  it.each<[string, () => void, told: () => string]>([
+    ['there is no such folder', () => rmSync(parent, { recursive: true }), () => refused('ENOENT')],
+    ['something else has its name', () => writeFileSync(own(), ''), () => notOurs('is not a folder')],
+  ])('it is refused with one line: %s', async (_, prepare, told) => {
     prepare();
-    await expect(opened()).rejects.toThrow(refused(reason));
+    await expect(opened()).rejects.toThrow(told());
     if (!existsSync(parent)) mkdirSync(parent);
   });
 
@@ -120,6 +166,6 @@ describe('at the start', () => {
     if (uid !== 0) context.skip('only root can give a folder away');
     mkdirSync(own());
     chownSync(own(), 12_345, 12_345);
-    await expect(opened()).rejects.toThrow(refused(`${own()} belongs to another user`));
+    await expect(opened()).rejects.toThrow(notOurs('belongs to another user (id 12345)'));
   });
 });

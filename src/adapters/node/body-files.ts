@@ -3,7 +3,8 @@
  * alone. So a crash leaves no body behind, several Weirs can share the folder, and to close a file is to delete it.
  */
 import { randomUUID } from 'node:crypto';
-import { chmod, type FileHandle, lstat, mkdir, open, readdir, unlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, lstat, mkdir, open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BodyFile } from '../../model/bodies.ts';
 
@@ -19,6 +20,12 @@ export interface BodyFiles {
 /** Told of each call that the disk has failed. */
 export type DiskFailed = (error: NodeJS.ErrnoException) => void;
 
+/** Weir's own names, and no others: what else is in the folder is somebody's. */
+const ownName = /^weir-body-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** What stands where Weir's folder should be is not to be touched. */
+class NotOurs extends Error {}
+
 /**
  * @param parent where Weir's own folder is made, or was
  * Rejects with one clear line where that can't be done or written to.
@@ -28,6 +35,7 @@ export async function openBodyFiles(parent: string, failed: DiskFailed): Promise
   try {
     await prepare(folder);
   } catch (error) {
+    if (error instanceof NotOurs) throw new Error(`bodies.folder: ${error.message}`);
     const { code, message } = error as NodeJS.ErrnoException;
     throw new Error(
       `bodies.folder: ${parent} can't be used for bodies above bodies.memoryMaxBytes (${code ?? message}); ` +
@@ -46,12 +54,10 @@ export async function openBodyFiles(parent: string, failed: DiskFailed): Promise
 
 async function prepare(folder: string): Promise<void> {
   await make(folder);
-  const { mode, uid } = await lstat(folder);
-  // In a folder for everybody, somebody else may have been there first.
-  if (uid !== process.getuid?.()) throw new Error(`${folder} belongs to another user`);
-  if ((mode & 0o077) !== 0) await chmod(folder, 0o700);
-  // Names outlive their file only where a process ended in between. Nobody needs a name, not even a living neighbour.
-  for (const name of await readdir(folder)) await unlinkAny(join(folder, name));
+  // Names outlive their file only where a process ended in between. A living neighbour has its files open, and needs no name.
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (entry.isFile() && ownName.test(entry.name)) await unlinkAny(join(folder, entry.name));
+  }
   const trial = await createUnlinked(folder);
   try {
     await trial.write('weir');
@@ -60,11 +66,37 @@ async function prepare(folder: string): Promise<void> {
   }
 }
 
+/** A folder of Weir's own, closed to others. In a place for everybody, somebody else may have been there first. */
 async function make(folder: string): Promise<void> {
   try {
     await mkdir(folder, { mode: 0o700 });
+    return;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  const handle = await openFolder(folder);
+  try {
+    const { mode, uid } = await handle.stat();
+    if (uid !== process.getuid?.()) {
+      throw new NotOurs(
+        `${folder} belongs to another user (id ${uid}); remove it, or set bodies.folder to another place for Weir's folder`,
+      );
+    }
+    if ((mode & 0o077) !== 0) await handle.chmod(0o700);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The folder itself and never what a link leads to: what is found out and changed by the handle is of one and the same. */
+async function openFolder(folder: string): Promise<FileHandle> {
+  try {
+    return await open(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  } catch (error) {
+    const found = await lstat(folder);
+    if (found.isDirectory()) throw error;
+    const what = found.isSymbolicLink() ? 'is a symbolic link, which Weir does not follow' : 'is not a folder';
+    throw new NotOurs(`${folder} ${what}; remove it, or set bodies.folder to another place for Weir's folder`);
   }
 }
 
@@ -77,7 +109,7 @@ async function unlinkAny(path: string): Promise<void> {
 }
 
 async function createUnlinked(folder: string): Promise<FileHandle> {
-  const path = join(folder, randomUUID());
+  const path = join(folder, `weir-body-${randomUUID()}`);
   const handle = await open(path, 'wx+', 0o600);
   try {
     await unlinkAny(path);
