@@ -5,9 +5,10 @@
  *                                                    ▲              │
  *                                                    └── replay ────┘  refused or not acted on, while the hold time lasts
  */
+import { BodyAccount } from './model/body-account.ts';
 import type { DiskRoom } from './model/disk.ts';
 import type { Collected, Received } from './model/exchange.ts';
-import { BodyAccount, Holding } from './model/holding.ts';
+import { Holding } from './model/holding.ts';
 import type { Attempt, Gone, Passed, Replay } from './model/outcome.ts';
 import type { Page } from './model/page.ts';
 import type { Refusal } from './model/refusals.ts';
@@ -45,7 +46,7 @@ export type Gateway = (head: RequestHead, side: Caller) => Promise<void>;
 type Outcome = Passed | Page | Refusal | Gone;
 
 export function createGateway(stages: Stages): Gateway {
-  const own = ownBounds();
+  const own = ownBounds(stages.clock);
   return async (head, side) => {
     const { exchange, refusal } = stages.receive(head);
     let outcome: Outcome;
@@ -81,10 +82,11 @@ async function travel(stages: Stages, own: BodyBounds, arrived: Received, side: 
  * For the endpoints of Weir's own. Credentials are small; and since anybody may send some, no class shares its room with
  * them, nor do they fill up before 4,096 connections hold back the largest body there can be.
  */
-function ownBounds(): BodyBounds {
+function ownBounds(clock: Clock): BodyBounds {
   const bodyMaxBytes = 16_384;
   const allBytes = 4_096 * bodyMaxBytes;
-  return { bodyMaxBytes, bodies: new BodyAccount(allBytes, allBytes), retryAfterMs: () => 1_000 };
+  const bounds = { lineMaxBytes: allBytes, callerMaxBytes: allBytes, bodyMaxBytes };
+  return { bodyMaxBytes, bodies: new BodyAccount(bounds, () => clock.now()), retryAfterMs: () => 1_000 };
 }
 
 /** Stand in line, forward, and again while the Coreapp did not act on it. */

@@ -19,6 +19,7 @@ export const bodies = section({
     description: 'Most of these files at a time; each takes a descriptor (open files) while its request lasts.',
   }),
   callerFilesMax: setting(whole(1, 1_000_000).default(500), {
-    description: 'Most of them for one user. At filesMax or above one may have all of them.',
+    description:
+      'Most of them for one user that is alone. Beside others it has the same part of what they leave, of these files and of diskMaxBytes, and always one file. At filesMax or above one may have all of them.',
   }),
 });

@@ -41,9 +41,9 @@ const limitDescriptions: Readonly<Record<LimitName, string>> = {
   callerShareMax:
     'What one caller may have of the places in line that others leave: with 0.9 one that is alone leaves a tenth for newcomers, two leave a twentieth. 1: one may take all.',
   lineMaxBytes:
-    'Most bytes of request bodies that one replica holds, in memory and on disk: being read, in line, in flight. One without room is refused with 503.',
+    'Most bytes of request bodies that one replica holds, in memory and on disk: as they come, in line, in flight. The last free sixteenth is for bodies of 16 KiB at most. Without room the slowest upload gives way, or the newcomer is refused, with 503.',
   callerMaxBytes:
-    'Most of these bytes for one user. At lineMaxBytes or above one may take all of it, and leave no room for others.',
+    'Most of these bytes for one user that is alone. Beside others it has the same part of what they leave, and always room for one body. At lineMaxBytes or above one may take all of it, and leave no room for others.',
   bodyMaxBytes: 'The largest request body; a larger one is answered 413. At most lineMaxBytes and callerMaxBytes.',
 };
 

@@ -19,10 +19,19 @@ export type HeldBody = Buffer | BodyFile;
 export interface BodyRoom {
   /** A body that is larger belongs in a file. */
   readonly memoryMaxBytes: number;
-  /** False: there is not so much left, nothing was taken. */
+  /** Whether so many bytes could be had now. Nothing is taken: what was only announced takes no room. */
+  mayCome(bytes: number): boolean;
+  /** False: there is not so much left, nothing was taken. Slower bodies may have had to give way to it. */
   tryTake(bytes: number): boolean;
   /** A file for the body: what was taken, and what will be, is on disk from now on. Null: there is no room for it. */
   openFile(): BodyFile | null;
+  /**
+   * The body does not come at once.
+   * @param giveUp told if it has to give way to a quicker one: what was taken has been given back, and no more may be
+   */
+  coming(giveUp: () => void): void;
+  /** All of it has come, or no more will. Calling it twice does nothing. */
+  arrived(): void;
 }
 
 /** What reading a body came to. `notKept`: the disk failed. */

@@ -1,92 +1,19 @@
 /**
- * What request bodies may take of a replica, counted before it is taken: bodies being read, waiting and in flight alike.
- * One account for each endpoint class, with a share for each caller; one for the disk, which the classes have in common
- * (`disk.ts`); one holding for each request.
+ * What one request's body has taken of a replica, counted before it is taken: while it is read, waits and is in flight.
+ * What there is to take is in an account for each endpoint class (`body-account.ts`) and one for the disk, which the
+ * classes have in common (`disk.ts`).
  */
 import type { BodyFile, BodyRoom } from './bodies.ts';
+import type { BodyAccount, CallerBytes, Shortage } from './body-account.ts';
+import type { ComingBody } from './coming-bodies.ts';
 import type { DiskRoom } from './disk.ts';
 import { nameOf, type Principal } from './principal.ts';
 
-/** Where room was missing. */
-export type Lack = 'class' | 'caller' | 'disk' | 'callerFiles';
+/** Where room was missing. `slow`: there was some, and the body gave way to a quicker one. */
+export type Lack = Shortage | 'disk' | 'callerDisk' | 'slow';
 
-/** What one caller has taken of a class. */
-interface CallerBytes {
-  bytes: number;
-}
-
-/** How many callers are kept in mind that have nothing, so that the table need not change with each request. */
-const idleCallersMax = 1_000;
-
-/** What the bodies of a class take, in memory and on disk together. */
-export class BodyAccount {
-  readonly maxBytes: number;
-  /** Most that one caller may have. */
-  readonly callerMaxBytes: number;
-  readonly #callers = new Map<string, CallerBytes>();
-  #sweepAt = idleCallersMax;
-  #held = 0;
-  #onDisk = 0;
-
-  constructor(maxBytes: number, callerMaxBytes: number) {
-    this.maxBytes = maxBytes;
-    this.callerMaxBytes = callerMaxBytes;
-  }
-
-  /** Bytes that are taken and not given back. */
-  get held(): number {
-    return this.#held;
-  }
-
-  /** Those of them that are not in memory. */
-  get onDisk(): number {
-    return this.#onDisk;
-  }
-
-  /** How many callers there is something known of. */
-  get callers(): number {
-    return this.#callers.size;
-  }
-
-  /** What this caller has. One with nothing may be forgotten: ask anew before it takes its first byte. */
-  callerOf(name: string): CallerBytes {
-    let caller = this.#callers.get(name);
-    if (caller === undefined) {
-      if (this.#callers.size >= this.#sweepAt) this.#forgetIdle();
-      caller = { bytes: 0 };
-      this.#callers.set(name, caller);
-    }
-    return caller;
-  }
-
-  /** Null: taken. Else what there is too little of, and nothing was taken. */
-  take(caller: CallerBytes, bytes: number): Lack | null {
-    if (this.#held + bytes > this.maxBytes) return 'class';
-    if (caller.bytes + bytes > this.callerMaxBytes) return 'caller';
-    this.#held += bytes;
-    caller.bytes += bytes;
-    return null;
-  }
-
-  give(caller: CallerBytes, bytes: number): void {
-    if (bytes > caller.bytes) throw new Error('Bytes were given back that nobody had.');
-    this.#held -= bytes;
-    caller.bytes -= bytes;
-  }
-
-  /** Says of bytes that are held that they are on disk; negative: no longer. */
-  moveToDisk(bytes: number): void {
-    this.#onDisk += bytes;
-  }
-
-  #forgetIdle(): void {
-    for (const [name, { bytes }] of this.#callers) if (bytes === 0) this.#callers.delete(name);
-    this.#sweepAt = idleCallersMax + this.#callers.size;
-  }
-}
-
-/** What one request has taken. */
-export class Holding implements BodyRoom {
+export class Holding implements BodyRoom, ComingBody {
+  place = -1;
   readonly #account: BodyAccount;
   readonly #disk: DiskRoom;
   readonly #principal: Principal;
@@ -94,6 +21,8 @@ export class Holding implements BodyRoom {
   #bytes = 0;
   #file: BodyFile | null = null;
   #lack: Lack = 'class';
+  #since: number | null = null;
+  #giveUp: (() => void) | null = null;
 
   constructor(account: BodyAccount, principal: Principal, disk: DiskRoom) {
     this.#account = account;
@@ -105,22 +34,42 @@ export class Holding implements BodyRoom {
     return this.#disk.memoryMaxBytes;
   }
 
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get caller(): CallerBytes | null {
+    return this.#caller;
+  }
+
+  get since(): number | null {
+    return this.#since;
+  }
+
   /** What was missing when something could not be had last. */
   get lack(): Lack {
     return this.#lack;
   }
 
+  mayCome(bytes: number): boolean {
+    const short = this.#account.shortOf(this.#callerNow(), bytes, this.#bytes);
+    if (short !== null && this.#slowerThan(short, bytes).length === 0) return this.#lacks(short);
+    if (bytes <= this.memoryMaxBytes) return true;
+    const lack = this.#disk.lackOf(nameOf(this.#principal), bytes);
+    return lack === null || this.#lacks(lack);
+  }
+
   tryTake(bytes: number): boolean {
     const caller = this.#callerNow();
-    const lack = this.#account.take(caller, bytes);
-    if (lack !== null) return this.#lacks(lack);
     if (this.#file !== null) {
-      if (!this.#disk.tryTake(bytes)) {
-        this.#account.give(caller, bytes);
-        return this.#lacks('disk');
-      }
-      this.#account.moveToDisk(bytes);
+      const lack = this.#disk.take(nameOf(this.#principal), bytes);
+      if (lack !== null) return this.#lacks(lack);
     }
+    for (let short = this.#account.take(caller, bytes, this.#bytes); short !== null; ) {
+      if (!this.#othersGiveWay(short, bytes)) return this.#notTaken(short, bytes);
+      short = this.#account.take(caller, bytes, this.#bytes);
+    }
+    if (this.#file !== null) this.#account.moveToDisk(bytes);
     this.#bytes += bytes;
     return true;
   }
@@ -136,8 +85,27 @@ export class Holding implements BodyRoom {
     return file;
   }
 
+  coming(giveUp: () => void): void {
+    this.#giveUp = giveUp;
+    this.#since = this.#account.coming.add(this);
+  }
+
+  arrived(): void {
+    if (this.#giveUp === null) return;
+    this.#giveUp = null;
+    this.#account.coming.remove(this);
+  }
+
+  giveWay(): void {
+    const giveUp = this.#giveUp;
+    this.#lack = 'slow';
+    this.release();
+    giveUp?.();
+  }
+
   /** Gives all of it back and lets go of the file. Doing so twice does nothing. */
   release(): void {
+    this.arrived();
     const file = this.#file;
     const bytes = this.#bytes;
     this.#file = null;
@@ -146,6 +114,32 @@ export class Holding implements BodyRoom {
     if (file === null) return;
     this.#account.moveToDisk(-bytes);
     this.#disk.close(nameOf(this.#principal), file, bytes);
+  }
+
+  /**
+   * Those that give way to so many bytes more of this one: slower ones of the same caller, and of callers that have more of
+   * the class than this one would have. So nobody is displaced by whoever takes more.
+   */
+  #slowerThan(short: Shortage, bytes: number): ComingBody[] {
+    const own = this.#callerNow();
+    const ownBytes = own.bytes + bytes;
+    const missing = this.#account.missing(short, own, bytes);
+    return this.#account.coming.slowest(
+      this,
+      missing,
+      ({ caller }) => caller === own || (short !== 'caller' && caller !== null && caller.bytes > ownBytes),
+    );
+  }
+
+  #othersGiveWay(short: Shortage, bytes: number): boolean {
+    const slower = this.#slowerThan(short, bytes);
+    for (const body of slower) body.giveWay();
+    return slower.length > 0;
+  }
+
+  #notTaken(short: Shortage, bytes: number): false {
+    if (this.#file !== null) this.#disk.give(nameOf(this.#principal), bytes);
+    return this.#lacks(short);
   }
 
   #callerNow(): CallerBytes {

@@ -1,8 +1,9 @@
 /** Collect: hold the whole body before the request stands in line, so that it can be sent more than once. */
 import type { BodyRead } from '../model/bodies.ts';
+import type { BodyAccount } from '../model/body-account.ts';
 import type { Collected, Identified } from '../model/exchange.ts';
 import { collected } from '../model/exchange.ts';
-import type { BodyAccount, Holding } from '../model/holding.ts';
+import type { Holding } from '../model/holding.ts';
 import type { Gone } from '../model/outcome.ts';
 import { gone } from '../model/outcome.ts';
 import type { Refusal } from '../model/refusals.ts';
@@ -41,7 +42,7 @@ function collectionOf(exchange: Identified, read: BodyRead, bounds: BodyBounds, 
     case 'tooLarge':
       return refuse('bodyTooLarge', `The body is larger than ${bounds.bodyMaxBytes} bytes.`);
     case 'noRoom':
-      return refuse('lineFull', `There is no room for the body: ${whyNoRoom(held, bounds)}.`, bounds.retryAfterMs());
+      return refuse('lineFull', `There is no room for the body: ${whyNoRoom(held)}.`, bounds.retryAfterMs());
     case 'notKept':
       return refuse('diskFailed', null, bounds.retryAfterMs());
     case 'tooSlow':
@@ -51,15 +52,19 @@ function collectionOf(exchange: Identified, read: BodyRead, bounds: BodyBounds, 
   }
 }
 
-function whyNoRoom({ lack }: Holding, { bodies }: BodyBounds): string {
+function whyNoRoom({ lack }: Holding): string {
   switch (lack) {
     case 'class':
       return 'others are held';
+    case 'reserve':
+      return 'others are held, and what is left is for small ones';
     case 'caller':
-      return `others of this caller are held, at most ${bodies.callerMaxBytes} bytes`;
+      return 'others of this caller are held, as many as it may have beside what other callers have';
+    case 'slow':
+      return 'it came slowly, and gave way to a quicker one';
     case 'disk':
       return 'others are on the disk';
-    case 'callerFiles':
+    case 'callerDisk':
       return 'others of this caller are on the disk';
   }
 }

@@ -2,9 +2,10 @@
  * One endpoint class in one replica: a gate for each bucket in use, and what they share. With the scope `fleet` that is
  * one gate for all; with another, one for each value that requests bring, as long as there is something to remember.
  */
+
+import { BodyAccount } from '../model/body-account.ts';
 import type { Collected } from '../model/exchange.ts';
 import { Headcount } from '../model/headcount.ts';
-import { BodyAccount } from '../model/holding.ts';
 import type { Admission, Replay } from '../model/outcome.ts';
 import type { Permits } from '../model/permits.ts';
 import { type ClassLimits, lineMax } from '../model/quota.ts';
@@ -56,7 +57,7 @@ export class Gates implements GateClass {
     this.name = name;
     this.limits = limits;
     this.permits = world.permits;
-    this.bodies = new BodyAccount(limits.lineMaxBytes, limits.callerMaxBytes);
+    this.bodies = new BodyAccount(limits, () => world.clock.now());
     this.headcount = new Headcount(limits);
     this.#world = world;
     this.#only = limits.scope.by === 'fleet' ? new Gate(name, this, world) : null;

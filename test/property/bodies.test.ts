@@ -6,9 +6,10 @@ import { ArrivingBody } from '../../src/adapters/node/body.ts';
 import { Reading } from '../../src/adapters/node/reading.ts';
 import { createGateway } from '../../src/gateway.ts';
 import type { BodyRead, BodyRoom } from '../../src/model/bodies.ts';
+import { BodyAccount } from '../../src/model/body-account.ts';
 import { DiskRoom } from '../../src/model/disk.ts';
 import { identified } from '../../src/model/exchange.ts';
-import { BodyAccount, Holding } from '../../src/model/holding.ts';
+import { Holding } from '../../src/model/holding.ts';
 import { gone } from '../../src/model/outcome.ts';
 import { page } from '../../src/model/page.ts';
 import { refuse } from '../../src/model/refusals.ts';
@@ -31,7 +32,7 @@ const scripted = new Error('as scripted');
 
 interface Upload {
   readonly afterMs: number;
-  readonly user: 'ann' | 'ben';
+  readonly user: 'ann' | 'ben' | 'eve';
   readonly path: '/v1/messages' | '/v1/contacts' | '/v1/users/login';
   readonly announced: boolean;
   readonly chunks: readonly { readonly afterMs: number; readonly bytes: number }[];
@@ -44,7 +45,7 @@ interface Upload {
 const uploads: fc.Arbitrary<Upload[]> = fc.array(
   fc.record({
     afterMs: fc.nat(40),
-    user: fc.constantFrom<Upload['user'][]>('ann', 'ann', 'ben'),
+    user: fc.constantFrom<Upload['user'][]>('ann', 'ann', 'ben', 'eve'),
     path: fc.constantFrom<Upload['path'][]>('/v1/messages', '/v1/messages', '/v1/contacts', '/v1/users/login'),
     announced: fc.boolean(),
     chunks: fc.array(fc.record({ afterMs: fc.nat(30), bytes: fc.nat(200) }), { maxLength: 4 }),
@@ -208,9 +209,10 @@ describe('Whatever becomes of bodies', () => {
           };
           for (const name of ['messages', 'contacts'] as const) {
             kept[name] = bytesOf(name) <= held(name) && held(name) <= lineMaxBytes && onDisk(name) <= held(name);
-            for (const user of ['ann', 'ben']) kept[`${name} of ${user}`] = bytesOf(name, user) <= callerMaxBytes;
+            for (const user of ['ann', 'ben', 'eve'])
+              kept[`${name} of ${user}`] = bytesOf(name, user) <= callerMaxBytes;
           }
-          for (const user of ['ann', 'ben']) kept[`files of ${user}`] = filesOf(user) <= callerFilesMax;
+          for (const user of ['ann', 'ben', 'eve']) kept[`files of ${user}`] = filesOf(user) <= callerFilesMax;
           expect(Object.keys(kept).filter((bound) => !kept[bound])).toEqual([]);
         };
         for (const upload of list) {
@@ -237,10 +239,14 @@ describe('Whatever becomes of bodies', () => {
     expect(files).toBeGreaterThan(200);
   });
 
-  test('strangers who announce bodies to the login fill its own room, and no class’s', async () => {
+  test('strangers who send bodies to the login fill its own room, and no class’s', async () => {
     const { clock, held, uploaders, send } = world({ memoryMaxBytes: 16_384 });
     const pages: number[] = [];
-    const announcing = { afterMs: 0, announced: true, chunks: [{ afterMs: 10, bytes: 16_384 }], attempts: [] };
+    const chunks = [
+      { afterMs: 10, bytes: 16_383 },
+      { afterMs: 10, bytes: 1 },
+    ];
+    const announcing = { afterMs: 0, announced: true, chunks, attempts: [] };
     const login = { ...announcing, path: '/v1/users/login', user: 'ann', stops: false, hangUpAfterMs: null } as const;
     const ends = Array.from({ length: 4_097 }, () => {
       const ended = send(login);
@@ -249,6 +255,8 @@ describe('Whatever becomes of bodies', () => {
       return ended;
     });
     await clock.settle();
+    expect(pages).toEqual([]);
+    await clock.advance(10);
     expect(pages).toEqual([503]);
     expect(held('messages')).toBe(0);
     await clock.advance(10);
@@ -256,7 +264,7 @@ describe('Whatever becomes of bodies', () => {
     expect(pages.filter((status) => status === 200)).toHaveLength(4_096);
     const ended = send(login);
     (uploaders.at(-1) as Uploader).page = (status: number) => void pages.push(status);
-    await clock.advance(10);
+    await clock.advance(20);
     await ended;
     expect(pages.at(-1)).toBe(200);
   });
@@ -273,8 +281,13 @@ function room(maxBytes: number, bounds: Partial<ConstructorParameters<typeof Dis
     { memoryMaxBytes: 1_000, diskMaxBytes: 4_000, filesMax: 1, callerFilesMax: 1, ...bounds },
     drive.create,
   );
-  const account = new BodyAccount(maxBytes, maxBytes);
+  const account = accountOf(maxBytes, maxBytes, () => clock.now());
   return { clock, drive, disk, account, held: new Holding(account, ann, disk) };
+}
+
+/** Bodies in it may be as large as one caller's share. */
+function accountOf(lineMaxBytes: number, callerMaxBytes: number, now = () => 0, bodyMaxBytes = callerMaxBytes) {
+  return new BodyAccount({ lineMaxBytes, callerMaxBytes, bodyMaxBytes }, now);
 }
 
 describe('A body that comes in pieces', () => {
@@ -329,22 +342,29 @@ describe('A body that comes in pieces', () => {
     expect(ArrivingBody.expect(1_501, 9_000, small.held)).toBeNull();
     expect(small.held.lack).toBe('disk');
     const one = room(9_000);
-    expect(ArrivingBody.expect(1_001, 9_000, one.held)).not.toBeNull();
+    const both = [one.held, new Holding(one.account, ben, one.disk)].map((held) =>
+      ArrivingBody.expect(1_001, 9_000, held),
+    );
+    expect(one.drive.opened).toBe(0);
+    expect(both.map((body) => body?.take(Buffer.alloc(1_000)))).toEqual([null, null]);
+    expect(both[0]?.take(Buffer.alloc(1))).toBeInstanceOf(Promise);
+    expect(both[1]?.take(Buffer.alloc(1))).toBe('noRoom');
     expect(ArrivingBody.expect(1_001, 9_000, new Holding(one.account, ben, one.disk))).toBeNull();
     expect(one.drive.opened).toBe(1);
   });
 
   test('is refused where the caller has as many files as one may have; others are not, and neither is it later', async () => {
-    const { clock, account, disk } = room(9_000, { filesMax: 3, callerFilesMax: 2 });
+    const { clock, account, disk } = room(9_000, { diskMaxBytes: 9_000, filesMax: 4, callerFilesMax: 2 });
     const begin = (who: typeof ann | typeof ben) => {
       const held = new Holding(account, who, disk);
-      return { held, begun: ArrivingBody.expect(1_001, 9_000, held) !== null };
+      const fault = ArrivingBody.expect(1_001, 9_000, held)?.take(Buffer.alloc(1_001));
+      return { held, begun: fault instanceof Promise };
     };
-    const [first, , third] = [begin(ann), begin(ann), begin(ann)];
-    expect([first.begun, third.begun, third.held.lack]).toEqual([true, false, 'callerFiles']);
+    const [first, second, third] = [begin(ann), begin(ann), begin(ann)];
+    expect([first.begun, second.begun, third.begun, third.held.lack]).toEqual([true, true, false, 'callerDisk']);
     const [ofBen, oneTooMany] = [begin(ben), begin(ben)];
-    expect([ofBen.begun, oneTooMany.begun, oneTooMany.held.lack]).toEqual([true, false, 'disk']);
-    for (const { held } of [first, third, oneTooMany]) held.release();
+    expect([ofBen.begun, oneTooMany.begun, oneTooMany.held.lack]).toEqual([true, false, 'callerDisk']);
+    for (const { held } of [first, second]) held.release();
     await clock.advance(0);
     expect(begin(ann).begun).toBe(true);
   });
@@ -371,7 +391,7 @@ describe('An account of bytes', () => {
   });
 
   test('gives what is left and no byte more', () => {
-    const account = new BodyAccount(100, 100);
+    const account = accountOf(100, 100);
     const held = new Holding(account, ann, disk);
     expect([60, 41, 40, 1, 0].map((bytes) => held.tryTake(bytes))).toEqual([true, false, true, false, true]);
     expect(held.lack).toBe('class');
@@ -381,8 +401,20 @@ describe('An account of bytes', () => {
     expect(account.held).toBe(0);
   });
 
-  test('leaves room for others, however much one caller asks for', () => {
-    const account = new BodyAccount(100, 60);
+  test('leaves room for others, however much callers ask for: each has a part of what those before it left', () => {
+    const account = accountOf(6_400, 3_200, () => 0, 10);
+    const takes = Array.from({ length: 8 }, (_, i) => {
+      const user = { kind: 'user', name: `user ${i}`, role: 'ROLE_USER' } as const;
+      let bytes = 0;
+      while (new Holding(account, user, disk).tryTake(10)) bytes += 10;
+      return bytes;
+    });
+    expect(takes).toEqual([3_200, 1_600, 800, 400, 200, 100, 50, 20]);
+    expect(new Holding(account, ben, disk).tryTake(10)).toBe(true);
+  });
+
+  test('leaves a caller room for one body, whatever its share has become', () => {
+    const account = accountOf(100, 60);
     const [first, second, other] = [ann, ann, ben].map((who) => new Holding(account, who, disk)) as [
       Holding,
       Holding,
@@ -396,8 +428,80 @@ describe('An account of bytes', () => {
     expect(second.tryTake(40)).toBe(true);
   });
 
+  test('keeps a sixteenth for small bodies, which large ones can’t take', () => {
+    const kib = 1_024;
+    const account = accountOf(1_600 * kib, 1_600 * kib, () => 0, 100 * kib);
+    const take = (bytes: number) => {
+      const held = new Holding(account, ann, disk);
+      return held.tryTake(bytes) ? held : held.lack;
+    };
+    const large = Array.from({ length: 15 }, () => take(100 * kib) as Holding);
+    expect(take(16 * kib + 1)).toBe('reserve');
+    const growing = take(16 * kib) as Holding;
+    expect([growing.tryTake(1), growing.lack]).toEqual([false, 'reserve']);
+    const small = Array.from({ length: 5 }, () => take(16 * kib) as Holding);
+    expect(take(16 * kib)).toBe('class');
+    for (const held of [large[0], ...small]) held?.release();
+    expect(growing.tryTake(1)).toBe(true);
+    growing.release();
+    expect(take(100 * kib)).toBeInstanceOf(Holding);
+  });
+
+  test('never keeps so much for small bodies that the largest had no room', () => {
+    const account = accountOf(50_000, 50_000);
+    expect(new Holding(account, ann, disk).tryTake(50_000)).toBe(true);
+  });
+
+  test('counts what unfinished bodies take, whichever give way, and only slow ones of callers that have more do', () => {
+    const act = fc.record({
+      what: fc.constantFrom('announce', 'announce', 'bring', 'bring', 'bring', 'bring', 'wait', 'end'),
+      user: fc.constantFrom(0, 0, 0, 1, 2, 3),
+      which: fc.nat(20),
+      bytes: fc.nat(200),
+    });
+    let gaveWay = 0;
+    fc.assert(
+      fc.property(fc.array(act, { maxLength: 150, size: 'max' }), (acts) => {
+        let now = 0;
+        const account = accountOf(1_000, 700, () => now, 200);
+        const roomy = new DiskRoom({ memoryMaxBytes: 500, diskMaxBytes: 0, filesMax: 1, callerFilesMax: 1 }, () => {
+          throw new Error('There is no disk.');
+        });
+        const live: { readonly user: number; readonly held: Holding; readonly body: ArrivingBody }[] = [];
+        const bytesOf = (user: number) => account.callerOf(`user:${user}`).bytes;
+        const end = (index: number) => live.splice(index, 1)[0]?.held.release();
+        for (const { what, user, which, bytes } of acts) {
+          if (what === 'announce') {
+            const held = new Holding(account, { kind: 'user', name: `${user}`, role: 'ROLE_USER' }, roomy);
+            const body = ArrivingBody.expect(null, 200, held);
+            if (body === null) continue;
+            const one = { user, held, body };
+            body.coming(() => {
+              gaveWay += 1;
+              expect([held.bytes, held.lack]).toEqual([0, 'slow']);
+              live.splice(live.indexOf(one), 1);
+            });
+            live.push(one);
+          } else if (what === 'wait') now += bytes * 10;
+          else if (which < live.length && what === 'end') end(which);
+          else if (which < live.length) {
+            const one = live[which] as (typeof live)[number];
+            if (one.body.take(Buffer.alloc(bytes)) !== null) end(live.indexOf(one));
+          }
+          expect(account.held).toBe(live.reduce((sum, { held }) => sum + held.bytes, 0));
+          expect(account.held).toBeLessThanOrEqual(1_000);
+          for (let i = 0; i < 4; i++) expect(bytesOf(i)).toBeLessThanOrEqual(700);
+        }
+        while (live.length > 0) end(0);
+        expect(account.held).toBe(0);
+      }),
+      { numRuns: 500 },
+    );
+    expect(gaveWay).toBeGreaterThan(50);
+  });
+
   test('forgets callers who have nothing, and never one who has something', () => {
-    const account = new BodyAccount(10_000, 10);
+    const account = accountOf(10_000, 10);
     const kept = new Holding(account, ann, disk);
     const early = new Holding(account, ben, disk);
     expect(kept.tryTake(6)).toBe(true);

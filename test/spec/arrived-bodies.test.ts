@@ -6,7 +6,14 @@ import type { Caller } from '../../src/ports.ts';
 import { openCaller } from '../support/raw.ts';
 import { pass, until } from '../support/until.ts';
 
-const room: BodyRoom = { memoryMaxBytes: 1_000_000, tryTake: () => true, openFile: () => null };
+const room: BodyRoom = {
+  memoryMaxBytes: 1_000_000,
+  mayCome: () => true,
+  tryTake: () => true,
+  openFile: () => null,
+  coming() {},
+  arrived() {},
+};
 
 describe('A body that is there already', () => {
   let server: MainServer;

@@ -9,6 +9,7 @@ const bounds = { rate: 1000, burst: 1000, holdMaxMs: 400, bodyMaxBytes: 4_000, l
 const yaml = JSON.stringify({
   limits: { default: bounds, messages: { rate: 1000, burst: 1000 } },
   http: { bodyIdleTimeoutMs: 300 },
+  coreapp: { permitsMin: 10 },
 });
 
 let upstream: Upstream;
@@ -60,41 +61,51 @@ function expectNoRoom(told: RawAnswer): void {
 const announced = (bytes: number) => `Content-Length: ${bytes}`;
 const chunked = 'Transfer-Encoding: chunked';
 
+/** Messages of these sizes that have come whole and are in flight: they keep their room until the Coreapp answers. */
+async function inFlight(...sizes: number[]) {
+  upstream.play(sayNothing);
+  const uploads = await begin(...sizes.map((bytes) => upload(announced(bytes), 'x'.repeat(bytes))));
+  await until(() => upstream.arrivals.length === sizes.length, { what: 'all to be in flight' });
+  upstream.play(say(answer(200, {}, 'ok')));
+  return uploads;
+}
+
 describe('unfinished uploads', () => {
-  it('count by their announced length; the one too many is refused before its body comes, a smaller one passes', async () => {
-    await using _ = await begin(upload(announced(4_000), 'x'), upload(announced(4_000)));
-    await heldIs(8_000);
+  it('count as they come: what was only announced takes no room from others', async () => {
+    await using _ = await begin(...Array(20).fill(upload(announced(4_000), 'x')));
+    await heldIs(20);
+    expect(await house.send('POST /v1/messages', '', 'x'.repeat(4_000))).toMatchObject({ status: 200 });
+  });
+
+  it('for which there is no room are refused before the body comes, smaller ones pass', async () => {
+    await using _ = await inFlight(4_000, 4_000);
     await using late = await house.call();
     expectNoRoom(await late.send(upload(announced(2_001))).answer('POST'));
     expect(await held()).toBe(8_000);
     expect(await house.send('POST /v1/messages', '', 'x'.repeat(2_000))).toMatchObject({ status: 200 });
-    expect(upstream.arrivals).toHaveLength(1);
   });
 
-  it('in chunks count as they come, and the one too many gives back what it had', async () => {
-    await using uploads = await begin(...Array(3).fill(upload(chunked, chunk(3_000))));
+  it('in chunks take up to twice what has come, and the one too many gives back what it had', async () => {
+    await using _ = await inFlight(4_000, 3_000);
+    await using caller = await house.call();
+    caller.send(upload(chunked, chunk(1_000)));
+    await heldIs(8_000);
+    caller.send(chunk(1));
     await heldIs(9_000);
-    const [first] = uploads.callers;
-    first?.send(chunk(1_000)); // Room is made for twice what there was, 4,000 at most.
-    await heldIs(10_000);
-    await using late = await house.call();
-    expectNoRoom(await late.send(upload(chunked, chunk(1))).answer('POST'));
-    uploads.callers[1]?.send(chunk(1));
-    expectNoRoom((await uploads.callers[1]?.answer('POST')) as RawAnswer);
+    caller.send(chunk(1_000)); // Room would be made for 4,000.
+    expectNoRoom(await caller.answer('POST'));
     await heldIs(7_000);
   });
 
   it('of one class leave the others alone', async () => {
-    await using _ = await begin(upload(announced(4_000)), upload(announced(4_000)), upload(announced(2_000)));
-    await heldIs(10_000);
+    await using _ = await inFlight(4_000, 4_000, 2_000);
     expectNoRoom(await house.send('POST /v1/messages', '', 'x'));
     expect(await house.send('POST /v1/contacts', '', 'x'.repeat(4_000))).toMatchObject({ status: 200 });
     expect(await house.send('GET /v1/messages')).toMatchObject({ status: 200 });
   });
 
   it('that are not let in are read to their end, unkept, and the connection goes on', async () => {
-    await using uploads = await begin(...Array(2).fill(upload(announced(4_000))), upload(announced(2_000)));
-    await heldIs(10_000);
+    await using uploads = await inFlight(4_000, 4_000, 2_000);
     await using late = await house.call();
     expectNoRoom(await late.send(upload(announced(3_000), 'x'.repeat(1_000))).answer('POST'));
     for (const caller of uploads.callers) caller.reset();
@@ -104,8 +115,7 @@ describe('unfinished uploads', () => {
   });
 
   it('that wait for 100 Continue are told to send only where there is room', async () => {
-    await using _ = await begin(upload(announced(4_000)), upload(announced(4_000)));
-    await heldIs(8_000);
+    await using _ = await inFlight(4_000, 4_000);
     await using late = await house.call();
     const told = await late.send(upload(`${announced(4_000)}\r\nExpect: 100-continue`)).answer('POST');
     expectNoRoom(told);
@@ -133,7 +143,7 @@ describe('what is held is given back', () => {
       upload(announced(3_000), 'x'.repeat(3_000)),
     );
     await until(() => upstream.arrivals.length === 1, { what: 'the whole message to be in flight' });
-    await heldIs(8_000);
+    await heldIs(4_001);
     for (const [index, rest] of [4_000, 3_000, 0].entries()) {
       uploads.callers[index]?.reset();
       await heldIs(rest);

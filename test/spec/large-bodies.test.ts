@@ -38,7 +38,7 @@ beforeAll(async () => {
       },
       bodies: { folder: parent, memoryMaxBytes: 16 * kib, diskMaxBytes: 10 * mib, filesMax: 3 },
       http: { bodyIdleTimeoutMs: 300, bodyMinBytesPerS: 1_000 },
-      coreapp: { honoursIdempotencyKey: ['contacts'] },
+      coreapp: { honoursIdempotencyKey: ['contacts'], permitsMin: 10 },
     }),
   );
 });
@@ -296,12 +296,37 @@ describe('a large body that does not come as it should', () => {
   });
 });
 
+/** Bodies of these sizes that have come whole and are in flight: they keep their room until the Coreapp answers. */
+async function inFlight(path: string, ...sizes: number[]): Promise<AsyncDisposable> {
+  upstream.play(sayNothing);
+  const callers = await Promise.all(sizes.map(() => house.call()));
+  sizes.forEach((bytes, index) => void callers[index]?.send(head(announced(bytes), path)).send(randomBytes(bytes)));
+  await until(() => upstream.arrivals.length === sizes.length, { what: 'all to be in flight' });
+  upstream.play(say(answer(200, {}, 'ok')));
+  return {
+    async [Symbol.asyncDispose]() {
+      for (const caller of callers) await caller[Symbol.asyncDispose]();
+      await nothingIsLeft();
+    },
+  };
+}
+
 describe('uploads that only announce themselves', () => {
+  it('take neither files nor bytes of the disk', async () => {
+    const uploads = await Promise.all(Array.from({ length: 6 }, () => uploading(announced(4 * mib), randomBytes(100))));
+    await until(async () => (await status()).bytes === 600, { what: 'all to be let in' });
+    expect((await status()).disk).toMatchObject({ files: 0, bytes: 0 });
+    expect(await house.send('POST /v1/messages', '', randomBytes(4 * mib))).toMatchObject({ status: 200 });
+    for (const caller of uploads) caller.reset();
+    await nothingIsLeft();
+  });
+});
+
+describe('large bodies', () => {
   it('fill the disk’s bound and no more: the next is refused at once, small ones pass', async () => {
-    await using _first = await uploading(announced(4 * mib), randomBytes(100));
-    await using _second = await uploading(announced(4 * mib), randomBytes(100));
-    await until(async () => (await status()).disk.files === 2, { what: 'both to be let in' });
-    const told = await house.send('POST /v1/messages', '', randomBytes(3 * mib));
+    await using _ = await inFlight('/v1/messages', 4 * mib, 4 * mib);
+    await using late = await uploading(announced(3 * mib), Buffer.alloc(0));
+    const told = await late.answer('POST');
     expect(told).toMatchObject({ status: 503, json: { errors: [{ code: 1016 }] } });
     expect(told.json.errors[0].details).toBe('There is no room for the body: others are on the disk.');
     expect(await house.send('POST /v1/messages', '', randomBytes(16 * kib))).toMatchObject({ status: 200 });
@@ -314,13 +339,11 @@ describe('uploads that only announce themselves', () => {
     const basic = `Authorization: Basic ${Buffer.from(`worker:${password}`).toString('base64')}\r\n`;
     const login = await house.ask('POST /v1/users/login', `Host: weir\r\n${basic}`);
     const worker = `Host: weir\r\nAuthorization: Bearer ${login.json.users[0].token}\r\n`;
-    await using caller = await house.call();
-    caller.send(head(announced(4 * mib), '/v1/contacts'));
-    await until(async () => (await status()).disk.files === 1, { what: 'it to be let in' });
+    await using _ = await inFlight('/v1/contacts', 4 * mib);
     const told = await house.send('POST /v1/contacts', '', 'x');
     expect(told).toMatchObject({ status: 503, json: { errors: [{ code: 1016 }] } });
     expect(told.json.errors[0].details).toBe(
-      'There is no room for the body: others of this caller are held, at most 4194304 bytes.',
+      'There is no room for the body: others of this caller are held, as many as it may have beside what other callers have.',
     );
     expect(await house.send('POST /v1/messages', '', 'x')).toMatchObject({ status: 200 });
     const large = randomBytes(mib);
@@ -330,10 +353,8 @@ describe('uploads that only announce themselves', () => {
   });
 
   it('fill the number of files and no more; who waits for 100 Continue is not asked for a body then', async () => {
-    await using _1 = await uploading(announced(20 * kib), randomBytes(100));
-    await using _2 = await uploading(announced(20 * kib), randomBytes(100));
-    await using _3 = await uploading(announced(20 * kib), randomBytes(100));
-    await until(async () => (await status()).disk.files === 3, { what: 'three files' });
+    await using _ = await inFlight('/v1/messages', 20 * kib, 20 * kib, 20 * kib);
+    expect((await status()).disk.files).toBe(3);
     await using late = await uploading(`${announced(20 * kib)}\r\nExpect: 100-continue`, Buffer.alloc(0));
     const told = await late.answer('POST');
     expect(told).toMatchObject({ status: 503, interim: [] });

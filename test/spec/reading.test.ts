@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { ArrivingBody } from '../../src/adapters/node/body.ts';
 import { Reading } from '../../src/adapters/node/reading.ts';
 import type { BodyRead } from '../../src/model/bodies.ts';
+import { BodyAccount } from '../../src/model/body-account.ts';
 import { DiskRoom } from '../../src/model/disk.ts';
-import { BodyAccount, Holding } from '../../src/model/holding.ts';
+import { Holding } from '../../src/model/holding.ts';
 import { contentOf, ScriptedDisk } from '../support/scripted-disk.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -20,7 +21,8 @@ function begin() {
     { memoryMaxBytes: 16 * kib, diskMaxBytes: 10_000 * kib, filesMax: 10, callerFilesMax: 10 },
     drive.create,
   );
-  const held = new Holding(new BodyAccount(10_000 * kib, 10_000 * kib), { kind: 'key' }, disk);
+  const bounds = { lineMaxBytes: 10_000 * kib, callerMaxBytes: 10_000 * kib, bodyMaxBytes: 1_000 * kib };
+  const held = new Holding(new BodyAccount(bounds, () => clock.now()), { kind: 'key' }, disk);
   const arriving = ArrivingBody.expect(256 * kib, 256 * kib, held) as ArrivingBody;
   const request = new Readable({ read() {} });
   const watched: (() => void)[] = [];

@@ -9,34 +9,42 @@ export type Fault = Exclude<BodyRead['kind'], 'body' | 'tooSlow' | 'gone'>;
 
 /** How much is gathered of a body that is known to go to a file. */
 const gatheredMaxBytes = 65_536;
+const nothing = Buffer.alloc(0);
 
 export class ArrivingBody {
   readonly #maxBytes: number;
   readonly #room: BodyRoom;
-  #buffer: Buffer;
+  /** How much of it is in memory while there is no file. */
+  readonly #inMemoryMaxBytes: number;
+  #buffer: Buffer = nothing;
   /** How much of the buffer is in use. */
   #gathered = 0;
-  #file: BodyFile | null;
+  #file: BodyFile | null = null;
   /** What was taken of the room. */
-  #taken: number;
+  #taken = 0;
   #bytes = 0;
 
   /** @param announcedBytes null: nobody knows. Null: there is no room for it. */
   static expect(announcedBytes: number | null, maxBytes: number, room: BodyRoom): ArrivingBody | null {
-    const announced = announcedBytes ?? 0;
-    if (!room.tryTake(announced)) return null;
-    if (announced <= room.memoryMaxBytes) return new ArrivingBody(announcedBytes, maxBytes, room, null);
-    const file = room.openFile();
-    return file === null ? null : new ArrivingBody(announcedBytes, maxBytes, room, file);
+    return room.mayCome(announcedBytes ?? 0) ? new ArrivingBody(announcedBytes, maxBytes, room) : null;
   }
 
-  private constructor(announcedBytes: number | null, maxBytes: number, room: BodyRoom, file: BodyFile | null) {
+  private constructor(announcedBytes: number | null, maxBytes: number, room: BodyRoom) {
+    const { memoryMaxBytes } = room;
     this.#maxBytes = announcedBytes ?? maxBytes;
     this.#room = room;
-    this.#file = file;
-    this.#taken = announcedBytes ?? 0;
-    const gatheredBytes = Math.min(gatheredMaxBytes, room.memoryMaxBytes);
-    this.#buffer = Buffer.allocUnsafe(file === null ? this.#taken : gatheredBytes);
+    const toFile = announcedBytes !== null && announcedBytes > memoryMaxBytes;
+    this.#inMemoryMaxBytes = toFile ? Math.min(gatheredMaxBytes, memoryMaxBytes) : memoryMaxBytes;
+  }
+
+  /** @param giveUp told if it has to give way to a quicker one */
+  coming(giveUp: () => void): void {
+    this.#room.coming(giveUp);
+  }
+
+  /** No more of it is expected. Calling it twice does nothing. */
+  arrived(): void {
+    this.#room.arrived();
   }
 
   /** Null: taken. A promise: the disk is being written to, and nothing more may come until then. */
@@ -60,9 +68,10 @@ export class ArrivingBody {
   #makeRoom(bytes: number): boolean {
     if (this.#file === null) {
       if (bytes <= this.#buffer.length) return true;
-      if (bytes <= this.#room.memoryMaxBytes) return this.#grow(bytes);
+      if (bytes <= this.#inMemoryMaxBytes) return this.#grow(bytes);
       this.#file = this.#room.openFile();
       if (this.#file === null) return false;
+      this.#enlarge(Math.min(gatheredMaxBytes, this.#room.memoryMaxBytes));
     }
     if (bytes <= this.#taken) return true;
     if (!this.#room.tryTake(bytes - this.#taken)) return false;
@@ -72,13 +81,18 @@ export class ArrivingBody {
 
   /** To twice its size at least, so that each byte is copied a few times at most. */
   #grow(bytes: number): boolean {
-    const size = Math.min(this.#maxBytes, this.#room.memoryMaxBytes, Math.max(bytes, 2 * this.#buffer.length));
+    const size = Math.min(this.#maxBytes, this.#inMemoryMaxBytes, Math.max(bytes, 2 * this.#buffer.length));
     if (!this.#room.tryTake(size - this.#taken)) return false;
     this.#taken = size;
+    this.#enlarge(size);
+    return true;
+  }
+
+  #enlarge(size: number): void {
+    if (size <= this.#buffer.length) return;
     const larger = Buffer.allocUnsafe(size);
     this.#buffer.copy(larger, 0, 0, this.#gathered);
     this.#buffer = larger;
-    return true;
   }
 
   #gather(chunk: Buffer): void {

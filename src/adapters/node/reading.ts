@@ -26,12 +26,14 @@ export class Reading {
     this.#idlers = idlers;
     this.#settle = settle;
     this.#idler = this.#watchCaller();
+    arriving.coming(() => this.end({ kind: 'noRoom' }));
     request.on('data', this.#take).on('end', this.#end);
   }
 
   end(read: BodyRead): void {
     if (this.#over) return;
     this.#over = true;
+    this.#arriving.arrived();
     this.#idler.done();
     this.#request.off('data', this.#take).off('end', this.#end);
     this.#settle(read);
@@ -47,6 +49,7 @@ export class Reading {
   readonly #end = (): void => {
     // A request that is paused with its last bytes ends all the same.
     this.#ended = true;
+    this.#arriving.arrived();
     if (this.#writing) return;
     const read = this.#arriving.end();
     if (read instanceof Promise) void this.#whole(read);

@@ -1,0 +1,135 @@
+/**
+ * What the bodies of one endpoint class take, in memory and on disk together, and what one caller may have of it. Bytes
+ * count as they come: an announcement takes nothing, or whoever announces much and sends little would shut the others out.
+ */
+import { ComingBodies } from './coming-bodies.ts';
+
+export interface AccountBounds {
+  /** What all bodies together may take. */
+  readonly lineMaxBytes: number;
+  /** What one caller may have while it is alone; beside others it is the same part of what those leave. */
+  readonly callerMaxBytes: number;
+  /** The largest body. A caller may always have as much as one of them, where there is room at all. */
+  readonly bodyMaxBytes: number;
+}
+
+/** What one caller has taken of a class. */
+export interface CallerBytes {
+  bytes: number;
+}
+
+/** What an account has too little of. `reserve`: what is left is for small bodies. */
+export type Shortage = 'class' | 'reserve' | 'caller';
+
+/** Up to this size a body is small: what is left at the end is for those. */
+const smallMaxBytes = 16_384;
+/** Which part of a class, the last that is free, is for small bodies only; less where the largest would not fit beside it. */
+const reservedPart = 1 / 16;
+/** How many callers are kept in mind that have nothing, so that the table need not change with each request. */
+const idleCallersMax = 1_000;
+
+export class BodyAccount {
+  /** Those that are still coming, which may have to give way. */
+  readonly coming: ComingBodies;
+  readonly #maxBytes: number;
+  /** Up to how much may be held once a body that is not small has taken its bytes. */
+  readonly #largeMaxBytes: number;
+  /** What one caller may have of what others leave, up to 1. */
+  readonly #callerShare: number;
+  readonly #bodyMaxBytes: number;
+  readonly #callers = new Map<string, CallerBytes>();
+  #sweepAt = idleCallersMax;
+  #held = 0;
+  #onDisk = 0;
+
+  /** @param now milliseconds since some moment */
+  constructor({ lineMaxBytes, callerMaxBytes, bodyMaxBytes }: AccountBounds, now: () => number) {
+    this.coming = new ComingBodies(now);
+    this.#maxBytes = lineMaxBytes;
+    this.#largeMaxBytes = Math.max(bodyMaxBytes, lineMaxBytes * (1 - reservedPart));
+    this.#callerShare = Math.min(1, callerMaxBytes / lineMaxBytes);
+    this.#bodyMaxBytes = bodyMaxBytes;
+  }
+
+  /** Bytes that are taken and not given back. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** Those of them that are not in memory. */
+  get onDisk(): number {
+    return this.#onDisk;
+  }
+
+  /** How many callers there is something known of. */
+  get callers(): number {
+    return this.#callers.size;
+  }
+
+  /** What this caller has. One with nothing may be forgotten: ask anew before it takes its first byte. */
+  callerOf(name: string): CallerBytes {
+    let caller = this.#callers.get(name);
+    if (caller === undefined) {
+      if (this.#callers.size >= this.#sweepAt) this.#forgetIdle();
+      caller = { bytes: 0 };
+      this.#callers.set(name, caller);
+    }
+    return caller;
+  }
+
+  /**
+   * Null: taken. Else what there is too little of, and nothing was taken.
+   * @param had what the same body has already
+   */
+  take(caller: CallerBytes, bytes: number, had: number): Shortage | null {
+    const short = this.shortOf(caller, bytes, had);
+    if (short !== null) return short;
+    this.#held += bytes;
+    caller.bytes += bytes;
+    return null;
+  }
+
+  /** What there is too little of for that. Null: it could be taken. */
+  shortOf(caller: CallerBytes, bytes: number, had: number): Shortage | null {
+    if (this.#held + bytes > this.#maxBytes) return 'class';
+    if (had + bytes > smallMaxBytes && this.#held + bytes > this.#largeMaxBytes) return 'reserve';
+    return caller.bytes + bytes > this.callerMaxBytes(caller) ? 'caller' : null;
+  }
+
+  /** How many bytes there are too few. */
+  missing(short: Shortage, caller: CallerBytes, bytes: number): number {
+    switch (short) {
+      case 'class':
+        return this.#held + bytes - this.#maxBytes;
+      case 'reserve':
+        return this.#held + bytes - this.#largeMaxBytes;
+      case 'caller':
+        return caller.bytes + bytes - this.callerMaxBytes(caller);
+    }
+  }
+
+  /**
+   * What a caller may have now. Its part is one of what others leave, so that whoever comes finds room, whatever those who
+   * were there before have taken: k callers with as much as they may have leave (1 − s) / (1 + (k − 1) × s) of it.
+   */
+  callerMaxBytes(caller: CallerBytes): number {
+    return Math.max(this.#bodyMaxBytes, this.#callerShare * (this.#maxBytes - this.#held + caller.bytes));
+  }
+
+  /** Takes back all that one body had. */
+  give(caller: CallerBytes, bytes: number): void {
+    if (bytes > caller.bytes) throw new Error('Bytes were given back that nobody had.');
+    this.#held -= bytes;
+    caller.bytes -= bytes;
+  }
+
+  /** Says of bytes that are held that they are on disk; negative: no longer. */
+  moveToDisk(bytes: number): void {
+    this.#onDisk += bytes;
+  }
+
+  #forgetIdle(): void {
+    for (const [name, { bytes }] of this.#callers) if (bytes === 0) this.#callers.delete(name);
+    this.#sweepAt = idleCallersMax + this.#callers.size;
+  }
+}

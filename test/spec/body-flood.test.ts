@@ -1,0 +1,186 @@
+/** Uploads that take room and don't end, beside callers who want little of it: in virtual time, with the defaults. */
+import { describe, expect, it } from 'vitest';
+import { ArrivingBody } from '../../src/adapters/node/body.ts';
+import { BodyAccount } from '../../src/model/body-account.ts';
+import { DiskRoom } from '../../src/model/disk.ts';
+import { Holding } from '../../src/model/holding.ts';
+import { ScriptedDisk } from '../support/scripted-disk.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+const kib = 1_024;
+const mib = 1_024 * kib;
+const userOf = (name: string) => ({ kind: 'user', name, role: 'ROLE_USER' }) as const;
+
+/** A class as it is by default; what goes to files is none of these tests' business, unless they say so. */
+class World {
+  readonly clock = new VirtualClock();
+  readonly drive = new ScriptedDisk(this.clock);
+  readonly disk: DiskRoom;
+  readonly account = new BodyAccount({ lineMaxBytes: 64 * mib, callerMaxBytes: 32 * mib, bodyMaxBytes: mib }, () =>
+    this.clock.now(),
+  );
+
+  constructor(bounds: Partial<ConstructorParameters<typeof DiskRoom>[0]> = {}) {
+    const inMemory = { memoryMaxBytes: mib, diskMaxBytes: 2_048 * mib, filesMax: 1_000, callerFilesMax: 500 };
+    this.disk = new DiskRoom({ ...inMemory, ...bounds }, this.drive.create);
+  }
+
+  /** A body that is announced; null: there is no room for it. */
+  announce(user: string, bytes: number): Upload | null {
+    const held = new Holding(this.account, userOf(user), this.disk);
+    const body = ArrivingBody.expect(bytes, mib, held);
+    return body === null ? null : new Upload(body, held, user);
+  }
+
+  /** A message that came with its head, and is let go of at once. */
+  message(user: string, bytes: number): boolean {
+    const held = new Holding(this.account, userOf(user), this.disk);
+    const taken = held.tryTake(bytes);
+    held.release();
+    return taken;
+  }
+}
+
+class Upload {
+  gaveWay = false;
+  readonly body: ArrivingBody;
+  readonly held: Holding;
+  readonly user: string;
+
+  constructor(body: ArrivingBody, held: Holding, user: string) {
+    this.body = body;
+    this.held = held;
+    this.user = user;
+    body.coming(() => {
+      this.gaveWay = true;
+    });
+  }
+
+  /** False: it was refused. */
+  bring(bytes: number): boolean {
+    if (this.body.take(Buffer.alloc(bytes)) === null) return true;
+    this.held.release();
+    return false;
+  }
+}
+
+describe('two users who announce 34 bodies of 1 MiB each and send 600 bytes a second', () => {
+  it('leave room for everybody’s messages and quick uploads, for as long as it goes on', async () => {
+    const world = new World();
+    let flood: Upload[] = [];
+    const announce = (): void => {
+      for (const user of ['ann', 'ben']) {
+        while (flood.filter((upload) => upload.user === user).length < 34) {
+          const upload = world.announce(user, mib);
+          if (upload === null) break;
+          flood.push(upload);
+        }
+      }
+    };
+    for (let seconds = 0; seconds < 3_600; seconds += 5) {
+      announce();
+      flood = flood.filter((upload) => !upload.gaveWay && upload.bring(5 * 600));
+      expect(world.message('eve', 100)).toBe(true);
+      if (seconds % 60 === 0) {
+        const quick = world.announce('eve', mib) as Upload;
+        for (let i = 0; i < 16; i++) expect(quick.bring(64 * kib)).toBe(true);
+        quick.held.release();
+      }
+      await world.clock.advance(5_000);
+    }
+    expect(world.account.held).toBeLessThanOrEqual(64 * mib);
+  });
+
+  it('who have filled their shares with whole bodies leave them room as well', () => {
+    const world = new World();
+    const whole = (user: string, bytes: number) => new Holding(world.account, userOf(user), world.disk).tryTake(bytes);
+    for (const user of ['ann', 'ben']) while (whole(user, 100));
+    expect(world.message('eve', 100)).toBe(true);
+    expect(world.message('eve', mib)).toBe(true);
+    for (const user of ['cam', 'dan', 'fay', 'gus']) while (whole(user, mib));
+    for (let i = 0; i < 100; i++) whole(`user ${i}`, mib);
+    expect(world.message('eve', mib)).toBe(false);
+    expect(world.message('eve', 16 * kib)).toBe(true);
+  });
+});
+
+describe('where room is short', () => {
+  /** Half a class is taken by whole bodies of one caller, 31 MiB; a sixteenth is kept for small ones. */
+  function halfFull(): World {
+    const world = new World();
+    const kept = new Holding(world.account, userOf('kay'), world.disk);
+    for (let i = 0; i < 31; i++) kept.tryTake(mib);
+    return world;
+  }
+
+  it('a slow body gives way to a quick one of a caller that has less, the slowest first', async () => {
+    const world = halfFull();
+    const early = Array.from({ length: 15 }, () => world.announce('ann', mib) as Upload);
+    for (const upload of early) expect(upload.bring(mib - 1)).toBe(true);
+    await world.clock.advance(30_000);
+    const later = world.announce('ann', mib) as Upload;
+    expect(later.bring(mib - 1)).toBe(true);
+    const small = Array.from({ length: 13 }, (_, i) => world.announce(`user ${i}`, mib) as Upload);
+    for (const upload of small) expect(upload.bring(mib - 1)).toBe(true);
+    await world.clock.advance(30_000);
+    const quick = world.announce('eve', mib) as Upload;
+    expect(quick.bring(mib)).toBe(true);
+    expect([later, ...small].some(({ gaveWay }) => gaveWay)).toBe(false);
+    const gone = early.filter(({ gaveWay }) => gaveWay);
+    expect(gone).toHaveLength(1);
+    const [gave] = gone as [Upload];
+    expect([gave.held.bytes, gave.held.lack]).toEqual([0, 'slow']);
+  });
+
+  it('a quick one does not give way to a newcomer, nor a slow one to a caller that has more', async () => {
+    const world = halfFull();
+    const quick = Array.from({ length: 16 }, () => world.announce('ann', mib) as Upload);
+    for (const upload of quick) expect(upload.bring(mib - 1)).toBe(true);
+    const rest = Array.from({ length: 13 }, (_, i) => world.announce(`user ${i}`, mib) as Upload);
+    for (const upload of rest) expect(upload.bring(mib - 1)).toBe(true);
+    expect(world.announce('eve', mib)).toBeNull();
+    await world.clock.advance(60_000);
+    expect(world.announce('kay', mib)).toBeNull();
+    expect([...quick, ...rest].some(({ gaveWay }) => gaveWay)).toBe(false);
+    expect(world.announce('eve', mib)).not.toBeNull();
+  });
+
+  it('nobody gives way in vain', async () => {
+    const world = halfFull();
+    for (let i = 0; i < 28; i++) new Holding(world.account, userOf(`user ${i}`), world.disk).tryTake(mib);
+    const slow = world.announce('ann', mib) as Upload;
+    expect(slow.bring(mib / 2)).toBe(true);
+    new Holding(world.account, userOf('ben'), world.disk).tryTake(mib / 2);
+    await world.clock.advance(60_000);
+    expect(world.announce('eve', mib)).toBeNull();
+    expect(slow.gaveWay).toBe(false);
+    expect(world.announce('eve', mib / 4)?.bring(mib / 4)).toBe(true);
+    expect(slow.gaveWay).toBe(true);
+  });
+});
+
+describe('files and the disk', () => {
+  it('two users can’t shut out a third: each has half of what others leave', () => {
+    const world = new World({ memoryMaxBytes: 16 * kib, filesMax: 40, callerFilesMax: 20 });
+    const open = (user: string) => typeof world.disk.tryOpen(`user:${user}`, 64 * kib) !== 'string';
+    const counts = ['ann', 'ben', 'cam', 'dan'].map((user) => {
+      let files = 0;
+      while (open(user)) files += 1;
+      return files;
+    });
+    expect(counts).toEqual([20, 10, 5, 2]);
+    expect(open('eve')).toBe(true);
+  });
+
+  it('nor by the bytes of a few files; and one file may be as large as there is room', () => {
+    const world = new World({ memoryMaxBytes: 16 * kib, diskMaxBytes: 64 * mib });
+    const fill = (user: string): number => {
+      let bytes = 0;
+      while (typeof world.disk.tryOpen(`user:${user}`, mib) !== 'string') bytes += mib;
+      return bytes / mib;
+    };
+    expect(['ann', 'ben', 'cam'].map(fill)).toEqual([32, 16, 8]);
+    expect(typeof world.disk.tryOpen('user:eve', 8 * mib)).toBe('object');
+    expect(world.disk.tryOpen('user:fay', 1)).toBe('disk');
+  });
+});
