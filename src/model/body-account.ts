@@ -2,7 +2,7 @@
  * What the bodies of one endpoint class take, in memory and on disk together, and what one caller may have of it. Bytes
  * count as they come: an announcement takes nothing, or whoever announces much and sends little would shut the others out.
  */
-import { ComingBodies } from './coming-bodies.ts';
+import { type CallerBytes, ComingBodies } from './coming-bodies.ts';
 
 export interface AccountBounds {
   /** What all bodies together may take. */
@@ -11,11 +11,6 @@ export interface AccountBounds {
   readonly callerMaxBytes: number;
   /** The largest body. A caller may always have as much as one of them, where there is room at all. */
   readonly bodyMaxBytes: number;
-}
-
-/** What one caller has taken of a class. */
-export interface CallerBytes {
-  bytes: number;
 }
 
 /** What an account has too little of. `reserve`: what is left is for small bodies. */

@@ -2,7 +2,11 @@
  * The bodies of a class that are still coming. Where room is short, a slow one gives way to a quicker one: it would keep
  * its bytes for longest and is furthest from its end. Nothing of it was sent on, so its caller may send it again.
  */
-import type { CallerBytes } from './body-account.ts';
+
+/** What one caller has taken of a class. */
+export interface CallerBytes {
+  bytes: number;
+}
 
 export interface ComingBody {
   /** What it has taken. */

@@ -4,8 +4,8 @@
  * classes have in common (`disk.ts`).
  */
 import type { BodyFile, BodyRoom } from './bodies.ts';
-import type { BodyAccount, CallerBytes, Shortage } from './body-account.ts';
-import type { ComingBody } from './coming-bodies.ts';
+import type { BodyAccount, Shortage } from './body-account.ts';
+import type { CallerBytes, ComingBody } from './coming-bodies.ts';
 import type { DiskRoom } from './disk.ts';
 import { nameOf, type Principal } from './principal.ts';
 

@@ -1,19 +1,11 @@
 /** A body that has arrived before anybody asked for it: while its token was being looked up, say. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type MainServer, startServer } from '../../src/adapters/node/server.ts';
-import type { BodyRead, BodyRoom } from '../../src/model/bodies.ts';
+import type { BodyRead } from '../../src/model/bodies.ts';
 import type { Caller } from '../../src/ports.ts';
+import { roomForAll } from '../support/body-room.ts';
 import { openCaller } from '../support/raw.ts';
 import { pass, until } from '../support/until.ts';
-
-const room: BodyRoom = {
-  memoryMaxBytes: 1_000_000,
-  mayCome: () => true,
-  tryTake: () => true,
-  openFile: () => null,
-  coming() {},
-  arrived() {},
-};
 
 describe('A body that is there already', () => {
   let server: MainServer;
@@ -56,7 +48,7 @@ describe('A body that is there already', () => {
     }
     const side = await until(() => sides[0], { what: 'the request' });
     await pass(50); // For its last packet: that it has come shows nowhere before the body is read.
-    const read = await side.read(1_000, room);
+    const read = await side.read(1_000, roomForAll);
     expect(textOf(read)).toBe(body);
     side.page(200, [], 'ok');
     expect((await caller.answer('POST')).status).toBe(200);

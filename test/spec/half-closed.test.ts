@@ -6,6 +6,7 @@ import { connect as connectSecurely } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type MainServer, startServer } from '../../src/adapters/node/server.ts';
 import type { Caller, RequestHead } from '../../src/ports.ts';
+import { roomForAll } from '../support/body-room.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { openTestHouse, type TestHouse } from '../support/house.ts';
 import { RawCaller } from '../support/raw.ts';
@@ -15,7 +16,6 @@ import { answer, type Script, say, sayNothing, startUpstream, type Upstream } fr
 const authority = createAuthority('Weir test authority');
 const { cert, key } = authority.issue('weir', ['127.0.0.1']);
 const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: weir\r\n\r\n`;
-const noBody = { memoryMaxBytes: 1_000, tryTake: () => true, openFile: () => null };
 
 describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
   let server: MainServer;
@@ -78,7 +78,7 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
     await using caller = await call();
     caller.send('POST /a HTTP/1.1\r\nHost: weir\r\nContent-Length: 3\r\n\r\nabc').socket.end();
     await arrived(1);
-    const read = await side(0).read(100, noBody);
+    const read = await side(0).read(100, roomForAll);
     expect(read).toMatchObject({ kind: 'body', body: Buffer.from('abc') });
     side(0).page(200, [], 'hello');
     expect((await caller.answer()).text).toBe('hello');

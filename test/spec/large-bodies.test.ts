@@ -301,7 +301,7 @@ async function inFlight(path: string, ...sizes: number[]): Promise<AsyncDisposab
   upstream.play(sayNothing);
   const callers = await Promise.all(sizes.map(() => house.call()));
   sizes.forEach((bytes, index) => void callers[index]?.send(head(announced(bytes), path)).send(randomBytes(bytes)));
-  await until(() => upstream.arrivals.length === sizes.length, { what: 'all to be in flight' });
+  await until(() => upstream.arrivals.length === sizes.length, { what: 'all to be in flight', deadlineMs: 20_000 });
   upstream.play(say(answer(200, {}, 'ok')));
   return {
     async [Symbol.asyncDispose]() {
