@@ -56,7 +56,8 @@ export function createGateway(stages: Stages): Gateway {
       stages.log.error('a bug: a stage threw', { requestId: exchange.id, error });
       outcome = refuse('bug');
     }
-    record(stages, exchange, outcome, finish(exchange, side, outcome, stages.serverTiming));
+    const status = finish(exchange, side, outcome, stages.serverTiming);
+    record(stages, exchange, outcome, status, outcome.kind === 'passed' ? outcome.cut : side.cutFor);
   };
 }
 

@@ -1,7 +1,9 @@
 /** What Weir asks of the world. Each port is a few methods, and its comment states its law. */
 import type { AuditLine } from './model/audit.ts';
-import type { BodyRead, BodyRoom, HeldBody } from './model/bodies.ts';
+import type { BodyRead, BodyRoom } from './model/bodies.ts';
 import type { Fields } from './model/exchange.ts';
+import type { CoreappFailure, CoreappRequest } from './model/messages.ts';
+import type { CutCause } from './model/outcome.ts';
 import type { Asker, Standing } from './model/places.ts';
 import type { Role } from './model/principal.ts';
 import type { Quota } from './model/quota.ts';
@@ -10,6 +12,8 @@ import type { ReplayReason } from './model/replay.ts';
 import type { RequestLine } from './model/request-line.ts';
 import type { RouteClass } from './model/routes.ts';
 import type { Grant } from './model/slots.ts';
+
+export type { CoreappFailure, CoreappRequest, RequestHead } from './model/messages.ts';
 
 /** Time. `now()` never goes back; only `wallMs()` knows the date. */
 export interface Clock {
@@ -199,26 +203,6 @@ export class StoreAway extends Error {
   override readonly name = 'StoreAway';
 }
 
-export interface CoreappRequest {
-  readonly method: string;
-  readonly target: string;
-  readonly fields: Fields;
-  readonly body: HeldBody | null;
-}
-
-/** How an exchange with the Coreapp failed: the phase decides whether it may be replayed. */
-export interface CoreappFailure {
-  /** `unsent`: not a byte of the request was written. `sent`: bytes were. `answering`: the answer had begun. */
-  readonly phase: 'unsent' | 'sent' | 'answering';
-  /**
-   * `invalid`: it cannot be put on the wire, which is the caller's doing. `body`: the disk did not give its body back.
-   * `late`: the observer let no byte be written.
-   */
-  readonly cause: 'connect' | 'timeout' | 'broken' | 'aborted' | 'invalid' | 'body' | 'late';
-  /** For the log. */
-  readonly detail: string;
-}
-
 export interface CoreappObserver {
   /**
    * Asked right before the first byte is written, on a connection that stands. False: nothing is written, the call fails
@@ -253,23 +237,12 @@ export interface Tunnels {
   over(side: Caller): Coreapp;
 }
 
-/** A request's head as the server read it. */
-export interface RequestHead {
-  readonly method: string;
-  readonly target: string;
-  /** `1.1` or `1.0`. */
-  readonly version: string;
-  /** The only copy of them: what is taken out of it is gone. */
-  readonly fields: string[];
-  /** The peer's address. */
-  readonly peer: string;
-  readonly secure: boolean;
-}
-
 /** The caller's side of an exchange. One answer: `page`, or `head` then `data` then `end`, or `cut`. */
 export interface Caller {
   /** True once the caller has hung up (or was cut off). */
   readonly gone: boolean;
+  /** Why it was cut off where that was not asked for by `cut`; null: it was not, or it has hung up by itself. */
+  readonly cutFor: CutCause | null;
   /** Called once when the caller hangs up before its answer is complete. One listener; null takes it away. */
   onGone(listener: (() => void) | null): void;
   /** The announced length of the body; null: unknown (chunked). */
@@ -286,7 +259,8 @@ export interface Caller {
   /** False: the caller's buffer is full; `listener` of `onDrain` is called when there is room. */
   data(chunk: Buffer): boolean;
   onDrain(listener: () => void): void;
-  end(trailers: Fields): void;
+  /** False: the caller has still to take the last of it; `listener` of `onDrain` is called when it has. */
+  end(trailers: Fields): boolean;
   /** A whole answer of Weir's own. */
   page(status: number, fields: Fields, body: string): void;
   /** Breaks the connection: a truncated answer is not made whole. */
@@ -303,6 +277,8 @@ export interface Meter {
   coreappAnswered(route: RouteClass, status: number | 'failure', ms: number): void;
   replayed(route: RouteClass, reason: ReplayReason): void;
   refused(name: RefusalName): void;
+  /** An answer was cut off by Weir. */
+  cut(route: RouteClass | 'none', cause: CutCause): void;
   /** A token of Weir's own opened health, metrics or stats. @param expiresAtMs milliseconds since 1970-01-01 UTC */
   monitored(expiresAtMs: number): void;
   reserved(bucket: string, source: 'store' | 'fallback' | 'memory', slots: number): void;

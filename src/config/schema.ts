@@ -239,11 +239,15 @@ const http = section({
   }),
   bodyIdleTimeoutMs: setting(whole(100, 10 * minuteMs).default(30_000), {
     description:
-      'How long a caller may pause while it sends a body, then 408; or while it takes its answer, then it is cut off.',
+      'How long a caller may pause while it sends a body, then 408; or while it takes its answer, where it has saved up no more (answerMinBytesPerS).',
   }),
   bodyMinBytesPerS: setting(whole(0, 2 ** 30).default(500), {
     description:
       'The least that a caller must send of a body, averaged over bodyIdleTimeoutMs; else 408. 0: as long as it moves at all.',
+  }),
+  answerMinBytesPerS: setting(whole(0, 2 ** 30).default(1_000), {
+    description:
+      'The least that a caller must take of its answer, else it is cut off. What it takes faster it may pause longer later: up to ten times bodyIdleTimeoutMs. 0: as long as it moves at all.',
   }),
   keepAliveTimeoutMs: setting(whole(100, hourMs).default(75_000), {
     description: 'How long an idle connection stays open. Longer than the load balancer in front keeps its own.',

@@ -9,10 +9,18 @@ export interface Gone {
 }
 export const gone: Gone = { kind: 'gone' };
 
+/**
+ * Why an answer was cut off though its caller had not hung up: it took too little of it, the Coreapp's own broke off, or
+ * Weir has stopped.
+ */
+export type CutCause = 'callerSlow' | 'coreappBroke' | 'stopping';
+
 /** The Coreapp's answer has gone to the caller, whole or cut off. */
 export interface Passed {
   readonly kind: 'passed';
   readonly status: number;
+  /** Null: it is whole. */
+  readonly cut: CutCause | null;
 }
 
 /** The Coreapp did not act on the request: it may be sent again. */

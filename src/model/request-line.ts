@@ -1,4 +1,5 @@
 /** What the log says of a request. */
+import type { CutCause } from './outcome.ts';
 import type { Principal } from './principal.ts';
 import type { RefusalName } from './refusals.ts';
 import type { RouteClass } from './routes.ts';
@@ -17,4 +18,6 @@ export interface RequestLine {
   readonly attempts: number;
   readonly bytesOut: number;
   readonly refusal: RefusalName | null;
+  /** Why the answer was cut off by Weir; null: it was not. */
+  readonly cut: CutCause | null;
 }

@@ -71,9 +71,9 @@ export function relayHead(
   side.head(status, out);
 }
 
-/** The end of the Coreapp's answer. */
-export function relayEnd(side: Caller, trailers: Fields): void {
-  side.end(trailers.length === 0 ? trailers : endToEnd(trailers, notTrailers));
+/** The end of the Coreapp's answer. False: the caller has still to take the last of it. */
+export function relayEnd(side: Caller, trailers: Fields): boolean {
+  return side.end(trailers.length === 0 ? trailers : endToEnd(trailers, notTrailers));
 }
 
 /** Says that the caller waited no longer than it wanted to (RFC 7240, 3). */

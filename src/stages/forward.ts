@@ -181,25 +181,41 @@ class Sending implements CoreappObserver {
       this.#finish(status, endAfter(this.#replay, this.#pauseMs), this.#refused(this.#replay));
       return;
     }
-    relayEnd(this.#side, trailers);
-    this.#finish(status, 'answered', { kind: 'passed', status });
+    const passed: Attempt = { kind: 'passed', status, cut: null };
+    const taken = relayEnd(this.#side, trailers);
+    this.#over(status, 'answered');
+    if (taken) {
+      this.#settle(passed);
+      return;
+    }
+    this.#side.onGone(() => this.#settle(this.#gone()));
+    this.#side.onDrain(() => {
+      this.#side.onGone(null);
+      this.#settle(passed);
+    });
   }
 
   onFailure(failure: CoreappFailure): void {
     if (this.#side.gone) {
-      this.#finish('failure', failure.phase === 'unsent' ? 'unused' : 'failed', gone);
+      this.#finish('failure', failure.phase === 'unsent' ? 'unused' : 'failed', this.#gone());
     } else if (this.#replay !== null) {
       // The status line said that it did not act; what broke is only the rest of that answer.
       this.#finish(this.#status ?? 0, endAfter(this.#replay, this.#pauseMs), this.#refused(this.#replay));
     } else if (this.#status !== null) {
       this.#side.cut();
-      this.#finish('failure', 'failed', { kind: 'passed', status: this.#status });
+      this.#finish('failure', 'failed', { kind: 'passed', status: this.#status, cut: 'coreappBroke' });
     } else if (failure.cause === 'late') {
       this.#giveSlotUp();
     } else {
       if (failure.cause === 'connect') this.#world.reachability.unreached(this.#sentAt, failure.detail);
       this.#finish('failure', endWithout(failure), this.#unanswered(failure, failure.cause));
     }
+  }
+
+  /** What it is to have no caller any more: one that was cut off in its answer has seen the status. */
+  #gone(): Attempt {
+    const { cutFor } = this.#side;
+    return cutFor === null || this.#status === null ? gone : { kind: 'passed', status: this.#status, cut: cutFor };
   }
 
   #timing(): string | null {
@@ -238,6 +254,12 @@ class Sending implements CoreappObserver {
   }
 
   #finish(answer: number | 'failure', how: PermitEnd, attempt: Attempt): void {
+    this.#over(answer, how);
+    this.#settle(attempt);
+  }
+
+  /** The exchange with the Coreapp is over. */
+  #over(answer: number | 'failure', how: PermitEnd): void {
     const { account, permit, route } = this.#exchange;
     const ms = this.#world.clock.now() - this.#sentAt;
     account.slotsGivenUp = 0;
@@ -245,6 +267,5 @@ class Sending implements CoreappObserver {
     this.#side.onGone(null);
     this.#world.meter.coreappAnswered(route.class, answer, ms);
     permit.end(how);
-    this.#settle(attempt);
   }
 }

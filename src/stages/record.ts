@@ -1,5 +1,6 @@
 /** Record: what happened to a request, as one log line and the figures of the metrics. */
 import type { Identified, Received } from '../model/exchange.ts';
+import type { CutCause } from '../model/outcome.ts';
 import type { Clock, Log, Meter } from '../ports.ts';
 import { audit, type JourneyEnd } from './audit.ts';
 
@@ -9,12 +10,20 @@ export interface RecordWorld {
   readonly log: Log;
 }
 
-export function record(world: RecordWorld, exchange: Received, outcome: JourneyEnd, status: number): void {
+/** @param cut why its answer was cut off by Weir; null: it was not */
+export function record(
+  world: RecordWorld,
+  exchange: Received,
+  outcome: JourneyEnd,
+  status: number,
+  cut: CutCause | null,
+): void {
   const { account, method } = exchange;
   const { route, principal } = exchange as Partial<Identified>;
   const totalMs = world.clock.now() - exchange.arrivedAt;
   const name = outcome.kind === 'refusal' ? outcome.name : null;
   if (name !== null) world.meter.refused(name);
+  if (cut !== null) world.meter.cut(route?.class ?? 'none', cut);
   world.meter.answered(route?.class ?? 'none', method, status, totalMs);
   world.log.request({
     id: exchange.id,
@@ -30,6 +39,7 @@ export function record(world: RecordWorld, exchange: Received, outcome: JourneyE
     attempts: account.attempts,
     bytesOut: account.bytesOut,
     refusal: name,
+    cut,
   });
   if (route?.by === 'weir') audit(world.log, exchange, outcome);
 }

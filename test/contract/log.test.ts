@@ -24,6 +24,7 @@ const line: RequestLine = {
   attempts: 2,
   bytesOut: 99,
   refusal: null,
+  cut: null,
 };
 
 function listening(level: LogLevel = 'debug') {
@@ -34,6 +35,14 @@ function listening(level: LogLevel = 'debug') {
 }
 
 describe('the line of a request', () => {
+  it('says why Weir cut its answer off, where it did', () => {
+    const { log, lines } = listening();
+    log.request({ ...line, cut: 'callerSlow' });
+    log.request(line);
+    expect(lines()).toMatchObject([{ cut: 'callerSlow' }, { requestId: 'r-1' }]);
+    expect(lines()[1]).not.toHaveProperty('cut');
+  });
+
   it('says what an operator asks first', () => {
     const { log, texts } = listening();
     log.request(line);

@@ -89,6 +89,17 @@ describe('what is counted', () => {
       ],
     ],
     [
+      'answers that were cut off, by cause',
+      (meter) => {
+        meter.cut('messages', 'callerSlow');
+        meter.cut('none', 'stopping');
+      },
+      [
+        'weir_answers_cut_total{class="messages",cause="callerSlow"} 1',
+        'weir_answers_cut_total{class="none",cause="stopping"} 1',
+      ],
+    ],
+    [
       'slots by where they came from',
       (meter) => {
         meter.reserved('messages', 'store', 5);

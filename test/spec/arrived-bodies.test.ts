@@ -19,6 +19,7 @@ describe('A body that is there already', () => {
       headTimeoutMs: 5_000,
       bodyIdleTimeoutMs: 5_000,
       bodyMinBytesPerS: 0,
+      answerMinBytesPerS: 0,
       keepAliveTimeoutMs: 5_000,
       connectionsMax: 10,
     };

@@ -33,6 +33,7 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
       headTimeoutMs: 600_000,
       bodyIdleTimeoutMs: 600_000,
       bodyMinBytesPerS: 0,
+      answerMinBytesPerS: 0,
       keepAliveTimeoutMs: 600_000,
       connectionsMax: 10,
     };

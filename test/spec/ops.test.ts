@@ -116,6 +116,7 @@ describe('a scrape', () => {
     recorded.coreappAnswered('messages', 201, 8);
     recorded.replayed('messages', 'throttled');
     recorded.refused('holdTimeOver');
+    recorded.cut('messages', 'callerSlow');
     recorded.reserved('messages', 'memory', 3);
     const server = await ops({ metrics: (accept) => recorded.scrape(accept) });
     const counted = [
@@ -127,6 +128,7 @@ describe('a scrape', () => {
       'weir_hold_seconds_count{class="messages",outcome="sent"} 1',
       'weir_coreapp_answers_total{class="messages",status="429"} 1',
       'weir_replays_total{class="messages",reason="throttled"} 1',
+      'weir_answers_cut_total{class="messages",cause="callerSlow"} 1',
       'weir_refusals_total{refusal="holdTimeOver",blame="weir"} 1',
       'weir_refusals_total{refusal="lineFull",blame="weir"} 0',
       'weir_slots_total{class="messages",source="memory"} 3',
@@ -148,6 +150,7 @@ describe('a scrape', () => {
   it('has the metrics that docs/metrics.md explains, no more and no fewer, with their types and labels', async () => {
     const everything = meter();
     everything.answered('messages', 'POST', 201, 1);
+    everything.cut('messages', 'callerSlow');
     everything.held('messages', 'sent', 1);
     everything.coreappAnswered('messages', 201, 1);
     everything.reserved('messages', 'memory', 1);

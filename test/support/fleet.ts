@@ -26,6 +26,7 @@ export const deafMeter: Meter = {
   coreappAnswered() {},
   replayed() {},
   refused() {},
+  cut() {},
   monitored() {},
   reserved() {},
   storeCalled() {},
@@ -37,6 +38,7 @@ export const slotsBy = (reserve: Buckets['reserve']): Buckets => ({ reserve, pus
 /** A caller who only waits, and may hang up. */
 export class WaitingCaller implements Caller {
   gone = false;
+  readonly cutFor = null;
   readonly bodyBytes: number | null = 0;
   #listener: (() => void) | null = null;
 
@@ -60,7 +62,9 @@ export class WaitingCaller implements Caller {
     return true;
   }
   onDrain(): void {}
-  end(): void {}
+  end(): boolean {
+    return true;
+  }
   page(_status: number, _fields: Fields, _body: string): void {}
   cut(): void {}
 }

@@ -2,9 +2,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BodyRead, BodyRoom } from '../../model/bodies.ts';
 import type { Fields } from '../../model/exchange.ts';
+import type { CutCause } from '../../model/outcome.ts';
 import type { Caller } from '../../ports.ts';
 import { ArrivingBody } from './body.ts';
-import type { Idler, Idlers } from './idlers.ts';
+import type { Idler, Idlers, Taker } from './idlers.ts';
 import { closeSoon } from './lingering.ts';
 import { Reading } from './reading.ts';
 
@@ -13,17 +14,21 @@ export interface Reception {
   readonly idlers: Idlers;
   /** True: every answer ends its connection, so that its caller looks for another replica. */
   readonly retiring: boolean;
+  /** True: what is open is being broken. */
+  readonly stopping: boolean;
 }
 
-export class NodeCaller implements Caller {
+export class NodeCaller implements Caller, Taker {
   readonly bodyBytes: number | null;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #reception: Reception;
   #awaitsContinue: boolean;
   /** Watches over bytes that the caller has to take or to send before it goes on. */
-  #idler: Idler | null = null;
+  #idler: Pick<Idler, 'done'> | null = null;
+  #ended = false;
   #gone = false;
+  #cutFor: CutCause | null = null;
   #onGone: (() => void) | null = null;
 
   constructor(request: IncomingMessage, response: ServerResponse, reception: Reception, awaitsContinue: boolean) {
@@ -39,7 +44,23 @@ export class NodeCaller implements Caller {
   }
 
   get gone(): boolean {
-    return this.#gone;
+    // What is broken tells so a moment later: the Coreapp's own connections could break before.
+    return this.#gone || this.#reception.stopping;
+  }
+
+  get cutFor(): CutCause | null {
+    return this.#cutFor ?? (this.#reception.stopping ? 'stopping' : null);
+  }
+
+  /** Of all that was written to its connection. */
+  get taken(): number {
+    const { socket } = this.#request;
+    return socket.bytesWritten - socket.writableLength;
+  }
+
+  /** One that waits behind another's answer is not to blame. */
+  get hasToTake(): boolean {
+    return this.#response.socket !== null && this.#request.socket.writableLength > 0;
   }
 
   onGone(listener: (() => void) | null): void {
@@ -108,16 +129,14 @@ export class NodeCaller implements Caller {
   }
 
   onDrain(listener: () => void): void {
-    this.#response.once('drain', () => {
-      this.#idler?.done();
-      listener();
-    });
+    this.#response.once(this.#ended ? 'finish' : 'drain', listener);
   }
 
-  end(trailers: Fields): void {
+  end(trailers: Fields): boolean {
     if (trailers.length > 0) this.#response.addTrailers(asPairs(trailers));
+    this.#ended = true;
     this.#response.end();
-    if (this.#response.writableLength > 0) this.#watchTaking();
+    return this.#isTaken();
   }
 
   page(status: number, fields: Fields, body: string): void {
@@ -129,7 +148,11 @@ export class NodeCaller implements Caller {
     if (ends) response.shouldKeepAlive = false;
     response.writeHead(status, [...fields, 'Content-Length', String(Buffer.byteLength(body))]);
     const text = this.#request.method === 'HEAD' ? '' : body;
-    if (!unread || this.#awaitsContinue) return void response.end(text);
+    if (!unread || this.#awaitsContinue) {
+      response.end(text);
+      this.#isTaken();
+      return;
+    }
     if (text === '') response.flushHeaders();
     else response.write(text);
     if (ends) {
@@ -154,11 +177,19 @@ export class NodeCaller implements Caller {
     if (this.#reception.retiring) this.#response.shouldKeepAlive = false;
   }
 
-  /** Cuts a caller off that takes nothing of its answer. One that waits behind another's answer is not to blame. */
+  /** Whether all of an answer that has ended has left; where it has not, the caller is watched. */
+  #isTaken(): boolean {
+    if (this.#response.writableLength === 0) return true;
+    this.#watchTaking();
+    return false;
+  }
+
+  /** Cuts a caller off that takes its answer too slowly. */
   #watchTaking(): void {
-    if (this.#response.socket === null) return;
-    this.#idler?.done();
-    this.#idler = this.#reception.idlers.watch(() => this.cut());
+    this.#idler ??= this.#reception.idlers.watchTaking(this, () => {
+      this.#cutFor = 'callerSlow';
+      this.cut();
+    });
   }
 
   #hungUp(): void {

@@ -1,4 +1,5 @@
 /** Watches for bodies that have stopped moving, or nearly: one sweep for all of them instead of a timer for each. */
+import { Taking, type TakingBounds } from '../../model/taking.ts';
 
 export interface Idler {
   /** So many bytes have come. Fewer than the least that a body has to bring within the limit count as none. */
@@ -7,8 +8,20 @@ export interface Idler {
   done(): void;
 }
 
+/** A caller that an answer is written to. */
+export interface Taker {
+  /** How many bytes of its connection it has taken. */
+  readonly taken: number;
+  /** Whether there is something for it to take. */
+  readonly hasToTake: boolean;
+}
+
+/** How many sweeps there are within the limit. */
+const sweepsPerLimit = 4;
+
 export class Idlers {
   readonly #limitMs: number;
+  readonly #taking: TakingBounds;
   /** How many bytes are a movement. */
   readonly minBytes: number;
   /**
@@ -19,11 +32,15 @@ export class Idlers {
   #sweep: NodeJS.Timeout | null = null;
   #sweeps = 0;
 
-  /** @param minBytesPerS what a body has to bring within the limit, on average */
-  constructor(limitMs: number, minBytesPerS: number) {
+  /**
+   * @param minBytesPerS what a body has to bring within the limit, on average
+   * @param takenMinBytesPerS what a caller has to take of its answer (`model/taking.ts`)
+   */
+  constructor(limitMs: number, minBytesPerS: number, takenMinBytesPerS = 0) {
     this.#limitMs = limitMs;
     this.minBytes = (minBytesPerS * limitMs) / 1_000;
-    this.#ring = new Watched(this, () => {});
+    this.#taking = { pauseMs: limitMs, minBytesPerS: takenMinBytesPerS };
+    this.#ring = new WatchedBody(this, () => {});
     this.#ring.next = this.#ring;
     this.#ring.previous = this.#ring;
   }
@@ -35,10 +52,13 @@ export class Idlers {
 
   /** Calls `idle` once when nothing has moved for the limit (and at most a quarter more). */
   watch(idle: () => void): Idler {
-    const watched = new Watched(this, idle);
-    watched.joinBefore(this.#ring);
-    this.#sweep ??= setInterval(() => this.#look(), this.#limitMs / 4).unref();
-    return watched;
+    return this.#watch(new WatchedBody(this, idle));
+  }
+
+  /** Calls `slow` once when the caller has taken too little for too long. */
+  watchTaking(taker: Taker, slow: () => void): Pick<Idler, 'done'> {
+    const taking = new Taking(this.#taking, taker.taken);
+    return this.#watch(new WatchedTaker(taker, taking, this.#limitMs / sweepsPerLimit, slow));
   }
 
   close(): void {
@@ -46,42 +66,39 @@ export class Idlers {
     this.#sweep = null;
   }
 
+  #watch<W extends Watched>(watched: W): W {
+    watched.joinBefore(this.#ring);
+    this.#sweep ??= setInterval(() => this.#look(), this.#limitMs / sweepsPerLimit).unref();
+    return watched;
+  }
+
   #look(): void {
     this.#sweeps += 1;
     const due: Watched[] = [];
     for (let one = this.#ring.next as Watched; one !== this.#ring; one = one.next as Watched) {
-      if (this.#sweeps - one.movedAt > 4) due.push(one);
+      if (one.isDue()) due.push(one);
     }
     for (const one of due) if (one.leave()) one.idle();
   }
 }
 
-class Watched implements Idler {
+abstract class Watched {
   readonly idle: () => void;
-  readonly #idlers: Idlers;
-  movedAt: number;
-  #bytes = 0;
   next: Watched | null = null;
   previous: Watched | null = null;
 
-  constructor(idlers: Idlers, idle: () => void) {
-    this.#idlers = idlers;
+  constructor(idle: () => void) {
     this.idle = idle;
-    this.movedAt = idlers.sweeps;
   }
+
+  /** Asked once at each sweep. */
+  abstract isDue(): boolean;
 
   joinBefore(place: Watched): void {
     this.next = place;
     this.previous = place.previous;
     (place.previous as Watched).next = this;
     place.previous = this;
-  }
-
-  moved(bytes: number): void {
-    this.#bytes += bytes;
-    if (this.#bytes < this.#idlers.minBytes) return;
-    this.#bytes = 0;
-    this.movedAt = this.#idlers.sweeps;
   }
 
   done(): void {
@@ -96,5 +113,46 @@ class Watched implements Idler {
     this.next = null;
     this.previous = null;
     return true;
+  }
+}
+
+class WatchedBody extends Watched implements Idler {
+  readonly #idlers: Idlers;
+  #movedAt: number;
+  #bytes = 0;
+
+  constructor(idlers: Idlers, idle: () => void) {
+    super(idle);
+    this.#idlers = idlers;
+    this.#movedAt = idlers.sweeps;
+  }
+
+  moved(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes < this.#idlers.minBytes) return;
+    this.#bytes = 0;
+    this.#movedAt = this.#idlers.sweeps;
+  }
+
+  override isDue(): boolean {
+    return this.#idlers.sweeps - this.#movedAt > sweepsPerLimit;
+  }
+}
+
+class WatchedTaker extends Watched {
+  readonly #taker: Taker;
+  readonly #taking: Taking;
+  /** Counted in sweeps, not by the clock: while this process stands still nobody can take anything of it. */
+  readonly #sweepMs: number;
+
+  constructor(taker: Taker, taking: Taking, sweepMs: number, slow: () => void) {
+    super(slow);
+    this.#taker = taker;
+    this.#taking = taking;
+    this.#sweepMs = sweepMs;
+  }
+
+  override isDue(): boolean {
+    return !this.#taking.look(this.#sweepMs, this.#taker.taken, this.#taker.hasToTake);
   }
 }

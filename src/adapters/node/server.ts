@@ -31,6 +31,8 @@ export interface ServerOptions {
   readonly bodyIdleTimeoutMs: number;
   /** What a request's body has to bring within that time, on average. */
   readonly bodyMinBytesPerS: number;
+  /** What a caller has to take of its answer (`model/taking.ts`). */
+  readonly answerMinBytesPerS: number;
   /** How long a connection may stay open between requests. */
   readonly keepAliveTimeoutMs: number;
   readonly connectionsMax: number;
@@ -67,8 +69,8 @@ type Kept = Duplex & { [latest]?: ServerResponse; [unread]?: boolean };
 
 /** Rejects with the system's error where the address can't be listened on. */
 export async function startServer(options: ServerOptions, events: ServerEvents): Promise<MainServer> {
-  const idlers = new Idlers(options.bodyIdleTimeoutMs, options.bodyMinBytesPerS);
-  const reception = { idlers, retiring: false };
+  const idlers = new Idlers(options.bodyIdleTimeoutMs, options.bodyMinBytesPerS, options.answerMinBytesPerS);
+  const reception = { idlers, retiring: false, stopping: false };
   const { server, secure } = create(options, events, {
     maxHeaderSize: options.fieldsMaxBytes,
     headersTimeout: options.headTimeoutMs,
@@ -147,6 +149,7 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
         server.closeIdleConnections();
       }),
     destroy() {
+      reception.stopping = true;
       server.closeAllConnections();
       for (const socket of handedOver) socket.destroy();
     },

@@ -39,8 +39,8 @@ export class UpgradeCaller extends NodeCaller {
     if (this.#rest.length > 0) this.socket.unshift(this.#rest);
   }
 
-  override end(trailers: Fields): void {
-    if (this.switching === null) super.end(trailers);
+  override end(trailers: Fields): boolean {
+    return this.switching !== null || super.end(trailers);
   }
 }
 

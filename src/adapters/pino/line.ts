@@ -20,7 +20,7 @@ export function textOf(line: RequestLine, level: LineLevel, time: string): strin
     `,"principal":${principal},"method":"${escaped(line.method)}","path":"${escaped(withoutQuery(line.path))}"` +
     `,"status":${line.status},"remote":"${escaped(line.remote)}","heldMs":${tenths(line.heldMs)}` +
     `,"coreappMs":${tenths(line.coreappMs)},"totalMs":${tenths(line.totalMs)},"attempts":${line.attempts}` +
-    `,"bytesOut":${line.bytesOut},"refusal":${line.refusal === null ? 'null' : `"${line.refusal}"`}}\n`
+    `,"bytesOut":${line.bytesOut},"refusal":${line.refusal === null ? 'null' : `"${line.refusal}"`}${line.cut === null ? '' : `,"cut":"${line.cut}"`}}\n`
   );
 }
 

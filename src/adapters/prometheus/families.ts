@@ -53,7 +53,18 @@ function requests(tally: Tally): Family[] {
       'Time from the head of a request to the end of its answer, time in line included.',
       (metric) => ofEach(tally, (figures, name) => histogramSamples(metric, { class: name }, figures.duration)),
     ),
+    cuts(tally),
   ];
+}
+
+function cuts(tally: Tally): Family {
+  return family('counter', 'weir_answers_cut_total', 'Answers that Weir cut off, by class and cause.', () =>
+    ofEach(tally, (figures, name) =>
+      Object.entries(figures.cuts)
+        .filter(([, count]) => count > 0)
+        .map(([cause, count]) => sample(count, { class: name, cause })),
+    ),
+  );
 }
 
 function line(tally: Tally, snapshot: Snapshot): Family[] {

@@ -1,3 +1,4 @@
+import type { CutCause } from '../../model/outcome.ts';
 import type { RefusalName } from '../../model/refusals.ts';
 import { refusalTable } from '../../model/refusals.ts';
 import type { ReplayReason } from '../../model/replay.ts';
@@ -32,6 +33,7 @@ export class ClassTally {
   readonly coreapp = new ByStatus();
   readonly coreappDuration = new Histogram(answerBoundsMs);
   readonly replays: Record<ReplayReason, number> = { throttled: 0, overloaded: 0, unsent: 0, late: 0, broken: 0 };
+  readonly cuts: Record<CutCause, number> = { callerSlow: 0, coreappBroke: 0, stopping: 0 };
   readonly slots: Record<SlotSource, number> = { store: 0, fallback: 0, memory: 0 };
 
   answersTo(method: string): ByStatus {
@@ -88,6 +90,10 @@ export class Tally implements Meter {
 
   refused(name: RefusalName): void {
     (this.refusals as Record<RefusalName, number>)[name] += 1;
+  }
+
+  cut(route: ClassLabel, cause: CutCause): void {
+    this.#of(route).cuts[cause] += 1;
   }
 
   monitored(expiresAtMs: number): void {
