@@ -122,6 +122,11 @@ const coreapp = section({
     description:
       'Most requests in flight at the Coreapp from one replica. How many of a class may be adapts, from 16 on, to what the Coreapp takes.',
   }),
+  caseSensitivePaths: setting(z.boolean().default(false), {
+    description:
+      'Whether the Coreapp tells /v1/Messages and /v1/messages apart. Not set: classes, costs and what needs the admin are found without regard to case.',
+    wanted: 'true or false',
+  }),
   honoursIdempotencyKey: setting(z.array(z.enum(endpointClasses)).max(endpointClasses.length).default([]), {
     description:
       'The classes where the Coreapp honours Idempotency-Key: a POST or PATCH with one is sent again after an exchange that broke. Anywhere else that would send it twice.',

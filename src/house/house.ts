@@ -11,6 +11,7 @@ import { connectCoreapp } from '../adapters/undici/coreapp.ts';
 import type { Config } from '../config/config.ts';
 import { createGateway, type Stages } from '../gateway.ts';
 import { createCosts } from '../model/costs.ts';
+import { ownFields } from '../model/own-fields.ts';
 import { permitBounds } from '../model/permits.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Readiness } from '../ops/pages.ts';
@@ -145,16 +146,8 @@ interface Parts {
 /** Every stage with what it needs of the world. */
 function joinStages({ config, coreappUrl, clock, meter, log, stores, bodies, passwords }: Parts) {
   const { limits, line, auth, http } = config;
-  const {
-    tls,
-    connectTimeoutMs,
-    answerTimeoutMs,
-    permitsMin,
-    permitsMax,
-    authorization,
-    honoursIdempotencyKey,
-    brokenRepeatsMax,
-  } = config.coreapp;
+  const { tls, connectTimeoutMs, answerTimeoutMs, permitsMin, permitsMax } = config.coreapp;
+  const { authorization, honoursIdempotencyKey, brokenRepeatsMax, caseSensitivePaths } = config.coreapp;
   const { accounts, tokens, guard, buckets } = stores;
   const secrets = nodeSecrets;
   const foreign = openForeign(config, { stores, secrets, clock, meter, log });
@@ -168,29 +161,33 @@ function joinStages({ config, coreappUrl, clock, meter, log, stores, bodies, pas
   const { serverTiming } = http;
   const reachability = new Reachability(coreappUrl, log);
   const digest = (text: string): string => secrets.digest(text);
-  const towards = { clock, meter, reachability, authorization, honoursIdempotencyKey, brokenRepeatsMax, serverTiming };
+  const own = ownFields(Object.values(limits).map(({ scope }) => scope));
+  const rules = { authorization, own, honoursIdempotencyKey, brokenRepeatsMax, serverTiming };
+  const towards = { clock, meter, reachability, ...rules };
   const admit = new Admit({
     clock,
     buckets,
     meter,
     limits,
     bestUrgency: line.bestUrgency,
-    costOf: createCosts(line.costs),
+    costOf: createCosts(line.costs, caseSensitivePaths),
     permits: permitBounds(permitsMin, permitsMax),
     random: Math.random,
     digest,
+    caseSensitivePaths,
   });
+  const identify = {
+    findToken: createFindToken({ tokens, guard }),
+    foreign,
+    guard,
+    secrets,
+    meter,
+    apiKeys: auth.apiKey ?? [],
+  };
   const stages: Stages = {
-    receive: createReceive({ clock, newId: randomUUID, trusts: trustIn(http.trustedProxies) }),
-    route: createRoute(auth.adminPaths),
-    authenticate: createAuthenticate({
-      findToken: createFindToken({ tokens, guard }),
-      foreign,
-      guard,
-      secrets,
-      meter,
-      apiKeys: auth.apiKey ?? [],
-    }),
+    receive: createReceive({ clock, newId: randomUUID, own, trusts: trustIn(http.trustedProxies) }),
+    route: createRoute(auth.adminPaths, caseSensitivePaths),
+    authenticate: createAuthenticate(identify),
     admit,
     forward: createForward({ ...towards, coreapp }),
     webapp: createWebapp({
@@ -211,8 +208,12 @@ function joinStages({ config, coreappUrl, clock, meter, log, stores, bodies, pas
     serverTiming,
   };
   const tunnels = createTunnels({ url: coreappUrl, tls, connectTimeoutMs, answerTimeoutMs });
-  const forward = createTunnel({ ...towards, tunnels });
-  return { admit, gateway: createGateway(stages), upgrade: createGateway({ ...stages, forward }), tunnels, coreapp };
+  const switching: Stages = {
+    ...stages,
+    authenticate: createAuthenticate({ ...identify, upgrading: true }),
+    forward: createTunnel({ ...towards, tunnels }),
+  };
+  return { admit, gateway: createGateway(stages), upgrade: createGateway(switching), tunnels, coreapp };
 }
 
 function pause(clock: Clock, ms: number): Promise<void> {

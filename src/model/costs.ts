@@ -1,5 +1,5 @@
 /** How many slots a request uses: one, unless configuration says that it costs the Coreapp more. */
-import { isWithin } from './routes.ts';
+import { foldedPath, isWithin } from './paths.ts';
 
 /** As it is written in the configuration: `/v1/media`, `POST /v1/media`. */
 export const costForm = /^(?:[A-Z]{1,16} )?\/\S*$/;
@@ -17,20 +17,26 @@ interface Rule {
 /**
  * A path counts with all that is below it. The longest one that fits decides; of two that are the same the one with a
  * method. Null: each request costs one.
+ * @param caseSensitive the Coreapp tells `/V1/media` and `/v1/media` apart
  */
-export function createCosts(costs: Readonly<Record<string, number>>): CostOf | null {
-  const rules = Object.entries(costs).map(([of, cost]) => ruleOf(of, cost));
+export function createCosts(costs: Readonly<Record<string, number>>, caseSensitive = false): CostOf | null {
+  const rules = Object.entries(costs).map(([of, cost]) => ruleOf(of, cost, caseSensitive));
   if (rules.length === 0) return null;
-  rules.sort((a, b) => b.path.length - a.path.length || Number(a.method === null) - Number(b.method === null));
+  // Two that differ in case only may have become the same: then the dearer one.
+  rules.sort(
+    (a, b) => b.path.length - a.path.length || Number(a.method === null) - Number(b.method === null) || b.cost - a.cost,
+  );
   return (method, path) => {
+    const folded = foldedPath(path, caseSensitive);
     for (const rule of rules) {
-      if ((rule.method === null || rule.method === method) && isWithin(path, rule.path)) return rule.cost;
+      if ((rule.method === null || rule.method === method) && isWithin(folded, rule.path)) return rule.cost;
     }
     return 1;
   };
 }
 
-function ruleOf(of: string, cost: number): Rule {
+function ruleOf(of: string, cost: number, caseSensitive: boolean): Rule {
   const blank = of.indexOf(' ');
-  return { method: blank === -1 ? null : of.slice(0, blank), path: of.slice(blank + 1), cost };
+  const path = foldedPath(of.slice(blank + 1), caseSensitive);
+  return { method: blank === -1 ? null : of.slice(0, blank), path, cost };
 }

@@ -2,7 +2,7 @@
 import type { Fields } from './exchange.ts';
 
 /** Fields that mean one connection only (RFC 9110, 7.6.1), and those that Weir writes itself. */
-const hopByHop: ReadonlySet<string> = new Set([
+export const hopByHop: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
   'proxy-authenticate',
@@ -32,24 +32,47 @@ export function fieldsOf(fields: Fields, name: string): string[] {
   return values;
 }
 
+/** Names that are the same as one of Weir's own for who makes one letter of all that is neither letter nor digit. */
+export interface FieldTwins {
+  /** Weir's own names as `plainName` gives them. */
+  readonly of: ReadonlySet<string>;
+  /** Odd names that are Weir's own as they stand. */
+  readonly except: ReadonlySet<string>;
+}
+
+/** A lower-case name with a hyphen for whatever is neither letter nor digit. */
+export function plainName(lower: string): string {
+  return lower.replace(/[^a-z0-9]/g, '-');
+}
+
 /**
  * The fields that travel on: without the hop-by-hop ones, without those that `Connection` names, without `dropped`
- * (lower-case names).
+ * (lower-case names) and without twins.
  */
-export function endToEnd(fields: Fields, dropped: ReadonlySet<string>): string[] {
+export function endToEnd(fields: Fields, dropped: ReadonlySet<string>, twins: FieldTwins | null = null): string[] {
   const named = connectionOptions(fields);
   const kept: string[] = [];
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string;
     const lower = name.toLowerCase();
     if (hopByHop.has(lower) || dropped.has(lower) || named?.has(lower)) continue;
+    if (twins !== null && isOdd(lower) && twins.of.has(plainName(lower)) && !twins.except.has(lower)) continue;
     kept.push(name, fields[i + 1] as string);
   }
   return kept;
 }
 
+/** Nearly all names are letters, digits and hyphens. */
+function isOdd(lower: string): boolean {
+  for (let i = 0; i < lower.length; i++) {
+    const code = lower.charCodeAt(i);
+    if ((code < 0x61 || code > 0x7a) && code !== 0x2d && (code < 0x30 || code > 0x39)) return true;
+  }
+  return false;
+}
+
 /** The lower-case names that the `Connection` fields list; null where they name nothing but the usual. */
-function connectionOptions(fields: Fields): Set<string> | null {
+export function connectionOptions(fields: Fields): Set<string> | null {
   let named: Set<string> | null = null;
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string;

@@ -3,6 +3,7 @@
  * request brings. Requests without a value share one bucket.
  */
 import type { Collected, Fields } from './exchange.ts';
+import { foldedPath } from './paths.ts';
 import { nameOf } from './principal.ts';
 import { readTarget } from './target.ts';
 
@@ -38,8 +39,11 @@ function pathScope(template: string): Scope | null {
   return target.kind === 'target' && target.path === `${before}x${after}` ? { by: 'path', before, after } : null;
 }
 
-/** What the request brings; null: nothing. */
-export function scopeValue(scope: Scope, exchange: Collected): string | null {
+/**
+ * What the request brings; null: nothing.
+ * @param caseSensitive the Coreapp tells `/V1/contacts` and `/v1/contacts` apart
+ */
+export function scopeValue(scope: Scope, exchange: Collected, caseSensitive = false): string | null {
   switch (scope.by) {
     case 'fleet':
       return null;
@@ -48,7 +52,7 @@ export function scopeValue(scope: Scope, exchange: Collected): string | null {
     case 'header':
       return combinedValue(exchange.fields, scope.name);
     case 'path':
-      return segmentOf(exchange.path, scope.before, scope.after);
+      return segmentOf(exchange.path, scope, caseSensitive);
   }
 }
 
@@ -64,18 +68,37 @@ function combinedValue(fields: Fields, name: string): string | null {
   return found === '' ? null : found;
 }
 
-/** Percent-decoded, so that `%2B49` and `+49` are one. */
-function segmentOf(path: string, before: string, after: string): string | null {
-  if (!path.startsWith(before)) return null;
-  const slash = path.indexOf('/', before.length);
-  const end = slash === -1 ? path.length : slash;
+/** Percent-decoded, so that `%2B49` and `+49` are one; in the case it came in, which may matter to the Coreapp. */
+function segmentOf(path: string, template: PathTemplate, caseSensitive: boolean): string | null {
+  const before = foldedPath(template.before, caseSensitive);
+  const after = foldedPath(template.after, caseSensitive);
+  const folded = foldedPath(path, caseSensitive);
+  if (!folded.startsWith(before)) return null;
+  const end = endOfSegment(folded, before.length);
   if (end === before.length) return null;
   if (after !== '') {
-    if (!path.startsWith(after, end)) return null;
+    if (!folded.startsWith(after, end)) return null;
     const rest = end + after.length;
-    if (rest !== path.length && path[rest] !== '/') return null;
+    if (rest !== folded.length && folded[rest] !== '/') return null;
   }
-  return decoded(path.slice(before.length, end));
+  if (folded === path) return decoded(path.slice(before.length, end));
+  // Folding changes lengths, but never the number of segments.
+  const start = startOfSegment(path, before.split('/').length - 1);
+  return decoded(path.slice(start, endOfSegment(path, start)));
+}
+
+type PathTemplate = Extract<Scope, { by: 'path' }>;
+
+function endOfSegment(path: string, start: number): number {
+  const slash = path.indexOf('/', start);
+  return slash === -1 ? path.length : slash;
+}
+
+/** Behind so many slashes. */
+function startOfSegment(path: string, slashes: number): number {
+  let start = 0;
+  for (let i = 0; i < slashes; i++) start = path.indexOf('/', start) + 1;
+  return start;
 }
 
 function decoded(segment: string): string {

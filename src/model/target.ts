@@ -2,6 +2,7 @@
  * The request target (RFC 9112, 3.2), read the way the Coreapp might: who passes as one endpoint must not arrive as
  * another. So the route is found on a normalised path (RFC 3986, 6.2.2), and what could be read in two ways is refused.
  */
+import { foldedPath, hasNamelessFirst, isDots, isWithin, secondReading } from './paths.ts';
 
 export type Target =
   | {
@@ -18,8 +19,13 @@ export type Target =
 /** The longest target that is accepted, characters. */
 const targetMaxLength = 8_192;
 
-const dubious = /[%;\\]|\/\/|\/\.|[^\x21-\x7e]/;
+const dubious = /[%;+\\]|\/\/|\/\.|[^\x21-\x7e]/;
+const controls = /[\0-\x20\x7f]/;
+/** As `//host/path`, which is a reference to another host where it is resolved as a URL (RFC 3986, 4.2). */
+const emptyFirst = /^\/(?:;[^/]*)?\//;
+const encodedDot = /%2e/i;
 const encodedSeparator = /%2f|%5c|%00/i;
+const usersPath = '/v1/users';
 const unreserved = /%(?:2[de]|3\d|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])/gi;
 
 export function readTarget(target: string): Target {
@@ -36,21 +42,38 @@ function readPath(raw: string, authority: string | null): Target {
   if (raw.includes('#')) return malformed('the request target holds a "#"; a fragment is not sent');
   const query = raw.indexOf('?');
   const path = query === -1 ? raw : raw.slice(0, query);
-  if (!dubious.test(path)) return { kind: 'target', raw, path: withoutTrailingSlash(path), authority };
+  if (!dubious.test(path)) return readNormal(raw, withoutTrailingSlash(path), authority);
+  if (controls.test(path)) return malformed('the path holds a blank or a control character that is not encoded');
   if (path.includes('\\') || encodedSeparator.test(path)) {
     return malformed('the path holds a backslash or an encoded slash, which can be read in two ways');
   }
+  if (emptyFirst.test(path)) return malformed(namelessFirst);
   const normal = path
     .replace(unreserved, (code) => String.fromCharCode(Number.parseInt(code.slice(1), 16)))
     .replace(/;[^/]*/g, '') // Parameters of a segment (RFC 3986, 3.3), which some servers take off.
     .replace(/\/{2,}/g, '/');
-  if (normal.split('/').some((segment) => segment === '.' || segment === '..')) {
+  const mixed = encodedDot.test(path);
+  if (normal.split('/').some((segment) => isDots(segment, mixed))) {
     return malformed('the path holds a "." or ".." segment; send the path it stands for');
   }
-  if (path.includes(';') && /^\/v1\/users(\/|$)/.test(normal)) {
+  if (path.includes(';') && isWithin(foldedPath(normal, false), usersPath)) {
     return malformed('the path of users holds a ";", which could name two of them; a ";" in a name is sent as %3B');
   }
-  return { kind: 'target', raw, path: withoutTrailingSlash(normal), authority };
+  const second = secondReading(normal);
+  if (second !== null) return malformed(`the path could be read in two ways: ${second}`);
+  return readNormal(raw, withoutTrailingSlash(normal), authority);
+}
+
+const namelessFirst = 'the first segment of the path is empty or names nothing; behind it, some would read a host';
+
+/** What others might take for the users' own path must not get past Weir, who answers there. */
+function readNormal(raw: string, path: string, authority: string | null): Target {
+  const folded = foldedPath(path, false);
+  if (hasNamelessFirst(folded)) return malformed(namelessFirst);
+  if (isWithin(folded, usersPath) && folded !== usersPath && !folded.startsWith(`${usersPath}/`)) {
+    return malformed(`the path could be read as ${usersPath}; send that, or another name`);
+  }
+  return { kind: 'target', raw, path, authority };
 }
 
 /** The path without trailing slashes: they mean the same endpoint (docs/webapp-contract.md, "Quirks"). */

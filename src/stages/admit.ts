@@ -23,6 +23,8 @@ export interface AdmitWorld extends Order {
   readonly random: () => number;
   /** A one-way digest. */
   readonly digest: (text: string) => string;
+  /** Whether the Coreapp tells paths apart that differ in case only. */
+  readonly caseSensitivePaths?: boolean;
 }
 
 export class Admit {

@@ -1,6 +1,6 @@
 /** Answer: the one place that turns an outcome into a status line. */
 import { errorEnvelope } from '../model/envelope.ts';
-import type { Admitted, Fields, Received } from '../model/exchange.ts';
+import type { Admitted, Fields, Received, Routed } from '../model/exchange.ts';
 import { endToEnd, fieldOf, fieldsOf } from '../model/fields.ts';
 import { viaName } from '../model/forwarded.ts';
 import type { Page } from '../model/page.ts';
@@ -83,6 +83,6 @@ function addPreference(fields: string[], { account }: Received): void {
 
 /** The scheme that the endpoint wants (RFC 9110, 11.6.1). */
 function challenge(exchange: Received): string {
-  const wantsBasic = exchange.path === '/v1/users/login';
+  const wantsBasic = (exchange as Partial<Routed>).route?.access === 'login';
   return wantsBasic ? 'Basic realm="weir", charset="UTF-8"' : 'Bearer realm="weir"';
 }

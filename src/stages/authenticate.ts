@@ -22,12 +22,17 @@ export interface AuthenticateWorld {
   readonly foreign?: Pick<Foreign, 'couldBeToken' | 'findToken'> | null;
   /** Texts of the valid API keys; several while one replaces another, none where there is no key. */
   readonly apiKeys: readonly string[];
+  /** True: these requests ask to switch protocols, which is not what an API key is for. */
+  readonly upgrading?: boolean;
 }
 
 export type Authenticate = (exchange: Routed) => Identified | Refusal | Promise<Identified | Refusal>;
 
 const nobody: Principal = { kind: 'nobody' };
 const key: Principal = { kind: 'key' };
+
+/** What a key may do: look. */
+const readingMethods: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
 const invalid = refuse('unauthenticated');
 const forbidden = refuse('forbidden');
@@ -42,6 +47,7 @@ export function createAuthenticate({
   meter,
   foreign = null,
   apiKeys,
+  upgrading = false,
 }: AuthenticateWorld): Authenticate {
   const keyDigests = apiKeys.map((text) => secrets.digest(text));
 
@@ -87,8 +93,8 @@ export function createAuthenticate({
     if (credentials.kind === 'malformed') return refuse(credentials.refusal, credentials.why);
     if (access === 'login') return credentials.kind === 'basic' ? identified(exchange, nobody) : wantsBasic;
     if (credentials.kind === 'bearer') return byToken(exchange, credentials.token);
-    if (access === 'monitoring' && credentials.kind === 'apikey') return byKey(exchange, credentials.key);
-    return access === 'monitoring' ? wantsTokenOrKey : wantsToken;
+    if (access !== 'monitoring' || upgrading || !readingMethods.has(exchange.method)) return wantsToken;
+    return credentials.kind === 'apikey' ? byKey(exchange, credentials.key) : wantsTokenOrKey;
   };
 }
 

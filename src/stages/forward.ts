@@ -1,9 +1,10 @@
 /** Forward: one attempt at the Coreapp. Its answer goes to the caller as it comes, or the attempt may be replayed. */
 import type { Admitted, Fields, PermitEnd } from '../model/exchange.ts';
 import { endToEnd, fieldOf } from '../model/fields.ts';
-import { addForwarded, forwardedNames } from '../model/forwarded.ts';
+import { addForwarded } from '../model/forwarded.ts';
 import type { Attempt } from '../model/outcome.ts';
 import { gone } from '../model/outcome.ts';
+import { type OwnFields, travelling } from '../model/own-fields.ts';
 import type { RefusalName } from '../model/refusals.ts';
 import { refuse } from '../model/refusals.ts';
 import type { ReplayReason } from '../model/replay.ts';
@@ -21,6 +22,8 @@ export interface ForwardWorld {
   readonly reachability: Reachability;
   /** The value of `Authorization` towards the Coreapp; null: none. */
   readonly authorization: string | null;
+  /** The fields that are Weir's to write or to take out. */
+  readonly own: OwnFields;
   /** The classes where the Coreapp honours `Idempotency-Key`. */
   readonly honoursIdempotencyKey: readonly RouteClass[];
   /** How often a request goes again after an exchange that broke; 0: never. */
@@ -30,28 +33,6 @@ export interface ForwardWorld {
 }
 
 export type Forward = (exchange: Admitted, side: Caller) => Promise<Attempt>;
-
-/** Fields of the caller that end here: the body is whole and its length known, the credential was for Weir. */
-const callersOwn: ReadonlySet<string> = new Set([
-  'authorization',
-  'content-length',
-  'expect',
-  'host',
-  'trailer',
-  'x-request-id',
-  ...forwardedNames,
-]);
-/** What else says where a request came from: only a trusted proxy's word is passed on. */
-const strangersOwn: ReadonlySet<string> = new Set([
-  ...callersOwn,
-  'x-forwarded-by',
-  'x-forwarded-port',
-  'x-forwarded-prefix',
-  'x-forwarded-scheme',
-  'x-forwarded-server',
-  'x-forwarded-ssl',
-  'x-real-ip',
-]);
 
 /** How much of a refusal's body is read before its connection is given up. */
 const refusalMaxBytes = 1_048_576;
@@ -87,8 +68,8 @@ export function createForward(world: ForwardWorld): Forward {
 }
 
 /** The fields of the request as the Coreapp gets it. */
-export function requestFields(exchange: Admitted, authorization: string | null): string[] {
-  const out = endToEnd(exchange.fields, exchange.origin.trusted ? callersOwn : strangersOwn);
+function requestFields(exchange: Admitted, { own, authorization }: ForwardWorld): string[] {
+  const out = travelling(exchange.fields, exchange.origin.trusted, own);
   addForwarded(out, exchange.origin, exchange.fields);
   out.push('X-Request-Id', exchange.id);
   if (authorization !== null) out.push('Authorization', authorization);
@@ -136,7 +117,7 @@ class Sending implements CoreappObserver {
   start(): void {
     const { method, target, body, account } = this.#exchange;
     account.attempts += 1;
-    const fields = requestFields(this.#exchange, this.#world.authorization);
+    const fields = requestFields(this.#exchange, this.#world);
     this.#side.onGone(() => this.#call?.abort());
     this.#call = this.#world.coreapp.send({ method, target, fields, body }, this);
   }
@@ -151,7 +132,7 @@ class Sending implements CoreappObserver {
   }
 
   onInformation(status: number, fields: Fields): void {
-    this.#side.information(status, endToEnd(fields, callersOwn));
+    this.#side.information(status, endToEnd(fields, this.#world.own.droppedOf.trusted));
   }
 
   onHead(status: number, fields: Fields): void {
@@ -233,8 +214,10 @@ class Sending implements CoreappObserver {
     const name = refusalAfter[cause];
     // What the disk did not give back once it will not the next time; and nobody can act on half a request.
     if (cause === 'body') return refuse(name, null, diskRetryAfterMs);
-    const { method, fields, route, account } = this.#exchange;
-    const known = this.#world.honoursIdempotencyKey.includes(route.class) && isKeyed(method, fields);
+    const { method, route, account } = this.#exchange;
+    const honoured = this.#world.honoursIdempotencyKey.includes(route.class);
+    // By the fields that were sent: of a key that did not travel on the Coreapp knows nothing.
+    const known = honoured && isKeyed(method, requestFields(this.#exchange, this.#world));
     const reason = replayAfterFailure(method, failure.phase, known);
     if (reason === null || (reason === 'broken' && account.brokenRepeats >= this.#world.brokenRepeatsMax)) {
       return refuse(name);

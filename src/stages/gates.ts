@@ -21,6 +21,8 @@ export interface GatesWorld extends GateWorld {
   readonly permits: Permits;
   /** A one-way digest. */
   readonly digest: (text: string) => string;
+  /** Whether the Coreapp tells paths apart that differ in case only. Not there: it does not. */
+  readonly caseSensitivePaths?: boolean;
   /** Told when a gate waits for a permit: calls `serveBlocked` once there may be one. */
   readonly blocked: (gates: Gates, now: number) => void;
 }
@@ -153,7 +155,7 @@ export class Gates implements GateClass {
   }
 
   #keyOf(exchange: Collected): string {
-    const value = scopeValue(this.limits.scope, exchange) ?? none;
+    const value = scopeValue(this.limits.scope, exchange, this.#world.caseSensitivePaths) ?? none;
     return value.length <= plainMaxChars ? value : this.#world.digest(value);
   }
 

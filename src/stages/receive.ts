@@ -3,6 +3,7 @@ import type { Fields, Received } from '../model/exchange.ts';
 import { received } from '../model/exchange.ts';
 import { fieldOf, fieldsOf } from '../model/fields.ts';
 import { originOf } from '../model/forwarded.ts';
+import { misnamed, type OwnFields } from '../model/own-fields.ts';
 import type { Refusal } from '../model/refusals.ts';
 import { refuse, refuseMethod } from '../model/refusals.ts';
 import { readTarget } from '../model/target.ts';
@@ -12,6 +13,8 @@ export interface ReceiveWorld {
   readonly clock: Clock;
   /** Makes a request id. */
   readonly newId: () => string;
+  /** The fields that Weir relies on. */
+  readonly own: OwnFields;
   /** True for the addresses of proxies whose `X-Forwarded-*` is believed. */
   readonly trusts: (address: string) => boolean;
 }
@@ -26,7 +29,7 @@ export function createReceive(world: ReceiveWorld): Receive {
   return (head) => {
     const { method, fields } = head;
     const target = readTarget(head.target);
-    const refusal = target.kind === 'malformed' ? refuse(target.refusal, target.why) : headRefusal(head);
+    const refusal = target.kind === 'malformed' ? refuse(target.refusal, target.why) : headRefusal(head, world.own);
     if (target.kind === 'target' && target.authority !== null) setHost(fields, target.authority);
     const exchange = received({
       id: idOf(fields) ?? world.newId(),
@@ -54,7 +57,7 @@ function setHost(fields: string[], authority: string): void {
 /** TRACE would show the caller what Weir adds for the Coreapp: its credential (RFC 9110, 9.3.8). */
 const notTrace = refuseMethod('GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
 
-function headRefusal({ method, fields, version }: RequestHead): Refusal | null {
+function headRefusal({ method, fields, version }: RequestHead, own: OwnFields): Refusal | null {
   if (version !== '1.1' && version !== '1.0') return refuse('malformed', `HTTP/${version} is not spoken here`);
   if (method === 'TRACE') return notTrace;
   const hosts = fieldsOf(fields, 'host');
@@ -62,6 +65,8 @@ function headRefusal({ method, fields, version }: RequestHead): Refusal | null {
   if (hosts.length > 1) return refuse('malformed', `${hosts.length} Host fields; exactly one is allowed`);
   if (host === undefined && version === '1.1') return refuse('malformed', 'the Host field is missing');
   if (host !== undefined && !hostForm.test(host)) return refuse('malformed', 'the Host field does not name a host');
+  const hop = misnamed(fields, own);
+  if (hop !== null) return refuse('malformed', `Connection names ${hop}, which is meant for more than one connection`);
   const codings = fieldOf(fields, 'transfer-encoding');
   if (codings !== null && (version !== '1.1' || codings.toLowerCase() !== 'chunked')) {
     return refuse('malformed', 'the only Transfer-Encoding that is understood is chunked, in HTTP/1.1');

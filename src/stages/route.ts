@@ -5,8 +5,11 @@ import { createRouter } from '../model/routes.ts';
 
 export type RouteStage = (exchange: Received) => Routed;
 
-/** @param adminPaths what needs the admin, besides for users */
-export function createRoute(adminPaths: readonly string[]): RouteStage {
-  const routeOf = createRouter(adminPaths);
+/**
+ * @param adminPaths what needs the admin, besides for users
+ * @param caseSensitive the Coreapp tells paths apart that differ in case only
+ */
+export function createRoute(adminPaths: readonly string[], caseSensitive = false): RouteStage {
+  const routeOf = createRouter(adminPaths, caseSensitive);
   return (exchange) => routed(exchange, routeOf(exchange.path));
 }

@@ -11,6 +11,7 @@ import { DiskRoom } from '../../src/model/disk.ts';
 import { identified } from '../../src/model/exchange.ts';
 import { Holding } from '../../src/model/holding.ts';
 import { gone } from '../../src/model/outcome.ts';
+import { ownFields } from '../../src/model/own-fields.ts';
 import { page } from '../../src/model/page.ts';
 import { refuse } from '../../src/model/refusals.ts';
 import { createReceive } from '../../src/stages/receive.ts';
@@ -135,7 +136,7 @@ function world({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: WorldOptio
   const errors: unknown[] = [];
   const uploaders: Uploader[] = [];
   const gateway = createGateway({
-    receive: createReceive({ clock, newId: () => 'id', trusts: () => false }),
+    receive: createReceive({ clock, newId: () => 'id', own: ownFields(), trusts: () => false }),
     route: createRoute([]),
     authenticate: (exchange) =>
       identified(exchange, { kind: 'user', name: exchange.fields.at(-1) ?? '', role: 'ROLE_USER' }),

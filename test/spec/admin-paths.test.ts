@@ -15,7 +15,11 @@ it.each<[adminPaths: string[], needs: string[], needsNot: string[]]>([
     ['/v1/account', '/v1/account/verify', '/v1/settings/account/two-step'],
     ['/v1/accounts', '/v1/settings/account', '/v1/settings'],
   ],
-  [['/v1/media/1'], ['/v1/media/1', '/v1/media/1/2'], ['/v1/media', '/v1/media/12']],
+  [
+    ['/v1/media/1'],
+    ['/v1/media/1', '/v1/media/1/2', '/V1/Media/1', '/v1/media/1.jpg', '/v1/media/1%20', '/v1/media/1;x/2'],
+    ['/v1/media', '/v1/media/12', '/v1/media/1_2', '/v1/media/x1'],
+  ],
   [['/v1/unknown/thing'], ['/v1/unknown/thing/x'], ['/v1/unknown', '/v1/unknown/things']],
   [['/internal'], ['/internal', '/internal/x'], ['/internals', '/v1/messages']],
   [['/v1/health'], ['/v1/health'], ['/v1/stats/app', '/metrics']],

@@ -51,7 +51,8 @@ describe.each([
 ])('%s', (path, statuses) => {
   const rows = Object.entries(credentials).map(([name, fields], i) => [name, statuses[i] as number, fields] as const);
   test.each(rows)('with %s: %i', async (_, status, fields) => {
-    const answer = await createAuthenticate(world)(request('POST', path, fields));
+    const method = /health|stats|metrics/.test(path) ? 'GET' : 'POST';
+    const answer = await createAuthenticate(world)(request(method, path, fields));
     expect(answer.kind === 'refusal' ? refusalTable[answer.name].status : 0).toBe(status);
   });
 });
@@ -67,6 +68,51 @@ test.each([
 
 test('A token that is known in this process is answered at once, without a promise', () => {
   expect(createAuthenticate(world)(request('GET', '/v1/messages', credentials.token))).not.toBeInstanceOf(Promise);
+});
+
+describe('The API key opens', () => {
+  const withKey = async (method: string, path: string, upgrading = false): Promise<number> => {
+    const answer = await createAuthenticate({ ...world, upgrading })(request(method, path, credentials.key));
+    return answer.kind === 'refusal' ? refusalTable[answer.name].status : 200;
+  };
+
+  test.each([
+    '/v1/health',
+    '/v1/Health',
+    '/v1/stats/app',
+    '/v1/stats/app/internal',
+    '/v1/stats/db',
+    '/v1/stats/db/internal',
+  ])('%s, to look at and nothing else', async (path) => {
+    expect(await Promise.all(['GET', 'HEAD'].map((method) => withKey(method, path)))).toEqual([200, 200]);
+    const others = ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'get', 'PURGE'];
+    expect(await Promise.all(others.map((method) => withKey(method, path)))).toEqual(others.map(() => 401));
+    expect(await withKey('GET', path, true)).toBe(401);
+  });
+
+  test.each(['/metrics', '/v1/metrics'])('%s, Weir’s own, the same way', async (path) => {
+    expect(await Promise.all([withKey('GET', path), withKey('POST', path), withKey('GET', path, true)])).toEqual([
+      200, 401, 401,
+    ]);
+  });
+
+  test.each([
+    '/v1/health/x',
+    '/v1/health.json',
+    '/v1/health%20',
+    '/v1/stats',
+    '/v1/stats/db/x',
+    '/v1/health/%252e%252e/x',
+  ])('nothing below or beside them: not %s', async (path) => {
+    expect(await withKey('GET', path)).toBe(401);
+  });
+
+  test('and a token goes on opening them to any method', async () => {
+    const answer = await createAuthenticate({ ...world, upgrading: true })(
+      request('POST', '/v1/health', credentials.token),
+    );
+    expect(answer.kind).toBe('exchange');
+  });
 });
 
 test('Without API keys none is right, not even an empty one', async () => {

@@ -48,7 +48,8 @@ describe('a request on its way to the Coreapp', () => {
     ['PUT', '/v1/messages/m1', '{}'],
     ['PATCH', '/v1/settings/application', 'null'],
     ['OPTIONS', '/v1/messages', ''],
-    ['POST', '//v1//messages/?', 'twice'],
+    ['POST', '/v1//messages/?', 'twice'],
+    ['POST', '/V1/Messages', 'in capitals'],
   ])('arrives as %s %s with the body %j', async (method, target, body) => {
     const { status } = await house.send(`${method} ${target}`, '', body);
     expect(status).toBe(200);

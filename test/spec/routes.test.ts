@@ -71,8 +71,6 @@ describe('What is not known is the Coreapp’s to answer, in the default class:'
     '/v1',
     '/v1/',
     '/v2/messages',
-    '/V1/messages',
-    '/v1/Messages',
     '/v1/message',
     '/v1/messages2',
     '/v1/stickers',
@@ -121,7 +119,6 @@ describe('However it is written, what needs the admin needs the admin:', () => {
   test.each([
     '/v1/settings/%61pplication',
     '/v1//settings/application',
-    '//v1/settings/application',
     '/v1/settings//application',
     '/v1/settings/application//',
     '/%76%31/settings/application',
@@ -129,6 +126,121 @@ describe('However it is written, what needs the admin needs the admin:', () => {
     'HTTP://weir:8080/v1/settings/application?x',
   ])('%s', (target) => {
     expect(route(target)).toEqual({ by: 'coreapp', class: 'settings', access: 'admin' });
+  });
+});
+
+describe('An upstream may match without regard to case, so access and class do:', () => {
+  test.each<[target: string, name: string, access: Access]>([
+    ['/V1/messages', 'messages', 'user'],
+    ['/v1/Messages', 'messages', 'user'],
+    ['/v1/%4Dessages', 'messages', 'user'],
+    ['/v1/MEDIA/F043', 'media', 'user'],
+    ['/v1/settings/Application', 'settings', 'admin'],
+    ['/V1/SETTINGS/APPLICATION/Media', 'settings', 'admin'],
+    ['/v1/Health', 'health', 'monitoring'],
+    ['/V1/Stats/App', 'stats', 'monitoring'],
+    ['/Metrics', 'metrics', 'monitoring'],
+    ['/V1/users', 'users', 'admin'],
+    ['/v1/USERS', 'users', 'admin'],
+    ['/V1/Users/login', 'users', 'login'],
+    ['/V1/Users/Anna', 'users', 'user'],
+  ])('%s is in the class %s, for any %s', (target, name, access) => {
+    expect(route(target)).toMatchObject({ class: name, access });
+  });
+
+  test('the name of a user keeps its case', () => {
+    expect(route('/V1/Users/Anna%20B')).toMatchObject({ endpoint: 'user', username: 'Anna B' });
+    expect(route('/v1/%2575sers/Anna')).toMatchObject({ endpoint: 'user', username: 'Anna' });
+  });
+
+  test.each([
+    ['/V1/messages', 'default', 'user'],
+    ['/v1/Messages', 'default', 'user'],
+    ['/v1/settings/Application', 'settings', 'user'],
+    ['/v1/settings/application', 'settings', 'admin'],
+    ['/v1/settings/%2561pplication', 'settings', 'admin'],
+    ['/V1/users', 'default', 'user'],
+    ['/v1/Health', 'default', 'user'],
+    ['/Odd/Path', 'default', 'admin'],
+    ['/odd/path', 'default', 'user'],
+  ])('unless it tells cases apart: %s is in the class %s, for any %s', (path, name, access) => {
+    const strict = createRouter(['/v1/settings/application', '/Odd'], true);
+    expect(strict(path)).toMatchObject({ class: name, access });
+  });
+});
+
+describe('An upstream may take off what stands beside a name, or decode more than Weir does:', () => {
+  const beside = ['%20', '%20%20', '.json', '.', '...', '%3b', '%3Bx', ';x', ';', '%09', '%0a', '%0D', '%7f', '~', '+'];
+  const behind = [
+    '%3f',
+    '%3fx=1',
+    '%23',
+    ',json',
+    '%22',
+    '(',
+    '@',
+    ':80',
+    '*',
+    '%C2%A0',
+    '%E2%80%8B',
+    '%2520',
+    '.JSON',
+  ];
+  const spellings = [
+    ...[...beside, ...behind].map((end) => `/v1/settings/application${end}`),
+    ...[...beside, ...behind].map((end) => `/v1/settings/application${end}/media/providers`),
+    ...['/v1/settings/.../application', '/v1/.json/settings/application', '/v1/settings/%20/~/application/x'],
+    ...['/v1/settings%20/application', '/v1.json/settings/application', '/v1/settings.x/application.y/z'],
+    ...['/v1/settings/%20application', '/v1/settings/+application', '/v1/%09settings/application'],
+    ...['/v1/settings/%2561pplication', '/v1/settings/%252561pplication', '/v1/%25%37%33ettings/application'],
+    ...['/v1/settings/%C1%A1pplication', '/v1/settings/%E0%81%A1pplication', '/v1/settings/%u0061pplication'],
+    ...['/v1/settings/%EF%BD%81pplication', '/v1/settings/appl%C4%B1cation', '/v1/%C5%BFettings/application'],
+    ...['/v1/settings/appl%C4%B0cation', '/v1/settings/appli%E2%80%8Bcation', '/v1/settings/%C3%A0pplication'],
+    ...['/v1/settings/a%CC%80pplication', '/v1/%EF%BC%B3ettings/application', '/v1/settings/application%FF'],
+  ];
+  test.each(spellings)('%s needs the admin', (target) => {
+    expect(route(target)).toMatchObject({ by: 'coreapp', access: 'admin' });
+  });
+
+  test.each([
+    ['/v1/settings/applications', 'settings'],
+    ['/v1/settings/application-2', 'settings'],
+    ['/v1/settings/application_x', 'settings'],
+    ['/v1/settings/application%C3%AB', 'settings'],
+    ['/v1/settings/applicat', 'settings'],
+    ['/v1/settings/x.application', 'settings'],
+    ['/v1/settings/x/application', 'settings'],
+    ['/v1/setting/application', 'default'],
+  ])('%s is another name, in the class %s', (target, name) => {
+    expect(route(target)).toEqual({ by: 'coreapp', class: name, access: 'user' });
+  });
+
+  test.each([
+    ['/v1/messages.json', 'messages'],
+    ['/v1/messages%20', 'messages'],
+    ['/v1/%6d%2565ssages', 'messages'],
+    ['/v1/messages%3bx/1', 'messages'],
+    ['/v1/media~', 'media'],
+    ['/v1/.messages', 'default'],
+  ])('%s is in the class %s', (target, name) => {
+    expect(route(target)).toMatchObject({ class: name });
+  });
+});
+
+describe('What is for monitoring is that and no more: any user may ask for', () => {
+  test.each([
+    ['/v1/health/x', 'health'],
+    ['/v1/health/live', 'health'],
+    ['/v1/health.json', 'health'],
+    ['/v1/health%20', 'health'],
+    ['/v1/he%2561lth', 'health'],
+    ['/v1/h%C3%A9alth', 'health'],
+    ['/v1/stats', 'stats'],
+    ['/v1/stats/app/external', 'stats'],
+    ['/v1/stats/apps', 'stats'],
+    ['/v1/stats/db/internal/x', 'stats'],
+  ])('%s in the class %s', (target, name) => {
+    expect(route(target)).toEqual({ by: 'coreapp', class: name, access: 'user' });
   });
 });
 
@@ -144,6 +256,16 @@ describe('Paths that are set to need the admin', () => {
     ['/metrics', '/v1/metrics', 'admin'],
     ['/metrics', '/metrics', 'admin'],
     ['/odd', '/odd/path', 'admin'],
+    ['/v1/Account', '/v1/account', 'admin'],
+    ['/v1/account', '/v1/ACCOUNT/verify', 'admin'],
+    ['/v1/account', '/v1/account%20/verify', 'admin'],
+    ['/v1/contacts/1', '/v1/contacts/1.json', 'admin'],
+    ['/v1/stats/db', '/v1/stats/db/internal', 'admin'],
+    ['/v1/stats/db', '/v1/stats/app', 'monitoring'],
+    ['/a.b', '/a.b.c', 'admin'],
+    ['/a.b', '/a.bc', 'user'],
+    ['/a.b', '/a', 'user'],
+    ['/odd', '/odd.json', 'admin'],
     ['/', '/v1/messages', 'admin'],
     ['/', '/v1/users/login', 'login'],
     ['/v1', '/v1/messages', 'admin'],

@@ -60,7 +60,7 @@ describe('A scope', () => {
     ['path:/v1/contacts/{number}', '/v1/contacts/4915', [], '4915'],
     ['path:/v1/contacts/{number}', '/v1/contacts/4915/block/now', [], '4915'],
     ['path:/v1/contacts/{number}', '/v1/contacts', [], null],
-    ['path:/v1/contacts/{number}', '/v1/Contacts/4915', [], null],
+    ['path:/v1/contacts/{number}', '/v1/Contacts/4915', [], '4915'],
     [block, '/v1/contacts/4915/block', [], '4915'],
     [block, '/v1/contacts/4915/block/now', [], '4915'],
     [block, '/v1/contacts/4915/blocked', [], null],

@@ -4,6 +4,7 @@ import type { BodyRead, BodyRoom } from '../../src/model/bodies.ts';
 import type { Admitted, Collected, Fields } from '../../src/model/exchange.ts';
 import { collected, identified, received, routed } from '../../src/model/exchange.ts';
 import type { Admission } from '../../src/model/outcome.ts';
+import { ownFields } from '../../src/model/own-fields.ts';
 import { type PermitBounds, Permits, Room } from '../../src/model/permits.ts';
 import type { ClassLimits, Quota } from '../../src/model/quota.ts';
 import type { Grant } from '../../src/model/slots.ts';
@@ -269,7 +270,13 @@ export class Fleet {
       },
     };
     const reachability = new Reachability('', silentLog);
-    const rest = { authorization: null, honoursIdempotencyKey: [], brokenRepeatsMax: 2, serverTiming: false };
+    const rest = {
+      authorization: null,
+      own: ownFields(),
+      honoursIdempotencyKey: [],
+      brokenRepeatsMax: 2,
+      serverTiming: false,
+    };
     return createForward({ clock: this.clock, coreapp, meter: deafMeter, reachability, ...rest })(admission, side);
   }
 }

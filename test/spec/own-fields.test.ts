@@ -1,0 +1,114 @@
+/**
+ * Fields that are Weir's own: however an upstream folds names, it sees what Weir wrote and nothing that a caller made up;
+ * and nobody has taken out by `Connection` what Weir went by.
+ */
+import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
+import { ownFields, travelling } from '../../src/model/own-fields.ts';
+import { readScope, type Scope } from '../../src/model/scope.ts';
+import { openTestHouse, type TestHouse } from '../support/house.ts';
+import { type Arrival, answer, breakOff, say, startUpstream, type Upstream } from '../support/upstream.ts';
+
+/** As CGI, WSGI, Rack and PHP have it. */
+const cgi = (name: string): string => `HTTP_${name.toUpperCase().replace(/[^A-Z0-9]/g, '_')}`;
+
+const yaml = `
+coreapp: {honoursIdempotencyKey: [messages]}
+limits: {media: {scope: header:X-Number}}
+http: {trustedProxies: [127.0.0.2]}`;
+
+let upstream: Upstream;
+let house: TestHouse;
+
+beforeAll(async () => {
+  upstream = await startUpstream();
+  house = await openTestHouse(upstream.url, yaml);
+});
+afterAll(async () => {
+  await house[Symbol.asyncDispose]();
+  await upstream.stop();
+});
+beforeEach(() => upstream.play(say(answer(200, {}, 'ok'))));
+
+const arrived = (): Arrival => upstream.arrivals[0] as Arrival;
+
+describe('A name that folds to one of Weir’s own does not arrive:', () => {
+  it.each([
+    ...['X_Forwarded_For', 'X.Forwarded.Proto', 'x_forwarded-host', 'X-Forwarded_For', 'X~Forwarded~For'],
+    ...['X_Forwarded_Port', 'X_Real_IP', 'X.Real.Ip', 'X_Request_Id', 'x|request|id', 'Content_Length'],
+    ...['Transfer_Encoding', 'Keep_Alive', 'Proxy_Authorization', 'Idempotency_Key', 'X_Number', 'X!Number'],
+    ...['X-Original-URL', 'X_Original_URL', 'X-Rewrite-URL'],
+  ])('%s', async (name) => {
+    await house.send('GET /v1/contacts', `${name}: made-up\r\nX-Other_one: stays\r\n`);
+    const { fields } = arrived();
+    expect(fields.filter(([, value]) => value === 'made-up')).toEqual([]);
+    expect(fields).toContainEqual(['X-Other_one', 'stays']);
+    const ownNames = fields.map(([field]) => cgi(field)).filter((folded) => folded === cgi(name));
+    expect(ownNames.length).toBeLessThanOrEqual(1);
+  });
+});
+
+describe('From a trusted proxy, who writes some of them and passes others on', () => {
+  const fields = ['X-Real-IP', '1', 'X_Real_IP', '2', 'X_Forwarded_For', '3', 'X-Forwarded-Port', '443', 'X-A_b', '4'];
+
+  test('its own arrive, the twins of them do not', () => {
+    expect(travelling(fields, true, ownFields())).toEqual(['X-Real-IP', '1', 'X-Forwarded-Port', '443', 'X-A_b', '4']);
+    expect(travelling(fields, false, ownFields())).toEqual(['X-A_b', '4']);
+  });
+});
+
+describe('A limit that goes by a field', () => {
+  const by = (...texts: string[]) => ownFields(texts.map((text) => readScope(text) as Scope));
+
+  test.each<[scope: string, came: string[], travel: string[]]>([
+    ['header:X-Number', ['X-Number', '1', 'X_Number', '2'], ['X-Number', '1']],
+    ['header:X_Number', ['X-Number', '1', 'X_Number', '2'], ['X_Number', '2']],
+    ['header:X_Number', ['X.Number', '1', 'x_number', '2'], ['x_number', '2']],
+    ['header:X-Real-IP', ['X_Real_IP', '1'], []],
+  ])('%s takes its twins out, whichever is the odd one', (scope, came, travel) => {
+    expect(travelling(came, true, by(scope))).toEqual(travel);
+  });
+
+  test('two that are twins of each other both arrive', () => {
+    const came = ['X-Number', '1', 'X_Number', '2'];
+    expect(travelling(came, true, by('header:X_Number', 'header:X-Number'))).toEqual(came);
+  });
+});
+
+describe('Connection', () => {
+  it.each([
+    ...['Authorization', 'Host', 'Content-Length', 'Idempotency-Key', 'Prefer', 'Priority', 'X-Request-Id', 'Expect'],
+    ...[
+      'Forwarded',
+      'X-Forwarded-For',
+      'X-Forwarded-Host',
+      'X-Forwarded-Proto',
+      'X-Forwarded-Port',
+      'X-Real-IP',
+      'Via',
+    ],
+    ...['X-Number', 'close, idempotency-KEY', 'keep-alive ,\tpriority'],
+  ])('must not name %s: 400, and nothing arrives', async (name) => {
+    const told = await house.send('GET /v1/contacts', `Connection: ${name}\r\nIdempotency-Key: k\r\nPriority: u=1\r\n`);
+    expect(told).toMatchObject({ status: 400 });
+    expect(told.json.errors[0].details).toMatch(/^Connection names [a-z-]+, which is meant for more than one/);
+    expect(upstream.arrivals).toHaveLength(0);
+  });
+
+  it.each([
+    ...['close', 'Keep-Alive', 'TE', 'Upgrade', 'upgrade, HTTP2-Settings', 'Transfer-Encoding', 'Proxy-Connection'],
+    ...['Trailer', 'X-Hop', 'X_Forwarded_For', 'Cookie'],
+  ])('may name %s', async (name) => {
+    expect(await house.send('GET /v1/contacts', `Connection: ${name}\r\n`)).toMatchObject({ status: 200 });
+  });
+});
+
+describe('A POST that breaks off where the class honours Idempotency-Key', () => {
+  it.each([
+    ['without a key, but with its twin, is sent once', 'Idempotency_Key: k\r\n', 1],
+    ['without one at all is sent once', '', 1],
+  ])('%s', async (_, fields, times) => {
+    upstream.play(breakOff);
+    expect(await house.send('POST /v1/messages', fields, '{}')).toMatchObject({ status: 502 });
+    expect(upstream.arrivals).toHaveLength(times);
+  });
+});
