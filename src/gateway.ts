@@ -65,6 +65,7 @@ async function travel(stages: Stages, own: BodyBounds, arrived: Received, side: 
   // Awaited even where it is known at once: by the next turn Node has read a body that came with its head.
   const identified = await stages.authenticate(stages.route(arrived));
   if (identified.kind !== 'exchange') return identified;
+  if (identified.principal.kind !== 'nobody') side.known();
   const to = identified.route;
   const gates = to.by === 'weir' ? null : stages.admit.gates(to.class);
   const bounds = gates ?? own;

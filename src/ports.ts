@@ -245,6 +245,8 @@ export interface Caller {
   readonly cutFor: CutCause | null;
   /** Called once when the caller hangs up before its answer is complete. One listener; null takes it away. */
   onGone(listener: (() => void) | null): void;
+  /** A valid credential was seen: where connections have to be closed, this one goes later than strangers'. */
+  known(): void;
   /** The announced length of the body; null: unknown (chunked). */
   readonly bodyBytes: number | null;
   /**

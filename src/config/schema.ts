@@ -8,35 +8,16 @@ import { isTarget, readRedisUrl } from '../model/redis-url.ts';
 import { adminPathsDefault, endpointClasses } from '../model/routes.ts';
 import { bodies } from './bodies.ts';
 import { jwt } from './jwt.ts';
-import {
-  apiKeys,
-  fieldValue,
-  filePath,
-  host,
-  network,
-  origin,
-  password,
-  port,
-  redisUrl,
-  routePath,
-  tlsVersion,
-  whole,
-} from './kinds.ts';
+import { apiKeys, fieldValue, filePath, network, origin, password, redisUrl, routePath, whole } from './kinds.ts';
 import { limits } from './limits.ts';
 import { line } from './line.ts';
+import { listen, ops, pathWords, pemFile } from './listen.ts';
 import { section, setting } from './setting.ts';
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
-
-const addressWords = 'an IP address or a host name, without a port';
-const pathWords = 'the path of a readable file';
-
-/** A file of PEM texts that stays a file: it is read and judged at the start. */
-const pemFile = (description: string) =>
-  setting(filePath().nullable().default(null), { description, wanted: pathWords });
 
 /** What a connection to another server may need where it is TLS. */
 const peerTls = (peer: string, url: string) => ({
@@ -45,44 +26,6 @@ const peerTls = (peer: string, url: string) => ({
   ),
   certFile: pemFile(`PEM certificate that Weir shows to ${peer}, where it asks for one; intermediate ones after it.`),
   keyFile: pemFile('The private key of certFile, without a passphrase.'),
-});
-
-const listenTls = section({
-  certFile: pemFile(
-    'PEM certificate of the main port, intermediate ones after it. Not set: plain HTTP. A changed file is taken up.',
-  ),
-  keyFile: pemFile('The private key of listen.tls.certFile, without a passphrase.'),
-  minVersion: setting(tlsVersion().default('TLSv1.2'), {
-    description: 'The oldest version of TLS that callers may use.',
-  }),
-  clientCaFile: pemFile(
-    'PEM certificates of the authorities that issue callers’ certificates. Set: who shows none of theirs is refused.',
-  ),
-});
-
-const listen = section({
-  host: setting(host().default('0.0.0.0'), {
-    description:
-      'Address that callers connect to; 0.0.0.0 is every IPv4 address of the machine, :: every IPv6 one too.',
-    wanted: addressWords,
-    env: 'HOST',
-  }),
-  port: setting(port().default(8_080), {
-    description: 'Port that callers connect to; 0 is any free one.',
-    env: 'PORT',
-  }),
-  tls: listenTls,
-});
-
-const ops = section({
-  host: setting(host().default('0.0.0.0'), {
-    description: 'Address of the ops port (/livez, /readyz, /metrics, /status). It asks for no credentials.',
-    wanted: addressWords,
-  }),
-  port: setting(port().default(9_464), {
-    description: 'The ops port; 0 is any free one. Another than listen.port.',
-    env: 'OPS_PORT',
-  }),
 });
 
 const coreapp = section({
@@ -259,7 +202,11 @@ const http = section({
   }),
   connectionsMax: setting(whole(1, 1_000_000).default(10_000), {
     description:
-      'Most connections from callers to one replica; further ones are closed. Below the limit of open files.',
+      'Most connections from callers to one replica. One more takes the place of an idle one: of the address that has most, without a valid credential first. Below the limit of open files.',
+  }),
+  connectionsPerAddressMax: setting(whole(1, 1_000_000).nullable().default(null), {
+    description:
+      'Most of them from one address (of IPv6 a /64), trustedProxies apart. Not set: nine tenths of what other addresses leave, which holds beside it as well.',
   }),
   serverTiming: setting(z.boolean().default(true), {
     description:

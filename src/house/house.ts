@@ -80,7 +80,7 @@ export async function openHouse(config: Config, coreappUrl: string, version: str
     passwords,
   });
   main = await startServer(
-    { ...config.listen, ...config.http },
+    { ...config.listen, ...config.http, trusts: trustIn(config.http.trustedProxies) },
     {
       request: (head, side) => traffic.follow(gateway(head, side)),
       upgrade: (head, side) => traffic.follow(upgrade(head, side)),
@@ -93,6 +93,9 @@ export async function openHouse(config: Config, coreappUrl: string, version: str
           remote: peer,
         });
       },
+      crowded: onceAMinute(clock, (peer: string, newcomer: boolean) =>
+        log.warn('too many connections', { remote: peer, closed: newcomer ? 'the newcomer' : 'an idle one' }),
+      ),
       handshakeFailed: (reason, peer) => log.debug('TLS handshake failed', { reason, remote: peer }),
     },
   );
@@ -214,6 +217,16 @@ function joinStages({ config, coreappUrl, clock, meter, log, stores, bodies, pas
     forward: createTunnel({ ...towards, tunnels }),
   };
   return { admit, gateway: createGateway(stages), upgrade: createGateway(switching), tunnels, coreapp };
+}
+
+/** What a flood brings about is worth a line, and no flood of them. */
+function onceAMinute<A extends unknown[]>(clock: Clock, say: (...args: A) => void): (...args: A) => void {
+  let saidAt = Number.NEGATIVE_INFINITY;
+  return (...args) => {
+    if (clock.now() - saidAt < 60_000) return;
+    saidAt = clock.now();
+    say(...args);
+  };
 }
 
 function pause(clock: Clock, ms: number): Promise<void> {

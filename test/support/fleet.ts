@@ -54,6 +54,7 @@ export class WaitingCaller implements Caller {
     listener?.();
   }
 
+  known(): void {}
   read(_maxBytes: number, _room: BodyRoom): BodyRead | Promise<BodyRead> {
     throw new Error('nothing to read');
   }

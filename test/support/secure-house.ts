@@ -94,7 +94,10 @@ export class SecureCaller extends RawCaller {
 }
 
 /** Rejects with OpenSSL's reason where there is no agreement. */
-export async function callSecurely(port: number, options: ConnectionOptions): Promise<SecureCaller> {
+export async function callSecurely(
+  port: number,
+  options: ConnectionOptions & { readonly localAddress?: string },
+): Promise<SecureCaller> {
   const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ...options });
   await within(once(socket, 'secureConnect'), { what: 'the handshake' });
   return new SecureCaller(socket);

@@ -5,6 +5,7 @@ import type { Fields } from '../../model/exchange.ts';
 import type { CutCause } from '../../model/outcome.ts';
 import type { Caller } from '../../ports.ts';
 import { ArrivingBody } from './body.ts';
+import type { CallerConnections } from './connections.ts';
 import type { Idler, Idlers, Taker } from './idlers.ts';
 import { closeSoon } from './lingering.ts';
 import { Reading } from './reading.ts';
@@ -12,6 +13,7 @@ import { Reading } from './reading.ts';
 /** What the callers of one server share. */
 export interface Reception {
   readonly idlers: Idlers;
+  readonly connections: CallerConnections;
   /** True: every answer ends its connection, so that its caller looks for another replica. */
   readonly retiring: boolean;
   /** True: what is open is being broken. */
@@ -37,7 +39,9 @@ export class NodeCaller implements Caller, Taker {
     this.#reception = reception;
     this.#awaitsContinue = awaitsContinue;
     this.bodyBytes = bodyBytes(request);
+    reception.connections.began(request.socket);
     response.on('close', () => {
+      reception.connections.ended(request.socket);
       this.#idler?.done();
       if (!response.writableFinished) this.#hungUp();
     });
@@ -65,6 +69,10 @@ export class NodeCaller implements Caller, Taker {
 
   onGone(listener: (() => void) | null): void {
     this.#onGone = listener;
+  }
+
+  known(): void {
+    this.#reception.connections.known(this.#request.socket);
   }
 
   read(maxBytes: number, room: BodyRoom): BodyRead | Promise<BodyRead> {

@@ -11,6 +11,7 @@ import { refusalTable, refuse } from '../../model/refusals.ts';
 import type { TlsMaterial } from '../../model/tls.ts';
 import type { Caller, RequestHead } from '../../ports.ts';
 import { NodeCaller } from './caller.ts';
+import { CallerConnections, plainAddress } from './connections.ts';
 import { isBehind, onHalfClosed } from './half-closed.ts';
 import { Idlers } from './idlers.ts';
 import { closeSoon } from './lingering.ts';
@@ -36,6 +37,10 @@ export interface ServerOptions {
   /** How long a connection may stay open between requests. */
   readonly keepAliveTimeoutMs: number;
   readonly connectionsMax: number;
+  /** Most of them from one address; null, or not there: as many as its share of what others leave. */
+  readonly connectionsPerAddressMax?: number | null;
+  /** Whether an address is a proxy's, whose connections are many callers'. Not there: none is. */
+  readonly trusts?: (address: string) => boolean;
 }
 
 export interface ServerEvents {
@@ -44,6 +49,8 @@ export interface ServerEvents {
   upgrade(head: RequestHead, side: Caller): void;
   /** A request whose head could not be read; it has its answer already. */
   unreadable(refusal: Refusal, peer: string, id: string): void;
+  /** There are too many connections, so one was closed. @param newcomer whether it is the one that had just come */
+  crowded?(peer: string, newcomer: boolean): void;
   /** A connection that ended before it was secure. */
   handshakeFailed(reason: string, peer: string): void;
 }
@@ -70,7 +77,6 @@ type Kept = Duplex & { [latest]?: ServerResponse; [unread]?: boolean };
 /** Rejects with the system's error where the address can't be listened on. */
 export async function startServer(options: ServerOptions, events: ServerEvents): Promise<MainServer> {
   const idlers = new Idlers(options.bodyIdleTimeoutMs, options.bodyMinBytesPerS, options.answerMinBytesPerS);
-  const reception = { idlers, retiring: false, stopping: false };
   const { server, secure } = create(options, events, {
     maxHeaderSize: options.fieldsMaxBytes,
     headersTimeout: options.headTimeoutMs,
@@ -84,20 +90,19 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
     // So does one that comes before its turn: another's answer would have to be written first.
     shouldUpgradeCallback: (request) => asksForWebSocket(request) && (request.socket as Kept)[latest]?.closed !== false,
   });
-  server.maxConnections = options.connectionsMax;
   server.maxHeadersCount = 0;
+  const { connectionsMax, connectionsPerAddressMax = null, trusts = () => false } = options;
+  const connections = new CallerConnections(server, options.tls !== null, {
+    bounds: { max: connectionsMax, perAddressMax: connectionsPerAddressMax, closesBusy: false },
+    isShared: trusts,
+    closed: (address, newcomer) => events.crowded?.(address, newcomer),
+  });
+  const reception = { idlers, connections, retiring: false, stopping: false };
   // Older than Node's documentation, and in none of it: without it Node ends a connection at the end of what is sent.
   (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
   server.on(options.tls === null ? 'connection' : 'secureConnection', (socket: Socket) =>
     socket.once('end', () => onHalfClosed(socket, (socket as Kept)[latest])),
   );
-  let connections = 0;
-  server.on('connection', (socket: Socket) => {
-    connections += 1;
-    socket.once('close', () => {
-      connections -= 1;
-    });
-  });
   const serve = (awaitsContinue: boolean) => (request: IncomingMessage, response: ServerResponse) => {
     const socket: Kept = request.socket;
     if (socket[latest]?.closed === false) isBehind(response, socket[latest]);
@@ -133,7 +138,7 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
   return {
     port: (server.address() as AddressInfo).port,
     get connections() {
-      return connections;
+      return connections.count;
     },
     secure,
     retire() {
@@ -184,12 +189,6 @@ function headOf(request: IncomingMessage): RequestHead {
     peer: plainAddress(request.socket.remoteAddress),
     secure: 'encrypted' in request.socket,
   };
-}
-
-/** IPv4 addresses as such, also where the socket listens on IPv6. */
-function plainAddress(address: string | undefined): string {
-  if (address === undefined) return '';
-  return address.startsWith('::ffff:') ? address.slice(7) : address;
 }
 
 /** The refusal for a parser's error; null: the connection is gone, there is nobody to tell. */

@@ -1,0 +1,48 @@
+/** The settings under `listen` and `ops`: where Weir is reached. */
+import { filePath, host, port, tlsVersion } from './kinds.ts';
+import { section, setting } from './setting.ts';
+
+const addressWords = 'an IP address or a host name, without a port';
+export const pathWords = 'the path of a readable file';
+
+/** A file of PEM texts that stays a file: it is read and judged at the start. */
+export const pemFile = (description: string) =>
+  setting(filePath().nullable().default(null), { description, wanted: pathWords });
+
+const listenTls = section({
+  certFile: pemFile(
+    'PEM certificate of the main port, intermediate ones after it. Not set: plain HTTP. A changed file is taken up.',
+  ),
+  keyFile: pemFile('The private key of listen.tls.certFile, without a passphrase.'),
+  minVersion: setting(tlsVersion().default('TLSv1.2'), {
+    description: 'The oldest version of TLS that callers may use.',
+  }),
+  clientCaFile: pemFile(
+    'PEM certificates of the authorities that issue callers’ certificates. Set: who shows none of theirs is refused.',
+  ),
+});
+
+export const listen = section({
+  host: setting(host().default('0.0.0.0'), {
+    description:
+      'Address that callers connect to; 0.0.0.0 is every IPv4 address of the machine, :: every IPv6 one too.',
+    wanted: addressWords,
+    env: 'HOST',
+  }),
+  port: setting(port().default(8_080), {
+    description: 'Port that callers connect to; 0 is any free one.',
+    env: 'PORT',
+  }),
+  tls: listenTls,
+});
+
+export const ops = section({
+  host: setting(host().default('0.0.0.0'), {
+    description: 'Address of the ops port (/livez, /readyz, /metrics, /status). It asks for no credentials.',
+    wanted: addressWords,
+  }),
+  port: setting(port().default(9_464), {
+    description: 'The ops port; 0 is any free one. Another than listen.port.',
+    env: 'OPS_PORT',
+  }),
+});
