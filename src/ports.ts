@@ -1,11 +1,11 @@
 /** What Weir asks of the world. Each port is a few methods, and its comment states its law. */
+import type { ListedToken, NewUser, TokenRecord, User } from './model/accounts.ts';
 import type { AuditLine } from './model/audit.ts';
 import type { BodyRead, BodyRoom } from './model/bodies.ts';
 import type { Fields } from './model/exchange.ts';
 import type { CoreappFailure, CoreappRequest } from './model/messages.ts';
 import type { CutCause } from './model/outcome.ts';
 import type { Asker, Standing } from './model/places.ts';
-import type { Role } from './model/principal.ts';
 import type { Quota } from './model/quota.ts';
 import type { RefusalName } from './model/refusals.ts';
 import type { ReplayReason } from './model/replay.ts';
@@ -13,6 +13,7 @@ import type { RequestLine } from './model/request-line.ts';
 import type { RouteClass } from './model/routes.ts';
 import type { Grant } from './model/slots.ts';
 
+export type { ListedToken, NewUser, TokenRecord, User } from './model/accounts.ts';
 export type { CoreappFailure, CoreappRequest, RequestHead } from './model/messages.ts';
 
 /** Time. `now()` never goes back; only `wallMs()` knows the date. */
@@ -45,37 +46,6 @@ export interface Buckets {
   forget(bucket: string): void;
 }
 
-/** What is told of a user: the hash is in PHC string form, never the password. */
-export interface NewUser {
-  readonly name: string;
-  readonly role: Role;
-  readonly passwordHash: string;
-  /** True until the first login has brought a new password (docs/webapp-contract.md, "Credentials"). */
-  readonly mustChangePassword: boolean;
-}
-
-/** A user as read. */
-export interface User extends NewUser {
-  /** The store's own mark: another one after each change, and never the same again. A token belongs to one version. */
-  readonly version: string;
-}
-
-/** A token as found; it is stored by the SHA-256 of its text, never the text. */
-export interface TokenRecord {
-  readonly user: string;
-  readonly role: Role;
-  /** Milliseconds since 1970-01-01 UTC. */
-  readonly expiresAtMs: number;
-}
-
-/** A token as a list tells of it: nothing that could be sent. */
-export interface ListedToken {
-  readonly digest: string;
-  /** Milliseconds since 1970-01-01 UTC, as is `expiresAtMs`. */
-  readonly madeAtMs: number;
-  readonly expiresAtMs: number;
-}
-
 /** For operators: which tokens of a user are valid, the oldest first. */
 export interface TokenList {
   tokensOf(name: string): Promise<readonly ListedToken[]>;
@@ -90,8 +60,11 @@ export interface Accounts {
   findUser(name: string): Promise<User | undefined>;
   /** Every user once, in no order. Whoever is added or deleted meanwhile may be told or not. */
   listUsers(): AsyncIterable<User>;
-  /** False: the name is taken, nothing was changed. */
-  addUser(user: NewUser): Promise<boolean>;
+  /**
+   * False: the name is taken, nothing was changed.
+   * @param distinct given: also where a name that could be taken for it is (`likenessOf`)
+   */
+  addUser(user: NewUser, distinct?: 'distinct'): Promise<boolean>;
   /** Gives the user another password and drops all its tokens. Undefined: no longer as read, nothing was changed. */
   changePassword(user: User, passwordHash: string): Promise<User | undefined>;
   /** Drops all tokens of the user; its password stays. Undefined: no longer as read, nothing was changed. */
@@ -157,9 +130,9 @@ export interface PasswordTurn extends Disposable {
   readonly kind: 'turn';
   /** True when others went first: what was asked before `enter` may have changed. */
   readonly waited: boolean;
-  /** The password's hash as a PHC string. */
+  /** The hash of the password's form (RFC 8265, OpaqueString) as a PHC string. */
   hash(password: string): Promise<string>;
-  /** Null: there is no such user, which is `wrong`. `outdated`: right, but to be hashed anew with today's parameters. */
+  /** Null: there is no such user, which is `wrong`. `outdated`: right, but to be hashed anew as it is done today. */
   verify(password: string, passwordHash: string | null): Promise<'right' | 'outdated' | 'wrong'>;
 }
 

@@ -62,9 +62,10 @@ export async function tokens(
 
 async function revoke({ accounts, audit }: StoreWorld, { name, io }: Given): Promise<void> {
   if (name === null) throw new CommandFailure('--user is missing');
+  const { name: stored } = await existing(accounts, name);
   await change(accounts, name, (user) => accounts.dropTokens(user));
-  audit('tokens.revoke', name);
-  io.out(`${name}: tokens revoked`);
+  audit('tokens.revoke', stored);
+  io.out(`${stored}: tokens revoked`);
 }
 
 /** By user, and of one user by age. */

@@ -2,8 +2,10 @@
 import { machineClock } from '../adapters/node/clock.ts';
 import { createPasswords, passwordsDefaults } from '../adapters/node/passwords.ts';
 import { brokenUsernameRule } from '../model/credentials.ts';
+import { usernameForm } from '../model/precis.ts';
 import type { Accounts, User } from '../ports.ts';
 import { adminName } from '../webapp/first-admin.ts';
+import { findUserNamed, likeNamed, takenWords } from '../webapp/names.ts';
 import { type Grammar, readArguments } from './options.ts';
 import { newPassword, type PasswordIo } from './passwords.ts';
 import { CommandFailure, type StoreWorld, withAccounts } from './store.ts';
@@ -59,15 +61,24 @@ export async function users(
   return await withAccounts(command, (world) => work(world, given));
 }
 
-async function add({ accounts, audit }: StoreWorld, { name, passwordFile, io }: Given): Promise<void> {
+async function add({ accounts, audit }: StoreWorld, { name: given, passwordFile, io }: Given): Promise<void> {
+  const name = usernameForm(given);
   const broken = brokenUsernameRule(name);
   if (broken !== null) throw new CommandFailure(`the user name ${broken}`);
-  const taken = new CommandFailure(`there is a user ${JSON.stringify(name)} already; weir users passwd changes it`);
-  if ((await accounts.findUser(name)) !== undefined) throw taken;
+  const like = await likeNamed(accounts, name);
+  if (like !== null) throw taken(name, like);
   const passwordHash = await hashed(await newPassword(passwordFile, name, io));
-  if (!(await accounts.addUser({ name, role: 'ROLE_USER', passwordHash, mustChangePassword: false }))) throw taken;
+  const user = { name, role: 'ROLE_USER', passwordHash, mustChangePassword: false } as const;
+  if (!(await accounts.addUser(user, 'distinct'))) throw taken(name, await likeNamed(accounts, name));
   audit('user.add', name);
   io.out(`${name}: added`);
+}
+
+function taken(name: string, like: string | null): CommandFailure {
+  if (like === name) {
+    return new CommandFailure(`there is a user ${JSON.stringify(name)} already; weir users passwd changes it`);
+  }
+  return new CommandFailure(`the user name ${takenWords(name, like)}; give another one`);
 }
 
 /** By name, in an order that is the same everywhere. */
@@ -83,19 +94,19 @@ async function passwd({ accounts, config, audit }: StoreWorld, { name, passwordF
       `auth.adminPassword (WEIR_ADMIN_PASSWORD) is set and would change it back; change it there and restart`,
     );
   }
-  await existing(accounts, name);
+  const { name: stored } = await existing(accounts, name);
   const passwordHash = await hashed(await newPassword(passwordFile, name, io));
   await change(accounts, name, (user) => accounts.changePassword(user, passwordHash));
-  audit('user.password', name);
-  io.out(`${name}: password changed, tokens revoked`);
+  audit('user.password', stored);
+  io.out(`${stored}: password changed, tokens revoked`);
 }
 
 async function remove({ accounts, audit }: StoreWorld, { name, io }: Given): Promise<void> {
   const user = await existing(accounts, name);
-  if (user.role === 'ROLE_ADMIN') throw new CommandFailure(`${name} is an admin, and admins can't be deleted`);
-  if (!(await accounts.deleteUser(name))) throw unknown(name);
-  audit('user.delete', name);
-  io.out(`${name}: deleted, tokens revoked`);
+  if (user.role === 'ROLE_ADMIN') throw new CommandFailure(`${user.name} is an admin, and admins can't be deleted`);
+  if (!(await accounts.deleteUser(user.name))) throw unknown(name);
+  audit('user.delete', user.name);
+  io.out(`${user.name}: deleted, tokens revoked`);
 }
 
 /** Changes a user as it is now. Of two changes at once the later one wins, as if the other had come before. */
@@ -107,9 +118,9 @@ export async function change(
   while ((await by(await existing(accounts, name))) === undefined);
 }
 
-/** The user of that name, as it is now. */
+/** The user of that name, in whatever form it was typed, as it is now. */
 export async function existing(accounts: Accounts, name: string): Promise<User> {
-  const user = await accounts.findUser(name);
+  const user = await findUserNamed(accounts, name);
   if (user === undefined) throw unknown(name);
   return user;
 }

@@ -1,4 +1,5 @@
 /** The configuration as Weir uses it: every class's limits in full, secrets in place, no file names but watched ones. */
+import { storedForms } from '../model/precis.ts';
 import type { BestUrgency } from '../model/priority.ts';
 import type { ClassLimits } from '../model/quota.ts';
 import { type EndpointClass, endpointClasses } from '../model/routes.ts';
@@ -62,7 +63,9 @@ function withoutFiles<S extends object>(section: S): WithoutFiles<S> {
 }
 
 function bestUrgencyOf({ users, admins, names }: Settings['line']['bestUrgency']): BestUrgency {
-  return { users, admins, names: new Map(Object.entries(names)) };
+  // A user is called as it is stored: in today's form, or as an older Weir was sent it.
+  const forms = Object.entries(names).flatMap(([name, best]) => storedForms(name).map((form) => [form, best] as const));
+  return { users, admins, names: new Map(forms) };
 }
 
 /** What a class does not say is as in `default`. */

@@ -7,6 +7,7 @@
  */
 import type { Fields } from './exchange.ts';
 import { hasHidden, hiddenIn } from './hidden.ts';
+import { brokenIdentifierRule, passwordForm, usernameForm } from './precis.ts';
 import type { RefusalName } from './refusals.ts';
 
 export type Credentials =
@@ -143,7 +144,8 @@ const passwordRules: readonly (readonly [needs: RegExp, rule: string])[] = [
 ];
 
 /** Which rule a new password breaks, in words that follow its field's name; null: none. Never repeats the password. */
-export function brokenPasswordRule(password: string): string | null {
+export function brokenPasswordRule(given: string): string | null {
+  const password = passwordForm(given);
   // First, since a line too many makes it too long as well.
   const stray = password.isWellFormed() ? hiddenIn(password) : null;
   if (stray !== null) return `must not hold ${stray}`;
@@ -155,15 +157,15 @@ export function brokenPasswordRule(password: string): string | null {
 /** Names that the paths below `/v1/users/` have taken. */
 const takenNames: ReadonlySet<string> = new Set(['login', 'logout']);
 
-/** Which rule a new user name breaks, in words that follow its field's name; null: none. */
+/** Which rule a new user name in its form breaks, in words that follow its field's name; null: none. */
 export function brokenUsernameRule(username: string): string | null {
   if (username.includes(';')) return 'must not hold a semicolon: in a path it would begin a parameter';
-  return brokenKnownNameRule(username);
+  return brokenKnownNameRule(username) ?? brokenIdentifierRule(username);
 }
 
 /** Whether there can be a user of that name: one may be older than a rule for new names. */
 export function couldBeUsername(name: string): boolean {
-  return brokenKnownNameRule(name) === null;
+  return brokenKnownNameRule(usernameForm(name)) === null;
 }
 
 function brokenKnownNameRule(username: string): string | null {

@@ -75,8 +75,8 @@ export class RememberedAccounts extends RememberedTokens implements Accounts {
     return this.#store.listUsers();
   }
 
-  addUser(user: NewUser): Promise<boolean> {
-    return this.#store.addUser(user);
+  addUser(user: NewUser, distinct?: 'distinct'): Promise<boolean> {
+    return this.#store.addUser(user, distinct);
   }
 
   rehash(user: User, passwordHash: string): Promise<boolean> {

@@ -10,14 +10,19 @@ import { type Collected, noteOf } from '../model/exchange.ts';
 import { networkOf } from '../model/network.ts';
 import { type Page, page } from '../model/page.ts';
 import type { Asker } from '../model/places.ts';
+import { usernameForm } from '../model/precis.ts';
 import { type Refusal, refuse } from '../model/refusals.ts';
 import { type Accounts, type Leave, type PasswordTurn, StoreAway, type User } from '../ports.ts';
 import { contractDate } from './dates.ts';
 import { readJson } from './json-body.ts';
+import { findUserNamed } from './names.ts';
 import type { Lead } from './shared-logins.ts';
 import type { EndpointWorld, WebappWorld } from './world.ts';
 
 interface Attempt {
+  /** As it was sent: whom it finds. */
+  readonly sentName: string;
+  /** In its form: what is counted. */
   readonly username: string;
   readonly password: string;
   readonly newPassword: string | null;
@@ -34,7 +39,7 @@ export async function login(exchange: Collected, world: EndpointWorld): Promise<
   if (!leave.allowed) return await throttled(attempt, leave, world.accounts);
   const asker: Asker = { user: username, address: networkOf(address, 56), standing };
   if (newPassword !== null) return await inTurn(attempt, asker, null, world);
-  const shared = await world.sharedLogins.join(world.secrets.mark(`${username}\n${password}`));
+  const shared = await world.sharedLogins.join(world.secrets.mark(`${attempt.sentName}\n${password}`));
   if (shared.kind === 'late') return refuse('loginsFull', null, 1_000);
   if (shared.kind === 'right') return await welcome(attempt, shared.user, world);
   try {
@@ -59,8 +64,9 @@ function readAttempt(exchange: Collected): Attempt | Refusal {
   const newPassword = body.values.new_password ?? null;
   const broken = newPassword === null ? null : brokenPasswordRule(newPassword);
   if (broken !== null) return refuse('parameterInvalid', `new_password ${broken}.`);
-  const { username, password } = credentials;
-  return { username, password, newPassword, address: exchange.origin.remote, note: noteOf(exchange) };
+  const { username: sentName, password } = credentials;
+  const username = usernameForm(sentName);
+  return { sentName, username, password, newPassword, address: exchange.origin.remote, note: noteOf(exchange) };
 }
 
 async function tryLogin(
@@ -69,13 +75,13 @@ async function tryLogin(
   lead: Lead | null,
   world: WebappWorld,
 ): Promise<Page | Refusal> {
-  const { username, password, newPassword, address, note } = attempt;
+  const { sentName, username, password, newPassword, address, note } = attempt;
   if (turn.waited || lead?.waited === true) {
     // Those who went first may have failed with the same name or from the same address.
     const leave = await world.guard.mayTry(username, address);
     if (!leave.allowed) return await throttled(attempt, leave, world.accounts);
   }
-  const user = await world.accounts.findUser(username);
+  const user = await findUserNamed(world.accounts, sentName);
   note.user = user?.name ?? null;
   const verdict = await turn.verify(password, user?.passwordHash ?? null);
   if (user === undefined || verdict === 'wrong') {
@@ -123,20 +129,20 @@ function changedMeanwhile(note: AuditNote): Refusal {
 }
 
 async function throttled(
-  { username, note }: Attempt,
+  { sentName, note }: Attempt,
   { retryAfterMs }: Extract<Leave, { allowed: false }>,
   accounts: Accounts,
 ): Promise<Refusal> {
   note.reason = 'tooManyFailures';
-  note.user = await userNamed(username, accounts);
+  note.user = await userNamed(sentName, accounts);
   const seconds = Math.ceil(retryAfterMs / 1_000);
   return refuse('unauthenticated', `Too many failed logins. Try again in ${seconds} s.`, retryAfterMs);
 }
 
 /** Who is being guessed at, as far as can be told. */
-async function userNamed(username: string, accounts: Accounts): Promise<string | null> {
+async function userNamed(sentName: string, accounts: Accounts): Promise<string | null> {
   try {
-    return (await accounts.findUser(username))?.name ?? null;
+    return (await findUserNamed(accounts, sentName))?.name ?? null;
   } catch (error) {
     if (error instanceof StoreAway) return null;
     throw error;

@@ -9,28 +9,36 @@ import { type Collected, noteOf } from '../model/exchange.ts';
 import { networkOf } from '../model/network.ts';
 import { type Page, page } from '../model/page.ts';
 import type { Asker } from '../model/places.ts';
+import { usernameForm } from '../model/precis.ts';
 import { type Refusal, refuse } from '../model/refusals.ts';
 import type { Accounts, User } from '../ports.ts';
 import { readJson } from './json-body.ts';
+import { findUserNamed, likeNamed, takenWords } from './names.ts';
 import type { WebappWorld } from './world.ts';
 
 export async function createUser(exchange: Collected, { accounts, passwords }: WebappWorld): Promise<Page | Refusal> {
   const body = readJson(exchange.body, { required: ['username', 'password'], optional: [] });
   if (body.kind === 'refusal') return body;
-  const { username, password } = body.values;
+  const username = usernameForm(body.values.username);
+  const { password } = body.values;
   const brokenName = brokenUsernameRule(username);
   if (brokenName !== null) return refuse('parameterInvalid', `username ${brokenName}.`);
   noteOf(exchange).user = username;
   const brokenPassword = brokenPasswordRule(password);
   if (brokenPassword !== null) return refuse('parameterInvalid', `password ${brokenPassword}.`);
-  const taken = refuse('exists', `The user name ${JSON.stringify(username)} is taken.`);
-  if ((await accounts.findUser(username)) !== undefined) return taken;
+  const like = await likeNamed(accounts, username);
+  if (like !== null) return taken(username, like);
   const turn = await passwords.enter(askerOf(exchange));
   if (turn.kind === 'busy') return refuse('loginsFull', null, turn.retryAfterMs);
   using _turn = turn;
   const passwordHash = await turn.hash(password);
-  const added = await accounts.addUser({ name: username, role: 'ROLE_USER', passwordHash, mustChangePassword: false });
-  return added ? page(201, { users: [{ username }] }) : taken;
+  const user = { name: username, role: 'ROLE_USER', passwordHash, mustChangePassword: false } as const;
+  if (await accounts.addUser(user, 'distinct')) return page(201, { users: [{ username }] });
+  return taken(username, await likeNamed(accounts, username));
+}
+
+function taken(name: string, like: string | null): Refusal {
+  return refuse('exists', `The user name ${takenWords(name, like)}.`);
 }
 
 export async function readUser(exchange: Collected, { accounts }: WebappWorld): Promise<Page | Refusal> {
@@ -69,10 +77,14 @@ export async function deleteUser(exchange: Collected, { accounts }: WebappWorld)
 /** The user that the path names, as far as the caller may know of it. */
 async function subject({ route, principal }: Collected, accounts: Accounts): Promise<User | Refusal> {
   const name = route.by === 'weir' && route.username !== null ? route.username : '';
-  const own = principal.kind === 'user' && principal.name === name;
+  const self = principal.kind === 'user' ? principal.name : null;
+  const own = self !== null && usernameForm(self) === usernameForm(name);
   if (!own && !isAdmin({ principal })) return refuse('forbidden');
   if (!own && !couldBeUsername(name)) return refuse('notFound', 'There is no user of that name.');
-  return (await accounts.findUser(name)) ?? unknown(name);
+  const user = await findUserNamed(accounts, name);
+  // An older Weir may have two of one form.
+  if (user !== undefined && user.name !== self && !isAdmin({ principal })) return refuse('forbidden');
+  return user ?? unknown(name);
 }
 
 /** Whose token it was. */

@@ -173,6 +173,20 @@ limits: {messages: {rate: -1}}`;
     });
   });
 
+  it('names are taken in one form, and found in any', async () => {
+    const [nfc, nfd] = ['j\u00fcrgen1', 'ju\u0308rgen1'];
+    expect(await weir(`users add ${nfd} --password-file p.txt`)).toMatchObject({ code: 0, out: [`${nfc}: added`] });
+    expect(await weir(`users passwd ${nfd} --password-file p.txt`)).toMatchObject({
+      out: [`${nfc}: password changed, tokens revoked`],
+    });
+    expect(await weir(`tokens revoke --user ${nfd}`)).toMatchObject({ out: [`${nfc}: tokens revoked`] });
+    expect(await weir(`users add J\u00dcRGEN1 --password-file p.txt`)).toMatchObject({
+      code: 1,
+      err: [`weir users add: the user name "J\u00dcRGEN1" could be taken for "${nfc}"; give another one`],
+    });
+    expect(await weir(`users delete ${nfd}`)).toMatchObject({ out: [`${nfc}: deleted, tokens revoked`] });
+  });
+
   it('a name behind -- may begin with a dash', async () => {
     expect(await weir('users add --password-file p.txt -- -dash')).toMatchObject({ code: 0, out: ['-dash: added'] });
   });

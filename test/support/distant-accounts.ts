@@ -47,7 +47,7 @@ export class DistantStore {
     return {
       findUser: (name) => call((at) => at.findUser(name)),
       listUsers: () => this.#accounts.listUsers(),
-      addUser: (user) => call((at) => at.addUser(user)),
+      addUser: (user, distinct) => call((at) => at.addUser(user, distinct)),
       rehash: (user, hash) => call((at) => at.rehash(user, hash)),
       addToken: (digest, user, expiresAtMs) => call((at) => at.addToken(digest, user, expiresAtMs)),
       findToken: (digest) => {

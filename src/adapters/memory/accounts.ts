@@ -1,3 +1,4 @@
+import { likenessOf } from '../../model/precis.ts';
 import type { Accounts, Clock, ListedToken, NewUser, TokenList, TokenRecord, User } from '../../ports.ts';
 
 interface StoredToken extends TokenRecord {
@@ -54,8 +55,9 @@ class MemoryAccounts implements AccountsAtHand {
     yield* this.#users.values();
   }
 
-  async addUser(user: NewUser): Promise<boolean> {
+  async addUser(user: NewUser, distinct?: 'distinct'): Promise<boolean> {
     if (this.#users.has(user.name)) return false;
+    if (distinct === 'distinct' && this.#hasLike(user.name)) return false;
     this.#users.set(user.name, { ...user, version: this.#nextVersion() });
     return true;
   }
@@ -125,6 +127,13 @@ class MemoryAccounts implements AccountsAtHand {
       found.push({ digest, madeAtMs: token.madeAtMs, expiresAtMs: token.expiresAtMs });
     }
     return found;
+  }
+
+  /** Looks at all users: few are added. */
+  #hasLike(name: string): boolean {
+    const likeness = likenessOf(name);
+    for (const other of this.#users.keys()) if (likenessOf(other) === likeness) return true;
+    return false;
   }
 
   #isAsRead(user: User): boolean {

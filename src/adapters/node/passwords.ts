@@ -8,6 +8,7 @@
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { type Asker, Places, type Waiter } from '../../model/places.ts';
+import { passwordForm } from '../../model/precis.ts';
 import type { Alarm, Clock, Passwords, PasswordsBusy, PasswordTurn } from '../../ports.ts';
 import { type Argon2Hash, type Argon2Parameters, formatPhc, parsePhc } from './phc.ts';
 
@@ -113,18 +114,22 @@ class Argon2Passwords implements Passwords {
   async #hash(password: string): Promise<string> {
     const salt = randomBytes(saltBytes);
     const { memoryKib, passes, lanes } = this.#options;
-    const tag = await derive(password, { memoryKib, passes, lanes, salt, tag: Buffer.alloc(tagBytes) });
+    const tag = await derive(passwordForm(password), { memoryKib, passes, lanes, salt, tag: Buffer.alloc(tagBytes) });
     return formatPhc({ memoryKib, passes, lanes, salt, tag });
   }
 
   async #verify(password: string, passwordHash: string | null): Promise<'right' | 'outdated' | 'wrong'> {
+    const form = passwordForm(password);
     if (passwordHash === null) {
-      await this.#hash(password);
+      await this.#hash(form);
+      if (form !== password) await this.#hash(form); // As below: it has to cost the same.
       return 'wrong';
     }
     const stored = parsePhc(passwordHash);
-    if (!timingSafeEqual(await derive(password, stored), stored.tag)) return 'wrong';
-    return this.#isOutdated(stored) ? 'outdated' : 'right';
+    if (timingSafeEqual(await derive(form, stored), stored.tag)) return this.#isOutdated(stored) ? 'outdated' : 'right';
+    // An older Weir hashed passwords as they were sent.
+    if (form === password || !timingSafeEqual(await derive(password, stored), stored.tag)) return 'wrong';
+    return 'outdated';
   }
 
   #isOutdated(stored: Argon2Hash): boolean {

@@ -10,6 +10,7 @@
  * script that does it (`revocations.ts`), so that there is no change without its message.
  */
 import { randomBytes } from 'node:crypto';
+import { likenessOf } from '../../model/precis.ts';
 import type { Role } from '../../model/principal.ts';
 import {
   type Accounts,
@@ -28,6 +29,8 @@ import { script } from './script.ts';
 
 /** About how many users or tokens one call lists: Redis is to serve others in between. */
 const listStep = 200;
+/** Longer than it takes to look at all users and add one. */
+const claimMs = 10_000;
 
 /** What the scripts beside this file are called on the connection. */
 interface Scripts {
@@ -81,6 +84,7 @@ class RedisAccounts implements Accounts, TokenList {
   readonly #users: string;
   readonly #tokenPrefix: string;
   readonly #tokensPrefix: string;
+  readonly #claimPrefix: string;
   readonly #tokensPerUserMax: number;
   readonly #channel: string;
 
@@ -90,6 +94,7 @@ class RedisAccounts implements Accounts, TokenList {
     this.#users = `${prefix}{accounts}:users`;
     this.#tokenPrefix = `${prefix}{accounts}:token:`;
     this.#tokensPrefix = `${prefix}{accounts}:tokens:`;
+    this.#claimPrefix = `${prefix}{accounts}:claim:`;
     this.#tokensPerUserMax = tokensPerUserMax;
     this.#channel = channelOf(prefix);
   }
@@ -113,7 +118,8 @@ class RedisAccounts implements Accounts, TokenList {
     } while (cursor !== '0');
   }
 
-  async addUser(user: NewUser): Promise<boolean> {
+  async addUser(user: NewUser, distinct?: 'distinct'): Promise<boolean> {
+    if (distinct === 'distinct' && !(await this.#claim(user.name))) return false;
     const value = writeUser({ ...user, version: newVersion() });
     return (await answered(this.#redis.hsetnx(this.#users, user.name, value))) === 1;
   }
@@ -184,6 +190,19 @@ class RedisAccounts implements Accounts, TokenList {
       }
     }
     return found;
+  }
+
+  /**
+   * Of names that could be taken for each other one is added at a time. Whoever comes while another one is being added is refused;
+   * who comes later finds it among the users. False: there is one.
+   */
+  async #claim(name: string): Promise<boolean> {
+    const likeness = likenessOf(name);
+    const key = `${this.#claimPrefix}${likeness}`;
+    const claimed = await answered(this.#redis.set(key, name, 'PX', claimMs, 'NX'));
+    if (claimed === null && (await answered(this.#redis.get(key))) !== name) return false;
+    for await (const other of this.listUsers()) if (likenessOf(other.name) === likeness) return false;
+    return true;
   }
 
   async #replace(user: User, by: User): Promise<boolean> {
