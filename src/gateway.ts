@@ -98,6 +98,7 @@ async function deliver(stages: Stages, gates: Gates, request: Collected, side: C
   for (let last: Replay | null = null; ; ) {
     if (admission.kind !== 'exchange') return blamed(admission, last);
     const attempt: Attempt = await stages.forward(admission, side);
+    if (attempt.kind === 'passed') gates.passed(request);
     if (attempt.kind !== 'replay') return attempt;
     last = attempt;
     stages.meter.replayed(gates.name, last.reason);

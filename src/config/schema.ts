@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { isTarget, readRedisUrl } from '../model/redis-url.ts';
 import { adminPathsDefault, endpointClasses } from '../model/routes.ts';
+import { pushMaxUs } from '../model/slots.ts';
 import { bodies } from './bodies.ts';
 import { jwt } from './jwt.ts';
 import { apiKeys, fieldValue, filePath, network, origin, password, redisUrl, routePath, whole } from './kinds.ts';
@@ -56,6 +57,10 @@ const coreapp = section({
   brokenRepeatsMax: setting(whole(0, 10).default(2), {
     description:
       'How often a request that may be repeated (GET, HEAD, PUT, DELETE, OPTIONS, TRACE) is sent again after an exchange that broke or timed out once bytes were written, each time after a longer pause. 0: never, its caller gets 502 or 504.',
+  }),
+  pauseMaxMs: setting(whole(0, pushMaxUs / 1_000).default(5_000), {
+    description:
+      'The longest pause that Retry-After of a 429 or 503 of the Coreapp may ask for; a longer one is cut to it. 0: it is not heeded.',
   }),
   permitsMin: setting(whole(1, 10_000).default(1), {
     description:

@@ -174,6 +174,7 @@ function joinStages({ config, coreappUrl, clock, meter, log, stores, bodies, pas
     limits,
     bestUrgency: line.bestUrgency,
     costOf: createCosts(line.costs, caseSensitivePaths),
+    pauseMaxMs: config.coreapp.pauseMaxMs,
     permits: permitBounds(permitsMin, permitsMax),
     random: Math.random,
     digest,

@@ -68,9 +68,10 @@ export interface Telling {
 
 /**
  * How a permit's use ended; what the number of permits learns from. `refused`: the Coreapp took it not, or could not be
- * had (`stages/forward.ts` says what counts). `failed`: it went wrong otherwise, which teaches nothing.
+ * had (`stages/forward.ts` says what counts). `again`: it was refused before, so that it may be about this one request.
+ * `failed`: it went wrong otherwise, which teaches nothing.
  */
-export type PermitEnd = 'answered' | 'refused' | 'failed' | 'unused';
+export type PermitEnd = 'answered' | 'refused' | 'again' | 'failed' | 'unused';
 
 /** The right to have one request in flight at the Coreapp. Given back exactly once; disposing an ended one does nothing. */
 export interface Permit extends Disposable {
@@ -91,6 +92,13 @@ export interface Account {
   attempts: number;
   /** How many slots in a row it gave up because they closed before it could be written. */
   slotsGivenUp: number;
+  /** When it was sent last, `Clock.now()`; −1 before. */
+  sentAt: number;
+  /** How often the Coreapp has refused it, and when last, `Clock.now()`; −1: never. */
+  refusals: number;
+  refusedAt: number;
+  /** Others were paused on its account (`pauses.ts`). */
+  pausedOthers: boolean;
   /** How often it goes again after an exchange that broke or timed out once bytes had been written. */
   brokenRepeats: number;
   /** Bytes of answer body that went to the caller. */
@@ -125,6 +133,10 @@ class Exchange {
     coreappMs: 0,
     attempts: 0,
     slotsGivenUp: 0,
+    sentAt: -1,
+    refusals: 0,
+    refusedAt: -1,
+    pausedOthers: false,
     brokenRepeats: 0,
     bytesOut: 0,
     note: null,

@@ -137,6 +137,7 @@ export class Permits {
     this.#room.inUse -= 1;
     if (isOlder) this.#older -= 1;
     if (how === 'refused') this.#refused(isOlder);
+    else if (how === 'again') this.#refusedAgain();
     else if (how === 'answered' && !isOlder) this.#answered(wasFull);
     // A place is free, and no probe is out: the next one may take it.
     else if (this.probing && this.#inUse === this.#older) this.#pausedUntil = Number.NEGATIVE_INFINITY;
@@ -182,12 +183,19 @@ export class Permits {
     }
     this.#limit = Math.max(this.#room.bounds.min, Math.min(this.#limit, this.#inUse));
     this.#calm = 0;
-    if (this.#older > 0) {
-      this.#pause(this.#now(), Math.min(besideMaxMs, besideMinMs * 2 ** this.#vain));
-      return;
-    }
-    this.#vain = Math.max(1, this.#vain);
-    this.#pause(this.#now(), Math.min(pauseMaxMs, pauseMinMs * 2 ** this.#vain));
+    if (this.#older === 0) this.#vain = Math.max(1, this.#vain);
+    this.#pauseBetweenProbes();
+  }
+
+  /** It may be about that one request, so it is no news. But nothing has got better, either: the next probe waits as long. */
+  #refusedAgain(): void {
+    if (this.#trouble && (this.probing || this.#older > 0)) this.#pauseBetweenProbes();
+  }
+
+  #pauseBetweenProbes(): void {
+    const ms = this.#older > 0 ? besideMinMs : pauseMinMs;
+    const maxMs = this.#older > 0 ? besideMaxMs : pauseMaxMs;
+    this.#pause(this.#now(), Math.min(maxMs, ms * 2 ** this.#vain));
   }
 
   /** Trouble begins: what is in flight is the most that is good, unless more has been for long. */

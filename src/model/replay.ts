@@ -53,6 +53,19 @@ export function replayAfterAnswer(status: number): ReplayReason | null {
   }
 }
 
+const againPauseMs = 10;
+const againPauseMaxMs = 1_000;
+
+/**
+ * How long a request rests that was refused again and not told for how long, milliseconds: the pace of the probes where
+ * everything is refused (`permits.ts`).
+ * @param refusals how many there were, 2 or more
+ * @param random uniform in [0, 1)
+ */
+export function pauseAfterRefusals(refusals: number, random: number): number {
+  return Math.min(againPauseMaxMs, againPauseMs * 2 ** (refusals - 1)) * (0.5 + 0.5 * random);
+}
+
 const brokenPauseMs = 100;
 const brokenPauseGrows = 5;
 const brokenPauseMaxMs = 10_000;

@@ -19,6 +19,8 @@ export interface AdmitWorld extends Order {
   readonly limits: Readonly<Record<EndpointClass, ClassLimits>>;
   /** What bounds the requests in flight at the Coreapp. */
   readonly permits: PermitBounds;
+  /** The longest pause that a 429 or 503 of the Coreapp may impose, milliseconds. */
+  readonly pauseMaxMs: number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   /** A one-way digest. */

@@ -81,8 +81,9 @@ function requestFields(exchange: Admitted, { own, authorization }: ForwardWorld)
  * own bucket was empty: the Coreapp counts otherwise, or others use it too. Where it says for how long, the bucket rests
  * so long, and there is nothing more to learn; where it does not, only fewer in flight keep it from the next one.
  */
-function endAfter(reason: ReplayReason, pauseMs: number): PermitEnd {
-  return reason === 'throttled' && pauseMs > 0 ? 'failed' : 'refused';
+function endAfter(reason: ReplayReason, pauseMs: number, refusals: number): PermitEnd {
+  if (reason === 'throttled' && pauseMs > 0) return 'failed';
+  return refusals > 0 ? 'again' : 'refused';
 }
 
 /**
@@ -159,7 +160,7 @@ class Sending implements CoreappObserver {
   onEnd(trailers: Fields): void {
     const status = this.#status ?? 0;
     if (this.#replay !== null) {
-      this.#finish(status, endAfter(this.#replay, this.#pauseMs), this.#refused(this.#replay));
+      this.#finish(status, this.#endAfter(this.#replay), this.#refused(this.#replay));
       return;
     }
     const passed: Attempt = { kind: 'passed', status, cut: null };
@@ -181,7 +182,7 @@ class Sending implements CoreappObserver {
       this.#finish('failure', failure.phase === 'unsent' ? 'unused' : 'failed', this.#gone());
     } else if (this.#replay !== null) {
       // The status line said that it did not act; what broke is only the rest of that answer.
-      this.#finish(this.#status ?? 0, endAfter(this.#replay, this.#pauseMs), this.#refused(this.#replay));
+      this.#finish(this.#status ?? 0, this.#endAfter(this.#replay), this.#refused(this.#replay));
     } else if (this.#status !== null) {
       this.#side.cut();
       this.#finish('failure', 'failed', { kind: 'passed', status: this.#status, cut: 'coreappBroke' });
@@ -202,6 +203,10 @@ class Sending implements CoreappObserver {
   #timing(): string | null {
     if (!this.#world.serverTiming) return null;
     return serverTiming(this.#exchange.account, this.#world.clock.now() - this.#sentAt);
+  }
+
+  #endAfter(reason: ReplayReason): PermitEnd {
+    return endAfter(reason, this.#pauseMs, this.#exchange.account.refusals);
   }
 
   #refused(reason: ReplayReason): Attempt {

@@ -5,39 +5,32 @@ import { Lease } from '../model/lease.ts';
 import type { Line } from '../model/line.ts';
 import type { Admission, Replay } from '../model/outcome.ts';
 import { gone } from '../model/outcome.ts';
-import { Pause } from '../model/pause.ts';
 import type { Permits } from '../model/permits.ts';
+import { nameOf } from '../model/principal.ts';
 import { type ClassLimits, slotsToCome } from '../model/quota.ts';
 import { type Left, leftOf, RateLimitFields } from '../model/rate-limit-fields.ts';
 import type { Refusal, RefusalName } from '../model/refusals.ts';
 import { refuse } from '../model/refusals.ts';
-import { pauseBeforeRepeat, type ReplayReason } from '../model/replay.ts';
 import type { Grant } from '../model/slots.ts';
-import { pushMaxUs, tauUs } from '../model/slots.ts';
 import type { Alarm, Buckets, Caller } from '../ports.ts';
+import { Pausing, type PausingClass, type PausingWorld } from './pausing.ts';
 import { type Order, type Stay, slotsFor, stayOf, Waiter, waitSeconds } from './stay.ts';
 import { Waiting, type WaitingClass, type WaitingWorld } from './waiting.ts';
 
-export interface GateWorld extends Order, WaitingWorld {
+export interface GateWorld extends Order, WaitingWorld, PausingWorld {
   readonly buckets: Buckets;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
 }
 
 /** What the gates of one endpoint class share (`gates.ts`). */
-export interface GateClass extends WaitingClass {
+export interface GateClass extends WaitingClass, PausingClass {
   readonly limits: ClassLimits;
   readonly permits: Permits;
-  /** A 503 of the Coreapp asked for a pause: none of the class is sent before, `Clock.now()`. */
-  pausedUntil: number;
   /** Nobody may wait any more: what the Coreapp sends back from now on is refused as well. */
   readonly refusing: RefusalName | null;
   /** Told when a slot is open and somebody waits, but there is no permit: pumps the gate once there may be one. */
   blocked(gate: Gate, now: number): void;
 }
 
-/** The longest pause that a 429 or 503 of the Coreapp may impose, milliseconds. */
-const pauseMaxMs = pushMaxUs / 1_000;
 /** How long to leave a store alone that did not grant, milliseconds. */
 const askAgainMs = 50;
 
@@ -49,7 +42,7 @@ export class Gate {
   readonly #class: GateClass;
   readonly #world: GateWorld;
   readonly #lease: Lease;
-  readonly #pause = new Pause();
+  readonly #pausing: Pausing;
   readonly #rateLimit: RateLimitFields | null;
   #asking = false;
   #askNotBefore = Number.NEGATIVE_INFINITY;
@@ -65,6 +58,7 @@ export class Gate {
     this.#waiting = new Waiting(ofClass, world);
     this.line = this.#waiting.line;
     this.#lease = new Lease(limits);
+    this.#pausing = new Pausing(bucket, ofClass, this.#lease, world);
     this.#rateLimit = limits.rateLimitFields ? new RateLimitFields(bucket, limits, () => this.#left()) : null;
   }
 
@@ -76,32 +70,27 @@ export class Gate {
     if (side.gone) return gone;
     const cost = slotsFor(exchange, this.#world);
     for (let slots = 0; slots < cost; slots++) this.#lease.arrived(now);
-    const maybeNow = this.line.requests === 0 && cost === 1 && this.#mayTake(now);
+    const maybeNow = this.line.requests === 0 && cost === 1 && this.#mayTake(exchange, now);
     if (maybeNow && this.#lease.take(now)) return this.#admitAtOnce(exchange, now);
     const stay = stayOf(exchange, side, this.#class.limits.holdMaxMs, this.#world);
     return this.#refusalOf(stay, now) ?? this.#wait(stay, now, null);
   }
 
   /**
-   * For a request that the Coreapp sent back: it goes to the head of its caller’s queue, whatever the bounds; after a broken
-   * exchange once it has rested.
+   * For a request that the Coreapp sent back: it goes to the head of its caller’s queue, whatever the bounds once
+   * it has rested.
    */
-  readmit(exchange: Collected, side: Caller, { reason, pauseMs }: Replay): Admission | Promise<Admission> {
+  readmit(exchange: Collected, side: Caller, replay: Replay): Admission | Promise<Admission> {
     const now = this.#world.clock.now();
-    let restsUntil = now;
-    if (reason === 'broken') {
-      exchange.account.brokenRepeats += 1;
-      restsUntil += pauseBeforeRepeat(exchange.account.brokenRepeats, this.#world.random());
-    }
-    if (pauseMs > 0) this.#pauseFor(reason, now, now + Math.min(pauseMs, pauseMaxMs));
-    return this.#wait(stayOf(exchange, side, this.#class.limits.holdMaxMs, this.#world), now, restsUntil);
+    const stay = stayOf(exchange, side, this.#class.limits.holdMaxMs, this.#world);
+    return this.#wait(stay, now, this.#pausing.restAfter(stay, replay, now));
   }
 
   /** Serves who can be served now. Returns how many were. */
   pump(): number {
     const now = this.#world.clock.now();
-    this.#waiting.expire(now, this.#holdTimeOver);
     this.#waiting.wake(now);
+    this.#waiting.expire(now, this.#holdTimeOver);
     let served = this.#serve(now);
     while (this.#ask(now)) served += this.#serve(now);
     this.#arm(now);
@@ -124,7 +113,7 @@ export class Gate {
 
   /** True: nothing is under way, and the bucket is full again by all that is known here. No trace is lost with it. */
   isIdle(now: number): boolean {
-    return this.#waiting.isEmpty && !this.#asking && this.#pause.until <= now && this.#lease.fullAt <= now;
+    return this.#waiting.isEmpty && !this.#asking && this.#pausing.isOver(now) && this.#lease.fullAt <= now;
   }
 
   /** Lets go of the timer: nobody comes here any more. */
@@ -132,30 +121,16 @@ export class Gate {
     this.#alarm?.cancel();
   }
 
-  /** A 429 is about the rate, which the bucket stands for; a 503 about load, which all of the class cause. */
-  #pauseFor(reason: ReplayReason, now: number, until: number): void {
-    if (reason !== 'throttled') {
-      this.#class.pausedUntil = Math.max(this.#class.pausedUntil, until);
-    } else if (this.#pause.prolong(now, until)) {
-      const { limits } = this.#class;
-      this.#lease.drop(until + tauUs(limits) / 1_000);
-      if (this.#pause.tell()) void this.#world.buckets.pushBack(this.bucket, limits, until - now);
-    }
-  }
-
-  #resumesAt(): number {
-    return Math.max(this.#pause.until, this.#class.pausedUntil);
-  }
-
   /** What a newcomer would find. */
   #left(): Left {
     const now = this.#world.clock.now();
     const tokens = this.#lease.tokens(now) + this.#lease.open(now);
-    return leftOf(this.#class.limits, tokens, this.line.requests, this.#resumesAt() - now);
+    return leftOf(this.#class.limits, tokens, this.line.requests, this.#pausing.until - now);
   }
 
-  #mayTake(now: number): boolean {
-    return now >= this.#resumesAt() && this.#class.permits.available(now);
+  #mayTake({ principal }: Collected, now: number): boolean {
+    if (now < this.#pausing.until || !this.#class.permits.available(now)) return false;
+    return !this.#pausing.pausesCallers(now) || this.#pausing.untilOf(nameOf(principal)) <= now;
   }
 
   #admitAtOnce(exchange: Collected, now: number): Admission {
@@ -167,6 +142,7 @@ export class Gate {
 
   /** With the slot that was taken last. */
   #admitted(exchange: Collected, now: number): Admitted {
+    exchange.account.sentAt = now;
     return admitted(exchange, this.#class.permits.take(now), this.#lease.takenClosesAt, this.#rateLimit);
   }
 
@@ -175,7 +151,7 @@ export class Gate {
     const inLine = this.line.slots + cost;
     if (!this.#class.headcount.hasRoomFor(caller)) return this.#refusal('lineFull', inLine, now);
     const toCome = slotsToCome(this.#class.limits, this.#lease.fullAt, now, until);
-    const opening = this.#resumesAt() < until ? this.#lease.held(now) + toCome : 0;
+    const opening = this.#pausing.untilOf(caller) < until ? this.#lease.held(now) + toCome : 0;
     if (inLine <= opening) return null;
     const needed = this.line.slotsUntil(caller, urgency, cost);
     if (needed <= opening) return null;
@@ -201,7 +177,12 @@ export class Gate {
   #serve(now: number): number {
     let served = 0;
     while (this.line.requests > 0) {
-      if (this.#lease.opensAt(now) > now || now < this.#resumesAt()) break;
+      if (now < this.#pausing.until) break;
+      if (this.#pausing.pausesCallers(now)) {
+        this.#waiting.standAside(this.#pausing.untilOf, now);
+        if (this.line.requests === 0) break;
+      }
+      if (this.#lease.opensAt(now) > now) break;
       if (!this.#class.permits.available(now)) {
         this.#class.blocked(this, now);
         break;
@@ -218,7 +199,7 @@ export class Gate {
 
   /** Asks the bucket for slots if it is time. True: there are new ones already. */
   #ask(now: number): boolean {
-    if (this.#asking || now < this.#askNotBefore || now < this.#resumesAt()) return false;
+    if (this.#asking || now < this.#askNotBefore || now < this.#pausing.until) return false;
     if (this.#lease.askAt(now, this.line.slots) > now) return false;
     // A slot that is open and unused waits for a permit; more of them would not help.
     if (this.line.requests > 0 && this.#lease.opensAt(now) <= now) return false;
@@ -238,7 +219,7 @@ export class Gate {
 
   #granted(grant: Grant, sentAt: number): void {
     this.#asking = false;
-    if (sentAt > this.#pause.since) this.#lease.add(grant, sentAt, this.#world.clock.now());
+    if (sentAt > this.#pausing.since) this.#lease.add(grant, sentAt, this.#world.clock.now());
     this.pump();
   }
 
@@ -267,7 +248,7 @@ export class Gate {
   /** When the line can move or the bucket may be asked, with somebody waiting. */
   #nextMove(now: number): number {
     const opensAt = this.#lease.opensAt(now);
-    const resumesAt = this.#resumesAt();
+    const resumesAt = this.#pausing.until;
     // Open already and still unused: what is missing is a permit, and whoever was told so pumps this gate.
     const blocked = opensAt <= now && resumesAt <= now;
     const slot = blocked ? Number.POSITIVE_INFINITY : Math.max(opensAt, resumesAt);
@@ -279,6 +260,6 @@ export class Gate {
   /** @param slots how many are to be used until it would have been its turn */
   #refusal(name: RefusalName, slots: number, now: number, details: string | null = null): Refusal {
     const backlogMs = (slots / this.#class.limits.rate) * 1_000;
-    return refuse(name, details, Math.max(1_000, backlogMs, this.#resumesAt() - now));
+    return refuse(name, details, Math.max(1_000, backlogMs, this.#pausing.until - now));
   }
 }

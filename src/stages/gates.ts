@@ -7,7 +7,9 @@ import { BodyAccount } from '../model/body-account.ts';
 import type { Collected } from '../model/exchange.ts';
 import { Headcount } from '../model/headcount.ts';
 import type { Admission, Replay } from '../model/outcome.ts';
+import { Answers, Pauses } from '../model/pauses.ts';
 import type { Permits } from '../model/permits.ts';
+import { nameOf } from '../model/principal.ts';
 import { type ClassLimits, lineMax } from '../model/quota.ts';
 import type { RefusalName } from '../model/refusals.ts';
 import { refuse } from '../model/refusals.ts';
@@ -43,6 +45,9 @@ export class Gates implements GateClass {
   /** What the bodies of the class take: those being read, those in line and those in flight. */
   readonly bodies: BodyAccount;
   readonly headcount: Headcount;
+  readonly answers = new Answers();
+  /** One caller never speaks for all: nobody else need know, and others find out by themselves. */
+  readonly pauses = new Pauses(this.answers, 'never');
   pausedUntil = Number.NEGATIVE_INFINITY;
   #refusing: RefusalName | null = null;
   readonly #world: GatesWorld;
@@ -96,6 +101,11 @@ export class Gates implements GateClass {
     if (this.#only !== null) return this.#only.readmit(exchange, side, replay);
     const key = this.#keyOf(exchange);
     return (this.#gates.get(key) ?? this.#open(key)).readmit(exchange, side, replay);
+  }
+
+  /** The Coreapp has answered a request, and has not refused it. */
+  passed({ principal, account }: Collected): void {
+    this.answers.add(nameOf(principal), account.sentAt);
   }
 
   /** Refuses all that wait, and all that the Coreapp sends back from now on. */

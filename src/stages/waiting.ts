@@ -65,6 +65,16 @@ export class Waiting {
     }
   }
 
+  /** Those at the head of the line whose caller is paused rest for as long, or until their time is over. */
+  standAside(untilOf: (caller: string) => number, now: number): void {
+    for (let head = this.line.anybody; head !== null; head = this.line.anybody) {
+      const until = untilOf(head.caller);
+      if (until <= now) return;
+      this.line.leave(head);
+      this.#rest(head, Math.min(until, head.until));
+    }
+  }
+
   /** Refuses those whose time is over. Nobody rests for longer than that. */
   expire(now: number, refusal: (now: number) => Refusal): void {
     for (let waiter = this.line.overdue(now); waiter !== null; waiter = this.line.overdue(now)) {

@@ -107,10 +107,14 @@ const fieldsOf = ({ urgency, wait }: Arrival): string[] => [
 
 const holdMsOf = ({ wait }: Arrival): number => (wait === null ? holdMaxMs : Math.max(100, wait * 1_000));
 
-/** An older one of the class, caller and urgency still waits; but for one that comes back this instant, whose permit went to the next. */
+/**
+ * An older one of the class, caller and urgency still waits; but for one that comes back this instant, whose permit went to
+ * the next, and one that was refused again, which rests and lets others pass.
+ */
 function isOvertaken(other: Visit, visit: Visit, now: number): boolean {
   if (other.kind !== visit.kind || other.state !== 'waiting' || other.side.gone || other.stoodSince === now)
     return false;
+  if (other.exchange.account.refusals > 1) return false;
   return other.exchange.account.joinedAt < visit.exchange.account.joinedAt;
 }
 

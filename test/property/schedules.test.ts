@@ -53,6 +53,8 @@ test('each comer gets one answer, in its turn, and permits given are permits ret
             if (taken - returned > permitsMax) broken.push(`${visit.label} has a permit too many`);
             for (const other of visits) {
               const waits = other.state === 'waiting' && other.stoodSince < lines.clock.now() && !other.side.gone;
+              // One that was refused again rests, and lets others pass.
+              if (other.exchange.account.refusals > 1) continue;
               const older = other.exchange.account.joinedAt < visit.exchange.account.joinedAt;
               if (waits && older && other.kind === visit.kind) broken.push(`${visit.label} overtook ${other.label}`);
             }

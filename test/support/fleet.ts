@@ -173,6 +173,7 @@ export interface FleetOptions {
 /** Nobody may go before others, each request costs one, and no chance is in anything. */
 export const plainOrder = {
   random: () => 0.5,
+  pauseMaxMs: 5_000,
   bestUrgency: { users: 3, admins: 3, names: new Map<string, number>() },
   costOf: null,
 };

@@ -102,6 +102,7 @@ export class Lines {
       limits: Object.fromEntries(everyClass) as Record<EndpointClass, ClassLimits>,
       bestUrgency,
       costOf,
+      pauseMaxMs: plainOrder.pauseMaxMs,
       permits: { min: 1, initial: permitsMax, max: permitsMax },
       random,
       digest: (text) => `digest of ${text}`,
@@ -150,6 +151,7 @@ export class Lines {
   answer(visit: Visit, how: PermitEnd = 'answered'): void {
     if (visit.admission?.kind !== 'exchange') throw new Error(`${visit.label} was not sent: ${visit.state}.`);
     visit.admission.permit.end(how);
+    if (how === 'answered') this.admit.gates(visit.class).passed(visit.exchange);
   }
 
   /** The Coreapp refuses a request that was sent, as a rule with 429: it stands in line again. */
