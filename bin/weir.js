@@ -2,6 +2,10 @@
 // Node runs the TypeScript sources as they are, from the version on that `engines` names; say so plainly on an older one.
 import { readFileSync } from 'node:fs';
 
+// At SIGUSR1 Node would open its inspector (src/commands/inspector.ts). What the file of that name does is done here for
+// the time until it is loaded.
+process.on('SIGUSR1', () => {});
+
 const { engines } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 const least = engines.node.replace('>=', '');
 const [leastMajor, leastMinor] = least.split('.').map(Number);

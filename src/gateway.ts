@@ -48,16 +48,23 @@ type Outcome = Passed | Page | Refusal | Gone;
 export function createGateway(stages: Stages): Gateway {
   const own = ownBounds(stages.clock);
   return async (head, side) => {
-    const { exchange, refusal } = stages.receive(head);
-    let outcome: Outcome;
+    let answered = false;
     try {
-      outcome = refusal ?? (await travel(stages, own, exchange, side));
+      const { exchange, refusal } = stages.receive(head);
+      let outcome: Outcome;
+      try {
+        outcome = refusal ?? (await travel(stages, own, exchange, side));
+      } catch (error) {
+        stages.log.error('a bug: a stage threw', { requestId: exchange.id, error });
+        outcome = refuse('bug');
+      }
+      const status = finish(exchange, side, outcome, stages.serverTiming);
+      answered = true;
+      record(stages, exchange, outcome, status, outcome.kind === 'passed' ? outcome.cut : side.cutFor);
     } catch (error) {
-      stages.log.error('a bug: a stage threw', { requestId: exchange.id, error });
-      outcome = refuse('bug');
+      stages.log.error('a bug: a request was not answered, or not recorded', { error });
+      if (!answered) side.cut();
     }
-    const status = finish(exchange, side, outcome, stages.serverTiming);
-    record(stages, exchange, outcome, status, outcome.kind === 'passed' ? outcome.cut : side.cutFor);
   };
 }
 

@@ -6,7 +6,9 @@ import { type House, openHouse } from '../house/house.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { welcome } from './banner.ts';
 import { configuredBy } from './configured.ts';
+import { bugExitCode, LastResort } from './last-resort.ts';
 import type { CommandIo } from './options.ts';
+import { Signals, type Stopping } from './signals.ts';
 import { version } from './version.ts';
 
 /** Resolves to the exit code once the process has been told to stop, or could not start. */
@@ -19,7 +21,29 @@ export async function serve(
   if (loaded === null) return 1;
   const { config } = loaded;
   const log = createLog({ level: config.log.level, clock: machineClock });
-  const signals = new Signals();
+  const signals = new Signals(log);
+  const lastResort = new LastResort(log);
+  try {
+    const code = await run(loaded, log, signals, lastResort, io);
+    await log.flush();
+    return code;
+  } catch (error) {
+    log.error('a bug: what starts and stops threw', { error });
+    await log.flush();
+    return bugExitCode;
+  }
+}
+
+type Loaded = NonNullable<ReturnType<typeof configuredBy>>;
+type FlushedLog = ReturnType<typeof createLog>;
+
+async function run(
+  { config, notes, file }: Loaded,
+  log: FlushedLog,
+  signals: Signals,
+  lastResort: LastResort,
+  io: CommandIo,
+): Promise<number> {
   const simulator = config.coreapp.url === null ? await startSimulator() : null;
   let house: House;
   try {
@@ -29,65 +53,45 @@ export async function serve(
     io.err(`weir serve: ${startProblem(error, config)}`);
     return 1;
   }
-  for (const note of loaded.notes) log.warn(note);
-  for (const line of welcome(config, loaded.file, house, simulator)) io.err(line);
+  for (const note of notes) log.warn(note);
+  for (const line of welcome(config, file, house, simulator)) io.err(line);
   log.info('serving', { port: house.port, opsPort: house.opsPort, version });
 
-  await stop(house, config, await signals.next(), signals, log);
+  const signal = signals.next();
+  const why = await Promise.race([signal, lastResort.struck]);
+  void endAtOnce(why, signal, signals, log);
+  await stop(house, config, why, log);
   await simulator?.close();
   log.info('stopped');
-  await log.flush();
-  return 0;
+  return why === 'bug' ? bugExitCode : 0;
 }
-
-type Stopping = 'SIGTERM' | 'SIGINT';
 
 async function stop(
   house: House,
   { stop: { lameDuckMs, graceMs } }: Config,
-  signal: Stopping,
-  signals: Signals,
-  log: ReturnType<typeof createLog>,
+  why: Stopping | 'bug',
+  log: FlushedLog,
 ): Promise<void> {
   // Whoever presses Ctrl-C has no load balancer that needs time to notice.
-  const lame = signal === 'SIGTERM' ? lameDuckMs : 0;
-  log.info('stopping', { signal, lameDuckMs: lame, graceMs });
-  void signals.next().then(async (second) => {
-    log.warn('stopping at once: a second signal', { signal: second });
-    await log.flush();
-    process.exit(1);
-  });
+  const lame = why === 'SIGINT' ? 0 : lameDuckMs;
+  log.info('stopping', { signal: why === 'bug' ? null : why, lameDuckMs: lame, graceMs });
   house.lameDuck();
   await new Promise<void>((resolve) => void machineClock.after(lame, resolve));
   await house.close(graceMs);
 }
 
-/** npm passes on the SIGINT that the terminal has sent to both of them: what comes twice at once was meant once. */
-const echoMs = 500;
-
-/** SIGTERM and SIGINT, in the order in which they come. */
-class Signals {
-  readonly #came: Stopping[] = [];
-  readonly #waiting: ((signal: Stopping) => void)[] = [];
-
-  constructor() {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      let cameAt = Number.NEGATIVE_INFINITY;
-      process.on(signal, () => {
-        const now = machineClock.now();
-        if (now - cameAt < echoMs) return;
-        cameAt = now;
-        const next = this.#waiting.shift();
-        if (next === undefined) this.#came.push(signal);
-        else next(signal);
-      });
-    }
-  }
-
-  next(): Promise<Stopping> {
-    const came = this.#came.shift();
-    return came === undefined ? new Promise((resolve) => this.#waiting.push(resolve)) : Promise.resolve(came);
-  }
+/** At the second signal. The first one after a bug is not: whoever sends it doesn't know that the process stops already. */
+async function endAtOnce(
+  why: Stopping | 'bug',
+  first: Promise<Stopping>,
+  signals: Signals,
+  log: FlushedLog,
+): Promise<never> {
+  const signal = await first;
+  if (why === 'bug') log.info('stopping already, after a bug', { signal });
+  log.warn('stopping at once: a second signal', { signal: await signals.next() });
+  await log.flush();
+  process.exit(1);
 }
 
 /** Why a port can't be listened on or a folder can't be used, in one line; any other error is a bug and keeps its stack. */

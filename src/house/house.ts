@@ -30,6 +30,7 @@ import { keepAdmin } from './admin.ts';
 import { type Bodies, openBodies } from './bodies.ts';
 import { keepCertificates } from './certificates.ts';
 import { openForeign } from './foreign.ts';
+import { seldom } from './seldom.ts';
 import { openStores, type Stores } from './stores.ts';
 import { Traffic } from './traffic.ts';
 
@@ -79,6 +80,10 @@ export async function openHouse(config: Config, coreappUrl: string, version: str
     bodies,
     passwords,
   });
+  const acceptFailed = (port: string) => {
+    const warn = seldom(clock, (reason) => log.warn(`a connection to ${port} could not be accepted`, { reason }));
+    return ({ code, message }: NodeJS.ErrnoException): void => warn(code ?? message);
+  };
   main = await startServer(
     { ...config.listen, ...config.http, trusts: trustIn(config.http.trustedProxies) },
     {
@@ -97,13 +102,11 @@ export async function openHouse(config: Config, coreappUrl: string, version: str
         log.warn('too many connections', { remote: peer, closed: newcomer ? 'the newcomer' : 'an idle one' }),
       ),
       handshakeFailed: (reason, peer) => log.debug('TLS handshake failed', { reason, remote: peer }),
+      acceptFailed: acceptFailed('the main port'),
     },
   );
-  const ops = await startOps(config.ops, {
-    ready: () => readiness,
-    snapshot,
-    metrics: (accept) => meter.scrape(accept),
-  }).catch(async (error: unknown) => {
+  const sources = { ready: () => readiness, snapshot, metrics: (accept: string | undefined) => meter.scrape(accept) };
+  const ops = await startOps(config.ops, sources, acceptFailed('the ops port')).catch(async (error: unknown) => {
     await Promise.all([main?.close(), coreapp.close(), stores.close()]);
     throw error;
   });

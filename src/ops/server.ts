@@ -29,8 +29,16 @@ const connectionsMax = 64;
 /** A reader that takes nothing of its answer for so long is cut off. */
 const stalledMaxMs = 10_000;
 
-/** Opens the ops port. Rejects with one line that names the setting, the value and what to do. */
-export async function startOps(address: OpsAddress, sources: OpsSources): Promise<Ops> {
+/**
+ * Opens the ops port.
+ * @param acceptFailed told where the port stays open, but a connection could not be accepted
+ * Rejects with one line that names the setting, the value and what to do.
+ */
+export async function startOps(
+  address: OpsAddress,
+  sources: OpsSources,
+  acceptFailed: (error: NodeJS.ErrnoException) => void = () => {},
+): Promise<Ops> {
   const server = createServer(limits);
   server.maxConnections = connectionsMax;
   server.timeout = stalledMaxMs;
@@ -42,12 +50,15 @@ export async function startOps(address: OpsAddress, sources: OpsSources): Promis
       answering -= 1;
       if (closing && answering === 0) server.closeAllConnections();
     });
-    answer(request, sources).then(
-      (page) => send(request, response, page, closing),
-      (error: unknown) => send(request, response, text(500, `failed: ${messageOf(error)}`), closing),
-    );
+    response.on('error', () => {}); // 'close' follows; unheard, it would end the process.
+    const failed = (error: unknown): OpsPage => text(500, `failed: ${messageOf(error)}`);
+    answer(request, sources)
+      .catch(failed)
+      .then((page) => send(request, response, page, closing))
+      .catch(() => response.destroy());
   });
   await listen(server, address);
+  server.on('error', acceptFailed);
   return {
     port: (server.address() as AddressInfo).port,
     close: () =>
@@ -82,10 +93,13 @@ function send(request: IncomingMessage, response: ServerResponse, page: OpsPage,
 
 function listen(server: Server, address: OpsAddress): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
+    const failed = (error: NodeJS.ErrnoException): void =>
       reject(new Error(cannotListen(address, error), { cause: error }));
+    server.once('error', failed);
+    server.listen({ host: address.host, port: address.port }, () => {
+      server.off('error', failed);
+      resolve();
     });
-    server.listen({ host: address.host, port: address.port }, resolve);
   });
 }
 

@@ -11,8 +11,9 @@ import type { ReplayReason } from '../model/replay.ts';
 import { isKeyed, replayAfterAnswer, replayAfterFailure, retryAfterMs } from '../model/replay.ts';
 import type { RouteClass } from '../model/routes.ts';
 import { serverTiming } from '../model/server-timing.ts';
-import type { Caller, Clock, Coreapp, CoreappCall, CoreappFailure, CoreappObserver, Meter } from '../ports.ts';
+import type { Caller, Clock, Coreapp, CoreappCall, CoreappFailure, Meter } from '../ports.ts';
 import { relayEnd, relayHead } from './answer.ts';
+import { GuardedObserver } from './guarded.ts';
 import type { Reachability } from './reachability.ts';
 
 export interface ForwardWorld {
@@ -57,13 +58,13 @@ export const slotsGivenUpMax = 8;
 
 export function createForward(world: ForwardWorld): Forward {
   return (exchange, side) =>
-    new Promise((settle) => {
+    new Promise((settle, threw) => {
       if (side.gone) {
         exchange.permit.end('unused');
         settle(gone);
         return;
       }
-      new Sending(world, exchange, side, settle).start();
+      new Sending(world, exchange, side, settle, threw).start();
     });
 }
 
@@ -94,11 +95,12 @@ function endWithout({ cause }: CoreappFailure): PermitEnd {
   return cause === 'connect' || cause === 'timeout' ? 'refused' : 'failed';
 }
 
-class Sending implements CoreappObserver {
+class Sending extends GuardedObserver {
   readonly #world: ForwardWorld;
   readonly #exchange: Admitted;
   readonly #side: Caller;
   readonly #settle: (attempt: Attempt) => void;
+  readonly #reject: (error: unknown) => void;
   readonly #sentAt: number;
   #call: CoreappCall | null = null;
   /** What the answer's status came to; null while there is no answer. */
@@ -107,20 +109,32 @@ class Sending implements CoreappObserver {
   #pauseMs = 0;
   #refusalBytes = 0;
 
-  constructor(world: ForwardWorld, exchange: Admitted, side: Caller, settle: (attempt: Attempt) => void) {
+  constructor(
+    world: ForwardWorld,
+    exchange: Admitted,
+    side: Caller,
+    settle: (attempt: Attempt) => void,
+    reject: (error: unknown) => void,
+  ) {
+    super();
     this.#world = world;
     this.#exchange = exchange;
     this.#side = side;
     this.#settle = settle;
+    this.#reject = reject;
     this.#sentAt = world.clock.now();
   }
 
   start(): void {
-    const { method, target, body, account } = this.#exchange;
-    account.attempts += 1;
-    const fields = requestFields(this.#exchange, this.#world);
-    this.#side.onGone(() => this.#call?.abort());
-    this.#call = this.#world.coreapp.send({ method, target, fields, body }, this);
+    try {
+      const { method, target, body, account } = this.#exchange;
+      account.attempts += 1;
+      const fields = requestFields(this.#exchange, this.#world);
+      this.#side.onGone(() => this.#call?.abort());
+      this.#call = this.#world.coreapp.send({ method, target, fields, body }, this);
+    } catch (error) {
+      this.threw(error);
+    }
   }
 
   /**
@@ -132,11 +146,11 @@ class Sending implements CoreappObserver {
     return this.#world.clock.now() <= slotClosesAt || account.slotsGivenUp >= slotsGivenUpMax;
   }
 
-  onInformation(status: number, fields: Fields): void {
+  protected informed(status: number, fields: Fields): void {
     this.#side.information(status, endToEnd(fields, this.#world.own.droppedOf.trusted));
   }
 
-  onHead(status: number, fields: Fields): void {
+  protected headed(status: number, fields: Fields): void {
     this.#world.reachability.answered(this.#sentAt);
     this.#replay = replayAfterAnswer(status);
     if (this.#replay === null) relayHead(this.#exchange, this.#side, status, fields, this.#timing());
@@ -144,7 +158,7 @@ class Sending implements CoreappObserver {
     this.#status = status;
   }
 
-  onData(chunk: Buffer): boolean {
+  protected came(chunk: Buffer): boolean {
     if (this.#replay !== null) {
       // Read to its end, so that the connection can be used again; but not for ever.
       this.#refusalBytes += chunk.length;
@@ -157,7 +171,7 @@ class Sending implements CoreappObserver {
     return false;
   }
 
-  onEnd(trailers: Fields): void {
+  protected ended(trailers: Fields): void {
     const status = this.#status ?? 0;
     if (this.#replay !== null) {
       this.#finish(status, this.#endAfter(this.#replay), this.#refused(this.#replay));
@@ -177,7 +191,7 @@ class Sending implements CoreappObserver {
     });
   }
 
-  onFailure(failure: CoreappFailure): void {
+  protected failed(failure: CoreappFailure): void {
     if (this.#side.gone) {
       this.#finish('failure', failure.phase === 'unsent' ? 'unused' : 'failed', this.#gone());
     } else if (this.#replay !== null) {
@@ -198,6 +212,14 @@ class Sending implements CoreappObserver {
   #gone(): Attempt {
     const { cutFor } = this.#side;
     return cutFor === null || this.#status === null ? gone : { kind: 'passed', status: this.#status, cut: cutFor };
+  }
+
+  /** The first one counts: what follows is the end of a call that was given up. */
+  protected threw(error: unknown): void {
+    this.#reject(error);
+    this.#side.onGone(null);
+    this.#exchange.permit.end('failed');
+    this.#call?.abort();
   }
 
   #timing(): string | null {

@@ -25,7 +25,8 @@ describe('A body that is there already', () => {
     };
     const nothing = (): void => {};
     const request = (_head: unknown, side: Caller): void => void sides.push(side);
-    server = await startServer(options, { request, upgrade: nothing, unreadable: nothing, handshakeFailed: nothing });
+    const others = { upgrade: nothing, unreadable: nothing, handshakeFailed: nothing, acceptFailed: nothing };
+    server = await startServer(options, { request, ...others });
   });
   afterAll(async () => {
     const closed = server.close();

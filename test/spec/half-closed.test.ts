@@ -42,6 +42,7 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
       upgrade: (head, side) => void sides.push({ head, side }),
       unreadable: () => void unread++,
       handshakeFailed() {},
+      acceptFailed() {},
     });
   });
   afterEach(async () => {

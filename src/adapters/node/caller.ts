@@ -20,6 +20,12 @@ export interface Reception {
   readonly stopping: boolean;
 }
 
+/** How much of 1xx answers waits for a caller to take it. */
+const interimMaxBytes = 1_048_576;
+
+/** For what breaks a socket or a response, and is followed by 'close'. Unheard, the event would end the process. */
+export const ignoreError = (): void => {};
+
 export class NodeCaller implements Caller, Taker {
   readonly bodyBytes: number | null;
   readonly #request: IncomingMessage;
@@ -40,6 +46,7 @@ export class NodeCaller implements Caller, Taker {
     this.#awaitsContinue = awaitsContinue;
     this.bodyBytes = bodyBytes(request);
     reception.connections.began(request.socket);
+    response.on('error', ignoreError);
     response.on('close', () => {
       reception.connections.ended(request.socket);
       this.#idler?.done();
@@ -116,6 +123,8 @@ export class NodeCaller implements Caller, Taker {
   information(status: number, fields: Fields): void {
     // HTTP/1.0 knows no 1xx (RFC 9110, 15.2), and Node before 24.19 has no way to write any.
     if (this.#response.headersSent || this.#request.httpVersion === '1.0') return;
+    // Nothing holds a Coreapp back that says them without end to a caller that takes none.
+    if (this.#response.writableLength > interimMaxBytes) return;
     this.#response.writeInformation?.(status, fields as string[]);
   }
 
@@ -149,6 +158,8 @@ export class NodeCaller implements Caller, Taker {
 
   page(status: number, fields: Fields, body: string): void {
     const response = this.#response;
+    // After a bug in the middle of an answer: another one can't follow.
+    if (response.headersSent) return void this.cut();
     const unread = !this.#request.complete && this.bodyBytes !== 0;
     this.#maybeRetire();
     // Whether the body still comes is up to the caller: what follows could be either it or another request.
@@ -173,8 +184,10 @@ export class NodeCaller implements Caller, Taker {
   cut(): void {
     const { socket } = this.#request;
     // What has come of the answer is the caller's, its status before all: Node holds it back until the next tick.
-    this.#response.flushHeaders();
-    socket.uncork();
+    if (this.#response.headersSent) {
+      this.#response.flushHeaders();
+      socket.uncork();
+    }
     // Where the end of the connection is the end of the answer, an orderly one would make it look whole.
     const reset = this.#request.httpVersion === '1.0' && !('encrypted' in socket);
     if (reset) socket.resetAndDestroy();

@@ -41,8 +41,9 @@ export function onHalfClosed(socket: Socket, latest: ServerResponse | undefined)
   socket.once('close', () => clearInterval(look));
 }
 
-/** The one that is answered next. */
+/** The one that is answered next. Not by recursion: a caller may have sent thousands. */
 function firstOf(response: ServerResponse): ServerResponse {
-  const other = before.get(response);
-  return other === undefined ? response : firstOf(other);
+  let first = response;
+  for (let other = before.get(first); other !== undefined; other = before.get(first)) first = other;
+  return first;
 }

@@ -10,7 +10,7 @@ import type { Refusal } from '../../model/refusals.ts';
 import { refusalTable, refuse } from '../../model/refusals.ts';
 import type { TlsMaterial } from '../../model/tls.ts';
 import type { Caller, RequestHead } from '../../ports.ts';
-import { NodeCaller } from './caller.ts';
+import { ignoreError, NodeCaller } from './caller.ts';
 import { CallerConnections, plainAddress } from './connections.ts';
 import { isBehind, onHalfClosed } from './half-closed.ts';
 import { Idlers } from './idlers.ts';
@@ -53,6 +53,8 @@ export interface ServerEvents {
   crowded?(peer: string, newcomer: boolean): void;
   /** A connection that ended before it was secure. */
   handshakeFailed(reason: string, peer: string): void;
+  /** The port stays open, but a connection could not be accepted. */
+  acceptFailed(error: NodeJS.ErrnoException): void;
 }
 
 export interface MainServer {
@@ -115,8 +117,7 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
   /** Node's server no longer knows of them. */
   const handedOver = new Set<Socket>();
   server.on('upgrade', (request, socket: Socket, rest) => {
-    handedOver.add(socket);
-    socket.once('close', () => handedOver.delete(socket));
+    addWhileOpen(handedOver, socket);
     events.upgrade(headOf(request), new UpgradeCaller(request, socket, rest, reception));
   });
   const refuseUnread = (socket: Duplex, refusal: Refusal): void => {
@@ -124,8 +125,12 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
     closeSoon(socket);
     events.unreadable(refusal, plainAddress((socket as Socket).remoteAddress), id);
   };
-  server.on('connect', (_request, socket) => {
+  server.on('connect', (_request, socket: Socket) => {
+    // Node's server has taken its own listeners off: unheard, a reset would end the process.
+    socket.on('error', ignoreError);
+    addWhileOpen(handedOver, socket);
     refuseUnread(socket, refuse('malformed', 'CONNECT is not served here.'));
+    socket.resume(); // To its end, which would go unnoticed otherwise.
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Kept) => {
     const refusal = unreadable(error.code);
@@ -135,6 +140,7 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
     onceAnswered(socket, () => refuseUnread(socket, refusal));
   });
   await listening(server, options);
+  server.on('error', (error) => events.acceptFailed(error));
   return {
     port: (server.address() as AddressInfo).port,
     get connections() {
@@ -176,6 +182,11 @@ function listening(server: Server, { host, port }: ServerOptions): Promise<void>
       resolve();
     });
   });
+}
+
+function addWhileOpen(to: Set<Socket>, socket: Socket): void {
+  to.add(socket);
+  socket.once('close', () => to.delete(socket));
 }
 
 function headOf(request: IncomingMessage): RequestHead {

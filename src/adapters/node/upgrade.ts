@@ -2,7 +2,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Fields } from '../../model/exchange.ts';
-import { NodeCaller, type Reception } from './caller.ts';
+import { ignoreError, NodeCaller, type Reception } from './caller.ts';
 
 /** True for what Weir can carry: a handshake as RFC 6455, 4.1, has it. Others may be ignored (RFC 9110, 7.8). */
 export function asksForWebSocket({ method, headers, httpVersion }: IncomingMessage): boolean {
@@ -39,6 +39,16 @@ export class UpgradeCaller extends NodeCaller {
     if (this.#rest.length > 0) this.socket.unshift(this.#rest);
   }
 
+  override page(status: number, fields: Fields, body: string): void {
+    if (this.switching === null) super.page(status, fields, body);
+    else this.socket.destroy(); // It is a tunnel's, and no answer of HTTP's can come any more.
+  }
+
+  override cut(): void {
+    if (this.switching === null) super.cut();
+    else this.socket.destroy();
+  }
+
   override end(trailers: Fields): boolean {
     return this.switching !== null || super.end(trailers);
   }
@@ -55,7 +65,6 @@ function responseOn(request: IncomingMessage, socket: Socket): ServerResponse {
     response.emit('close');
   });
   socket.on('drain', () => response.emit('drain'));
-  // Whatever breaks a socket is followed by 'close'; unheard, 'error' would end the process.
-  socket.on('error', () => {});
+  socket.on('error', ignoreError);
   return response;
 }

@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici';
 import { errors, Pool } from 'undici';
 import type { BodyFile } from '../../model/bodies.ts';
 import type { Fields } from '../../model/exchange.ts';
+import { isFinal, isInformational } from '../../model/status.ts';
 import { contextOptions, type TlsMaterial } from '../../model/tls.ts';
 import type { Coreapp, CoreappCall, CoreappFailure, CoreappObserver, CoreappRequest } from '../../ports.ts';
 import { BodyLost, FileStream, TooLate } from './file-stream.ts';
@@ -91,12 +92,14 @@ class Call implements Dispatcher.DispatchHandler, CoreappCall {
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
     const fields = textFields(controller.rawHeaders);
-    if (status < 200) {
+    if (isInformational(status)) {
       this.#observer.onInformation(status, fields);
       return;
     }
     this.#phase = 'answering';
-    this.#observer.onHead(status, fields);
+    // undici takes any three digits for a status.
+    if (isFinal(status)) this.#observer.onHead(status, fields);
+    else controller.abort(new errors.ResponseError('not a status of HTTP', status, {}));
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {

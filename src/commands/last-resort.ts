@@ -1,0 +1,25 @@
+/** For what nobody caught: an exception is a bug, and ends no process that holds what callers have sent. */
+import type { Log } from '../ports.ts';
+
+/** The exit code after a bug: EX_SOFTWARE of sysexits(3). */
+export const bugExitCode = 70;
+
+export class LastResort {
+  /** Resolves with the first bug. What that has left behind nobody knows, so the process is to drain. */
+  readonly struck: Promise<'bug'>;
+
+  constructor(log: Pick<Log, 'error'>) {
+    const { promise, resolve } = Promise.withResolvers<'bug'>();
+    this.struck = promise;
+    const told = (message: string) => (error: unknown) => {
+      resolve('bug');
+      try {
+        log.error(message, { error });
+      } catch {
+        log.error(message, { error: 'it cannot be shown' });
+      }
+    };
+    process.on('uncaughtException', told('a bug: an exception that nobody caught'));
+    process.on('unhandledRejection', told('a bug: a rejection that nobody handled'));
+  }
+}

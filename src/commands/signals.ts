@@ -1,0 +1,57 @@
+/**
+ * What each signal means to `weir serve`. docs/operations.md, "Signals and draining", says the same to operators. Signals
+ * that are not here do what they do to any process; SIGPIPE and SIGXFSZ Node itself ignores.
+ */
+import { machineClock } from '../adapters/node/clock.ts';
+import type { Log } from '../ports.ts';
+
+export type Stopping = 'SIGTERM' | 'SIGINT';
+
+const table = {
+  SIGTERM: { means: 'stop' },
+  SIGINT: { means: 'stop' },
+  SIGHUP: {
+    means: 'note',
+    note: 'SIGHUP: reloading is not built yet, the configuration is read at the start only; restart for a changed one',
+  },
+  SIGUSR1: {
+    means: 'note',
+    note: 'SIGUSR1: Node’s inspector stays closed; start with NODE_OPTIONS=--inspect to have it open',
+  },
+  SIGUSR2: { means: 'note', note: 'SIGUSR2 means nothing here' },
+} as const satisfies Partial<Record<NodeJS.Signals, { means: 'stop' } | { means: 'note'; note: string }>>;
+
+/** npm passes on the SIGINT that the terminal has sent to both of them: what comes twice at once was meant once. */
+const echoMs = 500;
+
+/** Listens to all of the table. Those that stop come one at a time; the others are a line in the log each. */
+export class Signals {
+  readonly #came: Stopping[] = [];
+  readonly #waiting: ((signal: Stopping) => void)[] = [];
+
+  constructor(log: Pick<Log, 'warn'>) {
+    for (const name of Object.keys(table) as (keyof typeof table)[]) {
+      const entry = table[name];
+      if (entry.means === 'stop') this.#listenToStop(name as Stopping);
+      // Where Node was told to do something at SIGUSR2, such as to write a heap snapshot, it listens already.
+      else if (name !== 'SIGUSR2' || process.listenerCount(name) === 0) process.on(name, () => log.warn(entry.note));
+    }
+  }
+
+  next(): Promise<Stopping> {
+    const came = this.#came.shift();
+    return came === undefined ? new Promise((resolve) => this.#waiting.push(resolve)) : Promise.resolve(came);
+  }
+
+  #listenToStop(signal: Stopping): void {
+    let cameAt = Number.NEGATIVE_INFINITY;
+    process.on(signal, () => {
+      const now = machineClock.now();
+      if (now - cameAt < echoMs) return;
+      cameAt = now;
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#came.push(signal);
+      else next(signal);
+    });
+  }
+}
