@@ -55,6 +55,10 @@ export class Gates implements GateClass {
   readonly #only: Gate | null;
   /** By the value that requests bring. */
   readonly #gates = new Map<string, Gate>();
+  /** Who brought the value of each. */
+  readonly #openers = new Map<Gate, string>();
+  /** How many each of them has brought. */
+  readonly #opened = new Map<string, number>();
   /** Those that wait for a permit, in the order in which they get one. */
   readonly #blocked = new Set<Gate>();
   #lookNotBefore = Number.NEGATIVE_INFINITY;
@@ -92,7 +96,7 @@ export class Gates implements GateClass {
   admit(exchange: Collected, side: Caller): Admission | Promise<Admission> {
     if (this.#only !== null) return this.#only.admit(exchange, side);
     const key = this.#keyOf(exchange);
-    const gate = this.#gates.get(key) ?? (this.#hasRoom() ? this.#open(key) : null);
+    const gate = this.#gates.get(key) ?? this.#openFor(exchange, key);
     return gate === null ? refuse('scopesFull', null, 1_000) : gate.admit(exchange, side);
   }
 
@@ -100,7 +104,7 @@ export class Gates implements GateClass {
   readmit(exchange: Collected, side: Caller, replay: Replay): Admission | Promise<Admission> {
     if (this.#only !== null) return this.#only.readmit(exchange, side, replay);
     const key = this.#keyOf(exchange);
-    return (this.#gates.get(key) ?? this.#open(key)).readmit(exchange, side, replay);
+    return (this.#gates.get(key) ?? this.#open(key, nameOf(exchange.principal))).readmit(exchange, side, replay);
   }
 
   /** The Coreapp has answered a request, and has not refused it. */
@@ -169,19 +173,33 @@ export class Gates implements GateClass {
     return value.length <= plainMaxChars ? value : this.#world.digest(value);
   }
 
-  #hasRoom(): boolean {
-    if (this.#gates.size < this.limits.scopesMax) return true;
+  #openFor(exchange: Collected, key: string): Gate | null {
+    const caller = nameOf(exchange.principal);
+    return this.#hasRoomFor(caller) || this.#makeRoomFor(caller) ? this.#open(key, caller) : null;
+  }
+
+  /** As of the places in line, a caller has a share of what others leave: values can be invented without end. */
+  #hasRoomFor(caller: string): boolean {
+    const { scopesMax, callerShareMax } = this.limits;
+    const room = scopesMax - this.#gates.size;
+    const own = this.#opened.get(caller) ?? 0;
+    return room > 0 && (own === 0 || own < Math.ceil(callerShareMax * (room + own)));
+  }
+
+  #makeRoomFor(caller: string): boolean {
     const now = this.#world.clock.now();
     if (now < this.#lookNotBefore) return false;
     this.#lookNotBefore = now + lookAgainMs;
     this.#forgetIdle(now);
-    return this.#gates.size < this.limits.scopesMax;
+    return this.#hasRoomFor(caller);
   }
 
-  #open(key: string): Gate {
+  #open(key: string, caller: string): Gate {
     const digest = key.length <= plainMaxChars ? this.#world.digest(key) : key;
     const gate = new Gate(bucketName(this.name, key === none ? null : digest), this, this.#world);
     this.#gates.set(key, gate);
+    this.#openers.set(gate, caller);
+    this.#opened.set(caller, (this.#opened.get(caller) ?? 0) + 1);
     this.#restLater();
     return gate;
   }
@@ -193,7 +211,16 @@ export class Gates implements GateClass {
       this.#world.buckets.forget(gate.bucket);
       this.#blocked.delete(gate);
       this.#gates.delete(key);
+      this.#disown(gate);
     }
+  }
+
+  #disown(gate: Gate): void {
+    const caller = this.#openers.get(gate) as string;
+    this.#openers.delete(gate);
+    const left = (this.#opened.get(caller) as number) - 1;
+    if (left === 0) this.#opened.delete(caller);
+    else this.#opened.set(caller, left);
   }
 
   #restLater(): void {

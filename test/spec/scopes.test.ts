@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
+import type { ClassLimits } from '../../src/model/quota.ts';
 import { refusalTable } from '../../src/model/refusals.ts';
 import { bucketName, classOfBucket, readScope, type Scope, scopeValue } from '../../src/model/scope.ts';
 import { messageFrom } from '../support/fleet.ts';
@@ -13,10 +14,11 @@ function scope(text: string): Scope {
   return read;
 }
 
-const scoped = (text: string, changes: { scopesMax?: number; lineMaxRequests?: number; burst?: number } = {}) => ({
+const scoped = (text: string, changes: Partial<ClassLimits> = {}) => ({
   limits: { messages: { scope: scope(text), ...changes } },
 });
 const number = (value: string) => ({ fields: ['X-Number', value] });
+const by = (user: string, value: string) => ({ user, ...number(value) });
 
 describe('A scope', () => {
   test.each<[text: string, Scope]>([
@@ -260,6 +262,27 @@ describe('Invented values', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  test('fill no more than one caller’s share: whoever brings its first finds a place, however many another invents', async () => {
+    const lines = new Lines(scoped('header:X-Number', { scopesMax: 20, callerShareMax: 0.9 }));
+    const refused = (caller: string, values: number): number => {
+      const states = Array.from({ length: values }, (_, i) => lines.arrive('', by(caller, `${caller}${i}`)).state);
+      return states.filter((state) => state === 'scopesFull').length;
+    };
+    expect([refused('a', 25), refused('b', 3)]).toEqual([7, 1]);
+    expect(lines.live()).toBe(20);
+    await lines.clock.advance(25_000);
+    expect([lines.live(), await lines.told('a', number('again'))]).toEqual([0, 'sent']);
+  });
+
+  test('are counted for who brought them first; others who use them are not kept out', async () => {
+    const lines = new Lines(scoped('header:X-Number', { scopesMax: 10, callerShareMax: 0.9 }));
+    for (let i = 0; i < 9; i++) lines.arrive('', by('a', `${i}`));
+    const others = [lines.arrive('', by('b', '0')), lines.arrive('', by('b', 'mine'))];
+    expect([lines.arrive('', by('a', 'ten')).state, lines.live()]).toEqual(['scopesFull', 10]);
+    await lines.clock.advance(200);
+    expect(others.map(({ state }) => state)).toEqual(['sent', 'sent']);
   });
 
   test('of any length and with any characters name a bucket in one way only', () => {
