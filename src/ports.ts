@@ -96,8 +96,11 @@ export interface ForeignTokens {
  * over by itself. All replicas know at once, as of other revocations. An outage rejects with `StoreAway`.
  */
 export interface EndedTokens {
-  /** @param untilMs when the token is over, milliseconds since 1970-01-01 UTC */
-  end(digest: string, untilMs: number): Promise<void>;
+  /**
+   * @param untilMs when the token is over, milliseconds since 1970-01-01 UTC
+   * @param user whose it was: where there is no room for all, one user pushes out its own
+   */
+  end(digest: string, untilMs: number, user?: string): Promise<void>;
   hasEnded(digest: string): boolean | Promise<boolean>;
 }
 

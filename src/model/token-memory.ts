@@ -5,8 +5,9 @@
  *     asked ├── refresh ──┼─ fresh ─┤                     valid without asking
  *           ├───────────────────────┴──────── kept ─────┤ known: to be asked about again; valid while the store is away
  *
- * Both end when the token expires. Only tokens that were confirmed come in, so made-up ones push nothing out; of too many, the
- * one whose confirmation is the oldest goes first, and a token that is in use is confirmed again and again.
+ * Both end when the token expires. Only tokens that were confirmed come in, so made-up ones push nothing out. Of too many the
+ * one whose confirmation is the oldest goes first, among those of users that have at least as many as users have on average: one
+ * user with thousands of tokens pushes out its own. A token that is in use is confirmed again and again.
  *
  * A revocation takes tokens out. A doubt (revocations may have been missed) ends all freshness; what is known stays known.
  * An answer may be under way when either happens and be older than it: who asks notes the `revision`, and what was asked
@@ -62,6 +63,8 @@ export class TokenMemory<T extends Holder> {
   readonly #options: TokenMemoryOptions;
   /** By digest, in the order of confirmation. */
   readonly #tokens = new Map<string, RememberedToken<T>>();
+  /** How many each user has. */
+  readonly #counts = new Map<string, number>();
   /** Digests of what is revoked together, by the name that it is revoked as. */
   readonly #together = new Map<string, Set<string>>();
   #revision = 0;
@@ -98,10 +101,27 @@ export class TokenMemory<T extends Holder> {
     const token = new RememberedToken(record, this.#options, confirmation);
     this.#forget(digest);
     if (now < token.keptUntil) this.#keep(digest, token);
-    for (const [oldest, { keptUntil }] of this.#tokens) {
-      if (this.#tokens.size <= this.#options.max && now < keptUntil) return;
+    this.#makeRoom(now);
+  }
+
+  #makeRoom(now: number): void {
+    for (const [oldest, token] of this.#tokens) {
+      const { keptUntil, record } = token;
+      if (now < keptUntil) {
+        if (this.#tokens.size <= this.#options.max) return;
+        if (!this.#hasMany(record.user)) {
+          // It is spared: the round goes on behind it. Somebody has as many as the average.
+          this.#tokens.delete(oldest);
+          this.#tokens.set(oldest, token);
+          continue;
+        }
+      }
       this.#forget(oldest);
     }
+  }
+
+  #hasMany(user: string): boolean {
+    return (this.#counts.get(user) ?? 0) * this.#counts.size >= this.#tokens.size;
   }
 
   /** The store does not know the token (any more). */
@@ -129,7 +149,8 @@ export class TokenMemory<T extends Holder> {
 
   #keep(digest: string, token: RememberedToken<T>): void {
     this.#tokens.set(digest, token);
-    const { revokedAs } = token.record;
+    const { revokedAs, user } = token.record;
+    this.#counts.set(user, (this.#counts.get(user) ?? 0) + 1);
     if (revokedAs === undefined) return;
     const together = this.#together.get(revokedAs);
     if (together === undefined) this.#together.set(revokedAs, new Set([digest]));
@@ -137,8 +158,13 @@ export class TokenMemory<T extends Holder> {
   }
 
   #forget(digest: string): void {
-    const revokedAs = this.#tokens.get(digest)?.record.revokedAs;
+    const record = this.#tokens.get(digest)?.record;
+    if (record === undefined) return;
     this.#tokens.delete(digest);
+    const { revokedAs, user } = record;
+    const count = (this.#counts.get(user) ?? 0) - 1;
+    if (count > 0) this.#counts.set(user, count);
+    else this.#counts.delete(user);
     if (revokedAs === undefined) return;
     const together = this.#together.get(revokedAs);
     together?.delete(digest);

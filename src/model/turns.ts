@@ -1,19 +1,21 @@
 /**
  * Turns for work that anybody can cause: so many at once for all, so many for one. Who waits is taken in the order of
- * coming within one, and in rotation over all, so that one who asks a lot lengthens only its own wait.
+ * coming within one, and in rotation over all, so that one who asks a lot lengthens only its own wait. While there is room
+ * anybody may wait; once there is none, a newcomer takes the place of the latest of whoever has the most, provided that this one
+ * has at least two more.
  */
 export interface TurnsOptions {
   /** Most turns at once. */
   readonly max: number;
   /** Most turns at once for one. */
   readonly maxEach: number;
-  /** Most who wait; more are refused. */
+  /** Most who wait. */
   readonly waitersMax: number;
 }
 
 interface Party {
   active: number;
-  readonly waiting: (() => void)[];
+  readonly waiting: ((hasTurn: boolean) => void)[];
 }
 
 export class Turns {
@@ -22,6 +24,10 @@ export class Turns {
   readonly #parties = new Map<string, Party>();
   /** Those of them who wait and could have one more turn, in rotation. */
   readonly #ready = new Set<string>();
+  /** Those who wait, by how many places they have. */
+  readonly #bySize = new Map<number, Set<Party>>();
+  /** How many places whoever has the most has. */
+  #most = 0;
   #active = 0;
   #waiting = 0;
 
@@ -34,22 +40,49 @@ export class Turns {
     return this.#waiting;
   }
 
-  /** Null: a turn, now. A promise: a turn, later. False: too many wait. Whoever has a turn must `leave`. */
-  enter(who: string): null | Promise<void> | false {
+  /**
+   * Null: a turn, now. A promise: whether it has a turn, later; false where its place went to another. False: too many wait.
+   * Whoever has a turn must `leave`.
+   */
+  enter(who: string): null | Promise<boolean> | false {
     const party = this.#parties.get(who) ?? this.#newcomer(who);
     if (this.#active < this.#options.max && party.active < this.#options.maxEach && party.waiting.length === 0) {
       this.#begin(party);
       return null;
     }
-    if (this.#waiting >= this.#options.waitersMax) {
+    if (this.#waiting >= this.#options.waitersMax && !this.#pushOut(party.waiting.length)) {
       this.#forget(who, party);
       return false;
     }
-    this.#waiting += 1;
     return new Promise((go) => {
       party.waiting.push(go);
+      this.#resized(party, 1);
       this.#queue(who, party);
     });
+  }
+
+  /** Makes room for one who has so many places. */
+  #pushOut(own: number): boolean {
+    if (this.#most < own + 2) return false;
+    const [largest] = this.#bySize.get(this.#most) ?? [];
+    const go = largest?.waiting.pop();
+    if (largest === undefined || go === undefined) return false;
+    this.#resized(largest, -1);
+    go(false);
+    return true;
+  }
+
+  /** One place more, or one less. */
+  #resized(party: Party, by: 1 | -1): void {
+    const size = party.waiting.length;
+    this.#waiting += by;
+    this.#bySize.get(size - by)?.delete(party);
+    const others = this.#bySize.get(size);
+    if (others !== undefined) others.add(party);
+    else if (size > 0) this.#bySize.set(size, new Set([party]));
+    if (this.#bySize.get(size - by)?.size === 0) this.#bySize.delete(size - by);
+    if (size > this.#most) this.#most = size;
+    else if (by === -1 && size + 1 === this.#most && !this.#bySize.has(this.#most)) this.#most = size;
   }
 
   leave(who: string): void {
@@ -88,10 +121,10 @@ export class Turns {
       const party = this.#parties.get(who);
       const go = party?.waiting.shift();
       if (party === undefined || go === undefined) continue;
-      this.#waiting -= 1;
+      this.#resized(party, -1);
       this.#begin(party);
       this.#queue(who, party);
-      go();
+      go(true);
     }
   }
 }

@@ -60,7 +60,7 @@ export function createForeign(
       const record = await tokens.findToken(text);
       if (record === undefined) return;
       try {
-        await ended.end(digest, record.expiresAtMs);
+        await ended.end(digest, record.expiresAtMs, record.user);
       } finally {
         // Whether the store has answered or not, it may have been written down.
         remembered.tokenRevoked(digest);

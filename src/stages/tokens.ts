@@ -89,10 +89,9 @@ export function createFindToken(
   ): Promise<TokenRecord | Refusal | null> => {
     const from = networkOf(address);
     const turn = line.enter(from);
-    if (turn === false) return tired(address) ?? tooManyWait;
+    if (turn === false || (turn !== null && !(await turn))) return tired(address) ?? tooManyWait;
     try {
       if (turn !== null) {
-        await turn;
         // They may have asked the same, too.
         const decided = decide(digest, address, text);
         if (decided !== null) return await decided;

@@ -79,6 +79,18 @@ describe.each(Object.entries(stores))('Ended tokens in %s', (_, start) => {
   });
 });
 
+describe('Ended tokens in memory', () => {
+  test('of one user push out only their own, however many it logs out', async () => {
+    const ended = createMemoryEndedTokens(machineClock, 10);
+    const others = ['anna', 'berta', 'carl'].map((user) => ({ user, digest: fresh() }));
+    for (const { user, digest } of others) await ended.end(digest, inMs(60_000), user);
+    const flood = Array.from({ length: 100 }, fresh);
+    for (const digest of flood) await ended.end(digest, inMs(60_000), 'dora');
+    for (const { digest } of others) expect(ended.hasEnded(digest)).toBe(true);
+    expect(flood.filter((digest) => ended.hasEnded(digest))).toEqual(flood.slice(-7));
+  });
+});
+
 describe('Ended tokens in Redis', () => {
   test('are told to all replicas, and have an end of their own', async () => {
     await using store = await connect();

@@ -12,6 +12,7 @@ const options: GuardOptions = {
   name: { failures: 9, windowS: 600 },
   trickleS: 20,
   knownS: 3_600,
+  knownMax: 20,
   stranger: { failures: 4, windowS: 60 },
 };
 
@@ -124,6 +125,19 @@ describe.each([
     expect(await standing(freshName(), home)).toBe('failed');
     expect(await standing(name, elsewhere)).toBe('failed');
     expect(await standing(name, freshAddress())).toBe('new');
+  });
+
+  test('knows a user from as many addresses as it may, the ones that were used last', async () => {
+    const [name, other] = [freshName(), freshName()];
+    const homes = Array.from({ length: 30 }, freshAddress);
+    await guard.succeeded(other, homes[0] as string);
+    for (const home of homes) await guard.succeeded(name, home);
+    await guard.succeeded(name, homes[10] as string);
+    await guard.succeeded(name, freshAddress());
+    const known: string[] = [];
+    for (const home of homes) if ((await guard.look(name, home)).standing === 'known') known.push(home);
+    expect(known).toEqual([homes[10], ...homes.slice(12)]);
+    expect((await guard.look(other, homes[0] as string)).standing).toBe('known');
   });
 
   test('slows down a name that many addresses try, but not where it has logged in before', async () => {

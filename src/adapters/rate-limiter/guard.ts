@@ -11,7 +11,7 @@
  * An address is an IPv4 address or an IPv6 /56: who rents a machine often has that many /64s.
  *
  * In Redis the counts hold over all replicas. Without Redis each replica counts in its own memory, which is bounded
- * by what failures cost: each has had a password hashed. Unknown tokens and keys cost nothing: `strangers.ts`.
+ * by what failures cost: each has had a password hashed. What a login leaves behind is bounded for each user. Unknown tokens and keys cost nothing: `strangers.ts`.
  */
 import { hash } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';
@@ -23,6 +23,7 @@ import {
 } from 'rate-limiter-flexible';
 import { networkOf } from '../../model/network.ts';
 import type { Guard, Leave, Look, Stranger } from '../../ports.ts';
+import { Homes } from './homes.ts';
 import { type Allowance, Strangers } from './strangers.ts';
 
 export type { Allowance };
@@ -35,6 +36,8 @@ export interface GuardOptions {
   readonly trickleS: number;
   /** How long an address counts as known after a login, seconds; at most 24 days, a timer's longest. */
   readonly knownS: number;
+  /** How many addresses of one user count as known; not there: 1,000. Of more the one that was used longest ago is forgotten. */
+  readonly knownMax?: number;
   /** Unknown tokens from an address, and wrong API keys: each has its count. */
   readonly stranger: Allowance;
 }
@@ -79,6 +82,7 @@ export function createGuard(
     limiter('name', options.name),
     limiter('trickle', { failures: 1, windowS: options.trickleS }),
     limiter('known', { failures: 1, windowS: options.knownS }),
+    new Homes(options.knownMax ?? 1_000),
     { token: strangers('token'), key: strangers('key') },
   );
 }
@@ -89,6 +93,7 @@ class FlexibleGuard implements Guard {
   readonly #name: RateLimiterAbstract;
   readonly #trickle: RateLimiterAbstract;
   readonly #known: RateLimiterAbstract;
+  readonly #homes: Homes;
   readonly #strangers: Readonly<Record<Stranger, Strangers>>;
 
   constructor(
@@ -97,6 +102,7 @@ class FlexibleGuard implements Guard {
     name: RateLimiterAbstract,
     trickle: RateLimiterAbstract,
     known: RateLimiterAbstract,
+    homes: Homes,
     strangers: Readonly<Record<Stranger, Strangers>>,
   ) {
     this.#pair = pair;
@@ -104,6 +110,7 @@ class FlexibleGuard implements Guard {
     this.#name = name;
     this.#trickle = trickle;
     this.#known = known;
+    this.#homes = homes;
     this.#strangers = strangers;
   }
 
@@ -139,8 +146,13 @@ class FlexibleGuard implements Guard {
 
   /** The address's own count stays: an account of one's own must not buy guesses at others'. */
   async succeeded(username: string, address: string): Promise<void> {
-    const { pair } = keysOf(username, address);
-    await Promise.all([this.#pair.delete(pair), this.#known.set(pair, 1, this.#known.duration)]);
+    const { pair, name } = keysOf(username, address);
+    const over = this.#homes.add(name, pair);
+    await Promise.all([
+      this.#pair.delete(pair),
+      this.#known.set(pair, 1, this.#known.duration),
+      over === null ? null : this.#known.delete(over),
+    ]);
   }
 
   strangerWaitMs(kind: Stranger, address: string): number {
