@@ -1,5 +1,6 @@
 /** The layer of a YAML file: every name must be known, every value allowed. */
 import { z } from 'zod';
+import { fileText } from '../model/file-text.ts';
 import { nearest, plainOf } from './hints.ts';
 import { emptyLayer, type Layer, leafOf, leaves } from './layer.ts';
 import { badValue, type Problem, shown } from './problems.ts';
@@ -7,13 +8,33 @@ import { settingsSchema } from './schema.ts';
 import { aboutOf, entriesOf, entryOf, itemOf, type Leaf, leavesOf } from './setting.ts';
 import { plainValue, readYaml, type YamlEntry, type YamlNode } from './yaml.ts';
 
-/** The settings that a YAML text gives. `name` is the file's, for the problems. */
-export function fileLayer(text: string, name: string): Layer {
+/** The settings that a YAML file gives. `name` is the file's, for the problems. */
+export function fileLayer(decoded: string, name: string): Layer {
   const layer = emptyLayer();
-  const { root, problems } = readYaml(text, name);
+  const file = fileText(decoded);
+  if (!file.ok) {
+    layer.problems.push({ where: name, given: 'the file', fault: file.fault, wanted: file.wanted });
+    return layer;
+  }
+  const stray = strayByte(file.text, name);
+  if (stray !== null) {
+    layer.problems.push(stray);
+    return layer;
+  }
+  const { root, problems } = readYaml(file.text, name);
   layer.problems.push(...problems);
   if (root !== null) takeSection(layer, settingsSchema, root, []);
   return layer;
+}
+
+/** The first place that is no text in UTF-8; null: there is none. A decoder has put U+FFFD where bytes made no sense. */
+function strayByte(text: string, name: string): Problem | null {
+  const found = /[\0\ufffd]/.exec(text);
+  if (found === null) return null;
+  const lines = text.slice(0, found.index).split(/\r\n|\r|\n/);
+  const column = (lines.at(-1) as string).length + 1;
+  const given = found[0] === '\0' ? 'a NUL' : 'something that is not UTF-8';
+  return { where: `${name}:${lines.length}:${column}`, given, fault: 'was found', wanted: 'save the file as UTF-8' };
 }
 
 /** A section that is there but empty, as when all its lines are commented out, says nothing. */

@@ -1,5 +1,16 @@
 /** A YAML file, read without judging what it says: nodes with their places, and what is wrong with its form. */
-import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  Scalar,
+} from 'yaml';
 import type { Problem } from './problems.ts';
 
 export interface YamlFile {
@@ -34,6 +45,7 @@ const nodesMax = 100_000;
 const words: Readonly<Record<string, readonly [fault: string, wanted: string]>> = {
   BAD_ALIAS: ['a * that names no anchor', 'put a value that begins with * in quotes'],
   BAD_DQ_ESCAPE: ['an unknown \\ escape in double quotes', 'use single quotes, or \\\\ for a backslash'],
+  BAD_MERGE: ['a << without settings', 'give it the *anchor of a section, or a list of such: <<: [*one, *other]'],
   BAD_INDENT: [
     'wrong indentation or an open bracket',
     'indent the settings of a section alike, and close what was opened',
@@ -83,6 +95,16 @@ function formProblem(where: string, code: string): Problem {
 
 class TooMuch extends Error {}
 
+interface Pair {
+  readonly key: unknown;
+  readonly value: unknown;
+}
+
+/** In quotes it is a name like others. */
+function isMergeKey(key: unknown): boolean {
+  return isScalar(key) && key.value === '<<' && (key.type === undefined || key.type === Scalar.PLAIN);
+}
+
 class Reader {
   readonly #document: Document;
   readonly #at: (offset: number) => string;
@@ -101,13 +123,36 @@ class Reader {
     const at = this.#at(start);
     const target = isAlias(node) ? node.resolve(this.#document) : node;
     if (isAlias(node) && target === undefined) this.problems.push(formProblem(at, 'BAD_ALIAS'));
-    if (isMap(target)) return { kind: 'map', at, entries: target.items.map((pair) => this.#entry(pair, start, depth)) };
+    if (isMap(target)) return { kind: 'map', at, entries: this.#entries(target.items, start, depth) };
     if (isSeq(target))
       return { kind: 'list', at, items: target.items.map((item) => this.node(item, start, depth + 1)) };
     return { kind: 'scalar', at, value: isScalar(target) ? target.value : null };
   }
 
-  #entry(pair: { readonly key: unknown; readonly value: unknown }, offset: number, depth: number): YamlEntry {
+  /** With what merge keys bring (`<<: *anchor`): what is given here goes before it, and of several the first. */
+  #entries(pairs: readonly Pair[], offset: number, depth: number): readonly YamlEntry[] {
+    const own: YamlEntry[] = [];
+    const merged: YamlEntry[] = [];
+    for (const pair of pairs) {
+      const entry = this.#entry(pair, offset, depth);
+      if (isMergeKey(pair.key)) merged.push(...this.#merged(entry));
+      else own.push(entry);
+    }
+    if (merged.length === 0) return own;
+    const seen = new Set(own.map(({ key }) => key));
+    return [...own, ...merged.filter(({ key }) => seen.size !== seen.add(key).size)];
+  }
+
+  #merged({ at, value }: YamlEntry): readonly YamlEntry[] {
+    const sources = value.kind === 'list' ? value.items : [value];
+    return sources.flatMap((source) => {
+      if (source.kind === 'map') return source.entries;
+      this.problems.push(formProblem(at, 'BAD_MERGE'));
+      return [];
+    });
+  }
+
+  #entry(pair: Pair, offset: number, depth: number): YamlEntry {
     const key = pair.key as Node;
     const start = key.range?.[0] ?? offset;
     const name = isScalar(key) && key.value !== null ? `${key.value as string | number | boolean}` : null;

@@ -1,7 +1,7 @@
 /** Configuration: text that is no good YAML gets a clear line as well, and never an exception. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { load, problems } from '../support/config.ts';
+import { config, load, problems } from '../support/config.ts';
 
 describe('text that is not YAML gets a line in our own words', () => {
   it.each([
@@ -29,6 +29,31 @@ describe('text that is not YAML gets a line in our own words', () => {
     expect(problems(load('log: &log {level: *log}'))).toEqual([
       `w.yaml: more than a configuration was found; ${wanted}`,
     ]);
+  });
+
+  it.each<[string, Buffer, line: string | null]>([
+    [
+      'UTF-16 with its mark',
+      Buffer.from('\ufefflog: {level: warn}', 'utf16le'),
+      'w.yaml: the file is UTF-16; save it as UTF-8',
+    ],
+    ['UTF-16 without', Buffer.from('log: {level: warn}', 'utf16le'), 'w.yaml: the file is UTF-16; save it as UTF-8'],
+    [
+      'big-endian UTF-16',
+      Buffer.from('\ufefflog: {level: warn}', 'utf16le').swap16(),
+      'w.yaml: the file is UTF-16; save it as UTF-8',
+    ],
+    ['UTF-8 with its mark', Buffer.from('\ufefflog: {level: warn}'), null],
+    [
+      'Latin-1',
+      Buffer.from('log: {level: warn}\r\n# Grüße\r\n', 'latin1'),
+      'w.yaml:2:5: something that is not UTF-8 was found; save the file as UTF-8',
+    ],
+    ['a NUL', Buffer.from('log:\n  level: warn\0\n'), 'w.yaml:2:14: a NUL was found; save the file as UTF-8'],
+  ])('a file in %s', (_, bytes, line) => {
+    const loaded = load(bytes.toString('utf8'));
+    expect(problems(loaded)).toEqual(line === null ? [] : [line]);
+    if (line === null) expect(config(loaded).log.level).toBe('warn');
   });
 
   it('whatever the text, there is an answer and no exception', () => {
@@ -62,5 +87,46 @@ describe('text that is not YAML gets a line in our own words', () => {
       }),
       { numRuns: 1_000 },
     );
+  });
+});
+
+describe('merge keys', () => {
+  it('bring the settings of other sections; what a section gives itself goes before them, and of several the first', () => {
+    const yaml = `
+limits:
+  default: &default
+    rate: 7
+    burst: 14
+  messages: &messages
+    <<: *default
+    rate: 8
+  contacts:
+    burst: 99
+    <<: [*messages, *default]
+  media: {<<: {holdMaxMs: 500}}`;
+    const { limits } = config(load(yaml));
+    expect(limits.messages).toMatchObject({ rate: 8, burst: 14 });
+    expect(limits.contacts).toMatchObject({ rate: 8, burst: 99 });
+    expect(limits.media.holdMaxMs).toBe(500);
+  });
+
+  it('a bad value is told where it was written; what is no section, and a name in quotes, where they stand', () => {
+    const section = 'limits:\n  messages: &m\n    rate: -5\n';
+    expect(problems(load(`${section}  contacts:\n    <<: *m\n`))).toEqual([
+      expect.stringMatching(/^w\.yaml:3:11: limits\.messages\.rate: -5 /),
+      expect.stringMatching(/^w\.yaml:3:11: limits\.contacts\.rate: -5 /),
+    ]);
+    expect(problems(load('limits: {messages: {<<: 5}}'))).toEqual([
+      'w.yaml:1:21: a << without settings was found; give it the *anchor of a section, or a list of such: <<: [*one, *other]',
+    ]);
+    expect(problems(load('limits: {messages: {"<<": {}}}'))).toEqual([
+      expect.stringMatching(/^w\.yaml:1:21: a name that is not a word is not a setting/),
+    ]);
+  });
+
+  it('one that brings itself ends', () => {
+    expect(problems(load('log: &log\n  <<: *log'))).toEqual([
+      'w.yaml: more than a configuration was found; give each setting once, without aliases',
+    ]);
   });
 });
