@@ -1,5 +1,5 @@
 /** Sees to it that there is an admin, whatever becomes of the store. */
-import type { Clock, Log, Passwords } from '../ports.ts';
+import { type Clock, type Log, type Passwords, StoreAway } from '../ports.ts';
 import { adminName, ensureAdmin } from '../webapp/first-admin.ts';
 import type { Stores } from './stores.ts';
 
@@ -31,7 +31,10 @@ export async function keepAdmin(world: AdminWorld, adminPassword: string | null)
   world.stores.onReturn(() => void tryUntilDone(world, adminPassword, 'keep'));
 }
 
-/** Resolves after the first try: a store that is away now must not keep Weir from serving. */
+/**
+ * Resolves after the first try: a store that is away now must not keep Weir from serving. That it is away has its line in
+ * the log already, one for the outage.
+ */
 async function tryUntilDone(world: AdminWorld, adminPassword: string | null, existing: 'set' | 'keep'): Promise<void> {
   const { stores, passwords, clock, log } = world;
   try {
@@ -39,7 +42,8 @@ async function tryUntilDone(world: AdminWorld, adminPassword: string | null, exi
     if (action !== null) log.audit({ ...byConfiguration, action });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    log.warn('the admin cannot be looked up; trying again', { reason, retryMs });
+    const level = error instanceof StoreAway ? 'debug' : 'warn';
+    log[level]('the admin cannot be looked up; trying again', { reason, retryMs });
     clock.after(retryMs, () => void tryUntilDone(world, adminPassword, existing));
   }
 }

@@ -16,7 +16,7 @@ import { permitBounds } from '../model/permits.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Readiness } from '../ops/pages.ts';
 import { startOps } from '../ops/server.ts';
-import type { Clock, Log, Passwords } from '../ports.ts';
+import type { Caller, Clock, Log, Passwords, RequestHead } from '../ports.ts';
 import { Admit } from '../stages/admit.ts';
 import { createAuthenticate } from '../stages/authenticate.ts';
 import { createForward } from '../stages/forward.ts';
@@ -68,7 +68,7 @@ export async function openHouse(config: Config, coreappUrl: string, version: str
   });
   const meter = createMeter({ version, snapshot });
   const bodies = await openBodies(config, clock, log);
-  const stores = await openStores(config, clock, meter, log);
+  const stores = openStores(config, clock, meter, log);
   const passwords = createPasswords(passwordsDefaults, clock);
   const { admit, gateway, upgrade, tunnels, coreapp } = joinStages({
     config,
@@ -84,11 +84,20 @@ export async function openHouse(config: Config, coreappUrl: string, version: str
     const warn = seldom(clock, (reason) => log.warn(`a connection to ${port} could not be accepted`, { reason }));
     return ({ code, message }: NodeJS.ErrnoException): void => warn(code ?? message);
   };
+  // The ports open at once; the first requests wait for the store, for two seconds at most.
+  let begun = false;
+  const beginning = stores.begin().then(() => {
+    begun = true;
+  });
+  const later = async (enter: typeof gateway, head: RequestHead, side: Caller): Promise<void> => {
+    await beginning;
+    await enter(head, side);
+  };
   main = await startServer(
     { ...config.listen, ...config.http, trusts: trustIn(config.http.trustedProxies) },
     {
-      request: (head, side) => traffic.follow(gateway(head, side)),
-      upgrade: (head, side) => traffic.follow(upgrade(head, side)),
+      request: (head, side) => traffic.follow(begun ? gateway(head, side) : later(gateway, head, side)),
+      upgrade: (head, side) => traffic.follow(begun ? upgrade(head, side) : later(upgrade, head, side)),
       unreadable(refusal, peer, id) {
         meter.refused(refusal.name);
         log.info('unreadable request', {
@@ -110,6 +119,7 @@ export async function openHouse(config: Config, coreappUrl: string, version: str
     await Promise.all([main?.close(), coreapp.close(), stores.close()]);
     throw error;
   });
+  await beginning;
   // Only a process that has its ports may touch what it shares with others.
   await keepAdmin({ stores, passwords, clock, log }, config.auth.adminPassword);
   readiness = { ready: true, why: null };

@@ -40,6 +40,8 @@ export interface Stores {
   readonly buckets: Buckets;
   readonly guard: Guard;
   state(): StoreSnapshot;
+  /** Resolves when the store is there, or after two seconds without it: the fallback serves as well. Called once. */
+  begin(): Promise<void>;
   /** Tells of revocations, whichever replica made them. */
   onRevocation(listener: RevocationListener): void;
   /** Calls back each time that the accounts can be reached again. */
@@ -47,16 +49,16 @@ export interface Stores {
   close(): Promise<void>;
 }
 
-/** How long starting waits for Redis: not for ever, since the fallback serves without it. */
+/** How long the first requests wait for Redis, and readiness does: not for ever, since the fallback serves without it. */
 const redisWaitMs = 2_000;
 /** A login may wait a little longer than a message in line. */
 const accountsTimeoutMs = 1_000;
 const lateRepliesMs = 1_000;
 
-export async function openStores(config: Config, clock: Clock, meter: Meter, log: Log): Promise<Stores> {
+export function openStores(config: Config, clock: Clock, meter: Meter, log: Log): Stores {
   const { url } = config.redis;
   if (url === null) return memoryStores(config.auth.tokensPerUserMax, clock, meter);
-  return await redisStores({ ...config.redis, ...config.auth, url }, clock, meter, log);
+  return redisStores({ ...config.redis, ...config.auth, url }, clock, meter, log);
 }
 
 function memoryStores(tokensPerUserMax: number, clock: Clock, meter: Meter): Stores {
@@ -67,6 +69,7 @@ function memoryStores(tokensPerUserMax: number, clock: Clock, meter: Meter): Sto
     ended: createMemoryEndedTokens(clock),
     buckets: new MemoryBuckets(clock, meter),
     guard: createGuard(null),
+    begin: () => Promise.resolve(),
     state: () => ({ kind: 'memory', up: true, fallback: false, persistence: 'none' }),
     onRevocation() {}, // Who revokes in this process knows.
     onReturn() {},
@@ -86,7 +89,7 @@ interface RedisSettings {
   readonly storeAwayGraceMs: number;
 }
 
-async function redisStores(settings: RedisSettings, clock: Clock, meter: Meter, log: Log): Promise<Stores> {
+function redisStores(settings: RedisSettings, clock: Clock, meter: Meter, log: Log): Stores {
   const { url, tls, keyPrefix, callTimeoutMs } = settings;
   const troubles = new Troubles(log);
   // The buckets count their own time: a reply that comes late still says what it has spent.
@@ -135,9 +138,18 @@ async function redisStores(settings: RedisSettings, clock: Clock, meter: Meter, 
     callTimeoutMs,
     changed,
   });
-  await Promise.all([forBuckets, forAccounts].map((redis) => firstConnection(redis, redisWaitMs)));
-  await replicas.start();
+  const connected = async (): Promise<void> => {
+    await Promise.all([forBuckets, forAccounts].map((redis) => firstConnection(redis, redisWaitMs)));
+    await replicas.start();
+  };
   return {
+    async begin() {
+      const { promise: tooLate, resolve } = Promise.withResolvers<void>();
+      const alarm = clock.after(redisWaitMs, resolve);
+      // A Redis that takes connections and says nothing would keep `replicas` for longer.
+      await Promise.race([connected(), tooLate]);
+      alarm.cancel();
+    },
     accounts,
     tokens: accounts,
     ended: createRedisEndedTokens(forAccounts, clock, keyPrefix),

@@ -47,8 +47,9 @@ async function open(running: Running, url: string): Promise<{ readonly stores: S
   const lines: Line[] = [];
   const keep = (message: string, fields = {}): void => void lines.push({ message, fields });
   const log: Log = { ...silentLog, info: keep, warn: keep, error: keep };
-  const stores = await openStores(config(load('', { REDIS_URL: url })), machineClock, deafMeter, log);
+  const stores = openStores(config(load('', { REDIS_URL: url })), machineClock, deafMeter, log);
   running.defer(() => stores.close());
+  await stores.begin();
   return { stores, lines };
 }
 

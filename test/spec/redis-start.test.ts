@@ -1,0 +1,133 @@
+/** A start while Redis is away: the ports open at once, the log has one line for the outage, and the admin is kept later. */
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { openHouse } from '../../src/house/house.ts';
+import type { Log } from '../../src/ports.ts';
+import { config, load } from '../support/config.ts';
+import { adminPassword } from '../support/house.ts';
+import { freePort } from '../support/ports.ts';
+import { startRedis } from '../support/redis.ts';
+import { silentLog } from '../support/silent-log.ts';
+import { until } from '../support/until.ts';
+
+/** Where Redis should be: says nothing to those who connect, or shuts at once, until it leads to a Redis. */
+class Door {
+  readonly #sockets = new Set<Socket>();
+  readonly #server: Server;
+  #port: number | null = null;
+
+  constructor({ shut = false } = {}) {
+    this.#server = createServer((socket) => {
+      this.#sockets.add(socket);
+      socket.on('error', () => socket.destroy());
+      if (this.#port === null) return shut ? void socket.destroy() : undefined;
+      const redis = connect(this.#port, '127.0.0.1');
+      redis.on('error', () => socket.destroy());
+      socket.pipe(redis).pipe(socket);
+      socket.on('close', () => redis.destroy());
+    });
+  }
+
+  async open(): Promise<string> {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    return `redis://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  leadTo(port: number): void {
+    this.#port = port;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#server.close();
+  }
+}
+
+let running: AsyncDisposableStack;
+let lines: { readonly level: string; readonly message: string }[];
+
+beforeEach(() => {
+  running = new AsyncDisposableStack();
+  lines = [];
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  await running.disposeAsync();
+});
+
+const keep = (level: string) => (message: string) => void lines.push({ level, message });
+const log: Log = { ...silentLog, info: keep('info'), warn: keep('warn'), error: keep('error') };
+
+async function open(url: string, port: number, opsPort: number) {
+  const env = { HOST: '127.0.0.1', PORT: `${port}`, OPS_PORT: `${opsPort}`, WEIR_ADMIN_PASSWORD: adminPassword };
+  const house = await openHouse(config(load('', { ...env, REDIS_URL: url })), 'http://127.0.0.1:1', '0.0.0', log);
+  running.defer(() => house.close(0));
+  return house;
+}
+
+const login = (port: number) =>
+  fetch(`http://127.0.0.1:${port}/v1/users/login`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${Buffer.from(`admin:${adminPassword}`).toString('base64')}` },
+  });
+
+const turn = () => new Promise((resolve) => void setImmediate(resolve));
+
+/** As soon as somebody listens, without a timer: those stand still. */
+async function listening(port: number): Promise<void> {
+  for (;;) {
+    const socket = connect(port, '127.0.0.1').on('error', () => {});
+    const reached = await Promise.race([
+      once(socket, 'connect').then(() => true),
+      once(socket, 'close').then(() => false),
+    ]).catch(() => false);
+    socket.destroy();
+    if (reached) return;
+    await turn();
+  }
+}
+
+describe('A start while Redis is away', () => {
+  it('has its ports open at once; it is ready, and has a first request answered, when Redis is there', async () => {
+    const door = new Door();
+    running.defer(() => door.close());
+    const url = await door.open();
+    const server = running.use(await startRedis());
+    const [port, opsPort] = [await freePort(), await freePort()];
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    let opened = false;
+    const opening = open(url, port, opsPort).then(() => {
+      opened = true;
+    });
+    await listening(port);
+    await listening(opsPort);
+    expect(opened).toBe(false);
+    vi.useRealTimers();
+    const ready = await fetch(`http://127.0.0.1:${opsPort}/readyz`);
+    expect((await fetch(`http://127.0.0.1:${opsPort}/livez`)).status).toBe(200);
+    expect([ready.status, await ready.text()]).toEqual([503, 'not ready: starting\n']);
+    const early = login(port);
+    door.leadTo(server.port);
+    await opening;
+    expect((await fetch(`http://127.0.0.1:${opsPort}/readyz`)).status).toBe(200);
+    // Once there is an admin, that is: the first request may have come before.
+    expect([200, 401]).toContain((await early).status);
+    expect((await login(port)).status).toBe(200);
+  });
+
+  it('is ready without it, says once that it is away, and has an admin when it comes', async () => {
+    const door = new Door({ shut: true });
+    running.defer(() => door.close());
+    const house = await open(await door.open(), 0, 0);
+    expect((await fetch(`http://127.0.0.1:${house.opsPort}/readyz`)).status).toBe(200);
+    expect((await login(house.port)).status).toBe(503);
+    const server = running.use(await startRedis(['--appendonly', 'yes']));
+    door.leadTo(server.port);
+    await until(async () => (await login(house.port)).status === 200, { what: 'the admin to log in' });
+    expect(lines.filter(({ level }) => level !== 'info').map(({ message }) => message)).toEqual(['Redis is away']);
+    await until(() => lines.some(({ message }) => message === 'Redis is back'), { what: 'the line that says so' });
+  });
+});
