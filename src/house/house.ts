@@ -16,7 +16,7 @@ import { permitBounds } from '../model/permits.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Readiness } from '../ops/pages.ts';
 import { startOps } from '../ops/server.ts';
-import type { Caller, Clock, Log, Passwords, RequestHead } from '../ports.ts';
+import type { Clock, Log, Passwords } from '../ports.ts';
 import { Admit } from '../stages/admit.ts';
 import { createAuthenticate } from '../stages/authenticate.ts';
 import { createForward } from '../stages/forward.ts';
@@ -32,7 +32,7 @@ import { keepCertificates } from './certificates.ts';
 import { openForeign } from './foreign.ts';
 import { seldom } from './seldom.ts';
 import { openStores, type Stores } from './stores.ts';
-import { Traffic } from './traffic.ts';
+import { Beginning, Traffic } from './traffic.ts';
 
 export interface House {
   /** The ports that are listened on: of use where the configuration says 0. */
@@ -80,24 +80,14 @@ export async function openHouse(config: Config, coreappUrl: string, version: str
     bodies,
     passwords,
   });
-  const acceptFailed = (port: string) => {
-    const warn = seldom(clock, (reason) => log.warn(`a connection to ${port} could not be accepted`, { reason }));
-    return ({ code, message }: NodeJS.ErrnoException): void => warn(code ?? message);
-  };
-  // The ports open at once; the first requests wait for the store, for two seconds at most.
-  let begun = false;
-  const beginning = stores.begin().then(() => {
-    begun = true;
-  });
-  const later = async (enter: typeof gateway, head: RequestHead, side: Caller): Promise<void> => {
-    await beginning;
-    await enter(head, side);
-  };
+  const beginning = new Beginning(stores.begin());
   main = await startServer(
     { ...config.listen, ...config.http, trusts: trustIn(config.http.trustedProxies) },
     {
-      request: (head, side) => traffic.follow(begun ? gateway(head, side) : later(gateway, head, side)),
-      upgrade: (head, side) => traffic.follow(begun ? upgrade(head, side) : later(upgrade, head, side)),
+      request: (head, side) =>
+        traffic.follow(beginning.over ? gateway(head, side) : beginning.enter(gateway, head, side)),
+      upgrade: (head, side) =>
+        traffic.follow(beginning.over ? upgrade(head, side) : beginning.enter(upgrade, head, side)),
       unreadable(refusal, peer, id) {
         meter.refused(refusal.name);
         log.info('unreadable request', {
@@ -111,20 +101,21 @@ export async function openHouse(config: Config, coreappUrl: string, version: str
         log.warn('too many connections', { remote: peer, closed: newcomer ? 'the newcomer' : 'an idle one' }),
       ),
       handshakeFailed: (reason, peer) => log.debug('TLS handshake failed', { reason, remote: peer }),
-      acceptFailed: acceptFailed('the main port'),
+      acceptFailed: notAccepted('the main port', clock, log),
     },
   );
   const sources = { ready: () => readiness, snapshot, metrics: (accept: string | undefined) => meter.scrape(accept) };
-  const ops = await startOps(config.ops, sources, acceptFailed('the ops port')).catch(async (error: unknown) => {
-    await Promise.all([main?.close(), coreapp.close(), stores.close()]);
-    throw error;
-  });
-  await beginning;
+  const ops = await startOps(config.ops, sources, notAccepted('the ops port', clock, log)).catch(
+    async (error: unknown) => {
+      await Promise.all([main?.close(), coreapp.close(), stores.close()]);
+      throw error;
+    },
+  );
+  await beginning.end;
   // Only a process that has its ports may touch what it shares with others.
   await keepAdmin({ stores, passwords, clock, log }, config.auth.adminPassword);
   readiness = { ready: true, why: null };
-  const { tls } = config.listen;
-  const certificates = tls === null ? null : keepCertificates(tls, main.secure, clock, log);
+  const certificates = config.listen.tls && keepCertificates(config.listen.tls, main.secure, clock, log);
   return {
     port: main.port,
     opsPort: ops.port,
@@ -146,6 +137,11 @@ export async function openHouse(config: Config, coreappUrl: string, version: str
       await bodies.close();
     },
   };
+}
+
+function notAccepted(port: string, clock: Clock, log: Log): (error: NodeJS.ErrnoException) => void {
+  const warn = seldom(clock, (reason) => log.warn(`a connection to ${port} could not be accepted`, { reason }));
+  return ({ code, message }) => warn(code ?? message);
 }
 
 interface Parts {

@@ -1,3 +1,23 @@
+/** What goes in and out of a house. */
+import type { Gateway } from '../gateway.ts';
+
+/** The ports open at once; the first requests wait for the store, for as long as its `begin` takes. */
+export class Beginning {
+  over = false;
+  readonly end: Promise<void>;
+
+  constructor(begun: Promise<void>) {
+    this.end = begun.then(() => {
+      this.over = true;
+    });
+  }
+
+  async enter(gateway: Gateway, ...request: Parameters<Gateway>): Promise<void> {
+    await this.end;
+    await gateway(...request);
+  }
+}
+
 /** Counts what is in flight, so that stopping knows when it is done. */
 export class Traffic {
   #inFlight = 0;

@@ -1,7 +1,7 @@
 /** A start while Redis is away: the ports open at once, the log has one line for the outage, and the admin is kept later. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openHouse } from '../../src/house/house.ts';
 import type { Log } from '../../src/ports.ts';
 import { config, load } from '../support/config.ts';
@@ -9,6 +9,7 @@ import { adminPassword } from '../support/house.ts';
 import { freePort } from '../support/ports.ts';
 import { startRedis } from '../support/redis.ts';
 import { silentLog } from '../support/silent-log.ts';
+import { stopTimers } from '../support/still-timers.ts';
 import { until } from '../support/until.ts';
 
 /** Where Redis should be: says nothing to those who connect, or shuts at once, until it leads to a Redis. */
@@ -53,10 +54,7 @@ beforeEach(() => {
   running = new AsyncDisposableStack();
   lines = [];
 });
-afterEach(async () => {
-  vi.useRealTimers();
-  await running.disposeAsync();
-});
+afterEach(() => running.disposeAsync());
 
 const keep = (level: string) => (message: string) => void lines.push({ level, message });
 const log: Log = { ...silentLog, info: keep('info'), warn: keep('warn'), error: keep('error') };
@@ -97,7 +95,7 @@ describe('A start while Redis is away', () => {
     const url = await door.open();
     const server = running.use(await startRedis());
     const [port, opsPort] = [await freePort(), await freePort()];
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const still = running.use(stopTimers());
     let opened = false;
     const opening = open(url, port, opsPort).then(() => {
       opened = true;
@@ -105,7 +103,7 @@ describe('A start while Redis is away', () => {
     await listening(port);
     await listening(opsPort);
     expect(opened).toBe(false);
-    vi.useRealTimers();
+    still[Symbol.dispose]();
     const ready = await fetch(`http://127.0.0.1:${opsPort}/readyz`);
     expect((await fetch(`http://127.0.0.1:${opsPort}/livez`)).status).toBe(200);
     expect([ready.status, await ready.text()]).toEqual([503, 'not ready: starting\n']);
