@@ -16,6 +16,7 @@ const limitKinds = {
   scope: scope(),
   scopesMax: whole(1, 100_000),
   rateLimitFields: z.boolean(),
+  hold: z.boolean(),
   holdMaxMs: whole(100, 600_000),
   lineMaxRequests: whole(1, 1_000_000),
   callerShareMax: z.number().min(0.01).max(1),
@@ -35,6 +36,7 @@ const limitDescriptions: Readonly<Record<LimitName, string>> = {
     'Most limits of a class with such a scope that one replica keeps at a time. Those that are full again make room; with none of these a newcomer gets 503.',
   rateLimitFields:
     'Whether answers of the Coreapp get RateLimit and RateLimit-Policy fields that say what is left. Off, since nobody need slow down: whatever comes too early is held.',
+  hold: 'Whether a request that the Coreapp refuses, or does not answer, is held and sent again. false: its caller gets the Coreapp’s own answer at once, 429 and 503 included, or 502 or 504 where there is none; and what finds no free token within a second gets 503. For monitoring.',
   holdMaxMs: 'The longest that a request is held before it is refused with 503. Below the timeouts of the callers.',
   lineMaxRequests:
     'Most requests that wait in one replica. Whose turn cannot come within its hold time is refused at once, however many wait.',
@@ -59,6 +61,7 @@ const everyClass: Values = {
   scope: 'fleet',
   scopesMax: 10_000,
   rateLimitFields: false,
+  hold: true,
   holdMaxMs: 30_000,
   lineMaxRequests: 10_000,
   callerShareMax: 0.9,
@@ -67,10 +70,15 @@ const everyClass: Values = {
   bodyMaxBytes: mib,
 };
 
-/** Where a class differs from that from the start: the documented limit of messages, and the size of media. */
+/**
+ * Where a class differs from that from the start: the documented limit of messages, the size of media, and what monitoring
+ * asks for.
+ */
 const ownDefaults: Partial<Record<EndpointClass, Partial<Values>>> = {
   messages: { rate: 50, burst: 150 },
   media: { lineMaxBytes: gib, callerMaxBytes: 512 * mib, bodyMaxBytes: 100 * mib },
+  health: { hold: false },
+  stats: { hold: false },
 };
 
 const limit = <Name extends LimitName>(name: Name) => {
@@ -105,6 +113,7 @@ export const limits = section({
     scope: limit('scope'),
     scopesMax: limit('scopesMax'),
     rateLimitFields: limit('rateLimitFields'),
+    hold: limit('hold'),
     holdMaxMs: limit('holdMaxMs'),
     lineMaxRequests: limit('lineMaxRequests'),
     callerShareMax: limit('callerShareMax'),

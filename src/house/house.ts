@@ -12,7 +12,8 @@ import type { Config } from '../config/config.ts';
 import { createGateway, type Stages } from '../gateway.ts';
 import { createCosts } from '../model/costs.ts';
 import { ownFields } from '../model/own-fields.ts';
-import { permitBounds } from '../model/permits.ts';
+import { permitBounds, reserved } from '../model/permits.ts';
+import { endpointClasses } from '../model/routes.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Readiness } from '../ops/pages.ts';
 import { startOps } from '../ops/server.ts';
@@ -162,19 +163,20 @@ function joinStages({ config, coreappUrl, clock, meter, log, stores, bodies, pas
   const { authorization, honoursIdempotencyKey, brokenRepeatsMax, caseSensitivePaths } = config.coreapp;
   const { accounts, tokens, guard, buckets } = stores;
   const secrets = nodeSecrets;
+  const notHeld = endpointClasses.filter((name) => !limits[name].hold);
   const foreign = openForeign(config, { stores, secrets, clock, meter, log });
   const coreapp = connectCoreapp({
     url: coreappUrl,
     tls,
     connectTimeoutMs,
     answerTimeoutMs,
-    connectionsMax: permitsMax,
+    connectionsMax: permitsMax + reserved * notHeld.length,
   });
   const { serverTiming } = http;
   const reachability = new Reachability(coreappUrl, log);
   const digest = (text: string): string => secrets.digest(text);
   const own = ownFields(Object.values(limits).map(({ scope }) => scope));
-  const rules = { authorization, own, honoursIdempotencyKey, brokenRepeatsMax, serverTiming };
+  const rules = { authorization, own, notHeld, honoursIdempotencyKey, brokenRepeatsMax, serverTiming };
   const towards = { clock, meter, reachability, ...rules };
   const admit = new Admit({
     clock,

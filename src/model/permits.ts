@@ -47,14 +47,57 @@ export function permitBounds(min: number, max: number): PermitBounds {
 /** What all classes together have in flight. */
 export class Room {
   readonly bounds: PermitBounds;
-  inUse = 0;
+  #inUse = 0;
 
   constructor(bounds: PermitBounds) {
     this.bounds = bounds;
   }
 
+  get inUse(): number {
+    return this.#inUse;
+  }
+
   get isFull(): boolean {
-    return this.inUse >= this.bounds.max;
+    return this.#inUse >= this.bounds.max;
+  }
+
+  enter(): void {
+    this.#inUse += 1;
+  }
+
+  leave(): void {
+    this.#inUse -= 1;
+  }
+}
+
+/** How many of a class that is not held may be in flight, whatever the others have. */
+export const reserved = 16;
+
+/**
+ * The room of a class that is not held: some places of its own, then those of all. Its bounds leave nothing to learn, so a
+ * check of the health goes out while everything else is refused, slow or full.
+ */
+export class ReservedRoom extends Room {
+  readonly #shared: Room;
+
+  constructor(shared: Room) {
+    const max = reserved + shared.bounds.max;
+    super({ min: max, initial: max, max });
+    this.#shared = shared;
+  }
+
+  override get isFull(): boolean {
+    return this.inUse >= reserved && this.#shared.isFull;
+  }
+
+  override enter(): void {
+    if (this.inUse >= reserved) this.#shared.enter();
+    super.enter();
+  }
+
+  override leave(): void {
+    super.leave();
+    if (this.inUse >= reserved) this.#shared.leave();
   }
 }
 
@@ -124,7 +167,7 @@ export class Permits {
   /** Call only where `available`. */
   take(now: number): Permit {
     this.#inUse += 1;
-    this.#room.inUse += 1;
+    this.#room.enter();
     if (this.#trouble && (this.probing || this.#inUse > this.#limit)) this.#pause(now, patienceMs);
     return new TakenPermit(this, this.#troubles);
   }
@@ -134,7 +177,7 @@ export class Permits {
     const wasFull = this.#inUse >= this.#limit;
     const isOlder = troubles < this.#troubles;
     this.#inUse -= 1;
-    this.#room.inUse -= 1;
+    this.#room.leave();
     if (isOlder) this.#older -= 1;
     if (how === 'refused') this.#refused(isOlder);
     else if (how === 'again') this.#refusedAgain();

@@ -16,6 +16,8 @@ export interface ClassLimits extends Quota {
   readonly scopesMax: number;
   /** Callers are told what is left of their bucket. */
   readonly rateLimitFields: boolean;
+  /** False: the Coreapp’s answer is told at once, whatever it is; nothing is sent again. */
+  readonly hold: boolean;
   /** How long a request may wait, milliseconds. */
   readonly holdMaxMs: number;
   /** How many requests may wait, in all lines of the class together. */

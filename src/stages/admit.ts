@@ -3,7 +3,7 @@
  * gone. `model/line.ts` knows the order, `model/lease.ts` the slots, `model/permits.ts` the room at the Coreapp;
  * `gate.ts` brings them together for one bucket, `gates.ts` for one class, this file for all.
  */
-import { type PermitBounds, Permits, Room } from '../model/permits.ts';
+import { type PermitBounds, Permits, ReservedRoom, Room } from '../model/permits.ts';
 import type { ClassLimits } from '../model/quota.ts';
 import type { RefusalName } from '../model/refusals.ts';
 import type { EndpointClass } from '../model/routes.ts';
@@ -43,9 +43,9 @@ export class Admit {
     const { clock, limits } = world;
     this.#clock = clock;
     this.room = new Room(world.permits);
-    const permits = (): Permits =>
+    const permits = (hold: boolean): Permits =>
       new Permits(
-        this.room,
+        hold ? this.room : new ReservedRoom(this.room),
         () => clock.now(),
         world.random,
         () => this.#permitFreed(),
@@ -53,7 +53,10 @@ export class Admit {
     const blocked = (gates: Gates, now: number): void => this.#block(gates, now);
     const names = Object.keys(limits) as EndpointClass[];
     this.#classes = new Map(
-      names.map((name) => [name, new Gates(name, limits[name], { ...world, permits: permits(), blocked })]),
+      names.map((name) => [
+        name,
+        new Gates(name, limits[name], { ...world, permits: permits(limits[name].hold), blocked }),
+      ]),
     );
   }
 

@@ -27,6 +27,8 @@ export interface ForwardWorld {
   readonly own: OwnFields;
   /** The classes where the Coreapp honours `Idempotency-Key`. */
   readonly honoursIdempotencyKey: readonly RouteClass[];
+  /** The classes whose requests are never held: whatever the Coreapp answers is told at once, and nothing is sent again. */
+  readonly notHeld: readonly RouteClass[];
   /** How often a request goes again after an exchange that broke; 0: never. */
   readonly brokenRepeatsMax: number;
   /** Whether callers are told where the time went. */
@@ -152,7 +154,7 @@ class Sending extends GuardedObserver {
 
   protected headed(status: number, fields: Fields): void {
     this.#world.reachability.answered(this.#sentAt);
-    this.#replay = replayAfterAnswer(status);
+    this.#replay = this.#isHeld() ? replayAfterAnswer(status) : null;
     if (this.#replay === null) relayHead(this.#exchange, this.#side, status, fields, this.#timing());
     else this.#pauseMs = retryAfterMs(fieldOf(fields, 'retry-after'), this.#world.clock.wallMs());
     this.#status = status;
@@ -204,7 +206,7 @@ class Sending extends GuardedObserver {
       this.#giveSlotUp();
     } else {
       if (failure.cause === 'connect') this.#world.reachability.unreached(this.#sentAt, failure.detail);
-      this.#finish('failure', endWithout(failure), this.#unanswered(failure, failure.cause));
+      this.#finish('failure', this.#endWithout(failure), this.#unanswered(failure, failure.cause));
     }
   }
 
@@ -227,6 +229,15 @@ class Sending extends GuardedObserver {
     return serverTiming(this.#exchange.account, this.#world.clock.now() - this.#sentAt);
   }
 
+  #isHeld(): boolean {
+    const { notHeld } = this.#world;
+    return notHeld.length === 0 || !notHeld.includes(this.#exchange.route.class);
+  }
+
+  #endWithout(failure: CoreappFailure): PermitEnd {
+    return this.#isHeld() ? endWithout(failure) : 'failed';
+  }
+
   #endAfter(reason: ReplayReason): PermitEnd {
     return endAfter(reason, this.#pauseMs, this.#exchange.account.refusals);
   }
@@ -241,6 +252,7 @@ class Sending extends GuardedObserver {
     const name = refusalAfter[cause];
     // What the disk did not give back once it will not the next time; and nobody can act on half a request.
     if (cause === 'body') return refuse(name, null, diskRetryAfterMs);
+    if (!this.#isHeld()) return refuse(name);
     const { method, route, account } = this.#exchange;
     const honoured = this.#world.honoursIdempotencyKey.includes(route.class);
     // By the fields that were sent: of a key that did not travel on the Coreapp knows nothing.

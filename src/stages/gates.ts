@@ -35,6 +35,11 @@ const restMs = 10_000;
 const lookAgainMs = 100;
 /** Up to this length values are told apart as they are, longer ones by their digest, which is longer than this. */
 const plainMaxChars = 63;
+/**
+ * How long a request of a class that is not held may wait for its turn, milliseconds. Only a class whose callers ask for more
+ * than its rate has a line at all; then the others’ turns come before long, and whoever floods it is refused.
+ */
+const turnMaxMs = 1_000;
 /** Stands for "no value": no value is empty. */
 const none = '';
 
@@ -66,7 +71,7 @@ export class Gates implements GateClass {
 
   constructor(name: EndpointClass, limits: ClassLimits, world: GatesWorld) {
     this.name = name;
-    this.limits = limits;
+    this.limits = limits.hold ? limits : { ...limits, holdMaxMs: Math.min(limits.holdMaxMs, turnMaxMs) };
     this.permits = world.permits;
     this.bodies = new BodyAccount(limits, () => world.clock.now());
     this.headcount = new Headcount(limits);

@@ -214,6 +214,7 @@ describe('each endpoint class has its limits in full', () => {
     scope: { by: 'fleet' },
     scopesMax: 10000,
     rateLimitFields: false,
+    hold: true,
     holdMaxMs: 30000,
     lineMaxRequests: 10000,
     callerShareMax: 0.9,
@@ -226,7 +227,8 @@ describe('each endpoint class has its limits in full', () => {
     const { limits } = config(load(''));
     expect(Object.keys(limits)).toEqual([...endpointClasses]);
     const media = { lineMaxBytes: 2 ** 30, callerMaxBytes: 2 ** 29, bodyMaxBytes: 100 * 2 ** 20 };
-    const own = { messages: { rate: 50, burst: 150 }, media };
+    const monitoring = { hold: false };
+    const own = { messages: { rate: 50, burst: 150 }, media, health: monitoring, stats: monitoring };
     for (const name of endpointClasses) {
       expect(limits[name]).toEqual({ ...everyOther, ...(name in own ? own[name as keyof typeof own] : {}) });
     }

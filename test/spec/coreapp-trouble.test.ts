@@ -38,7 +38,7 @@ describe('the number of permits of a class', () => {
     upstream = await startUpstream();
     house = await openTestHouse(
       upstream.url,
-      'coreapp: {answerTimeoutMs: 150}\nlimits: {default: {holdMaxMs: 2000}, stats: {holdMaxMs: 100}}',
+      'coreapp: {answerTimeoutMs: 150}\nlimits: {default: {holdMaxMs: 2000}, certificates: {holdMaxMs: 100}}',
     );
   });
   afterAll(async () => {
@@ -66,7 +66,7 @@ describe('the number of permits of a class', () => {
       200,
       false,
     ],
-    ['no answer in time', 'POST /v1/stats/app', 'stats', sayNothing, 504, true],
+    ['no answer in time', 'POST /v1/certificates', 'certificates', sayNothing, 504, true],
     ['a connection that breaks', 'POST /v1/support', 'support', breakOff, 502, false],
     ['a 500', 'GET /v1/groups', 'groups', say(answer(500)), 500, false],
     ['a 502 of somebody in between', 'GET /v1/health', 'health', say(answer(502)), 502, false],

@@ -183,6 +183,7 @@ export const roomyLimits = (quota: Quota): ClassLimits => ({
   scope: { by: 'fleet' },
   scopesMax: 100,
   rateLimitFields: false,
+  hold: true,
   holdMaxMs: 3_600_000,
   lineMaxRequests: 1_000_000,
   callerShareMax: 1,
@@ -276,6 +277,7 @@ export class Fleet {
       authorization: null,
       own: ownFields(),
       honoursIdempotencyKey: [],
+      notHeld: [],
       brokenRepeatsMax: 2,
       serverTiming: false,
     };
