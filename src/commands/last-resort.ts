@@ -7,11 +7,13 @@ export const bugExitCode = 70;
 export class LastResort {
   /** Resolves with the first bug. What that has left behind nobody knows, so the process is to drain. */
   readonly struck: Promise<'bug'>;
+  #hasStruck = false;
 
   constructor(log: Pick<Log, 'error'>) {
     const { promise, resolve } = Promise.withResolvers<'bug'>();
     this.struck = promise;
     const told = (message: string) => (error: unknown) => {
+      this.#hasStruck = true;
       resolve('bug');
       try {
         log.error(message, { error });
@@ -21,5 +23,9 @@ export class LastResort {
     };
     process.on('uncaughtException', told('a bug: an exception that nobody caught'));
     process.on('unhandledRejection', told('a bug: a rejection that nobody handled'));
+  }
+
+  get hasStruck(): boolean {
+    return this.#hasStruck;
   }
 }

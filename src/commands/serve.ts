@@ -29,6 +29,7 @@ export async function serve(
     return code;
   } catch (error) {
     log.error('a bug: what starts and stops threw', { error });
+    io.err(`weir serve: a bug: ${error instanceof Error ? error.stack : String(error)}`);
     await log.flush();
     return bugExitCode;
   }
@@ -63,7 +64,7 @@ async function run(
   await stop(house, config, why, log);
   await simulator?.close();
   log.info('stopped');
-  return why === 'bug' ? bugExitCode : 0;
+  return lastResort.hasStruck ? bugExitCode : 0;
 }
 
 async function stop(

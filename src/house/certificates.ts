@@ -35,7 +35,12 @@ export function keepCertificates(
       log.error('changed TLS files are refused, the old ones stay', { problems: problems.map(formatProblem) });
       return;
     }
-    secure(material);
+    try {
+      secure(material);
+    } catch (error) {
+      log.error('changed TLS files are refused, the old ones stay', { problems: [String(error)] });
+      return;
+    }
     const note = dateNote(certificate, clock.wallMs());
     const fields = { expires: certificate.validToDate.toISOString(), ...(note === null ? {} : { note }) };
     log[note === null ? 'info' : 'warn']('changed TLS files are in use', fields);

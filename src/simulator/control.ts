@@ -27,13 +27,10 @@ export interface Controls {
 }
 
 export function serveControl(controls: Controls, request: IncomingMessage, response: ServerResponse): void {
-  answerControl(controls, request).then(
-    (answer) => send(response, answer),
-    (error: unknown) => {
-      if (!response.destroyed)
-        send(response, failure('failed', [error instanceof Error ? error.message : String(error)]));
-    },
-  );
+  answerControl(controls, request)
+    .catch((error: unknown) => failure('failed', [error instanceof Error ? error.message : String(error)]))
+    .then((answer) => send(response, answer))
+    .catch(() => response.destroy());
 }
 
 async function answerControl(controls: Controls, request: IncomingMessage): Promise<Answer> {

@@ -129,7 +129,7 @@ export class SimulatedCoreapp {
   #respond({ request, response, target, entry }: Visit, body: Buffer): void {
     const contentType = request.headers['content-type'] ?? 'application/octet-stream';
     const call = { method: request.method as string, query: target.query, contentType, body };
-    const answer = this.#endpoints.answer(target.path, call);
+    const answer = this.#answerOf(target.path, call);
     const fault = this.faults.drawAfter();
     if (fault !== null) this.ledger.faultAfterActing(entry);
     switch (fault) {
@@ -150,6 +150,15 @@ export class SimulatedCoreapp {
       case 'trickle':
         trickle(response, answer, this.#settings.trickleMs);
         break;
+    }
+  }
+
+  /** What nobody thought of in a body must not end the process, which may be Weir's. */
+  #answerOf(path: string, call: Parameters<Endpoints['answer']>[1]): Answer {
+    try {
+      return this.#endpoints.answer(path, call);
+    } catch (error) {
+      return failure('failed', [error instanceof Error ? error.message : String(error)]);
     }
   }
 

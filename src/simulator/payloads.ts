@@ -41,8 +41,11 @@ function checkContacts({ body }: Call): Answer {
   }
   const numbers = typeof asked === 'object' && asked !== null && 'contacts' in asked ? asked.contacts : undefined;
   if (!Array.isArray(numbers)) return failure('invalid', ['contacts: give an array of phone numbers.']);
+  if (!numbers.every(isNumber)) return failure('invalid', ['contacts: give phone numbers as strings.']);
   return answer(200, { contacts: numbers.map((input) => contact(String(input))) });
 }
+
+const isNumber = (input: unknown): boolean => typeof input === 'string' || typeof input === 'number';
 
 function contact(input: string): Record<string, string> {
   const digits = input.replace(/\D/g, '');

@@ -121,7 +121,8 @@ class Listener {
   #opening: Promise<void> | null = null;
 
   constructor(server: Server, host: string, port: number) {
-    this.#server = server;
+    // A port that can't be had is told by `open`; a connection that can't be accepted later ends nothing.
+    this.#server = server.on('error', () => {});
     this.#host = host;
     this.#port = port;
   }

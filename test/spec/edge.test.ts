@@ -526,3 +526,21 @@ describe('answers of Weir’s own', () => {
     expect(told.field('x-request-id')).toBe('mine');
   });
 });
+
+describe('a CONNECT', () => {
+  const connect = 'CONNECT example.test:443 HTTP/1.1\r\nHost: example.test:443\r\n\r\n';
+
+  it('whose caller resets has its 400, and ends nothing', async () => {
+    await using caller = await house.call();
+    expect(await caller.send(connect).answer('GET')).toMatchObject({ status: 400, whole: true });
+    caller.reset();
+    expect((await house.send('GET /v1/contacts')).status).toBe(200);
+  });
+
+  it('is closed as soon as its caller has closed', async () => {
+    await using caller = await house.call();
+    await caller.send(connect).answer('GET');
+    caller.socket.end();
+    expect(await caller.closed()).toBe('end');
+  });
+});

@@ -109,6 +109,8 @@ describe('the endpoints', () => {
   it.each([
     ['not JSON', '{', 1025],
     ['no array', { contacts: '16315551002' }, 1009],
+    ['objects that are no text', { contacts: [{ toString: 1 }] }, 1009],
+    ['nested without end', `{"contacts":${'['.repeat(100_000)}${']'.repeat(100_000)}}`, 1009],
     ['null', 'null', 1009],
   ])('refuses contacts that are %s', async (_, body, code) => {
     const { url } = await simulator();

@@ -21,6 +21,8 @@ export interface ProcessOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Default: the repository. */
   readonly cwd?: string;
+  /** A stream whose reader has gone before the process says anything. */
+  readonly unread?: 'stdout' | 'stderr';
   /** The largest file that it may write, in blocks of 512 bytes. Default: as the tests themselves. */
   readonly fileMaxBlocks?: number;
 }
@@ -107,6 +109,11 @@ export class TestProcess implements AsyncDisposable {
     }
   }
 
+  /** Nobody reads this any more: what is written from now on fails with EPIPE. */
+  stopReading(from: 'stdout' | 'stderr'): void {
+    this.#child[from].destroy();
+  }
+
   transcript(): string {
     return this.lines.map((line) => `  ${line.from}: ${line.text}`).join('\n');
   }
@@ -132,5 +139,7 @@ export function startProcess(args: readonly string[], options: ProcessOptions = 
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  return new TestProcess(leash(child), [script, ...args].join(' '));
+  const started = new TestProcess(leash(child), [script, ...args].join(' '));
+  if (options.unread !== undefined) started.stopReading(options.unread);
+  return started;
 }
