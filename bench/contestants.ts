@@ -18,6 +18,10 @@ export interface Contestant extends AsyncDisposable {
   readonly token: string;
 }
 
+export interface Weir extends Contestant {
+  readonly opsPort: number;
+}
+
 export async function startContestant(
   name: ContestantName,
   upstream: string,
@@ -61,7 +65,7 @@ export async function startWeir(
   nodeArgs: readonly string[] = [],
   settings = '',
   limits = '{ rate: 1000000, burst: 1000000 }',
-): Promise<Contestant> {
+): Promise<Weir> {
   await using opened = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'weir-bench-'));
   opened.defer(() => rmSync(folder, { recursive: true, force: true }));
@@ -74,25 +78,27 @@ export async function startWeir(
       stdio: ['ignore', 'ignore', 'pipe'],
     }),
   );
-  const port = await portSaid(child);
+  const { port, opsPort } = await portsSaid(child);
   const token = await logIn(port);
   const kept = opened.move();
-  return { name: 'weir', child, port, token, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  return { name: 'weir', child, port, opsPort, token, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
-/** The port in Weir's own words; what it says until then is shown if it never says so. */
-async function portSaid(child: Child): Promise<number> {
+/** The ports in Weir's own words; what it says until then is shown if it never says so. */
+async function portsSaid(child: Child): Promise<Pick<Weir, 'port' | 'opsPort'>> {
   const said: string[] = [];
   const lines = createInterface({ input: child.process.stderr as Readable });
-  const port = new Promise<number>((resolve, reject) => {
+  const ports = new Promise<Pick<Weir, 'port' | 'opsPort'>>((resolve, reject) => {
+    let port = 0;
     lines.on('line', (line) => {
       said.push(line);
-      const match = /^Weir serves on .*:(\d+)$/.exec(line);
-      if (match !== null) resolve(Number(match[1]));
+      const [, what, number] = /^(Weir serves on| {2}for operators) .*?:(\d+)(?: |$)/.exec(line) ?? [];
+      if (what === 'Weir serves on') port = Number(number);
+      else if (what !== undefined) resolve({ port, opsPort: Number(number) });
     });
     child.process.once('exit', () => reject(new Error(`Weir ended. It said:\n${said.join('\n')}`)));
   });
-  return await within(port, { what: 'Weir to serve', deadlineMs: 15_000 });
+  return await within(ports, { what: 'Weir to serve', deadlineMs: 15_000 });
 }
 
 async function logIn(port: number): Promise<string> {
