@@ -1,4 +1,5 @@
-/** The settings under `bodies`: which go to files, where, and how much of the disk they may take. */
+/** The settings under `bodies`: which go to files, where, and how much of the disk they may take; the same for answers. */
+import { z } from 'zod';
 import { filePath, whole } from './kinds.ts';
 import { section, setting } from './setting.ts';
 
@@ -21,5 +22,16 @@ export const bodies = section({
   callerFilesMax: setting(whole(1, 1_000_000).default(500), {
     description:
       'Most of them for one user that is alone. Beside others it has the same part of what they leave, of these files and of diskMaxBytes, and always one file. At filesMax or above one may have all of them.',
+  }),
+  answersMemoryMaxBytes: setting(whole(0, 64 * 2 ** 30).default(64 * 2 ** 20), {
+    description:
+      'Most bytes of answers that wait in memory for callers who take them slowly, so that the Coreapp need not wait; of one answer at most memoryMaxBytes, the rest goes to a file. Without room the Coreapp is read no faster than the caller takes.',
+  }),
+  answersDiskShareMax: setting(z.number().min(0).max(1).default(0.25), {
+    description: 'The part of diskMaxBytes and filesMax that such answers may take. 0: they never go to files.',
+  }),
+  answersCallerShareMax: setting(z.number().min(0.01).max(1).default(0.5), {
+    description:
+      'What one user may have of what others leave of answersMemoryMaxBytes and of that part of the disk. 1: one may take all.',
   }),
 });

@@ -3,11 +3,15 @@ import { statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { openBodyFiles } from '../adapters/node/body-files.ts';
 import type { Config } from '../config/config.ts';
+import { AnswerRoom } from '../model/answers.ts';
 import { DiskRoom } from '../model/disk.ts';
+import type { Snapshot } from '../model/snapshot.ts';
 import type { Clock, Log } from '../ports.ts';
 
 export interface Bodies {
   readonly disk: DiskRoom;
+  readonly answers: AnswerRoom;
+  snapshot(): Pick<Snapshot, 'answers' | 'disk'>;
   close(): Promise<void>;
 }
 
@@ -19,7 +23,11 @@ const tmpfs = 0x0102_1994;
 /** Rejects with one clear line where the folder can't be written to. */
 export async function openBodies({ bodies, limits }: Config, clock: Clock, log: Log): Promise<Bodies> {
   const allSmall = Object.values(limits).every(({ bodyMaxBytes }) => bodyMaxBytes <= bodies.memoryMaxBytes);
-  if (allSmall) return { disk: new DiskRoom(bodies, noFiles), close: () => Promise.resolve() };
+  if (allSmall) {
+    const disk = new DiskRoom(bodies, noFiles);
+    const answers = new AnswerRoom({ ...bodies, answersDiskShareMax: 0 }, disk);
+    return { disk, answers, snapshot: () => snapshotOf(disk, answers), close: () => Promise.resolve() };
+  }
   let saidAt = Number.NEGATIVE_INFINITY;
   const files = await openBodyFiles(bodies.folder ?? tmpdir(), ({ code, message }) => {
     if (clock.now() - saidAt < sayAgainMs) return;
@@ -27,7 +35,13 @@ export async function openBodies({ bodies, limits }: Config, clock: Clock, log: 
     log.error('bodies: the disk fails; large ones are refused', { folder: files.folder, reason: code ?? message });
   });
   await noteOn(files.folder, bodies.diskMaxBytes, log);
-  return { disk: new DiskRoom(bodies, () => files.create()), close: () => files.close() };
+  const disk = new DiskRoom(bodies, () => files.create());
+  const answers = new AnswerRoom(bodies, disk);
+  return { disk, answers, snapshot: () => snapshotOf(disk, answers), close: () => files.close() };
+}
+
+function snapshotOf(disk: DiskRoom, answers: AnswerRoom): Pick<Snapshot, 'answers' | 'disk'> {
+  return { answers: answers.snapshot(), disk: disk.snapshot() };
 }
 
 function noFiles(): never {

@@ -61,7 +61,7 @@ export async function openHouse(config: Config, coreappUrl: string, version: str
   let main: MainServer | null = null;
   const snapshot = (): Snapshot => ({
     ...admit.snapshot(),
-    disk: bodies.disk.snapshot(),
+    ...bodies.snapshot(),
     store: stores.state(),
     connections: main?.connections ?? 0,
     ready: readiness.ready,
@@ -177,7 +177,7 @@ function joinStages({ config, coreappUrl, clock, meter, log, stores, bodies, pas
   const digest = (text: string): string => secrets.digest(text);
   const own = ownFields(Object.values(limits).map(({ scope }) => scope));
   const rules = { authorization, own, notHeld, honoursIdempotencyKey, brokenRepeatsMax, serverTiming };
-  const towards = { clock, meter, reachability, ...rules };
+  const towards = { clock, meter, answers: bodies.answers, reachability, ...rules };
   const admit = new Admit({
     clock,
     buckets,

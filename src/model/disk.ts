@@ -1,4 +1,4 @@
-/** The disk that bodies may take, over all classes: so many bytes, in so many files. */
+/** The disk that bodies and answers may take, over all classes: so many bytes, in so many files. */
 import type { BodyFile } from './bodies.ts';
 
 export interface DiskBounds {
@@ -80,6 +80,29 @@ export class DiskRoom {
   /** Gives back what was taken last for a file, since it was not needed after all. */
   give(caller: string, bytes: number): void {
     this.#add(this.#callers.get(caller) as CallerFiles, -bytes);
+  }
+
+  /** An empty file for an answer; how many one caller may have of these is counted in `answers.ts`. Null: there is no room. */
+  tryOpenAnswer(): BodyFile | null {
+    if (this.#files >= this.#bounds.filesMax) return null;
+    this.#files += 1;
+    return this.#create();
+  }
+
+  /** Room for more in an answer's file. False: there is not so much left, nothing was taken. */
+  tryTakeForAnswer(bytes: number): boolean {
+    if (this.#bytes + bytes > this.#bounds.diskMaxBytes) return false;
+    this.#bytes += bytes;
+    return true;
+  }
+
+  /** As `close`, for an answer's. @param closed called when the disk has let go of it */
+  closeAnswer(file: BodyFile, bytes: number, closed: () => void): void {
+    file.close(() => {
+      this.#bytes -= bytes;
+      this.#files -= 1;
+      closed();
+    });
   }
 
   /** Lets go of a file. What it took is free when the disk has let go of it, too. */

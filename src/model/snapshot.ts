@@ -1,4 +1,5 @@
 /** A replica at one moment: what `/status` shows and the gauges are read from. */
+import type { AnswersSnapshot } from './answers.ts';
 import type { DiskSnapshot } from './disk.ts';
 import type { EndpointClass } from './routes.ts';
 
@@ -60,7 +61,9 @@ export interface Snapshot {
   readonly lines: readonly LineSnapshot[];
   readonly buckets: readonly BucketSnapshot[];
   readonly permits: readonly PermitsSnapshot[];
-  /** Bodies in files, over all classes. */
+  /** Answers that wait for their callers to take them, over all classes. */
+  readonly answers: AnswersSnapshot;
+  /** Bodies and answers in files, over all classes. */
   readonly disk: DiskSnapshot;
   readonly store: StoreSnapshot;
   /** Open connections of callers. */

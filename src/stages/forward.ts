@@ -1,56 +1,24 @@
 /** Forward: one attempt at the Coreapp. Its answer goes to the caller as it comes, or the attempt may be replayed. */
 import type { Admitted, Fields, PermitEnd } from '../model/exchange.ts';
 import { endToEnd, fieldOf } from '../model/fields.ts';
-import { addForwarded } from '../model/forwarded.ts';
-import type { Attempt } from '../model/outcome.ts';
+import type { Attempt, CutCause } from '../model/outcome.ts';
 import { gone } from '../model/outcome.ts';
-import { type OwnFields, travelling } from '../model/own-fields.ts';
-import type { RefusalName } from '../model/refusals.ts';
+import { nameOf } from '../model/principal.ts';
 import { refuse } from '../model/refusals.ts';
 import type { ReplayReason } from '../model/replay.ts';
 import { isKeyed, replayAfterAnswer, replayAfterFailure, retryAfterMs } from '../model/replay.ts';
-import type { RouteClass } from '../model/routes.ts';
 import { serverTiming } from '../model/server-timing.ts';
-import type { Caller, Clock, Coreapp, CoreappCall, CoreappFailure, Meter } from '../ports.ts';
+import type { Caller, CoreappCall, CoreappFailure } from '../ports.ts';
 import { relayEnd, relayHead } from './answer.ts';
 import { GuardedObserver } from './guarded.ts';
-import type { Reachability } from './reachability.ts';
-
-export interface ForwardWorld {
-  readonly clock: Clock;
-  readonly coreapp: Coreapp;
-  readonly meter: Meter;
-  readonly reachability: Reachability;
-  /** The value of `Authorization` towards the Coreapp; null: none. */
-  readonly authorization: string | null;
-  /** The fields that are Weir's to write or to take out. */
-  readonly own: OwnFields;
-  /** The classes where the Coreapp honours `Idempotency-Key`. */
-  readonly honoursIdempotencyKey: readonly RouteClass[];
-  /** The classes whose requests are never held: whatever the Coreapp answers is told at once, and nothing is sent again. */
-  readonly notHeld: readonly RouteClass[];
-  /** How often a request goes again after an exchange that broke; 0: never. */
-  readonly brokenRepeatsMax: number;
-  /** Whether callers are told where the time went. */
-  readonly serverTiming: boolean;
-}
+import { diskRetryAfterMs, endAfter, endWithout, refusalAfter } from './lessons.ts';
+import { Spool } from './spool.ts';
+import { type ForwardWorld, requestFields } from './towards.ts';
 
 export type Forward = (exchange: Admitted, side: Caller) => Promise<Attempt>;
 
 /** How much of a refusal's body is read before its connection is given up. */
 const refusalMaxBytes = 1_048_576;
-
-/** When to come back where the disk has failed: to another replica, as a rule. */
-const diskRetryAfterMs = 1_000;
-
-const refusalAfter: Readonly<Record<Exclude<CoreappFailure['cause'], 'late'>, RefusalName>> = {
-  connect: 'unreachable',
-  timeout: 'timedOut',
-  broken: 'broken',
-  aborted: 'broken',
-  invalid: 'malformed',
-  body: 'diskFailed',
-};
 
 /**
  * A request that gives so many slots up in a row is sent with the next one, however late that is. A way to the Coreapp that
@@ -70,33 +38,6 @@ export function createForward(world: ForwardWorld): Forward {
     });
 }
 
-/** The fields of the request as the Coreapp gets it. */
-function requestFields(exchange: Admitted, { own, authorization }: ForwardWorld): string[] {
-  const out = travelling(exchange.fields, exchange.origin.trusted, own);
-  addForwarded(out, exchange.origin, exchange.fields);
-  out.push('X-Request-Id', exchange.id);
-  if (authorization !== null) out.push('Authorization', authorization);
-  return out;
-}
-
-/**
- * What an answer that refuses teaches the number of permits. Whatever was sent had a slot, so a 429 never means that our
- * own bucket was empty: the Coreapp counts otherwise, or others use it too. Where it says for how long, the bucket rests
- * so long, and there is nothing more to learn; where it does not, only fewer in flight keep it from the next one.
- */
-function endAfter(reason: ReplayReason, pauseMs: number, refusals: number): PermitEnd {
-  if (reason === 'throttled' && pauseMs > 0) return 'failed';
-  return refusals > 0 ? 'again' : 'refused';
-}
-
-/**
- * What an exchange that got no answer teaches: not to be reached, or no sign of life for `answerTimeoutMs`, is trouble.
- * One that broke may be the doing of that one request.
- */
-function endWithout({ cause }: CoreappFailure): PermitEnd {
-  return cause === 'connect' || cause === 'timeout' ? 'refused' : 'failed';
-}
-
 class Sending extends GuardedObserver {
   readonly #world: ForwardWorld;
   readonly #exchange: Admitted;
@@ -110,6 +51,11 @@ class Sending extends GuardedObserver {
   #replay: ReplayReason | null = null;
   #pauseMs = 0;
   #refusalBytes = 0;
+  /** Once the caller has not taken a part of the answer at once. */
+  #spool: Spool | null = null;
+  /** Why the answer was cut off while the Coreapp still gave it. */
+  #cut: CutCause | null = null;
+  #isOver = false;
 
   constructor(
     world: ForwardWorld,
@@ -167,10 +113,16 @@ class Sending extends GuardedObserver {
       if (this.#refusalBytes > refusalMaxBytes) this.#call?.abort();
       return true;
     }
-    this.#exchange.account.bytesOut += chunk.length;
+    if (this.#spool !== null) return this.#spool.add(chunk);
+    const { account, principal } = this.#exchange;
+    account.bytesOut += chunk.length;
     if (this.#side.data(chunk)) return true;
-    this.#side.onDrain(() => this.#call?.resume());
-    return false;
+    this.#spool = new Spool(this.#side, nameOf(principal), account, this.#world.answers, {
+      resume: () => this.#call?.resume(),
+      ended: (cut) => this.#answered(cut),
+      threw: (error) => this.threw(error),
+    });
+    return this.#spool.mayGoOn;
   }
 
   protected ended(trailers: Fields): void {
@@ -179,29 +131,29 @@ class Sending extends GuardedObserver {
       this.#finish(status, this.#endAfter(this.#replay), this.#refused(this.#replay));
       return;
     }
-    const passed: Attempt = { kind: 'passed', status, cut: null };
-    const taken = relayEnd(this.#side, trailers);
+    const taken = this.#spool === null && relayEnd(this.#side, trailers);
     this.#over(status, 'answered');
     if (taken) {
-      this.#settle(passed);
+      this.#answered(null);
       return;
     }
-    this.#side.onGone(() => this.#settle(this.#gone()));
-    this.#side.onDrain(() => {
-      this.#side.onGone(null);
-      this.#settle(passed);
-    });
+    this.#side.onGone(() => this.#leave());
+    if (this.#spool === null) this.#side.onDrain(() => this.#answered(null));
+    else this.#spool.end(trailers);
   }
 
   protected failed(failure: CoreappFailure): void {
-    if (this.#side.gone) {
-      this.#finish('failure', failure.phase === 'unsent' ? 'unused' : 'failed', this.#gone());
+    if (this.#cut !== null) {
+      this.#over('failure', 'failed');
+      this.#answered(this.#cut);
+    } else if (this.#side.gone) {
+      this.#over('failure', failure.phase === 'unsent' ? 'unused' : 'failed');
+      this.#leave();
     } else if (this.#replay !== null) {
       // The status line said that it did not act; what broke is only the rest of that answer.
       this.#finish(this.#status ?? 0, this.#endAfter(this.#replay), this.#refused(this.#replay));
     } else if (this.#status !== null) {
-      this.#side.cut();
-      this.#finish('failure', 'failed', { kind: 'passed', status: this.#status, cut: 'coreappBroke' });
+      this.#brokeOff();
     } else if (failure.cause === 'late') {
       this.#giveSlotUp();
     } else {
@@ -210,15 +162,42 @@ class Sending extends GuardedObserver {
     }
   }
 
-  /** What it is to have no caller any more: one that was cut off in its answer has seen the status. */
-  #gone(): Attempt {
+  /** What has come of the answer is the caller's. */
+  #brokeOff(): void {
+    this.#over('failure', 'failed');
+    if (this.#spool === null) {
+      this.#side.cut();
+      this.#answered('coreappBroke');
+      return;
+    }
+    this.#side.onGone(() => this.#leave());
+    this.#spool.breakOff('coreappBroke');
+  }
+
+  /** The caller has its answer, or was cut off. */
+  #answered(cut: CutCause | null): void {
+    this.#side.onGone(null);
+    if (this.#isOver) {
+      this.#settle({ kind: 'passed', status: this.#status ?? 0, cut });
+      return;
+    }
+    this.#cut = cut;
+    this.#call?.abort();
+  }
+
+  /** There is no caller any more. One that was cut off in its answer has seen the status. */
+  #leave(): void {
     const { cutFor } = this.#side;
-    return cutFor === null || this.#status === null ? gone : { kind: 'passed', status: this.#status, cut: cutFor };
+    this.#spool?.abandon();
+    this.#settle(
+      cutFor === null || this.#status === null ? gone : { kind: 'passed', status: this.#status, cut: cutFor },
+    );
   }
 
   /** The first one counts: what follows is the end of a call that was given up. */
   protected threw(error: unknown): void {
     this.#reject(error);
+    this.#spool?.abandon();
     this.#side.onGone(null);
     this.#exchange.permit.end('failed');
     this.#call?.abort();
@@ -286,6 +265,7 @@ class Sending extends GuardedObserver {
     const ms = this.#world.clock.now() - this.#sentAt;
     account.slotsGivenUp = 0;
     account.coreappMs += ms;
+    this.#isOver = true;
     this.#side.onGone(null);
     this.#world.meter.coreappAnswered(route.class, answer, ms);
     permit.end(how);

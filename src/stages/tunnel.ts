@@ -4,7 +4,8 @@
  */
 import { refuse } from '../model/refusals.ts';
 import type { Tunnels } from '../ports.ts';
-import { createForward, type Forward, type ForwardWorld } from './forward.ts';
+import { createForward, type Forward } from './forward.ts';
+import type { ForwardWorld } from './towards.ts';
 
 export interface TunnelWorld extends Omit<ForwardWorld, 'coreapp'> {
   readonly tunnels: Tunnels;

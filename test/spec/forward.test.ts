@@ -329,6 +329,9 @@ describe('an answer on its way back', () => {
       };
       pour();
     });
+    // Without room for answers in Weir: with it they would wait there (spool.test.ts).
+    const bodies = '{answersMemoryMaxBytes: 0, answersDiskShareMax: 0}';
+    await using house = await openTestHouse(upstream.url, `bodies: ${bodies}`);
     await using caller = await house.call();
     let taken = 0;
     caller.socket.removeAllListeners('data').pause();

@@ -1,6 +1,8 @@
 /** Replicas that share one bucket, in virtual time: what the Coreapp would see of them. */
 
+import { AnswerRoom } from '../../src/model/answers.ts';
 import type { BodyRead, BodyRoom } from '../../src/model/bodies.ts';
+import { DiskRoom } from '../../src/model/disk.ts';
 import type { Admitted, Collected, Fields } from '../../src/model/exchange.ts';
 import { collected, identified, received, routed } from '../../src/model/exchange.ts';
 import type { Admission } from '../../src/model/outcome.ts';
@@ -35,6 +37,15 @@ export const deafMeter: Meter = {
 
 /** Buckets that only give slots. */
 export const slotsBy = (reserve: Buckets['reserve']): Buckets => ({ reserve, pushBack() {}, forget() {} });
+
+/** No answer waits in Weir: each is read as fast as its caller takes it. */
+export function noAnswerRoom(): AnswerRoom {
+  const disk = new DiskRoom({ memoryMaxBytes: 0, diskMaxBytes: 0, filesMax: 0, callerFilesMax: 0 }, () => {
+    throw new Error('There is no disk.');
+  });
+  const bounds = { memoryMaxBytes: 0, answersMemoryMaxBytes: 0, answersDiskShareMax: 0, answersCallerShareMax: 1 };
+  return new AnswerRoom(bounds, disk);
+}
 
 /** A caller who only waits, and may hang up. */
 export class WaitingCaller implements Caller {
@@ -274,6 +285,7 @@ export class Fleet {
     };
     const reachability = new Reachability('', silentLog);
     const rest = {
+      answers: noAnswerRoom(),
       authorization: null,
       own: ownFields(),
       honoursIdempotencyKey: [],

@@ -22,6 +22,7 @@ export function weirFamilies(tally: Tally, snapshot: Snapshot, build: Build): Fa
   return [...requests(tally), ...line(tally, snapshot), ...slots(tally, snapshot), ...coreapp(tally, snapshot)].concat(
     refusals(tally),
     monitoring(tally),
+    answers(snapshot),
     disk(snapshot),
     store(tally, snapshot),
     replica(snapshot, build),
@@ -191,11 +192,31 @@ function monitoring(tally: Tally): Family[] {
   ];
 }
 
+function answers({ answers: { waiting, memoryBytes, memoryBytesMax, diskBytes, diskBytesMax } }: Snapshot): Family[] {
+  return [
+    family('gauge', 'weir_answers_waiting', 'Answers that wait for their callers to take them.', () => [
+      sample(waiting),
+    ]),
+    family('gauge', 'weir_answers_memory_bytes', 'What these take of memory.', () => [sample(memoryBytes)]),
+    family('gauge', 'weir_answers_memory_bytes_max', 'How many bytes of memory they can take.', () => [
+      sample(memoryBytesMax),
+    ]),
+    family('gauge', 'weir_answers_disk_bytes', 'What they take of the disk.', () => [sample(diskBytes)]),
+    family('gauge', 'weir_answers_disk_bytes_max', 'How many bytes of the disk they can take.', () => [
+      sample(diskBytesMax),
+    ]),
+  ];
+}
+
 function disk({ disk: { files, filesMax, bytes, bytesMax } }: Snapshot): Family[] {
   return [
-    family('gauge', 'weir_disk_files', 'Files with request bodies: a descriptor each.', () => [sample(files)]),
+    family('gauge', 'weir_disk_files', 'Files with bodies of requests and of answers: a descriptor each.', () => [
+      sample(files),
+    ]),
     family('gauge', 'weir_disk_files_max', 'How many there can be.', () => [sample(filesMax)]),
-    family('gauge', 'weir_disk_bytes', 'What request bodies take of the disk.', () => [sample(bytes)]),
+    family('gauge', 'weir_disk_bytes', 'What bodies of requests and of answers take of the disk.', () => [
+      sample(bytes),
+    ]),
     family('gauge', 'weir_disk_bytes_max', 'How many bytes of the disk they can take.', () => [sample(bytesMax)]),
   ];
 }

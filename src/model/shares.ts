@@ -1,0 +1,48 @@
+/**
+ * Something scarce, counted for each caller: one may have at most a part of what the others leave. So one that is alone
+ * leaves the rest of it to newcomers, and the more callers take their part, the less each has.
+ */
+export class Shares {
+  readonly max: number;
+  readonly #callerShareMax: number;
+  readonly #of = new Map<string, number>();
+  #total = 0;
+
+  /** @param callerShareMax above 0 and up to 1 */
+  constructor(max: number, callerShareMax: number) {
+    this.max = max;
+    this.#callerShareMax = callerShareMax;
+  }
+
+  /** What all have. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /** Whether a caller may have so much more. */
+  fits(caller: string, amount: number): boolean {
+    if (this.#total + amount > this.max) return false;
+    const own = this.#of.get(caller) ?? 0;
+    return own + amount <= this.#callerShareMax * (this.max - this.#total + own);
+  }
+
+  tryTake(caller: string, amount: number): boolean {
+    const fits = this.fits(caller, amount);
+    if (fits) this.take(caller, amount);
+    return fits;
+  }
+
+  /** For what is there already, whether it fits or not. */
+  take(caller: string, amount: number): void {
+    this.#total += amount;
+    this.#of.set(caller, (this.#of.get(caller) ?? 0) + amount);
+  }
+
+  give(caller: string, amount: number): void {
+    const left = (this.#of.get(caller) ?? 0) - amount;
+    if (left < 0) throw new Error(`${caller} gave back what it did not have.`);
+    this.#total -= amount;
+    if (left === 0) this.#of.delete(caller);
+    else this.#of.set(caller, left);
+  }
+}

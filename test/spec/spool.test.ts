@@ -1,0 +1,274 @@
+/** Answers that come faster than they are taken: the Coreapp is done with them at once, and the caller misses nothing. */
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { AnswerRoom } from '../../src/model/answers.ts';
+import { DiskRoom } from '../../src/model/disk.ts';
+import { Spool } from '../../src/stages/spool.ts';
+import { ask } from '../support/ask.ts';
+import { openTestHouse, type TestHouse } from '../support/house.ts';
+import type { RawCaller } from '../support/raw.ts';
+import { ScriptedDisk } from '../support/scripted-disk.ts';
+import { SlowCaller } from '../support/slow-caller.ts';
+import { until } from '../support/until.ts';
+import { answer, say, startUpstream, type Upstream } from '../support/upstream.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+const mib = 2 ** 20;
+const long = { deadlineMs: 12_000 };
+
+let parent: string;
+let upstream: Upstream;
+let house: TestHouse;
+
+beforeAll(async () => {
+  parent = mkdtempSync(join(tmpdir(), 'weir-test-'));
+  upstream = await startUpstream();
+});
+afterAll(async () => {
+  await upstream.stop();
+  rmSync(parent, { recursive: true });
+});
+beforeEach(async () => {
+  house = await openTestHouse(upstream.url, JSON.stringify({ bodies: { folder: parent } }));
+});
+afterEach(() => house[Symbol.asyncDispose]());
+
+/** The descriptors of this process that lead into the folder. */
+const openFiles = (): number =>
+  readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(parent);
+    } catch {
+      return false; // The one that was used to look.
+    }
+  }).length;
+
+const status = async () => (await ask('GET', `http://127.0.0.1:${house.opsPort}/status`)).json;
+const inFlight = async (): Promise<number> =>
+  (await status()).permits.reduce((sum: number, { inUse }: { inUse: number }) => sum + inUse, 0);
+
+/** Bytes of which each piece is another one. */
+const body = Buffer.from(Array.from({ length: mib }, (_, index) => (index * 7) % 251));
+const bodyOf = (mebibytes: number): Buffer => Buffer.concat(Array.from({ length: mebibytes }, () => body));
+
+/** More than the system's buffers for two connections take. */
+const whole = bodyOf(12);
+const head = `HTTP/1.1 200 OK\r\nContent-Length: ${whole.length}\r\n\r\n`;
+const pour = (_: unknown, socket: Socket): void => {
+  socket.write(head);
+  socket.write(whole);
+};
+
+/** A caller that takes nothing yet, and all that it has taken later. */
+async function slowCaller(path: string): Promise<{ readonly caller: RawCaller; take(): Promise<Buffer> }> {
+  const caller = await house.call();
+  const parts: Buffer[] = [];
+  caller.socket.removeAllListeners('data').pause();
+  let ended = false;
+  caller.socket
+    .on('data', (chunk: Buffer) => parts.push(chunk))
+    .on('end', () => {
+      ended = true;
+    });
+  caller.send(house.request(`GET ${path}`));
+  return {
+    caller,
+    async take() {
+      caller.socket.resume();
+      await until(() => house.lines.some((line) => line.path === path), { what: `the log line of ${path}`, ...long });
+      caller.send(house.request('GET /v1/health/last'));
+      const last = (): boolean => parts.at(-1)?.toString().endsWith('the last answer') ?? false;
+      await until(() => last() || ended, { what: 'all of the answer', ...long });
+      return Buffer.concat(parts);
+    },
+  };
+}
+
+const bodyIn = (bytes: Buffer): Buffer => bytes.subarray(bytes.indexOf('\r\n\r\n') + 4);
+
+/** What chunks hold, and what comes behind the last one. */
+function dechunked(bytes: Buffer): { readonly content: Buffer; readonly rest: string } {
+  const parts: Buffer[] = [];
+  for (let at = 0; ; ) {
+    const line = bytes.indexOf('\r\n', at);
+    const size = Number.parseInt(bytes.toString('latin1', at, line), 16);
+    if (size === 0) return { content: Buffer.concat(parts), rest: bytes.toString('latin1', line + 2) };
+    parts.push(bytes.subarray(line + 2, line + 2 + size));
+    at = line + 2 + size + 2;
+  }
+}
+
+const afterwards = (script: (_: unknown, socket: Socket) => void) =>
+  upstream.play((arrival, socket) => {
+    if (arrival.target === '/v1/health/last') say(answer(200, {}, 'the last answer'))(arrival, socket);
+    else script(arrival, socket);
+  });
+
+describe('An answer that its caller takes slowly', () => {
+  it('does not keep the Coreapp: its permit is back before a byte was taken, and all of it is there later', async () => {
+    afterwards(pour);
+    const callers = await Promise.all([1, 2, 3].map((id) => slowCaller(`/v1/media/${id}`)));
+    await until(() => upstream.arrivals.length === 3, { what: 'all at the Coreapp', ...long });
+    await until(async () => (await inFlight()) === 0, { what: 'the permits to be back', ...long });
+    const { answers, disk } = await status();
+    expect(answers.waiting).toBe(3);
+    expect(answers.files).toBe(3);
+    expect(answers.diskBytes).toBeGreaterThan(12 * mib);
+    expect(disk).toMatchObject({ files: 3, bytes: answers.diskBytes });
+    expect(house.lines).toEqual([]); // Nobody has its answer yet.
+    for (const { caller, take } of callers) {
+      const got = bodyIn(await take());
+      expect(got.subarray(0, whole.length).equals(whole)).toBe(true);
+      await caller[Symbol.asyncDispose]();
+    }
+    expect(house.lines.filter(({ path }) => path.startsWith('/v1/media/'))).toMatchObject(
+      callers.map(() => ({ status: 200, cut: null, bytesOut: whole.length })),
+    );
+    expect((await status()).answers).toMatchObject({ waiting: 0, memoryBytes: 0, files: 0, diskBytes: 0 });
+    await until(() => openFiles() === 0, { what: 'the files to be closed' });
+  });
+
+  it('keeps its chunks and trailers', async () => {
+    const part = bodyOf(1);
+    afterwards((_, socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n');
+      for (let i = 0; i < 12; i++) {
+        socket.write(`${part.length.toString(16)}\r\n`);
+        socket.write(part);
+        socket.write('\r\n');
+      }
+      socket.write('0\r\nX-Sum: 42\r\n\r\n');
+    });
+    const { take } = await slowCaller('/v1/media/1');
+    await until(async () => upstream.arrivals.length === 1 && (await inFlight()) === 0, {
+      what: 'the permit',
+      ...long,
+    });
+    const { content, rest } = dechunked(bodyIn(await take()));
+    expect(content.equals(whole)).toBe(true);
+    expect(rest.startsWith('X-Sum: 42\r\n\r\nHTTP/1.1 200 ')).toBe(true);
+  });
+
+  it('that breaks off is not made whole, and what has come of it is the caller’s', async () => {
+    afterwards((_, socket) => {
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${whole.length + 1}\r\n\r\n`);
+      socket.end(whole);
+    });
+    const { take } = await slowCaller('/v1/media/1');
+    await until(async () => upstream.arrivals.length === 1 && (await inFlight()) === 0, {
+      what: 'the permit',
+      ...long,
+    });
+    expect(house.lines).toEqual([]);
+    const got = bodyIn(await take());
+    expect(got.equals(whole)).toBe(true);
+    expect(house.lines[0]).toMatchObject({ status: 200, cut: 'coreappBroke', bytesOut: whole.length });
+  });
+
+  it('of a caller that hangs up leaves nothing behind', async () => {
+    afterwards(pour);
+    const { caller } = await slowCaller('/v1/media/1');
+    await until(async () => upstream.arrivals.length === 1 && (await inFlight()) === 0, {
+      what: 'the permit',
+      ...long,
+    });
+    expect((await status()).answers.waiting).toBe(1);
+    caller.reset();
+    await until(() => house.lines[0], { what: 'the log line' });
+    expect(house.lines).toMatchObject([{ status: 499, cut: null }]);
+    expect((await status()).answers).toMatchObject({ waiting: 0, memoryBytes: 0 });
+    await until(() => openFiles() === 0, { what: 'the file to be closed' });
+  });
+
+  it('is served to its end while Weir stops', async () => {
+    afterwards(pour);
+    const { caller } = await slowCaller('/v1/media/1');
+    await until(async () => upstream.arrivals.length === 1 && (await inFlight()) === 0, {
+      what: 'the permit',
+      ...long,
+    });
+    let bytes = 0;
+    caller.socket.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+    });
+    const closed = house.close(60_000);
+    caller.socket.resume();
+    await closed;
+    expect(await caller.closed()).toBe('end');
+    expect(bytes).toBeGreaterThan(whole.length);
+    expect(house.lines).toMatchObject([{ status: 200, cut: null, bytesOut: whole.length }]);
+    expect(openFiles()).toBe(0);
+  });
+});
+
+describe('A spool', () => {
+  const bounds = { memoryMaxBytes: 1_000, answersMemoryMaxBytes: 4_000, answersCallerShareMax: 0.5 };
+
+  function open(diskShare: number, drive = new ScriptedDisk(new VirtualClock())) {
+    const disk = new DiskRoom(
+      { memoryMaxBytes: 1_000, diskMaxBytes: 100_000, filesMax: 4, callerFilesMax: 4 },
+      drive.create,
+    );
+    const room = new AnswerRoom({ ...bounds, answersDiskShareMax: diskShare }, disk);
+    const of = (caller: string) => {
+      const side = new SlowCaller(1);
+      side.data(Buffer.from('x'));
+      const told: string[] = [];
+      const ends = {
+        resume: () => void told.push('resume'),
+        ended: (cut: string | null) => void told.push(`${cut}`),
+        threw: (error: unknown) => void told.push(`a bug: ${error}`),
+      };
+      // biome-ignore lint/suspicious/noExplicitAny: of an exchange's account this is all that is used.
+      return { side, told, spool: new Spool(side, caller, { bytesOut: 0 } as any, room, ends) };
+    };
+    return { room, of };
+  }
+  const chunk = Buffer.alloc(300, 'y');
+
+  it('without a disk holds the Coreapp back once its memory is full, until the caller has taken', () => {
+    const { side, spool, told } = open(0).of('a');
+    expect([1, 2, 3].map(() => spool.add(chunk))).toEqual([true, true, false]);
+    expect(told).toEqual([]);
+    side.take();
+    expect(told).toEqual(['resume']);
+    spool.abandon();
+  });
+
+  it('of one caller that fills its share leaves room for those of others', () => {
+    const { of, room } = open(0);
+    const greedy = Array.from({ length: 20 }, () => of('greedy'));
+    let kept = 0;
+    for (const { spool } of greedy) while (spool.add(chunk) && kept < 100) kept += 1;
+    // Half of what others leave is all for one that is alone, and a chunk for each of its answers that is in flight.
+    expect(room.memory.fits('greedy', 1)).toBe(false);
+    expect(greedy.filter(({ spool }) => spool.mayGoOn)).toEqual([]);
+    for (const { spool } of greedy.slice(4)) spool.abandon();
+    expect(of('other').spool.mayGoOn).toBe(true);
+  });
+
+  it('that the disk gives nothing back of is cut off, and says so', async () => {
+    const clock = new VirtualClock();
+    const drive = new ScriptedDisk(clock);
+    const create = drive.create;
+    const lost = Object.assign(drive, {
+      create: () => Object.assign(create(), { read: () => Promise.reject(new Error('EIO')) }),
+    });
+    const { room, of } = open(1, lost);
+    const { side, spool, told } = of('a');
+    for (let i = 0; i < 10; i++) spool.add(chunk);
+    await clock.advance(1);
+    expect(room.snapshot().files).toBe(1);
+    // The first chunk is in memory; what comes then is lost.
+    side.take();
+    side.take();
+    await clock.advance(1);
+    expect(side.ended).toBe('cut');
+    expect(told).toContain('diskFailed');
+    await clock.advance(1);
+    expect(room.snapshot()).toMatchObject({ waiting: 0, memoryBytes: 0, files: 0, diskBytes: 0 });
+  });
+});
