@@ -11,6 +11,8 @@ const slash = 0x2f;
 const readTwice = /[A-Z%]|[^\x21-\x7e]/;
 const encoded = /%(?:u[\da-f]{4}|[\da-f]{2})|[^\x20-\x7e]/i;
 
+const isAscii = /^[\0-\x7f]*$/;
+
 /** What `readTarget` has decoded or refused where it is encoded once. */
 const divider = /%(?:2e|2f|5c|00)/i;
 
@@ -62,18 +64,29 @@ export function isDots(segment: string, mixed: boolean): boolean {
 
 /** Null: it is encoded too often, or what divides or changes paths is hidden from a first decoding. */
 function decodedWhole(path: string): string | null {
-  let text = path.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16)}`);
+  let text = path;
   for (let decodings = 0; decodings <= decodingsMax; decodings++) {
     if (divider.test(text)) return null;
-    const next = decodedOnce(text).normalize('NFKD');
-    if (next === text) return text.replace(/[\p{M}\p{Cf}\p{DI}]/gu, ''); // Accents, and what nobody sees.
+    const next = unified(decodedOnce(text));
+    if (next === text || !next.includes('%')) return next;
     text = next;
   }
   return null;
 }
 
+/** Without accents, widths, and what nobody sees. */
+function unified(text: string): string {
+  return isAscii.test(text) ? text : text.normalize('NFKD').replace(/[\p{M}\p{Cf}\p{DI}]/gu, '');
+}
+
 function decodedOnce(text: string): string {
+  try {
+    if (isAscii.test(text)) return decodeURIComponent(text); // Nearly all.
+  } catch {
+    // What it takes for an error others decode all the same.
+  }
   return text
+    .replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16)}`)
     .replace(/%u([\da-f]{4})/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
     .replace(/(?:%[\da-f]{2})+/gi, (codes) => {
       const bytes = Buffer.from(codes.replaceAll('%', ''), 'hex').toString('latin1');
