@@ -17,8 +17,9 @@ import {
 } from '../adapters/redis/client.ts';
 import { createRedisEndedTokens } from '../adapters/redis/ended-tokens.ts';
 import { watchFailover } from '../adapters/redis/failover.ts';
+import { Lacks } from '../adapters/redis/lacks.ts';
 import { Replicas } from '../adapters/redis/replicas.ts';
-import { followRevocations } from '../adapters/redis/revocations.ts';
+import { followRevocations, watchPublishing } from '../adapters/redis/revocations.ts';
 import { Troubles } from '../adapters/redis/troubles.ts';
 import { tooOld } from '../adapters/redis/version.ts';
 import type { Config } from '../config/config.ts';
@@ -70,7 +71,7 @@ function memoryStores(tokensPerUserMax: number, clock: Clock, meter: Meter): Sto
     buckets: new MemoryBuckets(clock, meter),
     guard: createGuard(null),
     begin: () => Promise.resolve(),
-    state: () => ({ kind: 'memory', up: true, fallback: false, persistence: 'none' }),
+    state: () => ({ kind: 'memory', up: true, fallback: false, persistence: 'none', lacks: [] }),
     onRevocation() {}, // Who revokes in this process knows.
     onReturn() {},
     close: () => Promise.resolve(),
@@ -92,10 +93,11 @@ interface RedisSettings {
 function redisStores(settings: RedisSettings, clock: Clock, meter: Meter, log: Log): Stores {
   const { url, tls, keyPrefix, callTimeoutMs } = settings;
   const troubles = new Troubles(log);
+  const lacks = new Lacks(log);
   // The buckets count their own time: a reply that comes late still says what it has spent.
-  const bucketsOptions = { url, tls, callTimeoutMs: Math.max(callTimeoutMs, lateRepliesMs), troubles };
+  const bucketsOptions = { url, tls, callTimeoutMs: Math.max(callTimeoutMs, lateRepliesMs), troubles, lacks };
   const forBuckets = openRedis(bucketsOptions, log, 'buckets');
-  const accountsOptions = { url, tls, callTimeoutMs: Math.max(callTimeoutMs, accountsTimeoutMs), troubles };
+  const accountsOptions = { url, tls, callTimeoutMs: Math.max(callTimeoutMs, accountsTimeoutMs), troubles, lacks };
   const forAccounts = openRedis(accountsOptions, log, 'accounts');
   const forRevocations = openSubscriber(accountsOptions, log, 'revocations', () => nodesOf(forAccounts));
   const connections = [forBuckets, forAccounts, forRevocations];
@@ -117,7 +119,8 @@ function redisStores(settings: RedisSettings, clock: Clock, meter: Meter, log: L
     },
   );
   const listeners: RevocationListener[] = [accounts];
-  followRevocations(forRevocations, keyPrefix, tellingAll(listeners), { clock, log });
+  followRevocations(forRevocations, keyPrefix, tellingAll(listeners), { clock, log, lacks });
+  watchPublishing(forAccounts, keyPrefix, lacks, clock);
   const replicas = new Replicas(forBuckets, clock, keyPrefix, randomUUID(), settings.replicasAtLeast);
   const changed = (alone: Alone | null): void => {
     if (alone === null) {
@@ -160,6 +163,7 @@ function redisStores(settings: RedisSettings, clock: Clock, meter: Meter, log: L
       up: forBuckets.status === 'ready' && !buckets.away,
       fallback: buckets.away,
       persistence: persistence(),
+      lacks: lacks.commands,
     }),
     onRevocation: (listener) => void listeners.push(listener),
     onReturn: (call) => onServing(forAccounts, call),

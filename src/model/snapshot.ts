@@ -43,6 +43,8 @@ export interface StoreSnapshot {
   /** This replica goes on alone with its share of the limits, since the store does not answer. */
   readonly fallback: boolean;
   readonly persistence: Persistence;
+  /** Commands that Redis keeps from Weir, in upper case. */
+  readonly lacks: readonly string[];
 }
 
 export interface PermitsSnapshot {

@@ -39,7 +39,7 @@ export const busy: Snapshot = {
     diskBytesMax: 4_567,
   },
   disk: { files: 1, filesMax: 1_000, bytes: 330, bytesMax: 4_096 },
-  store: { kind: 'redis', up: true, fallback: false, persistence: 'aof' },
+  store: { kind: 'redis', up: true, fallback: false, persistence: 'aof', lacks: [] },
   connections: 7,
   ready: true,
   stopping: false,

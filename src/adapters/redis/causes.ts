@@ -2,6 +2,8 @@
  * Why Redis does not do what Weir asks, by what it or the network said, and what an operator can do about it. The first
  * row whose sign is found counts.
  */
+import { commandIn, isMissing, remedyFor } from './commands.ts';
+
 interface Words {
   /** Found in the error's code and message. */
   readonly sign: RegExp;
@@ -28,6 +30,10 @@ const causes = {
   passwordWrong: {
     sign: /\bWRONGPASS\b|invalid password|without any password configured|number of arguments for 'auth'/i,
     remedy: 'look at user and password in redis.url (special characters percent-encoded), and at ACL LIST in Redis',
+  },
+  commandMissing: {
+    sign: isMissing,
+    remedy: 'let Weir’s Redis user run what docs/operations.md, "Redis", lists (ACL SETUSER, rename-command)',
   },
   notPermitted: {
     sign: /\bNOPERM\b/,
@@ -138,6 +144,8 @@ export interface Cause extends Words {
   readonly name: CauseName;
   /** What was said. */
   readonly reason: string;
+  /** The command that is missing, in lower case; null: none, or it was not said which. */
+  readonly command: string | null;
 }
 
 const rows = Object.entries(causes) as readonly [CauseName, Words][];
@@ -146,7 +154,14 @@ export function causeOf(error: unknown): Cause {
   const { code = '', message } = innermost(error);
   const said = `${code} ${message}`;
   const [name, words] = rows.find(([, { sign }]) => sign.test(said)) ?? ['other', causes.other];
-  return { name, reason: message === '' ? code : message, ...words };
+  const command = name === 'commandMissing' ? commandIn(message) : null;
+  return {
+    name,
+    reason: message === '' ? code : message,
+    command,
+    ...words,
+    ...(command === null ? {} : { remedy: remedyFor(command) }),
+  };
 }
 
 interface Said {

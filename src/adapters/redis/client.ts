@@ -2,6 +2,7 @@ import { Cluster, Redis } from 'ioredis';
 import { type Endpoint, isTarget, type RedisTarget, readRedisUrl } from '../../model/redis-url.ts';
 import type { Log } from '../../ports.ts';
 import { causeOf } from './causes.ts';
+import type { Lacks } from './lacks.ts';
 import { rotationOver } from './rotation.ts';
 import {
   type ConnectionWishes,
@@ -14,6 +15,7 @@ import {
   settingsOf,
 } from './settings.ts';
 import { Troubles } from './troubles.ts';
+import { doWithoutInfo } from './without-info.ts';
 
 /** Whatever the URL leads to: the commands are the same. */
 export type RedisConnection = Redis | Cluster;
@@ -21,6 +23,8 @@ export type RedisConnection = Redis | Cluster;
 export interface RedisOptions extends ConnectionWishes {
   /** In a form of `src/model/redis-url.ts`. */
   readonly url: string;
+  /** Told of commands that are missed and can be done without. Not there: nobody is. */
+  readonly lacks?: Lacks;
   /** Shared by connections whose troubles are one line in the log. Not there: each has its own. */
   readonly troubles?: Troubles;
 }
@@ -43,17 +47,18 @@ export function openRedis(options: RedisOptions, log: Log, purpose: string): Red
   const target = targetOf(options.url);
   const troubles = options.troubles ?? new Troubles(log);
   const settings = settingsOf(target, options, troubles, { purpose });
+  const { lacks } = options;
   switch (target.kind) {
     case 'server':
-      return followed(new Redis({ ...settings, ...target.endpoints[0], ...batching }), troubles, purpose);
+      return followed(new Redis({ ...settings, ...target.endpoints[0], ...batching }), { troubles, lacks, purpose });
     case 'sentinel':
-      return followed(
-        new Redis({ ...settings, ...sentinelSettings(target, settings), ...batching }),
+      return followed(new Redis({ ...settings, ...sentinelSettings(target, settings), ...batching }), {
         troubles,
+        lacks,
         purpose,
-      );
+      });
     case 'cluster':
-      return openCluster(target, settings, troubles, purpose);
+      return openCluster(target, settings, { troubles, lacks, purpose });
   }
 }
 
@@ -119,7 +124,8 @@ function openRotating(
   const troubles = options.troubles ?? new Troubles(log);
   const settings = settingsOf(target, options, troubles, { purpose });
   const Connector = rotationOver(options.places, settings.tls ?? null, closeMs);
-  return followed(new Redis({ ...settings, Connector }), troubles, purpose, () => options.places().length);
+  const { lacks } = options;
+  return followed(new Redis({ ...settings, Connector }), { troubles, lacks, purpose }, () => options.places().length);
 }
 
 /** The configuration has been judged before: here a bad URL is a bug. */
@@ -140,7 +146,8 @@ const batching = {
  * was under way on it may have been done and is not sent to another (`retryDelayOnFailover`). No automatic pipelines:
  * their commands wait without bound for a cluster that was never there.
  */
-function openCluster(target: RedisTarget, settings: Settings, troubles: Troubles, purpose: string): Cluster {
+function openCluster(target: RedisTarget, settings: Settings, followers: Followers): Cluster {
+  const { troubles, lacks, purpose } = followers;
   const { retryStrategy: _, ...redisOptions } = settings;
   const cluster = new Cluster([...target.endpoints], {
     redisOptions,
@@ -160,6 +167,7 @@ function openCluster(target: RedisTarget, settings: Settings, troubles: Troubles
   };
   cluster.on('ready', () => cluster.nodes('master').forEach(open));
   cluster.on('+node', (node: Redis) => {
+    doWithoutInfo(node, lacks);
     const at = `${node.options.host}:${node.options.port}`;
     node.on('ready', () => troubles.connected({ purpose, node: at }));
     if (cluster.status === 'ready') open(node);
@@ -168,11 +176,19 @@ function openCluster(target: RedisTarget, settings: Settings, troubles: Troubles
   cluster.on('node error', (error: Error, node: string) => {
     if (causeOf(error).gone !== true) troubles.broke({ purpose, node }, error);
   });
-  return followed(cluster, troubles, purpose);
+  return followed(cluster, followers);
+}
+
+/** Who is told of what a connection meets, and what that is for. */
+interface Followers {
+  readonly troubles: Troubles;
+  readonly lacks: Lacks | undefined;
+  readonly purpose: string;
 }
 
 /** @param places how many are tried in turn: one that fails is no trouble as long as another does not */
-function followed<R extends RedisConnection>(redis: R, troubles: Troubles, purpose: string, places = () => 1): R {
+function followed<R extends RedisConnection>(redis: R, { troubles, lacks, purpose }: Followers, places = () => 1): R {
+  if (redis instanceof Redis) doWithoutInfo(redis, lacks);
   let why: unknown = null;
   let failures = 0;
   redis.on('sentinelError', (error: Error) => {

@@ -4,27 +4,60 @@
  */
 import type { Redis } from 'ioredis';
 import type { RevocationListener } from '../../model/revocations.ts';
-import type { Clock, Log } from '../../ports.ts';
+import type { Alarm, Clock, Log } from '../../ports.ts';
+import { onServing, type RedisConnection } from './client.ts';
+import { isForbidden, type Lacks } from './lacks.ts';
 import { keepSubscribed } from './subscription.ts';
 
 export const channelOf = (prefix: string): string => `${prefix}revoked`;
 export const tokenMessage = (digest: string): string => `token ${digest}`;
+/** Says nothing: it is only to see whether Redis lets this replica say something. */
+const probeMessage = 'probe -';
 export const userMessage = (name: string): string => `user ${name}`;
+
+/** How often it is looked whether revocations can be told: whoever runs Redis may change what is allowed. */
+const probeMs = 60_000;
+
+/**
+ * Looks at each beginning of the connection, and now and then, whether this replica may tell the others of revocations. The
+ * scripts revoke all the same, and cannot say so.
+ */
+export function watchPublishing(redis: RedisConnection, prefix: string, lacks: Lacks, clock: Clock): void {
+  let alarm: Alarm | null = null;
+  const look = async (): Promise<void> => {
+    alarm?.cancel();
+    alarm = clock.after(probeMs, () => void look());
+    try {
+      await redis.publish(channelOf(prefix), probeMessage);
+      lacks.there('publish');
+    } catch (error) {
+      if (isForbidden(error)) lacks.missing('publish', error);
+    }
+  };
+  onServing(redis, () => void look());
+  redis.on('end', () => alarm?.cancel());
+}
 
 /** Keeps `redis`, a connection of its own from `openSubscriber`, subscribed for as long as it is open. */
 export function followRevocations(
   redis: Redis,
   prefix: string,
   listener: RevocationListener,
-  { clock, log }: { readonly clock: Clock; readonly log: Log },
+  { clock, log, lacks }: { readonly clock: Clock; readonly log: Log; readonly lacks?: Lacks },
 ): void {
   const channel = channelOf(prefix);
   const subscriber = {
     message: (text: string) => tell(listener, text),
     gap: () => listener.revocationsMissed(),
-    refused: (reason: string) =>
-      log.warn('revocations of other replicas arrive late: subscribing failed', { channel, reason }),
-    accepted: () => log.info('revocations of other replicas arrive at once again'),
+    refused(error: unknown) {
+      const reason = error instanceof Error ? error.message : String(error);
+      log.warn('revocations of other replicas arrive late: subscribing failed', { channel, reason });
+      if (isForbidden(error)) lacks?.missing('subscribe', error);
+    },
+    accepted() {
+      log.info('revocations of other replicas arrive at once again');
+      lacks?.there('subscribe');
+    },
   };
   keepSubscribed(redis, channel, subscriber, clock);
 }
@@ -38,6 +71,8 @@ function tell(listener: RevocationListener, message: string): void {
       return;
     case 'user':
       listener.userRevoked(what);
+      return;
+    case 'probe':
       return;
     default:
       // A later Weir has more to tell: what it was may concern any token.

@@ -1,6 +1,20 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+
+/** The lines of Weir's scripts by the hash that Redis knows them by, for what it says of them. */
+const lines = new Map<string, readonly string[]>();
 
 /** A Lua file of this folder, in the form of `defineCommand`: by its hash, and whole again only where Redis lacks it. */
 export function script(file: string, numberOfKeys: number): { lua: string; numberOfKeys: number } {
-  return { lua: readFileSync(new URL(file, import.meta.url), 'utf8'), numberOfKeys };
+  const lua = readFileSync(new URL(file, import.meta.url), 'utf8');
+  lines.set(createHash('sha1').update(lua).digest('hex'), lua.split('\n'));
+  return { lua, numberOfKeys };
+}
+
+/** The command that a script calls where an error of Redis says that it stopped; null: it does not say. */
+export function commandAt(said: string): string | null {
+  const [, hash = ''] = /\b(?:f_)?([0-9a-f]{40})\b/.exec(said) ?? [];
+  const [, line = ''] = /@user_script: ?(\d+)/.exec(said) ?? [];
+  const [, command = null] = /\bcall\('(\w+)'/.exec(lines.get(hash)?.[Number(line) - 1] ?? '') ?? [];
+  return command;
 }

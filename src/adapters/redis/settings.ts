@@ -24,7 +24,7 @@ export const sentinelMs = 500;
 export const retryMs = (attempt: number): number => Math.min(500, 50 * 2 ** Math.min(attempt, 5));
 
 /** Commands whose refusal is nobody's trouble, or has a line of its own. */
-const quiet: ReadonlySet<string> = new Set(['config', 'info', 'client', 'subscribe']);
+const quiet: ReadonlySet<string> = new Set(['config', 'info', 'client', 'hello', 'subscribe', 'publish']);
 /** How scripts are sent whole again, and how a cluster says where to ask: part of the way. */
 const onTheWay = /^(NOSCRIPT|MOVED|ASK|TRYAGAIN)\b/;
 

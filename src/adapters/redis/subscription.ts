@@ -7,7 +7,7 @@ export interface Subscriber {
   /** Messages may have been missed: the subscription was lost, or begins. */
   gap(): void;
   /** Redis does not let us subscribe. It is tried again once a second; told once. */
-  refused(reason: string): void;
+  refused(error: unknown): void;
   /** It does again. */
   accepted(): void;
 }
@@ -43,7 +43,7 @@ export function keepSubscribed(redis: Redis, channel: string, subscriber: Subscr
       refused = false;
     } catch (error) {
       if (!refused && redis.status === 'ready') {
-        subscriber.refused(error instanceof Error ? error.message : String(error));
+        subscriber.refused(error);
         refused = true;
       }
     }

@@ -57,8 +57,8 @@ export class Troubles {
   }
 
   #met({ purpose, node }: Meeting, error: unknown, broken: boolean): void {
-    const { name, gone, reason, remedy } = causeOf(error);
-    const topic = `${node ?? ''} ${gone === true ? 'gone' : name}`;
+    const { name, gone, reason, remedy, command } = causeOf(error);
+    const topic = `${node ?? ''} ${gone === true ? 'gone' : name} ${command ?? ''}`;
     const now = performance.now();
     if (gone === true && broken && this.#hasWorse(purpose, node)) return;
     const known = this.#current.get(topic);

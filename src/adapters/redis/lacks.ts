@@ -1,0 +1,34 @@
+/** Commands that this Redis keeps from Weir, which goes on without them: one line each when it is noticed, and its end. */
+import type { Log } from '../../ports.ts';
+import { isMissing, remedyFor } from './commands.ts';
+
+export class Lacks {
+  readonly #log: Log;
+  readonly #commands = new Set<string>();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** Those that are missing now, in upper case. */
+  get commands(): readonly string[] {
+    return [...this.#commands];
+  }
+
+  missing(command: string, error: unknown): void {
+    const name = command.toUpperCase();
+    if (this.#commands.has(name)) return;
+    this.#commands.add(name);
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#log.warn('Redis lacks a command', { command: name, reason, remedy: remedyFor(command) });
+  }
+
+  there(command: string): void {
+    const name = command.toUpperCase();
+    if (this.#commands.delete(name)) this.#log.info('Redis has the command again', { command: name });
+  }
+}
+
+/** Redis has no such command, or this user may not use it so; else it was something else that failed. */
+export const isForbidden = (error: unknown): boolean =>
+  error instanceof Error && (isMissing.test(error.message) || /\bNOPERM\b/.test(error.message));
