@@ -1,6 +1,6 @@
 /** The settings of an identity provider, whose tokens are taken next to Weir's own. Off until it is named. */
 import { z } from 'zod';
-import { filePath, whole } from './kinds.ts';
+import { explainPort, filePath, isFilled, leadsSomewhere, whole } from './kinds.ts';
 import { section, setting } from './setting.ts';
 
 /** Asymmetric ones only: who checks a token must not be able to make one, and `none` is no signature. */
@@ -9,7 +9,11 @@ const algorithms = [
   ...['EdDSA', 'Ed25519'],
 ] as const;
 
-const text = () => z.string().regex(/^[^\p{C}\s]([^\p{C}]{0,510}[^\p{C}\s])?$/u);
+const text = () =>
+  z
+    .string()
+    .regex(/^[^\p{C}\s]([^\p{C}]{0,510}[^\p{C}\s])?$/u)
+    .refine(isFilled);
 
 /** Keys that come over a wire which anybody may write on would let anybody in. */
 const keysUrl = () =>
@@ -17,7 +21,7 @@ const keysUrl = () =>
     .string()
     .max(2_048)
     .regex(/^(https:\/\/[^/?#@\s]+|http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)(\/[^#\s]*)?$/)
-    .refine((url) => URL.canParse(url));
+    .refine(leadsSomewhere);
 
 const minuteMs = 60_000;
 
@@ -39,6 +43,7 @@ export const jwt = section({
   jwksUrl: setting(keysUrl().nullable().default(null), {
     description:
       'Where the provider’s keys are fetched (JSON Web Key Set). Redirects are not followed. Either this or jwksFile.',
+    explain: explainPort,
     wanted: 'an https URL, such as https://login.example.com/.well-known/jwks.json; http on this machine only',
   }),
   jwksFile: setting(filePath().nullable().default(null), {

@@ -8,6 +8,8 @@ import { isTarget, readRedisUrl } from '../model/redis-url.ts';
 import { urgencies } from '../model/rounds.ts';
 import { readScope, scopeForm } from '../model/scope.ts';
 import { readTarget } from '../model/target.ts';
+import { referenceAsPart, referenceIn } from '../model/unfilled.ts';
+import type { Fault } from './setting.ts';
 
 const hostName = /^(?=.{1,253}$)[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?(\.[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?)*$/;
 
@@ -27,7 +29,29 @@ export const origin = () =>
   z
     .string()
     .regex(/^https?:\/\/[^/?#@\s]+\/?$/)
-    .refine((text) => URL.canParse(text));
+    .refine(leadsSomewhere);
+
+const urlHost = /^(\[[\da-f:.]+\]|[\w.-]+)$/;
+
+/** True: the host could be one, and something could listen on the port. */
+export function leadsSomewhere(text: string): boolean {
+  if (!URL.canParse(text) || referenceIn(text) !== null) return false;
+  const { hostname, port } = new URL(text);
+  return urlHost.test(hostname) && port !== '0';
+}
+
+/** What is wrong with a URL whose port is 0; null: something else. */
+export function explainPort(text: string): Fault | null {
+  if (!URL.canParse(text) || new URL(text).port !== '0') return null;
+  return {
+    given: JSON.stringify(text),
+    fault: 'names port 0, where nothing listens',
+    wanted: 'give a port from 1 to 65535',
+  };
+}
+
+/** No part of it is a reference to a variable. */
+export const isFilled = (text: string): boolean => referenceAsPart(text) === null;
 
 /** The forms that `src/model/redis-url.ts` tells of; JSON Schema knows the schemes. */
 export const redisUrl = () =>
@@ -41,21 +65,32 @@ export const fieldValue = () =>
   z
     .string()
     .max(8_192)
-    .regex(/^[!-~]([ -~]*[!-~])?$/);
+    .regex(/^[!-~]([ -~]*[!-~])?$/)
+    .refine(isFilled);
 
 /** The rule for every password; JSON Schema is told of its length alone. */
 export const password = () =>
   z
     .string()
-    .refine((text) => brokenPasswordRule(text) === null)
+    .refine((text) => brokenPasswordRule(text) === null && isFilled(text))
     .meta({ minLength: 8, maxLength: 64 });
 
-const apiKey = () => z.string().regex(/^[!-~]{12,128}$/);
+const apiKey = () =>
+  z
+    .string()
+    .regex(/^[!-~]{12,128}$/)
+    .refine(isFilled);
 
 /** API keys: a list, or one text with white space between them, as files and variables hold several. */
 export const apiKeys = () =>
   z
-    .union([z.string().regex(/^\s*[!-~]{12,128}(?:\s+[!-~]{12,128}){0,7}\s*$/), z.array(apiKey()).min(1).max(8)])
+    .union([
+      z
+        .string()
+        .regex(/^\s*[!-~]{12,128}(?:\s+[!-~]{12,128}){0,7}\s*$/)
+        .refine(isFilled),
+      z.array(apiKey()).min(1).max(8),
+    ])
     .transform((given) => (typeof given === 'string' ? given.trim().split(/\s+/) : given));
 
 /**
@@ -96,7 +131,7 @@ export const scope = () =>
     .regex(scopeForm)
     .refine((text) => readScope(text) !== null);
 
-export const filePath = () => z.string().min(1);
+export const filePath = () => z.string().min(1).refine(isFilled);
 
 /** What browsers and OpenSSL still speak; older ones are broken (RFC 8996). */
 export const tlsVersion = () => z.enum(['TLSv1.2', 'TLSv1.3']);

@@ -1,5 +1,6 @@
 /** What is wrong with a configuration, in one line each: where, what was given, what would be right. */
 import { hiddenIn } from '../model/hidden.ts';
+import { type Reference, referenceAsPart, referenceIn, referenceInHost, unfilled } from '../model/unfilled.ts';
 import type { About } from './setting.ts';
 
 export interface Problem {
@@ -28,11 +29,24 @@ export function formatProblem(problem: Problem): string {
 export function badValue(where: string, about: About, value: unknown): Problem {
   const stray = about.secret === true && typeof value === 'string' ? strayCharacter(where, about, value) : null;
   if (stray !== null) return stray;
+  const reference = typeof value === 'string' ? openIn(value, about.secret === true) : null;
+  if (reference !== null) return { where, given: shown(value, about.secret === true), ...unfilled(reference) };
   const explained = typeof value === 'string' ? about.explain?.(value) : null;
   if (explained !== null && explained !== undefined) return { where, ...explained };
   const isOne = typeof value === 'string' && /^\s*\S+\s*$/.test(value);
   const wanted = (isOne ? about.wantedOfOne : undefined) ?? about.wanted;
   return { where, given: shown(value, about.secret === true), fault: 'is not allowed', wanted: `give ${wanted}` };
+}
+
+/** A reference that was not filled in. In a secret only a whole part is surely one, and shows nothing of it. */
+function openIn(text: string, secret: boolean): Reference | null {
+  return secret ? referenceAsPart(text) : (referenceIn(text) ?? hostReference(text));
+}
+
+/** The shorter forms, where a host stands. */
+function hostReference(text: string): Reference | null {
+  const host = /^\w+:\/\/([^/?#]*)/.exec(text)?.[1] ?? text;
+  return /^[\w.:$%[\]-]+$/.test(host) ? referenceInHost(host) : null;
 }
 
 /** A character in a secret that nobody sees, and nobody can type; null: there is none. */

@@ -9,7 +9,19 @@ import { adminPathsDefault, endpointClasses } from '../model/routes.ts';
 import { pushMaxUs } from '../model/slots.ts';
 import { bodies } from './bodies.ts';
 import { jwt } from './jwt.ts';
-import { apiKeys, fieldValue, filePath, network, origin, password, redisUrl, routePath, whole } from './kinds.ts';
+import {
+  apiKeys,
+  explainPort,
+  fieldValue,
+  filePath,
+  isFilled,
+  network,
+  origin,
+  password,
+  redisUrl,
+  routePath,
+  whole,
+} from './kinds.ts';
 import { limits } from './limits.ts';
 import { line } from './line.ts';
 import { listen, ops, pathWords, pemFile } from './listen.ts';
@@ -34,6 +46,7 @@ const coreapp = section({
     description:
       'Where the Coreapp is. Not set: a simulator is started in this process, to try Weir out; not with NODE_ENV=production.',
     wanted: 'an http or https origin such as http://coreapp:9090, without path, query or credentials',
+    explain: explainPort,
     env: 'COREAPP_URL',
   }),
   authorization: setting(fieldValue().nullable().default(null), {
@@ -50,6 +63,10 @@ const coreapp = section({
   connectTimeoutMs: setting(whole(10, 10 * minuteMs).default(10_000), {
     description:
       'How long a connection to the Coreapp may take to open; the request is then replayed while it has time.',
+  }),
+  connectionMaxAgeMs: setting(whole(1_000, 24 * hourMs).default(minuteMs), {
+    description:
+      'After this age a connection to the Coreapp takes no further request, so that a changed address behind its name is noticed. One without requests is closed after 4 s, or earlier where the Coreapp’s Keep-Alive says so.',
   }),
   answerTimeoutMs: setting(whole(100, hourMs).default(45_000), {
     description: 'How long the Coreapp may take to begin its answer, and may pause within it; then 504.',
@@ -106,6 +123,7 @@ const redis = section({
     z
       .string()
       .regex(/^[!-~]{1,64}$/)
+      .refine(isFilled)
       .default('weir:'),
     {
       description: 'What every key in Redis begins with. Replicas with the same prefix share limits, users and tokens.',

@@ -170,6 +170,7 @@ function joinStages({ config, coreappUrl, clock, meter, log, stores, bodies, pas
     tls,
     connectTimeoutMs,
     answerTimeoutMs,
+    connectionMaxAgeMs: config.coreapp.connectionMaxAgeMs,
     connectionsMax: permitsMax + reserved * notHeld.length,
   });
   const { serverTiming } = http;

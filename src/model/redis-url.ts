@@ -8,6 +8,8 @@
  * each with an `s` for TLS (`rediss://`, `rediss-sentinel://`, `rediss-cluster://`). What a URL gives a meaning of its own
  * is percent-encoded in names and passwords.
  */
+import { type Reference, referenceAsPart, referenceIn, referenceInHost, unfilled } from './unfilled.ts';
+
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
@@ -122,9 +124,16 @@ function read(text: string): RedisTarget {
   return { kind, ...common, master, sentinelLogin };
 }
 
+function refuseOpen(reference: Reference | null): void {
+  if (reference === null) return;
+  const { fault, wanted } = unfilled(reference);
+  throw new Bad(fault, wanted);
+}
+
 function readLogin(text: string, there: boolean): Login {
   if (!there) return { username: null, password: null };
   const colon = text.indexOf(':');
+  for (const part of [text, text.slice(0, colon), text.slice(colon + 1)]) refuseOpen(referenceAsPart(part));
   if (colon < 0) {
     throw new Bad('has a user without a password', 'give user:password@, or :password@ where there is no user');
   }
@@ -154,6 +163,8 @@ function readEndpoint(text: string, kind: Kind): Endpoint {
   const [, address, name, digits] = /^(?:\[([0-9A-Fa-f:.]+)\]|([0-9A-Za-z_.-]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
   const host = address ?? name;
   const port = digits === undefined ? usualPort[kind] : Number(digits);
+  refuseOpen(referenceInHost(text));
+  if (port === 0) throw new Bad('names port 0, where nothing listens', 'give a port from 1 to 65535');
   if (text === '') throw new Bad('has no host', 'give a host behind //, such as redis://redis:6379');
   if (host === undefined || port < 1 || port > 65_535) {
     throw new Bad(
@@ -165,6 +176,7 @@ function readEndpoint(text: string, kind: Kind): Endpoint {
 }
 
 function readDatabase(path: string, kind: Kind): number {
+  refuseOpen(referenceIn(path));
   const number = path.slice(1);
   if (!/^\d{0,5}$/.test(number)) {
     throw new Bad(
@@ -189,6 +201,7 @@ function readParameters(query: string, scheme: string, kind: Kind): ReadonlyMap<
       throw new Bad('has a parameter that Weir does not know', words);
     }
     if (parameters.has(name)) throw new Bad(`has ${name} twice`, 'give it once');
+    refuseOpen(referenceAsPart(part.slice(equals + 1)));
     parameters.set(name, decoded(part.slice(equals + 1)));
   }
   return parameters;

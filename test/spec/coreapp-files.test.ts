@@ -63,6 +63,7 @@ beforeEach(async () => {
     answerTimeoutMs: 5_000,
     tls: { ca: null, cert: null, key: null },
     connectionsMax: 1,
+    connectionMaxAgeMs: 60_000,
   });
 });
 afterEach(async () => {

@@ -94,7 +94,14 @@ describe('A connection to the Coreapp', () => {
     await once(server, 'listening');
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const tls = { ca: null, cert: null, key: null };
-    coreapp = connectCoreapp({ url, connectTimeoutMs: 60_000, answerTimeoutMs: 60_000, tls, connectionsMax: 1 });
+    coreapp = connectCoreapp({
+      url,
+      connectTimeoutMs: 60_000,
+      answerTimeoutMs: 60_000,
+      tls,
+      connectionMaxAgeMs: 60_000,
+      connectionsMax: 1,
+    });
   });
   afterEach(async () => {
     await coreapp.close();

@@ -1,12 +1,14 @@
 /** The Coreapp, over a pool of kept-alive connections (undici). */
+import type { LookupFunction } from 'node:net';
 import type { Dispatcher } from 'undici';
-import { errors, Pool } from 'undici';
+import { buildConnector, errors, Pool } from 'undici';
 import type { BodyFile } from '../../model/bodies.ts';
 import type { Fields } from '../../model/exchange.ts';
 import { isFinal, isInformational } from '../../model/status.ts';
 import { contextOptions, type TlsMaterial } from '../../model/tls.ts';
 import type { Coreapp, CoreappCall, CoreappFailure, CoreappObserver, CoreappRequest } from '../../ports.ts';
 import { BodyLost, FileStream, TooLate } from './file-stream.ts';
+import { withoutContinue } from './without-continue.ts';
 
 export interface CoreappOptions {
   /** Origin, such as `http://127.0.0.1:8081`. */
@@ -19,7 +21,13 @@ export interface CoreappOptions {
   readonly tls: TlsMaterial;
   /** As many as there can be permits, so that no request ever queues inside the pool. */
   readonly connectionsMax: number;
+  /** Milliseconds after which a connection takes no further request, so that a changed address is noticed. */
+  readonly connectionMaxAgeMs: number;
+  /** Not there: as Node does it, with each connection. */
+  readonly lookup?: LookupFunction;
 }
+
+const idleMaxMs = 4_000;
 
 export interface CoreappConnections extends Coreapp {
   close(): Promise<void>;
@@ -30,14 +38,15 @@ export function connectCoreapp(options: CoreappOptions): CoreappConnections {
     connections: options.connectionsMax,
     // One request at a time on a connection: a slow answer must not hold up others, and "not a byte was written" stays true.
     pipelining: 1,
-    connect: { timeout: options.connectTimeoutMs, ...contextOptions(options.tls) },
-    // Where the Coreapp's TLS offers HTTP/2, undici would take it: many requests on one connection, all lost with it.
-    allowH2: false,
+    connect: connectorOf(options),
     headersTimeout: options.answerTimeoutMs,
     bodyTimeout: options.answerTimeoutMs,
     // Shorter than the idle timeouts that servers commonly have (Node's is 5 s): a connection that the other end closes
     // just as a message is written would cost that message its replay.
-    keepAliveTimeout: 4_000,
+    keepAliveTimeout: idleMaxMs,
+    // The Coreapp's own Keep-Alive may ask for less. Where it offers more, it does not get it.
+    keepAliveMaxTimeout: idleMaxMs,
+    clientTtl: options.connectionMaxAgeMs,
   });
   return {
     send({ method, target, fields, body }: CoreappRequest, observer: CoreappObserver): CoreappCall {
@@ -54,6 +63,22 @@ export function connectCoreapp(options: CoreappOptions): CoreappConnections {
       return call;
     },
     close: () => pool.destroy(),
+  };
+}
+
+function connectorOf({ connectTimeoutMs, tls, lookup }: CoreappOptions): buildConnector.connector {
+  const connect = buildConnector({
+    timeout: connectTimeoutMs,
+    // Where the Coreapp's TLS offers HTTP/2, undici would take it: many requests on one connection, all lost with it.
+    allowH2: false,
+    ...contextOptions(tls),
+    ...(lookup === undefined ? {} : { lookup }),
+  });
+  return (where, tell) => {
+    connect(where, (...[error, socket]) => {
+      if (error === null) tell(null, withoutContinue(socket));
+      else tell(error, null);
+    });
   };
 }
 

@@ -1,0 +1,193 @@
+/** 1xx answers that nobody asked for, and how old a connection to the Coreapp may get. */
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { connectCoreapp } from '../../src/adapters/undici/coreapp.ts';
+import { lookAtHeads } from '../../src/adapters/undici/without-continue.ts';
+import { openTestHouse, type TestHouse } from '../support/house.ts';
+import { until } from '../support/until.ts';
+import { answer, say, startUpstream, type Upstream } from '../support/upstream.ts';
+
+const created = answer(201, {}, 'made');
+const go = 'HTTP/1.1 100 Continue\r\n\r\n';
+const goOn = 'HTTP/1.1 100 Go on\r\nX-Any: 1\r\nX-Other: 2\r\n\r\n';
+const hints = 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n';
+
+describe('100 Continue that nobody asked for', () => {
+  let upstream: Upstream;
+  let house: TestHouse;
+  beforeAll(async () => {
+    upstream = await startUpstream();
+    house = await openTestHouse(upstream.url);
+  });
+  afterAll(async () => {
+    await house[Symbol.asyncDispose]();
+    await upstream.stop();
+  });
+
+  it.each([
+    ['once', go],
+    ['with fields', goOn],
+    ['three times', go + goOn + go],
+    ['behind other 1xx, and before them', hints + go + hints + go],
+  ])('%s is no answer: the one behind it is', async (_, before) => {
+    upstream.play(say(before + created));
+    const told = await house.send('POST /v1/messages', '', '{}');
+    expect([told.status, told.text, upstream.arrivals.length]).toEqual([201, 'made', 1]);
+  });
+
+  it('may come in any pieces, and long before the answer', async () => {
+    upstream.play((_, socket) => {
+      const pieces = [...(go + hints + goOn + created)];
+      const next = (): void => {
+        const piece = pieces.shift();
+        if (piece !== undefined) socket.write(piece, () => setImmediate(next));
+      };
+      next();
+    });
+    expect(await house.send('POST /v1/messages', '', '{}')).toMatchObject({ status: 201, text: 'made' });
+  });
+
+  it('leaves the connection good for the next request', async () => {
+    upstream.play(say(go + created));
+    for (let i = 0; i < 5; i++) expect((await house.send('POST /v1/messages', '', '{}')).status).toBe(201);
+    expect(new Set(upstream.arrivals.map(({ connection }) => connection)).size).toBe(1);
+  });
+
+  it('in a body is the body’s, wherever it stands in it', async () => {
+    const body = go + goOn + go;
+    upstream.play((_, socket) => {
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`, () => {
+        setImmediate(() => socket.write(go, () => setImmediate(() => socket.write(goOn + go))));
+      });
+    });
+    expect(await house.send('POST /v1/messages', '', '{}')).toMatchObject({ status: 200, text: body });
+  });
+
+  it('is no answer to a request whose body is in a file, either', async () => {
+    upstream.play(say(go + created));
+    expect(await house.send('POST /v1/media', '', 'x'.repeat(300_000))).toMatchObject({ status: 201 });
+  });
+});
+
+test('However the bytes are cut, heads that are 100 are taken out, and nothing else is', () => {
+  const heads = fc.array(fc.constantFrom(go, goOn, hints), { maxLength: 6 });
+  const cuts = fc.array(fc.nat(400), { maxLength: 12 });
+  fc.assert(
+    fc.property(heads, cuts, (before, at) => {
+      const whole = Buffer.from(before.join('') + created + go);
+      const places = [0, ...at.filter((one) => one < whole.length).sort((a, b) => a - b), whole.length];
+      let kept = Buffer.alloc(0);
+      let heading = true;
+      let out = '';
+      for (let i = 1; i < places.length; i++) {
+        const chunk = Buffer.concat([kept, whole.subarray(places[i - 1], places[i])]);
+        kept = Buffer.alloc(0);
+        if (!heading) {
+          out += chunk.toString();
+          continue;
+        }
+        const looked = lookAtHeads(chunk);
+        heading = looked.before;
+        kept = Buffer.from(looked.keep ?? '');
+        out += looked.pass?.toString() ?? '';
+      }
+      expect(out + kept.toString()).toBe(before.filter((head) => head === hints).join('') + created + go);
+    }),
+  );
+});
+
+test.each([
+  ['a 1xx head without an end', `HTTP/1.1 100 Continue\r\nX: ${'x'.repeat(20_000)}`],
+  ['a 1xx head with bare line feeds', 'HTTP/1.1 100 Continue\n\nHTTP/1.1 201 C'],
+  ['another protocol', '220 smtp ready and waiting\r\n'],
+  ['a switch of protocols', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n'],
+])('%s is left to undici to refuse', (_, text) => {
+  expect(lookAtHeads(Buffer.from(text)).pass?.toString()).toBe(text);
+});
+
+describe('A connection to the Coreapp', () => {
+  /** Sends a request and says how it ended: the status, or the failure's cause. */
+  const get = (coreapp: ReturnType<typeof connectCoreapp>) =>
+    new Promise<number | string>((resolve) => {
+      let status = 0;
+      coreapp.send(
+        { method: 'GET', target: '/', fields: [], body: null },
+        {
+          mayWrite: () => true,
+          onInformation() {},
+          onHead(told) {
+            status = told;
+          },
+          onData: () => true,
+          onEnd: () => resolve(status),
+          onFailure: ({ cause }) => resolve(cause),
+        },
+      );
+    });
+  const options = {
+    connectTimeoutMs: 5_000,
+    answerTimeoutMs: 5_000,
+    tls: { ca: null, cert: null, key: null },
+    connectionsMax: 1,
+  };
+
+  it('is kept for the next request while it is young', async () => {
+    await using upstream = await startUpstream(say(answer(200)));
+    const coreapp = connectCoreapp({ ...options, url: upstream.url, connectionMaxAgeMs: 3_600_000 });
+    for (let i = 0; i < 5; i++) expect(await get(coreapp)).toBe(200);
+    expect(upstream.arrivals.map(({ connection }) => connection)).toEqual([1, 1, 1, 1, 1]);
+    await coreapp.close();
+  });
+
+  it('is closed once it is old, and the next one goes where the name leads by then', async () => {
+    const seen: string[] = [];
+    const servers = await Promise.all(
+      ['127.0.0.1', '127.0.0.2'].map(async (address, i) => {
+        const server = createServer((socket) => {
+          socket.on('error', () => {});
+          socket.on('data', () => {
+            seen.push(address);
+            socket.write(answer(200, { 'Keep-Alive': 'timeout=600' }));
+          });
+        });
+        return { server, address, i };
+      }),
+    );
+    const [first, second] = servers as [(typeof servers)[number], (typeof servers)[number]];
+    await once(first.server.listen(0, first.address), 'listening');
+    const { port } = first.server.address() as AddressInfo;
+    await once(second.server.listen(port, second.address), 'listening');
+    let leadsTo = first.address;
+    const ageMs = 100;
+    const coreapp = connectCoreapp({
+      ...options,
+      url: `http://coreapp.test:${port}`,
+      connectionMaxAgeMs: ageMs,
+      lookup: (_name, { all }, tell) => {
+        if (all === true) tell(null, [{ address: leadsTo, family: 4 }]);
+        else tell(null, leadsTo, 4);
+      },
+    });
+    expect(await get(coreapp)).toBe(200);
+    const old = Date.now() + ageMs;
+    leadsTo = second.address;
+    await until(() => Date.now() > old + 1, { what: 'the connection to be old' });
+    expect(await get(coreapp)).toBe(200);
+    expect(seen.at(-1)).toBe(second.address);
+    const open = (server: typeof first.server) =>
+      new Promise((tell) => server.getConnections((_, count) => tell(count)));
+    await until(async () => (await open(first.server)) === 0, { what: 'the old connection to be closed' });
+    await coreapp.close();
+    for (const { server } of servers) server.close();
+  });
+
+  it('is not kept for longer than four seconds of idleness, whatever the Coreapp offers', async () => {
+    await using upstream = await startUpstream(say(answer(200, { 'Keep-Alive': 'timeout=600' })));
+    const coreapp = connectCoreapp({ ...options, url: upstream.url, connectionMaxAgeMs: 3_600_000 });
+    expect(await get(coreapp)).toBe(200);
+    await until(() => upstream.sockets.size === 0, { what: 'Weir to close it', deadlineMs: 60_000 });
+    await coreapp.close();
+  });
+});
