@@ -97,7 +97,7 @@ describe('a folder that can’t be written to', () => {
     await using process = start();
     expect(await process.exited).toEqual({ code: 1, signal: null });
     expect(process.stderr).toEqual([
-      `weir serve: bodies.folder: ${folder} can't be used for bodies above bodies.memoryMaxBytes (ENOTDIR); give a folder that can be written to, such as a mounted volume`,
+      `weir serve: bodies.folder: ${own()} is not a folder; remove it, or set bodies.folder to another place for Weir's folder`,
     ]);
   });
 
