@@ -13,6 +13,7 @@ import { nameOf } from '../model/principal.ts';
 import { type ClassLimits, lineMax } from '../model/quota.ts';
 import type { RefusalName } from '../model/refusals.ts';
 import { refuse } from '../model/refusals.ts';
+import { Rotation } from '../model/rotation.ts';
 import type { EndpointClass } from '../model/routes.ts';
 import { bucketName, scopeValue } from '../model/scope.ts';
 import type { BucketSnapshot, LineSnapshot } from '../model/snapshot.ts';
@@ -65,7 +66,7 @@ export class Gates implements GateClass {
   /** How many each of them has brought. */
   readonly #opened = new Map<string, number>();
   /** Those that wait for a permit, in the order in which they get one. */
-  readonly #blocked = new Set<Gate>();
+  readonly #blocked = new Rotation<Gate>();
   #lookNotBefore = Number.NEGATIVE_INFINITY;
   #rest: Alarm | null = null;
 
@@ -125,18 +126,21 @@ export class Gates implements GateClass {
   }
 
   blocked(gate: Gate, now: number): void {
-    this.#blocked.add(gate);
+    this.#blocked.add(this.#openerOf(gate), gate);
     this.#world.blocked(this, now);
   }
 
-  /** There may be permits: gates take turns, and one that still waits after its turn is behind the others. */
+  /**
+   * There may be permits: gates take turns, and one that still waits after its turn is behind the others. Those of one
+   * caller share its turns, however many values it invents.
+   */
   serveBlocked(now: number): void {
-    for (const gate of this.#blocked) {
-      if (!this.permits.available(now)) break;
-      this.#blocked.delete(gate);
+    while (this.permits.available(now)) {
+      const gate = this.#blocked.take();
+      if (gate === undefined) break;
       gate.pump();
     }
-    if (this.#blocked.size > 0) this.#world.blocked(this, now);
+    if (!this.#blocked.isEmpty) this.#world.blocked(this, now);
   }
 
   lineSnapshot(now: number): LineSnapshot {
@@ -214,14 +218,19 @@ export class Gates implements GateClass {
       if (!gate.isIdle(now)) continue;
       gate.close();
       this.#world.buckets.forget(gate.bucket);
-      this.#blocked.delete(gate);
+      this.#blocked.delete(this.#openerOf(gate), gate);
       this.#gates.delete(key);
       this.#disown(gate);
     }
   }
 
+  /** The one gate of the scope `fleet` is nobody's. */
+  #openerOf(gate: Gate): string {
+    return this.#openers.get(gate) ?? '';
+  }
+
   #disown(gate: Gate): void {
-    const caller = this.#openers.get(gate) as string;
+    const caller = this.#openerOf(gate);
     this.#openers.delete(gate);
     const left = (this.#opened.get(caller) as number) - 1;
     if (left === 0) this.#opened.delete(caller);

@@ -145,6 +145,22 @@ describe('The class as a whole bounds', () => {
   });
 });
 
+test('A caller that invents values has no more turns for a permit than one that has a single value', async () => {
+  const order: string[] = [];
+  const lines: Lines = new Lines({
+    limits: { messages: { rate: 1_000, burst: 1_000, scope: scope('header:X-Number') } },
+    permitsMax: 1,
+    onSent: (visit) => {
+      order.push(visit.label);
+      lines.clock.after(10, () => lines.answer(visit));
+    },
+  });
+  for (let i = 0; i < 8; i++) lines.arrive('a', by('a', `${i}`));
+  for (let i = 0; i < 3; i++) lines.arrive('b', by('b', 'own'));
+  await lines.clock.advance(1_000);
+  expect(order.join('')).toBe('aababab'.padEnd(11, 'a'));
+});
+
 describe('A bucket that is full again', () => {
   test('costs nothing after a while: no gate, no trace in the store, no timer', async () => {
     const lines = new Lines(scoped('header:X-Number'));

@@ -1,0 +1,33 @@
+/** What waits for its turn, each thing once: owners in rotation, and of one owner what has waited longest. */
+export class Rotation<T> {
+  readonly #of = new Map<string, Set<T>>();
+
+  get isEmpty(): boolean {
+    return this.#of.size === 0;
+  }
+
+  add(owner: string, item: T): void {
+    const own = this.#of.get(owner);
+    if (own === undefined) this.#of.set(owner, new Set([item]));
+    else own.add(item);
+  }
+
+  delete(owner: string, item: T): void {
+    const own = this.#of.get(owner);
+    own?.delete(item);
+    if (own?.size === 0) this.#of.delete(owner);
+  }
+
+  /** Takes out whose turn it is; what else its owner has is behind everybody's. Undefined: nothing waits. */
+  take(): T | undefined {
+    for (const [owner, own] of this.#of) {
+      for (const item of own) {
+        own.delete(item);
+        this.#of.delete(owner);
+        if (own.size > 0) this.#of.set(owner, own);
+        return item;
+      }
+    }
+    return undefined;
+  }
+}
