@@ -1,5 +1,5 @@
 /** The settings under `listen` and `ops`: where Weir is reached. */
-import { filePath, host, port, tlsVersion } from './kinds.ts';
+import { filePath, host, port, tlsVersion, whole } from './kinds.ts';
 import { section, setting } from './setting.ts';
 
 const addressWords = 'an IP address or a host name, without a port';
@@ -44,5 +44,9 @@ export const ops = section({
   port: setting(port().default(9_464), {
     description: 'The ops port; 0 is any free one. Another than listen.port.',
     env: 'OPS_PORT',
+  }),
+  figuresMaxAgeMs: setting(whole(0, 60_000).default(1_000), {
+    description:
+      'How old the figures of /metrics, /status and /v1/metrics may be: they are made once in that time, for all who ask. 0: for each who asks.',
   }),
 });

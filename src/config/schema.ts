@@ -231,6 +231,10 @@ const http = section({
     description:
       'Most of them from one address (of IPv6 a /64), trustedProxies apart. Not set: nine tenths of what other addresses leave, which holds beside it as well.',
   }),
+  tunnelsMax: setting(whole(0, 1_000_000).default(1_000), {
+    description:
+      'Most WebSocket connections through one replica, those included that are being asked for; further ones get 503. One caller may have nine tenths of what others leave.',
+  }),
   serverTiming: setting(z.boolean().default(true), {
     description:
       'Whether answers tell in Server-Timing how long the request was in line (hold) and at the Coreapp (coreapp), milliseconds.',

@@ -14,8 +14,9 @@ import { createCosts } from '../model/costs.ts';
 import { ownFields } from '../model/own-fields.ts';
 import { permitBounds, reserved } from '../model/permits.ts';
 import { endpointClasses } from '../model/routes.ts';
+import { Shared } from '../model/shared.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import type { Readiness } from '../ops/pages.ts';
+import type { OpsSources, Readiness } from '../ops/pages.ts';
 import { startOps } from '../ops/server.ts';
 import type { Clock, Log, Passwords } from '../ports.ts';
 import { Admit } from '../stages/admit.ts';
@@ -30,8 +31,9 @@ import { createWebapp } from '../webapp/webapp.ts';
 import { keepAdmin } from './admin.ts';
 import { type Bodies, openBodies } from './bodies.ts';
 import { keepCertificates } from './certificates.ts';
+import { tellEdge, tellNotAccepted } from './edge.ts';
 import { openForeign } from './foreign.ts';
-import { seldom } from './seldom.ts';
+import { fitOpenFiles } from './open-files.ts';
 import { openStores, type Stores } from './stores.ts';
 import { Beginning, Traffic } from './traffic.ts';
 
@@ -67,7 +69,9 @@ export async function openHouse(config: Config, coreappUrl: string, version: str
     ready: readiness.ready,
     stopping: readiness.why === stopping.why,
   });
-  const meter = createMeter({ version, snapshot });
+  const now = (): number => clock.now();
+  const { figuresMaxAgeMs } = config.ops;
+  const meter = createMeter({ version, snapshot, figuresMaxAgeMs, now });
   const bodies = await openBodies(config, clock, log);
   const stores = openStores(config, clock, meter, log);
   const passwords = createPasswords(passwordsDefaults, clock);
@@ -82,36 +86,29 @@ export async function openHouse(config: Config, coreappUrl: string, version: str
     passwords,
   });
   const beginning = new Beginning(stores.begin());
+  const { connectionsMax, opsConnectionsMax } = fitOpenFiles(config, log);
   main = await startServer(
-    { ...config.listen, ...config.http, trusts: trustIn(config.http.trustedProxies) },
+    { ...config.listen, ...config.http, connectionsMax, trusts: trustIn(config.http.trustedProxies) },
     {
       request: (head, side) =>
         traffic.follow(beginning.over ? gateway(head, side) : beginning.enter(gateway, head, side)),
       upgrade: (head, side) =>
         traffic.follow(beginning.over ? upgrade(head, side) : beginning.enter(upgrade, head, side)),
-      unreadable(refusal, peer, id) {
-        meter.refused(refusal.name);
-        log.info('unreadable request', {
-          requestId: id,
-          refusal: refusal.name,
-          details: refusal.details,
-          remote: peer,
-        });
-      },
-      crowded: onceAMinute(clock, (peer: string, newcomer: boolean) =>
-        log.warn('too many connections', { remote: peer, closed: newcomer ? 'the newcomer' : 'an idle one' }),
-      ),
-      handshakeFailed: (reason, peer) => log.debug('TLS handshake failed', { reason, remote: peer }),
-      acceptFailed: notAccepted('the main port', clock, log),
+      ...tellEdge(clock, meter, log),
     },
   );
-  const sources = { ready: () => readiness, snapshot, metrics: (accept: string | undefined) => meter.scrape(accept) };
-  const ops = await startOps(config.ops, sources, notAccepted('the ops port', clock, log)).catch(
-    async (error: unknown) => {
-      await Promise.all([main?.close(), coreapp.close(), stores.close()]);
-      throw error;
-    },
-  );
+  const status = new Shared(async () => snapshot(), figuresMaxAgeMs, now);
+  const sources: OpsSources = {
+    ready: () => readiness,
+    snapshot: () => status.get(),
+    metrics: (accept) => meter.scrape(accept),
+  };
+  const opsOptions = { ...config.ops, connectionsMax: opsConnectionsMax };
+  const notAccepted = tellNotAccepted(clock, log, 'the ops port');
+  const ops = await startOps(opsOptions, sources, notAccepted).catch(async (error: unknown) => {
+    await Promise.all([main?.close(), coreapp.close(), stores.close()]);
+    throw error;
+  });
   await beginning.end;
   // Only a process that has its ports may touch what it shares with others.
   await keepAdmin({ stores, passwords, clock, log }, config.auth.adminPassword);
@@ -138,11 +135,6 @@ export async function openHouse(config: Config, coreappUrl: string, version: str
       await bodies.close();
     },
   };
-}
-
-function notAccepted(port: string, clock: Clock, log: Log): (error: NodeJS.ErrnoException) => void {
-  const warn = seldom(clock, (reason) => log.warn(`a connection to ${port} could not be accepted`, { reason }));
-  return ({ code, message }) => warn(code ?? message);
 }
 
 interface Parts {
@@ -230,16 +222,6 @@ function joinStages({ config, coreappUrl, clock, meter, log, stores, bodies, pas
     forward: createTunnel({ ...towards, tunnels }),
   };
   return { admit, gateway: createGateway(stages), upgrade: createGateway(switching), tunnels, coreapp };
-}
-
-/** What a flood brings about is worth a line, and no flood of them. */
-function onceAMinute<A extends unknown[]>(clock: Clock, say: (...args: A) => void): (...args: A) => void {
-  let saidAt = Number.NEGATIVE_INFINITY;
-  return (...args) => {
-    if (clock.now() - saidAt < 60_000) return;
-    saidAt = clock.now();
-    say(...args);
-  };
 }
 
 function pause(clock: Clock, ms: number): Promise<void> {

@@ -3,11 +3,11 @@ import type { Clock } from '../ports.ts';
 /** What goes wrong again and again is said once in this time. */
 const sayAgainMs = 60_000;
 
-export function seldom(clock: Clock, say: (reason: string) => void): (reason: string) => void {
+export function seldom<What extends unknown[]>(clock: Clock, say: (...what: What) => void): (...what: What) => void {
   let saidAt = Number.NEGATIVE_INFINITY;
-  return (reason) => {
+  return (...what) => {
     if (clock.now() - saidAt < sayAgainMs) return;
     saidAt = clock.now();
-    say(reason);
+    say(...what);
   };
 }

@@ -9,7 +9,7 @@ export interface Readiness {
 
 export interface OpsSources {
   ready(): Readiness;
-  snapshot(): Snapshot;
+  snapshot(): Snapshot | Promise<Snapshot>;
   /** @param accept the scraper's `Accept` field */
   metrics(accept: string | undefined): Promise<{ readonly contentType: string; readonly body: string }>;
 }
@@ -30,9 +30,10 @@ const answers: Readonly<Record<string, Answer>> = {
     return ready ? text(200, 'ok') : text(503, `not ready: ${why ?? 'no reason given'}`);
   },
   '/metrics': async (sources, accept) => ({ status: 200, ...(await sources.metrics(accept)) }),
-  '/status': (sources) => {
+  '/status': async (sources) => {
+    const snapshot = await sources.snapshot();
     const { ready, why } = sources.ready();
-    const status = { ...sources.snapshot(), ready, why };
+    const status = { ...snapshot, ready, why };
     return { status: 200, contentType: 'application/json', body: `${JSON.stringify(status, null, 2)}\n` };
   },
 };

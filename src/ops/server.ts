@@ -1,6 +1,8 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { type Connection, ConnectionTable } from '../model/connections.ts';
+import { networkOf } from '../model/network.ts';
 import type { OpsPage, OpsSources } from './pages.ts';
 import { opsPaths, pageFor, text } from './pages.ts';
 
@@ -8,6 +10,8 @@ export interface OpsAddress {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
+  /** Default: `opsConnectionsMax`. */
+  readonly connectionsMax?: number;
 }
 
 export interface Ops {
@@ -25,7 +29,11 @@ const limits = {
   keepAliveTimeout: 75_000,
   connectionsCheckingInterval: 1_000,
 };
-const connectionsMax = 64;
+/**
+ * Of these, one address has its share of what others leave, and where all are taken the one on which nothing has happened
+ * for longest makes room: a probe is always answered.
+ */
+export const opsConnectionsMax = 64;
 /** A reader that takes nothing of its answer for so long is cut off. */
 const stalledMaxMs = 10_000;
 
@@ -40,13 +48,15 @@ export async function startOps(
   acceptFailed: (error: NodeJS.ErrnoException) => void = () => {},
 ): Promise<Ops> {
   const server = createServer(limits);
-  server.maxConnections = connectionsMax;
   server.timeout = stalledMaxMs;
+  const bound = boundConnections(server, address.connectionsMax ?? opsConnectionsMax);
   let answering = 0;
   let closing = false;
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     answering += 1;
-    response.on('close', () => {
+    const ended = bound.began(request.socket);
+    response.once('close', () => {
+      ended();
       answering -= 1;
       if (closing && answering === 0) server.closeAllConnections();
     });
@@ -67,6 +77,26 @@ export async function startOps(
         server.close(() => resolve());
         if (answering === 0) server.closeAllConnections();
       }),
+  };
+}
+
+/** Closes connections where there are too many. `began` is told of a request, and hands back what to call at its end. */
+function boundConnections(server: Server, max: number): { began(socket: Socket): () => void } {
+  const table = new ConnectionTable({ max, perAddressMax: null, closesBusy: true });
+  const places = new WeakMap<Socket, Connection>();
+  server.on('connection', (socket: Socket) => {
+    const place = table.open(networkOf(socket.remoteAddress ?? ''), false, () => socket.destroy());
+    if (place === null) return void socket.destroy();
+    places.set(socket, place);
+    socket.once('close', () => table.leave(place));
+  });
+  return {
+    began(socket) {
+      const place = places.get(socket);
+      if (place === undefined) return () => {};
+      table.began(place);
+      return () => table.ended(place);
+    },
   };
 }
 

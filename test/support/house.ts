@@ -1,4 +1,5 @@
 /** A real house in this process, on free ports, in front of whatever the test puts there. */
+import type { Config } from '../../src/config/config.ts';
 import { openHouse } from '../../src/house/house.ts';
 import type { AuditLine } from '../../src/model/audit.ts';
 import type { RequestLine } from '../../src/model/request-line.ts';
@@ -36,6 +37,11 @@ export interface TestHouse extends AsyncDisposable {
 export const adminPassword = 'Weir-2026!';
 export const apiKey = 'monitoring-key-1';
 
+/** Who looks at figures to see what has just happened wants none that are a second old. */
+export function withFreshFigures(settings: Config, yaml: string): Config {
+  return yaml.includes('figuresMaxAgeMs') ? settings : { ...settings, ops: { ...settings.ops, figuresMaxAgeMs: 0 } };
+}
+
 /** @param yaml what differs from the defaults */
 export async function openTestHouse(
   coreappUrl: string,
@@ -70,7 +76,7 @@ export async function openTestHouse(
       files,
     ),
   );
-  const house = await openHouse(settings, coreappUrl, '0.0.0', log);
+  const house = await openHouse(withFreshFigures(settings, yaml), coreappUrl, '0.0.0', log);
   const ask: TestHouse['ask'] = async (line, fields = '', body = '') => {
     await using caller = await openCaller(house.port);
     caller.send(`${line} HTTP/1.1\r\n${fields}\r\n`).send(body);

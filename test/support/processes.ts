@@ -25,6 +25,8 @@ export interface ProcessOptions {
   readonly unread?: 'stdout' | 'stderr';
   /** The largest file that it may write, in blocks of 512 bytes. Default: as the tests themselves. */
   readonly fileMaxBlocks?: number;
+  /** How many files it may have open. Default: as the tests themselves. */
+  readonly openFilesMax?: number;
 }
 
 export interface OutputLine {
@@ -131,9 +133,12 @@ function describe(exit: Exit): string {
 export function startProcess(args: readonly string[], options: ProcessOptions = {}): TestProcess {
   const script = options.script ?? 'src/main.ts';
   const command = [process.execPath, `${root}${script}`, ...args];
-  const limit = options.fileMaxBlocks;
+  const limits = [
+    ...(options.fileMaxBlocks === undefined ? [] : [`ulimit -f ${options.fileMaxBlocks}`]),
+    ...(options.openFilesMax === undefined ? [] : [`ulimit -n ${options.openFilesMax}`]),
+  ];
   const [program = '', ...rest] =
-    limit === undefined ? command : ['sh', '-c', `ulimit -f ${limit} && exec "$0" "$@"`, ...command];
+    limits.length === 0 ? command : ['sh', '-c', [...limits, 'exec "$0" "$@"'].join(' && '), ...command];
   const child = spawn(program, rest, {
     cwd: options.cwd ?? root,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...options.env },

@@ -7,7 +7,7 @@ import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { openHouse } from '../../src/house/house.ts';
 import type { Log } from '../../src/ports.ts';
 import { config, type Env, load } from './config.ts';
-import { adminPassword, apiKey, type Event } from './house.ts';
+import { adminPassword, apiKey, type Event, withFreshFigures } from './house.ts';
 import { RawCaller } from './raw.ts';
 import { within } from './until.ts';
 
@@ -63,7 +63,8 @@ export async function openSecureHouse(
     WA_API_KEY: apiKey,
     COREAPP_URL: coreappUrl,
   };
-  const house = await openHouse(config(load(yaml, { ...own, ...env }, folder.texts)), coreappUrl, '0.0.0', log);
+  const settings = withFreshFigures(config(load(yaml, { ...own, ...env }, folder.texts)), yaml);
+  const house = await openHouse(settings, coreappUrl, '0.0.0', log);
   return {
     port: house.port,
     opsPort: house.opsPort,

@@ -15,7 +15,7 @@ const startMaxMs = 30_000;
 /** `weir serve` on free ports; `env` on top of what every test wants. */
 export async function startWeir(
   env: Readonly<Record<string, string>>,
-  options: Pick<ProcessOptions, 'fileMaxBlocks' | 'script' | 'unread'> = {},
+  options: Pick<ProcessOptions, 'fileMaxBlocks' | 'openFilesMax' | 'script' | 'unread'> = {},
 ): Promise<RunningWeir> {
   const process = startProcess(['serve'], {
     ...options,

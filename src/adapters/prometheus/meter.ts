@@ -1,13 +1,17 @@
 import { hostname } from 'node:os';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Page } from '../../model/page.ts';
+import { Shared } from '../../model/shared.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import type { Meter } from '../../ports.ts';
 import { weirFamilies } from './families.ts';
-import { formatFor } from './negotiate.ts';
+import { formatFor, type TextFormat } from './negotiate.ts';
 import { Tally } from './tally.ts';
 import { familiesOf, textOf } from './text.ts';
 import { jsonOf, webappFamilies } from './webapp.ts';
+
+const plainText = Registry.PROMETHEUS_CONTENT_TYPE;
+const openMetrics = Registry.OPENMETRICS_CONTENT_TYPE;
 
 export interface MeterOptions {
   /** Weir's version. */
@@ -16,6 +20,10 @@ export interface MeterOptions {
   readonly node?: string;
   /** Read once for each scrape; what it shows becomes the gauges. */
   readonly snapshot: () => Snapshot;
+  /** How old figures may be that are shown, milliseconds. Default: 0, they are made for each who asks. */
+  readonly figuresMaxAgeMs?: number;
+  /** Milliseconds since some moment. */
+  readonly now?: () => number;
 }
 
 export interface Scrape {
@@ -30,10 +38,10 @@ export interface PrometheusMeter extends Meter {
   figures(format: 'json' | 'prometheus'): Promise<Page>;
 }
 
-export function createMeter({ version, node = `${hostname()}:weir`, snapshot }: MeterOptions): PrometheusMeter {
+export function createMeter(options: MeterOptions): PrometheusMeter {
   const nodeDefaults = new Registry();
   collectDefaultMetrics({ register: nodeDefaults });
-  return new RegistryMeter({ version, node: process.version }, node, snapshot, nodeDefaults);
+  return new RegistryMeter(options, nodeDefaults);
 }
 
 class RegistryMeter extends Tally implements PrometheusMeter {
@@ -42,29 +50,48 @@ class RegistryMeter extends Tally implements PrometheusMeter {
   readonly #snapshot: () => Snapshot;
   readonly #nodeDefaults: Registry;
 
-  constructor(build: { version: string; node: string }, node: string, snapshot: () => Snapshot, defaults: Registry) {
+  readonly #scrapes: Readonly<Record<TextFormat, Shared<Scrape>>>;
+  readonly #figures: Readonly<Record<'json' | 'prometheus', Shared<Page>>>;
+
+  constructor(options: MeterOptions, defaults: Registry) {
     super();
-    this.#build = build;
+    const { version, node = `${hostname()}:weir`, snapshot, figuresMaxAgeMs = 0, now = () => 0 } = options;
+    this.#build = { version, node: process.version };
     this.#node = node;
     this.#snapshot = snapshot;
     this.#nodeDefaults = defaults;
+    const shared = <T>(make: () => Promise<T>): Shared<T> => new Shared(make, figuresMaxAgeMs, now);
+    this.#scrapes = {
+      [plainText]: shared(() => this.#scrape(plainText)),
+      [openMetrics]: shared(() => this.#scrape(openMetrics)),
+    };
+    this.#figures = {
+      json: shared(() => this.#page('json')),
+      prometheus: shared(() => this.#page('prometheus')),
+    };
   }
 
-  async scrape(accept: string | undefined): Promise<Scrape> {
-    const format = formatFor(accept);
+  scrape(accept: string | undefined): Promise<Scrape> {
+    return this.#scrapes[formatFor(accept)].get();
+  }
+
+  figures(format: 'json' | 'prometheus'): Promise<Page> {
+    return this.#figures[format].get();
+  }
+
+  async #scrape(format: TextFormat): Promise<Scrape> {
     const own = weirFamilies(this, this.#snapshot(), this.#build);
     return { contentType: format, body: await textOf([...own, ...(await familiesOf(this.#nodeDefaults))], format) };
   }
 
-  async figures(format: 'json' | 'prometheus'): Promise<Page> {
+  async #page(format: 'json' | 'prometheus'): Promise<Page> {
     const snapshot = this.#snapshot();
     const families = [
       ...webappFamilies(this, snapshot, this.#node, process.uptime()),
       ...weirFamilies(this, snapshot, this.#build),
     ];
     if (format === 'json') return page('application/json', jsonOf(families));
-    const text = Registry.PROMETHEUS_CONTENT_TYPE;
-    return page(text, await textOf(families, text));
+    return page(plainText, await textOf(families, plainText));
   }
 }
 

@@ -1,0 +1,37 @@
+/**
+ * What costs something to make and may be a little old: made once in a while, for everybody who asks meanwhile. So those
+ * who ask without end cost the others no more than one of them does. What fails is made anew for the next one.
+ */
+export class Shared<T> {
+  readonly #make: () => Promise<T>;
+  readonly #maxAgeMs: number;
+  readonly #now: () => number;
+  #made: Promise<T> | null = null;
+  #madeAt = 0;
+  #making = false;
+
+  /** @param maxAgeMs 0: made for each who asks */
+  constructor(make: () => Promise<T>, maxAgeMs: number, now: () => number) {
+    this.#make = make;
+    this.#maxAgeMs = maxAgeMs;
+    this.#now = now;
+  }
+
+  get(): Promise<T> {
+    if (this.#maxAgeMs === 0) return this.#make();
+    if (this.#made !== null && (this.#making || this.#now() - this.#madeAt < this.#maxAgeMs)) return this.#made;
+    this.#madeAt = this.#now();
+    this.#making = true;
+    this.#made = this.#make();
+    void this.#made.then(
+      () => {
+        this.#making = false;
+      },
+      () => {
+        this.#making = false;
+        this.#made = null;
+      },
+    );
+    return this.#made;
+  }
+}

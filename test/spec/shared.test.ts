@@ -1,0 +1,61 @@
+/** What is made once in a while for all who ask. */
+import { describe, expect, it } from 'vitest';
+import { Shared } from '../../src/model/shared.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+describe('A shared value', () => {
+  it('is made once for all who ask within its age, counted from when it was begun', async () => {
+    const clock = new VirtualClock();
+    let made = 0;
+    const shared = new Shared(
+      async () => ++made,
+      1_000,
+      () => clock.now(),
+    );
+    expect(await Promise.all([shared.get(), shared.get()])).toEqual([1, 1]);
+    await clock.advance(999);
+    expect(await shared.get()).toBe(1);
+    await clock.advance(1);
+    expect([await shared.get(), await shared.get(), made]).toEqual([2, 2, 2]);
+  });
+
+  it('is waited for while it is being made, however long that takes', async () => {
+    const clock = new VirtualClock();
+    const making: ((value: number) => void)[] = [];
+    const shared = new Shared(
+      () => new Promise<number>((resolve) => making.push(resolve)),
+      1_000,
+      () => clock.now(),
+    );
+    const first = shared.get();
+    await clock.advance(5_000);
+    const second = shared.get();
+    making[0]?.(7);
+    expect([await first, await second, making.length]).toEqual([7, 7, 1]);
+    void shared.get();
+    expect(making).toHaveLength(2);
+  });
+
+  it('that could not be made is made anew for the next one', async () => {
+    let tries = 0;
+    const make = async (): Promise<number> => {
+      tries += 1;
+      if (tries === 1) throw new Error('not yet');
+      return tries;
+    };
+    const shared = new Shared(make, 1_000, () => 0);
+    const both = [shared.get(), shared.get()];
+    for (const one of both) await expect(one).rejects.toThrow('not yet');
+    expect(await shared.get()).toBe(2);
+  });
+
+  it('of no age is made for each', async () => {
+    let made = 0;
+    const shared = new Shared(
+      async () => ++made,
+      0,
+      () => 0,
+    );
+    expect([await shared.get(), await shared.get()]).toEqual([1, 2]);
+  });
+});
