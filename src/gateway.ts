@@ -7,10 +7,12 @@
  */
 import { BodyAccount } from './model/body-account.ts';
 import type { DiskRoom } from './model/disk.ts';
-import type { Collected, Received } from './model/exchange.ts';
+import type { Collected, Identified, Received } from './model/exchange.ts';
 import { Holding } from './model/holding.ts';
+import { networkOf } from './model/network.ts';
 import type { Attempt, Gone, Passed, Replay } from './model/outcome.ts';
 import type { Page } from './model/page.ts';
+import type { Principal } from './model/principal.ts';
 import type { Refusal } from './model/refusals.ts';
 import { refuse } from './model/refusals.ts';
 import type { Caller, Clock, Log, Meter, RequestHead } from './ports.ts';
@@ -76,7 +78,7 @@ async function travel(stages: Stages, own: BodyBounds, arrived: Received, side: 
   const to = identified.route;
   const gates = to.by === 'weir' ? null : stages.admit.gates(to.class);
   const bounds = gates ?? own;
-  const held = new Holding(bounds.bodies, identified.principal, stages.disk);
+  const held = new Holding(bounds.bodies, sharingOf(identified), stages.disk);
   try {
     const collecting = collect(identified, side, bounds, held);
     const request = collecting instanceof Promise ? await collecting : collecting;
@@ -87,14 +89,20 @@ async function travel(stages: Stages, own: BodyBounds, arrived: Received, side: 
   }
 }
 
+/** Whose share its body takes. All who log in are nobody yet, and must not share one place. */
+export function sharingOf({ principal, origin }: Identified): Principal {
+  return principal.kind === 'nobody' ? { kind: 'nobody', from: networkOf(origin.remote) } : principal;
+}
+
 /**
  * For the endpoints of Weir's own. Credentials are small; and since anybody may send some, no class shares its room with
- * them, nor do they fill up before 4,096 connections hold back the largest body there can be.
+ * them, nor do they fill up before 4,096 connections hold back the largest body there can be. One user, or one network of
+ * those who log in, may have half of that while it is alone, and half of what others leave.
  */
-function ownBounds(clock: Clock): BodyBounds {
+export function ownBounds(clock: Clock): BodyBounds {
   const bodyMaxBytes = 16_384;
   const allBytes = 4_096 * bodyMaxBytes;
-  const bounds = { lineMaxBytes: allBytes, callerMaxBytes: allBytes, bodyMaxBytes };
+  const bounds = { lineMaxBytes: allBytes, callerMaxBytes: allBytes / 2, bodyMaxBytes };
   return { bodyMaxBytes, bodies: new BodyAccount(bounds, () => clock.now()), retryAfterMs: () => 1_000 };
 }
 

@@ -207,10 +207,16 @@ export interface Coreapp {
 
 /** Connections that have switched protocols: bytes pass both ways until either side ends. */
 export interface Tunnels {
-  /** How many there are, those included that are being asked for. */
-  readonly count: number;
   /** The Coreapp, for the request of one caller who asks to switch. A 101 is the end of its answers, without a body. */
-  over(side: Caller): Coreapp;
+  over(side: Caller, told: TunnelObserver): Coreapp;
+}
+
+/** Called once each for every attempt. */
+export interface TunnelObserver {
+  /** The attempt begins. */
+  asked(): void;
+  /** It came to no tunnel, or the tunnel has ended. */
+  ended(): void;
 }
 
 /** The caller's side of an exchange. One answer: `page`, or `head` then `data` then `end`, or `cut`. */

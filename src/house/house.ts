@@ -219,7 +219,7 @@ function joinStages({ config, coreappUrl, clock, meter, log, stores, bodies, pas
   const switching: Stages = {
     ...stages,
     authenticate: createAuthenticate({ ...identify, upgrading: true }),
-    forward: createTunnel({ ...towards, tunnels }),
+    forward: createTunnel({ ...towards, tunnels, tunnelsMax: http.tunnelsMax }),
   };
   return { admit, gateway: createGateway(stages), upgrade: createGateway(switching), tunnels, coreapp };
 }

@@ -7,7 +7,7 @@ import type { BodyFile, BodyRoom } from './bodies.ts';
 import type { BodyAccount, Shortage } from './body-account.ts';
 import type { CallerBytes, ComingBody } from './coming-bodies.ts';
 import type { DiskRoom } from './disk.ts';
-import { nameOf, type Principal } from './principal.ts';
+import { type Principal, sharerOf } from './principal.ts';
 
 /** Where room was missing. `slow`: there was some, and the body gave way to a quicker one. */
 export type Lack = Shortage | 'disk' | 'callerDisk' | 'slow';
@@ -55,14 +55,14 @@ export class Holding implements BodyRoom, ComingBody {
     const short = this.#account.shortOf(this.#callerNow(), bytes, this.#bytes);
     if (short !== null && this.#slowerThan(short, bytes).length === 0) return this.#lacks(short);
     if (bytes <= this.memoryMaxBytes) return true;
-    const lack = this.#disk.lackOf(nameOf(this.#principal), bytes);
+    const lack = this.#disk.lackOf(sharerOf(this.#principal), bytes);
     return lack === null || this.#lacks(lack);
   }
 
   tryTake(bytes: number): boolean {
     const caller = this.#callerNow();
     if (this.#file !== null) {
-      const lack = this.#disk.take(nameOf(this.#principal), bytes);
+      const lack = this.#disk.take(sharerOf(this.#principal), bytes);
       if (lack !== null) return this.#lacks(lack);
     }
     for (let short = this.#account.take(caller, bytes, this.#bytes); short !== null; ) {
@@ -75,7 +75,7 @@ export class Holding implements BodyRoom, ComingBody {
   }
 
   openFile(): BodyFile | null {
-    const file = this.#disk.tryOpen(nameOf(this.#principal), this.#bytes);
+    const file = this.#disk.tryOpen(sharerOf(this.#principal), this.#bytes);
     if (typeof file === 'string') {
       this.#lacks(file);
       return null;
@@ -113,7 +113,7 @@ export class Holding implements BodyRoom, ComingBody {
     if (this.#caller !== null) this.#account.give(this.#caller, bytes);
     if (file === null) return;
     this.#account.moveToDisk(-bytes);
-    this.#disk.close(nameOf(this.#principal), file, bytes);
+    this.#disk.close(sharerOf(this.#principal), file, bytes);
   }
 
   /**
@@ -138,12 +138,12 @@ export class Holding implements BodyRoom, ComingBody {
   }
 
   #notTaken(short: Shortage, bytes: number): false {
-    if (this.#file !== null) this.#disk.give(nameOf(this.#principal), bytes);
+    if (this.#file !== null) this.#disk.give(sharerOf(this.#principal), bytes);
     return this.#lacks(short);
   }
 
   #callerNow(): CallerBytes {
-    if (this.#caller === null || this.#bytes === 0) this.#caller = this.#account.callerOf(nameOf(this.#principal));
+    if (this.#caller === null || this.#bytes === 0) this.#caller = this.#account.callerOf(sharerOf(this.#principal));
     return this.#caller;
   }
 

@@ -5,7 +5,8 @@ export type Role = 'ROLE_ADMIN' | 'ROLE_USER';
 export type Principal =
   | { readonly kind: 'user'; readonly name: string; readonly role: Role }
   | { readonly kind: 'key' }
-  | { readonly kind: 'nobody' };
+  /** `from`: its network, where that is asked for. */
+  | { readonly kind: 'nobody'; readonly from?: string };
 
 /** The principal in one word: whom the line is fair to, and what the log names. */
 export function nameOf(principal: Principal): string {
@@ -17,4 +18,9 @@ export function nameOf(principal: Principal): string {
     case 'nobody':
       return 'nobody';
   }
+}
+
+/** Whose share of what is scarce it takes: those whom nobody knows yet have one for each network. */
+export function sharerOf(principal: Principal): string {
+  return principal.kind === 'nobody' && principal.from !== undefined ? `from ${principal.from}` : nameOf(principal);
 }

@@ -45,6 +45,7 @@ const table = {
   scopesFull: entry(503, 1016, 'System overloaded', 'weir', 'Too many buckets of this class are in use.'),
   diskFailed: entry(503, 1016, 'System overloaded', 'weir', 'The disk did not keep the body.'),
   loginsFull: entry(503, 1016, 'System overloaded', 'weir', 'Too many logins wait.'),
+  tunnelsFull: entry(503, 1016, 'System overloaded', 'weir', 'Too many WebSocket connections are open.'),
   stopping: entry(503, 1011, 'Service not ready', 'weir', 'Weir is stopping.'),
   storeAway: entry(503, 1023, 'Database error occurred', 'store', 'The credential store is away.'),
   timedOut: entry(504, 1014, 'Internal error', 'coreapp', 'The Coreapp did not answer in time.'),

@@ -1,6 +1,5 @@
 /** Requests to switch to WebSocket: answered like any other; what is open afterwards holds nothing that others need. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { tunnelsMax } from '../../src/stages/tunnel.ts';
 import { ask } from '../support/ask.ts';
 import { openTestHouse, type TestHouse } from '../support/house.ts';
 import type { RawAnswer, RawCaller } from '../support/raw.ts';
@@ -305,21 +304,66 @@ describe('stopping', () => {
   });
 });
 
-describe('tunnels have a limit of their own', { timeout: 30_000 }, () => {
-  it(`while ${tunnelsMax} are open, one more is refused with 503 and error 1016; when one has ended there is room`, async () => {
+describe('tunnels have a limit of their own', () => {
+  const password = 'Worker-2026!';
+  let workers: string;
+  let callers: RawCaller[];
+  beforeEach(async () => {
     await house.close(0);
-    house = await openTestHouse(upstream.url, 'limits: {default: {rate: 100000, burst: 10000}}');
-    const callers: RawCaller[] = [];
-    while (callers.length < tunnelsMax) {
-      callers.push(...(await Promise.all(Array.from({ length: 50 }, () => tunnel()))).map(({ caller }) => caller));
-    }
+    house = await openTestHouse(
+      upstream.url,
+      'http: {tunnelsMax: 20}\nlimits: {default: {rate: 100000, burst: 10000}}',
+    );
+    workers = await tokenOf('worker');
+    callers = [];
+    // One caller takes all that it may have: nine tenths, while it is alone.
+    while (callers.length < 18) callers.push((await tunnel()).caller);
+  });
+  afterEach(() => {
+    for (const { socket } of callers) socket.destroy();
+  });
+
+  /** Of a user that is new. */
+  async function tokenOf(username: string): Promise<string> {
+    await house.send('POST /v1/users', '', JSON.stringify({ username, password }));
+    const basic = Buffer.from(`${username}:${password}`).toString('base64');
+    const change = '{"new_password":"Worker-2027!"}';
+    const fields = `Host: weir\r\nAuthorization: Basic ${basic}\r\nContent-Length: ${change.length}\r\n`;
+    return (await house.ask('POST /v1/users/login', fields, change)).json.users[0].token;
+  }
+
+  async function askWith(token: string): Promise<RawCaller> {
+    const caller = await house.call();
+    callers.push(caller);
+    return caller.send(`GET /v1/socket HTTP/1.1\r\nHost: weir\r\nAuthorization: Bearer ${token}\r\n${upgrade}\r\n`);
+  }
+
+  it('one caller that has its share is refused, and another one is served', async () => {
     const refused = await told();
     expect(refused).toMatchObject({ status: 503, json: { errors: [{ code: 1016 }] } });
+    expect(refused.json.errors[0].details).toBe('This caller has too many WebSocket connections open.');
     expect(refused.field('retry-after')).toBe('1');
+    expect(house.lines.at(-1)).toMatchObject({ refusal: 'tunnelsFull' });
     expect((await permits()).inUse).toBe(0);
+    await echoed((await askWith(workers)).send('hello'), 'hello');
+  });
+
+  it('when one has ended, or came to nothing, there is room again', async () => {
     await callers.pop()?.[Symbol.asyncDispose]();
-    await until(() => upstream.sockets.size < tunnelsMax, { what: 'one tunnel to end' });
+    await until(() => upstream.sockets.size < 18, { what: 'one tunnel to end' });
+    upstream.play(say(answer(404)));
+    for (let i = 0; i < 3; i++) expect((await told()).status).toBe(404);
+    upstream.play(echo);
     callers.push((await tunnel()).caller);
-    for (const { socket } of callers) socket.destroy();
+    expect((await told()).status).toBe(503);
+  });
+
+  it('with all of them open, one that has none is refused as well', async () => {
+    const third = await tokenOf('third');
+    for (const token of [workers, third]) await echoed((await askWith(token)).send('hello'), 'hello');
+    const caller = await askWith(await tokenOf('fourth'));
+    const refused = await caller.answer();
+    expect(refused.status).toBe(503);
+    expect(refused.json.errors[0].details).toBe('Too many WebSocket connections are open.');
   });
 });

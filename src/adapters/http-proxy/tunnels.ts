@@ -42,7 +42,6 @@ export function createTunnels(options: TunnelOptions): HttpProxyTunnels {
   });
   // Sockets that break are followed by 'close'; without a listener this event would end the process.
   proxy.on('error', () => {});
-  const asked = new Set<Asking>();
   const open = new Map<Socket, Socket>();
   let closing = false;
 
@@ -78,15 +77,16 @@ export function createTunnels(options: TunnelOptions): HttpProxyTunnels {
     if (closing) end(caller, coreapp);
   };
   return {
-    get count() {
-      return asked.size + open.size;
-    },
-    over: (side) => ({
+    over: (side, told) => ({
       send(what, observer) {
         if (!isConnection(side)) throw new Error('This caller did not ask to switch protocols.');
-        const asking = new Asking(observer, secure, () => asked.delete(asking));
-        asked.add(asking);
-        asking.start(options.answerTimeoutMs, side, what.fields, opened, () => request(side, what));
+        const asking = new Asking(observer, secure, () => open.has(side.socket) || told.ended());
+        const join = (caller: Socket, coreapp: Socket): void => {
+          opened(caller, coreapp);
+          caller.once('close', told.ended);
+        };
+        told.asked();
+        asking.start(options.answerTimeoutMs, side, what.fields, join, () => request(side, what));
         return asking;
       },
     }),
