@@ -140,14 +140,13 @@ function diskClash(facts: Facts): Clash[] {
   return [clash(facts, 'bodies.diskMaxBytes', body, bodies.diskMaxBytes, `at least ${body} (${bodyMaxBytes})`)];
 }
 
-const plainRoutes = createRouter([]);
-
 /** A template of paths that are none of the class's would make all its requests share one bucket, without a word. */
 function scopeClash(facts: Facts, of: (typeof endpointClasses)[number]): Clash[] {
   const text = facts.settings.limits[of].scope;
   const { scope } = facts.config.limits[of];
   if (of === 'default' || text === undefined || scope.by !== 'path') return [];
-  if (plainRoutes(`${scope.before}x${scope.after}`).class === of) return [];
+  const routeOf = createRouter([], facts.config.coreapp.caseSensitivePaths);
+  if (routeOf(`${scope.before}x${scope.after}`).class === of) return [];
   const name = `limits.${of}.scope`;
   return [clash(facts, name, name, text, `a template of paths of this class, such as path:/v1/${of}/{id}`)];
 }

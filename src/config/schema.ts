@@ -170,7 +170,7 @@ const auth = section({
   }),
   adminPaths: setting(
     z
-      .array(routePath().refine((path) => !/^\/v1\/users(\/|$)/.test(path)))
+      .array(routePath().refine((path) => !/^\/v1\/users(\/|$)/i.test(path)))
       .max(100)
       .default([...adminPathsDefault]),
     {

@@ -123,6 +123,11 @@ describe('settings are held against one another', () => {
       'w.yaml:1:28: limits.contacts.scope: "path:/v1/messages/{id}" is not allowed; give a template of paths of this class, such as path:/v1/contacts/{id}',
     ],
     [
+      'coreapp: {caseSensitivePaths: true}\nlimits: {contacts: {scope: "path:/v1/Contacts/{id}"}}',
+      {},
+      'w.yaml:2:28: limits.contacts.scope: "path:/v1/Contacts/{id}" is not allowed; give a template of paths of this class, such as path:/v1/contacts/{id}',
+    ],
+    [
       'coreapp: {permitsMin: 20, permitsMax: 10}',
       {},
       'w.yaml:1:23: coreapp.permitsMin: 20 is not allowed; give at most coreapp.permitsMax (10)',
