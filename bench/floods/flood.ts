@@ -28,7 +28,8 @@ export interface FloodReport {
 
 /** So many connect at a time: the queue of a listening socket is short. */
 const connectAtOnce = 100;
-const againMs = 50;
+/** Those that were closed come again after this time: a flood of connections, not of handshakes. */
+const againMs = 500;
 const tickMs = 100;
 
 process.on('message', (order: FloodOrder | 'stop') => (order === 'stop' ? process.send?.(report()) : flood(order)));
