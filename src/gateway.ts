@@ -10,6 +10,7 @@ import type { DiskRoom } from './model/disk.ts';
 import type { Collected, Identified, Received } from './model/exchange.ts';
 import { Holding } from './model/holding.ts';
 import { networkOf } from './model/network.ts';
+import type { OpenRequests } from './model/open-requests.ts';
 import type { Attempt, Gone, Passed, Replay } from './model/outcome.ts';
 import type { Page } from './model/page.ts';
 import type { Principal } from './model/principal.ts';
@@ -34,6 +35,7 @@ export interface Stages {
   readonly admit: Admit;
   readonly forward: Forward;
   readonly webapp: Webapp;
+  readonly openRequests: OpenRequests;
   readonly disk: DiskRoom;
   readonly clock: Clock;
   readonly meter: Meter;
@@ -43,6 +45,9 @@ export interface Stages {
 }
 
 export type Gateway = (head: RequestHead, side: Caller) => Promise<void>;
+
+/** Nobody knows when one of them ends. */
+const tooManyOpen = refuse('lineFull', 'Too many requests from this address are under way.', 1_000);
 
 /** How a request's journey may end. */
 type Outcome = Passed | Page | Refusal | Gone;
@@ -54,11 +59,14 @@ export function createGateway(stages: Stages): Gateway {
     try {
       const { exchange, refusal } = stages.receive(head);
       let outcome: Outcome;
+      const sender = stages.openRequests.enter(exchange.origin);
       try {
-        outcome = refusal ?? (await travel(stages, own, exchange, side));
+        outcome = refusal ?? (sender === null ? tooManyOpen : await travel(stages, own, exchange, side));
       } catch (error) {
         stages.log.error('a bug: a stage threw', { requestId: exchange.id, error });
         outcome = refuse('bug');
+      } finally {
+        if (sender !== null) stages.openRequests.leave(sender);
       }
       const status = finish(exchange, side, outcome, stages.serverTiming);
       answered = true;

@@ -229,7 +229,7 @@ const http = section({
   }),
   connectionsPerAddressMax: setting(whole(1, 1_000_000).nullable().default(null), {
     description:
-      'Most of them from one address (of IPv6 a /64), trustedProxies apart. Not set: nine tenths of what other addresses leave, which holds beside it as well.',
+      'Most of them from one address (of IPv6 a /64), trustedProxies apart. Not set: nine tenths of what other addresses leave, which holds beside it as well. Behind trustedProxies: most requests under way from one address.',
   }),
   tunnelsMax: setting(whole(0, 1_000_000).default(1_000), {
     description:

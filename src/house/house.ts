@@ -11,6 +11,7 @@ import { connectCoreapp } from '../adapters/undici/coreapp.ts';
 import type { Config } from '../config/config.ts';
 import { createGateway, type Stages } from '../gateway.ts';
 import { createCosts } from '../model/costs.ts';
+import { OpenRequests } from '../model/open-requests.ts';
 import { ownFields } from '../model/own-fields.ts';
 import { permitBounds, reserved } from '../model/permits.ts';
 import { endpointClasses } from '../model/routes.ts';
@@ -75,8 +76,10 @@ export async function openHouse(config: Config, coreappUrl: string, version: str
   const bodies = await openBodies(config, clock, log);
   const stores = openStores(config, clock, meter, log);
   const passwords = createPasswords(passwordsDefaults, clock);
+  const { connectionsMax, opsConnectionsMax } = fitOpenFiles(config, log);
   const { admit, gateway, upgrade, tunnels, coreapp } = joinStages({
     config,
+    connectionsMax,
     coreappUrl,
     clock,
     meter,
@@ -86,7 +89,6 @@ export async function openHouse(config: Config, coreappUrl: string, version: str
     passwords,
   });
   const beginning = new Beginning(stores.begin());
-  const { connectionsMax, opsConnectionsMax } = fitOpenFiles(config, log);
   main = await startServer(
     { ...config.listen, ...config.http, connectionsMax, trusts: trustIn(config.http.trustedProxies) },
     {
@@ -139,6 +141,8 @@ export async function openHouse(config: Config, coreappUrl: string, version: str
 
 interface Parts {
   readonly config: Config;
+  /** What fits into the limit of open files. */
+  readonly connectionsMax: number;
   readonly coreappUrl: string;
   readonly clock: Clock;
   readonly meter: PrometheusMeter;
@@ -149,7 +153,7 @@ interface Parts {
 }
 
 /** Every stage with what it needs of the world. */
-function joinStages({ config, coreappUrl, clock, meter, log, stores, bodies, passwords }: Parts) {
+function joinStages({ config, connectionsMax, coreappUrl, clock, meter, log, stores, bodies, passwords }: Parts) {
   const { limits, line, auth, http } = config;
   const { tls, connectTimeoutMs, answerTimeoutMs, permitsMin, permitsMax } = config.coreapp;
   const { authorization, honoursIdempotencyKey, brokenRepeatsMax, caseSensitivePaths } = config.coreapp;
@@ -209,6 +213,7 @@ function joinStages({ config, coreappUrl, clock, meter, log, stores, bodies, pas
       tokenLifetimeMs: auth.tokenLifetimeMs,
       figures: (format) => meter.figures(format),
     }),
+    openRequests: new OpenRequests({ max: connectionsMax, perAddressMax: http.connectionsPerAddressMax }),
     disk: bodies.disk,
     clock,
     meter,

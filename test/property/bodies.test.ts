@@ -10,6 +10,7 @@ import { BodyAccount } from '../../src/model/body-account.ts';
 import { DiskRoom } from '../../src/model/disk.ts';
 import { identified } from '../../src/model/exchange.ts';
 import { Holding } from '../../src/model/holding.ts';
+import { OpenRequests } from '../../src/model/open-requests.ts';
 import { gone } from '../../src/model/outcome.ts';
 import { ownFields } from '../../src/model/own-fields.ts';
 import { page } from '../../src/model/page.ts';
@@ -162,6 +163,7 @@ function world({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: WorldOptio
       }
     },
     webapp: { answer: async () => page(200, {}) },
+    openRequests: new OpenRequests({ max: 10_000, perAddressMax: null }),
     disk,
     clock,
     meter: deafMeter,

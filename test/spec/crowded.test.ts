@@ -59,6 +59,12 @@ describe('A stranger', () => {
     return caller;
   }
 
+  async function underWay(): Promise<number> {
+    const status = await (await fetch(`http://127.0.0.1:${house.opsPort}/status`)).json();
+    const { lines, permits } = status as { lines: { requests: number }[]; permits: { inUse: number }[] };
+    return [...lines.map(({ requests }) => requests), ...permits.map(({ inUse }) => inUse)].reduce((a, b) => a + b, 0);
+  }
+
   const refused = async (caller: RawCaller): Promise<void> => {
     caller.send('GET /v1/contacts HTTP/1.1\r\nHost: weir\r\n\r\n');
     expect((await caller.answer()).status).toBe(401);
@@ -98,6 +104,25 @@ describe('A stranger', () => {
     await settled(', connectionsPerAddressMax: 5, trustedProxies: [127.0.0.1]');
     for (let i = 0; i < connectionsMax; i++) await refused(await callFrom('127.0.0.1', house.port));
     expect(open()).toBe(connectionsMax);
+  });
+
+  it('behind a trusted proxy has its share of the requests that come from there, and others are served', async () => {
+    await settled(', trustedProxies: [127.0.0.1]');
+    const ask = async (path: string, from: string): Promise<RawCaller> => {
+      const caller = await callFrom('127.0.0.1', house.port);
+      return caller.send(house.request(`GET ${path}`, `X-Forwarded-For: ${from}\r\n`));
+    };
+    upstream.play(sayNothing);
+    // In line and in flight.
+    for (let i = 0; i < 36; i++) await ask('/v1/contacts', '192.0.2.1');
+    await until(async () => (await underWay()) === 36, { what: 'as many requests as one may have' });
+    const refused = await (await ask('/v1/users/admin', '192.0.2.1')).answer();
+    expect(refused).toMatchObject({ status: 503, json: { errors: [{ code: 1016 }] } });
+    expect(refused.json.errors[0].details).toBe('Too many requests from this address are under way.');
+    expect((await (await ask('/v1/users/admin', '192.0.2.2')).answer()).status).toBe(200);
+    callers[0]?.reset();
+    await until(async () => (await underWay()) === 35, { what: 'one to be gone' });
+    expect((await (await ask('/v1/users/admin', '192.0.2.1')).answer()).status).toBe(200);
   });
 
   it('with a token that has requests under way on all that it may have is turned away, and others are served', async () => {

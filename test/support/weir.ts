@@ -1,4 +1,5 @@
 /** Weir, the simulator and callers as real processes and real requests, for end-to-end tests. */
+import { fileURLToPath } from 'node:url';
 import { Pool } from 'undici';
 import { type ProcessOptions, startProcess, type TestProcess } from './processes.ts';
 
@@ -9,6 +10,8 @@ export interface RunningWeir extends AsyncDisposable {
 }
 
 export const adminPassword = 'Weir-2026!';
+/** The defaults, but for figures that are of the moment. */
+const freshFigures = fileURLToPath(new URL('fixtures/fresh-figures.yaml', import.meta.url));
 /** On a machine that does much else. */
 const startMaxMs = 30_000;
 
@@ -19,7 +22,14 @@ export async function startWeir(
 ): Promise<RunningWeir> {
   const process = startProcess(['serve'], {
     ...options,
-    env: { HOST: '127.0.0.1', PORT: '0', OPS_PORT: '0', WEIR_ADMIN_PASSWORD: adminPassword, ...env },
+    env: {
+      HOST: '127.0.0.1',
+      PORT: '0',
+      OPS_PORT: '0',
+      WEIR_ADMIN_PASSWORD: adminPassword,
+      WEIR_CONFIG: freshFigures,
+      ...env,
+    },
   });
   const line = await process.waitForLine(/"msg":"serving"/, startMaxMs);
   const { port, opsPort } = JSON.parse(line) as { port: number; opsPort: number };
