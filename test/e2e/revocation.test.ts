@@ -31,7 +31,7 @@ beforeAll(async () => {
   proxy = await startTcpProxy(redis.port);
   const configured = async (tokenMemoryMs: number, redisUrl: string): Promise<RunningWeir> => {
     const file = join(folder, `${tokenMemoryMs}.yaml`);
-    await writeFile(file, JSON.stringify({ auth: { tokenMemoryMs } }));
+    await writeFile(file, JSON.stringify({ auth: { tokenMemoryMs }, ops: { figuresMaxAgeMs: 0 } }));
     return await startWeir({ WEIR_CONFIG: file, COREAPP_URL: simulator.url, REDIS_URL: redisUrl });
   };
   one = await configured(longMs, redis.url);
