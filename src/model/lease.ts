@@ -9,6 +9,7 @@
 import type { Quota } from './quota.ts';
 import type { Grant } from './slots.ts';
 import { intervalUs, tauUs } from './slots.ts';
+import { Trips } from './trips.ts';
 
 /** How far ahead of now a replica takes slots. */
 export const horizonMs = 100;
@@ -23,12 +24,12 @@ const silenceMs = 4 * horizonMs;
 
 /**
  * A window that is hardly wider than the round trip cannot be hit with certainty; where it leaves less than this, only
- * what the trip took beyond the shortest of late counts as uncertain. All slots are late by the same way back then, so
- * they still come one interval after the other, and a small burst over a slow link is served.
+ * what the trip took beyond the usual one counts as uncertain. All slots are late by the same way back then, so they
+ * still come one interval after the other, and a small burst over a slow link is served.
  */
 const certainMinMs = 2;
-/** By how much of the difference a longer trip lets the shortest grow: a link that has become slow is soon the usual one. */
-const shortestGrows = 1 / 16;
+/** No link is so slow that it eats more of a window. */
+const narrowMs = 1_000;
 
 /** Slots of one grant that are still unused: `left` of them, `intervalMs` apart. */
 interface Batch {
@@ -51,7 +52,8 @@ export class Lease {
   /** How much of that horizon has been counted, milliseconds. */
   #countedMs = 0;
   #roundTripMs = 0;
-  #shortestTripMs: number | null = null;
+  /** Null: no trip is too long for these windows. */
+  readonly #trips: Trips | null;
   /** For how long arrivals can be expected to use up the slots that are asked for now; from the last grant. */
   #lastsMs = 0;
   #takenClosesAt = Number.NEGATIVE_INFINITY;
@@ -62,6 +64,7 @@ export class Lease {
     this.#intervalMs = intervalUs(quota) / 1000;
     this.#tauMs = tauUs(quota) / 1000;
     this.#burst = quota.burst;
+    this.#trips = this.#tauMs < narrowMs ? new Trips() : null;
     this.#horizonSlots = Math.ceil(horizonMs / this.#intervalMs);
   }
 
@@ -154,25 +157,14 @@ export class Lease {
   add(grant: Grant, sentAt: number, receivedAt: number): void {
     const tripMs = receivedAt - sentAt;
     this.#roundTripMs += 0.25 * (tripMs - this.#roundTripMs);
-    const usualMs = this.#usualTrip(tripMs);
+    if (tripMs > 0) this.#trips?.add(tripMs);
     const opensAt = receivedAt + grant.opensInUs / 1000;
     this.#fullAt = Math.max(this.#fullAt, opensAt + this.#tauMs + (grant.count * grant.intervalUs) / 1000);
     let closesAt = sentAt + grant.closesInUs / 1000;
-    if (closesAt < opensAt + certainMinMs) closesAt += usualMs;
+    if (closesAt < opensAt + certainMinMs) closesAt += Math.min(tripMs, this.#trips?.usualMs ?? 0);
     if (closesAt < opensAt) return;
     this.#lastsMs = Math.min(horizonMs, this.#useOf(opensAt - receivedAt, closesAt - receivedAt));
     this.#batches.push({ opensAt, closesAt, intervalMs: grant.intervalUs / 1000, left: grant.count });
-  }
-
-  /**
-   * How much of a trip is as usual, by the shortest of late; of the first one nothing: a connection, a script, code that
-   * is cold may all have been in it.
-   */
-  #usualTrip(tripMs: number): number {
-    const shortestMs = this.#shortestTripMs;
-    const longerMs = tripMs - (shortestMs ?? tripMs);
-    this.#shortestTripMs = longerMs > 0 ? tripMs - longerMs * (1 - shortestGrows) : tripMs;
-    return shortestMs === null ? 0 : Math.min(shortestMs, tripMs);
   }
 
   /**

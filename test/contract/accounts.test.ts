@@ -72,7 +72,7 @@ const stores: Readonly<Record<string, () => Promise<Store>>> = {
 
 async function connect(url: string, callTimeoutMs = 2_000) {
   const client = openRedis({ url, callTimeoutMs }, silentLog, 'test');
-  if (!(await firstConnection(client, 5_000))) throw new Error(`Nobody answers at ${url}.`);
+  if (!(await firstConnection(client, 60_000))) throw new Error(`Nobody answers at ${url}.`);
   return {
     client,
     accounts: createRedisAccounts(client, machineClock, 'weir:', tokensPerUserMax),
@@ -507,7 +507,7 @@ describe('Accounts in Redis', () => {
   test.each(['SIGSTOP', 'SIGKILL'] as const)(
     'reject with StoreAway after %s, and come back by themselves',
     async (signal) => {
-      await using store = await connect(redis.url, 50);
+      await using store = await connect(redis.url, 500);
       const { accounts } = store;
       const user = await added(accounts);
       const digest = await loggedIn(accounts, user);

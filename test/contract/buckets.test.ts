@@ -51,7 +51,7 @@ async function inRedis(deployed: Promise<RedisDeployment>): Promise<Place> {
     async open({ replicas = 1, keyPrefix = 'weir:', clock = machineClock } = {}) {
       const redis = openRedis({ url, callTimeoutMs: 2_000 }, silentLog, 'test');
       opened.push(redis);
-      if (!(await firstConnection(redis, 5_000))) throw new Error(`Nobody answers at ${url}.`);
+      if (!(await firstConnection(redis, 60_000))) throw new Error(`Nobody answers at ${url}.`);
       return new RedisBuckets(redis, clock, deafMeter, { keyPrefix, replicas: () => replicas, callTimeoutMs: 1_000 });
     },
     now: () => performance.now(),

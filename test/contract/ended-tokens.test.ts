@@ -22,7 +22,7 @@ afterAll(async () => await redis?.stop());
 
 async function connect() {
   const client = openRedis({ url: redis.url, callTimeoutMs: 1_000 }, silentLog, 'test');
-  await firstConnection(client, 5_000);
+  await firstConnection(client, 60_000);
   const close = async (): Promise<void> => client.disconnect();
   return { client, ended: createRedisEndedTokens(client, machineClock), [Symbol.asyncDispose]: close };
 }
@@ -65,9 +65,12 @@ describe.each(Object.entries(stores))('Ended tokens in %s', (_, start) => {
   test('are forgotten once they are over by themselves', async () => {
     const [short, past, long] = [fresh(), fresh(), fresh()];
     await here.end(long, inMs(60_000));
-    await here.end(short, inMs(100));
+    const overAt = inMs(1_000);
+    await here.end(short, overAt);
     await here.end(past, inMs(-1));
-    expect([await here.hasEnded(short), await here.hasEnded(past)]).toEqual([true, false]);
+    // On a machine so slow that it is over by now, nothing can be seen of it.
+    expect((await here.hasEnded(short)) || inMs(0) >= overAt).toBe(true);
+    expect(await here.hasEnded(past)).toBe(false);
     await until(async () => !(await there.hasEnded(short)), { what: 'the token to be over' });
     expect(await here.hasEnded(long)).toBe(true);
   });

@@ -345,7 +345,7 @@ describe('a provider that is away is never told as "not valid"', () => {
   };
 
   it.each(Object.entries(ways))('%s', async (_, fail) => {
-    const tokens = open({}, keysFromUrl(provider.url, 150));
+    const tokens = open({}, keysFromUrl(provider.url, 1_500));
     const token = await sign(key, claims());
     fail(provider);
     await expect(tokens.findToken(token)).rejects.toThrow(StoreAway);

@@ -23,7 +23,7 @@ const clients: ReturnType<typeof openRedis>[] = [];
 async function connect(callTimeoutMs = 5_000) {
   const client = openRedis({ url: redis.url, callTimeoutMs }, silentLog, 'guard');
   clients.push(client);
-  if (!(await firstConnection(client, 5_000))) throw new Error(`Nobody answers at ${redis.url}.`);
+  if (!(await firstConnection(client, 60_000))) throw new Error(`Nobody answers at ${redis.url}.`);
   return client;
 }
 

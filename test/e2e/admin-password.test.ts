@@ -21,9 +21,7 @@ async function accountsConnection(redis: Redis): Promise<string | null> {
   return /^id=(\d+) .*name=weir-accounts /m.exec(list)?.[1] ?? null;
 }
 
-it('a password that was changed since outlives a reconnect to Redis, and a start that fails', {
-  timeout: 30_000,
-}, async () => {
+it('a password that was changed since outlives a reconnect to Redis, and a start that fails', async () => {
   await using redis = await startRedis();
   await using weir = await startWeir({ REDIS_URL: redis.url });
   const token = await login(weir.url);

@@ -119,7 +119,7 @@ describe('weir', () => {
   });
 });
 
-describe('weir serve', { timeout: 20_000 }, () => {
+describe('weir serve', () => {
   it('starts without its Coreapp: a request is a 502 after its hold time, and one line of the log names coreapp.url', async () => {
     const away = `http://127.0.0.1:${await freePort()}`;
     await using file = await testFile('weir.yaml', 'limits: {default: {holdMaxMs: 300}, messages: {holdMaxMs: 300}}\n');

@@ -23,7 +23,7 @@ let other: RunningWeir;
 
 async function start(name: string): Promise<RunningWeir> {
   const file = join(folder, `${name}.yaml`);
-  const jwt = { issuer, audience, jwksUrl: provider.url, roleClaim: 'roles', adminValues: ['boss'], timeoutMs: 500 };
+  const jwt = { issuer, audience, jwksUrl: provider.url, roleClaim: 'roles', adminValues: ['boss'], timeoutMs: 5_000 };
   // Remembered for so long that only a message explains an end.
   await writeFile(file, JSON.stringify({ auth: { tokenMemoryMs: 60_000, jwt } }));
   return await startWeir({ WEIR_CONFIG: file, COREAPP_URL: simulator.url, REDIS_URL: redis.url });
@@ -76,7 +76,6 @@ it('logging out ends the token on every replica at once, and no other token of t
   expect((await ask(one, 'GET', '/v1/health', bye)).status).toBe(401);
   await until(async () => (await ask(other, 'GET', '/v1/health', bye)).status === 401, {
     what: 'the other replica to know',
-    deadlineMs: 1_000,
   });
   expect((await ask(other, 'GET', '/v1/health', stays)).status).toBe(200);
 });
@@ -96,7 +95,6 @@ it('logging out ends the token with another signature that is as valid, on every
   expect((await ask(here, 'GET', '/v1/health', mirrored)).status).toBe(401);
   await until(async () => (await ask(there, 'GET', '/v1/health', mirrored)).status === 401, {
     what: 'the other replica to know',
-    deadlineMs: 1_000,
   });
 });
 

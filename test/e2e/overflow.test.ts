@@ -1,9 +1,10 @@
 /**
- * The main job, for real: two Weir processes on one Redis in front of the simulator, which enforces the documented
- * limits itself; twice as many messages as the limit allows, for ten seconds. Counted at the Coreapp's side.
+ * The main job, for real: two Weir processes on one Redis in front of the simulator, which enforces the documented limits
+ * itself; far more messages at once than the limit allows. Counted at the Coreapp's side.
  */
 import { describe, expect, it } from 'vitest';
-import { excess, tolerance } from '../support/fleet.ts';
+import { testFile } from '../support/files.ts';
+import { excessSince, tolerance } from '../support/fleet.ts';
 import { startRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 import {
@@ -16,7 +17,9 @@ import {
 } from '../support/weir.ts';
 
 const quota = { rate: 50, burst: 150 };
-const offer = { ratePerS: 100, count: 1_000 };
+/** Nobody is to be turned away, or to go on alone, because the machine is slow. */
+const patient = 'limits: {default: {holdMaxMs: 600000}}\nredis: {callTimeoutMs: 10000}\n';
+const offer = { ratePerS: 500, count: 300 };
 
 interface Scene {
   readonly simulator: RunningSimulator;
@@ -24,65 +27,47 @@ interface Scene {
   readonly token: string;
 }
 
-/**
- * A request of another class goes the whole way first. What is counted below are arrivals, and the very first of a
- * process is late by its first connections and its first, slow run through the code: those behind it would seem early.
- */
-async function travelOnce(url: string, token: string): Promise<void> {
-  const response = await fetch(`${url}/v1/contacts`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}` },
-    body: JSON.stringify({ blocking: 'wait', contacts: ['+16315551000'] }),
-  });
-  expect(response.status).toBe(200);
-}
-
 /** A fresh Coreapp, a fresh Redis and two fresh replicas. */
 async function withTwoReplicas(play: (scene: Scene) => Promise<void>): Promise<void> {
   await using simulator = await startSimulatorProcess();
   await using redis = await startRedis();
-  const env = { COREAPP_URL: simulator.url, REDIS_URL: redis.url };
+  await using config = await testFile('weir.yaml', patient);
+  const env = { COREAPP_URL: simulator.url, REDIS_URL: redis.url, WEIR_CONFIG: config.path };
   await using one = await startWeir(env);
   await using other = await startWeir(env);
-  const urls = [one.url, other.url];
-  const token = await login(one.url);
-  for (const url of urls) await travelOnce(url, token);
-  await play({ simulator, urls, token });
+  await play({ simulator, urls: [one.url, other.url], token: await login(one.url) });
 }
 
-describe('two replicas, twice the limit for ten seconds', { timeout: 60_000 }, () => {
-  it('every caller gets a 2xx, the limit holds and is used up, nothing arrives twice', async () => {
-    await withTwoReplicas(async ({ simulator, ...scene }) => {
-      const answers = await offerMessages({ ...scene, ...offer });
-      expect(byStatus(answers)).toEqual({ 201: offer.count });
+async function expectKept({ simulator }: Scene, since: number): Promise<void> {
+  const arrivals = await simulator.arrivals('messages');
+  const instants = arrivals.map(([at]) => at);
+  expect(excessSince(quota, since, instants)).toBeLessThanOrEqual(tolerance(quota));
+  expect(arrivals.filter(([, outcome]) => outcome === 'acted')).toHaveLength(offer.count);
+  expect(await simulator.seen()).toMatchObject({ actedTwice: { count: 0 } });
+}
 
-      const arrivals = await simulator.arrivals('messages');
-      const sent = arrivals.map(([at]) => at);
-      const refused = arrivals.filter(([, outcome]) => outcome !== 'acted').length;
-      expect(refused).toBeLessThanOrEqual(0.01 * offer.count);
-      expect(excess(quota, sent)).toBeLessThanOrEqual(tolerance(quota));
-      const seconds = ((sent.at(-1) as number) - (sent[0] as number)) / 1_000;
-      expect(sent.length).toBeGreaterThanOrEqual(0.995 * (quota.burst + quota.rate * seconds));
-      expect(await simulator.seen()).toMatchObject({ actedTwice: { count: 0 } });
+describe.concurrent('two replicas, ten times the limit', () => {
+  it('every caller gets a 2xx, the limit holds, nothing arrives twice', async () => {
+    await withTwoReplicas(async (scene) => {
+      const { atMs: since } = (await scene.simulator.seen()).jobs;
+      expect(byStatus(await offerMessages({ ...scene, ...offer }))).toEqual({ 201: offer.count });
+      await expectKept(scene, since);
     });
   });
 
-  it('so it is when the Coreapp refuses everything for three seconds in the middle', async () => {
-    await withTwoReplicas(async ({ simulator, ...scene }) => {
+  it('so it is when the Coreapp refuses everything in the middle', async () => {
+    await withTwoReplicas(async (scene) => {
+      const { simulator } = scene;
+      const { atMs: since } = (await simulator.seen()).jobs;
       const offered = offerMessages({ ...scene, ...offer });
-      await until(async () => (await simulator.arrivals('messages')).length >= 250, { what: 'the middle' });
+      const arrived = async (how: string) =>
+        (await simulator.arrivals('messages')).filter(([, outcome]) => outcome === how).length;
+      await until(async () => (await arrived('acted')) >= 160, { what: 'the middle' });
       await simulator.configure({ overloaded: true });
-      const recoversAt = performance.now() + 3_000;
-      await until(() => performance.now() >= recoversAt, { what: 'the end of the overload' });
+      await until(async () => (await arrived('overloaded503')) >= 12, { what: 'replicas that know of it' });
       await simulator.configure({ overloaded: false });
       expect(byStatus(await offered)).toEqual({ 201: offer.count });
-
-      const arrivals = await simulator.arrivals('messages');
-      const sent = arrivals.map(([at]) => at);
-      expect(excess(quota, sent)).toBeLessThanOrEqual(tolerance(quota));
-      expect(arrivals.filter(([, outcome]) => outcome === 'acted')).toHaveLength(offer.count);
-      expect(arrivals.some(([, outcome]) => outcome === 'overloaded503')).toBe(true);
-      expect(await simulator.seen()).toMatchObject({ actedTwice: { count: 0 } });
+      await expectKept(scene, since);
     });
   });
 });

@@ -11,7 +11,7 @@ const alive = async ({ opsUrl }: RunningWeir): Promise<void> =>
 
 const bugs = ({ process }: RunningWeir): string[] => process.stdout.filter((line) => line.includes('"msg":"a bug'));
 
-describe('signals', { timeout: 60_000 }, () => {
+describe('signals', () => {
   it.each(['src/main.ts', 'bin/weir.js'])(
     'SIGHUP, SIGUSR1 and SIGUSR2 are a line each, and nothing else (%s)',
     async (script) => {
@@ -39,7 +39,7 @@ describe('signals', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a reader that has gone', { timeout: 60_000 }, () => {
+describe('a reader that has gone', () => {
   it('of stderr, before the start, costs the banner only', async () => {
     await using upstream = await startUpstream();
     await using weir = await startWeir({ COREAPP_URL: upstream.url }, { unread: 'stderr' });
@@ -62,7 +62,7 @@ describe('a reader that has gone', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a bug that nobody caught', { timeout: 60_000 }, () => {
+describe('a bug that nobody caught', () => {
   it('is logged with its stack; what waits is served, and the exit code is 70, whatever comes meanwhile', async () => {
     await using upstream = await startUpstream(say(answer(200, {}, 'ok')));
     const limits = 'limits: {default: {rate: 1, burst: 1}}\nstop: {lameDuckMs: 0, graceMs: 60000}\n';

@@ -25,7 +25,7 @@ const secrets = {
 
 const basic = (name: string, password: string): string => Buffer.from(`${name}:${password}`).toString('base64');
 
-describe('a process that knows secrets', { timeout: 60_000 }, () => {
+describe('a process that knows secrets', () => {
   it('says none of them, in the log, on the terminal, in metrics or status, to whom it refuses, or when the store breaks', async () => {
     await using redis = await startRedis(['--requirepass', secrets.redisPassword]);
     await using upstream = await startUpstream(say(answer(200, {}, 'ok')));
@@ -93,7 +93,7 @@ describe('a process that knows secrets', { timeout: 60_000 }, () => {
     await tell('POST /v1/messages', `Bearer ${'x'.repeat(43)}`);
     for (const path of ['/metrics', '/status', '/readyz']) told.push((await ask('GET', `${weir.opsUrl}${path}`)).text);
     await tell('POST /v1/users/logout', again);
-    const { code } = await weir.process.stop(10_000, 'SIGINT');
+    const { code } = await weir.process.stop(60_000, 'SIGINT');
     expect(code).toBe(0);
 
     const output = [...told, weir.process.transcript()].join('\n');

@@ -32,7 +32,7 @@ describe('an upgrade to WebSocket', () => {
     const { port } = coreapp.address() as AddressInfo;
     config = await testFile(
       'weir.yaml',
-      'limits: {default: {holdMaxMs: 500}}\nstop: {lameDuckMs: 100, graceMs: 60000}\n',
+      'limits: {default: {holdMaxMs: 3000}}\nstop: {lameDuckMs: 100, graceMs: 60000}\n',
     );
     weir = await startWeir({ WEIR_CONFIG: config.path, COREAPP_URL: `http://127.0.0.1:${port}` });
     token = await login(weir.url);

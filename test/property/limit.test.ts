@@ -48,7 +48,8 @@ describe('the limit, over all replicas', () => {
     });
     await fc.assert(
       fc.asyncProperty(fastEnough, replicas, trips, async (quota, count, oneWayMs) => {
-        const seconds = 20;
+        // As many tokens that what is lost at the beginning counts for little, and not many more.
+        const seconds = Math.max(8, 600 / quota.rate);
         const fleet = new Fleet({ limits: roomyLimits(quota), replicas: count, oneWayMs: () => oneWayMs });
         const demand = 2 * (quota.burst + quota.rate * seconds);
         for (let i = 0; i < demand; i++) void fleet.arrive(i % count);
@@ -61,13 +62,13 @@ describe('the limit, over all replicas', () => {
           ),
         ).toBeLessThanOrEqual(tolerance(quota));
       }),
-      { numRuns: 15 },
+      { numRuns: 12 },
     );
   });
 
   it('rests everywhere when one replica meets a 429, but for what the others hold already', async () => {
     const pauses = fc.integer({ min: 500, max: 5_000 });
-    const busy = fc.record({ rate: fc.integer({ min: 5, max: 1_000 }), burst: fc.integer({ min: 1, max: 200 }) });
+    const busy = fc.record({ rate: fc.integer({ min: 5, max: 300 }), burst: fc.integer({ min: 1, max: 200 }) });
     await fc.assert(
       fc.asyncProperty(busy, fc.integer({ min: 2, max: 5 }), trips, pauses, async (quota, count, oneWayMs, pauseMs) => {
         const fleet = new Fleet({ limits: roomyLimits(quota), replicas: count, oneWayMs: () => oneWayMs });
@@ -90,7 +91,7 @@ describe('the limit, over all replicas', () => {
         await fleet.clock.advance(1_000);
         expect(fleet.sent.length - before).toBeGreaterThanOrEqual(0.9 * quota.rate - count);
       }),
-      { numRuns: 40 },
+      { numRuns: 30 },
     );
   });
 
@@ -109,8 +110,8 @@ describe('the limit, over all replicas', () => {
         let trip = 0;
         const oneWayMs = () => trips[trip++ % trips.length] as number;
         const fleet = new Fleet({ limits: roomyLimits(quota), replicas: count, oneWayMs });
-        for (let i = 0; i < 2 * (quota.burst + quota.rate * 4); i++) void fleet.arrive(i % count);
-        await fleet.clock.advance(4_000);
+        for (let i = 0; i < 2 * (quota.burst + quota.rate * 2); i++) void fleet.arrive(i % count);
+        await fleet.clock.advance(2_000);
         const instants = fleet.sent.map(({ at }) => at);
         expect(excess(quota, instants)).toBeLessThanOrEqual(tolerance(quota));
       }),
@@ -175,11 +176,11 @@ describe('the limit, over all replicas', () => {
   it.each<[rate: number, burst: number, replicas: number, seconds: number]>([
     [50, 150, 2, 20],
     [50, 150, 8, 20],
-    [1_000, 1_000, 2, 4],
-    [1_000, 1_000, 8, 4],
-    [10_000, 10_000, 2, 2],
-    [10_000, 1_000, 4, 3],
-    [10_000, 150, 2, 3],
+    [1_000, 1_000, 2, 3],
+    [1_000, 1_000, 8, 3],
+    [10_000, 10_000, 2, 1],
+    [10_000, 1_000, 4, 1],
+    [10_000, 150, 2, 1],
   ])(
     'is used up by one with a line while others have little to do: %i/s, bursts of %i, %i replicas',
     async (...row) => {
@@ -195,7 +196,7 @@ describe('the limit, over all replicas', () => {
         });
       };
       next(0);
-      await fleet.clock.run(3_000);
+      await fleet.clock.run(1_500);
       const before = fleet.sent.length;
       for (let i = 0; i < burst + 2 * rate * seconds; i++) void fleet.arrive(0);
       await fleet.clock.advance(seconds * 1_000);

@@ -32,8 +32,7 @@ async function held(): Promise<number> {
   return lines.find((line) => line.class === 'messages')?.bytes ?? Number.NaN;
 }
 
-const heldIs = (bytes: number) =>
-  until(async () => (await held()) === bytes, { what: `${bytes} bytes to be held`, deadlineMs: 3_000 });
+const heldIs = (bytes: number) => until(async () => (await held()) === bytes, { what: `${bytes} bytes to be held` });
 
 /** The head of a message with a body, and the first bytes of it. */
 const upload = (framing: string, begin = '', path = '/v1/messages') =>

@@ -18,6 +18,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openBodyFiles } from '../../src/adapters/node/body-files.ts';
 import type { BodyFile } from '../../src/model/bodies.ts';
+import { notApplicable } from '../support/not-applicable.ts';
 import { contentOf } from '../support/scripted-disk.ts';
 
 const uid = process.getuid?.();
@@ -163,7 +164,7 @@ describe('at the start', () => {
   });
 
   it('it is refused where it is another user’s', async (context) => {
-    if (uid !== 0) context.skip('only root can give a folder away');
+    if (uid !== 0) notApplicable(context, 'only root can give a folder away');
     mkdirSync(own());
     chownSync(own(), 12_345, 12_345);
     await expect(opened()).rejects.toThrow(notOurs('belongs to another user (id 12345)'));

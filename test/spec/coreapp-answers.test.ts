@@ -187,7 +187,7 @@ describe('A connection to the Coreapp', () => {
     await using upstream = await startUpstream(say(answer(200, { 'Keep-Alive': 'timeout=600' })));
     const coreapp = connectCoreapp({ ...options, url: upstream.url, connectionMaxAgeMs: 3_600_000 });
     expect(await get(coreapp)).toBe(200);
-    await until(() => upstream.sockets.size === 0, { what: 'Weir to close it', deadlineMs: 60_000 });
+    await until(() => upstream.sockets.size === 0, { what: 'Weir to close it' });
     await coreapp.close();
   });
 });

@@ -34,7 +34,7 @@ class SlowFile implements BodyFile {
   }
 
   /** Answers the next read; 64 KiB by default. */
-  async give(bytes: number | Error = 65_536, deadlineMs = 5_000): Promise<void> {
+  async give(bytes: number | Error = 65_536, deadlineMs = 50_000): Promise<void> {
     const read = await until(() => this.reads.shift(), { what: 'the file to be read', deadlineMs });
     read.end(bytes);
   }

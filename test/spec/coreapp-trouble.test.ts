@@ -38,7 +38,7 @@ describe('the number of permits of a class', () => {
     upstream = await startUpstream();
     house = await openTestHouse(
       upstream.url,
-      'coreapp: {answerTimeoutMs: 150}\nlimits: {default: {holdMaxMs: 2000}, certificates: {holdMaxMs: 100}}',
+      'coreapp: {answerTimeoutMs: 1000}\nlimits: {default: {holdMaxMs: 10000}, certificates: {holdMaxMs: 100}}',
     );
   });
   afterAll(async () => {
@@ -86,7 +86,7 @@ describe('the number of permits of a class', () => {
     const permits = await until(
       async () => {
         const now = await permitsOf(alone, 'messages');
-        return now.probing && now.pausedMs > 0 ? now : null;
+        return now.probing && now.pausedMs > 0 && now.inUse === 0 ? now : null;
       },
       { what: 'a pause between probes' },
     );
@@ -102,14 +102,14 @@ describe('the number of permits of a class', () => {
 describe('a hold time that ends while the Coreapp has the request', () => {
   it.each([429, 503])('and answers %i is Weir’s own 503, error 1016', async (status) => {
     await using upstream = await startUpstream();
-    await using house = await openTestHouse(upstream.url, 'limits: {messages: {holdMaxMs: 200}}');
+    await using house = await openTestHouse(upstream.url, 'limits: {messages: {holdMaxMs: 1000}}');
     let refuse = (): void => {};
     upstream.play((_, socket) => {
       refuse = () => void socket.write(answer(status, { 'Retry-After': '9', 'X-From': 'coreapp' }, 'theirs'));
     });
     const asked = performance.now();
     const told = house.send('POST /v1/messages', '', '{}');
-    await until(() => upstream.arrivals.length === 1 && performance.now() > asked + 250, {
+    await until(() => upstream.arrivals.length === 1 && performance.now() > asked + 1_050, {
       what: 'the end of the time',
     });
     refuse();

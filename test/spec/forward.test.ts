@@ -351,7 +351,7 @@ describe('an answer on its way back', () => {
       taken += bytes.length;
     });
     caller.socket.resume();
-    await until(() => taken > length, { what: 'all of the answer', deadlineMs: 10_000 });
+    await until(() => taken > length, { what: 'all of the answer' });
     expect(written).toBe(length);
   });
 });
@@ -498,7 +498,7 @@ describe('a refusal of the Coreapp', () => {
 
 describe('when time is over', () => {
   const briefly =
-    'coreapp: {answerTimeoutMs: 200, connectTimeoutMs: 200}\nlimits: {default: {holdMaxMs: 600}, stickers: {holdMaxMs: 2000}}';
+    'coreapp: {answerTimeoutMs: 1000, connectTimeoutMs: 1000}\nlimits: {default: {holdMaxMs: 1500}, stickers: {holdMaxMs: 6000}}';
   let hasty: TestHouse;
   beforeAll(async () => {
     hasty = await openTestHouse(upstream.url, briefly);

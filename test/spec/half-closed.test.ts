@@ -67,7 +67,7 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
     caller.send(get('/a')).socket.end();
     await arrived(1);
     // Long enough for the caller to have been asked whether it is still there.
-    await until(() => caller.unread.includes('HTTP/1.1 102 '), { what: 'an interim answer', deadlineMs: 14_000 });
+    await until(() => caller.unread.includes('HTTP/1.1 102 '), { what: 'an interim answer' });
     expect(side(0).gone).toBe(false);
     side(0).page(200, ['X-Any', 'thing'], 'hello');
     const told = await caller.answer();
@@ -106,7 +106,7 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
       told = true;
     });
     caller.socket.destroy(); // Which sends the same end as half a close.
-    await until(() => told && side(0).gone, { what: 'the caller to be gone', deadlineMs: 14_000 });
+    await until(() => told && side(0).gone, { what: 'the caller to be gone' });
     await until(() => server.connections === 0, { what: 'its connection to be closed' });
   });
 
@@ -116,7 +116,7 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
     await arrived(3);
     caller.socket.destroy();
     const gone = (): boolean => [0, 1, 2].every((index) => side(index).gone);
-    await until(gone, { what: 'the caller to be gone', deadlineMs: 14_000 });
+    await until(gone, { what: 'the caller to be gone' });
   });
 
   it('one of HTTP/1.0 cannot be asked: an end is the end', async () => {
@@ -124,7 +124,7 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
     caller.send('GET /a HTTP/1.0\r\n\r\n');
     await arrived(1);
     caller.socket.end();
-    await until(() => side(0).gone, { what: 'the caller to be gone', deadlineMs: 14_000 });
+    await until(() => side(0).gone, { what: 'the caller to be gone' });
   });
 
   it('one that has asked for nothing, or has its answer, is let go of', async () => {
@@ -160,7 +160,7 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
     caller.send(`GET /a HTTP/1.1\r\nHost: weir\r\n${upgrade}\r\n`);
     await arrived(1);
     caller.socket.end();
-    await until(() => side(0).gone, { what: 'the caller to be gone', deadlineMs: 14_000 });
+    await until(() => side(0).gone, { what: 'the caller to be gone' });
   });
 });
 
@@ -197,7 +197,7 @@ describe('In line', () => {
     };
     await until(async () => (await line()) === 1, { what: 'a request in line' });
     caller.socket.destroy();
-    await until(() => house.lines.at(-1)?.status === 499, { what: 'its end', deadlineMs: 14_000 });
+    await until(() => house.lines.at(-1)?.status === 499, { what: 'its end' });
     await until(async () => (await line()) === 0, { what: 'an empty line' });
     expect(upstream.arrivals).toHaveLength(1);
   });
@@ -222,7 +222,7 @@ describe('In line', () => {
     caller.send(house.request('POST /v1/messages', '', 'one'));
     await until(() => upstream.arrivals.length === 1, { what: 'the request at the Coreapp' });
     caller.socket.destroy();
-    await until(() => house.lines.at(-1)?.status === 499, { what: 'its end', deadlineMs: 14_000 });
+    await until(() => house.lines.at(-1)?.status === 499, { what: 'its end' });
     upstream.play(say(answer(200)));
   });
 });

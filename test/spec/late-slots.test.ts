@@ -121,7 +121,7 @@ describe('A connection to the Coreapp', () => {
       onFailure: resolve,
     };
     coreapp.send({ method: 'POST', target: '/v1/messages', fields: [], body }, observer);
-    return within(promise, { what: 'the end of the exchange', deadlineMs: 60_000 });
+    return within(promise, { what: 'the end of the exchange' });
   };
 
   it('stays, and carries the next request; of the late one nothing is written', async () => {

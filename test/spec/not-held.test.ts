@@ -14,7 +14,7 @@ describe('A monitoring request', () => {
   let house: TestHouse;
   beforeAll(async () => {
     upstream = await startUpstream();
-    house = await openTestHouse(upstream.url, 'coreapp: {answerTimeoutMs: 200}');
+    house = await openTestHouse(upstream.url, 'coreapp: {answerTimeoutMs: 2000}');
   });
   afterAll(async () => {
     await house[Symbol.asyncDispose]();

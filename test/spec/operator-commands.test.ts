@@ -33,7 +33,7 @@ let accounts: Accounts;
 beforeAll(async () => {
   redis = await startRedis();
   connection = openRedis({ url: redis.url, callTimeoutMs: 2_000 }, silentLog, 'test');
-  await firstConnection(connection, 5_000);
+  await firstConnection(connection, 60_000);
   accounts = createRedisAccounts(connection, machineClock);
 });
 afterAll(async () => {

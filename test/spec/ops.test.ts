@@ -197,7 +197,7 @@ describe('closing', () => {
         text(response).then(() => resolve(), reject);
       });
     });
-    await within(server.close(), { what: 'the ops port to close', deadlineMs: 2_000 });
+    await within(server.close(), { what: 'the ops port to close' });
     const again = createServer().listen(server.port, '127.0.0.1');
     await new Promise((resolve) => again.once('listening', resolve));
     again.close();
@@ -209,8 +209,8 @@ describe('closing', () => {
     const silent = connect(server.port, '127.0.0.1');
     await new Promise((resolve) => silent.once('connect', resolve));
     const ended = new Promise((resolve) => silent.once('close', resolve));
-    await within(server.close(), { what: 'the ops port to close', deadlineMs: 2_000 });
-    await within(ended, { what: 'the connection to end', deadlineMs: 2_000 });
+    await within(server.close(), { what: 'the ops port to close' });
+    await within(ended, { what: 'the connection to end' });
   });
 
   it('finishes the answer that is on its way', async () => {
@@ -227,6 +227,6 @@ describe('closing', () => {
     const closed = server.close();
     arrive({ contentType: 'text/plain', body: 'late\n' });
     expect(await (await response).text()).toBe('late\n');
-    await within(closed, { what: 'the ops port to close', deadlineMs: 2_000 });
+    await within(closed, { what: 'the ops port to close' });
   });
 });

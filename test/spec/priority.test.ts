@@ -65,14 +65,14 @@ describe('A member of a dictionary', () => {
   });
 
   test('is found or not in the time that the length asks for, whatever the text', () => {
-    const texts = [`u=(${'1 '.repeat(8_000)}`, 'a;'.repeat(8_000), ' '.repeat(16_000), `u=1${' '.repeat(16_000)}x`];
-    const quotes = ['"\\'.repeat(8_000), `a="${'\\"'.repeat(8_000)}`, '"'.repeat(16_000), 'a '.repeat(8_000)];
-    const startedAt = performance.now();
+    // So long that squares would take minutes, on any machine.
+    const long = 500_000;
+    const texts = [`u=(${'1 '.repeat(long)}`, 'a;'.repeat(long), ' '.repeat(long), `u=1${' '.repeat(long)}x`];
+    const quotes = ['"\\'.repeat(long), `a="${'\\"'.repeat(long)}`, '"'.repeat(long), 'a '.repeat(long)];
     for (const text of [...texts, ...quotes]) {
       urgencyAsked(['Priority', text]);
       waitPreferred(['Prefer', text]);
     }
-    expect(performance.now() - startedAt).toBeLessThan(1_000); // Squares of 16,000 take far longer.
   });
 });
 

@@ -61,7 +61,7 @@ describe.concurrent('A Redis without', () => {
     ['PUBLISH', 'not permitted'],
     ['SUBSCRIBE', 'renamed'],
     ['SUBSCRIBE', 'not permitted'],
-  ])('%s (%s): one line with what it costs, and the limits are shared', { timeout: 20_000 }, async (command, kind) => {
+  ])('%s (%s): one line with what it costs, and the limits are shared', async (command, kind) => {
     await using running = new AsyncDisposableStack();
     const { stores, lines } = await openWithout(running, command, kind);
     const found = () => lines.filter(({ message }) => message === 'Redis lacks a command');
@@ -84,7 +84,7 @@ describe.concurrent('A Redis without', () => {
     ['TIME', 'not permitted'],
     ['GET', 'not permitted'],
     ['SET', 'renamed'],
-  ])('%s (%s): the limits go on alone, and the line names it', { timeout: 20_000 }, async (command, kind) => {
+  ])('%s (%s): the limits go on alone, and the line names it', async (command, kind) => {
     await using running = new AsyncDisposableStack();
     const { stores, lines } = await openWithout(running, command, kind);
     expect((await stores.buckets.reserve('messages', quota, 1)).count).toBe(1);
@@ -93,7 +93,7 @@ describe.concurrent('A Redis without', () => {
     expect(troubles.map(({ fields }) => fields['remedy'])).toContain(remedyFor(command.toLowerCase()));
   });
 
-  test('HGET: logins fail, and one line names it', { timeout: 20_000 }, async () => {
+  test('HGET: logins fail, and one line names it', async () => {
     await using running = new AsyncDisposableStack();
     const { stores, lines } = await openWithout(running, 'HGET', 'renamed');
     await expect(stores.accounts.findUser('admin')).rejects.toThrow();

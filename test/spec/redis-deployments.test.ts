@@ -37,12 +37,14 @@ async function passes(house: TestHouse, { token }: TestHouse): Promise<boolean> 
   return status === 200;
 }
 
-describe.concurrent('Two replicas and the commands work with', { timeout: 40_000 }, () => {
+describe.concurrent('Two replicas and the commands work with', () => {
   test.each(deployments)('%s', async (_, deploy) => {
     await using deployment = await deploy();
     await using simulator = await startSimulator();
     const { url } = deployment;
-    const yaml = url.startsWith('rediss') ? `redis: {caFile: ${tls.ca}}` : '{}';
+    // No machine is so busy that Redis would seem away.
+    const redis = { callTimeoutMs: 10_000, ...(url.startsWith('rediss') ? { caFile: tls.ca } : {}) };
+    const yaml = JSON.stringify({ auth: { tokenMemoryMs: 60_000 }, redis });
     const files = { [tls.ca]: authority.cert };
     await using one = await openTestHouse(simulator.url, yaml, { REDIS_URL: url }, files);
     await using other = await openTestHouse(simulator.url, yaml, { REDIS_URL: url }, files);
@@ -50,8 +52,8 @@ describe.concurrent('Two replicas and the commands work with', { timeout: 40_000
     expect((await one.send('POST /v1/messages', 'Content-Type: application/json\r\n', message)).status).toBe(201);
     expect(await passes(other, one)).toBe(true);
     expect((await one.send('POST /v1/users/logout')).status).toBe(200);
-    // By the message: the replica remembers a token for five seconds.
-    await until(async () => !(await passes(other, one)), { what: 'the logout to be heard', deadlineMs: 2_000 });
+    // By the message: the replica remembers a token for a minute.
+    await until(async () => !(await passes(other, one)), { what: 'the logout to be heard' });
 
     const listed = await typed({ REDIS_URL: url, WEIR_CONFIG: 'w.yaml' }, { ...files, 'w.yaml': yaml });
     expect(listed).toEqual(['admin\tROLE_ADMIN']);

@@ -190,7 +190,7 @@ function old(socket: Socket): void {
 }
 
 describe.concurrent('A Redis that', () => {
-  test.each(cases)('%s', { timeout: 20_000 }, async (_, cause, remedy, start) => {
+  test.each(cases)('%s', async (_, cause, remedy, start) => {
     await using running = new AsyncDisposableStack();
     const { url, mend } = await start(running);
     const { stores, lines } = await open(running, url);

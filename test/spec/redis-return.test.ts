@@ -21,7 +21,7 @@ let buckets: RedisBuckets;
 beforeEach(async () => {
   server = await startRedis();
   redis = openRedis({ url: server.url, callTimeoutMs: 1_000 }, silentLog, 'test');
-  await firstConnection(redis, 5_000);
+  await firstConnection(redis, 60_000);
   buckets = new RedisBuckets(redis, machineClock, deafMeter, {
     keyPrefix: 'weir:',
     replicas: () => replicas,

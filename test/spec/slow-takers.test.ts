@@ -105,7 +105,6 @@ describe('An answer that is not taken', () => {
   const logged = (path: string) =>
     until(() => house.lines.find((line) => line.path === path), {
       what: `the log line of ${path}`,
-      deadlineMs: 12_000,
     });
 
   it('is cut off: the log and the metrics say so, and that the caller had seen its status', async () => {

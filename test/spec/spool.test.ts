@@ -17,7 +17,6 @@ import { answer, say, startUpstream, type Upstream } from '../support/upstream.t
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const mib = 2 ** 20;
-const long = { deadlineMs: 12_000 };
 
 let parent: string;
 let upstream: Upstream;
@@ -78,10 +77,10 @@ async function slowCaller(path: string): Promise<{ readonly caller: RawCaller; t
     caller,
     async take() {
       caller.socket.resume();
-      await until(() => house.lines.some((line) => line.path === path), { what: `the log line of ${path}`, ...long });
+      await until(() => house.lines.some((line) => line.path === path), { what: `the log line of ${path}` });
       caller.send(house.request('GET /v1/health/last'));
       const last = (): boolean => parts.at(-1)?.toString().endsWith('the last answer') ?? false;
-      await until(() => last() || ended, { what: 'all of the answer', ...long });
+      await until(() => last() || ended, { what: 'all of the answer' });
       return Buffer.concat(parts);
     },
   };
@@ -111,8 +110,8 @@ describe('An answer that its caller takes slowly', () => {
   it('does not keep the Coreapp: its permit is back before a byte was taken, and all of it is there later', async () => {
     afterwards(pour);
     const callers = await Promise.all([1, 2, 3].map((id) => slowCaller(`/v1/media/${id}`)));
-    await until(() => upstream.arrivals.length === 3, { what: 'all at the Coreapp', ...long });
-    await until(async () => (await inFlight()) === 0, { what: 'the permits to be back', ...long });
+    await until(() => upstream.arrivals.length === 3, { what: 'all at the Coreapp' });
+    await until(async () => (await inFlight()) === 0, { what: 'the permits to be back' });
     const { answers, disk } = await status();
     expect(answers.waiting).toBe(3);
     expect(answers.files).toBe(3);
@@ -145,7 +144,6 @@ describe('An answer that its caller takes slowly', () => {
     const { take } = await slowCaller('/v1/media/1');
     await until(async () => upstream.arrivals.length === 1 && (await inFlight()) === 0, {
       what: 'the permit',
-      ...long,
     });
     const { content, rest } = dechunked(bodyIn(await take()));
     expect(content.equals(whole)).toBe(true);
@@ -160,7 +158,6 @@ describe('An answer that its caller takes slowly', () => {
     const { take } = await slowCaller('/v1/media/1');
     await until(async () => upstream.arrivals.length === 1 && (await inFlight()) === 0, {
       what: 'the permit',
-      ...long,
     });
     expect(house.lines).toEqual([]);
     const got = bodyIn(await take());
@@ -173,7 +170,6 @@ describe('An answer that its caller takes slowly', () => {
     const { caller } = await slowCaller('/v1/media/1');
     await until(async () => upstream.arrivals.length === 1 && (await inFlight()) === 0, {
       what: 'the permit',
-      ...long,
     });
     expect((await status()).answers.waiting).toBe(1);
     caller.reset();
@@ -188,7 +184,6 @@ describe('An answer that its caller takes slowly', () => {
     const { caller } = await slowCaller('/v1/media/1');
     await until(async () => upstream.arrivals.length === 1 && (await inFlight()) === 0, {
       what: 'the permit',
-      ...long,
     });
     let bytes = 0;
     caller.socket.on('data', (chunk: Buffer) => {

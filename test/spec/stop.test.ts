@@ -6,6 +6,8 @@ import { openTestHouse, type TestHouse } from '../support/house.ts';
 import { until } from '../support/until.ts';
 import { answer, say, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
 
+/** Nothing here takes so long: what ends, ends by itself. */
+const hourMs = 3_600_000;
 const ok = answer(200, {}, 'ok');
 /** One request now, the next one a second later, and so on. */
 const slowly = 'limits: {default: {rate: 1, burst: 1, holdMaxMs: 60000}, messages: {rate: 1000, burst: 1000}}';
@@ -81,13 +83,11 @@ describe('the grace time', () => {
   });
 
   it('ends as soon as all are served', async () => {
-    const before = performance.now();
     await using idle = await house.call();
     idle.send(house.request('GET /v1/messages'));
     await idle.answer();
-    await house.close(30_000);
+    await house.close(hourMs);
     expect(await idle.closed()).toBe('end');
-    expect(performance.now() - before).toBeLessThan(5_000);
   });
 
   it('refuses the rest when it is over: 503 with error 1011 and Retry-After', async () => {

@@ -15,8 +15,10 @@ import {
   type Upstream,
 } from '../support/upstream.ts';
 
+/** Nothing here takes so long: what ends, ends by itself. */
+const hourMs = 3_600_000;
 const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: a2V5\r\n';
-const settings = 'coreapp: {permitsMax: 2, answerTimeoutMs: 200}\nlimits: {default: {holdMaxMs: 600}}';
+const settings = 'coreapp: {permitsMax: 2, answerTimeoutMs: 2000}\nlimits: {default: {holdMaxMs: 3000}}';
 
 /** Says 101 and sends back what comes from then on. */
 const echo: Script = (_, socket) => {
@@ -282,10 +284,7 @@ describe('stopping', () => {
   it('serves upgrades in the lame-duck time, and ends tunnels as soon as nothing else is in flight', async () => {
     house.lameDuck();
     const { caller } = await tunnel();
-    const graceMs = 60_000;
-    const began = performance.now();
-    await house.close(graceMs);
-    expect(performance.now() - began).toBeLessThan(5_000);
+    await house.close(hourMs);
     expect(await caller.closed()).toBe('end');
     await until(() => upstream.sockets.size === 0, { what: 'the Coreapp’s connection to close' });
     await caller[Symbol.asyncDispose]();

@@ -63,7 +63,10 @@ await Promise.all(callers.map((one) => one.connected()));
 
 const began = performance.now();
 let asked = 0;
-for (let elapsed = 0; elapsed < order.ms; elapsed = performance.now() - began) {
+const answered = (): number =>
+  callers.flatMap(({ answered }) => Object.values(answered)).reduce((sum, count) => sum + count, 0);
+const goesOn = (elapsed: number): boolean => (order.ms === null ? answered() < order.atOnce : elapsed < order.ms);
+for (let elapsed = 0; goesOn(elapsed); elapsed = performance.now() - began) {
   const due = order.atOnce + Math.floor((elapsed * order.ratePerS) / 1_000);
   for (; asked < due; asked++) callers[asked % callers.length]?.ask();
   await new Promise((resolve) => setTimeout(resolve, 2));

@@ -1,5 +1,5 @@
 /** Callers who ask for more than there is, in a process of their own. */
-import { startProcess } from './processes.ts';
+import { startProcess, type TestProcess } from './processes.ts';
 
 export interface CrowdOrder {
   /** The replicas; requests take turns over them. */
@@ -10,8 +10,8 @@ export interface CrowdOrder {
   /** So many ask at once, and so many a second from then on. */
   readonly atOnce: number;
   readonly ratePerS: number;
-  /** For how long. Then whoever still waits hangs up. */
-  readonly ms: number;
+  /** For how long. Then whoever still waits hangs up. Null: nobody comes but the first, and each waits for its answer. */
+  readonly ms: number | null;
 }
 
 export interface CrowdReport {
@@ -20,8 +20,16 @@ export interface CrowdReport {
   readonly answered: readonly Readonly<Record<string, number>>[];
 }
 
+/** Longer than any crowd has to wait. */
+const patienceMs = 100_000;
+
+/** Disposing it makes all of them hang up. */
+export function startCrowd(order: CrowdOrder): TestProcess {
+  return startProcess([JSON.stringify(order)], { script: 'test/support/crowd-process.ts' });
+}
+
 /** Resolves when the last has hung up. */
 export async function runCrowd(order: CrowdOrder): Promise<CrowdReport> {
-  await using crowd = startProcess([JSON.stringify(order)], { script: 'test/support/crowd-process.ts' });
-  return JSON.parse(await crowd.waitForLine(/^\{/, order.ms + 30_000)) as CrowdReport;
+  await using crowd = startCrowd(order);
+  return JSON.parse(await crowd.waitForLine(/^\{/, (order.ms ?? patienceMs) + patienceMs)) as CrowdReport;
 }

@@ -4,73 +4,104 @@
  */
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
-import { openRedis } from '../../src/adapters/redis/client.ts';
+import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
 import { Permits, Room } from '../../src/model/permits.ts';
 import type { Quota } from '../../src/model/quota.ts';
-import type { Clock } from '../../src/ports.ts';
 import { Gates } from '../../src/stages/gates.ts';
-import { deafMeter, messageFrom, plainOrder, roomyLimits, unbounded, WaitingCaller } from './fleet.ts';
+import { deafMeter } from './deaf-meter.ts';
+import { messageFrom, plainOrder, roomyLimits, unbounded, WaitingCaller } from './fleet.ts';
+import { startProcess } from './processes.ts';
+import { Sender } from './sender.ts';
 import { silentLog } from './silent-log.ts';
 
 export interface DriverOrder {
   readonly redisUrl: string;
   readonly quota: Quota;
   readonly replicas: number;
-  /** Arrivals at this replica a second. */
+  /** How many requests come to this replica, and how many of them a second. */
+  readonly count: number;
   readonly ratePerS: number;
   /** When to begin, milliseconds of the machine's own clock (CLOCK_MONOTONIC), which all processes share. */
   readonly beginAt: number;
-  readonly ms: number;
 }
 
-export interface DriverReport {
-  /** When the slots were used, by the same clock and by what the replica took for now: how late it was itself is not in it. */
-  readonly sentAt: readonly number[];
-  /** How many still waited at the end. */
-  readonly waiting: number;
+/** When each request was allowed to be written, by the same clock. */
+type Instants = readonly number[];
+
+/** What all replicas are asked for together. */
+export interface Drive {
+  readonly redisUrl: string;
+  readonly quota: Quota;
+  readonly replicas: number;
+  /** Arrivals over the limit's rate. */
+  readonly load: number;
+  /** How many seconds it lasts at the limit, once the burst is used up. */
+  readonly seconds: number;
 }
 
 export const machineMs = (): number => Number(process.hrtime.bigint() / 1_000n) / 1_000;
 
-async function drive({ redisUrl, quota, replicas, ratePerS, beginAt, ms }: DriverOrder): Promise<DriverReport> {
-  const redis = openRedis({ url: redisUrl, callTimeoutMs: 2_000 }, silentLog, 'driver');
-  // What is counted are calls that are answered: a machine that is busy is no outage.
-  const options = { keyPrefix: 'driver:', replicas: () => replicas, callTimeoutMs: 1_000 };
+/** By then all have started, as a rule. One that starts later has its arrivals at once. */
+const startMs = 1_500;
+const patienceMs = 110_000;
+
+/** Has so many replicas share a bucket until all requests are sent. Returns when, in order. */
+export async function drive({ redisUrl, quota, replicas, load, seconds }: Drive): Promise<Instants> {
+  const count = Math.ceil((quota.burst + quota.rate * seconds) / replicas);
+  const beginAt = machineMs() + startMs;
+  const order: DriverOrder = { redisUrl, quota, replicas, count, ratePerS: (quota.rate * load) / replicas, beginAt };
+  const reports = Array.from({ length: replicas }, async () => {
+    await using driver = startProcess([JSON.stringify(order)], { script: 'test/support/driver.ts' });
+    return JSON.parse(await driver.waitForLine(/^\[/, patienceMs)) as Instants;
+  });
+  return (await Promise.all(reports)).flat().sort((a, b) => a - b);
+}
+
+/** How far this process's clock is behind the machine's. A look at both may be torn apart; the least torn one counts. */
+function behindMs(): number {
+  let behind = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < 1_000; i++) behind = Math.max(behind, machineMs() - machineClock.now());
+  return behind;
+}
+
+async function replica({ redisUrl, quota, replicas, count, ratePerS, beginAt }: DriverOrder): Promise<Instants> {
+  const redis = openRedis({ url: redisUrl, callTimeoutMs: patienceMs }, silentLog, 'driver');
+  if (!(await firstConnection(redis, patienceMs))) throw new Error(`Nobody answers at ${redisUrl}.`);
+  // A machine that is busy is no outage.
+  const options = { keyPrefix: 'driver:', replicas: () => replicas, callTimeoutMs: patienceMs };
   const buckets = new RedisBuckets(redis, machineClock, deafMeter, options);
-  let now = 0;
-  const clock: Clock = {
-    ...machineClock,
-    now() {
-      now = machineClock.now();
-      return now;
-    },
-  };
   const permits = new Permits(
     new Room(unbounded),
-    () => now,
+    () => machineClock.now(),
     () => 0.5,
     () => {},
   );
-  const world = { clock, buckets, meter: deafMeter, permits, digest: String, ...plainOrder, blocked() {} };
-  const gates = new Gates('messages', roomyLimits(quota), world);
-  const sentAt: number[] = [];
-  const offset = machineMs() - machineClock.now();
-  const arrive = async (): Promise<void> => {
-    const admission = await gates.admit(messageFrom('a'), new WaitingCaller());
-    if (admission.kind !== 'exchange') return;
-    sentAt.push(Math.round(1_000 * (now + offset)) / 1_000);
-    admission.permit.end('answered');
+  const world = {
+    clock: machineClock,
+    buckets,
+    meter: deafMeter,
+    permits,
+    digest: String,
+    ...plainOrder,
+    blocked() {},
   };
-  let arrived = 0;
-  for (let elapsed = machineMs() - beginAt; elapsed < ms; elapsed = machineMs() - beginAt) {
-    for (const due = (elapsed * ratePerS) / 1_000; arrived < due; arrived++) void arrive();
+  const gates = new Gates('messages', roomyLimits(quota), world);
+  const sender = new Sender({ clock: machineClock });
+  const sentAt: number[] = [];
+  const behind = behindMs();
+  const all: Promise<unknown>[] = [];
+  const note = ({ at }: { readonly at: number }): void => void sentAt.push(Math.round(1_000 * (at + behind)) / 1_000);
+  while (all.length < count) {
+    const due = Math.min(count, ((machineMs() - beginAt) * ratePerS) / 1_000);
+    while (all.length < due) all.push(sender.send(gates, messageFrom('a'), new WaitingCaller(), note));
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
+  await Promise.all(all);
   redis.disconnect();
-  return { sentAt: sentAt.filter((at) => at <= beginAt + ms), waiting: gates.headcount.total };
+  return sentAt;
 }
 
 if (process.argv[2] !== undefined && import.meta.main) {
-  const report = await drive(JSON.parse(process.argv[2]) as DriverOrder);
-  process.stdout.write(`${JSON.stringify(report)}\n`, () => process.exit());
+  const sentAt = await replica(JSON.parse(process.argv[2]) as DriverOrder);
+  process.stdout.write(`${JSON.stringify(sentAt)}\n`, () => process.exit());
 }

@@ -1,51 +1,27 @@
 /** Replicas that share one bucket, in virtual time: what the Coreapp would see of them. */
 
-import { AnswerRoom } from '../../src/model/answers.ts';
 import type { BodyRead, BodyRoom } from '../../src/model/bodies.ts';
-import { DiskRoom } from '../../src/model/disk.ts';
-import type { Admitted, Collected, Fields } from '../../src/model/exchange.ts';
+import type { Collected, Fields } from '../../src/model/exchange.ts';
 import { collected, identified, received, routed } from '../../src/model/exchange.ts';
 import type { Admission } from '../../src/model/outcome.ts';
-import { ownFields } from '../../src/model/own-fields.ts';
 import { type PermitBounds, Permits, Room } from '../../src/model/permits.ts';
 import type { ClassLimits, Quota } from '../../src/model/quota.ts';
 import type { Grant } from '../../src/model/slots.ts';
 import { pushBack, reserve } from '../../src/model/slots.ts';
-import type { Buckets, Caller, Clock, Coreapp, Meter } from '../../src/ports.ts';
-import { createForward, type Forward } from '../../src/stages/forward.ts';
+import type { Buckets, Caller, Clock } from '../../src/ports.ts';
 import { Gates } from '../../src/stages/gates.ts';
-import { Reachability } from '../../src/stages/reachability.ts';
+import { deafMeter } from './deaf-meter.ts';
 import { routeOf } from './routes.ts';
-import { silentLog } from './silent-log.ts';
+import { Sender, type Written } from './sender.ts';
 import { VirtualClock } from './virtual-clock.ts';
+
+export { deafMeter };
 
 /** Permits that are never missing. */
 export const unbounded: PermitBounds = { min: 1, initial: 1_000_000, max: 1_000_000 };
 
-/** A meter that counts nothing. */
-export const deafMeter: Meter = {
-  answered() {},
-  held() {},
-  coreappAnswered() {},
-  replayed() {},
-  refused() {},
-  cut() {},
-  monitored() {},
-  reserved() {},
-  storeCalled() {},
-};
-
 /** Buckets that only give slots. */
 export const slotsBy = (reserve: Buckets['reserve']): Buckets => ({ reserve, pushBack() {}, forget() {} });
-
-/** No answer waits in Weir: each is read as fast as its caller takes it. */
-export function noAnswerRoom(): AnswerRoom {
-  const disk = new DiskRoom({ memoryMaxBytes: 0, diskMaxBytes: 0, filesMax: 0, callerFilesMax: 0 }, () => {
-    throw new Error('There is no disk.');
-  });
-  const bounds = { memoryMaxBytes: 0, answersMemoryMaxBytes: 0, answersDiskShareMax: 0, answersCallerShareMax: 1 };
-  return new AnswerRoom(bounds, disk);
-}
 
 /** A caller who only waits, and may hang up. */
 export class WaitingCaller implements Caller {
@@ -210,15 +186,14 @@ export class Fleet {
   readonly sent: Sent[] = [];
   readonly refused: Admission[] = [];
   left = 0;
-  /** How many slots were given up because they had closed before anything could be written. */
-  givenUp = 0;
   readonly #serviceMs: number;
-  readonly #wayMs: (() => number) | null;
+  readonly #sender: Sender | null;
 
   constructor(options: FleetOptions) {
     const { clock } = this;
-    this.#serviceMs = options.serviceMs ?? 0;
-    this.#wayMs = options.wayMs ?? null;
+    const { wayMs, serviceMs = 0 } = options;
+    this.#serviceMs = serviceMs;
+    this.#sender = wayMs === undefined ? null : new Sender({ clock, wayMs, serviceMs });
     this.store = new DistantStore(clock, options.replicas, options.oneWayMs);
     this.gates = Array.from({ length: options.replicas }, (_, replica) => {
       const own = options.clockOf?.(clock, replica) ?? clock;
@@ -234,25 +209,30 @@ export class Fleet {
     });
   }
 
+  /** How many slots were given up because they had closed before anything could be written. */
+  get givenUp(): number {
+    return this.#sender?.givenUp ?? 0;
+  }
+
   /** One request comes to a replica. */
   async arrive(replica: number, user = 'a', side = new WaitingCaller()): Promise<void> {
     const at = this.clock.now();
     const gates = this.gates[replica] as Gates;
     const request = messageFrom(user);
-    let admission = await gates.admit(request, side);
-    const written = (closesAt: number): void => {
-      this.sent.push({ at: this.clock.now(), replica, caller: user, waitedMs: this.clock.now() - at, closesAt });
+    const written = ({ at: sentAt, closesAt }: Written): void => {
+      this.sent.push({ at: sentAt, replica, caller: user, waitedMs: sentAt - at, closesAt });
     };
-    while (admission.kind === 'exchange' && this.#wayMs !== null) {
-      const attempt = await this.#forward(admission, side, this.#wayMs(), written);
-      if (attempt.kind !== 'replay') return;
-      this.givenUp += 1;
-      admission = await gates.readmit(request, side, attempt);
+    if (this.#sender !== null) {
+      const end = await this.#sender.send(gates, request, side, written);
+      if (end !== 'sent' && end.kind === 'refusal') this.refused.push(end);
+      else if (end !== 'sent') this.left += 1;
+      return;
     }
+    const admission = await gates.admit(request, side);
     switch (admission.kind) {
       case 'exchange': {
         const { permit, slotClosesAt } = admission;
-        written(slotClosesAt);
+        written({ at: this.clock.now(), closesAt: slotClosesAt });
         this.clock.after(this.#serviceMs, () => permit.end('answered'));
         break;
       }
@@ -263,37 +243,6 @@ export class Fleet {
         this.left += 1;
         break;
     }
-  }
-
-  /** By the stage itself, to a Coreapp that is so far away. */
-  #forward(admission: Admitted, side: Caller, wayMs: number, written: (closesAt: number) => void): ReturnType<Forward> {
-    const coreapp: Coreapp = {
-      send: (_, observer) => {
-        this.clock.after(wayMs, () => {
-          if (!observer.mayWrite()) {
-            observer.onFailure({ phase: 'unsent', cause: 'late', detail: '' });
-            return;
-          }
-          written(admission.slotClosesAt);
-          this.clock.after(this.#serviceMs, () => {
-            observer.onHead(200, []);
-            observer.onEnd([]);
-          });
-        });
-        return { resume() {}, abort() {} };
-      },
-    };
-    const reachability = new Reachability('', silentLog);
-    const rest = {
-      answers: noAnswerRoom(),
-      authorization: null,
-      own: ownFields(),
-      honoursIdempotencyKey: [],
-      notHeld: [],
-      brokenRepeatsMax: 2,
-      serverTiming: false,
-    };
-    return createForward({ clock: this.clock, coreapp, meter: deafMeter, reachability, ...rest })(admission, side);
   }
 }
 
@@ -307,6 +256,15 @@ export function excess(quota: Quota, instants: readonly number[]): number {
     worst = Math.max(worst, index + 1 - drained - lowest);
   });
   return worst - quota.burst;
+}
+
+/**
+ * The same in the windows alone that begin at a moment when the bucket was full, or less: `since`, by the clock of `instants`.
+ * What delays requests on their way makes it smaller, never larger, so it can be told wherever they are counted.
+ */
+export function excessSince(quota: Quota, since: number, instants: readonly number[]): number {
+  const above = instants.map((at, index) => index + 1 - (quota.rate * (at - since)) / 1_000);
+  return Math.max(...above) - quota.burst;
 }
 
 /** The tolerance of promise P1 (docs/promises.md): one token, or 5 ms of the rate, whichever is more. */

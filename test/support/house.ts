@@ -105,7 +105,7 @@ export async function openTestHouse(
     async send(line, fields, body) {
       await using caller = await openCaller(house.port);
       caller.send(request(line, fields, body));
-      return await caller.answer(line.split(' ')[0], 10_000);
+      return await caller.answer(line.split(' ')[0]);
     },
     request,
     [Symbol.asyncDispose]: () => house.close(0),

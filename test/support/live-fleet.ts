@@ -7,7 +7,7 @@ import { Permits, Room } from '../../src/model/permits.ts';
 import type { Quota } from '../../src/model/quota.ts';
 import { Gates } from '../../src/stages/gates.ts';
 import { deafMeter, messageFrom, plainOrder, roomyLimits, unbounded, WaitingCaller } from './fleet.ts';
-import { measureHesitation } from './hesitation.ts';
+import { Sender } from './sender.ts';
 import { silentLog } from './silent-log.ts';
 import { until } from './until.ts';
 
@@ -19,13 +19,11 @@ export interface Departure {
 
 export interface LiveFleet extends AsyncDisposable {
   readonly departures: readonly Departure[];
-  /** How long newcomers waited for whom nobody was in line and a token was there, by when they came. */
-  readonly newcomers: readonly { readonly at: number; readonly ms: number }[];
+  /** How many newcomers were sent for whom nobody was in line and a token was there. */
+  newcomers(): number;
   /** What ended otherwise than being sent. */
   readonly errors: readonly string[];
   readonly connections: readonly RedisConnection[];
-  /** How long a process had to wait for a busy machine at the most, as this one felt it, milliseconds. */
-  hesitationMs(): number;
   /** How many slots came from where: from Redis, or a replica's own share. */
   readonly slots: Readonly<Record<'store' | 'fallback', number>>;
   /** How many replicas go on alone just now. */
@@ -51,9 +49,8 @@ const idleQuota: Quota = { rate: 1_000, burst: 1_000 };
 
 export async function startLiveFleet({ urls, quota, callTimeoutMs = 50 }: LiveFleetOptions): Promise<LiveFleet> {
   const departures: Departure[] = [];
-  const newcomers: { at: number; ms: number }[] = [];
+  let newcomers = 0;
   const errors: string[] = [];
-  const hesitation = measureHesitation();
   const slots = { store: 0, fallback: 0 };
   const meter = {
     ...deafMeter,
@@ -66,7 +63,7 @@ export async function startLiveFleet({ urls, quota, callTimeoutMs = 50 }: LiveFl
   const members = await Promise.all(
     urls.map(async (url, replica) => {
       const redis = openRedis({ url, callTimeoutMs: Math.max(1_000, callTimeoutMs) }, silentLog, 'buckets');
-      if (!(await firstConnection(redis, 5_000))) throw new Error(`Nobody answers at ${url}.`);
+      if (!(await firstConnection(redis, 60_000))) throw new Error(`Nobody answers at ${url}.`);
       const replicas = new Replicas(redis, clock, 'weir:', `${replica}`);
       await replicas.start();
       const buckets = new RedisBuckets(redis, clock, meter, {
@@ -82,11 +79,11 @@ export async function startLiveFleet({ urls, quota, callTimeoutMs = 50 }: LiveFl
   );
   await until(() => members.every(({ replicas }) => replicas.count() === urls.length), { what: 'all to be counted' });
 
-  const admitted = async (gate: Gates): Promise<boolean> => {
-    const admission = await gate.admit(messageFrom('a'), new WaitingCaller());
-    if (admission.kind === 'exchange') admission.permit.end('answered');
-    else errors.push(admission.kind);
-    return admission.kind === 'exchange';
+  const sender = new Sender({ clock });
+  const sent = async (gate: Gates, told: (at: number) => void): Promise<boolean> => {
+    const end = await sender.send(gate, messageFrom('a'), new WaitingCaller(), ({ at }) => told(at));
+    if (end !== 'sent') errors.push(end.kind);
+    return end === 'sent';
   };
   const timers: NodeJS.Timeout[] = [];
   for (const [replica, { buckets }] of members.entries()) {
@@ -102,16 +99,17 @@ export async function startLiveFleet({ urls, quota, callTimeoutMs = 50 }: LiveFl
     };
     const [busy, idle] = [gateOf('messages', quota), gateOf('contacts', idleQuota)];
     const ask = async (): Promise<void> => {
-      if (!(await admitted(busy))) return; // Told in errors; one who asks again at once would ask for ever.
-      departures.push({ at: clock.now(), replica });
+      // What went wrong is told in errors; one who asks again at once would ask for ever.
+      if (!(await sent(busy, (at) => departures.push({ at, replica })))) return;
       if (!stopped) void ask();
     };
     for (let i = 0; i < waiting; i++) void ask();
-    const newcomer = async (): Promise<void> => {
-      const at = clock.now();
-      if (await admitted(idle)) newcomers.push({ at, ms: clock.now() - at });
+    const newcomer = (): void => {
+      void sent(idle, () => {
+        newcomers += 1;
+      });
     };
-    timers.push(setInterval(() => void newcomer(), newcomerEveryMs));
+    timers.push(setInterval(newcomer, newcomerEveryMs));
   }
   const stop = (): void => {
     stopped = true;
@@ -119,9 +117,8 @@ export async function startLiveFleet({ urls, quota, callTimeoutMs = 50 }: LiveFl
   };
   return {
     departures,
-    newcomers,
+    newcomers: () => newcomers,
     errors,
-    hesitationMs: hesitation.maxMs,
     slots,
     connections: members.map(({ redis }) => redis),
     alone: () => members.filter(({ buckets }) => buckets.away).length,
@@ -129,7 +126,6 @@ export async function startLiveFleet({ urls, quota, callTimeoutMs = 50 }: LiveFl
     stop,
     async [Symbol.asyncDispose]() {
       stop();
-      hesitation.stop();
       await Promise.all(members.map(({ replicas }) => replicas.stop()));
       for (const { redis } of members) redis.disconnect();
     },

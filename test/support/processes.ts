@@ -76,7 +76,7 @@ export class TestProcess implements AsyncDisposable {
   }
 
   /** The first line that matches, said already or still to come. Fails at once when the process ends without it. */
-  async waitForLine(pattern: RegExp, deadlineMs = 10_000): Promise<string> {
+  async waitForLine(pattern: RegExp, deadlineMs = 60_000): Promise<string> {
     const said = this.lines.find((line) => pattern.test(line.text));
     if (said !== undefined) return said.text;
     const what = `a line like ${pattern} from ${this.#command}`;
@@ -100,7 +100,7 @@ export class TestProcess implements AsyncDisposable {
   }
 
   /** A signal, and SIGKILL when it is still there after `graceMs`. How it ended says which it took. */
-  async stop(graceMs = 10_000, signal: NodeJS.Signals = 'SIGTERM'): Promise<Exit> {
+  async stop(graceMs = 60_000, signal: NodeJS.Signals = 'SIGTERM'): Promise<Exit> {
     if (this.#exit !== null) return this.#exit;
     this.#child.kill(signal);
     try {

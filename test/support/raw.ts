@@ -59,14 +59,14 @@ export class RawCaller implements AsyncDisposable {
   }
 
   /** The next final answer to a request with this method. Fails when the connection ends without a head. */
-  async answer(method = 'GET', deadlineMs = 5_000): Promise<RawAnswer> {
+  async answer(method = 'GET', deadlineMs = 60_000): Promise<RawAnswer> {
     const taken = await until(() => this.#take(method), { what: `an answer to ${method}`, deadlineMs });
     if (taken instanceof Error) throw taken;
     return taken;
   }
 
   /** How the connection ended: in order, or with a reset. */
-  async closed(deadlineMs = 5_000): Promise<'end' | 'reset'> {
+  async closed(deadlineMs = 60_000): Promise<'end' | 'reset'> {
     return await until(() => (this.#ended && this.#closed === null ? 'end' : this.#closed), {
       what: 'the end of the connection',
       deadlineMs,

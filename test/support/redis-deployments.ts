@@ -79,7 +79,6 @@ export async function deploySentinel(guarded: Guarded = {}): Promise<RedisDeploy
   const trusted = (count: number) =>
     until(async () => (await healthyReplicas(sentinel)) >= count, {
       what: 'Sentinel to trust the replicas',
-      deadlineMs: 15_000,
     });
   await trusted(servers.length - 1);
   const ownerOf = async (): Promise<TestRedis> => {
@@ -118,7 +117,6 @@ export async function deployCluster(wishes: Guarded & { readonly replicas: boole
   const all = (text: string, what: string) =>
     until(async () => (await Promise.all(nodes.map((node) => know(node, text)))).every(Boolean), {
       what,
-      deadlineMs: 20_000,
     });
   await all(`cluster_known_nodes:${nodes.length}`, 'all nodes to know one another');
   for (const [i, node] of nodes.slice(3).entries()) {
@@ -177,7 +175,6 @@ async function rangesOf(node: TestRedis): Promise<readonly Range[]> {
 async function hasReplica(primary: TestRedis): Promise<void> {
   await until(async () => (await asked(primary, 'INFO', 'replication')).includes('state=online'), {
     what: 'the replica to be in step',
-    deadlineMs: 10_000,
   });
 }
 
@@ -197,7 +194,7 @@ async function takenOver(ownerOf: () => Promise<TestRedis>, before: TestRedis): 
       const owner = await ownerOf();
       return owner !== before && (await asked(owner, 'ROLE')).startsWith('master') ? owner : null;
     },
-    { what: 'another server to take over', deadlineMs: 20_000 },
+    { what: 'another server to take over' },
   );
 }
 

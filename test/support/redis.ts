@@ -99,7 +99,7 @@ async function launch(port: number, args: readonly string[]): Promise<ChildProce
     child.once('error', (error) => resolve(error.message));
     child.once('exit', (code, signal) => resolve(`it ended with ${signal ?? `code ${code}`}`));
   });
-  const serves = until(() => ping(port), { what: `redis-server on port ${port} to answer PING`, deadlineMs: 10_000 });
+  const serves = until(() => ping(port), { what: `redis-server on port ${port} to answer PING` });
   try {
     const failure = await Promise.race([over, serves.then(() => null)]);
     if (failure !== null) throw new Error(`redis-server did not start: ${failure}.`);

@@ -20,7 +20,7 @@ export class Script implements AsyncDisposable {
 
   /** All of its stdout, once it has ended. */
   output(): Promise<string> {
-    return within(text(this.process.stdout), { what: 'the end of the script’s output', deadlineMs: 10_000 });
+    return within(text(this.process.stdout), { what: 'the end of the script’s output' });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,7 @@
 /** How a wait is bounded and what it is for; `what` completes the sentence "waited for …". */
 export interface Wait {
   readonly what: string;
-  /** Default: 5,000. */
+  /** Default: 50 s. No machine is so slow as to need them: a wait ends by the state that it is for. */
   readonly deadlineMs?: number;
 }
 
@@ -13,7 +13,7 @@ const pauseMs = 5;
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
-  { what, deadlineMs = 5_000 }: Wait,
+  { what, deadlineMs = 50_000 }: Wait,
 ): Promise<Exclude<T, false | null | undefined>> {
   const giveUpAt = performance.now() + deadlineMs;
   for (;;) {
@@ -35,7 +35,7 @@ export async function until<T>(
 }
 
 /** The promise's value, or a failure that says what did not come in time. */
-export async function within<T>(promise: Promise<T>, { what, deadlineMs = 5_000 }: Wait): Promise<T> {
+export async function within<T>(promise: Promise<T>, { what, deadlineMs = 50_000 }: Wait): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`Waited ${deadlineMs} ms in vain for ${what}.`)), deadlineMs);

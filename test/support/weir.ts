@@ -13,7 +13,7 @@ export const adminPassword = 'Weir-2026!';
 /** The defaults, but for figures that are of the moment. */
 const freshFigures = fileURLToPath(new URL('fixtures/fresh-figures.yaml', import.meta.url));
 /** On a machine that does much else. */
-const startMaxMs = 30_000;
+const startMaxMs = 120_000;
 
 /** `weir serve` on free ports; `env` on top of what every test wants. */
 export async function startWeir(
@@ -38,7 +38,7 @@ export async function startWeir(
     opsUrl: `http://127.0.0.1:${opsPort}`,
     process,
     async [Symbol.asyncDispose]() {
-      await process.stop(10_000, 'SIGINT'); // Without the lame-duck time of SIGTERM.
+      await process.stop(60_000, 'SIGINT'); // Without the lame-duck time of SIGTERM.
     },
   };
 }
@@ -122,6 +122,16 @@ export interface Offer {
   readonly ids?: string;
 }
 
+const message = JSON.stringify({ to: '16315551000', type: 'text', text: { body: 'hello' } });
+
+/** Sends a message with an id of its own. Returns the status of the answer, when all of it has come. */
+export async function postMessage(pool: Pool, token: string, id: string): Promise<number> {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'x-request-id': id };
+  const response = await pool.request({ method: 'POST', path: '/v1/messages', headers, body: message });
+  await response.body.dump();
+  return response.statusCode;
+}
+
 export interface Answered {
   readonly status: number;
   /** Milliseconds from the offer's beginning. */
@@ -133,18 +143,10 @@ export interface Answered {
 export async function offerMessages({ urls, token, ratePerS, count, ids = 'm' }: Offer): Promise<readonly Answered[]> {
   const pools = urls.map((url) => new Pool(url, { connections: null, headersTimeout: 60_000 }));
   const began = performance.now();
-  const body = JSON.stringify({ to: '16315551000', type: 'text', text: { body: 'hello' } });
   const one = async (number: number): Promise<Answered> => {
     const at = performance.now();
-    const pool = pools[number % pools.length] as Pool;
-    const headers = {
-      authorization: `Bearer ${token}`,
-      'content-type': 'application/json',
-      'x-request-id': `${ids}${number}`,
-    };
-    const response = await pool.request({ method: 'POST', path: '/v1/messages', headers, body });
-    await response.body.dump();
-    return { status: response.statusCode, at: at - began, ms: performance.now() - at };
+    const status = await postMessage(pools[number % pools.length] as Pool, token, `${ids}${number}`);
+    return { status, at: at - began, ms: performance.now() - at };
   };
   const answers: Promise<Answered>[] = [];
   while (answers.length < count) {

@@ -18,7 +18,7 @@ export interface ConnectionWishes {
 const silenceMs = 1_000;
 /** How long the other side may take to close: what hangs never does, and reconnecting waits for it. */
 export const closeMs = 100;
-/** A Sentinel that does not answer within this is passed over. */
+/** A Sentinel that does not answer within this is passed over; later where calls to Redis may take longer. */
 export const sentinelMs = 500;
 /** Reconnecting after 100 ms, then 200, 400 and every 500: a Redis that is back is used within a second or two. */
 export const retryMs = (attempt: number): number => Math.min(500, 50 * 2 ** Math.min(attempt, 5));
@@ -93,13 +93,13 @@ type SentinelSettings = Omit<SentinelConnectionOptions, 'path' | 'family' | 'pro
  * Only the Sentinels of the URL are asked: those that they tell of may have addresses that cannot be reached from here.
  * Who follows a failover without waiting for the old primary to be silent: `failover.ts`.
  */
-export function sentinelSettings(target: SentinelTarget, { tls }: Settings): SentinelSettings {
+export function sentinelSettings(target: SentinelTarget, { tls, commandTimeout = 0 }: Settings): SentinelSettings {
   const { username, password } = target.sentinelLogin;
   return {
     sentinels: [...target.endpoints],
     name: target.master,
     updateSentinels: false,
-    sentinelCommandTimeout: sentinelMs,
+    sentinelCommandTimeout: Math.max(sentinelMs, commandTimeout),
     sentinelRetryStrategy: retryMs,
     ...(username === null ? {} : { sentinelUsername: username }),
     ...(password === null ? {} : { sentinelPassword: password }),

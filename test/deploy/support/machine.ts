@@ -11,6 +11,8 @@ interface Need {
 const forContainers: readonly Need[] = [
   { probe: ['podman', '--version'], package: 'podman' },
   { probe: ['runc', '--version'], package: 'runc' },
+  // Podman only recommends it, and starts no pod without it.
+  { probe: ['catatonit', '--version'], package: 'catatonit' },
   { probe: ['debootstrap', '--version'], package: 'debootstrap' },
 ];
 

@@ -1,4 +1,7 @@
-/** Before the tests of deployment: packages, podman, the base of the image. What can't be had makes them skip, loudly. */
+/**
+ * Before the tests of deployment: packages, podman, the base of the image. What can't be had makes them skip, loudly; in CI
+ * a test that is skipped has failed (test/support/summary-reporter.ts).
+ */
 import type { TestProject } from 'vitest/node';
 import { baseName, provideBase } from './base.ts';
 import { type Lacking, provideMachine } from './machine.ts';

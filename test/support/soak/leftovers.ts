@@ -34,7 +34,7 @@ export async function leftovers(weir: RunningWeir, folder: string, before: Holdi
     found = await stillHeld(weir, folder, before);
     return found.length === 0;
   };
-  await until(isClean, { what: 'nothing to be left over', deadlineMs: 15_000 }).catch(() => {});
+  await until(isClean, { what: 'nothing to be left over' }).catch(() => {});
   return found;
 }
 

@@ -135,7 +135,7 @@ function saidOnItsWay({ process }: RunningWeir, ends: readonly CallerEnd[]): str
 }
 
 async function stopped({ process }: RunningWeir): Promise<string[]> {
-  const exit = await process.stop(10_000, 'SIGINT');
+  const exit = await process.stop(60_000, 'SIGINT');
   return exit.code === 0 ? [] : [`it ended with ${exit.signal ?? `code ${exit.code}`}`];
 }
 

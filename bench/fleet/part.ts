@@ -1,0 +1,20 @@
+/** One table of `npm run bench:fleet`. */
+export interface Part {
+  readonly title: string;
+  readonly header: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  /** What is wrong however slow the machine is. */
+  readonly wrong: readonly string[];
+}
+
+export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+export const ms = (value: number): string => `${Math.round(value)} ms`;
+export const middle = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+
+/** What is wrong with answers that should all have one of these statuses. */
+export function otherThan(wanted: readonly string[], answered: Readonly<Record<string, number>>): string[] {
+  return Object.entries(answered)
+    .filter(([status]) => !wanted.includes(status))
+    .map(([status, count]) => `${count} answered ${status}`);
+}

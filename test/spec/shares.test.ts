@@ -1,0 +1,45 @@
+/** Promise P2 for replicas that share a bucket, in virtual time: all of it is used, in equal shares, and whoever is alone is served. */
+import { describe, expect, test } from 'vitest';
+import { horizonMs } from '../../src/model/lease.ts';
+import { Fleet, jain, roomyLimits } from '../support/fleet.ts';
+
+const oneWayMs = () => 0.15;
+const seconds = 6;
+
+describe('Replicas that are all asked for more than the limit', () => {
+  test.each([
+    [50, 150, 1],
+    [50, 150, 2],
+    [50, 150, 4],
+    [50, 150, 8],
+    [1_000, 1_000, 2],
+    [1_000, 1_000, 8],
+  ])('use it up and have equal shares: %i/s, bursts of %i, %i replicas', async (rate, burst, replicas) => {
+    const fleet = new Fleet({ limits: roomyLimits({ rate, burst }), replicas, oneWayMs });
+    const demand = 2 * (burst + rate * seconds);
+    for (let i = 0; i < demand; i++) void fleet.arrive(i % replicas);
+    await fleet.clock.advance(seconds * 1_000);
+    expect(fleet.sent.length).toBeGreaterThanOrEqual(0.995 * (burst + rate * seconds));
+    // Who comes first has more of the burst.
+    const later = fleet.sent.filter(({ at }) => at > 1_000);
+    const shares = fleet.gates.map((_, replica) => later.filter((one) => one.replica === replica).length);
+    expect(jain(shares)).toBeGreaterThanOrEqual(0.99);
+  });
+});
+
+describe('A request that is alone at its replica', () => {
+  test.each([2, 8])('waits twice the horizon at most, with thousands at another of %i', async (replicas) => {
+    const quota = { rate: 50, burst: 150 };
+    const fleet = new Fleet({ limits: roomyLimits(quota), replicas, oneWayMs });
+    for (let i = 0; i < 5_000; i++) void fleet.arrive(0);
+    await fleet.clock.advance(2_000);
+    for (let replica = 1; replica < replicas; replica++) {
+      void fleet.arrive(replica);
+      await fleet.clock.advance(500);
+    }
+    const waits = fleet.sent.filter(({ replica }) => replica > 0).map(({ waitedMs }) => waitedMs);
+    expect(waits).toHaveLength(replicas - 1);
+    // His turn is one interval after the slots that are taken already.
+    expect(Math.max(...waits)).toBeLessThanOrEqual(2 * horizonMs + 1_000 / quota.rate);
+  });
+});

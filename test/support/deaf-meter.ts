@@ -1,0 +1,14 @@
+import type { Meter } from '../../src/ports.ts';
+
+/** A meter that counts nothing. */
+export const deafMeter: Meter = {
+  answered() {},
+  held() {},
+  coreappAnswered() {},
+  replayed() {},
+  refused() {},
+  cut() {},
+  monitored() {},
+  reserved() {},
+  storeCalled() {},
+};

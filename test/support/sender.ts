@@ -1,0 +1,121 @@
+/** Sends requests that a gate lets go to a Coreapp that takes no time or little: for tests of when they are sent. */
+import { AnswerRoom } from '../../src/model/answers.ts';
+import { DiskRoom } from '../../src/model/disk.ts';
+import type { Collected } from '../../src/model/exchange.ts';
+import type { Gone } from '../../src/model/outcome.ts';
+import { ownFields } from '../../src/model/own-fields.ts';
+import type { Refusal } from '../../src/model/refusals.ts';
+import type { Caller, Clock, Coreapp } from '../../src/ports.ts';
+import { createForward, type Forward } from '../../src/stages/forward.ts';
+import type { Gates } from '../../src/stages/gates.ts';
+import { Reachability } from '../../src/stages/reachability.ts';
+import { deafMeter } from './deaf-meter.ts';
+import { silentLog } from './silent-log.ts';
+
+export interface SenderOptions {
+  readonly clock: Clock;
+  /** How long it takes from the slot until the request can be written. Default: it is written at once. */
+  readonly wayMs?: () => number;
+  /** How long the Coreapp takes. */
+  readonly serviceMs?: number;
+}
+
+/** A request that was written: when, by the look at the clock that allowed it, and when its slot closes. */
+export interface Written {
+  readonly at: number;
+  readonly closesAt: number;
+}
+
+/** No answer waits in Weir: each is read as fast as its caller takes it. */
+function noAnswerRoom(): AnswerRoom {
+  const disk = new DiskRoom({ memoryMaxBytes: 0, diskMaxBytes: 0, filesMax: 0, callerFilesMax: 0 }, () => {
+    throw new Error('There is no disk.');
+  });
+  const bounds = { memoryMaxBytes: 0, answersMemoryMaxBytes: 0, answersDiskShareMax: 0, answersCallerShareMax: 1 };
+  return new AnswerRoom(bounds, disk);
+}
+
+export class Sender {
+  /** How many slots were given up because they had closed before anything could be written. */
+  givenUp = 0;
+  readonly #clock: Clock;
+  readonly #wayMs: (() => number) | null;
+  readonly #serviceMs: number;
+  readonly #forward: (written: (at: number) => void) => Forward;
+
+  constructor({ clock, wayMs, serviceMs = 0 }: SenderOptions) {
+    this.#clock = clock;
+    this.#wayMs = wayMs ?? null;
+    this.#serviceMs = serviceMs;
+    let lookedAt = 0;
+    const looking: Clock = {
+      wallMs: () => clock.wallMs(),
+      after: (ms, call) => clock.after(ms, call),
+      now() {
+        lookedAt = clock.now();
+        return lookedAt;
+      },
+    };
+    const reachability = new Reachability('', silentLog);
+    const rest = {
+      answers: noAnswerRoom(),
+      authorization: null,
+      own: ownFields(),
+      honoursIdempotencyKey: [],
+      notHeld: [],
+      brokenRepeatsMax: 0,
+      serverTiming: false,
+    };
+    this.#forward = (written) =>
+      createForward({
+        clock: looking,
+        coreapp: this.#coreapp(() => written(lookedAt)),
+        meter: deafMeter,
+        reachability,
+        ...rest,
+      });
+  }
+
+  /** Has it stand in line until it is sent. `told` hears of that at once. */
+  async send(
+    gates: Gates,
+    request: Collected,
+    side: Caller,
+    told: (written: Written) => void,
+  ): Promise<'sent' | Refusal | Gone> {
+    for (let admission = await gates.admit(request, side); ; ) {
+      if (admission.kind !== 'exchange') return admission;
+      const { slotClosesAt: closesAt } = admission;
+      const attempt = await this.#forward((at) => told({ at, closesAt }))(admission, side);
+      if (attempt.kind === 'passed') return 'sent';
+      if (attempt.kind !== 'replay') return attempt;
+      this.givenUp += 1;
+      admission = await gates.readmit(request, side, attempt);
+    }
+  }
+
+  #coreapp(written: () => void): Coreapp {
+    return {
+      send: (_, observer) => {
+        const write = (): void => {
+          if (!observer.mayWrite()) {
+            observer.onFailure({ phase: 'unsent', cause: 'late', detail: '' });
+            return;
+          }
+          written();
+          this.#after(this.#serviceMs, () => {
+            observer.onHead(200, []);
+            observer.onEnd([]);
+          });
+        };
+        this.#after(this.#wayMs?.() ?? 0, write);
+        return { resume() {}, abort() {} };
+      },
+    };
+  }
+
+  #after(ms: number, call: () => void): void {
+    if (ms === 0) call();
+    else this.#clock.after(ms, call);
+  }
+}
