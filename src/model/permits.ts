@@ -125,6 +125,8 @@ export class Permits {
   #older = 0;
   /** How many in a row were sent in vain since. */
   #vain = 0;
+  /** How many requests have been refused since something was answered. */
+  #requests = 0;
   #pausedUntil = Number.NEGATIVE_INFINITY;
 
   /**
@@ -179,8 +181,8 @@ export class Permits {
     this.#inUse -= 1;
     this.#room.leave();
     if (isOlder) this.#older -= 1;
-    if (how === 'refused') this.#refused(isOlder);
-    else if (how === 'again') this.#refusedAgain();
+    if (how === 'refused') this.#refusedFirst(isOlder);
+    else if (how === 'again') this.#refusedAgain(isOlder);
     else if (how === 'answered' && !isOlder) this.#answered(wasFull);
     // A place is free, and no probe is out: the next one may take it.
     else if (this.probing && this.#inUse === this.#older) this.#pausedUntil = Number.NEGATIVE_INFINITY;
@@ -192,6 +194,7 @@ export class Permits {
     if (this.probing) this.#flights = 1;
     this.#trouble = false;
     this.#vain = 0;
+    this.#requests = 0;
     this.#pausedUntil = Number.NEGATIVE_INFINITY;
     if (!wasFull) return;
     // A probe beside others went well: so many are good.
@@ -230,9 +233,18 @@ export class Permits {
     this.#pauseBetweenProbes();
   }
 
-  /** It may be about that one request, so it is no news. But nothing has got better, either: the next probe waits as long. */
-  #refusedAgain(): void {
-    if (this.#trouble && (this.probing || this.#older > 0)) this.#pauseBetweenProbes();
+  #refusedFirst(isOlder: boolean): void {
+    this.#requests += 1;
+    this.#refused(isOlder);
+  }
+
+  /**
+   * Where no other request has been refused it may be about that one, so it is no news. But nothing has got better, either:
+   * the next probe waits as long.
+   */
+  #refusedAgain(isOlder: boolean): void {
+    if (this.#requests > 1) this.#refused(isOlder);
+    else if (this.#trouble && (this.probing || this.#older > 0)) this.#pauseBetweenProbes();
   }
 
   #pauseBetweenProbes(): void {

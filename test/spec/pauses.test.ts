@@ -1,7 +1,8 @@
 /** Whom a pause is for that the Coreapp asks for: the request, its caller, or everybody. */
 import { describe, expect, test } from 'vitest';
-import type { Account } from '../../src/model/exchange.ts';
+import type { Account, PermitEnd } from '../../src/model/exchange.ts';
 import { Answers, Pauses } from '../../src/model/pauses.ts';
+import { Permits, Room } from '../../src/model/permits.ts';
 import type { EndpointClass } from '../../src/model/routes.ts';
 import { ask } from '../support/ask.ts';
 import { messageFrom } from '../support/fleet.ts';
@@ -238,5 +239,32 @@ describe('A user whose request is always refused', () => {
       .filter(({ principal }) => principal?.kind === 'user' && principal.name === 'anna')
       .map((line) => line.heldMs);
     expect(heldMs.filter((ms) => ms > 1_000)).toEqual([]);
+  });
+});
+
+describe('The pauses between probes', () => {
+  /** How long each of these refusals, one after the other, keeps the next probe back. */
+  function pausesMs(hows: readonly PermitEnd[]): number[] {
+    let now = 0;
+    const permits = new Permits(
+      new Room({ min: 1, initial: 16, max: 16 }),
+      () => now,
+      () => 1,
+      () => {},
+    );
+    return hows.map((how) => {
+      now = Math.max(now, permits.pausedUntil);
+      permits.take(now).end(how);
+      return Math.max(0, permits.pausedUntil - now);
+    });
+  }
+
+  test('do not grow because one request is refused again and again', () => {
+    expect(pausesMs(['refused', 'again', 'again', 'again'])).toEqual([40, 40, 40, 40]);
+    expect(pausesMs(['refused', 'answered', 'again', 'again'])).toEqual([40, 0, 0, 0]);
+  });
+
+  test('grow where others are refused as well', () => {
+    expect(pausesMs(['refused', 'refused', 'again', 'again'])).toEqual([40, 80, 160, 320]);
   });
 });
