@@ -41,7 +41,7 @@ const limitDescriptions: Readonly<Record<LimitName, string>> = {
   lineMaxRequests:
     'Most requests that wait in one replica. Whose turn cannot come within its hold time is refused at once, however many wait.',
   callerShareMax:
-    'What one caller may have of the places in line that others leave: with 0.9 one that is alone leaves a tenth for newcomers, two leave a twentieth. 1: one may take all. The same share goes for scopesMax.',
+    'What one caller may have of the places in line that others leave: with 0.9 one that is alone leaves a tenth for newcomers, two leave a twentieth. 1: one may take all. The same share goes for scopesMax, and for the permits of requests that last.',
   lineMaxBytes:
     'Most bytes of request bodies that one replica holds, in memory and on disk: as they come, in line, in flight. The last free sixteenth is for bodies of 16 KiB at most. Without room the slowest upload gives way, or the newcomer is refused, with 503.',
   callerMaxBytes:

@@ -98,6 +98,8 @@ export class Line<P extends Place<P>> {
   readonly #deadlines = new Deadlines<P>();
   /** Made for the first who waits: many lines never have one. */
   #counted: Backlog | null = null;
+  /** Whose turn `take` is for; null: of whoever is next. */
+  #chosen: Standing<P> | null = null;
   #requests = 0;
   #slots = 0;
 
@@ -139,6 +141,7 @@ export class Line<P extends Place<P>> {
   /** Leaves from anywhere in line. Leaving twice does nothing. */
   leave(place: P): void {
     if (!place.waiting) return;
+    this.#chosen = null;
     const caller = this.#callers.get(place.caller) as Standing<P>;
     const queue = caller.queues.first(place.urgency) as Queue<P>;
     this.#remove(place, caller, queue);
@@ -146,9 +149,19 @@ export class Line<P extends Place<P>> {
     if (caller.requests === 0) this.#forget(caller);
   }
 
+  /**
+   * Chooses who is next among the callers that may have a turn: `take` is for it, unless it leaves before. Null: nobody. A
+   * caller that is passed over keeps its place.
+   */
+  choose(may: (caller: string) => boolean): P | null {
+    this.#chosen = this.#rounds.firstOf(({ name }) => may(name));
+    return this.#chosen?.queues.next?.head ?? null;
+  }
+
   /** Uses a slot. Who is to be sent with it leaves the line; null: nobody, it was a part of what the next one costs. */
   take(): P | null {
-    const caller = this.#rounds.next;
+    const caller = this.#chosen ?? this.#rounds.next;
+    this.#chosen = null;
     if (caller === null) return null;
     const queue = caller.queues.next as Queue<P>;
     const place = queue.head as P;

@@ -12,10 +12,17 @@
  *   twice as many after each `tryFlights` that went well: others who share the Coreapp get the time to object. A try that is
  *   refused falls to `decrease` for a flight, which leaves them room.
  *
+ * One caller has a share of them (`permit-shares.ts`): permits that last count for no more than leaves others theirs, so a
+ * few more are given out beside them. If such a one is refused, the next waits; the number stays.
+ *
  * Each class has a number of its own, so that one endpoint that always refuses does not hold up the others.
  * docs/decisions/0011-permits.md has the measurements behind the constants.
  */
 import type { Permit, PermitEnd } from './exchange.ts';
+import type { PermitBounds, Room } from './permit-room.ts';
+import { PermitShares, Use } from './permit-shares.ts';
+
+export { type PermitBounds, ReservedRoom, Room, reserved } from './permit-room.ts';
 
 const calmFlights = 32;
 const tryFlights = 4;
@@ -28,15 +35,6 @@ const besideMaxMs = 5_000;
 /** A probe that is neither answered nor refused for so long does not keep the next one back. */
 const patienceMs = 2_000;
 
-/** The bounds of each class's number. */
-export interface PermitBounds {
-  readonly min: number;
-  /** Where it starts, before anything is known. */
-  readonly initial: number;
-  /** Also what all classes together may have in flight. */
-  readonly max: number;
-}
-
 /** Enough to learn quickly, and no burst to a Coreapp that nobody knows yet. */
 const initial = 16;
 
@@ -44,70 +42,19 @@ export function permitBounds(min: number, max: number): PermitBounds {
   return { min, initial: Math.max(min, Math.min(initial, max)), max };
 }
 
-/** What all classes together have in flight. */
-export class Room {
-  readonly bounds: PermitBounds;
-  #inUse = 0;
-
-  constructor(bounds: PermitBounds) {
-    this.bounds = bounds;
-  }
-
-  get inUse(): number {
-    return this.#inUse;
-  }
-
-  get isFull(): boolean {
-    return this.#inUse >= this.bounds.max;
-  }
-
-  enter(): void {
-    this.#inUse += 1;
-  }
-
-  leave(): void {
-    this.#inUse -= 1;
-  }
-}
-
-/** How many of a class that is not held may be in flight, whatever the others have. */
-export const reserved = 16;
-
-/**
- * The room of a class that is not held: some places of its own, then those of all. Its bounds leave nothing to learn, so a
- * check of the health goes out while everything else is refused, slow or full.
- */
-export class ReservedRoom extends Room {
-  readonly #shared: Room;
-
-  constructor(shared: Room) {
-    const max = reserved + shared.bounds.max;
-    super({ min: max, initial: max, max });
-    this.#shared = shared;
-  }
-
-  override get isFull(): boolean {
-    return this.inUse >= reserved && this.#shared.isFull;
-  }
-
-  override enter(): void {
-    if (this.inUse >= reserved) this.#shared.enter();
-    super.enter();
-  }
-
-  override leave(): void {
-    super.leave();
-    if (this.inUse >= reserved) this.#shared.leave();
-  }
-}
-
 export class Permits {
   readonly #room: Room;
   readonly #now: () => number;
   readonly #random: () => number;
   readonly #freed: () => void;
+  readonly #shares: PermitShares;
   #limit: number;
   #inUse = 0;
+  /** A caller that has its share wants more, though the limit is not reached: the flight is full all the same. */
+  #shareReached = false;
+  /** How many in a row of those beside permits that last were refused, and when the next one may go. */
+  #extraVain = 0;
+  #extraPausedUntil = Number.NEGATIVE_INFINITY;
   /** Infinity before the first refusal. */
   #ceiling = Number.POSITIVE_INFINITY;
   /** The ceiling was kept for as long as it takes: the next refusal below it is trouble of another kind, and leaves it. */
@@ -133,9 +80,11 @@ export class Permits {
    * @param room shared with the other classes
    * @param random uniform in [0, 1), for the jitter of the pauses
    * @param freed called when a permit may have become available
+   * @param callerShareMax what one caller may have of what others leave, above 0 and up to 1
    */
-  constructor(room: Room, now: () => number, random: () => number, freed: () => void) {
+  constructor(room: Room, now: () => number, random: () => number, freed: () => void, callerShareMax = 1) {
     this.#room = room;
+    this.#shares = new PermitShares(room.shares, callerShareMax);
     this.#limit = room.bounds.initial;
     this.#now = now;
     this.#random = random;
@@ -160,33 +109,69 @@ export class Permits {
     return this.#pausedUntil;
   }
 
+  /** When there may be one more by the passing of time alone; infinity: never. */
+  changesAt(now: number): number {
+    let at = Number.POSITIVE_INFINITY;
+    if (this.#pausedUntil > now) at = this.#pausedUntil;
+    if (this.#extraPausedUntil > now) at = Math.min(at, this.#extraPausedUntil);
+    return Math.min(at, this.#shares.lastsAt(now));
+  }
+
+  /** For somebody, who has not yet its share. */
   available(now: number): boolean {
     if (this.#room.isFull) return false;
     if (this.#inUse < this.#limit && !this.probing) return true;
-    return this.#trouble && (this.probing || this.#inUse === this.#older) && now >= this.#pausedUntil;
+    if (this.#trouble) return (this.probing || this.#inUse === this.#older) && now >= this.#pausedUntil;
+    return now >= this.#extraPausedUntil && this.#inUse - this.#shares.uncounted(this.#limit, now) < this.#limit;
   }
 
-  /** Call only where `available`. */
-  take(now: number): Permit {
+  availableTo(caller: string, now: number): boolean {
+    if (!this.available(now)) return false;
+    if (!this.#shares.hasShare(caller, this.#limit, this.#inUse, this.#room.isShared, now)) return true;
+    this.#shareReached = true;
+    return false;
+  }
+
+  /** Call only where it is `availableTo` the caller. */
+  take(now: number, caller = ''): Permit {
+    const isExtra = this.#inUse >= this.#limit && !this.#trouble;
     this.#inUse += 1;
     this.#room.enter();
     if (this.#trouble && (this.probing || this.#inUse > this.#limit)) this.#pause(now, patienceMs);
-    return new TakenPermit(this, this.#troubles);
+    const permit = new TakenPermit(this, this.#shares.of(caller), now, this.#troubles, isExtra);
+    this.#shares.began(permit);
+    return permit;
   }
 
   /** For `TakenPermit` alone. */
-  returned(how: PermitEnd, troubles: number): void {
-    const wasFull = this.#inUse >= this.#limit;
-    const isOlder = troubles < this.#troubles;
+  returned(permit: TakenPermit, how: PermitEnd): void {
+    const wasFull = this.#inUse >= this.#limit || this.#shareReached;
+    this.#shareReached = false;
+    const isOlder = permit.troubles < this.#troubles;
     this.#inUse -= 1;
+    this.#shares.ended(permit);
     this.#room.leave();
     if (isOlder) this.#older -= 1;
+    if (permit.isExtra && !isOlder && this.#extraRefused(how)) {
+      this.#freed();
+      return;
+    }
     if (how === 'refused') this.#refusedFirst(isOlder);
     else if (how === 'again') this.#refusedAgain(isOlder);
     else if (how === 'answered' && !isOlder) this.#answered(wasFull);
     // A place is free, and no probe is out: the next one may take it.
     else if (this.probing && this.#inUse === this.#older) this.#pausedUntil = Number.NEGATIVE_INFINITY;
     this.#freed();
+  }
+
+  /** One beside permits that last. True: it was refused, which says no more than that there is no room for it. */
+  #extraRefused(how: PermitEnd): boolean {
+    if (how === 'answered') this.#extraVain = 0;
+    if (how !== 'refused' && how !== 'again') return false;
+    const ms = Math.min(besideMaxMs, besideMinMs * 2 ** this.#extraVain);
+    this.#extraVain += 1;
+    this.#extraPausedUntil = this.#now() + this.#jittered(ms);
+    return true;
   }
 
   #answered(wasFull: boolean): void {
@@ -266,23 +251,31 @@ export class Permits {
   }
 
   #pause(now: number, ms: number): void {
-    this.#pausedUntil = now + ms * (0.5 + 0.5 * this.#random());
+    this.#pausedUntil = now + this.#jittered(ms);
+  }
+
+  #jittered(ms: number): number {
+    return ms * (0.5 + 0.5 * this.#random());
   }
 }
 
-class TakenPermit implements Permit {
+class TakenPermit extends Use implements Permit {
+  readonly troubles: number;
+  /** Beyond the limit, beside permits that last. */
+  readonly isExtra: boolean;
   #pool: Permits | null;
-  readonly #troubles: number;
 
-  constructor(pool: Permits, troubles: number) {
+  constructor(pool: Permits, of: ReturnType<PermitShares['of']>, now: number, troubles: number, isExtra: boolean) {
+    super(of.caller, of.ofClass, now);
     this.#pool = pool;
-    this.#troubles = troubles;
+    this.troubles = troubles;
+    this.isExtra = isExtra;
   }
 
   end(how: PermitEnd): void {
     const pool = this.#pool;
     this.#pool = null;
-    pool?.returned(how, this.#troubles);
+    pool?.returned(this, how);
   }
 
   [Symbol.dispose](): void {

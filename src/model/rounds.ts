@@ -49,6 +49,21 @@ export class Rounds<M extends Member<M>> {
     return next;
   }
 
+  /** Whose turn it is of those that may have one; null: nobody's. Those that may not keep their place. */
+  firstOf(may: (member: M) => boolean): M | null {
+    const next = this.next;
+    if (next === null || may(next)) return next;
+    let first: M | null = null;
+    for (let lane = 0; lane < urgencies; lane++) {
+      const head = this.#lanes[lane] as M | null;
+      for (let member = head; member !== null && (first === null || member.due < first.due); ) {
+        if (may(member)) first = member;
+        member = member.nextInLane === head ? null : member.nextInLane;
+      }
+    }
+    return first;
+  }
+
   /** The head of a lane. */
   first(lane: number): M | null {
     return this.#lanes[lane] as M | null;

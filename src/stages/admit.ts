@@ -43,20 +43,18 @@ export class Admit {
     const { clock, limits } = world;
     this.#clock = clock;
     this.room = new Room(world.permits);
-    const permits = (hold: boolean): Permits =>
+    const permits = ({ hold, callerShareMax }: ClassLimits): Permits =>
       new Permits(
         hold ? this.room : new ReservedRoom(this.room),
         () => clock.now(),
         world.random,
         () => this.#permitFreed(),
+        callerShareMax,
       );
     const blocked = (gates: Gates, now: number): void => this.#block(gates, now);
     const names = Object.keys(limits) as EndpointClass[];
     this.#classes = new Map(
-      names.map((name) => [
-        name,
-        new Gates(name, limits[name], { ...world, permits: permits(limits[name].hold), blocked }),
-      ]),
+      names.map((name) => [name, new Gates(name, limits[name], { ...world, permits: permits(limits[name]), blocked })]),
     );
   }
 
@@ -107,12 +105,12 @@ export class Admit {
   }
 
   /**
-   * The end of a pause between probes frees a permit, too.
+   * The end of a pause between probes frees a permit, too, and so does one in use that begins to last.
    * @param now by which permits were found missing: a pause that has ended since then is still to be noticed
    */
   #awaitPause(now: number): void {
     let due = Number.POSITIVE_INFINITY;
-    for (const { permits } of this.#blocked) if (permits.pausedUntil > now) due = Math.min(due, permits.pausedUntil);
+    for (const { permits } of this.#blocked) due = Math.min(due, permits.changesAt(now));
     if (due >= this.#pauseOverAt) return;
     this.#pauseOver?.cancel();
     this.#pauseOverAt = due;

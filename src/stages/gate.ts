@@ -129,8 +129,23 @@ export class Gate {
   }
 
   #mayTake({ principal }: Collected, now: number): boolean {
-    if (now < this.#pausing.until || !this.#class.permits.available(now)) return false;
-    return !this.#pausing.pausesCallers(now) || this.#pausing.untilOf(nameOf(principal)) <= now;
+    const caller = nameOf(principal);
+    if (now < this.#pausing.until || !this.#class.permits.availableTo(caller, now)) return false;
+    return !this.#isPaused(caller, now);
+  }
+
+  #isPaused(caller: string, now: number): boolean {
+    return this.#pausing.pausesCallers(now) && this.#pausing.untilOf(caller) > now;
+  }
+
+  /** Whose turn is next: of a caller for which there is a permit, and that is not paused. False: nobody's. */
+  #choose(now: number): boolean {
+    const may = (caller: string): boolean => this.#class.permits.availableTo(caller, now);
+    for (let next = this.line.choose(may); next !== null; next = this.line.choose(may)) {
+      if (!this.#isPaused(next.caller, now)) return true;
+      this.#waiting.restUntil(next, this.#pausing.untilOf(next.caller));
+    }
+    return false;
   }
 
   #admitAtOnce(exchange: Collected, now: number): Admission {
@@ -143,7 +158,8 @@ export class Gate {
   /** With the slot that was taken last. */
   #admitted(exchange: Collected, now: number): Admitted {
     exchange.account.sentAt = now;
-    return admitted(exchange, this.#class.permits.take(now), this.#lease.takenClosesAt, this.#rateLimit);
+    const permit = this.#class.permits.take(now, nameOf(exchange.principal));
+    return admitted(exchange, permit, this.#lease.takenClosesAt, this.#rateLimit);
   }
 
   /** Why a newcomer may not wait: the line is full, or its turn could not come in time. Null: it may. */
@@ -183,7 +199,7 @@ export class Gate {
         if (this.line.requests === 0) break;
       }
       if (this.#lease.opensAt(now) > now) break;
-      if (!this.#class.permits.available(now)) {
+      if (!this.#choose(now)) {
         this.#class.blocked(this, now);
         break;
       }

@@ -41,6 +41,8 @@ const plainMaxChars = 63;
  * than its rate has a line at all; then the others’ turns come before long, and whoever floods it is refused.
  */
 const turnMaxMs = 1_000;
+/** How many gates are looked at in vain for one permit: all that wait in them have their share. The next permit goes on. */
+const vainMax = 64;
 /** Stands for "no value": no value is empty. */
 const none = '';
 
@@ -135,11 +137,15 @@ export class Gates implements GateClass {
    * caller share its turns, however many values it invents.
    */
   serveBlocked(now: number): void {
-    while (this.permits.available(now)) {
+    const inVain = new Set<Gate>();
+    const again: Gate[] = [];
+    while (inVain.size < vainMax && this.permits.available(now)) {
       const gate = this.#blocked.take();
       if (gate === undefined) break;
-      gate.pump();
+      if (inVain.has(gate)) again.push(gate);
+      else if (gate.pump() === 0) inVain.add(gate);
     }
+    for (const gate of again) this.#blocked.add(this.#openerOf(gate), gate);
     if (!this.#blocked.isEmpty) this.#world.blocked(this, now);
   }
 

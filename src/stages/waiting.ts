@@ -70,9 +70,14 @@ export class Waiting {
     for (let head = this.line.anybody; head !== null; head = this.line.anybody) {
       const until = untilOf(head.caller);
       if (until <= now) return;
-      this.line.leave(head);
-      this.#rest(head, Math.min(until, head.until));
+      this.restUntil(head, until);
     }
+  }
+
+  /** One that stands in line rests, or until its time is over. */
+  restUntil(waiter: Waiter, until: number): void {
+    this.line.leave(waiter);
+    this.#rest(waiter, Math.min(until, waiter.until));
   }
 
   /** Refuses those whose time is over. Nobody rests for longer than that. */

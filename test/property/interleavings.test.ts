@@ -31,6 +31,9 @@ interface Scene {
   readonly burst: number;
   readonly permitsMax: number;
   readonly lineMaxRequests: number;
+  readonly callerShareMax: number;
+  /** Where each class's number of permits begins. */
+  readonly permitsInitial: number;
   /** How each call to the store goes: how long it takes, and whether it fails. None: the buckets are in the process. */
   readonly store: readonly { readonly ms: number; readonly fails: boolean }[];
 }
@@ -47,7 +50,7 @@ const scenes: fc.Arbitrary<Scene> = fc.record({
       hangUpAfterMs: fc.option(fc.nat(2_000), { freq: 3 }),
       attempts: fc.array(
         fc.record({
-          takesMs: shortMs,
+          takesMs: fc.oneof(shortMs, shortMs, fc.nat(1_500)),
           how: fc.constantFrom<PermitEnd[]>('answered', 'refused', 'refused', 'failed', 'unused'),
           pauseMs: fc.oneof(fc.constant(0), fc.constant(0), fc.nat(8_000)),
         }),
@@ -60,6 +63,8 @@ const scenes: fc.Arbitrary<Scene> = fc.record({
   burst: fc.integer({ min: 1, max: 40 }),
   permitsMax: fc.integer({ min: 1, max: 12 }),
   lineMaxRequests: fc.integer({ min: 1, max: 30 }),
+  callerShareMax: fc.constantFrom(1, 0.9, 0.5),
+  permitsInitial: fc.integer({ min: 1, max: 12 }),
   store: fc.array(fc.record({ ms: fc.double({ min: 0, max: 30, noNaN: true }), fails: fc.boolean() }), {
     maxLength: 9,
   }),
@@ -129,8 +134,8 @@ function mayGo({ class: name, state, side, kind }: Visit, visits: ReadonlyMap<Vi
 
 /** Plays a scene to its end and checks its laws on the way. */
 async function play(scene: Scene) {
-  const { rate, burst, permitsMax, lineMaxRequests, store } = scene;
-  const limits = { rate, burst, holdMaxMs, lineMaxRequests };
+  const { rate, burst, permitsMax, lineMaxRequests, callerShareMax, store } = scene;
+  const limits = { rate, burst, holdMaxMs, lineMaxRequests, callerShareMax };
   const visits = new Map<Visit, Arrival>();
   const sends = Object.fromEntries(endpointClasses.map((name) => [name, [] as number[]])) as Record<
     EndpointClass,
@@ -142,6 +147,7 @@ async function play(scene: Scene) {
   const lines: Lines = new Lines({
     limits: Object.fromEntries(classes.map((name) => [name, limits])),
     permitsMax,
+    permitsInitial: Math.min(permitsMax, scene.permitsInitial),
     ...order,
     ...(store.length === 0 ? {} : { buckets: (clock: VirtualClock) => moodyStore(clock, store) }),
     onSent(visit) {

@@ -199,6 +199,43 @@ describe('An answer that its caller takes slowly', () => {
   });
 });
 
+describe('More answers than Weir has room for', () => {
+  it('that one caller takes nothing of do not keep another one waiting', async () => {
+    const bodies = { folder: parent, answersMemoryMaxBytes: 0, answersDiskShareMax: 0 };
+    await using narrow = await openTestHouse(upstream.url, JSON.stringify({ bodies }));
+    const other = await login(narrow, 'other');
+    const hog = await login(narrow, 'greedy');
+    const asks = (path: string, token: string): string =>
+      `GET ${path} HTTP/1.1\r\nHost: weir\r\nAuthorization: Bearer ${token}\r\n\r\n`;
+    upstream.play((arrival, socket) =>
+      arrival.target === '/v1/media/small' ? say(answer(200, {}, 'ok'))(arrival, socket) : pour(arrival, socket),
+    );
+    const callers = await Promise.all(Array.from({ length: 20 }, () => narrow.call()));
+    for (const caller of callers) caller.socket.removeAllListeners('data').pause();
+    for (const caller of callers) caller.send(asks('/v1/media/large', hog));
+    await until(() => upstream.arrivals.length >= 16, { what: 'sixteen at the Coreapp' });
+    await using light = await narrow.call();
+    for (let i = 0; i < 5; i++) {
+      light.send(asks('/v1/media/small', other));
+      expect(await light.answer('GET')).toMatchObject({ status: 200, text: 'ok' });
+    }
+    // None of the large ones has ended meanwhile.
+    const { permits } = (await ask('GET', `http://127.0.0.1:${narrow.opsPort}/status`)).json;
+    const media = ({ class: name }: { class: string }): boolean => name === 'media';
+    expect(permits.find(media).inUse).toBeGreaterThanOrEqual(16);
+    for (const caller of callers) await caller[Symbol.asyncDispose]();
+  });
+
+  /** Makes a user, and its token. */
+  async function login(narrow: TestHouse, name: string): Promise<string> {
+    const made = JSON.stringify({ username: name, password: 'First-2026!' });
+    expect((await narrow.send('POST /v1/users', 'Content-Type: application/json\r\n', made)).status).toBe(201);
+    const basic = Buffer.from(`${name}:First-2026!`).toString('base64');
+    const told = await narrow.ask('POST /v1/users/login', `Host: weir\r\nAuthorization: Basic ${basic}\r\n`);
+    return told.json.users[0].token;
+  }
+});
+
 describe('A spool', () => {
   const bounds = { memoryMaxBytes: 1_000, answersMemoryMaxBytes: 4_000, answersCallerShareMax: 0.5 };
 

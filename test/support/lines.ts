@@ -52,6 +52,8 @@ export interface LinesOptions {
   readonly bestUrgency?: BestUrgency;
   readonly costOf?: CostOf;
   readonly permitsMax?: number;
+  /** Where each class's number begins; as a rule with all there are. */
+  readonly permitsInitial?: number;
   readonly random?: () => number;
   readonly buckets?: (clock: VirtualClock) => Buckets;
   /** The Coreapp's side: told of each request that is sent. */
@@ -103,7 +105,7 @@ export class Lines {
       bestUrgency,
       costOf,
       pauseMaxMs: plainOrder.pauseMaxMs,
-      permits: { min: 1, initial: permitsMax, max: permitsMax },
+      permits: { min: 1, initial: options.permitsInitial ?? permitsMax, max: permitsMax },
       random,
       digest: (text) => `digest of ${text}`,
     });

@@ -1,0 +1,80 @@
+/** What bounds all that is in flight at the Coreapp, whatever each class's number is. */
+import { RoomShares } from './permit-shares.ts';
+
+/** The bounds of each class's number. */
+export interface PermitBounds {
+  readonly min: number;
+  /** Where it starts, before anything is known. */
+  readonly initial: number;
+  /** Also what all classes together may have in flight. */
+  readonly max: number;
+}
+
+/** What all classes together have in flight. */
+export class Room {
+  readonly bounds: PermitBounds;
+  /** What each caller has of it. */
+  readonly shares: RoomShares;
+  #inUse = 0;
+
+  constructor(bounds: PermitBounds, shares = new RoomShares(bounds.max)) {
+    this.bounds = bounds;
+    this.shares = shares;
+  }
+
+  /** Whether one caller may have only its share of it. */
+  get isShared(): boolean {
+    return true;
+  }
+
+  get inUse(): number {
+    return this.#inUse;
+  }
+
+  get isFull(): boolean {
+    return this.#inUse >= this.bounds.max;
+  }
+
+  enter(): void {
+    this.#inUse += 1;
+  }
+
+  leave(): void {
+    this.#inUse -= 1;
+  }
+}
+
+/** How many of a class that is not held may be in flight, whatever the others have. */
+export const reserved = 16;
+
+/**
+ * The room of a class that is not held: some places of its own, then those of all. Its bounds leave nothing to learn, so a
+ * check of the health goes out while everything else is refused, slow or full.
+ */
+export class ReservedRoom extends Room {
+  readonly #shared: Room;
+
+  constructor(shared: Room) {
+    const max = reserved + shared.bounds.max;
+    super({ min: max, initial: max, max }, shared.shares);
+    this.#shared = shared;
+  }
+
+  override get isShared(): boolean {
+    return this.inUse >= reserved;
+  }
+
+  override get isFull(): boolean {
+    return this.inUse >= reserved && this.#shared.isFull;
+  }
+
+  override enter(): void {
+    if (this.inUse >= reserved) this.#shared.enter();
+    super.enter();
+  }
+
+  override leave(): void {
+    super.leave();
+    if (this.inUse >= reserved) this.#shared.leave();
+  }
+}

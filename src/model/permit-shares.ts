@@ -1,0 +1,231 @@
+/**
+ * Who has the permits, and what one caller may have of them. Requests that are short give their permits back by
+ * themselves: there it is enough that callers take turns. Those that last (a large upload, an answer that is taken slowly
+ * beyond what Weir can keep of it) do not. So:
+ *
+ * - **A share.** A caller takes no further permit once its requests that last are `callerShareMax` of what others leave;
+ *   nor, beside other callers, one of the last. These are for callers with less than their part, an equal one for each that
+ *   has such requests and for one more; the very last for those with nothing that lasts. It keeps its place in line, and
+ *   others go before it. One that has been alone for a minute may have all.
+ * - **A few more.** What was taken before anybody could know, sixteen long requests at once, say, counts for all but these
+ *   last ones. So a caller with less than its part finds a permit, whatever others have in flight.
+ * - **The bound over all classes** is hard, so there the share counts for whatever is in flight.
+ *
+ * docs/decisions/0016-slow-takers.md says why.
+ */
+
+/** From so long on a permit is in use lastingly, milliseconds. */
+export const lastingMs = 250;
+
+/** For so long after another caller has asked nobody counts as alone, milliseconds. */
+const aloneAfterMs = 60_000;
+
+/** From so many on the last permits are two at least. */
+const manyPermits = 4;
+
+/** How many callers are kept in mind that have nothing in flight, so that the table need not change with each request. */
+const idleCallersMax = 1_000;
+
+/** What one caller has in flight of one class. */
+interface OfClass {
+  inUse: number;
+  lasting: number;
+}
+
+/** What one caller has in flight. */
+interface OfCaller {
+  inUse: number;
+  /** By class, in the order in which they joined the room. */
+  readonly classes: OfClass[];
+}
+
+/** Who has what of all that is in flight. */
+export class RoomShares {
+  readonly max: number;
+  #inUse = 0;
+  #joined = 0;
+  readonly #callers = new Map<string, OfCaller>();
+  #sweepAt = idleCallersMax;
+
+  constructor(max: number) {
+    this.max = max;
+  }
+
+  get inUse(): number {
+    return this.#inUse;
+  }
+
+  /** How many callers there is something known of. */
+  get callers(): number {
+    return this.#callers.size;
+  }
+
+  /** One more class. Returns its place. */
+  join(): number {
+    return this.#joined++;
+  }
+
+  /** What a caller has. One with nothing may be forgotten: ask anew before it takes something. */
+  of(name: string): OfCaller {
+    let caller = this.#callers.get(name);
+    if (caller === undefined) {
+      if (this.#callers.size >= this.#sweepAt) this.#forgetIdle();
+      caller = { inUse: 0, classes: [] };
+      this.#callers.set(name, caller);
+    }
+    return caller;
+  }
+
+  count(caller: OfCaller, by: 1 | -1): void {
+    caller.inUse += by;
+    this.#inUse += by;
+  }
+
+  #forgetIdle(): void {
+    for (const [name, { inUse }] of this.#callers) if (inUse === 0) this.#callers.delete(name);
+    this.#sweepAt = idleCallersMax + this.#callers.size;
+  }
+}
+
+/** One permit in use. */
+export abstract class Use {
+  readonly caller: OfCaller;
+  readonly ofClass: OfClass;
+  readonly since: number;
+  lasts = false;
+  /** The neighbours among those that do not last yet, in the order of their coming. */
+  next: Use | null = null;
+  previous: Use | null = null;
+
+  constructor(caller: OfCaller, ofClass: OfClass, since: number) {
+    this.caller = caller;
+    this.ofClass = ofClass;
+    this.since = since;
+  }
+}
+
+/** The same for one class. */
+export class PermitShares {
+  readonly #room: RoomShares;
+  readonly #place: number;
+  readonly #callerShareMax: number;
+  #lasting = 0;
+  /** How many callers have something that lasts. */
+  #lastingCallers = 0;
+  /** Who asked last, and when it was another one than before. */
+  #asker: string | null = null;
+  #othersAt = Number.NEGATIVE_INFINITY;
+  #oldest: Use | null = null;
+  #latest: Use | null = null;
+
+  constructor(room: RoomShares, callerShareMax: number) {
+    this.#room = room;
+    this.#place = room.join();
+    this.#callerShareMax = callerShareMax;
+  }
+
+  /**
+   * Whether a caller has what it may have.
+   * @param ofRoom whether its share of the room counts as well
+   */
+  hasShare(name: string, limit: number, inUse: number, ofRoom: boolean, now: number): boolean {
+    if (this.#callerShareMax === 1) return false;
+    this.#asks(name, now);
+    const caller = this.#room.of(name);
+    if (caller.inUse === 0) return false;
+    if (ofRoom && caller.inUse + 1 > this.#mayHave(this.#room.max - this.#room.inUse + caller.inUse)) return true;
+    this.#age(now);
+    const { lasting, inUse: own } = this.#ofClass(caller);
+    if (lasting === 0) return false;
+    if (now - this.#othersAt >= aloneAfterMs) return lasting + 1 > limit;
+    const part = Math.floor(limit / (this.#lastingCallers + 1));
+    if (lasting < part) return inUse + 1 - this.uncounted(limit, now) >= limit;
+    if (inUse + 1 > limit - this.#lastOnes(limit)) return true;
+    return lasting + 1 > this.#mayHave(limit - inUse + own);
+  }
+
+  /** How many of the permits in use do not count, since they last and leave others less than a share of the limit. */
+  uncounted(limit: number, now: number): number {
+    if (this.#callerShareMax === 1) return 0;
+    this.#age(now);
+    return Math.min(limit, Math.max(0, this.#lasting - (limit - this.#lastOnes(limit))));
+  }
+
+  /** When one more lasts; infinity: none will. */
+  lastsAt(now: number): number {
+    if (this.#callerShareMax === 1) return Number.POSITIVE_INFINITY;
+    this.#age(now);
+    return this.#oldest === null ? Number.POSITIVE_INFINITY : this.#oldest.since + lastingMs;
+  }
+
+  /** For the permit that a caller is about to take. */
+  of(name: string): { readonly caller: OfCaller; readonly ofClass: OfClass } {
+    const caller = this.#room.of(name);
+    return { caller, ofClass: this.#ofClass(caller) };
+  }
+
+  began(use: Use): void {
+    this.#room.count(use.caller, 1);
+    use.ofClass.inUse += 1;
+    use.previous = this.#latest;
+    if (this.#latest === null) this.#oldest = use;
+    else this.#latest.next = use;
+    this.#latest = use;
+  }
+
+  ended(use: Use): void {
+    this.#room.count(use.caller, -1);
+    use.ofClass.inUse -= 1;
+    if (use.lasts) {
+      use.ofClass.lasting -= 1;
+      this.#lasting -= 1;
+      if (use.ofClass.lasting === 0) this.#lastingCallers -= 1;
+    } else {
+      this.#unlink(use);
+    }
+  }
+
+  #asks(name: string, now: number): void {
+    if (name === this.#asker) return;
+    if (this.#asker !== null) this.#othersAt = now;
+    this.#asker = name;
+  }
+
+  /** How many of the permits are left to callers with less than their part. */
+  #lastOnes(limit: number): number {
+    return Math.max(limit < manyPermits ? 1 : 2, limit - this.#mayHave(limit));
+  }
+
+  /** What one caller may have where others leave so much: rounded up, so that a small limit is all of one that is alone. */
+  #mayHave(left: number): number {
+    return left - Math.floor((1 - this.#callerShareMax) * left + 1e-9);
+  }
+
+  #ofClass({ classes }: OfCaller): OfClass {
+    let ofClass = classes[this.#place];
+    if (ofClass === undefined) {
+      ofClass = { inUse: 0, lasting: 0 };
+      classes[this.#place] = ofClass;
+    }
+    return ofClass;
+  }
+
+  #age(now: number): void {
+    for (let use = this.#oldest; use !== null && use.since + lastingMs <= now; use = this.#oldest) {
+      this.#unlink(use);
+      use.lasts = true;
+      if (use.ofClass.lasting === 0) this.#lastingCallers += 1;
+      use.ofClass.lasting += 1;
+      this.#lasting += 1;
+    }
+  }
+
+  #unlink(use: Use): void {
+    if (use.previous === null) this.#oldest = use.next;
+    else use.previous.next = use.next;
+    if (use.next === null) this.#latest = use.previous;
+    else use.next.previous = use.previous;
+    use.next = null;
+    use.previous = null;
+  }
+}
