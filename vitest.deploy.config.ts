@@ -9,7 +9,7 @@ export default defineConfig({
     include: ['test/deploy/**/*.test.ts'],
     globalSetup: 'test/deploy/support/setup.ts',
     maxWorkers: 1,
-    testTimeout: 120_000,
+    testTimeout: 300_000,
     hookTimeout: 600_000,
     teardownTimeout: 10_000,
     allowOnly: false,

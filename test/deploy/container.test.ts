@@ -14,7 +14,7 @@ const loopback = { HOST: '127.0.0.1', PORT: '0', OPS_PORT: '0' };
 const body = { to: '16315551000', type: 'text', text: { body: 'hello' } };
 const mounted = (file: TestFile, path: string) => ['--volume', `${file.path}:${path}:ro`];
 
-describe.skipIf(inject('lacking').containers !== null)('A container', { timeout: 120_000 }, () => {
+describe.skipIf(inject('lacking').containers !== null)('A container', () => {
   let simulator: RunningSimulator;
   let config: TestFile;
   let password: TestFile;
@@ -151,7 +151,6 @@ describe.skipIf(inject('lacking').containers !== null)('A container', { timeout:
     });
     await until(async () => (await ask('GET', `http://127.0.0.1:${port}/v1/health`)).status === 200, {
       what: 'the simulator',
-      deadlineMs: 15_000,
     });
     expect(await coreapp.stop()).toBe(0);
   });

@@ -90,7 +90,7 @@ describe.skipIf(noPrometheus)('Two replicas under load', () => {
 
   it('are seen within ten seconds of Prometheus’s start, and say which Weir they are', async () => {
     const seen = () => prometheus.query('weir_build_info');
-    await until(async () => (await seen()).length === 2, { what: 'both replicas', deadlineMs: 10_000 });
+    await until(async () => (await seen()).length === 2, { what: 'both replicas' });
     for (const { metric } of await seen()) expect(metric).toMatchObject({ job: 'weir', version: '0.1.0' });
     const sent = async () => (await prometheus.query('sum(weir_requests_total{class="messages",status="201"})'))[0];
     await until(async () => (await sent())?.value[1] === '500', { what: 'the last scrape after the load' });
@@ -104,7 +104,7 @@ describe.skipIf(noPrometheus)('Two replicas under load', () => {
         const series = await prometheus.query(expr);
         return (quiet || series.length > 0) && series;
       },
-      { what: `an answer to ${expr}`, deadlineMs: 20_000 },
+      { what: `an answer to ${expr}` },
     );
     // A class that nobody asked for lately has no quantiles.
     if (result.length > 0) expect(result.map(({ value }) => Number(value[1])).some(Number.isFinite)).toBe(true);
@@ -117,7 +117,6 @@ describe.skipIf(noPrometheus)('Two replicas under load', () => {
     const rules = groups.flatMap((group) => group.rules);
     await until(async () => (await prometheus.query('class:weir_slots:ratio_rate5m')).length > 0, {
       what: 'the recording rules',
-      deadlineMs: 40_000,
     });
     expect(rules.filter(({ health }) => health === 'err')).toEqual([]);
     expect(rules.filter(({ type, state }) => type === 'alerting' && state === 'firing')).toEqual([]);

@@ -24,7 +24,7 @@ interface Replica extends Serving {
   readonly container: Container;
 }
 
-describe.skipIf(inject('lacking').containers !== null)('A rolling update', { timeout: 240_000 }, () => {
+describe.skipIf(inject('lacking').containers !== null)('A rolling update', () => {
   beforeAll(async () => {
     await buildImage();
     await buildNextImage(next, '0.2.0');

@@ -46,7 +46,7 @@ export class Balancer implements AsyncDisposable {
   async add({ url, opsUrl }: { readonly url: string; readonly opsUrl: string }): Promise<void> {
     const replica = { url, pool: new Pool(url, { connections: null, headersTimeout: 60_000 }), ready: false };
     this.#replicas.set(opsUrl, replica);
-    await until(() => replica.ready, { what: `${opsUrl} to be ready`, deadlineMs: 15_000 });
+    await until(() => replica.ready, { what: `${opsUrl} to be ready` });
   }
 
   /** One that has ended. */

@@ -89,7 +89,6 @@ export class Container implements AsyncDisposable {
   async serving(): Promise<Serving> {
     const line = await until(async () => (await this.logs()).find((text) => text.includes('"msg":"serving"')), {
       what: `${this.name} to serve`,
-      deadlineMs: 15_000,
     });
     const { port, opsPort, time, version } = JSON.parse(line) as {
       readonly port: number;

@@ -73,7 +73,6 @@ export class Prometheus implements AsyncDisposable {
     try {
       await until(async () => (await fetch(`${prometheus.url}/-/ready`)).ok, {
         what: 'Prometheus to be ready',
-        deadlineMs: 30_000,
       });
     } catch (error) {
       await prometheus[Symbol.asyncDispose]();

@@ -61,7 +61,6 @@ export class Pod implements AsyncDisposable {
   async serving(): Promise<void> {
     await until(async () => (await this.logs()).some((line) => line.includes('"msg":"serving"')), {
       what: 'the Pod to serve',
-      deadlineMs: 30_000,
     });
   }
 
