@@ -46,7 +46,7 @@ function open({ takesMs, places = Number.POSITIVE_INFINITY }: Coreapp, options: 
     send,
     inFlight: (caller: string): number => of.get(caller) ?? 0,
     /** How long a caller's requests wait that come so often, milliseconds. */
-    async waits(caller: string, everyMs: number, times: number): Promise<(number | string)[]> {
+    waits: async (caller: string, everyMs: number, times: number): Promise<(number | string)[]> => {
       const visits: Visit[] = [];
       for (let i = 0; i < times; i++) {
         visits.push(...send(caller, 1));

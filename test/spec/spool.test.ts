@@ -62,7 +62,7 @@ const pour = (_: unknown, socket: Socket): void => {
 };
 
 /** A caller that takes nothing yet, and all that it has taken later. */
-async function slowCaller(path: string): Promise<{ readonly caller: RawCaller; take(): Promise<Buffer> }> {
+async function slowCaller(path: string): Promise<{ readonly caller: RawCaller; readonly take: () => Promise<Buffer> }> {
   const caller = await house.call();
   const parts: Buffer[] = [];
   caller.socket.removeAllListeners('data').pause();

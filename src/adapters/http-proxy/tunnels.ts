@@ -83,7 +83,7 @@ export function createTunnels(options: TunnelOptions): HttpProxyTunnels {
         const asking = new Asking(observer, secure, () => open.has(side.socket) || told.ended());
         const join = (caller: Socket, coreapp: Socket): void => {
           opened(caller, coreapp);
-          caller.once('close', told.ended);
+          caller.once('close', () => told.ended());
         };
         told.asked();
         asking.start(options.answerTimeoutMs, side, what.fields, join, () => request(side, what));
