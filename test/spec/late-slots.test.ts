@@ -11,7 +11,7 @@ import type { BodyFile } from '../../src/model/bodies.ts';
 import type { CoreappFailure, CoreappObserver, CoreappRequest } from '../../src/ports.ts';
 import { slotsGivenUpMax } from '../../src/stages/forward.ts';
 import { excess, Fleet, roomyLimits, tolerance } from '../support/fleet.ts';
-import { within } from '../support/until.ts';
+import { until, within } from '../support/until.ts';
 
 const instantsOf = ({ sent }: Fleet): number[] => sent.map(({ at }) => at);
 
@@ -74,6 +74,8 @@ describe('A request that is late', () => {
 
 /** What the adapter for undici makes of an observer that says no. */
 describe('A connection to the Coreapp', () => {
+  const tls = { ca: null, cert: null, key: null };
+  const options = { connectTimeoutMs: 60_000, answerTimeoutMs: 60_000, tls, connectionMaxAgeMs: 60_000 };
   let server: Server;
   let coreapp: CoreappConnections;
   let connections = 0;
@@ -93,15 +95,7 @@ describe('A connection to the Coreapp', () => {
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const tls = { ca: null, cert: null, key: null };
-    coreapp = connectCoreapp({
-      url,
-      connectTimeoutMs: 60_000,
-      answerTimeoutMs: 60_000,
-      tls,
-      connectionMaxAgeMs: 60_000,
-      connectionsMax: 1,
-    });
+    coreapp = connectCoreapp({ ...options, url, connectionsMax: 1 });
   });
   afterEach(async () => {
     await coreapp.close();
@@ -150,5 +144,32 @@ describe('A connection to the Coreapp', () => {
     expect(await sent(file('in time!'), [true, true])).toBe('answered');
     expect(received).not.toContain('late!');
     expect(received.match(/POST/g)).toHaveLength(1);
+  });
+
+  it('that a late request leaves carries one request, and the next one has a connection of its own', async () => {
+    await coreapp.close();
+    const { port } = server.address() as AddressInfo;
+    const url = `http://127.0.0.1:${port}`;
+    coreapp = connectCoreapp({ ...options, url, connectionsMax: 2 });
+    // Late only once there is a connection, which then is free.
+    expect(await sent(Buffer.from('late!'), [true, false])).toMatchObject({ cause: 'late' });
+    await new Promise<void>((resolve) => {
+      const observer: CoreappObserver = {
+        mayWrite: () => false,
+        onInformation() {},
+        onHead() {},
+        onData: () => true,
+        onEnd() {},
+        onFailure() {
+          // As the next in line does. Neither is ever answered: no `!`.
+          queueMicrotask(() => void sent(Buffer.from('one'), []).catch(() => {}));
+          setImmediate(() => void sent(Buffer.from('two'), []).catch(() => {}));
+          resolve();
+        },
+      };
+      coreapp.send({ method: 'POST', target: '/v1/messages', fields: [], body: Buffer.from('late!') }, observer);
+    });
+    await until(() => received.match(/POST/g)?.length === 2, { what: 'both at the Coreapp' });
+    expect(connections).toBe(2);
   });
 });

@@ -52,15 +52,15 @@ export function connectCoreapp(options: CoreappOptions): CoreappConnections {
     send({ method, target, fields, body }: CoreappRequest, observer: CoreappObserver): CoreappCall {
       const path = target;
       if (body === null || Buffer.isBuffer(body)) {
-        const call = new Call(observer, null);
-        pool.dispatch({ method, path, headers: fields as string[], body }, call);
-        return call;
+        return new Call(observer, null).start((call) => {
+          pool.dispatch({ method, path, headers: fields as string[], body }, call);
+        });
       }
       // Told its length, undici sends no chunks, and breaks the connection over a body that has another one.
       const headers = [...fields, 'Content-Length', String(body.bytes)];
-      const call = new Call(observer, body);
-      pool.dispatch({ method, path, headers, body: call.stream }, call);
-      return call;
+      return new Call(observer, body).start((call) => {
+        pool.dispatch({ method, path, headers, body: call.stream }, call);
+      });
     },
     close: () => pool.destroy(),
   };
@@ -89,10 +89,26 @@ class Call implements Dispatcher.DispatchHandler, CoreappCall {
   #controller: Dispatcher.DispatchController | null = null;
   #phase: CoreappFailure['phase'] = 'unsent';
   #aborted = false;
+  #isStarting = false;
 
   constructor(observer: CoreappObserver, file: BodyFile | null) {
     this.#observer = observer;
     this.stream = file === null ? null : new FileStream(file, () => this.#writes());
+  }
+
+  /**
+   * A late request does not get as far as undici. One that ends while it is dispatched leaves its connection marked as
+   * free a moment later, whatever has been sent on it by then, and the next request would wait behind that.
+   */
+  start(dispatch: (call: this) => void): this {
+    if (this.#observer.mayWrite()) {
+      this.#isStarting = true;
+      dispatch(this);
+      this.#isStarting = false;
+    } else {
+      this.onResponseError(null, new TooLate());
+    }
+    return this;
   }
 
   resume(): void {
@@ -112,7 +128,8 @@ class Call implements Dispatcher.DispatchHandler, CoreappCall {
     this.#controller = controller;
     if (this.#aborted) controller.abort(new errors.RequestAbortedError());
     // Thrown, it ends the request alone; an abort would end the connection, and the next attempt would be as late.
-    else if (this.stream === null ? !this.#writes() : !this.#observer.mayWrite()) throw new TooLate();
+    else if (!this.#isStarting && !this.#observer.mayWrite()) throw new TooLate();
+    else if (this.stream === null) this.#phase = 'sent';
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
@@ -136,7 +153,7 @@ class Call implements Dispatcher.DispatchHandler, CoreappCall {
     this.#observer.onEnd(textFields(controller.rawTrailers));
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     this.stream?.destroy();
     // Where a name has several addresses and all fail, Node's error has no message of its own.
     const detail = error.message === '' ? ((error as NodeJS.ErrnoException).code ?? error.name) : error.message;
