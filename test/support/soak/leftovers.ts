@@ -1,5 +1,6 @@
 /** What a process holds that it should not hold for long: descriptors, timers, files, and what Weir itself counts. */
 import { readdir } from 'node:fs/promises';
+import { ask } from '../ask.ts';
 import { until } from '../until.ts';
 import type { RunningWeir } from '../weir.ts';
 
@@ -13,7 +14,7 @@ export interface Holdings {
 
 /** @param folder where the process puts its temporary files */
 export async function holdingsOf(weir: RunningWeir, folder: string): Promise<Holdings> {
-  const metrics = await (await fetch(`${weir.opsUrl}/metrics`)).text();
+  const metrics = (await ask('GET', `${weir.opsUrl}/metrics`)).text;
   const timers = /^nodejs_active_resources\{type="Timeout"\} (\d+)/m.exec(metrics)?.[1];
   return {
     descriptors: (await readdir(`/proc/${weir.process.pid}/fd`)).length,
@@ -39,7 +40,7 @@ export async function leftovers(weir: RunningWeir, folder: string, before: Holdi
 }
 
 async function stillHeld(weir: RunningWeir, folder: string, before: Holdings): Promise<string[]> {
-  const status = (await (await fetch(`${weir.opsUrl}/status`)).json()) as Status;
+  const status = (await ask('GET', `${weir.opsUrl}/status`)).json as Status;
   const now = await holdingsOf(weir, folder);
   const left: string[] = [];
   for (const { class: name, requests, bytes } of status.lines) {
