@@ -94,7 +94,7 @@ class Run {
 
   /** All connections of callers have closed. */
   async idle(): Promise<void> {
-    const isIdle = async (): Promise<boolean> => ((await this.#status()).connections) === 0;
+    const isIdle = async (): Promise<boolean> => (await this.#status()).connections === 0;
     await until(isIdle, { what: 'all connections to close', deadlineMs: 60_000 });
   }
 
