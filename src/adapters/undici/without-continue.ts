@@ -15,6 +15,7 @@ const statusEnd = 12;
 /** Of a 1xx head that is longer no more is kept: undici refuses it. */
 const headMaxBytes = 16_384;
 const one = 0x31;
+const beginning = 'HTTP/1.';
 
 export interface Looked {
   /** What is passed on; null: nothing yet. */
@@ -33,7 +34,11 @@ export function lookAtHeads(bytes: Buffer): Looked {
   let at = 0;
   let before = true;
   while (before && at < bytes.length) {
-    if (bytes.length - at < statusEnd) return { pass: joined(passed), keep: bytes.subarray(at), before };
+    if (bytes.length - at < statusEnd) {
+      // Nothing to wait for where it is no head of HTTP's: undici says so at once.
+      if (!beginning.startsWith(bytes.toString('latin1', at, at + beginning.length))) break;
+      return { pass: joined(passed), keep: bytes.subarray(at), before };
+    }
     const end = endOfHead(bytes, at);
     const status = bytes.toString('latin1', at + statusAt, at + statusEnd);
     if (status[0] !== '1' || status === '101' || end === 'other') break;
