@@ -60,7 +60,7 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
   const arrived = (requests: number): Promise<true> =>
     until(() => (sides.length === requests ? true : null), { what: `${requests} requests` });
   const side = (index: number): Caller => sides[index]?.side as Caller;
-  const closedBy = (caller: RawCaller) => caller.closed(14_000);
+  const closedBy = (caller: RawCaller) => caller.closed();
 
   it('a whole request is answered, however long it takes, and the connection ends', async () => {
     await using caller = await call();
@@ -182,7 +182,7 @@ describe('In line', () => {
     await house.send('POST /v1/messages', '', 'one');
     await using caller = await house.call();
     caller.send(house.request('POST /v1/messages', '', 'two')).socket.end();
-    expect(await caller.answer('POST', 14_000)).toMatchObject({ status: 200, text: 'ok', whole: true });
+    expect(await caller.answer('POST')).toMatchObject({ status: 200, text: 'ok', whole: true });
     expect(upstream.arrivals.map(({ body }) => String(body))).toEqual(['one', 'two']);
   });
 
