@@ -101,7 +101,7 @@ function isConnection(side: Caller): side is Connection {
   return 'switching' in side;
 }
 
-/** What one side has sent before it went is the other's, if it takes it. Then that one has nothing to stay for. */
+/** One side has gone. The other still gets what that side had sent, if it takes it; then it is ended as well. */
 function endTogether(first: Socket, other: Socket): void {
   first.once('close', () => other.setTimeout(lastBytesMs, () => other.destroy()));
 }

@@ -23,7 +23,7 @@ export type DiskFailed = (error: NodeJS.ErrnoException) => void;
 /** Weir's own names, and no others: what else is in the folder is somebody's. */
 const ownName = /^weir-body-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** What stands where Weir's folder should be is not to be touched. */
+/** Something else stands where Weir's folder should be. It is not to be touched. */
 class NotOurs extends Error {}
 
 /**

@@ -55,7 +55,7 @@ export class NodeCaller implements Caller, Taker {
   }
 
   get gone(): boolean {
-    // What is broken tells so a moment later: the Coreapp's own connections could break before.
+    // A broken connection says so a moment later: the Coreapp's own could break before.
     return this.#gone || this.#reception.stopping;
   }
 

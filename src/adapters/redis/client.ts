@@ -179,7 +179,7 @@ function openCluster(target: RedisTarget, settings: Settings, followers: Followe
   return followed(cluster, followers);
 }
 
-/** Who is told of what a connection meets, and what that is for. */
+/** The listener for what a connection meets, and the connection's purpose. */
 interface Followers {
   readonly troubles: Troubles;
   readonly lacks: Lacks | undefined;
