@@ -2,10 +2,12 @@
  * CPU a request and requests a second of Weir, http-proxy and a bare undici proxy, side by side on the same upstream.
  *
  *     npm run bench [-- --rounds N --seconds N] [NAME …]    compare (default: all of them)
+ *     npm run bench -- --before DIR [NAME …]                and the Weir of another checkout in the same rounds
  *     npm run bench -- --profile [NAME …]                   where they spend their time (default: weir)
  *
  * README.md says how to read it.
  */
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { messageOf, startChild } from './child.ts';
 import { type Contestant, type ContestantName, contestantNames, startContestant } from './contestants.ts';
@@ -16,13 +18,13 @@ import { profile } from './profile.ts';
 const aim = 1.4;
 
 async function main(): Promise<void> {
-  const { names, rounds, seconds, profile: wantsProfile } = readOptions();
+  const { names, rounds, seconds, before, profile: wantsProfile } = readOptions();
   await using upstream = startChild('bench/upstream.ts');
   const { port } = await messageOf<{ port: number }>(upstream, 'the port of the upstream');
   const url = `http://127.0.0.1:${port}`;
   await using load = new Load();
   const ms = seconds * 1_000;
-  if (!wantsProfile) await compare(names, url, load, rounds, ms);
+  if (!wantsProfile) await compare(names, url, load, rounds, ms, before);
   else for (const name of names) console.log(`${await profile(name, url, load, ms)}\n`);
 }
 
@@ -33,10 +35,11 @@ async function compare(
   load: Load,
   rounds: number,
   ms: number,
+  before?: string,
 ): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const contestants: Contestant[] = [];
-  for (const name of names) contestants.push(stack.use(await startContestant(name, url)));
+  for (const name of names) contestants.push(stack.use(await startContestant(name, url, [], before)));
   console.log(`Node ${process.version}, ${connections} connections, ${rounds} rounds of ${ms / 1_000} s each`);
   for (const contestant of contestants) await load.warmUp(contestant);
   const measured = new Map<ContestantName, Measured[]>(names.map((name) => [name, []]));
@@ -47,6 +50,10 @@ async function compare(
   if (!names.includes('weir')) return;
   const ratio = median(ratios(measured, 'weir'));
   console.log(`\nWeir: ${ratio.toFixed(2)} times the bare undici proxy (aim: at most ${aim})`);
+  if (before === undefined) return;
+  const change = ratios(measured, 'weir', 'weir-before').toSorted((a, b) => a - b);
+  const [least, most] = [change[0], change.at(-1)].map((one) => one?.toFixed(3));
+  console.log(`Weir: ${median(change).toFixed(3)} times the one before (${least} to ${most})`);
 }
 
 function table(measured: ReadonlyMap<ContestantName, readonly Measured[]>): string {
@@ -70,9 +77,13 @@ function table(measured: ReadonlyMap<ContestantName, readonly Measured[]>): stri
     .join('\n');
 }
 
-/** CPU a request against the bare undici proxy's of the same round. */
-function ratios(measured: ReadonlyMap<ContestantName, readonly Measured[]>, name: ContestantName): number[] {
-  const yardstick = measured.get('bare-undici') ?? [];
+/** CPU a request against that of the yardstick in the same round. */
+function ratios(
+  measured: ReadonlyMap<ContestantName, readonly Measured[]>,
+  name: ContestantName,
+  against: ContestantName = 'bare-undici',
+): number[] {
+  const yardstick = measured.get(against) ?? [];
   return (measured.get(name) ?? []).map((one, round) => one.cpuUs / (yardstick[round]?.cpuUs ?? Number.NaN));
 }
 
@@ -87,6 +98,8 @@ interface Options {
   readonly names: readonly ContestantName[];
   readonly rounds: number;
   readonly seconds: number;
+  /** Another checkout; undefined: none. */
+  readonly before: string | undefined;
   readonly profile: boolean;
 }
 
@@ -96,16 +109,19 @@ function readOptions(): Options {
     options: {
       rounds: { type: 'string', default: '7' },
       seconds: { type: 'string', default: '2' },
+      before: { type: 'string' },
       profile: { type: 'boolean', default: false },
     },
   });
   const unknown = positionals.find((name) => !contestantNames.some((known) => known === name));
   if (unknown !== undefined) throw new Error(`no proxy ${unknown}; give any of ${contestantNames.join(', ')}`);
   const named = contestantNames.filter((name) => positionals.includes(name));
+  const before: ContestantName[] = values.before === undefined ? [] : ['weir-before'];
   return {
-    names: values.profile ? orElse(named, ['weir']) : withYardstick(orElse(named, contestantNames)),
+    names: values.profile ? orElse(named, ['weir']) : [...withYardstick(orElse(named, contestantNames)), ...before],
     rounds: number('--rounds', values.rounds, 1, 100),
     seconds: number('--seconds', values.seconds, 0.5, 60),
+    before: values.before === undefined ? undefined : resolve(values.before),
     profile: values.profile,
   };
 }

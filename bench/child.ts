@@ -3,6 +3,7 @@ import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { leash } from '../test/support/leash.ts';
 import { within } from '../test/support/until.ts';
@@ -29,15 +30,17 @@ export interface ChildOptions {
   readonly nodeArgs?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly stdio?: StdioOptions;
+  /** Another checkout, with packages of its own. Not there: this one. */
+  readonly checkout?: string;
 }
 
 /** Starts `node [nodeArgs] script [args]` under this Node. Its environment is bare; disposing it waits for its end. */
 export function startChild(script: string, args: readonly string[] = [], options: ChildOptions = {}): Child {
-  const { nodeArgs = [], env = {}, stdio = ['ignore', 'ignore', 'inherit', 'ipc'] } = options;
+  const { nodeArgs = [], env = {}, stdio = ['ignore', 'ignore', 'inherit', 'ipc'], checkout = root } = options;
   const startedAt = performance.now();
   const child = leash(
-    spawn(process.execPath, [...nodeArgs, `${root}${script}`, ...args], {
-      cwd: root,
+    spawn(process.execPath, [...nodeArgs, join(checkout, script), ...args], {
+      cwd: checkout,
       env: { ...bare(), ...env },
       stdio,
     }),

@@ -8,7 +8,8 @@ import { within } from '../test/support/until.ts';
 import { type Child, messageOf, startChild } from './child.ts';
 
 export const contestantNames = ['bare-undici', 'weir', 'bare-undici-streaming', 'http-proxy'] as const;
-export type ContestantName = (typeof contestantNames)[number];
+/** `weir-before`: the Weir of another checkout. */
+export type ContestantName = (typeof contestantNames)[number] | 'weir-before';
 
 export interface Contestant extends AsyncDisposable {
   readonly name: ContestantName;
@@ -26,12 +27,22 @@ export async function startContestant(
   name: ContestantName,
   upstream: string,
   nodeArgs: readonly string[] = [],
+  before?: string,
 ): Promise<Contestant> {
-  return name === 'weir' ? await startWeir(upstream, nodeArgs) : await startProxy(name, upstream, nodeArgs);
+  switch (name) {
+    case 'weir':
+      return await startWeir(upstream, nodeArgs);
+    case 'weir-before': {
+      const weir = await startWeir(upstream, nodeArgs, '', undefined, before);
+      return { ...weir, name };
+    }
+    default:
+      return await startProxy(name, upstream, nodeArgs);
+  }
 }
 
 async function startProxy(
-  name: Exclude<ContestantName, 'weir'>,
+  name: Exclude<ContestantName, 'weir' | 'weir-before'>,
   upstream: string,
   nodeArgs: readonly string[],
 ): Promise<Contestant> {
@@ -59,12 +70,14 @@ stop: { lameDuckMs: 0, graceMs: 1000 }
  * Its access log goes to the null device: writing it counts, storing it doesn't.
  * @param settings more YAML
  * @param limits those of messages
+ * @param checkout where its sources are; not there: here
  */
 export async function startWeir(
   upstream: string,
   nodeArgs: readonly string[] = [],
   settings = '',
   limits = '{ rate: 1000000, burst: 1000000 }',
+  checkout?: string,
 ): Promise<Weir> {
   await using opened = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'weir-bench-'));
@@ -76,6 +89,7 @@ export async function startWeir(
       nodeArgs,
       env: { COREAPP_URL: upstream, WEIR_ADMIN_PASSWORD: adminPassword },
       stdio: ['ignore', 'ignore', 'pipe'],
+      ...(checkout === undefined ? {} : { checkout }),
     }),
   );
   const { port, opsPort } = await portsSaid(child);

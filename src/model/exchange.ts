@@ -56,8 +56,19 @@ export interface Admitted extends Collected {
   readonly permit: Permit;
   /** When the slot that it uses closes, `Clock.now()`. */
   readonly slotClosesAt: number;
+  /** Where that comes from. */
+  readonly slots: Slots;
   /** What its caller is told of its bucket; null: nothing. */
   readonly rateLimit: Telling | null;
+}
+
+/** Slots of the bucket that a request uses. */
+export interface Slots {
+  /**
+   * Takes another one in the place of one that has closed, if one is open and nobody waits for it. Returns when it closes,
+   * `Clock.now()`; null: there is none.
+   */
+  another(): number | null;
 }
 
 /** Adds fields to an answer that say what is left of a bucket (`rate-limit-fields.ts`). */
@@ -146,6 +157,7 @@ class Exchange {
   body: HeldBody | null | undefined = undefined;
   permit: Permit | undefined = undefined;
   slotClosesAt = Number.POSITIVE_INFINITY;
+  slots: Slots | undefined = undefined;
   rateLimit: Telling | null | undefined = undefined;
 
   constructor(head: Head) {
@@ -182,11 +194,22 @@ export function collected(exchange: Identified, body: HeldBody | null): Collecte
 export function admitted(
   exchange: Collected,
   permit: Permit,
+  slots: Slots,
   slotClosesAt: number,
   rateLimit: Telling | null,
 ): Admitted {
   (exchange as Exchange).permit = permit;
+  (exchange as Exchange).slots = slots;
   (exchange as Exchange).slotClosesAt = slotClosesAt;
   (exchange as Exchange).rateLimit = rateLimit;
   return exchange as Admitted;
+}
+
+/** Whether the request may be written now with the slot that it has, or with another one that it takes. */
+export function hasOpenSlot(exchange: Admitted, now: number): boolean {
+  if (now <= exchange.slotClosesAt) return true;
+  const closesAt = exchange.slots.another();
+  if (closesAt === null) return false;
+  (exchange as Exchange).slotClosesAt = closesAt;
+  return true;
 }

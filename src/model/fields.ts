@@ -45,30 +45,56 @@ export function plainName(lower: string): string {
   return lower.replace(/[^a-z0-9]/g, '-');
 }
 
+/** How many names a filter keeps in mind, and up to which length. */
+const judgedMax = 1_000;
+const judgedMaxChars = 64;
+
 /**
- * The fields that travel on: without the hop-by-hop ones, without those that `Connection` names, without `dropped`
- * (lower-case names) and without twins.
+ * Which fields travel on: not the hop-by-hop ones, no `dropped` (lower-case names) and no twins. Each name is judged once, as
+ * callers and upstreams write the same ones again and again: that is a third of the time for a head.
  */
-export function endToEnd(fields: Fields, dropped: ReadonlySet<string>, twins: FieldTwins | null = null): string[] {
+export class FieldFilter {
+  readonly #dropped: ReadonlySet<string>;
+  readonly #twins: FieldTwins | null;
+  readonly #judged = new Map<string, boolean>();
+
+  constructor(dropped: Iterable<string>, twins: FieldTwins | null = null) {
+    this.#dropped = new Set([...hopByHop, ...dropped]);
+    this.#twins = twins;
+  }
+
+  /** How many names it keeps in mind. */
+  get remembered(): number {
+    return this.#judged.size;
+  }
+
+  travels(name: string): boolean {
+    let travels = this.#judged.get(name);
+    if (travels !== undefined) return travels;
+    travels = this.#judge(name.toLowerCase());
+    if (name.length > judgedMaxChars) return travels;
+    if (this.#judged.size >= judgedMax) this.#judged.clear();
+    this.#judged.set(name, travels);
+    return travels;
+  }
+
+  #judge(lower: string): boolean {
+    if (this.#dropped.has(lower)) return false;
+    if (this.#twins === null || this.#twins.except.has(lower)) return true;
+    const plain = plainName(lower);
+    return plain === lower || !this.#twins.of.has(plain);
+  }
+}
+
+/** The fields that travel on by a filter, without those that `Connection` names. */
+export function endToEnd(fields: Fields, filter: FieldFilter): string[] {
   const named = connectionOptions(fields);
   const kept: string[] = [];
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string;
-    const lower = name.toLowerCase();
-    if (hopByHop.has(lower) || dropped.has(lower) || named?.has(lower)) continue;
-    if (twins !== null && isOdd(lower) && twins.of.has(plainName(lower)) && !twins.except.has(lower)) continue;
-    kept.push(name, fields[i + 1] as string);
+    if (filter.travels(name) && !named?.has(name.toLowerCase())) kept.push(name, fields[i + 1] as string);
   }
   return kept;
-}
-
-/** Nearly all names are letters, digits and hyphens. */
-function isOdd(lower: string): boolean {
-  for (let i = 0; i < lower.length; i++) {
-    const code = lower.charCodeAt(i);
-    if ((code < 0x61 || code > 0x7a) && code !== 0x2d && (code < 0x30 || code > 0x39)) return true;
-  }
-  return false;
 }
 
 /** The lower-case names that the `Connection` fields list; null where they name nothing but the usual. */

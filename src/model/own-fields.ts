@@ -5,7 +5,7 @@
  * or what Weir went by would not be what the Coreapp gets.
  */
 import type { Fields } from './exchange.ts';
-import { connectionOptions, endToEnd, type FieldTwins, hopByHop, plainName } from './fields.ts';
+import { connectionOptions, endToEnd, FieldFilter, hopByHop, plainName } from './fields.ts';
 import { forwardedNames } from './forwarded.ts';
 import type { Scope } from './scope.ts';
 
@@ -38,9 +38,10 @@ const strangersOwn: readonly string[] = [
 const believed: readonly string[] = ['idempotency-key', 'prefer', 'priority'];
 
 export interface OwnFields {
-  /** What does not travel on from a trusted proxy, and from anybody else. */
-  readonly droppedOf: { readonly trusted: ReadonlySet<string>; readonly strangers: ReadonlySet<string> };
-  readonly twins: FieldTwins;
+  /** What travels on from a trusted proxy, and from anybody else. */
+  readonly of: { readonly trusted: FieldFilter; readonly strangers: FieldFilter };
+  /** What travels back with an interim answer. */
+  readonly interim: FieldFilter;
   /** What `Connection` must not name. */
   readonly relied: ReadonlySet<string>;
 }
@@ -51,19 +52,21 @@ export function ownFields(scopes: readonly Scope[] = []): OwnFields {
   const own = [...callersOwn, ...strangersOwn, ...believed, ...scoped];
   // Where a configured name is the odd one, the plain one is its twin.
   const plainTwins = scoped.map(plainName).filter((name) => !own.includes(name));
+  const twins = { of: new Set([...own, ...hopByHop].map(plainName)), except: new Set(scoped) };
+  const ofTrusted = [...callersOwn, ...plainTwins];
   return {
-    droppedOf: {
-      trusted: new Set([...callersOwn, ...plainTwins]),
-      strangers: new Set([...callersOwn, ...strangersOwn, ...plainTwins]),
+    of: {
+      trusted: new FieldFilter(ofTrusted, twins),
+      strangers: new FieldFilter([...ofTrusted, ...strangersOwn], twins),
     },
-    twins: { of: new Set([...own, ...hopByHop].map(plainName)), except: new Set(scoped) },
+    interim: new FieldFilter(ofTrusted),
     relied: new Set(own.filter((name) => name !== 'trailer')),
   };
 }
 
 /** The fields of a caller's request that travel on. */
-export function travelling(fields: Fields, trusted: boolean, { droppedOf, twins }: OwnFields): string[] {
-  return endToEnd(fields, trusted ? droppedOf.trusted : droppedOf.strangers, twins);
+export function travelling(fields: Fields, trusted: boolean, { of }: OwnFields): string[] {
+  return endToEnd(fields, trusted ? of.trusted : of.strangers);
 }
 
 /** The first field that `Connection` names though Weir relies on it; null: none. */

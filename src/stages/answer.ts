@@ -1,7 +1,7 @@
 /** Answer: the one place that turns an outcome into a status line. */
 import { errorEnvelope } from '../model/envelope.ts';
 import type { Admitted, Fields, Received, Routed } from '../model/exchange.ts';
-import { endToEnd, fieldOf, fieldsOf } from '../model/fields.ts';
+import { endToEnd, FieldFilter, fieldOf, fieldsOf } from '../model/fields.ts';
 import { viaName } from '../model/forwarded.ts';
 import type { Page } from '../model/page.ts';
 import type { Refusal } from '../model/refusals.ts';
@@ -11,14 +11,12 @@ import type { Caller } from '../ports.ts';
 
 const json = 'application/json; charset=utf-8';
 /** Written by Weir itself. */
-const ownNames: ReadonlySet<string> = new Set(['via', 'x-request-id']);
-/** What must not stand in trailers: framing and routing are over by then (RFC 9110, 6.5.1). */
-const notTrailers: ReadonlySet<string> = new Set([
-  ...['content-length', 'trailer', 'ratelimit', 'ratelimit-policy'],
-  ...ownNames,
-]);
+const ownNames = ['via', 'x-request-id'];
+const toAnswers = new FieldFilter(ownNames);
 /** No length is said where there can be no body (RFC 9110, 8.6). */
-const ownNamesOf204: ReadonlySet<string> = new Set(['content-length', ...ownNames]);
+const to204 = new FieldFilter(['content-length', ...ownNames]);
+/** What must not stand in trailers: framing and routing are over by then (RFC 9110, 6.5.1). */
+const toTrailers = new FieldFilter(['content-length', 'trailer', 'ratelimit', 'ratelimit-policy', ...ownNames]);
 
 /** Weir's own answer. Returns its status. */
 export function answerPage(exchange: Received, side: Caller, page: Page): number {
@@ -59,7 +57,7 @@ export function relayHead(
   fields: Fields,
   timing: string | null,
 ): void {
-  const out = endToEnd(fields, status === 204 ? ownNamesOf204 : ownNames);
+  const out = endToEnd(fields, status === 204 ? to204 : toAnswers);
   const via = fieldOf(fields, 'via') === null ? viaName : [...fieldsOf(fields, 'via'), viaName].join(', ');
   out.push('Via', via, 'X-Request-Id', exchange.id);
   // A redirection is not to be waited with (6 of the draft).
@@ -73,7 +71,7 @@ export function relayHead(
 
 /** The end of the Coreapp's answer. False: the caller has still to take the last of it. */
 export function relayEnd(side: Caller, trailers: Fields): boolean {
-  return side.end(trailers.length === 0 ? trailers : endToEnd(trailers, notTrailers));
+  return side.end(trailers.length === 0 ? trailers : endToEnd(trailers, toTrailers));
 }
 
 /** Says that the caller waited no longer than it wanted to (RFC 7240, 3). */

@@ -1,5 +1,5 @@
 /** Forward: one attempt at the Coreapp. Its answer goes to the caller as it comes, or the attempt may be replayed. */
-import type { Admitted, Fields, PermitEnd } from '../model/exchange.ts';
+import { type Admitted, type Fields, hasOpenSlot, type PermitEnd } from '../model/exchange.ts';
 import { endToEnd, fieldOf } from '../model/fields.ts';
 import type { Attempt, CutCause } from '../model/outcome.ts';
 import { gone } from '../model/outcome.ts';
@@ -87,15 +87,16 @@ class Sending extends GuardedObserver {
 
   /**
    * Between taking the slot and this moment a connection was opened, or the process had to wait for a processor. A slot that
-   * has closed meanwhile is given up, so that lateness never adds to what the limit lets through.
+   * has closed meanwhile is given up, so that lateness never adds to what the limit lets through. Where the bucket has some to
+   * spare, another one takes its place at once: at 15,000 requests a second that spares two of a hundred a second attempt.
    */
   mayWrite(): boolean {
-    const { account, slotClosesAt } = this.#exchange;
-    return this.#world.clock.now() <= slotClosesAt || account.slotsGivenUp >= slotsGivenUpMax;
+    const { account } = this.#exchange;
+    return hasOpenSlot(this.#exchange, this.#world.clock.now()) || account.slotsGivenUp >= slotsGivenUpMax;
   }
 
   protected informed(status: number, fields: Fields): void {
-    this.#side.information(status, endToEnd(fields, this.#world.own.droppedOf.trusted));
+    this.#side.information(status, endToEnd(fields, this.#world.own.interim));
   }
 
   protected headed(status: number, fields: Fields): void {

@@ -1,5 +1,5 @@
 /** One bucket in one replica: its line, its lease of slots, and the one timer that moves both. */
-import type { Admitted, Collected } from '../model/exchange.ts';
+import type { Admitted, Collected, Slots } from '../model/exchange.ts';
 import { admitted } from '../model/exchange.ts';
 import { Lease } from '../model/lease.ts';
 import type { Line } from '../model/line.ts';
@@ -34,7 +34,7 @@ export interface GateClass extends WaitingClass, PausingClass {
 /** How long to leave a store alone that did not grant, milliseconds. */
 const askAgainMs = 50;
 
-export class Gate {
+export class Gate implements Slots {
   /** The bucket's name. */
   readonly bucket: string;
   readonly line: Line<Waiter>;
@@ -84,6 +84,13 @@ export class Gate {
     const now = this.#world.clock.now();
     const stay = stayOf(exchange, side, this.#class.limits.holdMaxMs, this.#world);
     return this.#wait(stay, now, this.#pausing.restAfter(stay, replay, now));
+  }
+
+  another(): number | null {
+    const now = this.#world.clock.now();
+    if (this.line.requests > 0 || now < this.#pausing.until) return null;
+    const taken = this.#lease.take(now) || (this.#ask(now, 1) && this.#lease.take(now));
+    return taken ? this.#lease.takenClosesAt : null;
   }
 
   /** Serves who can be served now. Returns how many were. */
@@ -159,7 +166,7 @@ export class Gate {
   #admitted(exchange: Collected, now: number): Admitted {
     exchange.account.sentAt = now;
     const permit = this.#class.permits.take(now, nameOf(exchange.principal));
-    return admitted(exchange, permit, this.#lease.takenClosesAt, this.#rateLimit);
+    return admitted(exchange, permit, this, this.#lease.takenClosesAt, this.#rateLimit);
   }
 
   /** Why a newcomer may not wait: the line is full, or its turn could not come in time. Null: it may. */
@@ -214,12 +221,12 @@ export class Gate {
   }
 
   /** Asks the bucket for slots if it is time. True: there are new ones already. */
-  #ask(now: number): boolean {
+  #ask(now: number, waiting = this.line.slots): boolean {
     if (this.#asking || now < this.#askNotBefore || now < this.#pausing.until) return false;
-    if (this.#lease.askAt(now, this.line.slots) > now) return false;
+    if (this.#lease.askAt(now, waiting) > now) return false;
     // A slot that is open and unused waits for a permit; more of them would not help.
     if (this.line.requests > 0 && this.#lease.opensAt(now) <= now) return false;
-    const want = this.#lease.wanted(now, this.line.slots);
+    const want = this.#lease.wanted(now, waiting);
     const reply = this.#world.buckets.reserve(this.bucket, this.#class.limits, want);
     if (!(reply instanceof Promise)) {
       this.#lease.add(reply, now, now);

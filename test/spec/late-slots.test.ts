@@ -6,20 +6,26 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MemoryBuckets } from '../../src/adapters/memory/buckets.ts';
 import { type CoreappConnections, connectCoreapp } from '../../src/adapters/undici/coreapp.ts';
 import type { BodyFile } from '../../src/model/bodies.ts';
-import type { CoreappFailure, CoreappObserver, CoreappRequest } from '../../src/ports.ts';
+import type { Clock, CoreappFailure, CoreappObserver, CoreappRequest } from '../../src/ports.ts';
 import { slotsGivenUpMax } from '../../src/stages/forward.ts';
-import { excess, Fleet, roomyLimits, tolerance } from '../support/fleet.ts';
+import { deafMeter, excess, Fleet, roomyLimits, tolerance } from '../support/fleet.ts';
 import { until, within } from '../support/until.ts';
 
 const instantsOf = ({ sent }: Fleet): number[] => sent.map(({ at }) => at);
 
 /** A fleet whose ways to the Coreapp take so long, one after the other and again from the first. */
-function fleetWith(quota: { rate: number; burst: number }, ways: readonly number[], serviceMs = 0): Fleet {
+function fleetWith(
+  quota: { rate: number; burst: number },
+  ways: readonly number[],
+  serviceMs = 0,
+  more: Pick<ConstructorParameters<typeof Fleet>[0], 'bucketsOf'> = {},
+): Fleet {
   let next = 0;
   const wayMs = () => ways[next++ % ways.length] as number;
-  return new Fleet({ limits: roomyLimits(quota), replicas: 1, oneWayMs: () => 0.2, wayMs, serviceMs });
+  return new Fleet({ limits: roomyLimits(quota), replicas: 1, oneWayMs: () => 0.2, wayMs, serviceMs, ...more });
 }
 
 describe('A request that is late', () => {
@@ -33,6 +39,19 @@ describe('A request that is late', () => {
     expect(fleet.givenUp).toBe(1);
     expect(fleet.sent.map(({ at, closesAt }) => at <= closesAt)).toEqual([true, true]);
     expect(fleet.sent[0]?.at).toBeGreaterThan(100);
+  });
+
+  it('takes another slot that is open, and does not begin anew', async () => {
+    // The bucket keeps 20 ms of each grant open; each way takes longer, and there is room for a burst.
+    const quota = { rate: 1_000, burst: 1_000 };
+    const store = { bucketsOf: (clock: Clock) => new MemoryBuckets(clock, deafMeter) };
+    const fleet = fleetWith(quota, [30], 0, store);
+    for (let i = 0; i < 50; i++) void fleet.arrive(0);
+    await fleet.clock.advance(100);
+    expect(fleet.sent).toHaveLength(50);
+    expect(fleet.givenUp).toBe(0);
+    expect(fleet.sent.every(({ at, closesAt }) => at <= closesAt)).toBe(true);
+    expect(excess(quota, instantsOf(fleet))).toBeLessThanOrEqual(tolerance(quota));
   });
 
   it('never adds to what the limit lets through: all of a burst are held up at once', async () => {

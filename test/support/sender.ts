@@ -85,8 +85,8 @@ export class Sender {
   ): Promise<'sent' | Refusal | Gone> {
     for (let admission = await gates.admit(request, side); ; ) {
       if (admission.kind !== 'exchange') return admission;
-      const { slotClosesAt: closesAt } = admission;
-      const attempt = await this.#forward((at) => told({ at, closesAt }))(admission, side);
+      const sent = admission;
+      const attempt = await this.#forward((at) => told({ at, closesAt: sent.slotClosesAt }))(sent, side);
       if (attempt.kind === 'passed') return 'sent';
       if (attempt.kind !== 'replay') return attempt;
       this.givenUp += 1;
