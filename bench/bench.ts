@@ -44,7 +44,9 @@ async function compare(
   for (const contestant of contestants) await load.warmUp(contestant);
   const measured = new Map<ContestantName, Measured[]>(names.map((name) => [name, []]));
   for (let round = 0; round < rounds; round++) {
-    for (const contestant of contestants) measured.get(contestant.name)?.push(await load.on(contestant, ms));
+    // There and back again: whoever always came second would always find the machine as the first one left it.
+    const order = round % 2 === 0 ? contestants : contestants.toReversed();
+    for (const contestant of order) measured.get(contestant.name)?.push(await load.on(contestant, ms));
   }
   console.log(table(measured));
   if (!names.includes('weir')) return;

@@ -68,13 +68,13 @@ function joined(parts: readonly Buffer[]): Buffer | null {
 }
 
 export function withoutContinue<S extends Socket>(socket: S): S {
-  const write = socket.write.bind(socket) as (chunk: unknown, ...rest: unknown[]) => boolean;
+  const write = socket.write.bind(socket) as (chunk: unknown, encoding?: unknown, written?: unknown) => boolean;
   const read = socket.read.bind(socket);
   let before = false;
   let kept: Buffer | null = null;
-  socket.write = (chunk: unknown, ...rest: unknown[]): boolean => {
+  socket.write = (chunk: unknown, encoding?: unknown, written?: unknown): boolean => {
     if (typeof chunk === 'string') before = true;
-    return write(chunk, ...rest);
+    return write(chunk, encoding, written);
   };
   socket.read = (size?: number): unknown => {
     const chunk = read(size) as Buffer | null;
