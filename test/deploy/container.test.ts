@@ -24,7 +24,7 @@ describe.skipIf(inject('lacking').containers !== null)('A container', () => {
     simulator = await startSimulatorProcess();
     config = await testFile(
       'weir.yaml',
-      'limits: {messages: {rate: 1, burst: 1}}\nstop: {lameDuckMs: 1500, graceMs: 10000}\n',
+      'limits: {messages: {rate: 1, burst: 1}}\nstop: {lameDuckMs: 1500, graceMs: 40000}\n',
     );
     password = await testFile('admin-password', `${adminPassword}\n`);
   });
@@ -106,11 +106,13 @@ describe.skipIf(inject('lacking').containers !== null)('A container', () => {
     it('told to stop, it answers whom it holds, and ends with 0', async () => {
       const send = await caller(at);
       await send();
+      await simulator.configure({ overloaded: true });
       const held = [send(), send(), send()];
       await until(async () => (await inLine(at)) === 3, { what: 'three in line' });
       const stopped = weir.stop();
       await until(async () => (await ask('GET', `${at.opsUrl}/readyz`)).status === 503, { what: 'not ready' });
       await expect(weir.checkHealth()).rejects.toThrow();
+      await simulator.configure({ overloaded: false });
       for (const answer of held) expect((await answer).status).toBe(201);
       expect(await stopped).toBe(0);
       expect((await weir.logs()).filter((line) => line.includes('"msg":"stopped"'))).toHaveLength(1);
