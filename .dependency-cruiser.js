@@ -39,7 +39,7 @@ export default {
       ['^src/stages/', model, ports, pureNode],
       'A stage decides by what it is given, so that scenarios run in virtual time: src/model and src/ports.ts only. ' +
         'Sockets, files, packages, Node modules and clocks go to src/adapters/<thing>/ behind a port; putting things together goes to ' +
-        'src/gateway.ts; the endpoints that Weir answers itself are in src/webapp/.',
+        'src/proxy.ts; the endpoints that Weir answers itself are in src/webapp/.',
     ),
     only(
       'webapp-imports-model-and-ports',
@@ -52,7 +52,7 @@ export default {
       'gateway-imports-stages',
       '^src/gateway[.]ts$',
       ['^src/(stages|webapp)/', model, ports],
-      'src/gateway.ts is the story of a request on one screen: src/stages, src/webapp, src/model and src/ports.ts. ' +
+      'src/proxy.ts is the story of a request on one screen: src/stages, src/webapp, src/model and src/ports.ts. ' +
         'Which adapter is behind a port is decided in src/house/.',
     ),
     {

@@ -9,12 +9,12 @@
 import { createMemoryAccounts } from '../src/adapters/memory/accounts.ts';
 import { machineClock } from '../src/adapters/node/clock.ts';
 import { nodeSecrets } from '../src/adapters/node/secrets.ts';
-import { createGuard } from '../src/adapters/rate-limiter/guard.ts';
-import type { Routed } from '../src/model/exchange.ts';
+import { createGuard } from '../src/adapters/login-guard/guard.ts';
+import type { Routed } from '../src/exchange/exchange.ts';
 import type { User } from '../src/ports.ts';
-import { createAuthenticate } from '../src/stages/authenticate.ts';
-import { RememberedAccounts } from '../src/stages/remembered.ts';
-import { createFindToken } from '../src/stages/tokens.ts';
+import { createAuthenticate } from '../src/auth/authenticate.ts';
+import { RememberedAccounts } from '../src/auth/cached-accounts.ts';
+import { createFindToken } from '../src/auth/tokens.ts';
 import { deafMeter } from '../test/support/fleet.ts';
 import { request } from '../test/support/webapp.ts';
 

@@ -7,7 +7,7 @@ import { Redis } from 'ioredis';
 import { machineClock } from '../src/adapters/node/clock.ts';
 import { RedisBuckets } from '../src/adapters/redis/buckets.ts';
 import { firstConnection, openRedis } from '../src/adapters/redis/client.ts';
-import { Lease } from '../src/model/lease.ts';
+import { Lease } from '../src/admission/rate/lease.ts';
 import { deafMeter } from '../test/support/fleet.ts';
 import { startRedis } from '../test/support/redis.ts';
 import { silentLog } from '../test/support/silent-log.ts';

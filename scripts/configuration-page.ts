@@ -3,7 +3,7 @@
 import { limitNames } from '../src/config/limits.ts';
 import { settingsSchema } from '../src/config/schema.ts';
 import { entriesOf, type Leaf, leavesOf } from '../src/config/setting.ts';
-import { endpointClasses } from '../src/model/routes.ts';
+import { endpointClasses } from '../src/profiles/coreapp/routes.ts';
 import { code, generatedNote, table } from './markdown.ts';
 
 export function configurationPage(): string {

@@ -1,5 +1,5 @@
 /** `docs/errors.md`: every refusal of Weir's own, from the closed table. */
-import { type Blame, refusalTable } from '../src/model/refusals.ts';
+import { type Blame, refusalTable } from '../src/exchange/refusals.ts';
 import { code, generatedNote, table } from './markdown.ts';
 
 const blameWords: Readonly<Record<Blame, string>> = {
@@ -21,7 +21,7 @@ export function errorsPage(): string {
       code(name),
       entry.details ?? '',
     ]);
-  return `${generatedNote('src/model/refusals.ts')}
+  return `${generatedNote('src/exchange/refusals.ts')}
 
 # Errors
 

@@ -1,20 +1,20 @@
 /** What Weir asks of the world. Each port is a few methods, and its comment states its law. */
-import type { ListedToken, NewUser, TokenRecord, User } from './model/accounts.ts';
-import type { AuditLine } from './model/audit.ts';
-import type { BodyRead, BodyRoom } from './model/bodies.ts';
-import type { Fields } from './model/exchange.ts';
-import type { CoreappFailure, CoreappRequest } from './model/messages.ts';
-import type { CutCause } from './model/outcome.ts';
-import type { Asker, Standing } from './model/places.ts';
-import type { Quota } from './model/quota.ts';
-import type { RefusalName } from './model/refusals.ts';
-import type { ReplayReason } from './model/replay.ts';
-import type { RequestLine } from './model/request-line.ts';
-import type { RouteClass } from './model/routes.ts';
-import type { Grant } from './model/slots.ts';
+import type { ListedToken, NewUser, TokenRecord, User } from './auth/accounts.ts';
+import type { AuditLine } from './observe/audit.ts';
+import type { BodyRead, BodyRoom } from './exchange/bodies.ts';
+import type { Fields } from './exchange/exchange.ts';
+import type { CoreappFailure, CoreappRequest } from './upstream/ports.ts';
+import type { CutCause } from './exchange/outcome.ts';
+import type { Asker, Standing } from './auth/places.ts';
+import type { Quota } from './admission/rate/quota.ts';
+import type { RefusalName } from './exchange/refusals.ts';
+import type { ReplayReason } from './upstream/replay.ts';
+import type { RequestLine } from './observe/request-line.ts';
+import type { RouteClass } from './profiles/coreapp/routes.ts';
+import type { Grant } from './admission/rate/slots.ts';
 
-export type { ListedToken, NewUser, TokenRecord, User } from './model/accounts.ts';
-export type { CoreappFailure, CoreappRequest, RequestHead } from './model/messages.ts';
+export type { ListedToken, NewUser, TokenRecord, User } from './auth/accounts.ts';
+export type { CoreappFailure, CoreappRequest, RequestHead } from './upstream/ports.ts';
 
 /** Time. `now()` never goes back; only `wallMs()` knows the date. */
 export interface Clock {
@@ -120,7 +120,7 @@ export interface Secrets {
 
 /**
  * Passwords, hashed with a memory-hard function off the event loop. The work is bounded: whoever hashes or verifies
- * needs a turn, askers take turns (`model/places.ts`), and only so many wait. A user who does not exist costs as much as a
+ * needs a turn, askers take turns (`auth/places.ts`), and only so many wait. A user who does not exist costs as much as a
  * wrong password.
  */
 export interface Passwords {

@@ -2,7 +2,7 @@
 import { machineClock } from '../adapters/node/clock.ts';
 import { createLog } from '../adapters/pino/log.ts';
 import type { Config } from '../config/config.ts';
-import { type House, openHouse } from '../house/house.ts';
+import { type House, openHouse } from '../app/app.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { welcome } from './banner.ts';
 import { configuredBy } from './configured.ts';

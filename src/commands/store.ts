@@ -4,7 +4,7 @@ import { createLog } from '../adapters/pino/log.ts';
 import { createRedisAccounts } from '../adapters/redis/accounts.ts';
 import { firstConnection, openRedis } from '../adapters/redis/client.ts';
 import type { Config } from '../config/config.ts';
-import type { AuditAction } from '../model/audit.ts';
+import type { AuditAction } from '../observe/audit.ts';
 import { type Accounts, type Log, StoreAway, type TokenList } from '../ports.ts';
 import { configured } from './configured.ts';
 import type { CommandIo } from './options.ts';

@@ -1,11 +1,11 @@
 /** `weir users add|list|passwd|delete`: users, without going through an admin's login. */
 import { machineClock } from '../adapters/node/clock.ts';
 import { createPasswords, passwordsDefaults } from '../adapters/node/passwords.ts';
-import { brokenUsernameRule } from '../model/credentials.ts';
-import { usernameForm } from '../model/precis.ts';
+import { brokenUsernameRule } from '../auth/credentials.ts';
+import { usernameForm } from '../auth/precis.ts';
 import type { Accounts, User } from '../ports.ts';
-import { adminName } from '../webapp/first-admin.ts';
-import { findUserNamed, likeNamed, takenWords } from '../webapp/names.ts';
+import { adminName } from '../auth/first-admin.ts';
+import { findUserNamed, likeNamed, takenWords } from '../auth/names.ts';
 import { type Grammar, readArguments } from './options.ts';
 import { newPassword, type PasswordIo } from './passwords.ts';
 import { CommandFailure, type StoreWorld, withAccounts } from './store.ts';

@@ -1,10 +1,10 @@
 /** The configuration as Weir uses it: every class's limits in full, secrets in place, no file names but watched ones. */
-import { storedForms } from '../model/precis.ts';
-import type { BestUrgency } from '../model/priority.ts';
-import type { ClassLimits } from '../model/quota.ts';
-import { type EndpointClass, endpointClasses } from '../model/routes.ts';
-import { readScope } from '../model/scope.ts';
-import type { TlsMaterial } from '../model/tls.ts';
+import { storedForms } from '../auth/precis.ts';
+import type { BestUrgency } from '../http/priority.ts';
+import type { ClassLimits } from '../admission/rate/quota.ts';
+import { type EndpointClass, endpointClasses } from '../profiles/coreapp/routes.ts';
+import { readScope } from '../admission/rate/scope.ts';
+import type { TlsMaterial } from './tls-material.ts';
 import { type JwtConfig, jwtOf } from './jwt-rules.ts';
 import { limitNames } from './limits.ts';
 import type { Settings } from './schema.ts';

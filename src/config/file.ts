@@ -1,6 +1,6 @@
 /** The layer of a YAML file: every name must be known, every value allowed. */
 import { z } from 'zod';
-import { fileText } from '../model/file-text.ts';
+import { fileText } from './file-text.ts';
 import { nearest, plainOf } from './hints.ts';
 import { emptyLayer, type Layer, leafOf, leaves } from './layer.ts';
 import { badValue, type Problem, shown } from './problems.ts';

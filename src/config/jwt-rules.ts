@@ -1,5 +1,5 @@
 /** What the settings of an identity provider must be together, and what comes of them. */
-import { fileText } from '../model/file-text.ts';
+import { fileText } from './file-text.ts';
 import { badFile, badText, type Clash, type Problem, shown } from './problems.ts';
 import type { Settings } from './schema.ts';
 import { attempt } from './secret-files.ts';

@@ -1,14 +1,14 @@
 /** The kinds of values that settings have, where zod has none that fits. */
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
-import { costForm } from '../model/costs.ts';
-import { brokenPasswordRule } from '../model/credentials.ts';
-import { hiddenIn } from '../model/hidden.ts';
-import { isTarget, readRedisUrl } from '../model/redis-url.ts';
-import { urgencies } from '../model/rounds.ts';
-import { readScope, scopeForm } from '../model/scope.ts';
-import { readTarget } from '../model/target.ts';
-import { referenceAsPart, referenceIn } from '../model/unfilled.ts';
+import { costForm } from '../admission/rate/costs.ts';
+import { brokenPasswordRule } from '../auth/credentials.ts';
+import { hiddenIn } from '../auth/hidden.ts';
+import { isTarget, readRedisUrl } from './redis-url.ts';
+import { urgencies } from '../admission/line/rounds.ts';
+import { readScope, scopeForm } from '../admission/rate/scope.ts';
+import { readTarget } from '../http/target.ts';
+import { referenceAsPart, referenceIn } from './unfilled.ts';
 import type { Fault } from './setting.ts';
 
 const hostName = /^(?=.{1,253}$)[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?(\.[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?)*$/;
@@ -53,7 +53,7 @@ export function explainPort(text: string): Fault | null {
 /** No part of it is a reference to a variable. */
 export const isFilled = (text: string): boolean => referenceAsPart(text) === null;
 
-/** The forms that `src/model/redis-url.ts` tells of; JSON Schema knows the schemes. */
+/** The forms that `src/config/redis-url.ts` tells of; JSON Schema knows the schemes. */
 export const redisUrl = () =>
   z
     .string()

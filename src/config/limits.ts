@@ -1,7 +1,7 @@
 /** The settings under `limits`: one section for each endpoint class, all with the same settings. */
 import { z } from 'zod';
-import type { ClassLimits } from '../model/quota.ts';
-import { type EndpointClass, endpointClasses } from '../model/routes.ts';
+import type { ClassLimits } from '../admission/rate/quota.ts';
+import { type EndpointClass, endpointClasses } from '../profiles/coreapp/routes.ts';
 import { scope, whole } from './kinds.ts';
 import { section, setting } from './setting.ts';
 

@@ -1,6 +1,6 @@
 /** What is wrong with a configuration, in one line each: where, what was given, what would be right. */
-import { hiddenIn } from '../model/hidden.ts';
-import { type Reference, referenceAsPart, referenceIn, referenceInHost, unfilled } from '../model/unfilled.ts';
+import { hiddenIn } from '../auth/hidden.ts';
+import { type Reference, referenceAsPart, referenceIn, referenceInHost, unfilled } from './unfilled.ts';
 import type { About } from './setting.ts';
 
 export interface Problem {

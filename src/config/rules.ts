@@ -1,5 +1,5 @@
 /** What settings must be to one another. Each rule says which settings it looks at, so that it is silent where one is bad. */
-import { createRouter, endpointClasses } from '../model/routes.ts';
+import { createRouter, endpointClasses } from '../profiles/coreapp/routes.ts';
 import type { Config } from './config.ts';
 import { jwtClashes } from './jwt-rules.ts';
 import type { Given } from './layer.ts';

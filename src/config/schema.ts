@@ -4,9 +4,9 @@
  * holds `config/weir.yaml` against it. Units are in the names; sizes are bytes, durations milliseconds.
  */
 import { z } from 'zod';
-import { isTarget, readRedisUrl } from '../model/redis-url.ts';
-import { adminPathsDefault, endpointClasses } from '../model/routes.ts';
-import { pushMaxUs } from '../model/slots.ts';
+import { isTarget, readRedisUrl } from './redis-url.ts';
+import { adminPathsDefault, endpointClasses } from '../profiles/coreapp/routes.ts';
+import { pushMaxUs } from '../admission/rate/slots.ts';
 import { bodies } from './bodies.ts';
 import { jwt } from './jwt.ts';
 import {

@@ -1,5 +1,5 @@
 /** Settings whose value stands in a file of its own, as mounted secrets do: `X` and `XFile`, or `X` and `X_FILE`. */
-import { fileText } from '../model/file-text.ts';
+import { fileText } from './file-text.ts';
 import { type Given, type Layer, leafOf, leaves } from './layer.ts';
 import { badFile, badText, badValue, type Problem, strayCharacter } from './problems.ts';
 import type { Leaf } from './setting.ts';

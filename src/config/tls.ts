@@ -1,8 +1,8 @@
 /** TLS certificates, keys and authorities: read from the files that settings name, and judged before a socket opens. */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
-import { fileText } from '../model/file-text.ts';
-import { contextOptions, type TlsMaterial } from '../model/tls.ts';
+import { fileText } from './file-text.ts';
+import { contextOptions, type TlsMaterial } from './tls-material.ts';
 import { badFile, badText, type Problem } from './problems.ts';
 import type { Settings } from './schema.ts';
 import { attempt } from './secret-files.ts';

@@ -1,5 +1,5 @@
 /** What the ops port says: liveness, readiness, metrics and the replica's status. */
-import type { Snapshot } from '../model/snapshot.ts';
+import type { Snapshot } from '../observe/snapshot.ts';
 
 export interface Readiness {
   readonly ready: boolean;

@@ -1,6 +1,6 @@
 /**
  * The referee's own count of the limits: a token bucket as the textbooks have it, on purpose not the arithmetic of
- * `model/slots.ts` and without its tolerance. A refused request costs nothing.
+ * `admission/rate/slots.ts` and without its tolerance. A refused request costs nothing.
  */
 import { type Class, classes } from './classes.ts';
 import type { Limit } from './settings.ts';

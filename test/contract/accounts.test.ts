@@ -7,7 +7,7 @@ import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
 import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
 import { type Accounts, type NewUser, StoreAway, type TokenList, type User } from '../../src/ports.ts';
-import { ensureAdmin } from '../../src/webapp/first-admin.ts';
+import { ensureAdmin } from '../../src/auth/first-admin.ts';
 import { freePort } from '../support/ports.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { silentLog } from '../support/silent-log.ts';

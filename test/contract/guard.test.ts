@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createGuard, type GuardOptions, guardDefaults } from '../../src/adapters/rate-limiter/guard.ts';
+import { createGuard, type GuardOptions, guardDefaults } from '../../src/adapters/login-guard/guard.ts';
 import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
 import type { Guard } from '../../src/ports.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { createLog, type LogLevel } from '../../src/adapters/pino/log.ts';
-import type { RequestLine } from '../../src/model/request-line.ts';
+import type { RequestLine } from '../../src/observe/request-line.ts';
 import { type Script, startScript } from '../support/scripts.ts';
 import { until, within } from '../support/until.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';

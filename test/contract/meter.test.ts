@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createMeter, type PrometheusMeter } from '../../src/adapters/prometheus/meter.ts';
-import { refusalTable } from '../../src/model/refusals.ts';
-import type { Snapshot } from '../../src/model/snapshot.ts';
+import { refusalTable } from '../../src/exchange/refusals.ts';
+import type { Snapshot } from '../../src/observe/snapshot.ts';
 import { busy } from '../support/snapshots.ts';
 
 const meterOf = (snapshot: Snapshot = busy): PrometheusMeter =>

@@ -8,7 +8,7 @@ import { firstConnection, openRedis, openSubscriber } from '../../src/adapters/r
 import { persistenceOf } from '../../src/adapters/redis/persistence.ts';
 import { followRevocations } from '../../src/adapters/redis/revocations.ts';
 import type { Log, User } from '../../src/ports.ts';
-import { RememberedAccounts } from '../../src/stages/remembered.ts';
+import { RememberedAccounts } from '../../src/auth/cached-accounts.ts';
 import { freePort } from '../support/ports.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { silentLog } from '../support/silent-log.ts';

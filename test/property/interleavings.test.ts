@@ -1,10 +1,10 @@
 /** Whatever comes, in whatever order: arrivals, hang-ups, answers, refusals, pauses, stores that answer late or fail. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { PermitEnd } from '../../src/model/exchange.ts';
-import { type EndpointClass, endpointClasses } from '../../src/model/routes.ts';
-import type { Grant } from '../../src/model/slots.ts';
-import { pushBack, reserve } from '../../src/model/slots.ts';
+import type { PermitEnd } from '../../src/exchange/exchange.ts';
+import { type EndpointClass, endpointClasses } from '../../src/profiles/coreapp/routes.ts';
+import type { Grant } from '../../src/admission/rate/slots.ts';
+import { pushBack, reserve } from '../../src/admission/rate/slots.ts';
 import type { Buckets } from '../../src/ports.ts';
 import { excess, tolerance } from '../support/fleet.ts';
 import { Lines, type Visit } from '../support/lines.ts';

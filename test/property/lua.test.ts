@@ -1,11 +1,11 @@
-/** `reserve.lua` in a real Redis and `model/slots.ts` are one arithmetic: each holds the other to its word. */
+/** `reserve.lua` in a real Redis and `admission/rate/slots.ts` are one arithmetic: each holds the other to its word. */
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { reserveArguments } from '../../src/adapters/redis/wire.ts';
-import type { Quota } from '../../src/model/quota.ts';
-import { type Apart, aheadMaxUs, type Demand, intervalUs, reserve, tauUs, usedApartUs } from '../../src/model/slots.ts';
+import type { Quota } from '../../src/admission/rate/quota.ts';
+import { type Apart, aheadMaxUs, type Demand, intervalUs, reserve, tauUs, usedApartUs } from '../../src/admission/rate/slots.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 
 const lua = readFileSync(new URL('../../src/adapters/redis/reserve.lua', import.meta.url), 'utf8');

@@ -1,11 +1,11 @@
-/** `push-back.lua` in a real Redis and `pushBack` in `model/slots.ts` are one arithmetic, and keep the port's law. */
+/** `push-back.lua` in a real Redis and `pushBack` in `admission/rate/slots.ts` are one arithmetic, and keep the port's law. */
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pushBackArguments, reserveArguments } from '../../src/adapters/redis/wire.ts';
-import type { Quota } from '../../src/model/quota.ts';
-import { aheadMaxUs, type Demand, jumpMinUs, pushBack, pushMaxUs, reserve, tauUs } from '../../src/model/slots.ts';
+import type { Quota } from '../../src/admission/rate/quota.ts';
+import { aheadMaxUs, type Demand, jumpMinUs, pushBack, pushMaxUs, reserve, tauUs } from '../../src/admission/rate/slots.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 
 const lua = (name: string) => readFileSync(new URL(`../../src/adapters/redis/${name}`, import.meta.url), 'utf8');

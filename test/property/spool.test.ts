@@ -1,10 +1,10 @@
 /** Answers that are taken slowly, in every order of events: what comes, what is taken, a disk that is slow, full or broken. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { AnswerRoom } from '../../src/model/answers.ts';
-import { DiskRoom } from '../../src/model/disk.ts';
-import type { CutCause } from '../../src/model/outcome.ts';
-import { Spool } from '../../src/stages/spool.ts';
+import { AnswerRoom } from '../../src/bodies/answers.ts';
+import { DiskRoom } from '../../src/bodies/disk.ts';
+import type { CutCause } from '../../src/exchange/outcome.ts';
+import { Spool } from '../../src/bodies/spool.ts';
 import { ScriptedDisk } from '../support/scripted-disk.ts';
 import { SlowCaller } from '../support/slow-caller.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';

@@ -1,6 +1,6 @@
 /** `auth.adminPaths`: each path needs the admin, with all below it and nothing beside it. */
 import { describe, expect, it, test } from 'vitest';
-import { createRouter } from '../../src/model/routes.ts';
+import { createRouter } from '../../src/profiles/coreapp/routes.ts';
 import { config, load, problems } from '../support/config.ts';
 
 it.each<[adminPaths: string[], needs: string[], needsNot: string[]]>([

@@ -1,7 +1,7 @@
 /** A body that has arrived before anybody asked for it: while its token was being looked up, say. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type MainServer, startServer } from '../../src/adapters/node/server.ts';
-import type { BodyRead } from '../../src/model/bodies.ts';
+import type { BodyRead } from '../../src/exchange/bodies.ts';
 import type { Caller } from '../../src/ports.ts';
 import { roomForAll } from '../support/body-room.ts';
 import { openCaller } from '../support/raw.ts';

@@ -1,7 +1,7 @@
 /** The audit trail: one line for each login, logout and change of an account, done or refused, and no secret in it. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { createLog, type LogLevel } from '../../src/adapters/pino/log.ts';
-import type { AuditLine } from '../../src/model/audit.ts';
+import type { AuditLine } from '../../src/observe/audit.ts';
 import { type Accounts, StoreAway } from '../../src/ports.ts';
 import { openTestHouse } from '../support/house.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';

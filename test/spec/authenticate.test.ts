@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
-import { createGuard } from '../../src/adapters/rate-limiter/guard.ts';
-import { refusalTable } from '../../src/model/refusals.ts';
+import { createGuard } from '../../src/adapters/login-guard/guard.ts';
+import { refusalTable } from '../../src/exchange/refusals.ts';
 import { StoreAway, type TokenRecord } from '../../src/ports.ts';
-import { createAuthenticate } from '../../src/stages/authenticate.ts';
-import { createFindToken, tokensAtHand } from '../../src/stages/tokens.ts';
+import { createAuthenticate } from '../../src/auth/authenticate.ts';
+import { createFindToken, tokensAtHand } from '../../src/auth/tokens.ts';
 import { basic, request } from '../support/webapp.ts';
 
 const token = nodeSecrets.token();

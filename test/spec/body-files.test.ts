@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openBodyFiles } from '../../src/adapters/node/body-files.ts';
-import type { BodyFile } from '../../src/model/bodies.ts';
+import type { BodyFile } from '../../src/exchange/bodies.ts';
 import { notApplicable } from '../support/not-applicable.ts';
 import { contentOf } from '../support/scripted-disk.ts';
 

@@ -1,9 +1,9 @@
 /** Uploads that take room and don't end, beside callers who want little of it: in virtual time, with the defaults. */
 import { describe, expect, it } from 'vitest';
 import { ArrivingBody } from '../../src/adapters/node/body.ts';
-import { BodyAccount } from '../../src/model/body-account.ts';
-import { DiskRoom } from '../../src/model/disk.ts';
-import { Holding } from '../../src/model/holding.ts';
+import { BodyAccount } from '../../src/bodies/body-account.ts';
+import { DiskRoom } from '../../src/bodies/disk.ts';
+import { Holding } from '../../src/bodies/holding.ts';
 import { ScriptedDisk } from '../support/scripted-disk.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 

@@ -1,7 +1,7 @@
 /** Who may have how many connections, and which is closed where room has to be made. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Connection, ConnectionTable } from '../../src/model/connections.ts';
+import { type Connection, ConnectionTable } from '../../src/wire/connections.ts';
 
 /** A table whose connections have names: who closes, and who is turned away, is noted. */
 class Crowd {

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type CoreappConnections, connectCoreapp } from '../../src/adapters/undici/coreapp.ts';
 import { BodyLost, FileStream } from '../../src/adapters/undici/file-stream.ts';
-import type { BodyFile } from '../../src/model/bodies.ts';
+import type { BodyFile } from '../../src/exchange/bodies.ts';
 import type { CoreappFailure } from '../../src/ports.ts';
 import { until, within } from '../support/until.ts';
 

@@ -1,6 +1,6 @@
 /** What the Coreapp does, and what Weir learns from it for how many requests it may send at once. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { retryAfterMs } from '../../src/model/replay.ts';
+import { retryAfterMs } from '../../src/upstream/replay.ts';
 import { openTestHouse, type TestHouse } from '../support/house.ts';
 import { Lines, type Visit } from '../support/lines.ts';
 import { until } from '../support/until.ts';

@@ -5,7 +5,7 @@ import {
   couldBeUsername,
   credentialsOf,
   takeCredentials,
-} from '../../src/model/credentials.ts';
+} from '../../src/auth/credentials.ts';
 import { basic } from '../support/webapp.ts';
 
 const b64 = (bytes: string | Buffer): string => Buffer.from(bytes).toString('base64');

@@ -1,6 +1,6 @@
 /** Header fields on their way through. */
 import { describe, expect, test } from 'vitest';
-import { endToEnd, FieldFilter, fieldOf, fieldsOf } from '../../src/model/fields.ts';
+import { endToEnd, FieldFilter, fieldOf, fieldsOf } from '../../src/http/fields.ts';
 
 const fields = ['Accept', 'a', 'X-Twice', '1', 'x-twice', '2', 'ACCEPT-LANGUAGE', 'de'];
 

@@ -2,11 +2,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createMemoryEndedTokens } from '../../src/adapters/memory/ended-tokens.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
-import { createGuard } from '../../src/adapters/rate-limiter/guard.ts';
-import type { Principal } from '../../src/model/principal.ts';
+import { createGuard } from '../../src/adapters/login-guard/guard.ts';
+import type { Principal } from '../../src/exchange/principal.ts';
 import { type EndedTokens, type ForeignTokens, StoreAway, type TokenRecord } from '../../src/ports.ts';
-import { createAuthenticate } from '../../src/stages/authenticate.ts';
-import { createForeign, type Foreign } from '../../src/stages/foreign.ts';
+import { createAuthenticate } from '../../src/auth/authenticate.ts';
+import { createForeign, type Foreign } from '../../src/auth/jwt.ts';
 import { deafMeter } from '../support/fleet.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { request, startWebapp, withToken } from '../support/webapp.ts';

@@ -1,8 +1,8 @@
 /** Standing in line for a slot, in virtual time: one class of 10/s with bursts of 1 unless a test says otherwise. */
 import { describe, expect, test } from 'vitest';
-import { createCosts } from '../../src/model/costs.ts';
-import { refusalTable } from '../../src/model/refusals.ts';
-import type { Grant } from '../../src/model/slots.ts';
+import { createCosts } from '../../src/admission/rate/costs.ts';
+import { refusalTable } from '../../src/exchange/refusals.ts';
+import type { Grant } from '../../src/admission/rate/slots.ts';
 import { Fleet, roomyLimits, slotsBy, WaitingCaller } from '../support/fleet.ts';
 import { Lines } from '../support/lines.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';
@@ -224,7 +224,7 @@ describe('A line with bounds', () => {
 
 describe('A wait in vain', () => {
   test.each<[string, rate: number, burst: number, holdMaxMs: number, served: number]>([
-    //                          what the bucket gives in the hold time, less the grace of an idle one (`model/slots.ts`)
+    //                          what the bucket gives in the hold time, less the grace of an idle one (`admission/rate/slots.ts`)
     ['messages by default', 50, 150, 30_000, 1_648],
     ['other classes', 20, 60, 30_000, 659],
     ['no bursts', 10, 1, 1_000, 10],
@@ -276,7 +276,7 @@ describe('A wait in vain', () => {
     const waiting = visits.filter(({ state }) => state !== 'lineFull');
     await lines.clock.advance(10_000);
     expect(lines.sent).toHaveLength(100);
-    // The last class of `model/backlog.ts` is rounded down: a few wait in vain all the same.
+    // The last class of `admission/line/backlog.ts` is rounded down: a few wait in vain all the same.
     expect(waiting.length).toBeLessThanOrEqual(115);
   });
 

@@ -1,7 +1,7 @@
 /** What a caller is told whose body is no JSON: how much was read, where it went wrong, and nothing of what it said. */
 import { expect, test } from 'vitest';
-import { refuse } from '../../src/model/refusals.ts';
-import { readJson } from '../../src/webapp/json-body.ts';
+import { refuse } from '../../src/exchange/refusals.ts';
+import { readJson } from '../../src/profiles/coreapp/json-body.ts';
 
 test.each<[string, body: string | Buffer, details: string]>([
   ['is cut off', '{"new_password":', 'it was 16 bytes, and ended too early'],

@@ -8,9 +8,9 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MemoryBuckets } from '../../src/adapters/memory/buckets.ts';
 import { type CoreappConnections, connectCoreapp } from '../../src/adapters/undici/coreapp.ts';
-import type { BodyFile } from '../../src/model/bodies.ts';
+import type { BodyFile } from '../../src/exchange/bodies.ts';
 import type { Clock, CoreappFailure, CoreappObserver, CoreappRequest } from '../../src/ports.ts';
-import { slotsGivenUpMax } from '../../src/stages/forward.ts';
+import { slotsGivenUpMax } from '../../src/upstream/forward.ts';
 import { deafMeter, excess, Fleet, roomyLimits, tolerance } from '../support/fleet.ts';
 import { until, within } from '../support/until.ts';
 

@@ -1,8 +1,8 @@
 /** What a replica asks of its bucket, and when: one of 1,000/s with bursts of 101 unless a test says otherwise. */
 import { describe, expect, test } from 'vitest';
-import { Lease } from '../../src/model/lease.ts';
-import type { Quota } from '../../src/model/quota.ts';
-import { grantOf } from '../../src/model/slots.ts';
+import { Lease } from '../../src/admission/rate/lease.ts';
+import type { Quota } from '../../src/admission/rate/quota.ts';
+import { grantOf } from '../../src/admission/rate/slots.ts';
 
 const quota: Quota = { rate: 1_000, burst: 101 };
 const tauMs = 100;

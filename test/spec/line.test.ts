@@ -1,8 +1,8 @@
 /** The line: whose turn it is, what it counts, and what a newcomer is told of it. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Line, Place } from '../../src/model/line.ts';
-import { urgencies } from '../../src/model/rounds.ts';
+import { Line, Place } from '../../src/admission/line/line.ts';
+import { urgencies } from '../../src/admission/line/rounds.ts';
 
 interface Coming {
   readonly caller: string;

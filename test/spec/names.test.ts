@@ -5,8 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { createPasswords } from '../../src/adapters/node/passwords.ts';
 import { formatPhc } from '../../src/adapters/node/phc.ts';
-import { brokenPasswordRule, brokenUsernameRule } from '../../src/model/credentials.ts';
-import { likenessOf, passwordForm, usernameForm } from '../../src/model/precis.ts';
+import { brokenPasswordRule, brokenUsernameRule } from '../../src/auth/credentials.ts';
+import { likenessOf, passwordForm, usernameForm } from '../../src/auth/precis.ts';
 import type { Accounts } from '../../src/ports.ts';
 import { basic, cheapPasswords, goodPassword, startWebapp, withBasic, withToken } from '../support/webapp.ts';
 

@@ -1,6 +1,6 @@
 /** What monitoring asks for is not held: the Coreapp's own answer, at once. So is any class with `hold: false`. */
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
-import { Permits, ReservedRoom, Room, reserved } from '../../src/model/permits.ts';
+import { Permits, ReservedRoom, Room, reserved } from '../../src/admission/concurrency/permits.ts';
 import { apiKey, openTestHouse, type TestHouse } from '../support/house.ts';
 import { Lines } from '../support/lines.ts';
 import { until } from '../support/until.ts';

@@ -1,7 +1,7 @@
 /** How many open files the settings may need, and what is done where the system allows fewer. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type DescriptorNeeds, planDescriptors } from '../../src/model/descriptors.ts';
+import { type DescriptorNeeds, planDescriptors } from '../../src/app/descriptors.ts';
 
 const defaults: DescriptorNeeds = {
   inUse: 30,

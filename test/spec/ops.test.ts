@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer as createTcpServer } from 'node
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createMeter } from '../../src/adapters/prometheus/meter.ts';
-import type { Snapshot } from '../../src/model/snapshot.ts';
+import type { Snapshot } from '../../src/observe/snapshot.ts';
 import type { OpsSources } from '../../src/ops/pages.ts';
 import { type Ops, startOps } from '../../src/ops/server.ts';
 import { busy } from '../support/snapshots.ts';

@@ -1,9 +1,9 @@
 /** Who the caller is, behind proxies that write `X-Forwarded-For` in their own ways, and behind those who make it up. */
 import { describe, expect, it } from 'vitest';
 import { trustIn } from '../../src/adapters/node/trust.ts';
-import { originOf } from '../../src/model/forwarded.ts';
-import { addressIn, networkOf } from '../../src/model/network.ts';
-import { createStrayProxyWarning } from '../../src/webapp/stray-proxy.ts';
+import { originOf } from '../../src/http/forwarded.ts';
+import { addressIn, networkOf } from '../../src/http/network.ts';
+import { createStrayProxyWarning } from '../../src/profiles/coreapp/stray-proxy.ts';
 
 const trusts = trustIn(['127.0.0.0/8', '198.51.100.0/24', 'fd00::/8']);
 const remoteOf = (peer: string, ...values: string[]): string =>

@@ -3,8 +3,8 @@
  * and nobody has taken out by `Connection` what Weir went by.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
-import { ownFields, travelling } from '../../src/model/own-fields.ts';
-import { readScope, type Scope } from '../../src/model/scope.ts';
+import { ownFields, travelling } from '../../src/http/own-fields.ts';
+import { readScope, type Scope } from '../../src/admission/rate/scope.ts';
 import { openTestHouse, type TestHouse } from '../support/house.ts';
 import { type Arrival, answer, breakOff, say, startUpstream, type Upstream } from '../support/upstream.ts';
 

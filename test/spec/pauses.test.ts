@@ -1,9 +1,9 @@
 /** Whom a pause is for that the Coreapp asks for: the request, its caller, or everybody. */
 import { describe, expect, test } from 'vitest';
-import type { Account, PermitEnd } from '../../src/model/exchange.ts';
-import { Answers, Pauses } from '../../src/model/pauses.ts';
-import { Permits, Room } from '../../src/model/permits.ts';
-import type { EndpointClass } from '../../src/model/routes.ts';
+import type { Account, PermitEnd } from '../../src/exchange/exchange.ts';
+import { Answers, Pauses } from '../../src/admission/pauses.ts';
+import { Permits, Room } from '../../src/admission/concurrency/permits.ts';
+import type { EndpointClass } from '../../src/profiles/coreapp/routes.ts';
 import { ask } from '../support/ask.ts';
 import { messageFrom } from '../support/fleet.ts';
 import { openTestHouse, type TestHouse } from '../support/house.ts';

@@ -1,6 +1,6 @@
 /** Permits where one caller's requests last: nobody has to wait for them. In virtual time. */
 import { describe, expect, test } from 'vitest';
-import { lastingMs } from '../../src/model/permit-shares.ts';
+import { lastingMs } from '../../src/admission/concurrency/permit-shares.ts';
 import { Lines, type LinesOptions, type Visit } from '../support/lines.ts';
 
 const messages = { rate: 1_000, burst: 1_000, holdMaxMs: 30_000, callerShareMax: 0.9 };

@@ -1,10 +1,10 @@
 /** What callers may say of their requests, as RFC 9218, 9651 and 7240 have it, and what a request costs. */
 import { describe, expect, test } from 'vitest';
-import { createCosts } from '../../src/model/costs.ts';
-import { waitPreferred } from '../../src/model/preference.ts';
-import type { Principal } from '../../src/model/principal.ts';
-import { bestUrgencyOf, urgencyAsked } from '../../src/model/priority.ts';
-import { memberOf } from '../../src/model/structured.ts';
+import { createCosts } from '../../src/admission/rate/costs.ts';
+import { waitPreferred } from '../../src/http/preference.ts';
+import type { Principal } from '../../src/exchange/principal.ts';
+import { bestUrgencyOf, urgencyAsked } from '../../src/http/priority.ts';
+import { memberOf } from '../../src/http/structured.ts';
 
 describe('A member of a dictionary', () => {
   test.each<[text: string, value: string | null]>([

@@ -1,8 +1,8 @@
 /** `RateLimit-Policy` and `RateLimit` on forwarded answers: what is left, and never more than the Coreapp says. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
-import { type Left, leftOf, RateLimitFields } from '../../src/model/rate-limit-fields.ts';
-import { bucketName } from '../../src/model/scope.ts';
+import { type Left, leftOf, RateLimitFields } from '../../src/admission/rate/rate-limit-fields.ts';
+import { bucketName } from '../../src/admission/rate/scope.ts';
 import { ask } from '../support/ask.ts';
 import { openTestHouse, type TestHouse } from '../support/house.ts';
 import { Lines } from '../support/lines.ts';

@@ -4,7 +4,7 @@ import { describe, expect, it, test } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { causeOf } from '../../src/adapters/redis/causes.ts';
 import { costOf, remedyFor } from '../../src/adapters/redis/commands.ts';
-import { openStores, type Stores } from '../../src/house/stores.ts';
+import { openStores, type Stores } from '../../src/app/stores.ts';
 import type { Log } from '../../src/ports.ts';
 import { config, load } from '../support/config.ts';
 import { deafMeter } from '../support/fleet.ts';

@@ -8,7 +8,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import { describe, expect, test } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
-import { openStores, type Stores } from '../../src/house/stores.ts';
+import { openStores, type Stores } from '../../src/app/stores.ts';
 import type { Log } from '../../src/ports.ts';
 import { config, load } from '../support/config.ts';
 import { deafMeter } from '../support/fleet.ts';

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openHouse } from '../../src/house/house.ts';
+import { openHouse } from '../../src/app/app.ts';
 import type { Log } from '../../src/ports.ts';
 import { config, load } from '../support/config.ts';
 import { adminPassword } from '../support/house.ts';

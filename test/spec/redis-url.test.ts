@@ -1,6 +1,6 @@
 /** What REDIS_URL may be, and what is said of one that may not: the URL without its secrets, and what would be right. */
 import { describe, expect, test } from 'vitest';
-import { isTarget, type RedisTarget, readRedisUrl } from '../../src/model/redis-url.ts';
+import { isTarget, type RedisTarget, readRedisUrl } from '../../src/config/redis-url.ts';
 import { config, load, problems } from '../support/config.ts';
 
 const nobody = { username: null, password: null };

@@ -7,8 +7,8 @@ import {
   type EndpointClass,
   type OwnEndpoint,
   type Route,
-} from '../../src/model/routes.ts';
-import { readTarget } from '../../src/model/target.ts';
+} from '../../src/profiles/coreapp/routes.ts';
+import { readTarget } from '../../src/http/target.ts';
 
 const routeOf = createRouter(adminPathsDefault);
 

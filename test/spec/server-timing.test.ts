@@ -1,7 +1,7 @@
 /** `Server-Timing` (W3C): where the time of a request went, as its caller sees it. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Account } from '../../src/model/exchange.ts';
-import { serverTiming } from '../../src/model/server-timing.ts';
+import type { Account } from '../../src/exchange/exchange.ts';
+import { serverTiming } from '../../src/exchange/server-timing.ts';
 import { messageFrom } from '../support/fleet.ts';
 import { openTestHouse, type TestHouse } from '../support/house.ts';
 import type { RawAnswer } from '../support/raw.ts';

@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { createPasswords } from '../../src/adapters/node/passwords.ts';
-import { guardDefaults } from '../../src/adapters/rate-limiter/guard.ts';
+import { guardDefaults } from '../../src/adapters/login-guard/guard.ts';
 import type { Passwords } from '../../src/ports.ts';
-import { SharedLogins } from '../../src/webapp/shared-logins.ts';
+import { SharedLogins } from '../../src/profiles/coreapp/shared-logins.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { cheapPasswords, goodPassword, startWebapp, tokenOf, withBasic, withToken } from '../support/webapp.ts';
 

@@ -1,6 +1,6 @@
 /** What is made once in a while for all who ask. */
 import { describe, expect, it } from 'vitest';
-import { Shared } from '../../src/model/shared.ts';
+import { Shared } from '../../src/observe/shared.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 describe('A shared value', () => {

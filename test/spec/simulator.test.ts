@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { request } from 'node:http';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { endpointClasses } from '../../src/model/routes.ts';
+import { endpointClasses } from '../../src/profiles/coreapp/routes.ts';
 import { Arrivals, arrivalsMax } from '../../src/simulator/arrivals.ts';
 import { classes, classOf } from '../../src/simulator/classes.ts';
 import { Generations } from '../../src/simulator/generations.ts';

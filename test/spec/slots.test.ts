@@ -1,8 +1,8 @@
 /** The bucket, row by row. One token every 100 ms and bursts of 3 unless a row says otherwise; times in milliseconds. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Quota } from '../../src/model/quota.ts';
-import { aheadMaxUs, type Demand, leadOf, reserve } from '../../src/model/slots.ts';
+import type { Quota } from '../../src/admission/rate/quota.ts';
+import { aheadMaxUs, type Demand, leadOf, reserve } from '../../src/admission/rate/slots.ts';
 import { excess, tolerance } from '../support/fleet.ts';
 
 const tenASecond: Quota = { rate: 10, burst: 3 };

@@ -1,7 +1,7 @@
 /** Callers that take their answers slowly: who goes on, who is cut off, and what is said of it. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Idlers } from '../../src/adapters/node/idlers.ts';
-import { Taking } from '../../src/model/taking.ts';
+import { Taking } from '../../src/wire/taking.ts';
 import { ask } from '../support/ask.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { openTestHouse, type TestHouse } from '../support/house.ts';

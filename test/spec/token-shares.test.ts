@@ -1,8 +1,8 @@
 /** What is counted for everybody where tokens are looked up: one that takes a lot of it takes it from itself. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { TokenMemory } from '../../src/model/token-memory.ts';
-import { Turns } from '../../src/model/turns.ts';
+import { TokenMemory } from '../../src/auth/token-memory.ts';
+import { Turns } from '../../src/auth/turns.ts';
 
 describe('The memory of tokens', () => {
   const memoryOf = (max: number) => new TokenMemory({ freshMs: 5_000, keptMs: 600_000, max });

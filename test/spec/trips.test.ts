@@ -1,6 +1,6 @@
 /** Which round trip to the store is the usual one: what a lease may rely on where its windows are narrow. */
 import { expect, test } from 'vitest';
-import { Trips } from '../../src/model/trips.ts';
+import { Trips } from '../../src/admission/rate/trips.ts';
 
 test.each<[string, number[], usualMs: number]>([
   ['none, before any', [], 0],

@@ -1,11 +1,11 @@
 /** What made-up tokens and keys come to: 401, Retry-After after a while, no work beyond a bound, and nobody kept out. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
-import { createGuard, guardDefaults } from '../../src/adapters/rate-limiter/guard.ts';
-import type { Refusal } from '../../src/model/refusals.ts';
+import { createGuard, guardDefaults } from '../../src/adapters/login-guard/guard.ts';
+import type { Refusal } from '../../src/exchange/refusals.ts';
 import { type Guard, StoreAway, type TokenRecord } from '../../src/ports.ts';
-import { createAuthenticate } from '../../src/stages/authenticate.ts';
-import { createFindToken, type FindToken, type Recalled } from '../../src/stages/tokens.ts';
+import { createAuthenticate } from '../../src/auth/authenticate.ts';
+import { createFindToken, type FindToken, type Recalled } from '../../src/auth/tokens.ts';
 import { deafMeter } from '../support/fleet.ts';
 import { request } from '../support/webapp.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { guardDefaults } from '../../src/adapters/rate-limiter/guard.ts';
+import { guardDefaults } from '../../src/adapters/login-guard/guard.ts';
 import { type Accounts, type Passwords, StoreAway } from '../../src/ports.ts';
-import { ensureAdmin } from '../../src/webapp/first-admin.ts';
+import { ensureAdmin } from '../../src/auth/first-admin.ts';
 import { basic, goodPassword, startWebapp, tokenOf, withBasic, withToken } from '../support/webapp.ts';
 
 const newPassword = 'Another-Horse-2';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { WindowCounts } from '../../src/model/window-counts.ts';
+import { WindowCounts } from '../../src/adapters/login-guard/window-counts.ts';
 
 const limit = 3;
 const windowMs = 60_000;

@@ -1,6 +1,6 @@
 /** Accounts at the end of a wire, in virtual time: what is asked arrives after a while, and so does the answer. */
 import { createMemoryAccounts } from '../../src/adapters/memory/accounts.ts';
-import type { RevocationListener } from '../../src/model/revocations.ts';
+import type { RevocationListener } from '../../src/auth/revocations.ts';
 import { type Accounts, type Clock, StoreAway, type User } from '../../src/ports.ts';
 
 /** What the store does with calls: answers, refuses connections, or lets them wait until they time out. */

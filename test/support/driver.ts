@@ -5,9 +5,9 @@
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
 import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
-import { Permits, Room } from '../../src/model/permits.ts';
-import type { Quota } from '../../src/model/quota.ts';
-import { Gates } from '../../src/stages/gates.ts';
+import { Permits, Room } from '../../src/admission/concurrency/permits.ts';
+import type { Quota } from '../../src/admission/rate/quota.ts';
+import { Gates } from '../../src/admission/gates.ts';
 import { deafMeter } from './deaf-meter.ts';
 import { messageFrom, plainOrder, roomyLimits, unbounded, WaitingCaller } from './fleet.ts';
 import { startProcess } from './processes.ts';

@@ -1,8 +1,8 @@
 /** A real house in this process, on free ports, in front of whatever the test puts there. */
 import type { Config } from '../../src/config/config.ts';
-import { openHouse } from '../../src/house/house.ts';
-import type { AuditLine } from '../../src/model/audit.ts';
-import type { RequestLine } from '../../src/model/request-line.ts';
+import { openHouse } from '../../src/app/app.ts';
+import type { AuditLine } from '../../src/observe/audit.ts';
+import type { RequestLine } from '../../src/observe/request-line.ts';
 import type { Log } from '../../src/ports.ts';
 import { config, type Env, type Files, load } from './config.ts';
 import { openCaller, type RawAnswer, type RawCaller } from './raw.ts';

@@ -1,15 +1,15 @@
 /** The lines of one replica in virtual time, and those who stand in them. */
 import { MemoryBuckets } from '../../src/adapters/memory/buckets.ts';
-import type { CostOf } from '../../src/model/costs.ts';
-import type { Collected, PermitEnd } from '../../src/model/exchange.ts';
-import { fieldOf } from '../../src/model/fields.ts';
-import type { Admission, Replay } from '../../src/model/outcome.ts';
-import type { BestUrgency } from '../../src/model/priority.ts';
-import type { ClassLimits } from '../../src/model/quota.ts';
-import type { ReplayReason } from '../../src/model/replay.ts';
-import { type EndpointClass, endpointClasses } from '../../src/model/routes.ts';
+import type { CostOf } from '../../src/admission/rate/costs.ts';
+import type { Collected, PermitEnd } from '../../src/exchange/exchange.ts';
+import { fieldOf } from '../../src/http/fields.ts';
+import type { Admission, Replay } from '../../src/exchange/outcome.ts';
+import type { BestUrgency } from '../../src/http/priority.ts';
+import type { ClassLimits } from '../../src/admission/rate/quota.ts';
+import type { ReplayReason } from '../../src/upstream/replay.ts';
+import { type EndpointClass, endpointClasses } from '../../src/profiles/coreapp/routes.ts';
 import type { Buckets } from '../../src/ports.ts';
-import { Admit } from '../../src/stages/admit.ts';
+import { Admit } from '../../src/admission/admit.ts';
 import { type Bringing, deafMeter, messageFrom, plainOrder, roomyLimits, WaitingCaller } from './fleet.ts';
 import { VirtualClock } from './virtual-clock.ts';
 

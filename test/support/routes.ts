@@ -1,4 +1,4 @@
-import { adminPathsDefault, createRouter } from '../../src/model/routes.ts';
+import { adminPathsDefault, createRouter } from '../../src/profiles/coreapp/routes.ts';
 
 /** Routes as the contract has them. */
 export const routeOf = createRouter(adminPathsDefault);

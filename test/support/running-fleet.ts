@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Quota } from '../../src/model/quota.ts';
+import type { Quota } from '../../src/admission/rate/quota.ts';
 import { type CrowdOrder, type CrowdReport, runCrowd, startCrowd } from './crowd.ts';
 import type { TestProcess } from './processes.ts';
 import { startRedis, type TestRedis } from './redis.ts';

@@ -1,5 +1,5 @@
 /** A disk in virtual time that is slow, fills up or breaks as it is told to, and knows what is still open on it. */
-import type { BodyFile } from '../../src/model/bodies.ts';
+import type { BodyFile } from '../../src/exchange/bodies.ts';
 import type { Clock } from '../../src/ports.ts';
 
 export interface DiskScript {

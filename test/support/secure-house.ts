@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
-import { openHouse } from '../../src/house/house.ts';
+import { openHouse } from '../../src/app/app.ts';
 import type { Log } from '../../src/ports.ts';
 import { config, type Env, load } from './config.ts';
 import { adminPassword, apiKey, type Event, withFreshFigures } from './house.ts';

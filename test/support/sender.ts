@@ -1,14 +1,14 @@
 /** Sends requests that a gate lets go to a Coreapp that takes no time or little: for tests of when they are sent. */
-import { AnswerRoom } from '../../src/model/answers.ts';
-import { DiskRoom } from '../../src/model/disk.ts';
-import type { Collected } from '../../src/model/exchange.ts';
-import type { Gone } from '../../src/model/outcome.ts';
-import { ownFields } from '../../src/model/own-fields.ts';
-import type { Refusal } from '../../src/model/refusals.ts';
+import { AnswerRoom } from '../../src/bodies/answers.ts';
+import { DiskRoom } from '../../src/bodies/disk.ts';
+import type { Collected } from '../../src/exchange/exchange.ts';
+import type { Gone } from '../../src/exchange/outcome.ts';
+import { ownFields } from '../../src/http/own-fields.ts';
+import type { Refusal } from '../../src/exchange/refusals.ts';
 import type { Caller, Clock, Coreapp } from '../../src/ports.ts';
-import { createForward, type Forward } from '../../src/stages/forward.ts';
-import type { Gates } from '../../src/stages/gates.ts';
-import { Reachability } from '../../src/stages/reachability.ts';
+import { createForward, type Forward } from '../../src/upstream/forward.ts';
+import type { Gates } from '../../src/admission/gates.ts';
+import { Reachability } from '../../src/upstream/reachability.ts';
 import { deafMeter } from './deaf-meter.ts';
 import { silentLog } from './silent-log.ts';
 

@@ -1,5 +1,5 @@
 /** A caller made by script, who takes its answer when it is told to. */
-import type { Fields } from '../../src/model/exchange.ts';
+import type { Fields } from '../../src/exchange/exchange.ts';
 import { WaitingCaller } from './fleet.ts';
 
 export class SlowCaller extends WaitingCaller {

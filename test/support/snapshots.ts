@@ -1,4 +1,4 @@
-import type { Snapshot } from '../../src/model/snapshot.ts';
+import type { Snapshot } from '../../src/observe/snapshot.ts';
 
 /** A replica in the middle of its work: each figure is another one, so that no test can mistake one for the other. */
 export const busy: Snapshot = {

@@ -3,8 +3,8 @@
  * state, and have its clock set.
  */
 import type { Redis } from 'ioredis';
-import type { Quota } from '../../src/model/quota.ts';
-import { pushBack, reserve, usedApartUs } from '../../src/model/slots.ts';
+import type { Quota } from '../../src/admission/rate/quota.ts';
+import { pushBack, reserve, usedApartUs } from '../../src/admission/rate/slots.ts';
 import type { Clock } from '../../src/ports.ts';
 
 export class VirtualRedis {

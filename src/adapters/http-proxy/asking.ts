@@ -2,9 +2,9 @@
 import { hash } from 'node:crypto';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Fields } from '../../model/exchange.ts';
-import { fieldOf, fieldsOf } from '../../model/fields.ts';
-import { isFinal } from '../../model/status.ts';
+import type { Fields } from '../../exchange/exchange.ts';
+import { fieldOf, fieldsOf } from '../../http/fields.ts';
+import { isFinal } from '../../http/status.ts';
 import type { Caller, CoreappCall, CoreappFailure, CoreappObserver } from '../../ports.ts';
 
 /** A caller whose connection Node's server has let go of. */

@@ -7,7 +7,7 @@ import type { ClientRequest } from 'node:http';
 import { Agent } from 'node:https';
 import type { Socket } from 'node:net';
 import { createProxyServer } from 'http-proxy-3';
-import { contextOptions, type TlsMaterial } from '../../model/tls.ts';
+import { contextOptions, type TlsMaterial } from '../../config/tls-material.ts';
 import type { Caller, CoreappRequest, Tunnels } from '../../ports.ts';
 import { Asking, asHeaders, type Connection } from './asking.ts';
 

@@ -1,6 +1,6 @@
 /** Where an identity provider's keys are read: a JSON Web Key Set (RFC 7517), from its server or from a file. */
 import { readFile } from 'node:fs/promises';
-import { fileText } from '../../model/file-text.ts';
+import { fileText } from '../../config/file-text.ts';
 
 export interface KeySource {
   /** For the log. */

@@ -1,7 +1,7 @@
 /** JSON Web Tokens (RFC 7519, 8725) of one identity provider: signed, for us, by whom we trust, and now. */
 import { errors, type JWTPayload, jwtVerify } from 'jose';
-import { hasHidden } from '../../model/hidden.ts';
-import type { Role } from '../../model/principal.ts';
+import { hasHidden } from '../../auth/hidden.ts';
+import type { Role } from '../../exchange/principal.ts';
 import { type Clock, type ForeignTokens, type Log, StoreAway, type TokenRecord } from '../../ports.ts';
 import { type KeysOptions, ProviderKeys } from './keys.ts';
 import type { KeySource } from './source.ts';

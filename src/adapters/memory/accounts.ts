@@ -1,4 +1,4 @@
-import { likenessOf } from '../../model/precis.ts';
+import { likenessOf } from '../../auth/precis.ts';
 import type { Accounts, Clock, ListedToken, NewUser, TokenList, TokenRecord, User } from '../../ports.ts';
 
 interface StoredToken extends TokenRecord {

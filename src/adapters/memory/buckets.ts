@@ -1,7 +1,7 @@
 /** Buckets in the process: the default without Redis, and what a replica falls back to when Redis is away. */
-import type { Quota } from '../../model/quota.ts';
-import type { Grant } from '../../model/slots.ts';
-import { leadOf, pushBack, reserve } from '../../model/slots.ts';
+import type { Quota } from '../../admission/rate/quota.ts';
+import type { Grant } from '../../admission/rate/slots.ts';
+import { leadOf, pushBack, reserve } from '../../admission/rate/slots.ts';
 import type { Buckets, Clock, Meter } from '../../ports.ts';
 
 /**

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BodyFile } from '../../model/bodies.ts';
+import type { BodyFile } from '../../exchange/bodies.ts';
 
 export interface BodyFiles {
   /** Weir's own. */

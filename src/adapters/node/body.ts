@@ -2,7 +2,7 @@
  * A body that is still coming. In memory it is one buffer: of many small chunks, the objects around them would take the
  * most. On its way to a file the same buffer gathers what comes, so that the disk is not written to for every packet.
  */
-import type { BodyFile, BodyRead, BodyRoom } from '../../model/bodies.ts';
+import type { BodyFile, BodyRead, BodyRoom } from '../../exchange/bodies.ts';
 
 /** Why a body is not taken any further. */
 export type Fault = Exclude<BodyRead['kind'], 'body' | 'tooSlow' | 'gone'>;

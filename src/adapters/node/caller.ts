@@ -1,8 +1,8 @@
 /** The caller's side of an exchange, over Node's HTTP server. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { BodyRead, BodyRoom } from '../../model/bodies.ts';
-import type { Fields } from '../../model/exchange.ts';
-import type { CutCause } from '../../model/outcome.ts';
+import type { BodyRead, BodyRoom } from '../../exchange/bodies.ts';
+import type { Fields } from '../../exchange/exchange.ts';
+import type { CutCause } from '../../exchange/outcome.ts';
 import type { Caller } from '../../ports.ts';
 import { ArrivingBody } from './body.ts';
 import type { CallerConnections } from './connections.ts';

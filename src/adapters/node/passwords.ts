@@ -1,14 +1,14 @@
 /**
  * argon2id (RFC 9106) as Node has it built in, off the event loop, a bounded number at a time. Whose turn it is:
- * `model/places.ts`.
+ * `auth/places.ts`.
  *
  * The threads that hash are libuv's, which names and files need as well, so turns are few. Parameters stand in each
  * hash, so that they can be raised later: a hash with other ones still verifies, and asks to be made anew.
  */
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { type Asker, Places, type Waiter } from '../../model/places.ts';
-import { passwordForm } from '../../model/precis.ts';
+import { type Asker, Places, type Waiter } from '../../auth/places.ts';
+import { passwordForm } from '../../auth/precis.ts';
 import type { Alarm, Clock, Passwords, PasswordsBusy, PasswordTurn } from '../../ports.ts';
 import { type Argon2Hash, type Argon2Parameters, formatPhc, parsePhc } from './phc.ts';
 

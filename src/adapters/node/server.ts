@@ -5,10 +5,10 @@ import type { ServerOptions as HttpOptions, IncomingMessage, Server, ServerRespo
 import { createServer, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { errorEnvelope } from '../../model/envelope.ts';
-import type { Refusal } from '../../model/refusals.ts';
-import { refusalTable, refuse } from '../../model/refusals.ts';
-import type { TlsMaterial } from '../../model/tls.ts';
+import { errorEnvelope } from '../../profiles/coreapp/envelope.ts';
+import type { Refusal } from '../../exchange/refusals.ts';
+import { refusalTable, refuse } from '../../exchange/refusals.ts';
+import type { TlsMaterial } from '../../config/tls-material.ts';
 import type { Caller, RequestHead } from '../../ports.ts';
 import { ignoreError, NodeCaller } from './caller.ts';
 import { CallerConnections, plainAddress } from './connections.ts';
@@ -32,7 +32,7 @@ export interface ServerOptions {
   readonly bodyIdleTimeoutMs: number;
   /** What a request's body has to bring within that time, on average. */
   readonly bodyMinBytesPerS: number;
-  /** What a caller has to take of its answer (`model/taking.ts`). */
+  /** What a caller has to take of its answer (`wire/taking.ts`). */
   readonly answerMinBytesPerS: number;
   /** How long a connection may stay open between requests. */
   readonly keepAliveTimeoutMs: number;

@@ -2,7 +2,7 @@
 import type { ServerOptions as HttpOptions, Server } from 'node:http';
 import { createServer } from 'node:https';
 import type { SecureContextOptions, SecureVersion, TLSSocket, TlsOptions } from 'node:tls';
-import { contextOptions, type TlsMaterial } from '../../model/tls.ts';
+import { contextOptions, type TlsMaterial } from '../../config/tls-material.ts';
 
 export interface ServerTls {
   readonly minVersion: SecureVersion;

@@ -1,6 +1,6 @@
-import type { AuditLine } from '../../model/audit.ts';
-import { nameOf } from '../../model/principal.ts';
-import type { RequestLine } from '../../model/request-line.ts';
+import type { AuditLine } from '../../observe/audit.ts';
+import { nameOf } from '../../exchange/principal.ts';
+import type { RequestLine } from '../../observe/request-line.ts';
 
 export type LineLevel = 'info' | 'warn';
 

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
-import type { AuditLine } from '../../model/audit.ts';
-import type { RequestLine } from '../../model/request-line.ts';
+import type { AuditLine } from '../../observe/audit.ts';
+import type { RequestLine } from '../../observe/request-line.ts';
 import type { Clock, Log } from '../../ports.ts';
 import { auditTextOf, IsoTimes, levelOf, textOf } from './line.ts';
 import { withoutCredentials, withoutSecrets } from './redact.ts';

@@ -4,10 +4,10 @@
  *
  * Labels are closed sets (endpoint class, method, status, outcome, …); a caller's name is never one.
  */
-import type { RefusalName } from '../../model/refusals.ts';
-import { refusalTable } from '../../model/refusals.ts';
-import { endpointClasses } from '../../model/routes.ts';
-import type { Snapshot } from '../../model/snapshot.ts';
+import type { RefusalName } from '../../exchange/refusals.ts';
+import { refusalTable } from '../../exchange/refusals.ts';
+import { endpointClasses } from '../../profiles/coreapp/routes.ts';
+import type { Snapshot } from '../../observe/snapshot.ts';
 import type { Family, Sample } from './family.ts';
 import { histogramSamples, sample } from './family.ts';
 import type { ClassTally, Tally } from './tally.ts';

@@ -1,8 +1,8 @@
 import { hostname } from 'node:os';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import type { Page } from '../../model/page.ts';
-import { Shared } from '../../model/shared.ts';
-import type { Snapshot } from '../../model/snapshot.ts';
+import type { Page } from '../../profiles/coreapp/page.ts';
+import { Shared } from '../../observe/shared.ts';
+import type { Snapshot } from '../../observe/snapshot.ts';
 import type { Meter } from '../../ports.ts';
 import { weirFamilies } from './families.ts';
 import { formatFor, type TextFormat } from './negotiate.ts';

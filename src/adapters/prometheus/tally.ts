@@ -1,10 +1,10 @@
-import type { CutCause } from '../../model/outcome.ts';
-import type { RefusalName } from '../../model/refusals.ts';
-import { refusalTable } from '../../model/refusals.ts';
-import type { ReplayReason } from '../../model/replay.ts';
-import type { RouteClass } from '../../model/routes.ts';
-import { endpointClasses } from '../../model/routes.ts';
-import { classOfBucket } from '../../model/scope.ts';
+import type { CutCause } from '../../exchange/outcome.ts';
+import type { RefusalName } from '../../exchange/refusals.ts';
+import { refusalTable } from '../../exchange/refusals.ts';
+import type { ReplayReason } from '../../upstream/replay.ts';
+import type { RouteClass } from '../../profiles/coreapp/routes.ts';
+import { endpointClasses } from '../../profiles/coreapp/routes.ts';
+import { classOfBucket } from '../../admission/rate/scope.ts';
 import type { HoldOutcome, Meter } from '../../ports.ts';
 import { ByStatus, Histogram } from './counts.ts';
 import { Lately } from './lately.ts';

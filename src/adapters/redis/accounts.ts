@@ -10,8 +10,8 @@
  * script that does it (`revocations.ts`), so that there is no change without its message.
  */
 import { randomBytes } from 'node:crypto';
-import { likenessOf } from '../../model/precis.ts';
-import type { Role } from '../../model/principal.ts';
+import { likenessOf } from '../../auth/precis.ts';
+import type { Role } from '../../exchange/principal.ts';
 import {
   type Accounts,
   type Clock,

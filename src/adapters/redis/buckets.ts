@@ -7,9 +7,9 @@
  * connection stood all the while or not.
  */
 import { Cluster, Command } from 'ioredis';
-import type { Quota } from '../../model/quota.ts';
-import type { Demand, Grant } from '../../model/slots.ts';
-import { grantOf, intervalUs, leadOf, pushMaxUs, reserve, tauUs } from '../../model/slots.ts';
+import type { Quota } from '../../admission/rate/quota.ts';
+import type { Demand, Grant } from '../../admission/rate/slots.ts';
+import { grantOf, intervalUs, leadOf, pushMaxUs, reserve, tauUs } from '../../admission/rate/slots.ts';
 import type { Buckets, Clock, Meter } from '../../ports.ts';
 import { Breaker } from './breaker.ts';
 import { causeOf } from './causes.ts';

@@ -1,5 +1,5 @@
 import { Cluster, Redis } from 'ioredis';
-import { type Endpoint, isTarget, type RedisTarget, readRedisUrl } from '../../model/redis-url.ts';
+import { type Endpoint, isTarget, type RedisTarget, readRedisUrl } from '../../config/redis-url.ts';
 import type { Log } from '../../ports.ts';
 import { causeOf } from './causes.ts';
 import type { Lacks } from './lacks.ts';
@@ -21,7 +21,7 @@ import { doWithoutInfo } from './without-info.ts';
 export type RedisConnection = Redis | Cluster;
 
 export interface RedisOptions extends ConnectionWishes {
-  /** In a form of `src/model/redis-url.ts`. */
+  /** In a form of `src/config/redis-url.ts`. */
   readonly url: string;
   /** Told of commands that are missed and can be done without. Not there: nobody is. */
   readonly lacks?: Lacks;

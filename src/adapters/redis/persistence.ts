@@ -1,5 +1,5 @@
 import { Cluster } from 'ioredis';
-import type { Persistence } from '../../model/snapshot.ts';
+import type { Persistence } from '../../observe/snapshot.ts';
 import type { RedisConnection } from './client.ts';
 
 /** What is left of users and tokens when Redis restarts. `unknown`: Redis does not say; hosted ones often don't. */

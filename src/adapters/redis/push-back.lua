@@ -1,4 +1,4 @@
--- Pushes a bucket back: no slot opens before a while has passed. The arithmetic of src/model/slots.ts.
+-- Pushes a bucket back: no slot opens before a while has passed. The arithmetic of src/admission/rate/slots.ts.
 --
 -- KEYS[1]  the bucket, as in reserve.lua: its tat, and how many slots it has given
 -- ARGV[1]  interval T between slots, microseconds (fractions allowed)

@@ -3,7 +3,7 @@
  * moment and nobody later, so each loss and each beginning of the subscription means that messages may have been missed.
  */
 import type { Redis } from 'ioredis';
-import type { RevocationListener } from '../../model/revocations.ts';
+import type { RevocationListener } from '../../auth/revocations.ts';
 import type { Alarm, Clock, Log } from '../../ports.ts';
 import { onServing, type RedisConnection } from './client.ts';
 import { isForbidden, type Lacks } from './lacks.ts';

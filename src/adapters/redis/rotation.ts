@@ -1,7 +1,7 @@
 import { createConnection } from 'node:net';
 import { type ConnectionOptions, connect } from 'node:tls';
 import { AbstractConnector } from 'ioredis';
-import type { Endpoint } from '../../model/redis-url.ts';
+import type { Endpoint } from '../../config/redis-url.ts';
 
 type Stream = Awaited<ReturnType<AbstractConnector['connect']>>;
 

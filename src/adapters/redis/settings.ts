@@ -2,8 +2,8 @@
 import { isIP } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { SentinelConnectionOptions, RedisOptions as ServerOptions } from 'ioredis';
-import type { Login, RedisTarget } from '../../model/redis-url.ts';
-import { contextOptions, type TlsMaterial } from '../../model/tls.ts';
+import type { Login, RedisTarget } from '../../config/redis-url.ts';
+import { contextOptions, type TlsMaterial } from '../../config/tls-material.ts';
 import { causeOf } from './causes.ts';
 import type { Meeting, Troubles } from './troubles.ts';
 

@@ -1,7 +1,7 @@
 /** What the scripts of the buckets are told and what they answer; the heads of the Lua files list the same. */
-import type { Quota } from '../../model/quota.ts';
-import type { Demand, Sharing } from '../../model/slots.ts';
-import { type Apart, debtMaxUs, intervalUs, jumpMinUs, tauUs } from '../../model/slots.ts';
+import type { Quota } from '../../admission/rate/quota.ts';
+import type { Demand, Sharing } from '../../admission/rate/slots.ts';
+import { type Apart, debtMaxUs, intervalUs, jumpMinUs, tauUs } from '../../admission/rate/slots.ts';
 
 /** Stands for "never" where Lua reads a number. */
 export const neverUs = -1e18;

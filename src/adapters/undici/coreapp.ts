@@ -2,10 +2,10 @@
 import type { LookupFunction } from 'node:net';
 import type { Dispatcher } from 'undici';
 import { buildConnector, errors, Pool } from 'undici';
-import type { BodyFile } from '../../model/bodies.ts';
-import type { Fields } from '../../model/exchange.ts';
-import { isFinal, isInformational } from '../../model/status.ts';
-import { contextOptions, type TlsMaterial } from '../../model/tls.ts';
+import type { BodyFile } from '../../exchange/bodies.ts';
+import type { Fields } from '../../exchange/exchange.ts';
+import { isFinal, isInformational } from '../../http/status.ts';
+import { contextOptions, type TlsMaterial } from '../../config/tls-material.ts';
 import type { Coreapp, CoreappCall, CoreappFailure, CoreappObserver, CoreappRequest } from '../../ports.ts';
 import { BodyLost, FileStream, TooLate } from './file-stream.ts';
 import { withoutContinue } from './without-continue.ts';

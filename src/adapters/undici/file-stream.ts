@@ -1,6 +1,6 @@
 /** A body on disk, read once more for one attempt. It never ends early: a part of it must not look like all of it. */
 import { Readable } from 'node:stream';
-import type { BodyFile } from '../../model/bodies.ts';
+import type { BodyFile } from '../../exchange/bodies.ts';
 
 const chunkBytes = 65_536;
 

@@ -1,0 +1,181 @@
+/**
+ * The guessing guard on rate-limiter-flexible. For logins four counters, each a window that begins with its first failure:
+ *
+ *     pair     a name from an address    what one guesser can do to one account
+ *     address  all names from it         what one guesser can do to all accounts
+ *     name     all addresses             what many guessers together can do to one account; one address alone can't fill it
+ *     trickle  all addresses             past the limit of a name: one failure at a time, so that it isn't shut
+ *     known    a name from an address    not a limit: the mark of an address that has logged in as that name before. There
+ *                                        only the pair counts, whatever others do there or to that name
+ *
+ * An address is an IPv4 address or an IPv6 /56: who rents a machine often has that many /64s.
+ *
+ * In Redis the counts hold over all replicas. Without Redis each replica counts in its own memory, which is bounded
+ * by what failures cost: each has had a password hashed. What a login leaves behind is bounded for each user. Unknown tokens and keys cost nothing: `strangers.ts`.
+ */
+import { hash } from 'node:crypto';
+import type { Cluster, Redis } from 'ioredis';
+import {
+  type RateLimiterAbstract,
+  RateLimiterMemory,
+  RateLimiterRedis,
+  type RateLimiterRes,
+} from 'rate-limiter-flexible';
+import { networkOf } from '../../http/network.ts';
+import type { Guard, Leave, Look, Stranger } from '../../ports.ts';
+import { Homes } from './homes.ts';
+import { type Allowance, Strangers } from './strangers.ts';
+
+export type { Allowance };
+
+export interface GuardOptions {
+  readonly pair: Allowance;
+  readonly address: Allowance;
+  readonly name: Allowance;
+  /** Past the limit of a name: how long after a failure the next address may try that is not known, seconds. */
+  readonly trickleS: number;
+  /** How long an address counts as known after a login, seconds; at most 24 days, a timer's longest. */
+  readonly knownS: number;
+  /** How many addresses of one user count as known; not there: 1,000. Of more the one that was used longest ago is forgotten. */
+  readonly knownMax?: number;
+  /** Unknown tokens from an address, and wrong API keys: each has its count. */
+  readonly stranger: Allowance;
+}
+
+export const guardDefaults: GuardOptions = {
+  pair: { failures: 10, windowS: 15 * 60 },
+  address: { failures: 100, windowS: 15 * 60 },
+  name: { failures: 100, windowS: 60 * 60 },
+  trickleS: 60,
+  knownS: 14 * 24 * 60 * 60,
+  // Short: it is about the work that they cause, and whoever is behind the same address waits as well.
+  stranger: { failures: 100, windowS: 60 },
+};
+
+/** `redis`: a connection from `openRedis`; null: this process counts alone. */
+export function createGuard(
+  redis: Redis | Cluster | null,
+  options: GuardOptions = guardDefaults,
+  prefix = 'weir:',
+): Guard {
+  const limiter = (name: string, { failures, windowS }: Allowance): RateLimiterAbstract => {
+    const common = { points: failures, duration: windowS, keyPrefix: `${prefix}guard:${name}` };
+    const memory = new RateLimiterMemory(common);
+    if (redis === null) return memory;
+    return new RateLimiterRedis({
+      ...common,
+      storeClient: redis,
+      rejectIfRedisNotReady: true,
+      insuranceLimiter: memory,
+    });
+  };
+  const strangers = (name: string): Strangers => {
+    const { failures, windowS } = options.stranger;
+    const common = { points: failures, duration: windowS, keyPrefix: `${prefix}guard:${name}` };
+    const shared =
+      redis === null ? null : new RateLimiterRedis({ ...common, storeClient: redis, rejectIfRedisNotReady: true });
+    return new Strangers(shared, short, options.stranger);
+  };
+  return new FlexibleGuard(
+    limiter('pair', options.pair),
+    limiter('address', options.address),
+    limiter('name', options.name),
+    limiter('trickle', { failures: 1, windowS: options.trickleS }),
+    limiter('known', { failures: 1, windowS: options.knownS }),
+    new Homes(options.knownMax ?? 1_000),
+    { token: strangers('token'), key: strangers('key') },
+  );
+}
+
+class FlexibleGuard implements Guard {
+  readonly #pair: RateLimiterAbstract;
+  readonly #address: RateLimiterAbstract;
+  readonly #name: RateLimiterAbstract;
+  readonly #trickle: RateLimiterAbstract;
+  readonly #known: RateLimiterAbstract;
+  readonly #homes: Homes;
+  readonly #strangers: Readonly<Record<Stranger, Strangers>>;
+
+  constructor(
+    pair: RateLimiterAbstract,
+    address: RateLimiterAbstract,
+    name: RateLimiterAbstract,
+    trickle: RateLimiterAbstract,
+    known: RateLimiterAbstract,
+    homes: Homes,
+    strangers: Readonly<Record<Stranger, Strangers>>,
+  ) {
+    this.#pair = pair;
+    this.#address = address;
+    this.#name = name;
+    this.#trickle = trickle;
+    this.#known = known;
+    this.#homes = homes;
+    this.#strangers = strangers;
+  }
+
+  async mayTry(username: string, address: string): Promise<Leave> {
+    return (await this.look(username, address)).leave;
+  }
+
+  async look(username: string, address: string): Promise<Look> {
+    const keys = keysOf(username, address);
+    const [pair, from, name, trickle, known] = await Promise.all([
+      this.#pair.get(keys.pair),
+      this.#address.get(keys.address),
+      this.#name.get(keys.name),
+      this.#trickle.get(keys.name),
+      this.#known.get(keys.pair),
+    ]);
+    const byName = Math.min(waitMs(this.#name, name), waitMs(this.#trickle, trickle));
+    const byOthers = known === null ? Math.max(waitMs(this.#address, from), byName) : 0;
+    const retryAfterMs = Math.max(waitMs(this.#pair, pair), byOthers);
+    const leave: Leave = retryAfterMs > 0 ? { allowed: false, retryAfterMs } : { allowed: true };
+    return { leave, standing: known !== null ? 'known' : from === null ? 'new' : 'failed' };
+  }
+
+  async failed(username: string, address: string): Promise<void> {
+    const keys = keysOf(username, address);
+    await Promise.all([
+      this.#pair.penalty(keys.pair),
+      this.#address.penalty(keys.address),
+      this.#name.penalty(keys.name),
+      this.#trickle.penalty(keys.name),
+    ]);
+  }
+
+  /** The address's own count stays: an account of one's own must not buy guesses at others'. */
+  async succeeded(username: string, address: string): Promise<void> {
+    const { pair, name } = keysOf(username, address);
+    const over = this.#homes.add(name, pair);
+    await Promise.all([
+      this.#pair.delete(pair),
+      this.#known.set(pair, 1, this.#known.duration),
+      over === null ? null : this.#known.delete(over),
+    ]);
+  }
+
+  strangerWaitMs(kind: Stranger, address: string): number {
+    return this.#strangers[kind].waitMs(address);
+  }
+
+  async stranger(kind: Stranger, address: string): Promise<void> {
+    await this.#strangers[kind].count(address);
+  }
+}
+
+/** How long to wait, milliseconds; 0: not at all. */
+function waitMs(limiter: RateLimiterAbstract, count: RateLimiterRes | null): number {
+  if (count === null || count.consumedPoints < limiter.points) return 0;
+  return Math.max(1, count.msBeforeNext);
+}
+
+/** Hashed: people type passwords into the name's place, and what they type has no bound. */
+function keysOf(username: string, address: string): { pair: string; address: string; name: string } {
+  const from = networkOf(address, 56);
+  return { pair: short(`${from} ${username}`), address: short(from), name: short(username) };
+}
+
+function short(text: string): string {
+  return hash('sha256', text, 'base64url').slice(0, 22);
+}

@@ -1,0 +1,122 @@
+/**
+ * Stand in line: a request leaves this stage with a slot used and a permit in hand, refused, or because its caller has
+ * gone. `line/line.ts` knows the order, `rate/lease.ts` the slots, `concurrency/permits.ts` the room at the Coreapp;
+ * `gate.ts` brings them together for one bucket, `gates.ts` for one class, this file for all.
+ */
+import { type PermitBounds, Permits, ReservedRoom, Room } from './concurrency/permits.ts';
+import type { ClassLimits } from './rate/quota.ts';
+import type { RefusalName } from '../exchange/refusals.ts';
+import type { EndpointClass } from '../profiles/coreapp/routes.ts';
+import type { Snapshot } from '../observe/snapshot.ts';
+import type { Alarm, Buckets, Clock, Meter } from '../ports.ts';
+import { Gates } from './gates.ts';
+import type { Order } from './stay.ts';
+
+export interface AdmitWorld extends Order {
+  readonly clock: Clock;
+  readonly buckets: Buckets;
+  readonly meter: Meter;
+  readonly limits: Readonly<Record<EndpointClass, ClassLimits>>;
+  /** What bounds the requests in flight at the Coreapp. */
+  readonly permits: PermitBounds;
+  /** The longest pause that a 429 or 503 of the Coreapp may impose, milliseconds. */
+  readonly pauseMaxMs: number;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** A one-way digest. */
+  readonly digest: (text: string) => string;
+  /** Whether the Coreapp tells paths apart that differ in case only. */
+  readonly caseSensitivePaths?: boolean;
+}
+
+export class Admit {
+  /** What is in flight, and may be. */
+  readonly room: Room;
+  readonly #classes: ReadonlyMap<EndpointClass, Gates>;
+  /** Classes with somebody who waits for a permit, in the order in which they get one. */
+  readonly #blocked = new Set<Gates>();
+  readonly #clock: Clock;
+  #pauseOver: Alarm | null = null;
+  #pauseOverAt = Number.POSITIVE_INFINITY;
+
+  constructor(world: AdmitWorld) {
+    const { clock, limits } = world;
+    this.#clock = clock;
+    this.room = new Room(world.permits);
+    const permits = ({ hold, callerShareMax }: ClassLimits): Permits =>
+      new Permits(
+        hold ? this.room : new ReservedRoom(this.room),
+        () => clock.now(),
+        world.random,
+        () => this.#permitFreed(),
+        callerShareMax,
+      );
+    const blocked = (gates: Gates, now: number): void => this.#block(gates, now);
+    const names = Object.keys(limits) as EndpointClass[];
+    this.#classes = new Map(
+      names.map((name) => [name, new Gates(name, limits[name], { ...world, permits: permits(limits[name]), blocked })]),
+    );
+  }
+
+  /** Where requests of an endpoint class stand in line. */
+  gates(name: EndpointClass): Gates {
+    const gates = this.#classes.get(name);
+    if (gates === undefined) throw new Error(`no limits for the endpoint class ${name}`);
+    return gates;
+  }
+
+  /** Refuses all that wait: the grace time of a stop is over. */
+  refuseAll(name: RefusalName): void {
+    for (const gates of this.#classes.values()) gates.refuseAll(name);
+  }
+
+  /** What waits, what is held, what is in flight. */
+  snapshot(): Pick<Snapshot, 'lines' | 'buckets' | 'permits'> {
+    const now = this.#clock.now();
+    const classes = [...this.#classes.values()];
+    return {
+      lines: classes.map((gates) => gates.lineSnapshot(now)),
+      buckets: classes.map((gates) => gates.bucketSnapshot(now)),
+      permits: classes.map(({ name, permits }) => ({
+        class: name,
+        inUse: permits.inUse,
+        limit: permits.limit,
+        probing: permits.probing,
+        pausedMs: permits.probing ? Math.max(0, permits.pausedUntil - now) : 0,
+      })),
+    };
+  }
+
+  #block(gates: Gates, now: number): void {
+    this.#blocked.add(gates);
+    this.#awaitPause(now);
+  }
+
+  /** Classes take turns: one that still waits after its turn is blocked anew, behind the others. */
+  #permitFreed(): void {
+    if (this.#blocked.size === 0) return;
+    const now = this.#clock.now();
+    for (const gates of [...this.#blocked]) {
+      if (!gates.permits.available(now)) continue;
+      this.#blocked.delete(gates);
+      gates.serveBlocked(now);
+    }
+    this.#awaitPause(now);
+  }
+
+  /**
+   * The end of a pause between probes frees a permit, too, and so does one in use that begins to last.
+   * @param now by which permits were found missing: a pause that has ended since then is still to be noticed
+   */
+  #awaitPause(now: number): void {
+    let due = Number.POSITIVE_INFINITY;
+    for (const { permits } of this.#blocked) due = Math.min(due, permits.changesAt(now));
+    if (due >= this.#pauseOverAt) return;
+    this.#pauseOver?.cancel();
+    this.#pauseOverAt = due;
+    this.#pauseOver = this.#clock.after(due - now, () => {
+      this.#pauseOverAt = Number.POSITIVE_INFINITY;
+      this.#permitFreed();
+    });
+  }
+}

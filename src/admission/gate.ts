@@ -1,0 +1,288 @@
+/** One bucket in one replica: its line, its lease of slots, and the one timer that moves both. */
+import type { Admitted, Collected, Slots } from '../exchange/exchange.ts';
+import { admitted } from '../exchange/exchange.ts';
+import { Lease } from './rate/lease.ts';
+import type { Line } from './line/line.ts';
+import type { Admission, Replay } from '../exchange/outcome.ts';
+import { gone } from '../exchange/outcome.ts';
+import type { Permits } from './concurrency/permits.ts';
+import { nameOf } from '../exchange/principal.ts';
+import { type ClassLimits, slotsToCome } from './rate/quota.ts';
+import { type Left, leftOf, RateLimitFields } from './rate/rate-limit-fields.ts';
+import type { Refusal, RefusalName } from '../exchange/refusals.ts';
+import { refuse } from '../exchange/refusals.ts';
+import type { Grant } from './rate/slots.ts';
+import type { Alarm, Buckets, Caller } from '../ports.ts';
+import { Pausing, type PausingClass, type PausingWorld } from './pausing.ts';
+import { type Order, type Stay, slotsFor, stayOf, Waiter, waitSeconds } from './stay.ts';
+import { Waiting, type WaitingClass, type WaitingWorld } from './waiting.ts';
+
+export interface GateWorld extends Order, WaitingWorld, PausingWorld {
+  readonly buckets: Buckets;
+}
+
+/** What the gates of one endpoint class share (`gates.ts`). */
+export interface GateClass extends WaitingClass, PausingClass {
+  readonly limits: ClassLimits;
+  readonly permits: Permits;
+  /** Nobody may wait any more: what the Coreapp sends back from now on is refused as well. */
+  readonly refusing: RefusalName | null;
+  /** Told when a slot is open and somebody waits, but there is no permit: pumps the gate once there may be one. */
+  blocked(gate: Gate, now: number): void;
+}
+
+/** How long to leave a store alone that did not grant, milliseconds. */
+const askAgainMs = 50;
+
+export class Gate implements Slots {
+  /** The bucket's name. */
+  readonly bucket: string;
+  readonly line: Line<Waiter>;
+  readonly #waiting: Waiting;
+  readonly #class: GateClass;
+  readonly #world: GateWorld;
+  readonly #lease: Lease;
+  readonly #pausing: Pausing;
+  readonly #rateLimit: RateLimitFields | null;
+  #asking = false;
+  #askNotBefore = Number.NEGATIVE_INFINITY;
+  readonly #holdTimeOver = (now: number): Refusal => this.#refusal('holdTimeOver', this.line.slots, now);
+  #alarm: Alarm | null = null;
+  #alarmAt = Number.POSITIVE_INFINITY;
+
+  constructor(bucket: string, ofClass: GateClass, world: GateWorld) {
+    const { limits } = ofClass;
+    this.bucket = bucket;
+    this.#class = ofClass;
+    this.#world = world;
+    this.#waiting = new Waiting(ofClass, world);
+    this.line = this.#waiting.line;
+    this.#lease = new Lease(limits);
+    this.#pausing = new Pausing(bucket, ofClass, this.#lease, world);
+    this.#rateLimit = limits.rateLimitFields ? new RateLimitFields(bucket, limits, () => this.#left()) : null;
+  }
+
+  /** For a newcomer: at once if nobody waits, a slot is open and a permit is there. */
+  admit(exchange: Collected, side: Caller): Admission | Promise<Admission> {
+    const now = this.#world.clock.now();
+    exchange.account.joinedAt = now;
+    exchange.account.waitSeconds = waitSeconds(exchange.fields, this.#class.limits.holdMaxMs);
+    if (side.gone) return gone;
+    const cost = slotsFor(exchange, this.#world);
+    for (let slots = 0; slots < cost; slots++) this.#lease.arrived(now);
+    const maybeNow = this.line.requests === 0 && cost === 1 && this.#mayTake(exchange, now);
+    if (maybeNow && this.#lease.take(now)) return this.#admitAtOnce(exchange, now);
+    const stay = stayOf(exchange, side, this.#class.limits.holdMaxMs, this.#world);
+    return this.#refusalOf(stay, now) ?? this.#wait(stay, now, null);
+  }
+
+  /**
+   * For a request that the Coreapp sent back: it goes to the head of its caller’s queue, whatever the bounds once
+   * it has rested.
+   */
+  readmit(exchange: Collected, side: Caller, replay: Replay): Admission | Promise<Admission> {
+    const now = this.#world.clock.now();
+    const stay = stayOf(exchange, side, this.#class.limits.holdMaxMs, this.#world);
+    return this.#wait(stay, now, this.#pausing.restAfter(stay, replay, now));
+  }
+
+  another(): number | null {
+    const now = this.#world.clock.now();
+    if (this.line.requests > 0 || now < this.#pausing.until) return null;
+    const taken = this.#lease.take(now) || (this.#ask(now, 1) && this.#lease.take(now));
+    return taken ? this.#lease.takenClosesAt : null;
+  }
+
+  /** Serves who can be served now. Returns how many were. */
+  pump(): number {
+    const now = this.#world.clock.now();
+    this.#waiting.wake(now);
+    this.#waiting.expire(now, this.#holdTimeOver);
+    let served = this.#serve(now);
+    while (this.#ask(now)) served += this.#serve(now);
+    this.#arm(now);
+    return served;
+  }
+
+  refuseAll(name: RefusalName): void {
+    const now = this.#world.clock.now();
+    this.#waiting.refuseAll(now, () => this.#refusal(name, this.line.slots, now));
+  }
+
+  slotsHeld(now: number): number {
+    return this.#lease.held(now);
+  }
+
+  /** Whole tokens that are left of the bucket. */
+  level(now: number): number {
+    return Math.floor(this.#lease.tokens(now) + 1e-6);
+  }
+
+  /** True: nothing is under way, and the bucket is full again by all that is known here. No trace is lost with it. */
+  isIdle(now: number): boolean {
+    return this.#waiting.isEmpty && !this.#asking && this.#pausing.isOver(now) && this.#lease.fullAt <= now;
+  }
+
+  /** Lets go of the timer: nobody comes here any more. */
+  close(): void {
+    this.#alarm?.cancel();
+  }
+
+  /** What a newcomer would find. */
+  #left(): Left {
+    const now = this.#world.clock.now();
+    const tokens = this.#lease.tokens(now) + this.#lease.open(now);
+    return leftOf(this.#class.limits, tokens, this.line.requests, this.#pausing.until - now);
+  }
+
+  #mayTake({ principal }: Collected, now: number): boolean {
+    const caller = nameOf(principal);
+    if (now < this.#pausing.until || !this.#class.permits.availableTo(caller, now)) return false;
+    return !this.#isPaused(caller, now);
+  }
+
+  #isPaused(caller: string, now: number): boolean {
+    return this.#pausing.pausesCallers(now) && this.#pausing.untilOf(caller) > now;
+  }
+
+  /** Whose turn is next: of a caller for which there is a permit, and that is not paused. False: nobody's. */
+  #choose(now: number): boolean {
+    const may = (caller: string): boolean => this.#class.permits.availableTo(caller, now);
+    for (let next = this.line.choose(may); next !== null; next = this.line.choose(may)) {
+      if (!this.#isPaused(next.caller, now)) return true;
+      this.#waiting.restUntil(next, this.#pausing.untilOf(next.caller));
+    }
+    return false;
+  }
+
+  #admitAtOnce(exchange: Collected, now: number): Admission {
+    this.#world.meter.held(this.#class.name, 'sent', 0);
+    const admission = this.#admitted(exchange, now);
+    this.#ask(now);
+    return admission;
+  }
+
+  /** With the slot that was taken last. */
+  #admitted(exchange: Collected, now: number): Admitted {
+    exchange.account.sentAt = now;
+    const permit = this.#class.permits.take(now, nameOf(exchange.principal));
+    return admitted(exchange, permit, this, this.#lease.takenClosesAt, this.#rateLimit);
+  }
+
+  /** Why a newcomer may not wait: the line is full, or its turn could not come in time. Null: it may. */
+  #refusalOf({ caller, urgency, cost, holdMs, until }: Stay, now: number): Refusal | null {
+    const inLine = this.line.slots + cost;
+    if (!this.#class.headcount.hasRoomFor(caller)) return this.#refusal('lineFull', inLine, now);
+    const toCome = slotsToCome(this.#class.limits, this.#lease.fullAt, now, until);
+    const opening = this.#pausing.untilOf(caller) < until ? this.#lease.held(now) + toCome : 0;
+    if (inLine <= opening) return null;
+    const needed = this.line.slotsUntil(caller, urgency, cost);
+    if (needed <= opening) return null;
+    return this.#refusal('lineFull', needed, now, `Its turn could not come within ${holdMs / 1_000} s.`);
+  }
+
+  /** @param restsUntil when a request that was sent before may stand in line again; null: for a newcomer */
+  #wait(stay: Stay, now: number, restsUntil: number | null): Promise<Admission> {
+    if (stay.side.gone) return Promise.resolve(gone);
+    if (this.#class.refusing !== null)
+      return Promise.resolve(this.#refusal(this.#class.refusing, this.line.slots, now));
+    if (stay.until <= (restsUntil ?? now)) {
+      return Promise.resolve(this.#holdTimeOver(now));
+    }
+    return new Promise((settle) => {
+      const waiter = new Waiter(stay, now, settle);
+      if (restsUntil === null) this.#waiting.join(waiter);
+      else this.#waiting.rejoin(waiter, now, restsUntil);
+      this.pump();
+    });
+  }
+
+  #serve(now: number): number {
+    let served = 0;
+    while (this.line.requests > 0) {
+      if (now < this.#pausing.until) break;
+      if (this.#pausing.pausesCallers(now)) {
+        this.#waiting.standAside(this.#pausing.untilOf, now);
+        if (this.line.requests === 0) break;
+      }
+      if (this.#lease.opensAt(now) > now) break;
+      if (!this.#choose(now)) {
+        this.#class.blocked(this, now);
+        break;
+      }
+      this.#lease.take(now);
+      const waiter = this.line.take();
+      if (waiter === null) continue;
+      const admission = this.#admitted(waiter.exchange, now);
+      this.#waiting.sent(waiter, admission, now);
+      served += 1;
+    }
+    return served;
+  }
+
+  /** Asks the bucket for slots if it is time. True: there are new ones already. */
+  #ask(now: number, waiting = this.line.slots): boolean {
+    if (this.#asking || now < this.#askNotBefore || now < this.#pausing.until) return false;
+    if (this.#lease.askAt(now, waiting) > now) return false;
+    // A slot that is open and unused waits for a permit; more of them would not help.
+    if (this.line.requests > 0 && this.#lease.opensAt(now) <= now) return false;
+    const want = this.#lease.wanted(now, waiting);
+    const reply = this.#world.buckets.reserve(this.bucket, this.#class.limits, want);
+    if (!(reply instanceof Promise)) {
+      this.#lease.add(reply, now, now);
+      return true;
+    }
+    this.#asking = true;
+    reply.then(
+      (grant) => this.#granted(grant, now),
+      () => this.#notGranted(),
+    );
+    return false;
+  }
+
+  #granted(grant: Grant, sentAt: number): void {
+    this.#asking = false;
+    if (sentAt > this.#pausing.since) this.#lease.add(grant, sentAt, this.#world.clock.now());
+    this.pump();
+  }
+
+  #notGranted(): void {
+    this.#asking = false;
+    this.#askNotBefore = this.#world.clock.now() + askAgainMs;
+    this.pump();
+  }
+
+  /** Sets the timer to the next moment at which something can change by itself. */
+  #arm(now: number): void {
+    const due = Math.min(
+      this.#waiting.lookAt(now),
+      this.line.requests > 0 ? this.#nextMove(now) : Number.POSITIVE_INFINITY,
+    );
+    if (due >= this.#alarmAt) return;
+    this.#alarm?.cancel();
+    this.#alarmAt = due;
+    this.#alarm = this.#world.clock.after(Math.max(0, due - now), () => {
+      this.#alarm = null;
+      this.#alarmAt = Number.POSITIVE_INFINITY;
+      this.pump();
+    });
+  }
+
+  /** When the line can move or the bucket may be asked, with somebody waiting. */
+  #nextMove(now: number): number {
+    const opensAt = this.#lease.opensAt(now);
+    const resumesAt = this.#pausing.until;
+    // Open already and still unused: what is missing is a permit, and whoever was told so pumps this gate.
+    const blocked = opensAt <= now && resumesAt <= now;
+    const slot = blocked ? Number.POSITIVE_INFINITY : Math.max(opensAt, resumesAt);
+    if (this.#asking || opensAt <= now) return slot;
+    const askAt = Math.max(this.#lease.askAt(now, this.line.slots), this.#askNotBefore, resumesAt);
+    return Math.min(slot, askAt);
+  }
+
+  /** @param slots how many are to be used until it would have been its turn */
+  #refusal(name: RefusalName, slots: number, now: number, details: string | null = null): Refusal {
+    const backlogMs = (slots / this.#class.limits.rate) * 1_000;
+    return refuse(name, details, Math.max(1_000, backlogMs, this.#pausing.until - now));
+  }
+}

@@ -1,0 +1,254 @@
+/**
+ * One endpoint class in one replica: a gate for each bucket in use, and what they share. With the scope `fleet` that is
+ * one gate for all; with another, one for each value that requests bring, as long as there is something to remember.
+ */
+
+import { BodyAccount } from '../bodies/body-account.ts';
+import type { Collected } from '../exchange/exchange.ts';
+import { Headcount } from './line/headcount.ts';
+import type { Admission, Replay } from '../exchange/outcome.ts';
+import { Answers, Pauses } from './pauses.ts';
+import type { Permits } from './concurrency/permits.ts';
+import { nameOf } from '../exchange/principal.ts';
+import { type ClassLimits, lineMax } from './rate/quota.ts';
+import type { RefusalName } from '../exchange/refusals.ts';
+import { refuse } from '../exchange/refusals.ts';
+import { Rotation } from './line/rotation.ts';
+import type { EndpointClass } from '../profiles/coreapp/routes.ts';
+import { bucketName, scopeValue } from './rate/scope.ts';
+import type { BucketSnapshot, LineSnapshot } from '../observe/snapshot.ts';
+import type { Alarm, Caller } from '../ports.ts';
+import { Gate, type GateClass, type GateWorld } from './gate.ts';
+
+export interface GatesWorld extends GateWorld {
+  readonly permits: Permits;
+  /** A one-way digest. */
+  readonly digest: (text: string) => string;
+  /** Whether the Coreapp tells paths apart that differ in case only. Not there: it does not. */
+  readonly caseSensitivePaths?: boolean;
+  /** Told when a gate waits for a permit: calls `serveBlocked` once there may be one. */
+  readonly blocked: (gates: Gates, now: number) => void;
+}
+
+/** How often idle gates are looked for while there is room, milliseconds. */
+const restMs = 10_000;
+/** How long not to look for them again where there was none, milliseconds: newcomers without end would look without end. */
+const lookAgainMs = 100;
+/** Up to this length values are told apart as they are, longer ones by their digest, which is longer than this. */
+const plainMaxChars = 63;
+/**
+ * How long a request of a class that is not held may wait for its turn, milliseconds. Only a class whose callers ask for more
+ * than its rate has a line at all; then the others’ turns come before long, and whoever floods it is refused.
+ */
+const turnMaxMs = 1_000;
+/** How many gates are looked at in vain for one permit: all that wait in them have their share. The next permit goes on. */
+const vainMax = 64;
+/** Stands for "no value": no value is empty. */
+const none = '';
+
+export class Gates implements GateClass {
+  readonly name: EndpointClass;
+  readonly limits: ClassLimits;
+  readonly permits: Permits;
+  /** What the bodies of the class take: those being read, those in line and those in flight. */
+  readonly bodies: BodyAccount;
+  readonly headcount: Headcount;
+  readonly answers = new Answers();
+  /** One caller never speaks for all: nobody else need know, and others find out by themselves. */
+  readonly pauses = new Pauses(this.answers, 'never');
+  pausedUntil = Number.NEGATIVE_INFINITY;
+  #refusing: RefusalName | null = null;
+  readonly #world: GatesWorld;
+  /** The one gate of the scope `fleet`. */
+  readonly #only: Gate | null;
+  /** By the value that requests bring. */
+  readonly #gates = new Map<string, Gate>();
+  /** Who brought the value of each. */
+  readonly #openers = new Map<Gate, string>();
+  /** How many each of them has brought. */
+  readonly #opened = new Map<string, number>();
+  /** Those that wait for a permit, in the order in which they get one. */
+  readonly #blocked = new Rotation<Gate>();
+  #lookNotBefore = Number.NEGATIVE_INFINITY;
+  #rest: Alarm | null = null;
+
+  constructor(name: EndpointClass, limits: ClassLimits, world: GatesWorld) {
+    this.name = name;
+    this.limits = limits.hold ? limits : { ...limits, holdMaxMs: Math.min(limits.holdMaxMs, turnMaxMs) };
+    this.permits = world.permits;
+    this.bodies = new BodyAccount(limits, () => world.clock.now());
+    this.headcount = new Headcount(limits);
+    this.#world = world;
+    this.#only = limits.scope.by === 'fleet' ? new Gate(name, this, world) : null;
+  }
+
+  get bodyMaxBytes(): number {
+    return this.limits.bodyMaxBytes;
+  }
+
+  get refusing(): RefusalName | null {
+    return this.#refusing;
+  }
+
+  /** How many buckets are in use here. */
+  get live(): number {
+    return this.#only === null ? this.#gates.size : 1;
+  }
+
+  /** When one should come back for whose body there is no room. */
+  retryAfterMs(): number {
+    return Math.max(1_000, ((this.headcount.total + 1) / (this.limits.rate * Math.max(1, this.live))) * 1_000);
+  }
+
+  /** For a newcomer. */
+  admit(exchange: Collected, side: Caller): Admission | Promise<Admission> {
+    if (this.#only !== null) return this.#only.admit(exchange, side);
+    const key = this.#keyOf(exchange);
+    const gate = this.#gates.get(key) ?? this.#openFor(exchange, key);
+    return gate === null ? refuse('scopesFull', null, 1_000) : gate.admit(exchange, side);
+  }
+
+  /** For a request that the Coreapp sent back: it gets in whatever the bounds, though its gate may have gone meanwhile. */
+  readmit(exchange: Collected, side: Caller, replay: Replay): Admission | Promise<Admission> {
+    if (this.#only !== null) return this.#only.readmit(exchange, side, replay);
+    const key = this.#keyOf(exchange);
+    return (this.#gates.get(key) ?? this.#open(key, nameOf(exchange.principal))).readmit(exchange, side, replay);
+  }
+
+  /** The Coreapp has answered a request, and has not refused it. */
+  passed({ principal, account }: Collected): void {
+    this.answers.add(nameOf(principal), account.sentAt);
+  }
+
+  /** Refuses all that wait, and all that the Coreapp sends back from now on. */
+  refuseAll(name: RefusalName): void {
+    this.#refusing = name;
+    this.#rest?.cancel();
+    for (const gate of this.#all()) gate.refuseAll(name);
+  }
+
+  blocked(gate: Gate, now: number): void {
+    this.#blocked.add(this.#openerOf(gate), gate);
+    this.#world.blocked(this, now);
+  }
+
+  /**
+   * There may be permits: gates take turns, and one that still waits after its turn is behind the others. Those of one
+   * caller share its turns, however many values it invents.
+   */
+  serveBlocked(now: number): void {
+    const inVain = new Set<Gate>();
+    const again: Gate[] = [];
+    while (inVain.size < vainMax && this.permits.available(now)) {
+      const gate = this.#blocked.take();
+      if (gate === undefined) break;
+      if (inVain.has(gate)) again.push(gate);
+      else if (gate.pump() === 0) inVain.add(gate);
+    }
+    for (const gate of again) this.#blocked.add(this.#openerOf(gate), gate);
+    if (!this.#blocked.isEmpty) this.#world.blocked(this, now);
+  }
+
+  lineSnapshot(now: number): LineSnapshot {
+    let oldestMs = 0;
+    let callers = 0;
+    for (const { line } of this.#all()) {
+      oldestMs = Math.max(oldestMs, now - line.oldestSince);
+      callers += line.callers;
+    }
+    return {
+      class: this.name,
+      requests: this.headcount.total,
+      requestsMax: lineMax(this.limits),
+      callers,
+      bytes: this.bodies.held,
+      bytesMax: this.limits.lineMaxBytes,
+      bytesOnDisk: this.bodies.onDisk,
+      oldestMs,
+    };
+  }
+
+  bucketSnapshot(now: number): BucketSnapshot {
+    const { rate, burst } = this.limits;
+    let level = burst;
+    let slotsHeld = 0;
+    for (const gate of this.#all()) {
+      level = Math.min(level, gate.level(now));
+      slotsHeld += gate.slotsHeld(now);
+    }
+    return { class: this.name, rate, burst, live: this.live, level, slotsHeld };
+  }
+
+  #all(): Iterable<Gate> {
+    return this.#only === null ? this.#gates.values() : [this.#only];
+  }
+
+  #keyOf(exchange: Collected): string {
+    const value = scopeValue(this.limits.scope, exchange, this.#world.caseSensitivePaths) ?? none;
+    return value.length <= plainMaxChars ? value : this.#world.digest(value);
+  }
+
+  #openFor(exchange: Collected, key: string): Gate | null {
+    const caller = nameOf(exchange.principal);
+    return this.#hasRoomFor(caller) || this.#makeRoomFor(caller) ? this.#open(key, caller) : null;
+  }
+
+  /** As of the places in line, a caller has a share of what others leave: values can be invented without end. */
+  #hasRoomFor(caller: string): boolean {
+    const { scopesMax, callerShareMax } = this.limits;
+    const room = scopesMax - this.#gates.size;
+    const own = this.#opened.get(caller) ?? 0;
+    return room > 0 && (own === 0 || own < Math.ceil(callerShareMax * (room + own)));
+  }
+
+  #makeRoomFor(caller: string): boolean {
+    const now = this.#world.clock.now();
+    if (now < this.#lookNotBefore) return false;
+    this.#lookNotBefore = now + lookAgainMs;
+    this.#forgetIdle(now);
+    return this.#hasRoomFor(caller);
+  }
+
+  #open(key: string, caller: string): Gate {
+    const digest = key.length <= plainMaxChars ? this.#world.digest(key) : key;
+    const gate = new Gate(bucketName(this.name, key === none ? null : digest), this, this.#world);
+    this.#gates.set(key, gate);
+    this.#openers.set(gate, caller);
+    this.#opened.set(caller, (this.#opened.get(caller) ?? 0) + 1);
+    this.#restLater();
+    return gate;
+  }
+
+  #forgetIdle(now: number): void {
+    for (const [key, gate] of this.#gates) {
+      if (!gate.isIdle(now)) continue;
+      gate.close();
+      this.#world.buckets.forget(gate.bucket);
+      this.#blocked.delete(this.#openerOf(gate), gate);
+      this.#gates.delete(key);
+      this.#disown(gate);
+    }
+  }
+
+  /** The one gate of the scope `fleet` is nobody's. */
+  #openerOf(gate: Gate): string {
+    return this.#openers.get(gate) ?? '';
+  }
+
+  #disown(gate: Gate): void {
+    const caller = this.#openerOf(gate);
+    this.#openers.delete(gate);
+    const left = (this.#opened.get(caller) as number) - 1;
+    if (left === 0) this.#opened.delete(caller);
+    else this.#opened.set(caller, left);
+  }
+
+  #restLater(): void {
+    if (this.#rest !== null || this.#refusing !== null) return;
+    this.#rest = this.#world.clock.after(restMs, () => {
+      this.#rest = null;
+      this.#forgetIdle(this.#world.clock.now());
+      if (this.#gates.size > 0) this.#restLater();
+    });
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * When the requests of one bucket may go again: what the Coreapp asked for, and for whom that counts (`pauses.ts`).
+ * A 429 is about the rate, which the bucket stands for; a 503 about load, which all of the class cause.
+ */
+import type { Lease } from './rate/lease.ts';
+import type { Replay } from '../exchange/outcome.ts';
+import { Pause } from './rate/pause.ts';
+import { type Answers, Pauses } from './pauses.ts';
+import type { ClassLimits } from './rate/quota.ts';
+import { pauseAfterRefusals, pauseBeforeRepeat } from '../upstream/replay.ts';
+import { tauUs } from './rate/slots.ts';
+import type { Buckets } from '../ports.ts';
+import type { Stay } from './stay.ts';
+
+export interface PausingClass {
+  readonly limits: ClassLimits;
+  /** Whom the Coreapp answers. */
+  readonly answers: Answers;
+  /** Those that 503s ask for. */
+  readonly pauses: Pauses;
+  /** None of the class is sent before, `Clock.now()`. */
+  pausedUntil: number;
+}
+
+export interface PausingWorld {
+  readonly buckets: Pick<Buckets, 'pushBack'>;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** The longest pause that a 429 or 503 of the Coreapp may impose, milliseconds. */
+  readonly pauseMaxMs: number;
+}
+
+export class Pausing {
+  readonly #bucket: string;
+  readonly #class: PausingClass;
+  readonly #lease: Lease;
+  readonly #world: PausingWorld;
+  readonly #pause = new Pause();
+  /** Those that 429s ask for; made for the first of them. */
+  #pauses: Pauses | null = null;
+
+  constructor(bucket: string, ofClass: PausingClass, lease: Lease, world: PausingWorld) {
+    this.#bucket = bucket;
+    this.#class = ofClass;
+    this.#lease = lease;
+    this.#world = world;
+  }
+
+  /** When everybody's requests may go again; in the past: now. */
+  get until(): number {
+    return Math.max(this.#pause.until, this.#class.pausedUntil);
+  }
+
+  /** When the bucket's pause was prolonged last: no slot that was asked for before that is for use. */
+  get since(): number {
+    return this.#pause.since;
+  }
+
+  /** False: no caller is paused besides. */
+  pausesCallers(now: number): boolean {
+    return this.#class.pauses.any(now) || this.#pauses?.any(now) === true;
+  }
+
+  /** When one caller's requests may go again; in the past: now. */
+  readonly untilOf = (caller: string): number =>
+    Math.max(this.until, this.#class.pauses.untilOf(caller), this.#pauses?.untilOf(caller) ?? this.until);
+
+  /** True: nothing is lost with it. */
+  isOver(now: number): boolean {
+    return this.#pause.until <= now && this.#pauses?.any(now) !== true;
+  }
+
+  /** The Coreapp sent a request back. Returns when it may stand in line again; now or earlier: at once. */
+  restAfter({ caller, exchange: { account } }: Stay, { reason, pauseMs }: Replay, now: number): number {
+    const { random, pauseMaxMs } = this.#world;
+    if (reason === 'unsent' || reason === 'late') return now;
+    if (reason === 'broken') {
+      account.brokenRepeats += 1;
+      return now + pauseBeforeRepeat(account.brokenRepeats, random());
+    }
+    account.refusals += 1;
+    const until = now + Math.min(pauseMs, pauseMaxMs);
+    const pauses = reason === 'throttled' ? this.#own() : this.#class.pauses;
+    const scope = pauses.refused(account, caller, now, until);
+    if (scope === 'request') {
+      if (account.refusals === 1 || until > now) return until;
+      return now + pauseAfterRefusals(account.refusals, random());
+    }
+    if (scope !== 'caller') {
+      if (reason === 'throttled') this.#pauseBucket(now, until, scope === 'fleet');
+      else this.#class.pausedUntil = Math.max(this.#class.pausedUntil, until);
+    }
+    return now;
+  }
+
+  /** The bucket is empty then, as whoever said so is. */
+  #pauseBucket(now: number, until: number, tell: boolean): void {
+    if (!this.#pause.prolong(now, until)) return;
+    const { limits } = this.#class;
+    this.#lease.drop(until + tauUs(limits) / 1_000);
+    if (tell && this.#pause.tell()) void this.#world.buckets.pushBack(this.#bucket, limits, until - now);
+  }
+
+  #own(): Pauses {
+    this.#pauses ??= new Pauses(this.#class.answers, this.#class.limits.scope.by === 'principal' ? 'always' : 'alone');
+    return this.#pauses;
+  }
+}

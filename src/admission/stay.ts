@@ -1,0 +1,81 @@
+/** One stay in line: what decides when its turn comes and when its time is over, and who waits for it. */
+import type { CostOf } from './rate/costs.ts';
+import { Due } from './line/deadlines.ts';
+import type { Collected, Fields } from '../exchange/exchange.ts';
+import { Place } from './line/line.ts';
+import type { Admission } from '../exchange/outcome.ts';
+import { waitPreferred } from '../http/preference.ts';
+import { nameOf } from '../exchange/principal.ts';
+import { type BestUrgency, urgencyOf } from '../http/priority.ts';
+import type { Caller } from '../ports.ts';
+
+/** What even `Prefer: wait=0` leaves: the time that it takes to ask the bucket, milliseconds. */
+const waitMinMs = 100;
+
+/** What configuration says of who goes first. */
+export interface Order {
+  readonly bestUrgency: BestUrgency;
+  /** Null: each request uses one slot. */
+  readonly costOf: CostOf | null;
+}
+
+/** Found out only for those who have to wait. */
+export interface Stay {
+  readonly exchange: Collected;
+  readonly side: Caller;
+  readonly caller: string;
+  readonly urgency: number;
+  /** How many slots it uses. */
+  readonly cost: number;
+  /** How long it may wait from its first stay on. */
+  readonly holdMs: number;
+  /** When its hold time is over, `Clock.now()`. */
+  readonly until: number;
+}
+
+export class Waiter extends Place<Waiter> {
+  readonly exchange: Collected;
+  readonly side: Caller;
+  readonly settle: (admission: Admission) => void;
+  readonly stoodSince: number;
+  /** Null: it does not rest. */
+  rest: Rest | null = null;
+
+  constructor(stay: Stay, now: number, settle: (admission: Admission) => void) {
+    super(stay.caller, stay.urgency, stay.cost, stay.exchange.account.joinedAt, stay.until);
+    this.exchange = stay.exchange;
+    this.side = stay.side;
+    this.stoodSince = now;
+    this.settle = settle;
+  }
+}
+
+/** The time until which a request must not be sent. */
+export class Rest extends Due<Rest> {
+  readonly waiter: Waiter;
+
+  constructor(waiter: Waiter, until: number) {
+    super(until);
+    this.waiter = waiter;
+  }
+}
+
+/** The seconds of `Prefer: wait`, where they are no more than anybody may wait; −1: they are more, or there are none. */
+export function waitSeconds(fields: Fields, holdMaxMs: number): number {
+  const seconds = waitPreferred(fields);
+  return seconds !== null && seconds * 1_000 <= holdMaxMs ? seconds : -1;
+}
+
+export function slotsFor({ method, path }: Collected, { costOf }: Order): number {
+  return costOf === null ? 1 : costOf(method, path);
+}
+
+export function stayOf(exchange: Collected, side: Caller, holdMaxMs: number, order: Order): Stay {
+  const { principal, fields, account } = exchange;
+  const { joinedAt } = account;
+  const holdMs =
+    account.waitSeconds < 0 ? holdMaxMs : Math.min(holdMaxMs, Math.max(waitMinMs, account.waitSeconds * 1_000));
+  const urgency = urgencyOf(fields, principal, order.bestUrgency);
+  const cost = slotsFor(exchange, order);
+  return { exchange, side, caller: nameOf(principal), urgency, cost, holdMs, until: joinedAt + holdMs };
+}

@@ -1,0 +1,139 @@
+/**
+ * The requests that wait for one bucket: in its line, or resting before they may stand in it. A request rests outside the
+ * line, so that nobody waits behind it and no slot is asked for on its behalf. It counts as waiting all the same.
+ */
+import { Deadlines } from './line/deadlines.ts';
+import type { Headcount } from './line/headcount.ts';
+import { Line } from './line/line.ts';
+import type { Admission } from '../exchange/outcome.ts';
+import { gone } from '../exchange/outcome.ts';
+import type { Refusal } from '../exchange/refusals.ts';
+import type { EndpointClass } from '../profiles/coreapp/routes.ts';
+import type { Clock, HoldOutcome, Meter } from '../ports.ts';
+import { Rest, type Waiter } from './stay.ts';
+
+export interface WaitingWorld {
+  readonly clock: Clock;
+  readonly meter: Meter;
+}
+
+export interface WaitingClass {
+  readonly name: EndpointClass;
+  /** Who waits, in all lines of the class. */
+  readonly headcount: Headcount;
+}
+
+export class Waiting {
+  readonly line = new Line<Waiter>();
+  /** Made for the first request that rests: most gates never have one. */
+  #rests: Deadlines<Rest> | null = null;
+  readonly #class: WaitingClass;
+  readonly #world: WaitingWorld;
+
+  constructor(ofClass: WaitingClass, world: WaitingWorld) {
+    this.#class = ofClass;
+    this.#world = world;
+  }
+
+  get isEmpty(): boolean {
+    return this.line.requests === 0 && this.#resting(Number.POSITIVE_INFINITY) === null;
+  }
+
+  /** For a newcomer. */
+  join(waiter: Waiter): void {
+    this.#enter(waiter);
+    this.line.join(waiter);
+  }
+
+  /** For a request that was sent before; it stands in line from `restsUntil` on, where its age puts it. */
+  rejoin(waiter: Waiter, now: number, restsUntil: number): void {
+    this.#enter(waiter);
+    if (restsUntil > now) this.#rest(waiter, restsUntil);
+    else this.line.rejoin(waiter);
+  }
+
+  /** A waiter that `line.take` gave out is sent. */
+  sent(waiter: Waiter, admission: Admission, now: number): void {
+    this.#ended(waiter, admission, 'sent', now);
+  }
+
+  /** Those who have rested stand in line. */
+  wake(now: number): void {
+    for (let waiter = this.#resting(now); waiter !== null; waiter = this.#resting(now)) {
+      this.#leaveRest(waiter);
+      this.line.rejoin(waiter);
+    }
+  }
+
+  /** Those at the head of the line whose caller is paused rest for as long, or until their time is over. */
+  standAside(untilOf: (caller: string) => number, now: number): void {
+    for (let head = this.line.anybody; head !== null; head = this.line.anybody) {
+      const until = untilOf(head.caller);
+      if (until <= now) return;
+      this.restUntil(head, until);
+    }
+  }
+
+  /** One that stands in line rests, or until its time is over. */
+  restUntil(waiter: Waiter, until: number): void {
+    this.line.leave(waiter);
+    this.#rest(waiter, Math.min(until, waiter.until));
+  }
+
+  /** Refuses those whose time is over. Nobody rests for longer than that. */
+  expire(now: number, refusal: (now: number) => Refusal): void {
+    for (let waiter = this.line.overdue(now); waiter !== null; waiter = this.line.overdue(now)) {
+      this.#leave(waiter, refusal(now), 'refused', now);
+    }
+  }
+
+  refuseAll(now: number, refusal: () => Refusal): void {
+    const anybody = (): Waiter | null => this.line.anybody ?? this.#resting(Number.POSITIVE_INFINITY);
+    for (let waiter = anybody(); waiter !== null; waiter = anybody()) this.#leave(waiter, refusal(), 'refused', now);
+  }
+
+  /** When somebody's time or rest is over, or sooner; infinity: nobody waits. */
+  lookAt(now: number): number {
+    const rests = this.#rests === null ? Number.POSITIVE_INFINITY : this.#rests.lookAt(now);
+    return Math.min(rests, this.line.lookAt(now));
+  }
+
+  #enter(waiter: Waiter): void {
+    this.#class.headcount.add(waiter.caller);
+    waiter.side.onGone(() => {
+      if (waiter.waiting || waiter.rest !== null) this.#leave(waiter, gone, 'gone', this.#world.clock.now());
+    });
+  }
+
+  #leave(waiter: Waiter, admission: Admission, outcome: HoldOutcome, now: number): void {
+    if (waiter.waiting) this.line.leave(waiter);
+    else this.#leaveRest(waiter);
+    this.#ended(waiter, admission, outcome, now);
+  }
+
+  #ended(waiter: Waiter, admission: Admission, outcome: HoldOutcome, now: number): void {
+    this.#class.headcount.remove(waiter.caller);
+    waiter.side.onGone(null);
+    const ms = now - waiter.stoodSince;
+    waiter.exchange.account.heldMs += ms;
+    this.#world.meter.held(this.#class.name, outcome, ms);
+    waiter.settle(admission);
+  }
+
+  #rest(waiter: Waiter, until: number): void {
+    this.#rests ??= new Deadlines();
+    // A page of the calendar is over as it begins; a rest must not end early.
+    waiter.rest = new Rest(waiter, Math.ceil(until));
+    this.#rests.add(waiter.rest);
+  }
+
+  #leaveRest(waiter: Waiter): void {
+    if (waiter.rest !== null) this.#rests?.remove(waiter.rest);
+    waiter.rest = null;
+  }
+
+  /** Somebody whose rest is over, the earliest first; null: there is none. */
+  #resting(now: number): Waiter | null {
+    return this.#rests?.overdue(now)?.waiter ?? null;
+  }
+}

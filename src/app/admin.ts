@@ -1,0 +1,49 @@
+/** Sees to it that there is an admin, whatever becomes of the store. */
+import { type Clock, type Log, type Passwords, StoreAway } from '../ports.ts';
+import { adminName, ensureAdmin } from '../auth/first-admin.ts';
+import type { Stores } from './stores.ts';
+
+interface AdminWorld {
+  readonly stores: Stores;
+  readonly passwords: Passwords;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const retryMs = 1_000;
+
+const byConfiguration = {
+  outcome: 'done',
+  reason: null,
+  by: 'configuration',
+  requestId: null,
+  principal: null,
+  user: adminName,
+  remote: null,
+} as const;
+
+/**
+ * At the start the configured password is set. Whenever the store is back, which may have come back empty, a missing
+ * admin is made again; one that is there keeps the password that it has been given since.
+ */
+export async function keepAdmin(world: AdminWorld, adminPassword: string | null): Promise<void> {
+  await tryUntilDone(world, adminPassword, 'set');
+  world.stores.onReturn(() => void tryUntilDone(world, adminPassword, 'keep'));
+}
+
+/**
+ * Resolves after the first try: a store that is away now must not keep Weir from serving. That it is away has its line in
+ * the log already, one for the outage.
+ */
+async function tryUntilDone(world: AdminWorld, adminPassword: string | null, existing: 'set' | 'keep'): Promise<void> {
+  const { stores, passwords, clock, log } = world;
+  try {
+    const action = await ensureAdmin(stores.accounts, passwords, adminPassword, existing);
+    if (action !== null) log.audit({ ...byConfiguration, action });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const level = error instanceof StoreAway ? 'debug' : 'warn';
+    log[level]('the admin cannot be looked up; trying again', { reason, retryMs });
+    clock.after(retryMs, () => void tryUntilDone(world, adminPassword, existing));
+  }
+}

@@ -1,0 +1,59 @@
+/** Where large bodies go, and what an operator is told about it. */
+import { statfs } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { openBodyFiles } from '../adapters/node/body-files.ts';
+import type { Config } from '../config/config.ts';
+import { AnswerRoom } from '../bodies/answers.ts';
+import { DiskRoom } from '../bodies/disk.ts';
+import type { Snapshot } from '../observe/snapshot.ts';
+import type { Clock, Log } from '../ports.ts';
+
+export interface Bodies {
+  readonly disk: DiskRoom;
+  readonly answers: AnswerRoom;
+  snapshot(): Pick<Snapshot, 'answers' | 'disk'>;
+  close(): Promise<void>;
+}
+
+/** A disk that is full fails every large body: it is said once in this time. */
+const sayAgainMs = 60_000;
+/** The file system type of Linux's `tmpfs` (statfs(2)). */
+const tmpfs = 0x0102_1994;
+
+/** Rejects with one clear line where the folder can't be written to. */
+export async function openBodies({ bodies, limits }: Config, clock: Clock, log: Log): Promise<Bodies> {
+  const allSmall = Object.values(limits).every(({ bodyMaxBytes }) => bodyMaxBytes <= bodies.memoryMaxBytes);
+  if (allSmall) {
+    const disk = new DiskRoom(bodies, noFiles);
+    const answers = new AnswerRoom({ ...bodies, answersDiskShareMax: 0 }, disk);
+    return { disk, answers, snapshot: () => snapshotOf(disk, answers), close: () => Promise.resolve() };
+  }
+  let saidAt = Number.NEGATIVE_INFINITY;
+  const files = await openBodyFiles(bodies.folder ?? tmpdir(), ({ code, message }) => {
+    if (clock.now() - saidAt < sayAgainMs) return;
+    saidAt = clock.now();
+    log.error('bodies: the disk fails; large ones are refused', { folder: files.folder, reason: code ?? message });
+  });
+  await noteOn(files.folder, bodies.diskMaxBytes, log);
+  const disk = new DiskRoom(bodies, () => files.create());
+  const answers = new AnswerRoom(bodies, disk);
+  return { disk, answers, snapshot: () => snapshotOf(disk, answers), close: () => files.close() };
+}
+
+function snapshotOf(disk: DiskRoom, answers: AnswerRoom): Pick<Snapshot, 'answers' | 'disk'> {
+  return { answers: answers.snapshot(), disk: disk.snapshot() };
+}
+
+function noFiles(): never {
+  throw new Error('No class takes a body that is too large for memory.');
+}
+
+/** What is allowed, and still worth knowing. */
+async function noteOn(folder: string, diskMaxBytes: number, log: Log): Promise<void> {
+  const { type, bavail, bsize } = await statfs(folder);
+  if (type === tmpfs) log.warn('bodies.folder is in memory (tmpfs): bodies.diskMaxBytes counts as memory', { folder });
+  const freeBytes = bavail * bsize;
+  if (freeBytes < diskMaxBytes) {
+    log.warn('bodies.folder has less room than bodies.diskMaxBytes', { folder, freeBytes, diskMaxBytes });
+  }
+}

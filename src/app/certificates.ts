@@ -1,0 +1,59 @@
+/** The main port's certificate: shown from the start, and again from its files when they change. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { type FileWatch, watchFiles } from '../adapters/node/watch.ts';
+import { formatProblem } from '../config/problems.ts';
+import { attempt } from '../config/secret-files.ts';
+import { dateNote, readTls, type ServerTls } from '../config/tls.ts';
+import type { TlsMaterial } from '../config/tls-material.ts';
+import type { Clock, Log } from '../ports.ts';
+
+/**
+ * Hands changed files to `secure`, unless something is wrong with them: then the old ones stay. Callers that are
+ * connected notice nothing either way.
+ */
+export function keepCertificates(
+  tls: ServerTls,
+  secure: (material: TlsMaterial) => void,
+  clock: Clock,
+  log: Log,
+): FileWatch {
+  const { ca, cert, key } = tls.files;
+  const paths = [ca, cert, key].flatMap(({ path }) => path ?? []);
+  let seen = digest([tls.material.ca, tls.material.cert, tls.material.key].filter((text) => text !== null));
+  const look = (): void => {
+    const reads = paths.map((path) => attempt(() => readFileSync(path, 'utf8')));
+    const now = digest(reads.map((read) => (read.ok ? read.text : String(read.error))));
+    if (now === seen) return;
+    seen = now;
+    const { material, certificate, problems } = readTls(tls.files, (path) => {
+      const read = reads[paths.indexOf(path)];
+      if (read?.ok === true) return read.text;
+      throw read?.error;
+    });
+    if (certificate === null || problems.length > 0) {
+      log.error('changed TLS files are refused, the old ones stay', { problems: problems.map(formatProblem) });
+      return;
+    }
+    try {
+      secure(material);
+    } catch (error) {
+      log.error('changed TLS files are refused, the old ones stay', { problems: [String(error)] });
+      return;
+    }
+    const note = dateNote(certificate, clock.wallMs());
+    const fields = { expires: certificate.validToDate.toISOString(), ...(note === null ? {} : { note }) };
+    log[note === null ? 'info' : 'warn']('changed TLS files are in use', fields);
+  };
+  const watch = watchFiles(paths, look);
+  // What changed since the configuration was read has made no event.
+  look();
+  return watch;
+}
+
+/** The files' texts as one value to compare: no second copy of the key is kept for it. */
+function digest(texts: readonly string[]): string {
+  const hash = createHash('sha256');
+  for (const text of texts) hash.update(`${text.length} ${text}`);
+  return hash.digest('hex');
+}

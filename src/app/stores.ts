@@ -1,0 +1,190 @@
+/** What replicas share: in Redis where there is one, else in this process. */
+import { randomUUID } from 'node:crypto';
+import { createMemoryAccounts } from '../adapters/memory/accounts.ts';
+import { MemoryBuckets } from '../adapters/memory/buckets.ts';
+import { createMemoryEndedTokens } from '../adapters/memory/ended-tokens.ts';
+import { createGuard, guardDefaults } from '../adapters/login-guard/guard.ts';
+import { createRedisAccounts } from '../adapters/redis/accounts.ts';
+import { type Alone, RedisBuckets } from '../adapters/redis/buckets.ts';
+import { causeOf } from '../adapters/redis/causes.ts';
+import {
+  firstConnection,
+  nodesOf,
+  onServing,
+  openRedis,
+  openSentinel,
+  openSubscriber,
+} from '../adapters/redis/client.ts';
+import { createRedisEndedTokens } from '../adapters/redis/ended-tokens.ts';
+import { watchFailover } from '../adapters/redis/failover.ts';
+import { Lacks } from '../adapters/redis/lacks.ts';
+import { Replicas } from '../adapters/redis/replicas.ts';
+import { followRevocations, watchPublishing } from '../adapters/redis/revocations.ts';
+import { Troubles } from '../adapters/redis/troubles.ts';
+import { tooOld } from '../adapters/redis/version.ts';
+import type { Config } from '../config/config.ts';
+import type { RevocationListener } from '../auth/revocations.ts';
+import type { StoreSnapshot } from '../observe/snapshot.ts';
+import type { TlsMaterial } from '../config/tls-material.ts';
+import type { Accounts, Buckets, Clock, EndedTokens, Guard, Log, Meter } from '../ports.ts';
+import { RememberedAccounts } from '../auth/cached-accounts.ts';
+import { confirmMaxMs } from '../auth/token-cache.ts';
+import { type Tokens, tokensAtHand } from '../auth/tokens.ts';
+import { watchPersistence } from './persistence.ts';
+
+export interface Stores {
+  readonly accounts: Accounts;
+  /** The same, for the tokens that requests bring. */
+  readonly tokens: Tokens;
+  /** Tokens of others that were logged out. */
+  readonly ended: EndedTokens;
+  readonly buckets: Buckets;
+  readonly guard: Guard;
+  state(): StoreSnapshot;
+  /** Resolves when the store is there, or after two seconds without it: the fallback serves as well. Called once. */
+  begin(): Promise<void>;
+  /** Tells of revocations, whichever replica made them. */
+  onRevocation(listener: RevocationListener): void;
+  /** Calls back each time that the accounts can be reached again. */
+  onReturn(call: () => void): void;
+  close(): Promise<void>;
+}
+
+/** How long the first requests wait for Redis, and readiness does: not for ever, since the fallback serves without it. */
+const redisWaitMs = 2_000;
+/** A login may wait a little longer than a message in line. */
+const accountsTimeoutMs = 1_000;
+const lateRepliesMs = 1_000;
+
+export function openStores(config: Config, clock: Clock, meter: Meter, log: Log): Stores {
+  const { url } = config.redis;
+  if (url === null) return memoryStores(config.auth.tokensPerUserMax, clock, meter);
+  return redisStores({ ...config.redis, ...config.auth, url }, clock, meter, log);
+}
+
+function memoryStores(tokensPerUserMax: number, clock: Clock, meter: Meter): Stores {
+  const accounts = createMemoryAccounts(clock, { tokensPerUserMax });
+  return {
+    accounts,
+    tokens: tokensAtHand(accounts),
+    ended: createMemoryEndedTokens(clock),
+    buckets: new MemoryBuckets(clock, meter),
+    guard: createGuard(null),
+    begin: () => Promise.resolve(),
+    state: () => ({ kind: 'memory', up: true, fallback: false, persistence: 'none', lacks: [] }),
+    onRevocation() {}, // Who revokes in this process knows.
+    onReturn() {},
+    close: () => Promise.resolve(),
+  };
+}
+
+interface RedisSettings {
+  readonly url: string;
+  readonly tls: TlsMaterial;
+  readonly keyPrefix: string;
+  readonly callTimeoutMs: number;
+  readonly replicasAtLeast: number;
+  readonly tokensPerUserMax: number;
+  readonly tokenMemoryMs: number;
+  readonly tokenMemoryMax: number;
+  readonly storeAwayGraceMs: number;
+}
+
+function redisStores(settings: RedisSettings, clock: Clock, meter: Meter, log: Log): Stores {
+  const { url, tls, keyPrefix, callTimeoutMs } = settings;
+  const troubles = new Troubles(log);
+  const lacks = new Lacks(log);
+  // The buckets count their own time: a reply that comes late still says what it has spent.
+  const bucketsOptions = { url, tls, callTimeoutMs: Math.max(callTimeoutMs, lateRepliesMs), troubles, lacks };
+  const forBuckets = openRedis(bucketsOptions, log, 'buckets');
+  const accountsOptions = { url, tls, callTimeoutMs: Math.max(callTimeoutMs, accountsTimeoutMs), troubles, lacks };
+  const forAccounts = openRedis(accountsOptions, log, 'accounts');
+  const forRevocations = openSubscriber(accountsOptions, log, 'revocations', () => nodesOf(forAccounts));
+  const connections = [forBuckets, forAccounts, forRevocations];
+  const sentinel = openSentinel(accountsOptions, log, 'sentinel');
+  if (sentinel !== null) watchFailover(sentinel, connections, { clock, log });
+  onServing(forBuckets, () => {
+    void tooOld(forBuckets).then((what) => {
+      if (what !== null) troubles.refused({ purpose: 'buckets' }, new Error(what));
+    });
+  });
+  const persistence = watchPersistence(forAccounts, log);
+  const accounts = new RememberedAccounts(
+    { store: createRedisAccounts(forAccounts, clock, keyPrefix, settings.tokensPerUserMax), clock, meter },
+    {
+      freshMs: settings.tokenMemoryMs,
+      keptMs: settings.storeAwayGraceMs,
+      max: settings.tokenMemoryMax,
+      confirmMaxMs: Math.max(confirmMaxMs, callTimeoutMs),
+    },
+  );
+  const listeners: RevocationListener[] = [accounts];
+  followRevocations(forRevocations, keyPrefix, tellingAll(listeners), { clock, log, lacks });
+  watchPublishing(forAccounts, keyPrefix, lacks, clock);
+  const replicas = new Replicas(forBuckets, clock, keyPrefix, randomUUID(), settings.replicasAtLeast);
+  const changed = (alone: Alone | null): void => {
+    if (alone === null) {
+      troubles.served('buckets');
+      log.info('limits: Redis serves again; shared by all replicas');
+      return;
+    }
+    const { key, error } = alone;
+    const { name: cause, ofKey } = causeOf(error);
+    // What Redis answered has had its line; that it did not answer has not, where only the call was late.
+    if (cause === 'late') troubles.broke({ purpose: 'buckets' }, error);
+    const whose = ofKey === true ? 'the limit of one class: Redis does not serve it' : 'limits: Redis does not serve';
+    log.warn(`${whose}; going on with a share`, { key, cause, replicas: replicas.count() });
+  };
+  const buckets = new RedisBuckets(forBuckets, clock, meter, {
+    keyPrefix,
+    replicas: replicas.count,
+    callTimeoutMs,
+    changed,
+  });
+  const connected = async (): Promise<void> => {
+    await Promise.all([forBuckets, forAccounts].map((redis) => firstConnection(redis, redisWaitMs)));
+    await replicas.start();
+  };
+  return {
+    async begin() {
+      const { promise: tooLate, resolve } = Promise.withResolvers<void>();
+      const alarm = clock.after(redisWaitMs, resolve);
+      // A Redis that takes connections and says nothing would keep `replicas` for longer.
+      await Promise.race([connected(), tooLate]);
+      alarm.cancel();
+    },
+    accounts,
+    tokens: accounts,
+    ended: createRedisEndedTokens(forAccounts, clock, keyPrefix),
+    buckets,
+    guard: createGuard(forAccounts, guardDefaults, keyPrefix),
+    state: () => ({
+      kind: 'redis',
+      up: forBuckets.status === 'ready' && !buckets.away,
+      fallback: buckets.away,
+      persistence: persistence(),
+      lacks: lacks.commands,
+    }),
+    onRevocation: (listener) => void listeners.push(listener),
+    onReturn: (call) => onServing(forAccounts, call),
+    async close() {
+      await replicas.stop();
+      for (const redis of connections) redis.disconnect();
+      sentinel?.connection.disconnect();
+    },
+  };
+}
+
+function tellingAll(listeners: readonly RevocationListener[]): RevocationListener {
+  return {
+    tokenRevoked(digest) {
+      for (const listener of listeners) listener.tokenRevoked(digest);
+    },
+    userRevoked(name) {
+      for (const listener of listeners) listener.userRevoked(name);
+    },
+    revocationsMissed() {
+      for (const listener of listeners) listener.revocationsMissed();
+    },
+  };
+}

@@ -1,0 +1,85 @@
+/** Accounts that remember whose token it is, and see to it that what they revoke themselves is forgotten here first. */
+import type { TokenMemoryOptions } from './token-memory.ts';
+import type { Accounts, Clock, Meter, NewUser, User } from '../ports.ts';
+import { RememberedTokens, type RememberedTokensOptions } from './token-cache.ts';
+
+/** How often a store that is away is asked. */
+const restMs = 250;
+/**
+ * A token that the store did not know can't be made later: it has 256 random bits, and nobody has sent it before. What
+ * comes back from a backup is valid after this time, or when the connection is back.
+ */
+const unknownMs = 60_000;
+
+export interface RememberedWorld {
+  readonly store: Accounts;
+  readonly clock: Clock;
+  readonly meter: Pick<Meter, 'storeCalled'>;
+}
+
+export type RememberedAccountsOptions = TokenMemoryOptions & Pick<RememberedTokensOptions, 'confirmMaxMs'>;
+
+export class RememberedAccounts extends RememberedTokens implements Accounts {
+  readonly #store: Accounts;
+
+  constructor({ store, clock, meter }: RememberedWorld, options: RememberedAccountsOptions) {
+    const find = (digest: string) => store.findToken(digest);
+    super({ find, clock, meter, call: 'findToken' }, { ...options, restMs, unknownMs });
+    this.#store = store;
+  }
+
+  addToken(digest: string, user: User, expiresAtMs: number): Promise<boolean> {
+    const record = { user: user.name, role: user.role, expiresAtMs };
+    return this.made(digest, record, () => this.#store.addToken(digest, user, expiresAtMs));
+  }
+
+  // Whether the store has answered or not, the revocation may have been made: the token is asked about anew.
+
+  async dropToken(digest: string): Promise<void> {
+    try {
+      await this.#store.dropToken(digest);
+    } finally {
+      this.tokenRevoked(digest);
+    }
+  }
+
+  async changePassword(user: User, passwordHash: string): Promise<User | undefined> {
+    try {
+      return await this.#store.changePassword(user, passwordHash);
+    } finally {
+      this.userRevoked(user.name);
+    }
+  }
+
+  async dropTokens(user: User): Promise<User | undefined> {
+    try {
+      return await this.#store.dropTokens(user);
+    } finally {
+      this.userRevoked(user.name);
+    }
+  }
+
+  async deleteUser(name: string): Promise<boolean> {
+    try {
+      return await this.#store.deleteUser(name);
+    } finally {
+      this.userRevoked(name);
+    }
+  }
+
+  findUser(name: string): Promise<User | undefined> {
+    return this.#store.findUser(name);
+  }
+
+  listUsers(): AsyncIterable<User> {
+    return this.#store.listUsers();
+  }
+
+  addUser(user: NewUser, distinct?: 'distinct'): Promise<boolean> {
+    return this.#store.addUser(user, distinct);
+  }
+
+  rehash(user: User, passwordHash: string): Promise<boolean> {
+    return this.#store.rehash(user, passwordHash);
+  }
+}

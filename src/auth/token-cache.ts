@@ -1,0 +1,215 @@
+/**
+ * Tokens that are remembered: one that was confirmed is valid for a few seconds without asking, on every replica for
+ * itself, and goes on for longer while whoever confirms it is away. A revocation ends it here at once, whether this
+ * replica made it or another one has told of it. `token-memory.ts` has the arithmetic, this file asks.
+ *
+ * Each token is asked about once at a time, whoever wants to know. One in use is confirmed again before its time is over,
+ * so that nobody waits for it.
+ */
+import type { RevocationListener } from './revocations.ts';
+import { type Holder, TokenMemory, type TokenMemoryOptions } from './token-memory.ts';
+import { type Clock, type Meter, StoreAway, type TokenRecord } from '../ports.ts';
+import type { Recalled, Tokens } from './tokens.ts';
+
+/** How long a store that failed counts as away, unless it answers before: longer than the next failure may take. */
+const awayMs = 2_000;
+/** The default of `confirmMaxMs`: callers are to notice nothing of a store that hangs (P7). */
+export const confirmMaxMs = 90;
+const unknownMax = 1_000;
+
+export type Found = TokenRecord & Pick<Holder, 'revokedAs'>;
+
+export interface RememberedTokensWorld {
+  /** Whose token it is. An outage rejects with `StoreAway`. The text is handed on, and not kept. */
+  readonly find: (digest: string, text: string) => Found | undefined | Promise<Found | undefined>;
+  readonly clock: Clock;
+  readonly meter: Pick<Meter, 'storeCalled'>;
+  /** What the meter is told that was called. */
+  readonly call: string;
+}
+
+export interface RememberedTokensOptions extends TokenMemoryOptions {
+  /** How often a store that is away is asked, milliseconds; 0: each time. */
+  readonly restMs: number;
+  /** How long a known token waits for its confirmation before it goes on without, as if the store were away. */
+  readonly confirmMaxMs?: number;
+  /**
+   * How long it is remembered that a token is not known, milliseconds: a client that keeps sending the one that has
+   * expired is not asked about each time.
+   */
+  readonly unknownMs: number;
+}
+
+interface Question {
+  readonly revision: number;
+  readonly answer: Promise<TokenRecord | undefined>;
+}
+
+export class RememberedTokens implements Tokens, RevocationListener {
+  readonly #find: RememberedTokensWorld['find'];
+  readonly #clock: Clock;
+  readonly #meter: Pick<Meter, 'storeCalled'>;
+  readonly #call: string;
+  readonly #restMs: number;
+  readonly #unknownMs: number;
+  readonly #confirmMaxMs: number;
+  readonly #memory: TokenMemory<Found>;
+  /** Until when, by digest. */
+  readonly #unknown = new Map<string, number>();
+  readonly #questions = new Map<string, Question>();
+  /** The store failed a moment ago. */
+  #awayUntil = Number.NEGATIVE_INFINITY;
+  #askNotBefore = Number.NEGATIVE_INFINITY;
+
+  constructor({ find, clock, meter, call }: RememberedTokensWorld, options: RememberedTokensOptions) {
+    this.#find = find;
+    this.#clock = clock;
+    this.#meter = meter;
+    this.#call = call;
+    this.#restMs = options.restMs;
+    this.#unknownMs = options.unknownMs;
+    this.#confirmMaxMs = options.confirmMaxMs ?? confirmMaxMs;
+    this.#memory = new TokenMemory(options);
+  }
+
+  /** How many tokens are known. */
+  get size(): number {
+    return this.#memory.size;
+  }
+
+  recall(digest: string, text = ''): Recalled {
+    const now = this.#clock.now();
+    const token = this.#memory.get(digest, now);
+    if (token === undefined) return this.#isUnknown(digest, now) ? 'unknown' : 'unheard';
+    if (this.#memory.isFresh(token, now)) {
+      if (now >= token.refreshAt) this.#refresh(digest, text, now);
+      return token.record;
+    }
+    if (now >= this.#awayUntil) return 'unsure';
+    this.#refresh(digest, text, now);
+    return token.record;
+  }
+
+  findToken(digest: string, text = ''): TokenRecord | undefined | Promise<TokenRecord | undefined> {
+    const recalled = this.recall(digest, text);
+    if (typeof recalled === 'object') return recalled;
+    if (recalled === 'unknown') return undefined;
+    return recalled === 'unheard' ? this.#ask(digest, text) : this.#confirm(digest, text);
+  }
+
+  tokenRevoked(digest: string): void {
+    this.#memory.revoke(digest);
+  }
+
+  userRevoked(name: string): void {
+    this.#memory.revokeUser(name);
+  }
+
+  revocationsMissed(): void {
+    this.#memory.doubt();
+    this.#unknown.clear();
+    // It is told when the store can be heard again: who has waited for that need not rest any longer.
+    this.#askNotBefore = Number.NEGATIVE_INFINITY;
+  }
+
+  /** For a token that is being made: `make` tells whether it was. */
+  protected async made(digest: string, record: TokenRecord, make: () => Promise<boolean>): Promise<boolean> {
+    const { revision } = this.#memory;
+    const askedAt = this.#clock.now();
+    const made = await make();
+    this.#unknown.delete(digest);
+    if (made) this.#learn(digest, record, askedAt, revision);
+    return made;
+  }
+
+  /** Asks while the token goes on being valid. */
+  #refresh(digest: string, text: string, now: number): void {
+    if (this.#questions.has(digest) || this.#rests(now)) return;
+    // What went wrong shows when somebody waits for the answer.
+    this.#ask(digest, text).catch(() => {});
+  }
+
+  /** A token that is known waits for a moment only: while the store is away it goes on. */
+  async #confirm(digest: string, text: string): Promise<TokenRecord | undefined> {
+    try {
+      return await this.#inTime(this.#ask(digest, text));
+    } catch (error) {
+      // Read now: it may have been revoked meanwhile.
+      const token = error instanceof StoreAway ? this.#memory.get(digest, this.#clock.now()) : undefined;
+      if (token === undefined) throw error;
+      return token.record;
+    }
+  }
+
+  #inTime<T>(answer: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const alarm = this.#clock.after(this.#confirmMaxMs, () => {
+        this.#failed();
+        reject(new StoreAway(`The store did not confirm a token within ${this.#confirmMaxMs} ms.`));
+      });
+      answer.then(resolve, reject).finally(() => alarm.cancel());
+    });
+  }
+
+  #ask(digest: string, text: string): Promise<TokenRecord | undefined> {
+    const { revision } = this.#memory;
+    const asked = this.#questions.get(digest);
+    if (asked?.revision === revision) return asked.answer;
+    const question: Question = { revision, answer: this.#lookUp(digest, text, revision) };
+    this.#questions.set(digest, question);
+    const over = (): void => {
+      if (this.#questions.get(digest) === question) this.#questions.delete(digest);
+    };
+    question.answer.then(over, over);
+    return question.answer;
+  }
+
+  async #lookUp(digest: string, text: string, revision: number): Promise<TokenRecord | undefined> {
+    const askedAt = this.#clock.now();
+    if (this.#rests(askedAt)) throw new StoreAway('The store failed a moment ago.');
+    if (askedAt < this.#awayUntil) this.#askNotBefore = askedAt + this.#restMs;
+    let record: Found | undefined;
+    try {
+      record = await this.#find(digest, text);
+    } catch (error) {
+      if (error instanceof StoreAway) this.#failed();
+      this.#meter.storeCalled(this.#call, 'error', this.#clock.now() - askedAt);
+      throw error;
+    }
+    this.#awayUntil = Number.NEGATIVE_INFINITY;
+    this.#meter.storeCalled(this.#call, 'ok', this.#clock.now() - askedAt);
+    this.#learn(digest, record, askedAt, revision);
+    return record;
+  }
+
+  #failed(): void {
+    const now = this.#clock.now();
+    this.#awayUntil = now + awayMs;
+    this.#askNotBefore = now + this.#restMs;
+  }
+
+  #rests(now: number): boolean {
+    return now < this.#awayUntil && now < this.#askNotBefore;
+  }
+
+  #learn(digest: string, record: Found | undefined, askedAt: number, revision: number): void {
+    const now = this.#clock.now();
+    if (record !== undefined) {
+      const expiresAt = now + record.expiresAtMs - this.#clock.wallMs();
+      this.#memory.confirm(digest, record, { askedAt, expiresAt, revision }, now);
+      return;
+    }
+    this.#memory.deny(digest);
+    if (revision !== this.#memory.revision) return;
+    this.#unknown.set(digest, now + this.#unknownMs);
+    for (const oldest of this.#unknown.keys()) {
+      if (this.#unknown.size <= unknownMax) return;
+      this.#unknown.delete(oldest);
+    }
+  }
+
+  #isUnknown(digest: string, now: number): boolean {
+    const until = this.#unknown.get(digest);
+    return until !== undefined && now < until;
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * What a replica remembers of the tokens that the store has confirmed. Two spans begin when the store was asked, which
+ * is never later than what it answers was true:
+ *
+ *     asked ├── refresh ──┼─ fresh ─┤                     valid without asking
+ *           ├───────────────────────┴──────── kept ─────┤ known: to be asked about again; valid while the store is away
+ *
+ * Both end when the token expires. Only tokens that were confirmed come in, so made-up ones push nothing out. Of too many the
+ * one whose confirmation is the oldest goes first, among those of users that have at least as many as users have on average: one
+ * user with thousands of tokens pushes out its own. A token that is in use is confirmed again and again.
+ *
+ * A revocation takes tokens out. A doubt (revocations may have been missed) ends all freshness; what is known stays known.
+ * An answer may be under way when either happens and be older than it: who asks notes the `revision`, and what was asked
+ * at another one is not remembered. That costs one more question, and there is nothing to compare.
+ */
+import type { Role } from '../exchange/principal.ts';
+
+/** Whose token it is. */
+export interface Holder {
+  readonly user: string;
+  readonly role: Role;
+  /** What a revocation names in place of the token's digest, where one token can be written in several ways. */
+  readonly revokedAs?: string;
+}
+
+export interface TokenMemoryOptions {
+  /** How long a confirmed token is valid without asking, milliseconds. */
+  readonly freshMs: number;
+  /** How long it is known, milliseconds. */
+  readonly keptMs: number;
+  /** Most tokens; 1 or more. */
+  readonly max: number;
+}
+
+/** An answer of the store. Instants are `Clock.now()`. */
+export interface Confirmation {
+  readonly askedAt: number;
+  readonly expiresAt: number;
+  /** The memory's when the store was asked. */
+  readonly revision: number;
+}
+
+/** How long before the end of freshness a token in use is confirmed again: longer than the store may take to answer. */
+const refreshAheadMs = 2_000;
+
+export class RememberedToken<T extends Holder> {
+  readonly record: T;
+  readonly refreshAt: number;
+  readonly freshUntil: number;
+  readonly keptUntil: number;
+  readonly revision: number;
+
+  constructor(record: T, { freshMs, keptMs }: TokenMemoryOptions, { askedAt, expiresAt, revision }: Confirmation) {
+    this.record = record;
+    this.refreshAt = askedAt + Math.max(freshMs / 2, freshMs - refreshAheadMs);
+    this.freshUntil = askedAt + freshMs;
+    this.keptUntil = Math.min(askedAt + Math.max(freshMs, keptMs), expiresAt);
+    this.revision = revision;
+  }
+}
+
+export class TokenMemory<T extends Holder> {
+  readonly #options: TokenMemoryOptions;
+  /** By digest, in the order of confirmation. */
+  readonly #tokens = new Map<string, RememberedToken<T>>();
+  /** How many each user has. */
+  readonly #counts = new Map<string, number>();
+  /** Digests of what is revoked together, by the name that it is revoked as. */
+  readonly #together = new Map<string, Set<string>>();
+  #revision = 0;
+  /** What was confirmed at an earlier revision is in doubt. */
+  #trustedFrom = 0;
+
+  constructor(options: TokenMemoryOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#tokens.size;
+  }
+
+  /** Another one after each revocation and each doubt. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Undefined: not known. */
+  get(digest: string, now: number): RememberedToken<T> | undefined {
+    const token = this.#tokens.get(digest);
+    return token !== undefined && now < token.keptUntil ? token : undefined;
+  }
+
+  /** Whether it is valid without asking. */
+  isFresh(token: RememberedToken<T>, now: number): boolean {
+    return now < token.freshUntil && token.revision >= this.#trustedFrom;
+  }
+
+  /** The store has confirmed the token. */
+  confirm(digest: string, record: T, confirmation: Confirmation, now: number): void {
+    if (confirmation.revision !== this.#revision) return;
+    const token = new RememberedToken(record, this.#options, confirmation);
+    this.#forget(digest);
+    if (now < token.keptUntil) this.#keep(digest, token);
+    this.#makeRoom(now);
+  }
+
+  #makeRoom(now: number): void {
+    for (const [oldest, token] of this.#tokens) {
+      const { keptUntil, record } = token;
+      if (now < keptUntil) {
+        if (this.#tokens.size <= this.#options.max) return;
+        if (!this.#hasMany(record.user)) {
+          // It is spared: the round goes on behind it. Somebody has as many as the average.
+          this.#tokens.delete(oldest);
+          this.#tokens.set(oldest, token);
+          continue;
+        }
+      }
+      this.#forget(oldest);
+    }
+  }
+
+  #hasMany(user: string): boolean {
+    return (this.#counts.get(user) ?? 0) * this.#counts.size >= this.#tokens.size;
+  }
+
+  /** The store does not know the token (any more). */
+  deny(digest: string): void {
+    this.#forget(digest);
+  }
+
+  /** @param digest the token's, or what it is revoked as */
+  revoke(digest: string): void {
+    this.#revision += 1;
+    this.#forget(digest);
+    for (const one of this.#together.get(digest) ?? []) this.#forget(one);
+  }
+
+  /** Looks at every token: users are changed rarely, and an index would cost every confirmation. */
+  revokeUser(name: string): void {
+    this.#revision += 1;
+    for (const [digest, { record }] of this.#tokens) if (record.user === name) this.#forget(digest);
+  }
+
+  doubt(): void {
+    this.#revision += 1;
+    this.#trustedFrom = this.#revision;
+  }
+
+  #keep(digest: string, token: RememberedToken<T>): void {
+    this.#tokens.set(digest, token);
+    const { revokedAs, user } = token.record;
+    this.#counts.set(user, (this.#counts.get(user) ?? 0) + 1);
+    if (revokedAs === undefined) return;
+    const together = this.#together.get(revokedAs);
+    if (together === undefined) this.#together.set(revokedAs, new Set([digest]));
+    else together.add(digest);
+  }
+
+  #forget(digest: string): void {
+    const record = this.#tokens.get(digest)?.record;
+    if (record === undefined) return;
+    this.#tokens.delete(digest);
+    const { revokedAs, user } = record;
+    const count = (this.#counts.get(user) ?? 0) - 1;
+    if (count > 0) this.#counts.set(user, count);
+    else this.#counts.delete(user);
+    if (revokedAs === undefined) return;
+    const together = this.#together.get(revokedAs);
+    together?.delete(digest);
+    if (together?.size === 0) this.#together.delete(revokedAs);
+  }
+}

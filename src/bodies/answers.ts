@@ -1,0 +1,90 @@
+/**
+ * Room for answers that wait for their callers to take them: memory first, then files, over all classes, with a share for
+ * each caller. An answer that finds no room is read from the Coreapp no faster than its caller takes it.
+ */
+import type { BodyFile } from '../exchange/bodies.ts';
+import type { DiskRoom } from './disk.ts';
+import { Shares } from './shares.ts';
+
+export interface AnswerBounds {
+  /** Of one answer. Whatever is more goes to a file. */
+  readonly memoryMaxBytes: number;
+  /** Of all answers. */
+  readonly answersMemoryMaxBytes: number;
+  /** The part of the disk's bytes and files that answers may take. */
+  readonly answersDiskShareMax: number;
+  /** The part that one caller may have of what others leave. */
+  readonly answersCallerShareMax: number;
+}
+
+/** Answers that wait to be taken. */
+export interface AnswersSnapshot {
+  /** How many do. */
+  readonly waiting: number;
+  readonly memoryBytes: number;
+  readonly memoryBytesMax: number;
+  /** These are among what is taken of the disk. */
+  readonly files: number;
+  readonly filesMax: number;
+  readonly diskBytes: number;
+  readonly diskBytesMax: number;
+}
+
+export class AnswerRoom {
+  readonly memoryMaxBytes: number;
+  readonly memory: Shares;
+  readonly #files: Shares;
+  readonly #diskBytes: Shares;
+  readonly #disk: DiskRoom;
+  #waiting = 0;
+
+  constructor(bounds: AnswerBounds, disk: DiskRoom) {
+    const { filesMax, bytesMax } = disk.snapshot();
+    const { answersDiskShareMax: diskShare, answersCallerShareMax: callerShare } = bounds;
+    this.memoryMaxBytes = bounds.memoryMaxBytes;
+    this.memory = new Shares(bounds.answersMemoryMaxBytes, callerShare);
+    this.#files = new Shares(Math.floor(diskShare * filesMax), callerShare);
+    this.#diskBytes = new Shares(Math.floor(diskShare * bytesMax), callerShare);
+    this.#disk = disk;
+  }
+
+  /** One more answer waits, or −1: one fewer. */
+  waits(by: 1 | -1): void {
+    this.#waiting += by;
+  }
+
+  /** An empty file. Null: there is no room for one. */
+  openFile(caller: string): BodyFile | null {
+    if (!this.#files.fits(caller, 1)) return null;
+    const file = this.#disk.tryOpenAnswer();
+    if (file !== null) this.#files.take(caller, 1);
+    return file;
+  }
+
+  /** Room on the disk for so many bytes. False: there is not so much left, nothing was taken. */
+  tryTakeDisk(caller: string, bytes: number): boolean {
+    if (!this.#diskBytes.fits(caller, bytes) || !this.#disk.tryTakeForAnswer(bytes)) return false;
+    this.#diskBytes.take(caller, bytes);
+    return true;
+  }
+
+  /** Lets go of a file, and of what was taken of the disk for it. It is free when the disk has let go of it, too. */
+  closeFile(caller: string, file: BodyFile, bytes: number): void {
+    this.#disk.closeAnswer(file, bytes, () => {
+      this.#files.give(caller, 1);
+      this.#diskBytes.give(caller, bytes);
+    });
+  }
+
+  snapshot(): AnswersSnapshot {
+    return {
+      waiting: this.#waiting,
+      memoryBytes: this.memory.total,
+      memoryBytesMax: this.memory.max,
+      files: this.#files.total,
+      filesMax: this.#files.max,
+      diskBytes: this.#diskBytes.total,
+      diskBytesMax: this.#diskBytes.max,
+    };
+  }
+}

@@ -1,0 +1,70 @@
+/** Collect: hold the whole body before the request stands in line, so that it can be sent more than once. */
+import type { BodyRead } from '../exchange/bodies.ts';
+import type { BodyAccount } from './body-account.ts';
+import type { Collected, Identified } from '../exchange/exchange.ts';
+import { collected } from '../exchange/exchange.ts';
+import type { Holding } from './holding.ts';
+import type { Gone } from '../exchange/outcome.ts';
+import { gone } from '../exchange/outcome.ts';
+import type { Refusal } from '../exchange/refusals.ts';
+import { refuse } from '../exchange/refusals.ts';
+import type { Caller } from '../ports.ts';
+
+/** What bounds the bodies of a class. */
+export interface BodyBounds {
+  /** The largest that is accepted. */
+  readonly bodyMaxBytes: number;
+  /** What all of them together may take. */
+  readonly bodies: BodyAccount;
+  /** When one should come back for which there is no room. */
+  retryAfterMs(): number;
+}
+
+type Collection = Collected | Refusal | Gone;
+
+/** @param held what the body takes of `bounds.bodies`: to be released when the request has ended, whatever it came to */
+export function collect(
+  exchange: Identified,
+  side: Caller,
+  bounds: BodyBounds,
+  held: Holding,
+): Collection | Promise<Collection> {
+  if (side.bodyBytes === 0) return collected(exchange, null);
+  const read = side.read(bounds.bodyMaxBytes, held);
+  if (!(read instanceof Promise)) return collectionOf(exchange, read, bounds, held);
+  return read.then((whole) => collectionOf(exchange, whole, bounds, held));
+}
+
+function collectionOf(exchange: Identified, read: BodyRead, bounds: BodyBounds, held: Holding): Collection {
+  switch (read.kind) {
+    case 'body':
+      return collected(exchange, read.body);
+    case 'tooLarge':
+      return refuse('bodyTooLarge', `The body is larger than ${bounds.bodyMaxBytes} bytes.`);
+    case 'noRoom':
+      return refuse('lineFull', `There is no room for the body: ${whyNoRoom(held)}.`, bounds.retryAfterMs());
+    case 'notKept':
+      return refuse('diskFailed', null, bounds.retryAfterMs());
+    case 'tooSlow':
+      return refuse('requestTimeout');
+    case 'gone':
+      return gone;
+  }
+}
+
+function whyNoRoom({ lack }: Holding): string {
+  switch (lack) {
+    case 'class':
+      return 'others are held';
+    case 'reserve':
+      return 'others are held, and what is left is for small ones';
+    case 'caller':
+      return 'others of this caller are held, as many as it may have beside what other callers have';
+    case 'slow':
+      return 'it came slowly, and gave way to a quicker one';
+    case 'disk':
+      return 'others are on the disk';
+    case 'callerDisk':
+      return 'others of this caller are on the disk';
+  }
+}

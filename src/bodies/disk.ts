@@ -1,0 +1,137 @@
+/** The disk that bodies and answers may take, over all classes: so many bytes, in so many files. */
+import type { BodyFile } from '../exchange/bodies.ts';
+
+export interface DiskBounds {
+  /** The largest body that stays in memory. */
+  readonly memoryMaxBytes: number;
+  /** What all files together may hold. */
+  readonly diskMaxBytes: number;
+  /** How many there may be: each takes a descriptor. */
+  readonly filesMax: number;
+  /** How many of them one caller may have while it is alone; beside others it is the same part of what those leave. */
+  readonly callerFilesMax: number;
+}
+
+/** What is taken of the disk just now. */
+export interface DiskSnapshot {
+  readonly files: number;
+  readonly filesMax: number;
+  readonly bytes: number;
+  readonly bytesMax: number;
+}
+
+/** What one caller has on the disk. */
+interface CallerFiles {
+  files: number;
+  bytes: number;
+}
+
+const none: Readonly<CallerFiles> = { files: 0, bytes: 0 };
+
+export class DiskRoom {
+  readonly #bounds: DiskBounds;
+  readonly #create: () => BodyFile;
+  /** What one caller may have of what others leave, of the files as of the bytes; up to 1. */
+  readonly #callerShare: number;
+  readonly #callers = new Map<string, CallerFiles>();
+  #bytes = 0;
+  #files = 0;
+
+  /** @param create makes an empty file */
+  constructor(bounds: DiskBounds, create: () => BodyFile) {
+    this.#bounds = bounds;
+    this.#create = create;
+    this.#callerShare = Math.min(1, bounds.callerFilesMax / bounds.filesMax);
+  }
+
+  get memoryMaxBytes(): number {
+    return this.#bounds.memoryMaxBytes;
+  }
+
+  /** What there is too little of for one more file of so many bytes. Null: there is room, as long as nobody takes it. */
+  lackOf(caller: string, bytes: number): 'disk' | 'callerDisk' | null {
+    const { files } = this.#callers.get(caller) ?? none;
+    if (this.#files >= this.#bounds.filesMax) return 'disk';
+    if (files > 0 && files + 1 > this.#callerShare * (this.#bounds.filesMax - this.#files + files)) return 'callerDisk';
+    return this.#lackOfBytes(caller, bytes, files + 1);
+  }
+
+  /** A file with room for so many bytes. Else what there is too little of, and nothing was taken. */
+  tryOpen(caller: string, bytes: number): BodyFile | 'disk' | 'callerDisk' {
+    const lack = this.lackOf(caller, bytes);
+    if (lack !== null) return lack;
+    const own = this.#callers.get(caller) ?? { files: 0, bytes: 0 };
+    this.#callers.set(caller, own);
+    own.files += 1;
+    this.#files += 1;
+    this.#add(own, bytes);
+    return this.#create();
+  }
+
+  /** Room for more in a file that there is. Else what there is too little of, and nothing was taken. */
+  take(caller: string, bytes: number): 'disk' | 'callerDisk' | null {
+    const own = this.#callers.get(caller);
+    if (own === undefined) throw new Error('Bytes were taken for a file that nobody has.');
+    const lack = this.#lackOfBytes(caller, bytes, own.files);
+    if (lack === null) this.#add(own, bytes);
+    return lack;
+  }
+
+  /** Gives back what was taken last for a file, since it was not needed after all. */
+  give(caller: string, bytes: number): void {
+    this.#add(this.#callers.get(caller) as CallerFiles, -bytes);
+  }
+
+  /** An empty file for an answer; how many one caller may have of these is counted in `answers.ts`. Null: there is no room. */
+  tryOpenAnswer(): BodyFile | null {
+    if (this.#files >= this.#bounds.filesMax) return null;
+    this.#files += 1;
+    return this.#create();
+  }
+
+  /** Room for more in an answer's file. False: there is not so much left, nothing was taken. */
+  tryTakeForAnswer(bytes: number): boolean {
+    if (this.#bytes + bytes > this.#bounds.diskMaxBytes) return false;
+    this.#bytes += bytes;
+    return true;
+  }
+
+  /** As `close`, for an answer's. @param closed called when the disk has let go of it */
+  closeAnswer(file: BodyFile, bytes: number, closed: () => void): void {
+    file.close(() => {
+      this.#bytes -= bytes;
+      this.#files -= 1;
+      closed();
+    });
+  }
+
+  /** Lets go of a file. What it took is free when the disk has let go of it, too. */
+  close(caller: string, file: BodyFile, bytes: number): void {
+    file.close(() => {
+      const own = this.#callers.get(caller) as CallerFiles;
+      own.files -= 1;
+      this.#files -= 1;
+      this.#add(own, -bytes);
+      if (own.files === 0) this.#callers.delete(caller);
+    });
+  }
+
+  snapshot(): DiskSnapshot {
+    const { filesMax, diskMaxBytes } = this.#bounds;
+    return { files: this.#files, filesMax, bytes: this.#bytes, bytesMax: diskMaxBytes };
+  }
+
+  /** A caller's only file may be as large as there is room; several together have a share of what others leave. */
+  #lackOfBytes(caller: string, bytes: number, files: number): 'disk' | 'callerDisk' | null {
+    const { diskMaxBytes } = this.#bounds;
+    if (this.#bytes + bytes > diskMaxBytes) return 'disk';
+    const own = (this.#callers.get(caller) ?? none).bytes;
+    const mayHave = this.#callerShare * (diskMaxBytes - this.#bytes + own);
+    return files > 1 && own + bytes > mayHave ? 'callerDisk' : null;
+  }
+
+  #add(own: CallerFiles, bytes: number): void {
+    own.bytes += bytes;
+    this.#bytes += bytes;
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * What one request's body has taken of a replica, counted before it is taken: while it is read, waits and is in flight.
+ * What there is to take is in an account for each endpoint class (`body-account.ts`) and one for the disk, which the
+ * classes have in common (`disk.ts`).
+ */
+import type { BodyFile, BodyRoom } from '../exchange/bodies.ts';
+import type { BodyAccount, Shortage } from './body-account.ts';
+import type { CallerBytes, ComingBody } from './coming-bodies.ts';
+import type { DiskRoom } from './disk.ts';
+import { type Principal, sharerOf } from '../exchange/principal.ts';
+
+/** Where room was missing. `slow`: there was some, and the body gave way to a quicker one. */
+export type Lack = Shortage | 'disk' | 'callerDisk' | 'slow';
+
+export class Holding implements BodyRoom, ComingBody {
+  place = -1;
+  readonly #account: BodyAccount;
+  readonly #disk: DiskRoom;
+  readonly #principal: Principal;
+  #caller: CallerBytes | null = null;
+  #bytes = 0;
+  #file: BodyFile | null = null;
+  #lack: Lack = 'class';
+  #since: number | null = null;
+  #giveUp: (() => void) | null = null;
+
+  constructor(account: BodyAccount, principal: Principal, disk: DiskRoom) {
+    this.#account = account;
+    this.#principal = principal;
+    this.#disk = disk;
+  }
+
+  get memoryMaxBytes(): number {
+    return this.#disk.memoryMaxBytes;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get caller(): CallerBytes | null {
+    return this.#caller;
+  }
+
+  get since(): number | null {
+    return this.#since;
+  }
+
+  /** What was missing when something could not be had last. */
+  get lack(): Lack {
+    return this.#lack;
+  }
+
+  mayCome(bytes: number): boolean {
+    const short = this.#account.shortOf(this.#callerNow(), bytes, this.#bytes);
+    if (short !== null && this.#slowerThan(short, bytes).length === 0) return this.#lacks(short);
+    if (bytes <= this.memoryMaxBytes) return true;
+    const lack = this.#disk.lackOf(sharerOf(this.#principal), bytes);
+    return lack === null || this.#lacks(lack);
+  }
+
+  tryTake(bytes: number): boolean {
+    const caller = this.#callerNow();
+    if (this.#file !== null) {
+      const lack = this.#disk.take(sharerOf(this.#principal), bytes);
+      if (lack !== null) return this.#lacks(lack);
+    }
+    for (let short = this.#account.take(caller, bytes, this.#bytes); short !== null; ) {
+      if (!this.#othersGiveWay(short, bytes)) return this.#notTaken(short, bytes);
+      short = this.#account.take(caller, bytes, this.#bytes);
+    }
+    if (this.#file !== null) this.#account.moveToDisk(bytes);
+    this.#bytes += bytes;
+    return true;
+  }
+
+  openFile(): BodyFile | null {
+    const file = this.#disk.tryOpen(sharerOf(this.#principal), this.#bytes);
+    if (typeof file === 'string') {
+      this.#lacks(file);
+      return null;
+    }
+    this.#account.moveToDisk(this.#bytes);
+    this.#file = file;
+    return file;
+  }
+
+  coming(giveUp: () => void): void {
+    this.#giveUp = giveUp;
+    this.#since = this.#account.coming.add(this);
+  }
+
+  arrived(): void {
+    if (this.#giveUp === null) return;
+    this.#giveUp = null;
+    this.#account.coming.remove(this);
+  }
+
+  giveWay(): void {
+    const giveUp = this.#giveUp;
+    this.#lack = 'slow';
+    this.release();
+    giveUp?.();
+  }
+
+  /** Gives all of it back and lets go of the file. Doing so twice does nothing. */
+  release(): void {
+    this.arrived();
+    const file = this.#file;
+    const bytes = this.#bytes;
+    this.#file = null;
+    this.#bytes = 0;
+    if (this.#caller !== null) this.#account.give(this.#caller, bytes);
+    if (file === null) return;
+    this.#account.moveToDisk(-bytes);
+    this.#disk.close(sharerOf(this.#principal), file, bytes);
+  }
+
+  /**
+   * Those that give way to so many bytes more of this one: slower ones of the same caller, and of callers that have more of
+   * the class than this one would have. So nobody is displaced by whoever takes more.
+   */
+  #slowerThan(short: Shortage, bytes: number): ComingBody[] {
+    const own = this.#callerNow();
+    const ownBytes = own.bytes + bytes;
+    const missing = this.#account.missing(short, own, bytes);
+    return this.#account.coming.slowest(
+      this,
+      missing,
+      ({ caller }) => caller === own || (short !== 'caller' && caller !== null && caller.bytes > ownBytes),
+    );
+  }
+
+  #othersGiveWay(short: Shortage, bytes: number): boolean {
+    const slower = this.#slowerThan(short, bytes);
+    for (const body of slower) body.giveWay();
+    return slower.length > 0;
+  }
+
+  #notTaken(short: Shortage, bytes: number): false {
+    if (this.#file !== null) this.#disk.give(sharerOf(this.#principal), bytes);
+    return this.#lacks(short);
+  }
+
+  #callerNow(): CallerBytes {
+    if (this.#caller === null || this.#bytes === 0) this.#caller = this.#account.callerOf(sharerOf(this.#principal));
+    return this.#caller;
+  }
+
+  #lacks(what: Lack): false {
+    this.#lack = what;
+    return false;
+  }
+}

@@ -1,0 +1,86 @@
+/** Answer: the one place that turns an outcome into a status line. */
+import { errorEnvelope } from '../profiles/coreapp/envelope.ts';
+import type { Admitted, Fields, Received, Routed } from './exchange.ts';
+import { endToEnd, FieldFilter, fieldOf, fieldsOf } from '../http/fields.ts';
+import { viaName } from '../http/forwarded.ts';
+import type { Page } from '../profiles/coreapp/page.ts';
+import type { Refusal } from './refusals.ts';
+import { refusalTable } from './refusals.ts';
+import { serverTiming } from './server-timing.ts';
+import type { Caller } from '../ports.ts';
+
+const json = 'application/json; charset=utf-8';
+/** Written by Weir itself. */
+const ownNames = ['via', 'x-request-id'];
+const toAnswers = new FieldFilter(ownNames);
+/** No length is said where there can be no body (RFC 9110, 8.6). */
+const to204 = new FieldFilter(['content-length', ...ownNames]);
+/** What must not stand in trailers: framing and routing are over by then (RFC 9110, 6.5.1). */
+const toTrailers = new FieldFilter(['content-length', 'trailer', 'ratelimit', 'ratelimit-policy', ...ownNames]);
+
+/** Weir's own answer. Returns its status. */
+export function answerPage(exchange: Received, side: Caller, page: Page): number {
+  const fields = ['X-Request-Id', exchange.id, ...page.fields];
+  addPreference(fields, exchange);
+  if (fieldOf(page.fields, 'content-type') === null) fields.push('Content-Type', json);
+  // What Weir answers itself is about accounts, tokens or the moment: nothing of it is for a cache.
+  if (fieldOf(page.fields, 'cache-control') === null) fields.push('Cache-Control', 'no-store');
+  if (exchange.method !== 'HEAD') exchange.account.bytesOut += Buffer.byteLength(page.body);
+  side.page(page.status, fields, page.body);
+  return page.status;
+}
+
+/**
+ * Weir's own "no". Returns its status.
+ * @param timed whether one that stood in line is told for how long
+ */
+export function answerRefusal(exchange: Received, side: Caller, refusal: Refusal, timed: boolean): number {
+  const { status } = refusalTable[refusal.name];
+  const fields: string[] = [];
+  if (refusal.retryAfterMs !== null) {
+    fields.push('Retry-After', String(Math.max(1, Math.ceil(refusal.retryAfterMs / 1_000))));
+  }
+  if (refusal.allow !== undefined) fields.push('Allow', refusal.allow);
+  if (timed && exchange.account.joinedAt !== -1) fields.push('Server-Timing', serverTiming(exchange.account, 0));
+  if (status === 401) fields.push('WWW-Authenticate', challenge(exchange));
+  return answerPage(exchange, side, { kind: 'page', status, fields, body: errorEnvelope(refusal) });
+}
+
+/**
+ * The head of the Coreapp's answer.
+ * @param timing a further line of `Server-Timing`, behind the Coreapp's own; null: none
+ */
+export function relayHead(
+  exchange: Admitted,
+  side: Caller,
+  status: number,
+  fields: Fields,
+  timing: string | null,
+): void {
+  const out = endToEnd(fields, status === 204 ? to204 : toAnswers);
+  const via = fieldOf(fields, 'via') === null ? viaName : [...fieldsOf(fields, 'via'), viaName].join(', ');
+  out.push('Via', via, 'X-Request-Id', exchange.id);
+  // A redirection is not to be waited with (6 of the draft).
+  if (exchange.rateLimit !== null && status >= 200 && (status < 300 || status >= 400)) {
+    exchange.rateLimit.addTo(out, fields);
+  }
+  addPreference(out, exchange);
+  if (timing !== null) out.push('Server-Timing', timing);
+  side.head(status, out);
+}
+
+/** The end of the Coreapp's answer. False: the caller has still to take the last of it. */
+export function relayEnd(side: Caller, trailers: Fields): boolean {
+  return side.end(trailers.length === 0 ? trailers : endToEnd(trailers, toTrailers));
+}
+
+/** Says that the caller waited no longer than it wanted to (RFC 7240, 3). */
+function addPreference(fields: string[], { account }: Received): void {
+  if (account.waitSeconds >= 0) fields.push('Preference-Applied', `wait=${account.waitSeconds}`);
+}
+
+/** The scheme that the endpoint wants (RFC 9110, 11.6.1). */
+function challenge(exchange: Received): string {
+  const wantsBasic = (exchange as Partial<Routed>).route?.access === 'login';
+  return wantsBasic ? 'Basic realm="weir", charset="UTF-8"' : 'Bearer realm="weir"';
+}

@@ -1,0 +1,40 @@
+/** Bodies as they are held: the small ones in memory, larger ones in files. What they may take is counted in `bodies/holding.ts`. */
+
+/** A body in a file: written once from its beginning to its end, then read as often as needed. */
+export interface BodyFile {
+  /** How much was written. */
+  readonly bytes: number;
+  /** Writes on; one call at a time. False: the disk failed, and the file is of no use any more. */
+  append(bytes: Uint8Array): Promise<boolean>;
+  /** Reads into the buffer from a position on. How much it was: 0 at the end. Rejects where the disk fails. */
+  read(into: Uint8Array, position: number): Promise<number>;
+  /** Lets go of it when what goes on in it has ended, then calls back. What is asked of it later fails. Once. */
+  close(closed: () => void): void;
+}
+
+/** A whole body that can be sent as often as needed. */
+export type HeldBody = Buffer | BodyFile;
+
+/** What the room for a body is taken from. */
+export interface BodyRoom {
+  /** A body that is larger belongs in a file. */
+  readonly memoryMaxBytes: number;
+  /** Whether so many bytes could be had now. Nothing is taken: what was only announced takes no room. */
+  mayCome(bytes: number): boolean;
+  /** False: there is not so much left, nothing was taken. Slower bodies may have had to give way to it. */
+  tryTake(bytes: number): boolean;
+  /** A file for the body: what was taken, and what will be, is on disk from now on. Null: there is no room for it. */
+  openFile(): BodyFile | null;
+  /**
+   * The body does not come at once.
+   * @param giveUp told if it has to give way to a quicker one: what was taken has been given back, and no more may be
+   */
+  coming(giveUp: () => void): void;
+  /** All of it has come, or no more will. Calling it twice does nothing. */
+  arrived(): void;
+}
+
+/** What reading a body came to. `notKept`: the disk failed. */
+export type BodyRead =
+  | { readonly kind: 'body'; readonly body: HeldBody | null }
+  | { readonly kind: 'tooLarge' | 'noRoom' | 'notKept' | 'tooSlow' | 'gone' };

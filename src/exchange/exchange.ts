@@ -1,0 +1,215 @@
+/**
+ * A request on its way through the stages. What a stage learns it adds, nothing is taken back:
+ * Received → Routed → Identified → Collected → Admitted. Code that forwards an unidentified request does not compile.
+ */
+import type { AuditNote } from '../observe/audit.ts';
+import type { HeldBody } from './bodies.ts';
+import type { Principal } from './principal.ts';
+import type { Route } from '../profiles/coreapp/routes.ts';
+
+/** Header fields as they came: name, value, name, value, … */
+export type Fields = readonly string[];
+
+export interface Received {
+  readonly kind: 'exchange';
+  /** `X-Request-Id`, kept or made. */
+  readonly id: string;
+  readonly method: string;
+  /** The request target as it came: path and query. */
+  readonly target: string;
+  /** The path that routes go by: normalised, without a trailing slash (`http/target.ts`). */
+  readonly path: string;
+  /** As they came, but for the credentials, which `authenticate` takes out of those that are to wait. */
+  readonly fields: string[];
+  readonly origin: Origin;
+  /** When the head had arrived: `Clock.now()`. */
+  readonly arrivedAt: number;
+  readonly account: Account;
+}
+
+/** Where a request came from. */
+export interface Origin {
+  /** The address at the other end of the connection. */
+  readonly peer: string;
+  /** The caller's address: the peer's, or the one that trusted proxies name. */
+  readonly remote: string;
+  /** `https`, or `http`; behind a trusted proxy what it says. */
+  readonly scheme: string;
+  /** True: the peer's own `Forwarded` and `X-Forwarded-*` are believed and kept. */
+  readonly trusted: boolean;
+}
+
+export interface Routed extends Received {
+  readonly route: Route;
+}
+
+export interface Identified extends Routed {
+  readonly principal: Principal;
+}
+
+export interface Collected extends Identified {
+  /** The whole body, held for replay; null when there is none. */
+  readonly body: HeldBody | null;
+}
+
+export interface Admitted extends Collected {
+  readonly permit: Permit;
+  /** When the slot that it uses closes, `Clock.now()`. */
+  readonly slotClosesAt: number;
+  /** Where that comes from. */
+  readonly slots: Slots;
+  /** What its caller is told of its bucket; null: nothing. */
+  readonly rateLimit: Telling | null;
+}
+
+/** Slots of the bucket that a request uses. */
+export interface Slots {
+  /**
+   * Takes another one in the place of one that has closed, if one is open and nobody waits for it. Returns when it closes,
+   * `Clock.now()`; null: there is none.
+   */
+  another(): number | null;
+}
+
+/** Adds fields to an answer that say what is left of a bucket (`admission/rate/rate-limit-fields.ts`). */
+export interface Telling {
+  /** @param coreapps the fields of the Coreapp's answer */
+  addTo(out: string[], coreapps: Fields): void;
+}
+
+/**
+ * How a permit's use ended; what the number of permits learns from. `refused`: the Coreapp took it not, or could not be
+ * had (`upstream/forward.ts` says what counts). `again`: it was refused before, so that it may be about this one request.
+ * `failed`: it went wrong otherwise, which teaches nothing.
+ */
+export type PermitEnd = 'answered' | 'refused' | 'again' | 'failed' | 'unused';
+
+/** The right to have one request in flight at the Coreapp. Given back exactly once; disposing an ended one does nothing. */
+export interface Permit extends Disposable {
+  end(how: PermitEnd): void;
+}
+
+/** What the journey cost, for the log and the metrics. The only part of an exchange that changes. */
+export interface Account {
+  /** When it first stood in line, `Clock.now()`; −1 before. Its age there, kept over replays. */
+  joinedAt: number;
+  /** The seconds of `Prefer: wait` that its hold time follows; −1: there are none. */
+  waitSeconds: number;
+  /** Milliseconds spent in line, over all attempts. */
+  heldMs: number;
+  /** Milliseconds spent with the Coreapp, over all attempts. */
+  coreappMs: number;
+  /** How often the request was sent. */
+  attempts: number;
+  /** How many slots in a row it gave up because they closed before it could be written. */
+  slotsGivenUp: number;
+  /** When it was sent last, `Clock.now()`; −1 before. */
+  sentAt: number;
+  /** How often the Coreapp has refused it, and when last, `Clock.now()`; −1: never. */
+  refusals: number;
+  refusedAt: number;
+  /** Others were paused on its account (`admission/pauses.ts`). */
+  pausedOthers: boolean;
+  /** How often it goes again after an exchange that broke or timed out once bytes had been written. */
+  brokenRepeats: number;
+  /** Bytes of answer body that went to the caller. */
+  bytesOut: number;
+  /** For the audit trail; null: an endpoint of Weir's own had nothing to add, or it was none. */
+  note: AuditNote | null;
+}
+
+/** The exchange's note for the audit trail, to be filled in. */
+export function noteOf({ account }: Received): AuditNote {
+  account.note ??= { user: null, reason: null, passwordChanged: false };
+  return account.note;
+}
+
+/** What the stage `receive` knows. */
+export type Head = Omit<Received, 'kind' | 'account'>;
+
+/** One shape for all stages, so that the property accesses of the hot path stay monomorphic. */
+class Exchange {
+  readonly kind = 'exchange';
+  readonly id: string;
+  readonly method: string;
+  readonly target: string;
+  readonly path: string;
+  readonly fields: string[];
+  readonly origin: Origin;
+  readonly arrivedAt: number;
+  readonly account: Account = {
+    joinedAt: -1,
+    waitSeconds: -1,
+    heldMs: 0,
+    coreappMs: 0,
+    attempts: 0,
+    slotsGivenUp: 0,
+    sentAt: -1,
+    refusals: 0,
+    refusedAt: -1,
+    pausedOthers: false,
+    brokenRepeats: 0,
+    bytesOut: 0,
+    note: null,
+  };
+  route: Route | undefined = undefined;
+  principal: Principal | undefined = undefined;
+  body: HeldBody | null | undefined = undefined;
+  permit: Permit | undefined = undefined;
+  slotClosesAt = Number.POSITIVE_INFINITY;
+  slots: Slots | undefined = undefined;
+  rateLimit: Telling | null | undefined = undefined;
+
+  constructor(head: Head) {
+    this.id = head.id;
+    this.method = head.method;
+    this.target = head.target;
+    this.path = head.path;
+    this.fields = head.fields;
+    this.origin = head.origin;
+    this.arrivedAt = head.arrivedAt;
+  }
+}
+
+export function received(head: Head): Received {
+  return new Exchange(head);
+}
+
+export function routed(exchange: Received, route: Route): Routed {
+  (exchange as Exchange).route = route;
+  return exchange as Routed;
+}
+
+export function identified(exchange: Routed, principal: Principal): Identified {
+  (exchange as Exchange).principal = principal;
+  return exchange as Identified;
+}
+
+export function collected(exchange: Identified, body: HeldBody | null): Collected {
+  (exchange as Exchange).body = body;
+  return exchange as Collected;
+}
+
+/** @param slotClosesAt when the slot that it uses closes, `Clock.now()` */
+export function admitted(
+  exchange: Collected,
+  permit: Permit,
+  slots: Slots,
+  slotClosesAt: number,
+  rateLimit: Telling | null,
+): Admitted {
+  (exchange as Exchange).permit = permit;
+  (exchange as Exchange).slots = slots;
+  (exchange as Exchange).slotClosesAt = slotClosesAt;
+  (exchange as Exchange).rateLimit = rateLimit;
+  return exchange as Admitted;
+}
+
+/** Whether the request may be written now with the slot that it has, or with another one that it takes. */
+export function hasOpenSlot(exchange: Admitted, now: number): boolean {
+  if (now <= exchange.slotClosesAt) return true;
+  const closesAt = exchange.slots.another();
+  if (closesAt === null) return false;
+  (exchange as Exchange).slotClosesAt = closesAt;
+  return true;
+}

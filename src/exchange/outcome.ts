@@ -1,0 +1,40 @@
+/** How a stage may end other than by handing the exchange on. Expected ends are values; an exception is a bug. */
+import type { Admitted } from './exchange.ts';
+import type { Refusal, RefusalName } from './refusals.ts';
+import type { ReplayReason } from '../upstream/replay.ts';
+
+/** The caller has hung up: there is nobody to answer. */
+export interface Gone {
+  readonly kind: 'gone';
+}
+export const gone: Gone = { kind: 'gone' };
+
+/**
+ * Why an answer was cut off though its caller had not hung up: it took too little of it, the Coreapp's own broke off, the
+ * disk did not give back what waited for the caller, or Weir has stopped.
+ */
+export type CutCause = 'callerSlow' | 'coreappBroke' | 'diskFailed' | 'stopping';
+
+/** The Coreapp's answer has gone to the caller, whole or cut off. */
+export interface Passed {
+  readonly kind: 'passed';
+  readonly status: number;
+  /** Null: it is whole. */
+  readonly cut: CutCause | null;
+}
+
+/** The Coreapp did not act on the request: it may be sent again. */
+export interface Replay {
+  readonly kind: 'replay';
+  readonly reason: ReplayReason;
+  /** What the Coreapp asked to wait, milliseconds; 0: nothing. */
+  readonly pauseMs: number;
+  /** What the caller is told if no time is left for that; null: the Coreapp refused, so the line speaks for itself. */
+  readonly otherwise: RefusalName | null;
+}
+
+/** What standing in line came to. */
+export type Admission = Admitted | Refusal | Gone;
+
+/** What sending came to. */
+export type Attempt = Passed | Replay | Refusal | Gone;

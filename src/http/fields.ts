@@ -1,0 +1,112 @@
+/** Header fields on their way through: what a proxy takes out and puts in (RFC 9110, 7.6). */
+import type { Fields } from '../exchange/exchange.ts';
+
+/** Fields that mean one connection only (RFC 9110, 7.6.1), and those that Weir writes itself. */
+export const hopByHop: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** The first value of a field, by its lower-case name; null where there is none. */
+export function fieldOf(fields: Fields, name: string): string | null {
+  for (let i = 0; i < fields.length; i += 2) {
+    const candidate = fields[i] as string;
+    if (candidate.length === name.length && candidate.toLowerCase() === name) return fields[i + 1] as string;
+  }
+  return null;
+}
+
+/** All values of a field. */
+export function fieldsOf(fields: Fields, name: string): string[] {
+  const values: string[] = [];
+  for (let i = 0; i < fields.length; i += 2) {
+    const candidate = fields[i] as string;
+    if (candidate.length === name.length && candidate.toLowerCase() === name) values.push(fields[i + 1] as string);
+  }
+  return values;
+}
+
+/** Names that are the same as one of Weir's own for who makes one letter of all that is neither letter nor digit. */
+export interface FieldTwins {
+  /** Weir's own names as `plainName` gives them. */
+  readonly of: ReadonlySet<string>;
+  /** Odd names that are Weir's own as they stand. */
+  readonly except: ReadonlySet<string>;
+}
+
+/** A lower-case name with a hyphen for whatever is neither letter nor digit. */
+export function plainName(lower: string): string {
+  return lower.replace(/[^a-z0-9]/g, '-');
+}
+
+/** How many names a filter keeps in mind, and up to which length. */
+const judgedMax = 1_000;
+const judgedMaxChars = 64;
+
+/**
+ * Which fields travel on: not the hop-by-hop ones, no `dropped` (lower-case names) and no twins. Each name is judged once, as
+ * callers and upstreams write the same ones again and again: that is a third of the time for a head.
+ */
+export class FieldFilter {
+  readonly #dropped: ReadonlySet<string>;
+  readonly #twins: FieldTwins | null;
+  readonly #judged = new Map<string, boolean>();
+
+  constructor(dropped: Iterable<string>, twins: FieldTwins | null = null) {
+    this.#dropped = new Set([...hopByHop, ...dropped]);
+    this.#twins = twins;
+  }
+
+  /** How many names it keeps in mind. */
+  get remembered(): number {
+    return this.#judged.size;
+  }
+
+  travels(name: string): boolean {
+    let travels = this.#judged.get(name);
+    if (travels !== undefined) return travels;
+    travels = this.#judge(name.toLowerCase());
+    if (name.length > judgedMaxChars) return travels;
+    if (this.#judged.size >= judgedMax) this.#judged.clear();
+    this.#judged.set(name, travels);
+    return travels;
+  }
+
+  #judge(lower: string): boolean {
+    if (this.#dropped.has(lower)) return false;
+    if (this.#twins === null || this.#twins.except.has(lower)) return true;
+    const plain = plainName(lower);
+    return plain === lower || !this.#twins.of.has(plain);
+  }
+}
+
+/** The fields that travel on by a filter, without those that `Connection` names. */
+export function endToEnd(fields: Fields, filter: FieldFilter): string[] {
+  const named = connectionOptions(fields);
+  const kept: string[] = [];
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i] as string;
+    if (filter.travels(name) && !named?.has(name.toLowerCase())) kept.push(name, fields[i + 1] as string);
+  }
+  return kept;
+}
+
+/** The lower-case names that the `Connection` fields list; null where they name nothing but the usual. */
+export function connectionOptions(fields: Fields): Set<string> | null {
+  let named: Set<string> | null = null;
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i] as string;
+    if (name.length !== 10 || name.toLowerCase() !== 'connection') continue;
+    const value = (fields[i + 1] as string).toLowerCase();
+    if (value === 'keep-alive' || value === 'close') continue;
+    named ??= new Set();
+    for (const option of value.split(',')) named.add(option.trim());
+  }
+  return named;
+}

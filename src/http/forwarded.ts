@@ -1,0 +1,57 @@
+/** Where a request came from and by which way: `Forwarded` (RFC 7239), `X-Forwarded-*`, `Via` (RFC 9110, 7.6.3). */
+import type { Fields, Origin } from '../exchange/exchange.ts';
+import { fieldOf, fieldsOf } from './fields.ts';
+import { addressIn } from './network.ts';
+
+/** What Weir calls itself in `Via`. */
+export const viaName = '1.1 weir';
+
+/** The fields that Weir writes anew, lower case. */
+export const forwardedNames = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'via'] as const;
+
+/**
+ * Who the caller is. Behind trusted proxies `X-Forwarded-For` is read from the right: the first address that isn't a
+ * trusted proxy's own is the caller's; everything left of it anybody may have written. Where something else than an
+ * address stands, nobody knows who is behind the last proxy: that one is taken. `Forwarded` is not read.
+ */
+export function originOf(peer: string, secure: boolean, fields: Fields, trusts: (address: string) => boolean): Origin {
+  const scheme = secure ? 'https' : 'http';
+  if (!trusts(peer)) return { peer, remote: peer, scheme, trusted: false };
+  const hops = fieldsOf(fields, 'x-forwarded-for').join(',').split(',').map(trimmed).filter(notEmpty);
+  let remote = peer;
+  for (let hop = hops.pop(); hop !== undefined && trusts(remote); hop = hops.pop()) {
+    const address = addressIn(hop);
+    if (address === null) break;
+    remote = address;
+  }
+  const said = fieldOf(fields, 'x-forwarded-proto')?.toLowerCase();
+  return { peer, remote, scheme: said === 'https' || said === 'http' ? said : scheme, trusted: true };
+}
+
+/** Appends to `out` what the next hop should know. */
+export function addForwarded(out: string[], origin: Origin, fields: Fields): void {
+  const { peer, scheme } = origin;
+  const host = fieldOf(fields, 'host') ?? '';
+  const said = origin.trusted ? fields : noFields;
+  const saidHost = fieldOf(said, 'x-forwarded-host') ?? host;
+  out.push('X-Forwarded-For', appended(said, 'x-forwarded-for', peer), 'X-Forwarded-Proto', scheme);
+  if (saidHost !== '') out.push('X-Forwarded-Host', saidHost);
+  const node = peer.includes(':') ? `"[${peer}]"` : peer;
+  const element = `for=${node};proto=${scheme}${host === '' ? '' : `;host=${quoted(host)}`}`;
+  out.push('Forwarded', appended(said, 'forwarded', element), 'Via', appended(fields, 'via', viaName));
+}
+
+const noFields: Fields = [];
+
+/** The field's values and behind them one more, as one list. */
+function appended(fields: Fields, name: string, value: string): string {
+  return fieldOf(fields, name) === null ? value : [...fieldsOf(fields, name), value].join(', ');
+}
+
+/** A value as a token where it is one, else as a quoted string. */
+function quoted(value: string): string {
+  return /^[!#$%&'*+\-.^_`|~\w]+$/.test(value) ? value : `"${value.replace(/["\\]/g, '\\$&')}"`;
+}
+
+const trimmed = (value: string): string => value.trim();
+const notEmpty = (value: string): boolean => value !== '';

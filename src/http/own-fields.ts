@@ -1,0 +1,78 @@
+/**
+ * The fields of a request that Weir writes, takes out or believes. Three things follow for each: a caller's own does not
+ * travel on; nor does a twin, which is the same name for an upstream that folds names (`X_Forwarded_For`, `X.Real.IP`:
+ * CGI, WSGI, Rack and PHP make one letter of all that is neither letter nor digit); and `Connection` must not name it,
+ * or what Weir went by would not be what the Coreapp gets.
+ */
+import type { Fields } from '../exchange/exchange.ts';
+import { connectionOptions, endToEnd, FieldFilter, hopByHop, plainName } from './fields.ts';
+import { forwardedNames } from './forwarded.ts';
+import type { Scope } from '../admission/rate/scope.ts';
+
+/** Fields of the caller that end here: the body is whole and its length known, the credential was for Weir. */
+const callersOwn: readonly string[] = [
+  'authorization',
+  'content-length',
+  'expect',
+  'host',
+  'trailer',
+  'x-request-id',
+  // By these some frameworks go instead of by the target, which is what Weir has judged.
+  'x-original-url',
+  'x-rewrite-url',
+  ...forwardedNames,
+];
+
+/** What else says where a request came from: only a trusted proxy's word is passed on. */
+const strangersOwn: readonly string[] = [
+  'x-forwarded-by',
+  'x-forwarded-port',
+  'x-forwarded-prefix',
+  'x-forwarded-scheme',
+  'x-forwarded-server',
+  'x-forwarded-ssl',
+  'x-real-ip',
+];
+
+/** What Weir goes by and the Coreapp gets, too. */
+const believed: readonly string[] = ['idempotency-key', 'prefer', 'priority'];
+
+export interface OwnFields {
+  /** What travels on from a trusted proxy, and from anybody else. */
+  readonly of: { readonly trusted: FieldFilter; readonly strangers: FieldFilter };
+  /** What travels back with an interim answer. */
+  readonly interim: FieldFilter;
+  /** What `Connection` must not name. */
+  readonly relied: ReadonlySet<string>;
+}
+
+/** @param scopes of the configured limits: fields that they go by are Weir's own as well */
+export function ownFields(scopes: readonly Scope[] = []): OwnFields {
+  const scoped = scopes.flatMap((scope) => (scope.by === 'header' ? [scope.name] : []));
+  const own = [...callersOwn, ...strangersOwn, ...believed, ...scoped];
+  // Where a configured name is the odd one, the plain one is its twin.
+  const plainTwins = scoped.map(plainName).filter((name) => !own.includes(name));
+  const twins = { of: new Set([...own, ...hopByHop].map(plainName)), except: new Set(scoped) };
+  const ofTrusted = [...callersOwn, ...plainTwins];
+  return {
+    of: {
+      trusted: new FieldFilter(ofTrusted, twins),
+      strangers: new FieldFilter([...ofTrusted, ...strangersOwn], twins),
+    },
+    interim: new FieldFilter(ofTrusted),
+    relied: new Set(own.filter((name) => name !== 'trailer')),
+  };
+}
+
+/** The fields of a caller's request that travel on. */
+export function travelling(fields: Fields, trusted: boolean, { of }: OwnFields): string[] {
+  return endToEnd(fields, trusted ? of.trusted : of.strangers);
+}
+
+/** The first field that `Connection` names though Weir relies on it; null: none. */
+export function misnamed(fields: Fields, { relied }: OwnFields): string | null {
+  const options = connectionOptions(fields);
+  if (options === null) return null;
+  for (const option of options) if (relied.has(option)) return option;
+  return null;
+}

@@ -1,0 +1,45 @@
+/** Record: what happened to a request, as one log line and the figures of the metrics. */
+import type { Identified, Received } from '../exchange/exchange.ts';
+import type { CutCause } from '../exchange/outcome.ts';
+import type { Clock, Log, Meter } from '../ports.ts';
+import { audit, type JourneyEnd } from '../profiles/coreapp/audit.ts';
+
+export interface RecordWorld {
+  readonly clock: Clock;
+  readonly meter: Meter;
+  readonly log: Log;
+}
+
+/** @param cut why its answer was cut off by Weir; null: it was not */
+export function record(
+  world: RecordWorld,
+  exchange: Received,
+  outcome: JourneyEnd,
+  status: number,
+  cut: CutCause | null,
+): void {
+  const { account, method } = exchange;
+  const { route, principal } = exchange as Partial<Identified>;
+  const totalMs = world.clock.now() - exchange.arrivedAt;
+  const name = outcome.kind === 'refusal' ? outcome.name : null;
+  if (name !== null) world.meter.refused(name);
+  if (cut !== null) world.meter.cut(route?.class ?? 'none', cut);
+  world.meter.answered(route?.class ?? 'none', method, status, totalMs);
+  world.log.request({
+    id: exchange.id,
+    class: route?.class ?? 'none',
+    principal: principal ?? null,
+    method,
+    path: exchange.path,
+    status,
+    remote: exchange.origin.remote,
+    heldMs: account.heldMs,
+    coreappMs: account.coreappMs,
+    totalMs,
+    attempts: account.attempts,
+    bytesOut: account.bytesOut,
+    refusal: name,
+    cut,
+  });
+  if (route?.by === 'weir') audit(world.log, exchange, outcome);
+}

@@ -1,0 +1,75 @@
+/** A replica at one moment: what `/status` shows and the gauges are read from. */
+import type { AnswersSnapshot } from '../bodies/answers.ts';
+import type { DiskSnapshot } from '../bodies/disk.ts';
+import type { EndpointClass } from '../profiles/coreapp/routes.ts';
+
+export interface LineSnapshot {
+  readonly class: EndpointClass;
+  /** How many wait. */
+  readonly requests: number;
+  /** How many may: `lineMaxRequests`, or what can be served within the hold time where that is less. */
+  readonly requestsMax: number;
+  /** How many principals these belong to; one that waits for several buckets counts for each. */
+  readonly callers: number;
+  /** Bytes of bodies that are held: being read, waiting, in flight. What `lineMaxBytes` bounds. */
+  readonly bytes: number;
+  readonly bytesMax: number;
+  /** Those of them that are in files; the others are in memory. */
+  readonly bytesOnDisk: number;
+  /** How long the one at the head has waited, milliseconds; 0: nobody waits. */
+  readonly oldestMs: number;
+}
+
+export interface BucketSnapshot {
+  readonly class: EndpointClass;
+  /** Tokens a second. */
+  readonly rate: number;
+  /** Tokens. */
+  readonly burst: number;
+  /** How many buckets of the class are in use here: one, or as many as there are values of its scope lately. */
+  readonly live: number;
+  /** Whole tokens that are left, by what this replica heard last and what has flowed in since; of several buckets the least. */
+  readonly level: number;
+  /** Slots that this replica has taken and not yet used. */
+  readonly slotsHeld: number;
+}
+
+/** What a restart of the store leaves of users and tokens: nothing, its last snapshot, its log of changes. */
+export type Persistence = 'none' | 'rdb' | 'aof' | 'unknown';
+
+export interface StoreSnapshot {
+  readonly kind: 'memory' | 'redis';
+  readonly up: boolean;
+  /** This replica goes on alone with its share of the limits, since the store does not answer. */
+  readonly fallback: boolean;
+  readonly persistence: Persistence;
+  /** Commands that Redis keeps from Weir, in upper case. */
+  readonly lacks: readonly string[];
+}
+
+export interface PermitsSnapshot {
+  readonly class: EndpointClass;
+  /** Requests in flight at the Coreapp. */
+  readonly inUse: number;
+  /** How many may be just now. */
+  readonly limit: number;
+  /** The Coreapp refuses everything, or can't be had: one at a time goes out, to see whether it still does. */
+  readonly probing: boolean;
+  /** Milliseconds until the next of these may go; 0: at once, or nothing is probed. */
+  readonly pausedMs: number;
+}
+
+export interface Snapshot {
+  readonly lines: readonly LineSnapshot[];
+  readonly buckets: readonly BucketSnapshot[];
+  readonly permits: readonly PermitsSnapshot[];
+  /** Answers that wait for their callers to take them, over all classes. */
+  readonly answers: AnswersSnapshot;
+  /** Bodies and answers in files, over all classes. */
+  readonly disk: DiskSnapshot;
+  readonly store: StoreSnapshot;
+  /** Open connections of callers. */
+  readonly connections: number;
+  readonly ready: boolean;
+  readonly stopping: boolean;
+}

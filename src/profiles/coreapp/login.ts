@@ -1,0 +1,150 @@
+/**
+ * `POST /v1/users/login`: a name and a password for a token.
+ *
+ * A `new_password` in the body changes the password, at the first login of an account that has to and at any later
+ * one; as with every change, all earlier tokens of the user end.
+ */
+import type { AuditNote } from '../../observe/audit.ts';
+import { brokenPasswordRule, credentialsOf } from '../../auth/credentials.ts';
+import { type Collected, noteOf } from '../../exchange/exchange.ts';
+import { networkOf } from '../../http/network.ts';
+import { type Page, page } from './page.ts';
+import type { Asker } from '../../auth/places.ts';
+import { usernameForm } from '../../auth/precis.ts';
+import { type Refusal, refuse } from '../../exchange/refusals.ts';
+import { type Accounts, type Leave, type PasswordTurn, StoreAway, type User } from '../../ports.ts';
+import { contractDate } from './dates.ts';
+import { readJson } from './json-body.ts';
+import { findUserNamed } from '../../auth/names.ts';
+import type { Lead } from './shared-logins.ts';
+import type { EndpointWorld, WebappWorld } from './world.ts';
+
+interface Attempt {
+  /** As it was sent: whom it finds. */
+  readonly sentName: string;
+  /** In its form: what is counted. */
+  readonly username: string;
+  readonly password: string;
+  readonly newPassword: string | null;
+  readonly address: string;
+  /** What the audit trail is to say. */
+  readonly note: AuditNote;
+}
+
+export async function login(exchange: Collected, world: EndpointWorld): Promise<Page | Refusal> {
+  const attempt = readAttempt(exchange);
+  if ('kind' in attempt) return attempt;
+  const { username, password, newPassword, address } = attempt;
+  const { leave, standing } = await world.guard.look(username, address);
+  if (!leave.allowed) return await throttled(attempt, leave, world.accounts);
+  const asker: Asker = { user: username, address: networkOf(address, 56), standing };
+  if (newPassword !== null) return await inTurn(attempt, asker, null, world);
+  const shared = await world.sharedLogins.join(world.secrets.mark(`${attempt.sentName}\n${password}`));
+  if (shared.kind === 'late') return refuse('loginsFull', null, 1_000);
+  if (shared.kind === 'right') return await welcome(attempt, shared.user, world);
+  try {
+    return await inTurn(attempt, asker, shared, world);
+  } finally {
+    shared.settle(null);
+  }
+}
+
+async function inTurn(attempt: Attempt, asker: Asker, lead: Lead | null, world: WebappWorld): Promise<Page | Refusal> {
+  const turn = await world.passwords.enter(asker);
+  if (turn.kind === 'busy') return refuse('loginsFull', null, turn.retryAfterMs);
+  using _turn = turn;
+  return await tryLogin(attempt, turn, lead, world);
+}
+
+function readAttempt(exchange: Collected): Attempt | Refusal {
+  const credentials = credentialsOf(exchange.fields);
+  if (credentials.kind !== 'basic') throw new Error('authenticate lets nobody log in without Basic credentials.');
+  const body = readJson(exchange.body, { required: [], optional: ['new_password'] });
+  if (body.kind === 'refusal') return body;
+  const newPassword = body.values.new_password ?? null;
+  const broken = newPassword === null ? null : brokenPasswordRule(newPassword);
+  if (broken !== null) return refuse('parameterInvalid', `new_password ${broken}.`);
+  const { username: sentName, password } = credentials;
+  const username = usernameForm(sentName);
+  return { sentName, username, password, newPassword, address: exchange.origin.remote, note: noteOf(exchange) };
+}
+
+async function tryLogin(
+  attempt: Attempt,
+  turn: PasswordTurn,
+  lead: Lead | null,
+  world: WebappWorld,
+): Promise<Page | Refusal> {
+  const { sentName, username, password, newPassword, address, note } = attempt;
+  if (turn.waited || lead?.waited === true) {
+    // Those who went first may have failed with the same name or from the same address.
+    const leave = await world.guard.mayTry(username, address);
+    if (!leave.allowed) return await throttled(attempt, leave, world.accounts);
+  }
+  const user = await findUserNamed(world.accounts, sentName);
+  note.user = user?.name ?? null;
+  const verdict = await turn.verify(password, user?.passwordHash ?? null);
+  if (user === undefined || verdict === 'wrong') {
+    note.reason = user === undefined ? 'unknownUser' : 'wrongPassword';
+    await world.guard.failed(username, address);
+    return refuse('unauthenticated');
+  }
+  lead?.settle(user);
+  if (newPassword !== null) {
+    await world.guard.succeeded(username, address);
+    const changed = await world.accounts.changePassword(user, await turn.hash(newPassword));
+    if (changed === undefined) return changedMeanwhile(note);
+    note.passwordChanged = true;
+    return await giveToken(changed, note, world);
+  }
+  if (verdict === 'outdated' && !user.mustChangePassword) {
+    await world.accounts.rehash(user, await turn.hash(password));
+  }
+  return await welcome(attempt, user, world);
+}
+
+/** The password is right. */
+async function welcome({ username, address, note }: Attempt, user: User, world: WebappWorld): Promise<Page | Refusal> {
+  note.user = user.name;
+  await world.guard.succeeded(username, address);
+  if (user.mustChangePassword) return refuse('passwordChangeRequired');
+  return await giveToken(user, note, world);
+}
+
+/** Where the user was changed since its password was verified, that password is no longer known to be right. */
+async function giveToken(
+  user: User,
+  note: AuditNote,
+  { accounts, secrets, clock, tokenLifetimeMs }: WebappWorld,
+): Promise<Page | Refusal> {
+  const token = secrets.token();
+  const expiresAtMs = clock.wallMs() + tokenLifetimeMs;
+  if (!(await accounts.addToken(secrets.digest(token), user, expiresAtMs))) return changedMeanwhile(note);
+  return page(200, { users: [{ token, expires_after: contractDate(expiresAtMs) }] });
+}
+
+function changedMeanwhile(note: AuditNote): Refusal {
+  note.reason = 'changedMeanwhile';
+  return refuse('unauthenticated');
+}
+
+async function throttled(
+  { sentName, note }: Attempt,
+  { retryAfterMs }: Extract<Leave, { allowed: false }>,
+  accounts: Accounts,
+): Promise<Refusal> {
+  note.reason = 'tooManyFailures';
+  note.user = await userNamed(sentName, accounts);
+  const seconds = Math.ceil(retryAfterMs / 1_000);
+  return refuse('unauthenticated', `Too many failed logins. Try again in ${seconds} s.`, retryAfterMs);
+}
+
+/** Who is being guessed at, as far as can be told. */
+async function userNamed(sentName: string, accounts: Accounts): Promise<string | null> {
+  try {
+    return (await findUserNamed(accounts, sentName))?.name ?? null;
+  } catch (error) {
+    if (error instanceof StoreAway) return null;
+    throw error;
+  }
+}

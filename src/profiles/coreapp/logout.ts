@@ -1,0 +1,16 @@
+import { credentialsOf } from '../../auth/credentials.ts';
+import type { Collected } from '../../exchange/exchange.ts';
+import { type Page, page } from './page.ts';
+import { type Refusal, refuse } from '../../exchange/refusals.ts';
+import type { WebappWorld } from './world.ts';
+
+/** `POST /v1/users/logout`: ends the token that was sent and no other. A body is not looked at. */
+export async function logout(exchange: Collected, world: WebappWorld): Promise<Page | Refusal> {
+  const { accounts, secrets, endForeign = null } = world;
+  const credentials = credentialsOf(exchange.fields);
+  if (credentials.kind !== 'bearer') return refuse('unauthenticated');
+  const { token } = credentials;
+  if (secrets.couldBeToken(token)) await accounts.dropToken(secrets.digest(token));
+  else await endForeign?.(token);
+  return page(200, {});
+}

@@ -1,0 +1,61 @@
+/** The endpoints that Weir answers itself. One entry; a verb a file. */
+import { takeCredentials } from '../../auth/credentials.ts';
+import type { Collected } from '../../exchange/exchange.ts';
+import type { Page } from './page.ts';
+import { type Refusal, refuseMethod, refuseStoreAway } from '../../exchange/refusals.ts';
+import type { OwnEndpoint } from './routes.ts';
+import { StoreAway } from '../../ports.ts';
+import { login } from './login.ts';
+import { logout } from './logout.ts';
+import { metrics } from './metrics.ts';
+import { SharedLogins } from './shared-logins.ts';
+import { createStrayProxyWarning } from './stray-proxy.ts';
+import { changeUser, createUser, deleteUser, readUser } from './users.ts';
+import type { EndpointWorld, WebappWorld } from './world.ts';
+
+export interface Webapp {
+  /** Answers an exchange whose route is `by: 'weir'`. Rejects only for a bug. */
+  answer(exchange: Collected): Promise<Page | Refusal>;
+}
+
+type Handler = (exchange: Collected, world: EndpointWorld) => Promise<Page | Refusal>;
+
+/** Every endpoint with its methods. HEAD is a GET whose body stays behind (RFC 9110 §9.3.2). */
+const endpoints: Readonly<Record<OwnEndpoint, ReadonlyMap<string, Handler>>> = {
+  login: new Map([['POST', login]]),
+  logout: new Map([['POST', logout]]),
+  users: new Map([['POST', createUser]]),
+  user: new Map([
+    ['GET', readUser],
+    ['HEAD', readUser],
+    ['PUT', changeUser],
+    ['DELETE', deleteUser],
+  ]),
+  metrics: new Map([
+    ['GET', metrics],
+    ['HEAD', metrics],
+  ]),
+};
+
+export function createWebapp(outside: WebappWorld): Webapp {
+  const world: EndpointWorld = { ...outside, sharedLogins: new SharedLogins(outside.clock) };
+  const lookForStrayProxy = createStrayProxyWarning(world.log);
+  return {
+    async answer(exchange) {
+      const { route } = exchange;
+      lookForStrayProxy(exchange);
+      if (route.by !== 'weir') throw new Error(`The route ${route.class} is the Coreapp's to answer.`);
+      const methods = endpoints[route.endpoint];
+      const handle = methods.get(exchange.method);
+      if (handle === undefined) return refuseMethod([...methods.keys()].join(', '));
+      try {
+        return await handle(exchange, world);
+      } catch (error) {
+        if (error instanceof StoreAway) return refuseStoreAway();
+        throw error;
+      } finally {
+        takeCredentials(exchange.fields); // An idle connection keeps its latest request.
+      }
+    },
+  };
+}

@@ -1,0 +1,24 @@
+import type { Page } from './page.ts';
+import type { Accounts, Clock, Guard, Log, Passwords, Secrets } from '../../ports.ts';
+import type { SharedLogins } from './shared-logins.ts';
+
+/** What the endpoints of Weir's own need. */
+export interface WebappWorld {
+  readonly accounts: Accounts;
+  readonly passwords: Passwords;
+  readonly secrets: Secrets;
+  readonly guard: Guard;
+  readonly clock: Clock;
+  readonly log: Pick<Log, 'warn'>;
+  /** Ends a token of the identity provider's; null, or not there: there is none. */
+  readonly endForeign?: ((text: string) => Promise<void>) | null;
+  /** How long a token lives, milliseconds; the contract's is 7 days. */
+  readonly tokenLifetimeMs: number;
+  /** Weir's own figures, as a page in the form asked for. */
+  readonly figures: (format: 'json' | 'prometheus') => Promise<Page>;
+}
+
+/** The same as the endpoints see it. */
+export interface EndpointWorld extends WebappWorld {
+  readonly sharedLogins: SharedLogins;
+}

@@ -1,0 +1,151 @@
+/**
+ * The whole story: every request travels these stages, in this order. One direction, one loop.
+ *
+ *     receive ▶ route ▶ authenticate ▶ collect ▶ stand in line ▶ forward ▶ answer
+ *                                                    ▲              │
+ *                                                    └── replay ────┘  refused or not acted on, while the hold time lasts
+ */
+import { BodyAccount } from './bodies/body-account.ts';
+import type { DiskRoom } from './bodies/disk.ts';
+import type { Collected, Identified, Received } from './exchange/exchange.ts';
+import { Holding } from './bodies/holding.ts';
+import { networkOf } from './http/network.ts';
+import type { OpenRequests } from './wire/open-requests.ts';
+import type { Attempt, Gone, Passed, Replay } from './exchange/outcome.ts';
+import type { Page } from './profiles/coreapp/page.ts';
+import type { Principal } from './exchange/principal.ts';
+import type { Refusal } from './exchange/refusals.ts';
+import { refuse } from './exchange/refusals.ts';
+import type { Caller, Clock, Log, Meter, RequestHead } from './ports.ts';
+import type { Admit } from './admission/admit.ts';
+import { answerPage, answerRefusal } from './exchange/answer.ts';
+import type { Authenticate } from './auth/authenticate.ts';
+import { type BodyBounds, collect } from './bodies/collect.ts';
+import type { Forward } from './upstream/forward.ts';
+import type { Gates } from './admission/gates.ts';
+import type { Receive } from './exchange/receive.ts';
+import { record } from './observe/record.ts';
+import type { RouteStage } from './profiles/coreapp/route.ts';
+import type { Webapp } from './profiles/coreapp/webapp.ts';
+
+export interface Stages {
+  readonly receive: Receive;
+  readonly route: RouteStage;
+  readonly authenticate: Authenticate;
+  readonly admit: Admit;
+  readonly forward: Forward;
+  readonly webapp: Webapp;
+  readonly openRequests: OpenRequests;
+  readonly disk: DiskRoom;
+  readonly clock: Clock;
+  readonly meter: Meter;
+  readonly log: Log;
+  /** Whether callers are told where the time went. */
+  readonly serverTiming: boolean;
+}
+
+export type Gateway = (head: RequestHead, side: Caller) => Promise<void>;
+
+/** Nobody knows when one of them ends. */
+const tooManyOpen = refuse('lineFull', 'Too many requests from this address are under way.', 1_000);
+
+/** How a request's journey may end. */
+type Outcome = Passed | Page | Refusal | Gone;
+
+export function createGateway(stages: Stages): Gateway {
+  const own = ownBounds(stages.clock);
+  return async (head, side) => {
+    let answered = false;
+    try {
+      const { exchange, refusal } = stages.receive(head);
+      let outcome: Outcome;
+      const sender = stages.openRequests.enter(exchange.origin);
+      try {
+        outcome = refusal ?? (sender === null ? tooManyOpen : await travel(stages, own, exchange, side));
+      } catch (error) {
+        stages.log.error('a bug: a stage threw', { requestId: exchange.id, error });
+        outcome = refuse('bug');
+      } finally {
+        if (sender !== null) stages.openRequests.leave(sender);
+      }
+      const status = finish(exchange, side, outcome, stages.serverTiming);
+      answered = true;
+      record(stages, exchange, outcome, status, outcome.kind === 'passed' ? outcome.cut : side.cutFor);
+    } catch (error) {
+      stages.log.error('a bug: a request was not answered, or not recorded', { error });
+      if (!answered) side.cut();
+    }
+  };
+}
+
+async function travel(stages: Stages, own: BodyBounds, arrived: Received, side: Caller): Promise<Outcome> {
+  // Awaited even where it is known at once: by the next turn Node has read a body that came with its head.
+  const identified = await stages.authenticate(stages.route(arrived));
+  if (identified.kind !== 'exchange') return identified;
+  if (identified.principal.kind !== 'nobody') side.known();
+  const to = identified.route;
+  const gates = to.by === 'weir' ? null : stages.admit.gates(to.class);
+  const bounds = gates ?? own;
+  const held = new Holding(bounds.bodies, sharingOf(identified), stages.disk);
+  try {
+    const collecting = collect(identified, side, bounds, held);
+    const request = collecting instanceof Promise ? await collecting : collecting;
+    if (request.kind !== 'exchange') return request;
+    return gates === null ? await stages.webapp.answer(request) : await deliver(stages, gates, request, side);
+  } finally {
+    held.release();
+  }
+}
+
+/** Whose share its body takes. All who log in are nobody yet, and must not share one place. */
+export function sharingOf({ principal, origin }: Identified): Principal {
+  return principal.kind === 'nobody' ? { kind: 'nobody', from: networkOf(origin.remote) } : principal;
+}
+
+/**
+ * For the endpoints of Weir's own. Credentials are small; and since anybody may send some, no class shares its room with
+ * them, nor do they fill up before 4,096 connections hold back the largest body there can be. One user, or one network of
+ * those who log in, may have half of that while it is alone, and half of what others leave.
+ */
+export function ownBounds(clock: Clock): BodyBounds {
+  const bodyMaxBytes = 16_384;
+  const allBytes = 4_096 * bodyMaxBytes;
+  const bounds = { lineMaxBytes: allBytes, callerMaxBytes: allBytes / 2, bodyMaxBytes };
+  return { bodyMaxBytes, bodies: new BodyAccount(bounds, () => clock.now()), retryAfterMs: () => 1_000 };
+}
+
+/** Stand in line, forward, and again while the Coreapp did not act on it. */
+async function deliver(stages: Stages, gates: Gates, request: Collected, side: Caller): Promise<Outcome> {
+  const admitting = gates.admit(request, side);
+  let admission = admitting instanceof Promise ? await admitting : admitting;
+  for (let last: Replay | null = null; ; ) {
+    if (admission.kind !== 'exchange') return blamed(admission, last);
+    const attempt: Attempt = await stages.forward(admission, side);
+    if (attempt.kind === 'passed') gates.passed(request);
+    if (attempt.kind !== 'replay') return attempt;
+    last = attempt;
+    stages.meter.replayed(gates.name, last.reason);
+    admission = await gates.readmit(request, side, last);
+  }
+}
+
+/** A hold time that ended on a Coreapp which was away, slow or broken is not an overload. */
+function blamed(end: Refusal | Gone, last: Replay | null): Refusal | Gone {
+  if (end.kind !== 'refusal' || end.name !== 'holdTimeOver') return end;
+  return last === null || last.otherwise === null ? end : refuse(last.otherwise, null, end.retryAfterMs);
+}
+
+/** Answers, where that is still to be done. Returns the status that the caller saw; 499 (nginx's) if it had gone. */
+function finish(exchange: Received, side: Caller, outcome: Outcome, timed: boolean): number {
+  if (side.gone && outcome.kind !== 'passed') return 499;
+  switch (outcome.kind) {
+    case 'passed':
+      return outcome.status;
+    case 'page':
+      return answerPage(exchange, side, outcome);
+    case 'refusal':
+      return answerRefusal(exchange, side, outcome, timed);
+    case 'gone':
+      return 499;
+  }
+}

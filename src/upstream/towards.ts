@@ -1,0 +1,38 @@
+/** What an attempt at the Coreapp needs of the world, and the request's fields as they travel on. */
+import type { AnswerRoom } from '../bodies/answers.ts';
+import type { Admitted } from '../exchange/exchange.ts';
+import { addForwarded } from '../http/forwarded.ts';
+import { type OwnFields, travelling } from '../http/own-fields.ts';
+import type { RouteClass } from '../profiles/coreapp/routes.ts';
+import type { Clock, Coreapp, Meter } from '../ports.ts';
+import type { Reachability } from './reachability.ts';
+
+export interface ForwardWorld {
+  readonly clock: Clock;
+  readonly coreapp: Coreapp;
+  readonly meter: Meter;
+  readonly reachability: Reachability;
+  /** Where answers wait for callers who take them slowly. */
+  readonly answers: AnswerRoom;
+  /** The value of `Authorization` towards the Coreapp; null: none. */
+  readonly authorization: string | null;
+  /** The fields that are Weir's to write or to take out. */
+  readonly own: OwnFields;
+  /** The classes where the Coreapp honours `Idempotency-Key`. */
+  readonly honoursIdempotencyKey: readonly RouteClass[];
+  /** The classes whose requests are never held: whatever the Coreapp answers is told at once, and nothing is sent again. */
+  readonly notHeld: readonly RouteClass[];
+  /** How often a request goes again after an exchange that broke; 0: never. */
+  readonly brokenRepeatsMax: number;
+  /** Whether callers are told where the time went. */
+  readonly serverTiming: boolean;
+}
+
+/** The fields of the request as the Coreapp gets it. */
+export function requestFields(exchange: Admitted, { own, authorization }: ForwardWorld): string[] {
+  const out = travelling(exchange.fields, exchange.origin.trusted, own);
+  addForwarded(out, exchange.origin, exchange.fields);
+  out.push('X-Request-Id', exchange.id);
+  if (authorization !== null) out.push('Authorization', authorization);
+  return out;
+}

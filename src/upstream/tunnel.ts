@@ -1,0 +1,40 @@
+/**
+ * Tunnel: what takes the place of `forward` where the caller asks to switch protocols. The request is one like any other
+ * until it is answered; what is open after that is counted, since no permit is held for it. A tunnel lasts as long as its
+ * caller likes, so no caller may have all of them.
+ */
+import { Headcount } from '../admission/line/headcount.ts';
+import { nameOf } from '../exchange/principal.ts';
+import { refuse } from '../exchange/refusals.ts';
+import type { Tunnels } from '../ports.ts';
+import { createForward, type Forward } from './forward.ts';
+import type { ForwardWorld } from './towards.ts';
+
+export interface TunnelWorld extends Omit<ForwardWorld, 'coreapp'> {
+  readonly tunnels: Tunnels;
+  /** How many there may be, those included that are being asked for. */
+  readonly tunnelsMax: number;
+}
+
+/** What one caller may have of those that others leave. */
+const callerShareMax = 0.9;
+/** Nobody knows when one ends. */
+const fullRetryAfterMs = 1_000;
+
+export function createTunnel(world: TunnelWorld): Forward {
+  const { tunnels, tunnelsMax } = world;
+  const places = new Headcount({ lineMaxRequests: tunnelsMax, callerShareMax });
+  return (exchange, side) => {
+    const caller = nameOf(exchange.principal);
+    if (!places.hasRoomFor(caller)) {
+      exchange.permit.end('unused');
+      const details = places.total < tunnelsMax ? 'This caller has too many WebSocket connections open.' : null;
+      return Promise.resolve(refuse('tunnelsFull', details, fullRetryAfterMs));
+    }
+    const coreapp = tunnels.over(side, {
+      asked: () => places.add(caller),
+      ended: () => places.remove(caller),
+    });
+    return createForward({ ...world, coreapp })(exchange, side);
+  };
+}
