@@ -11,12 +11,10 @@ import type { Collected, Identified, Received } from './exchange/exchange.ts';
 import { Holding } from './bodies/holding.ts';
 import { networkOf } from './http/network.ts';
 import type { OpenRequests } from './wire/open-requests.ts';
-import type { Attempt, Gone, Passed, Replay } from './exchange/outcome.ts';
-import type { Page } from './profiles/coreapp/page.ts';
+import type { Attempt, Gone, Page, Passed, Replay } from './exchange/outcome.ts';
 import type { Principal } from './exchange/principal.ts';
 import type { Refusal } from './exchange/refusals.ts';
 import { refuse } from './exchange/refusals.ts';
-import type { Caller, Clock, Log, Meter, RequestHead } from './ports.ts';
 import type { Admit } from './admission/admit.ts';
 import { answerPage, answerRefusal } from './exchange/answer.ts';
 import type { Authenticate } from './auth/authenticate.ts';
@@ -27,6 +25,9 @@ import type { Receive } from './exchange/receive.ts';
 import { record } from './observe/record.ts';
 import type { RouteStage } from './profiles/coreapp/route.ts';
 import type { Webapp } from './profiles/coreapp/webapp.ts';
+import type { Clock } from './clock.ts';
+import type { Caller, RequestHead } from './exchange/ports.ts';
+import type { Log, Meter } from './observe/ports.ts';
 
 export interface Stages {
   readonly receive: Receive;

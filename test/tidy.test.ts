@@ -32,14 +32,14 @@ const rules: readonly Rule[] = [
     where: timeless,
     forbidden: /\b(Date\.now|performance\.now|process\.(hrtime|uptime)|new Date\(\)|Temporal\.Now)/,
     instead:
-      'ask the Clock that is handed in (src/ports.ts), so that scenarios of minutes run in milliseconds. ' +
+      'ask the Clock that is handed in (src/clock.ts), so that scenarios of minutes run in milliseconds. ' +
       'The machine’s clock is in src/adapters/node/clock.ts and nowhere else.',
   },
   {
     says: 'model, stages, webapp and gateway set alarms, not timers',
     where: timeless,
     forbidden: /\b(setTimeout|setInterval|setImmediate|node:timers|AbortSignal\.timeout)\b/,
-    instead: 'use Clock.after (src/ports.ts), which virtual time can drive. Timers are for src/adapters/.',
+    instead: 'use Clock.after (src/clock.ts), which virtual time can drive. Timers are for src/adapters/.',
   },
   {
     says: 'model, stages, webapp and gateway throw no dice',
@@ -112,7 +112,7 @@ function offences({ where, except, forbidden, inComments = false, instead }: Rul
 
 describe('the house', () => {
   it('looks at its files', () => {
-    expect(files).toEqual(expect.arrayContaining(['src/ports.ts', 'test/tidy.test.ts', '.ci/run', 'package.json']));
+    expect(files).toEqual(expect.arrayContaining(['src/clock.ts', 'test/tidy.test.ts', '.ci/run', 'package.json']));
   });
 
   it.each(rules)('$says', (rule) => {

@@ -6,11 +6,13 @@
 import { type PermitBounds, Permits, ReservedRoom, Room } from './concurrency/permits.ts';
 import type { ClassLimits } from './rate/quota.ts';
 import type { RefusalName } from '../exchange/refusals.ts';
-import type { EndpointClass } from '../profiles/coreapp/routes.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
-import type { Alarm, Buckets, Clock, Meter } from '../ports.ts';
 import { Gates } from './gates.ts';
 import type { Order } from './stay.ts';
+import type { EndpointClass } from '../exchange/route.ts';
+import type { Alarm, Clock } from '../clock.ts';
+import type { Buckets } from './rate/ports.ts';
+import type { Meter } from '../observe/ports.ts';
 
 export interface AdmitWorld extends Order {
   readonly clock: Clock;

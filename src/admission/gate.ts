@@ -12,10 +12,12 @@ import { type Left, leftOf, RateLimitFields } from './rate/rate-limit-fields.ts'
 import type { Refusal, RefusalName } from '../exchange/refusals.ts';
 import { refuse } from '../exchange/refusals.ts';
 import type { Grant } from './rate/slots.ts';
-import type { Alarm, Buckets, Caller } from '../ports.ts';
 import { Pausing, type PausingClass, type PausingWorld } from './pausing.ts';
-import { type Order, type Stay, slotsFor, stayOf, Waiter, waitSeconds } from './stay.ts';
+import { type Order, slotsFor, type Stay, stayOf, Waiter, waitSeconds } from './stay.ts';
 import { Waiting, type WaitingClass, type WaitingWorld } from './waiting.ts';
+import type { Alarm } from '../clock.ts';
+import type { Caller } from '../exchange/ports.ts';
+import type { Buckets } from './rate/ports.ts';
 
 export interface GateWorld extends Order, WaitingWorld, PausingWorld {
   readonly buckets: Buckets;

@@ -14,11 +14,12 @@ import { type ClassLimits, lineMax } from './rate/quota.ts';
 import type { RefusalName } from '../exchange/refusals.ts';
 import { refuse } from '../exchange/refusals.ts';
 import { Rotation } from './line/rotation.ts';
-import type { EndpointClass } from '../profiles/coreapp/routes.ts';
 import { bucketName, scopeValue } from './rate/scope.ts';
 import type { BucketSnapshot, LineSnapshot } from '../observe/snapshot.ts';
-import type { Alarm, Caller } from '../ports.ts';
 import { Gate, type GateClass, type GateWorld } from './gate.ts';
+import type { EndpointClass } from '../exchange/route.ts';
+import type { Alarm } from '../clock.ts';
+import type { Caller } from '../exchange/ports.ts';
 
 export interface GatesWorld extends GateWorld {
   readonly permits: Permits;

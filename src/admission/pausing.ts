@@ -7,10 +7,9 @@ import type { Replay } from '../exchange/outcome.ts';
 import { Pause } from './rate/pause.ts';
 import { type Answers, Pauses } from './pauses.ts';
 import type { ClassLimits } from './rate/quota.ts';
-import { pauseAfterRefusals, pauseBeforeRepeat } from '../upstream/replay.ts';
 import { tauUs } from './rate/slots.ts';
-import type { Buckets } from '../ports.ts';
 import type { Stay } from './stay.ts';
+import type { Buckets } from './rate/ports.ts';
 
 export interface PausingClass {
   readonly limits: ClassLimits;
@@ -105,4 +104,32 @@ export class Pausing {
     this.#pauses ??= new Pauses(this.#class.answers, this.#class.limits.scope.by === 'principal' ? 'always' : 'alone');
     return this.#pauses;
   }
+}
+
+const againPauseMs = 10;
+const againPauseMaxMs = 1_000;
+
+/**
+ * How long a request rests that was refused again and not told for how long, milliseconds: the pace of the probes where
+ * everything is refused (`admission/concurrency/permits.ts`).
+ * @param refusals how many there were, 2 or more
+ * @param random uniform in [0, 1)
+ */
+export function pauseAfterRefusals(refusals: number, random: number): number {
+  return Math.min(againPauseMaxMs, againPauseMs * 2 ** (refusals - 1)) * (0.5 + 0.5 * random);
+}
+
+const brokenPauseMs = 100;
+const brokenPauseGrows = 5;
+const brokenPauseMaxMs = 10_000;
+
+/**
+ * How long a request rests before it goes again after a broken exchange, milliseconds: it may be what breaks the Coreapp,
+ * which needs the time to come back. Callers whose exchanges broke together come back apart.
+ * @param repeat the first is 1
+ * @param random uniform in [0, 1)
+ */
+export function pauseBeforeRepeat(repeat: number, random: number): number {
+  const longestMs = Math.min(brokenPauseMaxMs, brokenPauseMs * brokenPauseGrows ** (repeat - 1));
+  return longestMs * (0.5 + 0.5 * random);
 }

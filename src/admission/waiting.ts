@@ -8,9 +8,10 @@ import { Line } from './line/line.ts';
 import type { Admission } from '../exchange/outcome.ts';
 import { gone } from '../exchange/outcome.ts';
 import type { Refusal } from '../exchange/refusals.ts';
-import type { EndpointClass } from '../profiles/coreapp/routes.ts';
-import type { Clock, HoldOutcome, Meter } from '../ports.ts';
 import { Rest, type Waiter } from './stay.ts';
+import type { EndpointClass } from '../exchange/route.ts';
+import type { Clock } from '../clock.ts';
+import type { HoldOutcome, Meter } from '../observe/ports.ts';
 
 export interface WaitingWorld {
   readonly clock: Clock;

@@ -14,12 +14,10 @@ import { createCosts } from '../admission/rate/costs.ts';
 import { OpenRequests } from '../wire/open-requests.ts';
 import { ownFields } from '../http/own-fields.ts';
 import { permitBounds, reserved } from '../admission/concurrency/permits.ts';
-import { endpointClasses } from '../profiles/coreapp/routes.ts';
 import { Shared } from '../observe/shared.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
 import type { OpsSources, Readiness } from '../ops/pages.ts';
 import { startOps } from '../ops/server.ts';
-import type { Clock, Log, Passwords } from '../ports.ts';
 import { Admit } from '../admission/admit.ts';
 import { createAuthenticate } from '../auth/authenticate.ts';
 import { createForward } from '../upstream/forward.ts';
@@ -37,6 +35,10 @@ import { openForeign } from './jwt.ts';
 import { fitOpenFiles } from './open-files.ts';
 import { openStores, type Stores } from './stores.ts';
 import { Beginning, Traffic } from './traffic.ts';
+import { endpointClasses } from '../exchange/route.ts';
+import type { Clock } from '../clock.ts';
+import type { Passwords } from '../auth/ports.ts';
+import type { Log } from '../observe/ports.ts';
 
 export interface House {
   /** The ports that are listened on: of use where the configuration says 0. */

@@ -6,7 +6,8 @@ import type { Config } from '../config/config.ts';
 import { AnswerRoom } from '../bodies/answers.ts';
 import { DiskRoom } from '../bodies/disk.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
-import type { Clock, Log } from '../ports.ts';
+import type { Clock } from '../clock.ts';
+import type { Log } from '../observe/ports.ts';
 
 export interface Bodies {
   readonly disk: DiskRoom;

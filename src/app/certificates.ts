@@ -6,7 +6,8 @@ import { formatProblem } from '../config/problems.ts';
 import { attempt } from '../config/secret-files.ts';
 import { dateNote, readTls, type ServerTls } from '../config/tls.ts';
 import type { TlsMaterial } from '../config/tls-material.ts';
-import type { Clock, Log } from '../ports.ts';
+import type { Clock } from '../clock.ts';
+import type { Log } from '../observe/ports.ts';
 
 /**
  * Hands changed files to `secure`, unless something is wrong with them: then the old ones stay. Callers that are

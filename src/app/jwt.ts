@@ -2,9 +2,11 @@
 import { keysFromFile, keysFromUrl } from '../adapters/jose/source.ts';
 import { createForeignTokens } from '../adapters/jose/tokens.ts';
 import type { Config } from '../config/config.ts';
-import type { Clock, Log, Meter, Secrets } from '../ports.ts';
 import { createForeign, type Foreign } from '../auth/jwt.ts';
 import type { Stores } from './stores.ts';
+import type { Clock } from '../clock.ts';
+import type { Secrets } from '../auth/ports.ts';
+import type { Log, Meter } from '../observe/ports.ts';
 
 export interface ForeignParts {
   readonly stores: Pick<Stores, 'ended' | 'guard' | 'onRevocation'>;

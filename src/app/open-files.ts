@@ -3,7 +3,7 @@ import { openFiles, openFilesMax } from '../adapters/node/descriptors.ts';
 import type { Config } from '../config/config.ts';
 import { type DescriptorPlan, planDescriptors } from './descriptors.ts';
 import { opsConnectionsMax } from '../ops/server.ts';
-import type { Log } from '../ports.ts';
+import type { Log } from '../observe/ports.ts';
 
 export function fitOpenFiles({ http, coreapp, bodies }: Config, log: Log): DescriptorPlan {
   const limit = openFilesMax();

@@ -1,4 +1,4 @@
-import type { Clock } from '../ports.ts';
+import type { Clock } from '../clock.ts';
 
 /** What goes wrong again and again is said once in this time. */
 const sayAgainMs = 60_000;

@@ -7,14 +7,7 @@ import { createGuard, guardDefaults } from '../adapters/login-guard/guard.ts';
 import { createRedisAccounts } from '../adapters/redis/accounts.ts';
 import { type Alone, RedisBuckets } from '../adapters/redis/buckets.ts';
 import { causeOf } from '../adapters/redis/causes.ts';
-import {
-  firstConnection,
-  nodesOf,
-  onServing,
-  openRedis,
-  openSentinel,
-  openSubscriber,
-} from '../adapters/redis/client.ts';
+import { firstConnection, nodesOf, onServing, openRedis, openSentinel, openSubscriber } from '../adapters/redis/client.ts';
 import { createRedisEndedTokens } from '../adapters/redis/ended-tokens.ts';
 import { watchFailover } from '../adapters/redis/failover.ts';
 import { Lacks } from '../adapters/redis/lacks.ts';
@@ -26,11 +19,14 @@ import type { Config } from '../config/config.ts';
 import type { RevocationListener } from '../auth/revocations.ts';
 import type { StoreSnapshot } from '../observe/snapshot.ts';
 import type { TlsMaterial } from '../config/tls-material.ts';
-import type { Accounts, Buckets, Clock, EndedTokens, Guard, Log, Meter } from '../ports.ts';
 import { RememberedAccounts } from '../auth/cached-accounts.ts';
 import { confirmMaxMs } from '../auth/token-cache.ts';
 import { type Tokens, tokensAtHand } from '../auth/tokens.ts';
 import { watchPersistence } from './persistence.ts';
+import type { Clock } from '../clock.ts';
+import type { Buckets } from '../admission/rate/ports.ts';
+import type { Accounts, EndedTokens, Guard } from '../auth/ports.ts';
+import type { Log, Meter } from '../observe/ports.ts';
 
 export interface Stores {
   readonly accounts: Accounts;

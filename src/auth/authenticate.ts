@@ -5,13 +5,15 @@
  * Where the store is in this process nothing is awaited.
  */
 import { credentialsOf, takeCredentials } from './credentials.ts';
-import { type Identified, identified, type Routed } from '../exchange/exchange.ts';
+import { identified, type Identified, type Routed } from '../exchange/exchange.ts';
 import type { Principal } from '../exchange/principal.ts';
 import { type Refusal, refuse } from '../exchange/refusals.ts';
-import type { Route } from '../profiles/coreapp/routes.ts';
-import type { Guard, Meter, Secrets, TokenRecord } from '../ports.ts';
 import type { Foreign } from './jwt.ts';
 import { type FindToken, tooMany } from './tokens.ts';
+import type { TokenRecord } from './accounts.ts';
+import type { Route } from '../exchange/route.ts';
+import type { Guard, Secrets } from './ports.ts';
+import type { Meter } from '../observe/ports.ts';
 
 export interface AuthenticateWorld {
   readonly findToken: FindToken;

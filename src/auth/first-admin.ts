@@ -1,5 +1,6 @@
 import type { AuditAction } from '../observe/audit.ts';
-import type { Accounts, Passwords, PasswordTurn, User } from '../ports.ts';
+import type { User } from './accounts.ts';
+import type { Accounts, Passwords, PasswordTurn } from './ports.ts';
 
 export type AdminChange = Extract<AuditAction, 'user.add' | 'user.password'>;
 

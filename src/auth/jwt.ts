@@ -5,9 +5,11 @@
  */
 import type { RevocationListener } from './revocations.ts';
 import type { TokenMemoryOptions } from './token-memory.ts';
-import type { Clock, EndedTokens, ForeignTokens, Guard, Meter, Secrets } from '../ports.ts';
 import { type Found, RememberedTokens } from './token-cache.ts';
 import { createFindToken, type FindToken } from './tokens.ts';
+import type { Clock } from '../clock.ts';
+import type { EndedTokens, ForeignTokens, Guard, Secrets } from './ports.ts';
+import type { Meter } from '../observe/ports.ts';
 
 /** Most tokens can be judged without asking anybody, so one that can't must not keep the others waiting. */
 const restMs = 0;

@@ -8,8 +8,11 @@
  */
 import type { RevocationListener } from './revocations.ts';
 import { type Holder, TokenMemory, type TokenMemoryOptions } from './token-memory.ts';
-import { type Clock, type Meter, StoreAway, type TokenRecord } from '../ports.ts';
 import type { Recalled, Tokens } from './tokens.ts';
+import type { TokenRecord } from './accounts.ts';
+import type { Clock } from '../clock.ts';
+import { StoreAway } from './ports.ts';
+import type { Meter } from '../observe/ports.ts';
 
 /** How long a store that failed counts as away, unless it answers before: longer than the next failure may take. */
 const awayMs = 2_000;

@@ -7,7 +7,8 @@
 import { networkOf } from '../http/network.ts';
 import { type Refusal, refuse, refuseStoreAway } from '../exchange/refusals.ts';
 import { Turns, type TurnsOptions } from './turns.ts';
-import { type Accounts, type Guard, StoreAway, type TokenRecord } from '../ports.ts';
+import type { TokenRecord } from './accounts.ts';
+import { type Accounts, type Guard, StoreAway } from './ports.ts';
 
 /**
  * What is known here of a token. A record: it is valid. `unsure`: it was valid, and is to be asked about.

@@ -8,7 +8,7 @@ import type { Gone } from '../exchange/outcome.ts';
 import { gone } from '../exchange/outcome.ts';
 import type { Refusal } from '../exchange/refusals.ts';
 import { refuse } from '../exchange/refusals.ts';
-import type { Caller } from '../ports.ts';
+import type { Caller } from '../exchange/ports.ts';
 
 /** What bounds the bodies of a class. */
 export interface BodyBounds {

@@ -10,10 +10,11 @@
  */
 import type { AnswerRoom } from './answers.ts';
 import type { BodyFile } from '../exchange/bodies.ts';
-import type { Account, Fields } from '../exchange/exchange.ts';
+import type { Account } from '../exchange/exchange.ts';
 import type { CutCause } from '../exchange/outcome.ts';
-import type { Caller } from '../ports.ts';
 import { relayEnd } from '../exchange/answer.ts';
+import type { Fields } from '../http/fields.ts';
+import type { Caller } from '../exchange/ports.ts';
 
 /** How much is read from a file at once. */
 const pieceBytes = 65_536;

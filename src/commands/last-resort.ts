@@ -1,5 +1,5 @@
 /** For what nobody caught: an exception is a bug, and ends no process that holds what callers have sent. */
-import type { Log } from '../ports.ts';
+import type { Log } from '../observe/ports.ts';
 
 /** The exit code after a bug: EX_SOFTWARE of sysexits(3). */
 export const bugExitCode = 70;

@@ -3,7 +3,7 @@
  * that are not here do what they do to any process; SIGPIPE and SIGXFSZ Node itself ignores.
  */
 import { machineClock } from '../adapters/node/clock.ts';
-import type { Log } from '../ports.ts';
+import type { Log } from '../observe/ports.ts';
 
 export type Stopping = 'SIGTERM' | 'SIGINT';
 

@@ -5,9 +5,10 @@ import { createRedisAccounts } from '../adapters/redis/accounts.ts';
 import { firstConnection, openRedis } from '../adapters/redis/client.ts';
 import type { Config } from '../config/config.ts';
 import type { AuditAction } from '../observe/audit.ts';
-import { type Accounts, type Log, StoreAway, type TokenList } from '../ports.ts';
 import { configured } from './configured.ts';
 import type { CommandIo } from './options.ts';
+import { type Accounts, StoreAway, type TokenList } from '../auth/ports.ts';
+import type { Log } from '../observe/ports.ts';
 
 /** How long a command waits for Redis to answer, milliseconds: nobody else waits for it. */
 const callTimeoutMs = 5_000;

@@ -3,12 +3,13 @@ import { machineClock } from '../adapters/node/clock.ts';
 import { createPasswords, passwordsDefaults } from '../adapters/node/passwords.ts';
 import { brokenUsernameRule } from '../auth/credentials.ts';
 import { usernameForm } from '../auth/precis.ts';
-import type { Accounts, User } from '../ports.ts';
 import { adminName } from '../auth/first-admin.ts';
 import { findUserNamed, likeNamed, takenWords } from '../auth/names.ts';
 import { type Grammar, readArguments } from './options.ts';
 import { newPassword, type PasswordIo } from './passwords.ts';
 import { CommandFailure, type StoreWorld, withAccounts } from './store.ts';
+import type { User } from '../auth/accounts.ts';
+import type { Accounts } from '../auth/ports.ts';
 
 const withPassword = {
   usage: 'NAME [--password-file FILE] [--config FILE]',

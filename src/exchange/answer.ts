@@ -1,13 +1,13 @@
 /** Answer: the one place that turns an outcome into a status line. */
 import { errorEnvelope } from '../profiles/coreapp/envelope.ts';
-import type { Admitted, Fields, Received, Routed } from './exchange.ts';
-import { endToEnd, FieldFilter, fieldOf, fieldsOf } from '../http/fields.ts';
+import type { Admitted, Received, Routed } from './exchange.ts';
+import { endToEnd, FieldFilter, fieldOf, type Fields, fieldsOf } from '../http/fields.ts';
 import { viaName } from '../http/forwarded.ts';
-import type { Page } from '../profiles/coreapp/page.ts';
 import type { Refusal } from './refusals.ts';
 import { refusalTable } from './refusals.ts';
 import { serverTiming } from './server-timing.ts';
-import type { Caller } from '../ports.ts';
+import type { Page } from './outcome.ts';
+import type { Caller } from './ports.ts';
 
 const json = 'application/json; charset=utf-8';
 /** Written by Weir itself. */

@@ -2,13 +2,12 @@
  * A request on its way through the stages. What a stage learns it adds, nothing is taken back:
  * Received → Routed → Identified → Collected → Admitted. Code that forwards an unidentified request does not compile.
  */
-import type { AuditNote } from '../observe/audit.ts';
 import type { HeldBody } from './bodies.ts';
 import type { Principal } from './principal.ts';
-import type { Route } from '../profiles/coreapp/routes.ts';
-
-/** Header fields as they came: name, value, name, value, … */
-export type Fields = readonly string[];
+import type { Fields } from '../http/fields.ts';
+import type { Origin } from '../http/forwarded.ts';
+import type { Route } from './route.ts';
+import type { RefusalName } from './refusals.ts';
 
 export interface Received {
   readonly kind: 'exchange';
@@ -25,18 +24,6 @@ export interface Received {
   /** When the head had arrived: `Clock.now()`. */
   readonly arrivedAt: number;
   readonly account: Account;
-}
-
-/** Where a request came from. */
-export interface Origin {
-  /** The address at the other end of the connection. */
-  readonly peer: string;
-  /** The caller's address: the peer's, or the one that trusted proxies name. */
-  readonly remote: string;
-  /** `https`, or `http`; behind a trusted proxy what it says. */
-  readonly scheme: string;
-  /** True: the peer's own `Forwarded` and `X-Forwarded-*` are believed and kept. */
-  readonly trusted: boolean;
 }
 
 export interface Routed extends Received {
@@ -212,4 +199,24 @@ export function hasOpenSlot(exchange: Admitted, now: number): boolean {
   if (closesAt === null) return false;
   (exchange as Exchange).slotClosesAt = closesAt;
   return true;
+}
+
+/**
+ * Why something was refused: as the caller was told, or what only the operator may know. `gone`: the caller hung up
+ * before its request was whole. `changedMeanwhile`: the user was changed or deleted while its password was verified.
+ */
+export type AuditReason =
+  | RefusalName
+  | 'gone'
+  | 'tooManyFailures'
+  | 'unknownUser'
+  | 'wrongPassword'
+  | 'changedMeanwhile';
+
+/** What an endpoint learns on the way that the audit trail has to say. */
+export interface AuditNote {
+  user: string | null;
+  reason: AuditReason | null;
+  /** A login that brought a new password as well. */
+  passwordChanged: boolean;
 }

@@ -1,7 +1,7 @@
 /** How a stage may end other than by handing the exchange on. Expected ends are values; an exception is a bug. */
 import type { Admitted } from './exchange.ts';
 import type { Refusal, RefusalName } from './refusals.ts';
-import type { ReplayReason } from '../upstream/replay.ts';
+import type { Fields } from '../http/fields.ts';
 
 /** The caller has hung up: there is nobody to answer. */
 export interface Gone {
@@ -38,3 +38,17 @@ export type Admission = Admitted | Refusal | Gone;
 
 /** What sending came to. */
 export type Attempt = Passed | Replay | Refusal | Gone;
+
+/** Why a request goes again: a 429, a 503, nothing written, its slot closed before that, or an idempotent exchange that broke. */
+export type ReplayReason = 'throttled' | 'overloaded' | 'unsent' | 'late' | 'broken';
+
+/** An answer of Weir's own. */
+export interface Page {
+  readonly kind: 'page';
+  readonly status: number;
+  /** Fields of its own; the answering stage adds the ones that every answer has. */
+  readonly fields: Fields;
+  readonly body: string;
+}
+
+export type JourneyEnd = Refusal | { readonly kind: 'passed' | 'page' | 'gone' };

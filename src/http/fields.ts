@@ -1,5 +1,4 @@
 /** Header fields on their way through: what a proxy takes out and puts in (RFC 9110, 7.6). */
-import type { Fields } from '../exchange/exchange.ts';
 
 /** Fields that mean one connection only (RFC 9110, 7.6.1), and those that Weir writes itself. */
 export const hopByHop: ReadonlySet<string> = new Set([
@@ -110,3 +109,6 @@ export function connectionOptions(fields: Fields): Set<string> | null {
   }
   return named;
 }
+
+/** Header fields as they came: name, value, name, value, … */
+export type Fields = readonly string[];

@@ -1,6 +1,5 @@
 /** Where a request came from and by which way: `Forwarded` (RFC 7239), `X-Forwarded-*`, `Via` (RFC 9110, 7.6.3). */
-import type { Fields, Origin } from '../exchange/exchange.ts';
-import { fieldOf, fieldsOf } from './fields.ts';
+import { fieldOf, type Fields, fieldsOf } from './fields.ts';
 import { addressIn } from './network.ts';
 
 /** What Weir calls itself in `Via`. */
@@ -55,3 +54,15 @@ function quoted(value: string): string {
 
 const trimmed = (value: string): string => value.trim();
 const notEmpty = (value: string): boolean => value !== '';
+
+/** Where a request came from. */
+export interface Origin {
+  /** The address at the other end of the connection. */
+  readonly peer: string;
+  /** The caller's address: the peer's, or the one that trusted proxies name. */
+  readonly remote: string;
+  /** `https`, or `http`; behind a trusted proxy what it says. */
+  readonly scheme: string;
+  /** True: the peer's own `Forwarded` and `X-Forwarded-*` are believed and kept. */
+  readonly trusted: boolean;
+}

@@ -4,8 +4,7 @@
  * CGI, WSGI, Rack and PHP make one letter of all that is neither letter nor digit); and `Connection` must not name it,
  * or what Weir went by would not be what the Coreapp gets.
  */
-import type { Fields } from '../exchange/exchange.ts';
-import { connectionOptions, endToEnd, FieldFilter, hopByHop, plainName } from './fields.ts';
+import { connectionOptions, endToEnd, FieldFilter, type Fields, hopByHop, plainName } from './fields.ts';
 import { forwardedNames } from './forwarded.ts';
 import type { Scope } from '../admission/rate/scope.ts';
 

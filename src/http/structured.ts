@@ -2,8 +2,7 @@
  * Dictionaries of structured fields (RFC 9651, 3.2), as far as Weir needs them: well formed or not, and the bare values.
  * A field that is not well formed is as good as none (4.2).
  */
-import type { Fields } from '../exchange/exchange.ts';
-import { fieldsOf } from './fields.ts';
+import { type Fields, fieldsOf } from './fields.ts';
 
 const key = '[a-z*][a-z0-9_.*-]*';
 /** Number or date, string, token, bytes, boolean, display string. */

@@ -1,20 +1,8 @@
 /** The audit trail: who logged in or changed an account, who was refused, from where, and why. Never a secret. */
-import type { RefusalName } from '../exchange/refusals.ts';
+import type { AuditReason } from '../exchange/exchange.ts';
 
 /** What is written down. A changed password, a deleted user and revoked tokens end all tokens of the user. */
 export type AuditAction = 'login' | 'logout' | 'user.add' | 'user.password' | 'user.delete' | 'tokens.revoke';
-
-/**
- * Why something was refused: as the caller was told, or what only the operator may know. `gone`: the caller hung up
- * before its request was whole. `changedMeanwhile`: the user was changed or deleted while its password was verified.
- */
-export type AuditReason =
-  | RefusalName
-  | 'gone'
-  | 'tooManyFailures'
-  | 'unknownUser'
-  | 'wrongPassword'
-  | 'changedMeanwhile';
 
 export interface AuditLine {
   readonly action: AuditAction;
@@ -34,12 +22,4 @@ export interface AuditLine {
   readonly user: string | null;
   /** The caller's address; null: no request. */
   readonly remote: string | null;
-}
-
-/** What an endpoint learns on the way that the audit trail has to say. */
-export interface AuditNote {
-  user: string | null;
-  reason: AuditReason | null;
-  /** A login that brought a new password as well. */
-  passwordChanged: boolean;
 }

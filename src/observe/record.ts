@@ -1,8 +1,9 @@
 /** Record: what happened to a request, as one log line and the figures of the metrics. */
 import type { Identified, Received } from '../exchange/exchange.ts';
-import type { CutCause } from '../exchange/outcome.ts';
-import type { Clock, Log, Meter } from '../ports.ts';
-import { audit, type JourneyEnd } from '../profiles/coreapp/audit.ts';
+import type { CutCause, JourneyEnd } from '../exchange/outcome.ts';
+import { audit } from '../profiles/coreapp/audit.ts';
+import type { Clock } from '../clock.ts';
+import type { Log, Meter } from './ports.ts';
 
 export interface RecordWorld {
   readonly clock: Clock;

@@ -2,7 +2,7 @@
 import type { CutCause } from '../exchange/outcome.ts';
 import type { Principal } from '../exchange/principal.ts';
 import type { RefusalName } from '../exchange/refusals.ts';
-import type { RouteClass } from '../profiles/coreapp/routes.ts';
+import type { RouteClass } from '../exchange/route.ts';
 
 export interface RequestLine {
   readonly id: string;

@@ -1,7 +1,7 @@
 /** A replica at one moment: what `/status` shows and the gauges are read from. */
 import type { AnswersSnapshot } from '../bodies/answers.ts';
 import type { DiskSnapshot } from '../bodies/disk.ts';
-import type { EndpointClass } from '../profiles/coreapp/routes.ts';
+import type { EndpointClass } from '../exchange/route.ts';
 
 export interface LineSnapshot {
   readonly class: EndpointClass;

@@ -1,19 +1,20 @@
 /** Forward: one attempt at the Coreapp. Its answer goes to the caller as it comes, or the attempt may be replayed. */
-import { type Admitted, type Fields, hasOpenSlot, type PermitEnd } from '../exchange/exchange.ts';
-import { endToEnd, fieldOf } from '../http/fields.ts';
-import type { Attempt, CutCause } from '../exchange/outcome.ts';
+import { type Admitted, hasOpenSlot, type PermitEnd } from '../exchange/exchange.ts';
+import { endToEnd, fieldOf, type Fields } from '../http/fields.ts';
+import type { Attempt, CutCause, ReplayReason } from '../exchange/outcome.ts';
 import { gone } from '../exchange/outcome.ts';
 import { nameOf } from '../exchange/principal.ts';
 import { refuse } from '../exchange/refusals.ts';
-import type { ReplayReason } from './replay.ts';
-import { isKeyed, replayAfterAnswer, replayAfterFailure, retryAfterMs } from './replay.ts';
+import { isKeyed, replayAfterAnswer, replayAfterFailure } from './replay.ts';
 import { serverTiming } from '../exchange/server-timing.ts';
-import type { Caller, CoreappCall, CoreappFailure } from '../ports.ts';
 import { relayEnd, relayHead } from '../exchange/answer.ts';
 import { GuardedObserver } from './guarded.ts';
 import { diskRetryAfterMs, endAfter, endWithout, refusalAfter } from './lessons.ts';
 import { Spool } from '../bodies/spool.ts';
 import { type ForwardWorld, requestFields } from './towards.ts';
+import type { CoreappCall, CoreappFailure } from './ports.ts';
+import type { Caller } from '../exchange/ports.ts';
+import { retryAfterMs } from '../http/retry-after.ts';
 
 export type Forward = (exchange: Admitted, side: Caller) => Promise<Attempt>;
 

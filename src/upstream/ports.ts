@@ -1,19 +1,7 @@
-/** What passes the ports: a request as it came, as it goes to the Coreapp, and how that failed. */
+/** What forwarding asks of the world: the Coreapp, and connections that switch protocols. */
 import type { HeldBody } from '../exchange/bodies.ts';
-import type { Fields } from '../exchange/exchange.ts';
-
-/** A request's head as the server read it. */
-export interface RequestHead {
-  readonly method: string;
-  readonly target: string;
-  /** `1.1` or `1.0`. */
-  readonly version: string;
-  /** The only copy of them: what is taken out of it is gone. */
-  readonly fields: string[];
-  /** The peer's address. */
-  readonly peer: string;
-  readonly secure: boolean;
-}
+import type { Fields } from '../http/fields.ts';
+import type { Caller } from '../exchange/ports.ts';
 
 export interface CoreappRequest {
   readonly method: string;
@@ -33,4 +21,44 @@ export interface CoreappFailure {
   readonly cause: 'connect' | 'timeout' | 'broken' | 'aborted' | 'invalid' | 'body' | 'late';
   /** For the log. */
   readonly detail: string;
+}
+
+export interface CoreappObserver {
+  /**
+   * Asked right before the first byte is written, on a connection that stands. False: nothing is written, the call fails
+   * as `late`, and a connection without a body from the disk is kept.
+   */
+  mayWrite(): boolean;
+  /** 1xx answers, any number, before the head. */
+  onInformation(status: number, fields: Fields): void;
+  onHead(status: number, fields: Fields): void;
+  /** False: no more until `CoreappCall.resume()`. */
+  onData(chunk: Buffer): boolean;
+  onEnd(trailers: Fields): void;
+  onFailure(failure: CoreappFailure): void;
+}
+
+export interface CoreappCall {
+  resume(): void;
+  /** Ends the exchange; `onFailure` follows unless it has ended already. */
+  abort(): void;
+}
+
+/** The Coreapp. Each call ends in exactly one `onEnd` or `onFailure`, maybe before `send` has returned; nothing is sent twice. */
+export interface Coreapp {
+  send(request: CoreappRequest, observer: CoreappObserver): CoreappCall;
+}
+
+/** Connections that have switched protocols: bytes pass both ways until either side ends. */
+export interface Tunnels {
+  /** The Coreapp, for the request of one caller who asks to switch. A 101 is the end of its answers, without a body. */
+  over(side: Caller, told: TunnelObserver): Coreapp;
+}
+
+/** Called once each for every attempt. */
+export interface TunnelObserver {
+  /** The attempt begins. */
+  asked(): void;
+  /** It came to no tunnel, or the tunnel has ended. */
+  ended(): void;
 }

@@ -1,5 +1,5 @@
 /** Reachability: tells the operator once that the Coreapp cannot be reached, and once that it is back. */
-import type { Log } from '../ports.ts';
+import type { Log } from '../observe/ports.ts';
 
 export class Reachability {
   readonly #url: string;

@@ -4,11 +4,8 @@
  * that are idempotent (RFC 9110, 9.2.2) go again, a message never does: unless it carries a key by which the Coreapp
  * knows it again, as configuration says of the classes where it does.
  */
-import type { Fields } from '../exchange/exchange.ts';
-import { fieldsOf } from '../http/fields.ts';
-
-/** Why a request goes again: a 429, a 503, nothing written, its slot closed before that, or an idempotent exchange that broke. */
-export type ReplayReason = 'throttled' | 'overloaded' | 'unsent' | 'late' | 'broken';
+import { type Fields, fieldsOf } from '../http/fields.ts';
+import type { ReplayReason } from '../exchange/outcome.ts';
 
 const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE']);
 
@@ -51,45 +48,4 @@ export function replayAfterAnswer(status: number): ReplayReason | null {
     default:
       return null;
   }
-}
-
-const againPauseMs = 10;
-const againPauseMaxMs = 1_000;
-
-/**
- * How long a request rests that was refused again and not told for how long, milliseconds: the pace of the probes where
- * everything is refused (`admission/concurrency/permits.ts`).
- * @param refusals how many there were, 2 or more
- * @param random uniform in [0, 1)
- */
-export function pauseAfterRefusals(refusals: number, random: number): number {
-  return Math.min(againPauseMaxMs, againPauseMs * 2 ** (refusals - 1)) * (0.5 + 0.5 * random);
-}
-
-const brokenPauseMs = 100;
-const brokenPauseGrows = 5;
-const brokenPauseMaxMs = 10_000;
-
-/**
- * How long a request rests before it goes again after a broken exchange, milliseconds: it may be what breaks the Coreapp,
- * which needs the time to come back. Callers whose exchanges broke together come back apart.
- * @param repeat the first is 1
- * @param random uniform in [0, 1)
- */
-export function pauseBeforeRepeat(repeat: number, random: number): number {
-  const longestMs = Math.min(brokenPauseMaxMs, brokenPauseMs * brokenPauseGrows ** (repeat - 1));
-  return longestMs * (0.5 + 0.5 * random);
-}
-
-/** The three forms of an HTTP date, the last of which does not say that it is GMT (RFC 9110, 5.6.7). */
-const httpDate = /^[A-Z][a-z]{2,8},? .*\d{2}:\d{2}:\d{2}/;
-
-/** A `Retry-After` field (RFC 9110, 10.2.3): seconds or a date, as milliseconds from now; 0 where it is neither or past. */
-export function retryAfterMs(value: string | null, wallMs: number): number {
-  if (value === null) return 0;
-  const text = value.trim();
-  if (/^\d+$/.test(text)) return Math.min(Number(text) * 1_000, Number.MAX_SAFE_INTEGER);
-  if (!httpDate.test(text)) return 0;
-  const date = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`);
-  return Number.isNaN(date) ? 0 : Math.max(0, date - wallMs);
 }

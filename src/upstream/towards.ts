@@ -3,9 +3,11 @@ import type { AnswerRoom } from '../bodies/answers.ts';
 import type { Admitted } from '../exchange/exchange.ts';
 import { addForwarded } from '../http/forwarded.ts';
 import { type OwnFields, travelling } from '../http/own-fields.ts';
-import type { RouteClass } from '../profiles/coreapp/routes.ts';
-import type { Clock, Coreapp, Meter } from '../ports.ts';
 import type { Reachability } from './reachability.ts';
+import type { RouteClass } from '../exchange/route.ts';
+import type { Clock } from '../clock.ts';
+import type { Coreapp } from './ports.ts';
+import type { Meter } from '../observe/ports.ts';
 
 export interface ForwardWorld {
   readonly clock: Clock;

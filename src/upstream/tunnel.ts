@@ -6,9 +6,9 @@
 import { Headcount } from '../admission/line/headcount.ts';
 import { nameOf } from '../exchange/principal.ts';
 import { refuse } from '../exchange/refusals.ts';
-import type { Tunnels } from '../ports.ts';
 import { createForward, type Forward } from './forward.ts';
 import type { ForwardWorld } from './towards.ts';
+import type { Tunnels } from './ports.ts';
 
 export interface TunnelWorld extends Omit<ForwardWorld, 'coreapp'> {
   readonly tunnels: Tunnels;

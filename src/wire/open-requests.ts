@@ -3,8 +3,8 @@
  * (`connections.ts`); here the bound is for the callers: each network has a share of what others leave, as of connections.
  */
 import { addressShareMax } from './connections.ts';
-import type { Origin } from '../exchange/exchange.ts';
 import { networkOf } from '../http/network.ts';
+import type { Origin } from '../http/forwarded.ts';
 
 export interface OpenRequestsBounds {
   readonly max: number;

@@ -6,7 +6,6 @@ import { createPasswords } from '../../src/adapters/node/passwords.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
 import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
-import { type Accounts, type NewUser, StoreAway, type TokenList, type User } from '../../src/ports.ts';
 import { ensureAdmin } from '../../src/auth/first-admin.ts';
 import { freePort } from '../support/ports.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
@@ -14,6 +13,8 @@ import { silentLog } from '../support/silent-log.ts';
 import { until } from '../support/until.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { cheapPasswords } from '../support/webapp.ts';
+import type { NewUser, User } from '../../src/auth/accounts.ts';
+import { type Accounts, StoreAway, type TokenList } from '../../src/auth/ports.ts';
 
 const hourMs = 3_600_000;
 /** More than the random orders below make for one user. */

@@ -10,11 +10,11 @@ import { createForeignTokens, type ForeignTokensOptions } from '../../src/adapte
 import { createMemoryEndedTokens } from '../../src/adapters/memory/ended-tokens.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { createGuard } from '../../src/adapters/login-guard/guard.ts';
-import { type ForeignTokens, StoreAway } from '../../src/ports.ts';
 import { createForeign, type Foreign } from '../../src/auth/jwt.ts';
 import { newKey, type Provider, type ProviderKey, respelled, sign, startProvider } from '../support/provider.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
+import { type ForeignTokens, StoreAway } from '../../src/auth/ports.ts';
 
 const issuer = 'https://login.example.com/';
 const audience = 'whatsapp';

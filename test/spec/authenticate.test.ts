@@ -2,10 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { createGuard } from '../../src/adapters/login-guard/guard.ts';
 import { refusalTable } from '../../src/exchange/refusals.ts';
-import { StoreAway, type TokenRecord } from '../../src/ports.ts';
 import { createAuthenticate } from '../../src/auth/authenticate.ts';
 import { createFindToken, tokensAtHand } from '../../src/auth/tokens.ts';
 import { basic, request } from '../support/webapp.ts';
+import type { TokenRecord } from '../../src/auth/accounts.ts';
+import { StoreAway } from '../../src/auth/ports.ts';
 
 const token = nodeSecrets.token();
 const adminToken = nodeSecrets.token();

@@ -7,8 +7,8 @@ import { createPasswords } from '../../src/adapters/node/passwords.ts';
 import { formatPhc } from '../../src/adapters/node/phc.ts';
 import { brokenPasswordRule, brokenUsernameRule } from '../../src/auth/credentials.ts';
 import { likenessOf, passwordForm, usernameForm } from '../../src/auth/precis.ts';
-import type { Accounts } from '../../src/ports.ts';
 import { basic, cheapPasswords, goodPassword, startWebapp, withBasic, withToken } from '../support/webapp.ts';
+import type { Accounts } from '../../src/auth/ports.ts';
 
 const login = '/v1/users/login';
 const nfc = 'zoë jürgen'.normalize('NFC');

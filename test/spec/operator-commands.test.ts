@@ -8,12 +8,13 @@ import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
 import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
 import { tokens } from '../../src/commands/tokens.ts';
 import { users } from '../../src/commands/users.ts';
-import type { Accounts, User } from '../../src/ports.ts';
 import { type Env, type Files, readFrom } from '../support/config.ts';
 import { freePort } from '../support/ports.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { goodPassword } from '../support/webapp.ts';
+import type { User } from '../../src/auth/accounts.ts';
+import type { Accounts } from '../../src/auth/ports.ts';
 
 const nobody: Terminal = {
   interactive: false,

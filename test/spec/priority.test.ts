@@ -3,8 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { createCosts } from '../../src/admission/rate/costs.ts';
 import { waitPreferred } from '../../src/http/preference.ts';
 import type { Principal } from '../../src/exchange/principal.ts';
-import { bestUrgencyOf, urgencyAsked } from '../../src/http/priority.ts';
+import { urgencyAsked } from '../../src/http/priority.ts';
 import { memberOf } from '../../src/http/structured.ts';
+import { bestUrgencyOf } from '../../src/admission/line/urgency.ts';
 
 describe('A member of a dictionary', () => {
   test.each<[text: string, value: string | null]>([

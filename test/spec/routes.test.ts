@@ -1,14 +1,8 @@
 /** Which endpoint a path is, who answers it, in which class, and who may use it. */
 import { describe, expect, test } from 'vitest';
-import {
-  type Access,
-  adminPathsDefault,
-  createRouter,
-  type EndpointClass,
-  type OwnEndpoint,
-  type Route,
-} from '../../src/profiles/coreapp/routes.ts';
+import { adminPathsDefault, createRouter } from '../../src/profiles/coreapp/routes.ts';
 import { readTarget } from '../../src/http/target.ts';
+import type { Access, EndpointClass, OwnEndpoint, Route } from '../../src/exchange/route.ts';
 
 const routeOf = createRouter(adminPathsDefault);
 

@@ -1,4 +1,4 @@
-import type { Meter } from '../../src/ports.ts';
+import type { Meter } from '../../src/observe/ports.ts';
 
 /** A meter that counts nothing. */
 export const deafMeter: Meter = {

@@ -1,4 +1,4 @@
-import type { Alarm, Clock } from '../../src/ports.ts';
+import type { Alarm, Clock } from '../../src/clock.ts';
 
 export interface Drift {
   /** By how much it is ahead at the beginning, milliseconds. */

@@ -3,9 +3,9 @@ import type { Config } from '../../src/config/config.ts';
 import { openHouse } from '../../src/app/app.ts';
 import type { AuditLine } from '../../src/observe/audit.ts';
 import type { RequestLine } from '../../src/observe/request-line.ts';
-import type { Log } from '../../src/ports.ts';
 import { config, type Env, type Files, load } from './config.ts';
 import { openCaller, type RawAnswer, type RawCaller } from './raw.ts';
+import type { Log } from '../../src/observe/ports.ts';
 
 export interface Event {
   readonly level: 'debug' | 'info' | 'warn' | 'error';

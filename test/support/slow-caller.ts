@@ -1,6 +1,6 @@
 /** A caller made by script, who takes its answer when it is told to. */
-import type { Fields } from '../../src/exchange/exchange.ts';
 import { WaitingCaller } from './fleet.ts';
+import type { Fields } from '../../src/http/fields.ts';
 
 export class SlowCaller extends WaitingCaller {
   /** All that was handed to it. */

@@ -1,4 +1,4 @@
-import type { Alarm, Clock } from '../../src/ports.ts';
+import type { Alarm, Clock } from '../../src/clock.ts';
 
 interface Entry {
   readonly due: number;

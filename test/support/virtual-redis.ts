@@ -5,7 +5,7 @@
 import type { Redis } from 'ioredis';
 import type { Quota } from '../../src/admission/rate/quota.ts';
 import { pushBack, reserve, usedApartUs } from '../../src/admission/rate/slots.ts';
-import type { Clock } from '../../src/ports.ts';
+import type { Clock } from '../../src/clock.ts';
 
 export class VirtualRedis {
   readonly #clock: Clock;

@@ -5,10 +5,8 @@ import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { createGuard, type GuardOptions } from '../../src/adapters/login-guard/guard.ts';
 import type { AuditLine } from '../../src/observe/audit.ts';
 import { errorEnvelope } from '../../src/profiles/coreapp/envelope.ts';
-import { collected, type Fields, type Routed, received, routed } from '../../src/exchange/exchange.ts';
-import type { Page } from '../../src/profiles/coreapp/page.ts';
+import { collected, received, routed, type Routed } from '../../src/exchange/exchange.ts';
 import { type Refusal, refusalTable } from '../../src/exchange/refusals.ts';
-import type { Accounts, Clock, Passwords } from '../../src/ports.ts';
 import { audit } from '../../src/profiles/coreapp/audit.ts';
 import { createAuthenticate } from '../../src/auth/authenticate.ts';
 import type { Foreign } from '../../src/auth/jwt.ts';
@@ -19,6 +17,10 @@ import { deafMeter } from './fleet.ts';
 import { routeOf } from './routes.ts';
 import { silentLog } from './silent-log.ts';
 import { VirtualClock } from './virtual-clock.ts';
+import type { Fields } from '../../src/http/fields.ts';
+import type { Page } from '../../src/exchange/outcome.ts';
+import type { Clock } from '../../src/clock.ts';
+import type { Accounts, Passwords } from '../../src/auth/ports.ts';
 
 /** The least that argon2 takes: under a millisecond. */
 export const cheapPasswords: PasswordsOptions = {

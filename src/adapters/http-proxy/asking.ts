@@ -2,10 +2,10 @@
 import { hash } from 'node:crypto';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Fields } from '../../exchange/exchange.ts';
-import { fieldOf, fieldsOf } from '../../http/fields.ts';
+import { fieldOf, type Fields, fieldsOf } from '../../http/fields.ts';
 import { isFinal } from '../../http/status.ts';
-import type { Caller, CoreappCall, CoreappFailure, CoreappObserver } from '../../ports.ts';
+import type { CoreappCall, CoreappFailure, CoreappObserver } from '../../upstream/ports.ts';
+import type { Caller } from '../../exchange/ports.ts';
 
 /** A caller whose connection Node's server has let go of. */
 export interface Connection extends Caller {

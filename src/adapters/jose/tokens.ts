@@ -2,9 +2,12 @@
 import { errors, type JWTPayload, jwtVerify } from 'jose';
 import { hasHidden } from '../../auth/hidden.ts';
 import type { Role } from '../../exchange/principal.ts';
-import { type Clock, type ForeignTokens, type Log, StoreAway, type TokenRecord } from '../../ports.ts';
 import { type KeysOptions, ProviderKeys } from './keys.ts';
 import type { KeySource } from './source.ts';
+import type { TokenRecord } from '../../auth/accounts.ts';
+import type { Clock } from '../../clock.ts';
+import { type ForeignTokens, StoreAway } from '../../auth/ports.ts';
+import type { Log } from '../../observe/ports.ts';
 
 export interface ForeignTokensOptions extends KeysOptions {
   readonly issuer: string;

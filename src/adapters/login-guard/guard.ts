@@ -15,16 +15,11 @@
  */
 import { hash } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';
-import {
-  type RateLimiterAbstract,
-  RateLimiterMemory,
-  RateLimiterRedis,
-  type RateLimiterRes,
-} from 'rate-limiter-flexible';
+import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, type RateLimiterRes } from 'rate-limiter-flexible';
 import { networkOf } from '../../http/network.ts';
-import type { Guard, Leave, Look, Stranger } from '../../ports.ts';
 import { Homes } from './homes.ts';
 import { type Allowance, Strangers } from './strangers.ts';
+import type { Guard, Leave, Look, Stranger } from '../../auth/ports.ts';
 
 export type { Allowance };
 

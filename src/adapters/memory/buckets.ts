@@ -2,7 +2,9 @@
 import type { Quota } from '../../admission/rate/quota.ts';
 import type { Grant } from '../../admission/rate/slots.ts';
 import { leadOf, pushBack, reserve } from '../../admission/rate/slots.ts';
-import type { Buckets, Clock, Meter } from '../../ports.ts';
+import type { Clock } from '../../clock.ts';
+import type { Buckets } from '../../admission/rate/ports.ts';
+import type { Meter } from '../../observe/ports.ts';
 
 /**
  * How long a slot of an idle bucket is kept. It is used at once; but the first of a burst pays for new connections to

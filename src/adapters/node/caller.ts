@@ -1,14 +1,14 @@
 /** The caller's side of an exchange, over Node's HTTP server. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BodyRead, BodyRoom } from '../../exchange/bodies.ts';
-import type { Fields } from '../../exchange/exchange.ts';
 import type { CutCause } from '../../exchange/outcome.ts';
-import type { Caller } from '../../ports.ts';
 import { ArrivingBody } from './body.ts';
 import type { CallerConnections } from './connections.ts';
 import type { Idler, Idlers, Taker } from './idlers.ts';
 import { closeSoon } from './lingering.ts';
 import { Reading } from './reading.ts';
+import type { Fields } from '../../http/fields.ts';
+import type { Caller } from '../../exchange/ports.ts';
 
 /** What the callers of one server share. */
 export interface Reception {

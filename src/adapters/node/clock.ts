@@ -1,6 +1,6 @@
 // Not the global: that one is a getter, which costs more than asking for the time does.
 import { performance } from 'node:perf_hooks';
-import type { Alarm, Clock } from '../../ports.ts';
+import type { Alarm, Clock } from '../../clock.ts';
 
 /** The machine's clock. The only file that may ask for the time or set a timer on behalf of the stages. */
 export const machineClock: Clock = {

@@ -9,8 +9,9 @@ import { argon2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { type Asker, Places, type Waiter } from '../../auth/places.ts';
 import { passwordForm } from '../../auth/precis.ts';
-import type { Alarm, Clock, Passwords, PasswordsBusy, PasswordTurn } from '../../ports.ts';
 import { type Argon2Hash, type Argon2Parameters, formatPhc, parsePhc } from './phc.ts';
+import type { Alarm, Clock } from '../../clock.ts';
+import type { Passwords, PasswordsBusy, PasswordTurn } from '../../auth/ports.ts';
 
 export interface PasswordsOptions extends Argon2Parameters {
   /** How many hashes are computed at a time. */

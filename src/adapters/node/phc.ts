@@ -1,5 +1,5 @@
 /** The PHC string form of an argon2id hash: `$argon2id$v=19$m=19456,t=2,p=1$salt$tag`, base64 without padding. */
-import { StoreAway } from '../../ports.ts';
+import { StoreAway } from '../../auth/ports.ts';
 
 export interface Argon2Parameters {
   readonly memoryKib: number;

@@ -1,5 +1,5 @@
 import { createHmac, hash, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { Secrets } from '../../ports.ts';
+import type { Secrets } from '../../auth/ports.ts';
 
 const tokenBytes = 32;
 const tokenChars = 43;

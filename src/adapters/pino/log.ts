@@ -1,10 +1,11 @@
 import { pino } from 'pino';
 import type { AuditLine } from '../../observe/audit.ts';
 import type { RequestLine } from '../../observe/request-line.ts';
-import type { Clock, Log } from '../../ports.ts';
 import { auditTextOf, IsoTimes, levelOf, textOf } from './line.ts';
 import { withoutCredentials, withoutSecrets } from './redact.ts';
 import { Sink } from './sink.ts';
+import type { Clock } from '../../clock.ts';
+import type { Log } from '../../observe/ports.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 

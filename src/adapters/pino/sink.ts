@@ -1,6 +1,6 @@
 import { write, writeSync } from 'node:fs';
-import type { Alarm, Clock } from '../../ports.ts';
 import { Lines } from './lines.ts';
+import type { Alarm, Clock } from '../../clock.ts';
 
 /**
  * Lines wait until this many bytes have come together … Handing a batch to the thread that writes it wakes that thread,

@@ -1,4 +1,4 @@
-import type { Alarm, Clock } from '../../ports.ts';
+import type { Alarm, Clock } from '../../clock.ts';
 
 /** How long to leave alone what has failed. */
 const restMs = 250;

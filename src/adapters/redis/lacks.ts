@@ -1,6 +1,6 @@
 /** Commands that this Redis keeps from Weir, which goes on without them: one line each when it is noticed, and its end. */
-import type { Log } from '../../ports.ts';
 import { isMissing, remedyFor } from './commands.ts';
+import type { Log } from '../../observe/ports.ts';
 
 export class Lacks {
   readonly #log: Log;

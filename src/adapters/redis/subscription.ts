@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
-import type { Alarm, Clock } from '../../ports.ts';
 import { reopen } from './client.ts';
+import type { Alarm, Clock } from '../../clock.ts';
 
 export interface Subscriber {
   message(text: string): void;

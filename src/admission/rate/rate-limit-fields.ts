@@ -7,9 +7,10 @@
  * They say how much can be sent without being held; nobody is refused for more. What the Coreapp itself says in such
  * fields stays as it is, and Weir adds no more permissive word to it (7.2 there).
  */
-import type { Fields, Telling } from '../../exchange/exchange.ts';
+import type { Telling } from '../../exchange/exchange.ts';
 import type { Quota } from './quota.ts';
 import { classOfBucket } from './scope.ts';
+import type { Fields } from '../../http/fields.ts';
 
 export interface Left {
   /** Whole requests. */

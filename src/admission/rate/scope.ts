@@ -2,10 +2,11 @@
  * Which requests of an endpoint class share a bucket: all of them, or those with the same value of something that the
  * request brings. Requests without a value share one bucket.
  */
-import type { Collected, Fields } from '../../exchange/exchange.ts';
+import type { Collected } from '../../exchange/exchange.ts';
 import { foldedPath } from '../../http/paths.ts';
 import { nameOf } from '../../exchange/principal.ts';
 import { readTarget } from '../../http/target.ts';
+import type { Fields } from '../../http/fields.ts';
 
 export type Scope =
   | { readonly by: 'fleet' }

@@ -1,11 +1,11 @@
 /** Audit: what a request did to an account, or was refused to do. One line for each, wherever its journey ended. */
-import type { AuditAction, AuditLine, AuditReason } from '../../observe/audit.ts';
+import type { AuditAction, AuditLine } from '../../observe/audit.ts';
 import { couldBeUsername } from '../../auth/credentials.ts';
-import type { Identified, Received } from '../../exchange/exchange.ts';
+import type { AuditReason, Identified, Received } from '../../exchange/exchange.ts';
 import { nameOf } from '../../exchange/principal.ts';
-import type { Refusal } from '../../exchange/refusals.ts';
-import type { OwnEndpoint } from './routes.ts';
-import type { Log } from '../../ports.ts';
+import type { OwnEndpoint } from '../../exchange/route.ts';
+import type { JourneyEnd } from '../../exchange/outcome.ts';
+import type { Log } from '../../observe/ports.ts';
 
 const actions: Readonly<Partial<Record<`${string} ${OwnEndpoint}`, AuditAction>>> = {
   'POST login': 'login',
@@ -14,8 +14,6 @@ const actions: Readonly<Partial<Record<`${string} ${OwnEndpoint}`, AuditAction>>
   'PUT user': 'user.password',
   'DELETE user': 'user.delete',
 };
-
-export type JourneyEnd = Refusal | { readonly kind: 'passed' | 'page' | 'gone' };
 
 /** For an exchange whose route is one of Weir's own. */
 export function audit(log: Log, exchange: Received, end: JourneyEnd): void {

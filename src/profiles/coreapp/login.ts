@@ -4,20 +4,21 @@
  * A `new_password` in the body changes the password, at the first login of an account that has to and at any later
  * one; as with every change, all earlier tokens of the user end.
  */
-import type { AuditNote } from '../../observe/audit.ts';
 import { brokenPasswordRule, credentialsOf } from '../../auth/credentials.ts';
-import { type Collected, noteOf } from '../../exchange/exchange.ts';
+import { type AuditNote, type Collected, noteOf } from '../../exchange/exchange.ts';
 import { networkOf } from '../../http/network.ts';
-import { type Page, page } from './page.ts';
+import { page } from './page.ts';
 import type { Asker } from '../../auth/places.ts';
 import { usernameForm } from '../../auth/precis.ts';
 import { type Refusal, refuse } from '../../exchange/refusals.ts';
-import { type Accounts, type Leave, type PasswordTurn, StoreAway, type User } from '../../ports.ts';
 import { contractDate } from './dates.ts';
 import { readJson } from './json-body.ts';
 import { findUserNamed } from '../../auth/names.ts';
 import type { Lead } from './shared-logins.ts';
 import type { EndpointWorld, WebappWorld } from './world.ts';
+import type { User } from '../../auth/accounts.ts';
+import type { Page } from '../../exchange/outcome.ts';
+import { type Accounts, type Leave, type PasswordTurn, StoreAway } from '../../auth/ports.ts';
 
 interface Attempt {
   /** As it was sent: whom it finds. */

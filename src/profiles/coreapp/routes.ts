@@ -4,44 +4,7 @@
  * `default`. Access and class are decided on the widest reading that an upstream may have of a path (`http/paths.ts`).
  */
 import { foldedPath, isWithin, nameOfSegment } from '../../http/paths.ts';
-
-/** A set of endpoints that share one limit. */
-export const endpointClasses = [
-  'messages',
-  'contacts',
-  'media',
-  'settings',
-  'account',
-  'stickers',
-  'certificates',
-  'services',
-  'groups',
-  'health',
-  'stats',
-  'support',
-  'default',
-] as const;
-
-export type EndpointClass = (typeof endpointClasses)[number];
-
-/** The endpoints that Weir answers itself. */
-export type OwnEndpoint = 'login' | 'logout' | 'users' | 'user' | 'metrics';
-
-/** Who may use an endpoint: anybody with Basic credentials in hand, a token, an admin's token, or the API key as well. */
-export type Access = 'login' | 'user' | 'admin' | 'monitoring';
-
-export type Route =
-  | { readonly by: 'coreapp'; readonly class: EndpointClass; readonly access: Access }
-  | {
-      readonly by: 'weir';
-      readonly class: 'users' | 'metrics';
-      readonly access: Access;
-      readonly endpoint: OwnEndpoint;
-      /** The user that the path names, decoded; only with the endpoint `user`. */
-      readonly username: string | null;
-    };
-
-export type RouteClass = Route['class'];
+import { type Access, type EndpointClass, endpointClasses, type Route } from '../../exchange/route.ts';
 
 const login: Route = { by: 'weir', class: 'users', access: 'login', endpoint: 'login', username: null };
 const logout: Route = { by: 'weir', class: 'users', access: 'user', endpoint: 'logout', username: null };

@@ -3,7 +3,8 @@
  * processes, or tries again before it was answered. They take its result if that is "right", and need no hash of their own.
  * If not, the next of them is checked, alone, so that many at once get no more tries than one after the other.
  */
-import type { Clock, User } from '../../ports.ts';
+import type { User } from '../../auth/accounts.ts';
+import type { Clock } from '../../clock.ts';
 
 /** How many wait for one login, and how long at most, milliseconds: as for a turn to hash. */
 const followersMax = 1_000;

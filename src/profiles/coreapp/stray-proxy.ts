@@ -2,9 +2,9 @@
  * A proxy in front that the configuration does not name: all callers have its address then, and share what one may get
  * wrong. Looked for where Weir answers itself, which is seldom: clients log in there, and the forwarded pay nothing.
  */
-import type { Fields, Origin } from '../../exchange/exchange.ts';
-import { fieldOf } from '../../http/fields.ts';
-import type { Log } from '../../ports.ts';
+import { fieldOf, type Fields } from '../../http/fields.ts';
+import type { Origin } from '../../http/forwarded.ts';
+import type { Log } from '../../observe/ports.ts';
 
 /** Warns of the first one and says no more: a caller may write that field itself. */
 export function createStrayProxyWarning(

@@ -7,14 +7,16 @@
 import { brokenPasswordRule, brokenUsernameRule, couldBeUsername } from '../../auth/credentials.ts';
 import { type Collected, noteOf } from '../../exchange/exchange.ts';
 import { networkOf } from '../../http/network.ts';
-import { type Page, page } from './page.ts';
+import { page } from './page.ts';
 import type { Asker } from '../../auth/places.ts';
 import { usernameForm } from '../../auth/precis.ts';
 import { type Refusal, refuse } from '../../exchange/refusals.ts';
-import type { Accounts, User } from '../../ports.ts';
 import { readJson } from './json-body.ts';
 import { findUserNamed, likeNamed, takenWords } from '../../auth/names.ts';
 import type { WebappWorld } from './world.ts';
+import type { User } from '../../auth/accounts.ts';
+import type { Page } from '../../exchange/outcome.ts';
+import type { Accounts } from '../../auth/ports.ts';
 
 export async function createUser(exchange: Collected, { accounts, passwords }: WebappWorld): Promise<Page | Refusal> {
   const body = readJson(exchange.body, { required: ['username', 'password'], optional: [] });

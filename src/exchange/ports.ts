@@ -1,0 +1,49 @@
+/** What a request asks of the connection that it came on. */
+import type { BodyRead, BodyRoom } from './bodies.ts';
+import type { CutCause } from './outcome.ts';
+import type { Fields } from '../http/fields.ts';
+
+/** The caller's side of an exchange. One answer: `page`, or `head` then `data` then `end`, or `cut`. */
+export interface Caller {
+  /** True once the caller has hung up (or was cut off). */
+  readonly gone: boolean;
+  /** Why it was cut off where that was not asked for by `cut`; null: it was not, or it has hung up by itself. */
+  readonly cutFor: CutCause | null;
+  /** Called once when the caller hangs up before its answer is complete. One listener; null takes it away. */
+  onGone(listener: (() => void) | null): void;
+  /** A valid credential was seen: where connections have to be closed, this one goes later than strangers'. */
+  known(): void;
+  /** The announced length of the body; null: unknown (chunked). */
+  readonly bodyBytes: number | null;
+  /**
+   * Reads the whole body, at most `maxBytes`; at once where it has arrived already. `100 Continue` is sent where the
+   * caller waits for it. All that a body takes is taken of `room` before: its announced length, or of one that comes in
+   * chunks as much as they need; where that is not to be had, nothing further is kept. What is larger than the room's
+   * `memoryMaxBytes` goes to a file, no faster than the disk takes it.
+   */
+  read(maxBytes: number, room: BodyRoom): BodyRead | Promise<BodyRead>;
+  information(status: number, fields: Fields): void;
+  head(status: number, fields: Fields): void;
+  /** False: the caller's buffer is full; `listener` of `onDrain` is called when there is room. */
+  data(chunk: Buffer): boolean;
+  onDrain(listener: () => void): void;
+  /** False: the caller has still to take the last of it; `listener` of `onDrain` is called when it has. */
+  end(trailers: Fields): boolean;
+  /** A whole answer of Weir's own. */
+  page(status: number, fields: Fields, body: string): void;
+  /** Breaks the connection: a truncated answer is not made whole. */
+  cut(): void;
+}
+
+/** A request's head as the server read it. */
+export interface RequestHead {
+  readonly method: string;
+  readonly target: string;
+  /** `1.1` or `1.0`. */
+  readonly version: string;
+  /** The only copy of them: what is taken out of it is gone. */
+  readonly fields: string[];
+  /** The peer's address. */
+  readonly peer: string;
+  readonly secure: boolean;
+}

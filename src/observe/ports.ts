@@ -1,0 +1,35 @@
+/** Where what happens is counted and written down. */
+import type { AuditLine } from './audit.ts';
+import type { CutCause, ReplayReason } from '../exchange/outcome.ts';
+import type { RefusalName } from '../exchange/refusals.ts';
+import type { RequestLine } from './request-line.ts';
+import type { RouteClass } from '../exchange/route.ts';
+
+/** How a stay in line ended. */
+export type HoldOutcome = 'sent' | 'refused' | 'gone';
+
+/** Counts and times, for Prometheus. No caller's name is ever a label. */
+export interface Meter {
+  answered(route: RouteClass | 'none', method: string, status: number, ms: number): void;
+  held(route: RouteClass, outcome: HoldOutcome, ms: number): void;
+  coreappAnswered(route: RouteClass, status: number | 'failure', ms: number): void;
+  replayed(route: RouteClass, reason: ReplayReason): void;
+  refused(name: RefusalName): void;
+  /** An answer was cut off by Weir. */
+  cut(route: RouteClass | 'none', cause: CutCause): void;
+  /** A token of Weir's own opened health, metrics or stats. @param expiresAtMs milliseconds since 1970-01-01 UTC */
+  monitored(expiresAtMs: number): void;
+  reserved(bucket: string, source: 'store' | 'fallback' | 'memory', slots: number): void;
+  storeCalled(call: string, outcome: 'ok' | 'error', ms: number): void;
+}
+
+/** One line a request, and what an operator must know besides. Never a secret, never a body. */
+export interface Log {
+  request(line: RequestLine): void;
+  /** Written at every level but `silent`: who turns the lines of requests off still wants to know who logged in. */
+  audit(line: AuditLine): void;
+  debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  error(message: string, fields?: Readonly<Record<string, unknown>>): void;
+}
