@@ -1,86 +1,138 @@
 // The walls of the house: who may import what. Run by `npm run check:walls`.
 // A rule's comment is what somebody reads who ran into the wall: the right room and the reason.
 
-const model = '^src/model/';
-const ports = '^src/ports[.]ts$';
-const composition = '^src/(main[.]ts|commands/|house/)';
+/** Each subject, the subjects beneath it, and what to do if one of another side is needed. */
+const subjects = {
+  http: [
+    [],
+    'src/http reads and writes the texts of HTTP. It knows no request, no user and no configuration: have the value handed in.',
+  ],
+  wire: [
+    ['http'],
+    'src/wire knows connections and bytes. What a request means belongs to the subject that asks for it.',
+  ],
+  exchange: [
+    ['http'],
+    'src/exchange is what all subjects share of a request on its way, so it points at none of them: move the type here, or have ' +
+      'the function handed in (src/proxy.ts).',
+  ],
+  bodies: [
+    ['exchange', 'http'],
+    'src/bodies reads and keeps bodies, and counts what they take. Who asks is a name to it.',
+  ],
+  observe: [
+    ['exchange', 'bodies', 'http'],
+    'src/observe is where subjects tell what happened: they call it (Log, Meter), it calls none of them.',
+  ],
+  auth: [
+    ['exchange', 'observe', 'http'],
+    'src/auth finds out who asks. How the endpoints for users look belongs to src/profiles/<api>/.',
+  ],
+  admission: [
+    ['exchange', 'bodies', 'observe', 'http'],
+    'src/admission decides when a request may go. What an answer of the upstream means is decided in src/upstream, and comes here ' +
+      'as a Replay.',
+  ],
+  upstream: [
+    ['exchange', 'bodies', 'observe', 'http', 'admission/line'],
+    'src/upstream sends a request and judges how that ended. When it goes again is decided in src/admission; the loop is in src/proxy.ts.',
+  ],
+  'profiles/[^/]+': [
+    ['exchange', 'auth', 'observe', 'http'],
+    'A profile says what is special about one API. Another profile is none of its business; what both need has a room of its own.',
+  ],
+};
+
+const clock = '^src/clock[.]ts$';
+const room = (name) => `^src/${name}/`;
+const every = Object.keys(subjects).map(room);
+const composition = '^src/(main[.]ts|commands/|app/)';
 
 /** Node's own modules that only compute: no clock, no socket, no file. */
 const pureNode = '^(node:)?(buffer|util)$';
 
-/** Only what is listed may be imported from `room`. */
-const only = (name, room, allowed, comment) => ({
+/** Only what is listed may be imported from `from`. */
+const only = (name, from, allowed, comment) => ({
   name,
   severity: 'error',
   comment,
-  from: { path: room },
+  from: { path: from },
   to: { pathNot: allowed },
 });
+
+/** Of Weir only what is listed may be imported from `from`; packages and Node's modules are free. */
+const onlyOfWeir = (name, from, allowed, comment) => ({
+  name,
+  severity: 'error',
+  comment,
+  from: { path: from },
+  to: { path: '^src/', pathNot: allowed },
+});
+
+const worldless =
+  ' A subject decides by what it is given, so that scenarios run in virtual time: no I/O, no clock, no package. What asks something ' +
+  'of the world goes behind a port (the subject’s ports.ts), its doing into src/adapters/<thing>/.';
 
 export default {
   forbidden: [
     only(
-      'model-imports-only-model',
-      model,
-      [model],
-      'src/model is vocabulary and arithmetic, so that it can be read and tested without a world: no I/O, no clock, ' +
-        'no package. What asks something of the world goes behind a port (src/ports.ts), its doing into ' +
-        'src/adapters/<thing>/; a step of a request goes to src/stages/.',
+      'clock-imports-nothing',
+      clock,
+      [clock],
+      'src/clock.ts is one port; the machine’s clock is src/adapters/node/clock.ts.',
+    ),
+    ...Object.entries(subjects).map(([name, [beneath, comment]]) =>
+      only(
+        `${name.replace('/[^/]+', '')}-imports-what-is-beneath`,
+        name.startsWith('profiles') ? '^src/profiles/([^/]+)/' : room(name),
+        [name.startsWith('profiles') ? '^src/profiles/$1/' : room(name), clock, pureNode, ...beneath.map(room)],
+        comment + worldless,
+      ),
     ),
     only(
-      'ports-import-only-model',
-      ports,
-      [model],
-      'src/ports.ts says what Weir asks of the world in the words of src/model; how it is done belongs to src/adapters/<thing>/.',
+      'the-parts-of-admission-are-apart',
+      '^src/admission/(line|rate|concurrency)/',
+      ['^src/admission/$1/', '^src/exchange/', '^src/http/', clock],
+      'src/admission/line (order), rate (slots) and concurrency (permits) don’t know one another: src/admission/gate.ts brings them together.',
     ),
     only(
-      'stages-import-model-and-ports',
-      '^src/stages/',
-      ['^src/stages/', model, ports, pureNode],
-      'A stage decides by what it is given, so that scenarios run in virtual time: src/model and src/ports.ts only. ' +
-        'Sockets, files, packages, Node modules and clocks go to src/adapters/<thing>/ behind a port; putting things together goes to ' +
-        'src/proxy.ts; the endpoints that Weir answers itself are in src/webapp/.',
+      'proxy-imports-subjects',
+      '^src/proxy[.]ts$',
+      [...every, clock],
+      'src/proxy.ts is the story of a request on one screen, told in the words of the subjects. Which adapter is behind a port is ' +
+        'decided in src/app/.',
     ),
-    only(
-      'webapp-imports-model-and-ports',
-      '^src/webapp/',
-      ['^src/webapp/', model, ports, pureNode],
-      'An endpoint of Weir’s own decides by what it is given: src/model and src/ports.ts only. Sockets, files, packages, Node modules ' +
-        'and clocks go to src/adapters/<thing>/ behind a port; what a request passes before it gets here is in src/stages/.',
+    onlyOfWeir(
+      'adapters-know-subjects',
+      '^src/adapters/([^/]+)/',
+      ['^src/adapters/$1/', ...every, clock, '^src/config/(redis-url|file-text|tls-material)[.]ts$'],
+      'An adapter turns one outside thing into a port: of Weir it knows the subjects, and its own folder. What needs two adapters is put ' +
+        'together in src/app/; decisions about requests belong to the subjects.',
     ),
-    only(
-      'gateway-imports-stages',
-      '^src/gateway[.]ts$',
-      ['^src/(stages|webapp)/', model, ports],
-      'src/proxy.ts is the story of a request on one screen: src/stages, src/webapp, src/model and src/ports.ts. ' +
-        'Which adapter is behind a port is decided in src/house/.',
+    onlyOfWeir(
+      'ops-shows-what-it-is-handed',
+      '^src/ops/',
+      ['^src/ops/', '^src/observe/', '^src/wire/', '^src/http/', clock],
+      'The ops port shows what it is handed (OpsSources): of Weir it knows src/observe, src/wire and src/http. Who hands it what is ' +
+        'decided in src/app/.',
+    ),
+    onlyOfWeir(
+      'config-knows-subjects',
+      '^src/config/',
+      ['^src/config/', ...every],
+      'src/config says what can be configured, in the words of the subjects. It starts nothing: what is made of the settings is decided in src/app/.',
     ),
     {
-      name: 'adapters-know-model-and-ports',
+      name: 'no-other-rooms',
       severity: 'error',
       comment:
-        'An adapter turns one outside thing into a port: of Weir it knows src/model and src/ports.ts, and its own folder. ' +
-        'What needs two of them is put together in src/house/; decisions about requests belong to src/stages/.',
-      from: { path: '^src/adapters/([^/]+)/' },
-      to: { path: '^src/', pathNot: ['^src/adapters/$1/', model, ports] },
-    },
-    {
-      name: 'ops-knows-model-and-ports',
-      severity: 'error',
-      comment:
-        'The ops port shows what it is handed: of Weir it knows src/model, src/ports.ts and its own folder. ' +
-        'Who hands it what is decided in src/house/.',
-      from: { path: '^src/ops/' },
-      to: { path: '^src/', pathNot: ['^src/ops/', model, ports] },
-    },
-    {
-      name: 'config-knows-model',
-      severity: 'error',
-      comment:
-        'src/config says what can be configured, in the words of src/model. It starts nothing: ' +
-        'what is made of the settings is decided in src/house/.',
-      from: { path: '^src/config/' },
-      to: { path: '^src/', pathNot: ['^src/config/', model] },
+        'Rooms are subjects, and docs/architecture.md has all of them: put the file into the subject that it serves. A new subject gets ' +
+        'a room of its own, its row there and its walls here.',
+      from: { path: '^(src|bin)/' },
+      to: {
+        path: '^src/',
+        pathNot: [...every, clock, composition, '^src/(proxy[.]ts$|adapters/|config/|ops/|simulator/)'],
+      },
     },
     {
       name: 'simulator-stands-alone',
@@ -102,9 +154,16 @@ export default {
       name: 'nobody-imports-the-composition',
       severity: 'error',
       comment:
-        'src/main.ts, src/commands/ and src/house/ put the house together; what others need from there has a room of its own.',
+        'src/main.ts, src/commands/ and src/app/ put everything together; what others need from there has a room of its own.',
       from: { path: '^src/', pathNot: composition },
       to: { path: composition },
+    },
+    {
+      name: 'app-knows-no-commands',
+      severity: 'error',
+      comment: 'src/app/ is started by a command, and by tests: what it needs of the command line is handed in.',
+      from: { path: '^src/app/' },
+      to: { path: '^src/(main[.]ts|commands/|simulator/)' },
     },
     {
       name: 'src-needs-no-tools',

@@ -6,9 +6,9 @@
  * in the process.
  */
 import { MemoryBuckets } from '../src/adapters/memory/buckets.ts';
-import type { Collected } from '../src/exchange/exchange.ts';
 import { Permits, Room } from '../src/admission/concurrency/permits.ts';
 import { Gates } from '../src/admission/gates.ts';
+import type { Collected } from '../src/exchange/exchange.ts';
 import { deafMeter, messageFrom, plainOrder, roomyLimits, WaitingCaller } from '../test/support/fleet.ts';
 import { VirtualClock } from '../test/support/virtual-clock.ts';
 

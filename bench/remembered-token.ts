@@ -6,17 +6,17 @@
  * from the process, as often as the memory asks.
  */
 
+import { createGuard } from '../src/adapters/login-guard/guard.ts';
 import { createMemoryAccounts } from '../src/adapters/memory/accounts.ts';
 import { machineClock } from '../src/adapters/node/clock.ts';
 import { nodeSecrets } from '../src/adapters/node/secrets.ts';
-import { createGuard } from '../src/adapters/login-guard/guard.ts';
-import type { Routed } from '../src/exchange/exchange.ts';
+import type { User } from '../src/auth/accounts.ts';
 import { createAuthenticate } from '../src/auth/authenticate.ts';
 import { RememberedAccounts } from '../src/auth/cached-accounts.ts';
 import { createFindToken } from '../src/auth/tokens.ts';
+import type { Routed } from '../src/exchange/exchange.ts';
 import { deafMeter } from '../test/support/fleet.ts';
 import { request } from '../test/support/webapp.ts';
-import type { User } from '../src/auth/accounts.ts';
 
 /** The most that it may cost, microseconds of CPU: less than a tenth of what a request costs in all (README.md, "Figures"). */
 const aimUs = 3;

@@ -3,8 +3,8 @@
 import { limitNames } from '../src/config/limits.ts';
 import { settingsSchema } from '../src/config/schema.ts';
 import { entriesOf, type Leaf, leavesOf } from '../src/config/setting.ts';
-import { code, generatedNote, table } from './markdown.ts';
 import { endpointClasses } from '../src/exchange/route.ts';
+import { code, generatedNote, table } from './markdown.ts';
 
 export function configurationPage(): string {
   const leaves = leavesOf(settingsSchema);

@@ -5,29 +5,31 @@
  *                                                    ▲              │
  *                                                    └── replay ────┘  refused or not acted on, while the hold time lasts
  */
+
+import type { Admit } from './admission/admit.ts';
+import type { Gates } from './admission/gates.ts';
+import type { Authenticate } from './auth/authenticate.ts';
 import { BodyAccount } from './bodies/body-account.ts';
+import { type BodyBounds, collect } from './bodies/collect.ts';
 import type { DiskRoom } from './bodies/disk.ts';
-import type { Collected, Identified, Received } from './exchange/exchange.ts';
 import { Holding } from './bodies/holding.ts';
-import { networkOf } from './http/network.ts';
-import type { OpenRequests } from './wire/open-requests.ts';
+import type { Clock } from './clock.ts';
+import { answerPage, answerRefusal, type RefusalBody } from './exchange/answer.ts';
+import type { Collected, Identified, Received } from './exchange/exchange.ts';
 import type { Attempt, Gone, Page, Passed, Replay } from './exchange/outcome.ts';
+import type { Caller, RequestHead } from './exchange/ports.ts';
 import type { Principal } from './exchange/principal.ts';
+import type { Receive } from './exchange/receive.ts';
 import type { Refusal } from './exchange/refusals.ts';
 import { refuse } from './exchange/refusals.ts';
-import type { Admit } from './admission/admit.ts';
-import { answerPage, answerRefusal } from './exchange/answer.ts';
-import type { Authenticate } from './auth/authenticate.ts';
-import { type BodyBounds, collect } from './bodies/collect.ts';
-import type { Forward } from './upstream/forward.ts';
-import type { Gates } from './admission/gates.ts';
-import type { Receive } from './exchange/receive.ts';
+import { networkOf } from './http/network.ts';
+import type { Log, Meter } from './observe/ports.ts';
 import { record } from './observe/record.ts';
+import { audit } from './profiles/coreapp/audit.ts';
 import type { RouteStage } from './profiles/coreapp/route.ts';
 import type { Webapp } from './profiles/coreapp/webapp.ts';
-import type { Clock } from './clock.ts';
-import type { Caller, RequestHead } from './exchange/ports.ts';
-import type { Log, Meter } from './observe/ports.ts';
+import type { Forward } from './upstream/forward.ts';
+import type { OpenRequests } from './wire/open-requests.ts';
 
 export interface Stages {
   readonly receive: Receive;
@@ -43,6 +45,8 @@ export interface Stages {
   readonly log: Log;
   /** Whether callers are told where the time went. */
   readonly serverTiming: boolean;
+  /** The body in which a refusal is told. */
+  readonly refusalBody: RefusalBody;
 }
 
 export type Gateway = (head: RequestHead, side: Caller) => Promise<void>;
@@ -69,9 +73,10 @@ export function createGateway(stages: Stages): Gateway {
       } finally {
         if (sender !== null) stages.openRequests.leave(sender);
       }
-      const status = finish(exchange, side, outcome, stages.serverTiming);
+      const status = finish(exchange, side, outcome, stages);
       answered = true;
       record(stages, exchange, outcome, status, outcome.kind === 'passed' ? outcome.cut : side.cutFor);
+      audit(stages.log, exchange, outcome);
     } catch (error) {
       stages.log.error('a bug: a request was not answered, or not recorded', { error });
       if (!answered) side.cut();
@@ -137,7 +142,7 @@ function blamed(end: Refusal | Gone, last: Replay | null): Refusal | Gone {
 }
 
 /** Answers, where that is still to be done. Returns the status that the caller saw; 499 (nginx's) if it had gone. */
-function finish(exchange: Received, side: Caller, outcome: Outcome, timed: boolean): number {
+function finish(exchange: Received, side: Caller, outcome: Outcome, stages: Stages): number {
   if (side.gone && outcome.kind !== 'passed') return 499;
   switch (outcome.kind) {
     case 'passed':
@@ -145,7 +150,7 @@ function finish(exchange: Received, side: Caller, outcome: Outcome, timed: boole
     case 'page':
       return answerPage(exchange, side, outcome);
     case 'refusal':
-      return answerRefusal(exchange, side, outcome, timed);
+      return answerRefusal(exchange, side, outcome, stages.refusalBody(outcome), stages.serverTiming);
     case 'gone':
       return 499;
   }

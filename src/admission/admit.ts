@@ -3,16 +3,17 @@
  * gone. `line/line.ts` knows the order, `rate/lease.ts` the slots, `concurrency/permits.ts` the room at the Coreapp;
  * `gate.ts` brings them together for one bucket, `gates.ts` for one class, this file for all.
  */
-import { type PermitBounds, Permits, ReservedRoom, Room } from './concurrency/permits.ts';
-import type { ClassLimits } from './rate/quota.ts';
-import type { RefusalName } from '../exchange/refusals.ts';
-import type { Snapshot } from '../observe/snapshot.ts';
-import { Gates } from './gates.ts';
-import type { Order } from './stay.ts';
-import type { EndpointClass } from '../exchange/route.ts';
+
 import type { Alarm, Clock } from '../clock.ts';
-import type { Buckets } from './rate/ports.ts';
+import type { RefusalName } from '../exchange/refusals.ts';
+import type { EndpointClass } from '../exchange/route.ts';
 import type { Meter } from '../observe/ports.ts';
+import type { Snapshot } from '../observe/snapshot.ts';
+import { type PermitBounds, Permits, ReservedRoom, Room } from './concurrency/permits.ts';
+import { Gates } from './gates.ts';
+import type { Buckets } from './rate/ports.ts';
+import type { ClassLimits } from './rate/quota.ts';
+import type { Order } from './stay.ts';
 
 export interface AdmitWorld extends Order {
   readonly clock: Clock;

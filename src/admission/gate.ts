@@ -1,23 +1,24 @@
 /** One bucket in one replica: its line, its lease of slots, and the one timer that moves both. */
+
+import type { Alarm } from '../clock.ts';
 import type { Admitted, Collected, Slots } from '../exchange/exchange.ts';
 import { admitted } from '../exchange/exchange.ts';
-import { Lease } from './rate/lease.ts';
-import type { Line } from './line/line.ts';
 import type { Admission, Replay } from '../exchange/outcome.ts';
 import { gone } from '../exchange/outcome.ts';
-import type { Permits } from './concurrency/permits.ts';
+import type { Caller } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
-import { type ClassLimits, slotsToCome } from './rate/quota.ts';
-import { type Left, leftOf, RateLimitFields } from './rate/rate-limit-fields.ts';
 import type { Refusal, RefusalName } from '../exchange/refusals.ts';
 import { refuse } from '../exchange/refusals.ts';
-import type { Grant } from './rate/slots.ts';
+import type { Permits } from './concurrency/permits.ts';
+import type { Line } from './line/line.ts';
 import { Pausing, type PausingClass, type PausingWorld } from './pausing.ts';
-import { type Order, slotsFor, type Stay, stayOf, Waiter, waitSeconds } from './stay.ts';
-import { Waiting, type WaitingClass, type WaitingWorld } from './waiting.ts';
-import type { Alarm } from '../clock.ts';
-import type { Caller } from '../exchange/ports.ts';
+import { Lease } from './rate/lease.ts';
 import type { Buckets } from './rate/ports.ts';
+import { type ClassLimits, slotsToCome } from './rate/quota.ts';
+import { type Left, leftOf, RateLimitFields } from './rate/rate-limit-fields.ts';
+import type { Grant } from './rate/slots.ts';
+import { type Order, type Stay, slotsFor, stayOf, Waiter, waitSeconds } from './stay.ts';
+import { Waiting, type WaitingClass, type WaitingWorld } from './waiting.ts';
 
 export interface GateWorld extends Order, WaitingWorld, PausingWorld {
   readonly buckets: Buckets;

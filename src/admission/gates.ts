@@ -4,22 +4,22 @@
  */
 
 import { BodyAccount } from '../bodies/body-account.ts';
+import type { Alarm } from '../clock.ts';
 import type { Collected } from '../exchange/exchange.ts';
-import { Headcount } from './line/headcount.ts';
 import type { Admission, Replay } from '../exchange/outcome.ts';
-import { Answers, Pauses } from './pauses.ts';
-import type { Permits } from './concurrency/permits.ts';
+import type { Caller } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
-import { type ClassLimits, lineMax } from './rate/quota.ts';
 import type { RefusalName } from '../exchange/refusals.ts';
 import { refuse } from '../exchange/refusals.ts';
-import { Rotation } from './line/rotation.ts';
-import { bucketName, scopeValue } from './rate/scope.ts';
-import type { BucketSnapshot, LineSnapshot } from '../observe/snapshot.ts';
-import { Gate, type GateClass, type GateWorld } from './gate.ts';
 import type { EndpointClass } from '../exchange/route.ts';
-import type { Alarm } from '../clock.ts';
-import type { Caller } from '../exchange/ports.ts';
+import type { BucketSnapshot, LineSnapshot } from '../observe/snapshot.ts';
+import type { Permits } from './concurrency/permits.ts';
+import { Gate, type GateClass, type GateWorld } from './gate.ts';
+import { Headcount } from './line/headcount.ts';
+import { Rotation } from './line/rotation.ts';
+import { Answers, Pauses } from './pauses.ts';
+import { type ClassLimits, lineMax } from './rate/quota.ts';
+import { bucketName, scopeValue } from './rate/scope.ts';
 
 export interface GatesWorld extends GateWorld {
   readonly permits: Permits;

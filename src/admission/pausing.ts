@@ -2,14 +2,15 @@
  * When the requests of one bucket may go again: what the Coreapp asked for, and for whom that counts (`pauses.ts`).
  * A 429 is about the rate, which the bucket stands for; a 503 about load, which all of the class cause.
  */
-import type { Lease } from './rate/lease.ts';
+
 import type { Replay } from '../exchange/outcome.ts';
-import { Pause } from './rate/pause.ts';
 import { type Answers, Pauses } from './pauses.ts';
+import type { Lease } from './rate/lease.ts';
+import { Pause } from './rate/pause.ts';
+import type { Buckets } from './rate/ports.ts';
 import type { ClassLimits } from './rate/quota.ts';
 import { tauUs } from './rate/slots.ts';
 import type { Stay } from './stay.ts';
-import type { Buckets } from './rate/ports.ts';
 
 export interface PausingClass {
   readonly limits: ClassLimits;

@@ -1,14 +1,15 @@
 /** One stay in line: what decides when its turn comes and when its time is over, and who waits for it. */
-import type { CostOf } from './rate/costs.ts';
-import { Due } from './line/deadlines.ts';
+
 import type { Collected } from '../exchange/exchange.ts';
-import { Place } from './line/line.ts';
 import type { Admission } from '../exchange/outcome.ts';
-import { waitPreferred } from '../http/preference.ts';
+import type { Caller } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
 import type { Fields } from '../http/fields.ts';
-import type { Caller } from '../exchange/ports.ts';
+import { waitPreferred } from '../http/preference.ts';
+import { Due } from './line/deadlines.ts';
+import { Place } from './line/line.ts';
 import { type BestUrgency, urgencyOf } from './line/urgency.ts';
+import type { CostOf } from './rate/costs.ts';
 
 /** What even `Prefer: wait=0` leaves: the time that it takes to ask the bucket, milliseconds. */
 const waitMinMs = 100;

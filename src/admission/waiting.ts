@@ -2,16 +2,17 @@
  * The requests that wait for one bucket: in its line, or resting before they may stand in it. A request rests outside the
  * line, so that nobody waits behind it and no slot is asked for on its behalf. It counts as waiting all the same.
  */
-import { Deadlines } from './line/deadlines.ts';
-import type { Headcount } from './line/headcount.ts';
-import { Line } from './line/line.ts';
+
+import type { Clock } from '../clock.ts';
 import type { Admission } from '../exchange/outcome.ts';
 import { gone } from '../exchange/outcome.ts';
 import type { Refusal } from '../exchange/refusals.ts';
-import { Rest, type Waiter } from './stay.ts';
 import type { EndpointClass } from '../exchange/route.ts';
-import type { Clock } from '../clock.ts';
 import type { HoldOutcome, Meter } from '../observe/ports.ts';
+import { Deadlines } from './line/deadlines.ts';
+import type { Headcount } from './line/headcount.ts';
+import { Line } from './line/line.ts';
+import { Rest, type Waiter } from './stay.ts';
 
 export interface WaitingWorld {
   readonly clock: Clock;

@@ -1,9 +1,9 @@
 /** Sees to it that there is an admin, whatever becomes of the store. */
 import { adminName, ensureAdmin } from '../auth/first-admin.ts';
-import type { Stores } from './stores.ts';
-import type { Clock } from '../clock.ts';
 import { type Passwords, StoreAway } from '../auth/ports.ts';
+import type { Clock } from '../clock.ts';
 import type { Log } from '../observe/ports.ts';
+import type { Stores } from './stores.ts';
 
 interface AdminWorld {
   readonly stores: Stores;

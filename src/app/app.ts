@@ -8,25 +8,31 @@ import { type MainServer, startServer } from '../adapters/node/server.ts';
 import { trustIn } from '../adapters/node/trust.ts';
 import { createMeter, type PrometheusMeter } from '../adapters/prometheus/meter.ts';
 import { connectCoreapp } from '../adapters/undici/coreapp.ts';
-import type { Config } from '../config/config.ts';
-import { createGateway, type Stages } from '../proxy.ts';
-import { createCosts } from '../admission/rate/costs.ts';
-import { OpenRequests } from '../wire/open-requests.ts';
-import { ownFields } from '../http/own-fields.ts';
+import { Admit } from '../admission/admit.ts';
 import { permitBounds, reserved } from '../admission/concurrency/permits.ts';
+import { createCosts } from '../admission/rate/costs.ts';
+import { scopeFields } from '../admission/rate/scope.ts';
+import { createAuthenticate } from '../auth/authenticate.ts';
+import type { Passwords } from '../auth/ports.ts';
+import { createFindToken } from '../auth/tokens.ts';
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config/config.ts';
+import { createReceive } from '../exchange/receive.ts';
+import { endpointClasses } from '../exchange/route.ts';
+import { ownFields } from '../http/own-fields.ts';
+import type { Log } from '../observe/ports.ts';
 import { Shared } from '../observe/shared.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
 import type { OpsSources, Readiness } from '../ops/pages.ts';
 import { startOps } from '../ops/server.ts';
-import { Admit } from '../admission/admit.ts';
-import { createAuthenticate } from '../auth/authenticate.ts';
+import { errorEnvelope } from '../profiles/coreapp/envelope.ts';
+import { createRoute } from '../profiles/coreapp/route.ts';
+import { createWebapp } from '../profiles/coreapp/webapp.ts';
+import { createGateway, type Stages } from '../proxy.ts';
 import { createForward } from '../upstream/forward.ts';
 import { Reachability } from '../upstream/reachability.ts';
-import { createReceive } from '../exchange/receive.ts';
-import { createRoute } from '../profiles/coreapp/route.ts';
-import { createFindToken } from '../auth/tokens.ts';
 import { createTunnel } from '../upstream/tunnel.ts';
-import { createWebapp } from '../profiles/coreapp/webapp.ts';
+import { OpenRequests } from '../wire/open-requests.ts';
 import { keepAdmin } from './admin.ts';
 import { type Bodies, openBodies } from './bodies.ts';
 import { keepCertificates } from './certificates.ts';
@@ -35,10 +41,6 @@ import { openForeign } from './jwt.ts';
 import { fitOpenFiles } from './open-files.ts';
 import { openStores, type Stores } from './stores.ts';
 import { Beginning, Traffic } from './traffic.ts';
-import { endpointClasses } from '../exchange/route.ts';
-import type { Clock } from '../clock.ts';
-import type { Passwords } from '../auth/ports.ts';
-import type { Log } from '../observe/ports.ts';
 
 export interface House {
   /** The ports that are listened on: of use where the configuration says 0. */
@@ -174,7 +176,7 @@ function joinStages({ config, connectionsMax, coreappUrl, clock, meter, log, sto
   const { serverTiming } = http;
   const reachability = new Reachability(coreappUrl, log);
   const digest = (text: string): string => secrets.digest(text);
-  const own = ownFields(Object.values(limits).map(({ scope }) => scope));
+  const own = ownFields(scopeFields(Object.values(limits).map(({ scope }) => scope)));
   const rules = { authorization, own, notHeld, honoursIdempotencyKey, brokenRepeatsMax, serverTiming };
   const towards = { clock, meter, answers: bodies.answers, reachability, ...rules };
   const admit = new Admit({
@@ -221,6 +223,7 @@ function joinStages({ config, connectionsMax, coreappUrl, clock, meter, log, sto
     meter,
     log,
     serverTiming,
+    refusalBody: errorEnvelope,
   };
   const tunnels = createTunnels({ url: coreappUrl, tls, connectTimeoutMs, answerTimeoutMs });
   const switching: Stages = {

@@ -2,12 +2,12 @@
 import { statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { openBodyFiles } from '../adapters/node/body-files.ts';
-import type { Config } from '../config/config.ts';
 import { AnswerRoom } from '../bodies/answers.ts';
 import { DiskRoom } from '../bodies/disk.ts';
-import type { Snapshot } from '../observe/snapshot.ts';
 import type { Clock } from '../clock.ts';
+import type { Config } from '../config/config.ts';
 import type { Log } from '../observe/ports.ts';
+import type { Snapshot } from '../observe/snapshot.ts';
 
 export interface Bodies {
   readonly disk: DiskRoom;

@@ -2,11 +2,11 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type FileWatch, watchFiles } from '../adapters/node/watch.ts';
+import type { Clock } from '../clock.ts';
 import { formatProblem } from '../config/problems.ts';
 import { attempt } from '../config/secret-files.ts';
 import { dateNote, readTls, type ServerTls } from '../config/tls.ts';
 import type { TlsMaterial } from '../config/tls-material.ts';
-import type { Clock } from '../clock.ts';
 import type { Log } from '../observe/ports.ts';
 
 /**

@@ -1,12 +1,12 @@
 /** The identity provider that the configuration names, if it names one. */
 import { keysFromFile, keysFromUrl } from '../adapters/jose/source.ts';
 import { createForeignTokens } from '../adapters/jose/tokens.ts';
-import type { Config } from '../config/config.ts';
 import { createForeign, type Foreign } from '../auth/jwt.ts';
-import type { Stores } from './stores.ts';
-import type { Clock } from '../clock.ts';
 import type { Secrets } from '../auth/ports.ts';
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config/config.ts';
 import type { Log, Meter } from '../observe/ports.ts';
+import type { Stores } from './stores.ts';
 
 export interface ForeignParts {
   readonly stores: Pick<Stores, 'ended' | 'guard' | 'onRevocation'>;

@@ -1,9 +1,9 @@
 /** What the limit of open files leaves for connections, and a word where that is less than the settings say. */
 import { openFiles, openFilesMax } from '../adapters/node/descriptors.ts';
 import type { Config } from '../config/config.ts';
-import { type DescriptorPlan, planDescriptors } from './descriptors.ts';
-import { opsConnectionsMax } from '../ops/server.ts';
 import type { Log } from '../observe/ports.ts';
+import { opsConnectionsMax } from '../ops/server.ts';
+import { type DescriptorPlan, planDescriptors } from './descriptors.ts';
 
 export function fitOpenFiles({ http, coreapp, bodies }: Config, log: Log): DescriptorPlan {
   const limit = openFilesMax();

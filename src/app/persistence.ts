@@ -1,7 +1,7 @@
 import { onServing, type RedisConnection } from '../adapters/redis/client.ts';
 import { persistenceOf } from '../adapters/redis/persistence.ts';
-import type { Persistence } from '../observe/snapshot.ts';
 import type { Log } from '../observe/ports.ts';
+import type { Persistence } from '../observe/snapshot.ts';
 
 /** Looks at each beginning of the connection what a restart of Redis would leave, and warns where that is nothing. */
 export function watchPersistence(redis: RedisConnection, log: Log): () => Persistence {

@@ -1,13 +1,20 @@
 /** What replicas share: in Redis where there is one, else in this process. */
 import { randomUUID } from 'node:crypto';
+import { createGuard, guardDefaults } from '../adapters/login-guard/guard.ts';
 import { createMemoryAccounts } from '../adapters/memory/accounts.ts';
 import { MemoryBuckets } from '../adapters/memory/buckets.ts';
 import { createMemoryEndedTokens } from '../adapters/memory/ended-tokens.ts';
-import { createGuard, guardDefaults } from '../adapters/login-guard/guard.ts';
 import { createRedisAccounts } from '../adapters/redis/accounts.ts';
 import { type Alone, RedisBuckets } from '../adapters/redis/buckets.ts';
 import { causeOf } from '../adapters/redis/causes.ts';
-import { firstConnection, nodesOf, onServing, openRedis, openSentinel, openSubscriber } from '../adapters/redis/client.ts';
+import {
+  firstConnection,
+  nodesOf,
+  onServing,
+  openRedis,
+  openSentinel,
+  openSubscriber,
+} from '../adapters/redis/client.ts';
 import { createRedisEndedTokens } from '../adapters/redis/ended-tokens.ts';
 import { watchFailover } from '../adapters/redis/failover.ts';
 import { Lacks } from '../adapters/redis/lacks.ts';
@@ -15,18 +22,18 @@ import { Replicas } from '../adapters/redis/replicas.ts';
 import { followRevocations, watchPublishing } from '../adapters/redis/revocations.ts';
 import { Troubles } from '../adapters/redis/troubles.ts';
 import { tooOld } from '../adapters/redis/version.ts';
-import type { Config } from '../config/config.ts';
-import type { RevocationListener } from '../auth/revocations.ts';
-import type { StoreSnapshot } from '../observe/snapshot.ts';
-import type { TlsMaterial } from '../config/tls-material.ts';
+import type { Buckets } from '../admission/rate/ports.ts';
 import { RememberedAccounts } from '../auth/cached-accounts.ts';
+import type { Accounts, EndedTokens, Guard } from '../auth/ports.ts';
+import type { RevocationListener } from '../auth/revocations.ts';
 import { confirmMaxMs } from '../auth/token-cache.ts';
 import { type Tokens, tokensAtHand } from '../auth/tokens.ts';
-import { watchPersistence } from './persistence.ts';
 import type { Clock } from '../clock.ts';
-import type { Buckets } from '../admission/rate/ports.ts';
-import type { Accounts, EndedTokens, Guard } from '../auth/ports.ts';
+import type { Config } from '../config/config.ts';
+import type { TlsMaterial } from '../config/tls-material.ts';
 import type { Log, Meter } from '../observe/ports.ts';
+import type { StoreSnapshot } from '../observe/snapshot.ts';
+import { watchPersistence } from './persistence.ts';
 
 export interface Stores {
   readonly accounts: Accounts;

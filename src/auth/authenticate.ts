@@ -4,16 +4,17 @@
  * Every request comes through here, so what it costs counts: one look over the field names, one SHA-256, one look-up.
  * Where the store is in this process nothing is awaited.
  */
-import { credentialsOf, takeCredentials } from './credentials.ts';
-import { identified, type Identified, type Routed } from '../exchange/exchange.ts';
+
+import { type Identified, identified, type Routed } from '../exchange/exchange.ts';
 import type { Principal } from '../exchange/principal.ts';
 import { type Refusal, refuse } from '../exchange/refusals.ts';
-import type { Foreign } from './jwt.ts';
-import { type FindToken, tooMany } from './tokens.ts';
-import type { TokenRecord } from './accounts.ts';
 import type { Route } from '../exchange/route.ts';
-import type { Guard, Secrets } from './ports.ts';
 import type { Meter } from '../observe/ports.ts';
+import type { TokenRecord } from './accounts.ts';
+import { credentialsOf, takeCredentials } from './credentials.ts';
+import type { Foreign } from './jwt.ts';
+import type { Guard, Secrets } from './ports.ts';
+import { type FindToken, tooMany } from './tokens.ts';
 
 export interface AuthenticateWorld {
   readonly findToken: FindToken;

@@ -1,10 +1,11 @@
 /** Accounts that remember whose token it is, and see to it that what they revoke themselves is forgotten here first. */
-import type { TokenMemoryOptions } from './token-memory.ts';
-import { RememberedTokens, type RememberedTokensOptions } from './token-cache.ts';
-import type { NewUser, User } from './accounts.ts';
+
 import type { Clock } from '../clock.ts';
-import type { Accounts } from './ports.ts';
 import type { Meter } from '../observe/ports.ts';
+import type { NewUser, User } from './accounts.ts';
+import type { Accounts } from './ports.ts';
+import { RememberedTokens, type RememberedTokensOptions } from './token-cache.ts';
+import type { TokenMemoryOptions } from './token-memory.ts';
 
 /** How often a store that is away is asked. */
 const restMs = 250;

@@ -5,10 +5,11 @@
  *
  * No text in here repeats what was sent: whatever stands in the field may be a secret.
  */
-import { hasHidden, hiddenIn } from './hidden.ts';
-import { brokenIdentifierRule, passwordForm, usernameForm } from './precis.ts';
+
 import type { RefusalName } from '../exchange/refusals.ts';
 import type { Fields } from '../http/fields.ts';
+import { hasHidden, hiddenIn } from './hidden.ts';
+import { brokenIdentifierRule, passwordForm, usernameForm } from './precis.ts';
 
 export type Credentials =
   | { readonly kind: 'none' }

@@ -3,13 +3,14 @@
  * Weir remembers that it has looked, so that a token in use costs as little as one of Weir's own. Logging out can't take
  * the signature back: it is written down that the token has ended, and all replicas are told, until it is over by itself.
  */
-import type { RevocationListener } from './revocations.ts';
-import type { TokenMemoryOptions } from './token-memory.ts';
-import { type Found, RememberedTokens } from './token-cache.ts';
-import { createFindToken, type FindToken } from './tokens.ts';
+
 import type { Clock } from '../clock.ts';
-import type { EndedTokens, ForeignTokens, Guard, Secrets } from './ports.ts';
 import type { Meter } from '../observe/ports.ts';
+import type { EndedTokens, ForeignTokens, Guard, Secrets } from './ports.ts';
+import type { RevocationListener } from './revocations.ts';
+import { type Found, RememberedTokens } from './token-cache.ts';
+import type { TokenMemoryOptions } from './token-memory.ts';
+import { createFindToken, type FindToken } from './tokens.ts';
 
 /** Most tokens can be judged without asking anybody, so one that can't must not keep the others waiting. */
 const restMs = 0;

@@ -1,7 +1,8 @@
 /** Users by name, however its characters are composed, and names that could be taken for one another. */
-import { likenessOf, storedForms } from './precis.ts';
+
 import type { User } from './accounts.ts';
 import type { Accounts } from './ports.ts';
+import { likenessOf, storedForms } from './precis.ts';
 
 /** All forms are asked for at once, so that the time does not tell which of them there is. */
 export async function findUserNamed(accounts: Pick<Accounts, 'findUser'>, name: string): Promise<User | undefined> {

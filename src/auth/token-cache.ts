@@ -6,13 +6,14 @@
  * Each token is asked about once at a time, whoever wants to know. One in use is confirmed again before its time is over,
  * so that nobody waits for it.
  */
+
+import type { Clock } from '../clock.ts';
+import type { Meter } from '../observe/ports.ts';
+import type { TokenRecord } from './accounts.ts';
+import { StoreAway } from './ports.ts';
 import type { RevocationListener } from './revocations.ts';
 import { type Holder, TokenMemory, type TokenMemoryOptions } from './token-memory.ts';
 import type { Recalled, Tokens } from './tokens.ts';
-import type { TokenRecord } from './accounts.ts';
-import type { Clock } from '../clock.ts';
-import { StoreAway } from './ports.ts';
-import type { Meter } from '../observe/ports.ts';
 
 /** How long a store that failed counts as away, unless it answers before: longer than the next failure may take. */
 const awayMs = 2_000;

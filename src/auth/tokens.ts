@@ -4,11 +4,12 @@
  * at a time is asked about for a while. Nobody is kept out by them: behind one address are many, and among what it sends
  * are fresh tokens of other replicas. Guessing 256 bits is hopeless; it is the store that is protected here.
  */
-import { networkOf } from '../http/network.ts';
+
 import { type Refusal, refuse, refuseStoreAway } from '../exchange/refusals.ts';
-import { Turns, type TurnsOptions } from './turns.ts';
+import { networkOf } from '../http/network.ts';
 import type { TokenRecord } from './accounts.ts';
 import { type Accounts, type Guard, StoreAway } from './ports.ts';
+import { Turns, type TurnsOptions } from './turns.ts';
 
 /**
  * What is known here of a token. A record: it is valid. `unsure`: it was valid, and is to be asked about.

@@ -1,14 +1,14 @@
 /** Collect: hold the whole body before the request stands in line, so that it can be sent more than once. */
 import type { BodyRead } from '../exchange/bodies.ts';
-import type { BodyAccount } from './body-account.ts';
 import type { Collected, Identified } from '../exchange/exchange.ts';
 import { collected } from '../exchange/exchange.ts';
-import type { Holding } from './holding.ts';
 import type { Gone } from '../exchange/outcome.ts';
 import { gone } from '../exchange/outcome.ts';
+import type { Caller } from '../exchange/ports.ts';
 import type { Refusal } from '../exchange/refusals.ts';
 import { refuse } from '../exchange/refusals.ts';
-import type { Caller } from '../exchange/ports.ts';
+import type { BodyAccount } from './body-account.ts';
+import type { Holding } from './holding.ts';
 
 /** What bounds the bodies of a class. */
 export interface BodyBounds {

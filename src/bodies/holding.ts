@@ -4,10 +4,10 @@
  * classes have in common (`disk.ts`).
  */
 import type { BodyFile, BodyRoom } from '../exchange/bodies.ts';
+import { type Principal, sharerOf } from '../exchange/principal.ts';
 import type { BodyAccount, Shortage } from './body-account.ts';
 import type { CallerBytes, ComingBody } from './coming-bodies.ts';
 import type { DiskRoom } from './disk.ts';
-import { type Principal, sharerOf } from '../exchange/principal.ts';
 
 /** Where room was missing. `slow`: there was some, and the body gave way to a quicker one. */
 export type Lack = Shortage | 'disk' | 'callerDisk' | 'slow';

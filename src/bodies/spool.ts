@@ -8,13 +8,14 @@
  * caller again, and the file is closed. Without room, and on a disk that takes no more, the Coreapp is read no faster than
  * the caller takes; bytes that the disk does not give back end the answer, which is cut off.
  */
-import type { AnswerRoom } from './answers.ts';
+
+import { relayEnd } from '../exchange/answer.ts';
 import type { BodyFile } from '../exchange/bodies.ts';
 import type { Account } from '../exchange/exchange.ts';
 import type { CutCause } from '../exchange/outcome.ts';
-import { relayEnd } from '../exchange/answer.ts';
-import type { Fields } from '../http/fields.ts';
 import type { Caller } from '../exchange/ports.ts';
+import type { Fields } from '../http/fields.ts';
+import type { AnswerRoom } from './answers.ts';
 
 /** How much is read from a file at once. */
 const pieceBytes = 65_536;

@@ -1,6 +1,7 @@
 /** What the terminal says after a start: what runs where, and what to try. */
-import type { Config } from '../config/config.ts';
+
 import type { House } from '../app/app.ts';
+import type { Config } from '../config/config.ts';
 import type { Simulator } from '../simulator/simulator.ts';
 
 export function welcome(config: Config, file: string | null, house: House, simulator: Simulator | null): string[] {

@@ -1,8 +1,8 @@
 /** Where commands get a password from: a prompt or a file, never the arguments, which every process can read. */
 import type { Terminal } from '../adapters/node/terminal.ts';
 import { brokenPasswordRule } from '../auth/credentials.ts';
-import { fileText } from '../config/file-text.ts';
 import { hiddenIn } from '../auth/hidden.ts';
+import { fileText } from '../config/file-text.ts';
 import type { CommandIo } from './options.ts';
 import { CommandFailure } from './store.ts';
 

@@ -1,8 +1,8 @@
 /** `weir serve`: reads the configuration, opens the house, and on SIGTERM drains and closes it. */
 import { machineClock } from '../adapters/node/clock.ts';
 import { createLog } from '../adapters/pino/log.ts';
-import type { Config } from '../config/config.ts';
 import { type House, openHouse } from '../app/app.ts';
+import type { Config } from '../config/config.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { welcome } from './banner.ts';
 import { configuredBy } from './configured.ts';

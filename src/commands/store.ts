@@ -3,12 +3,12 @@ import { machineClock } from '../adapters/node/clock.ts';
 import { createLog } from '../adapters/pino/log.ts';
 import { createRedisAccounts } from '../adapters/redis/accounts.ts';
 import { firstConnection, openRedis } from '../adapters/redis/client.ts';
+import { type Accounts, StoreAway, type TokenList } from '../auth/ports.ts';
 import type { Config } from '../config/config.ts';
 import type { AuditAction } from '../observe/audit.ts';
+import type { Log } from '../observe/ports.ts';
 import { configured } from './configured.ts';
 import type { CommandIo } from './options.ts';
-import { type Accounts, StoreAway, type TokenList } from '../auth/ports.ts';
-import type { Log } from '../observe/ports.ts';
 
 /** How long a command waits for Redis to answer, milliseconds: nobody else waits for it. */
 const callTimeoutMs = 5_000;

@@ -1,8 +1,9 @@
 /** `weir tokens revoke|list`: which tokens of users are valid, and their end; passwords stay. */
+
+import type { ListedToken } from '../auth/accounts.ts';
 import { type CommandIo, type Grammar, readArguments } from './options.ts';
 import { CommandFailure, type StoreWorld, withAccounts } from './store.ts';
 import { change, existing } from './users.ts';
-import type { ListedToken } from '../auth/accounts.ts';
 
 interface Given {
   /** Null: none is named. */

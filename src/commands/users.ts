@@ -1,15 +1,15 @@
 /** `weir users add|list|passwd|delete`: users, without going through an admin's login. */
 import { machineClock } from '../adapters/node/clock.ts';
 import { createPasswords, passwordsDefaults } from '../adapters/node/passwords.ts';
+import type { User } from '../auth/accounts.ts';
 import { brokenUsernameRule } from '../auth/credentials.ts';
-import { usernameForm } from '../auth/precis.ts';
 import { adminName } from '../auth/first-admin.ts';
 import { findUserNamed, likeNamed, takenWords } from '../auth/names.ts';
+import type { Accounts } from '../auth/ports.ts';
+import { usernameForm } from '../auth/precis.ts';
 import { type Grammar, readArguments } from './options.ts';
 import { newPassword, type PasswordIo } from './passwords.ts';
 import { CommandFailure, type StoreWorld, withAccounts } from './store.ts';
-import type { User } from '../auth/accounts.ts';
-import type { Accounts } from '../auth/ports.ts';
 
 const withPassword = {
   usage: 'NAME [--password-file FILE] [--config FILE]',

@@ -1,14 +1,15 @@
 /** The configuration as Weir uses it: every class's limits in full, secrets in place, no file names but watched ones. */
-import { storedForms } from '../auth/precis.ts';
+
+import type { BestUrgency } from '../admission/line/urgency.ts';
 import type { ClassLimits } from '../admission/rate/quota.ts';
 import { readScope } from '../admission/rate/scope.ts';
-import type { TlsMaterial } from './tls-material.ts';
+import { storedForms } from '../auth/precis.ts';
+import { type EndpointClass, endpointClasses } from '../exchange/route.ts';
 import { type JwtConfig, jwtOf } from './jwt-rules.ts';
 import { limitNames } from './limits.ts';
 import type { Settings } from './schema.ts';
 import type { ServerTls } from './tls.ts';
-import { type EndpointClass, endpointClasses } from '../exchange/route.ts';
-import type { BestUrgency } from '../admission/line/urgency.ts';
+import type { TlsMaterial } from './tls-material.ts';
 
 type Section<Name extends keyof Settings> = {
   readonly [Key in keyof WithoutFiles<Settings[Name]>]: Readonly<Settings[Name][Key]>;

@@ -1,15 +1,15 @@
 /** The kinds of values that settings have, where zod has none that fits. */
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
+import { urgencies } from '../admission/line/rounds.ts';
 import { costForm } from '../admission/rate/costs.ts';
+import { readScope, scopeForm } from '../admission/rate/scope.ts';
 import { brokenPasswordRule } from '../auth/credentials.ts';
 import { hiddenIn } from '../auth/hidden.ts';
-import { isTarget, readRedisUrl } from './redis-url.ts';
-import { urgencies } from '../admission/line/rounds.ts';
-import { readScope, scopeForm } from '../admission/rate/scope.ts';
 import { readTarget } from '../http/target.ts';
-import { referenceAsPart, referenceIn } from './unfilled.ts';
+import { isTarget, readRedisUrl } from './redis-url.ts';
 import type { Fault } from './setting.ts';
+import { referenceAsPart, referenceIn } from './unfilled.ts';
 
 const hostName = /^(?=.{1,253}$)[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?(\.[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?)*$/;
 

@@ -1,9 +1,9 @@
 /** The settings under `limits`: one section for each endpoint class, all with the same settings. */
 import { z } from 'zod';
 import type { ClassLimits } from '../admission/rate/quota.ts';
+import { type EndpointClass, endpointClasses } from '../exchange/route.ts';
 import { scope, whole } from './kinds.ts';
 import { section, setting } from './setting.ts';
-import { type EndpointClass, endpointClasses } from '../exchange/route.ts';
 
 const mib = 2 ** 20;
 const gib = 2 ** 30;

@@ -1,7 +1,7 @@
 /** What is wrong with a configuration, in one line each: where, what was given, what would be right. */
 import { hiddenIn } from '../auth/hidden.ts';
-import { type Reference, referenceAsPart, referenceIn, referenceInHost, unfilled } from './unfilled.ts';
 import type { About } from './setting.ts';
+import { type Reference, referenceAsPart, referenceIn, referenceInHost, unfilled } from './unfilled.ts';
 
 export interface Problem {
   /** `config/weir.yaml:14:11: limits.messages.rate`, or the environment variable's name. */

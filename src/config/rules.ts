@@ -1,4 +1,6 @@
 /** What settings must be to one another. Each rule says which settings it looks at, so that it is silent where one is bad. */
+
+import { endpointClasses } from '../exchange/route.ts';
 import { createRouter } from '../profiles/coreapp/routes.ts';
 import type { Config } from './config.ts';
 import { jwtClashes } from './jwt-rules.ts';
@@ -6,7 +8,6 @@ import type { Given } from './layer.ts';
 import type { LimitName } from './limits.ts';
 import { badValue, type Clash, type Problem } from './problems.ts';
 import type { Settings } from './schema.ts';
-import { endpointClasses } from '../exchange/route.ts';
 
 export interface Facts {
   readonly settings: Settings;

@@ -4,17 +4,29 @@
  * holds `config/weir.yaml` against it. Units are in the names; sizes are bytes, durations milliseconds.
  */
 import { z } from 'zod';
-import { isTarget, readRedisUrl } from './redis-url.ts';
-import { adminPathsDefault } from '../profiles/coreapp/routes.ts';
 import { pushMaxUs } from '../admission/rate/slots.ts';
+import { endpointClasses } from '../exchange/route.ts';
+import { adminPathsDefault } from '../profiles/coreapp/routes.ts';
 import { bodies } from './bodies.ts';
 import { jwt } from './jwt.ts';
-import { apiKeys, explainPort, fieldValue, filePath, isFilled, network, origin, password, redisUrl, routePath, whole } from './kinds.ts';
+import {
+  apiKeys,
+  explainPort,
+  fieldValue,
+  filePath,
+  isFilled,
+  network,
+  origin,
+  password,
+  redisUrl,
+  routePath,
+  whole,
+} from './kinds.ts';
 import { limits } from './limits.ts';
 import { line } from './line.ts';
 import { listen, ops, pathWords, pemFile } from './listen.ts';
+import { isTarget, readRedisUrl } from './redis-url.ts';
 import { section, setting } from './setting.ts';
-import { endpointClasses } from '../exchange/route.ts';
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 

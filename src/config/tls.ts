@@ -2,10 +2,10 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { fileText } from './file-text.ts';
-import { contextOptions, type TlsMaterial } from './tls-material.ts';
 import { badFile, badText, type Problem } from './problems.ts';
 import type { Settings } from './schema.ts';
 import { attempt } from './secret-files.ts';
+import { contextOptions, type TlsMaterial } from './tls-material.ts';
 
 /** The setting that names a file, and the file's path; null: it is not set. */
 export interface TlsFile {

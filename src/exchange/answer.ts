@@ -1,13 +1,13 @@
 /** Answer: the one place that turns an outcome into a status line. */
-import { errorEnvelope } from '../profiles/coreapp/envelope.ts';
-import type { Admitted, Received, Routed } from './exchange.ts';
-import { endToEnd, FieldFilter, fieldOf, type Fields, fieldsOf } from '../http/fields.ts';
+
+import { endToEnd, FieldFilter, type Fields, fieldOf, fieldsOf } from '../http/fields.ts';
 import { viaName } from '../http/forwarded.ts';
+import type { Admitted, Received, Routed } from './exchange.ts';
+import type { Page } from './outcome.ts';
+import type { Caller } from './ports.ts';
 import type { Refusal } from './refusals.ts';
 import { refusalTable } from './refusals.ts';
 import { serverTiming } from './server-timing.ts';
-import type { Page } from './outcome.ts';
-import type { Caller } from './ports.ts';
 
 const json = 'application/json; charset=utf-8';
 /** Written by Weir itself. */
@@ -30,11 +30,20 @@ export function answerPage(exchange: Received, side: Caller, page: Page): number
   return page.status;
 }
 
+/** The body in which a refusal is told, as JSON. */
+export type RefusalBody = (refusal: Refusal) => string;
+
 /**
  * Weir's own "no". Returns its status.
  * @param timed whether one that stood in line is told for how long
  */
-export function answerRefusal(exchange: Received, side: Caller, refusal: Refusal, timed: boolean): number {
+export function answerRefusal(
+  exchange: Received,
+  side: Caller,
+  refusal: Refusal,
+  body: string,
+  timed: boolean,
+): number {
   const { status } = refusalTable[refusal.name];
   const fields: string[] = [];
   if (refusal.retryAfterMs !== null) {
@@ -43,7 +52,7 @@ export function answerRefusal(exchange: Received, side: Caller, refusal: Refusal
   if (refusal.allow !== undefined) fields.push('Allow', refusal.allow);
   if (timed && exchange.account.joinedAt !== -1) fields.push('Server-Timing', serverTiming(exchange.account, 0));
   if (status === 401) fields.push('WWW-Authenticate', challenge(exchange));
-  return answerPage(exchange, side, { kind: 'page', status, fields, body: errorEnvelope(refusal) });
+  return answerPage(exchange, side, { kind: 'page', status, fields, body });
 }
 
 /**

@@ -2,12 +2,13 @@
  * A request on its way through the stages. What a stage learns it adds, nothing is taken back:
  * Received → Routed → Identified → Collected → Admitted. Code that forwards an unidentified request does not compile.
  */
-import type { HeldBody } from './bodies.ts';
-import type { Principal } from './principal.ts';
+
 import type { Fields } from '../http/fields.ts';
 import type { Origin } from '../http/forwarded.ts';
-import type { Route } from './route.ts';
+import type { HeldBody } from './bodies.ts';
+import type { Principal } from './principal.ts';
 import type { RefusalName } from './refusals.ts';
+import type { Route } from './route.ts';
 
 export interface Received {
   readonly kind: 'exchange';

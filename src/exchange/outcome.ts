@@ -1,7 +1,8 @@
 /** How a stage may end other than by handing the exchange on. Expected ends are values; an exception is a bug. */
+
+import type { Fields } from '../http/fields.ts';
 import type { Admitted } from './exchange.ts';
 import type { Refusal, RefusalName } from './refusals.ts';
-import type { Fields } from '../http/fields.ts';
 
 /** The caller has hung up: there is nobody to answer. */
 export interface Gone {

@@ -1,7 +1,8 @@
 /** What a request asks of the connection that it came on. */
+
+import type { Fields } from '../http/fields.ts';
 import type { BodyRead, BodyRoom } from './bodies.ts';
 import type { CutCause } from './outcome.ts';
-import type { Fields } from '../http/fields.ts';
 
 /** The caller's side of an exchange. One answer: `page`, or `head` then `data` then `end`, or `cut`. */
 export interface Caller {

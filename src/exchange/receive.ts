@@ -1,14 +1,15 @@
 /** Receive: from a request's head to an exchange, or the refusal of one that could be read in two ways. */
-import type { Received } from './exchange.ts';
-import { received } from './exchange.ts';
-import { fieldOf, type Fields, fieldsOf } from '../http/fields.ts';
+
+import type { Clock } from '../clock.ts';
+import { type Fields, fieldOf, fieldsOf } from '../http/fields.ts';
 import { originOf } from '../http/forwarded.ts';
 import { misnamed, type OwnFields } from '../http/own-fields.ts';
+import { readTarget } from '../http/target.ts';
+import type { Received } from './exchange.ts';
+import { received } from './exchange.ts';
+import type { RequestHead } from './ports.ts';
 import type { Refusal } from './refusals.ts';
 import { refuse, refuseMethod } from './refusals.ts';
-import { readTarget } from '../http/target.ts';
-import type { Clock } from '../clock.ts';
-import type { RequestHead } from './ports.ts';
 
 export interface ReceiveWorld {
   readonly clock: Clock;

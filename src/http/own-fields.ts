@@ -6,7 +6,6 @@
  */
 import { connectionOptions, endToEnd, FieldFilter, type Fields, hopByHop, plainName } from './fields.ts';
 import { forwardedNames } from './forwarded.ts';
-import type { Scope } from '../admission/rate/scope.ts';
 
 /** Fields of the caller that end here: the body is whole and its length known, the credential was for Weir. */
 const callersOwn: readonly string[] = [
@@ -45,9 +44,8 @@ export interface OwnFields {
   readonly relied: ReadonlySet<string>;
 }
 
-/** @param scopes of the configured limits: fields that they go by are Weir's own as well */
-export function ownFields(scopes: readonly Scope[] = []): OwnFields {
-  const scoped = scopes.flatMap((scope) => (scope.by === 'header' ? [scope.name] : []));
+/** @param scoped the fields that configured limits go by, in lower case: they are Weir's own as well */
+export function ownFields(scoped: readonly string[] = []): OwnFields {
   const own = [...callersOwn, ...strangersOwn, ...believed, ...scoped];
   // Where a configured name is the odd one, the plain one is its twin.
   const plainTwins = scoped.map(plainName).filter((name) => !own.includes(name));

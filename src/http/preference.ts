@@ -1,5 +1,5 @@
 /** The preference `wait` (RFC 7240, 4.3): how long, in seconds, a caller is ready to wait. */
-import { fieldOf, type Fields, fieldsOf } from './fields.ts';
+import { type Fields, fieldOf, fieldsOf } from './fields.ts';
 
 /** One preference (RFC 7240, 2): its name, its value where it is written without quotes, and parameters. */
 const preference = /^[ \t]*([\w!#$%&'*+.^`|~-]+)[ \t]*(?:=([^";]*))?/;

@@ -1,6 +1,7 @@
 /** How urgent a request is: what its `Priority` field says (RFC 9218). */
-import { memberOf } from './structured.ts';
+
 import type { Fields } from './fields.ts';
+import { memberOf } from './structured.ts';
 
 /** What a request has that does not say (RFC 9218, 4.1). */
 export const usualUrgency = 3;

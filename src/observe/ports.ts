@@ -1,9 +1,10 @@
 /** Where what happens is counted and written down. */
-import type { AuditLine } from './audit.ts';
+
 import type { CutCause, ReplayReason } from '../exchange/outcome.ts';
 import type { RefusalName } from '../exchange/refusals.ts';
-import type { RequestLine } from './request-line.ts';
 import type { RouteClass } from '../exchange/route.ts';
+import type { AuditLine } from './audit.ts';
+import type { RequestLine } from './request-line.ts';
 
 /** How a stay in line ended. */
 export type HoldOutcome = 'sent' | 'refused' | 'gone';

@@ -1,8 +1,8 @@
 /** Record: what happened to a request, as one log line and the figures of the metrics. */
+
+import type { Clock } from '../clock.ts';
 import type { Identified, Received } from '../exchange/exchange.ts';
 import type { CutCause, JourneyEnd } from '../exchange/outcome.ts';
-import { audit } from '../profiles/coreapp/audit.ts';
-import type { Clock } from '../clock.ts';
 import type { Log, Meter } from './ports.ts';
 
 export interface RecordWorld {
@@ -42,5 +42,4 @@ export function record(
     refusal: name,
     cut,
   });
-  if (route?.by === 'weir') audit(world.log, exchange, outcome);
 }

@@ -1,8 +1,8 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { type Connection, ConnectionTable } from '../wire/connections.ts';
 import { networkOf } from '../http/network.ts';
+import { type Connection, ConnectionTable } from '../wire/connections.ts';
 import type { OpsPage, OpsSources } from './pages.ts';
 import { opsPaths, pageFor, text } from './pages.ts';
 

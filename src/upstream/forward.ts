@@ -1,20 +1,21 @@
 /** Forward: one attempt at the Coreapp. Its answer goes to the caller as it comes, or the attempt may be replayed. */
+
+import { Spool } from '../bodies/spool.ts';
+import { relayEnd, relayHead } from '../exchange/answer.ts';
 import { type Admitted, hasOpenSlot, type PermitEnd } from '../exchange/exchange.ts';
-import { endToEnd, fieldOf, type Fields } from '../http/fields.ts';
 import type { Attempt, CutCause, ReplayReason } from '../exchange/outcome.ts';
 import { gone } from '../exchange/outcome.ts';
+import type { Caller } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
 import { refuse } from '../exchange/refusals.ts';
-import { isKeyed, replayAfterAnswer, replayAfterFailure } from './replay.ts';
 import { serverTiming } from '../exchange/server-timing.ts';
-import { relayEnd, relayHead } from '../exchange/answer.ts';
+import { endToEnd, type Fields, fieldOf } from '../http/fields.ts';
+import { retryAfterMs } from '../http/retry-after.ts';
 import { GuardedObserver } from './guarded.ts';
 import { diskRetryAfterMs, endAfter, endWithout, refusalAfter } from './lessons.ts';
-import { Spool } from '../bodies/spool.ts';
-import { type ForwardWorld, requestFields } from './towards.ts';
 import type { CoreappCall, CoreappFailure } from './ports.ts';
-import type { Caller } from '../exchange/ports.ts';
-import { retryAfterMs } from '../http/retry-after.ts';
+import { isKeyed, replayAfterAnswer, replayAfterFailure } from './replay.ts';
+import { type ForwardWorld, requestFields } from './towards.ts';
 
 export type Forward = (exchange: Admitted, side: Caller) => Promise<Attempt>;
 

@@ -2,8 +2,9 @@
  * What the Coreapp's connection is told to call. It calls from the depth of a parser or a socket, where an exception
  * would end the process: here it ends the one exchange.
  */
-import type { CoreappFailure, CoreappObserver } from './ports.ts';
+
 import type { Fields } from '../http/fields.ts';
+import type { CoreappFailure, CoreappObserver } from './ports.ts';
 
 export abstract class GuardedObserver implements CoreappObserver {
   abstract mayWrite(): boolean;

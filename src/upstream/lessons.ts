@@ -1,8 +1,8 @@
 /** What an attempt that did not end well teaches, and what it comes to for its caller. */
 import type { PermitEnd } from '../exchange/exchange.ts';
+import type { ReplayReason } from '../exchange/outcome.ts';
 import type { RefusalName } from '../exchange/refusals.ts';
 import type { CoreappFailure } from './ports.ts';
-import type { ReplayReason } from '../exchange/outcome.ts';
 
 /** When to come back where the disk has failed: to another replica, as a rule. */
 export const diskRetryAfterMs = 1_000;

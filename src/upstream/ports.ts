@@ -1,7 +1,7 @@
 /** What forwarding asks of the world: the Coreapp, and connections that switch protocols. */
 import type { HeldBody } from '../exchange/bodies.ts';
-import type { Fields } from '../http/fields.ts';
 import type { Caller } from '../exchange/ports.ts';
+import type { Fields } from '../http/fields.ts';
 
 export interface CoreappRequest {
   readonly method: string;

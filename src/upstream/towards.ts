@@ -1,13 +1,13 @@
 /** What an attempt at the Coreapp needs of the world, and the request's fields as they travel on. */
 import type { AnswerRoom } from '../bodies/answers.ts';
+import type { Clock } from '../clock.ts';
 import type { Admitted } from '../exchange/exchange.ts';
+import type { RouteClass } from '../exchange/route.ts';
 import { addForwarded } from '../http/forwarded.ts';
 import { type OwnFields, travelling } from '../http/own-fields.ts';
-import type { Reachability } from './reachability.ts';
-import type { RouteClass } from '../exchange/route.ts';
-import type { Clock } from '../clock.ts';
-import type { Coreapp } from './ports.ts';
 import type { Meter } from '../observe/ports.ts';
+import type { Coreapp } from './ports.ts';
+import type { Reachability } from './reachability.ts';
 
 export interface ForwardWorld {
   readonly clock: Clock;

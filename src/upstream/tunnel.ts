@@ -7,8 +7,8 @@ import { Headcount } from '../admission/line/headcount.ts';
 import { nameOf } from '../exchange/principal.ts';
 import { refuse } from '../exchange/refusals.ts';
 import { createForward, type Forward } from './forward.ts';
-import type { ForwardWorld } from './towards.ts';
 import type { Tunnels } from './ports.ts';
+import type { ForwardWorld } from './towards.ts';
 
 export interface TunnelWorld extends Omit<ForwardWorld, 'coreapp'> {
   readonly tunnels: Tunnels;

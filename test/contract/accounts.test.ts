@@ -6,15 +6,15 @@ import { createPasswords } from '../../src/adapters/node/passwords.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
 import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
+import type { NewUser, User } from '../../src/auth/accounts.ts';
 import { ensureAdmin } from '../../src/auth/first-admin.ts';
+import { type Accounts, StoreAway, type TokenList } from '../../src/auth/ports.ts';
 import { freePort } from '../support/ports.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { until } from '../support/until.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { cheapPasswords } from '../support/webapp.ts';
-import type { NewUser, User } from '../../src/auth/accounts.ts';
-import { type Accounts, StoreAway, type TokenList } from '../../src/auth/ports.ts';
 
 const hourMs = 3_600_000;
 /** More than the random orders below make for one user. */

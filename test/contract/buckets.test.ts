@@ -4,15 +4,15 @@ import { MemoryBuckets } from '../../src/adapters/memory/buckets.ts';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
 import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
+import type { Buckets } from '../../src/admission/rate/ports.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
 import type { Grant } from '../../src/admission/rate/slots.ts';
+import type { Clock } from '../../src/clock.ts';
 import { deafMeter } from '../support/fleet.ts';
 import { deployCluster, deploySentinel, deployServer, type RedisDeployment } from '../support/redis-deployments.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { pass } from '../support/until.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
-import type { Clock } from '../../src/clock.ts';
-import type { Buckets } from '../../src/admission/rate/ports.ts';
 
 interface Opening {
   readonly replicas?: number;

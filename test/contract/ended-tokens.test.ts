@@ -6,10 +6,10 @@ import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
 import { createRedisEndedTokens } from '../../src/adapters/redis/ended-tokens.ts';
 import { channelOf } from '../../src/adapters/redis/revocations.ts';
+import { type EndedTokens, StoreAway } from '../../src/auth/ports.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { until } from '../support/until.ts';
-import { type EndedTokens, StoreAway } from '../../src/auth/ports.ts';
 
 const fresh = (): string => nodeSecrets.digest(nodeSecrets.token());
 const inMs = (ms: number): number => machineClock.wallMs() + ms;

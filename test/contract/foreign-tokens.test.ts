@@ -7,14 +7,14 @@ import { base64url, CompactSign, type JWTPayload } from 'jose';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { keysFromFile, keysFromUrl } from '../../src/adapters/jose/source.ts';
 import { createForeignTokens, type ForeignTokensOptions } from '../../src/adapters/jose/tokens.ts';
+import { createGuard } from '../../src/adapters/login-guard/guard.ts';
 import { createMemoryEndedTokens } from '../../src/adapters/memory/ended-tokens.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
-import { createGuard } from '../../src/adapters/login-guard/guard.ts';
 import { createForeign, type Foreign } from '../../src/auth/jwt.ts';
+import { type ForeignTokens, StoreAway } from '../../src/auth/ports.ts';
 import { newKey, type Provider, type ProviderKey, respelled, sign, startProvider } from '../support/provider.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
-import { type ForeignTokens, StoreAway } from '../../src/auth/ports.ts';
 
 const issuer = 'https://login.example.com/';
 const audience = 'whatsapp';

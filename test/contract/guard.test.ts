@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createGuard, guardDefaults, type GuardOptions } from '../../src/adapters/login-guard/guard.ts';
+import { createGuard, type GuardOptions, guardDefaults } from '../../src/adapters/login-guard/guard.ts';
 import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
+import type { Guard } from '../../src/auth/ports.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { until } from '../support/until.ts';
-import type { Guard } from '../../src/auth/ports.ts';
 
 const options: GuardOptions = {
   pair: { failures: 3, windowS: 60 },

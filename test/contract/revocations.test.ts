@@ -7,14 +7,14 @@ import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
 import { firstConnection, openRedis, openSubscriber } from '../../src/adapters/redis/client.ts';
 import { persistenceOf } from '../../src/adapters/redis/persistence.ts';
 import { followRevocations } from '../../src/adapters/redis/revocations.ts';
+import type { User } from '../../src/auth/accounts.ts';
 import { RememberedAccounts } from '../../src/auth/cached-accounts.ts';
+import type { Log } from '../../src/observe/ports.ts';
 import { freePort } from '../support/ports.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
-import type { User } from '../../src/auth/accounts.ts';
-import type { Log } from '../../src/observe/ports.ts';
 
 /** So long that only a message explains an end before it. */
 const longMs = 60_000;

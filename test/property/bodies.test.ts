@@ -4,19 +4,20 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ArrivingBody } from '../../src/adapters/node/body.ts';
 import { Reading } from '../../src/adapters/node/reading.ts';
-import { createGateway } from '../../src/proxy.ts';
-import type { BodyRead, BodyRoom } from '../../src/exchange/bodies.ts';
 import { BodyAccount } from '../../src/bodies/body-account.ts';
 import { DiskRoom } from '../../src/bodies/disk.ts';
-import { identified } from '../../src/exchange/exchange.ts';
 import { Holding } from '../../src/bodies/holding.ts';
-import { OpenRequests } from '../../src/wire/open-requests.ts';
+import type { BodyRead, BodyRoom } from '../../src/exchange/bodies.ts';
+import { identified } from '../../src/exchange/exchange.ts';
 import { gone } from '../../src/exchange/outcome.ts';
-import { ownFields } from '../../src/http/own-fields.ts';
-import { page } from '../../src/profiles/coreapp/page.ts';
-import { refuse } from '../../src/exchange/refusals.ts';
 import { createReceive } from '../../src/exchange/receive.ts';
+import { refuse } from '../../src/exchange/refusals.ts';
+import { ownFields } from '../../src/http/own-fields.ts';
+import { errorEnvelope } from '../../src/profiles/coreapp/envelope.ts';
+import { page } from '../../src/profiles/coreapp/page.ts';
 import { createRoute } from '../../src/profiles/coreapp/route.ts';
+import { createGateway } from '../../src/proxy.ts';
+import { OpenRequests } from '../../src/wire/open-requests.ts';
 import { deafMeter, WaitingCaller } from '../support/fleet.ts';
 import { Lines } from '../support/lines.ts';
 import { contentOf, type DiskScript, ScriptedDisk } from '../support/scripted-disk.ts';
@@ -169,6 +170,7 @@ function world({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: WorldOptio
     meter: deafMeter,
     log: { ...silentLog, error: (_, fields) => void errors.push(fields?.error) },
     serverTiming: true,
+    refusalBody: errorEnvelope,
   });
   const held = (name: 'messages' | 'contacts') => admit.gates(name).bodies.held;
   return {

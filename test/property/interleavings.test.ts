@@ -1,14 +1,14 @@
 /** Whatever comes, in whatever order: arrivals, hang-ups, answers, refusals, pauses, stores that answer late or fail. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { PermitEnd } from '../../src/exchange/exchange.ts';
+import type { Buckets } from '../../src/admission/rate/ports.ts';
 import type { Grant } from '../../src/admission/rate/slots.ts';
 import { pushBack, reserve } from '../../src/admission/rate/slots.ts';
+import type { PermitEnd } from '../../src/exchange/exchange.ts';
+import { type EndpointClass, endpointClasses } from '../../src/exchange/route.ts';
 import { excess, tolerance } from '../support/fleet.ts';
 import { Lines, type Visit } from '../support/lines.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';
-import { type EndpointClass, endpointClasses } from '../../src/exchange/route.ts';
-import type { Buckets } from '../../src/admission/rate/ports.ts';
 
 const classes = ['messages', 'contacts', 'media'] as const satisfies EndpointClass[];
 const holdMaxMs = 3_000;

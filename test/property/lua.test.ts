@@ -5,7 +5,15 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { reserveArguments } from '../../src/adapters/redis/wire.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
-import { type Apart, aheadMaxUs, type Demand, intervalUs, reserve, tauUs, usedApartUs } from '../../src/admission/rate/slots.ts';
+import {
+  type Apart,
+  aheadMaxUs,
+  type Demand,
+  intervalUs,
+  reserve,
+  tauUs,
+  usedApartUs,
+} from '../../src/admission/rate/slots.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 
 const lua = readFileSync(new URL('../../src/adapters/redis/reserve.lua', import.meta.url), 'utf8');

@@ -5,7 +5,15 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pushBackArguments, reserveArguments } from '../../src/adapters/redis/wire.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
-import { aheadMaxUs, type Demand, jumpMinUs, pushBack, pushMaxUs, reserve, tauUs } from '../../src/admission/rate/slots.ts';
+import {
+  aheadMaxUs,
+  type Demand,
+  jumpMinUs,
+  pushBack,
+  pushMaxUs,
+  reserve,
+  tauUs,
+} from '../../src/admission/rate/slots.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 
 const lua = (name: string) => readFileSync(new URL(`../../src/adapters/redis/${name}`, import.meta.url), 'utf8');

@@ -14,15 +14,15 @@ import { machineClock } from '../../src/adapters/node/clock.ts';
 import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
 import { firstConnection, openRedis, openSubscriber } from '../../src/adapters/redis/client.ts';
 import { followRevocations } from '../../src/adapters/redis/revocations.ts';
-import type { RevocationListener } from '../../src/auth/revocations.ts';
+import type { TokenRecord } from '../../src/auth/accounts.ts';
 import { RememberedAccounts } from '../../src/auth/cached-accounts.ts';
+import { type Accounts, StoreAway } from '../../src/auth/ports.ts';
+import type { RevocationListener } from '../../src/auth/revocations.ts';
 import { DistantStore, type StoreMood } from '../support/distant-accounts.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { until } from '../support/until.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
-import type { TokenRecord } from '../../src/auth/accounts.ts';
-import { type Accounts, StoreAway } from '../../src/auth/ports.ts';
 
 const freshMs = 5_000;
 const graceMs = 30_000;

@@ -1,8 +1,8 @@
 /** One line, every order of events that there can be: the scheduler of fast-check says what happens next. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { PermitEnd } from '../../src/exchange/exchange.ts';
 import { grantOf } from '../../src/admission/rate/slots.ts';
+import type { PermitEnd } from '../../src/exchange/exchange.ts';
 import { Lines, type Visit } from '../support/lines.ts';
 
 const quota = { rate: 10, burst: 3 };

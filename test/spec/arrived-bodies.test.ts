@@ -2,10 +2,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type MainServer, startServer } from '../../src/adapters/node/server.ts';
 import type { BodyRead } from '../../src/exchange/bodies.ts';
+import type { Caller } from '../../src/exchange/ports.ts';
 import { roomForAll } from '../support/body-room.ts';
 import { openCaller } from '../support/raw.ts';
 import { pass, until } from '../support/until.ts';
-import type { Caller } from '../../src/exchange/ports.ts';
 
 describe('A body that is there already', () => {
   let server: MainServer;

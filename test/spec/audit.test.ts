@@ -1,11 +1,11 @@
 /** The audit trail: one line for each login, logout and change of an account, done or refused, and no secret in it. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { createLog, type LogLevel } from '../../src/adapters/pino/log.ts';
+import { type Accounts, StoreAway } from '../../src/auth/ports.ts';
 import type { AuditLine } from '../../src/observe/audit.ts';
 import { openTestHouse } from '../support/house.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { goodPassword, startWebapp, type TestWebapp, withBasic, withToken } from '../support/webapp.ts';
-import { type Accounts, StoreAway } from '../../src/auth/ports.ts';
 
 const here = '192.0.2.1';
 const otherPassword = 'Other-Horse-2';

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { createGuard } from '../../src/adapters/login-guard/guard.ts';
-import { refusalTable } from '../../src/exchange/refusals.ts';
-import { createAuthenticate } from '../../src/auth/authenticate.ts';
-import { createFindToken, tokensAtHand } from '../../src/auth/tokens.ts';
-import { basic, request } from '../support/webapp.ts';
+import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import type { TokenRecord } from '../../src/auth/accounts.ts';
+import { createAuthenticate } from '../../src/auth/authenticate.ts';
 import { StoreAway } from '../../src/auth/ports.ts';
+import { createFindToken, tokensAtHand } from '../../src/auth/tokens.ts';
+import { refusalTable } from '../../src/exchange/refusals.ts';
+import { basic, request } from '../support/webapp.ts';
 
 const token = nodeSecrets.token();
 const adminToken = nodeSecrets.token();

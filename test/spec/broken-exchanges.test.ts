@@ -1,9 +1,9 @@
 /** A request that breaks the upstream: how often it goes again, after which pauses, and what that costs others. */
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { pauseBeforeRepeat } from '../../src/admission/pausing.ts';
 import { openTestHouse, type TestHouse } from '../support/house.ts';
 import { Lines } from '../support/lines.ts';
 import { breakOff, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
-import { pauseBeforeRepeat } from '../../src/admission/pausing.ts';
 
 describe('Before a request goes again after a broken exchange it rests', () => {
   test.each([

@@ -5,8 +5,8 @@ import { parse } from 'yaml';
 import { generatedFiles, staleFiles } from '../../scripts/generate.ts';
 import { leaves } from '../../src/config/layer.ts';
 import { settingsSchema } from '../../src/config/schema.ts';
-import { config, load, problems, shipped } from '../support/config.ts';
 import { endpointClasses } from '../../src/exchange/route.ts';
+import { config, load, problems, shipped } from '../support/config.ts';
 
 describe('config/weir.yaml', () => {
   it('says what the defaults are', () => {

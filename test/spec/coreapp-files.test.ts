@@ -2,11 +2,11 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { connectCoreapp, type CoreappConnections } from '../../src/adapters/undici/coreapp.ts';
+import { type CoreappConnections, connectCoreapp } from '../../src/adapters/undici/coreapp.ts';
 import { BodyLost, FileStream } from '../../src/adapters/undici/file-stream.ts';
 import type { BodyFile } from '../../src/exchange/bodies.ts';
-import { until, within } from '../support/until.ts';
 import type { CoreappFailure } from '../../src/upstream/ports.ts';
+import { until, within } from '../support/until.ts';
 
 const bodyBytes = 200_000;
 

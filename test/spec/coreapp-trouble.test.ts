@@ -1,10 +1,19 @@
 /** What the Coreapp does, and what Weir learns from it for how many requests it may send at once. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { retryAfterMs } from '../../src/http/retry-after.ts';
 import { openTestHouse, type TestHouse } from '../support/house.ts';
 import { Lines, type Visit } from '../support/lines.ts';
 import { until } from '../support/until.ts';
-import { answer, breakOff, inTurn, say, sayNothing, type Script, startUpstream, type Upstream } from '../support/upstream.ts';
-import { retryAfterMs } from '../../src/http/retry-after.ts';
+import {
+  answer,
+  breakOff,
+  inTurn,
+  type Script,
+  say,
+  sayNothing,
+  startUpstream,
+  type Upstream,
+} from '../support/upstream.ts';
 
 const ok = say(answer(200, {}, 'ok'));
 const initial = 16;

@@ -1,16 +1,16 @@
 /** Tokens of an identity provider, on their way through Weir: remembered, refused, logged out. */
 import { beforeEach, describe, expect, it } from 'vitest';
+import { createGuard } from '../../src/adapters/login-guard/guard.ts';
 import { createMemoryEndedTokens } from '../../src/adapters/memory/ended-tokens.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
-import { createGuard } from '../../src/adapters/login-guard/guard.ts';
-import type { Principal } from '../../src/exchange/principal.ts';
+import type { TokenRecord } from '../../src/auth/accounts.ts';
 import { createAuthenticate } from '../../src/auth/authenticate.ts';
 import { createForeign, type Foreign } from '../../src/auth/jwt.ts';
+import { type EndedTokens, type ForeignTokens, StoreAway } from '../../src/auth/ports.ts';
+import type { Principal } from '../../src/exchange/principal.ts';
 import { deafMeter } from '../support/fleet.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { request, startWebapp, withToken } from '../support/webapp.ts';
-import type { TokenRecord } from '../../src/auth/accounts.ts';
-import { type EndedTokens, type ForeignTokens, StoreAway } from '../../src/auth/ports.ts';
 
 const options = { freshMs: 5_000, keptMs: 600_000, max: 100 };
 const anna = 'e30.anna.sig';

@@ -1,8 +1,8 @@
 /** Standing in line for a slot, in virtual time: one class of 10/s with bursts of 1 unless a test says otherwise. */
 import { describe, expect, test } from 'vitest';
 import { createCosts } from '../../src/admission/rate/costs.ts';
-import { refusalTable } from '../../src/exchange/refusals.ts';
 import type { Grant } from '../../src/admission/rate/slots.ts';
+import { refusalTable } from '../../src/exchange/refusals.ts';
 import { Fleet, roomyLimits, slotsBy, WaitingCaller } from '../support/fleet.ts';
 import { Lines } from '../support/lines.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';

@@ -5,13 +5,13 @@ import { connect as connectPlainly } from 'node:net';
 import { connect as connectSecurely } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type MainServer, startServer } from '../../src/adapters/node/server.ts';
+import type { Caller, RequestHead } from '../../src/exchange/ports.ts';
 import { roomForAll } from '../support/body-room.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { openTestHouse, type TestHouse } from '../support/house.ts';
 import { RawCaller } from '../support/raw.ts';
 import { until } from '../support/until.ts';
-import { answer, say, sayNothing, type Script, startUpstream, type Upstream } from '../support/upstream.ts';
-import type { Caller, RequestHead } from '../../src/exchange/ports.ts';
+import { answer, type Script, say, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
 
 const authority = createAuthority('Weir test authority');
 const { cert, key } = authority.issue('weir', ['127.0.0.1']);

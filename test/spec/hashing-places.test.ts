@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createPasswords } from '../../src/adapters/node/passwords.ts';
 import { type Asker, Places, type Standing, standings, type Waiter } from '../../src/auth/places.ts';
+import type { Passwords } from '../../src/auth/ports.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { cheapPasswords } from '../support/webapp.ts';
-import type { Passwords } from '../../src/auth/ports.ts';
 
 const hashMs = 40;
 const asker = (user: string, address: string, standing: Standing = 'known'): Asker => ({ user, address, standing });

@@ -7,13 +7,13 @@ import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MemoryBuckets } from '../../src/adapters/memory/buckets.ts';
-import { connectCoreapp, type CoreappConnections } from '../../src/adapters/undici/coreapp.ts';
+import { type CoreappConnections, connectCoreapp } from '../../src/adapters/undici/coreapp.ts';
+import type { Clock } from '../../src/clock.ts';
 import type { BodyFile } from '../../src/exchange/bodies.ts';
 import { slotsGivenUpMax } from '../../src/upstream/forward.ts';
+import type { CoreappFailure, CoreappObserver, CoreappRequest } from '../../src/upstream/ports.ts';
 import { deafMeter, excess, Fleet, roomyLimits, tolerance } from '../support/fleet.ts';
 import { until, within } from '../support/until.ts';
-import type { CoreappFailure, CoreappObserver, CoreappRequest } from '../../src/upstream/ports.ts';
-import type { Clock } from '../../src/clock.ts';
 
 const instantsOf = ({ sent }: Fleet): number[] => sent.map(({ at }) => at);
 

@@ -5,8 +5,8 @@
  */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { adminPathsDefault, createRouter } from '../../src/profiles/coreapp/routes.ts';
 import { readTarget } from '../../src/http/target.ts';
+import { adminPathsDefault, createRouter } from '../../src/profiles/coreapp/routes.ts';
 import { apiKey, openTestHouse, type TestHouse } from '../support/house.ts';
 import { answer, say, startUpstream, type Upstream } from '../support/upstream.ts';
 

@@ -6,9 +6,9 @@ import { machineClock } from '../../src/adapters/node/clock.ts';
 import { createPasswords } from '../../src/adapters/node/passwords.ts';
 import { formatPhc } from '../../src/adapters/node/phc.ts';
 import { brokenPasswordRule, brokenUsernameRule } from '../../src/auth/credentials.ts';
+import type { Accounts } from '../../src/auth/ports.ts';
 import { likenessOf, passwordForm, usernameForm } from '../../src/auth/precis.ts';
 import { basic, cheapPasswords, goodPassword, startWebapp, withBasic, withToken } from '../support/webapp.ts';
-import type { Accounts } from '../../src/auth/ports.ts';
 
 const login = '/v1/users/login';
 const nfc = 'zoë jürgen'.normalize('NFC');

@@ -6,6 +6,8 @@ import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { createTerminal, type Terminal } from '../../src/adapters/node/terminal.ts';
 import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
 import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
+import type { User } from '../../src/auth/accounts.ts';
+import type { Accounts } from '../../src/auth/ports.ts';
 import { tokens } from '../../src/commands/tokens.ts';
 import { users } from '../../src/commands/users.ts';
 import { type Env, type Files, readFrom } from '../support/config.ts';
@@ -13,8 +15,6 @@ import { freePort } from '../support/ports.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { goodPassword } from '../support/webapp.ts';
-import type { User } from '../../src/auth/accounts.ts';
-import type { Accounts } from '../../src/auth/ports.ts';
 
 const nobody: Terminal = {
   interactive: false,

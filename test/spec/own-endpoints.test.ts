@@ -1,11 +1,11 @@
 /** Bodies for Weir's own endpoints: whoever logs in is nobody yet, and has the share of its network. */
 import { describe, expect, it } from 'vitest';
-import { ownBounds, sharingOf } from '../../src/proxy.ts';
 import type { BodyAccount } from '../../src/bodies/body-account.ts';
 import { DiskRoom } from '../../src/bodies/disk.ts';
-import { identified, received, routed } from '../../src/exchange/exchange.ts';
 import { Holding } from '../../src/bodies/holding.ts';
+import { identified, received, routed } from '../../src/exchange/exchange.ts';
 import type { Principal } from '../../src/exchange/principal.ts';
+import { ownBounds, sharingOf } from '../../src/proxy.ts';
 import { routeOf } from '../support/routes.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 

@@ -3,8 +3,8 @@
  * and nobody has taken out by `Connection` what Weir went by.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
+import { readScope, type Scope, scopeFields } from '../../src/admission/rate/scope.ts';
 import { ownFields, travelling } from '../../src/http/own-fields.ts';
-import { readScope, type Scope } from '../../src/admission/rate/scope.ts';
 import { openTestHouse, type TestHouse } from '../support/house.ts';
 import { type Arrival, answer, breakOff, say, startUpstream, type Upstream } from '../support/upstream.ts';
 
@@ -57,7 +57,7 @@ describe('From a trusted proxy, who writes some of them and passes others on', (
 });
 
 describe('A limit that goes by a field', () => {
-  const by = (...texts: string[]) => ownFields(texts.map((text) => readScope(text) as Scope));
+  const by = (...texts: string[]) => ownFields(scopeFields(texts.map((text) => readScope(text) as Scope)));
 
   test.each<[scope: string, came: string[], travel: string[]]>([
     ['header:X-Number', ['X-Number', '1', 'X_Number', '2'], ['X-Number', '1']],

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { createPasswords, passwordsDefaults } from '../../src/adapters/node/passwords.ts';
+import { type Passwords, type PasswordTurn, StoreAway } from '../../src/auth/ports.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { cheapPasswords } from '../support/webapp.ts';
-import { type Passwords, type PasswordTurn, StoreAway } from '../../src/auth/ports.ts';
 
 async function turnOf(passwords: Passwords): Promise<PasswordTurn> {
   const turn = await passwords.enter();

@@ -1,15 +1,15 @@
 /** Whom a pause is for that the Coreapp asks for: the request, its caller, or everybody. */
 import { describe, expect, test } from 'vitest';
-import type { Account, PermitEnd } from '../../src/exchange/exchange.ts';
-import { Answers, Pauses } from '../../src/admission/pauses.ts';
 import { Permits, Room } from '../../src/admission/concurrency/permits.ts';
+import { Answers, Pauses } from '../../src/admission/pauses.ts';
+import type { Account, PermitEnd } from '../../src/exchange/exchange.ts';
+import type { EndpointClass } from '../../src/exchange/route.ts';
 import { ask } from '../support/ask.ts';
 import { messageFrom } from '../support/fleet.ts';
 import { openTestHouse, type TestHouse } from '../support/house.ts';
 import { Lines, type Visit } from '../support/lines.ts';
 import { until } from '../support/until.ts';
 import { answer, startUpstream } from '../support/upstream.ts';
-import type { EndpointClass } from '../../src/exchange/route.ts';
 
 const dayMs = 86_400_000;
 

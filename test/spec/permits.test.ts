@@ -1,7 +1,7 @@
 /** How many requests may be in flight at the Coreapp, and what becomes of those who wait for that. */
 import { describe, expect, test } from 'vitest';
-import type { Permit, PermitEnd } from '../../src/exchange/exchange.ts';
 import { type PermitBounds, Permits, Room } from '../../src/admission/concurrency/permits.ts';
+import type { Permit, PermitEnd } from '../../src/exchange/exchange.ts';
 import { Lines, type Visit } from '../support/lines.ts';
 
 /** Permits whose time is a number that the test sets. They start with all that there may be. */

@@ -1,11 +1,11 @@
 /** What callers may say of their requests, as RFC 9218, 9651 and 7240 have it, and what a request costs. */
 import { describe, expect, test } from 'vitest';
+import { bestUrgencyOf } from '../../src/admission/line/urgency.ts';
 import { createCosts } from '../../src/admission/rate/costs.ts';
-import { waitPreferred } from '../../src/http/preference.ts';
 import type { Principal } from '../../src/exchange/principal.ts';
+import { waitPreferred } from '../../src/http/preference.ts';
 import { urgencyAsked } from '../../src/http/priority.ts';
 import { memberOf } from '../../src/http/structured.ts';
-import { bestUrgencyOf } from '../../src/admission/line/urgency.ts';
 
 describe('A member of a dictionary', () => {
   test.each<[text: string, value: string | null]>([

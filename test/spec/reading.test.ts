@@ -3,10 +3,10 @@ import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { ArrivingBody } from '../../src/adapters/node/body.ts';
 import { Reading } from '../../src/adapters/node/reading.ts';
-import type { BodyRead } from '../../src/exchange/bodies.ts';
 import { BodyAccount } from '../../src/bodies/body-account.ts';
 import { DiskRoom } from '../../src/bodies/disk.ts';
 import { Holding } from '../../src/bodies/holding.ts';
+import type { BodyRead } from '../../src/exchange/bodies.ts';
 import { contentOf, ScriptedDisk } from '../support/scripted-disk.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 

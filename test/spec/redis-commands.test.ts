@@ -5,12 +5,12 @@ import { machineClock } from '../../src/adapters/node/clock.ts';
 import { causeOf } from '../../src/adapters/redis/causes.ts';
 import { costOf, remedyFor } from '../../src/adapters/redis/commands.ts';
 import { openStores, type Stores } from '../../src/app/stores.ts';
+import type { Log } from '../../src/observe/ports.ts';
 import { config, load } from '../support/config.ts';
 import { deafMeter } from '../support/fleet.ts';
 import { startRedis } from '../support/redis.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { until } from '../support/until.ts';
-import type { Log } from '../../src/observe/ports.ts';
 
 const quota = { rate: 50, burst: 150 };
 

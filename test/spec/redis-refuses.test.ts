@@ -9,13 +9,13 @@ import { Redis } from 'ioredis';
 import { describe, expect, test } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { openStores, type Stores } from '../../src/app/stores.ts';
+import type { Log } from '../../src/observe/ports.ts';
 import { config, load } from '../support/config.ts';
 import { deafMeter } from '../support/fleet.ts';
 import { freePort } from '../support/ports.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { pass, until } from '../support/until.ts';
-import type { Log } from '../../src/observe/ports.ts';
 
 const quota = { rate: 50, burst: 150 };
 const bucket = 'weir:{bucket:messages}';

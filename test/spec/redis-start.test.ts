@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openHouse } from '../../src/app/app.ts';
+import type { Log } from '../../src/observe/ports.ts';
 import { config, load } from '../support/config.ts';
 import { adminPassword } from '../support/house.ts';
 import { freePort } from '../support/ports.ts';
@@ -10,7 +11,6 @@ import { startRedis } from '../support/redis.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { stopTimers } from '../support/still-timers.ts';
 import { until } from '../support/until.ts';
-import type { Log } from '../../src/observe/ports.ts';
 
 /** Where Redis should be: says nothing to those who connect, or shuts at once, until it leads to a Redis. */
 class Door {

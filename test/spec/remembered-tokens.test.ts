@@ -1,10 +1,10 @@
 /** What a replica remembers of tokens, and for how long: on the wire to the store and in virtual time. */
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { TokenRecord, User } from '../../src/auth/accounts.ts';
 import { RememberedAccounts } from '../../src/auth/cached-accounts.ts';
+import { StoreAway } from '../../src/auth/ports.ts';
 import { DistantStore } from '../support/distant-accounts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
-import type { TokenRecord, User } from '../../src/auth/accounts.ts';
-import { StoreAway } from '../../src/auth/ports.ts';
 
 const hourMs = 3_600_000;
 const graceMs = 600_000;

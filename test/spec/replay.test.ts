@@ -1,7 +1,7 @@
 /** What may be sent again, and when. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { isKeyed, replayAfterAnswer, replayAfterFailure } from '../../src/upstream/replay.ts';
 import { retryAfterMs } from '../../src/http/retry-after.ts';
+import { isKeyed, replayAfterAnswer, replayAfterFailure } from '../../src/upstream/replay.ts';
 
 describe('After an exchange that failed', () => {
   test.each<[method: string, unsent: string | null, sent: string | null, answering: string | null]>([

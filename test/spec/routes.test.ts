@@ -1,8 +1,8 @@
 /** Which endpoint a path is, who answers it, in which class, and who may use it. */
 import { describe, expect, test } from 'vitest';
-import { adminPathsDefault, createRouter } from '../../src/profiles/coreapp/routes.ts';
-import { readTarget } from '../../src/http/target.ts';
 import type { Access, EndpointClass, OwnEndpoint, Route } from '../../src/exchange/route.ts';
+import { readTarget } from '../../src/http/target.ts';
+import { adminPathsDefault, createRouter } from '../../src/profiles/coreapp/routes.ts';
 
 const routeOf = createRouter(adminPathsDefault);
 

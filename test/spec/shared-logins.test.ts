@@ -1,12 +1,12 @@
 /** Many logins of one user at once: one hash for those with the same password, and a token for each. */
 import { describe, expect, it } from 'vitest';
+import { guardDefaults } from '../../src/adapters/login-guard/guard.ts';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { createPasswords } from '../../src/adapters/node/passwords.ts';
-import { guardDefaults } from '../../src/adapters/login-guard/guard.ts';
+import type { Passwords } from '../../src/auth/ports.ts';
 import { SharedLogins } from '../../src/profiles/coreapp/shared-logins.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { cheapPasswords, goodPassword, startWebapp, tokenOf, withBasic, withToken } from '../support/webapp.ts';
-import type { Passwords } from '../../src/auth/ports.ts';
 
 const login = '/v1/users/login';
 const newPassword = 'Another-Horse-2';

@@ -2,16 +2,16 @@ import { createHash } from 'node:crypto';
 import { request } from 'node:http';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
+import { endpointClasses } from '../../src/exchange/route.ts';
 import { Arrivals, arrivalsMax } from '../../src/simulator/arrivals.ts';
 import { classes, classOf } from '../../src/simulator/classes.ts';
 import { Generations } from '../../src/simulator/generations.ts';
 import { TokenBucket } from '../../src/simulator/limits.ts';
 import type { SettingsPatch } from '../../src/simulator/settings.ts';
 import { type Place, type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
-import { ask, type Asking, type Told } from '../support/ask.ts';
+import { type Asking, ask, type Told } from '../support/ask.ts';
 import { routeOf } from '../support/routes.ts';
 import { until, within } from '../support/until.ts';
-import { endpointClasses } from '../../src/exchange/route.ts';
 
 const open: Simulator[] = [];
 afterEach(async () => {

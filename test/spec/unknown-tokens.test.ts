@@ -1,14 +1,14 @@
 /** What made-up tokens and keys come to: 401, Retry-After after a while, no work beyond a bound, and nobody kept out. */
 import { beforeEach, describe, expect, test } from 'vitest';
-import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { createGuard, guardDefaults } from '../../src/adapters/login-guard/guard.ts';
-import type { Refusal } from '../../src/exchange/refusals.ts';
+import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
+import type { TokenRecord } from '../../src/auth/accounts.ts';
 import { createAuthenticate } from '../../src/auth/authenticate.ts';
+import { type Guard, StoreAway } from '../../src/auth/ports.ts';
 import { createFindToken, type FindToken, type Recalled } from '../../src/auth/tokens.ts';
+import type { Refusal } from '../../src/exchange/refusals.ts';
 import { deafMeter } from '../support/fleet.ts';
 import { request } from '../support/webapp.ts';
-import type { TokenRecord } from '../../src/auth/accounts.ts';
-import { type Guard, StoreAway } from '../../src/auth/ports.ts';
 
 const anna: TokenRecord = { user: 'anna', role: 'ROLE_USER', expiresAtMs: 1 };
 const home = '192.0.2.1';

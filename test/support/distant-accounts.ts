@@ -1,9 +1,9 @@
 /** Accounts at the end of a wire, in virtual time: what is asked arrives after a while, and so does the answer. */
 import { createMemoryAccounts } from '../../src/adapters/memory/accounts.ts';
-import type { RevocationListener } from '../../src/auth/revocations.ts';
 import type { User } from '../../src/auth/accounts.ts';
-import type { Clock } from '../../src/clock.ts';
 import { type Accounts, StoreAway } from '../../src/auth/ports.ts';
+import type { RevocationListener } from '../../src/auth/revocations.ts';
+import type { Clock } from '../../src/clock.ts';
 
 /** What the store does with calls: answers, refuses connections, or lets them wait until they time out. */
 export type StoreMood = 'up' | 'down' | 'hung';

@@ -1,22 +1,22 @@
 /** Replicas that share one bucket, in virtual time: what the Coreapp would see of them. */
 
+import { type PermitBounds, Permits, Room } from '../../src/admission/concurrency/permits.ts';
+import { Gates } from '../../src/admission/gates.ts';
+import type { Buckets } from '../../src/admission/rate/ports.ts';
+import type { ClassLimits, Quota } from '../../src/admission/rate/quota.ts';
+import type { Grant } from '../../src/admission/rate/slots.ts';
+import { pushBack, reserve } from '../../src/admission/rate/slots.ts';
+import type { Clock } from '../../src/clock.ts';
 import type { BodyRead, BodyRoom } from '../../src/exchange/bodies.ts';
 import type { Collected } from '../../src/exchange/exchange.ts';
 import { collected, identified, received, routed } from '../../src/exchange/exchange.ts';
 import type { Admission } from '../../src/exchange/outcome.ts';
-import { type PermitBounds, Permits, Room } from '../../src/admission/concurrency/permits.ts';
-import type { ClassLimits, Quota } from '../../src/admission/rate/quota.ts';
-import type { Grant } from '../../src/admission/rate/slots.ts';
-import { pushBack, reserve } from '../../src/admission/rate/slots.ts';
-import { Gates } from '../../src/admission/gates.ts';
+import type { Caller } from '../../src/exchange/ports.ts';
+import type { Fields } from '../../src/http/fields.ts';
 import { deafMeter } from './deaf-meter.ts';
 import { routeOf } from './routes.ts';
 import { Sender, type Written } from './sender.ts';
 import { VirtualClock } from './virtual-clock.ts';
-import type { Fields } from '../../src/http/fields.ts';
-import type { Clock } from '../../src/clock.ts';
-import type { Caller } from '../../src/exchange/ports.ts';
-import type { Buckets } from '../../src/admission/rate/ports.ts';
 
 export { deafMeter };
 

@@ -1,11 +1,12 @@
 /** A real house in this process, on free ports, in front of whatever the test puts there. */
-import type { Config } from '../../src/config/config.ts';
+
 import { openHouse } from '../../src/app/app.ts';
+import type { Config } from '../../src/config/config.ts';
 import type { AuditLine } from '../../src/observe/audit.ts';
+import type { Log } from '../../src/observe/ports.ts';
 import type { RequestLine } from '../../src/observe/request-line.ts';
 import { config, type Env, type Files, load } from './config.ts';
 import { openCaller, type RawAnswer, type RawCaller } from './raw.ts';
-import type { Log } from '../../src/observe/ports.ts';
 
 export interface Event {
   readonly level: 'debug' | 'info' | 'warn' | 'error';

@@ -1,16 +1,16 @@
 /** The lines of one replica in virtual time, and those who stand in them. */
 import { MemoryBuckets } from '../../src/adapters/memory/buckets.ts';
-import type { CostOf } from '../../src/admission/rate/costs.ts';
-import type { Collected, PermitEnd } from '../../src/exchange/exchange.ts';
-import { fieldOf } from '../../src/http/fields.ts';
-import type { Admission, Replay, ReplayReason } from '../../src/exchange/outcome.ts';
-import type { ClassLimits } from '../../src/admission/rate/quota.ts';
 import { Admit } from '../../src/admission/admit.ts';
+import type { BestUrgency } from '../../src/admission/line/urgency.ts';
+import type { CostOf } from '../../src/admission/rate/costs.ts';
+import type { Buckets } from '../../src/admission/rate/ports.ts';
+import type { ClassLimits } from '../../src/admission/rate/quota.ts';
+import type { Collected, PermitEnd } from '../../src/exchange/exchange.ts';
+import type { Admission, Replay, ReplayReason } from '../../src/exchange/outcome.ts';
+import { type EndpointClass, endpointClasses } from '../../src/exchange/route.ts';
+import { fieldOf } from '../../src/http/fields.ts';
 import { type Bringing, deafMeter, messageFrom, plainOrder, roomyLimits, WaitingCaller } from './fleet.ts';
 import { VirtualClock } from './virtual-clock.ts';
-import { type EndpointClass, endpointClasses } from '../../src/exchange/route.ts';
-import type { Buckets } from '../../src/admission/rate/ports.ts';
-import type { BestUrgency } from '../../src/admission/line/urgency.ts';
 
 /** Where a request stands in line, who sends it, and what it brings. */
 export interface Arrival extends Bringing {

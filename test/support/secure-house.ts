@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { openHouse } from '../../src/app/app.ts';
+import type { Log } from '../../src/observe/ports.ts';
 import { config, type Env, load } from './config.ts';
 import { adminPassword, apiKey, type Event, withFreshFigures } from './house.ts';
 import { RawCaller } from './raw.ts';
 import { within } from './until.ts';
-import type { Log } from '../../src/observe/ports.ts';
 
 /** A folder that is gone at the end, and what was written into it. */
 export class Folder implements Disposable {

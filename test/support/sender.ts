@@ -1,18 +1,19 @@
 /** Sends requests that a gate lets go to a Coreapp that takes no time or little: for tests of when they are sent. */
+
+import type { Gates } from '../../src/admission/gates.ts';
 import { AnswerRoom } from '../../src/bodies/answers.ts';
 import { DiskRoom } from '../../src/bodies/disk.ts';
+import type { Clock } from '../../src/clock.ts';
 import type { Collected } from '../../src/exchange/exchange.ts';
 import type { Gone } from '../../src/exchange/outcome.ts';
-import { ownFields } from '../../src/http/own-fields.ts';
+import type { Caller } from '../../src/exchange/ports.ts';
 import type { Refusal } from '../../src/exchange/refusals.ts';
+import { ownFields } from '../../src/http/own-fields.ts';
 import { createForward, type Forward } from '../../src/upstream/forward.ts';
-import type { Gates } from '../../src/admission/gates.ts';
+import type { Coreapp } from '../../src/upstream/ports.ts';
 import { Reachability } from '../../src/upstream/reachability.ts';
 import { deafMeter } from './deaf-meter.ts';
 import { silentLog } from './silent-log.ts';
-import type { Clock } from '../../src/clock.ts';
-import type { Caller } from '../../src/exchange/ports.ts';
-import type { Coreapp } from '../../src/upstream/ports.ts';
 
 export interface SenderOptions {
   readonly clock: Clock;

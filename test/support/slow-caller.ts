@@ -1,6 +1,7 @@
 /** A caller made by script, who takes its answer when it is told to. */
-import { WaitingCaller } from './fleet.ts';
+
 import type { Fields } from '../../src/http/fields.ts';
+import { WaitingCaller } from './fleet.ts';
 
 export class SlowCaller extends WaitingCaller {
   /** All that was handed to it. */

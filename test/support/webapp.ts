@@ -1,26 +1,27 @@
 /** The Webapp's part without sockets: route, authenticate, answer, on the stores of this process. */
+
+import { createGuard, type GuardOptions } from '../../src/adapters/login-guard/guard.ts';
 import { createMemoryAccounts } from '../../src/adapters/memory/accounts.ts';
 import { createPasswords, type PasswordsOptions } from '../../src/adapters/node/passwords.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
-import { createGuard, type GuardOptions } from '../../src/adapters/login-guard/guard.ts';
-import type { AuditLine } from '../../src/observe/audit.ts';
-import { errorEnvelope } from '../../src/profiles/coreapp/envelope.ts';
-import { collected, received, routed, type Routed } from '../../src/exchange/exchange.ts';
-import { type Refusal, refusalTable } from '../../src/exchange/refusals.ts';
-import { audit } from '../../src/profiles/coreapp/audit.ts';
 import { createAuthenticate } from '../../src/auth/authenticate.ts';
-import type { Foreign } from '../../src/auth/jwt.ts';
-import { createFindToken } from '../../src/auth/tokens.ts';
 import { ensureAdmin } from '../../src/auth/first-admin.ts';
+import type { Foreign } from '../../src/auth/jwt.ts';
+import type { Accounts, Passwords } from '../../src/auth/ports.ts';
+import { createFindToken } from '../../src/auth/tokens.ts';
+import type { Clock } from '../../src/clock.ts';
+import { collected, type Routed, received, routed } from '../../src/exchange/exchange.ts';
+import type { Page } from '../../src/exchange/outcome.ts';
+import { type Refusal, refusalTable } from '../../src/exchange/refusals.ts';
+import type { Fields } from '../../src/http/fields.ts';
+import type { AuditLine } from '../../src/observe/audit.ts';
+import { audit } from '../../src/profiles/coreapp/audit.ts';
+import { errorEnvelope } from '../../src/profiles/coreapp/envelope.ts';
 import { createWebapp } from '../../src/profiles/coreapp/webapp.ts';
 import { deafMeter } from './fleet.ts';
 import { routeOf } from './routes.ts';
 import { silentLog } from './silent-log.ts';
 import { VirtualClock } from './virtual-clock.ts';
-import type { Fields } from '../../src/http/fields.ts';
-import type { Page } from '../../src/exchange/outcome.ts';
-import type { Clock } from '../../src/clock.ts';
-import type { Accounts, Passwords } from '../../src/auth/ports.ts';
 
 /** The least that argon2 takes: under a millisecond. */
 export const cheapPasswords: PasswordsOptions = {

@@ -2,10 +2,10 @@
 import { hash } from 'node:crypto';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { fieldOf, type Fields, fieldsOf } from '../../http/fields.ts';
+import type { Caller } from '../../exchange/ports.ts';
+import { type Fields, fieldOf, fieldsOf } from '../../http/fields.ts';
 import { isFinal } from '../../http/status.ts';
 import type { CoreappCall, CoreappFailure, CoreappObserver } from '../../upstream/ports.ts';
-import type { Caller } from '../../exchange/ports.ts';
 
 /** A caller whose connection Node's server has let go of. */
 export interface Connection extends Caller {

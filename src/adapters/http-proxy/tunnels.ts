@@ -8,9 +8,9 @@ import { Agent } from 'node:https';
 import type { Socket } from 'node:net';
 import { createProxyServer } from 'http-proxy-3';
 import { contextOptions, type TlsMaterial } from '../../config/tls-material.ts';
-import { asHeaders, Asking, type Connection } from './asking.ts';
-import type { CoreappRequest, Tunnels } from '../../upstream/ports.ts';
 import type { Caller } from '../../exchange/ports.ts';
+import type { CoreappRequest, Tunnels } from '../../upstream/ports.ts';
+import { Asking, asHeaders, type Connection } from './asking.ts';
 
 export interface HttpProxyTunnels extends Tunnels {
   /** Ends those that are open, and each that would open from now on. */

@@ -6,11 +6,17 @@
  *     fetched ├────── cacheMs ──────┼──── awayGraceMs ────┤
  *             │ used                │ fetched anew; used while that fails                │ not used any more
  */
-import { type CompactJWSHeaderParameters, createLocalJWKSet, type CryptoKey, errors, type FlattenedJWSInput } from 'jose';
-import type { KeySource } from './source.ts';
-import type { Clock } from '../../clock.ts';
+import {
+  type CompactJWSHeaderParameters,
+  type CryptoKey,
+  createLocalJWKSet,
+  errors,
+  type FlattenedJWSInput,
+} from 'jose';
 import { StoreAway } from '../../auth/ports.ts';
+import type { Clock } from '../../clock.ts';
 import type { Log } from '../../observe/ports.ts';
+import type { KeySource } from './source.ts';
 
 /** How long after a fetch an unknown key is just that. */
 const cooldownMs = 10_000;

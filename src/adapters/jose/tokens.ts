@@ -1,13 +1,13 @@
 /** JSON Web Tokens (RFC 7519, 8725) of one identity provider: signed, for us, by whom we trust, and now. */
 import { errors, type JWTPayload, jwtVerify } from 'jose';
+import type { TokenRecord } from '../../auth/accounts.ts';
 import { hasHidden } from '../../auth/hidden.ts';
+import { type ForeignTokens, StoreAway } from '../../auth/ports.ts';
+import type { Clock } from '../../clock.ts';
 import type { Role } from '../../exchange/principal.ts';
+import type { Log } from '../../observe/ports.ts';
 import { type KeysOptions, ProviderKeys } from './keys.ts';
 import type { KeySource } from './source.ts';
-import type { TokenRecord } from '../../auth/accounts.ts';
-import type { Clock } from '../../clock.ts';
-import { type ForeignTokens, StoreAway } from '../../auth/ports.ts';
-import type { Log } from '../../observe/ports.ts';
 
 export interface ForeignTokensOptions extends KeysOptions {
   readonly issuer: string;

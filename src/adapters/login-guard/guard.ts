@@ -15,11 +15,16 @@
  */
 import { hash } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';
-import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, type RateLimiterRes } from 'rate-limiter-flexible';
+import {
+  type RateLimiterAbstract,
+  RateLimiterMemory,
+  RateLimiterRedis,
+  type RateLimiterRes,
+} from 'rate-limiter-flexible';
+import type { Guard, Leave, Look, Stranger } from '../../auth/ports.ts';
 import { networkOf } from '../../http/network.ts';
 import { Homes } from './homes.ts';
 import { type Allowance, Strangers } from './strangers.ts';
-import type { Guard, Leave, Look, Stranger } from '../../auth/ports.ts';
 
 export type { Allowance };
 

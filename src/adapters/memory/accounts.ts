@@ -1,7 +1,7 @@
-import { likenessOf } from '../../auth/precis.ts';
 import type { ListedToken, NewUser, TokenRecord, User } from '../../auth/accounts.ts';
-import type { Clock } from '../../clock.ts';
 import type { Accounts, TokenList } from '../../auth/ports.ts';
+import { likenessOf } from '../../auth/precis.ts';
+import type { Clock } from '../../clock.ts';
 
 interface StoredToken extends TokenRecord {
   readonly version: string;

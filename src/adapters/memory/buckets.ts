@@ -1,9 +1,10 @@
 /** Buckets in the process: the default without Redis, and what a replica falls back to when Redis is away. */
+
+import type { Buckets } from '../../admission/rate/ports.ts';
 import type { Quota } from '../../admission/rate/quota.ts';
 import type { Grant } from '../../admission/rate/slots.ts';
 import { leadOf, pushBack, reserve } from '../../admission/rate/slots.ts';
 import type { Clock } from '../../clock.ts';
-import type { Buckets } from '../../admission/rate/ports.ts';
 import type { Meter } from '../../observe/ports.ts';
 
 /**

@@ -1,5 +1,5 @@
-import type { Clock } from '../../clock.ts';
 import type { EndedTokens } from '../../auth/ports.ts';
+import type { Clock } from '../../clock.ts';
 
 /** About 250 bytes each. Each is a token that somebody had and logged out. */
 const tokensMaxDefault = 200_000;

@@ -2,13 +2,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BodyRead, BodyRoom } from '../../exchange/bodies.ts';
 import type { CutCause } from '../../exchange/outcome.ts';
+import type { Caller } from '../../exchange/ports.ts';
+import type { Fields } from '../../http/fields.ts';
 import { ArrivingBody } from './body.ts';
 import type { CallerConnections } from './connections.ts';
 import type { Idler, Idlers, Taker } from './idlers.ts';
 import { closeSoon } from './lingering.ts';
 import { Reading } from './reading.ts';
-import type { Fields } from '../../http/fields.ts';
-import type { Caller } from '../../exchange/ports.ts';
 
 /** What the callers of one server share. */
 export interface Reception {

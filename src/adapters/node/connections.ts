@@ -2,8 +2,8 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type Connection, type ConnectionBounds, ConnectionTable } from '../../wire/connections.ts';
 import { networkOf } from '../../http/network.ts';
+import { type Connection, type ConnectionBounds, ConnectionTable } from '../../wire/connections.ts';
 
 const place = Symbol('place');
 type Placed = Duplex & { [place]?: Connection };

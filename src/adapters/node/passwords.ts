@@ -8,10 +8,10 @@
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { type Asker, Places, type Waiter } from '../../auth/places.ts';
-import { passwordForm } from '../../auth/precis.ts';
-import { type Argon2Hash, type Argon2Parameters, formatPhc, parsePhc } from './phc.ts';
-import type { Alarm, Clock } from '../../clock.ts';
 import type { Passwords, PasswordsBusy, PasswordTurn } from '../../auth/ports.ts';
+import { passwordForm } from '../../auth/precis.ts';
+import type { Alarm, Clock } from '../../clock.ts';
+import { type Argon2Hash, type Argon2Parameters, formatPhc, parsePhc } from './phc.ts';
 
 export interface PasswordsOptions extends Argon2Parameters {
   /** How many hashes are computed at a time. */

@@ -1,14 +1,15 @@
 /** The main port: Node's HTTP server, its limits and timeouts, and what it refuses before there is an exchange. */
 
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, Server, ServerOptions as HttpOptions, ServerResponse } from 'node:http';
+import type { ServerOptions as HttpOptions, IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { errorEnvelope } from '../../profiles/coreapp/envelope.ts';
+import type { TlsMaterial } from '../../config/tls-material.ts';
+import type { Caller, RequestHead } from '../../exchange/ports.ts';
 import type { Refusal } from '../../exchange/refusals.ts';
 import { refusalTable, refuse } from '../../exchange/refusals.ts';
-import type { TlsMaterial } from '../../config/tls-material.ts';
+import { errorEnvelope } from '../../profiles/coreapp/envelope.ts';
 import { ignoreError, NodeCaller } from './caller.ts';
 import { CallerConnections, plainAddress } from './connections.ts';
 import { isBehind, onHalfClosed } from './half-closed.ts';
@@ -16,7 +17,6 @@ import { Idlers } from './idlers.ts';
 import { closeSoon } from './lingering.ts';
 import { createSecureServer, type SecureServer, type ServerTls } from './tls-server.ts';
 import { asksForWebSocket, UpgradeCaller } from './upgrade.ts';
-import type { Caller, RequestHead } from '../../exchange/ports.ts';
 
 export interface ServerOptions {
   readonly host: string;

@@ -1,8 +1,8 @@
 /** The caller's side of a request to switch protocols: answered like any other until its connection is handed over. */
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { ignoreError, NodeCaller, type Reception } from './caller.ts';
 import type { Fields } from '../../http/fields.ts';
+import { ignoreError, NodeCaller, type Reception } from './caller.ts';
 
 /** True for what Weir can carry: a handshake as RFC 6455, 4.1, has it. Others may be ignored (RFC 9110, 7.8). */
 export function asksForWebSocket({ method, headers, httpVersion }: IncomingMessage): boolean {

@@ -1,5 +1,5 @@
-import type { AuditLine } from '../../observe/audit.ts';
 import { nameOf } from '../../exchange/principal.ts';
+import type { AuditLine } from '../../observe/audit.ts';
 import type { RequestLine } from '../../observe/request-line.ts';
 
 export type LineLevel = 'info' | 'warn';

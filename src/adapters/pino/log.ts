@@ -1,11 +1,11 @@
 import { pino } from 'pino';
+import type { Clock } from '../../clock.ts';
 import type { AuditLine } from '../../observe/audit.ts';
+import type { Log } from '../../observe/ports.ts';
 import type { RequestLine } from '../../observe/request-line.ts';
 import { auditTextOf, IsoTimes, levelOf, textOf } from './line.ts';
 import { withoutCredentials, withoutSecrets } from './redact.ts';
 import { Sink } from './sink.ts';
-import type { Clock } from '../../clock.ts';
-import type { Log } from '../../observe/ports.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 

@@ -1,6 +1,6 @@
 import { write, writeSync } from 'node:fs';
-import { Lines } from './lines.ts';
 import type { Alarm, Clock } from '../../clock.ts';
+import { Lines } from './lines.ts';
 
 /**
  * Lines wait until this many bytes have come together … Handing a batch to the thread that writes it wakes that thread,

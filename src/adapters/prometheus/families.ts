@@ -6,11 +6,11 @@
  */
 import type { RefusalName } from '../../exchange/refusals.ts';
 import { refusalTable } from '../../exchange/refusals.ts';
+import { endpointClasses } from '../../exchange/route.ts';
 import type { Snapshot } from '../../observe/snapshot.ts';
 import type { Family, Sample } from './family.ts';
 import { histogramSamples, sample } from './family.ts';
 import type { ClassTally, Tally } from './tally.ts';
-import { endpointClasses } from '../../exchange/route.ts';
 
 /** What runs: Weir's version and Node's. */
 export interface Build {

@@ -1,5 +1,7 @@
 import { hostname } from 'node:os';
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { Page } from '../../exchange/outcome.ts';
+import type { Meter } from '../../observe/ports.ts';
 import { Shared } from '../../observe/shared.ts';
 import type { Snapshot } from '../../observe/snapshot.ts';
 import { weirFamilies } from './families.ts';
@@ -7,8 +9,6 @@ import { formatFor, type TextFormat } from './negotiate.ts';
 import { Tally } from './tally.ts';
 import { familiesOf, textOf } from './text.ts';
 import { jsonOf, webappFamilies } from './webapp.ts';
-import type { Page } from '../../exchange/outcome.ts';
-import type { Meter } from '../../observe/ports.ts';
 
 const plainText = Registry.PROMETHEUS_CONTENT_TYPE;
 const openMetrics = Registry.OPENMETRICS_CONTENT_TYPE;

@@ -1,11 +1,11 @@
+import { classOfBucket } from '../../admission/rate/scope.ts';
 import type { CutCause, ReplayReason } from '../../exchange/outcome.ts';
 import type { RefusalName } from '../../exchange/refusals.ts';
 import { refusalTable } from '../../exchange/refusals.ts';
-import { classOfBucket } from '../../admission/rate/scope.ts';
-import { ByStatus, Histogram } from './counts.ts';
-import { Lately } from './lately.ts';
 import { endpointClasses, type RouteClass } from '../../exchange/route.ts';
 import type { HoldOutcome, Meter } from '../../observe/ports.ts';
+import { ByStatus, Histogram } from './counts.ts';
+import { Lately } from './lately.ts';
 
 export type ClassLabel = RouteClass | 'none';
 export type SlotSource = Parameters<Meter['reserved']>[1];

@@ -10,15 +10,15 @@
  * script that does it (`revocations.ts`), so that there is no change without its message.
  */
 import { randomBytes } from 'node:crypto';
+import type { ListedToken, NewUser, TokenRecord, User } from '../../auth/accounts.ts';
+import { type Accounts, StoreAway, type TokenList } from '../../auth/ports.ts';
 import { likenessOf } from '../../auth/precis.ts';
+import type { Clock } from '../../clock.ts';
 import type { Role } from '../../exchange/principal.ts';
 import { answered as answeredFor } from './answered.ts';
 import type { RedisConnection } from './client.ts';
 import { channelOf, tokenMessage, userMessage } from './revocations.ts';
 import { script } from './script.ts';
-import type { ListedToken, NewUser, TokenRecord, User } from '../../auth/accounts.ts';
-import type { Clock } from '../../clock.ts';
-import { type Accounts, StoreAway, type TokenList } from '../../auth/ports.ts';
 
 /** About how many users or tokens one call lists: Redis is to serve others in between. */
 const listStep = 200;

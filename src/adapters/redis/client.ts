@@ -1,12 +1,21 @@
 import { Cluster, Redis } from 'ioredis';
-import { type Endpoint, isTarget, readRedisUrl, type RedisTarget } from '../../config/redis-url.ts';
+import { type Endpoint, isTarget, type RedisTarget, readRedisUrl } from '../../config/redis-url.ts';
+import type { Log } from '../../observe/ports.ts';
 import { causeOf } from './causes.ts';
 import type { Lacks } from './lacks.ts';
 import { rotationOver } from './rotation.ts';
-import { closeMs, commandOf, type ConnectionWishes, retryMs, sentinelMs, sentinelSettings, type Settings, settingsOf } from './settings.ts';
+import {
+  type ConnectionWishes,
+  closeMs,
+  commandOf,
+  retryMs,
+  type Settings,
+  sentinelMs,
+  sentinelSettings,
+  settingsOf,
+} from './settings.ts';
 import { Troubles } from './troubles.ts';
 import { doWithoutInfo } from './without-info.ts';
-import type { Log } from '../../observe/ports.ts';
 
 /** Whatever the URL leads to: the commands are the same. */
 export type RedisConnection = Redis | Cluster;

@@ -1,10 +1,11 @@
 /** Tokens of an identity provider that were logged out, in Redis: a key each, which goes when the token is over. */
+
+import type { EndedTokens } from '../../auth/ports.ts';
+import type { Clock } from '../../clock.ts';
 import { answered } from './answered.ts';
 import type { RedisConnection } from './client.ts';
 import { channelOf, tokenMessage } from './revocations.ts';
 import { script } from './script.ts';
-import type { Clock } from '../../clock.ts';
-import type { EndedTokens } from '../../auth/ports.ts';
 
 /** What the script beside this file is called on the connection. */
 interface Scripts {

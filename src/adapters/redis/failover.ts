@@ -1,7 +1,7 @@
-import { type RedisConnection, reopen, type Sentinel } from './client.ts';
-import { keepSubscribed } from './subscription.ts';
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../observe/ports.ts';
+import { type RedisConnection, reopen, type Sentinel } from './client.ts';
+import { keepSubscribed } from './subscription.ts';
 
 /**
  * Opens connections anew when the Sentinels have made another server the primary. The old one need not have died: it may

@@ -1,6 +1,7 @@
 /** Commands that this Redis keeps from Weir, which goes on without them: one line each when it is noticed, and its end. */
-import { isMissing, remedyFor } from './commands.ts';
+
 import type { Log } from '../../observe/ports.ts';
+import { isMissing, remedyFor } from './commands.ts';
 
 export class Lacks {
   readonly #log: Log;

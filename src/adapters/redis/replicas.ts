@@ -1,7 +1,8 @@
 /** How many replicas there are: each says so once a second, in the Redis that they share. */
+
+import type { Alarm, Clock } from '../../clock.ts';
 import type { RedisConnection } from './client.ts';
 import { script } from './script.ts';
-import type { Alarm, Clock } from '../../clock.ts';
 
 const beatMs = 1_000;
 /** Three beats missed. */

@@ -4,11 +4,11 @@
  */
 import type { Redis } from 'ioredis';
 import type { RevocationListener } from '../../auth/revocations.ts';
+import type { Alarm, Clock } from '../../clock.ts';
+import type { Log } from '../../observe/ports.ts';
 import { onServing, type RedisConnection } from './client.ts';
 import { isForbidden, type Lacks } from './lacks.ts';
 import { keepSubscribed } from './subscription.ts';
-import type { Alarm, Clock } from '../../clock.ts';
-import type { Log } from '../../observe/ports.ts';
 
 export const channelOf = (prefix: string): string => `${prefix}revoked`;
 export const tokenMessage = (digest: string): string => `token ${digest}`;

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
-import { reopen } from './client.ts';
 import type { Alarm, Clock } from '../../clock.ts';
+import { reopen } from './client.ts';
 
 export interface Subscriber {
   message(text: string): void;

@@ -1,6 +1,7 @@
 /** What is wrong with Redis, for the log: each trouble one line with its remedy, however many connections meet it. */
-import { causeOf } from './causes.ts';
+
 import type { Log } from '../../observe/ports.ts';
+import { causeOf } from './causes.ts';
 
 /** Who met it: a connection, and the node of the cluster where there is one. */
 export interface Meeting {

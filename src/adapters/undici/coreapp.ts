@@ -2,13 +2,13 @@
 import type { LookupFunction } from 'node:net';
 import type { Dispatcher } from 'undici';
 import { buildConnector, errors, Pool } from 'undici';
-import type { BodyFile } from '../../exchange/bodies.ts';
-import { isFinal, isInformational } from '../../http/status.ts';
 import { contextOptions, type TlsMaterial } from '../../config/tls-material.ts';
+import type { BodyFile } from '../../exchange/bodies.ts';
+import type { Fields } from '../../http/fields.ts';
+import { isFinal, isInformational } from '../../http/status.ts';
+import type { Coreapp, CoreappCall, CoreappFailure, CoreappObserver, CoreappRequest } from '../../upstream/ports.ts';
 import { BodyLost, FileStream, TooLate } from './file-stream.ts';
 import { withoutContinue } from './without-continue.ts';
-import type { Coreapp, CoreappCall, CoreappFailure, CoreappObserver, CoreappRequest } from '../../upstream/ports.ts';
-import type { Fields } from '../../http/fields.ts';
 
 export interface CoreappOptions {
   /** Origin, such as `http://127.0.0.1:8081`. */

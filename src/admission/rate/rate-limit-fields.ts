@@ -8,9 +8,9 @@
  * fields stays as it is, and Weir adds no more permissive word to it (7.2 there).
  */
 import type { Telling } from '../../exchange/exchange.ts';
+import type { Fields } from '../../http/fields.ts';
 import type { Quota } from './quota.ts';
 import { classOfBucket } from './scope.ts';
-import type { Fields } from '../../http/fields.ts';
 
 export interface Left {
   /** Whole requests. */

@@ -3,10 +3,10 @@
  * request brings. Requests without a value share one bucket.
  */
 import type { Collected } from '../../exchange/exchange.ts';
-import { foldedPath } from '../../http/paths.ts';
 import { nameOf } from '../../exchange/principal.ts';
-import { readTarget } from '../../http/target.ts';
 import type { Fields } from '../../http/fields.ts';
+import { foldedPath } from '../../http/paths.ts';
+import { readTarget } from '../../http/target.ts';
 
 export type Scope =
   | { readonly by: 'fleet' }
@@ -118,6 +118,11 @@ function decoded(segment: string): string {
  */
 export function bucketName(name: string, digest: string | null): string {
   return `${name}:${digest ?? 'none'}`;
+}
+
+/** The fields that scopes go by, in lower case. */
+export function scopeFields(scopes: readonly Scope[]): string[] {
+  return scopes.flatMap((scope) => (scope.by === 'header' ? [scope.name] : []));
 }
 
 /** The endpoint class that a bucket belongs to. */

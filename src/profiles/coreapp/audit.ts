@@ -1,10 +1,11 @@
 /** Audit: what a request did to an account, or was refused to do. One line for each, wherever its journey ended. */
-import type { AuditAction, AuditLine } from '../../observe/audit.ts';
+
 import { couldBeUsername } from '../../auth/credentials.ts';
 import type { AuditReason, Identified, Received } from '../../exchange/exchange.ts';
+import type { JourneyEnd } from '../../exchange/outcome.ts';
 import { nameOf } from '../../exchange/principal.ts';
 import type { OwnEndpoint } from '../../exchange/route.ts';
-import type { JourneyEnd } from '../../exchange/outcome.ts';
+import type { AuditAction, AuditLine } from '../../observe/audit.ts';
 import type { Log } from '../../observe/ports.ts';
 
 const actions: Readonly<Partial<Record<`${string} ${OwnEndpoint}`, AuditAction>>> = {

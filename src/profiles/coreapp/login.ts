@@ -4,21 +4,22 @@
  * A `new_password` in the body changes the password, at the first login of an account that has to and at any later
  * one; as with every change, all earlier tokens of the user end.
  */
+
+import type { User } from '../../auth/accounts.ts';
 import { brokenPasswordRule, credentialsOf } from '../../auth/credentials.ts';
-import { type AuditNote, type Collected, noteOf } from '../../exchange/exchange.ts';
-import { networkOf } from '../../http/network.ts';
-import { page } from './page.ts';
+import { findUserNamed } from '../../auth/names.ts';
 import type { Asker } from '../../auth/places.ts';
+import { type Accounts, type Leave, type PasswordTurn, StoreAway } from '../../auth/ports.ts';
 import { usernameForm } from '../../auth/precis.ts';
+import { type AuditNote, type Collected, noteOf } from '../../exchange/exchange.ts';
+import type { Page } from '../../exchange/outcome.ts';
 import { type Refusal, refuse } from '../../exchange/refusals.ts';
+import { networkOf } from '../../http/network.ts';
 import { contractDate } from './dates.ts';
 import { readJson } from './json-body.ts';
-import { findUserNamed } from '../../auth/names.ts';
+import { page } from './page.ts';
 import type { Lead } from './shared-logins.ts';
 import type { EndpointWorld, WebappWorld } from './world.ts';
-import type { User } from '../../auth/accounts.ts';
-import type { Page } from '../../exchange/outcome.ts';
-import { type Accounts, type Leave, type PasswordTurn, StoreAway } from '../../auth/ports.ts';
 
 interface Attempt {
   /** As it was sent: whom it finds. */

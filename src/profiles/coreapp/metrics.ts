@@ -1,7 +1,7 @@
 import type { Collected } from '../../exchange/exchange.ts';
+import type { Page } from '../../exchange/outcome.ts';
 import { type Refusal, refuse } from '../../exchange/refusals.ts';
 import type { WebappWorld } from './world.ts';
-import type { Page } from '../../exchange/outcome.ts';
 
 /** `GET /v1/metrics[?format=json|prometheus]`: Weir's own figures. */
 export async function metrics(exchange: Collected, world: WebappWorld): Promise<Page | Refusal> {

@@ -1,5 +1,5 @@
-import { envelope } from './envelope.ts';
 import type { Page } from '../../exchange/outcome.ts';
+import { envelope } from './envelope.ts';
 
 /** A payload in the envelope of docs/webapp-contract.md, "Answers". */
 export function page(status: number, payload: Readonly<Record<string, unknown>>): Page {

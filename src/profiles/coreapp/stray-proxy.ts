@@ -2,7 +2,7 @@
  * A proxy in front that the configuration does not name: all callers have its address then, and share what one may get
  * wrong. Looked for where Weir answers itself, which is seldom: clients log in there, and the forwarded pay nothing.
  */
-import { fieldOf, type Fields } from '../../http/fields.ts';
+import { type Fields, fieldOf } from '../../http/fields.ts';
 import type { Origin } from '../../http/forwarded.ts';
 import type { Log } from '../../observe/ports.ts';
 

@@ -4,19 +4,20 @@
  * Only an admin creates, changes and deletes others; everybody may read itself and change its own password. Who may
  * not is told so whether the other user exists or not. Admins can't be deleted.
  */
-import { brokenPasswordRule, brokenUsernameRule, couldBeUsername } from '../../auth/credentials.ts';
-import { type Collected, noteOf } from '../../exchange/exchange.ts';
-import { networkOf } from '../../http/network.ts';
-import { page } from './page.ts';
-import type { Asker } from '../../auth/places.ts';
-import { usernameForm } from '../../auth/precis.ts';
-import { type Refusal, refuse } from '../../exchange/refusals.ts';
-import { readJson } from './json-body.ts';
-import { findUserNamed, likeNamed, takenWords } from '../../auth/names.ts';
-import type { WebappWorld } from './world.ts';
+
 import type { User } from '../../auth/accounts.ts';
-import type { Page } from '../../exchange/outcome.ts';
+import { brokenPasswordRule, brokenUsernameRule, couldBeUsername } from '../../auth/credentials.ts';
+import { findUserNamed, likeNamed, takenWords } from '../../auth/names.ts';
+import type { Asker } from '../../auth/places.ts';
 import type { Accounts } from '../../auth/ports.ts';
+import { usernameForm } from '../../auth/precis.ts';
+import { type Collected, noteOf } from '../../exchange/exchange.ts';
+import type { Page } from '../../exchange/outcome.ts';
+import { type Refusal, refuse } from '../../exchange/refusals.ts';
+import { networkOf } from '../../http/network.ts';
+import { readJson } from './json-body.ts';
+import { page } from './page.ts';
+import type { WebappWorld } from './world.ts';
 
 export async function createUser(exchange: Collected, { accounts, passwords }: WebappWorld): Promise<Page | Refusal> {
   const body = readJson(exchange.body, { required: ['username', 'password'], optional: [] });

@@ -1,7 +1,10 @@
 /** The endpoints that Weir answers itself. One entry; a verb a file. */
 import { takeCredentials } from '../../auth/credentials.ts';
+import { StoreAway } from '../../auth/ports.ts';
 import type { Collected } from '../../exchange/exchange.ts';
+import type { Page } from '../../exchange/outcome.ts';
 import { type Refusal, refuseMethod, refuseStoreAway } from '../../exchange/refusals.ts';
+import type { OwnEndpoint } from '../../exchange/route.ts';
 import { login } from './login.ts';
 import { logout } from './logout.ts';
 import { metrics } from './metrics.ts';
@@ -9,9 +12,6 @@ import { SharedLogins } from './shared-logins.ts';
 import { createStrayProxyWarning } from './stray-proxy.ts';
 import { changeUser, createUser, deleteUser, readUser } from './users.ts';
 import type { EndpointWorld, WebappWorld } from './world.ts';
-import type { OwnEndpoint } from '../../exchange/route.ts';
-import type { Page } from '../../exchange/outcome.ts';
-import { StoreAway } from '../../auth/ports.ts';
 
 export interface Webapp {
   /** Answers an exchange whose route is `by: 'weir'`. Rejects only for a bug. */

@@ -1,8 +1,8 @@
-import type { SharedLogins } from './shared-logins.ts';
-import type { Page } from '../../exchange/outcome.ts';
-import type { Clock } from '../../clock.ts';
 import type { Accounts, Guard, Passwords, Secrets } from '../../auth/ports.ts';
+import type { Clock } from '../../clock.ts';
+import type { Page } from '../../exchange/outcome.ts';
 import type { Log } from '../../observe/ports.ts';
+import type { SharedLogins } from './shared-logins.ts';
 
 /** What the endpoints of Weir's own need. */
 export interface WebappWorld {
