@@ -5,7 +5,6 @@
  * The exit code is 1 only for what is wrong at any speed: an answer that is none, a message that is sent twice, more than the
  * limit allows.
  */
-
 import { overflow, reservations } from './fleet/limits.ts';
 import { alone, overloaded } from './fleet/load.ts';
 import type { Part } from './fleet/part.ts';

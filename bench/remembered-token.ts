@@ -5,7 +5,6 @@
  * as it comes from a socket: whatever V8 keeps of a string it has seen before is of no use to Weir either. The store answers
  * from the process, as often as the memory asks.
  */
-
 import { createGuard } from '../src/adapters/login-guard/guard.ts';
 import { createMemoryAccounts } from '../src/adapters/memory/accounts.ts';
 import { machineClock } from '../src/adapters/node/clock.ts';

@@ -5,7 +5,6 @@
  *                                                    ▲              │
  *                                                    └── replay ────┘  refused or not acted on, while the hold time lasts
  */
-
 import type { Admit } from './admission/admit.ts';
 import type { Gates } from './admission/gates.ts';
 import type { Authenticate } from './auth/authenticate.ts';

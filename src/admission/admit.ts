@@ -3,7 +3,6 @@
  * gone. `line/line.ts` knows the order, `rate/lease.ts` the slots, `concurrency/permits.ts` the room at the Coreapp;
  * `gate.ts` brings them together for one bucket, `gates.ts` for one class, this file for all.
  */
-
 import type { Alarm, Clock } from '../clock.ts';
 import type { RefusalName } from '../exchange/refusals.ts';
 import type { EndpointClass } from '../exchange/route.ts';

@@ -1,5 +1,4 @@
 /** One bucket in one replica: its line, its lease of slots, and the one timer that moves both. */
-
 import type { Alarm } from '../clock.ts';
 import type { Admitted, Collected, Slots } from '../exchange/exchange.ts';
 import { admitted } from '../exchange/exchange.ts';

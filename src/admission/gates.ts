@@ -2,7 +2,6 @@
  * One endpoint class in one replica: a gate for each bucket in use, and what they share. With the scope `fleet` that is
  * one gate for all; with another, one for each value that requests bring, as long as there is something to remember.
  */
-
 import { BodyAccount } from '../bodies/body-account.ts';
 import type { Alarm } from '../clock.ts';
 import type { Collected } from '../exchange/exchange.ts';

@@ -2,7 +2,6 @@
  * When the requests of one bucket may go again: what the Coreapp asked for, and for whom that counts (`pauses.ts`).
  * A 429 is about the rate, which the bucket stands for; a 503 about load, which all of the class cause.
  */
-
 import type { Replay } from '../exchange/outcome.ts';
 import { type Answers, Pauses } from './pauses.ts';
 import type { Lease } from './rate/lease.ts';

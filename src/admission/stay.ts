@@ -1,5 +1,4 @@
 /** One stay in line: what decides when its turn comes and when its time is over, and who waits for it. */
-
 import type { Collected } from '../exchange/exchange.ts';
 import type { Admission } from '../exchange/outcome.ts';
 import type { Caller } from '../exchange/ports.ts';

@@ -4,7 +4,6 @@
  * Every request comes through here, so what it costs counts: one look over the field names, one SHA-256, one look-up.
  * Where the store is in this process nothing is awaited.
  */
-
 import { type Identified, identified, type Routed } from '../exchange/exchange.ts';
 import type { Principal } from '../exchange/principal.ts';
 import { type Refusal, refuse } from '../exchange/refusals.ts';

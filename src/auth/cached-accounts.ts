@@ -1,5 +1,4 @@
 /** Accounts that remember whose token it is, and see to it that what they revoke themselves is forgotten here first. */
-
 import type { Clock } from '../clock.ts';
 import type { Meter } from '../observe/ports.ts';
 import type { NewUser, User } from './accounts.ts';

@@ -5,7 +5,6 @@
  *
  * No text in here repeats what was sent: whatever stands in the field may be a secret.
  */
-
 import type { RefusalName } from '../exchange/refusals.ts';
 import type { Fields } from '../http/fields.ts';
 import { hasHidden, hiddenIn } from './hidden.ts';

@@ -3,7 +3,6 @@
  * Weir remembers that it has looked, so that a token in use costs as little as one of Weir's own. Logging out can't take
  * the signature back: it is written down that the token has ended, and all replicas are told, until it is over by itself.
  */
-
 import type { Clock } from '../clock.ts';
 import type { Meter } from '../observe/ports.ts';
 import type { EndedTokens, ForeignTokens, Guard, Secrets } from './ports.ts';

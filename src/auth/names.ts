@@ -1,5 +1,4 @@
 /** Users by name, however its characters are composed, and names that could be taken for one another. */
-
 import type { User } from './accounts.ts';
 import type { Accounts } from './ports.ts';
 import { likenessOf, storedForms } from './precis.ts';

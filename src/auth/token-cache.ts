@@ -6,7 +6,6 @@
  * Each token is asked about once at a time, whoever wants to know. One in use is confirmed again before its time is over,
  * so that nobody waits for it.
  */
-
 import type { Clock } from '../clock.ts';
 import type { Meter } from '../observe/ports.ts';
 import type { TokenRecord } from './accounts.ts';

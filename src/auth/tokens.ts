@@ -4,7 +4,6 @@
  * at a time is asked about for a while. Nobody is kept out by them: behind one address are many, and among what it sends
  * are fresh tokens of other replicas. Guessing 256 bits is hopeless; it is the store that is protected here.
  */
-
 import { type Refusal, refuse, refuseStoreAway } from '../exchange/refusals.ts';
 import { networkOf } from '../http/network.ts';
 import type { TokenRecord } from './accounts.ts';

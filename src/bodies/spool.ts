@@ -8,7 +8,6 @@
  * caller again, and the file is closed. Without room, and on a disk that takes no more, the Coreapp is read no faster than
  * the caller takes; bytes that the disk does not give back end the answer, which is cut off.
  */
-
 import { relayEnd } from '../exchange/answer.ts';
 import type { BodyFile } from '../exchange/bodies.ts';
 import type { Account } from '../exchange/exchange.ts';

@@ -1,5 +1,4 @@
 /** What the terminal says after a start: what runs where, and what to try. */
-
 import type { House } from '../app/app.ts';
 import type { Config } from '../config/config.ts';
 import type { Simulator } from '../simulator/simulator.ts';

@@ -1,5 +1,4 @@
 /** `weir tokens revoke|list`: which tokens of users are valid, and their end; passwords stay. */
-
 import type { ListedToken } from '../auth/accounts.ts';
 import { type CommandIo, type Grammar, readArguments } from './options.ts';
 import { CommandFailure, type StoreWorld, withAccounts } from './store.ts';

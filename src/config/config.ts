@@ -1,5 +1,4 @@
 /** The configuration as Weir uses it: every class's limits in full, secrets in place, no file names but watched ones. */
-
 import type { BestUrgency } from '../admission/line/urgency.ts';
 import type { ClassLimits } from '../admission/rate/quota.ts';
 import { readScope } from '../admission/rate/scope.ts';

@@ -1,5 +1,4 @@
 /** What settings must be to one another. Each rule says which settings it looks at, so that it is silent where one is bad. */
-
 import { endpointClasses } from '../exchange/route.ts';
 import { createRouter } from '../profiles/coreapp/routes.ts';
 import type { Config } from './config.ts';

@@ -1,5 +1,4 @@
 /** Answer: the one place that turns an outcome into a status line. */
-
 import { endToEnd, FieldFilter, type Fields, fieldOf, fieldsOf } from '../http/fields.ts';
 import { viaName } from '../http/forwarded.ts';
 import type { Admitted, Received, Routed } from './exchange.ts';

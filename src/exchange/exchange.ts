@@ -2,7 +2,6 @@
  * A request on its way through the stages. What a stage learns it adds, nothing is taken back:
  * Received → Routed → Identified → Collected → Admitted. Code that forwards an unidentified request does not compile.
  */
-
 import type { Fields } from '../http/fields.ts';
 import type { Origin } from '../http/forwarded.ts';
 import type { HeldBody } from './bodies.ts';

@@ -1,5 +1,4 @@
 /** How a stage may end other than by handing the exchange on. Expected ends are values; an exception is a bug. */
-
 import type { Fields } from '../http/fields.ts';
 import type { Admitted } from './exchange.ts';
 import type { Refusal, RefusalName } from './refusals.ts';

@@ -1,5 +1,4 @@
 /** What a request asks of the connection that it came on. */
-
 import type { Fields } from '../http/fields.ts';
 import type { BodyRead, BodyRoom } from './bodies.ts';
 import type { CutCause } from './outcome.ts';

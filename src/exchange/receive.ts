@@ -1,5 +1,4 @@
 /** Receive: from a request's head to an exchange, or the refusal of one that could be read in two ways. */
-
 import type { Clock } from '../clock.ts';
 import { type Fields, fieldOf, fieldsOf } from '../http/fields.ts';
 import { originOf } from '../http/forwarded.ts';

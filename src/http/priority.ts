@@ -1,5 +1,4 @@
 /** How urgent a request is: what its `Priority` field says (RFC 9218). */
-
 import type { Fields } from './fields.ts';
 import { memberOf } from './structured.ts';
 

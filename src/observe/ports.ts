@@ -1,5 +1,4 @@
 /** Where what happens is counted and written down. */
-
 import type { CutCause, ReplayReason } from '../exchange/outcome.ts';
 import type { RefusalName } from '../exchange/refusals.ts';
 import type { RouteClass } from '../exchange/route.ts';

@@ -1,5 +1,4 @@
 /** Record: what happened to a request, as one log line and the figures of the metrics. */
-
 import type { Clock } from '../clock.ts';
 import type { Identified, Received } from '../exchange/exchange.ts';
 import type { CutCause, JourneyEnd } from '../exchange/outcome.ts';

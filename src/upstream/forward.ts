@@ -1,5 +1,4 @@
 /** Forward: one attempt at the Coreapp. Its answer goes to the caller as it comes, or the attempt may be replayed. */
-
 import { Spool } from '../bodies/spool.ts';
 import { relayEnd, relayHead } from '../exchange/answer.ts';
 import { type Admitted, hasOpenSlot, type PermitEnd } from '../exchange/exchange.ts';

@@ -2,7 +2,6 @@
  * What the Coreapp's connection is told to call. It calls from the depth of a parser or a socket, where an exception
  * would end the process: here it ends the one exchange.
  */
-
 import type { Fields } from '../http/fields.ts';
 import type { CoreappFailure, CoreappObserver } from './ports.ts';
 

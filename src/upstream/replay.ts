@@ -4,7 +4,6 @@
  * that are idempotent (RFC 9110, 9.2.2) go again, a message never does: unless it carries a key by which the Coreapp
  * knows it again, as configuration says of the classes where it does.
  */
-
 import type { ReplayReason } from '../exchange/outcome.ts';
 import { type Fields, fieldsOf } from '../http/fields.ts';
 

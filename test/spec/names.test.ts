@@ -1,5 +1,4 @@
 /** Names and passwords in one form each (RFC 8265), and names that could be taken for one another. */
-
 import { argon2Sync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';

@@ -2,7 +2,6 @@
  * A Redis that is there and is no use: one line says why and what would mend it, once an outage; the limits go on without
  * it; and when it has been mended it is used again.
  */
-
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { Redis } from 'ioredis';

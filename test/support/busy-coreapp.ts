@@ -2,7 +2,6 @@
  * A Coreapp that takes so many requests at once and refuses the next, and replicas that have more to send than it can
  * take, in virtual time: what a number of permits comes to.
  */
-
 import { type PermitBounds, Permits, permitBounds, Room } from '../../src/admission/concurrency/permits.ts';
 import type { Permit } from '../../src/exchange/exchange.ts';
 import { dice } from './dice.ts';

@@ -1,5 +1,4 @@
 /** Replicas that share one bucket, in virtual time: what the Coreapp would see of them. */
-
 import { type PermitBounds, Permits, Room } from '../../src/admission/concurrency/permits.ts';
 import { Gates } from '../../src/admission/gates.ts';
 import type { Buckets } from '../../src/admission/rate/ports.ts';

@@ -1,5 +1,4 @@
 /** A real house in this process, on free ports, in front of whatever the test puts there. */
-
 import { openHouse } from '../../src/app/app.ts';
 import type { Config } from '../../src/config/config.ts';
 import type { AuditLine } from '../../src/observe/audit.ts';

@@ -1,5 +1,4 @@
 /** A disk in virtual time that is slow, fills up or breaks as it is told to, and knows what is still open on it. */
-
 import type { Clock } from '../../src/clock.ts';
 import type { BodyFile } from '../../src/exchange/bodies.ts';
 

@@ -1,5 +1,4 @@
 /** Sends requests that a gate lets go to a Coreapp that takes no time or little: for tests of when they are sent. */
-
 import type { Gates } from '../../src/admission/gates.ts';
 import { AnswerRoom } from '../../src/bodies/answers.ts';
 import { DiskRoom } from '../../src/bodies/disk.ts';

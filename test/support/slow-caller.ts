@@ -1,5 +1,4 @@
 /** A caller made by script, who takes its answer when it is told to. */
-
 import type { Fields } from '../../src/http/fields.ts';
 import { WaitingCaller } from './fleet.ts';
 

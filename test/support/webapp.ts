@@ -1,5 +1,4 @@
 /** The Webapp's part without sockets: route, authenticate, answer, on the stores of this process. */
-
 import { createGuard, type GuardOptions } from '../../src/adapters/login-guard/guard.ts';
 import { createMemoryAccounts } from '../../src/adapters/memory/accounts.ts';
 import { createPasswords, type PasswordsOptions } from '../../src/adapters/node/passwords.ts';

@@ -1,5 +1,4 @@
 /** Buckets in the process: the default without Redis, and what a replica falls back to when Redis is away. */
-
 import type { Buckets } from '../../admission/rate/ports.ts';
 import type { Quota } from '../../admission/rate/quota.ts';
 import type { Grant } from '../../admission/rate/slots.ts';

@@ -1,5 +1,4 @@
 /** The main port: Node's HTTP server, its limits and timeouts, and what it refuses before there is an exchange. */
-
 import { randomUUID } from 'node:crypto';
 import type { ServerOptions as HttpOptions, IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer, STATUS_CODES } from 'node:http';

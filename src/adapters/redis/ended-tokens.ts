@@ -1,5 +1,4 @@
 /** Tokens of an identity provider that were logged out, in Redis: a key each, which goes when the token is over. */
-
 import type { EndedTokens } from '../../auth/ports.ts';
 import type { Clock } from '../../clock.ts';
 import { answered } from './answered.ts';

@@ -1,5 +1,4 @@
 /** Commands that this Redis keeps from Weir, which goes on without them: one line each when it is noticed, and its end. */
-
 import type { Log } from '../../observe/ports.ts';
 import { isMissing, remedyFor } from './commands.ts';
 

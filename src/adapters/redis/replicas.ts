@@ -1,5 +1,4 @@
 /** How many replicas there are: each says so once a second, in the Redis that they share. */
-
 import type { Alarm, Clock } from '../../clock.ts';
 import type { RedisConnection } from './client.ts';
 import { script } from './script.ts';

@@ -1,5 +1,4 @@
 /** What is wrong with Redis, for the log: each trouble one line with its remedy, however many connections meet it. */
-
 import type { Log } from '../../observe/ports.ts';
 import { causeOf } from './causes.ts';
 

@@ -1,5 +1,4 @@
 /** Audit: what a request did to an account, or was refused to do. One line for each, wherever its journey ended. */
-
 import { couldBeUsername } from '../../auth/credentials.ts';
 import type { AuditReason, Identified, Received } from '../../exchange/exchange.ts';
 import type { JourneyEnd } from '../../exchange/outcome.ts';

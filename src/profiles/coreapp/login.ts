@@ -4,7 +4,6 @@
  * A `new_password` in the body changes the password, at the first login of an account that has to and at any later
  * one; as with every change, all earlier tokens of the user end.
  */
-
 import type { User } from '../../auth/accounts.ts';
 import { brokenPasswordRule, credentialsOf } from '../../auth/credentials.ts';
 import { findUserNamed } from '../../auth/names.ts';

@@ -4,7 +4,6 @@
  * Only an admin creates, changes and deletes others; everybody may read itself and change its own password. Who may
  * not is told so whether the other user exists or not. Admins can't be deleted.
  */
-
 import type { User } from '../../auth/accounts.ts';
 import { brokenPasswordRule, brokenUsernameRule, couldBeUsername } from '../../auth/credentials.ts';
 import { findUserNamed, likeNamed, takenWords } from '../../auth/names.ts';
