@@ -8,7 +8,7 @@
 import type { Admit } from './admission/admit.ts';
 import type { Gates } from './admission/gates.ts';
 import type { Authenticate } from './auth/authenticate.ts';
-import { BodyAccount } from './bodies/body-account.ts';
+import { BodyBudget } from './bodies/body-budget.ts';
 import { type BodyBounds, collect } from './bodies/collect.ts';
 import type { DiskRoom } from './bodies/disk.ts';
 import { Holding } from './bodies/holding.ts';
@@ -116,7 +116,7 @@ export function ownBounds(clock: Clock): BodyBounds {
   const bodyMaxBytes = 16_384;
   const allBytes = 4_096 * bodyMaxBytes;
   const bounds = { lineMaxBytes: allBytes, callerMaxBytes: allBytes / 2, bodyMaxBytes };
-  return { bodyMaxBytes, bodies: new BodyAccount(bounds, () => clock.now()), retryAfterMs: () => 1_000 };
+  return { bodyMaxBytes, bodies: new BodyBudget(bounds, () => clock.now()), retryAfterMs: () => 1_000 };
 }
 
 /** Stand in line, forward, and again while the Coreapp did not act on it. */

@@ -67,8 +67,8 @@ export class Gate implements Slots {
   /** For a newcomer: at once if nobody waits, a slot is open and a permit is there. */
   admit(exchange: Collected, side: Caller): Admission | Promise<Admission> {
     const now = this.#world.clock.now();
-    exchange.account.joinedAt = now;
-    exchange.account.waitSeconds = waitSeconds(exchange.fields, this.#class.limits.holdMaxMs);
+    exchange.counters.joinedAt = now;
+    exchange.counters.waitSeconds = waitSeconds(exchange.fields, this.#class.limits.holdMaxMs);
     if (side.gone) return gone;
     const cost = slotsFor(exchange, this.#world);
     for (let slots = 0; slots < cost; slots++) this.#lease.arrived(now);
@@ -166,7 +166,7 @@ export class Gate implements Slots {
 
   /** With the slot that was taken last. */
   #admitted(exchange: Collected, now: number): Admitted {
-    exchange.account.sentAt = now;
+    exchange.counters.sentAt = now;
     const permit = this.#class.permits.take(now, nameOf(exchange.principal));
     return admitted(exchange, permit, this, this.#lease.takenClosesAt, this.#rateLimit);
   }

@@ -2,7 +2,7 @@
  * One endpoint class in one replica: a gate for each bucket in use, and what they share. With the scope `fleet` that is
  * one gate for all; with another, one for each value that requests bring, as long as there is something to remember.
  */
-import { BodyAccount } from '../bodies/body-account.ts';
+import { BodyBudget } from '../bodies/body-budget.ts';
 import type { Alarm } from '../clock.ts';
 import type { Collected } from '../exchange/exchange.ts';
 import type { Admission, Replay } from '../exchange/outcome.ts';
@@ -51,7 +51,7 @@ export class Gates implements GateClass {
   readonly limits: ClassLimits;
   readonly permits: Permits;
   /** What the bodies of the class take: those being read, those in line and those in flight. */
-  readonly bodies: BodyAccount;
+  readonly bodies: BodyBudget;
   readonly headcount: Headcount;
   readonly answers = new Answers();
   /** One caller never speaks for all: nobody else need know, and others find out by themselves. */
@@ -76,7 +76,7 @@ export class Gates implements GateClass {
     this.name = name;
     this.limits = limits.hold ? limits : { ...limits, holdMaxMs: Math.min(limits.holdMaxMs, turnMaxMs) };
     this.permits = world.permits;
-    this.bodies = new BodyAccount(limits, () => world.clock.now());
+    this.bodies = new BodyBudget(limits, () => world.clock.now());
     this.headcount = new Headcount(limits);
     this.#world = world;
     this.#only = limits.scope.by === 'fleet' ? new Gate(name, this, world) : null;
@@ -116,8 +116,8 @@ export class Gates implements GateClass {
   }
 
   /** The Coreapp has answered a request, and has not refused it. */
-  passed({ principal, account }: Collected): void {
-    this.answers.add(nameOf(principal), account.sentAt);
+  passed({ principal, counters }: Collected): void {
+    this.answers.add(nameOf(principal), counters.sentAt);
   }
 
   /** Refuses all that wait, and all that the Coreapp sends back from now on. */
@@ -161,7 +161,7 @@ export class Gates implements GateClass {
       requests: this.headcount.total,
       requestsMax: lineMax(this.limits),
       callers,
-      bytes: this.bodies.held,
+      bytes: this.bodies.inUse,
       bytesMax: this.limits.lineMaxBytes,
       bytesOnDisk: this.bodies.onDisk,
       oldestMs,

@@ -70,20 +70,20 @@ export class Pausing {
   }
 
   /** The Coreapp sent a request back. Returns when it may stand in line again; now or earlier: at once. */
-  restAfter({ caller, exchange: { account } }: Stay, { reason, pauseMs }: Replay, now: number): number {
+  restAfter({ caller, exchange: { counters } }: Stay, { reason, pauseMs }: Replay, now: number): number {
     const { random, pauseMaxMs } = this.#world;
     if (reason === 'unsent' || reason === 'late') return now;
     if (reason === 'broken') {
-      account.brokenRepeats += 1;
-      return now + pauseBeforeRepeat(account.brokenRepeats, random());
+      counters.brokenRepeats += 1;
+      return now + pauseBeforeRepeat(counters.brokenRepeats, random());
     }
-    account.refusals += 1;
+    counters.refusals += 1;
     const until = now + Math.min(pauseMs, pauseMaxMs);
     const pauses = reason === 'throttled' ? this.#own() : this.#class.pauses;
-    const scope = pauses.refused(account, caller, now, until);
+    const scope = pauses.refused(counters, caller, now, until);
     if (scope === 'request') {
-      if (account.refusals === 1 || until > now) return until;
-      return now + pauseAfterRefusals(account.refusals, random());
+      if (counters.refusals === 1 || until > now) return until;
+      return now + pauseAfterRefusals(counters.refusals, random());
     }
     if (scope !== 'caller') {
       if (reason === 'throttled') this.#pauseBucket(now, until, scope === 'fleet');

@@ -43,7 +43,7 @@ export class Waiter extends Place<Waiter> {
   rest: Rest | null = null;
 
   constructor(stay: Stay, now: number, settle: (admission: Admission) => void) {
-    super(stay.caller, stay.urgency, stay.cost, stay.exchange.account.joinedAt, stay.until);
+    super(stay.caller, stay.urgency, stay.cost, stay.exchange.counters.joinedAt, stay.until);
     this.exchange = stay.exchange;
     this.side = stay.side;
     this.stoodSince = now;
@@ -72,10 +72,10 @@ export function slotsFor({ method, path }: Collected, { costOf }: Order): number
 }
 
 export function stayOf(exchange: Collected, side: Caller, holdMaxMs: number, order: Order): Stay {
-  const { principal, fields, account } = exchange;
-  const { joinedAt } = account;
+  const { principal, fields, counters } = exchange;
+  const { joinedAt } = counters;
   const holdMs =
-    account.waitSeconds < 0 ? holdMaxMs : Math.min(holdMaxMs, Math.max(waitMinMs, account.waitSeconds * 1_000));
+    counters.waitSeconds < 0 ? holdMaxMs : Math.min(holdMaxMs, Math.max(waitMinMs, counters.waitSeconds * 1_000));
   const urgency = urgencyOf(fields, principal, order.bestUrgency);
   const cost = slotsFor(exchange, order);
   return { exchange, side, caller: nameOf(principal), urgency, cost, holdMs, until: joinedAt + holdMs };

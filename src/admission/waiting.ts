@@ -116,7 +116,7 @@ export class Waiting {
     this.#class.headcount.remove(waiter.caller);
     waiter.side.onGone(null);
     const ms = now - waiter.stoodSince;
-    waiter.exchange.account.heldMs += ms;
+    waiter.exchange.counters.heldMs += ms;
     this.#world.meter.held(this.#class.name, outcome, ms);
     waiter.settle(admission);
   }

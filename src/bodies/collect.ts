@@ -7,7 +7,7 @@ import { gone } from '../exchange/outcome.ts';
 import type { Caller } from '../exchange/ports.ts';
 import type { Refusal } from '../exchange/refusals.ts';
 import { refuse } from '../exchange/refusals.ts';
-import type { BodyAccount } from './body-account.ts';
+import type { BodyBudget } from './body-budget.ts';
 import type { Holding } from './holding.ts';
 
 /** What bounds the bodies of a class. */
@@ -15,7 +15,7 @@ export interface BodyBounds {
   /** The largest that is accepted. */
   readonly bodyMaxBytes: number;
   /** What all of them together may take. */
-  readonly bodies: BodyAccount;
+  readonly bodies: BodyBudget;
   /** When one should come back for which there is no room. */
   retryAfterMs(): number;
 }

@@ -1,11 +1,11 @@
 /**
  * What one request's body has taken of a replica, counted before it is taken: while it is read, waits and is in flight.
- * What there is to take is in an account for each endpoint class (`body-account.ts`) and one for the disk, which the
+ * What there is to take is in a budget for each endpoint class (`body-budget.ts`) and in one for the disk, which the
  * classes have in common (`disk.ts`).
  */
 import type { BodyFile, BodyRoom } from '../exchange/bodies.ts';
 import { type Principal, sharerOf } from '../exchange/principal.ts';
-import type { BodyAccount, Shortage } from './body-account.ts';
+import type { BodyBudget, Shortage } from './body-budget.ts';
 import type { CallerBytes, ComingBody } from './coming-bodies.ts';
 import type { DiskRoom } from './disk.ts';
 
@@ -14,7 +14,7 @@ export type Lack = Shortage | 'disk' | 'callerDisk' | 'slow';
 
 export class Holding implements BodyRoom, ComingBody {
   place = -1;
-  readonly #account: BodyAccount;
+  readonly #budget: BodyBudget;
   readonly #disk: DiskRoom;
   readonly #principal: Principal;
   #caller: CallerBytes | null = null;
@@ -24,8 +24,8 @@ export class Holding implements BodyRoom, ComingBody {
   #since: number | null = null;
   #giveUp: (() => void) | null = null;
 
-  constructor(account: BodyAccount, principal: Principal, disk: DiskRoom) {
-    this.#account = account;
+  constructor(budget: BodyBudget, principal: Principal, disk: DiskRoom) {
+    this.#budget = budget;
     this.#principal = principal;
     this.#disk = disk;
   }
@@ -52,7 +52,7 @@ export class Holding implements BodyRoom, ComingBody {
   }
 
   mayCome(bytes: number): boolean {
-    const short = this.#account.shortOf(this.#callerNow(), bytes, this.#bytes);
+    const short = this.#budget.shortOf(this.#callerNow(), bytes, this.#bytes);
     if (short !== null && this.#slowerThan(short, bytes).length === 0) return this.#lacks(short);
     if (bytes <= this.memoryMaxBytes) return true;
     const lack = this.#disk.lackOf(sharerOf(this.#principal), bytes);
@@ -65,11 +65,11 @@ export class Holding implements BodyRoom, ComingBody {
       const lack = this.#disk.take(sharerOf(this.#principal), bytes);
       if (lack !== null) return this.#lacks(lack);
     }
-    for (let short = this.#account.take(caller, bytes, this.#bytes); short !== null; ) {
+    for (let short = this.#budget.take(caller, bytes, this.#bytes); short !== null; ) {
       if (!this.#othersGiveWay(short, bytes)) return this.#notTaken(short, bytes);
-      short = this.#account.take(caller, bytes, this.#bytes);
+      short = this.#budget.take(caller, bytes, this.#bytes);
     }
-    if (this.#file !== null) this.#account.moveToDisk(bytes);
+    if (this.#file !== null) this.#budget.moveToDisk(bytes);
     this.#bytes += bytes;
     return true;
   }
@@ -80,20 +80,20 @@ export class Holding implements BodyRoom, ComingBody {
       this.#lacks(file);
       return null;
     }
-    this.#account.moveToDisk(this.#bytes);
+    this.#budget.moveToDisk(this.#bytes);
     this.#file = file;
     return file;
   }
 
   coming(giveUp: () => void): void {
     this.#giveUp = giveUp;
-    this.#since = this.#account.coming.add(this);
+    this.#since = this.#budget.coming.add(this);
   }
 
   arrived(): void {
     if (this.#giveUp === null) return;
     this.#giveUp = null;
-    this.#account.coming.remove(this);
+    this.#budget.coming.remove(this);
   }
 
   giveWay(): void {
@@ -110,9 +110,9 @@ export class Holding implements BodyRoom, ComingBody {
     const bytes = this.#bytes;
     this.#file = null;
     this.#bytes = 0;
-    if (this.#caller !== null) this.#account.give(this.#caller, bytes);
+    if (this.#caller !== null) this.#budget.give(this.#caller, bytes);
     if (file === null) return;
-    this.#account.moveToDisk(-bytes);
+    this.#budget.moveToDisk(-bytes);
     this.#disk.close(sharerOf(this.#principal), file, bytes);
   }
 
@@ -123,8 +123,8 @@ export class Holding implements BodyRoom, ComingBody {
   #slowerThan(short: Shortage, bytes: number): ComingBody[] {
     const own = this.#callerNow();
     const ownBytes = own.bytes + bytes;
-    const missing = this.#account.missing(short, own, bytes);
-    return this.#account.coming.slowest(
+    const missing = this.#budget.missing(short, own, bytes);
+    return this.#budget.coming.slowest(
       this,
       missing,
       ({ caller }) => caller === own || (short !== 'caller' && caller !== null && caller.bytes > ownBytes),
@@ -143,7 +143,7 @@ export class Holding implements BodyRoom, ComingBody {
   }
 
   #callerNow(): CallerBytes {
-    if (this.#caller === null || this.#bytes === 0) this.#caller = this.#account.callerOf(sharerOf(this.#principal));
+    if (this.#caller === null || this.#bytes === 0) this.#caller = this.#budget.callerOf(sharerOf(this.#principal));
     return this.#caller;
   }
 

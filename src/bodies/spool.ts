@@ -10,7 +10,7 @@
  */
 import { relayEnd } from '../exchange/answer.ts';
 import type { BodyFile } from '../exchange/bodies.ts';
-import type { Account } from '../exchange/exchange.ts';
+import type { Counters } from '../exchange/exchange.ts';
 import type { CutCause } from '../exchange/outcome.ts';
 import type { Caller } from '../exchange/ports.ts';
 import type { Fields } from '../http/fields.ts';
@@ -35,7 +35,7 @@ export interface SpoolEnds {
 export class Spool {
   readonly #side: Caller;
   readonly #caller: string;
-  readonly #account: Account;
+  readonly #counters: Counters;
   readonly #room: AnswerRoom;
   readonly #ends: SpoolEnds;
   /** The caller takes no more at present. */
@@ -63,10 +63,10 @@ export class Spool {
   #over = false;
 
   /** For a caller that has just said that it takes no more. */
-  constructor(side: Caller, caller: string, account: Account, room: AnswerRoom, ends: SpoolEnds) {
+  constructor(side: Caller, caller: string, counters: Counters, room: AnswerRoom, ends: SpoolEnds) {
     this.#side = side;
     this.#caller = caller;
-    this.#account = account;
+    this.#counters = counters;
     this.#room = room;
     this.#ends = ends;
     this.#awaitDrain();
@@ -204,7 +204,7 @@ export class Spool {
   }
 
   #hand(chunk: Buffer): void {
-    this.#account.bytesOut += chunk.length;
+    this.#counters.bytesOut += chunk.length;
     if (!this.#side.data(chunk)) this.#awaitDrain();
   }
 

@@ -24,7 +24,7 @@ export function answerPage(exchange: Received, side: Caller, page: Page): number
   if (fieldOf(page.fields, 'content-type') === null) fields.push('Content-Type', json);
   // What Weir answers itself is about accounts, tokens or the moment: nothing of it is for a cache.
   if (fieldOf(page.fields, 'cache-control') === null) fields.push('Cache-Control', 'no-store');
-  if (exchange.method !== 'HEAD') exchange.account.bytesOut += Buffer.byteLength(page.body);
+  if (exchange.method !== 'HEAD') exchange.counters.bytesOut += Buffer.byteLength(page.body);
   side.page(page.status, fields, page.body);
   return page.status;
 }
@@ -49,7 +49,7 @@ export function answerRefusal(
     fields.push('Retry-After', String(Math.max(1, Math.ceil(refusal.retryAfterMs / 1_000))));
   }
   if (refusal.allow !== undefined) fields.push('Allow', refusal.allow);
-  if (timed && exchange.account.joinedAt !== -1) fields.push('Server-Timing', serverTiming(exchange.account, 0));
+  if (timed && exchange.counters.joinedAt !== -1) fields.push('Server-Timing', serverTiming(exchange.counters, 0));
   if (status === 401) fields.push('WWW-Authenticate', challenge(exchange));
   return answerPage(exchange, side, { kind: 'page', status, fields, body });
 }
@@ -83,8 +83,8 @@ export function relayEnd(side: Caller, trailers: Fields): boolean {
 }
 
 /** Says that the caller waited no longer than it wanted to (RFC 7240, 3). */
-function addPreference(fields: string[], { account }: Received): void {
-  if (account.waitSeconds >= 0) fields.push('Preference-Applied', `wait=${account.waitSeconds}`);
+function addPreference(fields: string[], { counters }: Received): void {
+  if (counters.waitSeconds >= 0) fields.push('Preference-Applied', `wait=${counters.waitSeconds}`);
 }
 
 /** The scheme that the endpoint wants (RFC 9110, 11.6.1). */

@@ -23,7 +23,7 @@ export interface Received {
   readonly origin: Origin;
   /** When the head had arrived: `Clock.now()`. */
   readonly arrivedAt: number;
-  readonly account: Account;
+  readonly counters: Counters;
 }
 
 export interface Routed extends Received {
@@ -77,7 +77,7 @@ export interface Permit extends Disposable {
 }
 
 /** What the journey cost, for the log and the metrics. The only part of an exchange that changes. */
-export interface Account {
+export interface Counters {
   /** When it first stood in line, `Clock.now()`; −1 before. Its age there, kept over replays. */
   joinedAt: number;
   /** The seconds of `Prefer: wait` that its hold time follows; −1: there are none. */
@@ -95,7 +95,7 @@ export interface Account {
   /** How often the Coreapp has refused it, and when last, `Clock.now()`; −1: never. */
   refusals: number;
   refusedAt: number;
-  /** Others were paused on its account (`admission/pauses.ts`). */
+  /** Others were paused because of it (`admission/pauses.ts`). */
   pausedOthers: boolean;
   /** How often it goes again after an exchange that broke or timed out once bytes had been written. */
   brokenRepeats: number;
@@ -106,13 +106,13 @@ export interface Account {
 }
 
 /** The exchange's note for the audit trail, to be filled in. */
-export function noteOf({ account }: Received): AuditNote {
-  account.note ??= { user: null, reason: null, passwordChanged: false };
-  return account.note;
+export function noteOf({ counters }: Received): AuditNote {
+  counters.note ??= { user: null, reason: null, passwordChanged: false };
+  return counters.note;
 }
 
 /** What the stage `receive` knows. */
-export type Head = Omit<Received, 'kind' | 'account'>;
+export type Head = Omit<Received, 'kind' | 'counters'>;
 
 /** One shape for all stages, so that the property accesses of the hot path stay monomorphic. */
 class Exchange {
@@ -124,7 +124,7 @@ class Exchange {
   readonly fields: string[];
   readonly origin: Origin;
   readonly arrivedAt: number;
-  readonly account: Account = {
+  readonly counters: Counters = {
     joinedAt: -1,
     waitSeconds: -1,
     heldMs: 0,

@@ -18,7 +18,7 @@ export function record(
   status: number,
   cut: CutCause | null,
 ): void {
-  const { account, method } = exchange;
+  const { counters, method } = exchange;
   const { route, principal } = exchange as Partial<Identified>;
   const totalMs = world.clock.now() - exchange.arrivedAt;
   const name = outcome.kind === 'refusal' ? outcome.name : null;
@@ -33,11 +33,11 @@ export function record(
     path: exchange.path,
     status,
     remote: exchange.origin.remote,
-    heldMs: account.heldMs,
-    coreappMs: account.coreappMs,
+    heldMs: counters.heldMs,
+    coreappMs: counters.coreappMs,
     totalMs,
-    attempts: account.attempts,
-    bytesOut: account.bytesOut,
+    attempts: counters.attempts,
+    bytesOut: counters.bytesOut,
     refusal: name,
     cut,
   });

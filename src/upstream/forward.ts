@@ -76,8 +76,8 @@ class Sending extends GuardedObserver {
 
   start(): void {
     try {
-      const { method, target, body, account } = this.#exchange;
-      account.attempts += 1;
+      const { method, target, body, counters } = this.#exchange;
+      counters.attempts += 1;
       const fields = requestFields(this.#exchange, this.#world);
       this.#side.onGone(() => this.#call?.abort());
       this.#call = this.#world.coreapp.send({ method, target, fields, body }, this);
@@ -92,8 +92,8 @@ class Sending extends GuardedObserver {
    * spare, another one takes its place at once: at 15,000 requests a second that spares two of a hundred a second attempt.
    */
   mayWrite(): boolean {
-    const { account } = this.#exchange;
-    return hasOpenSlot(this.#exchange, this.#world.clock.now()) || account.slotsGivenUp >= slotsGivenUpMax;
+    const { counters } = this.#exchange;
+    return hasOpenSlot(this.#exchange, this.#world.clock.now()) || counters.slotsGivenUp >= slotsGivenUpMax;
   }
 
   protected informed(status: number, fields: Fields): void {
@@ -116,10 +116,10 @@ class Sending extends GuardedObserver {
       return true;
     }
     if (this.#spool !== null) return this.#spool.add(chunk);
-    const { account, principal } = this.#exchange;
-    account.bytesOut += chunk.length;
+    const { counters, principal } = this.#exchange;
+    counters.bytesOut += chunk.length;
     if (this.#side.data(chunk)) return true;
-    this.#spool = new Spool(this.#side, nameOf(principal), account, this.#world.answers, {
+    this.#spool = new Spool(this.#side, nameOf(principal), counters, this.#world.answers, {
       resume: () => this.#call?.resume(),
       ended: (cut) => this.#answered(cut),
       threw: (error) => this.threw(error),
@@ -207,7 +207,7 @@ class Sending extends GuardedObserver {
 
   #timing(): string | null {
     if (!this.#world.serverTiming) return null;
-    return serverTiming(this.#exchange.account, this.#world.clock.now() - this.#sentAt);
+    return serverTiming(this.#exchange.counters, this.#world.clock.now() - this.#sentAt);
   }
 
   #isHeld(): boolean {
@@ -220,7 +220,7 @@ class Sending extends GuardedObserver {
   }
 
   #endAfter(reason: ReplayReason): PermitEnd {
-    return endAfter(reason, this.#pauseMs, this.#exchange.account.refusals);
+    return endAfter(reason, this.#pauseMs, this.#exchange.counters.refusals);
   }
 
   #refused(reason: ReplayReason): Attempt {
@@ -234,12 +234,12 @@ class Sending extends GuardedObserver {
     // What the disk did not give back once it will not the next time; and nobody can act on half a request.
     if (cause === 'body') return refuse(name, null, diskRetryAfterMs);
     if (!this.#isHeld()) return refuse(name);
-    const { method, route, account } = this.#exchange;
+    const { method, route, counters } = this.#exchange;
     const honoured = this.#world.honoursIdempotencyKey.includes(route.class);
     // By the fields that were sent: of a key that did not travel on the Coreapp knows nothing.
     const known = honoured && isKeyed(method, requestFields(this.#exchange, this.#world));
     const reason = replayAfterFailure(method, failure.phase, known);
-    if (reason === null || (reason === 'broken' && account.brokenRepeats >= this.#world.brokenRepeatsMax)) {
+    if (reason === null || (reason === 'broken' && counters.brokenRepeats >= this.#world.brokenRepeatsMax)) {
       return refuse(name);
     }
     return { kind: 'replay', reason, pauseMs: 0, otherwise: name };
@@ -247,10 +247,10 @@ class Sending extends GuardedObserver {
 
   /** This was no attempt: nothing is known of the Coreapp that was not known before. */
   #giveSlotUp(): void {
-    const { account, permit } = this.#exchange;
-    account.attempts -= 1;
-    account.slotsGivenUp += 1;
-    account.coreappMs += this.#world.clock.now() - this.#sentAt;
+    const { counters, permit } = this.#exchange;
+    counters.attempts -= 1;
+    counters.slotsGivenUp += 1;
+    counters.coreappMs += this.#world.clock.now() - this.#sentAt;
     this.#side.onGone(null);
     permit.end('unused');
     this.#settle({ kind: 'replay', reason: 'late', pauseMs: 0, otherwise: null });
@@ -263,10 +263,10 @@ class Sending extends GuardedObserver {
 
   /** The exchange with the Coreapp is over. */
   #over(answer: number | 'failure', how: PermitEnd): void {
-    const { account, permit, route } = this.#exchange;
+    const { counters, permit, route } = this.#exchange;
     const ms = this.#world.clock.now() - this.#sentAt;
-    account.slotsGivenUp = 0;
-    account.coreappMs += ms;
+    counters.slotsGivenUp = 0;
+    counters.coreappMs += ms;
     this.#isOver = true;
     this.#side.onGone(null);
     this.#world.meter.coreappAnswered(route.class, answer, ms);

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ArrivingBody } from '../../src/adapters/node/body.ts';
 import { Reading } from '../../src/adapters/node/reading.ts';
-import { BodyAccount } from '../../src/bodies/body-account.ts';
+import { BodyBudget } from '../../src/bodies/body-budget.ts';
 import { DiskRoom } from '../../src/bodies/disk.ts';
 import { Holding } from '../../src/bodies/holding.ts';
 import type { BodyRead, BodyRoom } from '../../src/exchange/bodies.ts';
@@ -145,7 +145,7 @@ function world({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: WorldOptio
     admit,
     async forward(exchange, side) {
       const { upload, whole } = side as Uploader;
-      const attempt = upload.attempts[exchange.account.attempts++];
+      const attempt = upload.attempts[exchange.counters.attempts++];
       const { body } = exchange;
       const sent = body === null || Buffer.isBuffer(body) ? body : await contentOf(body);
       expect(sent?.equals(whole) ?? whole.length === 0).toBe(true);
@@ -172,7 +172,7 @@ function world({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: WorldOptio
     serverTiming: true,
     refusalBody: errorEnvelope,
   });
-  const held = (name: 'messages' | 'contacts') => admit.gates(name).bodies.held;
+  const held = (name: 'messages' | 'contacts') => admit.gates(name).bodies.inUse;
   return {
     clock,
     errors,
@@ -287,13 +287,13 @@ function room(maxBytes: number, bounds: Partial<ConstructorParameters<typeof Dis
     { memoryMaxBytes: 1_000, diskMaxBytes: 4_000, filesMax: 1, callerFilesMax: 1, ...bounds },
     drive.create,
   );
-  const account = accountOf(maxBytes, maxBytes, () => clock.now());
-  return { clock, drive, disk, account, held: new Holding(account, ann, disk) };
+  const budget = budgetOf(maxBytes, maxBytes, () => clock.now());
+  return { clock, drive, disk, budget, held: new Holding(budget, ann, disk) };
 }
 
 /** Bodies in it may be as large as one caller's share. */
-function accountOf(lineMaxBytes: number, callerMaxBytes: number, now = () => 0, bodyMaxBytes = callerMaxBytes) {
-  return new BodyAccount({ lineMaxBytes, callerMaxBytes, bodyMaxBytes }, now);
+function budgetOf(lineMaxBytes: number, callerMaxBytes: number, now = () => 0, bodyMaxBytes = callerMaxBytes) {
+  return new BodyBudget({ lineMaxBytes, callerMaxBytes, bodyMaxBytes }, now);
 }
 
 describe('A body that comes in pieces', () => {
@@ -303,7 +303,7 @@ describe('A body that comes in pieces', () => {
     await fc.assert(
       fc.asyncProperty(pieces, fc.nat(2_000), fc.nat(2_000), fc.boolean(), async (chunks, max, inMemory, announced) => {
         const whole = Buffer.concat(chunks);
-        const { clock, drive, disk, account, held } = room(9_000, { memoryMaxBytes: inMemory, diskMaxBytes: 9_000 });
+        const { clock, drive, disk, budget, held } = room(9_000, { memoryMaxBytes: inMemory, diskMaxBytes: 9_000 });
         const settled = async <T>(value: T | Promise<T>): Promise<T> => {
           if (value instanceof Promise) await clock.advance(0);
           return await value;
@@ -314,7 +314,7 @@ describe('A body that comes in pieces', () => {
           const fault = await settled(arriving.take(Buffer.from(chunk)));
           if (fault !== null) faults.push(fault);
         }
-        expect(account.held).toBeLessThanOrEqual(announced ? whole.length : Math.min(max, 2 * whole.length));
+        expect(budget.inUse).toBeLessThanOrEqual(announced ? whole.length : Math.min(max, 2 * whole.length));
         if (!announced && whole.length > max) {
           expect(faults[0]).toBe('tooLarge');
         } else {
@@ -326,13 +326,13 @@ describe('A body that comes in pieces', () => {
           const reading = inFile ? contentOf(body) : body;
           await clock.advance(0);
           expect((await reading)?.equals(whole) ?? whole.length === 0).toBe(true);
-          expect(account.held).toBeGreaterThanOrEqual(whole.length);
+          expect(budget.inUse).toBeGreaterThanOrEqual(whole.length);
           expect(disk.snapshot().bytes).toBe(inFile ? whole.length : 0);
         }
         held.release();
         held.release();
         await clock.advance(0);
-        expect([account.held, account.onDisk, disk.snapshot().bytes, drive.open.size]).toEqual([0, 0, 0, 0]);
+        expect([budget.inUse, budget.onDisk, disk.snapshot().bytes, drive.open.size]).toEqual([0, 0, 0, 0]);
       }),
     );
   });
@@ -348,21 +348,21 @@ describe('A body that comes in pieces', () => {
     expect(ArrivingBody.expect(1_501, 9_000, small.held)).toBeNull();
     expect(small.held.lack).toBe('disk');
     const one = room(9_000);
-    const both = [one.held, new Holding(one.account, ben, one.disk)].map((held) =>
+    const both = [one.held, new Holding(one.budget, ben, one.disk)].map((held) =>
       ArrivingBody.expect(1_001, 9_000, held),
     );
     expect(one.drive.opened).toBe(0);
     expect(both.map((body) => body?.take(Buffer.alloc(1_000)))).toEqual([null, null]);
     expect(both[0]?.take(Buffer.alloc(1))).toBeInstanceOf(Promise);
     expect(both[1]?.take(Buffer.alloc(1))).toBe('noRoom');
-    expect(ArrivingBody.expect(1_001, 9_000, new Holding(one.account, ben, one.disk))).toBeNull();
+    expect(ArrivingBody.expect(1_001, 9_000, new Holding(one.budget, ben, one.disk))).toBeNull();
     expect(one.drive.opened).toBe(1);
   });
 
   test('is refused where the caller has as many files as one may have; others are not, and neither is it later', async () => {
-    const { clock, account, disk } = room(9_000, { diskMaxBytes: 9_000, filesMax: 4, callerFilesMax: 2 });
+    const { clock, budget, disk } = room(9_000, { diskMaxBytes: 9_000, filesMax: 4, callerFilesMax: 2 });
     const begin = (who: typeof ann | typeof ben) => {
-      const held = new Holding(account, who, disk);
+      const held = new Holding(budget, who, disk);
       const fault = ArrivingBody.expect(1_001, 9_000, held)?.take(Buffer.alloc(1_001));
       return { held, begun: fault instanceof Promise };
     };
@@ -391,37 +391,37 @@ describe('A body that comes in pieces', () => {
   });
 });
 
-describe('An account of bytes', () => {
+describe('A budget of bytes', () => {
   const disk = new DiskRoom({ memoryMaxBytes: 1_000, diskMaxBytes: 0, filesMax: 1, callerFilesMax: 1 }, () => {
     throw new Error('There is no disk.');
   });
 
   test('gives what is left and no byte more', () => {
-    const account = accountOf(100, 100);
-    const held = new Holding(account, ann, disk);
+    const budget = budgetOf(100, 100);
+    const held = new Holding(budget, ann, disk);
     expect([60, 41, 40, 1, 0].map((bytes) => held.tryTake(bytes))).toEqual([true, false, true, false, true]);
     expect(held.lack).toBe('class');
-    const caller = account.callerOf('user:ann');
-    expect(() => account.give(caller, 101)).toThrow(/nobody had/);
+    const caller = budget.callerOf('user:ann');
+    expect(() => budget.give(caller, 101)).toThrow(/nobody had/);
     held.release();
-    expect(account.held).toBe(0);
+    expect(budget.inUse).toBe(0);
   });
 
   test('leaves room for others, however much callers ask for: each has a part of what those before it left', () => {
-    const account = accountOf(6_400, 3_200, () => 0, 10);
+    const budget = budgetOf(6_400, 3_200, () => 0, 10);
     const takes = Array.from({ length: 8 }, (_, i) => {
       const user = { kind: 'user', name: `user ${i}`, role: 'ROLE_USER' } as const;
       let bytes = 0;
-      while (new Holding(account, user, disk).tryTake(10)) bytes += 10;
+      while (new Holding(budget, user, disk).tryTake(10)) bytes += 10;
       return bytes;
     });
     expect(takes).toEqual([3_200, 1_600, 800, 400, 200, 100, 50, 20]);
-    expect(new Holding(account, ben, disk).tryTake(10)).toBe(true);
+    expect(new Holding(budget, ben, disk).tryTake(10)).toBe(true);
   });
 
   test('leaves a caller room for one body, whatever its share has become', () => {
-    const account = accountOf(100, 60);
-    const [first, second, other] = [ann, ann, ben].map((who) => new Holding(account, who, disk)) as [
+    const budget = budgetOf(100, 60);
+    const [first, second, other] = [ann, ann, ben].map((who) => new Holding(budget, who, disk)) as [
       Holding,
       Holding,
       Holding,
@@ -436,9 +436,9 @@ describe('An account of bytes', () => {
 
   test('keeps a sixteenth for small bodies, which large ones can’t take', () => {
     const kib = 1_024;
-    const account = accountOf(1_600 * kib, 1_600 * kib, () => 0, 100 * kib);
+    const budget = budgetOf(1_600 * kib, 1_600 * kib, () => 0, 100 * kib);
     const take = (bytes: number) => {
-      const held = new Holding(account, ann, disk);
+      const held = new Holding(budget, ann, disk);
       return held.tryTake(bytes) ? held : held.lack;
     };
     const large = Array.from({ length: 15 }, () => take(100 * kib) as Holding);
@@ -454,8 +454,8 @@ describe('An account of bytes', () => {
   });
 
   test('never keeps so much for small bodies that the largest had no room', () => {
-    const account = accountOf(50_000, 50_000);
-    expect(new Holding(account, ann, disk).tryTake(50_000)).toBe(true);
+    const budget = budgetOf(50_000, 50_000);
+    expect(new Holding(budget, ann, disk).tryTake(50_000)).toBe(true);
   });
 
   test('counts what unfinished bodies take, whichever give way, and only slow ones of callers that have more do', () => {
@@ -469,16 +469,16 @@ describe('An account of bytes', () => {
     fc.assert(
       fc.property(fc.array(act, { maxLength: 150, size: 'max' }), (acts) => {
         let now = 0;
-        const account = accountOf(1_000, 700, () => now, 200);
+        const budget = budgetOf(1_000, 700, () => now, 200);
         const roomy = new DiskRoom({ memoryMaxBytes: 500, diskMaxBytes: 0, filesMax: 1, callerFilesMax: 1 }, () => {
           throw new Error('There is no disk.');
         });
         const live: { readonly user: number; readonly held: Holding; readonly body: ArrivingBody }[] = [];
-        const bytesOf = (user: number) => account.callerOf(`user:${user}`).bytes;
+        const bytesOf = (user: number) => budget.callerOf(`user:${user}`).bytes;
         const end = (index: number) => live.splice(index, 1)[0]?.held.release();
         for (const { what, user, which, bytes } of acts) {
           if (what === 'announce') {
-            const held = new Holding(account, { kind: 'user', name: `${user}`, role: 'ROLE_USER' }, roomy);
+            const held = new Holding(budget, { kind: 'user', name: `${user}`, role: 'ROLE_USER' }, roomy);
             const body = ArrivingBody.expect(null, 200, held);
             if (body === null) continue;
             const one = { user, held, body };
@@ -494,12 +494,12 @@ describe('An account of bytes', () => {
             const one = live[which] as (typeof live)[number];
             if (one.body.take(Buffer.alloc(bytes)) !== null) end(live.indexOf(one));
           }
-          expect(account.held).toBe(live.reduce((sum, { held }) => sum + held.bytes, 0));
-          expect(account.held).toBeLessThanOrEqual(1_000);
+          expect(budget.inUse).toBe(live.reduce((sum, { held }) => sum + held.bytes, 0));
+          expect(budget.inUse).toBeLessThanOrEqual(1_000);
           for (let i = 0; i < 4; i++) expect(bytesOf(i)).toBeLessThanOrEqual(700);
         }
         while (live.length > 0) end(0);
-        expect(account.held).toBe(0);
+        expect(budget.inUse).toBe(0);
       }),
       { numRuns: 500 },
     );
@@ -507,19 +507,19 @@ describe('An account of bytes', () => {
   });
 
   test('forgets callers who have nothing, and never one who has something', () => {
-    const account = accountOf(10_000, 10);
-    const kept = new Holding(account, ann, disk);
-    const early = new Holding(account, ben, disk);
+    const budget = budgetOf(10_000, 10);
+    const kept = new Holding(budget, ann, disk);
+    const early = new Holding(budget, ben, disk);
     expect(kept.tryTake(6)).toBe(true);
     expect(early.tryTake(0)).toBe(true);
     for (let i = 0; i < 5_000; i++) {
-      const held = new Holding(account, { kind: 'user', name: `user ${i}`, role: 'ROLE_USER' }, disk);
+      const held = new Holding(budget, { kind: 'user', name: `user ${i}`, role: 'ROLE_USER' }, disk);
       expect(held.tryTake(1)).toBe(true);
       held.release();
     }
-    expect(account.callers).toBeLessThanOrEqual(1_100);
-    expect(new Holding(account, ann, disk).tryTake(5)).toBe(false);
+    expect(budget.callers).toBeLessThanOrEqual(1_100);
+    expect(new Holding(budget, ann, disk).tryTake(5)).toBe(false);
     expect(early.tryTake(6)).toBe(true);
-    expect(new Holding(account, ben, disk).tryTake(5)).toBe(false);
+    expect(new Holding(budget, ben, disk).tryTake(5)).toBe(false);
   });
 });

@@ -52,7 +52,7 @@ test('each caller gets the bytes in their order, whole or cut off, within the bo
       const ends: (CutCause | 'gone' | 'whole')[] = [];
       const plays = answers.map((answer, index) => {
         const side = new SlowCaller(answer.bufferBytes);
-        const account = { bytesOut: 0 };
+        const counters = { bytesOut: 0 };
         let byte = index;
         const chunks = answer.chunks.map((bytes) => Buffer.from(Array.from({ length: bytes }, () => byte++ % 251)));
         const sent = Buffer.concat(chunks);
@@ -75,8 +75,8 @@ test('each caller gets the bytes in their order, whole or cut off, within the bo
           }
         };
         const later = (): void => void clock.after(answer.comesEveryMs, bring);
-        // biome-ignore lint/suspicious/noExplicitAny: of an exchange's account this is all that is used.
-        const spool = new Spool(side, answer.caller, account as any, room, {
+        // biome-ignore lint/suspicious/noExplicitAny: of an exchange's counters this is all that is used.
+        const spool = new Spool(side, answer.caller, counters as any, room, {
           resume: later,
           ended: (cut) => end(cut ?? 'whole'),
           threw: (error) => side.broken.push(String(error)),
@@ -95,7 +95,7 @@ test('each caller gets the bytes in their order, whole or cut off, within the bo
             end('gone');
           });
         }
-        return { side, account, sent, answer, next };
+        return { side, counters, sent, answer, next };
       });
       const overshoot = answers.length * (chunkMaxBytes + overheadBytes + memoryMaxBytes);
       for (let ms = 0; ms < 6_000; ms += 10) {
@@ -107,11 +107,11 @@ test('each caller gets the bytes in their order, whole or cut off, within the bo
         if (plays.every(({ next }) => next.over) && drive.open.size === 0) break;
       }
       expect(ends).toHaveLength(answers.length);
-      for (const { side, account, sent, answer } of plays) {
+      for (const { side, counters, sent, answer } of plays) {
         expect(side.broken).toEqual([]);
         const got = side.received.subarray(answer.bufferBytes);
         expect(got.equals(sent.subarray(0, got.length))).toBe(true);
-        expect(account.bytesOut).toBe(got.length);
+        expect(counters.bytesOut).toBe(got.length);
         if (side.ended === 'whole') {
           expect(got.length).toBe(sent.length);
           expect(side.trailers).toEqual(['x-end', 'yes']);

@@ -1,7 +1,7 @@
 /** Uploads that take room and don't end, beside callers who want little of it: in virtual time, with the defaults. */
 import { describe, expect, it } from 'vitest';
 import { ArrivingBody } from '../../src/adapters/node/body.ts';
-import { BodyAccount } from '../../src/bodies/body-account.ts';
+import { BodyBudget } from '../../src/bodies/body-budget.ts';
 import { DiskRoom } from '../../src/bodies/disk.ts';
 import { Holding } from '../../src/bodies/holding.ts';
 import { ScriptedDisk } from '../support/scripted-disk.ts';
@@ -16,7 +16,7 @@ class World {
   readonly clock = new VirtualClock();
   readonly drive = new ScriptedDisk(this.clock);
   readonly disk: DiskRoom;
-  readonly account = new BodyAccount({ lineMaxBytes: 64 * mib, callerMaxBytes: 32 * mib, bodyMaxBytes: mib }, () =>
+  readonly budget = new BodyBudget({ lineMaxBytes: 64 * mib, callerMaxBytes: 32 * mib, bodyMaxBytes: mib }, () =>
     this.clock.now(),
   );
 
@@ -27,14 +27,14 @@ class World {
 
   /** A body that is announced; null: there is no room for it. */
   announce(user: string, bytes: number): Upload | null {
-    const held = new Holding(this.account, userOf(user), this.disk);
+    const held = new Holding(this.budget, userOf(user), this.disk);
     const body = ArrivingBody.expect(bytes, mib, held);
     return body === null ? null : new Upload(body, held, user);
   }
 
   /** A message that came with its head, and is let go of at once. */
   message(user: string, bytes: number): boolean {
-    const held = new Holding(this.account, userOf(user), this.disk);
+    const held = new Holding(this.budget, userOf(user), this.disk);
     const taken = held.tryTake(bytes);
     held.release();
     return taken;
@@ -88,12 +88,12 @@ describe('two users who announce 34 bodies of 1 MiB each and send 600 bytes a se
       }
       await world.clock.advance(5_000);
     }
-    expect(world.account.held).toBeLessThanOrEqual(64 * mib);
+    expect(world.budget.inUse).toBeLessThanOrEqual(64 * mib);
   });
 
   it('who have filled their shares with whole bodies leave them room as well', () => {
     const world = new World();
-    const whole = (user: string, bytes: number) => new Holding(world.account, userOf(user), world.disk).tryTake(bytes);
+    const whole = (user: string, bytes: number) => new Holding(world.budget, userOf(user), world.disk).tryTake(bytes);
     for (const user of ['ann', 'ben']) while (whole(user, 100));
     expect(world.message('eve', 100)).toBe(true);
     expect(world.message('eve', mib)).toBe(true);
@@ -108,7 +108,7 @@ describe('where room is short', () => {
   /** Half a class is taken by whole bodies of one caller, 31 MiB; a sixteenth is kept for small ones. */
   function halfFull(): World {
     const world = new World();
-    const kept = new Holding(world.account, userOf('kay'), world.disk);
+    const kept = new Holding(world.budget, userOf('kay'), world.disk);
     for (let i = 0; i < 31; i++) kept.tryTake(mib);
     return world;
   }
@@ -147,10 +147,10 @@ describe('where room is short', () => {
 
   it('nobody gives way in vain', async () => {
     const world = halfFull();
-    for (let i = 0; i < 28; i++) new Holding(world.account, userOf(`user ${i}`), world.disk).tryTake(mib);
+    for (let i = 0; i < 28; i++) new Holding(world.budget, userOf(`user ${i}`), world.disk).tryTake(mib);
     const slow = world.announce('ann', mib) as Upload;
     expect(slow.bring(mib / 2)).toBe(true);
-    new Holding(world.account, userOf('ben'), world.disk).tryTake(mib / 2);
+    new Holding(world.budget, userOf('ben'), world.disk).tryTake(mib / 2);
     await world.clock.advance(60_000);
     expect(world.announce('eve', mib)).toBeNull();
     expect(slow.gaveWay).toBe(false);

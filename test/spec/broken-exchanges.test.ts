@@ -34,7 +34,7 @@ describe('A request that rests', () => {
       ...['a@0', 'b@10', 'c@20', 'd@30', 'e@40', 'f@50', 'g@60', 'h@70'],
       'a@95', // No slot was kept for it, and none was taken ahead.
     ]);
-    expect(a.exchange.account.heldMs).toBeCloseTo(75, 0);
+    expect(a.exchange.counters.heldMs).toBeCloseTo(75, 0);
   });
 
   test('goes before the younger of its caller', async () => {

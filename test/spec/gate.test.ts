@@ -15,7 +15,7 @@ describe('A newcomer', () => {
     const lines = new Lines({ limits: { messages: { rate: 50, burst: 150 } } });
     const visits = await lines.arriveAll('abc');
     expect(lines.sent).toEqual(['a@0', 'b@1', 'c@2']);
-    expect(visits.map(({ exchange }) => exchange.account.heldMs)).toEqual([0, 0, 0]);
+    expect(visits.map(({ exchange }) => exchange.counters.heldMs)).toEqual([0, 0, 0]);
   });
 
   test('that finds none waits for its slot, first come first served', async () => {
@@ -23,7 +23,7 @@ describe('A newcomer', () => {
     const visits = await lines.arriveAll('abcde');
     await lines.clock.advance(1_000);
     expect(lines.sent).toEqual(['a@0', 'b@100', 'c@200', 'd@300', 'e@400']);
-    expect(visits.map(({ exchange }) => Math.round(exchange.account.heldMs))).toEqual([0, 99, 198, 297, 396]);
+    expect(visits.map(({ exchange }) => Math.round(exchange.counters.heldMs))).toEqual([0, 99, 198, 297, 396]);
   });
 
   test('never overtakes: while somebody waits it stands behind', async () => {
@@ -93,8 +93,8 @@ describe('A request that the Coreapp sent back', () => {
     if (a !== undefined) lines.sendBack(a);
     await lines.clock.run(1_000);
     expect(lines.sent).toEqual(['a@0', 'a@100', 'b@200', 'c@300']);
-    expect(a?.exchange.account.joinedAt).toBe(0);
-    expect(a?.exchange.account.heldMs).toBeCloseTo(50, 6);
+    expect(a?.exchange.counters.joinedAt).toBe(0);
+    expect(a?.exchange.counters.heldMs).toBeCloseTo(50, 6);
   });
 
   test('goes behind those who are older', async () => {
@@ -301,7 +301,7 @@ describe('A caller that wants to wait less', () => {
     await lines.clock.settle();
     const visit = lines.arrive('asks', { fields });
     await lines.clock.advance(40_000);
-    return { end: visit.ends.at(-1), seconds: visit.exchange.account.waitSeconds };
+    return { end: visit.ends.at(-1), seconds: visit.exchange.counters.waitSeconds };
   }
 
   test.each<[string, fields: string[], overAt: number, honoured: number]>([

@@ -104,7 +104,7 @@ describe('A class that is not held, beyond its limit', () => {
     }
     await lines.clock.advance(2_000);
     expect(new Set(probes.map(({ state }) => state))).toEqual(new Set(['sent']));
-    expect(Math.max(...probes.map(({ exchange }) => exchange.account.heldMs))).toBeLessThanOrEqual(101);
+    expect(Math.max(...probes.map(({ exchange }) => exchange.counters.heldMs))).toBeLessThanOrEqual(101);
     expect(lines.sent.length).toBeLessThanOrEqual(60 + 20 * 61);
   });
 });

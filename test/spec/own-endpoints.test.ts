@@ -1,6 +1,6 @@
 /** Bodies for Weir's own endpoints: whoever logs in is nobody yet, and has the share of its network. */
 import { describe, expect, it } from 'vitest';
-import type { BodyAccount } from '../../src/bodies/body-account.ts';
+import type { BodyBudget } from '../../src/bodies/body-budget.ts';
 import { DiskRoom } from '../../src/bodies/disk.ts';
 import { Holding } from '../../src/bodies/holding.ts';
 import { identified, received, routed } from '../../src/exchange/exchange.ts';
@@ -21,7 +21,7 @@ function sharing(remote: string, principal: Principal = { kind: 'nobody' }): Pri
   return sharingOf(identified(routed(received(head), routeOf('/v1/users/login')), principal));
 }
 
-const takes = (account: BodyAccount, of: Principal): boolean => new Holding(account, of, disk).tryTake(bytes);
+const takes = (budget: BodyBudget, of: Principal): boolean => new Holding(budget, of, disk).tryTake(bytes);
 
 describe('A flood of bodies', () => {
   it.each<[string, flood: () => Principal, other: () => Principal]>([

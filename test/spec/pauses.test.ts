@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { Permits, Room } from '../../src/admission/concurrency/permits.ts';
 import { Answers, Pauses } from '../../src/admission/pauses.ts';
-import type { Account, PermitEnd } from '../../src/exchange/exchange.ts';
+import type { Counters, PermitEnd } from '../../src/exchange/exchange.ts';
 import type { EndpointClass } from '../../src/exchange/route.ts';
 import { ask } from '../support/ask.ts';
 import { messageFrom } from '../support/fleet.ts';
@@ -18,9 +18,9 @@ const metrics = async (house: TestHouse): Promise<string> =>
 
 describe('A pause is for', () => {
   /** One that was sent then. */
-  const sent = (at: number): Account => ({ ...messageFrom('a').account, sentAt: at });
-  const refuse = (pauses: Pauses, caller: string, now: number, account = sent(now - 1)) =>
-    pauses.refused(account, caller, now, now + 1_000);
+  const sent = (at: number): Counters => ({ ...messageFrom('a').counters, sentAt: at });
+  const refuse = (pauses: Pauses, caller: string, now: number, counters = sent(now - 1)) =>
+    pauses.refused(counters, caller, now, now + 1_000);
 
   test('everybody in all replicas, where the caller is the only one', () => {
     const pauses = new Pauses(new Answers(), 'alone');
@@ -59,8 +59,8 @@ describe('A pause is for', () => {
 
   test('the request alone, from its second refusal on', () => {
     const pauses = new Pauses(new Answers(), 'alone');
-    const account = sent(0);
-    expect([1, 2_000, 4_000].map((at) => refuse(pauses, 'a', at, account))).toEqual(['fleet', 'request', 'request']);
+    const counters = sent(0);
+    expect([1, 2_000, 4_000].map((at) => refuse(pauses, 'a', at, counters))).toEqual(['fleet', 'request', 'request']);
   });
 
   test('the request alone, where the Coreapp asks for none', () => {
@@ -80,12 +80,12 @@ describe('A pause is for', () => {
     const pauses = new Pauses(answers, 'never');
     const round = (at: number, callers: string): string => {
       const scopes = [...callers].map((caller, i) => {
-        const account = sent(at + i - 1);
-        return { account, scope: refuse(pauses, caller, at + i, account) };
+        const counters = sent(at + i - 1);
+        return { counters, scope: refuse(pauses, caller, at + i, counters) };
       });
       answers.add('z', at + 1_500);
       const last = scopes.at(-1);
-      if (last !== undefined) refuse(pauses, callers.at(-1) as string, at + 2_000, last.account);
+      if (last !== undefined) refuse(pauses, callers.at(-1) as string, at + 2_000, last.counters);
       return scopes.map(({ scope }) => scope[0]).join('');
     };
     expect(round(10_000, 'ab')).toBe('cf');
@@ -111,7 +111,7 @@ describe('Beside a request that is always refused', () => {
         lines.clock.after(5, () => {
           if (visit.label !== 'bad') lines.answer(visit);
           else if (reason === 'throttled') lines.sendBack(visit, dayMs, 'failed', reason);
-          else lines.sendBack(visit, dayMs, visit.exchange.account.refusals > 0 ? 'again' : 'refused', reason);
+          else lines.sendBack(visit, dayMs, visit.exchange.counters.refusals > 0 ? 'again' : 'refused', reason);
         });
       },
     });
@@ -124,7 +124,7 @@ describe('Beside a request that is always refused', () => {
       light.push(lines.arrive('light', { name, user: 'light' }));
     }
     await lines.clock.advance(60_000);
-    const sorted = light.map(({ exchange }) => exchange.account.heldMs).toSorted((a, b) => a - b);
+    const sorted = light.map(({ exchange }) => exchange.counters.heldMs).toSorted((a, b) => a - b);
     return {
       p50: sorted[sorted.length / 2] ?? Number.NaN,
       p90: sorted[Math.floor(0.9 * sorted.length)] ?? Number.NaN,
@@ -171,7 +171,7 @@ describe('Beside a request that is always refused', () => {
         if (at > 0) light.push(lines.arrive('light', { user: 'light' }));
       }
       await lines.clock.advance(60_000);
-      const late = light.filter(({ exchange }) => exchange.account.heldMs > 50);
+      const late = light.filter(({ exchange }) => exchange.counters.heldMs > 50);
       expect(late.length).toBeLessThanOrEqual(reason === 'throttled' ? 10 : 0); // Two a second, for five seconds.
       expect(lines.pushed.length).toBeLessThanOrEqual(1);
     },

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { ArrivingBody } from '../../src/adapters/node/body.ts';
 import { Reading } from '../../src/adapters/node/reading.ts';
-import { BodyAccount } from '../../src/bodies/body-account.ts';
+import { BodyBudget } from '../../src/bodies/body-budget.ts';
 import { DiskRoom } from '../../src/bodies/disk.ts';
 import { Holding } from '../../src/bodies/holding.ts';
 import type { BodyRead } from '../../src/exchange/bodies.ts';
@@ -22,7 +22,7 @@ function begin() {
     drive.create,
   );
   const bounds = { lineMaxBytes: 10_000 * kib, callerMaxBytes: 10_000 * kib, bodyMaxBytes: 1_000 * kib };
-  const held = new Holding(new BodyAccount(bounds, () => clock.now()), { kind: 'key' }, disk);
+  const held = new Holding(new BodyBudget(bounds, () => clock.now()), { kind: 'key' }, disk);
   const arriving = ArrivingBody.expect(256 * kib, 256 * kib, held) as ArrivingBody;
   const request = new Readable({ read() {} });
   const watched: (() => void)[] = [];

@@ -1,6 +1,6 @@
 /** `Server-Timing` (W3C): where the time of a request went, as its caller sees it. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Account } from '../../src/exchange/exchange.ts';
+import type { Counters } from '../../src/exchange/exchange.ts';
 import { serverTiming } from '../../src/exchange/server-timing.ts';
 import { messageFrom } from '../support/fleet.ts';
 import { openTestHouse, type TestHouse } from '../support/house.ts';
@@ -11,7 +11,7 @@ import { answer, inTurn, type Script, say, sayNothing, startUpstream, type Upstr
 const ok = answer(200, {}, 'ok');
 
 describe('the field', () => {
-  it.each<[string, Partial<Account>, underWayMs: number, string]>([
+  it.each<[string, Partial<Counters>, underWayMs: number, string]>([
     ['of one that was sent at once', { attempts: 1 }, 12.345, 'hold;dur=0, coreapp;dur=12.3'],
     ['of one that was held', { attempts: 1, heldMs: 1_234.56 }, 7, 'hold;dur=1234.6, coreapp;dur=7'],
     ['adds up all attempts', { attempts: 3, heldMs: 10, coreappMs: 20.02 }, 0.03, 'hold;dur=10, coreapp;dur=20.1'],
@@ -22,9 +22,9 @@ describe('the field', () => {
       0,
       'hold;dur=0, coreapp;dur=86400000',
     ],
-  ])('%s', (_, account, underWayMs, text) => {
-    const rest = messageFrom('a').account;
-    expect(serverTiming({ ...rest, ...account }, underWayMs)).toBe(text);
+  ])('%s', (_, counters, underWayMs, text) => {
+    const rest = messageFrom('a').counters;
+    expect(serverTiming({ ...rest, ...counters }, underWayMs)).toBe(text);
   });
 });
 

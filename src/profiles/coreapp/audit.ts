@@ -21,7 +21,7 @@ export function audit(log: Log, exchange: Received, end: JourneyEnd): void {
   if (route?.by !== 'weir') return;
   const action = actions[`${exchange.method} ${route.endpoint}`];
   if (action === undefined) return;
-  const { note } = exchange.account;
+  const { note } = exchange.counters;
   const reason = end.kind === 'page' ? null : (note?.reason ?? reasonOf(end));
   const self = action === 'logout' && principal?.kind === 'user' ? principal.name : null;
   const user = note?.user ?? named(route.username) ?? self;

@@ -4,7 +4,7 @@
  */
 import { type CallerBytes, ComingBodies } from './coming-bodies.ts';
 
-export interface AccountBounds {
+export interface BodyBudgetBounds {
   /** What all bodies together may take. */
   readonly lineMaxBytes: number;
   /** What one caller may have while it is alone; beside others it is the same part of what those leave. */
@@ -13,7 +13,7 @@ export interface AccountBounds {
   readonly bodyMaxBytes: number;
 }
 
-/** What an account has too little of. `reserve`: what is left is for small bodies. */
+/** What a budget has too little of. `reserve`: what is left is for small bodies. */
 export type Shortage = 'class' | 'reserve' | 'caller';
 
 /** Up to this size a body is small: what is left at the end is for those. */
@@ -23,22 +23,22 @@ const reservedPart = 1 / 16;
 /** How many callers are kept in mind that have nothing, so that the table need not change with each request. */
 const idleCallersMax = 1_000;
 
-export class BodyAccount {
+export class BodyBudget {
   /** Those that are still coming, which may have to give way. */
   readonly coming: ComingBodies;
   readonly #maxBytes: number;
-  /** Up to how much may be held once a body that is not small has taken its bytes. */
+  /** Up to how much may be taken once a body that is not small has taken its bytes. */
   readonly #largeMaxBytes: number;
   /** What one caller may have of what others leave, up to 1. */
   readonly #callerShare: number;
   readonly #bodyMaxBytes: number;
   readonly #callers = new Map<string, CallerBytes>();
   #sweepAt = idleCallersMax;
-  #held = 0;
+  #inUse = 0;
   #onDisk = 0;
 
   /** @param now milliseconds since some moment */
-  constructor({ lineMaxBytes, callerMaxBytes, bodyMaxBytes }: AccountBounds, now: () => number) {
+  constructor({ lineMaxBytes, callerMaxBytes, bodyMaxBytes }: BodyBudgetBounds, now: () => number) {
     this.coming = new ComingBodies(now);
     this.#maxBytes = lineMaxBytes;
     this.#largeMaxBytes = Math.max(bodyMaxBytes, lineMaxBytes * (1 - reservedPart));
@@ -47,8 +47,8 @@ export class BodyAccount {
   }
 
   /** Bytes that are taken and not given back. */
-  get held(): number {
-    return this.#held;
+  get inUse(): number {
+    return this.#inUse;
   }
 
   /** Those of them that are not in memory. */
@@ -79,15 +79,15 @@ export class BodyAccount {
   take(caller: CallerBytes, bytes: number, had: number): Shortage | null {
     const short = this.shortOf(caller, bytes, had);
     if (short !== null) return short;
-    this.#held += bytes;
+    this.#inUse += bytes;
     caller.bytes += bytes;
     return null;
   }
 
   /** What there is too little of for that. Null: it could be taken. */
   shortOf(caller: CallerBytes, bytes: number, had: number): Shortage | null {
-    if (this.#held + bytes > this.#maxBytes) return 'class';
-    if (had + bytes > smallMaxBytes && this.#held + bytes > this.#largeMaxBytes) return 'reserve';
+    if (this.#inUse + bytes > this.#maxBytes) return 'class';
+    if (had + bytes > smallMaxBytes && this.#inUse + bytes > this.#largeMaxBytes) return 'reserve';
     return caller.bytes + bytes > this.callerMaxBytes(caller) ? 'caller' : null;
   }
 
@@ -95,9 +95,9 @@ export class BodyAccount {
   missing(short: Shortage, caller: CallerBytes, bytes: number): number {
     switch (short) {
       case 'class':
-        return this.#held + bytes - this.#maxBytes;
+        return this.#inUse + bytes - this.#maxBytes;
       case 'reserve':
-        return this.#held + bytes - this.#largeMaxBytes;
+        return this.#inUse + bytes - this.#largeMaxBytes;
       case 'caller':
         return caller.bytes + bytes - this.callerMaxBytes(caller);
     }
@@ -108,17 +108,17 @@ export class BodyAccount {
    * were there before have taken: k callers with as much as they may have leave (1 − s) / (1 + (k − 1) × s) of it.
    */
   callerMaxBytes(caller: CallerBytes): number {
-    return Math.max(this.#bodyMaxBytes, this.#callerShare * (this.#maxBytes - this.#held + caller.bytes));
+    return Math.max(this.#bodyMaxBytes, this.#callerShare * (this.#maxBytes - this.#inUse + caller.bytes));
   }
 
   /** Takes back all that one body had. */
   give(caller: CallerBytes, bytes: number): void {
     if (bytes > caller.bytes) throw new Error('Bytes were given back that nobody had.');
-    this.#held -= bytes;
+    this.#inUse -= bytes;
     caller.bytes -= bytes;
   }
 
-  /** Says of bytes that are held that they are on disk; negative: no longer. */
+  /** Says of bytes in use that they are on disk; negative: no longer. */
   moveToDisk(bytes: number): void {
     this.#onDisk += bytes;
   }
