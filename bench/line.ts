@@ -9,7 +9,7 @@ import { MemoryBuckets } from '../src/adapters/memory/buckets.ts';
 import { Permits, Room } from '../src/admission/concurrency/permits.ts';
 import { Gates } from '../src/admission/gates.ts';
 import type { Collected } from '../src/exchange/exchange.ts';
-import { deafMeter, messageFrom, plainOrder, roomyLimits, WaitingCaller } from '../test/support/fleet.ts';
+import { deafMeter, messageFrom, plainOrder, roomyLimits, WaitingDownstream } from '../test/support/fleet.ts';
 import { VirtualClock } from '../test/support/virtual-clock.ts';
 
 /** The most that each may cost, microseconds of CPU. */
@@ -38,11 +38,11 @@ const requests = (count: number): Collected[] =>
     messageFrom(`${arrivals++ % callers}`, { fields: ['Priority', `u=${3 + (arrivals % 3)}`] }),
   );
 
-function arrive(these: readonly Collected[]): WaitingCaller[] {
+function arrive(these: readonly Collected[]): WaitingDownstream[] {
   return these.map((request) => {
-    const side = new WaitingCaller();
-    void gates.admit(request, side);
-    return side;
+    const downstream = new WaitingDownstream();
+    void gates.admit(request, downstream);
+    return downstream;
   });
 }
 
@@ -59,20 +59,20 @@ const median = (values: readonly number[]): number => values.toSorted((a, b) => 
 arrive(requests(inLine));
 const costs = { arrival: [] as number[], turn: [] as number[], 'hang-up': [] as number[] };
 for (let round = 0; round < rounds; round++) {
-  let sides: WaitingCaller[] = [];
+  let downstreams: WaitingDownstream[] = [];
   const [first, second] = [requests(many), requests(many)];
-  costs.arrival.push(cost(many, () => (sides = arrive(first))));
+  costs.arrival.push(cost(many, () => (downstreams = arrive(first))));
   const before = gates.headcount.total;
   costs.turn.push(cost(many, () => clock.advanceSync(many * slotMs)));
   const served = before - gates.headcount.total;
   if (Math.abs(served - many) > 0.01 * many) throw new Error(`${served} of ${many} were served`);
   await clock.settle();
-  sides = arrive(second);
+  downstreams = arrive(second);
   // From anywhere in line, in no order.
-  const leaving = sides.toSorted(() => Math.random() - 0.5);
+  const leaving = downstreams.toSorted(() => Math.random() - 0.5);
   costs['hang-up'].push(
     cost(many, () => {
-      for (const side of leaving) side.hangUp();
+      for (const downstream of leaving) downstream.hangUp();
     }),
   );
   await clock.settle();

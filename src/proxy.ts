@@ -16,7 +16,7 @@ import type { Clock } from './clock.ts';
 import { answerPage, answerRefusal, type RefusalBody } from './exchange/answer.ts';
 import type { Collected, Identified, Received } from './exchange/exchange.ts';
 import type { Attempt, Gone, Page, Passed, Replay } from './exchange/outcome.ts';
-import type { Caller, RequestHead } from './exchange/ports.ts';
+import type { Downstream, RequestHead } from './exchange/ports.ts';
 import type { Principal } from './exchange/principal.ts';
 import type { Receive } from './exchange/receive.ts';
 import type { Refusal } from './exchange/refusals.ts';
@@ -48,7 +48,7 @@ export interface Stages {
   readonly refusalBody: RefusalBody;
 }
 
-export type Gateway = (head: RequestHead, side: Caller) => Promise<void>;
+export type Gateway = (head: RequestHead, downstream: Downstream) => Promise<void>;
 
 /** Nobody knows when one of them ends. */
 const tooManyOpen = refuse('lineFull', 'Too many requests from this address are under way.', 1_000);
@@ -58,45 +58,45 @@ type Outcome = Passed | Page | Refusal | Gone;
 
 export function createGateway(stages: Stages): Gateway {
   const own = ownBounds(stages.clock);
-  return async (head, side) => {
+  return async (head, downstream) => {
     let answered = false;
     try {
       const { exchange, refusal } = stages.receive(head);
       let outcome: Outcome;
       const sender = stages.openRequests.enter(exchange.origin);
       try {
-        outcome = refusal ?? (sender === null ? tooManyOpen : await travel(stages, own, exchange, side));
+        outcome = refusal ?? (sender === null ? tooManyOpen : await travel(stages, own, exchange, downstream));
       } catch (error) {
         stages.log.error('a bug: a stage threw', { requestId: exchange.id, error });
         outcome = refuse('bug');
       } finally {
         if (sender !== null) stages.openRequests.leave(sender);
       }
-      const status = finish(exchange, side, outcome, stages);
+      const status = finish(exchange, downstream, outcome, stages);
       answered = true;
-      record(stages, exchange, outcome, status, outcome.kind === 'passed' ? outcome.cut : side.cutFor);
+      record(stages, exchange, outcome, status, outcome.kind === 'passed' ? outcome.cut : downstream.cutFor);
       audit(stages.log, exchange, outcome);
     } catch (error) {
       stages.log.error('a bug: a request was not answered, or not recorded', { error });
-      if (!answered) side.cut();
+      if (!answered) downstream.cut();
     }
   };
 }
 
-async function travel(stages: Stages, own: BodyBounds, arrived: Received, side: Caller): Promise<Outcome> {
+async function travel(stages: Stages, own: BodyBounds, arrived: Received, downstream: Downstream): Promise<Outcome> {
   // Awaited even where it is known at once: by the next turn Node has read a body that came with its head.
   const identified = await stages.authenticate(stages.route(arrived));
   if (identified.kind !== 'exchange') return identified;
-  if (identified.principal.kind !== 'nobody') side.known();
+  if (identified.principal.kind !== 'nobody') downstream.known();
   const to = identified.route;
   const gates = to.by === 'weir' ? null : stages.admit.gates(to.class);
   const bounds = gates ?? own;
   const held = new Holding(bounds.bodies, sharingOf(identified), stages.disk);
   try {
-    const collecting = collect(identified, side, bounds, held);
+    const collecting = collect(identified, downstream, bounds, held);
     const request = collecting instanceof Promise ? await collecting : collecting;
     if (request.kind !== 'exchange') return request;
-    return gates === null ? await stages.webapp.answer(request) : await deliver(stages, gates, request, side);
+    return gates === null ? await stages.webapp.answer(request) : await deliver(stages, gates, request, downstream);
   } finally {
     held.release();
   }
@@ -120,17 +120,17 @@ export function ownBounds(clock: Clock): BodyBounds {
 }
 
 /** Stand in line, forward, and again while the Coreapp did not act on it. */
-async function deliver(stages: Stages, gates: Gates, request: Collected, side: Caller): Promise<Outcome> {
-  const admitting = gates.admit(request, side);
+async function deliver(stages: Stages, gates: Gates, request: Collected, downstream: Downstream): Promise<Outcome> {
+  const admitting = gates.admit(request, downstream);
   let admission = admitting instanceof Promise ? await admitting : admitting;
   for (let last: Replay | null = null; ; ) {
     if (admission.kind !== 'exchange') return blamed(admission, last);
-    const attempt: Attempt = await stages.forward(admission, side);
+    const attempt: Attempt = await stages.forward(admission, downstream);
     if (attempt.kind === 'passed') gates.passed(request);
     if (attempt.kind !== 'replay') return attempt;
     last = attempt;
     stages.meter.replayed(gates.name, last.reason);
-    admission = await gates.readmit(request, side, last);
+    admission = await gates.readmit(request, downstream, last);
   }
 }
 
@@ -141,15 +141,15 @@ function blamed(end: Refusal | Gone, last: Replay | null): Refusal | Gone {
 }
 
 /** Answers, where that is still to be done. Returns the status that the caller saw; 499 (nginx's) if it had gone. */
-function finish(exchange: Received, side: Caller, outcome: Outcome, stages: Stages): number {
-  if (side.gone && outcome.kind !== 'passed') return 499;
+function finish(exchange: Received, downstream: Downstream, outcome: Outcome, stages: Stages): number {
+  if (downstream.gone && outcome.kind !== 'passed') return 499;
   switch (outcome.kind) {
     case 'passed':
       return outcome.status;
     case 'page':
-      return answerPage(exchange, side, outcome);
+      return answerPage(exchange, downstream, outcome);
     case 'refusal':
-      return answerRefusal(exchange, side, outcome, stages.refusalBody(outcome), stages.serverTiming);
+      return answerRefusal(exchange, downstream, outcome, stages.refusalBody(outcome), stages.serverTiming);
     case 'gone':
       return 499;
   }

@@ -4,7 +4,7 @@ import type { Admitted, Collected, Slots } from '../exchange/exchange.ts';
 import { admitted } from '../exchange/exchange.ts';
 import type { Admission, Replay } from '../exchange/outcome.ts';
 import { gone } from '../exchange/outcome.ts';
-import type { Caller } from '../exchange/ports.ts';
+import type { Downstream } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
 import type { Refusal, RefusalName } from '../exchange/refusals.ts';
 import { refuse } from '../exchange/refusals.ts';
@@ -65,16 +65,16 @@ export class Gate implements Slots {
   }
 
   /** For a newcomer: at once if nobody waits, a slot is open and a permit is there. */
-  admit(exchange: Collected, side: Caller): Admission | Promise<Admission> {
+  admit(exchange: Collected, downstream: Downstream): Admission | Promise<Admission> {
     const now = this.#world.clock.now();
     exchange.counters.joinedAt = now;
     exchange.counters.waitSeconds = waitSeconds(exchange.fields, this.#class.limits.holdMaxMs);
-    if (side.gone) return gone;
+    if (downstream.gone) return gone;
     const cost = slotsFor(exchange, this.#world);
     for (let slots = 0; slots < cost; slots++) this.#lease.arrived(now);
     const maybeNow = this.line.requests === 0 && cost === 1 && this.#mayTake(exchange, now);
     if (maybeNow && this.#lease.take(now)) return this.#admitAtOnce(exchange, now);
-    const stay = stayOf(exchange, side, this.#class.limits.holdMaxMs, this.#world);
+    const stay = stayOf(exchange, downstream, this.#class.limits.holdMaxMs, this.#world);
     return this.#refusalOf(stay, now) ?? this.#wait(stay, now, null);
   }
 
@@ -82,9 +82,9 @@ export class Gate implements Slots {
    * For a request that the Coreapp sent back: it goes to the head of its caller’s queue, whatever the bounds once
    * it has rested.
    */
-  readmit(exchange: Collected, side: Caller, replay: Replay): Admission | Promise<Admission> {
+  readmit(exchange: Collected, downstream: Downstream, replay: Replay): Admission | Promise<Admission> {
     const now = this.#world.clock.now();
-    const stay = stayOf(exchange, side, this.#class.limits.holdMaxMs, this.#world);
+    const stay = stayOf(exchange, downstream, this.#class.limits.holdMaxMs, this.#world);
     return this.#wait(stay, now, this.#pausing.restAfter(stay, replay, now));
   }
 
@@ -185,7 +185,7 @@ export class Gate implements Slots {
 
   /** @param restsUntil when a request that was sent before may stand in line again; null: for a newcomer */
   #wait(stay: Stay, now: number, restsUntil: number | null): Promise<Admission> {
-    if (stay.side.gone) return Promise.resolve(gone);
+    if (stay.downstream.gone) return Promise.resolve(gone);
     if (this.#class.refusing !== null)
       return Promise.resolve(this.#refusal(this.#class.refusing, this.line.slots, now));
     if (stay.until <= (restsUntil ?? now)) {

@@ -6,7 +6,7 @@ import { BodyBudget } from '../bodies/body-budget.ts';
 import type { Alarm } from '../clock.ts';
 import type { Collected } from '../exchange/exchange.ts';
 import type { Admission, Replay } from '../exchange/outcome.ts';
-import type { Caller } from '../exchange/ports.ts';
+import type { Downstream } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
 import type { RefusalName } from '../exchange/refusals.ts';
 import { refuse } from '../exchange/refusals.ts';
@@ -101,18 +101,18 @@ export class Gates implements GateClass {
   }
 
   /** For a newcomer. */
-  admit(exchange: Collected, side: Caller): Admission | Promise<Admission> {
-    if (this.#only !== null) return this.#only.admit(exchange, side);
+  admit(exchange: Collected, downstream: Downstream): Admission | Promise<Admission> {
+    if (this.#only !== null) return this.#only.admit(exchange, downstream);
     const key = this.#keyOf(exchange);
     const gate = this.#gates.get(key) ?? this.#openFor(exchange, key);
-    return gate === null ? refuse('scopesFull', null, 1_000) : gate.admit(exchange, side);
+    return gate === null ? refuse('scopesFull', null, 1_000) : gate.admit(exchange, downstream);
   }
 
   /** For a request that the Coreapp sent back: it gets in whatever the bounds, though its gate may have gone meanwhile. */
-  readmit(exchange: Collected, side: Caller, replay: Replay): Admission | Promise<Admission> {
-    if (this.#only !== null) return this.#only.readmit(exchange, side, replay);
+  readmit(exchange: Collected, downstream: Downstream, replay: Replay): Admission | Promise<Admission> {
+    if (this.#only !== null) return this.#only.readmit(exchange, downstream, replay);
     const key = this.#keyOf(exchange);
-    return (this.#gates.get(key) ?? this.#open(key, nameOf(exchange.principal))).readmit(exchange, side, replay);
+    return (this.#gates.get(key) ?? this.#open(key, nameOf(exchange.principal))).readmit(exchange, downstream, replay);
   }
 
   /** The Coreapp has answered a request, and has not refused it. */

@@ -1,7 +1,7 @@
 /** One stay in line: what decides when its turn comes and when its time is over, and who waits for it. */
 import type { Collected } from '../exchange/exchange.ts';
 import type { Admission } from '../exchange/outcome.ts';
-import type { Caller } from '../exchange/ports.ts';
+import type { Downstream } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
 import type { Fields } from '../http/fields.ts';
 import { waitPreferred } from '../http/preference.ts';
@@ -23,7 +23,7 @@ export interface Order {
 /** Found out only for those who have to wait. */
 export interface Stay {
   readonly exchange: Collected;
-  readonly side: Caller;
+  readonly downstream: Downstream;
   readonly caller: string;
   readonly urgency: number;
   /** How many slots it uses. */
@@ -36,7 +36,7 @@ export interface Stay {
 
 export class Waiter extends Place<Waiter> {
   readonly exchange: Collected;
-  readonly side: Caller;
+  readonly downstream: Downstream;
   readonly settle: (admission: Admission) => void;
   readonly stoodSince: number;
   /** Null: it does not rest. */
@@ -45,7 +45,7 @@ export class Waiter extends Place<Waiter> {
   constructor(stay: Stay, now: number, settle: (admission: Admission) => void) {
     super(stay.caller, stay.urgency, stay.cost, stay.exchange.counters.joinedAt, stay.until);
     this.exchange = stay.exchange;
-    this.side = stay.side;
+    this.downstream = stay.downstream;
     this.stoodSince = now;
     this.settle = settle;
   }
@@ -71,12 +71,12 @@ export function slotsFor({ method, path }: Collected, { costOf }: Order): number
   return costOf === null ? 1 : costOf(method, path);
 }
 
-export function stayOf(exchange: Collected, side: Caller, holdMaxMs: number, order: Order): Stay {
+export function stayOf(exchange: Collected, downstream: Downstream, holdMaxMs: number, order: Order): Stay {
   const { principal, fields, counters } = exchange;
   const { joinedAt } = counters;
   const holdMs =
     counters.waitSeconds < 0 ? holdMaxMs : Math.min(holdMaxMs, Math.max(waitMinMs, counters.waitSeconds * 1_000));
   const urgency = urgencyOf(fields, principal, order.bestUrgency);
   const cost = slotsFor(exchange, order);
-  return { exchange, side, caller: nameOf(principal), urgency, cost, holdMs, until: joinedAt + holdMs };
+  return { exchange, downstream, caller: nameOf(principal), urgency, cost, holdMs, until: joinedAt + holdMs };
 }

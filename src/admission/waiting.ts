@@ -101,7 +101,7 @@ export class Waiting {
 
   #enter(waiter: Waiter): void {
     this.#class.headcount.add(waiter.caller);
-    waiter.side.onGone(() => {
+    waiter.downstream.onGone(() => {
       if (waiter.waiting || waiter.rest !== null) this.#leave(waiter, gone, 'gone', this.#world.clock.now());
     });
   }
@@ -114,7 +114,7 @@ export class Waiting {
 
   #ended(waiter: Waiter, admission: Admission, outcome: HoldOutcome, now: number): void {
     this.#class.headcount.remove(waiter.caller);
-    waiter.side.onGone(null);
+    waiter.downstream.onGone(null);
     const ms = now - waiter.stoodSince;
     waiter.exchange.counters.heldMs += ms;
     this.#world.meter.held(this.#class.name, outcome, ms);

@@ -96,10 +96,10 @@ export async function openHouse(config: Config, coreappUrl: string, version: str
   main = await startServer(
     { ...config.listen, ...config.http, connectionsMax, trusts: trustIn(config.http.trustedProxies) },
     {
-      request: (head, side) =>
-        traffic.follow(beginning.over ? gateway(head, side) : beginning.enter(gateway, head, side)),
-      upgrade: (head, side) =>
-        traffic.follow(beginning.over ? upgrade(head, side) : beginning.enter(upgrade, head, side)),
+      request: (head, downstream) =>
+        traffic.follow(beginning.over ? gateway(head, downstream) : beginning.enter(gateway, head, downstream)),
+      upgrade: (head, downstream) =>
+        traffic.follow(beginning.over ? upgrade(head, downstream) : beginning.enter(upgrade, head, downstream)),
       ...tellEdge(clock, meter, log),
     },
   );

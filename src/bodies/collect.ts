@@ -4,7 +4,7 @@ import type { Collected, Identified } from '../exchange/exchange.ts';
 import { collected } from '../exchange/exchange.ts';
 import type { Gone } from '../exchange/outcome.ts';
 import { gone } from '../exchange/outcome.ts';
-import type { Caller } from '../exchange/ports.ts';
+import type { Downstream } from '../exchange/ports.ts';
 import type { Refusal } from '../exchange/refusals.ts';
 import { refuse } from '../exchange/refusals.ts';
 import type { BodyBudget } from './body-budget.ts';
@@ -25,12 +25,12 @@ type Collection = Collected | Refusal | Gone;
 /** @param held what the body takes of `bounds.bodies`: to be released when the request has ended, whatever it came to */
 export function collect(
   exchange: Identified,
-  side: Caller,
+  downstream: Downstream,
   bounds: BodyBounds,
   held: Holding,
 ): Collection | Promise<Collection> {
-  if (side.bodyBytes === 0) return collected(exchange, null);
-  const read = side.read(bounds.bodyMaxBytes, held);
+  if (downstream.bodyBytes === 0) return collected(exchange, null);
+  const read = downstream.read(bounds.bodyMaxBytes, held);
   if (!(read instanceof Promise)) return collectionOf(exchange, read, bounds, held);
   return read.then((whole) => collectionOf(exchange, whole, bounds, held));
 }

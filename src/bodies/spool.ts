@@ -12,7 +12,7 @@ import { relayEnd } from '../exchange/answer.ts';
 import type { BodyFile } from '../exchange/bodies.ts';
 import type { Counters } from '../exchange/exchange.ts';
 import type { CutCause } from '../exchange/outcome.ts';
-import type { Caller } from '../exchange/ports.ts';
+import type { Downstream } from '../exchange/ports.ts';
 import type { Fields } from '../http/fields.ts';
 import type { AnswerRoom } from './answers.ts';
 
@@ -33,7 +33,7 @@ export interface SpoolEnds {
 }
 
 export class Spool {
-  readonly #side: Caller;
+  readonly #downstream: Downstream;
   readonly #caller: string;
   readonly #counters: Counters;
   readonly #room: AnswerRoom;
@@ -63,8 +63,8 @@ export class Spool {
   #over = false;
 
   /** For a caller that has just said that it takes no more. */
-  constructor(side: Caller, caller: string, counters: Counters, room: AnswerRoom, ends: SpoolEnds) {
-    this.#side = side;
+  constructor(downstream: Downstream, caller: string, counters: Counters, room: AnswerRoom, ends: SpoolEnds) {
+    this.#downstream = downstream;
     this.#caller = caller;
     this.#counters = counters;
     this.#room = room;
@@ -205,12 +205,12 @@ export class Spool {
 
   #hand(chunk: Buffer): void {
     this.#counters.bytesOut += chunk.length;
-    if (!this.#side.data(chunk)) this.#awaitDrain();
+    if (!this.#downstream.data(chunk)) this.#awaitDrain();
   }
 
   #awaitDrain(): void {
     this.#blocked = true;
-    this.#side.onDrain(() => {
+    this.#downstream.onDrain(() => {
       this.#blocked = false;
       try {
         this.#pump();
@@ -231,14 +231,14 @@ export class Spool {
 
   #finish(trailers: Fields): void {
     this.#over = true;
-    if (relayEnd(this.#side, trailers)) this.#ends.ended(null);
-    else this.#side.onDrain(() => this.#ends.ended(null));
+    if (relayEnd(this.#downstream, trailers)) this.#ends.ended(null);
+    else this.#downstream.onDrain(() => this.#ends.ended(null));
   }
 
   #cut(cause: CutCause): void {
     this.abandon();
     this.#ends.ended(cause);
-    this.#side.cut();
+    this.#downstream.cut();
   }
 
   #takeMemory(bytes: number): void {

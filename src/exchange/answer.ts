@@ -3,7 +3,7 @@ import { endToEnd, FieldFilter, type Fields, fieldOf, fieldsOf } from '../http/f
 import { viaName } from '../http/forwarded.ts';
 import type { Admitted, Received, Routed } from './exchange.ts';
 import type { Page } from './outcome.ts';
-import type { Caller } from './ports.ts';
+import type { Downstream } from './ports.ts';
 import type { Refusal } from './refusals.ts';
 import { refusalTable } from './refusals.ts';
 import { serverTiming } from './server-timing.ts';
@@ -18,14 +18,14 @@ const to204 = new FieldFilter(['content-length', ...ownNames]);
 const toTrailers = new FieldFilter(['content-length', 'trailer', 'ratelimit', 'ratelimit-policy', ...ownNames]);
 
 /** Weir's own answer. Returns its status. */
-export function answerPage(exchange: Received, side: Caller, page: Page): number {
+export function answerPage(exchange: Received, downstream: Downstream, page: Page): number {
   const fields = ['X-Request-Id', exchange.id, ...page.fields];
   addPreference(fields, exchange);
   if (fieldOf(page.fields, 'content-type') === null) fields.push('Content-Type', json);
   // What Weir answers itself is about accounts, tokens or the moment: nothing of it is for a cache.
   if (fieldOf(page.fields, 'cache-control') === null) fields.push('Cache-Control', 'no-store');
   if (exchange.method !== 'HEAD') exchange.counters.bytesOut += Buffer.byteLength(page.body);
-  side.page(page.status, fields, page.body);
+  downstream.page(page.status, fields, page.body);
   return page.status;
 }
 
@@ -38,7 +38,7 @@ export type RefusalBody = (refusal: Refusal) => string;
  */
 export function answerRefusal(
   exchange: Received,
-  side: Caller,
+  downstream: Downstream,
   refusal: Refusal,
   body: string,
   timed: boolean,
@@ -51,7 +51,7 @@ export function answerRefusal(
   if (refusal.allow !== undefined) fields.push('Allow', refusal.allow);
   if (timed && exchange.counters.joinedAt !== -1) fields.push('Server-Timing', serverTiming(exchange.counters, 0));
   if (status === 401) fields.push('WWW-Authenticate', challenge(exchange));
-  return answerPage(exchange, side, { kind: 'page', status, fields, body });
+  return answerPage(exchange, downstream, { kind: 'page', status, fields, body });
 }
 
 /**
@@ -60,7 +60,7 @@ export function answerRefusal(
  */
 export function relayHead(
   exchange: Admitted,
-  side: Caller,
+  downstream: Downstream,
   status: number,
   fields: Fields,
   timing: string | null,
@@ -74,12 +74,12 @@ export function relayHead(
   }
   addPreference(out, exchange);
   if (timing !== null) out.push('Server-Timing', timing);
-  side.head(status, out);
+  downstream.head(status, out);
 }
 
 /** The end of the Coreapp's answer. False: the caller has still to take the last of it. */
-export function relayEnd(side: Caller, trailers: Fields): boolean {
-  return side.end(trailers.length === 0 ? trailers : endToEnd(trailers, toTrailers));
+export function relayEnd(downstream: Downstream, trailers: Fields): boolean {
+  return downstream.end(trailers.length === 0 ? trailers : endToEnd(trailers, toTrailers));
 }
 
 /** Says that the caller waited no longer than it wanted to (RFC 7240, 3). */

@@ -4,7 +4,7 @@ import type { BodyRead, BodyRoom } from './bodies.ts';
 import type { CutCause } from './outcome.ts';
 
 /** The caller's side of an exchange. One answer: `page`, or `head` then `data` then `end`, or `cut`. */
-export interface Caller {
+export interface Downstream {
   /** True once the caller has hung up (or was cut off). */
   readonly gone: boolean;
   /** Why it was cut off where that was not asked for by `cut`; null: it was not, or it has hung up by itself. */

@@ -4,7 +4,7 @@ import { relayEnd, relayHead } from '../exchange/answer.ts';
 import { type Admitted, hasOpenSlot, type PermitEnd } from '../exchange/exchange.ts';
 import type { Attempt, CutCause, ReplayReason } from '../exchange/outcome.ts';
 import { gone } from '../exchange/outcome.ts';
-import type { Caller } from '../exchange/ports.ts';
+import type { Downstream } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
 import { refuse } from '../exchange/refusals.ts';
 import { serverTiming } from '../exchange/server-timing.ts';
@@ -16,7 +16,7 @@ import type { CoreappCall, CoreappFailure } from './ports.ts';
 import { isKeyed, replayAfterAnswer, replayAfterFailure } from './replay.ts';
 import { type ForwardWorld, requestFields } from './towards.ts';
 
-export type Forward = (exchange: Admitted, side: Caller) => Promise<Attempt>;
+export type Forward = (exchange: Admitted, downstream: Downstream) => Promise<Attempt>;
 
 /** How much of a refusal's body is read before its connection is given up. */
 const refusalMaxBytes = 1_048_576;
@@ -28,21 +28,21 @@ const refusalMaxBytes = 1_048_576;
 export const slotsGivenUpMax = 8;
 
 export function createForward(world: ForwardWorld): Forward {
-  return (exchange, side) =>
+  return (exchange, downstream) =>
     new Promise((settle, threw) => {
-      if (side.gone) {
+      if (downstream.gone) {
         exchange.permit.end('unused');
         settle(gone);
         return;
       }
-      new Sending(world, exchange, side, settle, threw).start();
+      new Sending(world, exchange, downstream, settle, threw).start();
     });
 }
 
 class Sending extends GuardedObserver {
   readonly #world: ForwardWorld;
   readonly #exchange: Admitted;
-  readonly #side: Caller;
+  readonly #downstream: Downstream;
   readonly #settle: (attempt: Attempt) => void;
   readonly #reject: (error: unknown) => void;
   readonly #sentAt: number;
@@ -61,14 +61,14 @@ class Sending extends GuardedObserver {
   constructor(
     world: ForwardWorld,
     exchange: Admitted,
-    side: Caller,
+    downstream: Downstream,
     settle: (attempt: Attempt) => void,
     reject: (error: unknown) => void,
   ) {
     super();
     this.#world = world;
     this.#exchange = exchange;
-    this.#side = side;
+    this.#downstream = downstream;
     this.#settle = settle;
     this.#reject = reject;
     this.#sentAt = world.clock.now();
@@ -79,7 +79,7 @@ class Sending extends GuardedObserver {
       const { method, target, body, counters } = this.#exchange;
       counters.attempts += 1;
       const fields = requestFields(this.#exchange, this.#world);
-      this.#side.onGone(() => this.#call?.abort());
+      this.#downstream.onGone(() => this.#call?.abort());
       this.#call = this.#world.coreapp.send({ method, target, fields, body }, this);
     } catch (error) {
       this.threw(error);
@@ -97,13 +97,13 @@ class Sending extends GuardedObserver {
   }
 
   protected informed(status: number, fields: Fields): void {
-    this.#side.information(status, endToEnd(fields, this.#world.own.interim));
+    this.#downstream.information(status, endToEnd(fields, this.#world.own.interim));
   }
 
   protected headed(status: number, fields: Fields): void {
     this.#world.reachability.answered(this.#sentAt);
     this.#replay = this.#isHeld() ? replayAfterAnswer(status) : null;
-    if (this.#replay === null) relayHead(this.#exchange, this.#side, status, fields, this.#timing());
+    if (this.#replay === null) relayHead(this.#exchange, this.#downstream, status, fields, this.#timing());
     else this.#pauseMs = retryAfterMs(fieldOf(fields, 'retry-after'), this.#world.clock.wallMs());
     this.#status = status;
   }
@@ -118,8 +118,8 @@ class Sending extends GuardedObserver {
     if (this.#spool !== null) return this.#spool.add(chunk);
     const { counters, principal } = this.#exchange;
     counters.bytesOut += chunk.length;
-    if (this.#side.data(chunk)) return true;
-    this.#spool = new Spool(this.#side, nameOf(principal), counters, this.#world.answers, {
+    if (this.#downstream.data(chunk)) return true;
+    this.#spool = new Spool(this.#downstream, nameOf(principal), counters, this.#world.answers, {
       resume: () => this.#call?.resume(),
       ended: (cut) => this.#answered(cut),
       threw: (error) => this.threw(error),
@@ -133,14 +133,14 @@ class Sending extends GuardedObserver {
       this.#finish(status, this.#endAfter(this.#replay), this.#refused(this.#replay));
       return;
     }
-    const taken = this.#spool === null && relayEnd(this.#side, trailers);
+    const taken = this.#spool === null && relayEnd(this.#downstream, trailers);
     this.#over(status, 'answered');
     if (taken) {
       this.#answered(null);
       return;
     }
-    this.#side.onGone(() => this.#leave());
-    if (this.#spool === null) this.#side.onDrain(() => this.#answered(null));
+    this.#downstream.onGone(() => this.#leave());
+    if (this.#spool === null) this.#downstream.onDrain(() => this.#answered(null));
     else this.#spool.end(trailers);
   }
 
@@ -148,7 +148,7 @@ class Sending extends GuardedObserver {
     if (this.#cut !== null) {
       this.#over('failure', 'failed');
       this.#answered(this.#cut);
-    } else if (this.#side.gone) {
+    } else if (this.#downstream.gone) {
       this.#over('failure', failure.phase === 'unsent' ? 'unused' : 'failed');
       this.#leave();
     } else if (this.#replay !== null) {
@@ -168,17 +168,17 @@ class Sending extends GuardedObserver {
   #brokeOff(): void {
     this.#over('failure', 'failed');
     if (this.#spool === null) {
-      this.#side.cut();
+      this.#downstream.cut();
       this.#answered('coreappBroke');
       return;
     }
-    this.#side.onGone(() => this.#leave());
+    this.#downstream.onGone(() => this.#leave());
     this.#spool.breakOff('coreappBroke');
   }
 
   /** The caller has its answer, or was cut off. */
   #answered(cut: CutCause | null): void {
-    this.#side.onGone(null);
+    this.#downstream.onGone(null);
     if (this.#isOver) {
       this.#settle({ kind: 'passed', status: this.#status ?? 0, cut });
       return;
@@ -189,7 +189,7 @@ class Sending extends GuardedObserver {
 
   /** There is no caller any more. One that was cut off in its answer has seen the status. */
   #leave(): void {
-    const { cutFor } = this.#side;
+    const { cutFor } = this.#downstream;
     this.#spool?.abandon();
     this.#settle(
       cutFor === null || this.#status === null ? gone : { kind: 'passed', status: this.#status, cut: cutFor },
@@ -200,7 +200,7 @@ class Sending extends GuardedObserver {
   protected threw(error: unknown): void {
     this.#reject(error);
     this.#spool?.abandon();
-    this.#side.onGone(null);
+    this.#downstream.onGone(null);
     this.#exchange.permit.end('failed');
     this.#call?.abort();
   }
@@ -251,7 +251,7 @@ class Sending extends GuardedObserver {
     counters.attempts -= 1;
     counters.slotsGivenUp += 1;
     counters.coreappMs += this.#world.clock.now() - this.#sentAt;
-    this.#side.onGone(null);
+    this.#downstream.onGone(null);
     permit.end('unused');
     this.#settle({ kind: 'replay', reason: 'late', pauseMs: 0, otherwise: null });
   }
@@ -268,7 +268,7 @@ class Sending extends GuardedObserver {
     counters.slotsGivenUp = 0;
     counters.coreappMs += ms;
     this.#isOver = true;
-    this.#side.onGone(null);
+    this.#downstream.onGone(null);
     this.#world.meter.coreappAnswered(route.class, answer, ms);
     permit.end(how);
   }

@@ -1,6 +1,6 @@
 /** What forwarding asks of the world: the Coreapp, and connections that switch protocols. */
 import type { HeldBody } from '../exchange/bodies.ts';
-import type { Caller } from '../exchange/ports.ts';
+import type { Downstream } from '../exchange/ports.ts';
 import type { Fields } from '../http/fields.ts';
 
 export interface CoreappRequest {
@@ -52,7 +52,7 @@ export interface Coreapp {
 /** Connections that have switched protocols: bytes pass both ways until either side ends. */
 export interface Tunnels {
   /** The Coreapp, for the request of one caller who asks to switch. A 101 is the end of its answers, without a body. */
-  over(side: Caller, told: TunnelObserver): Coreapp;
+  over(downstream: Downstream, told: TunnelObserver): Coreapp;
 }
 
 /** Called once each for every attempt. */

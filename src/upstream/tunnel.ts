@@ -24,17 +24,17 @@ const fullRetryAfterMs = 1_000;
 export function createTunnel(world: TunnelWorld): Forward {
   const { tunnels, tunnelsMax } = world;
   const places = new Headcount({ lineMaxRequests: tunnelsMax, callerShareMax });
-  return (exchange, side) => {
+  return (exchange, downstream) => {
     const caller = nameOf(exchange.principal);
     if (!places.hasRoomFor(caller)) {
       exchange.permit.end('unused');
       const details = places.total < tunnelsMax ? 'This caller has too many WebSocket connections open.' : null;
       return Promise.resolve(refuse('tunnelsFull', details, fullRetryAfterMs));
     }
-    const coreapp = tunnels.over(side, {
+    const coreapp = tunnels.over(downstream, {
       asked: () => places.add(caller),
       ended: () => places.remove(caller),
     });
-    return createForward({ ...world, coreapp })(exchange, side);
+    return createForward({ ...world, coreapp })(exchange, downstream);
   };
 }

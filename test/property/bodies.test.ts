@@ -18,7 +18,7 @@ import { page } from '../../src/profiles/coreapp/page.ts';
 import { createRoute } from '../../src/profiles/coreapp/route.ts';
 import { createGateway } from '../../src/proxy.ts';
 import { OpenRequests } from '../../src/wire/open-requests.ts';
-import { deafMeter, WaitingCaller } from '../support/fleet.ts';
+import { deafMeter, WaitingDownstream } from '../support/fleet.ts';
 import { Lines } from '../support/lines.ts';
 import { contentOf, type DiskScript, ScriptedDisk } from '../support/scripted-disk.ts';
 import { silentLog } from '../support/silent-log.ts';
@@ -71,7 +71,7 @@ const disks: fc.Arbitrary<DiskScript> = fc.record({
 });
 
 /** A caller who uploads, and what Weir has of it. */
-class Uploader extends WaitingCaller {
+class Uploader extends WaitingDownstream {
   override readonly bodyBytes: number | null;
   readonly upload: Upload;
   readonly whole: Buffer;
@@ -143,15 +143,15 @@ function world({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: WorldOptio
     authenticate: (exchange) =>
       identified(exchange, { kind: 'user', name: exchange.fields.at(-1) ?? '', role: 'ROLE_USER' }),
     admit,
-    async forward(exchange, side) {
-      const { upload, whole } = side as Uploader;
+    async forward(exchange, downstream) {
+      const { upload, whole } = downstream as Uploader;
       const attempt = upload.attempts[exchange.counters.attempts++];
       const { body } = exchange;
       const sent = body === null || Buffer.isBuffer(body) ? body : await contentOf(body);
       expect(sent?.equals(whole) ?? whole.length === 0).toBe(true);
       await new Promise<void>((resolve) => void clock.after(attempt?.takesMs ?? 10, resolve));
       exchange.permit.end('answered');
-      if (side.gone) return gone;
+      if (downstream.gone) return gone;
       switch (attempt?.end) {
         case 'replay':
           return { kind: 'replay', reason: 'throttled', pauseMs: 0, otherwise: null };
@@ -183,12 +183,12 @@ function world({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: WorldOptio
     drive,
     /** Resolves when the request has ended. */
     send: (upload: Upload): Promise<void> => {
-      const side = new Uploader(upload, clock);
-      uploaders.push(side);
-      if (upload.hangUpAfterMs !== null) clock.after(upload.hangUpAfterMs, () => side.hangUp());
+      const downstream = new Uploader(upload, clock);
+      uploaders.push(downstream);
+      if (upload.hangUpAfterMs !== null) clock.after(upload.hangUpAfterMs, () => downstream.hangUp());
       const fields = ['Host', 'weir', 'X-User', upload.user];
       const head = { method: 'POST', target: upload.path, version: '1.1', fields };
-      return gateway({ ...head, peer: '127.0.0.1', secure: false }, side);
+      return gateway({ ...head, peer: '127.0.0.1', secure: false }, downstream);
     },
   };
 }
@@ -223,9 +223,9 @@ describe('Whatever becomes of bodies', () => {
         for (const upload of list) {
           await clock.advance(upload.afterMs);
           const ended = send(upload);
-          const side = uploaders.at(-1) as Uploader;
-          inside.add(side);
-          void ended.then(() => inside.delete(side));
+          const downstream = uploaders.at(-1) as Uploader;
+          inside.add(downstream);
+          void ended.then(() => inside.delete(downstream));
           await clock.settle();
           check();
         }
@@ -256,8 +256,8 @@ describe('Whatever becomes of bodies', () => {
     // Each a caller of its own, since one may have half of the room only.
     const ends = Array.from({ length: 4_097 }, (_, index) => {
       const ended = send({ ...login, user: `ann ${index}` });
-      const side = uploaders.at(-1) as Uploader;
-      side.page = (status: number) => void pages.push(status);
+      const downstream = uploaders.at(-1) as Uploader;
+      downstream.page = (status: number) => void pages.push(status);
       return ended;
     });
     await clock.settle();

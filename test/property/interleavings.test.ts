@@ -117,15 +117,15 @@ const holdMsOf = ({ wait }: Arrival): number => (wait === null ? holdMaxMs : Mat
  * the next, and one that was refused again, which rests and lets others pass.
  */
 function isOvertaken(other: Visit, visit: Visit, now: number): boolean {
-  if (other.kind !== visit.kind || other.state !== 'waiting' || other.side.gone || other.stoodSince === now)
+  if (other.kind !== visit.kind || other.state !== 'waiting' || other.downstream.gone || other.stoodSince === now)
     return false;
   if (other.exchange.counters.refusals > 1) return false;
   return other.exchange.counters.joinedAt < visit.exchange.counters.joinedAt;
 }
 
 /** It waits, and not because it or another of its caller's was refused: the pause of one caller is not that of others. */
-function mayGo({ class: name, state, side, kind }: Visit, visits: ReadonlyMap<Visit, Arrival>): boolean {
-  if (state !== 'waiting' || side.gone) return false;
+function mayGo({ class: name, state, downstream, kind }: Visit, visits: ReadonlyMap<Visit, Arrival>): boolean {
+  if (state !== 'waiting' || downstream.gone) return false;
   const [, user] = kind.split(' ');
   return ![...visits].some(
     ([visit, arrival]) => visit.class === name && arrival.user === user && visit.exchange.counters.refusals > 0,
@@ -161,7 +161,7 @@ async function play(scene: Scene) {
       const attempt = visits.get(visit)?.attempts[visit.ends.filter(({ kind }) => kind === 'sent').length - 1];
       lines.clock.after(attempt?.takesMs ?? 5, () => {
         returned += 1;
-        if (attempt?.how === 'refused' && !visit.side.gone) lines.sendBack(visit, attempt.pauseMs, 'refused');
+        if (attempt?.how === 'refused' && !visit.downstream.gone) lines.sendBack(visit, attempt.pauseMs, 'refused');
         else lines.answer(visit, attempt?.how ?? 'answered');
       });
     },
@@ -173,7 +173,7 @@ async function play(scene: Scene) {
     const visit = lines.arrive(String(visits.size), { name, user, fields: fieldsOf(arrival) });
     if (visit.state === 'sent' && passed) broken.push(`${visit.label} was sent at once past ${passed.label}`);
     visits.set(visit, arrival);
-    if (arrival.hangUpAfterMs !== null) lines.clock.after(arrival.hangUpAfterMs, () => visit.side.hangUp());
+    if (arrival.hangUpAfterMs !== null) lines.clock.after(arrival.hangUpAfterMs, () => visit.downstream.hangUp());
   }
   await lines.clock.advance(holdMaxMs + 5_000);
   return { lines, limits, visits, sends, taken, returned, broken };
@@ -185,11 +185,11 @@ describe('Whatever the order of events', () => {
       fc.asyncProperty(scenes, async (scene) => {
         const { lines, limits, visits, sends, taken, returned, broken } = await play(scene);
         expect(broken).toEqual([]);
-        for (const { ends, side, state } of visits.keys()) {
+        for (const { ends, downstream, state } of visits.keys()) {
           expect(state).not.toBe('waiting');
           // All stays but the last ended in sending.
           expect(ends.slice(0, -1).every(({ kind }) => kind === 'sent')).toBe(true);
-          if (ends.at(-1)?.kind === 'gone') expect(side.gone).toBe(true);
+          if (ends.at(-1)?.kind === 'gone') expect(downstream.gone).toBe(true);
         }
         expect(returned).toBe(taken);
         expect(lines.admit.room.inUse).toBe(0);

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { dice } from '../support/dice.ts';
 import { DriftingClock } from '../support/drifting-clock.ts';
-import { excess, Fleet, messageFrom, roomyLimits, tolerance, WaitingCaller } from '../support/fleet.ts';
+import { excess, Fleet, messageFrom, roomyLimits, tolerance, WaitingDownstream } from '../support/fleet.ts';
 
 const quotas = fc.record({
   rate: fc.oneof(fc.integer({ min: 1, max: 2_000 }), fc.double({ min: 0.5, max: 50, noNaN: true })),
@@ -75,7 +75,7 @@ describe('the limit, over all replicas', () => {
         for (let i = 0; i < 2 * (quota.burst + quota.rate * 5); i++) void fleet.arrive(i % count);
         await fleet.clock.run(3_000);
         const [met] = fleet.gates;
-        void met?.readmit(messageFrom('a'), new WaitingCaller(), {
+        void met?.readmit(messageFrom('a'), new WaitingDownstream(), {
           kind: 'replay',
           reason: 'throttled',
           pauseMs,
@@ -221,9 +221,9 @@ describe('the limit, over all replicas', () => {
         const fleet = new Fleet({ limits, replicas: count, oneWayMs: () => oneWayMs });
         for (const [index, { pauseMs, hangUpAfterMs }] of requests.entries()) {
           await fleet.clock.advance(pauseMs);
-          const side = new WaitingCaller();
-          void fleet.arrive(index % count, 'a', side);
-          if (hangUpAfterMs !== null) fleet.clock.after(hangUpAfterMs, () => side.hangUp());
+          const downstream = new WaitingDownstream();
+          void fleet.arrive(index % count, 'a', downstream);
+          if (hangUpAfterMs !== null) fleet.clock.after(hangUpAfterMs, () => downstream.hangUp());
         }
         await fleet.clock.advance(10_000);
         expect(fleet.sent.length + fleet.refused.length + fleet.left).toBe(requests.length);

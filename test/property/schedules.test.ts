@@ -52,7 +52,7 @@ test('each comer gets one answer, in its turn, and permits given are permits ret
             taken += 1;
             if (taken - returned > permitsMax) broken.push(`${visit.label} has a permit too many`);
             for (const other of visits) {
-              const waits = other.state === 'waiting' && other.stoodSince < lines.clock.now() && !other.side.gone;
+              const waits = other.state === 'waiting' && other.stoodSince < lines.clock.now() && !other.downstream.gone;
               // One that was refused again rests, and lets others pass.
               if (other.exchange.counters.refusals > 1) continue;
               const older = other.exchange.counters.joinedAt < visit.exchange.counters.joinedAt;
@@ -61,7 +61,7 @@ test('each comer gets one answer, in its turn, and permits given are permits ret
             next(`the Coreapp for ${visit.label}`, () => {
               returned += 1;
               const how = attemptsOf.get(visit.label)?.shift() ?? 'answered';
-              if (how === 'refused' && !visit.side.gone) lines.sendBack(visit, 0, 'refused');
+              if (how === 'refused' && !visit.downstream.gone) lines.sendBack(visit, 0, 'refused');
               else lines.answer(visit, how);
             });
           },
@@ -71,7 +71,7 @@ test('each comer gets one answer, in its turn, and permits given are permits ret
           next(`${index} comes`, () => {
             const visit = lines.arrive(`${index}`, { user, fields });
             visits.push(visit);
-            if (hangsUp) next(`${index} hangs up`, () => visit.side.hangUp());
+            if (hangsUp) next(`${index} hangs up`, () => visit.downstream.hangUp());
           });
         }
         for (const ms of steps) next(`${ms} ms`, () => lines.clock.advanceSync(ms));
@@ -82,10 +82,10 @@ test('each comer gets one answer, in its turn, and permits given are permits ret
         }
         expect(broken).toEqual([]);
         expect(visits).toHaveLength(many.length);
-        for (const { ends, state, side } of visits) {
+        for (const { ends, state, downstream } of visits) {
           expect(state).not.toBe('waiting');
           expect(ends.slice(0, -1).every(({ kind }) => kind === 'sent')).toBe(true);
-          if (state === 'gone') expect(side.gone).toBe(true);
+          if (state === 'gone') expect(downstream.gone).toBe(true);
         }
         expect([returned, lines.admit.room.inUse, lines.clock.pending]).toEqual([taken, 0, 0]);
         expect(lines.line()).toMatchObject({ requests: 0, oldestMs: 0 });

@@ -6,7 +6,7 @@ import { DiskRoom } from '../../src/bodies/disk.ts';
 import { Spool } from '../../src/bodies/spool.ts';
 import type { CutCause } from '../../src/exchange/outcome.ts';
 import { ScriptedDisk } from '../support/scripted-disk.ts';
-import { SlowCaller } from '../support/slow-caller.ts';
+import { SlowDownstream } from '../support/slow-downstream.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const memoryMaxBytes = 1_000;
@@ -51,7 +51,7 @@ test('each caller gets the bytes in their order, whole or cut off, within the bo
       const room = new AnswerRoom(bounds, disk);
       const ends: (CutCause | 'gone' | 'whole')[] = [];
       const plays = answers.map((answer, index) => {
-        const side = new SlowCaller(answer.bufferBytes);
+        const downstream = new SlowDownstream(answer.bufferBytes);
         const counters = { bytesOut: 0 };
         let byte = index;
         const chunks = answer.chunks.map((bytes) => Buffer.from(Array.from({ length: bytes }, () => byte++ % 251)));
@@ -63,7 +63,7 @@ test('each caller gets the bytes in their order, whole or cut off, within the bo
           ends.push(how);
         };
         // One that has been handed a byte and takes no more: where a spool begins.
-        side.data(Buffer.alloc(answer.bufferBytes, 'x'));
+        downstream.data(Buffer.alloc(answer.bufferBytes, 'x'));
         const bring = (): void => {
           if (next.over) return;
           const chunk = chunks[next.at++];
@@ -76,26 +76,26 @@ test('each caller gets the bytes in their order, whole or cut off, within the bo
         };
         const later = (): void => void clock.after(answer.comesEveryMs, bring);
         // biome-ignore lint/suspicious/noExplicitAny: of an exchange's counters this is all that is used.
-        const spool = new Spool(side, answer.caller, counters as any, room, {
+        const spool = new Spool(downstream, answer.caller, counters as any, room, {
           resume: later,
           ended: (cut) => end(cut ?? 'whole'),
-          threw: (error) => side.broken.push(String(error)),
+          threw: (error) => downstream.broken.push(String(error)),
         });
         if (spool.mayGoOn) later();
         const take = (): void => {
-          side.take();
-          if (!next.over && !side.gone) clock.after(answer.takesEveryMs, take);
+          downstream.take();
+          if (!next.over && !downstream.gone) clock.after(answer.takesEveryMs, take);
         };
         clock.after(answer.takesEveryMs, take);
         if (answer.hangsUpAfterMs !== null) {
           clock.after(answer.hangsUpAfterMs, () => {
             if (next.over) return;
-            side.hangUp();
+            downstream.hangUp();
             spool.abandon();
             end('gone');
           });
         }
-        return { side, counters, sent, answer, next };
+        return { downstream, counters, sent, answer, next };
       });
       const overshoot = answers.length * (chunkMaxBytes + overheadBytes + memoryMaxBytes);
       for (let ms = 0; ms < 6_000; ms += 10) {
@@ -107,18 +107,18 @@ test('each caller gets the bytes in their order, whole or cut off, within the bo
         if (plays.every(({ next }) => next.over) && drive.open.size === 0) break;
       }
       expect(ends).toHaveLength(answers.length);
-      for (const { side, counters, sent, answer } of plays) {
-        expect(side.broken).toEqual([]);
-        const got = side.received.subarray(answer.bufferBytes);
+      for (const { downstream, counters, sent, answer } of plays) {
+        expect(downstream.broken).toEqual([]);
+        const got = downstream.received.subarray(answer.bufferBytes);
         expect(got.equals(sent.subarray(0, got.length))).toBe(true);
         expect(counters.bytesOut).toBe(got.length);
-        if (side.ended === 'whole') {
+        if (downstream.ended === 'whole') {
           expect(got.length).toBe(sent.length);
-          expect(side.trailers).toEqual(['x-end', 'yes']);
+          expect(downstream.trailers).toEqual(['x-end', 'yes']);
         }
         // What has come of an answer that broke off is the caller's.
-        if (side.ended === 'cut' && answer.hangsUpAfterMs === null) expect(got.length).toBe(sent.length);
-        if (answer.hangsUpAfterMs === null) expect(side.ended).toBe(answer.end === 'whole' ? 'whole' : 'cut');
+        if (downstream.ended === 'cut' && answer.hangsUpAfterMs === null) expect(got.length).toBe(sent.length);
+        if (answer.hangsUpAfterMs === null) expect(downstream.ended).toBe(answer.end === 'whole' ? 'whole' : 'cut');
       }
       expect(room.snapshot()).toMatchObject({ waiting: 0, memoryBytes: 0, files: 0, diskBytes: 0 });
       expect(disk.snapshot()).toMatchObject({ files: 0, bytes: 0 });

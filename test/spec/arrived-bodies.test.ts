@@ -2,14 +2,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type MainServer, startServer } from '../../src/adapters/node/server.ts';
 import type { BodyRead } from '../../src/exchange/bodies.ts';
-import type { Caller } from '../../src/exchange/ports.ts';
+import type { Downstream } from '../../src/exchange/ports.ts';
 import { roomForAll } from '../support/body-room.ts';
 import { openCaller } from '../support/raw.ts';
 import { pass, until } from '../support/until.ts';
 
 describe('A body that is there already', () => {
   let server: MainServer;
-  let sides: Caller[] = [];
+  let downstreams: Downstream[] = [];
   beforeAll(async () => {
     const options = {
       host: '127.0.0.1',
@@ -24,7 +24,7 @@ describe('A body that is there already', () => {
       connectionsMax: 10,
     };
     const nothing = (): void => {};
-    const request = (_head: unknown, side: Caller): void => void sides.push(side);
+    const request = (_head: unknown, downstream: Downstream): void => void downstreams.push(downstream);
     const others = { upgrade: nothing, unreadable: nothing, handshakeFailed: nothing, acceptFailed: nothing };
     server = await startServer(options, { request, ...others });
   });
@@ -41,18 +41,18 @@ describe('A body that is there already', () => {
     ['in chunks of one packet', 'Transfer-Encoding: chunked', ['2\r\nab\r\n2\r\ncd\r\n2\r\nef\r\n0\r\n\r\n'], 'abcdef'],
     ['and is empty', 'Transfer-Encoding: chunked', ['0\r\n\r\n'], null],
   ])('%s is read whole', async (_, fields, packets, body) => {
-    sides = [];
+    downstreams = [];
     await using caller = await openCaller(server.port);
     caller.send(`POST / HTTP/1.1\r\nHost: weir\r\n${fields}\r\n\r\n`);
     for (const packet of packets) {
       await pass(20);
       caller.send(packet);
     }
-    const side = await until(() => sides[0], { what: 'the request' });
+    const downstream = await until(() => downstreams[0], { what: 'the request' });
     await pass(50); // For its last packet: that it has come shows nowhere before the body is read.
-    const read = await side.read(1_000, roomForAll);
+    const read = await downstream.read(1_000, roomForAll);
     expect(textOf(read)).toBe(body);
-    side.page(200, [], 'ok');
+    downstream.page(200, [], 'ok');
     expect((await caller.answer('POST')).status).toBe(200);
   });
 });

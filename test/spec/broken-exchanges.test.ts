@@ -52,7 +52,7 @@ describe('A request that rests', () => {
     const a = lines.arrive('a');
     await lines.clock.advance(0);
     lines.sendBack(a, 0, 'failed', broken);
-    a.side.hangUp();
+    a.downstream.hangUp();
     await lines.clock.advance(0);
     expect([a.state, lines.line().requests]).toEqual(['gone', 0]);
     await lines.clock.advance(1_000);

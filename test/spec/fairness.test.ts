@@ -49,7 +49,7 @@ async function play(senders: readonly Sender[], ms: number, options: LinesOption
     const send = (at: number): void => {
       const visit = lines.arrive(name, { user, fields });
       visits.get(name)?.push({ visit, at });
-      if (patienceMs !== undefined) lines.clock.after(patienceMs, () => visit.side.hangUp());
+      if (patienceMs !== undefined) lines.clock.after(patienceMs, () => visit.downstream.hangUp());
       if (at + everyMs < until) lines.clock.after(everyMs, () => send(at + everyMs));
     };
     // Nobody is always the first of those who come at the same time.

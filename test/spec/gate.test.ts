@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { createCosts } from '../../src/admission/rate/costs.ts';
 import type { Grant } from '../../src/admission/rate/slots.ts';
 import { refusalTable } from '../../src/exchange/refusals.ts';
-import { Fleet, roomyLimits, slotsBy, WaitingCaller } from '../support/fleet.ts';
+import { Fleet, roomyLimits, slotsBy, WaitingDownstream } from '../support/fleet.ts';
 import { Lines } from '../support/lines.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -41,11 +41,11 @@ describe('A newcomer', () => {
     const lines = new Lines({ permitsMax: 1 });
     const left = lines.arrive('a');
     await lines.clock.settle();
-    left.side.hangUp();
+    left.downstream.hangUp();
     lines.answer(left, 'unused');
     await lines.clock.advance(200);
     const before = lines.asked.length;
-    expect(lines.admit.gates('messages').admit(left.exchange, left.side)).toEqual({ kind: 'gone' });
+    expect(lines.admit.gates('messages').admit(left.exchange, left.downstream)).toEqual({ kind: 'gone' });
     expect(lines.asked).toHaveLength(before);
     expect(lines.admit.room.inUse).toBe(0);
   });
@@ -56,7 +56,7 @@ describe('A caller that hangs up', () => {
     const lines = new Lines();
     const [, b] = await lines.arriveAll('abc');
     await lines.clock.run(50);
-    b?.side.hangUp();
+    b?.downstream.hangUp();
     expect(lines.line().requests).toBe(1);
     await lines.clock.advance(1_000);
     expect(b?.ends).toEqual([{ kind: 'gone', at: 50 }]);
@@ -65,9 +65,9 @@ describe('A caller that hangs up', () => {
 
   test('while the bucket is asked leaves its slot to the next, who need not ask', async () => {
     const fleet = new Fleet({ limits: roomyLimits({ rate: 10, burst: 10 }), replicas: 1, oneWayMs: () => 2 });
-    const side = new WaitingCaller();
-    void fleet.arrive(0, 'a', side);
-    fleet.clock.after(1, () => side.hangUp());
+    const downstream = new WaitingDownstream();
+    void fleet.arrive(0, 'a', downstream);
+    fleet.clock.after(1, () => downstream.hangUp());
     await fleet.clock.run(8);
     void fleet.arrive(0, 'b');
     await fleet.clock.run(9);
@@ -78,7 +78,7 @@ describe('A caller that hangs up', () => {
   test('as the last one leaves no trace', async () => {
     const lines = new Lines();
     const visits = await lines.arriveAll('abc');
-    for (const { side } of visits.slice(1)) side.hangUp();
+    for (const { downstream } of visits.slice(1)) downstream.hangUp();
     await lines.clock.advance(0);
     expect(visits.map(({ state }) => state)).toEqual(['sent', 'gone', 'gone']);
     expect(lines.line()).toMatchObject({ requests: 0, oldestMs: 0 });
@@ -133,7 +133,7 @@ describe('A request that the Coreapp sent back', () => {
     const lines = new Lines();
     const a = lines.arrive('a');
     await lines.clock.advance(0);
-    a.side.hangUp();
+    a.downstream.hangUp();
     lines.sendBack(a);
     await lines.clock.settle();
     expect(a.ends.map(({ kind }) => kind)).toEqual(['sent', 'gone']);
@@ -199,7 +199,7 @@ describe('A line with bounds', () => {
     const lines = new Lines({ limits: { messages: { lineMaxRequests: 1 } } });
     const [, b] = await lines.arriveAll('ab');
     expect(lines.arrive('c').state).toBe('lineFull');
-    b?.side.hangUp();
+    b?.downstream.hangUp();
     expect(lines.arrive('d').state).toBe('waiting');
   });
 
@@ -253,7 +253,7 @@ describe('A wait in vain', () => {
     const lines = new Lines({ limits: { messages: { holdMaxMs: 1_000 } } });
     const visits = Array.from({ length: 10 }, (_, i) => lines.arrive(`${i}`));
     expect(lines.arrive('in vain').state).toBe('lineFull');
-    visits[5]?.side.hangUp();
+    visits[5]?.downstream.hangUp();
     expect(lines.arrive('next').state).toBe('waiting');
   });
 

@@ -4,7 +4,7 @@ import { connect as connectPlainly } from 'node:net';
 import { connect as connectSecurely } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type MainServer, startServer } from '../../src/adapters/node/server.ts';
-import type { Caller, RequestHead } from '../../src/exchange/ports.ts';
+import type { Downstream, RequestHead } from '../../src/exchange/ports.ts';
 import { roomForAll } from '../support/body-room.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { openTestHouse, type TestHouse } from '../support/house.ts';
@@ -18,10 +18,10 @@ const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: weir\r\n\r\
 
 describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
   let server: MainServer;
-  let sides: { readonly head: RequestHead; readonly side: Caller }[];
+  let downstreams: { readonly head: RequestHead; readonly downstream: Downstream }[];
   let unread: number;
   beforeEach(async () => {
-    sides = [];
+    downstreams = [];
     unread = 0;
     const tls = kind === 'plain' ? null : ({ minVersion: 'TLSv1.2', material: { ca: null, cert, key } } as const);
     const options = {
@@ -37,8 +37,8 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
       connectionsMax: 10,
     };
     server = await startServer(options, {
-      request: (head, side) => void sides.push({ head, side }),
-      upgrade: (head, side) => void sides.push({ head, side }),
+      request: (head, downstream) => void downstreams.push({ head, downstream }),
+      upgrade: (head, downstream) => void downstreams.push({ head, downstream }),
       unreadable: () => void unread++,
       handshakeFailed() {},
       acceptFailed() {},
@@ -57,8 +57,8 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
     return new RawCaller(socket);
   }
   const arrived = (requests: number): Promise<true> =>
-    until(() => (sides.length === requests ? true : null), { what: `${requests} requests` });
-  const side = (index: number): Caller => sides[index]?.side as Caller;
+    until(() => (downstreams.length === requests ? true : null), { what: `${requests} requests` });
+  const downstream = (index: number): Downstream => downstreams[index]?.downstream as Downstream;
   const closedBy = (caller: RawCaller) => caller.closed();
 
   it('a whole request is answered, however long it takes, and the connection ends', async () => {
@@ -67,8 +67,8 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
     await arrived(1);
     // Long enough for the caller to have been asked whether it is still there.
     await until(() => caller.unread.includes('HTTP/1.1 102 '), { what: 'an interim answer' });
-    expect(side(0).gone).toBe(false);
-    side(0).page(200, ['X-Any', 'thing'], 'hello');
+    expect(downstream(0).gone).toBe(false);
+    downstream(0).page(200, ['X-Any', 'thing'], 'hello');
     const told = await caller.answer();
     expect(told).toMatchObject({ status: 200, text: 'hello', whole: true });
     expect(told.field('connection')).toBe('close');
@@ -79,9 +79,9 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
     await using caller = await call();
     caller.send('POST /a HTTP/1.1\r\nHost: weir\r\nContent-Length: 3\r\n\r\nabc').socket.end();
     await arrived(1);
-    const read = await side(0).read(100, roomForAll);
+    const read = await downstream(0).read(100, roomForAll);
     expect(read).toMatchObject({ kind: 'body', body: Buffer.from('abc') });
-    side(0).page(200, [], 'hello');
+    downstream(0).page(200, [], 'hello');
     expect((await caller.answer()).text).toBe('hello');
     expect(await closedBy(caller)).toBe('end');
   });
@@ -90,8 +90,8 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
     await using caller = await call();
     caller.send(get('/a') + get('/b')).socket.end();
     await arrived(2);
-    side(1).page(200, [], 'b');
-    side(0).page(200, [], 'a');
+    downstream(1).page(200, [], 'b');
+    downstream(0).page(200, [], 'a');
     expect([(await caller.answer()).text, (await caller.answer()).text]).toEqual(['a', 'b']);
     expect(await closedBy(caller)).toBe('end');
   });
@@ -101,11 +101,11 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
     caller.send(get('/a'));
     await arrived(1);
     let told = false;
-    side(0).onGone(() => {
+    downstream(0).onGone(() => {
       told = true;
     });
     caller.socket.destroy(); // Which sends the same end as half a close.
-    await until(() => told && side(0).gone, { what: 'the caller to be gone' });
+    await until(() => told && downstream(0).gone, { what: 'the caller to be gone' });
     await until(() => server.connections === 0, { what: 'its connection to be closed' });
   });
 
@@ -114,7 +114,7 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
     caller.send(get('/a') + get('/b') + get('/c'));
     await arrived(3);
     caller.socket.destroy();
-    const gone = (): boolean => [0, 1, 2].every((index) => side(index).gone);
+    const gone = (): boolean => [0, 1, 2].every((index) => downstream(index).gone);
     await until(gone, { what: 'the caller to be gone' });
   });
 
@@ -123,7 +123,7 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
     caller.send('GET /a HTTP/1.0\r\n\r\n');
     await arrived(1);
     caller.socket.end();
-    await until(() => side(0).gone, { what: 'the caller to be gone' });
+    await until(() => downstream(0).gone, { what: 'the caller to be gone' });
   });
 
   it('one that has asked for nothing, or has its answer, is let go of', async () => {
@@ -133,7 +133,7 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
     await using served = await call();
     served.send(get('/a'));
     await arrived(1);
-    side(0).page(200, [], 'a');
+    downstream(0).page(200, [], 'a');
     expect((await served.answer()).text).toBe('a');
     served.socket.end();
     expect(await closedBy(served)).toBe('end');
@@ -149,8 +149,8 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
     caller.send(bytes).socket.end();
     expect((await caller.answer()).status).toBe(400);
     expect(await closedBy(caller)).toBe('end');
-    expect([sides.length, unread]).toEqual([requests, 1]);
-    if (requests > 0) await until(() => side(0).gone, { what: 'the caller to be gone' });
+    expect([downstreams.length, unread]).toEqual([requests, 1]);
+    if (requests > 0) await until(() => downstream(0).gone, { what: 'the caller to be gone' });
   });
 
   it('one that asks for a WebSocket needs both sides of its connection', async () => {
@@ -159,7 +159,7 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
     caller.send(`GET /a HTTP/1.1\r\nHost: weir\r\n${upgrade}\r\n`);
     await arrived(1);
     caller.socket.end();
-    await until(() => side(0).gone, { what: 'the caller to be gone' });
+    await until(() => downstream(0).gone, { what: 'the caller to be gone' });
   });
 });
 

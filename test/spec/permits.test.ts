@@ -293,7 +293,7 @@ describe('While the Coreapp refuses everything', () => {
     await lines.clock.advance(5);
     const other = lines.arrive('c', { name: 'contacts' });
     await lines.clock.advance(3_000);
-    probe.side.hangUp();
+    probe.downstream.hangUp();
     refusing = false;
     await lines.clock.advance(2_500);
     expect(other.ends.at(-1)?.kind).toBe('sent');
@@ -306,7 +306,7 @@ describe('While the Coreapp refuses everything', () => {
     const probe = lines.arrive('m');
     await lines.clock.advance(3_000);
     refusing = false;
-    probe.side.hangUp(); // Nobody is left in its line.
+    probe.downstream.hangUp(); // Nobody is left in its line.
     await lines.clock.advance(20);
     const late = lines.arrive('c', { name: 'contacts' });
     await lines.clock.advance(1_100);

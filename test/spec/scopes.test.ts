@@ -184,7 +184,7 @@ describe('A bucket that is full again', () => {
     const b = lines.arrive('b', number('2'));
     await lines.clock.advance(5_000);
     expect(b.state).toBe('waiting');
-    b.side.hangUp();
+    b.downstream.hangUp();
     await lines.clock.advance(20_000);
     expect([lines.live(), lines.clock.pending]).toEqual([0, 0]);
   });

@@ -11,7 +11,7 @@ import { ask } from '../support/ask.ts';
 import { openTestHouse, type TestHouse } from '../support/house.ts';
 import type { RawCaller } from '../support/raw.ts';
 import { ScriptedDisk } from '../support/scripted-disk.ts';
-import { SlowCaller } from '../support/slow-caller.ts';
+import { SlowDownstream } from '../support/slow-downstream.ts';
 import { until } from '../support/until.ts';
 import { answer, say, startUpstream, type Upstream } from '../support/upstream.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -246,8 +246,8 @@ describe('A spool', () => {
     );
     const room = new AnswerRoom({ ...bounds, answersDiskShareMax: diskShare }, disk);
     const of = (caller: string) => {
-      const side = new SlowCaller(1);
-      side.data(Buffer.from('x'));
+      const downstream = new SlowDownstream(1);
+      downstream.data(Buffer.from('x'));
       const told: string[] = [];
       const ends = {
         resume: () => void told.push('resume'),
@@ -255,17 +255,17 @@ describe('A spool', () => {
         threw: (error: unknown) => void told.push(`a bug: ${error}`),
       };
       // biome-ignore lint/suspicious/noExplicitAny: of an exchange's account this is all that is used.
-      return { side, told, spool: new Spool(side, caller, { bytesOut: 0 } as any, room, ends) };
+      return { downstream, told, spool: new Spool(downstream, caller, { bytesOut: 0 } as any, room, ends) };
     };
     return { room, of };
   }
   const chunk = Buffer.alloc(300, 'y');
 
   it('without a disk holds the Coreapp back once its memory is full, until the caller has taken', () => {
-    const { side, spool, told } = open(0).of('a');
+    const { downstream, spool, told } = open(0).of('a');
     expect([1, 2, 3].map(() => spool.add(chunk))).toEqual([true, true, false]);
     expect(told).toEqual([]);
-    side.take();
+    downstream.take();
     expect(told).toEqual(['resume']);
     spool.abandon();
   });
@@ -290,15 +290,15 @@ describe('A spool', () => {
       create: () => Object.assign(create(), { read: () => Promise.reject(new Error('EIO')) }),
     });
     const { room, of } = open(1, lost);
-    const { side, spool, told } = of('a');
+    const { downstream, spool, told } = of('a');
     for (let i = 0; i < 10; i++) spool.add(chunk);
     await clock.advance(1);
     expect(room.snapshot().files).toBe(1);
     // The first chunk is in memory; what comes then is lost.
-    side.take();
-    side.take();
+    downstream.take();
+    downstream.take();
     await clock.advance(1);
-    expect(side.ended).toBe('cut');
+    expect(downstream.ended).toBe('cut');
     expect(told).toContain('diskFailed');
     await clock.advance(1);
     expect(room.snapshot()).toMatchObject({ waiting: 0, memoryBytes: 0, files: 0, diskBytes: 0 });

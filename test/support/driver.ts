@@ -9,7 +9,7 @@ import { Permits, Room } from '../../src/admission/concurrency/permits.ts';
 import { Gates } from '../../src/admission/gates.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
 import { deafMeter } from './deaf-meter.ts';
-import { messageFrom, plainOrder, roomyLimits, unbounded, WaitingCaller } from './fleet.ts';
+import { messageFrom, plainOrder, roomyLimits, unbounded, WaitingDownstream } from './fleet.ts';
 import { startProcess } from './processes.ts';
 import { Sender } from './sender.ts';
 import { silentLog } from './silent-log.ts';
@@ -93,7 +93,7 @@ async function replica({ redisUrl, quota, replicas, count, ratePerS, beginAt }: 
   const note = ({ at }: { readonly at: number }): void => void sentAt.push(Math.round(1_000 * (at + behind)) / 1_000);
   while (all.length < count) {
     const due = Math.min(count, ((machineMs() - beginAt) * ratePerS) / 1_000);
-    while (all.length < due) all.push(sender.send(gates, messageFrom('a'), new WaitingCaller(), note));
+    while (all.length < due) all.push(sender.send(gates, messageFrom('a'), new WaitingDownstream(), note));
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   await Promise.all(all);

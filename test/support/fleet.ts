@@ -10,7 +10,7 @@ import type { BodyRead, BodyRoom } from '../../src/exchange/bodies.ts';
 import type { Collected } from '../../src/exchange/exchange.ts';
 import { collected, identified, received, routed } from '../../src/exchange/exchange.ts';
 import type { Admission } from '../../src/exchange/outcome.ts';
-import type { Caller } from '../../src/exchange/ports.ts';
+import type { Downstream } from '../../src/exchange/ports.ts';
 import type { Fields } from '../../src/http/fields.ts';
 import { deafMeter } from './deaf-meter.ts';
 import { routeOf } from './routes.ts';
@@ -26,7 +26,7 @@ export const unbounded: PermitBounds = { min: 1, initial: 1_000_000, max: 1_000_
 export const slotsBy = (reserve: Buckets['reserve']): Buckets => ({ reserve, pushBack() {}, forget() {} });
 
 /** A caller who only waits, and may hang up. */
-export class WaitingCaller implements Caller {
+export class WaitingDownstream implements Downstream {
   gone = false;
   readonly cutFor = null;
   readonly bodyBytes: number | null = 0;
@@ -217,7 +217,7 @@ export class Fleet {
   }
 
   /** One request comes to a replica. */
-  async arrive(replica: number, user = 'a', side = new WaitingCaller()): Promise<void> {
+  async arrive(replica: number, user = 'a', downstream = new WaitingDownstream()): Promise<void> {
     const at = this.clock.now();
     const gates = this.gates[replica] as Gates;
     const request = messageFrom(user);
@@ -225,12 +225,12 @@ export class Fleet {
       this.sent.push({ at: sentAt, replica, caller: user, waitedMs: sentAt - at, closesAt });
     };
     if (this.#sender !== null) {
-      const end = await this.#sender.send(gates, request, side, written);
+      const end = await this.#sender.send(gates, request, downstream, written);
       if (end !== 'sent' && end.kind === 'refusal') this.refused.push(end);
       else if (end !== 'sent') this.left += 1;
       return;
     }
-    const admission = await gates.admit(request, side);
+    const admission = await gates.admit(request, downstream);
     switch (admission.kind) {
       case 'exchange': {
         const { permit, slotClosesAt } = admission;

@@ -9,7 +9,7 @@ import type { Collected, PermitEnd } from '../../src/exchange/exchange.ts';
 import type { Admission, Replay, ReplayReason } from '../../src/exchange/outcome.ts';
 import { type EndpointClass, endpointClasses } from '../../src/exchange/route.ts';
 import { fieldOf } from '../../src/http/fields.ts';
-import { type Bringing, deafMeter, messageFrom, plainOrder, roomyLimits, WaitingCaller } from './fleet.ts';
+import { type Bringing, deafMeter, messageFrom, plainOrder, roomyLimits, WaitingDownstream } from './fleet.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 /** Where a request stands in line, who sends it, and what it brings. */
@@ -25,7 +25,7 @@ export class Visit {
   readonly exchange: Collected;
   /** Those of one kind are served in the order of their coming: of one class, caller and urgency. */
   readonly kind: string;
-  readonly side = new WaitingCaller();
+  readonly downstream = new WaitingDownstream();
   /** How its latest stay in line ended; null while it waits. */
   admission: Admission | null = null;
   /** When its latest stay in line began. */
@@ -127,7 +127,7 @@ export class Lines {
   arrive(label: string, arrival: Arrival = {}): Visit {
     const visit = new Visit(label, arrival);
     this.visits.push(visit);
-    this.#stay(visit, this.admit.gates(visit.class).admit(visit.exchange, visit.side));
+    this.#stay(visit, this.admit.gates(visit.class).admit(visit.exchange, visit.downstream));
     return visit;
   }
 
@@ -160,7 +160,7 @@ export class Lines {
     this.answer(visit, how);
     visit.admission = null;
     const replay: Replay = { kind: 'replay', reason, pauseMs, otherwise: null };
-    this.#stay(visit, this.admit.gates(visit.class).readmit(visit.exchange, visit.side, replay));
+    this.#stay(visit, this.admit.gates(visit.class).readmit(visit.exchange, visit.downstream, replay));
   }
 
   #stay(visit: Visit, admission: Admission | Promise<Admission>): void {

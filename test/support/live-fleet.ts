@@ -6,7 +6,7 @@ import { Replicas } from '../../src/adapters/redis/replicas.ts';
 import { Permits, Room } from '../../src/admission/concurrency/permits.ts';
 import { Gates } from '../../src/admission/gates.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
-import { deafMeter, messageFrom, plainOrder, roomyLimits, unbounded, WaitingCaller } from './fleet.ts';
+import { deafMeter, messageFrom, plainOrder, roomyLimits, unbounded, WaitingDownstream } from './fleet.ts';
 import { Sender } from './sender.ts';
 import { silentLog } from './silent-log.ts';
 import { until } from './until.ts';
@@ -81,7 +81,7 @@ export async function startLiveFleet({ urls, quota, callTimeoutMs = 50 }: LiveFl
 
   const sender = new Sender({ clock });
   const sent = async (gate: Gates, told: (at: number) => void): Promise<boolean> => {
-    const end = await sender.send(gate, messageFrom('a'), new WaitingCaller(), ({ at }) => told(at));
+    const end = await sender.send(gate, messageFrom('a'), new WaitingDownstream(), ({ at }) => told(at));
     if (end !== 'sent') errors.push(end.kind);
     return end === 'sent';
   };

@@ -5,7 +5,7 @@ import { DiskRoom } from '../../src/bodies/disk.ts';
 import type { Clock } from '../../src/clock.ts';
 import type { Collected } from '../../src/exchange/exchange.ts';
 import type { Gone } from '../../src/exchange/outcome.ts';
-import type { Caller } from '../../src/exchange/ports.ts';
+import type { Downstream } from '../../src/exchange/ports.ts';
 import type { Refusal } from '../../src/exchange/refusals.ts';
 import { ownFields } from '../../src/http/own-fields.ts';
 import { createForward, type Forward } from '../../src/upstream/forward.ts';
@@ -82,17 +82,17 @@ export class Sender {
   async send(
     gates: Gates,
     request: Collected,
-    side: Caller,
+    downstream: Downstream,
     told: (written: Written) => void,
   ): Promise<'sent' | Refusal | Gone> {
-    for (let admission = await gates.admit(request, side); ; ) {
+    for (let admission = await gates.admit(request, downstream); ; ) {
       if (admission.kind !== 'exchange') return admission;
       const sent = admission;
-      const attempt = await this.#forward((at) => told({ at, closesAt: sent.slotClosesAt }))(sent, side);
+      const attempt = await this.#forward((at) => told({ at, closesAt: sent.slotClosesAt }))(sent, downstream);
       if (attempt.kind === 'passed') return 'sent';
       if (attempt.kind !== 'replay') return attempt;
       this.givenUp += 1;
-      admission = await gates.readmit(request, side, attempt);
+      admission = await gates.readmit(request, downstream, attempt);
     }
   }
 

@@ -2,13 +2,13 @@
 import { hash } from 'node:crypto';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Caller } from '../../exchange/ports.ts';
+import type { Downstream } from '../../exchange/ports.ts';
 import { type Fields, fieldOf, fieldsOf } from '../../http/fields.ts';
 import { isFinal } from '../../http/status.ts';
 import type { CoreappCall, CoreappFailure, CoreappObserver } from '../../upstream/ports.ts';
 
 /** A caller whose connection Node's server has let go of. */
-export interface Connection extends Caller {
+export interface Connection extends Downstream {
   readonly request: IncomingMessage;
   readonly socket: Socket;
   /** Set by the time the observer has been told of a 101: its fields towards the caller. */

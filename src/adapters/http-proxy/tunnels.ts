@@ -8,7 +8,7 @@ import { Agent } from 'node:https';
 import type { Socket } from 'node:net';
 import { createProxyServer } from 'http-proxy-3';
 import { contextOptions, type TlsMaterial } from '../../config/tls-material.ts';
-import type { Caller } from '../../exchange/ports.ts';
+import type { Downstream } from '../../exchange/ports.ts';
 import type { CoreappRequest, Tunnels } from '../../upstream/ports.ts';
 import { Asking, asHeaders, type Connection } from './asking.ts';
 
@@ -78,16 +78,16 @@ export function createTunnels(options: TunnelOptions): HttpProxyTunnels {
     if (closing) end(caller, coreapp);
   };
   return {
-    over: (side, told) => ({
+    over: (downstream, told) => ({
       send(what, observer) {
-        if (!isConnection(side)) throw new Error('This caller did not ask to switch protocols.');
-        const asking = new Asking(observer, secure, () => open.has(side.socket) || told.ended());
+        if (!isConnection(downstream)) throw new Error('This caller did not ask to switch protocols.');
+        const asking = new Asking(observer, secure, () => open.has(downstream.socket) || told.ended());
         const join = (caller: Socket, coreapp: Socket): void => {
           opened(caller, coreapp);
           caller.once('close', () => told.ended());
         };
         told.asked();
-        asking.start(options.answerTimeoutMs, side, what.fields, join, () => request(side, what));
+        asking.start(options.answerTimeoutMs, downstream, what.fields, join, () => request(downstream, what));
         return asking;
       },
     }),
@@ -98,8 +98,8 @@ export function createTunnels(options: TunnelOptions): HttpProxyTunnels {
   };
 }
 
-function isConnection(side: Caller): side is Connection {
-  return 'switching' in side;
+function isConnection(downstream: Downstream): downstream is Connection {
+  return 'switching' in downstream;
 }
 
 /** One side has gone. The other still gets what that side had sent, if it takes it; then it is ended as well. */

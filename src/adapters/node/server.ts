@@ -5,17 +5,17 @@ import { createServer, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TlsMaterial } from '../../config/tls-material.ts';
-import type { Caller, RequestHead } from '../../exchange/ports.ts';
+import type { Downstream, RequestHead } from '../../exchange/ports.ts';
 import type { Refusal } from '../../exchange/refusals.ts';
 import { refusalTable, refuse } from '../../exchange/refusals.ts';
 import { errorEnvelope } from '../../profiles/coreapp/envelope.ts';
-import { ignoreError, NodeCaller } from './caller.ts';
 import { CallerConnections, plainAddress } from './connections.ts';
+import { ignoreError, NodeDownstream } from './downstream.ts';
 import { isBehind, onHalfClosed } from './half-closed.ts';
 import { Idlers } from './idlers.ts';
 import { closeSoon } from './lingering.ts';
 import { createSecureServer, type SecureServer, type ServerTls } from './tls-server.ts';
-import { asksForWebSocket, UpgradeCaller } from './upgrade.ts';
+import { asksForWebSocket, UpgradeDownstream } from './upgrade.ts';
 
 export interface ServerOptions {
   readonly host: string;
@@ -43,9 +43,9 @@ export interface ServerOptions {
 }
 
 export interface ServerEvents {
-  request(head: RequestHead, side: Caller): void;
+  request(head: RequestHead, downstream: Downstream): void;
   /** A request to switch to WebSocket. */
-  upgrade(head: RequestHead, side: Caller): void;
+  upgrade(head: RequestHead, downstream: Downstream): void;
   /** A request whose head could not be read; it has its answer already. */
   unreadable(refusal: Refusal, peer: string, id: string): void;
   /** There are too many connections, so one was closed. @param newcomer whether it is the one that had just come */
@@ -108,7 +108,7 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
     const socket: Kept = request.socket;
     if (socket[latest]?.closed === false) isBehind(response, socket[latest]);
     socket[latest] = response;
-    events.request(headOf(request), new NodeCaller(request, response, reception, awaitsContinue));
+    events.request(headOf(request), new NodeDownstream(request, response, reception, awaitsContinue));
   };
   server.on('request', serve(false));
   server.on('checkContinue', serve(true));
@@ -117,7 +117,7 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
   const handedOver = new Set<Socket>();
   server.on('upgrade', (request, socket: Socket, rest) => {
     addWhileOpen(handedOver, socket);
-    events.upgrade(headOf(request), new UpgradeCaller(request, socket, rest, reception));
+    events.upgrade(headOf(request), new UpgradeDownstream(request, socket, rest, reception));
   });
   const refuseUnread = (socket: Duplex, refusal: Refusal): void => {
     const id = refuseRaw(socket, refusal);

@@ -2,7 +2,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Fields } from '../../http/fields.ts';
-import { ignoreError, NodeCaller, type Reception } from './caller.ts';
+import { ignoreError, NodeDownstream, type Reception } from './downstream.ts';
 
 /** True for what Weir can carry: a handshake as RFC 6455, 4.1, has it. Others may be ignored (RFC 9110, 7.8). */
 export function asksForWebSocket({ method, headers, httpVersion }: IncomingMessage): boolean {
@@ -10,7 +10,7 @@ export function asksForWebSocket({ method, headers, httpVersion }: IncomingMessa
   return headers.upgrade?.toLowerCase() === 'websocket' && method === 'GET' && httpVersion === '1.1' && noBody;
 }
 
-export class UpgradeCaller extends NodeCaller {
+export class UpgradeDownstream extends NodeDownstream {
   readonly request: IncomingMessage;
   readonly socket: Socket;
   /** The fields of the 101; null: there is none yet. Whoever carries the connection from then on writes them. */

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BodyRead, BodyRoom } from '../../exchange/bodies.ts';
 import type { CutCause } from '../../exchange/outcome.ts';
-import type { Caller } from '../../exchange/ports.ts';
+import type { Downstream } from '../../exchange/ports.ts';
 import type { Fields } from '../../http/fields.ts';
 import { ArrivingBody } from './body.ts';
 import type { CallerConnections } from './connections.ts';
@@ -10,7 +10,7 @@ import type { Idler, Idlers, Taker } from './idlers.ts';
 import { closeSoon } from './lingering.ts';
 import { Reading } from './reading.ts';
 
-/** What the callers of one server share. */
+/** What the exchanges of one server share. */
 export interface Reception {
   readonly idlers: Idlers;
   readonly connections: CallerConnections;
@@ -26,7 +26,7 @@ const interimMaxBytes = 1_048_576;
 /** For what breaks a socket or a response, and is followed by 'close'. Unheard, the event would end the process. */
 export const ignoreError = (): void => {};
 
-export class NodeCaller implements Caller, Taker {
+export class NodeDownstream implements Downstream, Taker {
   readonly bodyBytes: number | null;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;

@@ -1,8 +1,8 @@
 /** A caller made by script, who takes its answer when it is told to. */
 import type { Fields } from '../../src/http/fields.ts';
-import { WaitingCaller } from './fleet.ts';
+import { WaitingDownstream } from './fleet.ts';
 
-export class SlowCaller extends WaitingCaller {
+export class SlowDownstream extends WaitingDownstream {
   /** All that was handed to it. */
   readonly parts: Buffer[] = [];
   trailers: Fields | null = null;
