@@ -6,7 +6,7 @@
  * in the process.
  */
 import { MemoryBuckets } from '../src/adapters/memory/buckets.ts';
-import { Permits, Room } from '../src/admission/concurrency/permits.ts';
+import { InFlightBudget, Permits } from '../src/admission/concurrency/permits.ts';
 import { Gates } from '../src/admission/gates.ts';
 import type { Collected } from '../src/exchange/exchange.ts';
 import { deafMeter, messageFrom, plainOrder, roomyLimits, WaitingDownstream } from '../test/support/fleet.ts';
@@ -23,7 +23,7 @@ const slotMs = 0.1;
 const clock = new VirtualClock();
 const quota = { rate: 1_000 / slotMs, burst: 1 };
 const permits = new Permits(
-  new Room({ min: 1, initial: 10_000_000, max: 10_000_000 }),
+  new InFlightBudget({ min: 1, initial: 10_000_000, max: 10_000_000 }),
   () => clock.now(),
   () => 0.5,
   () => {},

@@ -8,10 +8,10 @@
 import type { Admit } from './admission/admit.ts';
 import type { Gates } from './admission/gates.ts';
 import type { Authenticate } from './auth/authenticate.ts';
+import { BodyAllocation } from './bodies/body-allocation.ts';
 import { BodyBudget } from './bodies/body-budget.ts';
 import { type BodyBounds, collect } from './bodies/collect.ts';
-import type { DiskRoom } from './bodies/disk.ts';
-import { Holding } from './bodies/holding.ts';
+import type { DiskBudget } from './bodies/disk.ts';
 import type { Clock } from './clock.ts';
 import { answerPage, answerRefusal, type RefusalBody } from './exchange/answer.ts';
 import type { Collected, Identified, Received } from './exchange/exchange.ts';
@@ -38,7 +38,7 @@ export interface Stages {
   readonly forward: Forward;
   readonly webapp: Webapp;
   readonly openRequests: OpenRequests;
-  readonly disk: DiskRoom;
+  readonly disk: DiskBudget;
   readonly clock: Clock;
   readonly meter: Meter;
   readonly log: Log;
@@ -91,7 +91,7 @@ async function travel(stages: Stages, own: BodyBounds, arrived: Received, downst
   const to = identified.route;
   const gates = to.by === 'weir' ? null : stages.admit.gates(to.class);
   const bounds = gates ?? own;
-  const held = new Holding(bounds.bodies, sharingOf(identified), stages.disk);
+  const held = new BodyAllocation(bounds.bodies, sharingOf(identified), stages.disk);
   try {
     const collecting = collect(identified, downstream, bounds, held);
     const request = collecting instanceof Promise ? await collecting : collecting;
@@ -108,7 +108,7 @@ export function sharingOf({ principal, origin }: Identified): Principal {
 }
 
 /**
- * For the endpoints of Weir's own. Credentials are small; and since anybody may send some, no class shares its room with
+ * For the endpoints of Weir's own. Credentials are small; and since anybody may send some, no class shares its budget with
  * them, nor do they fill up before 4,096 connections hold back the largest body there can be. One user, or one network of
  * those who log in, may have half of that while it is alone, and half of what others leave.
  */

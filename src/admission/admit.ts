@@ -1,6 +1,6 @@
 /**
  * Stand in line: a request leaves this stage with a slot used and a permit in hand, refused, or because its caller has
- * gone. `line/line.ts` knows the order, `rate/lease.ts` the slots, `concurrency/permits.ts` the room at the Coreapp;
+ * gone. `line/line.ts` knows the order, `rate/lease.ts` the slots, `concurrency/permits.ts` how many may be in flight;
  * `gate.ts` brings them together for one bucket, `gates.ts` for one class, this file for all.
  */
 import type { Alarm, Clock } from '../clock.ts';
@@ -8,7 +8,7 @@ import type { RefusalName } from '../exchange/refusals.ts';
 import type { EndpointClass } from '../exchange/route.ts';
 import type { Meter } from '../observe/ports.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
-import { type PermitBounds, Permits, ReservedRoom, Room } from './concurrency/permits.ts';
+import { InFlightBudget, type PermitBounds, Permits, ReservedInFlightBudget } from './concurrency/permits.ts';
 import { Gates } from './gates.ts';
 import type { Buckets } from './rate/ports.ts';
 import type { ClassLimits } from './rate/quota.ts';
@@ -33,7 +33,7 @@ export interface AdmitWorld extends Order {
 
 export class Admit {
   /** What is in flight, and may be. */
-  readonly room: Room;
+  readonly budget: InFlightBudget;
   readonly #classes: ReadonlyMap<EndpointClass, Gates>;
   /** Classes with somebody who waits for a permit, in the order in which they get one. */
   readonly #blocked = new Set<Gates>();
@@ -44,10 +44,10 @@ export class Admit {
   constructor(world: AdmitWorld) {
     const { clock, limits } = world;
     this.#clock = clock;
-    this.room = new Room(world.permits);
+    this.budget = new InFlightBudget(world.permits);
     const permits = ({ hold, callerShareMax }: ClassLimits): Permits =>
       new Permits(
-        hold ? this.room : new ReservedRoom(this.room),
+        hold ? this.budget : new ReservedInFlightBudget(this.budget),
         () => clock.now(),
         world.random,
         () => this.#permitFreed(),

@@ -2,16 +2,16 @@
 import { statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { openBodyFiles } from '../adapters/node/body-files.ts';
-import { AnswerRoom } from '../bodies/answers.ts';
-import { DiskRoom } from '../bodies/disk.ts';
+import { AnswerBudget } from '../bodies/answers.ts';
+import { DiskBudget } from '../bodies/disk.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../observe/ports.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
 
 export interface Bodies {
-  readonly disk: DiskRoom;
-  readonly answers: AnswerRoom;
+  readonly disk: DiskBudget;
+  readonly answers: AnswerBudget;
   snapshot(): Pick<Snapshot, 'answers' | 'disk'>;
   close(): Promise<void>;
 }
@@ -25,8 +25,8 @@ const tmpfs = 0x0102_1994;
 export async function openBodies({ bodies, limits }: Config, clock: Clock, log: Log): Promise<Bodies> {
   const allSmall = Object.values(limits).every(({ bodyMaxBytes }) => bodyMaxBytes <= bodies.memoryMaxBytes);
   if (allSmall) {
-    const disk = new DiskRoom(bodies, noFiles);
-    const answers = new AnswerRoom({ ...bodies, answersDiskShareMax: 0 }, disk);
+    const disk = new DiskBudget(bodies, noFiles);
+    const answers = new AnswerBudget({ ...bodies, answersDiskShareMax: 0 }, disk);
     return { disk, answers, snapshot: () => snapshotOf(disk, answers), close: () => Promise.resolve() };
   }
   let saidAt = Number.NEGATIVE_INFINITY;
@@ -36,12 +36,12 @@ export async function openBodies({ bodies, limits }: Config, clock: Clock, log: 
     log.error('bodies: the disk fails; large ones are refused', { folder: files.folder, reason: code ?? message });
   });
   await noteOn(files.folder, bodies.diskMaxBytes, log);
-  const disk = new DiskRoom(bodies, () => files.create());
-  const answers = new AnswerRoom(bodies, disk);
+  const disk = new DiskBudget(bodies, () => files.create());
+  const answers = new AnswerBudget(bodies, disk);
   return { disk, answers, snapshot: () => snapshotOf(disk, answers), close: () => files.close() };
 }
 
-function snapshotOf(disk: DiskRoom, answers: AnswerRoom): Pick<Snapshot, 'answers' | 'disk'> {
+function snapshotOf(disk: DiskBudget, answers: AnswerBudget): Pick<Snapshot, 'answers' | 'disk'> {
   return { answers: answers.snapshot(), disk: disk.snapshot() };
 }
 

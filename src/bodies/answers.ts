@@ -1,9 +1,9 @@
 /**
- * Room for answers that wait for their callers to take them: memory first, then files, over all classes, with a share for
- * each caller. An answer that finds no room is read from the Coreapp no faster than its caller takes it.
+ * The budget of answers that wait for their callers to take them: memory first, then files, over all classes, with a share
+ * for each caller. An answer that finds none left is read from the Coreapp no faster than its caller takes it.
  */
 import type { BodyFile } from '../exchange/bodies.ts';
-import type { DiskRoom } from './disk.ts';
+import type { DiskBudget } from './disk.ts';
 import { Shares } from './shares.ts';
 
 export interface AnswerBounds {
@@ -30,15 +30,15 @@ export interface AnswersSnapshot {
   readonly diskBytesMax: number;
 }
 
-export class AnswerRoom {
+export class AnswerBudget {
   readonly memoryMaxBytes: number;
   readonly memory: Shares;
   readonly #files: Shares;
   readonly #diskBytes: Shares;
-  readonly #disk: DiskRoom;
+  readonly #disk: DiskBudget;
   #waiting = 0;
 
-  constructor(bounds: AnswerBounds, disk: DiskRoom) {
+  constructor(bounds: AnswerBounds, disk: DiskBudget) {
     const { filesMax, bytesMax } = disk.snapshot();
     const { answersDiskShareMax: diskShare, answersCallerShareMax: callerShare } = bounds;
     this.memoryMaxBytes = bounds.memoryMaxBytes;

@@ -7,8 +7,8 @@ import { gone } from '../exchange/outcome.ts';
 import type { Downstream } from '../exchange/ports.ts';
 import type { Refusal } from '../exchange/refusals.ts';
 import { refuse } from '../exchange/refusals.ts';
+import type { BodyAllocation } from './body-allocation.ts';
 import type { BodyBudget } from './body-budget.ts';
-import type { Holding } from './holding.ts';
 
 /** What bounds the bodies of a class. */
 export interface BodyBounds {
@@ -27,7 +27,7 @@ export function collect(
   exchange: Identified,
   downstream: Downstream,
   bounds: BodyBounds,
-  held: Holding,
+  held: BodyAllocation,
 ): Collection | Promise<Collection> {
   if (downstream.bodyBytes === 0) return collected(exchange, null);
   const read = downstream.read(bounds.bodyMaxBytes, held);
@@ -35,7 +35,7 @@ export function collect(
   return read.then((whole) => collectionOf(exchange, whole, bounds, held));
 }
 
-function collectionOf(exchange: Identified, read: BodyRead, bounds: BodyBounds, held: Holding): Collection {
+function collectionOf(exchange: Identified, read: BodyRead, bounds: BodyBounds, held: BodyAllocation): Collection {
   switch (read.kind) {
     case 'body':
       return collected(exchange, read.body);
@@ -52,7 +52,7 @@ function collectionOf(exchange: Identified, read: BodyRead, bounds: BodyBounds, 
   }
 }
 
-function whyNoRoom({ lack }: Holding): string {
+function whyNoRoom({ lack }: BodyAllocation): string {
   switch (lack) {
     case 'class':
       return 'others are held';

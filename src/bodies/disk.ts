@@ -28,7 +28,7 @@ interface CallerFiles {
 
 const none: Readonly<CallerFiles> = { files: 0, bytes: 0 };
 
-export class DiskRoom {
+export class DiskBudget {
   readonly #bounds: DiskBounds;
   readonly #create: () => BodyFile;
   /** What one caller may have of what others leave, of the files as of the bytes; up to 1. */

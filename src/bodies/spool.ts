@@ -14,7 +14,7 @@ import type { Counters } from '../exchange/exchange.ts';
 import type { CutCause } from '../exchange/outcome.ts';
 import type { Downstream } from '../exchange/ports.ts';
 import type { Fields } from '../http/fields.ts';
-import type { AnswerRoom } from './answers.ts';
+import type { AnswerBudget } from './answers.ts';
 
 /** How much is read from a file at once. */
 const pieceBytes = 65_536;
@@ -36,7 +36,7 @@ export class Spool {
   readonly #downstream: Downstream;
   readonly #caller: string;
   readonly #counters: Counters;
-  readonly #room: AnswerRoom;
+  readonly #budget: AnswerBudget;
   readonly #ends: SpoolEnds;
   /** The caller takes no more at present. */
   #blocked = true;
@@ -44,7 +44,7 @@ export class Spool {
   #head: Buffer[] = [];
   /** In memory, behind what is in the file. */
   #tail: Buffer[] = [];
-  /** What is taken of the room for memory. */
+  /** What is taken of the budget for memory. */
   #bytes = 0;
   #file: BodyFile | null = null;
   /** What is taken of the disk for it. */
@@ -63,11 +63,11 @@ export class Spool {
   #over = false;
 
   /** For a caller that has just said that it takes no more. */
-  constructor(downstream: Downstream, caller: string, counters: Counters, room: AnswerRoom, ends: SpoolEnds) {
+  constructor(downstream: Downstream, caller: string, counters: Counters, budget: AnswerBudget, ends: SpoolEnds) {
     this.#downstream = downstream;
     this.#caller = caller;
     this.#counters = counters;
-    this.#room = room;
+    this.#budget = budget;
     this.#ends = ends;
     this.#awaitDrain();
   }
@@ -111,13 +111,13 @@ export class Spool {
   }
 
   #hasRoom(): boolean {
-    if (this.#bytes === 0) return !this.#blocked || this.#room.memory.fits(this.#caller, 1);
+    if (this.#bytes === 0) return !this.#blocked || this.#budget.memory.fits(this.#caller, 1);
     const ahead = this.#file === null ? 1 : aheadOfDisk;
-    return this.#bytes <= ahead * this.#room.memoryMaxBytes && this.#room.memory.fits(this.#caller, 1);
+    return this.#bytes <= ahead * this.#budget.memoryMaxBytes && this.#budget.memory.fits(this.#caller, 1);
   }
 
   #keep(chunk: Buffer): void {
-    if (!this.#counted) this.#room.waits(1);
+    if (!this.#counted) this.#budget.waits(1);
     this.#counted = true;
     this.#takeMemory(chunk.length + chunkBytes);
     if (this.#file === null) {
@@ -132,7 +132,7 @@ export class Spool {
   /** From now on what waits is in a file, the head apart: it is the next to be taken. */
   #toFile(): void {
     if (this.#diskFailed || this.#end !== null) return;
-    this.#file = this.#room.openFile(this.#caller);
+    this.#file = this.#budget.openFile(this.#caller);
     if (this.#file === null) return;
     this.#tail = this.#head.splice(1);
     this.#writeOn();
@@ -148,7 +148,7 @@ export class Spool {
     const batch = this.#tail;
     const bytes = Buffer.concat(batch);
     const chunks = batch.length;
-    if (!this.#room.tryTakeDisk(this.#caller, bytes.length)) return;
+    if (!this.#budget.tryTakeDisk(this.#caller, bytes.length)) return;
     this.#fileTaken += bytes.length;
     this.#writing = true;
     const written = await file.append(bytes);
@@ -222,7 +222,7 @@ export class Spool {
 
   /** Nothing waits any more but what the caller's own buffer holds. */
   #emptied(): void {
-    if (this.#counted) this.#room.waits(-1);
+    if (this.#counted) this.#budget.waits(-1);
     this.#counted = false;
     if (this.#end === null) return;
     if ('trailers' in this.#end) this.#finish(this.#end.trailers);
@@ -243,16 +243,16 @@ export class Spool {
 
   #takeMemory(bytes: number): void {
     this.#bytes += bytes;
-    this.#room.memory.take(this.#caller, bytes);
+    this.#budget.memory.take(this.#caller, bytes);
   }
 
   #giveMemory(bytes: number): void {
     this.#bytes -= bytes;
-    this.#room.memory.give(this.#caller, bytes);
+    this.#budget.memory.give(this.#caller, bytes);
   }
 
   #closeFile(): void {
-    if (this.#file !== null) this.#room.closeFile(this.#caller, this.#file, this.#fileTaken);
+    if (this.#file !== null) this.#budget.closeFile(this.#caller, this.#file, this.#fileTaken);
     this.#file = null;
     this.#fileTaken = 0;
     this.#fileEnd = 0;
@@ -265,7 +265,7 @@ export class Spool {
     this.#head = [];
     this.#tail = [];
     this.#closeFile();
-    if (this.#counted) this.#room.waits(-1);
+    if (this.#counted) this.#budget.waits(-1);
     this.#counted = false;
   }
 }

@@ -1,4 +1,4 @@
-/** Bodies as they are held: the small ones in memory, larger ones in files. What they may take is counted in `bodies/holding.ts`. */
+/** Bodies as they are kept: small ones in memory, larger ones in files. `bodies/body-allocation.ts` counts what they take. */
 
 /** A body in a file: written once from its beginning to its end, then read as often as needed. */
 export interface BodyFile {
@@ -15,8 +15,8 @@ export interface BodyFile {
 /** A whole body that can be sent as often as needed. */
 export type HeldBody = Buffer | BodyFile;
 
-/** What the room for a body is taken from. */
-export interface BodyRoom {
+/** What one body takes of the budgets. */
+export interface Allocation {
   /** A body that is larger belongs in a file. */
   readonly memoryMaxBytes: number;
   /** Whether so many bytes could be had now. Nothing is taken: what was only announced takes no room. */

@@ -1,6 +1,6 @@
 /** What a request asks of the connection that it came on. */
 import type { Fields } from '../http/fields.ts';
-import type { BodyRead, BodyRoom } from './bodies.ts';
+import type { Allocation, BodyRead } from './bodies.ts';
 import type { CutCause } from './outcome.ts';
 
 /** The caller's side of an exchange. One answer: `page`, or `head` then `data` then `end`, or `cut`. */
@@ -17,11 +17,11 @@ export interface Downstream {
   readonly bodyBytes: number | null;
   /**
    * Reads the whole body, at most `maxBytes`; at once where it has arrived already. `100 Continue` is sent where the
-   * caller waits for it. All that a body takes is taken of `room` before: its announced length, or of one that comes in
-   * chunks as much as they need; where that is not to be had, nothing further is kept. What is larger than the room's
-   * `memoryMaxBytes` goes to a file, no faster than the disk takes it.
+   * caller waits for it. All that a body takes is allocated before: its announced length, or of one that comes in
+   * chunks as much as they need; where that is not to be had, nothing further is kept. What is larger than the
+   * allocation's `memoryMaxBytes` goes to a file, no faster than the disk takes it.
    */
-  read(maxBytes: number, room: BodyRoom): BodyRead | Promise<BodyRead>;
+  read(maxBytes: number, allocation: Allocation): BodyRead | Promise<BodyRead>;
   information(status: number, fields: Fields): void;
   head(status: number, fields: Fields): void;
   /** False: the caller's buffer is full; `listener` of `onDrain` is called when there is room. */

@@ -1,5 +1,5 @@
 /** What an attempt at the Coreapp needs of the world, and the request's fields as they travel on. */
-import type { AnswerRoom } from '../bodies/answers.ts';
+import type { AnswerBudget } from '../bodies/answers.ts';
 import type { Clock } from '../clock.ts';
 import type { Admitted } from '../exchange/exchange.ts';
 import type { RouteClass } from '../exchange/route.ts';
@@ -15,7 +15,7 @@ export interface ForwardWorld {
   readonly meter: Meter;
   readonly reachability: Reachability;
   /** Where answers wait for callers who take them slowly. */
-  readonly answers: AnswerRoom;
+  readonly answers: AnswerBudget;
   /** The value of `Authorization` towards the Coreapp; null: none. */
   readonly authorization: string | null;
   /** The fields that are Weir's to write or to take out. */

@@ -4,10 +4,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ArrivingBody } from '../../src/adapters/node/body.ts';
 import { Reading } from '../../src/adapters/node/reading.ts';
+import { BodyAllocation } from '../../src/bodies/body-allocation.ts';
 import { BodyBudget } from '../../src/bodies/body-budget.ts';
-import { DiskRoom } from '../../src/bodies/disk.ts';
-import { Holding } from '../../src/bodies/holding.ts';
-import type { BodyRead, BodyRoom } from '../../src/exchange/bodies.ts';
+import { DiskBudget } from '../../src/bodies/disk.ts';
+import type { Allocation, BodyRead } from '../../src/exchange/bodies.ts';
 import { identified } from '../../src/exchange/exchange.ts';
 import { gone } from '../../src/exchange/outcome.ts';
 import { createReceive } from '../../src/exchange/receive.ts';
@@ -88,9 +88,9 @@ class Uploader extends WaitingDownstream {
     this.bodyBytes = upload.announced ? bytes : null;
   }
 
-  override read(maxBytes: number, room: BodyRoom): BodyRead | Promise<BodyRead> {
+  override read(maxBytes: number, allocation: Allocation): BodyRead | Promise<BodyRead> {
     if (this.bodyBytes !== null && this.bodyBytes > maxBytes) return { kind: 'tooLarge' };
-    const arriving = ArrivingBody.expect(this.bodyBytes, maxBytes, room);
+    const arriving = ArrivingBody.expect(this.bodyBytes, maxBytes, allocation);
     if (arriving === null) return { kind: 'noRoom' };
     return new Promise((resolve) => {
       const request = new Readable({ read() {} });
@@ -134,7 +134,7 @@ function world({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: WorldOptio
   const lines = new Lines({ limits: { messages: limits, contacts: limits } });
   const { clock, admit } = lines;
   const drive = new ScriptedDisk(clock, script);
-  const disk = new DiskRoom({ memoryMaxBytes: inMemory, diskMaxBytes, filesMax, callerFilesMax }, drive.create);
+  const disk = new DiskBudget({ memoryMaxBytes: inMemory, diskMaxBytes, filesMax, callerFilesMax }, drive.create);
   const errors: unknown[] = [];
   const uploaders: Uploader[] = [];
   const gateway = createGateway({
@@ -244,7 +244,7 @@ describe('Whatever becomes of bodies', () => {
     expect(files).toBeGreaterThan(200);
   });
 
-  test('strangers who send bodies to the login fill its own room, and no class’s', async () => {
+  test('strangers who send bodies to the login fill its own budget, and no class’s', async () => {
     const { clock, held, uploaders, send } = world({ memoryMaxBytes: 16_384 });
     const pages: number[] = [];
     const chunks = [
@@ -253,7 +253,7 @@ describe('Whatever becomes of bodies', () => {
     ];
     const announcing = { afterMs: 0, announced: true, chunks, attempts: [] };
     const login = { ...announcing, path: '/v1/users/login', user: 'ann', stops: false, hangUpAfterMs: null } as const;
-    // Each a caller of its own, since one may have half of the room only.
+    // Each a caller of its own, since one may have half of the budget only.
     const ends = Array.from({ length: 4_097 }, (_, index) => {
       const ended = send({ ...login, user: `ann ${index}` });
       const downstream = uploaders.at(-1) as Uploader;
@@ -279,16 +279,20 @@ describe('Whatever becomes of bodies', () => {
 const ann = { kind: 'user', name: 'ann', role: 'ROLE_USER' } as const;
 const ben = { kind: 'user', name: 'ben', role: 'ROLE_USER' } as const;
 
-/** Room for one body, and the disk that it may go to. */
-function room(maxBytes: number, bounds: Partial<ConstructorParameters<typeof DiskRoom>[0]> = {}, script?: DiskScript) {
+/** A budget and an allocation for one body, and the disk that it may go to. */
+function scene(
+  maxBytes: number,
+  bounds: Partial<ConstructorParameters<typeof DiskBudget>[0]> = {},
+  script?: DiskScript,
+) {
   const clock = new VirtualClock();
   const drive = new ScriptedDisk(clock, script);
-  const disk = new DiskRoom(
+  const disk = new DiskBudget(
     { memoryMaxBytes: 1_000, diskMaxBytes: 4_000, filesMax: 1, callerFilesMax: 1, ...bounds },
     drive.create,
   );
   const budget = budgetOf(maxBytes, maxBytes, () => clock.now());
-  return { clock, drive, disk, budget, held: new Holding(budget, ann, disk) };
+  return { clock, drive, disk, budget, held: new BodyAllocation(budget, ann, disk) };
 }
 
 /** Bodies in it may be as large as one caller's share. */
@@ -299,11 +303,11 @@ function budgetOf(lineMaxBytes: number, callerMaxBytes: number, now = () => 0, b
 describe('A body that comes in pieces', () => {
   const pieces = fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 30 });
 
-  test('is what was sent, and takes what was made room for: at most twice its size', async () => {
+  test('is what was sent, and takes what was allocated: at most twice its size', async () => {
     await fc.assert(
       fc.asyncProperty(pieces, fc.nat(2_000), fc.nat(2_000), fc.boolean(), async (chunks, max, inMemory, announced) => {
         const whole = Buffer.concat(chunks);
-        const { clock, drive, disk, budget, held } = room(9_000, { memoryMaxBytes: inMemory, diskMaxBytes: 9_000 });
+        const { clock, drive, disk, budget, held } = scene(9_000, { memoryMaxBytes: inMemory, diskMaxBytes: 9_000 });
         const settled = async <T>(value: T | Promise<T>): Promise<T> => {
           if (value instanceof Promise) await clock.advance(0);
           return await value;
@@ -338,31 +342,31 @@ describe('A body that comes in pieces', () => {
   });
 
   test('is refused as soon as there is no room for the next piece', () => {
-    const { held } = room(100);
+    const { held } = scene(100);
     const arriving = ArrivingBody.expect(null, 1_000, held) as ArrivingBody;
     expect([40, 40, 40].map((bytes) => arriving.take(Buffer.alloc(bytes)))).toEqual([null, null, 'noRoom']);
   });
 
   test('is refused as well where the disk has no room for it, or for another file', () => {
-    const small = room(9_000, { diskMaxBytes: 1_500 });
+    const small = scene(9_000, { diskMaxBytes: 1_500 });
     expect(ArrivingBody.expect(1_501, 9_000, small.held)).toBeNull();
     expect(small.held.lack).toBe('disk');
-    const one = room(9_000);
-    const both = [one.held, new Holding(one.budget, ben, one.disk)].map((held) =>
+    const one = scene(9_000);
+    const both = [one.held, new BodyAllocation(one.budget, ben, one.disk)].map((held) =>
       ArrivingBody.expect(1_001, 9_000, held),
     );
     expect(one.drive.opened).toBe(0);
     expect(both.map((body) => body?.take(Buffer.alloc(1_000)))).toEqual([null, null]);
     expect(both[0]?.take(Buffer.alloc(1))).toBeInstanceOf(Promise);
     expect(both[1]?.take(Buffer.alloc(1))).toBe('noRoom');
-    expect(ArrivingBody.expect(1_001, 9_000, new Holding(one.budget, ben, one.disk))).toBeNull();
+    expect(ArrivingBody.expect(1_001, 9_000, new BodyAllocation(one.budget, ben, one.disk))).toBeNull();
     expect(one.drive.opened).toBe(1);
   });
 
   test('is refused where the caller has as many files as one may have; others are not, and neither is it later', async () => {
-    const { clock, budget, disk } = room(9_000, { diskMaxBytes: 9_000, filesMax: 4, callerFilesMax: 2 });
+    const { clock, budget, disk } = scene(9_000, { diskMaxBytes: 9_000, filesMax: 4, callerFilesMax: 2 });
     const begin = (who: typeof ann | typeof ben) => {
-      const held = new Holding(budget, who, disk);
+      const held = new BodyAllocation(budget, who, disk);
       const fault = ArrivingBody.expect(1_001, 9_000, held)?.take(Buffer.alloc(1_001));
       return { held, begun: fault instanceof Promise };
     };
@@ -376,7 +380,7 @@ describe('A body that comes in pieces', () => {
   });
 
   test('is given up where the disk breaks under it, and what was written is gone', async () => {
-    const { clock, drive, held } = room(9_000, {}, { callMs: 1, fullAfterBytes: [1_000] });
+    const { clock, drive, held } = scene(9_000, {}, { callMs: 1, fullAfterBytes: [1_000] });
     const arriving = ArrivingBody.expect(2_000, 9_000, held) as ArrivingBody;
     expect(arriving.take(Buffer.alloc(900))).toBeNull();
     const second = arriving.take(Buffer.alloc(900));
@@ -392,13 +396,13 @@ describe('A body that comes in pieces', () => {
 });
 
 describe('A budget of bytes', () => {
-  const disk = new DiskRoom({ memoryMaxBytes: 1_000, diskMaxBytes: 0, filesMax: 1, callerFilesMax: 1 }, () => {
+  const disk = new DiskBudget({ memoryMaxBytes: 1_000, diskMaxBytes: 0, filesMax: 1, callerFilesMax: 1 }, () => {
     throw new Error('There is no disk.');
   });
 
   test('gives what is left and no byte more', () => {
     const budget = budgetOf(100, 100);
-    const held = new Holding(budget, ann, disk);
+    const held = new BodyAllocation(budget, ann, disk);
     expect([60, 41, 40, 1, 0].map((bytes) => held.tryTake(bytes))).toEqual([true, false, true, false, true]);
     expect(held.lack).toBe('class');
     const caller = budget.callerOf('user:ann');
@@ -412,19 +416,19 @@ describe('A budget of bytes', () => {
     const takes = Array.from({ length: 8 }, (_, i) => {
       const user = { kind: 'user', name: `user ${i}`, role: 'ROLE_USER' } as const;
       let bytes = 0;
-      while (new Holding(budget, user, disk).tryTake(10)) bytes += 10;
+      while (new BodyAllocation(budget, user, disk).tryTake(10)) bytes += 10;
       return bytes;
     });
     expect(takes).toEqual([3_200, 1_600, 800, 400, 200, 100, 50, 20]);
-    expect(new Holding(budget, ben, disk).tryTake(10)).toBe(true);
+    expect(new BodyAllocation(budget, ben, disk).tryTake(10)).toBe(true);
   });
 
   test('leaves a caller room for one body, whatever its share has become', () => {
     const budget = budgetOf(100, 60);
-    const [first, second, other] = [ann, ann, ben].map((who) => new Holding(budget, who, disk)) as [
-      Holding,
-      Holding,
-      Holding,
+    const [first, second, other] = [ann, ann, ben].map((who) => new BodyAllocation(budget, who, disk)) as [
+      BodyAllocation,
+      BodyAllocation,
+      BodyAllocation,
     ];
     expect(first.tryTake(40)).toBe(true);
     expect(second.tryTake(21)).toBe(false);
@@ -438,24 +442,24 @@ describe('A budget of bytes', () => {
     const kib = 1_024;
     const budget = budgetOf(1_600 * kib, 1_600 * kib, () => 0, 100 * kib);
     const take = (bytes: number) => {
-      const held = new Holding(budget, ann, disk);
+      const held = new BodyAllocation(budget, ann, disk);
       return held.tryTake(bytes) ? held : held.lack;
     };
-    const large = Array.from({ length: 15 }, () => take(100 * kib) as Holding);
+    const large = Array.from({ length: 15 }, () => take(100 * kib) as BodyAllocation);
     expect(take(16 * kib + 1)).toBe('reserve');
-    const growing = take(16 * kib) as Holding;
+    const growing = take(16 * kib) as BodyAllocation;
     expect([growing.tryTake(1), growing.lack]).toEqual([false, 'reserve']);
-    const small = Array.from({ length: 5 }, () => take(16 * kib) as Holding);
+    const small = Array.from({ length: 5 }, () => take(16 * kib) as BodyAllocation);
     expect(take(16 * kib)).toBe('class');
     for (const held of [large[0], ...small]) held?.release();
     expect(growing.tryTake(1)).toBe(true);
     growing.release();
-    expect(take(100 * kib)).toBeInstanceOf(Holding);
+    expect(take(100 * kib)).toBeInstanceOf(BodyAllocation);
   });
 
   test('never keeps so much for small bodies that the largest had no room', () => {
     const budget = budgetOf(50_000, 50_000);
-    expect(new Holding(budget, ann, disk).tryTake(50_000)).toBe(true);
+    expect(new BodyAllocation(budget, ann, disk).tryTake(50_000)).toBe(true);
   });
 
   test('counts what unfinished bodies take, whichever give way, and only slow ones of callers that have more do', () => {
@@ -470,15 +474,15 @@ describe('A budget of bytes', () => {
       fc.property(fc.array(act, { maxLength: 150, size: 'max' }), (acts) => {
         let now = 0;
         const budget = budgetOf(1_000, 700, () => now, 200);
-        const roomy = new DiskRoom({ memoryMaxBytes: 500, diskMaxBytes: 0, filesMax: 1, callerFilesMax: 1 }, () => {
+        const roomy = new DiskBudget({ memoryMaxBytes: 500, diskMaxBytes: 0, filesMax: 1, callerFilesMax: 1 }, () => {
           throw new Error('There is no disk.');
         });
-        const live: { readonly user: number; readonly held: Holding; readonly body: ArrivingBody }[] = [];
+        const live: { readonly user: number; readonly held: BodyAllocation; readonly body: ArrivingBody }[] = [];
         const bytesOf = (user: number) => budget.callerOf(`user:${user}`).bytes;
         const end = (index: number) => live.splice(index, 1)[0]?.held.release();
         for (const { what, user, which, bytes } of acts) {
           if (what === 'announce') {
-            const held = new Holding(budget, { kind: 'user', name: `${user}`, role: 'ROLE_USER' }, roomy);
+            const held = new BodyAllocation(budget, { kind: 'user', name: `${user}`, role: 'ROLE_USER' }, roomy);
             const body = ArrivingBody.expect(null, 200, held);
             if (body === null) continue;
             const one = { user, held, body };
@@ -508,18 +512,18 @@ describe('A budget of bytes', () => {
 
   test('forgets callers who have nothing, and never one who has something', () => {
     const budget = budgetOf(10_000, 10);
-    const kept = new Holding(budget, ann, disk);
-    const early = new Holding(budget, ben, disk);
+    const kept = new BodyAllocation(budget, ann, disk);
+    const early = new BodyAllocation(budget, ben, disk);
     expect(kept.tryTake(6)).toBe(true);
     expect(early.tryTake(0)).toBe(true);
     for (let i = 0; i < 5_000; i++) {
-      const held = new Holding(budget, { kind: 'user', name: `user ${i}`, role: 'ROLE_USER' }, disk);
+      const held = new BodyAllocation(budget, { kind: 'user', name: `user ${i}`, role: 'ROLE_USER' }, disk);
       expect(held.tryTake(1)).toBe(true);
       held.release();
     }
     expect(budget.callers).toBeLessThanOrEqual(1_100);
-    expect(new Holding(budget, ann, disk).tryTake(5)).toBe(false);
+    expect(new BodyAllocation(budget, ann, disk).tryTake(5)).toBe(false);
     expect(early.tryTake(6)).toBe(true);
-    expect(new Holding(budget, ben, disk).tryTake(5)).toBe(false);
+    expect(new BodyAllocation(budget, ben, disk).tryTake(5)).toBe(false);
   });
 });

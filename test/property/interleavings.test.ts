@@ -153,7 +153,7 @@ async function play(scene: Scene) {
     onSent(visit) {
       const now = lines.clock.now();
       taken += 1;
-      if (lines.admit.room.inUse > permitsMax) broken.push(`${visit.label} has a permit too many`);
+      if (lines.admit.budget.inUse > permitsMax) broken.push(`${visit.label} has a permit too many`);
       sends[visit.class].push(now);
       for (const other of visits.keys()) {
         if (isOvertaken(other, visit, now)) broken.push(`${visit.label} overtook ${other.label} at ${now}`);
@@ -192,7 +192,7 @@ describe('Whatever the order of events', () => {
           if (ends.at(-1)?.kind === 'gone') expect(downstream.gone).toBe(true);
         }
         expect(returned).toBe(taken);
-        expect(lines.admit.room.inUse).toBe(0);
+        expect(lines.admit.budget.inUse).toBe(0);
         for (const name of classes) {
           expect(lines.line(name)).toMatchObject({ requests: 0, oldestMs: 0 });
           expect(excess(limits, sends[name])).toBeLessThanOrEqual(tolerance(limits) + 1e-6);

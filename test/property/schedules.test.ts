@@ -87,7 +87,7 @@ test('each comer gets one answer, in its turn, and permits given are permits ret
           expect(ends.slice(0, -1).every(({ kind }) => kind === 'sent')).toBe(true);
           if (state === 'gone') expect(downstream.gone).toBe(true);
         }
-        expect([returned, lines.admit.room.inUse, lines.clock.pending]).toEqual([taken, 0, 0]);
+        expect([returned, lines.admit.budget.inUse, lines.clock.pending]).toEqual([taken, 0, 0]);
         expect(lines.line()).toMatchObject({ requests: 0, oldestMs: 0 });
       },
     ),

@@ -1,8 +1,8 @@
 /** Answers that are taken slowly, in every order of events: what comes, what is taken, a disk that is slow, full or broken. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { AnswerRoom } from '../../src/bodies/answers.ts';
-import { DiskRoom } from '../../src/bodies/disk.ts';
+import { AnswerBudget } from '../../src/bodies/answers.ts';
+import { DiskBudget } from '../../src/bodies/disk.ts';
 import { Spool } from '../../src/bodies/spool.ts';
 import type { CutCause } from '../../src/exchange/outcome.ts';
 import { ScriptedDisk } from '../support/scripted-disk.ts';
@@ -41,14 +41,14 @@ test('each caller gets the bytes in their order, whole or cut off, within the bo
     fc.asyncProperty(scene, async ({ answers, callMs, fullAfterBytes, diskShare }) => {
       const clock = new VirtualClock();
       const drive = new ScriptedDisk(clock, { callMs, fullAfterBytes });
-      const disk = new DiskRoom({ memoryMaxBytes, diskMaxBytes, filesMax, callerFilesMax: filesMax }, drive.create);
+      const disk = new DiskBudget({ memoryMaxBytes, diskMaxBytes, filesMax, callerFilesMax: filesMax }, drive.create);
       const bounds = {
         memoryMaxBytes,
         answersMemoryMaxBytes,
         answersDiskShareMax: diskShare,
         answersCallerShareMax: 0.5,
       };
-      const room = new AnswerRoom(bounds, disk);
+      const budget = new AnswerBudget(bounds, disk);
       const ends: (CutCause | 'gone' | 'whole')[] = [];
       const plays = answers.map((answer, index) => {
         const downstream = new SlowDownstream(answer.bufferBytes);
@@ -76,7 +76,7 @@ test('each caller gets the bytes in their order, whole or cut off, within the bo
         };
         const later = (): void => void clock.after(answer.comesEveryMs, bring);
         // biome-ignore lint/suspicious/noExplicitAny: of an exchange's counters this is all that is used.
-        const spool = new Spool(downstream, answer.caller, counters as any, room, {
+        const spool = new Spool(downstream, answer.caller, counters as any, budget, {
           resume: later,
           ended: (cut) => end(cut ?? 'whole'),
           threw: (error) => downstream.broken.push(String(error)),
@@ -100,7 +100,7 @@ test('each caller gets the bytes in their order, whole or cut off, within the bo
       const overshoot = answers.length * (chunkMaxBytes + overheadBytes + memoryMaxBytes);
       for (let ms = 0; ms < 6_000; ms += 10) {
         await clock.advance(10);
-        const { memoryBytes, diskBytes, diskBytesMax, files } = room.snapshot();
+        const { memoryBytes, diskBytes, diskBytesMax, files } = budget.snapshot();
         expect(memoryBytes).toBeLessThanOrEqual(answersMemoryMaxBytes + overshoot);
         expect(diskBytes).toBeLessThanOrEqual(diskBytesMax);
         expect(files).toBeLessThanOrEqual(diskShare * filesMax);
@@ -120,7 +120,7 @@ test('each caller gets the bytes in their order, whole or cut off, within the bo
         if (downstream.ended === 'cut' && answer.hangsUpAfterMs === null) expect(got.length).toBe(sent.length);
         if (answer.hangsUpAfterMs === null) expect(downstream.ended).toBe(answer.end === 'whole' ? 'whole' : 'cut');
       }
-      expect(room.snapshot()).toMatchObject({ waiting: 0, memoryBytes: 0, files: 0, diskBytes: 0 });
+      expect(budget.snapshot()).toMatchObject({ waiting: 0, memoryBytes: 0, files: 0, diskBytes: 0 });
       expect(disk.snapshot()).toMatchObject({ files: 0, bytes: 0 });
       expect(drive.open.size).toBe(0);
     }),

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type MainServer, startServer } from '../../src/adapters/node/server.ts';
 import type { BodyRead } from '../../src/exchange/bodies.ts';
 import type { Downstream } from '../../src/exchange/ports.ts';
-import { roomForAll } from '../support/body-room.ts';
+import { roomForAll } from '../support/allocation.ts';
 import { openCaller } from '../support/raw.ts';
 import { pass, until } from '../support/until.ts';
 

@@ -1,9 +1,9 @@
 /** Uploads that take room and don't end, beside callers who want little of it: in virtual time, with the defaults. */
 import { describe, expect, it } from 'vitest';
 import { ArrivingBody } from '../../src/adapters/node/body.ts';
+import { BodyAllocation } from '../../src/bodies/body-allocation.ts';
 import { BodyBudget } from '../../src/bodies/body-budget.ts';
-import { DiskRoom } from '../../src/bodies/disk.ts';
-import { Holding } from '../../src/bodies/holding.ts';
+import { DiskBudget } from '../../src/bodies/disk.ts';
 import { ScriptedDisk } from '../support/scripted-disk.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -15,26 +15,26 @@ const userOf = (name: string) => ({ kind: 'user', name, role: 'ROLE_USER' }) as 
 class World {
   readonly clock = new VirtualClock();
   readonly drive = new ScriptedDisk(this.clock);
-  readonly disk: DiskRoom;
+  readonly disk: DiskBudget;
   readonly budget = new BodyBudget({ lineMaxBytes: 64 * mib, callerMaxBytes: 32 * mib, bodyMaxBytes: mib }, () =>
     this.clock.now(),
   );
 
-  constructor(bounds: Partial<ConstructorParameters<typeof DiskRoom>[0]> = {}) {
+  constructor(bounds: Partial<ConstructorParameters<typeof DiskBudget>[0]> = {}) {
     const inMemory = { memoryMaxBytes: mib, diskMaxBytes: 2_048 * mib, filesMax: 1_000, callerFilesMax: 500 };
-    this.disk = new DiskRoom({ ...inMemory, ...bounds }, this.drive.create);
+    this.disk = new DiskBudget({ ...inMemory, ...bounds }, this.drive.create);
   }
 
   /** A body that is announced; null: there is no room for it. */
   announce(user: string, bytes: number): Upload | null {
-    const held = new Holding(this.budget, userOf(user), this.disk);
+    const held = new BodyAllocation(this.budget, userOf(user), this.disk);
     const body = ArrivingBody.expect(bytes, mib, held);
     return body === null ? null : new Upload(body, held, user);
   }
 
   /** A message that came with its head, and is let go of at once. */
   message(user: string, bytes: number): boolean {
-    const held = new Holding(this.budget, userOf(user), this.disk);
+    const held = new BodyAllocation(this.budget, userOf(user), this.disk);
     const taken = held.tryTake(bytes);
     held.release();
     return taken;
@@ -44,10 +44,10 @@ class World {
 class Upload {
   gaveWay = false;
   readonly body: ArrivingBody;
-  readonly held: Holding;
+  readonly held: BodyAllocation;
   readonly user: string;
 
-  constructor(body: ArrivingBody, held: Holding, user: string) {
+  constructor(body: ArrivingBody, held: BodyAllocation, user: string) {
     this.body = body;
     this.held = held;
     this.user = user;
@@ -93,7 +93,8 @@ describe('two users who announce 34 bodies of 1 MiB each and send 600 bytes a se
 
   it('who have filled their shares with whole bodies leave them room as well', () => {
     const world = new World();
-    const whole = (user: string, bytes: number) => new Holding(world.budget, userOf(user), world.disk).tryTake(bytes);
+    const whole = (user: string, bytes: number) =>
+      new BodyAllocation(world.budget, userOf(user), world.disk).tryTake(bytes);
     for (const user of ['ann', 'ben']) while (whole(user, 100));
     expect(world.message('eve', 100)).toBe(true);
     expect(world.message('eve', mib)).toBe(true);
@@ -108,7 +109,7 @@ describe('where room is short', () => {
   /** Half a class is taken by whole bodies of one caller, 31 MiB; a sixteenth is kept for small ones. */
   function halfFull(): World {
     const world = new World();
-    const kept = new Holding(world.budget, userOf('kay'), world.disk);
+    const kept = new BodyAllocation(world.budget, userOf('kay'), world.disk);
     for (let i = 0; i < 31; i++) kept.tryTake(mib);
     return world;
   }
@@ -147,10 +148,10 @@ describe('where room is short', () => {
 
   it('nobody gives way in vain', async () => {
     const world = halfFull();
-    for (let i = 0; i < 28; i++) new Holding(world.budget, userOf(`user ${i}`), world.disk).tryTake(mib);
+    for (let i = 0; i < 28; i++) new BodyAllocation(world.budget, userOf(`user ${i}`), world.disk).tryTake(mib);
     const slow = world.announce('ann', mib) as Upload;
     expect(slow.bring(mib / 2)).toBe(true);
-    new Holding(world.budget, userOf('ben'), world.disk).tryTake(mib / 2);
+    new BodyAllocation(world.budget, userOf('ben'), world.disk).tryTake(mib / 2);
     await world.clock.advance(60_000);
     expect(world.announce('eve', mib)).toBeNull();
     expect(slow.gaveWay).toBe(false);

@@ -47,7 +47,7 @@ describe('A newcomer', () => {
     const before = lines.asked.length;
     expect(lines.admit.gates('messages').admit(left.exchange, left.downstream)).toEqual({ kind: 'gone' });
     expect(lines.asked).toHaveLength(before);
-    expect(lines.admit.room.inUse).toBe(0);
+    expect(lines.admit.budget.inUse).toBe(0);
   });
 });
 

@@ -5,7 +5,7 @@ import { connect as connectSecurely } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type MainServer, startServer } from '../../src/adapters/node/server.ts';
 import type { Downstream, RequestHead } from '../../src/exchange/ports.ts';
-import { roomForAll } from '../support/body-room.ts';
+import { roomForAll } from '../support/allocation.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { openTestHouse, type TestHouse } from '../support/house.ts';
 import { RawCaller } from '../support/raw.ts';

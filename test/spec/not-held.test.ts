@@ -1,6 +1,6 @@
 /** What monitoring asks for is not held: the Coreapp's own answer, at once. So is any class with `hold: false`. */
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
-import { Permits, ReservedRoom, Room, reserved } from '../../src/admission/concurrency/permits.ts';
+import { InFlightBudget, Permits, ReservedInFlightBudget, reserved } from '../../src/admission/concurrency/permits.ts';
 import { apiKey, openTestHouse, type TestHouse } from '../support/house.ts';
 import { Lines } from '../support/lines.ts';
 import { until } from '../support/until.ts';
@@ -109,18 +109,18 @@ describe('A class that is not held, beyond its limit', () => {
   });
 });
 
-describe('The room of a class that is not held', () => {
-  const permitsOf = (room: Room): Permits =>
+describe('The budget of a class that is not held', () => {
+  const permitsOf = (budget: InFlightBudget): Permits =>
     new Permits(
-      room,
+      budget,
       () => 0,
       () => 0.5,
       () => {},
     );
 
   test('has places of its own, then those that all share; and gives each back', () => {
-    const shared = new Room({ min: 1, initial: 2, max: 2 });
-    const own = permitsOf(new ReservedRoom(shared));
+    const shared = new InFlightBudget({ min: 1, initial: 2, max: 2 });
+    const own = permitsOf(new ReservedInFlightBudget(shared));
     const taken = Array.from({ length: reserved }, () => own.take(0));
     expect(shared.inUse).toBe(0);
     taken.push(own.take(0), own.take(0));
@@ -130,8 +130,8 @@ describe('The room of a class that is not held', () => {
   });
 
   test('is open while the others’ is full', () => {
-    const shared = new Room({ min: 1, initial: 1, max: 1 });
+    const shared = new InFlightBudget({ min: 1, initial: 1, max: 1 });
     permitsOf(shared).take(0);
-    expect(permitsOf(new ReservedRoom(shared)).available(0)).toBe(true);
+    expect(permitsOf(new ReservedInFlightBudget(shared)).available(0)).toBe(true);
   });
 });

@@ -1,15 +1,15 @@
 /** Bodies for Weir's own endpoints: whoever logs in is nobody yet, and has the share of its network. */
 import { describe, expect, it } from 'vitest';
+import { BodyAllocation } from '../../src/bodies/body-allocation.ts';
 import type { BodyBudget } from '../../src/bodies/body-budget.ts';
-import { DiskRoom } from '../../src/bodies/disk.ts';
-import { Holding } from '../../src/bodies/holding.ts';
+import { DiskBudget } from '../../src/bodies/disk.ts';
 import { identified, received, routed } from '../../src/exchange/exchange.ts';
 import type { Principal } from '../../src/exchange/principal.ts';
 import { ownBounds, sharingOf } from '../../src/proxy.ts';
 import { routeOf } from '../support/routes.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
-const disk = new DiskRoom({ memoryMaxBytes: 65_536, diskMaxBytes: 0, filesMax: 0, callerFilesMax: 0 }, () => {
+const disk = new DiskBudget({ memoryMaxBytes: 65_536, diskMaxBytes: 0, filesMax: 0, callerFilesMax: 0 }, () => {
   throw new Error('no body of these goes to a file');
 });
 const bytes = 16_384;
@@ -21,7 +21,7 @@ function sharing(remote: string, principal: Principal = { kind: 'nobody' }): Pri
   return sharingOf(identified(routed(received(head), routeOf('/v1/users/login')), principal));
 }
 
-const takes = (budget: BodyBudget, of: Principal): boolean => new Holding(budget, of, disk).tryTake(bytes);
+const takes = (budget: BodyBudget, of: Principal): boolean => new BodyAllocation(budget, of, disk).tryTake(bytes);
 
 describe('A flood of bodies', () => {
   it.each<[string, flood: () => Principal, other: () => Principal]>([

@@ -1,6 +1,6 @@
 /** Whom a pause is for that the Coreapp asks for: the request, its caller, or everybody. */
 import { describe, expect, test } from 'vitest';
-import { Permits, Room } from '../../src/admission/concurrency/permits.ts';
+import { InFlightBudget, Permits } from '../../src/admission/concurrency/permits.ts';
 import { Answers, Pauses } from '../../src/admission/pauses.ts';
 import type { Counters, PermitEnd } from '../../src/exchange/exchange.ts';
 import type { EndpointClass } from '../../src/exchange/route.ts';
@@ -247,7 +247,7 @@ describe('The pauses between probes', () => {
   function pausesMs(hows: readonly PermitEnd[]): number[] {
     let now = 0;
     const permits = new Permits(
-      new Room({ min: 1, initial: 16, max: 16 }),
+      new InFlightBudget({ min: 1, initial: 16, max: 16 }),
       () => now,
       () => 1,
       () => {},

@@ -136,7 +136,7 @@ describe('A caller that is alone', () => {
     const { lines, send } = open({ takesMs: { one: 60_000 } }, { permitsMax, permitsInitial: permitsMax });
     send('one', 100);
     await lines.clock.advance(10_000);
-    expect(lines.admit.room.inUse).toBe(expected);
+    expect(lines.admit.budget.inUse).toBe(expected);
   });
 
   test('leaves a tenth of what all classes together may have in flight', async () => {

@@ -1,6 +1,6 @@
 /** How many requests may be in flight at the Coreapp, and what becomes of those who wait for that. */
 import { describe, expect, test } from 'vitest';
-import { type PermitBounds, Permits, Room } from '../../src/admission/concurrency/permits.ts';
+import { InFlightBudget, type PermitBounds, Permits } from '../../src/admission/concurrency/permits.ts';
 import type { Permit, PermitEnd } from '../../src/exchange/exchange.ts';
 import { Lines, type Visit } from '../support/lines.ts';
 
@@ -9,7 +9,7 @@ function pool(options: Partial<PermitBounds> & { readonly random?: () => number 
   const { min = 1, max = 10, initial = max, random = () => 0.5 } = options;
   const time = { ms: 0, freed: 0 };
   const permits = new Permits(
-    new Room({ min, initial, max }),
+    new InFlightBudget({ min, initial, max }),
     () => time.ms,
     random,
     () => {
@@ -325,7 +325,7 @@ describe('Once the Coreapp answers again', () => {
     await lines.clock.advance(10_000);
     expect(done).toHaveLength(600);
     expect(new Set(done).size).toBe(600);
-    expect(lines.admit.room.inUse).toBe(0);
+    expect(lines.admit.budget.inUse).toBe(0);
     expect(lines.admit.gates('messages').permits.limit).toBeGreaterThan(5);
     expect(visits.every(({ state }) => state === 'sent')).toBe(true);
   });
@@ -343,10 +343,10 @@ const ofTen: PermitBounds = { min: 1, initial: 10, max: 10 };
 describe('Trouble of one kind', () => {
   test('holds up its own class only: an endpoint that always refuses leaves the others alone', () => {
     const time = { ms: 0 };
-    const room = new Room(ofTen);
+    const budget = new InFlightBudget(ofTen);
     const ofAClass = () =>
       new Permits(
-        room,
+        budget,
         () => time.ms,
         () => 0.5,
         () => {},
@@ -363,10 +363,10 @@ describe('Trouble of one kind', () => {
   });
 
   test('does not add up beyond what all classes share', () => {
-    const room = new Room({ min: 1, initial: 3, max: 3 });
+    const budget = new InFlightBudget({ min: 1, initial: 3, max: 3 });
     const ofAClass = () =>
       new Permits(
-        room,
+        budget,
         () => 0,
         () => 0.5,
         () => {},

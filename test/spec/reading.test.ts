@@ -3,9 +3,9 @@ import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { ArrivingBody } from '../../src/adapters/node/body.ts';
 import { Reading } from '../../src/adapters/node/reading.ts';
+import { BodyAllocation } from '../../src/bodies/body-allocation.ts';
 import { BodyBudget } from '../../src/bodies/body-budget.ts';
-import { DiskRoom } from '../../src/bodies/disk.ts';
-import { Holding } from '../../src/bodies/holding.ts';
+import { DiskBudget } from '../../src/bodies/disk.ts';
 import type { BodyRead } from '../../src/exchange/bodies.ts';
 import { contentOf, ScriptedDisk } from '../support/scripted-disk.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -17,12 +17,12 @@ const callMs = 10;
 function begin() {
   const clock = new VirtualClock();
   const drive = new ScriptedDisk(clock, { callMs, fullAfterBytes: [] });
-  const disk = new DiskRoom(
+  const disk = new DiskBudget(
     { memoryMaxBytes: 16 * kib, diskMaxBytes: 10_000 * kib, filesMax: 10, callerFilesMax: 10 },
     drive.create,
   );
   const bounds = { lineMaxBytes: 10_000 * kib, callerMaxBytes: 10_000 * kib, bodyMaxBytes: 1_000 * kib };
-  const held = new Holding(new BodyBudget(bounds, () => clock.now()), { kind: 'key' }, disk);
+  const held = new BodyAllocation(new BodyBudget(bounds, () => clock.now()), { kind: 'key' }, disk);
   const arriving = ArrivingBody.expect(256 * kib, 256 * kib, held) as ArrivingBody;
   const request = new Readable({ read() {} });
   const watched: (() => void)[] = [];

@@ -4,8 +4,8 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { AnswerRoom } from '../../src/bodies/answers.ts';
-import { DiskRoom } from '../../src/bodies/disk.ts';
+import { AnswerBudget } from '../../src/bodies/answers.ts';
+import { DiskBudget } from '../../src/bodies/disk.ts';
 import { Spool } from '../../src/bodies/spool.ts';
 import { ask } from '../support/ask.ts';
 import { openTestHouse, type TestHouse } from '../support/house.ts';
@@ -240,11 +240,11 @@ describe('A spool', () => {
   const bounds = { memoryMaxBytes: 1_000, answersMemoryMaxBytes: 4_000, answersCallerShareMax: 0.5 };
 
   function open(diskShare: number, drive = new ScriptedDisk(new VirtualClock())) {
-    const disk = new DiskRoom(
+    const disk = new DiskBudget(
       { memoryMaxBytes: 1_000, diskMaxBytes: 100_000, filesMax: 4, callerFilesMax: 4 },
       drive.create,
     );
-    const room = new AnswerRoom({ ...bounds, answersDiskShareMax: diskShare }, disk);
+    const budget = new AnswerBudget({ ...bounds, answersDiskShareMax: diskShare }, disk);
     const of = (caller: string) => {
       const downstream = new SlowDownstream(1);
       downstream.data(Buffer.from('x'));
@@ -255,9 +255,9 @@ describe('A spool', () => {
         threw: (error: unknown) => void told.push(`a bug: ${error}`),
       };
       // biome-ignore lint/suspicious/noExplicitAny: of an exchange's account this is all that is used.
-      return { downstream, told, spool: new Spool(downstream, caller, { bytesOut: 0 } as any, room, ends) };
+      return { downstream, told, spool: new Spool(downstream, caller, { bytesOut: 0 } as any, budget, ends) };
     };
-    return { room, of };
+    return { budget, of };
   }
   const chunk = Buffer.alloc(300, 'y');
 
@@ -271,12 +271,12 @@ describe('A spool', () => {
   });
 
   it('of one caller that fills its share leaves room for those of others', () => {
-    const { of, room } = open(0);
+    const { of, budget } = open(0);
     const greedy = Array.from({ length: 20 }, () => of('greedy'));
     let kept = 0;
     for (const { spool } of greedy) while (spool.add(chunk) && kept < 100) kept += 1;
     // Half of what others leave is all for one that is alone, and a chunk for each of its answers that is in flight.
-    expect(room.memory.fits('greedy', 1)).toBe(false);
+    expect(budget.memory.fits('greedy', 1)).toBe(false);
     expect(greedy.filter(({ spool }) => spool.mayGoOn)).toEqual([]);
     for (const { spool } of greedy.slice(4)) spool.abandon();
     expect(of('other').spool.mayGoOn).toBe(true);
@@ -289,11 +289,11 @@ describe('A spool', () => {
     const lost = Object.assign(drive, {
       create: () => Object.assign(create(), { read: () => Promise.reject(new Error('EIO')) }),
     });
-    const { room, of } = open(1, lost);
+    const { budget, of } = open(1, lost);
     const { downstream, spool, told } = of('a');
     for (let i = 0; i < 10; i++) spool.add(chunk);
     await clock.advance(1);
-    expect(room.snapshot().files).toBe(1);
+    expect(budget.snapshot().files).toBe(1);
     // The first chunk is in memory; what comes then is lost.
     downstream.take();
     downstream.take();
@@ -301,6 +301,6 @@ describe('A spool', () => {
     expect(downstream.ended).toBe('cut');
     expect(told).toContain('diskFailed');
     await clock.advance(1);
-    expect(room.snapshot()).toMatchObject({ waiting: 0, memoryBytes: 0, files: 0, diskBytes: 0 });
+    expect(budget.snapshot()).toMatchObject({ waiting: 0, memoryBytes: 0, files: 0, diskBytes: 0 });
   });
 });

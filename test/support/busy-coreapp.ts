@@ -2,7 +2,7 @@
  * A Coreapp that takes so many requests at once and refuses the next, and replicas that have more to send than it can
  * take, in virtual time: what a number of permits comes to.
  */
-import { type PermitBounds, Permits, permitBounds, Room } from '../../src/admission/concurrency/permits.ts';
+import { InFlightBudget, type PermitBounds, Permits, permitBounds } from '../../src/admission/concurrency/permits.ts';
 import type { Permit } from '../../src/exchange/exchange.ts';
 import { dice } from './dice.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -98,7 +98,7 @@ export class BusyCoreapp {
     const sendAfterPause = (): void => {
       if (waiting > 0 && permits.available(clock.now())) send();
     };
-    const permits = new Permits(new Room(bounds), () => clock.now(), this.#random, send);
+    const permits = new Permits(new InFlightBudget(bounds), () => clock.now(), this.#random, send);
     const next = (): void => {
       waiting += 1;
       send();

@@ -1,12 +1,12 @@
 /** Replicas that share one bucket, in virtual time: what the Coreapp would see of them. */
-import { type PermitBounds, Permits, Room } from '../../src/admission/concurrency/permits.ts';
+import { InFlightBudget, type PermitBounds, Permits } from '../../src/admission/concurrency/permits.ts';
 import { Gates } from '../../src/admission/gates.ts';
 import type { Buckets } from '../../src/admission/rate/ports.ts';
 import type { ClassLimits, Quota } from '../../src/admission/rate/quota.ts';
 import type { Grant } from '../../src/admission/rate/slots.ts';
 import { pushBack, reserve } from '../../src/admission/rate/slots.ts';
 import type { Clock } from '../../src/clock.ts';
-import type { BodyRead, BodyRoom } from '../../src/exchange/bodies.ts';
+import type { Allocation, BodyRead } from '../../src/exchange/bodies.ts';
 import type { Collected } from '../../src/exchange/exchange.ts';
 import { collected, identified, received, routed } from '../../src/exchange/exchange.ts';
 import type { Admission } from '../../src/exchange/outcome.ts';
@@ -44,7 +44,7 @@ export class WaitingDownstream implements Downstream {
   }
 
   known(): void {}
-  read(_maxBytes: number, _room: BodyRoom): BodyRead | Promise<BodyRead> {
+  read(_maxBytes: number, _allocation: Allocation): BodyRead | Promise<BodyRead> {
     throw new Error('nothing to read');
   }
   information(): void {}
@@ -200,7 +200,7 @@ export class Fleet {
     this.gates = Array.from({ length: options.replicas }, (_, replica) => {
       const own = options.clockOf?.(clock, replica) ?? clock;
       const permits = new Permits(
-        new Room(unbounded),
+        new InFlightBudget(unbounded),
         () => own.now(),
         () => 0.5,
         () => {},

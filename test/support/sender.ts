@@ -1,7 +1,7 @@
 /** Sends requests that a gate lets go to a Coreapp that takes no time or little: for tests of when they are sent. */
 import type { Gates } from '../../src/admission/gates.ts';
-import { AnswerRoom } from '../../src/bodies/answers.ts';
-import { DiskRoom } from '../../src/bodies/disk.ts';
+import { AnswerBudget } from '../../src/bodies/answers.ts';
+import { DiskBudget } from '../../src/bodies/disk.ts';
 import type { Clock } from '../../src/clock.ts';
 import type { Collected } from '../../src/exchange/exchange.ts';
 import type { Gone } from '../../src/exchange/outcome.ts';
@@ -29,12 +29,12 @@ export interface Written {
 }
 
 /** No answer waits in Weir: each is read as fast as its caller takes it. */
-function noAnswerRoom(): AnswerRoom {
-  const disk = new DiskRoom({ memoryMaxBytes: 0, diskMaxBytes: 0, filesMax: 0, callerFilesMax: 0 }, () => {
+function noAnswerBudget(): AnswerBudget {
+  const disk = new DiskBudget({ memoryMaxBytes: 0, diskMaxBytes: 0, filesMax: 0, callerFilesMax: 0 }, () => {
     throw new Error('There is no disk.');
   });
   const bounds = { memoryMaxBytes: 0, answersMemoryMaxBytes: 0, answersDiskShareMax: 0, answersCallerShareMax: 1 };
-  return new AnswerRoom(bounds, disk);
+  return new AnswerBudget(bounds, disk);
 }
 
 export class Sender {
@@ -60,7 +60,7 @@ export class Sender {
     };
     const reachability = new Reachability('', silentLog);
     const rest = {
-      answers: noAnswerRoom(),
+      answers: noAnswerBudget(),
       authorization: null,
       own: ownFields(),
       honoursIdempotencyKey: [],

@@ -2,7 +2,7 @@
  * A body that is still coming. In memory it is one buffer: of many small chunks, the objects around them would take the
  * most. On its way to a file the same buffer gathers what comes, so that the disk is not written to for every packet.
  */
-import type { BodyFile, BodyRead, BodyRoom } from '../../exchange/bodies.ts';
+import type { Allocation, BodyFile, BodyRead } from '../../exchange/bodies.ts';
 
 /** Why a body is not taken any further. */
 export type Fault = Exclude<BodyRead['kind'], 'body' | 'tooSlow' | 'gone'>;
@@ -13,38 +13,38 @@ const nothing = Buffer.alloc(0);
 
 export class ArrivingBody {
   readonly #maxBytes: number;
-  readonly #room: BodyRoom;
+  readonly #allocation: Allocation;
   /** How much of it is in memory while there is no file. */
   readonly #inMemoryMaxBytes: number;
   #buffer: Buffer = nothing;
   /** How much of the buffer is in use. */
   #gathered = 0;
   #file: BodyFile | null = null;
-  /** What was taken of the room. */
+  /** What was taken of the allocation. */
   #taken = 0;
   #bytes = 0;
 
   /** @param announcedBytes null: nobody knows. Null: there is no room for it. */
-  static expect(announcedBytes: number | null, maxBytes: number, room: BodyRoom): ArrivingBody | null {
-    return room.mayCome(announcedBytes ?? 0) ? new ArrivingBody(announcedBytes, maxBytes, room) : null;
+  static expect(announcedBytes: number | null, maxBytes: number, allocation: Allocation): ArrivingBody | null {
+    return allocation.mayCome(announcedBytes ?? 0) ? new ArrivingBody(announcedBytes, maxBytes, allocation) : null;
   }
 
-  private constructor(announcedBytes: number | null, maxBytes: number, room: BodyRoom) {
-    const { memoryMaxBytes } = room;
+  private constructor(announcedBytes: number | null, maxBytes: number, allocation: Allocation) {
+    const { memoryMaxBytes } = allocation;
     this.#maxBytes = announcedBytes ?? maxBytes;
-    this.#room = room;
+    this.#allocation = allocation;
     const toFile = announcedBytes !== null && announcedBytes > memoryMaxBytes;
     this.#inMemoryMaxBytes = toFile ? Math.min(gatheredMaxBytes, memoryMaxBytes) : memoryMaxBytes;
   }
 
   /** @param giveUp told if it has to give way to a quicker one */
   coming(giveUp: () => void): void {
-    this.#room.coming(giveUp);
+    this.#allocation.coming(giveUp);
   }
 
   /** No more of it is expected. Calling it twice does nothing. */
   arrived(): void {
-    this.#room.arrived();
+    this.#allocation.arrived();
   }
 
   /** Null: taken. A promise: the disk is being written to, and nothing more may come until then. */
@@ -69,12 +69,12 @@ export class ArrivingBody {
     if (this.#file === null) {
       if (bytes <= this.#buffer.length) return true;
       if (bytes <= this.#inMemoryMaxBytes) return this.#grow(bytes);
-      this.#file = this.#room.openFile();
+      this.#file = this.#allocation.openFile();
       if (this.#file === null) return false;
-      this.#enlarge(Math.min(gatheredMaxBytes, this.#room.memoryMaxBytes));
+      this.#enlarge(Math.min(gatheredMaxBytes, this.#allocation.memoryMaxBytes));
     }
     if (bytes <= this.#taken) return true;
-    if (!this.#room.tryTake(bytes - this.#taken)) return false;
+    if (!this.#allocation.tryTake(bytes - this.#taken)) return false;
     this.#taken = bytes;
     return true;
   }
@@ -82,7 +82,7 @@ export class ArrivingBody {
   /** To twice its size at least, so that each byte is copied a few times at most. */
   #grow(bytes: number): boolean {
     const size = Math.min(this.#maxBytes, this.#inMemoryMaxBytes, Math.max(bytes, 2 * this.#buffer.length));
-    if (!this.#room.tryTake(size - this.#taken)) return false;
+    if (!this.#allocation.tryTake(size - this.#taken)) return false;
     this.#taken = size;
     this.#enlarge(size);
     return true;

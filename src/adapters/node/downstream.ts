@@ -1,6 +1,6 @@
 /** The caller's side of an exchange, over Node's HTTP server. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { BodyRead, BodyRoom } from '../../exchange/bodies.ts';
+import type { Allocation, BodyRead } from '../../exchange/bodies.ts';
 import type { CutCause } from '../../exchange/outcome.ts';
 import type { Downstream } from '../../exchange/ports.ts';
 import type { Fields } from '../../http/fields.ts';
@@ -82,15 +82,15 @@ export class NodeDownstream implements Downstream, Taker {
     this.#reception.connections.known(this.#request.socket);
   }
 
-  read(maxBytes: number, room: BodyRoom): BodyRead | Promise<BodyRead> {
+  read(maxBytes: number, allocation: Allocation): BodyRead | Promise<BodyRead> {
     if (this.#gone) return { kind: 'gone' };
     const { complete, readableLength } = this.#request;
     // What came together with its head is here already: small requests, nearly all of them.
-    const here = (complete || readableLength === this.bodyBytes) && readableLength <= room.memoryMaxBytes;
+    const here = (complete || readableLength === this.bodyBytes) && readableLength <= allocation.memoryMaxBytes;
     const bytes = here ? readableLength : this.bodyBytes;
     if (bytes !== null && bytes > maxBytes) return { kind: 'tooLarge' };
-    if (here) return room.tryTake(readableLength) ? this.#readArrived() : { kind: 'noRoom' };
-    const arriving = ArrivingBody.expect(bytes, maxBytes, room);
+    if (here) return allocation.tryTake(readableLength) ? this.#readArrived() : { kind: 'noRoom' };
+    const arriving = ArrivingBody.expect(bytes, maxBytes, allocation);
     return arriving === null ? { kind: 'noRoom' } : this.#readComing(arriving);
   }
 

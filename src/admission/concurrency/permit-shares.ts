@@ -35,12 +35,12 @@ interface OfClass {
 /** What one caller has in flight. */
 interface OfCaller {
   inUse: number;
-  /** By class, in the order in which they joined the room. */
+  /** By class, in the order in which they joined. */
   readonly classes: OfClass[];
 }
 
 /** Who has what of all that is in flight. */
-export class RoomShares {
+export class InFlightShares {
   readonly max: number;
   #inUse = 0;
   #joined = 0;
@@ -106,7 +106,7 @@ export abstract class Use {
 
 /** The same for one class. */
 export class PermitShares {
-  readonly #room: RoomShares;
+  readonly #inFlight: InFlightShares;
   readonly #place: number;
   readonly #callerShareMax: number;
   #lasting = 0;
@@ -118,22 +118,23 @@ export class PermitShares {
   #oldest: Use | null = null;
   #latest: Use | null = null;
 
-  constructor(room: RoomShares, callerShareMax: number) {
-    this.#room = room;
-    this.#place = room.join();
+  constructor(inFlight: InFlightShares, callerShareMax: number) {
+    this.#inFlight = inFlight;
+    this.#place = inFlight.join();
     this.#callerShareMax = callerShareMax;
   }
 
   /**
    * Whether a caller has what it may have.
-   * @param ofRoom whether its share of the room counts as well
+   * @param ofAll whether its share of what all classes have in flight counts as well
    */
-  hasShare(name: string, limit: number, inUse: number, ofRoom: boolean, now: number): boolean {
+  hasShare(name: string, limit: number, inUse: number, ofAll: boolean, now: number): boolean {
     if (this.#callerShareMax === 1) return false;
     this.#asks(name, now);
-    const caller = this.#room.of(name);
+    const caller = this.#inFlight.of(name);
     if (caller.inUse === 0) return false;
-    if (ofRoom && caller.inUse + 1 > this.#mayHave(this.#room.max - this.#room.inUse + caller.inUse)) return true;
+    if (ofAll && caller.inUse + 1 > this.#mayHave(this.#inFlight.max - this.#inFlight.inUse + caller.inUse))
+      return true;
     this.#age(now);
     const { lasting, inUse: own } = this.#ofClass(caller);
     if (lasting === 0) return false;
@@ -160,12 +161,12 @@ export class PermitShares {
 
   /** For the permit that a caller is about to take. */
   of(name: string): { readonly caller: OfCaller; readonly ofClass: OfClass } {
-    const caller = this.#room.of(name);
+    const caller = this.#inFlight.of(name);
     return { caller, ofClass: this.#ofClass(caller) };
   }
 
   began(use: Use): void {
-    this.#room.count(use.caller, 1);
+    this.#inFlight.count(use.caller, 1);
     use.ofClass.inUse += 1;
     use.previous = this.#latest;
     if (this.#latest === null) this.#oldest = use;
@@ -174,7 +175,7 @@ export class PermitShares {
   }
 
   ended(use: Use): void {
-    this.#room.count(use.caller, -1);
+    this.#inFlight.count(use.caller, -1);
     use.ofClass.inUse -= 1;
     if (use.lasts) {
       use.ofClass.lasting -= 1;

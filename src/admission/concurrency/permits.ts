@@ -19,10 +19,10 @@
  * docs/decisions/0011-permits.md has the measurements behind the constants.
  */
 import type { Permit, PermitEnd } from '../../exchange/exchange.ts';
-import type { PermitBounds, Room } from './permit-room.ts';
+import type { InFlightBudget, PermitBounds } from './in-flight-budget.ts';
 import { PermitShares, Use } from './permit-shares.ts';
 
-export { type PermitBounds, ReservedRoom, Room, reserved } from './permit-room.ts';
+export { InFlightBudget, type PermitBounds, ReservedInFlightBudget, reserved } from './in-flight-budget.ts';
 
 const calmFlights = 32;
 const tryFlights = 4;
@@ -43,7 +43,7 @@ export function permitBounds(min: number, max: number): PermitBounds {
 }
 
 export class Permits {
-  readonly #room: Room;
+  readonly #budget: InFlightBudget;
   readonly #now: () => number;
   readonly #random: () => number;
   readonly #freed: () => void;
@@ -77,15 +77,15 @@ export class Permits {
   #pausedUntil = Number.NEGATIVE_INFINITY;
 
   /**
-   * @param room shared with the other classes
+   * @param budget shared with the other classes
    * @param random uniform in [0, 1), for the jitter of the pauses
    * @param freed called when a permit may have become available
    * @param callerShareMax what one caller may have of what others leave, above 0 and up to 1
    */
-  constructor(room: Room, now: () => number, random: () => number, freed: () => void, callerShareMax = 1) {
-    this.#room = room;
-    this.#shares = new PermitShares(room.shares, callerShareMax);
-    this.#limit = room.bounds.initial;
+  constructor(budget: InFlightBudget, now: () => number, random: () => number, freed: () => void, callerShareMax = 1) {
+    this.#budget = budget;
+    this.#shares = new PermitShares(budget.shares, callerShareMax);
+    this.#limit = budget.bounds.initial;
     this.#now = now;
     this.#random = random;
     this.#freed = freed;
@@ -119,7 +119,7 @@ export class Permits {
 
   /** For somebody, who has not yet its share. */
   available(now: number): boolean {
-    if (this.#room.isFull) return false;
+    if (this.#budget.isFull) return false;
     if (this.#inUse < this.#limit && !this.probing) return true;
     if (this.#trouble) return (this.probing || this.#inUse === this.#older) && now >= this.#pausedUntil;
     return now >= this.#extraPausedUntil && this.#inUse - this.#shares.uncounted(this.#limit, now) < this.#limit;
@@ -127,7 +127,7 @@ export class Permits {
 
   availableTo(caller: string, now: number): boolean {
     if (!this.available(now)) return false;
-    if (!this.#shares.hasShare(caller, this.#limit, this.#inUse, this.#room.isShared, now)) return true;
+    if (!this.#shares.hasShare(caller, this.#limit, this.#inUse, this.#budget.isShared, now)) return true;
     this.#shareReached = true;
     return false;
   }
@@ -136,7 +136,7 @@ export class Permits {
   take(now: number, caller = ''): Permit {
     const isExtra = this.#inUse >= this.#limit && !this.#trouble;
     this.#inUse += 1;
-    this.#room.enter();
+    this.#budget.enter();
     if (this.#trouble && (this.probing || this.#inUse > this.#limit)) this.#pause(now, patienceMs);
     const permit = new TakenPermit(this, this.#shares.of(caller), now, this.#troubles, isExtra);
     this.#shares.began(permit);
@@ -150,7 +150,7 @@ export class Permits {
     const isOlder = permit.troubles < this.#troubles;
     this.#inUse -= 1;
     this.#shares.ended(permit);
-    this.#room.leave();
+    this.#budget.leave();
     if (isOlder) this.#older -= 1;
     if (permit.isExtra && !isOlder && this.#extraRefused(how)) {
       this.#freed();
@@ -202,7 +202,7 @@ export class Permits {
   }
 
   #raise(by: number): void {
-    this.#limit = Math.min(this.#room.bounds.max, this.#limit + by);
+    this.#limit = Math.min(this.#budget.bounds.max, this.#limit + by);
   }
 
   #refused(isOlder: boolean): void {
@@ -212,7 +212,7 @@ export class Permits {
       if (isOlder) return;
       this.#begin();
     }
-    this.#limit = Math.max(this.#room.bounds.min, Math.min(this.#limit, this.#inUse));
+    this.#limit = Math.max(this.#budget.bounds.min, Math.min(this.#limit, this.#inUse));
     this.#calm = 0;
     if (this.#older === 0) this.#vain = Math.max(1, this.#vain);
     this.#pauseBetweenProbes();
@@ -246,7 +246,7 @@ export class Permits {
     this.#flights = calmFlights;
     const tooMany = this.#inUse >= this.#ceiling;
     if (tooMany && this.#proven) this.#limit = Math.floor(this.#inUse * decrease);
-    if (tooMany || !this.#proven) this.#ceiling = Math.max(this.#room.bounds.min, this.#inUse);
+    if (tooMany || !this.#proven) this.#ceiling = Math.max(this.#budget.bounds.min, this.#inUse);
     this.#proven &&= tooMany;
   }
 

@@ -3,19 +3,19 @@
  * What there is to take is in a budget for each endpoint class (`body-budget.ts`) and in one for the disk, which the
  * classes have in common (`disk.ts`).
  */
-import type { BodyFile, BodyRoom } from '../exchange/bodies.ts';
+import type { Allocation, BodyFile } from '../exchange/bodies.ts';
 import { type Principal, sharerOf } from '../exchange/principal.ts';
 import type { BodyBudget, Shortage } from './body-budget.ts';
 import type { CallerBytes, ComingBody } from './coming-bodies.ts';
-import type { DiskRoom } from './disk.ts';
+import type { DiskBudget } from './disk.ts';
 
 /** Where room was missing. `slow`: there was some, and the body gave way to a quicker one. */
 export type Lack = Shortage | 'disk' | 'callerDisk' | 'slow';
 
-export class Holding implements BodyRoom, ComingBody {
+export class BodyAllocation implements Allocation, ComingBody {
   place = -1;
   readonly #budget: BodyBudget;
-  readonly #disk: DiskRoom;
+  readonly #disk: DiskBudget;
   readonly #principal: Principal;
   #caller: CallerBytes | null = null;
   #bytes = 0;
@@ -24,7 +24,7 @@ export class Holding implements BodyRoom, ComingBody {
   #since: number | null = null;
   #giveUp: (() => void) | null = null;
 
-  constructor(budget: BodyBudget, principal: Principal, disk: DiskRoom) {
+  constructor(budget: BodyBudget, principal: Principal, disk: DiskBudget) {
     this.#budget = budget;
     this.#principal = principal;
     this.#disk = disk;

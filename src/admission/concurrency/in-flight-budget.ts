@@ -1,5 +1,5 @@
 /** What bounds all that is in flight at the Coreapp, whatever each class's number is. */
-import { RoomShares } from './permit-shares.ts';
+import { InFlightShares } from './permit-shares.ts';
 
 /** The bounds of each class's number. */
 export interface PermitBounds {
@@ -11,13 +11,13 @@ export interface PermitBounds {
 }
 
 /** What all classes together have in flight. */
-export class Room {
+export class InFlightBudget {
   readonly bounds: PermitBounds;
   /** What each caller has of it. */
-  readonly shares: RoomShares;
+  readonly shares: InFlightShares;
   #inUse = 0;
 
-  constructor(bounds: PermitBounds, shares = new RoomShares(bounds.max)) {
+  constructor(bounds: PermitBounds, shares = new InFlightShares(bounds.max)) {
     this.bounds = bounds;
     this.shares = shares;
   }
@@ -48,13 +48,13 @@ export class Room {
 export const reserved = 16;
 
 /**
- * The room of a class that is not held: some places of its own, then those of all. Its bounds leave nothing to learn, so a
+ * The budget of a class that is not held: some places of its own, then those of all. Its bounds leave nothing to learn, so a
  * check of the health goes out while everything else is refused, slow or full.
  */
-export class ReservedRoom extends Room {
-  readonly #shared: Room;
+export class ReservedInFlightBudget extends InFlightBudget {
+  readonly #shared: InFlightBudget;
 
-  constructor(shared: Room) {
+  constructor(shared: InFlightBudget) {
     const max = reserved + shared.bounds.max;
     super({ min: max, initial: max, max }, shared.shares);
     this.#shared = shared;

@@ -1,7 +1,7 @@
 /** Room for every body that stays in memory, and for no file. */
-import type { BodyRoom } from '../../src/exchange/bodies.ts';
+import type { Allocation } from '../../src/exchange/bodies.ts';
 
-export const roomForAll: BodyRoom = {
+export const roomForAll: Allocation = {
   memoryMaxBytes: 1_000_000,
   mayCome: () => true,
   tryTake: () => true,
