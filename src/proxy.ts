@@ -91,14 +91,14 @@ async function travel(stages: Stages, own: BodyBounds, arrived: Received, downst
   const to = identified.route;
   const gates = to.by === 'weir' ? null : stages.admit.gates(to.class);
   const bounds = gates ?? own;
-  const held = new BodyAllocation(bounds.bodies, sharingOf(identified), stages.disk);
+  const allocation = new BodyAllocation(bounds.bodies, sharingOf(identified), stages.disk);
   try {
-    const collecting = collect(identified, downstream, bounds, held);
+    const collecting = collect(identified, downstream, bounds, allocation);
     const request = collecting instanceof Promise ? await collecting : collecting;
     if (request.kind !== 'exchange') return request;
     return gates === null ? await stages.webapp.answer(request) : await deliver(stages, gates, request, downstream);
   } finally {
-    held.release();
+    allocation.release();
   }
 }
 

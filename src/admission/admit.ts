@@ -72,7 +72,7 @@ export class Admit {
     for (const gates of this.#classes.values()) gates.refuseAll(name);
   }
 
-  /** What waits, what is held, what is in flight. */
+  /** What waits, which slots are left, what is in flight. */
   snapshot(): Pick<Snapshot, 'lines' | 'buckets' | 'permits'> {
     const now = this.#clock.now();
     const classes = [...this.#classes.values()];

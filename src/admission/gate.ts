@@ -112,7 +112,7 @@ export class Gate implements Slots {
   }
 
   slotsHeld(now: number): number {
-    return this.#lease.held(now);
+    return this.#lease.left(now);
   }
 
   /** Whole tokens that are left of the bucket. */
@@ -176,7 +176,7 @@ export class Gate implements Slots {
     const inLine = this.line.slots + cost;
     if (!this.#class.headcount.hasRoomFor(caller)) return this.#refusal('lineFull', inLine, now);
     const toCome = slotsToCome(this.#class.limits, this.#lease.fullAt, now, until);
-    const opening = this.#pausing.untilOf(caller) < until ? this.#lease.held(now) + toCome : 0;
+    const opening = this.#pausing.untilOf(caller) < until ? this.#lease.left(now) + toCome : 0;
     if (inLine <= opening) return null;
     const needed = this.line.slotsUntil(caller, urgency, cost);
     if (needed <= opening) return null;

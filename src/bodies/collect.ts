@@ -22,27 +22,32 @@ export interface BodyBounds {
 
 type Collection = Collected | Refusal | Gone;
 
-/** @param held what the body takes of `bounds.bodies`: to be released when the request has ended, whatever it came to */
+/** @param allocation what the body takes of `bounds.bodies`: to be released when the request has ended, whatever it came to */
 export function collect(
   exchange: Identified,
   downstream: Downstream,
   bounds: BodyBounds,
-  held: BodyAllocation,
+  allocation: BodyAllocation,
 ): Collection | Promise<Collection> {
   if (downstream.bodyBytes === 0) return collected(exchange, null);
-  const read = downstream.read(bounds.bodyMaxBytes, held);
-  if (!(read instanceof Promise)) return collectionOf(exchange, read, bounds, held);
-  return read.then((whole) => collectionOf(exchange, whole, bounds, held));
+  const read = downstream.read(bounds.bodyMaxBytes, allocation);
+  if (!(read instanceof Promise)) return collectionOf(exchange, read, bounds, allocation);
+  return read.then((whole) => collectionOf(exchange, whole, bounds, allocation));
 }
 
-function collectionOf(exchange: Identified, read: BodyRead, bounds: BodyBounds, held: BodyAllocation): Collection {
+function collectionOf(
+  exchange: Identified,
+  read: BodyRead,
+  bounds: BodyBounds,
+  allocation: BodyAllocation,
+): Collection {
   switch (read.kind) {
     case 'body':
       return collected(exchange, read.body);
     case 'tooLarge':
       return refuse('bodyTooLarge', `The body is larger than ${bounds.bodyMaxBytes} bytes.`);
     case 'noRoom':
-      return refuse('lineFull', `There is no room for the body: ${whyNoRoom(held)}.`, bounds.retryAfterMs());
+      return refuse('lineFull', `There is no room for the body: ${whyNoRoom(allocation)}.`, bounds.retryAfterMs());
     case 'notKept':
       return refuse('diskFailed', null, bounds.retryAfterMs());
     case 'tooSlow':

@@ -13,7 +13,7 @@ export interface BodyFile {
 }
 
 /** A whole body that can be sent as often as needed. */
-export type HeldBody = Buffer | BodyFile;
+export type BufferedBody = Buffer | BodyFile;
 
 /** What one body takes of the budgets. */
 export interface Allocation {
@@ -36,5 +36,5 @@ export interface Allocation {
 
 /** What reading a body came to. `notKept`: the disk failed. */
 export type BodyRead =
-  | { readonly kind: 'body'; readonly body: HeldBody | null }
+  | { readonly kind: 'body'; readonly body: BufferedBody | null }
   | { readonly kind: 'tooLarge' | 'noRoom' | 'notKept' | 'tooSlow' | 'gone' };

@@ -4,7 +4,7 @@
  */
 import type { Fields } from '../http/fields.ts';
 import type { Origin } from '../http/forwarded.ts';
-import type { HeldBody } from './bodies.ts';
+import type { BufferedBody } from './bodies.ts';
 import type { Principal } from './principal.ts';
 import type { RefusalName } from './refusals.ts';
 import type { Route } from './route.ts';
@@ -35,8 +35,8 @@ export interface Identified extends Routed {
 }
 
 export interface Collected extends Identified {
-  /** The whole body, held for replay; null when there is none. */
-  readonly body: HeldBody | null;
+  /** The whole body, buffered for replay; null when there is none. */
+  readonly body: BufferedBody | null;
 }
 
 export interface Admitted extends Collected {
@@ -141,7 +141,7 @@ class Exchange {
   };
   route: Route | undefined = undefined;
   principal: Principal | undefined = undefined;
-  body: HeldBody | null | undefined = undefined;
+  body: BufferedBody | null | undefined = undefined;
   permit: Permit | undefined = undefined;
   slotClosesAt = Number.POSITIVE_INFINITY;
   slots: Slots | undefined = undefined;
@@ -172,7 +172,7 @@ export function identified(exchange: Routed, principal: Principal): Identified {
   return exchange as Identified;
 }
 
-export function collected(exchange: Identified, body: HeldBody | null): Collected {
+export function collected(exchange: Identified, body: BufferedBody | null): Collected {
   (exchange as Exchange).body = body;
   return exchange as Collected;
 }

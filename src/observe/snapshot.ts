@@ -11,7 +11,7 @@ export interface LineSnapshot {
   readonly requestsMax: number;
   /** How many principals these belong to; one that waits for several buckets counts for each. */
   readonly callers: number;
-  /** Bytes of bodies that are held: being read, waiting, in flight. What `lineMaxBytes` bounds. */
+  /** Bytes that bodies take: being read, waiting, in flight. What `lineMaxBytes` bounds. */
   readonly bytes: number;
   readonly bytesMax: number;
   /** Those of them that are in files; the others are in memory. */

@@ -1,5 +1,5 @@
 /** What forwarding asks of the world: the Coreapp, and connections that switch protocols. */
-import type { HeldBody } from '../exchange/bodies.ts';
+import type { BufferedBody } from '../exchange/bodies.ts';
 import type { Downstream } from '../exchange/ports.ts';
 import type { Fields } from '../http/fields.ts';
 
@@ -7,7 +7,7 @@ export interface CoreappRequest {
   readonly method: string;
   readonly target: string;
   readonly fields: Fields;
-  readonly body: HeldBody | null;
+  readonly body: BufferedBody | null;
 }
 
 /** How an exchange with the Coreapp failed: the phase decides whether it may be replayed. */

@@ -1,6 +1,6 @@
 /**
  * Tunnel: what takes the place of `forward` where the caller asks to switch protocols. The request is one like any other
- * until it is answered; what is open after that is counted, since no permit is held for it. A tunnel lasts as long as its
+ * until it is answered; what is open after that is counted, since it has no permit. A tunnel lasts as long as its
  * caller likes, so no caller may have all of them.
  */
 import { Headcount } from '../admission/line/headcount.ts';

@@ -172,12 +172,12 @@ function world({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: WorldOptio
     serverTiming: true,
     refusalBody: errorEnvelope,
   });
-  const held = (name: 'messages' | 'contacts') => admit.gates(name).bodies.inUse;
+  const inUse = (name: 'messages' | 'contacts') => admit.gates(name).bodies.inUse;
   return {
     clock,
     errors,
     uploaders,
-    held,
+    inUse,
     onDisk: (name: 'messages' | 'contacts') => admit.gates(name).bodies.onDisk,
     disk,
     drive,
@@ -198,7 +198,7 @@ describe('Whatever becomes of bodies', () => {
     let files = 0;
     await fc.assert(
       fc.asyncProperty(uploads, disks, async (list, script) => {
-        const { clock, errors, held, onDisk, disk, drive, uploaders, send } = world({ script });
+        const { clock, errors, inUse, onDisk, disk, drive, uploaders, send } = world({ script });
         const inside = new Set<Uploader>();
         const bytesOf = (name: string, user?: string): number =>
           [...inside]
@@ -213,7 +213,7 @@ describe('Whatever becomes of bodies', () => {
             disk: drive.bytes <= bytes && bytes <= diskMaxBytes,
           };
           for (const name of ['messages', 'contacts'] as const) {
-            kept[name] = bytesOf(name) <= held(name) && held(name) <= lineMaxBytes && onDisk(name) <= held(name);
+            kept[name] = bytesOf(name) <= inUse(name) && inUse(name) <= lineMaxBytes && onDisk(name) <= inUse(name);
             for (const user of ['ann', 'ben', 'eve'])
               kept[`${name} of ${user}`] = bytesOf(name, user) <= callerMaxBytes;
           }
@@ -234,7 +234,7 @@ describe('Whatever becomes of bodies', () => {
           check();
         }
         expect(inside.size).toBe(0);
-        expect([held('messages'), held('contacts'), onDisk('messages'), onDisk('contacts')]).toEqual([0, 0, 0, 0]);
+        expect([inUse('messages'), inUse('contacts'), onDisk('messages'), onDisk('contacts')]).toEqual([0, 0, 0, 0]);
         expect(disk.snapshot()).toMatchObject({ files: 0, bytes: 0 });
         expect(errors.filter((error) => error !== scripted)).toEqual([]);
         files += drive.opened;
@@ -245,7 +245,7 @@ describe('Whatever becomes of bodies', () => {
   });
 
   test('strangers who send bodies to the login fill its own budget, and no class’s', async () => {
-    const { clock, held, uploaders, send } = world({ memoryMaxBytes: 16_384 });
+    const { clock, inUse, uploaders, send } = world({ memoryMaxBytes: 16_384 });
     const pages: number[] = [];
     const chunks = [
       { afterMs: 10, bytes: 16_383 },
@@ -264,7 +264,7 @@ describe('Whatever becomes of bodies', () => {
     expect(pages).toEqual([]);
     await clock.advance(10);
     expect(pages).toEqual([503]);
-    expect(held('messages')).toBe(0);
+    expect(inUse('messages')).toBe(0);
     await clock.advance(10);
     await Promise.all(ends);
     expect(pages.filter((status) => status === 200)).toHaveLength(4_096);
@@ -292,7 +292,7 @@ function scene(
     drive.create,
   );
   const budget = budgetOf(maxBytes, maxBytes, () => clock.now());
-  return { clock, drive, disk, budget, held: new BodyAllocation(budget, ann, disk) };
+  return { clock, drive, disk, budget, allocation: new BodyAllocation(budget, ann, disk) };
 }
 
 /** Bodies in it may be as large as one caller's share. */
@@ -307,12 +307,15 @@ describe('A body that comes in pieces', () => {
     await fc.assert(
       fc.asyncProperty(pieces, fc.nat(2_000), fc.nat(2_000), fc.boolean(), async (chunks, max, inMemory, announced) => {
         const whole = Buffer.concat(chunks);
-        const { clock, drive, disk, budget, held } = scene(9_000, { memoryMaxBytes: inMemory, diskMaxBytes: 9_000 });
+        const { clock, drive, disk, budget, allocation } = scene(9_000, {
+          memoryMaxBytes: inMemory,
+          diskMaxBytes: 9_000,
+        });
         const settled = async <T>(value: T | Promise<T>): Promise<T> => {
           if (value instanceof Promise) await clock.advance(0);
           return await value;
         };
-        const arriving = ArrivingBody.expect(announced ? whole.length : null, max, held) as ArrivingBody;
+        const arriving = ArrivingBody.expect(announced ? whole.length : null, max, allocation) as ArrivingBody;
         const faults: unknown[] = [];
         for (const chunk of chunks) {
           const fault = await settled(arriving.take(Buffer.from(chunk)));
@@ -333,8 +336,8 @@ describe('A body that comes in pieces', () => {
           expect(budget.inUse).toBeGreaterThanOrEqual(whole.length);
           expect(disk.snapshot().bytes).toBe(inFile ? whole.length : 0);
         }
-        held.release();
-        held.release();
+        allocation.release();
+        allocation.release();
         await clock.advance(0);
         expect([budget.inUse, budget.onDisk, disk.snapshot().bytes, drive.open.size]).toEqual([0, 0, 0, 0]);
       }),
@@ -342,18 +345,18 @@ describe('A body that comes in pieces', () => {
   });
 
   test('is refused as soon as there is no room for the next piece', () => {
-    const { held } = scene(100);
-    const arriving = ArrivingBody.expect(null, 1_000, held) as ArrivingBody;
+    const { allocation } = scene(100);
+    const arriving = ArrivingBody.expect(null, 1_000, allocation) as ArrivingBody;
     expect([40, 40, 40].map((bytes) => arriving.take(Buffer.alloc(bytes)))).toEqual([null, null, 'noRoom']);
   });
 
   test('is refused as well where the disk has no room for it, or for another file', () => {
     const small = scene(9_000, { diskMaxBytes: 1_500 });
-    expect(ArrivingBody.expect(1_501, 9_000, small.held)).toBeNull();
-    expect(small.held.lack).toBe('disk');
+    expect(ArrivingBody.expect(1_501, 9_000, small.allocation)).toBeNull();
+    expect(small.allocation.lack).toBe('disk');
     const one = scene(9_000);
-    const both = [one.held, new BodyAllocation(one.budget, ben, one.disk)].map((held) =>
-      ArrivingBody.expect(1_001, 9_000, held),
+    const both = [one.allocation, new BodyAllocation(one.budget, ben, one.disk)].map((allocation) =>
+      ArrivingBody.expect(1_001, 9_000, allocation),
     );
     expect(one.drive.opened).toBe(0);
     expect(both.map((body) => body?.take(Buffer.alloc(1_000)))).toEqual([null, null]);
@@ -366,22 +369,22 @@ describe('A body that comes in pieces', () => {
   test('is refused where the caller has as many files as one may have; others are not, and neither is it later', async () => {
     const { clock, budget, disk } = scene(9_000, { diskMaxBytes: 9_000, filesMax: 4, callerFilesMax: 2 });
     const begin = (who: typeof ann | typeof ben) => {
-      const held = new BodyAllocation(budget, who, disk);
-      const fault = ArrivingBody.expect(1_001, 9_000, held)?.take(Buffer.alloc(1_001));
-      return { held, begun: fault instanceof Promise };
+      const allocation = new BodyAllocation(budget, who, disk);
+      const fault = ArrivingBody.expect(1_001, 9_000, allocation)?.take(Buffer.alloc(1_001));
+      return { allocation, begun: fault instanceof Promise };
     };
     const [first, second, third] = [begin(ann), begin(ann), begin(ann)];
-    expect([first.begun, second.begun, third.begun, third.held.lack]).toEqual([true, true, false, 'callerDisk']);
+    expect([first.begun, second.begun, third.begun, third.allocation.lack]).toEqual([true, true, false, 'callerDisk']);
     const [ofBen, oneTooMany] = [begin(ben), begin(ben)];
-    expect([ofBen.begun, oneTooMany.begun, oneTooMany.held.lack]).toEqual([true, false, 'callerDisk']);
-    for (const { held } of [first, second]) held.release();
+    expect([ofBen.begun, oneTooMany.begun, oneTooMany.allocation.lack]).toEqual([true, false, 'callerDisk']);
+    for (const { allocation } of [first, second]) allocation.release();
     await clock.advance(0);
     expect(begin(ann).begun).toBe(true);
   });
 
   test('is given up where the disk breaks under it, and what was written is gone', async () => {
-    const { clock, drive, held } = scene(9_000, {}, { callMs: 1, fullAfterBytes: [1_000] });
-    const arriving = ArrivingBody.expect(2_000, 9_000, held) as ArrivingBody;
+    const { clock, drive, allocation } = scene(9_000, {}, { callMs: 1, fullAfterBytes: [1_000] });
+    const arriving = ArrivingBody.expect(2_000, 9_000, allocation) as ArrivingBody;
     expect(arriving.take(Buffer.alloc(900))).toBeNull();
     const second = arriving.take(Buffer.alloc(900));
     await clock.advance(1);
@@ -389,7 +392,7 @@ describe('A body that comes in pieces', () => {
     const last = arriving.take(Buffer.alloc(200));
     await clock.advance(1);
     expect(await last).toBe('notKept');
-    held.release();
+    allocation.release();
     await clock.advance(1);
     expect(drive.open.size).toBe(0);
   });
@@ -402,12 +405,12 @@ describe('A budget of bytes', () => {
 
   test('gives what is left and no byte more', () => {
     const budget = budgetOf(100, 100);
-    const held = new BodyAllocation(budget, ann, disk);
-    expect([60, 41, 40, 1, 0].map((bytes) => held.tryTake(bytes))).toEqual([true, false, true, false, true]);
-    expect(held.lack).toBe('class');
+    const allocation = new BodyAllocation(budget, ann, disk);
+    expect([60, 41, 40, 1, 0].map((bytes) => allocation.tryTake(bytes))).toEqual([true, false, true, false, true]);
+    expect(allocation.lack).toBe('class');
     const caller = budget.callerOf('user:ann');
     expect(() => budget.give(caller, 101)).toThrow(/nobody had/);
-    held.release();
+    allocation.release();
     expect(budget.inUse).toBe(0);
   });
 
@@ -442,8 +445,8 @@ describe('A budget of bytes', () => {
     const kib = 1_024;
     const budget = budgetOf(1_600 * kib, 1_600 * kib, () => 0, 100 * kib);
     const take = (bytes: number) => {
-      const held = new BodyAllocation(budget, ann, disk);
-      return held.tryTake(bytes) ? held : held.lack;
+      const allocation = new BodyAllocation(budget, ann, disk);
+      return allocation.tryTake(bytes) ? allocation : allocation.lack;
     };
     const large = Array.from({ length: 15 }, () => take(100 * kib) as BodyAllocation);
     expect(take(16 * kib + 1)).toBe('reserve');
@@ -451,7 +454,7 @@ describe('A budget of bytes', () => {
     expect([growing.tryTake(1), growing.lack]).toEqual([false, 'reserve']);
     const small = Array.from({ length: 5 }, () => take(16 * kib) as BodyAllocation);
     expect(take(16 * kib)).toBe('class');
-    for (const held of [large[0], ...small]) held?.release();
+    for (const allocation of [large[0], ...small]) allocation?.release();
     expect(growing.tryTake(1)).toBe(true);
     growing.release();
     expect(take(100 * kib)).toBeInstanceOf(BodyAllocation);
@@ -477,18 +480,18 @@ describe('A budget of bytes', () => {
         const roomy = new DiskBudget({ memoryMaxBytes: 500, diskMaxBytes: 0, filesMax: 1, callerFilesMax: 1 }, () => {
           throw new Error('There is no disk.');
         });
-        const live: { readonly user: number; readonly held: BodyAllocation; readonly body: ArrivingBody }[] = [];
+        const live: { readonly user: number; readonly allocation: BodyAllocation; readonly body: ArrivingBody }[] = [];
         const bytesOf = (user: number) => budget.callerOf(`user:${user}`).bytes;
-        const end = (index: number) => live.splice(index, 1)[0]?.held.release();
+        const end = (index: number) => live.splice(index, 1)[0]?.allocation.release();
         for (const { what, user, which, bytes } of acts) {
           if (what === 'announce') {
-            const held = new BodyAllocation(budget, { kind: 'user', name: `${user}`, role: 'ROLE_USER' }, roomy);
-            const body = ArrivingBody.expect(null, 200, held);
+            const allocation = new BodyAllocation(budget, { kind: 'user', name: `${user}`, role: 'ROLE_USER' }, roomy);
+            const body = ArrivingBody.expect(null, 200, allocation);
             if (body === null) continue;
-            const one = { user, held, body };
+            const one = { user, allocation, body };
             body.coming(() => {
               gaveWay += 1;
-              expect([held.bytes, held.lack]).toEqual([0, 'slow']);
+              expect([allocation.bytes, allocation.lack]).toEqual([0, 'slow']);
               live.splice(live.indexOf(one), 1);
             });
             live.push(one);
@@ -498,7 +501,7 @@ describe('A budget of bytes', () => {
             const one = live[which] as (typeof live)[number];
             if (one.body.take(Buffer.alloc(bytes)) !== null) end(live.indexOf(one));
           }
-          expect(budget.inUse).toBe(live.reduce((sum, { held }) => sum + held.bytes, 0));
+          expect(budget.inUse).toBe(live.reduce((sum, { allocation }) => sum + allocation.bytes, 0));
           expect(budget.inUse).toBeLessThanOrEqual(1_000);
           for (let i = 0; i < 4; i++) expect(bytesOf(i)).toBeLessThanOrEqual(700);
         }
@@ -517,9 +520,9 @@ describe('A budget of bytes', () => {
     expect(kept.tryTake(6)).toBe(true);
     expect(early.tryTake(0)).toBe(true);
     for (let i = 0; i < 5_000; i++) {
-      const held = new BodyAllocation(budget, { kind: 'user', name: `user ${i}`, role: 'ROLE_USER' }, disk);
-      expect(held.tryTake(1)).toBe(true);
-      held.release();
+      const allocation = new BodyAllocation(budget, { kind: 'user', name: `user ${i}`, role: 'ROLE_USER' }, disk);
+      expect(allocation.tryTake(1)).toBe(true);
+      allocation.release();
     }
     expect(budget.callers).toBeLessThanOrEqual(1_100);
     expect(new BodyAllocation(budget, ann, disk).tryTake(5)).toBe(false);

@@ -27,16 +27,16 @@ class World {
 
   /** A body that is announced; null: there is no room for it. */
   announce(user: string, bytes: number): Upload | null {
-    const held = new BodyAllocation(this.budget, userOf(user), this.disk);
-    const body = ArrivingBody.expect(bytes, mib, held);
-    return body === null ? null : new Upload(body, held, user);
+    const allocation = new BodyAllocation(this.budget, userOf(user), this.disk);
+    const body = ArrivingBody.expect(bytes, mib, allocation);
+    return body === null ? null : new Upload(body, allocation, user);
   }
 
   /** A message that came with its head, and is let go of at once. */
   message(user: string, bytes: number): boolean {
-    const held = new BodyAllocation(this.budget, userOf(user), this.disk);
-    const taken = held.tryTake(bytes);
-    held.release();
+    const allocation = new BodyAllocation(this.budget, userOf(user), this.disk);
+    const taken = allocation.tryTake(bytes);
+    allocation.release();
     return taken;
   }
 }
@@ -44,12 +44,12 @@ class World {
 class Upload {
   gaveWay = false;
   readonly body: ArrivingBody;
-  readonly held: BodyAllocation;
+  readonly allocation: BodyAllocation;
   readonly user: string;
 
-  constructor(body: ArrivingBody, held: BodyAllocation, user: string) {
+  constructor(body: ArrivingBody, allocation: BodyAllocation, user: string) {
     this.body = body;
-    this.held = held;
+    this.allocation = allocation;
     this.user = user;
     body.coming(() => {
       this.gaveWay = true;
@@ -59,7 +59,7 @@ class Upload {
   /** False: it was refused. */
   bring(bytes: number): boolean {
     if (this.body.take(Buffer.alloc(bytes)) === null) return true;
-    this.held.release();
+    this.allocation.release();
     return false;
   }
 }
@@ -84,7 +84,7 @@ describe('two users who announce 34 bodies of 1 MiB each and send 600 bytes a se
       if (seconds % 60 === 0) {
         const quick = world.announce('eve', mib) as Upload;
         for (let i = 0; i < 16; i++) expect(quick.bring(64 * kib)).toBe(true);
-        quick.held.release();
+        quick.allocation.release();
       }
       await world.clock.advance(5_000);
     }
@@ -130,7 +130,7 @@ describe('where room is short', () => {
     const gone = early.filter(({ gaveWay }) => gaveWay);
     expect(gone).toHaveLength(1);
     const [gave] = gone as [Upload];
-    expect([gave.held.bytes, gave.held.lack]).toEqual([0, 'slow']);
+    expect([gave.allocation.bytes, gave.allocation.lack]).toEqual([0, 'slow']);
   });
 
   it('a quick one does not give way to a newcomer, nor a slow one to a caller that has more', async () => {

@@ -440,7 +440,7 @@ describe('A 429 of the Coreapp', () => {
     expect(lines.sent.slice(2)).toEqual([`a@${until}`, `b@${pausesMs[0] === 0 ? until : until + 100}`]);
   });
 
-  test('throws away the slots that are held', async () => {
+  test('throws away the slots that are left', async () => {
     const tenSlots = { count: 10, opensInUs: 0, closesInUs: 10_000_000, intervalUs: 0 };
     const lines = new Lines({ buckets: (clock) => slotsBy(() => granting(clock, 20, tenSlots)) });
     const [a] = await lines.arriveAll('a');

@@ -22,8 +22,8 @@ function begin() {
     drive.create,
   );
   const bounds = { lineMaxBytes: 10_000 * kib, callerMaxBytes: 10_000 * kib, bodyMaxBytes: 1_000 * kib };
-  const held = new BodyAllocation(new BodyBudget(bounds, () => clock.now()), { kind: 'key' }, disk);
-  const arriving = ArrivingBody.expect(256 * kib, 256 * kib, held) as ArrivingBody;
+  const allocation = new BodyAllocation(new BodyBudget(bounds, () => clock.now()), { kind: 'key' }, disk);
+  const arriving = ArrivingBody.expect(256 * kib, 256 * kib, allocation) as ArrivingBody;
   const request = new Readable({ read() {} });
   const watched: (() => void)[] = [];
   const watch = (idle: () => void) => {

@@ -10,11 +10,11 @@ const batchMinBytes = 61_440;
 /** … or the first has waited so long. */
 const batchMaxMs = 100;
 /**
- * How much may be held for a reader that does not keep up when one more line comes; beyond, it is dropped, counted and
+ * How much may be pending for a reader that does not keep up when one more line comes; beyond, it is dropped, counted and
  * reported. What is weightier has room of its own: whoever makes many requests can't push the audit trail out, nor
  * whoever is refused many logins the ones that were done, which cost a password or a token each.
  */
-const heldMaxBytes = { ordinary: 8 * 1024 * 1024, refused: 16 * 1024 * 1024, done: 64 * 1024 * 1024 } as const;
+const pendingMaxBytes = { ordinary: 8 * 1024 * 1024, refused: 16 * 1024 * 1024, done: 64 * 1024 * 1024 } as const;
 const retryMs = 10;
 /** How long `flush()`, and the end of the process, wait for a reader that does not read. */
 const flushMaxMs = 1_000;
@@ -27,7 +27,7 @@ export class Sink {
   readonly #fd: number;
   readonly #clock: Clock;
   readonly #droppedLine: (lines: number) => string;
-  readonly #held = new Lines();
+  readonly #pending = new Lines();
   #alarm: Alarm | null = null;
   #writing = false;
   #dropped = 0;
@@ -44,19 +44,19 @@ export class Sink {
   }
 
   /** Takes a whole line, newline included. `weight`: an audit line's outcome. */
-  write(line: string, weight: keyof typeof heldMaxBytes = 'ordinary'): void {
+  write(line: string, weight: keyof typeof pendingMaxBytes = 'ordinary'): void {
     if (this.#closed) return;
-    if (this.#held.bytes + line.length > heldMaxBytes[weight]) {
+    if (this.#pending.bytes + line.length > pendingMaxBytes[weight]) {
       this.#dropped += 1;
       return;
     }
-    this.#held.add(line);
+    this.#pending.add(line);
     if (!this.#writing) this.#schedule();
   }
 
   /** Resolves when what was taken so far is written, or after a second without a reader. */
   flush(): Promise<void> {
-    if (this.#closed || (!this.#writing && this.#held.bytes === 0)) return Promise.resolve();
+    if (this.#closed || (!this.#writing && this.#pending.bytes === 0)) return Promise.resolve();
     return new Promise((resolve) => {
       const givenUp = this.#clock.after(flushMaxMs, () => {
         this.#closed = true;
@@ -71,17 +71,17 @@ export class Sink {
   }
 
   #schedule(): void {
-    if (this.#held.bytes >= batchMinBytes) this.#send();
+    if (this.#pending.bytes >= batchMinBytes) this.#send();
     else
       this.#alarm ??= this.#clock.after(batchMaxMs, () => {
         this.#alarm = null;
-        if (!this.#writing && this.#held.bytes > 0) this.#send();
+        if (!this.#writing && this.#pending.bytes > 0) this.#send();
       });
   }
 
   #send(): void {
     this.#writing = true;
-    this.#writeFrom(this.#held.take(), 0);
+    this.#writeFrom(this.#pending.take(), 0);
   }
 
   #writeFrom(batch: Buffer, from: number): void {
@@ -96,7 +96,7 @@ export class Sink {
   #failed(error: NodeJS.ErrnoException, rest: Buffer): void {
     if (error.code === 'EPIPE' || error.code === 'EBADF') {
       this.#closed = true;
-      this.#held.clear();
+      this.#pending.clear();
     } else {
       for (const byte of rest) if (byte === 10) this.#dropped += 1;
     }
@@ -106,18 +106,18 @@ export class Sink {
   #sent(): void {
     this.#writing = false;
     if (this.#dropped > 0 && !this.#closed) {
-      this.#held.add(this.#droppedLine(this.#dropped));
+      this.#pending.add(this.#droppedLine(this.#dropped));
       this.#dropped = 0;
     }
-    if (this.#held.bytes === 0) for (const drained of this.#drained.splice(0)) drained();
+    if (this.#pending.bytes === 0) for (const drained of this.#drained.splice(0)) drained();
     else if (this.#drained.length > 0) this.#send();
     else this.#schedule();
   }
 
-  /** No event loop is left: what is held goes out now, or not at all. */
+  /** No event loop is left: what is pending goes out now, or not at all. */
   #flushAtExit(): void {
     if (this.#closed) return;
-    let rest = this.#held.take();
+    let rest = this.#pending.take();
     for (let waitedMs = 0; rest.length > 0 && waitedMs < flushMaxMs; ) {
       try {
         rest = rest.subarray(writeSync(this.#fd, rest));

@@ -99,8 +99,8 @@ export class Lease {
     return this.#front(now)?.opensAt ?? Number.POSITIVE_INFINITY;
   }
 
-  /** How many slots are held. */
-  held(now: number): number {
+  /** How many slots are left. */
+  left(now: number): number {
     this.#front(now);
     let slots = 0;
     for (const batch of this.#batches) slots += batch.left;
@@ -139,18 +139,18 @@ export class Lease {
    * opens: for waiters, and for arrivals that are to be expected before it could be back.
    */
   askAt(now: number, waiting: number): number {
-    const held = this.held(now);
-    if (waiting <= held) {
+    const left = this.left(now);
+    if (waiting <= left) {
       const expected = this.#expectedWithin(now, 2 * this.#roundTripMs + Math.min(this.#intervalMs, horizonMs));
-      if (expected < 1 || waiting + expected <= held) return Number.POSITIVE_INFINITY;
+      if (expected < 1 || waiting + expected <= left) return Number.POSITIVE_INFINITY;
     }
-    return held === 0 ? now : this.#lastOpensAt() - this.#aheadMs();
+    return left === 0 ? now : this.#lastOpensAt() - this.#aheadMs();
   }
 
   /** How many slots to ask for, at least one. */
   wanted(now: number, waiting: number): number {
     const expected = Math.min(this.#horizonSlots, this.#expectedWithin(now, this.#lastsMs));
-    return Math.max(1, waiting + Math.floor(expected) - this.held(now));
+    return Math.max(1, waiting + Math.floor(expected) - this.left(now));
   }
 
   /** Takes in what the bucket gave. */

@@ -24,7 +24,7 @@ export interface ClassLimits extends Quota {
   readonly lineMaxRequests: number;
   /** What one caller may have of the places that others leave (`admission/line/headcount.ts`). */
   readonly callerShareMax: number;
-  /** How many bytes of bodies are held: being read, waiting, in flight. */
+  /** How many bytes bodies may take: being read, waiting, in flight. */
   readonly lineMaxBytes: number;
   /** How many of them one caller may have. */
   readonly callerMaxBytes: number;
@@ -39,8 +39,8 @@ export function lineMax({ rate, burst, holdMaxMs, lineMaxRequests, scope }: Clas
 }
 
 /**
- * How many slots a bucket can give that open before a moment, at most, besides those that are held. Other replicas take
- * their part of them, but for how long is not known here, so nothing is deducted.
+ * How many slots a bucket can give that open before a moment, at most, besides those that are left of a lease. Other
+ * replicas take their part of them, but for how long is not known here, so nothing is deducted.
  * @param fullAt when it will be full again, by the last grant; milliseconds, like `now` and `until`
  */
 export function slotsToCome({ rate, burst }: Quota, fullAt: number, now: number, until: number): number {

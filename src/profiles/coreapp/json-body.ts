@@ -1,5 +1,5 @@
 /** Reads the small JSON objects that the endpoints take, and says what is wrong with others. Never repeats a value. */
-import type { HeldBody } from '../../exchange/bodies.ts';
+import type { BufferedBody } from '../../exchange/bodies.ts';
 import { type Refusal, refuse } from '../../exchange/refusals.ts';
 
 /** What a body must look like: each field is text, and only the required ones have to be there. */
@@ -15,10 +15,10 @@ export type JsonBody<Required extends string, Optional extends string> = {
 
 /** No body, an empty one and `null` are read as `{}`. */
 export function readJson<Required extends string, Optional extends string>(
-  body: HeldBody | null,
+  body: BufferedBody | null,
   shape: Shape<Required, Optional>,
 ): JsonBody<Required, Optional> | Refusal {
-  if (body !== null && !Buffer.isBuffer(body)) throw new Error('A body this small is held in memory.');
+  if (body !== null && !Buffer.isBuffer(body)) throw new Error('A body this small is buffered in memory.');
   const parsed = parse(body);
   if (parsed.kind === 'refusal') return parsed;
   const { values } = parsed;
