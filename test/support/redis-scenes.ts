@@ -138,20 +138,26 @@ async function sent({ simulator }: Scene, count: number): Promise<void> {
   await until(async () => (await arrived()) >= before + count, { what: `${count} more messages` });
 }
 
-async function fallbacks(weirs: readonly RunningWeir[]): Promise<number> {
-  const states = weirs.map(async ({ opsUrl }) => {
-    const status = (await (await fetch(`${opsUrl}/status`)).json()) as { store: { fallback: boolean } };
-    return status.store.fallback;
-  });
-  return (await Promise.all(states)).filter(Boolean).length;
+async function isAlone({ opsUrl }: RunningWeir): Promise<boolean> {
+  const status = (await (await fetch(`${opsUrl}/status`)).json()) as { store: { fallback: boolean } };
+  return status.store.fallback;
 }
 
-const alone = ({ weirs }: Scene) =>
-  until(async () => (await fallbacks(weirs)) === weirs.length, { what: 'the replicas to go on alone' });
+/** What happens to Redis lets each replica go on alone, though maybe not all at one time: the next Redis may be there soon. */
+async function goAlone({ weirs }: Scene, happens: () => Promise<unknown>): Promise<void> {
+  const said = ({ process }: RunningWeir): number => process.stdout.filter((line) => line.includes(away)).length;
+  const before = new Map(weirs.map((weir) => [weir, said(weir)]));
+  await happens();
+  for (const weir of weirs) {
+    const went = async (): Promise<boolean> => said(weir) > (before.get(weir) as number) || (await isAlone(weir));
+    await until(went, { what: 'a replica to go on alone' });
+  }
+}
 
 async function back({ weirs, backMs }: Scene): Promise<void> {
   const servesAt = performance.now();
-  await until(async () => (await fallbacks(weirs)) === 0, { what: 'the replicas to share again' });
+  const sharing = async (): Promise<boolean> => !(await Promise.all(weirs.map(isAlone))).some(Boolean);
+  await until(sharing, { what: 'the replicas to share again' });
   backMs.push(performance.now() - servesAt);
 }
 
@@ -212,15 +218,13 @@ export const scenes = {
     const deploy = () => deployServer(['--appendonly', 'yes', '--appendfsync', 'always']);
     return play({ deploy, callTimeoutMs }, async (scene) => {
       const server = await scene.redis.ownerOf(bucket);
-      await server.kill('SIGSTOP');
-      await alone(scene);
+      await goAlone(scene, () => server.kill('SIGSTOP'));
       await sent(scene, 40);
       await server.kill('SIGCONT');
       await back(scene);
 
       await sent(scene, 40);
-      await server.kill('SIGKILL');
-      await alone(scene);
+      await goAlone(scene, () => server.kill('SIGKILL'));
       await sent(scene, 40);
       await server.restart();
       await back(scene);
@@ -232,14 +236,12 @@ export const scenes = {
     play({ deploy: () => deploySentinel(), callTimeoutMs }, async (scene) => {
       const { redis } = scene;
       const first = await redis.ownerOf(bucket);
-      await first.kill('SIGKILL');
-      await alone(scene);
+      await goAlone(scene, () => first.kill('SIGKILL'));
       const second = await redis.takenOver(bucket, first);
       await back(scene);
 
       await redis.inStep(bucket);
-      await second.kill('SIGSTOP');
-      await alone(scene);
+      await goAlone(scene, () => second.kill('SIGSTOP'));
       await redis.takenOver(bucket, second);
       await back(scene);
       await sent(scene, 40);
@@ -248,8 +250,7 @@ export const scenes = {
     play({ deploy: () => deployCluster({ replicas: true }), callTimeoutMs }, async (scene) => {
       const { redis } = scene;
       const primary = await redis.ownerOf(bucket);
-      await primary.kill('SIGKILL');
-      await alone(scene);
+      await goAlone(scene, () => primary.kill('SIGKILL'));
       await redis.takenOver(bucket, primary);
       await back(scene);
       await sent(scene, 40);
