@@ -2,7 +2,7 @@
 #
 #   docker build -t weir --build-arg VERSION=0.1.0 --build-arg REVISION="$(git rev-parse HEAD)" .
 #
-# docs/operations.md, "Container", says how to run it; docs/decisions/0012-image.md why it is so.
+# docs/how-to/run-in-a-container.md says how to run it; docs/decisions/0012-image.md why it is so.
 
 # A Debian with Node 26 (any other with glibc, npm and a shell will do). What it has beyond Node stays behind.
 ARG NODE_IMAGE=docker.io/library/node:26-slim

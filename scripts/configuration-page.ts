@@ -1,4 +1,4 @@
-/** `docs/configuration.md`: every setting, from the schema. */
+/** `docs/reference/configuration.md`: every setting, from the schema. */
 import { limitNames } from '../src/config/limits.ts';
 import { settingsSchema } from '../src/config/schema.ts';
 import { entriesOf, type Leaf, leavesOf } from '../src/config/setting.ts';

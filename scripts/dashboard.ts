@@ -59,7 +59,7 @@ const rows: readonly Row[] = [
       lines('Answers by status', 'A 503 is Weir’s own: see Refusals.', 'reqps', {
         '{{status}}': `sum by (status) (${rate('weir_requests_total')})`,
       }),
-      lines('Refusals', 'By name and whose doing it was; docs/errors.md has the list.', 'reqps', {
+      lines('Refusals', 'By name and whose doing it was; docs/reference/errors.md has the list.', 'reqps', {
         '{{refusal}} ({{blame}})': `sum by (refusal, blame) (${rate('weir_refusals_total', replicas)}) > 0`,
       }),
       lines('Time to answer', 'From the head of a request to the end of its answer, time in line included.', 's', {

@@ -1,4 +1,4 @@
-/** `docs/errors.md`: every refusal of Weir's own, from the closed table. */
+/** `docs/reference/errors.md`: every refusal of Weir's own, from the closed table. */
 import { type Blame, refusalTable } from '../src/exchange/refusals.ts';
 import { code, generatedNote, table } from './markdown.ts';
 
@@ -25,8 +25,8 @@ export function errorsPage(): string {
 
 # Errors
 
-Every “no” that Weir itself says. Anything else comes from the Coreapp and is passed on as it is, but for 429 and 503:
-those are replayed while the hold time lasts. The body is the Webapp's envelope:
+Every “no” that Weir itself says; [refusals.md](refusals.md) has what to do about it. Anything else comes from the Coreapp
+and is passed on as it is, but for 429 and 503: those are replayed while the hold time lasts. The body is the Webapp's envelope:
 
 \`\`\`json
 {"errors":[{"code":1016,"title":"System overloaded","details":"The line is full."}],"meta":{"version":"…","api_status":"stable"}}

@@ -15,8 +15,8 @@ import { jsonSchema, jsonText } from './json-schema.ts';
 /** The generated files by their path in the repository, as they should be. */
 export const generatedFiles = (): Readonly<Record<string, string>> => ({
   'config/weir.schema.json': jsonSchema(),
-  'docs/configuration.md': configurationPage(),
-  'docs/errors.md': errorsPage(),
+  'docs/reference/configuration.md': configurationPage(),
+  'docs/reference/errors.md': errorsPage(),
   'helm/files/dashboard.json': dashboard(),
   'helm/files/defaults.yaml': chartDefaults(),
   'helm/README.md': chartPage(),

@@ -6,7 +6,7 @@ export interface NewUser {
   readonly name: string;
   readonly role: Role;
   readonly passwordHash: string;
-  /** True until the first login has brought a new password (docs/webapp-contract.md, "Credentials"). */
+  /** True until the first login has brought a new password (docs/reference/webapp-contract.md, "Credentials"). */
   readonly mustChangePassword: boolean;
 }
 

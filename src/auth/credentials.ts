@@ -1,7 +1,7 @@
 /**
  * What a caller shows: the `Authorization` field, read by the letter of RFC 9110 §11, RFC 7617 (Basic) and
  * RFC 6750 (Bearer); and the rules that names and passwords must keep
- * (docs/webapp-contract.md, "Credentials").
+ * (docs/reference/webapp-contract.md, "Credentials").
  *
  * No text in here repeats what was sent: whatever stands in the field may be a secret.
  */

@@ -1,5 +1,5 @@
 /**
- * What each signal means to `weir serve`. docs/operations.md, "Signals and draining", says the same to operators. Signals
+ * What each signal means to `weir serve`. docs/reference/signals-and-exit-codes.md says the same to operators. Signals
  * that are not here do what they do to any process; SIGPIPE and SIGXFSZ Node itself ignores.
  */
 import { machineClock } from '../adapters/node/clock.ts';

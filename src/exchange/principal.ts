@@ -1,4 +1,4 @@
-/** Roles as the Webapp names them (docs/webapp-contract.md, "Credentials"). */
+/** Roles as the Webapp names them (docs/reference/webapp-contract.md, "Credentials"). */
 export type Role = 'ROLE_ADMIN' | 'ROLE_USER';
 
 /** Who the caller turned out to be. `nobody` may only log in: its credentials are in the request, not yet checked. */

@@ -1,6 +1,7 @@
 /**
  * Every "no" that Weir itself says: a closed table. Status lines, error envelopes, metric labels and
- * `docs/errors.md` come from it. The codes and titles are the Webapp's (docs/webapp-contract.md, "Answers").
+ * `docs/reference/errors.md` come from it. The codes and titles are the Webapp's (docs/reference/webapp-contract.md,
+ * "Answers").
  */
 
 /** Whose doing it was: what an operator reads first. */

@@ -76,7 +76,7 @@ function readNormal(raw: string, path: string, authority: string | null): Target
   return { kind: 'target', raw, path, authority };
 }
 
-/** The path without trailing slashes: they mean the same endpoint (docs/webapp-contract.md, "Quirks"). */
+/** The path without trailing slashes: they mean the same endpoint (docs/reference/webapp-contract.md, "Quirks"). */
 function withoutTrailingSlash(path: string): string {
   let end = path.length;
   while (end > 1 && path.charCodeAt(end - 1) === 47) end--;

@@ -1,6 +1,6 @@
 /**
- * The endpoint classes of docs/webapp-contract.md: each has a limit of its own, the method does not matter. Written down
- * here once more and not taken from `profiles/coreapp/routes.ts`: the referee keeps its own book, and
+ * The endpoint classes of docs/reference/webapp-contract.md: each has a limit of its own, the method does not matter.
+ * Written down here once more and not taken from `profiles/coreapp/routes.ts`: the referee keeps its own book, and
  * `test/spec/simulator.test.ts` compares them.
  */
 export const classes = [

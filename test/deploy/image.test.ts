@@ -66,7 +66,7 @@ describe.skipIf(inject('lacking').containers !== null)('The image', () => {
   });
 
   describe('started', () => {
-    it('is ready, and says how soon: a second is the aim (docs/releasing.md)', async () => {
+    it('is ready, and says how soon: a second is the aim (docs/how-to/release.md)', async () => {
       await using container = await Container.start({
         env: { ...loopback, COREAPP_URL: simulator.url },
         options: [...hostNetwork, ...hardened],

@@ -1,4 +1,4 @@
-/** Promises P1 and P2 (docs/promises.md), for random quotas, arrivals, replicas and round trips, in virtual time. */
+/** Promises P1 and P2 (docs/reference/promises.md): random quotas, arrivals, replicas, round trips; in virtual time. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { dice } from '../support/dice.ts';

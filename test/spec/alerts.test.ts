@@ -21,8 +21,10 @@ const dashboard = JSON.parse(text('helm/files/dashboard.json')) as {
 };
 const panels = dashboard.panels.flatMap(({ title, targets = [] }) => targets.map(({ expr }) => [title, expr] as const));
 
-/** What a scrape may bring: the metrics of docs/metrics.md with their suffixes, Prometheus's own, a program's, Node's. */
-const documented = new Set([...text('docs/metrics.md').matchAll(/^\| `(weir_\w+)`/gm)].map(([, name]) => name));
+/** What a scrape may bring: the metrics of docs/reference/metrics.md with their suffixes, Prometheus's, a program's, Node's. */
+const documented = new Set(
+  [...text('docs/reference/metrics.md').matchAll(/^\| `(weir_\w+)`/gm)].map(([, name]) => name),
+);
 const recorded = new Set(rules.map(({ record }) => record));
 
 function unknownMetrics(expr: string): string[] {
@@ -36,7 +38,7 @@ function unknownMetrics(expr: string): string[] {
 }
 
 describe('Every alert', () => {
-  const runbooks = text('docs/operations.md');
+  const runbooks = text('docs/how-to/answer-an-alert.md');
   const cases = text('test/deploy/rules/alerts.test.yaml');
 
   it.each(alerts)('$alert says what it is, how bad, and where its runbook is', ({ alert, labels, annotations }) => {
@@ -44,7 +46,7 @@ describe('Every alert', () => {
     expect(labels?.['severity']).toMatch(/^(warning|critical)$/);
     expect(annotations?.['summary']).toMatch(/^[A-Z].*\.$/);
     expect(annotations?.['description']).toMatch(/\.$/);
-    const anchor = annotations?.['runbook_url']?.replace('docs/operations.md#', '');
+    const anchor = annotations?.['runbook_url']?.replace('docs/how-to/answer-an-alert.md#', '');
     const headings = [...runbooks.matchAll(/^### (.*)$/gm)].map(([, heading = '']) => heading.toLowerCase());
     expect(headings).toContain(anchor);
   });

@@ -147,7 +147,7 @@ describe('a scrape', () => {
     );
   });
 
-  it('has the metrics that docs/metrics.md explains, no more and no fewer, with their types and labels', async () => {
+  it('has the metrics that docs/reference/metrics.md explains, no more and no fewer, with their types and labels', async () => {
     const everything = meter();
     everything.answered('messages', 'POST', 201, 1);
     everything.cut('messages', 'callerSlow');
@@ -161,7 +161,7 @@ describe('a scrape', () => {
       const labels = new RegExp(`^${name}(?:_count)?(?:\\{(.*)\\})? `, 'm').exec(body)?.[1] ?? '';
       return [name, type, [...labels.matchAll(/(\w+)="/g)].map(([, label]) => label).join(', ')].join(' | ');
     });
-    const page = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
+    const page = readFileSync(new URL('../../docs/reference/metrics.md', import.meta.url), 'utf8');
     const documented = [...page.matchAll(/^\| `(weir_\w+)` \| (\w+) \| ?([\w, ]*?) ?\|/gm)].map(([, ...row]) =>
       row.join(' | '),
     );

@@ -15,7 +15,7 @@ export interface RedisDeployment extends AsyncDisposable {
   inStep(key: string): Promise<void>;
 }
 
-/** How a deployment is guarded: by a user who may only what docs/operations.md says, by TLS. */
+/** How a deployment is guarded: by a user who may only what docs/how-to/set-up-redis.md says, by TLS. */
 export interface Guarded {
   readonly user?: boolean;
   /** Paths of PEM files. */
@@ -25,7 +25,7 @@ export interface Guarded {
 const password = 'p@ss/w:rd,100%';
 const login = `weir:${encodeURIComponent(password)}@`;
 
-/** What docs/operations.md says that Weir's user needs. */
+/** What docs/how-to/set-up-redis.md says that Weir's user needs. */
 export const aclRule = ['~weir:*', '&weir:revoked', '+@all', '-@dangerous', '+info', '+config|get'];
 
 function guardArgs({ user = false, tls }: Guarded, tlsPort: number): string[] {

@@ -37,7 +37,7 @@ export interface Report {
   /** When messages came to the Coreapp, milliseconds of its clock, and a moment before the first of them. */
   readonly arrivals: readonly number[];
   readonly since: number;
-  /** How long one replica went on alone while the other did not: it takes its share on top, docs/promises.md. */
+  /** How long one replica went on alone while the other did not: it takes its share on top, docs/reference/promises.md. */
   readonly loneSeconds: number;
   readonly backMs: readonly number[];
   /** The longest wait in line of a newcomer, and the longest stay of any request outside the line and the Coreapp. */

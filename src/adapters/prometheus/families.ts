@@ -1,6 +1,6 @@
 /**
- * Weir's own metrics, all of them: names, help and where each value is read. `docs/metrics.md` explains them, and
- * `test/spec/ops.test.ts` holds the two lists against each other.
+ * Weir's own metrics, all of them: names, help and where each value is read. `docs/reference/metrics.md` explains them,
+ * and `test/spec/ops.test.ts` holds the two lists against each other.
  *
  * Labels are closed sets (endpoint class, method, status, outcome, …); a caller's name is never one.
  */

@@ -1,6 +1,7 @@
 /**
- * The figures that dashboards made for the original Webapp read (docs/webapp-contract.md, "Answers"), computed for
- * Weir: `GET /v1/metrics` shows them next to the `weir_` metrics. Their units are the original's, milliseconds.
+ * The figures that dashboards made for the original Webapp read (docs/reference/webapp-contract.md, "Answers"),
+ * computed for Weir: `GET /v1/metrics` shows them next to the `weir_` metrics. Their units are the original's,
+ * milliseconds.
  */
 import type { Snapshot } from '../../observe/snapshot.ts';
 import { envelope } from '../../profiles/coreapp/envelope.ts';

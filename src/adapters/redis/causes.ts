@@ -33,12 +33,11 @@ const causes = {
   },
   commandMissing: {
     sign: isMissing,
-    remedy: 'let Weir’s Redis user run what docs/operations.md, "Redis", lists (ACL SETUSER, rename-command)',
+    remedy: 'let Weir’s Redis user run what docs/how-to/set-up-redis.md lists (ACL SETUSER, rename-command)',
   },
   notPermitted: {
     sign: /\bNOPERM\b/,
-    remedy:
-      'allow this Redis user what docs/operations.md, "Redis", lists (ACL SETUSER), for keys with redis.keyPrefix',
+    remedy: 'allow this Redis user what docs/how-to/set-up-redis.md lists (ACL SETUSER), for keys with redis.keyPrefix',
   },
   protectedMode: {
     sign: /\bDENIED\b/,

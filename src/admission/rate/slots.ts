@@ -18,7 +18,7 @@
  * it would move those of a busy one, too, and tokens would be lost.
  *
  * Where tau is shorter than a timer can hit, the window is stretched to 5 ms or half an interval: that lets at most
- * `rate × 5 ms` or half a request more through, within the tolerance of promise P1 (docs/promises.md).
+ * `rate × 5 ms` or half a request more through, within the tolerance of promise P1 (docs/reference/promises.md).
  *
  * All times are microseconds of the bucket's own clock. `adapters/redis/reserve.lua` and `push-back.lua` are the same
  * arithmetic, and `test/property/lua.test.ts` holds one against the other.

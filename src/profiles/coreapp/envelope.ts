@@ -1,4 +1,4 @@
-/** The envelope that every answer of the Webapp comes in (docs/webapp-contract.md, "Answers"). */
+/** The envelope that every answer of the Webapp comes in (docs/reference/webapp-contract.md, "Answers"). */
 import type { Refusal } from '../../exchange/refusals.ts';
 import { refusalTable } from '../../exchange/refusals.ts';
 

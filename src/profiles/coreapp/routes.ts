@@ -1,7 +1,8 @@
 /**
- * The endpoints of docs/webapp-contract.md, grouped into endpoint classes: "each available API endpoint" has a limit of
- * its own, the class is the group, the method does not matter. An unknown path is the Coreapp's to answer, in the class
- * `default`. Access and class are decided on the widest reading that an upstream may have of a path (`http/paths.ts`).
+ * The endpoints of docs/reference/webapp-contract.md, grouped into endpoint classes: "each available API endpoint" has
+ * a limit of its own, the class is the group, the method does not matter. An unknown path is the Coreapp's to answer,
+ * in the class `default`. Access and class are decided on the widest reading that an upstream may have of a path
+ * (`http/paths.ts`).
  */
 import { type Access, type EndpointClass, endpointClasses, type Route } from '../../exchange/route.ts';
 import { foldedPath, isWithin, nameOfSegment } from '../../http/paths.ts';
