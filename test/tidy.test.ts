@@ -2,8 +2,8 @@
  * The house's own rules, as far as text shows them; who may import what is in .dependency-cruiser.js. Each offence
  * names the place, the right room and the reason.
  */
-import { globSync, readFileSync, statSync } from 'node:fs';
-import { basename } from 'node:path';
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
@@ -110,6 +110,27 @@ function offences({ where, except, forbidden, inComments = false, instead }: Rul
     });
 }
 
+/** A page without its examples, whose brackets are no links and whose `#` are no headings. */
+const prose = (page: string): string => readFileSync(root + page, 'utf8').replace(/^ *```.*?^ *```/gms, '');
+
+/** The anchors of a page's headings, as GitHub makes them. */
+const anchors = (page: string): string[] =>
+  [...prose(page).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}_ -]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+
+function deadLinks(page: string): string[] {
+  return [...prose(page).matchAll(/\]\((?!https?:)([^)\s#]*)#?([^)\s]*)\)/g)].flatMap(([, path = '', anchor = '']) => {
+    const target = path === '' ? page : join(dirname(page), path);
+    if (!existsSync(root + target)) return [`${page}: there is no ${target}`];
+    return anchor === '' || anchors(target).includes(anchor) ? [] : [`${page}: ${target} has no heading #${anchor}`];
+  });
+}
+
 describe('the house', () => {
   it('looks at its files', () => {
     expect(files).toEqual(expect.arrayContaining(['src/clock.ts', 'test/tidy.test.ts', '.ci/run', 'package.json']));
@@ -117,6 +138,21 @@ describe('the house', () => {
 
   it.each(rules)('$says', (rule) => {
     expect(offences(rule)).toEqual([]);
+  });
+
+  it('has no link that leads nowhere', () => {
+    // A part of helm/README.md: its links are relative to that.
+    const pages = files.filter((path) => path.endsWith('.md') && path !== 'scripts/chart/page.md');
+    expect(pages.flatMap(deadLinks)).toEqual([]);
+  });
+
+  it('names no page of docs/ that is not there', () => {
+    const gone = files.flatMap((path) =>
+      [...readFileSync(root + path, 'utf8').matchAll(/(?<![\w./-])docs\/[\w/.-]+\.(md|svg)\b/g)]
+        .filter(([page]) => !existsSync(root + page))
+        .map(([page]) => `${path}: there is no ${page}`),
+    );
+    expect(gone).toEqual([]);
   });
 
   it('keeps every source file readable in one go', () => {
