@@ -22,8 +22,8 @@ export function welcome(config: Config, file: string | null, house: House, simul
 function firstSteps(main: string, ops: string, config: Config): string[] {
   const own = config.auth.adminPassword !== null;
   const login = own
-    ? `curl -s -u admin:$WEIR_ADMIN_PASSWORD -X POST ${main}/v1/users/login`
-    : `curl -s -u admin:secret -X POST ${main}/v1/users/login -d '{"new_password":"Weir-2026!"}'`;
+    ? `curl -sSf -u admin:$WEIR_ADMIN_PASSWORD -X POST ${main}/v1/users/login`
+    : `curl -sSf -u admin:secret -X POST ${main}/v1/users/login -d '{"new_password":"Weir-2026!"}'`;
   return [
     'Try:',
     `  TOKEN=$(${login} | sed 's/.*"token":"\\([^"]*\\)".*/\\1/')`,
