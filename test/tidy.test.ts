@@ -146,11 +146,11 @@ describe('the house', () => {
     expect(pages.flatMap(deadLinks)).toEqual([]);
   });
 
-  it('names no page of docs/ that is not there', () => {
+  it('names no file of src/ and no page of docs/ that is not there', () => {
     const gone = files.flatMap((path) =>
-      [...readFileSync(root + path, 'utf8').matchAll(/(?<![\w./-])docs\/[\w/.-]+\.(md|svg)\b/g)]
-        .filter(([page]) => !existsSync(root + page))
-        .map(([page]) => `${path}: there is no ${page}`),
+      [...readFileSync(root + path, 'utf8').matchAll(/(?<![\w./-])(docs|src)\/[\w/.-]+\.(md|svg|ts|lua)\b/g)]
+        .filter(([named]) => !existsSync(root + named))
+        .map(([named]) => `${path}: there is no ${named}`),
     );
     expect(gone).toEqual([]);
   });
