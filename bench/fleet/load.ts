@@ -39,7 +39,7 @@ async function overload(fleet: RunningFleet, counted: CountedClass): Promise<{ r
   const before = (await fleet.arrivals(counted)).length;
   const { atMs: since } = (await fleet.simulator.seen()).jobs;
   const ratePerS = 4 * quota.rate;
-  // Were the first to come one by one, a crowd that stumbles would leave tokens to nobody, who does not wait.
+  // Were the first to come one by one, a crowd that stumbles would leave slots to nobody, who does not wait.
   const { answered } = await fleet.ask({ path: pathOf(counted), atOnce: ratePerS / 10, ratePerS, ms: lastsMs });
   const arrivals = (await fleet.arrivals(counted)).slice(before);
   // Those that come while everybody hangs up are not counted.

@@ -115,9 +115,9 @@ export class Gate implements Slots {
     return this.#lease.left(now);
   }
 
-  /** Whole tokens that are left of the bucket. */
+  /** How many requests the bucket would let pass now. */
   level(now: number): number {
-    return Math.floor(this.#lease.tokens(now) + 1e-6);
+    return Math.floor(this.#lease.level(now) + 1e-6);
   }
 
   /** True: nothing is under way, and the bucket is full again by all that is known here. No trace is lost with it. */
@@ -133,8 +133,8 @@ export class Gate implements Slots {
   /** What a newcomer would find. */
   #left(): Left {
     const now = this.#world.clock.now();
-    const tokens = this.#lease.tokens(now) + this.#lease.open(now);
-    return leftOf(this.#class.limits, tokens, this.line.requests, this.#pausing.until - now);
+    const level = this.#lease.level(now) + this.#lease.open(now);
+    return leftOf(this.#class.limits, level, this.line.requests, this.#pausing.until - now);
   }
 
   #mayTake({ principal }: Collected, now: number): boolean {

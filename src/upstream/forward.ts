@@ -23,7 +23,7 @@ const refusalMaxBytes = 1_048_576;
 
 /**
  * A request that gives so many slots up in a row is sent with the next one, however late that is. A way to the Coreapp that
- * always takes longer than a slot is open would let nothing pass; and the tokens that it left are still unused.
+ * always takes longer than a slot is open would let nothing pass; and what the limit allows would stay unused.
  */
 export const slotsGivenUpMax = 8;
 

@@ -145,7 +145,7 @@ describe.each(Object.entries(places))('Buckets in %s', (kind, openPlace) => {
   test('give burst + rate × t to somebody who always asks, and no more', async () => {
     const buckets = await place.open();
     const name = freshName();
-    // Half a minute's worth: a machine that dawdles for less loses no token.
+    // Half a minute's worth: a machine that dawdles for less loses none.
     const quota: Quota = { rate: 400, burst: 12_000 };
     const began = place.now();
     let opened = await drain(buckets, name, quota, 0);
@@ -158,9 +158,9 @@ describe.each(Object.entries(places))('Buckets in %s', (kind, openPlace) => {
       lastOpens = place.now() + (opensIn + (grant.count - 1) * grant.intervalUs) / 1_000;
       await place.pass(Math.max(0, lastOpens - place.now() - 5));
     }
-    const tokens = quota.burst + (quota.rate * (lastOpens - began)) / 1_000;
-    expect(opened).toBeLessThanOrEqual(tokens + 1);
-    expect(opened).toBeGreaterThan(tokens - 0.2 * quota.rate);
+    const allowed = quota.burst + (quota.rate * (lastOpens - began)) / 1_000;
+    expect(opened).toBeLessThanOrEqual(allowed + 1);
+    expect(opened).toBeGreaterThan(allowed - 0.2 * quota.rate);
   });
 
   test('that are empty give slots an interval apart, none twice', async () => {
@@ -191,7 +191,7 @@ describe.each(Object.entries(places))('Buckets in %s', (kind, openPlace) => {
     const name = freshName();
     const quota: Quota = { rate: 500, burst: 50 };
     await drain(buckets, name, quota, 0);
-    await place.pass(250); // 125 tokens: the slots that were taken ahead, and the whole burst.
+    await place.pass(250); // Worth 125 requests: the slots that were taken ahead, and the whole burst.
     expect(await drain(buckets, name, quota, 0)).toBeGreaterThanOrEqual(quota.burst - 10); // Ten open within the lead of 20 ms.
   });
 

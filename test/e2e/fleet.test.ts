@@ -24,7 +24,7 @@ describe('A fleet whose replicas’ dates are two hours apart, and jump by an ho
   });
   afterAll(() => fleet?.[Symbol.asyncDispose]());
 
-  it.each([1, 2, 8])('of %i, answers everybody, and sends nothing before there is a token for it', async (count) => {
+  it.each([1, 2, 8])('of %i, answers everybody, and sends nothing before there is a slot for it', async (count) => {
     await fleet.grow(count, dates);
     if (count === 2) {
       const [one, other] = await Promise.all(fleet.urls.map((url) => fleet.dateAt(url)));
@@ -45,7 +45,7 @@ describe('A fleet whose replicas’ dates are two hours apart, and jump by an ho
   });
 });
 
-/** More at once than there are tokens for in a second after the burst. */
+/** More at once than there are slots for in a second after the burst. */
 async function overloaded(fleet: RunningFleet, counted: CountedClass): Promise<void> {
   const { quota } = counted;
   const atOnce = quota.burst + quota.rate;

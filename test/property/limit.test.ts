@@ -48,7 +48,7 @@ describe('the limit, over all replicas', () => {
     });
     await fc.assert(
       fc.asyncProperty(fastEnough, replicas, trips, async (quota, count, oneWayMs) => {
-        // As many tokens that what is lost at the beginning counts for little, and not many more.
+        // So many requests that what is lost at the beginning counts for little, and not many more.
         const seconds = Math.max(8, 600 / quota.rate);
         const fleet = new Fleet({ limits: roomyLimits(quota), replicas: count, oneWayMs: () => oneWayMs });
         const demand = 2 * (quota.burst + quota.rate * seconds);

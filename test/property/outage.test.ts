@@ -100,7 +100,7 @@ describe('While the connections stand', () => {
     expect(used).toBeGreaterThanOrEqual(0.99);
   });
 
-  it.each([1, 2])('calls of %i replicas that travel for longer or shorter lose no token', async (replicas) => {
+  it.each([1, 2])('calls of %i replicas that travel for longer or shorter lose no slot', async (replicas) => {
     const dice = diceOf(7);
     const ways = Array.from({ length: replicas }, () => () => 20 * dice());
     const { instants, changes, used } = await playOn(() => {}, ways);

@@ -49,7 +49,7 @@ describe('The policy', () => {
 });
 
 describe('What is left', () => {
-  test.each<[tokens: number, waiting: number, pauseMs: number, r: number, t: number]>([
+  test.each<[level: number, waiting: number, pauseMs: number, r: number, t: number]>([
     // Whoever spreads r over t keeps to the rate of 50/s.
     [150, 0, 0, 150, 3],
     [75.9, 0, 0, 75, 2],
@@ -62,9 +62,9 @@ describe('What is left', () => {
     // The Coreapp asked for a pause.
     [100, 0, 4_200, 0, 5],
     [100, 0, -1, 100, 2],
-  ])('of %d tokens with %i in line and a pause of %d ms: %i, looked at again after %i s', (...row) => {
-    const [tokens, waiting, pauseMs, r, t] = row;
-    expect(leftOf(messages, tokens, waiting, pauseMs)).toEqual(left(r, t));
+  ])('of a level of %d with %i in line and a pause of %d ms: %i, looked at again after %i s', (...row) => {
+    const [level, waiting, pauseMs, r, t] = row;
+    expect(leftOf(messages, level, waiting, pauseMs)).toEqual(left(r, t));
   });
 });
 

@@ -99,7 +99,7 @@ describe.each(outages)('When Redis %s', (_, leave, comeBack) => {
     for (let spent = 0; spent < messages.burst; ) spent += (await taken('messages', messages.burst)).count;
     await leave();
     const grant = await taken('messages', 100);
-    // Nothing is left of the burst but what flowed in since: 25 tokens a second for this replica.
+    // Nothing is left of the burst but what flowed in since: 25 requests a second for this replica.
     const flowedInUs = 1_000 * (performance.now() - began);
     expect(grant.opensInUs).toBeGreaterThan(-flowedInUs - share.intervalUs);
     expect(grant.count).toBeLessThanOrEqual(2 + flowedInUs / share.intervalUs);

@@ -33,7 +33,7 @@ afterEach(async () => {
   await server.stop();
 });
 
-/** How many tokens the bucket has left, by the slot that it gives next. */
+/** How many requests the bucket would let pass, by the slot that it gives next. */
 async function left(): Promise<number> {
   const { opensInUs, intervalUs } = await buckets.reserve('messages', quota, 1);
   return Math.round(-opensInUs / intervalUs) + 1;

@@ -1,4 +1,4 @@
-/** The bucket, row by row. One token every 100 ms and bursts of 3 unless a row says otherwise; times in milliseconds. */
+/** The bucket, row by row. One request every 100 ms and bursts of 3 unless a row says otherwise; times in milliseconds. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Quota } from '../../src/admission/rate/quota.ts';

@@ -269,7 +269,7 @@ export function excessSince(quota: Quota, since: number, instants: readonly numb
   return Math.max(...above) - quota.burst;
 }
 
-/** The tolerance of promise P1 (docs/reference/promises.md): one token, or 5 ms of the rate, whichever is more. */
+/** The tolerance of promise P1 (docs/reference/promises.md): one request, or 5 ms of the rate, whichever is more. */
 export const tolerance = (quota: Quota): number => Math.max(1, 0.005 * quota.rate);
 
 /** Jain's index of fairness: 1 where all shares are alike, 1/n where one has everything. */

@@ -19,7 +19,7 @@ export interface Departure {
 
 export interface LiveFleet extends AsyncDisposable {
   readonly departures: readonly Departure[];
-  /** How many newcomers were sent for whom nobody was in line and a token was there. */
+  /** How many newcomers were sent for whom nobody was in line and the bucket was not empty. */
   newcomers(): number;
   /** What ended otherwise than being sent. */
   readonly errors: readonly string[];

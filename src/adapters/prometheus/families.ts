@@ -124,13 +124,16 @@ function slots(tally: Tally, snapshot: Snapshot): Family[] {
     family('gauge', 'weir_buckets_live', 'Buckets of the class that are in use in this replica.', () =>
       buckets.map((one) => sample(one.live, { class: one.class })),
     ),
-    family('gauge', 'weir_bucket_level', 'Tokens left, as this replica heard last; of several buckets the least.', () =>
-      buckets.map((one) => sample(one.level, { class: one.class })),
+    family(
+      'gauge',
+      'weir_bucket_level',
+      'Requests that could be sent now, as this replica heard last; of several buckets the least.',
+      () => buckets.map((one) => sample(one.level, { class: one.class })),
     ),
-    family('gauge', 'weir_bucket_rate', 'The limit of the class: tokens a second, all replicas together.', () =>
+    family('gauge', 'weir_bucket_rate', 'The limit of the class: requests a second, all replicas together.', () =>
       buckets.map((one) => sample(one.rate, { class: one.class })),
     ),
-    family('gauge', 'weir_bucket_burst', 'The limit of the class: capacity in tokens, all replicas together.', () =>
+    family('gauge', 'weir_bucket_burst', 'The limit of the class: requests at once, all replicas together.', () =>
       buckets.map((one) => sample(one.burst, { class: one.class })),
     ),
   ];

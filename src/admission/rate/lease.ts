@@ -112,10 +112,10 @@ export class Lease {
     return this.#fullAt;
   }
 
-  /** What is left of the bucket itself, in tokens and fractions: by the last grant, and what has flowed in since. */
-  tokens(now: number): number {
-    const tokens = (now + this.#tauMs - this.#fullAt) / this.#intervalMs + 1;
-    return Math.max(0, Math.min(this.#burst, tokens));
+  /** How many requests the bucket itself would let pass now, with fractions: by the last grant, and what has flowed in since. */
+  level(now: number): number {
+    const level = (now + this.#tauMs - this.#fullAt) / this.#intervalMs + 1;
+    return Math.max(0, Math.min(this.#burst, level));
   }
 
   /** How many slots are open. */

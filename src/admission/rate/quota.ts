@@ -1,10 +1,10 @@
 import type { Scope } from './scope.ts';
 
-/** A bucket's limit: `rate` tokens a second flow in, up to `burst` of them are kept. */
+/** A bucket's limit: `rate` requests a second, and up to `burst` at once after a pause. */
 export interface Quota {
-  /** Tokens a second, above 0; fractions are allowed (0.5 is one every two seconds). */
+  /** Requests a second, above 0; fractions are allowed (0.5 is one every two seconds). */
   readonly rate: number;
-  /** Capacity in tokens, 1 or more. */
+  /** Requests, 1 or more. */
   readonly burst: number;
 }
 

@@ -20,8 +20,8 @@ export interface Left {
 }
 
 /** @param waiting how many go first @param pauseMs how long nobody goes at all */
-export function leftOf(quota: Quota, tokens: number, waiting: number, pauseMs: number): Left {
-  const requests = pauseMs > 0 ? 0 : Math.max(0, Math.floor(tokens + 1e-6) - waiting);
+export function leftOf(quota: Quota, level: number, waiting: number, pauseMs: number): Left {
+  const requests = pauseMs > 0 ? 0 : Math.max(0, Math.floor(level + 1e-6) - waiting);
   // A client that spreads `r` over `t` must come to no more than the rate (8.5 there).
   const backlogS = (requests > 0 ? requests : waiting + 1) / quota.rate;
   return { requests, resetS: Math.max(1, Math.ceil(Math.max(backlogS, pauseMs / 1_000))) };

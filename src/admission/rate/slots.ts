@@ -15,7 +15,7 @@
  *
  * `lead` keeps the slot of an idle bucket from closing the moment it is given: the reply has to travel. It moves the
  * TATs of an idle bucket only, so replicas with different leads cannot break the rule above. Were it longer than tau,
- * it would move those of a busy one, too, and tokens would be lost.
+ * it would move those of a busy one, too, and slots would be lost.
  *
  * Where tau is shorter than a timer can hit, the window is stretched to 5 ms or half an interval: that lets at most
  * `rate × 5 ms` or half a request more through, within the tolerance of promise P1 (docs/reference/promises.md).
