@@ -37,7 +37,7 @@ import { keepAdmin } from './admin.ts';
 import { type Bodies, openBodies } from './bodies.ts';
 import { keepCertificates } from './certificates.ts';
 import { tellEdge, tellNotAccepted } from './edge.ts';
-import { openForeign } from './jwt.ts';
+import { openJwtAuth } from './jwt.ts';
 import { fitOpenFiles } from './open-files.ts';
 import { openStores, type Stores } from './stores.ts';
 import { Beginning, Traffic } from './traffic.ts';
@@ -164,7 +164,7 @@ function joinStages({ config, connectionsMax, coreappUrl, clock, meter, log, sto
   const { accounts, tokens, guard, buckets } = stores;
   const secrets = nodeSecrets;
   const notHeld = endpointClasses.filter((name) => !limits[name].hold);
-  const foreign = openForeign(config, { stores, secrets, clock, meter, log });
+  const jwt = openJwtAuth(config, { stores, secrets, clock, meter, log });
   const coreapp = connectCoreapp({
     url: coreappUrl,
     tls,
@@ -194,7 +194,7 @@ function joinStages({ config, connectionsMax, coreappUrl, clock, meter, log, sto
   });
   const identify = {
     findToken: createFindToken({ tokens, guard }),
-    foreign,
+    jwt,
     guard,
     secrets,
     meter,
@@ -213,7 +213,7 @@ function joinStages({ config, connectionsMax, coreappUrl, clock, meter, log, sto
       guard,
       clock,
       log,
-      endForeign: foreign === null ? null : (text) => foreign.end(text),
+      endJwt: jwt === null ? null : (text) => jwt.end(text),
       tokenLifetimeMs: auth.tokenLifetimeMs,
       figures: (format) => meter.figures(format),
     }),

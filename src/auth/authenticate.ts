@@ -11,7 +11,7 @@ import type { Route } from '../exchange/route.ts';
 import type { Meter } from '../observe/ports.ts';
 import type { TokenRecord } from './accounts.ts';
 import { credentialsOf, takeCredentials } from './credentials.ts';
-import type { Foreign } from './jwt.ts';
+import type { JwtAuth } from './jwt.ts';
 import type { Guard, Secrets } from './ports.ts';
 import { type FindToken, tooMany } from './tokens.ts';
 
@@ -21,7 +21,7 @@ export interface AuthenticateWorld {
   readonly secrets: Secrets;
   readonly meter: Pick<Meter, 'monitored'>;
   /** Null, or not there: tokens of Weir's own only. */
-  readonly foreign?: Pick<Foreign, 'couldBeToken' | 'findToken'> | null;
+  readonly jwt?: Pick<JwtAuth, 'couldBeToken' | 'findToken'> | null;
   /** Texts of the valid API keys; several while one replaces another, none where there is no key. */
   readonly apiKeys: readonly string[];
   /** True: these requests ask to switch protocols, which is not what an API key is for. */
@@ -47,7 +47,7 @@ export function createAuthenticate({
   guard,
   secrets,
   meter,
-  foreign = null,
+  jwt = null,
   apiKeys,
   upgrading = false,
 }: AuthenticateWorld): Authenticate {
@@ -63,8 +63,8 @@ export function createAuthenticate({
 
   const find = (token: string, remote: string): ReturnType<FindToken> => {
     if (secrets.couldBeToken(token)) return findToken(secrets.digest(token), remote);
-    if (foreign?.couldBeToken(token) !== true) return invalid;
-    return foreign.findToken(secrets.digest(token), remote, token);
+    if (jwt?.couldBeToken(token) !== true) return invalid;
+    return jwt.findToken(secrets.digest(token), remote, token);
   };
 
   const byToken = (exchange: Routed, token: string): ReturnType<Authenticate> => {

@@ -1,11 +1,11 @@
 /**
- * Foreign: tokens of an identity provider, taken next to Weir's own. The provider's signature says whose a token is, and
+ * JWT: tokens of an identity provider, taken next to Weir's own. The provider's signature says whose a token is, and
  * Weir remembers that it has looked, so that a token in use costs as little as one of Weir's own. Logging out can't take
  * the signature back: it is written down that the token has ended, and all replicas are told, until it is over by itself.
  */
 import type { Clock } from '../clock.ts';
 import type { Meter } from '../observe/ports.ts';
-import type { EndedTokens, ForeignTokens, Guard, Secrets } from './ports.ts';
+import type { EndedTokens, Guard, JwtVerifier, Secrets } from './ports.ts';
 import type { RevocationListener } from './revocations.ts';
 import { type Found, RememberedTokens } from './token-cache.ts';
 import type { TokenMemoryOptions } from './token-memory.ts';
@@ -16,8 +16,8 @@ const restMs = 0;
 /** Short: a token may be sent before its time has come, or before its key has been published. */
 const unknownMs = 1_000;
 
-export interface ForeignWorld {
-  readonly tokens: ForeignTokens;
+export interface JwtAuthDeps {
+  readonly tokens: JwtVerifier;
   readonly ended: EndedTokens;
   readonly guard: Pick<Guard, 'strangerWaitMs' | 'stranger'>;
   readonly secrets: Pick<Secrets, 'digest'>;
@@ -25,7 +25,7 @@ export interface ForeignWorld {
   readonly meter: Pick<Meter, 'storeCalled'>;
 }
 
-export interface Foreign {
+export interface JwtAuth {
   /** False: it is no token of the provider's. */
   couldBeToken(text: string): boolean;
   readonly findToken: FindToken;
@@ -35,10 +35,10 @@ export interface Foreign {
   readonly revocations: RevocationListener;
 }
 
-export function createForeign(
-  { tokens, ended, guard, secrets, clock, meter }: ForeignWorld,
+export function createJwtAuth(
+  { tokens, ended, guard, secrets, clock, meter }: JwtAuthDeps,
   options: TokenMemoryOptions,
-): Foreign {
+): JwtAuth {
   /**
    * A token ends by what was signed: its signature may be written in other ways that are as valid (spare bits of its
    * last character; of ECDSA also n − s). One that is remembered goes by its whole text: else any signature would do.

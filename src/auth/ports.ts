@@ -41,7 +41,7 @@ export interface Accounts {
  * the name of its user is none that a user of Weir's own could have. As long as its keys can't be had, what would need them
  * rejects with `StoreAway`; it never looks like "not found".
  */
-export interface ForeignTokens {
+export interface JwtVerifier {
   /** False: no token of the provider's looks like this. None of Weir's own does. */
   couldBeToken(text: string): boolean;
   findToken(text: string): Promise<TokenRecord | undefined>;

@@ -191,8 +191,8 @@ describe('When the tokens expire that monitoring uses', () => {
   test('is not learnt from a token of an identity provider, which whoever has it renews', async () => {
     monitored.length = 0;
     const record: TokenRecord = { user: 'jwt:anna', role: 'ROLE_USER', expiresAtMs: 1 };
-    const foreign = { couldBeToken: () => true, findToken: async () => record };
-    const answer = await createAuthenticate({ ...world, foreign })(
+    const jwt = { couldBeToken: () => true, findToken: async () => record };
+    const answer = await createAuthenticate({ ...world, jwt })(
       request('GET', '/v1/health', ['Authorization', 'Bearer a.b.c']),
     );
     expect([answer.kind, monitored]).toEqual(['exchange', []]);

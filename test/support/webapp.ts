@@ -5,7 +5,7 @@ import { createPasswords, type PasswordsOptions } from '../../src/adapters/node/
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { createAuthenticate } from '../../src/auth/authenticate.ts';
 import { ensureAdmin } from '../../src/auth/first-admin.ts';
-import type { Foreign } from '../../src/auth/jwt.ts';
+import type { JwtAuth } from '../../src/auth/jwt.ts';
 import type { Accounts, Passwords } from '../../src/auth/ports.ts';
 import { createFindToken } from '../../src/auth/tokens.ts';
 import type { Clock } from '../../src/clock.ts';
@@ -68,7 +68,7 @@ export interface TestWebappOptions {
   readonly guard?: GuardOptions;
   readonly passwords?: Passwords;
   readonly clock?: VirtualClock;
-  readonly foreign?: Foreign;
+  readonly jwt?: JwtAuth;
 }
 
 export const goodPassword = 'Correct-Horse-1';
@@ -110,7 +110,7 @@ export async function startWebapp(options: TestWebappOptions = {}): Promise<Test
     }),
     guard,
     secrets: nodeSecrets,
-    foreign: options.foreign ?? null,
+    jwt: options.jwt ?? null,
     apiKeys: options.apiKeys ?? [],
   });
   const webapp = createWebapp({
@@ -120,7 +120,7 @@ export async function startWebapp(options: TestWebappOptions = {}): Promise<Test
     guard,
     clock,
     log: silentLog,
-    endForeign: (text) => options.foreign?.end(text) ?? Promise.resolve(),
+    endJwt: (text) => options.jwt?.end(text) ?? Promise.resolve(),
     tokenLifetimeMs: 7 * 24 * 60 * 60 * 1_000,
     figures: async (format) => ({ kind: 'page', status: 200, fields: [], body: JSON.stringify({ format }) }),
   });

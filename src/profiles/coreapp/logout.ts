@@ -7,11 +7,11 @@ import type { WebappWorld } from './world.ts';
 
 /** `POST /v1/users/logout`: ends the token that was sent and no other. A body is not looked at. */
 export async function logout(exchange: Collected, world: WebappWorld): Promise<Page | Refusal> {
-  const { accounts, secrets, endForeign = null } = world;
+  const { accounts, secrets, endJwt = null } = world;
   const credentials = credentialsOf(exchange.fields);
   if (credentials.kind !== 'bearer') return refuse('unauthenticated');
   const { token } = credentials;
   if (secrets.couldBeToken(token)) await accounts.dropToken(secrets.digest(token));
-  else await endForeign?.(token);
+  else await endJwt?.(token);
   return page(200, {});
 }

@@ -13,7 +13,7 @@ export interface WebappWorld {
   readonly clock: Clock;
   readonly log: Pick<Log, 'warn'>;
   /** Ends a token of the identity provider's; null, or not there: there is none. */
-  readonly endForeign?: ((text: string) => Promise<void>) | null;
+  readonly endJwt?: ((text: string) => Promise<void>) | null;
   /** How long a token lives, milliseconds; the contract's is 7 days. */
   readonly tokenLifetimeMs: number;
   /** Weir's own figures, as a page in the form asked for. */

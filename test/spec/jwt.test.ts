@@ -5,8 +5,8 @@ import { createMemoryEndedTokens } from '../../src/adapters/memory/ended-tokens.
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import type { TokenRecord } from '../../src/auth/accounts.ts';
 import { createAuthenticate } from '../../src/auth/authenticate.ts';
-import { createForeign, type Foreign } from '../../src/auth/jwt.ts';
-import { type EndedTokens, type ForeignTokens, StoreAway } from '../../src/auth/ports.ts';
+import { createJwtAuth, type JwtAuth } from '../../src/auth/jwt.ts';
+import { type EndedTokens, type JwtVerifier, StoreAway } from '../../src/auth/ports.ts';
 import type { Principal } from '../../src/exchange/principal.ts';
 import { deafMeter } from '../support/fleet.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -22,11 +22,11 @@ let looks: string[];
 let providerAway: boolean;
 let storeAway: boolean;
 let ended: EndedTokens;
-let foreign: Foreign;
+let jwt: JwtAuth;
 /** What was written down last, and is told the other replicas. */
 let endedDigest: string;
 
-const tokens: ForeignTokens = {
+const tokens: JwtVerifier = {
   couldBeToken: (text) => text.split('.').length === 3,
   async findToken(text) {
     looks.push(text);
@@ -36,8 +36,8 @@ const tokens: ForeignTokens = {
   },
 };
 
-const replica = (): Foreign =>
-  createForeign(
+const replica = (): JwtAuth =>
+  createJwtAuth(
     { tokens, ended, guard: createGuard(null), secrets: nodeSecrets, clock, meter: { storeCalled() {} } },
     options,
   );
@@ -62,10 +62,10 @@ beforeEach(() => {
     },
     hasEnded: async (of) => here(memory.hasEnded(of)),
   };
-  foreign = replica();
+  jwt = replica();
 });
 
-async function who(token: string, path = '/v1/messages', at = foreign): Promise<Principal | string> {
+async function who(token: string, path = '/v1/messages', at = jwt): Promise<Principal | string> {
   const guard = createGuard(null);
   const authenticate = createAuthenticate({
     findToken: () => {
@@ -74,7 +74,7 @@ async function who(token: string, path = '/v1/messages', at = foreign): Promise<
     guard,
     secrets: nodeSecrets,
     meter: deafMeter,
-    foreign: at,
+    jwt: at,
     apiKeys: [],
   });
   const answer = await authenticate(request('GET', path, withToken(token)));
@@ -113,7 +113,7 @@ describe('who asks', () => {
   });
 
   it('a user of the provider is none of Weir’s: it can be neither read nor changed', async () => {
-    const webapp = await startWebapp({ foreign });
+    const webapp = await startWebapp({ jwt });
     for (const [method, body] of [
       ['GET', undefined],
       ['PUT', { password: 'Correct-Horse-1' }],
@@ -129,7 +129,7 @@ describe('a token that was looked at', () => {
   it('is not looked at again for a while, and its principal is there at once', async () => {
     await who(anna);
     const digest = nodeSecrets.digest(anna);
-    for (let i = 0; i < 10; i++) expect(foreign.findToken(digest, '192.0.2.1', anna)).not.toBeInstanceOf(Promise);
+    for (let i = 0; i < 10; i++) expect(jwt.findToken(digest, '192.0.2.1', anna)).not.toBeInstanceOf(Promise);
     expect(looks).toEqual([anna]);
     await clock.advance(options.freshMs);
     await who(anna);
@@ -166,7 +166,7 @@ describe('made-up tokens', () => {
     await who(anna);
     let refused: unknown;
     for (let i = 0; i < 2_000; i++) {
-      refused = await foreign.findToken(nodeSecrets.digest(`${i}`), '192.0.2.66', `e30.${i}.sig`);
+      refused = await jwt.findToken(nodeSecrets.digest(`${i}`), '192.0.2.66', `e30.${i}.sig`);
       if ('retryAfterMs' in (refused as object) && (refused as { retryAfterMs: unknown }).retryAfterMs !== null) break;
     }
     expect(refused).toMatchObject({
@@ -174,18 +174,16 @@ describe('made-up tokens', () => {
       details: expect.stringMatching(/^Too many unknown tokens/),
     });
     const before = looks.length;
-    const more = [1, 2].map((n) =>
-      foreign.findToken(nodeSecrets.digest(`more ${n}`), '192.0.2.66', `e30.more-${n}.sig`),
-    );
+    const more = [1, 2].map((n) => jwt.findToken(nodeSecrets.digest(`more ${n}`), '192.0.2.66', `e30.more-${n}.sig`));
     expect(looks.length).toBe(before + 1);
     for (const answer of more) expect(await answer).toMatchObject({ details: expect.stringMatching(/^Too many/) });
-    expect(await foreign.findToken(nodeSecrets.digest(anna), '192.0.2.66', anna)).toMatchObject({ user: 'jwt:anna' });
+    expect(await jwt.findToken(nodeSecrets.digest(anna), '192.0.2.66', anna)).toMatchObject({ user: 'jwt:anna' });
   });
 });
 
 describe('logging out', () => {
   it('ends the token here at once, and its user’s others go on', async () => {
-    const webapp = await startWebapp({ foreign });
+    const webapp = await startWebapp({ jwt });
     const other = 'e30.anna2.sig';
     valid.set(other, valid.get(anna) as TokenRecord);
     expect((await webapp.ask('POST', '/v1/users/logout', { fields: withToken(anna) })).status).toBe(200);
@@ -200,7 +198,7 @@ describe('logging out', () => {
   it('ends it on another replica with the message, and without one when its memory is over', async () => {
     const [told, late] = [replica(), replica()];
     for (const at of [told, late]) expect(await who(anna, '/v1/messages', at)).toMatchObject({ name: 'jwt:anna' });
-    await foreign.end(anna);
+    await jwt.end(anna);
     told.revocations.tokenRevoked(endedDigest);
     expect(await who(anna, '/v1/messages', told)).toBe('unauthenticated');
     expect(await who(anna, '/v1/messages', late)).toMatchObject({ name: 'jwt:anna' });
@@ -211,7 +209,7 @@ describe('logging out', () => {
   it('ends every way of writing its signature, remembered or not, on every replica; a token of other claims goes on', async () => {
     const variants = [anna, 'e30.anna.sih', 'e30.anna.sig==', 'e30.anna.mirrored'];
     for (const text of variants) valid.set(text, valid.get(anna) as TokenRecord);
-    const [one, told] = [foreign, replica()];
+    const [one, told] = [jwt, replica()];
     const remembered = [anna, 'e30.anna.sih', 'e30.anna.sig=='];
     for (const at of [one, told]) {
       for (const text of [...remembered, boss])
@@ -231,7 +229,7 @@ describe('logging out', () => {
     const variant = 'e30.anna.sih';
     valid.set(variant, valid.get(anna) as TokenRecord);
     for (const text of [anna, variant]) await who(text);
-    await foreign.end(anna);
+    await jwt.end(anna);
     [providerAway, storeAway] = [true, true];
     await clock.advance(options.freshMs);
     for (const text of [anna, variant]) expect(await who(text)).toBe('storeAway');
@@ -243,7 +241,7 @@ describe('logging out', () => {
   });
 
   it('is refused with 503 while it cannot be written down', async () => {
-    const webapp = await startWebapp({ foreign });
+    const webapp = await startWebapp({ jwt });
     await who(anna);
     storeAway = true;
     expect((await webapp.ask('POST', '/v1/users/logout', { fields: withToken(anna) })).error).toMatchObject({

@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { base64url, CompactSign, type JWTPayload } from 'jose';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { keysFromFile, keysFromUrl } from '../../src/adapters/jose/source.ts';
-import { createForeignTokens, type ForeignTokensOptions } from '../../src/adapters/jose/tokens.ts';
+import { createJwtVerifier, type JwtVerifierOptions } from '../../src/adapters/jose/tokens.ts';
 import { createGuard } from '../../src/adapters/login-guard/guard.ts';
 import { createMemoryEndedTokens } from '../../src/adapters/memory/ended-tokens.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
-import { createForeign, type Foreign } from '../../src/auth/jwt.ts';
-import { type ForeignTokens, StoreAway } from '../../src/auth/ports.ts';
+import { createJwtAuth, type JwtAuth } from '../../src/auth/jwt.ts';
+import { type JwtVerifier, StoreAway } from '../../src/auth/ports.ts';
 import { newKey, type Provider, type ProviderKey, respelled, sign, startProvider } from '../support/provider.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -22,7 +22,7 @@ const toleranceMs = 10_000;
 const cooldownMs = 10_000;
 const minuteMs = 60_000;
 
-const options: ForeignTokensOptions = {
+const options: JwtVerifierOptions = {
   issuer,
   audience,
   typ: null,
@@ -51,8 +51,8 @@ beforeEach(async () => {
 });
 afterEach(async () => await provider[Symbol.asyncDispose]());
 
-const open = (more: Partial<ForeignTokensOptions> = {}, source = keysFromUrl(provider.url, 1_000)): ForeignTokens =>
-  createForeignTokens(source, { ...options, ...more }, clock, {
+const open = (more: Partial<JwtVerifierOptions> = {}, source = keysFromUrl(provider.url, 1_000)): JwtVerifier =>
+  createJwtVerifier(source, { ...options, ...more }, clock, {
     ...silentLog,
     warn: (message, fields) => void warnings.push({ message, ...fields }),
     debug: (_, fields) => void reasons.push(fields?.['reason']),
@@ -234,10 +234,10 @@ describe('logged out, however its signature is written', () => {
     const ended = createMemoryEndedTokens(clock);
     const parts = { ended, guard: createGuard(null), secrets: nodeSecrets, clock, meter: { storeCalled() {} } };
     const memory = { freshMs: minuteMs, keptMs: minuteMs, max: 10 };
-    const [one, other] = [open(), open()].map((tokens) => createForeign({ ...parts, tokens }, memory));
+    const [one, other] = [open(), open()].map((tokens) => createJwtAuth({ ...parts, tokens }, memory));
     const token = await sign(signer, claims());
     const variant = respell(token);
-    const find = async (at: Foreign | undefined, text: string): Promise<unknown> =>
+    const find = async (at: JwtAuth | undefined, text: string): Promise<unknown> =>
       await at?.findToken(nodeSecrets.digest(text), '192.0.2.1', text);
     expect(await find(one, token)).toMatchObject({ user: 'jwt:anna' });
     await find(one, variant);
