@@ -5,7 +5,7 @@
  * as it comes from a socket: whatever V8 keeps of a string it has seen before is of no use to Weir either. The store answers
  * from the process, as often as the memory asks.
  */
-import { createGuard } from '../src/adapters/login-guard/guard.ts';
+import { createLoginGuard } from '../src/adapters/login-guard/guard.ts';
 import { createMemoryAccounts } from '../src/adapters/memory/accounts.ts';
 import { machineClock } from '../src/adapters/node/clock.ts';
 import { nodeSecrets } from '../src/adapters/node/secrets.ts';
@@ -40,7 +40,7 @@ async function measure(tokenCount: number): Promise<string> {
     { store: distant, clock: machineClock, meter: { storeCalled() {} } },
     { freshMs: 5_000, keptMs: 600_000, max: 10_000 },
   );
-  const guard = createGuard(null);
+  const guard = createLoginGuard(null);
   const findToken = createFindToken({ tokens: accounts, guard });
   const authenticate = createAuthenticate({
     findToken,

@@ -1,6 +1,6 @@
 /** What replicas share: in Redis where there is one, else in this process. */
 import { randomUUID } from 'node:crypto';
-import { createGuard, guardDefaults } from '../adapters/login-guard/guard.ts';
+import { createLoginGuard, loginGuardDefaults } from '../adapters/login-guard/guard.ts';
 import { createMemoryAccounts } from '../adapters/memory/accounts.ts';
 import { MemoryBuckets } from '../adapters/memory/buckets.ts';
 import { createMemoryEndedTokens } from '../adapters/memory/ended-tokens.ts';
@@ -24,7 +24,7 @@ import { Troubles } from '../adapters/redis/troubles.ts';
 import { tooOld } from '../adapters/redis/version.ts';
 import type { Buckets } from '../admission/rate/ports.ts';
 import { RememberedAccounts } from '../auth/cached-accounts.ts';
-import type { Accounts, EndedTokens, Guard } from '../auth/ports.ts';
+import type { Accounts, EndedTokens, LoginGuard } from '../auth/ports.ts';
 import type { RevocationListener } from '../auth/revocations.ts';
 import { confirmMaxMs } from '../auth/token-cache.ts';
 import { type Tokens, tokensAtHand } from '../auth/tokens.ts';
@@ -42,7 +42,7 @@ export interface Stores {
   /** Tokens of others that were logged out. */
   readonly ended: EndedTokens;
   readonly buckets: Buckets;
-  readonly guard: Guard;
+  readonly guard: LoginGuard;
   state(): StoreSnapshot;
   /** Resolves when the store is there, or after two seconds without it: the fallback serves as well. Called once. */
   begin(): Promise<void>;
@@ -72,7 +72,7 @@ function memoryStores(tokensPerUserMax: number, clock: Clock, meter: Meter): Sto
     tokens: tokensAtHand(accounts),
     ended: createMemoryEndedTokens(clock),
     buckets: new MemoryBuckets(clock, meter),
-    guard: createGuard(null),
+    guard: createLoginGuard(null),
     begin: () => Promise.resolve(),
     state: () => ({ kind: 'memory', up: true, fallback: false, persistence: 'none', lacks: [] }),
     onRevocation() {}, // Who revokes in this process knows.
@@ -160,7 +160,7 @@ function redisStores(settings: RedisSettings, clock: Clock, meter: Meter, log: L
     tokens: accounts,
     ended: createRedisEndedTokens(forAccounts, clock, keyPrefix),
     buckets,
-    guard: createGuard(forAccounts, guardDefaults, keyPrefix),
+    guard: createLoginGuard(forAccounts, loginGuardDefaults, keyPrefix),
     state: () => ({
       kind: 'redis',
       up: forBuckets.status === 'ready' && !buckets.away,

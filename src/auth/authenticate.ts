@@ -12,12 +12,12 @@ import type { Meter } from '../observe/ports.ts';
 import type { TokenRecord } from './accounts.ts';
 import { credentialsOf, takeCredentials } from './credentials.ts';
 import type { JwtAuth } from './jwt.ts';
-import type { Guard, Secrets } from './ports.ts';
+import type { LoginGuard, Secrets } from './ports.ts';
 import { type FindToken, tooMany } from './tokens.ts';
 
 export interface AuthenticateWorld {
   readonly findToken: FindToken;
-  readonly guard: Pick<Guard, 'strangerWaitMs' | 'stranger'>;
+  readonly guard: Pick<LoginGuard, 'strangerWaitMs' | 'stranger'>;
   readonly secrets: Secrets;
   readonly meter: Pick<Meter, 'monitored'>;
   /** Null, or not there: tokens of Weir's own only. */

@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Meter } from '../observe/ports.ts';
-import type { EndedTokens, Guard, JwtVerifier, Secrets } from './ports.ts';
+import type { EndedTokens, JwtVerifier, LoginGuard, Secrets } from './ports.ts';
 import type { RevocationListener } from './revocations.ts';
 import { type Found, RememberedTokens } from './token-cache.ts';
 import type { TokenMemoryOptions } from './token-memory.ts';
@@ -19,7 +19,7 @@ const unknownMs = 1_000;
 export interface JwtAuthDeps {
   readonly tokens: JwtVerifier;
   readonly ended: EndedTokens;
-  readonly guard: Pick<Guard, 'strangerWaitMs' | 'stranger'>;
+  readonly guard: Pick<LoginGuard, 'strangerWaitMs' | 'stranger'>;
   readonly secrets: Pick<Secrets, 'digest'>;
   readonly clock: Clock;
   readonly meter: Pick<Meter, 'storeCalled'>;

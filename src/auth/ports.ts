@@ -106,7 +106,7 @@ export interface PasswordsBusy {
  * against the name from addresses that have not logged in as it before. So nobody is locked out by another address's
  * failures. It never rejects: without its store it counts in this process.
  */
-export interface Guard {
+export interface LoginGuard {
   mayTry(username: string, address: string): Promise<Leave>;
   /** The same, and what is known of them otherwise. */
   look(username: string, address: string): Promise<Look>;

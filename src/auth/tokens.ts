@@ -7,7 +7,7 @@
 import { type Refusal, refuse, refuseStoreAway } from '../exchange/refusals.ts';
 import { networkOf } from '../http/network.ts';
 import type { TokenRecord } from './accounts.ts';
-import { type Accounts, type Guard, StoreAway } from './ports.ts';
+import { type Accounts, type LoginGuard, StoreAway } from './ports.ts';
 import { Turns, type TurnsOptions } from './turns.ts';
 
 /**
@@ -25,7 +25,7 @@ export interface Tokens {
 
 export interface FindTokenWorld {
   readonly tokens: Tokens;
-  readonly guard: Pick<Guard, 'strangerWaitMs' | 'stranger'>;
+  readonly guard: Pick<LoginGuard, 'strangerWaitMs' | 'stranger'>;
 }
 
 /** Whose token it is, or why it is refused: at once for a token that is remembered. */

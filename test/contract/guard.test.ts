@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createGuard, type GuardOptions, guardDefaults } from '../../src/adapters/login-guard/guard.ts';
+import { createLoginGuard, type LoginGuardOptions, loginGuardDefaults } from '../../src/adapters/login-guard/guard.ts';
 import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
-import type { Guard } from '../../src/auth/ports.ts';
+import type { LoginGuard } from '../../src/auth/ports.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { until } from '../support/until.ts';
 
-const options: GuardOptions = {
+const options: LoginGuardOptions = {
   pair: { failures: 3, windowS: 60 },
   address: { failures: 6, windowS: 60 },
   name: { failures: 9, windowS: 600 },
@@ -40,12 +40,12 @@ let used = 0;
 const freshName = (): string => `user-${++used}`;
 const freshAddress = (): string => `10.0.${++used >> 8}.${used & 255}`;
 
-async function fail(guard: Guard, times: number, name: string, address: string): Promise<void> {
+async function fail(guard: LoginGuard, times: number, name: string, address: string): Promise<void> {
   for (let i = 0; i < times; i++) await guard.failed(name, address);
 }
 
 /** Attackers, each from an address of its own, until the name's own count is full. */
-async function failFromEverywhere(guard: Guard, name: string): Promise<void> {
+async function failFromEverywhere(guard: LoginGuard, name: string): Promise<void> {
   for (let i = 0; i < options.name.failures; i++) await guard.failed(name, freshAddress());
 }
 
@@ -55,10 +55,10 @@ const throttled = (windowMs: number) => ({
 });
 
 describe.each([
-  ['memory', async (): Promise<Guard> => createGuard(null, options)],
-  ['Redis', async (): Promise<Guard> => createGuard(await connect(), options)],
+  ['memory', async (): Promise<LoginGuard> => createLoginGuard(null, options)],
+  ['Redis', async (): Promise<LoginGuard> => createLoginGuard(await connect(), options)],
 ])('The guard in %s', (_, open) => {
-  let guard: Guard;
+  let guard: LoginGuard;
   beforeAll(async () => {
     guard = await open();
   });
@@ -196,7 +196,7 @@ describe.each([
 });
 
 test('A name that many addresses try gets a try each time the trickle allows one, until it succeeds', async () => {
-  const guard = createGuard(null, { ...options, trickleS: 1 });
+  const guard = createLoginGuard(null, { ...options, trickleS: 1 });
   const [name, home] = [freshName(), freshAddress()];
   await failFromEverywhere(guard, name);
   const mayTry = async (): Promise<boolean> => (await guard.mayTry(name, home)).allowed;
@@ -213,7 +213,7 @@ test('A name that many addresses try gets a try each time the trickle allows one
 test('Replicas that share a Redis share the counts; its keys name nobody and expire', async () => {
   const [name, address] = [freshName(), freshAddress()];
   const client = await connect();
-  const [one, two] = [createGuard(client, options), createGuard(await connect(), options)];
+  const [one, two] = [createLoginGuard(client, options), createLoginGuard(await connect(), options)];
   await fail(one, 2, name, address);
   await fail(two, 1, name, address);
   for (const guard of [one, two]) expect(await guard.mayTry(name, address)).toEqual(throttled(60_000));
@@ -228,7 +228,7 @@ test('Replicas that share a Redis share the counts; its keys name nobody and exp
 test('Of strangers that others counted a replica learns with the next one; then it asks nobody', async () => {
   const address = freshAddress();
   const client = await connect();
-  const [one, two] = [createGuard(client, options), createGuard(client, options)];
+  const [one, two] = [createLoginGuard(client, options), createLoginGuard(client, options)];
   for (let i = 0; i < 4; i++) await one.stranger('token', address);
   expect(two.strangerWaitMs('token', address)).toBe(0);
   await two.stranger('token', address);
@@ -241,7 +241,7 @@ test('Of strangers that others counted a replica learns with the next one; then 
 
 test('Strangers are counted in this process while Redis is away', async () => {
   const address = freshAddress();
-  const guard = createGuard(await connect(50), options);
+  const guard = createLoginGuard(await connect(50), options);
   await redis.kill('SIGKILL');
   try {
     for (let i = 0; i < 4; i++) await guard.stranger('key', address);
@@ -255,7 +255,7 @@ test.each(['SIGSTOP', 'SIGKILL'] as const)(
   'After %s of its Redis the guard counts in this process and goes on',
   async (signal) => {
     const [name, address] = [freshName(), freshAddress()];
-    const guard = createGuard(await connect(50), options);
+    const guard = createLoginGuard(await connect(50), options);
     await redis.kill(signal);
     try {
       await fail(guard, 3, name, address);
@@ -270,11 +270,11 @@ test.each(['SIGSTOP', 'SIGKILL'] as const)(
     const client = clients.at(-1);
     await until(async () => (await client?.ping()) === 'PONG', { what: 'Redis to come back' });
     await fail(guard, 3, name, address);
-    expect(await createGuard(await connect(), options).mayTry(name, address)).toEqual(throttled(60_000));
+    expect(await createLoginGuard(await connect(), options).mayTry(name, address)).toEqual(throttled(60_000));
   },
 );
 
 test('With the defaults one address alone can’t fill the count of a name', () => {
-  const { pair, name } = guardDefaults;
+  const { pair, name } = loginGuardDefaults;
   expect((pair.failures * name.windowS) / pair.windowS).toBeLessThan(name.failures);
 });

@@ -7,7 +7,7 @@ import { base64url, CompactSign, type JWTPayload } from 'jose';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { keysFromFile, keysFromUrl } from '../../src/adapters/jose/source.ts';
 import { createJwtVerifier, type JwtVerifierOptions } from '../../src/adapters/jose/tokens.ts';
-import { createGuard } from '../../src/adapters/login-guard/guard.ts';
+import { createLoginGuard } from '../../src/adapters/login-guard/guard.ts';
 import { createMemoryEndedTokens } from '../../src/adapters/memory/ended-tokens.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { createJwtAuth, type JwtAuth } from '../../src/auth/jwt.ts';
@@ -232,7 +232,7 @@ describe('logged out, however its signature is written', () => {
     const signer = await newKey('signer', alg);
     provider.keys = [signer];
     const ended = createMemoryEndedTokens(clock);
-    const parts = { ended, guard: createGuard(null), secrets: nodeSecrets, clock, meter: { storeCalled() {} } };
+    const parts = { ended, guard: createLoginGuard(null), secrets: nodeSecrets, clock, meter: { storeCalled() {} } };
     const memory = { freshMs: minuteMs, keptMs: minuteMs, max: 10 };
     const [one, other] = [open(), open()].map((tokens) => createJwtAuth({ ...parts, tokens }, memory));
     const token = await sign(signer, claims());

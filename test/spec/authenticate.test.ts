@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createGuard } from '../../src/adapters/login-guard/guard.ts';
+import { createLoginGuard } from '../../src/adapters/login-guard/guard.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import type { TokenRecord } from '../../src/auth/accounts.ts';
 import { createAuthenticate } from '../../src/auth/authenticate.ts';
@@ -16,7 +16,7 @@ const records = new Map<string, TokenRecord>([
   [nodeSecrets.digest(adminToken), { user: 'admin', role: 'ROLE_ADMIN', expiresAtMs: 1 }],
 ]);
 const findToken = (digest: string): TokenRecord | undefined => records.get(digest);
-const guard = createGuard(null);
+const guard = createLoginGuard(null);
 const over = (accounts: Parameters<typeof tokensAtHand>[0]) =>
   createFindToken({ tokens: tokensAtHand(accounts), guard });
 const monitored: number[] = [];

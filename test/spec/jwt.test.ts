@@ -1,6 +1,6 @@
 /** Tokens of an identity provider, on their way through Weir: remembered, refused, logged out. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createGuard } from '../../src/adapters/login-guard/guard.ts';
+import { createLoginGuard } from '../../src/adapters/login-guard/guard.ts';
 import { createMemoryEndedTokens } from '../../src/adapters/memory/ended-tokens.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import type { TokenRecord } from '../../src/auth/accounts.ts';
@@ -38,7 +38,7 @@ const tokens: JwtVerifier = {
 
 const replica = (): JwtAuth =>
   createJwtAuth(
-    { tokens, ended, guard: createGuard(null), secrets: nodeSecrets, clock, meter: { storeCalled() {} } },
+    { tokens, ended, guard: createLoginGuard(null), secrets: nodeSecrets, clock, meter: { storeCalled() {} } },
     options,
   );
 
@@ -66,7 +66,7 @@ beforeEach(() => {
 });
 
 async function who(token: string, path = '/v1/messages', at = jwt): Promise<Principal | string> {
-  const guard = createGuard(null);
+  const guard = createLoginGuard(null);
   const authenticate = createAuthenticate({
     findToken: () => {
       throw new Error('The accounts know nothing of it.');
@@ -99,7 +99,7 @@ describe('who asks', () => {
   });
 
   it('without a provider it is an unknown token', async () => {
-    const guard = createGuard(null);
+    const guard = createLoginGuard(null);
     const world = {
       findToken: () => Promise.reject(new Error()),
       guard,

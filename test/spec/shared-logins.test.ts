@@ -1,6 +1,6 @@
 /** Many logins of one user at once: one hash for those with the same password, and a token for each. */
 import { describe, expect, it } from 'vitest';
-import { guardDefaults } from '../../src/adapters/login-guard/guard.ts';
+import { loginGuardDefaults } from '../../src/adapters/login-guard/guard.ts';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { createPasswords } from '../../src/adapters/node/passwords.ts';
 import type { Passwords } from '../../src/auth/ports.ts';
@@ -56,7 +56,7 @@ describe('300 logins of one user at once', () => {
   it('with a wrong one are tried no more often than one after the other', async () => {
     const { passwords, counts, open } = counting();
     open();
-    const guard = { ...guardDefaults, pair: { failures: 3, windowS: 60 } };
+    const guard = { ...loginGuardDefaults, pair: { failures: 3, windowS: 60 } };
     const webapp = await startWebapp({ passwords, guard });
     const answers = await Promise.all(
       Array.from({ length: 300 }, () => webapp.ask('POST', login, { fields: withBasic('admin', 'Wrong-Horse-1') })),

@@ -1,10 +1,10 @@
 /** What made-up tokens and keys come to: 401, Retry-After after a while, no work beyond a bound, and nobody kept out. */
 import { beforeEach, describe, expect, test } from 'vitest';
-import { createGuard, guardDefaults } from '../../src/adapters/login-guard/guard.ts';
+import { createLoginGuard, loginGuardDefaults } from '../../src/adapters/login-guard/guard.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import type { TokenRecord } from '../../src/auth/accounts.ts';
 import { createAuthenticate } from '../../src/auth/authenticate.ts';
-import { type Guard, StoreAway } from '../../src/auth/ports.ts';
+import { type LoginGuard, StoreAway } from '../../src/auth/ports.ts';
 import { createFindToken, type FindToken, type Recalled } from '../../src/auth/tokens.ts';
 import type { Refusal } from '../../src/exchange/refusals.ts';
 import { deafMeter } from '../support/fleet.ts';
@@ -15,7 +15,7 @@ const home = '192.0.2.1';
 const elsewhere = '198.51.100.7';
 const allowed = 5;
 
-let guard: Guard;
+let guard: LoginGuard;
 let find: FindToken;
 /** What the replica knows, what the store knows, and which tokens it was asked about. */
 let recalled: Map<string, Recalled>;
@@ -25,7 +25,7 @@ let asked: string[];
 let held: (() => void)[] | null;
 
 beforeEach(() => {
-  guard = createGuard(null, { ...guardDefaults, stranger: { failures: allowed, windowS: 60 } });
+  guard = createLoginGuard(null, { ...loginGuardDefaults, stranger: { failures: allowed, windowS: 60 } });
   [recalled, stored, asked, held] = [new Map(), new Set(), [], null];
   find = createFindToken(
     {
@@ -235,7 +235,7 @@ describe('Wrong API keys from an address', () => {
 
   test('are counted up to the allowance: a flood of them costs no calls of the store', async () => {
     let counted = 0;
-    const counting: Pick<Guard, 'strangerWaitMs' | 'stranger'> = {
+    const counting: Pick<LoginGuard, 'strangerWaitMs' | 'stranger'> = {
       strangerWaitMs: (kind, address) => guard.strangerWaitMs(kind, address),
       stranger(kind, address) {
         counted += 1;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { guardDefaults } from '../../src/adapters/login-guard/guard.ts';
+import { loginGuardDefaults } from '../../src/adapters/login-guard/guard.ts';
 import { ensureAdmin } from '../../src/auth/first-admin.ts';
 import { type Accounts, type Passwords, StoreAway } from '../../src/auth/ports.ts';
 import { basic, goodPassword, startWebapp, tokenOf, withBasic, withToken } from '../support/webapp.ts';
@@ -331,7 +331,7 @@ test('When too many logins wait, the answer is 503 with Retry-After, never 401',
 });
 
 describe('Guessing', () => {
-  const guard = { ...guardDefaults, pair: { failures: 3, windowS: 60 }, address: { failures: 8, windowS: 60 } };
+  const guard = { ...loginGuardDefaults, pair: { failures: 3, windowS: 60 }, address: { failures: 8, windowS: 60 } };
   const [here, elsewhere] = ['192.0.2.1', '198.51.100.7'];
 
   test('is slowed down: the right password does not help any more, and the answer says how long', async () => {

@@ -1,5 +1,5 @@
 /** The Webapp's part without sockets: route, authenticate, answer, on the stores of this process. */
-import { createGuard, type GuardOptions } from '../../src/adapters/login-guard/guard.ts';
+import { createLoginGuard, type LoginGuardOptions } from '../../src/adapters/login-guard/guard.ts';
 import { createMemoryAccounts } from '../../src/adapters/memory/accounts.ts';
 import { createPasswords, type PasswordsOptions } from '../../src/adapters/node/passwords.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
@@ -65,7 +65,7 @@ export interface TestWebappOptions {
   /** The admin's; null: `admin`/`secret`, to be changed. */
   readonly adminPassword?: string | null;
   readonly apiKeys?: readonly string[];
-  readonly guard?: GuardOptions;
+  readonly guard?: LoginGuardOptions;
   readonly passwords?: Passwords;
   readonly clock?: VirtualClock;
   readonly jwt?: JwtAuth;
@@ -101,7 +101,7 @@ export async function startWebapp(options: TestWebappOptions = {}): Promise<Test
   const passwords = options.passwords ?? createPasswords(cheapPasswords, realTime);
   const adminPassword = options.adminPassword === undefined ? goodPassword : options.adminPassword;
   await ensureAdmin(accounts, createPasswords(cheapPasswords, realTime), adminPassword);
-  const guard = createGuard(null, options.guard);
+  const guard = createLoginGuard(null, options.guard);
   const authenticate = createAuthenticate({
     meter: deafMeter,
     findToken: createFindToken({

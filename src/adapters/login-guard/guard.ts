@@ -1,5 +1,5 @@
 /**
- * The guessing guard on rate-limiter-flexible. For logins four counters, each a window that begins with its first failure:
+ * The login guard on rate-limiter-flexible. For logins four counters, each a window that begins with its first failure:
  *
  *     pair     a name from an address    what one guesser can do to one account
  *     address  all names from it         what one guesser can do to all accounts
@@ -21,14 +21,14 @@ import {
   RateLimiterRedis,
   type RateLimiterRes,
 } from 'rate-limiter-flexible';
-import type { Guard, Leave, Look, Stranger } from '../../auth/ports.ts';
+import type { Leave, LoginGuard, Look, Stranger } from '../../auth/ports.ts';
 import { networkOf } from '../../http/network.ts';
 import { Homes } from './homes.ts';
 import { type Allowance, Strangers } from './strangers.ts';
 
 export type { Allowance };
 
-export interface GuardOptions {
+export interface LoginGuardOptions {
   readonly pair: Allowance;
   readonly address: Allowance;
   readonly name: Allowance;
@@ -42,7 +42,7 @@ export interface GuardOptions {
   readonly stranger: Allowance;
 }
 
-export const guardDefaults: GuardOptions = {
+export const loginGuardDefaults: LoginGuardOptions = {
   pair: { failures: 10, windowS: 15 * 60 },
   address: { failures: 100, windowS: 15 * 60 },
   name: { failures: 100, windowS: 60 * 60 },
@@ -53,11 +53,11 @@ export const guardDefaults: GuardOptions = {
 };
 
 /** `redis`: a connection from `openRedis`; null: this process counts alone. */
-export function createGuard(
+export function createLoginGuard(
   redis: Redis | Cluster | null,
-  options: GuardOptions = guardDefaults,
+  options: LoginGuardOptions = loginGuardDefaults,
   prefix = 'weir:',
-): Guard {
+): LoginGuard {
   const limiter = (name: string, { failures, windowS }: Allowance): RateLimiterAbstract => {
     const common = { points: failures, duration: windowS, keyPrefix: `${prefix}guard:${name}` };
     const memory = new RateLimiterMemory(common);
@@ -76,7 +76,7 @@ export function createGuard(
       redis === null ? null : new RateLimiterRedis({ ...common, storeClient: redis, rejectIfRedisNotReady: true });
     return new Strangers(shared, short, options.stranger);
   };
-  return new FlexibleGuard(
+  return new FlexibleLoginGuard(
     limiter('pair', options.pair),
     limiter('address', options.address),
     limiter('name', options.name),
@@ -87,7 +87,7 @@ export function createGuard(
   );
 }
 
-class FlexibleGuard implements Guard {
+class FlexibleLoginGuard implements LoginGuard {
   readonly #pair: RateLimiterAbstract;
   readonly #address: RateLimiterAbstract;
   readonly #name: RateLimiterAbstract;

@@ -1,4 +1,4 @@
-import type { Accounts, Guard, Passwords, Secrets } from '../../auth/ports.ts';
+import type { Accounts, LoginGuard, Passwords, Secrets } from '../../auth/ports.ts';
 import type { Clock } from '../../clock.ts';
 import type { Page } from '../../exchange/outcome.ts';
 import type { Log } from '../../observe/ports.ts';
@@ -9,7 +9,7 @@ export interface WebappWorld {
   readonly accounts: Accounts;
   readonly passwords: Passwords;
   readonly secrets: Secrets;
-  readonly guard: Guard;
+  readonly guard: LoginGuard;
   readonly clock: Clock;
   readonly log: Pick<Log, 'warn'>;
   /** Ends a token of the identity provider's; null, or not there: there is none. */
