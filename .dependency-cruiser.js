@@ -1,5 +1,5 @@
-// The walls of the house: who may import what. Run by `npm run check:walls`.
-// A rule's comment is what somebody reads who ran into the wall: the right room and the reason.
+// The walls of the code: who may import what. Run by `npm run check:walls`.
+// A rule's comment is what somebody reads who ran into the wall: the right module and the reason.
 
 /** Each subject, the subjects beneath it, and what to do if one of another side is needed. */
 const subjects = {
@@ -39,13 +39,13 @@ const subjects = {
   ],
   'profiles/[^/]+': [
     ['exchange', 'auth', 'observe', 'http'],
-    'A profile says what is special about one API. Another profile is none of its business; what both need has a room of its own.',
+    'A profile says what is special about one API. Another profile is none of its business; what both need has a module of its own.',
   ],
 };
 
 const clock = '^src/clock[.]ts$';
-const room = (name) => `^src/${name}/`;
-const every = Object.keys(subjects).map(room);
+const moduleOf = (name) => `^src/${name}/`;
+const every = Object.keys(subjects).map(moduleOf);
 const composition = '^src/(main[.]ts|commands/|app/)';
 
 /** Node's own modules that only compute: no clock, no socket, no file. */
@@ -84,8 +84,8 @@ export default {
     ...Object.entries(subjects).map(([name, [beneath, comment]]) =>
       only(
         `${name.replace('/[^/]+', '')}-imports-what-is-beneath`,
-        name.startsWith('profiles') ? '^src/profiles/([^/]+)/' : room(name),
-        [name.startsWith('profiles') ? '^src/profiles/$1/' : room(name), clock, pureNode, ...beneath.map(room)],
+        name.startsWith('profiles') ? '^src/profiles/([^/]+)/' : moduleOf(name),
+        [name.startsWith('profiles') ? '^src/profiles/$1/' : moduleOf(name), clock, pureNode, ...beneath.map(moduleOf)],
         comment + worldless,
       ),
     ),
@@ -123,11 +123,11 @@ export default {
       'src/config says what can be configured, in the words of the subjects. It starts nothing: what is made of the settings is decided in src/app/.',
     ),
     {
-      name: 'no-other-rooms',
+      name: 'no-other-modules',
       severity: 'error',
       comment:
-        'Rooms are subjects, and docs/architecture.md has all of them: put the file into the subject that it serves. A new subject gets ' +
-        'a room of its own, its row there and its walls here.',
+        'Modules are subjects, and docs/architecture.md has all of them: put the file into the subject that it serves. A new subject gets ' +
+        'a module of its own, its row there and its walls here.',
       from: { path: '^(src|bin)/' },
       to: {
         path: '^src/',
@@ -154,7 +154,7 @@ export default {
       name: 'nobody-imports-the-composition',
       severity: 'error',
       comment:
-        'src/main.ts, src/commands/ and src/app/ put everything together; what others need from there has a room of its own.',
+        'src/main.ts, src/commands/ and src/app/ put everything together; what others need from there has a module of its own.',
       from: { path: '^src/', pathNot: composition },
       to: { path: composition },
     },

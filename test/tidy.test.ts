@@ -1,6 +1,6 @@
 /**
- * The house's own rules, as far as text shows them; who may import what is in .dependency-cruiser.js. Each offence
- * names the place, the right room and the reason.
+ * The code's own rules, as far as text shows them; who may import what is in .dependency-cruiser.js. Each offence
+ * names the place, the right module and the reason.
  */
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -131,7 +131,7 @@ function deadLinks(page: string): string[] {
   });
 }
 
-describe('the house', () => {
+describe('the code', () => {
   it('looks at its files', () => {
     expect(files).toEqual(expect.arrayContaining(['src/clock.ts', 'test/tidy.test.ts', '.ci/run', 'package.json']));
   });
@@ -172,20 +172,20 @@ describe('the house', () => {
     expect(long).toEqual([]);
   });
 
-  it('keeps every outside package in one room', () => {
+  it('keeps every outside package in one module', () => {
     // `import type` is left alone: naming a shape does nothing.
     // Both only read text: settings come to Weir and to the simulator, which share no code.
     const anywhere = new Set(['zod', 'yaml']);
-    const rooms = new Map<string, Set<string>>();
+    const modules = new Map<string, Set<string>>();
     for (const path of files.filter((file) => /^src\/(adapters\/[^/]+|[^/]+)\/.*\.ts$/.test(file))) {
-      const room = /^src\/(adapters\/)?[^/]+/.exec(path)?.[0] as string;
+      const module = /^src\/(adapters\/)?[^/]+/.exec(path)?.[0] as string;
       for (const [, name = ''] of readFileSync(root + path, 'utf8').matchAll(
         /^import (?!type )[^;]*?from '((?:@[^/']+\/)?[a-z][^/':]*)['/]/gm,
       )) {
-        if (!anywhere.has(name)) rooms.set(name, (rooms.get(name) ?? new Set()).add(room));
+        if (!anywhere.has(name)) modules.set(name, (modules.get(name) ?? new Set()).add(module));
       }
     }
-    const shared = [...rooms]
+    const shared = [...modules]
       .filter(([, where]) => where.size > 1)
       .map(
         ([name, where]) =>

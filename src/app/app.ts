@@ -1,4 +1,4 @@
-/** The house: every room built and joined to the others. What is opened here is closed by `close`. */
+/** The app: every module built and joined to the others. What is opened here is closed by `close`. */
 import { randomUUID } from 'node:crypto';
 import { createTunnels } from '../adapters/http-proxy/tunnels.ts';
 import { machineClock } from '../adapters/node/clock.ts';
@@ -42,7 +42,7 @@ import { fitOpenFiles } from './open-files.ts';
 import { openStores, type Stores } from './stores.ts';
 import { Beginning, Traffic } from './traffic.ts';
 
-export interface House {
+export interface App {
   /** The ports that are listened on: of use where the configuration says 0. */
   readonly port: number;
   readonly opsPort: number;
@@ -61,7 +61,7 @@ const stopping: Readiness = { ready: false, why: 'stopping' };
  * @param version Weir's own
  * Rejects with one clear line where a port can't be listened on, or large bodies can't be kept.
  */
-export async function openHouse(config: Config, coreappUrl: string, version: string, log: Log): Promise<House> {
+export async function startApp(config: Config, coreappUrl: string, version: string, log: Log): Promise<App> {
   const clock = machineClock;
   const traffic = new Traffic();
   let readiness: Readiness = { ready: false, why: 'starting' };

@@ -1,4 +1,4 @@
-/** What goes in and out of a house. */
+/** Requests as they come, which wait until the store has begun, and how many are in flight. */
 import type { Gateway } from '../proxy.ts';
 
 /** The ports open at once; the first requests wait for the store, for as long as its `begin` takes. */

@@ -1,13 +1,13 @@
 /** What the terminal says after a start: what runs where, and what to try. */
-import type { House } from '../app/app.ts';
+import type { App } from '../app/app.ts';
 import type { Config } from '../config/config.ts';
 import type { Simulator } from '../simulator/simulator.ts';
 
-export function welcome(config: Config, file: string | null, house: House, simulator: Simulator | null): string[] {
+export function welcome(config: Config, file: string | null, app: App, simulator: Simulator | null): string[] {
   const at = (host: string, port: number, scheme = 'http'): string =>
     `${scheme}://${['0.0.0.0', '::'].includes(host) ? 'localhost' : host.includes(':') ? `[${host}]` : host}:${port}`;
-  const main = at(config.listen.host, house.port, config.listen.tls === null ? 'http' : 'https');
-  const ops = at(config.ops.host, house.opsPort);
+  const main = at(config.listen.host, app.port, config.listen.tls === null ? 'http' : 'https');
+  const ops = at(config.ops.host, app.opsPort);
   const lines = [
     `Weir serves on      ${main}`,
     `  for operators     ${ops}  (/livez /readyz /metrics /status)`,

@@ -1,7 +1,7 @@
-/** `weir serve`: reads the configuration, opens the house, and on SIGTERM drains and closes it. */
+/** `weir serve`: reads the configuration, starts the app, and on SIGTERM drains and closes it. */
 import { machineClock } from '../adapters/node/clock.ts';
 import { createLog } from '../adapters/pino/log.ts';
-import { type House, openHouse } from '../app/app.ts';
+import { type App, startApp } from '../app/app.ts';
 import type { Config } from '../config/config.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { welcome } from './banner.ts';
@@ -46,29 +46,29 @@ async function run(
   io: CommandIo,
 ): Promise<number> {
   const simulator = config.coreapp.url === null ? await startSimulator() : null;
-  let house: House;
+  let app: App;
   try {
-    house = await openHouse(config, config.coreapp.url ?? (simulator as Simulator).url, version, log);
+    app = await startApp(config, config.coreapp.url ?? (simulator as Simulator).url, version, log);
   } catch (error) {
     await simulator?.close();
     io.err(`weir serve: ${startProblem(error, config)}`);
     return 1;
   }
   for (const note of notes) log.warn(note);
-  for (const line of welcome(config, file, house, simulator)) io.err(line);
-  log.info('serving', { port: house.port, opsPort: house.opsPort, version });
+  for (const line of welcome(config, file, app, simulator)) io.err(line);
+  log.info('serving', { port: app.port, opsPort: app.opsPort, version });
 
   const signal = signals.next();
   const why = await Promise.race([signal, lastResort.struck]);
   void endAtOnce(why, signal, signals, log);
-  await stop(house, config, why, log);
+  await stop(app, config, why, log);
   await simulator?.close();
   log.info('stopped');
   return lastResort.hasStruck ? bugExitCode : 0;
 }
 
 async function stop(
-  house: House,
+  app: App,
   { stop: { lameDuckMs, graceMs } }: Config,
   why: Stopping | 'bug',
   log: FlushedLog,
@@ -76,9 +76,9 @@ async function stop(
   // Whoever presses Ctrl-C has no load balancer that needs time to notice.
   const lame = why === 'SIGINT' ? 0 : lameDuckMs;
   log.info('stopping', { signal: why === 'bug' ? null : why, lameDuckMs: lame, graceMs });
-  house.lameDuck();
+  app.lameDuck();
   await new Promise<void>((resolve) => void machineClock.after(lame, resolve));
-  await house.close(graceMs);
+  await app.close(graceMs);
 }
 
 /** At the second signal. The first one after a bug is not: whoever sends it doesn't know that the process stops already. */

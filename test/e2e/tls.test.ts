@@ -6,12 +6,12 @@ import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { adminPassword, apiKey } from '../support/app.ts';
 import { type Authority, createAuthority, type Issued } from '../support/certificates.ts';
-import { adminPassword, apiKey } from '../support/house.ts';
 import { freePort } from '../support/ports.ts';
 import { openCaller } from '../support/raw.ts';
 import { startRedis } from '../support/redis.ts';
-import { callSecurely, Folder, openSecureHouse, type SecureHouse } from '../support/secure-house.ts';
+import { callSecurely, Folder, type SecureApp, startSecureApp } from '../support/secure-app.ts';
 import { until } from '../support/until.ts';
 import { startUpstream, type Upstream } from '../support/upstream.ts';
 
@@ -23,14 +23,14 @@ const ca = authority.cert;
 describe('the main port with a certificate', () => {
   let folder: Folder;
   let coreapp: Upstream;
-  let house: SecureHouse | null = null;
+  let app: SecureApp | null = null;
   beforeEach(async () => {
     folder = new Folder();
     coreapp = await startUpstream();
   });
   afterEach(async () => {
-    await house?.[Symbol.asyncDispose]();
-    house = null;
+    await app?.[Symbol.asyncDispose]();
+    app = null;
     await coreapp.stop();
     folder[Symbol.dispose]();
   });
@@ -38,9 +38,9 @@ describe('the main port with a certificate', () => {
   function write({ cert, key }: Issued, name = 'tls'): string {
     return `certFile: ${folder.write(`${name}.crt`, cert)}, keyFile: ${folder.write(`${name}.key`, key)}`;
   }
-  const open = async (tls: string, more = ''): Promise<SecureHouse> => {
-    house = await openSecureHouse(coreapp.url, `listen: {tls: {${tls}}}\n${more}`, folder);
-    return house;
+  const open = async (tls: string, more = ''): Promise<SecureApp> => {
+    app = await startSecureApp(coreapp.url, `listen: {tls: {${tls}}}\n${more}`, folder);
+    return app;
   };
   const shownBy = async (port: number): Promise<string | undefined> => {
     await using caller = await callSecurely(port, { ca });
@@ -160,7 +160,7 @@ describe('the main port with a certificate', () => {
   });
 
   describe('and mutual TLS', () => {
-    const openMutual = async (issuer: Authority): Promise<SecureHouse> => {
+    const openMutual = async (issuer: Authority): Promise<SecureApp> => {
       const clientCa = folder.write('client-ca.crt', issuer.cert);
       return await open(`${write(authority.issue('weir', names))}, clientCaFile: ${clientCa}`);
     };
@@ -258,16 +258,16 @@ describe('a Coreapp behind https', () => {
 
   it('is reached with its own authority, over HTTP/1.1 although it offers HTTP/2', async () => {
     await start();
-    await using house = await openSecureHouse(url, `coreapp: {caFile: ${folder.write('ca.crt', ca)}}`, folder);
-    expect([(await health(house.port)).text, versions]).toEqual(['ok', ['1.1']]);
+    await using app = await startSecureApp(url, `coreapp: {caFile: ${folder.write('ca.crt', ca)}}`, folder);
+    expect([(await health(app.port)).text, versions]).toEqual(['ok', ['1.1']]);
   });
 
   it('is shown Weir’s certificate where it asks for one', async () => {
     await start({ requestCert: true });
     const { cert, key } = authority.issue('weir');
     const files = `caFile: ${folder.write('ca', ca)}, certFile: ${folder.write('c', cert)}, keyFile: ${folder.write('k', key)}`;
-    await using house = await openSecureHouse(url, `coreapp: {${files}}`, folder);
-    expect([(await health(house.port)).text, clients]).toEqual(['ok', ['CN=weir']]);
+    await using app = await startSecureApp(url, `coreapp: {${files}}`, folder);
+    expect([(await health(app.port)).text, clients]).toEqual(['ok', ['CN=weir']]);
   });
 
   it('gets WebSocket through TLS on both sides', async () => {
@@ -275,8 +275,8 @@ describe('a Coreapp behind https', () => {
     const { cert, key } = authority.issue('weir', names);
     const pair = `certFile: ${folder.write('c', cert)}, keyFile: ${folder.write('k', key)}`;
     const yaml = `listen: {tls: {${pair}}}\ncoreapp: {caFile: ${folder.write('ca', ca)}, ${pair}}`;
-    await using house = await openSecureHouse(url, yaml, folder);
-    await using caller = await callSecurely(house.port, { ca });
+    await using app = await startSecureApp(url, yaml, folder);
+    await using caller = await callSecurely(app.port, { ca });
     const basic = Buffer.from(`admin:${adminPassword}`).toString('base64');
     caller.send(
       `POST /v1/users/login HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nAuthorization: Basic ${basic}\r\n\r\n`,
@@ -299,10 +299,10 @@ describe('a Coreapp behind https', () => {
   ])('cannot be reached where %s: 502 once the hold time is over, and the log says why', async (_, tls, why) => {
     await start();
     const yaml = `coreapp: {${tls()}}\nlimits: {default: {holdMaxMs: 200}}`;
-    await using house = await openSecureHouse(url, yaml, folder);
-    const answer = await health(house.port);
+    await using app = await startSecureApp(url, yaml, folder);
+    const answer = await health(app.port);
     expect([answer.status, answer.json.errors[0].code, versions]).toEqual([502, 1014, []]);
-    const warning = house.events.find(({ level }) => level === 'warn');
+    const warning = app.events.find(({ level }) => level === 'warn');
     expect(warning?.message).toContain('the Coreapp cannot be reached');
     expect(warning?.fields['detail']).toMatch(why);
   });
@@ -310,13 +310,13 @@ describe('a Coreapp behind https', () => {
   it('cannot be reached where its certificate has another name', async () => {
     await start();
     const yaml = `coreapp: {caFile: ${folder.write('ca.crt', ca)}}\nlimits: {default: {holdMaxMs: 200}}`;
-    await using house = await openSecureHouse(url.replace('localhost', '127.0.0.2'), yaml, folder);
+    await using app = await startSecureApp(url.replace('localhost', '127.0.0.2'), yaml, folder);
     coreapp.close();
     await once(coreapp, 'close');
     coreapp.listen(Number(new URL(url).port), '127.0.0.2');
     await once(coreapp, 'listening');
-    expect((await health(house.port)).status).toBe(502);
-    const details = house.events.map(({ fields }) => String(fields['detail']));
+    expect((await health(app.port)).status).toBe(502);
+    const details = app.events.map(({ fields }) => String(fields['detail']));
     expect(details.join('\n')).toMatch(/altnames/);
   });
 });
@@ -329,9 +329,9 @@ describe('Redis behind rediss', () => {
     await using scene = await startScene(asks);
     const { cert, key } = authority.issue('weir');
     const pair = `, certFile: ${scene.folder.write('c', cert)}, keyFile: ${scene.folder.write('k', key)}`;
-    await using house = await scene.open(`caFile: ${scene.caFile}${shows ? pair : ''}`);
-    expect(await storeOf(house)).toMatchObject({ kind: 'redis', up: true });
-    expect(house.said().filter((line) => /Redis is away/.test(line))).toEqual([]);
+    await using app = await scene.open(`caFile: ${scene.caFile}${shows ? pair : ''}`);
+    expect(await storeOf(app)).toMatchObject({ kind: 'redis', up: true });
+    expect(app.said().filter((line) => /Redis is away/.test(line))).toEqual([]);
   });
 
   it.each([
@@ -339,15 +339,15 @@ describe('Redis behind rediss', () => {
     ['it asks for a certificate and gets none', () => ca, 'yes', /certificate required|closed|ECONNRESET|EPIPE/i],
   ])('is away where %s, and the log says why', async (_, trusted, asks, why) => {
     await using scene = await startScene(asks);
-    await using house = await scene.open(`caFile: ${scene.folder.write('trusted.crt', trusted())}`);
-    expect(await storeOf(house)).toMatchObject({ kind: 'redis', up: false });
-    const told = house.said().filter((line) => /^warn Redis is away/.test(line));
+    await using app = await scene.open(`caFile: ${scene.folder.write('trusted.crt', trusted())}`);
+    expect(await storeOf(app)).toMatchObject({ kind: 'redis', up: false });
+    const told = app.said().filter((line) => /^warn Redis is away/.test(line));
     expect(told.join('\n')).toMatch(why);
   });
 });
 
-async function storeOf(house: SecureHouse): Promise<unknown> {
-  const status = await fetch(`http://127.0.0.1:${house.opsPort}/status`);
+async function storeOf(app: SecureApp): Promise<unknown> {
+  const status = await fetch(`http://127.0.0.1:${app.opsPort}/status`);
   return ((await status.json()) as { store: unknown }).store;
 }
 
@@ -365,7 +365,7 @@ async function startScene(asksForCertificates: string) {
     folder,
     caFile,
     open: (tls: string) =>
-      openSecureHouse('http://127.0.0.1:9', `redis: {url: "rediss://localhost:${tlsPort}", ${tls}}`, folder),
+      startSecureApp('http://127.0.0.1:9', `redis: {url: "rediss://localhost:${tlsPort}", ${tls}}`, folder),
     async [Symbol.asyncDispose]() {
       await redis.stop();
       folder[Symbol.dispose]();

@@ -3,8 +3,8 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Server } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { startSimulator } from '../../src/simulator/simulator.ts';
+import { startTestApp } from '../support/app.ts';
 import { ask } from '../support/ask.ts';
-import { openTestHouse } from '../support/house.ts';
 import { startUpstream } from '../support/upstream.ts';
 
 /** The servers that begin to listen meanwhile. */
@@ -26,15 +26,15 @@ const failed = (): Error => Object.assign(new Error('accept ENOMEM'), { code: 'E
 describe('an accept that fails', () => {
   it('is said once in a while, on the main port and on the ops port', async () => {
     await using upstream = await startUpstream();
-    const { opened: house, servers } = await listeners(() => openTestHouse(upstream.url));
+    const { opened: app, servers } = await listeners(() => startTestApp(upstream.url));
     expect(servers).toHaveLength(2);
     for (const server of servers) for (let i = 0; i < 100; i++) server.emit('error', failed());
-    expect(house.events.filter(({ message }) => message.includes('accepted'))).toEqual([
+    expect(app.events.filter(({ message }) => message.includes('accepted'))).toEqual([
       { level: 'warn', message: 'a connection to the main port could not be accepted', fields: { reason: 'ENOMEM' } },
       { level: 'warn', message: 'a connection to the ops port could not be accepted', fields: { reason: 'ENOMEM' } },
     ]);
-    expect((await ask('GET', `http://127.0.0.1:${house.opsPort}/livez`)).status).toBe(200);
-    await house.close(0);
+    expect((await ask('GET', `http://127.0.0.1:${app.opsPort}/livez`)).status).toBe(200);
+    await app.close(0);
   });
 
   it('is nothing to the simulator', async () => {

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createLog, type LogLevel } from '../../src/adapters/pino/log.ts';
 import { type Accounts, StoreAway } from '../../src/auth/ports.ts';
 import type { AuditLine } from '../../src/observe/audit.ts';
-import { openTestHouse } from '../support/house.ts';
+import { startTestApp } from '../support/app.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { goodPassword, startWebapp, type TestWebapp, withBasic, withToken } from '../support/webapp.ts';
 
@@ -210,22 +210,22 @@ describe('on its way to the log', () => {
   });
 });
 
-describe('of a house', () => {
+describe('of a whole Weir', () => {
   const open: AsyncDisposable[] = [];
   afterEach(async () => {
     for (const one of open.splice(0)) await one[Symbol.asyncDispose]();
   });
 
   it('tells that the configuration has made the admin, then who logged in, under the id of the request', async () => {
-    const house = await openTestHouse('http://127.0.0.1:9');
-    open.push(house);
+    const app = await startTestApp('http://127.0.0.1:9');
+    open.push(app);
     const credentials = Buffer.from('admin:wrong').toString('base64');
-    await house.ask(
+    await app.ask(
       'POST /v1/users/login',
       `Host: weir\r\nX-Request-Id: mine\r\nAuthorization: Basic ${credentials}\r\n`,
     );
-    await house.send('POST /v1/users/logout', 'X-Request-Id: bye\r\n');
-    expect(house.trail).toMatchObject([
+    await app.send('POST /v1/users/logout', 'X-Request-Id: bye\r\n');
+    expect(app.trail).toMatchObject([
       {
         action: 'user.add',
         ...done,
@@ -239,19 +239,19 @@ describe('of a house', () => {
       { action: 'login', ...refused('wrongPassword'), requestId: 'mine', principal: 'nobody', user: 'admin' },
       { action: 'logout', ...done, requestId: 'bye', principal: 'user:admin', user: 'admin' },
     ]);
-    expect(JSON.stringify(house.trail)).not.toContain(house.token);
+    expect(JSON.stringify(app.trail)).not.toContain(app.token);
   });
 
   it('a key that is right leaves a line of its request and nothing else in the log', async () => {
-    const house = await openTestHouse('http://127.0.0.1:9', '{}', { WA_API_KEY: 'the-new-key-1 the-old-key-1' });
-    open.push(house);
-    const before = [house.events.length, house.trail.length];
+    const app = await startTestApp('http://127.0.0.1:9', '{}', { WA_API_KEY: 'the-new-key-1 the-old-key-1' });
+    open.push(app);
+    const before = [app.events.length, app.trail.length];
     for (const key of ['the-new-key-1', 'the-old-key-1']) {
-      const answer = await house.ask('GET /v1/metrics', `Host: weir\r\nAuthorization: Apikey ${key}\r\n`);
+      const answer = await app.ask('GET /v1/metrics', `Host: weir\r\nAuthorization: Apikey ${key}\r\n`);
       expect(answer.status).toBe(200);
     }
-    expect([house.events.length, house.trail.length]).toEqual(before);
-    expect(house.lines).toMatchObject([
+    expect([app.events.length, app.trail.length]).toEqual(before);
+    expect(app.lines).toMatchObject([
       { principal: { kind: 'key' }, status: 200, refusal: null },
       { principal: { kind: 'key' }, status: 200, refusal: null },
     ]);

@@ -1,6 +1,6 @@
 /** Bodies in a replica's memory: what is read, what waits and what is in flight, all within `lineMaxBytes` of its class. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { openTestHouse, type TestHouse } from '../support/house.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
 import type { RawAnswer, RawCaller } from '../support/raw.ts';
 import { until } from '../support/until.ts';
 import { answer, say, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
@@ -13,21 +13,21 @@ const yaml = JSON.stringify({
 });
 
 let upstream: Upstream;
-let house: TestHouse;
+let app: TestApp;
 
 beforeAll(async () => {
   upstream = await startUpstream();
-  house = await openTestHouse(upstream.url, yaml);
+  app = await startTestApp(upstream.url, yaml);
 });
 afterAll(async () => {
-  await house[Symbol.asyncDispose]();
+  await app[Symbol.asyncDispose]();
   await upstream.stop();
 });
 beforeEach(() => upstream.play(say(answer(200, {}, 'ok'))));
 
 /** What `/status` says is held for messages. */
 async function held(): Promise<number> {
-  const status = await fetch(`http://127.0.0.1:${house.opsPort}/status`);
+  const status = await fetch(`http://127.0.0.1:${app.opsPort}/status`);
   const { lines } = (await status.json()) as { lines: { class: string; bytes: number }[] };
   return lines.find((line) => line.class === 'messages')?.bytes ?? Number.NaN;
 }
@@ -36,12 +36,12 @@ const heldIs = (bytes: number) => until(async () => (await held()) === bytes, { 
 
 /** The head of a message with a body, and the first bytes of it. */
 const upload = (framing: string, begin = '', path = '/v1/messages') =>
-  `POST ${path} HTTP/1.1\r\nHost: weir\r\nAuthorization: Bearer ${house.token}\r\n${framing}\r\n\r\n${begin}`;
+  `POST ${path} HTTP/1.1\r\nHost: weir\r\nAuthorization: Bearer ${app.token}\r\n${framing}\r\n\r\n${begin}`;
 
 const chunk = (bytes: number) => `${bytes.toString(16)}\r\n${'x'.repeat(bytes)}\r\n`;
 
 async function begin(...uploads: string[]): Promise<AsyncDisposable & { readonly callers: readonly RawCaller[] }> {
-  const callers = await Promise.all(uploads.map(() => house.call()));
+  const callers = await Promise.all(uploads.map(() => app.call()));
   uploads.forEach((bytes, index) => void callers[index]?.send(bytes));
   return {
     callers,
@@ -73,20 +73,20 @@ describe('unfinished uploads', () => {
   it('count as they come: what was only announced takes no room from others', async () => {
     await using _ = await begin(...Array(20).fill(upload(announced(4_000), 'x')));
     await heldIs(20);
-    expect(await house.send('POST /v1/messages', '', 'x'.repeat(4_000))).toMatchObject({ status: 200 });
+    expect(await app.send('POST /v1/messages', '', 'x'.repeat(4_000))).toMatchObject({ status: 200 });
   });
 
   it('for which there is no room are refused before the body comes, smaller ones pass', async () => {
     await using _ = await inFlight(4_000, 4_000);
-    await using late = await house.call();
+    await using late = await app.call();
     expectNoRoom(await late.send(upload(announced(2_001))).answer('POST'));
     expect(await held()).toBe(8_000);
-    expect(await house.send('POST /v1/messages', '', 'x'.repeat(2_000))).toMatchObject({ status: 200 });
+    expect(await app.send('POST /v1/messages', '', 'x'.repeat(2_000))).toMatchObject({ status: 200 });
   });
 
   it('in chunks take up to twice what has come, and the one too many gives back what it had', async () => {
     await using _ = await inFlight(4_000, 3_000);
-    await using caller = await house.call();
+    await using caller = await app.call();
     caller.send(upload(chunked, chunk(1_000)));
     await heldIs(8_000);
     caller.send(chunk(1));
@@ -98,24 +98,24 @@ describe('unfinished uploads', () => {
 
   it('of one class leave the others alone', async () => {
     await using _ = await inFlight(4_000, 4_000, 2_000);
-    expectNoRoom(await house.send('POST /v1/messages', '', 'x'));
-    expect(await house.send('POST /v1/contacts', '', 'x'.repeat(4_000))).toMatchObject({ status: 200 });
-    expect(await house.send('GET /v1/messages')).toMatchObject({ status: 200 });
+    expectNoRoom(await app.send('POST /v1/messages', '', 'x'));
+    expect(await app.send('POST /v1/contacts', '', 'x'.repeat(4_000))).toMatchObject({ status: 200 });
+    expect(await app.send('GET /v1/messages')).toMatchObject({ status: 200 });
   });
 
   it('that are not let in are read to their end, unkept, and the connection goes on', async () => {
     await using uploads = await inFlight(4_000, 4_000, 2_000);
-    await using late = await house.call();
+    await using late = await app.call();
     expectNoRoom(await late.send(upload(announced(3_000), 'x'.repeat(1_000))).answer('POST'));
     for (const caller of uploads.callers) caller.reset();
     await heldIs(0);
-    late.send('x'.repeat(2_000)).send(house.request('GET /v1/messages'));
+    late.send('x'.repeat(2_000)).send(app.request('GET /v1/messages'));
     expect(await late.answer()).toMatchObject({ status: 200 });
   });
 
   it('that wait for 100 Continue are told to send only where there is room', async () => {
     await using _ = await inFlight(4_000, 4_000);
-    await using late = await house.call();
+    await using late = await app.call();
     const told = await late.send(upload(`${announced(4_000)}\r\nExpect: 100-continue`)).answer('POST');
     expectNoRoom(told);
     expect(told.interim).toEqual([]);
@@ -129,7 +129,7 @@ describe('what is held is given back', () => {
     ['when it is larger than allowed', `${chunked}\r\n\r\n${chunk(4_001)}`, 413],
     ['when its framing breaks', `${chunked}\r\n\r\n${chunk(100)}zz\r\n`, 400],
   ])('%s', async (_, framing, status) => {
-    await using caller = await house.call();
+    await using caller = await app.call();
     expect(await caller.send(upload(framing)).answer('POST')).toMatchObject({ status });
     await heldIs(0);
   });
@@ -154,7 +154,7 @@ describe('what is held is given back', () => {
     await using uploads = await begin(...Array(2).fill(upload(announced(4_000), 'x'.repeat(4_000))));
     await until(() => upstream.arrivals.length === 2, { what: 'both to be in flight' });
     expect(await held()).toBe(8_000);
-    expectNoRoom(await house.send('POST /v1/messages', '', 'x'.repeat(2_001)));
+    expectNoRoom(await app.send('POST /v1/messages', '', 'x'.repeat(2_001)));
     for (const socket of upstream.sockets) socket.write(answer(200, {}, 'ok'));
     for (const caller of uploads.callers) expect(await caller.answer('POST')).toMatchObject({ status: 200 });
     await heldIs(0);
@@ -162,7 +162,7 @@ describe('what is held is given back', () => {
 
   it('when the Coreapp refuses until the hold time is over', async () => {
     upstream.play(say(answer(503)));
-    expect(await house.send('POST /v1/messages', '', 'x'.repeat(4_000))).toMatchObject({ status: 503 });
+    expect(await app.send('POST /v1/messages', '', 'x'.repeat(4_000))).toMatchObject({ status: 503 });
     await heldIs(0);
   });
 });
@@ -173,9 +173,9 @@ describe('the log says how many bytes were answered', () => {
     ['by the Coreapp', 'POST /v1/messages', '{}'],
     ['to HEAD, none', 'HEAD /v1/users/admin', ''],
   ])('%s', async (_, line, body) => {
-    const told = await house.send(line, '', body);
+    const told = await app.send(line, '', body);
     const id = told.field('x-request-id');
-    const logged = await until(() => house.lines.find((one) => one.id === id), { what: 'the line in the log' });
+    const logged = await until(() => app.lines.find((one) => one.id === id), { what: 'the line in the log' });
     expect(logged).toMatchObject({ status: told.status, bytesOut: told.body.length });
     expect(told.body.length > 0).toBe(!line.startsWith('HEAD'));
   });

@@ -1,7 +1,7 @@
 /** A request that breaks the upstream: how often it goes again, after which pauses, and what that costs others. */
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { pauseBeforeRepeat } from '../../src/admission/pausing.ts';
-import { openTestHouse, type TestHouse } from '../support/house.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
 import { Lines } from '../support/lines.ts';
 import { breakOff, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
 
@@ -103,15 +103,15 @@ describe('A request at which the upstream always breaks off', () => {
   });
   afterAll(() => upstream.stop());
 
-  const attempts = async (house: TestHouse, method = 'GET') => {
-    const { status, json } = await house.send(`${method} /v1/contacts`);
+  const attempts = async (app: TestApp, method = 'GET') => {
+    const { status, json } = await app.send(`${method} /v1/contacts`);
     return [status, json.errors[0].code, upstream.arrivals.length];
   };
 
   it.each(['GET', 'DELETE', 'PUT'])('%s is sent three times, then its caller gets 502, error 1014', async (method) => {
-    await using house = await openTestHouse(upstream.url);
+    await using app = await startTestApp(upstream.url);
     upstream.play(breakOff);
-    expect(await attempts(house, method)).toEqual([502, 1014, 3]);
+    expect(await attempts(app, method)).toEqual([502, 1014, 3]);
   });
 
   it.each([
@@ -119,21 +119,21 @@ describe('A request at which the upstream always breaks off', () => {
     [1, 2],
     [3, 4],
   ])('is repeated as often as coreapp.brokenRepeatsMax: %i says', async (max, arrivals) => {
-    await using house = await openTestHouse(upstream.url, `coreapp: {brokenRepeatsMax: ${max}}`);
+    await using app = await startTestApp(upstream.url, `coreapp: {brokenRepeatsMax: ${max}}`);
     upstream.play(breakOff);
-    expect(await attempts(house)).toEqual([502, 1014, arrivals]);
+    expect(await attempts(app)).toEqual([502, 1014, arrivals]);
   });
 
   it('is a 504 where it is answered too late each time', async () => {
-    await using house = await openTestHouse(upstream.url, 'coreapp: {answerTimeoutMs: 100}');
+    await using app = await startTestApp(upstream.url, 'coreapp: {answerTimeoutMs: 100}');
     upstream.play(sayNothing);
-    expect(await attempts(house)).toEqual([504, 1014, 3]);
+    expect(await attempts(app)).toEqual([504, 1014, 3]);
   });
 
   it('is bounded where a key makes a POST safe to repeat, too', async () => {
-    await using house = await openTestHouse(upstream.url, 'coreapp: {honoursIdempotencyKey: [contacts]}');
+    await using app = await startTestApp(upstream.url, 'coreapp: {honoursIdempotencyKey: [contacts]}');
     upstream.play(breakOff);
-    const told = await house.send('POST /v1/contacts', 'Idempotency-Key: "k"\r\n', '{}');
+    const told = await app.send('POST /v1/contacts', 'Idempotency-Key: "k"\r\n', '{}');
     expect([told.status, upstream.arrivals.length]).toEqual([502, 3]);
   });
 });

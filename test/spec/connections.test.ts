@@ -201,7 +201,7 @@ test('In any order of events the bounds hold, a newcomer finds room while anythi
   );
 });
 
-test('Ten thousand newcomers to a full house cost no search each', () => {
+test('Ten thousand newcomers to a full table cost no search each', () => {
   const crowd = new Crowd(10_000);
   crowd.many('a', 9_000);
   for (let i = 0; i < 1_000; i++) crowd.come(`b${i}`, `b${i}`);

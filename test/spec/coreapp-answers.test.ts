@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { connectCoreapp } from '../../src/adapters/undici/coreapp.ts';
 import { lookAtHeads } from '../../src/adapters/undici/without-continue.ts';
-import { openTestHouse, type TestHouse } from '../support/house.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
 import { until } from '../support/until.ts';
 import { answer, say, startUpstream, type Upstream } from '../support/upstream.ts';
 
@@ -16,13 +16,13 @@ const hints = 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n';
 
 describe('100 Continue that nobody asked for', () => {
   let upstream: Upstream;
-  let house: TestHouse;
+  let app: TestApp;
   beforeAll(async () => {
     upstream = await startUpstream();
-    house = await openTestHouse(upstream.url);
+    app = await startTestApp(upstream.url);
   });
   afterAll(async () => {
-    await house[Symbol.asyncDispose]();
+    await app[Symbol.asyncDispose]();
     await upstream.stop();
   });
 
@@ -33,7 +33,7 @@ describe('100 Continue that nobody asked for', () => {
     ['behind other 1xx, and before them', hints + go + hints + go],
   ])('%s is no answer: the one behind it is', async (_, before) => {
     upstream.play(say(before + created));
-    const told = await house.send('POST /v1/messages', '', '{}');
+    const told = await app.send('POST /v1/messages', '', '{}');
     expect([told.status, told.text, upstream.arrivals.length]).toEqual([201, 'made', 1]);
   });
 
@@ -46,12 +46,12 @@ describe('100 Continue that nobody asked for', () => {
       };
       next();
     });
-    expect(await house.send('POST /v1/messages', '', '{}')).toMatchObject({ status: 201, text: 'made' });
+    expect(await app.send('POST /v1/messages', '', '{}')).toMatchObject({ status: 201, text: 'made' });
   });
 
   it('leaves the connection good for the next request', async () => {
     upstream.play(say(go + created));
-    for (let i = 0; i < 5; i++) expect((await house.send('POST /v1/messages', '', '{}')).status).toBe(201);
+    for (let i = 0; i < 5; i++) expect((await app.send('POST /v1/messages', '', '{}')).status).toBe(201);
     expect(new Set(upstream.arrivals.map(({ connection }) => connection)).size).toBe(1);
   });
 
@@ -62,12 +62,12 @@ describe('100 Continue that nobody asked for', () => {
         setImmediate(() => socket.write(go, () => setImmediate(() => socket.write(goOn + go))));
       });
     });
-    expect(await house.send('POST /v1/messages', '', '{}')).toMatchObject({ status: 200, text: body });
+    expect(await app.send('POST /v1/messages', '', '{}')).toMatchObject({ status: 200, text: body });
   });
 
   it('is no answer to a request whose body is in a file, either', async () => {
     upstream.play(say(go + created));
-    expect(await house.send('POST /v1/media', '', 'x'.repeat(300_000))).toMatchObject({ status: 201 });
+    expect(await app.send('POST /v1/media', '', 'x'.repeat(300_000))).toMatchObject({ status: 201 });
   });
 });
 

@@ -1,7 +1,7 @@
 /** What the Coreapp does, and what Weir learns from it for how many requests it may send at once. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { retryAfterMs } from '../../src/http/retry-after.ts';
-import { openTestHouse, type TestHouse } from '../support/house.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
 import { Lines, type Visit } from '../support/lines.ts';
 import { until } from '../support/until.ts';
 import {
@@ -26,23 +26,23 @@ interface Permits {
   readonly pausedMs: number;
 }
 
-async function permitsOf({ opsPort }: TestHouse, name: string): Promise<Permits> {
+async function permitsOf({ opsPort }: TestApp, name: string): Promise<Permits> {
   const status = (await (await fetch(`http://127.0.0.1:${opsPort}/status`)).json()) as { permits: Permits[] };
   return status.permits.find((one) => one.class === name) as Permits;
 }
 
 describe('the number of permits of a class', () => {
   let upstream: Upstream;
-  let house: TestHouse;
+  let app: TestApp;
   beforeAll(async () => {
     upstream = await startUpstream();
-    house = await openTestHouse(
+    app = await startTestApp(
       upstream.url,
       'coreapp: {answerTimeoutMs: 1000}\nlimits: {default: {holdMaxMs: 10000}, certificates: {holdMaxMs: 100}}',
     );
   });
   afterAll(async () => {
-    await house[Symbol.asyncDispose]();
+    await app[Symbol.asyncDispose]();
     await upstream.stop();
   });
 
@@ -73,15 +73,15 @@ describe('the number of permits of a class', () => {
     ['a 404', 'GET /v1/stickerpacks', 'stickers', say(answer(404)), 404, false],
   ])('%s', async (_, request, name, script, status, learns) => {
     upstream.play(script);
-    expect((await house.send(request, '', request.startsWith('POST') ? '{}' : '')).status).toBe(status);
-    const { limit, inUse } = await permitsOf(house, name);
+    expect((await app.send(request, '', request.startsWith('POST') ? '{}' : '')).status).toBe(status);
+    const { limit, inUse } = await permitsOf(app, name);
     expect([limit < initial, inUse]).toEqual([learns, 0]);
   });
 
   it('falls while there is no connection to be had, and one at a time tries', async () => {
     const away = await startUpstream();
     await away.stop();
-    await using alone = await openTestHouse(away.url);
+    await using alone = await startTestApp(away.url);
     const waiting = [1, 2, 3].map(() => alone.send('POST /v1/messages', '', '{}'));
     const permits = await until(
       async () => {
@@ -102,13 +102,13 @@ describe('the number of permits of a class', () => {
 describe('a hold time that ends while the Coreapp has the request', () => {
   it.each([429, 503])('and answers %i is Weir’s own 503, error 1016', async (status) => {
     await using upstream = await startUpstream();
-    await using house = await openTestHouse(upstream.url, 'limits: {messages: {holdMaxMs: 1000}}');
+    await using app = await startTestApp(upstream.url, 'limits: {messages: {holdMaxMs: 1000}}');
     let refuse = (): void => {};
     upstream.play((_, socket) => {
       refuse = () => void socket.write(answer(status, { 'Retry-After': '9', 'X-From': 'coreapp' }, 'theirs'));
     });
     const asked = performance.now();
-    const told = house.send('POST /v1/messages', '', '{}');
+    const told = app.send('POST /v1/messages', '', '{}');
     await until(() => upstream.arrivals.length === 1 && performance.now() > asked + 1_050, {
       what: 'the end of the time',
     });

@@ -2,10 +2,10 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startTestApp, type TestApp } from '../support/app.ts';
 import { createAuthority } from '../support/certificates.ts';
-import { openTestHouse, type TestHouse } from '../support/house.ts';
 import { RawCaller } from '../support/raw.ts';
-import { callSecurely, Folder, openSecureHouse, type SecureHouse } from '../support/secure-house.ts';
+import { callSecurely, Folder, type SecureApp, startSecureApp } from '../support/secure-app.ts';
 import { until } from '../support/until.ts';
 import { sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
 
@@ -42,25 +42,25 @@ async function flood(port: number, greet: (caller: RawCaller) => Promise<unknown
 const open = (): number => callers.filter(({ socket }) => !socket.destroyed && !socket.readableEnded).length;
 
 describe('A stranger', () => {
-  let house: TestHouse;
+  let app: TestApp;
   const settled = async (yaml = ''): Promise<void> => {
-    house = await openTestHouse(
+    app = await startTestApp(
       upstream.url,
       `http: {connectionsMax: ${connectionsMax}, keepAliveTimeoutMs: 600000${yaml}}`,
     );
   };
-  afterEach(() => house.close(0));
+  afterEach(() => app.close(0));
 
   /** On a connection of its own, from an address that has no other. */
   async function expectServed(address: string): Promise<RawCaller> {
-    const caller = await callFrom(address, house.port);
-    caller.send(house.request('GET /v1/contacts'));
+    const caller = await callFrom(address, app.port);
+    caller.send(app.request('GET /v1/contacts'));
     expect(await caller.answer()).toMatchObject({ status: 200, text: 'ok' });
     return caller;
   }
 
   async function underWay(): Promise<number> {
-    const status = await (await fetch(`http://127.0.0.1:${house.opsPort}/status`)).json();
+    const status = await (await fetch(`http://127.0.0.1:${app.opsPort}/status`)).json();
     const { lines, permits } = status as { lines: { requests: number }[]; permits: { inUse: number }[] };
     return [...lines.map(({ requests }) => requests), ...permits.map(({ inUse }) => inUse)].reduce((a, b) => a + b, 0);
   }
@@ -76,41 +76,41 @@ describe('A stranger', () => {
     ['sends slow heads', async (caller) => caller.send('GET /v1/contacts HTTP/1.1\r\nHost: w')],
   ])('that %s leaves room for others', async (_, greet) => {
     await settled();
-    await flood(house.port, greet);
+    await flood(app.port, greet);
     for (let other = 2; other <= 9; other++) await expectServed(`127.0.0.${other}`);
     // What it did first gave way to what it did later: it is served as well, as long as it asks for little.
-    await refused(await callFrom('127.0.0.1', house.port));
-    const warnings = house.events.filter(({ message }) => message === 'too many connections');
+    await refused(await callFrom('127.0.0.1', app.port));
+    const warnings = app.events.filter(({ message }) => message === 'too many connections');
     expect(warnings.map(({ fields }) => fields)).toEqual([{ remote: '127.0.0.1', closed: 'an idle one' }]);
   });
 
   it('closes nobody’s connection that has shown a credential', async () => {
     await settled();
     const known = await expectServed('127.0.0.2');
-    await flood(house.port, refused);
-    for (let other = 3; other <= 40; other++) await refused(await callFrom(`127.0.0.${other}`, house.port));
-    known.send(house.request('GET /v1/contacts'));
+    await flood(app.port, refused);
+    for (let other = 3; other <= 40; other++) await refused(await callFrom(`127.0.0.${other}`, app.port));
+    known.send(app.request('GET /v1/contacts'));
     expect((await known.answer()).status).toBe(200);
   });
 
   it('has no more connections than http.connectionsPerAddressMax says', async () => {
     await settled(', connectionsPerAddressMax: 5');
-    await flood(house.port, refused);
+    await flood(app.port, refused);
     await until(() => open() === 5, { what: 'five open connections' });
     await expectServed('127.0.0.2');
   });
 
   it('behind a trusted proxy is not alone: its address has no bound', async () => {
     await settled(', connectionsPerAddressMax: 5, trustedProxies: [127.0.0.1]');
-    for (let i = 0; i < connectionsMax; i++) await refused(await callFrom('127.0.0.1', house.port));
+    for (let i = 0; i < connectionsMax; i++) await refused(await callFrom('127.0.0.1', app.port));
     expect(open()).toBe(connectionsMax);
   });
 
   it('behind a trusted proxy has its share of the requests that come from there, and others are served', async () => {
     await settled(', trustedProxies: [127.0.0.1]');
     const ask = async (path: string, from: string): Promise<RawCaller> => {
-      const caller = await callFrom('127.0.0.1', house.port);
-      return caller.send(house.request(`GET ${path}`, `X-Forwarded-For: ${from}\r\n`));
+      const caller = await callFrom('127.0.0.1', app.port);
+      return caller.send(app.request(`GET ${path}`, `X-Forwarded-For: ${from}\r\n`));
     };
     upstream.play(sayNothing);
     // In line and in flight.
@@ -128,43 +128,43 @@ describe('A stranger', () => {
   it('with a token that has requests under way on all that it may have is turned away, and others are served', async () => {
     await settled();
     upstream.play(sayNothing);
-    await flood(house.port, async (caller) => caller.send(house.request('GET /v1/contacts')));
+    await flood(app.port, async (caller) => caller.send(app.request('GET /v1/contacts')));
     await until(() => open() === 36, { what: 'nine tenths of the connections' });
-    await refused(await callFrom('127.0.0.2', house.port));
+    await refused(await callFrom('127.0.0.2', app.port));
   });
 });
 
 describe('With TLS', () => {
   const authority = createAuthority('Weir test authority');
   let folder: Folder;
-  let house: SecureHouse;
+  let app: SecureApp;
   beforeEach(async () => {
     folder = new Folder();
     const { cert, key } = authority.issue('weir', ['localhost']);
     const tls = `certFile: ${folder.write('tls.crt', cert)}, keyFile: ${folder.write('tls.key', key)}`;
     const http = `connectionsMax: ${connectionsMax}, headTimeoutMs: 600000, keepAliveTimeoutMs: 600000`;
-    house = await openSecureHouse(upstream.url, `listen: {tls: {${tls}}}\nhttp: {${http}}`, folder);
+    app = await startSecureApp(upstream.url, `listen: {tls: {${tls}}}\nhttp: {${http}}`, folder);
   });
   afterEach(async () => {
-    await house[Symbol.asyncDispose]();
+    await app[Symbol.asyncDispose]();
     folder[Symbol.dispose]();
   });
 
   it('handshakes that hang leave room for others, and for their own address', async () => {
-    await flood(house.port, () => Promise.resolve());
+    await flood(app.port, () => Promise.resolve());
     for (const localAddress of ['127.0.0.2', '127.0.0.1']) {
-      const caller = await callSecurely(house.port, { ca: authority.cert, localAddress });
+      const caller = await callSecurely(app.port, { ca: authority.cert, localAddress });
       callers.push(caller);
       expect((await caller.health()).status).toBe(200);
     }
   });
 
   it('so do secure connections of strangers; one that has shown its key stays', async () => {
-    const caller = await callSecurely(house.port, { ca: authority.cert, localAddress: '127.0.0.2' });
+    const caller = await callSecurely(app.port, { ca: authority.cert, localAddress: '127.0.0.2' });
     callers.push(caller);
     await caller.health();
     for (let other = 3; other <= crowd; other++) {
-      const stranger = await callSecurely(house.port, { ca: authority.cert, localAddress: `127.0.0.${other}` });
+      const stranger = await callSecurely(app.port, { ca: authority.cert, localAddress: `127.0.0.${other}` });
       callers.push(stranger);
       stranger.send('GET /v1/contacts HTTP/1.1\r\nHost: weir\r\n\r\n');
       expect((await stranger.answer()).status).toBe(401);

@@ -1,6 +1,6 @@
 /** The edge: what is refused before it gets anywhere, and how. RFC 9110 and 9112, where peers are lax. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { apiKey, openTestHouse, type TestHouse } from '../support/house.ts';
+import { apiKey, startTestApp, type TestApp } from '../support/app.ts';
 import type { RawAnswer, RawCaller } from '../support/raw.ts';
 import { pass, until } from '../support/until.ts';
 import { answer, say, startUpstream, type Upstream } from '../support/upstream.ts';
@@ -9,17 +9,17 @@ const limits = { default: { rate: 1000, burst: 1000, bodyMaxBytes: 2_048 }, mess
 const http = { fieldsMaxBytes: 16_384, headTimeoutMs: 300, bodyIdleTimeoutMs: 300, keepAliveTimeoutMs: 60_000 };
 
 let upstream: Upstream;
-let house: TestHouse;
+let app: TestApp;
 /** The fields that most requests have. */
 let known: string;
 
 beforeAll(async () => {
   upstream = await startUpstream();
-  house = await openTestHouse(upstream.url, JSON.stringify({ limits, http }));
-  known = `Host: weir\r\nAuthorization: Bearer ${house.token}\r\n`;
+  app = await startTestApp(upstream.url, JSON.stringify({ limits, http }));
+  known = `Host: weir\r\nAuthorization: Bearer ${app.token}\r\n`;
 });
 afterAll(async () => {
-  await house[Symbol.asyncDispose]();
+  await app[Symbol.asyncDispose]();
   await upstream.stop();
 });
 beforeEach(() => upstream.play(say(answer(200, {}, 'ok'))));
@@ -44,12 +44,12 @@ function expectWeirs(told: RawAnswer): void {
 
 /** Sends bytes on a connection of their own and takes what comes. */
 async function say1(bytes: string, take: (caller: RawCaller) => Promise<void>): Promise<void> {
-  await using caller = await house.call();
+  await using caller = await app.call();
   caller.send(bytes);
   await take(caller);
 }
 
-const auth = (): string => `Authorization: Bearer ${house.token}\r\n`;
+const auth = (): string => `Authorization: Bearer ${app.token}\r\n`;
 
 describe('a request whose framing could be read in two ways is a 400, and the connection ends', () => {
   it.each([
@@ -199,7 +199,7 @@ describe('a request that means nothing that Weir could do is refused with what i
       'Only Expect: 100-continue is known.',
     ],
   ])('%s: %s', async (line, _, fields, status, details) => {
-    const told = await house.ask(line, fields());
+    const told = await app.ask(line, fields());
     expectRefusal(told, status, 1025, details);
     if (status === 405) expect(told.field('allow')).toBe('GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
     nothingArrived();
@@ -235,12 +235,12 @@ describe('a request that means nothing that Weir could do is refused with what i
   });
 
   it('a body of exactly the limit passes', async () => {
-    expect((await house.send('POST /v1/contacts', '', 'x'.repeat(2_048))).status).toBe(200);
+    expect((await app.send('POST /v1/contacts', '', 'x'.repeat(2_048))).status).toBe(200);
     expect(upstream.arrivals[0]?.body).toHaveLength(2_048);
   });
 
   it('a body of Weir’s own endpoints that is too large: 413', async () => {
-    expectRefusal(await house.send('POST /v1/users', '', 'x'.repeat(16_385)), 413, 1025);
+    expectRefusal(await app.send('POST /v1/users', '', 'x'.repeat(16_385)), 413, 1025);
   });
 
   it('a head that does not come to its end: 408, and the connection ends', async () => {
@@ -264,7 +264,7 @@ describe('a request that means nothing that Weir could do is refused with what i
   });
 
   it('a body that goes on as its 408 comes does not reset the connection, which would lose the answer (RFC 9112, 9.6)', async () => {
-    await using caller = await house.call();
+    await using caller = await app.call();
     caller.send(`POST /v1/messages HTTP/1.1\r\n${known}Content-Length: 999\r\n\r\nabc`);
     expect((await caller.answer()).status).toBe(408);
     for (const more of ['d', 'e', 'f']) {
@@ -276,10 +276,10 @@ describe('a request that means nothing that Weir could do is refused with what i
   });
 
   it('a caller that hangs up in the middle of its body is heard no more of', async () => {
-    const caller = await house.call();
+    const caller = await app.call();
     caller.send(`POST /v1/messages HTTP/1.1\r\n${known}Content-Length: 10\r\n\r\nabc`);
     caller.reset();
-    await until(() => house.lines.at(-1)?.status === 499, { what: 'the log line of a caller who has gone' });
+    await until(() => app.lines.at(-1)?.status === 499, { what: 'the log line of a caller who has gone' });
     nothingArrived();
   });
 
@@ -289,12 +289,12 @@ describe('a request that means nothing that Weir could do is refused with what i
       socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\n\r\n`);
       socket.write(Buffer.alloc(length));
     });
-    await using caller = await house.call();
+    await using caller = await app.call();
     caller.socket.pause();
-    caller.send(house.request('GET /v1/media/1'));
+    caller.send(app.request('GET /v1/media/1'));
     await until(() => upstream.arrivals.length === 1, { what: 'the request at the Coreapp' });
-    await until(() => house.lines.at(-1)?.path === '/v1/media/1', { what: 'the end of the exchange' });
-    const status = await fetch(`http://127.0.0.1:${house.opsPort}/status`);
+    await until(() => app.lines.at(-1)?.path === '/v1/media/1', { what: 'the end of the exchange' });
+    const status = await fetch(`http://127.0.0.1:${app.opsPort}/status`);
     const { permits } = (await status.json()) as { permits: { inUse: number }[] };
     expect(permits.filter(({ inUse }) => inUse > 0)).toEqual([]);
   });
@@ -309,7 +309,7 @@ describe('a request that is refused keeps nobody from going on', () => {
   ])('after a %s the same connection serves the next request', async (_, bytes, status) => {
     await say1(bytes(), async (caller) => {
       expect((await caller.answer()).status).toBe(status);
-      caller.send(house.request('GET /v1/contacts'));
+      caller.send(app.request('GET /v1/contacts'));
       expect(await caller.answer()).toMatchObject({ status: 200, text: 'ok' });
       expect(caller.unread).toHaveLength(0);
     });
@@ -335,12 +335,12 @@ describe('a request that is refused keeps nobody from going on', () => {
         socket.write(answer(200, {}, 'one')),
       );
     });
-    await using caller = await house.call();
+    await using caller = await app.call();
     caller.send(
       Buffer.concat([
-        house.request('GET /v1/contacts?1'),
-        house.request('GET /v1/contacts?2'),
-        house.request('GET /v1/users/nobody'),
+        app.request('GET /v1/contacts?1'),
+        app.request('GET /v1/contacts?2'),
+        app.request('GET /v1/users/nobody'),
       ]),
     );
     const texts = [await caller.answer(), await caller.answer(), await caller.answer()].map((told) =>
@@ -354,8 +354,8 @@ describe('a request that is refused keeps nobody from going on', () => {
     upstream.play((_, socket) => {
       release = () => void socket.write(answer(200, {}, 'served'));
     });
-    await using caller = await house.call();
-    caller.send(Buffer.concat([house.request('POST /v1/messages', '', '{}'), Buffer.from('\x00\x01nonsense\r\n\r\n')]));
+    await using caller = await app.call();
+    caller.send(Buffer.concat([app.request('POST /v1/messages', '', '{}'), Buffer.from('\x00\x01nonsense\r\n\r\n')]));
     await until(() => upstream.arrivals.length === 1, { what: 'the request at the Coreapp' });
     caller.send('and more of it\r\n\r\n');
     release();
@@ -440,14 +440,14 @@ describe('which endpoint a path is', () => {
     ['/v1/Messages', 'messages'],
     ['/favicon.ico', 'default'],
   ])('%s is forwarded in the class %s', async (target, name) => {
-    expect((await house.send(`GET ${target}`)).status).toBe(200);
-    expect(house.lines.at(-1)).toMatchObject({ class: name, status: 200 });
+    expect((await app.send(`GET ${target}`)).status).toBe(200);
+    expect(app.lines.at(-1)).toMatchObject({ class: name, status: 200 });
     const rest = target.replace(/^https?:\/\/[^/?]+/i, '');
     expect(upstream.arrivals[0]?.target).toBe(rest.startsWith('/') ? rest : `/${rest}`);
   });
 
   it('an absolute target’s host goes before the Host field', async () => {
-    await house.send('GET http://asked.example:81/v1/contacts');
+    await app.send('GET http://asked.example:81/v1/contacts');
     expect(upstream.arrivals[0]?.field('x-forwarded-host')).toBe('asked.example:81');
   });
 
@@ -460,7 +460,7 @@ describe('which endpoint a path is', () => {
     '/v1/settings/application/media/providers',
   ])('%s needs an admin, however it is written', async (target) => {
     const user = await loginAsUser();
-    expectRefusal(await house.ask(`GET ${target}`, `Host: weir\r\nAuthorization: Bearer ${user}\r\n`), 403, 1005);
+    expectRefusal(await app.ask(`GET ${target}`, `Host: weir\r\nAuthorization: Bearer ${user}\r\n`), 403, 1005);
     nothingArrived();
   });
 });
@@ -469,9 +469,9 @@ describe('which endpoint a path is', () => {
 let userToken: string | undefined;
 async function loginAsUser(): Promise<string> {
   if (userToken !== undefined) return userToken;
-  await house.send('POST /v1/users', '', '{"username":"worker","password":"Worker-2026!"}');
+  await app.send('POST /v1/users', '', '{"username":"worker","password":"Worker-2026!"}');
   const basic = Buffer.from('worker:Worker-2026!').toString('base64');
-  const told = await house.ask(
+  const told = await app.ask(
     'POST /v1/users/login',
     `Host: weir\r\nAuthorization: Basic ${basic}\r\nContent-Length: 0\r\n`,
   );
@@ -488,7 +488,7 @@ describe('answers of Weir’s own', () => {
     ['GET /v1/health', 'Authorization: Apikey wrong-key-123\r\n', 401, 'Bearer realm="weir"'],
     ['GET /v1/users/admin', 'Authorization: Bearer nonsense\r\n', 401, 'Bearer realm="weir"'],
   ])('%s with %j is a %i that names its scheme', async (line, fields, status, challenge) => {
-    const told = await house.ask(line, `Host: weir\r\n${fields}`);
+    const told = await app.ask(line, `Host: weir\r\n${fields}`);
     expectRefusal(told, status, 1005);
     expect(told.all('www-authenticate')).toEqual([challenge]);
   });
@@ -504,25 +504,25 @@ describe('answers of Weir’s own', () => {
     ['PATCH /v1/users/admin', () => known, 'GET, HEAD, PUT, DELETE'],
     ['DELETE /v1/metrics', () => known, 'GET'],
   ])('%s is a 405 that says what is allowed', async (line, fields, allow) => {
-    const told = await house.ask(line, fields());
+    const told = await app.ask(line, fields());
     expectRefusal(told, 405, 1025);
     expect(told.field('allow')).toContain(allow);
   });
 
   it('pages are for nobody’s cache, either', async () => {
-    const told = await house.send('GET /v1/users/admin');
+    const told = await app.send('GET /v1/users/admin');
     expect(told.status).toBe(200);
     expectWeirs(told);
   });
 
   it('to HEAD they have the length, and no body', async () => {
-    const told = await house.ask('HEAD /v1/contacts', 'Host: weir\r\n');
+    const told = await app.ask('HEAD /v1/contacts', 'Host: weir\r\n');
     expect(told).toMatchObject({ status: 401, text: '' });
     expect(Number(told.field('content-length'))).toBeGreaterThan(0);
   });
 
   it('keep the caller’s X-Request-Id', async () => {
-    const told = await house.ask('GET /v1/contacts', 'Host: weir\r\nX-Request-Id: mine\r\n');
+    const told = await app.ask('GET /v1/contacts', 'Host: weir\r\nX-Request-Id: mine\r\n');
     expect(told.field('x-request-id')).toBe('mine');
   });
 });
@@ -531,14 +531,14 @@ describe('a CONNECT', () => {
   const connect = 'CONNECT example.test:443 HTTP/1.1\r\nHost: example.test:443\r\n\r\n';
 
   it('whose caller resets has its 400, and ends nothing', async () => {
-    await using caller = await house.call();
+    await using caller = await app.call();
     expect(await caller.send(connect).answer('GET')).toMatchObject({ status: 400, whole: true });
     caller.reset();
-    expect((await house.send('GET /v1/contacts')).status).toBe(200);
+    expect((await app.send('GET /v1/contacts')).status).toBe(200);
   });
 
   it('is closed as soon as its caller has closed', async () => {
-    await using caller = await house.call();
+    await using caller = await app.call();
     await caller.send(connect).answer('GET');
     caller.socket.end();
     expect(await caller.closed()).toBe('end');

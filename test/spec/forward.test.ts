@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { openTestHouse, type TestHouse } from '../support/house.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
 import { until } from '../support/until.ts';
 import {
   type Arrival,
@@ -19,14 +19,14 @@ const ok = answer(200, {}, 'ok');
 const json = { 'Content-Type': 'application/json' };
 
 let upstream: Upstream;
-let house: TestHouse;
+let app: TestApp;
 
 beforeAll(async () => {
   upstream = await startUpstream();
-  house = await openTestHouse(upstream.url, 'coreapp: {authorization: Bearer of-the-coreapp}');
+  app = await startTestApp(upstream.url, 'coreapp: {authorization: Bearer of-the-coreapp}');
 });
 afterAll(async () => {
-  await house[Symbol.asyncDispose]();
+  await app[Symbol.asyncDispose]();
   await upstream.stop();
 });
 beforeEach(() => upstream.play(say(ok)));
@@ -51,32 +51,32 @@ describe('a request on its way to the Coreapp', () => {
     ['POST', '/v1//messages/?', 'twice'],
     ['POST', '/V1/Messages', 'in capitals'],
   ])('arrives as %s %s with the body %j', async (method, target, body) => {
-    const { status } = await house.send(`${method} ${target}`, '', body);
+    const { status } = await app.send(`${method} ${target}`, '', body);
     expect(status).toBe(200);
     expect(arrived()).toMatchObject({ method, target });
     expect(arrived().body.toString()).toBe(body);
   });
 
   it('arrives with the length of its body, also where that is 0, and without one where there is no body', async () => {
-    await house.send('POST /v1/account');
-    await house.send('GET /v1/contacts');
-    await house.send('GET /v1/contacts', '', 'abc');
+    await app.send('POST /v1/account');
+    await app.send('GET /v1/contacts');
+    await app.send('GET /v1/contacts', '', 'abc');
     expect(upstream.arrivals.map((arrival) => arrival.field('content-length'))).toEqual(['0', undefined, '3']);
   });
 
   it('arrives whole with a body of 1 MB, byte for byte', async () => {
     const body = randomBytes(1_048_576);
-    await house.send('POST /v1/media', '', body);
+    await app.send('POST /v1/media', '', body);
     expect(arrived().body.equals(body)).toBe(true);
   });
 
   it('arrives whole with a body in chunks, whose length is then known', async () => {
     const fields = 'Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n';
-    await house.send('POST /v1/messages', fields, '3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\nX-Sum: 7\r\n\r\n'.slice(0));
+    await app.send('POST /v1/messages', fields, '3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\nX-Sum: 7\r\n\r\n'.slice(0));
     expect(upstream.arrivals).toHaveLength(0); // `send` announced a length as well: refused.
-    await house.ask(
+    await app.ask(
       'POST /v1/messages',
-      `Host: weir\r\nAuthorization: Bearer ${house.token}\r\n${fields}`,
+      `Host: weir\r\nAuthorization: Bearer ${app.token}\r\n${fields}`,
       '3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\nX-Sum: 7\r\n\r\n',
     );
     expect(arrived().body.toString()).toBe('abcdefg');
@@ -94,7 +94,7 @@ describe('a request on its way to the Coreapp', () => {
     'Upgrade: h2c',
     'Expect: 100-continue',
   ])('leaves %s behind: it means this connection only', async (line) => {
-    await house.send('GET /v1/contacts', `${line}\r\n`);
+    await app.send('GET /v1/contacts', `${line}\r\n`);
     const [name = ''] = line.split(':');
     expect(arrived().all(name)).toEqual(name === 'Connection' ? ['keep-alive'] : []);
   });
@@ -102,7 +102,7 @@ describe('a request on its way to the Coreapp', () => {
   it('leaves behind what Connection names, in any case and over several fields', async () => {
     const fields =
       'Connection: X-One , x-TWO\r\nconnection: keep-alive,X-Three\r\nX-One: 1\r\nX-Two: 2\r\nX-Three: 3\r\nX-Four: 4\r\n';
-    await house.send('GET /v1/contacts', fields);
+    await app.send('GET /v1/contacts', fields);
     expect(['X-One', 'X-Two', 'X-Three', 'X-Four'].map((name) => arrived().field(name))).toEqual([
       undefined,
       undefined,
@@ -112,20 +112,20 @@ describe('a request on its way to the Coreapp', () => {
   });
 
   it('carries the credential for the Coreapp, never the caller’s', async () => {
-    await house.send('GET /v1/contacts');
+    await app.send('GET /v1/contacts');
     expect(arrived().all('authorization')).toEqual(['Bearer of-the-coreapp']);
-    expect(JSON.stringify(arrived().fields)).not.toContain(house.token);
+    expect(JSON.stringify(arrived().fields)).not.toContain(app.token);
   });
 
   it('names the Coreapp as its host, and the caller’s Host as the one that was asked for', async () => {
-    await house.ask('GET /v1/contacts', `host: api.example:8443\r\nauthorization: Bearer ${house.token}\r\n`);
+    await app.ask('GET /v1/contacts', `host: api.example:8443\r\nauthorization: Bearer ${app.token}\r\n`);
     expect(arrived().all('host')).toEqual([new URL(upstream.url).host]);
     expect(arrived().all('x-forwarded-host')).toEqual(['api.example:8443']);
   });
 
   it('keeps other fields as they came: order, case, duplicates, empty ones, bytes beyond ASCII', async () => {
     const line = 'x-ODD: a\r\nX-odd: b\r\nX-Empty:\r\nX-Latin: caf\xe9\r\nCookie: a=b\r\nContent-Type: text/x\r\n';
-    await house.send('GET /v1/contacts', line);
+    await app.send('GET /v1/contacts', line);
     const kept = arrived().fields.filter(([name]) => /^(x-odd|x-empty|x-latin|cookie|content-type)$/i.test(name));
     expect(kept).toEqual([
       ['x-ODD', 'a'],
@@ -144,7 +144,7 @@ describe('where a request came from', () => {
     'X-Forwarded-Port: 8443\r\nX-Real-IP: 203.0.113.7\r\nForwarded: for=203.0.113.7\r\nVia: 1.1 edge\r\n';
 
   it('is written anew where the peer isn’t trusted, whatever it claims', async () => {
-    await house.send('GET /v1/contacts', claims);
+    await app.send('GET /v1/contacts', claims);
     expect(arrived().all('x-forwarded-for')).toEqual(['127.0.0.1']);
     expect(arrived().all('x-forwarded-proto')).toEqual(['http']);
     expect(arrived().all('x-forwarded-host')).toEqual(['weir']);
@@ -152,11 +152,11 @@ describe('where a request came from', () => {
     expect(arrived().all('x-real-ip')).toEqual([]);
     expect(arrived().all('forwarded')).toEqual(['for=127.0.0.1;proto=http;host=weir']);
     expect(arrived().all('via')).toEqual(['1.1 edge, 1.1 weir']);
-    expect(house.lines.at(-1)).toMatchObject({ remote: '127.0.0.1' });
+    expect(app.lines.at(-1)).toMatchObject({ remote: '127.0.0.1' });
   });
 
   it('is believed and continued behind a trusted proxy', async () => {
-    await using trusting = await openTestHouse(upstream.url, 'http: {trustedProxies: [127.0.0.0/8, 198.51.100.0/24]}');
+    await using trusting = await startTestApp(upstream.url, 'http: {trustedProxies: [127.0.0.0/8, 198.51.100.0/24]}');
     await trusting.send('GET /v1/contacts', claims);
     expect(arrived().all('x-forwarded-for')).toEqual(['203.0.113.7, 198.51.100.2, 127.0.0.1']);
     expect(arrived().all('x-forwarded-proto')).toEqual(['https']);
@@ -174,11 +174,11 @@ describe('where a request came from', () => {
     ['two', 'X-Request-Id: one\r\nX-Request-Id: two\r\n', /^one$/],
   ])('has an X-Request-Id, the same on all sides, where the caller sent %s', async (_, field, expected) => {
     upstream.play(say(answer(200, { 'X-Request-Id': 'of-the-coreapp' })));
-    const told = await house.send('GET /v1/contacts', field);
+    const told = await app.send('GET /v1/contacts', field);
     expect(told.all('x-request-id')).toEqual(arrived().all('x-request-id'));
     expect(told.all('x-request-id')).toHaveLength(1);
     expect(told.field('x-request-id')).toMatch(expected);
-    expect(house.lines.at(-1)?.id).toBe(told.field('x-request-id'));
+    expect(app.lines.at(-1)?.id).toBe(told.field('x-request-id'));
   });
 });
 
@@ -187,7 +187,7 @@ describe('an answer on its way back', () => {
     'keeps the status %i, its fields and its body, and is asked for once',
     async (status) => {
       upstream.play(say(answer(status, { ...json, 'X-Any': 'thing', 'Retry-After': '1' }, '{"errors":[]}')));
-      const told = await house.send('POST /v1/messages', '', '{}');
+      const told = await app.send('POST /v1/messages', '', '{}');
       expect(told).toMatchObject({ status, text: '{"errors":[]}', whole: true });
       expect([told.field('content-type'), told.field('x-any'), told.field('retry-after')]).toEqual([
         'application/json',
@@ -205,13 +205,13 @@ describe('an answer on its way back', () => {
         `HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nset-cookie: b=2; Path=/\r\nDate: ${date}\r\nContent-Length: 0\r\n\r\n`,
       ),
     );
-    const told = await house.send('GET /v1/contacts');
+    const told = await app.send('GET /v1/contacts');
     expect(told.all('set-cookie')).toEqual(['a=1', 'b=2; Path=/']);
     expect(told.all('date')).toEqual([date]);
   });
 
   it('has a Date where the Coreapp gave none', async () => {
-    expect((await house.send('GET /v1/contacts')).all('date')).toHaveLength(1);
+    expect((await app.send('GET /v1/contacts')).all('date')).toHaveLength(1);
   });
 
   it('leaves behind what meant the Coreapp’s connection only, and adds itself to Via', async () => {
@@ -221,7 +221,7 @@ describe('an answer on its way back', () => {
           'Upgrade: h2c\r\nVia: 1.0 one\r\nVia: 1.1 two\r\nX-End: 2\r\nContent-Length: 0\r\n\r\n',
       ),
     );
-    const told = await house.send('GET /v1/contacts');
+    const told = await app.send('GET /v1/contacts');
     expect(['x-hop', 'proxy-authenticate', 'upgrade', 'x-end'].map((name) => told.field(name))).toEqual([
       undefined,
       undefined,
@@ -241,37 +241,37 @@ describe('an answer on its way back', () => {
     ['GET', 'a Trailer beside a length', `HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nContent-Length: 0\r\n\r\n`, 200],
   ])('ends where it has to: %s, answered with %s', async (method, _, bytes, status) => {
     upstream.play(inTurn(say(bytes), say(ok)));
-    await using caller = await house.call();
-    caller.send(house.request(`${method} /v1/media/1`));
+    await using caller = await app.call();
+    caller.send(app.request(`${method} /v1/media/1`));
     const told = await caller.answer(method);
     expect(told).toMatchObject({ status, text: '', whole: true });
     // Nothing is left over that the next answer would be mistaken for.
-    caller.send(house.request('GET /v1/contacts'));
+    caller.send(app.request('GET /v1/contacts'));
     expect(await caller.answer()).toMatchObject({ status: 200, text: 'ok', whole: true });
     expect(caller.unread).toHaveLength(0);
   });
 
   it('tells a HEAD the length that GET would have', async () => {
     upstream.play(say('HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n'));
-    expect((await house.send('HEAD /v1/media/1')).field('content-length')).toBe('7');
+    expect((await app.send('HEAD /v1/media/1')).field('content-length')).toBe('7');
   });
 
   it('has no Content-Length with a 204 (RFC 9110, 8.6)', async () => {
     upstream.play(say('HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n'));
-    expect((await house.send('DELETE /v1/media/1')).all('content-length')).toEqual([]);
+    expect((await app.send('DELETE /v1/media/1')).all('content-length')).toEqual([]);
   });
 
   it('passes chunks and trailers on', async () => {
     const head = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n';
     upstream.play(say(`${head}3\r\nabc\r\n2\r\nde\r\n0\r\nX-Sum: 5\r\nConnection: close\r\n\r\n`));
-    const told = await house.send('GET /v1/media/1');
+    const told = await app.send('GET /v1/media/1');
     expect(told).toMatchObject({ text: 'abcde', whole: true, trailers: [['X-Sum', '5']] });
     expect(told.field('trailer')).toBe('X-Sum');
   });
 
   it('passes on what ends with the Coreapp’s connection, as chunks', async () => {
     upstream.play((_, socket) => void socket.end('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nuntil the end'));
-    const told = await house.send('GET /v1/media/1');
+    const told = await app.send('GET /v1/media/1');
     expect(told).toMatchObject({ text: 'until the end', whole: true });
     expect(told.field('transfer-encoding')).toBe('chunked');
   });
@@ -284,7 +284,7 @@ describe('an answer on its way back', () => {
     ['a status nobody knows yet', '199 Any\r\n', 199],
   ])('comes after its 1xx: %s', async (_, head, status) => {
     upstream.play(say(`HTTP/1.1 ${head}\r\n${ok}`));
-    const told = await house.send('POST /v1/messages', '', '{}');
+    const told = await app.send('POST /v1/messages', '', '{}');
     expect(told).toMatchObject({ status: 200, text: 'ok' });
     expect(told.interim.map((one) => one.status)).toEqual([status]);
     arrived();
@@ -296,8 +296,8 @@ describe('an answer on its way back', () => {
         'HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n',
       ),
     );
-    await using caller = await house.call();
-    caller.send(`GET /v1/contacts HTTP/1.0\r\nAuthorization: Bearer ${house.token}\r\n\r\n`);
+    await using caller = await app.call();
+    caller.send(`GET /v1/contacts HTTP/1.0\r\nAuthorization: Bearer ${app.token}\r\n\r\n`);
     expect(await caller.closed()).toBe('end');
     expect(await caller.answer()).toMatchObject({ status: 200, text: 'abc', interim: [], whole: true });
   });
@@ -308,8 +308,8 @@ describe('an answer on its way back', () => {
       coreapp = socket;
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc');
     });
-    await using caller = await house.call();
-    caller.send(house.request('GET /v1/media/1'));
+    await using caller = await app.call();
+    caller.send(app.request('GET /v1/media/1'));
     await until(() => caller.unread.includes('\r\n\r\nabc'), { what: 'the first half' });
     coreapp?.write('def');
     expect(await caller.answer()).toMatchObject({ text: 'abcdef', whole: true });
@@ -331,11 +331,11 @@ describe('an answer on its way back', () => {
     });
     // Without room for answers in Weir: with it they would wait there (spool.test.ts).
     const bodies = '{answersMemoryMaxBytes: 0, answersDiskShareMax: 0}';
-    await using house = await openTestHouse(upstream.url, `bodies: ${bodies}`);
-    await using caller = await house.call();
+    await using app = await startTestApp(upstream.url, `bodies: ${bodies}`);
+    await using caller = await app.call();
     let taken = 0;
     caller.socket.removeAllListeners('data').pause();
-    caller.send(house.request('GET /v1/media/1'));
+    caller.send(app.request('GET /v1/media/1'));
     let seen = -1;
     let steadySince = 0;
     await until(
@@ -359,13 +359,13 @@ describe('an answer on its way back', () => {
 describe('an exchange that breaks', () => {
   it('is aborted at the Coreapp when the caller hangs up, and leaves nothing in flight', async () => {
     upstream.play(sayNothing);
-    const caller = await house.call();
-    caller.send(house.request('POST /v1/messages', '', '{}'));
+    const caller = await app.call();
+    caller.send(app.request('POST /v1/messages', '', '{}'));
     await until(() => upstream.arrivals.length === 1, { what: 'the request at the Coreapp' });
     const before = upstream.sockets.size;
     caller.reset();
     await until(() => upstream.sockets.size === before - 1, { what: 'the Coreapp’s connection to end' });
-    await until(() => house.lines.at(-1)?.status === 499, { what: 'the log line of a caller who has gone' });
+    await until(() => app.lines.at(-1)?.status === 499, { what: 'the log line of a caller who has gone' });
     arrived();
   });
 
@@ -375,8 +375,8 @@ describe('an exchange that breaks', () => {
     ['chunks, to a caller of HTTP/1.0', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n', '1.0'],
   ])('is not made whole after its head: an answer with %s', async (_, bytes, version) => {
     upstream.play((_arrival, socket) => void socket.write(bytes, () => socket.end()));
-    await using caller = await house.call();
-    const fields = `Host: weir\r\nAuthorization: Bearer ${house.token}\r\n`;
+    await using caller = await app.call();
+    const fields = `Host: weir\r\nAuthorization: Bearer ${app.token}\r\n`;
     caller.send(`GET /v1/media/1 HTTP/${version}\r\n${fields}\r\n`);
     await caller.closed();
     const broken = await caller.answer().then(
@@ -390,7 +390,7 @@ describe('an exchange that breaks', () => {
   it.each(['', 'abc'])('after the head and %j of the body still tells its caller the status', async (part) => {
     const bytes = `HTTP/1.1 201 Any\r\nContent-Length: 10\r\n\r\n${part}`;
     upstream.play((_, socket) => void socket.write(bytes, () => socket.destroy()));
-    const told = await house.send('POST /v1/messages', '', '{}');
+    const told = await app.send('POST /v1/messages', '', '{}');
     expect(told).toMatchObject({ status: 201, text: part, whole: false });
     arrived();
   });
@@ -406,7 +406,7 @@ describe('an exchange that breaks', () => {
     ['with two lengths', say('HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab')],
   ])('%s after a POST was written is a 502 at once: it may have been acted on', async (_, script) => {
     upstream.play(script);
-    const told = await house.send('POST /v1/messages', '', '{}');
+    const told = await app.send('POST /v1/messages', '', '{}');
     expect(told).toMatchObject({ status: 502, json: { errors: [{ code: 1014, title: 'Internal error' }] } });
     expect(told.json.errors[0].details).toMatch(/Coreapp/);
     arrived();
@@ -416,7 +416,7 @@ describe('an exchange that breaks', () => {
     'is replayed for %s, which does the same twice',
     async (method) => {
       upstream.play(inTurn(breakOff, breakOff, say(ok)));
-      const told = await house.send(`${method} /v1/media/1`, 'X-Request-Id: again\r\n');
+      const told = await app.send(`${method} /v1/media/1`, 'X-Request-Id: again\r\n');
       expect(told.status).toBe(200);
       expect(upstream.arrivals.map((arrival) => arrival.field('x-request-id'))).toEqual(['again', 'again', 'again']);
     },
@@ -426,17 +426,17 @@ describe('an exchange that breaks', () => {
     upstream.play(
       (_, socket) => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc', () => socket.destroy()),
     );
-    expect((await house.send('GET /v1/media/1')).whole).toBe(false);
+    expect((await app.send('GET /v1/media/1')).whole).toBe(false);
     arrived();
   });
 
   it('before a byte was written is replayed, a POST too: an idle connection that the Coreapp has closed', async () => {
-    await house.send('GET /v1/contacts');
+    await app.send('GET /v1/contacts');
     await until(() => upstream.sockets.size > 0, { what: 'a kept connection' });
     upstream.play(say(ok));
     for (const socket of upstream.sockets) socket.end();
     const statuses = await Promise.all(
-      Array.from({ length: 5 }, () => house.send('POST /v1/messages', '', '{}').then((told) => told.status)),
+      Array.from({ length: 5 }, () => app.send('POST /v1/messages', '', '{}').then((told) => told.status)),
     );
     expect(statuses).toEqual([200, 200, 200, 200, 200]);
     expect(upstream.arrivals).toHaveLength(5);
@@ -449,7 +449,7 @@ describe('a refusal of the Coreapp', () => {
     async (status) => {
       const body = randomBytes(100_000);
       upstream.play(inTurn(say(answer(status, json, '{"errors":[]}')), say(answer(status, {}, 'no')), say(ok)));
-      const told = await house.send('POST /v1/media', 'X-Request-Id: kept\r\nContent-Type: image/png\r\n', body);
+      const told = await app.send('POST /v1/media', 'X-Request-Id: kept\r\nContent-Type: image/png\r\n', body);
       expect(told).toMatchObject({ status: 200, text: 'ok' });
       expect(upstream.arrivals).toHaveLength(3);
       const [first] = upstream.arrivals;
@@ -469,14 +469,14 @@ describe('a refusal of the Coreapp', () => {
         socket.write(bytes);
       };
     upstream.play(inTurn(note(answer(429, { 'Retry-After': '1' })), note(ok)));
-    expect((await house.send('POST /v1/contacts', '', '{}')).status).toBe(200);
+    expect((await app.send('POST /v1/contacts', '', '{}')).status).toBe(200);
     expect((at[1] as number) - (at[0] as number)).toBeGreaterThanOrEqual(999);
   });
 
   it('is replayed although its own body breaks off: the status has said that it did not act', async () => {
     const half = 'HTTP/1.1 503 No\r\nContent-Length: 10\r\n\r\nabc';
     upstream.play(inTurn((_, socket) => void socket.write(half, () => socket.destroy()), say(ok)));
-    expect((await house.send('POST /v1/messages', '', '{}')).status).toBe(200);
+    expect((await app.send('POST /v1/messages', '', '{}')).status).toBe(200);
     expect(upstream.arrivals).toHaveLength(2);
   });
 
@@ -491,7 +491,7 @@ describe('a refusal of the Coreapp', () => {
       pour();
     };
     upstream.play(inTurn(endless, say(ok)));
-    expect((await house.send('POST /v1/messages', '', '{}')).status).toBe(200);
+    expect((await app.send('POST /v1/messages', '', '{}')).status).toBe(200);
     expect(upstream.arrivals).toHaveLength(2);
   });
 });
@@ -499,9 +499,9 @@ describe('a refusal of the Coreapp', () => {
 describe('when time is over', () => {
   const briefly =
     'coreapp: {answerTimeoutMs: 1000, connectTimeoutMs: 1000}\nlimits: {default: {holdMaxMs: 1500}, stickers: {holdMaxMs: 6000}}';
-  let hasty: TestHouse;
+  let hasty: TestApp;
   beforeAll(async () => {
-    hasty = await openTestHouse(upstream.url, briefly);
+    hasty = await startTestApp(upstream.url, briefly);
   });
   afterAll(() => hasty[Symbol.asyncDispose]());
 
@@ -533,7 +533,7 @@ describe('when time is over', () => {
   });
 
   it.each([429, 503])('a %i for longer than the hold time becomes Weir’s own 503 with Retry-After', async (status) => {
-    await using fresh = await openTestHouse(upstream.url, briefly); // One that has not been refused yet.
+    await using fresh = await startTestApp(upstream.url, briefly); // One that has not been refused yet.
     upstream.play(say(answer(status, { 'X-From': 'coreapp' }, 'theirs')));
     const told = await fresh.send('POST /v1/messages', '', '{}');
     expect(told).toMatchObject({ status: 503, json: { errors: [{ code: 1016, title: 'System overloaded' }] } });
@@ -548,7 +548,7 @@ describe('a Coreapp that is not there', () => {
     const away = await startUpstream();
     const { port, url } = away;
     await away.stop();
-    await using waiting = await openTestHouse(url, 'limits: {default: {holdMaxMs: 400}, messages: {holdMaxMs: 5000}}');
+    await using waiting = await startTestApp(url, 'limits: {default: {holdMaxMs: 400}, messages: {holdMaxMs: 5000}}');
     const told = await waiting.send('POST /v1/contacts', '', '{}');
     expect(told).toMatchObject({ status: 502, json: { errors: [{ code: 1014 }] } });
     expect(told.json.errors[0].details).toBe('The Coreapp could not be reached.');

@@ -6,8 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type MainServer, startServer } from '../../src/adapters/node/server.ts';
 import type { Downstream, RequestHead } from '../../src/exchange/ports.ts';
 import { roomForAll } from '../support/allocation.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
 import { createAuthority } from '../support/certificates.ts';
-import { openTestHouse, type TestHouse } from '../support/house.ts';
 import { RawCaller } from '../support/raw.ts';
 import { until } from '../support/until.ts';
 import { answer, type Script, say, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
@@ -165,38 +165,38 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
 
 describe('In line', () => {
   let upstream: Upstream;
-  let house: TestHouse;
+  let app: TestApp;
   beforeEach(async () => {
     upstream = await startUpstream();
     const messages = { rate: 2, burst: 1, holdMaxMs: 600_000 };
     const contacts = { rate: 0.1, burst: 1, holdMaxMs: 600_000 };
-    house = await openTestHouse(upstream.url, JSON.stringify({ limits: { messages, contacts } }));
+    app = await startTestApp(upstream.url, JSON.stringify({ limits: { messages, contacts } }));
   });
   afterEach(async () => {
-    await house.close(0);
+    await app.close(0);
     await upstream.stop();
   });
 
   it('a caller that has shut its sending side keeps its place, and has its answer', async () => {
-    await house.send('POST /v1/messages', '', 'one');
-    await using caller = await house.call();
-    caller.send(house.request('POST /v1/messages', '', 'two')).socket.end();
+    await app.send('POST /v1/messages', '', 'one');
+    await using caller = await app.call();
+    caller.send(app.request('POST /v1/messages', '', 'two')).socket.end();
     expect(await caller.answer('POST')).toMatchObject({ status: 200, text: 'ok', whole: true });
     expect(upstream.arrivals.map(({ body }) => String(body))).toEqual(['one', 'two']);
   });
 
   it('one that has gone leaves its place', async () => {
-    await house.send('POST /v1/contacts', '', 'one');
-    const caller = await house.call();
-    caller.send(house.request('POST /v1/contacts', '', 'two'));
+    await app.send('POST /v1/contacts', '', 'one');
+    const caller = await app.call();
+    caller.send(app.request('POST /v1/contacts', '', 'two'));
     const line = async (): Promise<number> => {
-      const status = await (await fetch(`http://127.0.0.1:${house.opsPort}/status`)).json();
+      const status = await (await fetch(`http://127.0.0.1:${app.opsPort}/status`)).json();
       const { lines } = status as { lines: { requests: number }[] };
       return lines.reduce((sum, { requests }) => sum + requests, 0);
     };
     await until(async () => (await line()) === 1, { what: 'a request in line' });
     caller.socket.destroy();
-    await until(() => house.lines.at(-1)?.status === 499, { what: 'its end' });
+    await until(() => app.lines.at(-1)?.status === 499, { what: 'its end' });
     await until(async () => (await line()) === 0, { what: 'an empty line' });
     expect(upstream.arrivals).toHaveLength(1);
   });
@@ -208,8 +208,8 @@ describe('In line', () => {
       finish = () => void socket.write('def');
     };
     upstream.play(slowly);
-    await using caller = await house.call();
-    caller.send(house.request('POST /v1/messages', '', 'one')).socket.end();
+    await using caller = await app.call();
+    caller.send(app.request('POST /v1/messages', '', 'one')).socket.end();
     await until(() => caller.unread.includes('abc'), { what: 'the first half' });
     finish();
     expect(await caller.answer('POST')).toMatchObject({ status: 200, text: 'abcdef', whole: true });
@@ -217,11 +217,11 @@ describe('In line', () => {
 
   it('one that goes while the Coreapp works on its request is gone there, too', async () => {
     upstream.play(sayNothing);
-    const caller = await house.call();
-    caller.send(house.request('POST /v1/messages', '', 'one'));
+    const caller = await app.call();
+    caller.send(app.request('POST /v1/messages', '', 'one'));
     await until(() => upstream.arrivals.length === 1, { what: 'the request at the Coreapp' });
     caller.socket.destroy();
-    await until(() => house.lines.at(-1)?.status === 499, { what: 'its end' });
+    await until(() => app.lines.at(-1)?.status === 499, { what: 'its end' });
     upstream.play(say(answer(200)));
   });
 });

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, truncateSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { openTestHouse, type TestHouse } from '../support/house.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
 import type { RawCaller } from '../support/raw.ts';
 import { until } from '../support/until.ts';
 import { answer, breakOff, inTurn, say, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
@@ -22,12 +22,12 @@ const limits = {
 
 let parent: string;
 let upstream: Upstream;
-let house: TestHouse;
+let app: TestApp;
 
 beforeAll(async () => {
   parent = mkdtempSync(join(tmpdir(), 'weir-test-'));
   upstream = await startUpstream();
-  house = await openTestHouse(
+  app = await startTestApp(
     upstream.url,
     JSON.stringify({
       limits: {
@@ -43,7 +43,7 @@ beforeAll(async () => {
   );
 });
 afterAll(async () => {
-  await house[Symbol.asyncDispose]();
+  await app[Symbol.asyncDispose]();
   await upstream.stop();
   rmSync(parent, { recursive: true });
 });
@@ -65,7 +65,7 @@ function openFiles(): string[] {
 const names = (): string[] => readdirSync(parent, { recursive: true, encoding: 'utf8' });
 
 async function status() {
-  const told = await fetch(`http://127.0.0.1:${house.opsPort}/status`);
+  const told = await fetch(`http://127.0.0.1:${app.opsPort}/status`);
   const { lines, disk } = (await told.json()) as {
     lines: { class: string; bytes: number; bytesOnDisk: number }[];
     disk: { files: number; bytes: number };
@@ -93,14 +93,14 @@ const nothingIsLeft = () =>
   );
 
 const head = (framing: string, path = '/v1/messages') =>
-  `POST ${path} HTTP/1.1\r\nHost: weir\r\nAuthorization: Bearer ${house.token}\r\n${framing}\r\n\r\n`;
+  `POST ${path} HTTP/1.1\r\nHost: weir\r\nAuthorization: Bearer ${app.token}\r\n${framing}\r\n\r\n`;
 const announced = (bytes: number) => `Content-Length: ${bytes}`;
 const chunked = 'Transfer-Encoding: chunked';
 const chunk = (bytes: Buffer) =>
   Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')]);
 
 async function uploading(framing: string, begin: Buffer): Promise<RawCaller> {
-  const caller = await house.call();
+  const caller = await app.call();
   caller.send(head(framing)).send(begin);
   return caller;
 }
@@ -108,7 +108,7 @@ async function uploading(framing: string, begin: Buffer): Promise<RawCaller> {
 describe('a large body', () => {
   it('is sent as it came, with its length, and nothing is left of it', async () => {
     const body = randomBytes(3 * mib + 17);
-    expect(await house.send('POST /v1/messages', '', body)).toMatchObject({ status: 200 });
+    expect(await app.send('POST /v1/messages', '', body)).toMatchObject({ status: 200 });
     const [arrival] = upstream.arrivals;
     expect(arrival?.all('content-length')).toEqual([String(body.length)]);
     expect(arrival?.body.equals(body)).toBe(true);
@@ -117,7 +117,7 @@ describe('a large body', () => {
 
   it('in chunks is, too, and the Coreapp gets it with its length', async () => {
     const body = randomBytes(mib);
-    await using caller = await house.call();
+    await using caller = await app.call();
     caller.send(head(chunked));
     for (let at = 0; at < body.length; at += 50_000) caller.send(chunk(body.subarray(at, at + 50_000)));
     expect(await caller.send('0\r\n\r\n').answer('POST')).toMatchObject({ status: 200 });
@@ -145,7 +145,7 @@ describe('a large body', () => {
     const refused = say(answer(503));
     upstream.play(inTurn(refused, say(answer(429)), refused, say(answer(201))));
     const body = randomBytes(mib);
-    expect(await house.send('POST /v1/messages', '', body)).toMatchObject({ status: 201 });
+    expect(await app.send('POST /v1/messages', '', body)).toMatchObject({ status: 201 });
     expect(upstream.arrivals).toHaveLength(4);
     for (const arrival of upstream.arrivals) expect(arrival.body.equals(body)).toBe(true);
     await nothingIsLeft();
@@ -159,7 +159,7 @@ describe('a large body', () => {
     });
     const body = randomBytes(4 * mib);
     for (const socket of upstream.sockets) socket.destroy();
-    const told = await house.send('PUT /v1/messages', '', body);
+    const told = await app.send('PUT /v1/messages', '', body);
     upstream.onConnection(null);
     expect(told).toMatchObject({ status: 200 });
     expect(connections).toBeGreaterThan(1);
@@ -169,7 +169,7 @@ describe('a large body', () => {
 
   it('of a POST is not sent again once it may have been acted on', async () => {
     upstream.play(breakOff);
-    expect(await house.send('POST /v1/messages', '', randomBytes(mib))).toMatchObject({ status: 502 });
+    expect(await app.send('POST /v1/messages', '', randomBytes(mib))).toMatchObject({ status: 502 });
     expect(upstream.arrivals).toHaveLength(1);
     await nothingIsLeft();
   });
@@ -180,7 +180,7 @@ describe('a large body', () => {
     ['is not, without one', 'contacts', '', 502, 1],
   ])('of a POST %s', async (_, name, fields, status, arrivals) => {
     upstream.play(inTurn(breakOff, say(answer(200))));
-    expect(await house.send(`POST /v1/${name}`, fields, randomBytes(20_000))).toMatchObject({ status });
+    expect(await app.send(`POST /v1/${name}`, fields, randomBytes(20_000))).toMatchObject({ status });
     expect(upstream.arrivals).toHaveLength(arrivals);
     if (fields !== '') expect(upstream.arrivals.at(-1)?.all('idempotency-key')).toEqual(['"order-17"']);
   });
@@ -200,8 +200,8 @@ describe('a large body', () => {
 
   it('that another request follows on its connection does not mix with it', async () => {
     const body = randomBytes(100_000);
-    await using caller = await house.call();
-    caller.send(Buffer.concat([house.request('POST /v1/messages', '', body), house.request('GET /v1/contacts')]));
+    await using caller = await app.call();
+    caller.send(Buffer.concat([app.request('POST /v1/messages', '', body), app.request('GET /v1/contacts')]));
     expect(await caller.answer('POST')).toMatchObject({ status: 200 });
     expect(await caller.answer()).toMatchObject({ status: 200 });
     expect(upstream.arrivals.map(({ method, body }) => [method, body.length])).toEqual(
@@ -228,13 +228,13 @@ describe('a large body that the disk does not give back whole', () => {
         say(answer(200)),
       ),
     );
-    const told = await house.send('PUT /v1/messages', '', randomBytes(mib));
+    const told = await app.send('PUT /v1/messages', '', randomBytes(mib));
     expect(told).toMatchObject({
       status: 503,
       json: { errors: [{ code: 1016, details: 'The disk did not keep the body.' }] },
     });
     expect(upstream.arrivals).toHaveLength(1);
-    expect(await house.send('POST /v1/messages', '', randomBytes(mib))).toMatchObject({ status: 200 });
+    expect(await app.send('POST /v1/messages', '', randomBytes(mib))).toMatchObject({ status: 200 });
     await nothingIsLeft();
   });
 });
@@ -299,7 +299,7 @@ describe('a large body that does not come as it should', () => {
 /** Bodies of these sizes that have come whole and are in flight: they keep their room until the Coreapp answers. */
 async function inFlight(path: string, ...sizes: number[]): Promise<AsyncDisposable> {
   upstream.play(sayNothing);
-  const callers = await Promise.all(sizes.map(() => house.call()));
+  const callers = await Promise.all(sizes.map(() => app.call()));
   sizes.forEach((bytes, index) => void callers[index]?.send(head(announced(bytes), path)).send(randomBytes(bytes)));
   await until(() => upstream.arrivals.length === sizes.length, { what: 'all to be in flight' });
   upstream.play(say(answer(200, {}, 'ok')));
@@ -316,7 +316,7 @@ describe('uploads that only announce themselves', () => {
     const uploads = await Promise.all(Array.from({ length: 6 }, () => uploading(announced(4 * mib), randomBytes(100))));
     await until(async () => (await status()).bytes === 600, { what: 'all to be let in' });
     expect((await status()).disk).toMatchObject({ files: 0, bytes: 0 });
-    expect(await house.send('POST /v1/messages', '', randomBytes(4 * mib))).toMatchObject({ status: 200 });
+    expect(await app.send('POST /v1/messages', '', randomBytes(4 * mib))).toMatchObject({ status: 200 });
     for (const caller of uploads) caller.reset();
     await nothingIsLeft();
   });
@@ -329,25 +329,25 @@ describe('large bodies', () => {
     const told = await late.answer('POST');
     expect(told).toMatchObject({ status: 503, json: { errors: [{ code: 1016 }] } });
     expect(told.json.errors[0].details).toBe('There is no room for the body: others are on the disk.');
-    expect(await house.send('POST /v1/messages', '', randomBytes(16 * kib))).toMatchObject({ status: 200 });
-    expect(await house.send('POST /v1/messages', '', randomBytes(mib))).toMatchObject({ status: 200 });
+    expect(await app.send('POST /v1/messages', '', randomBytes(16 * kib))).toMatchObject({ status: 200 });
+    expect(await app.send('POST /v1/messages', '', randomBytes(mib))).toMatchObject({ status: 200 });
   });
 
   it('of one caller fill its share and no more: the rest is for others, and for its other classes', async () => {
     const password = 'Weir-2026!';
-    await house.send('POST /v1/users', '', JSON.stringify({ username: 'worker', password }));
+    await app.send('POST /v1/users', '', JSON.stringify({ username: 'worker', password }));
     const basic = `Authorization: Basic ${Buffer.from(`worker:${password}`).toString('base64')}\r\n`;
-    const login = await house.ask('POST /v1/users/login', `Host: weir\r\n${basic}`);
+    const login = await app.ask('POST /v1/users/login', `Host: weir\r\n${basic}`);
     const worker = `Host: weir\r\nAuthorization: Bearer ${login.json.users[0].token}\r\n`;
     await using _ = await inFlight('/v1/contacts', 4 * mib);
-    const told = await house.send('POST /v1/contacts', '', 'x');
+    const told = await app.send('POST /v1/contacts', '', 'x');
     expect(told).toMatchObject({ status: 503, json: { errors: [{ code: 1016 }] } });
     expect(told.json.errors[0].details).toBe(
       'There is no room for the body: others of this caller are held, as many as it may have beside what other callers have.',
     );
-    expect(await house.send('POST /v1/messages', '', 'x')).toMatchObject({ status: 200 });
+    expect(await app.send('POST /v1/messages', '', 'x')).toMatchObject({ status: 200 });
     const large = randomBytes(mib);
-    expect(await house.ask('POST /v1/contacts', `${worker}Content-Length: ${large.length}\r\n`, large)).toMatchObject({
+    expect(await app.ask('POST /v1/contacts', `${worker}Content-Length: ${large.length}\r\n`, large)).toMatchObject({
       status: 200,
     });
   });
@@ -364,7 +364,7 @@ describe('large bodies', () => {
 describe('the folder', () => {
   it('may be swept by a cleaner of temporary files: it is made again', async () => {
     rmSync(join(parent, `weir-${process.getuid?.()}`), { recursive: true });
-    expect(await house.send('POST /v1/messages', '', randomBytes(mib))).toMatchObject({ status: 200 });
+    expect(await app.send('POST /v1/messages', '', randomBytes(mib))).toMatchObject({ status: 200 });
     await nothingIsLeft();
   });
 
@@ -373,15 +373,15 @@ describe('the folder', () => {
     rmSync(own, { recursive: true });
     rmSync(parent, { recursive: true });
     for (let i = 0; i < 3; i++) {
-      const told = await house.send('POST /v1/messages', '', randomBytes(mib));
+      const told = await app.send('POST /v1/messages', '', randomBytes(mib));
       expect(told).toMatchObject({
         status: 503,
         json: { errors: [{ code: 1016, details: 'The disk did not keep the body.' }] },
       });
       expect(told.field('retry-after')).toBe('1');
     }
-    expect(await house.send('POST /v1/messages', '', randomBytes(kib))).toMatchObject({ status: 200 });
-    expect(house.events.filter(({ level }) => level === 'error')).toEqual([
+    expect(await app.send('POST /v1/messages', '', randomBytes(kib))).toMatchObject({ status: 200 });
+    expect(app.events.filter(({ level }) => level === 'error')).toEqual([
       {
         level: 'error',
         message: 'bodies: the disk fails; large ones are refused',
@@ -389,7 +389,7 @@ describe('the folder', () => {
       },
     ]);
     mkdirSync(parent);
-    expect(await house.send('POST /v1/messages', '', randomBytes(mib))).toMatchObject({ status: 200 });
+    expect(await app.send('POST /v1/messages', '', randomBytes(mib))).toMatchObject({ status: 200 });
     await nothingIsLeft();
   });
 });

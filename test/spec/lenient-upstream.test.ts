@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readTarget } from '../../src/http/target.ts';
 import { adminPathsDefault, createRouter } from '../../src/profiles/coreapp/routes.ts';
-import { apiKey, openTestHouse, type TestHouse } from '../support/house.ts';
+import { apiKey, startTestApp, type TestApp } from '../support/app.ts';
 import { answer, say, startUpstream, type Upstream } from '../support/upstream.ts';
 
 /** What an upstream may do to a path before it looks for the endpoint. In any order that frameworks have. */
@@ -186,7 +186,7 @@ describe('However it is spelled,', () => {
 
 describe('In front of such an upstream, over the wire,', () => {
   let upstream: Upstream;
-  let house: TestHouse;
+  let app: TestApp;
   let userToken: string;
   /** Targets that were served as something of the admin's, in the reading of this upstream. */
   const served = (): string[] =>
@@ -198,16 +198,16 @@ describe('In front of such an upstream, over the wire,', () => {
 
   beforeAll(async () => {
     upstream = await startUpstream();
-    house = await openTestHouse(upstream.url);
+    app = await startTestApp(upstream.url);
     const password = 'Correct-Horse-1';
-    const created = await house.send('POST /v1/users', '', JSON.stringify({ username: 'anna', password }));
+    const created = await app.send('POST /v1/users', '', JSON.stringify({ username: 'anna', password }));
     expect(created.status).toBe(201);
     const basic = Buffer.from(`anna:${password}`).toString('base64');
-    const login = await house.ask('POST /v1/users/login', `Host: weir\r\nAuthorization: Basic ${basic}\r\n`);
+    const login = await app.ask('POST /v1/users/login', `Host: weir\r\nAuthorization: Basic ${basic}\r\n`);
     userToken = login.json.users[0].token;
   });
   afterAll(async () => {
-    await house.close(0);
+    await app.close(0);
     await upstream.stop();
   });
 
@@ -238,7 +238,7 @@ describe('In front of such an upstream, over the wire,', () => {
     upstream.play(say(answer(200, {}, 'served')));
     for (const method of ['GET', 'POST', 'DELETE']) {
       for (const credential of [`Bearer ${userToken}`, `Apikey ${apiKey}`]) {
-        const told = await house.ask(`${method} ${target}`, `Host: weir\r\nAuthorization: ${credential}\r\n`);
+        const told = await app.ask(`${method} ${target}`, `Host: weir\r\nAuthorization: ${credential}\r\n`);
         expect(told.status).toBeGreaterThanOrEqual(400);
       }
     }
@@ -250,7 +250,7 @@ describe('In front of such an upstream, over the wire,', () => {
     async (target) => {
       upstream.play(say(answer(200, {}, 'served')));
       const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: a2V5\r\n';
-      const told = await house.ask(`GET ${target}`, `Host: weir\r\nAuthorization: Apikey ${apiKey}\r\n${upgrade}`);
+      const told = await app.ask(`GET ${target}`, `Host: weir\r\nAuthorization: Apikey ${apiKey}\r\n${upgrade}`);
       expect(told.status).toBe(401);
       expect(upstream.arrivals).toHaveLength(0);
     },
@@ -263,7 +263,7 @@ describe('In front of such an upstream, over the wire,', () => {
       '/v1/settings/application%20',
       '/v1//settings/application.json',
     ]) {
-      expect(await house.send(`GET ${target}`)).toMatchObject({ status: 200, text: 'served' });
+      expect(await app.send(`GET ${target}`)).toMatchObject({ status: 200, text: 'served' });
     }
     expect(upstream.arrivals.map(({ target }) => target)).toEqual([
       '/v1/settings/Application',

@@ -1,19 +1,19 @@
 /** A caller that is refused before there is an exchange and goes on sending is cut off soon, however long a body may stand still. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openTestHouse, type TestHouse } from '../support/house.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
 import { until } from '../support/until.ts';
 import { startUpstream, type Upstream } from '../support/upstream.ts';
 
 const patient = { headTimeoutMs: 100, bodyIdleTimeoutMs: 600_000, keepAliveTimeoutMs: 600_000 };
 
 let upstream: Upstream;
-let house: TestHouse;
+let app: TestApp;
 beforeAll(async () => {
   upstream = await startUpstream();
-  house = await openTestHouse(upstream.url, JSON.stringify({ http: patient }));
+  app = await startTestApp(upstream.url, JSON.stringify({ http: patient }));
 });
 afterAll(async () => {
-  await house.close(0);
+  await app.close(0);
   await upstream.stop();
 });
 
@@ -24,7 +24,7 @@ describe('A caller that does not heed its refusal is cut off within seconds', ()
     ['a head that is none', 'nonsense\r\n\r\n', 400],
     ['a request for a tunnel', 'CONNECT example.test:443 HTTP/1.1\r\nHost: example.test:443\r\n\r\n', 400],
   ])('%s', async (_, bytes, status) => {
-    await using caller = await house.call();
+    await using caller = await app.call();
     caller.send(bytes);
     expect((await caller.answer('GET')).status).toBe(status);
     const isCut = (): boolean => caller.send('x').socket.destroyed;

@@ -1,7 +1,7 @@
 /** What monitoring asks for is not held: the Coreapp's own answer, at once. So is any class with `hold: false`. */
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { InFlightBudget, Permits, ReservedInFlightBudget, reserved } from '../../src/admission/concurrency/permits.ts';
-import { apiKey, openTestHouse, type TestHouse } from '../support/house.ts';
+import { apiKey, startTestApp, type TestApp } from '../support/app.ts';
 import { Lines } from '../support/lines.ts';
 import { until } from '../support/until.ts';
 import { answer, breakOff, say, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
@@ -11,13 +11,13 @@ const down = '{"health":{"gateway_status":"disconnected"}}';
 
 describe('A monitoring request', () => {
   let upstream: Upstream;
-  let house: TestHouse;
+  let app: TestApp;
   beforeAll(async () => {
     upstream = await startUpstream();
-    house = await openTestHouse(upstream.url, 'coreapp: {answerTimeoutMs: 2000}');
+    app = await startTestApp(upstream.url, 'coreapp: {answerTimeoutMs: 2000}');
   });
   afterAll(async () => {
-    await house[Symbol.asyncDispose]();
+    await app[Symbol.asyncDispose]();
     await upstream.stop();
   });
 
@@ -29,7 +29,7 @@ describe('A monitoring request', () => {
     [429, '/v1/stats/db'],
   ])('gets the %i of %s with its body and fields, after one attempt', async (status, path) => {
     upstream.play(say(answer(status, { 'Retry-After': '86400', 'X-From': 'coreapp' }, down)));
-    const told = await house.ask(`GET ${path}`, key);
+    const told = await app.ask(`GET ${path}`, key);
     expect([told.status, told.text, told.field('x-from'), told.field('retry-after')]).toEqual([
       ...[status, down, 'coreapp', '86400'],
     ]);
@@ -41,20 +41,20 @@ describe('A monitoring request', () => {
     [504, sayNothing],
   ])('is a %i, error 1014, where there is no answer, after one attempt', async (status, script) => {
     upstream.play(script);
-    const told = await house.ask('GET /v1/health', key);
+    const told = await app.ask('GET /v1/health', key);
     expect([told.status, told.json.errors[0].code, upstream.arrivals.length]).toEqual([status, 1014, 1]);
   });
 
   it('is a 502 where the Coreapp is not there', async () => {
     const away = await startUpstream();
     await away.stop();
-    await using alone = await openTestHouse(away.url);
+    await using alone = await startTestApp(away.url);
     expect(await alone.ask('GET /v1/health', key)).toMatchObject({ status: 502 });
     expect(alone.lines.at(-1)).toMatchObject({ attempts: 1 });
   });
 
   it('goes out while all permits are taken, and while its class is refused again and again', async () => {
-    await using full = await openTestHouse(upstream.url, 'coreapp: {permitsMax: 1}');
+    await using full = await startTestApp(upstream.url, 'coreapp: {permitsMax: 1}');
     upstream.play((arrival, socket) => {
       if (arrival.target === '/v1/health') socket.write(answer(503, {}, down));
     });
@@ -66,7 +66,7 @@ describe('A monitoring request', () => {
   });
 
   it('is held where limits.health.hold says so', async () => {
-    await using held = await openTestHouse(upstream.url, 'limits: {health: {hold: true}}');
+    await using held = await startTestApp(upstream.url, 'limits: {health: {hold: true}}');
     let refusals = 2;
     upstream.play((_, socket) => void socket.write(refusals-- > 0 ? answer(503) : answer(200, {}, 'ok')));
     expect(await held.ask('GET /v1/health', key)).toMatchObject({ status: 200, text: 'ok' });
@@ -75,8 +75,8 @@ describe('A monitoring request', () => {
 
 test('Any class can be one that is not held', async () => {
   await using upstream = await startUpstream(say(answer(503, {}, 'theirs')));
-  await using house = await openTestHouse(upstream.url, 'limits: {contacts: {hold: false}}');
-  expect(await house.send('POST /v1/contacts', '', '{}')).toMatchObject({ status: 503, text: 'theirs' });
+  await using app = await startTestApp(upstream.url, 'limits: {contacts: {hold: false}}');
+  expect(await app.send('POST /v1/contacts', '', '{}')).toMatchObject({ status: 503, text: 'theirs' });
   expect(upstream.arrivals).toHaveLength(1);
 });
 

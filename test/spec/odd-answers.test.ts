@@ -1,7 +1,7 @@
 /** Whatever a Coreapp writes, its caller gets that answer or a 502, and nothing of Weir throws. */
 import { hash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { openTestHouse, type TestHouse } from '../support/house.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
 import { brokenAnswers, oddAnswers, oddStatuses, wrongSwitches } from '../support/odd-answers.ts';
 import { until } from '../support/until.ts';
 import { answer, say, startUpstream, type Upstream } from '../support/upstream.ts';
@@ -11,28 +11,28 @@ const key = 'dGhlIHNhbXBsZSBub25jZQ==';
 const accept = hash('sha1', `${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`, 'base64');
 
 let upstream: Upstream;
-let house: TestHouse;
+let app: TestApp;
 
 beforeAll(async () => {
   upstream = await startUpstream();
-  house = await openTestHouse(
+  app = await startTestApp(
     upstream.url,
     'coreapp: {brokenRepeatsMax: 0}\nlimits: {default: {rate: 10000, burst: 10000}}',
   );
 });
 afterAll(async () => {
-  await house.close(0);
+  await app.close(0);
   await upstream.stop();
 });
 afterEach(() => {
-  expect(house.events.filter(({ message, level }) => level === 'error' || /bug/.test(message))).toEqual([]);
+  expect(app.events.filter(({ message, level }) => level === 'error' || /bug/.test(message))).toEqual([]);
 });
 
 /** The answer; a whole one of 502 has Weir's envelope. Null: the connection broke before its head. */
 async function told(line: string, fields = '', body = '') {
-  await using caller = await house.call();
+  await using caller = await app.call();
   const method = line.split(' ')[0] as string;
-  caller.send(house.request(line, fields, body));
+  caller.send(app.request(line, fields, body));
   const got = await caller.answer(method);
   if (got.status === 502) expect(got.json).toMatchObject({ errors: [{ code: 1014 }] });
   return got;
@@ -58,8 +58,8 @@ describe('an answer that is none', () => {
     upstream.play(say(`HTTP/1.1 ${status} X\r\nContent-Length: 0\r\n\r\n`));
     for (const line of ['GET /v1/odd', 'HEAD /v1/odd', 'DELETE /v1/odd']) {
       const method = line.split(' ')[0] as string;
-      await using caller = await house.call();
-      expect((await caller.send(house.request(line)).answer(method)).status).toBe(502);
+      await using caller = await app.call();
+      expect((await caller.send(app.request(line)).answer(method)).status).toBe(502);
     }
     expect((await told('GET /v1/odd', upgrade)).status).toBe(502);
   });
@@ -111,8 +111,8 @@ describe('a 101', () => {
         `HTTP/1.1 101 X\r\nconnection: keep-alive, Upgrade\r\nupgrade: WebSocket\r\nSec-WebSocket-Accept: ${accept}\r\n\r\nhello`,
       ),
     );
-    await using caller = await house.call();
-    caller.send(house.request('GET /v1/odd', `${upgrade}Sec-WebSocket-Key: ${key}\r\n`));
+    await using caller = await app.call();
+    caller.send(app.request('GET /v1/odd', `${upgrade}Sec-WebSocket-Key: ${key}\r\n`));
     await until(() => caller.unread.toString().endsWith('hello'), { what: 'the first bytes' });
     expect(caller.unread.toString()).toContain(`\r\nSec-WebSocket-Accept: ${accept}\r\n`);
   });

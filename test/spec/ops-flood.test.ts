@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Ops, opsConnectionsMax, startOps } from '../../src/ops/server.ts';
-import { openTestHouse } from '../support/house.ts';
+import { startTestApp } from '../support/app.ts';
 import { RawCaller } from '../support/raw.ts';
 import { busy } from '../support/snapshots.ts';
 import { startUpstream } from '../support/upstream.ts';
@@ -56,12 +56,12 @@ describe('Figures', () => {
     ['/status', 'probes'],
   ])('at %s are made once in ops.figuresMaxAgeMs, however many %s ask', async (path) => {
     await using upstream = await startUpstream();
-    await using house = await openTestHouse(upstream.url, 'ops: {figuresMaxAgeMs: 60000}');
+    await using app = await startTestApp(upstream.url, 'ops: {figuresMaxAgeMs: 60000}');
     const texts = new Set<string>();
     for (let i = 0; i < 20; i++) {
-      if (path.startsWith('/v1/')) texts.add((await house.send(`GET ${path}`)).text);
-      else texts.add(await (await fetch(`http://127.0.0.1:${house.opsPort}${path}`)).text());
-      await house.send('GET /v1/contacts');
+      if (path.startsWith('/v1/')) texts.add((await app.send(`GET ${path}`)).text);
+      else texts.add(await (await fetch(`http://127.0.0.1:${app.opsPort}${path}`)).text());
+      await app.send('GET /v1/contacts');
       upstream.play((_, socket) => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'));
     }
     expect(texts.size).toBe(1);

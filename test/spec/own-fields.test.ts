@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
 import { readScope, type Scope, scopeFields } from '../../src/admission/rate/scope.ts';
 import { ownFields, travelling } from '../../src/http/own-fields.ts';
-import { openTestHouse, type TestHouse } from '../support/house.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
 import { type Arrival, answer, breakOff, say, startUpstream, type Upstream } from '../support/upstream.ts';
 
 /** As CGI, WSGI, Rack and PHP have it. */
@@ -17,14 +17,14 @@ limits: {media: {scope: header:X-Number}}
 http: {trustedProxies: [127.0.0.2]}`;
 
 let upstream: Upstream;
-let house: TestHouse;
+let app: TestApp;
 
 beforeAll(async () => {
   upstream = await startUpstream();
-  house = await openTestHouse(upstream.url, yaml);
+  app = await startTestApp(upstream.url, yaml);
 });
 afterAll(async () => {
-  await house[Symbol.asyncDispose]();
+  await app[Symbol.asyncDispose]();
   await upstream.stop();
 });
 beforeEach(() => upstream.play(say(answer(200, {}, 'ok'))));
@@ -38,7 +38,7 @@ describe('A name that folds to one of Weir’s own does not arrive:', () => {
     ...['Transfer_Encoding', 'Keep_Alive', 'Proxy_Authorization', 'Idempotency_Key', 'X_Number', 'X!Number'],
     ...['X-Original-URL', 'X_Original_URL', 'X-Rewrite-URL'],
   ])('%s', async (name) => {
-    await house.send('GET /v1/contacts', `${name}: made-up\r\nX-Other_one: stays\r\n`);
+    await app.send('GET /v1/contacts', `${name}: made-up\r\nX-Other_one: stays\r\n`);
     const { fields } = arrived();
     expect(fields.filter(([, value]) => value === 'made-up')).toEqual([]);
     expect(fields).toContainEqual(['X-Other_one', 'stays']);
@@ -88,7 +88,7 @@ describe('Connection', () => {
     ],
     ...['X-Number', 'close, idempotency-KEY', 'keep-alive ,\tpriority'],
   ])('must not name %s: 400, and nothing arrives', async (name) => {
-    const told = await house.send('GET /v1/contacts', `Connection: ${name}\r\nIdempotency-Key: k\r\nPriority: u=1\r\n`);
+    const told = await app.send('GET /v1/contacts', `Connection: ${name}\r\nIdempotency-Key: k\r\nPriority: u=1\r\n`);
     expect(told).toMatchObject({ status: 400 });
     expect(told.json.errors[0].details).toMatch(/^Connection names [a-z-]+, which is meant for more than one/);
     expect(upstream.arrivals).toHaveLength(0);
@@ -98,7 +98,7 @@ describe('Connection', () => {
     ...['close', 'Keep-Alive', 'TE', 'Upgrade', 'upgrade, HTTP2-Settings', 'Transfer-Encoding', 'Proxy-Connection'],
     ...['Trailer', 'X-Hop', 'X_Forwarded_For', 'Cookie'],
   ])('may name %s', async (name) => {
-    expect(await house.send('GET /v1/contacts', `Connection: ${name}\r\n`)).toMatchObject({ status: 200 });
+    expect(await app.send('GET /v1/contacts', `Connection: ${name}\r\n`)).toMatchObject({ status: 200 });
   });
 });
 
@@ -108,7 +108,7 @@ describe('A POST that breaks off where the class honours Idempotency-Key', () =>
     ['without one at all is sent once', '', 1],
   ])('%s', async (_, fields, times) => {
     upstream.play(breakOff);
-    expect(await house.send('POST /v1/messages', fields, '{}')).toMatchObject({ status: 502 });
+    expect(await app.send('POST /v1/messages', fields, '{}')).toMatchObject({ status: 502 });
     expect(upstream.arrivals).toHaveLength(times);
   });
 });

@@ -4,17 +4,17 @@ import { InFlightBudget, Permits } from '../../src/admission/concurrency/permits
 import { Answers, Pauses } from '../../src/admission/pauses.ts';
 import type { Counters, PermitEnd } from '../../src/exchange/exchange.ts';
 import type { EndpointClass } from '../../src/exchange/route.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
 import { ask } from '../support/ask.ts';
 import { messageFrom } from '../support/fleet.ts';
-import { openTestHouse, type TestHouse } from '../support/house.ts';
 import { Lines, type Visit } from '../support/lines.ts';
 import { until } from '../support/until.ts';
 import { answer, startUpstream } from '../support/upstream.ts';
 
 const dayMs = 86_400_000;
 
-const metrics = async (house: TestHouse): Promise<string> =>
-  (await ask('GET', `http://127.0.0.1:${house.opsPort}/metrics`)).text;
+const metrics = async (app: TestApp): Promise<string> =>
+  (await ask('GET', `http://127.0.0.1:${app.opsPort}/metrics`)).text;
 
 describe('A pause is for', () => {
   /** One that was sent then. */
@@ -222,20 +222,20 @@ describe('A user whose request is always refused', () => {
       const bad = arrival.target.endsWith('/bad');
       socket.write(bad ? answer(status, { 'Retry-After': '86400' }) : answer(200, {}, 'ok'));
     });
-    await using house = await openTestHouse(upstream.url);
+    await using app = await startTestApp(upstream.url);
     const password = 'Anna-2026!';
-    await house.send('POST /v1/users', '', JSON.stringify({ username: 'anna', password }));
+    await app.send('POST /v1/users', '', JSON.stringify({ username: 'anna', password }));
     const basic = Buffer.from(`anna:${password}`).toString('base64');
-    const login = await house.ask('POST /v1/users/login', `Host: weir\r\nAuthorization: Basic ${basic}\r\n`);
+    const login = await app.ask('POST /v1/users/login', `Host: weir\r\nAuthorization: Basic ${basic}\r\n`);
     const anna = `Host: weir\r\nAuthorization: Bearer ${login.json.users[0].token}\r\n`;
-    expect((await house.ask('GET /v1/contacts', anna)).status).toBe(200);
-    await using caller = await house.call();
-    caller.send(house.request('GET /v1/contacts/bad'));
-    await until(async () => (await metrics(house)).includes('weir_replays_total{class="contacts"'), {
+    expect((await app.ask('GET /v1/contacts', anna)).status).toBe(200);
+    await using caller = await app.call();
+    caller.send(app.request('GET /v1/contacts/bad'));
+    await until(async () => (await metrics(app)).includes('weir_replays_total{class="contacts"'), {
       what: 'a refusal',
     });
-    for (let i = 0; i < 5; i++) expect((await house.ask('GET /v1/contacts', anna)).status).toBe(200);
-    const heldMs = house.lines
+    for (let i = 0; i < 5; i++) expect((await app.ask('GET /v1/contacts', anna)).status).toBe(200);
+    const heldMs = app.lines
       .filter(({ principal }) => principal?.kind === 'user' && principal.name === 'anna')
       .map((line) => line.heldMs);
     expect(heldMs.filter((ms) => ms > 1_000)).toEqual([]);

@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { type Left, leftOf, RateLimitFields } from '../../src/admission/rate/rate-limit-fields.ts';
 import { bucketName } from '../../src/admission/rate/scope.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
 import { ask } from '../support/ask.ts';
-import { openTestHouse, type TestHouse } from '../support/house.ts';
 import { Lines } from '../support/lines.ts';
 import type { RawAnswer } from '../support/raw.ts';
 import { answer, say, startUpstream, type Upstream } from '../support/upstream.ts';
@@ -133,14 +133,14 @@ describe('In line', () => {
 
 describe('On the wire', () => {
   let upstream: Upstream;
-  let house: TestHouse;
+  let app: TestApp;
   beforeEach(async () => {
     upstream = await startUpstream();
     // So slow that nothing flows in while a test runs.
-    house = await openTestHouse(upstream.url, 'limits: {contacts: {rate: 0.1, burst: 9, rateLimitFields: true}}');
+    app = await startTestApp(upstream.url, 'limits: {contacts: {rate: 0.1, burst: 9, rateLimitFields: true}}');
   });
   afterEach(async () => {
-    await house.close(0);
+    await app.close(0);
     await upstream.stop();
   });
   /** One is used, and for a moment the time that a reply may take. */
@@ -148,17 +148,17 @@ describe('On the wire', () => {
   const limits = (told: RawAnswer) => told.all('ratelimit');
 
   test('an answer of the Coreapp has them, an answer of another class has not', async () => {
-    const told = await house.send('GET /v1/contacts');
+    const told = await app.send('GET /v1/contacts');
     expect(told.all('ratelimit-policy')).toEqual(['"contacts";q=9;w=90']);
     expect(limits(told)).toEqual([expect.stringMatching(first)]);
-    for (let sent = 1; sent < 8; sent++) await house.send('GET /v1/contacts');
-    expect(limits(await house.send('GET /v1/contacts'))).toEqual(['"contacts";r=0;t=10']);
-    expect(limits(await house.send('GET /v1/media/1'))).toEqual([]);
+    for (let sent = 1; sent < 8; sent++) await app.send('GET /v1/contacts');
+    expect(limits(await app.send('GET /v1/contacts'))).toEqual(['"contacts";r=0;t=10']);
+    expect(limits(await app.send('GET /v1/media/1'))).toEqual([]);
   });
 
   test('the Coreapp’s own stay as they are, and none of ours says more', async () => {
     upstream.play(say(answer(200, { 'RateLimit-Policy': '"core";q=5;w=1', RateLimit: '"core";r=2;t=1' }, 'ok')));
-    const told = await house.send('GET /v1/contacts');
+    const told = await app.send('GET /v1/contacts');
     expect(told.all('ratelimit-policy')).toEqual(['"core";q=5;w=1', '"contacts";q=9;w=90']);
     expect(limits(told)).toEqual(['"core";r=2;t=1', expect.stringMatching(/^"contacts";r=2;t=[78]0$/)]);
   });
@@ -170,12 +170,12 @@ describe('On the wire', () => {
     [304, 0],
   ])('whatever the status, but for redirections: %i', async (status, times) => {
     upstream.play(say(answer(status)));
-    expect(limits(await house.send('GET /v1/contacts'))).toHaveLength(times);
+    expect(limits(await app.send('GET /v1/contacts'))).toHaveLength(times);
   });
 
   test('/status shows the level', async () => {
-    await house.send('GET /v1/contacts');
-    const { json } = await ask('GET', `http://127.0.0.1:${house.opsPort}/status`);
+    await app.send('GET /v1/contacts');
+    const { json } = await ask('GET', `http://127.0.0.1:${app.opsPort}/status`);
     const bucket = json.buckets.find((one: { class: string }) => one.class === 'contacts');
     expect(bucket).toMatchObject({ class: 'contacts', live: 1, slotsHeld: 0 });
     expect([7, 8]).toContain(bucket.level);

@@ -2,11 +2,11 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { users } from '../../src/commands/users.ts';
 import { startSimulator } from '../../src/simulator/simulator.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { readFrom } from '../support/config.ts';
-import { openTestHouse, type TestHouse } from '../support/house.ts';
 import { deployCluster, deploySentinel, deployServer, type RedisDeployment } from '../support/redis-deployments.ts';
-import { Folder } from '../support/secure-house.ts';
+import { Folder } from '../support/secure-app.ts';
 import { until } from '../support/until.ts';
 
 const folder = new Folder();
@@ -32,8 +32,8 @@ const deployments: readonly [string, () => Promise<RedisDeployment>][] = [
 const message = JSON.stringify({ to: '16315551000', type: 'text', text: { body: 'hello' } });
 
 /** Whether the replica takes the other's token. */
-async function passes(house: TestHouse, { token }: TestHouse): Promise<boolean> {
-  const { status } = await house.ask('GET /v1/users/admin', `Host: weir\r\nAuthorization: Bearer ${token}\r\n`);
+async function passes(app: TestApp, { token }: TestApp): Promise<boolean> {
+  const { status } = await app.ask('GET /v1/users/admin', `Host: weir\r\nAuthorization: Bearer ${token}\r\n`);
   return status === 200;
 }
 
@@ -46,8 +46,8 @@ describe.concurrent('Two replicas and the commands work with', () => {
     const redis = { callTimeoutMs: 10_000, ...(url.startsWith('rediss') ? { caFile: tls.ca } : {}) };
     const yaml = JSON.stringify({ auth: { tokenMemoryMs: 60_000 }, redis });
     const files = { [tls.ca]: authority.cert };
-    await using one = await openTestHouse(simulator.url, yaml, { REDIS_URL: url }, files);
-    await using other = await openTestHouse(simulator.url, yaml, { REDIS_URL: url }, files);
+    await using one = await startTestApp(simulator.url, yaml, { REDIS_URL: url }, files);
+    await using other = await startTestApp(simulator.url, yaml, { REDIS_URL: url }, files);
 
     expect((await one.send('POST /v1/messages', 'Content-Type: application/json\r\n', message)).status).toBe(201);
     expect(await passes(other, one)).toBe(true);

@@ -2,10 +2,10 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openHouse } from '../../src/app/app.ts';
+import { startApp } from '../../src/app/app.ts';
 import type { Log } from '../../src/observe/ports.ts';
+import { adminPassword } from '../support/app.ts';
 import { config, load } from '../support/config.ts';
-import { adminPassword } from '../support/house.ts';
 import { freePort } from '../support/ports.ts';
 import { startRedis } from '../support/redis.ts';
 import { silentLog } from '../support/silent-log.ts';
@@ -61,9 +61,9 @@ const log: Log = { ...silentLog, info: keep('info'), warn: keep('warn'), error: 
 
 async function open(url: string, port: number, opsPort: number) {
   const env = { HOST: '127.0.0.1', PORT: `${port}`, OPS_PORT: `${opsPort}`, WEIR_ADMIN_PASSWORD: adminPassword };
-  const house = await openHouse(config(load('', { ...env, REDIS_URL: url })), 'http://127.0.0.1:1', '0.0.0', log);
-  running.defer(() => house.close(0));
-  return house;
+  const app = await startApp(config(load('', { ...env, REDIS_URL: url })), 'http://127.0.0.1:1', '0.0.0', log);
+  running.defer(() => app.close(0));
+  return app;
 }
 
 const login = (port: number) =>
@@ -119,12 +119,12 @@ describe('A start while Redis is away', () => {
   it('is ready without it, says once that it is away, and has an admin when it comes', async () => {
     const door = new Door({ shut: true });
     running.defer(() => door.close());
-    const house = await open(await door.open(), 0, 0);
-    expect((await fetch(`http://127.0.0.1:${house.opsPort}/readyz`)).status).toBe(200);
-    expect((await login(house.port)).status).toBe(503);
+    const app = await open(await door.open(), 0, 0);
+    expect((await fetch(`http://127.0.0.1:${app.opsPort}/readyz`)).status).toBe(200);
+    expect((await login(app.port)).status).toBe(503);
     const server = running.use(await startRedis(['--appendonly', 'yes']));
     door.leadTo(server.port);
-    await until(async () => (await login(house.port)).status === 200, { what: 'the admin to log in' });
+    await until(async () => (await login(app.port)).status === 200, { what: 'the admin to log in' });
     expect(lines.filter(({ level }) => level !== 'info').map(({ message }) => message)).toEqual(['Redis is away']);
     await until(() => lines.some(({ message }) => message === 'Redis is back'), { what: 'the line that says so' });
   });

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { startTestApp, type TestApp } from '../support/app.ts';
 import { ask } from '../support/ask.ts';
-import { openTestHouse, type TestHouse } from '../support/house.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 import { answer, inTurn, type Script, say, startUpstream, type Upstream } from '../support/upstream.ts';
@@ -15,13 +15,13 @@ const slowly = 'limits: {messages: {rate: 0.1, scope: "header:X-Number"}}';
 let server: TestRedis;
 let redis: Redis;
 let upstream: Upstream;
-let one: TestHouse;
-let other: TestHouse;
+let one: TestApp;
+let other: TestApp;
 
 async function openBoth(yaml: string): Promise<void> {
   const env = { REDIS_URL: server.url };
-  one = await openTestHouse(upstream.url, yaml, env);
-  other = await openTestHouse(upstream.url, yaml, env);
+  one = await startTestApp(upstream.url, yaml, env);
+  other = await startTestApp(upstream.url, yaml, env);
 }
 
 beforeEach(async () => {
@@ -36,11 +36,11 @@ afterEach(async () => {
   await server.stop();
 });
 
-const metrics = async (house: TestHouse): Promise<string> =>
-  (await ask('GET', `http://127.0.0.1:${house.opsPort}/metrics`)).text;
+const metrics = async (app: TestApp): Promise<string> =>
+  (await ask('GET', `http://127.0.0.1:${app.opsPort}/metrics`)).text;
 /** How often a replica has pushed a bucket back. */
-const pushes = async (house: TestHouse): Promise<number> =>
-  Number(/call_duration_seconds_count\{call="pushBack",outcome="ok"\} (\d+)/.exec(await metrics(house))?.[1] ?? 0);
+const pushes = async (app: TestApp): Promise<number> =>
+  Number(/call_duration_seconds_count\{call="pushBack",outcome="ok"\} (\d+)/.exec(await metrics(app))?.[1] ?? 0);
 const number = (value: string) => `X-Number: ${value}\r\n`;
 
 describe('A 429 of the Coreapp', () => {
@@ -86,7 +86,7 @@ describe('A limit for each value of a field', () => {
   test('holds over all replicas, and holds up nobody else', async () => {
     // One in ten seconds: long enough to be seen to wait.
     await openBoth('limits: {messages: {rate: 0.1, burst: 2, scope: "header:X-Number"}}');
-    const send = (house: TestHouse, value: string) => house.send('POST /v1/messages', number(value), '{}');
+    const send = (app: TestApp, value: string) => app.send('POST /v1/messages', number(value), '{}');
     await Promise.all([send(one, 'a'), send(other, 'a'), send(one, 'b'), send(other, 'c')]);
     const third = send(other, 'a');
     const waits = async () => /^weir_line_requests\{class="messages"\} 1$/m.test(await metrics(other));

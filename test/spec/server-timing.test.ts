@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Counters } from '../../src/exchange/exchange.ts';
 import { serverTiming } from '../../src/exchange/server-timing.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
 import { messageFrom } from '../support/fleet.ts';
-import { openTestHouse, type TestHouse } from '../support/house.ts';
 import type { RawAnswer } from '../support/raw.ts';
 import { pass } from '../support/until.ts';
 import { answer, inTurn, type Script, say, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
@@ -47,28 +47,28 @@ const later =
 
 describe('an answer', () => {
   let upstream: Upstream;
-  let house: TestHouse;
+  let app: TestApp;
   beforeAll(async () => {
     upstream = await startUpstream();
-    house = await openTestHouse(upstream.url, 'limits: {certificates: {holdMaxMs: 100}, support: {rate: 4, burst: 1}}');
+    app = await startTestApp(upstream.url, 'limits: {certificates: {holdMaxMs: 100}, support: {rate: 4, burst: 1}}');
   });
   afterAll(async () => {
-    await house[Symbol.asyncDispose]();
+    await app[Symbol.asyncDispose]();
     await upstream.stop();
   });
   beforeEach(() => upstream.play(say(ok)));
 
   it('of the Coreapp tells how long it was in line and at the Coreapp', async () => {
     upstream.play(later(60, ok));
-    const told = metrics(await house.send('POST /v1/messages', '', '{}'));
+    const told = metrics(await app.send('POST /v1/messages', '', '{}'));
     expect(told.coreapp).toBeGreaterThanOrEqual(59);
-    expect(house.lines.at(-1)?.attempts).toBe(1);
+    expect(app.lines.at(-1)?.attempts).toBe(1);
   });
 
   it('of one that stood in line says for how long', async () => {
-    const told = await Promise.all([1, 2, 3].map(() => house.send('GET /v1/support')));
+    const told = await Promise.all([1, 2, 3].map(() => app.send('GET /v1/support')));
     const held = told.map((one) => metrics(one).hold as number).toSorted((a, b) => a - b);
-    const logged = house.lines
+    const logged = app.lines
       .slice(-told.length)
       .map(({ heldMs }) => heldMs)
       .toSorted((a, b) => a - b);
@@ -78,15 +78,15 @@ describe('an answer', () => {
 
   it('adds up what the attempts before it took', async () => {
     upstream.play(inTurn(later(60, answer(503)), later(60, ok)));
-    const told = metrics(await house.send('POST /v1/contacts', '', '{}'));
+    const told = metrics(await app.send('POST /v1/contacts', '', '{}'));
     expect(told.coreapp).toBeGreaterThanOrEqual(118);
     expect(told.hold).toBeGreaterThan(0);
-    expect(house.lines.at(-1)?.attempts).toBe(2);
+    expect(app.lines.at(-1)?.attempts).toBe(2);
   });
 
   it('stands behind what the Coreapp says itself', async () => {
     upstream.play(say(answer(200, { 'Server-Timing': 'db;dur=53, cache;desc="a, b"' })));
-    const [theirs, ours, ...more] = (await house.send('GET /v1/contacts')).all('server-timing');
+    const [theirs, ours, ...more] = (await app.send('GET /v1/contacts')).all('server-timing');
     expect(theirs).toBe('db;dur=53, cache;desc="a, b"');
     expect(ours).toMatch(/^hold;dur=[\d.]+, coreapp;dur=[\d.]+$/);
     expect(more).toEqual([]);
@@ -94,10 +94,10 @@ describe('an answer', () => {
 
   it('that refuses one who stood in line says for how long, and how long the Coreapp took', async () => {
     upstream.play(say(answer(503)));
-    const told = await house.send('GET /v1/certificates');
+    const told = await app.send('GET /v1/certificates');
     expect([told.status, told.json.errors[0].code]).toEqual([503, 1016]);
     const { hold = 0, coreapp = 0 } = metrics(told);
-    const { heldMs = 0, coreappMs = 0 } = house.lines.at(-1) ?? {};
+    const { heldMs = 0, coreappMs = 0 } = app.lines.at(-1) ?? {};
     expect(hold).toBeCloseTo(heldMs, 0);
     expect(coreapp).toBeCloseTo(coreappMs, 0);
     expect(hold).toBeGreaterThan(0);
@@ -108,26 +108,23 @@ describe('an answer', () => {
     ['no Host', 'GET /v1/contacts', '', 400],
     ['a method that is not served', 'TRACE /v1/contacts', 'Host: weir\r\n', 405],
   ])('that refuses %s has nothing to tell', async (_, line, fields, status) => {
-    const told = await house.ask(line, fields);
+    const told = await app.ask(line, fields);
     expect([told.status, told.all('server-timing')]).toEqual([status, []]);
   });
 
   it('of Weir’s own endpoints has nothing to tell', async () => {
-    expect((await house.send('GET /v1/users/admin')).all('server-timing')).toEqual([]);
+    expect((await app.send('GET /v1/users/admin')).all('server-timing')).toEqual([]);
   });
 });
 
 describe('with http.serverTiming: false', () => {
   it('callers are told nothing but what the Coreapp says itself', async () => {
     await using upstream = await startUpstream();
-    await using house = await openTestHouse(
-      upstream.url,
-      'http: {serverTiming: false}\ncoreapp: {answerTimeoutMs: 100}',
-    );
+    await using app = await startTestApp(upstream.url, 'http: {serverTiming: false}\ncoreapp: {answerTimeoutMs: 100}');
     upstream.play(say(answer(200, { 'Server-Timing': 'db;dur=53' })));
-    expect((await house.send('GET /v1/contacts')).all('server-timing')).toEqual(['db;dur=53']);
+    expect((await app.send('GET /v1/contacts')).all('server-timing')).toEqual(['db;dur=53']);
     upstream.play(sayNothing);
-    const refused = await house.send('POST /v1/messages', '', '{}');
+    const refused = await app.send('POST /v1/messages', '', '{}');
     expect([refused.status, refused.all('server-timing')]).toEqual([504, []]);
   });
 });

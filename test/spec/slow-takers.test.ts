@@ -2,10 +2,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Idlers } from '../../src/adapters/node/idlers.ts';
 import { Taking } from '../../src/wire/taking.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
 import { ask } from '../support/ask.ts';
 import { createAuthority } from '../support/certificates.ts';
-import { openTestHouse, type TestHouse } from '../support/house.ts';
-import { callSecurely, Folder, openSecureHouse } from '../support/secure-house.ts';
+import { callSecurely, Folder, startSecureApp } from '../support/secure-app.ts';
 import { pass, until } from '../support/until.ts';
 import { type Script, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
 
@@ -90,41 +90,41 @@ const cutLines = async (opsPort: number): Promise<string[]> =>
 
 describe('An answer that is not taken', () => {
   let upstream: Upstream;
-  let house: TestHouse;
+  let app: TestApp;
   const http = { bodyIdleTimeoutMs: 300, answerMinBytesPerS: 1_000_000_000 };
 
   beforeAll(async () => {
     upstream = await startUpstream();
   });
   afterAll(() => upstream.stop());
-  afterEach(() => house[Symbol.asyncDispose]());
+  afterEach(() => app[Symbol.asyncDispose]());
 
   const open = async (more: object = {}): Promise<void> => {
-    house = await openTestHouse(upstream.url, JSON.stringify({ http, ...more }));
+    app = await startTestApp(upstream.url, JSON.stringify({ http, ...more }));
   };
   const logged = (path: string) =>
-    until(() => house.lines.find((line) => line.path === path), {
+    until(() => app.lines.find((line) => line.path === path), {
       what: `the log line of ${path}`,
     });
 
   it('is cut off: the log and the metrics say so, and that the caller had seen its status', async () => {
     await open();
     upstream.play(pour(32 * mib));
-    await using caller = await house.call();
+    await using caller = await app.call();
     caller.socket.pause();
-    caller.send(house.request('GET /v1/media/1'));
+    caller.send(app.request('GET /v1/media/1'));
     expect(await logged('/v1/media/1')).toMatchObject({ status: 200, cut: 'callerSlow', refusal: null });
-    expect(await cutLines(house.opsPort)).toEqual(['weir_answers_cut_total{class="media",cause="callerSlow"} 1']);
+    expect(await cutLines(app.opsPort)).toEqual(['weir_answers_cut_total{class="media",cause="callerSlow"} 1']);
   });
 
   it('but for its last bytes is cut off, too, and not told as whole before', async () => {
     await open();
     // More than the system's buffers take, but all of it written: what is missing is its end.
-    await using caller = await house.call();
+    await using caller = await app.call();
     caller.socket.pause();
     for (let length = mib; ; length += mib) {
       upstream.play(pour(length));
-      caller.send(house.request(`GET /v1/media/${length}`));
+      caller.send(app.request(`GET /v1/media/${length}`));
       const line = await logged(`/v1/media/${length}`);
       if (line.cut === null) continue;
       expect(line).toMatchObject({ status: 200, cut: 'callerSlow' });
@@ -136,10 +136,10 @@ describe('An answer that is not taken', () => {
     await open({ http: { ...http, answerMinBytesPerS: 1_000 } });
     const length = 16 * mib;
     upstream.play(pour(length));
-    await using caller = await house.call();
+    await using caller = await app.call();
     let taken = 0;
     caller.socket.removeAllListeners('data').pause();
-    caller.send(house.request('GET /v1/media/1'));
+    caller.send(app.request('GET /v1/media/1'));
     for (let pauses = 0; pauses < 4; pauses++) {
       await pass(600); // Twice what it may pause; counted in sweeps of this very process.
       const goal = taken + 2 * mib;
@@ -149,7 +149,7 @@ describe('An answer that is not taken', () => {
         if (chunk === null) await pass(1);
       }
     }
-    expect(house.lines).toEqual([]);
+    expect(app.lines).toEqual([]);
     caller.socket.on('data', (chunk: Buffer) => {
       taken += chunk.length;
     });
@@ -161,20 +161,20 @@ describe('An answer that is not taken', () => {
   it('because its caller hangs up is none that Weir cut off', async () => {
     await open();
     upstream.play(pour(32 * mib));
-    const caller = await house.call();
-    caller.send(house.request('GET /v1/media/1'));
+    const caller = await app.call();
+    caller.send(app.request('GET /v1/media/1'));
     await until(() => upstream.arrivals.length === 1, { what: 'the request at the Coreapp' });
     caller.reset();
     expect(await logged('/v1/media/1')).toMatchObject({ status: 499, cut: null });
-    expect(await cutLines(house.opsPort)).toEqual([]);
+    expect(await cutLines(app.opsPort)).toEqual([]);
   });
 
   it('because it breaks off at the Coreapp says so', async () => {
     await open();
     upstream.play((_, socket) => void socket.end('HTTP/1.1 201 Any\r\nContent-Length: 10\r\n\r\nabc'));
-    expect(await house.send('POST /v1/messages', '', '{}')).toMatchObject({ status: 201, whole: false });
+    expect(await app.send('POST /v1/messages', '', '{}')).toMatchObject({ status: 201, whole: false });
     expect(await logged('/v1/messages')).toMatchObject({ status: 201, cut: 'coreappBroke' });
-    expect(await cutLines(house.opsPort)).toEqual(['weir_answers_cut_total{class="messages",cause="coreappBroke"} 1']);
+    expect(await cutLines(app.opsPort)).toEqual(['weir_answers_cut_total{class="messages",cause="coreappBroke"} 1']);
   });
 
   it('because Weir stops says so, whether it had begun or not', async () => {
@@ -182,13 +182,13 @@ describe('An answer that is not taken', () => {
     upstream.play((arrival, socket) =>
       (arrival.target === '/v1/media/1' ? pour(32 * mib) : sayNothing)(arrival, socket),
     );
-    await using taking = await house.call();
+    await using taking = await app.call();
     taking.socket.pause();
-    taking.send(house.request('GET /v1/media/1'));
-    await using waiting = await house.call();
-    waiting.send(house.request('POST /v1/messages', '', '{}'));
+    taking.send(app.request('GET /v1/media/1'));
+    await using waiting = await app.call();
+    waiting.send(app.request('POST /v1/messages', '', '{}'));
     await until(() => upstream.arrivals.length === 2, { what: 'both at the Coreapp' });
-    await house.close(0);
+    await app.close(0);
     expect(await logged('/v1/media/1')).toMatchObject({ status: 200, cut: 'stopping' });
     expect(await logged('/v1/messages')).toMatchObject({ status: 499, cut: 'stopping' });
   });
@@ -201,11 +201,11 @@ describe('Over TLS', () => {
     const { cert, key } = createAuthority('Weir test authority').issue('weir', ['localhost']);
     const tls = `certFile: ${folder.write('crt', cert)}, keyFile: ${folder.write('key', key)}`;
     const http = '{bodyIdleTimeoutMs: 300, answerMinBytesPerS: 1000000000}';
-    await using house = await openSecureHouse(upstream.url, `listen: {tls: {${tls}}}\nhttp: ${http}`, folder);
-    await using caller = await callSecurely(house.port, { rejectUnauthorized: false });
+    await using app = await startSecureApp(upstream.url, `listen: {tls: {${tls}}}\nhttp: ${http}`, folder);
+    await using caller = await callSecurely(app.port, { rejectUnauthorized: false });
     caller.socket.pause();
     void caller.health().catch(() => {});
-    await until(async () => (await cutLines(house.opsPort)).length > 0, { what: 'the answer to be cut off' });
-    expect(await cutLines(house.opsPort)).toEqual(['weir_answers_cut_total{class="health",cause="callerSlow"} 1']);
+    await until(async () => (await cutLines(app.opsPort)).length > 0, { what: 'the answer to be cut off' });
+    expect(await cutLines(app.opsPort)).toEqual(['weir_answers_cut_total{class="health",cause="callerSlow"} 1']);
   });
 });

@@ -7,8 +7,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { AnswerBudget } from '../../src/bodies/answers.ts';
 import { DiskBudget } from '../../src/bodies/disk.ts';
 import { Spool } from '../../src/bodies/spool.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
 import { ask } from '../support/ask.ts';
-import { openTestHouse, type TestHouse } from '../support/house.ts';
 import type { RawCaller } from '../support/raw.ts';
 import { ScriptedDisk } from '../support/scripted-disk.ts';
 import { SlowDownstream } from '../support/slow-downstream.ts';
@@ -20,7 +20,7 @@ const mib = 2 ** 20;
 
 let parent: string;
 let upstream: Upstream;
-let house: TestHouse;
+let app: TestApp;
 
 beforeAll(async () => {
   parent = mkdtempSync(join(tmpdir(), 'weir-test-'));
@@ -31,9 +31,9 @@ afterAll(async () => {
   rmSync(parent, { recursive: true });
 });
 beforeEach(async () => {
-  house = await openTestHouse(upstream.url, JSON.stringify({ bodies: { folder: parent } }));
+  app = await startTestApp(upstream.url, JSON.stringify({ bodies: { folder: parent } }));
 });
-afterEach(() => house[Symbol.asyncDispose]());
+afterEach(() => app[Symbol.asyncDispose]());
 
 /** The descriptors of this process that lead into the folder. */
 const openFiles = (): number =>
@@ -45,7 +45,7 @@ const openFiles = (): number =>
     }
   }).length;
 
-const status = async () => (await ask('GET', `http://127.0.0.1:${house.opsPort}/status`)).json;
+const status = async () => (await ask('GET', `http://127.0.0.1:${app.opsPort}/status`)).json;
 const inFlight = async (): Promise<number> =>
   (await status()).permits.reduce((sum: number, { inUse }: { inUse: number }) => sum + inUse, 0);
 
@@ -63,7 +63,7 @@ const pour = (_: unknown, socket: Socket): void => {
 
 /** A caller that takes nothing yet, and all that it has taken later. */
 async function slowCaller(path: string): Promise<{ readonly caller: RawCaller; readonly take: () => Promise<Buffer> }> {
-  const caller = await house.call();
+  const caller = await app.call();
   const parts: Buffer[] = [];
   caller.socket.removeAllListeners('data').pause();
   let ended = false;
@@ -72,13 +72,13 @@ async function slowCaller(path: string): Promise<{ readonly caller: RawCaller; r
     .on('end', () => {
       ended = true;
     });
-  caller.send(house.request(`GET ${path}`));
+  caller.send(app.request(`GET ${path}`));
   return {
     caller,
     async take() {
       caller.socket.resume();
-      await until(() => house.lines.some((line) => line.path === path), { what: `the log line of ${path}` });
-      caller.send(house.request('GET /v1/health/last'));
+      await until(() => app.lines.some((line) => line.path === path), { what: `the log line of ${path}` });
+      caller.send(app.request('GET /v1/health/last'));
       const last = (): boolean => parts.at(-1)?.toString().endsWith('the last answer') ?? false;
       await until(() => last() || ended, { what: 'all of the answer' });
       return Buffer.concat(parts);
@@ -117,13 +117,13 @@ describe('An answer that its caller takes slowly', () => {
     expect(answers.files).toBe(3);
     expect(answers.diskBytes).toBeGreaterThan(12 * mib);
     expect(disk).toMatchObject({ files: 3, bytes: answers.diskBytes });
-    expect(house.lines).toEqual([]); // Nobody has its answer yet.
+    expect(app.lines).toEqual([]); // Nobody has its answer yet.
     for (const { caller, take } of callers) {
       const got = bodyIn(await take());
       expect(got.subarray(0, whole.length).equals(whole)).toBe(true);
       await caller[Symbol.asyncDispose]();
     }
-    expect(house.lines.filter(({ path }) => path.startsWith('/v1/media/'))).toMatchObject(
+    expect(app.lines.filter(({ path }) => path.startsWith('/v1/media/'))).toMatchObject(
       callers.map(() => ({ status: 200, cut: null, bytesOut: whole.length })),
     );
     expect((await status()).answers).toMatchObject({ waiting: 0, memoryBytes: 0, files: 0, diskBytes: 0 });
@@ -159,10 +159,10 @@ describe('An answer that its caller takes slowly', () => {
     await until(async () => upstream.arrivals.length === 1 && (await inFlight()) === 0, {
       what: 'the permit',
     });
-    expect(house.lines).toEqual([]);
+    expect(app.lines).toEqual([]);
     const got = bodyIn(await take());
     expect(got.equals(whole)).toBe(true);
-    expect(house.lines[0]).toMatchObject({ status: 200, cut: 'coreappBroke', bytesOut: whole.length });
+    expect(app.lines[0]).toMatchObject({ status: 200, cut: 'coreappBroke', bytesOut: whole.length });
   });
 
   it('of a caller that hangs up leaves nothing behind', async () => {
@@ -173,8 +173,8 @@ describe('An answer that its caller takes slowly', () => {
     });
     expect((await status()).answers.waiting).toBe(1);
     caller.reset();
-    await until(() => house.lines[0], { what: 'the log line' });
-    expect(house.lines).toMatchObject([{ status: 499, cut: null }]);
+    await until(() => app.lines[0], { what: 'the log line' });
+    expect(app.lines).toMatchObject([{ status: 499, cut: null }]);
     expect((await status()).answers).toMatchObject({ waiting: 0, memoryBytes: 0 });
     await until(() => openFiles() === 0, { what: 'the file to be closed' });
   });
@@ -189,12 +189,12 @@ describe('An answer that its caller takes slowly', () => {
     caller.socket.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
     });
-    const closed = house.close(60_000);
+    const closed = app.close(60_000);
     caller.socket.resume();
     await closed;
     expect(await caller.closed()).toBe('end');
     expect(bytes).toBeGreaterThan(whole.length);
-    expect(house.lines).toMatchObject([{ status: 200, cut: null, bytesOut: whole.length }]);
+    expect(app.lines).toMatchObject([{ status: 200, cut: null, bytesOut: whole.length }]);
     expect(openFiles()).toBe(0);
   });
 });
@@ -202,7 +202,7 @@ describe('An answer that its caller takes slowly', () => {
 describe('More answers than Weir has room for', () => {
   it('that one caller takes nothing of do not keep another one waiting', async () => {
     const bodies = { folder: parent, answersMemoryMaxBytes: 0, answersDiskShareMax: 0 };
-    await using narrow = await openTestHouse(upstream.url, JSON.stringify({ bodies }));
+    await using narrow = await startTestApp(upstream.url, JSON.stringify({ bodies }));
     const other = await login(narrow, 'other');
     const hog = await login(narrow, 'greedy');
     const asks = (path: string, token: string): string =>
@@ -227,7 +227,7 @@ describe('More answers than Weir has room for', () => {
   });
 
   /** Makes a user, and its token. */
-  async function login(narrow: TestHouse, name: string): Promise<string> {
+  async function login(narrow: TestApp, name: string): Promise<string> {
     const made = JSON.stringify({ username: name, password: 'First-2026!' });
     expect((await narrow.send('POST /v1/users', 'Content-Type: application/json\r\n', made)).status).toBe(201);
     const basic = Buffer.from(`${name}:First-2026!`).toString('base64');

@@ -1,8 +1,8 @@
 /** Stopping: not ready at once, the listener open for the lame-duck time, what waits served within the grace time. */
 import { Agent, request as send } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startTestApp, type TestApp } from '../support/app.ts';
 import { ask } from '../support/ask.ts';
-import { openTestHouse, type TestHouse } from '../support/house.ts';
 import { until } from '../support/until.ts';
 import { answer, say, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
 
@@ -13,21 +13,21 @@ const ok = answer(200, {}, 'ok');
 const slowly = 'limits: {default: {rate: 1, burst: 1, holdMaxMs: 60000}, messages: {rate: 1000, burst: 1000}}';
 
 let upstream: Upstream;
-let house: TestHouse;
+let app: TestApp;
 
 beforeEach(async () => {
   upstream = await startUpstream(say(ok));
-  house = await openTestHouse(upstream.url, slowly);
+  app = await startTestApp(upstream.url, slowly);
 });
 afterEach(async () => {
-  await house.close(0);
+  await app.close(0);
   await upstream.stop();
 });
 
-const ready = async (): Promise<number> => (await ask('GET', `http://127.0.0.1:${house.opsPort}/readyz`)).status;
-const alive = async (): Promise<number> => (await ask('GET', `http://127.0.0.1:${house.opsPort}/livez`)).status;
+const ready = async (): Promise<number> => (await ask('GET', `http://127.0.0.1:${app.opsPort}/readyz`)).status;
+const alive = async (): Promise<number> => (await ask('GET', `http://127.0.0.1:${app.opsPort}/livez`)).status;
 const waiting = async (): Promise<number> => {
-  const { lines } = (await ask('GET', `http://127.0.0.1:${house.opsPort}/status`)).json as {
+  const { lines } = (await ask('GET', `http://127.0.0.1:${app.opsPort}/status`)).json as {
     lines: Record<string, { requests: number }>;
   };
   return Object.values(lines).reduce((sum, line) => sum + line.requests, 0);
@@ -38,30 +38,30 @@ const inLine = (requests: number): Promise<unknown> =>
 describe('the lame-duck time', () => {
   it('says "not ready" at once, goes on living and listening, and serves whoever comes', async () => {
     expect([await ready(), await alive()]).toEqual([200, 200]);
-    house.lameDuck();
+    app.lameDuck();
     expect([await ready(), await alive()]).toEqual([503, 200]);
-    expect(await house.send('POST /v1/messages', '', '{}')).toMatchObject({ status: 200, text: 'ok' });
+    expect(await app.send('POST /v1/messages', '', '{}')).toMatchObject({ status: 200, text: 'ok' });
   });
 
   it('ends each connection with its next answer, be it the Coreapp’s or Weir’s own', async () => {
-    await using idle = await house.call();
-    idle.send(house.request('GET /v1/messages'));
+    await using idle = await app.call();
+    idle.send(app.request('GET /v1/messages'));
     expect((await idle.answer()).field('connection')).toBe('keep-alive');
-    house.lameDuck();
-    idle.send(house.request('GET /v1/messages'));
+    app.lameDuck();
+    idle.send(app.request('GET /v1/messages'));
     expect((await idle.answer()).field('connection')).toBe('close');
     expect(await idle.closed()).toBe('end');
     for (const line of ['GET /v1/users/admin', 'GET /v1/users/nobody', 'GET /v1/media/..']) {
-      expect((await house.send(line)).field('connection')).toBe('close');
+      expect((await app.send(line)).field('connection')).toBe('close');
     }
   });
 
   it('also for those who had come before it', async () => {
     upstream.play(sayNothing);
-    await using caller = await house.call();
-    caller.send(house.request('GET /v1/messages'));
+    await using caller = await app.call();
+    caller.send(app.request('GET /v1/messages'));
     await until(() => upstream.arrivals.length === 1, { what: 'the request at the Coreapp' });
-    house.lameDuck();
+    app.lameDuck();
     for (const socket of upstream.sockets) socket.write(ok);
     const told = await caller.answer();
     expect(told).toMatchObject({ status: 200, text: 'ok' });
@@ -71,30 +71,30 @@ describe('the lame-duck time', () => {
 
 describe('the grace time', () => {
   it('takes no new connections, and serves what waits in line', async () => {
-    await house.send('GET /v1/contacts');
-    const held = house.send('GET /v1/contacts');
+    await app.send('GET /v1/contacts');
+    const held = app.send('GET /v1/contacts');
     await inLine(1);
-    house.lameDuck();
-    const closed = house.close(10_000);
-    await expect(house.call()).rejects.toThrow('ECONNREFUSED');
+    app.lameDuck();
+    const closed = app.close(10_000);
+    await expect(app.call()).rejects.toThrow('ECONNREFUSED');
     expect(await held).toMatchObject({ status: 200, text: 'ok' });
     await closed;
-    await expect(ask('GET', `http://127.0.0.1:${house.opsPort}/livez`)).rejects.toThrow('ECONNREFUSED');
+    await expect(ask('GET', `http://127.0.0.1:${app.opsPort}/livez`)).rejects.toThrow('ECONNREFUSED');
   });
 
   it('ends as soon as all are served', async () => {
-    await using idle = await house.call();
-    idle.send(house.request('GET /v1/messages'));
+    await using idle = await app.call();
+    idle.send(app.request('GET /v1/messages'));
     await idle.answer();
-    await house.close(hourMs);
+    await app.close(hourMs);
     expect(await idle.closed()).toBe('end');
   });
 
   it('refuses the rest when it is over: 503 with error 1011 and Retry-After', async () => {
-    await house.send('GET /v1/contacts');
-    const held = Promise.all(Array.from({ length: 5 }, () => house.send('GET /v1/contacts')));
+    await app.send('GET /v1/contacts');
+    const held = Promise.all(Array.from({ length: 5 }, () => app.send('GET /v1/contacts')));
     await inLine(5);
-    await house.close(100);
+    await app.close(100);
     for (const told of await held) {
       expect(told).toMatchObject({
         status: 503,
@@ -107,13 +107,13 @@ describe('the grace time', () => {
   });
 
   it('refuses what the Coreapp sends back after it, too: everybody gets an answer', async () => {
-    await house.send('GET /v1/contacts');
+    await app.send('GET /v1/contacts');
     upstream.play(sayNothing);
-    const sent = house.send('POST /v1/messages', '', '{}');
-    const held = house.send('GET /v1/contacts');
+    const sent = app.send('POST /v1/messages', '', '{}');
+    const held = app.send('GET /v1/contacts');
     await until(() => upstream.arrivals.length === 1, { what: 'the request at the Coreapp' });
     await inLine(1);
-    const closed = house.close(0);
+    const closed = app.close(0);
     expect((await held).status).toBe(503); // The grace time is over.
     for (const socket of upstream.sockets) socket.write(answer(503, {}, 'no'));
     expect(await sent).toMatchObject({ status: 503, json: { errors: [{ code: 1011 }] } });
@@ -121,8 +121,8 @@ describe('the grace time', () => {
   });
 
   it('closing twice does nothing more', async () => {
-    await Promise.all([house.close(0), house.close(0)]);
-    await house.close(0);
+    await Promise.all([app.close(0), app.close(0)]);
+    await app.close(0);
   });
 });
 
@@ -133,9 +133,9 @@ describe('callers on kept connections', () => {
     let going = true;
     const one = (): Promise<void> =>
       new Promise((resolve) => {
-        const fields = { authorization: `Bearer ${house.token}`, 'content-length': 2 };
+        const fields = { authorization: `Bearer ${app.token}`, 'content-length': 2 };
         const sent = send({
-          port: house.port,
+          port: app.port,
           host: '127.0.0.1',
           method: 'POST',
           path: '/v1/messages',
@@ -156,12 +156,12 @@ describe('callers on kept connections', () => {
       while (going) await one();
     });
     await until(() => statuses.length >= 40, { what: 'traffic' });
-    house.lameDuck();
+    app.lameDuck();
     const before = statuses.length;
     await until(() => statuses.length >= before + 40, { what: 'traffic during the lame-duck time' });
     going = false;
     await Promise.all(callers);
-    await house.close(1_000);
+    await app.close(1_000);
     agent.destroy();
     expect(new Set(statuses)).toEqual(new Set([200]));
   });

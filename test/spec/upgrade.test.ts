@@ -1,7 +1,7 @@
 /** Requests to switch to WebSocket: answered like any other; what is open afterwards holds nothing that others need. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startTestApp, type TestApp } from '../support/app.ts';
 import { ask } from '../support/ask.ts';
-import { openTestHouse, type TestHouse } from '../support/house.ts';
 import type { RawAnswer, RawCaller } from '../support/raw.ts';
 import { until } from '../support/until.ts';
 import {
@@ -30,22 +30,22 @@ const echo: Script = (_, socket) => {
 };
 
 let upstream: Upstream;
-let house: TestHouse;
+let app: TestApp;
 
 beforeEach(async () => {
   upstream = await startUpstream(echo);
-  house = await openTestHouse(upstream.url, settings);
+  app = await startTestApp(upstream.url, settings);
 });
 afterEach(async () => {
-  await house.close(0);
+  await app.close(0);
   await upstream.stop();
 });
 
 /** Asks for WebSocket; hands back the caller, and the head of the 101. */
 async function tunnel(more = ''): Promise<{ readonly caller: RawCaller; readonly head: string }> {
-  const caller = await house.call();
+  const caller = await app.call();
   const before = caller.unread.length;
-  caller.send(house.request('GET /v1/socket', upgrade + more));
+  caller.send(app.request('GET /v1/socket', upgrade + more));
   const head = await until(
     () => {
       const end = caller.unread.indexOf('\r\n\r\n', before);
@@ -59,8 +59,8 @@ async function tunnel(more = ''): Promise<{ readonly caller: RawCaller; readonly
 
 /** What an upgrade is told that comes to no tunnel, and how its connection ends. */
 async function told(fields = upgrade): Promise<RawAnswer> {
-  await using caller = await house.call();
-  caller.send(house.request('GET /v1/socket', fields));
+  await using caller = await app.call();
+  caller.send(app.request('GET /v1/socket', fields));
   const got = await caller.answer();
   expect(await caller.closed()).toBe('end');
   expect(got.field('connection')).toBe('close');
@@ -69,7 +69,7 @@ async function told(fields = upgrade): Promise<RawAnswer> {
 
 /** Over all classes: how many are in use, and the lowest limit. */
 const permits = async (): Promise<{ inUse: number; limit: number }> => {
-  const status = (await ask('GET', `http://127.0.0.1:${house.opsPort}/status`)).json;
+  const status = (await ask('GET', `http://127.0.0.1:${app.opsPort}/status`)).json;
   const all = status.permits as { inUse: number; limit: number }[];
   return { inUse: all.reduce((sum, one) => sum + one.inUse, 0), limit: Math.min(...all.map(({ limit }) => limit)) };
 };
@@ -79,9 +79,9 @@ const echoed = (caller: RawCaller, text: string): Promise<unknown> =>
 
 describe('a 101', () => {
   it('carries the Coreapp’s fields, Via and the request id, and then bytes both ways, from the first one on', async () => {
-    await using caller = await house.call();
+    await using caller = await app.call();
     caller.send(
-      Buffer.concat([house.request('GET /v1/socket?a=b%20c', `${upgrade}X-Request-Id: one\r\n`), Buffer.from('early')]),
+      Buffer.concat([app.request('GET /v1/socket?a=b%20c', `${upgrade}X-Request-Id: one\r\n`), Buffer.from('early')]),
     );
     await echoed(caller, 'early');
     const head = caller.unread.toString();
@@ -106,9 +106,9 @@ describe('a 101', () => {
   it('is logged at once, and gives the permit back: with more tunnels than permits, others are served', async () => {
     const tunnels = await Promise.all(Array.from({ length: 4 }, () => tunnel()));
     expect(await permits()).toEqual({ inUse: 0, limit: 2 });
-    expect(house.lines.map(({ status, attempts }) => [status, attempts])).toEqual(Array(4).fill([101, 1]));
+    expect(app.lines.map(({ status, attempts }) => [status, attempts])).toEqual(Array(4).fill([101, 1]));
     upstream.play(inTurn(say(answer(503)), say(answer(200, {}, 'ok'))));
-    expect(await house.send('GET /v1/contacts')).toMatchObject({ status: 200 });
+    expect(await app.send('GET /v1/contacts')).toMatchObject({ status: 200 });
     for (const { caller } of tunnels) {
       caller.send('still here');
       await echoed(caller, 'still here');
@@ -147,9 +147,9 @@ describe('another answer', () => {
         undefined,
       ]);
       expect(got.field('via')).toBe('1.1 weir');
-      expect(got.field('x-request-id')).toBe(house.lines[0]?.id);
-      expect(house.lines).toMatchObject([{ status, bytesOut: 6 }]);
-      const metrics = (await ask('GET', `http://127.0.0.1:${house.opsPort}/metrics`)).text;
+      expect(got.field('x-request-id')).toBe(app.lines[0]?.id);
+      expect(app.lines).toMatchObject([{ status, bytesOut: 6 }]);
+      const metrics = (await ask('GET', `http://127.0.0.1:${app.opsPort}/metrics`)).text;
       expect(metrics).toMatch(new RegExp(`^weir_\\w+\\{[^}]*status="${status}"[^}]*\\} 1$`, 'm'));
       expect(metrics).not.toContain('status="101"');
     },
@@ -164,8 +164,8 @@ describe('another answer', () => {
     upstream.play((_, socket) => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf', () => socket.resetAndDestroy());
     });
-    await using caller = await house.call();
-    caller.send(house.request('GET /v1/socket', upgrade));
+    await using caller = await app.call();
+    caller.send(app.request('GET /v1/socket', upgrade));
     expect(await caller.answer()).toMatchObject({ status: 200, whole: false });
   });
 });
@@ -182,7 +182,7 @@ describe('what others would be spared', () => {
     const { caller } = await tunnel();
     caller.send('hello');
     await echoed(caller, 'hello');
-    expect(house.lines).toMatchObject([{ status: 101, attempts: 3 }]);
+    expect(app.lines).toMatchObject([{ status: 101, attempts: 3 }]);
     await caller[Symbol.asyncDispose]();
   });
 
@@ -191,8 +191,8 @@ describe('what others would be spared', () => {
     const got = await told();
     expect(got).toMatchObject({ status: 503, json: { errors: [{ code: 1016 }] } });
     expect(got.field('x-from')).toBeUndefined();
-    expect(got.field('x-request-id')).toBe(house.lines[0]?.id);
-    expect(house.lines).toMatchObject([{ status: 503, refusal: 'holdTimeOver' }]);
+    expect(got.field('x-request-id')).toBe(app.lines[0]?.id);
+    expect(app.lines).toMatchObject([{ status: 503, refusal: 'holdTimeOver' }]);
     expect((await permits()).inUse).toBe(0);
   });
 
@@ -200,7 +200,7 @@ describe('what others would be spared', () => {
     await upstream.stop();
     const coming = tunnel();
     coming.catch(() => {});
-    await until(() => house.events.some(({ message }) => /cannot be reached/.test(message)), { what: 'the warning' });
+    await until(() => app.events.some(({ message }) => /cannot be reached/.test(message)), { what: 'the warning' });
     upstream = await startUpstream(echo, upstream.port);
     const { caller } = await coming;
     await caller[Symbol.asyncDispose]();
@@ -223,13 +223,13 @@ describe('a caller who hangs up', () => {
     '(%s) before the answer gives its permit back, and the Coreapp is told',
     async (how) => {
       upstream.play(sayNothing);
-      await using caller = await house.call();
-      caller.send(house.request('GET /v1/socket', upgrade));
+      await using caller = await app.call();
+      caller.send(app.request('GET /v1/socket', upgrade));
       await until(() => upstream.arrivals.length === 1, { what: 'the request' });
       if (how === 'closes') caller.socket.end();
       else caller.reset();
-      await until(() => house.lines.length === 1, { what: 'its line' });
-      expect(house.lines).toMatchObject([{ status: 499, attempts: 1 }]);
+      await until(() => app.lines.length === 1, { what: 'its line' });
+      expect(app.lines).toMatchObject([{ status: 499, attempts: 1 }]);
       expect((await permits()).inUse).toBe(0);
       await until(() => upstream.sockets.size === 0, { what: 'the Coreapp’s connection to close' });
     },
@@ -237,12 +237,12 @@ describe('a caller who hangs up', () => {
 
   it('while it stands in line is never asked for', async () => {
     await upstream.stop();
-    await using caller = await house.call();
-    caller.send(house.request('GET /v1/socket', upgrade));
-    await until(() => house.events.some(({ message }) => /cannot be reached/.test(message)), { what: 'the warning' });
+    await using caller = await app.call();
+    caller.send(app.request('GET /v1/socket', upgrade));
+    await until(() => app.events.some(({ message }) => /cannot be reached/.test(message)), { what: 'the warning' });
     caller.reset();
-    await until(() => house.lines.length === 1, { what: 'its line' });
-    expect(house.lines).toMatchObject([{ status: 499 }]);
+    await until(() => app.lines.length === 1, { what: 'its line' });
+    expect(app.lines).toMatchObject([{ status: 499 }]);
     expect((await permits()).inUse).toBe(0);
   });
 });
@@ -257,47 +257,47 @@ describe('what only looks like an upgrade', () => {
   it.each(cases)('%s is a plain request', async (_, line, protocol, body) => {
     upstream.play(say(answer(200, {}, 'plain')));
     const fields = protocol === '' ? upgrade : upgrade.replace('websocket', protocol);
-    expect(await house.send(line, fields, body)).toMatchObject({ status: 200, text: 'plain' });
+    expect(await app.send(line, fields, body)).toMatchObject({ status: 200, text: 'plain' });
     expect(upstream.arrivals[0]?.field('upgrade')).toBeUndefined();
     expect(upstream.arrivals[0]?.body.toString()).toBe(body);
   });
 
   it('so is one that comes before the answer to the request before it', async () => {
     upstream.play(say(answer(200, {}, 'plain')));
-    await using caller = await house.call();
-    caller.send(Buffer.concat([house.request('GET /v1/contacts'), house.request('GET /v1/socket', upgrade)]));
+    await using caller = await app.call();
+    caller.send(Buffer.concat([app.request('GET /v1/contacts'), app.request('GET /v1/socket', upgrade)]));
     expect(await caller.answer()).toMatchObject({ status: 200, text: 'plain' });
     expect(await caller.answer()).toMatchObject({ status: 200, text: 'plain' });
   });
 
   it('but one that comes after that answer is one', async () => {
     upstream.play(inTurn(say(answer(200, {}, 'plain')), echo));
-    await using caller = await house.call();
-    caller.send(house.request('GET /v1/contacts'));
+    await using caller = await app.call();
+    caller.send(app.request('GET /v1/contacts'));
     expect(await caller.answer()).toMatchObject({ status: 200 });
-    caller.send(house.request('GET /v1/socket', upgrade));
+    caller.send(app.request('GET /v1/socket', upgrade));
     await until(() => caller.unread.toString().startsWith('HTTP/1.1 101 '), { what: 'the 101' });
   });
 });
 
 describe('stopping', () => {
   it('serves upgrades in the lame-duck time, and ends tunnels as soon as nothing else is in flight', async () => {
-    house.lameDuck();
+    app.lameDuck();
     const { caller } = await tunnel();
-    await house.close(hourMs);
+    await app.close(hourMs);
     expect(await caller.closed()).toBe('end');
     await until(() => upstream.sockets.size === 0, { what: 'the Coreapp’s connection to close' });
     await caller[Symbol.asyncDispose]();
   });
 
   it('lets go of one that is still being asked for when the grace time is over', async () => {
-    await house.close(0);
-    house = await openTestHouse(upstream.url);
+    await app.close(0);
+    app = await startTestApp(upstream.url);
     upstream.play(sayNothing);
-    await using caller = await house.call();
-    caller.send(house.request('GET /v1/socket', upgrade));
+    await using caller = await app.call();
+    caller.send(app.request('GET /v1/socket', upgrade));
     await until(() => upstream.arrivals.length === 1, { what: 'the request' });
-    await house.close(0);
+    await app.close(0);
     expect(await caller.closed()).not.toBeNull();
     await until(() => upstream.sockets.size === 0, { what: 'the Coreapp’s connection to close' });
   });
@@ -308,11 +308,8 @@ describe('tunnels have a limit of their own', () => {
   let workers: string;
   let callers: RawCaller[];
   beforeEach(async () => {
-    await house.close(0);
-    house = await openTestHouse(
-      upstream.url,
-      'http: {tunnelsMax: 20}\nlimits: {default: {rate: 100000, burst: 10000}}',
-    );
+    await app.close(0);
+    app = await startTestApp(upstream.url, 'http: {tunnelsMax: 20}\nlimits: {default: {rate: 100000, burst: 10000}}');
     workers = await tokenOf('worker');
     callers = [];
     // One caller takes all that it may have: nine tenths, while it is alone.
@@ -324,15 +321,15 @@ describe('tunnels have a limit of their own', () => {
 
   /** Of a user that is new. */
   async function tokenOf(username: string): Promise<string> {
-    await house.send('POST /v1/users', '', JSON.stringify({ username, password }));
+    await app.send('POST /v1/users', '', JSON.stringify({ username, password }));
     const basic = Buffer.from(`${username}:${password}`).toString('base64');
     const change = '{"new_password":"Worker-2027!"}';
     const fields = `Host: weir\r\nAuthorization: Basic ${basic}\r\nContent-Length: ${change.length}\r\n`;
-    return (await house.ask('POST /v1/users/login', fields, change)).json.users[0].token;
+    return (await app.ask('POST /v1/users/login', fields, change)).json.users[0].token;
   }
 
   async function askWith(token: string): Promise<RawCaller> {
-    const caller = await house.call();
+    const caller = await app.call();
     callers.push(caller);
     return caller.send(`GET /v1/socket HTTP/1.1\r\nHost: weir\r\nAuthorization: Bearer ${token}\r\n${upgrade}\r\n`);
   }
@@ -342,7 +339,7 @@ describe('tunnels have a limit of their own', () => {
     expect(refused).toMatchObject({ status: 503, json: { errors: [{ code: 1016 }] } });
     expect(refused.json.errors[0].details).toBe('This caller has too many WebSocket connections open.');
     expect(refused.field('retry-after')).toBe('1');
-    expect(house.lines.at(-1)).toMatchObject({ refusal: 'tunnelsFull' });
+    expect(app.lines.at(-1)).toMatchObject({ refusal: 'tunnelsFull' });
     expect((await permits()).inUse).toBe(0);
     await echoed((await askWith(workers)).send('hello'), 'hello');
   });

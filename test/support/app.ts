@@ -1,5 +1,5 @@
-/** A real house in this process, on free ports, in front of whatever the test puts there. */
-import { openHouse } from '../../src/app/app.ts';
+/** A real Weir in this process, on free ports, in front of whatever the test puts there. */
+import { startApp } from '../../src/app/app.ts';
 import type { Config } from '../../src/config/config.ts';
 import type { AuditLine } from '../../src/observe/audit.ts';
 import type { Log } from '../../src/observe/ports.ts';
@@ -13,7 +13,7 @@ export interface Event {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-export interface TestHouse extends AsyncDisposable {
+export interface TestApp extends AsyncDisposable {
   readonly port: number;
   readonly opsPort: number;
   /** A token of the admin's. */
@@ -43,12 +43,12 @@ export function withFreshFigures(settings: Config, yaml: string): Config {
 }
 
 /** @param yaml what differs from the defaults */
-export async function openTestHouse(
+export async function startTestApp(
   coreappUrl: string,
   yaml = '{}',
   env: Env = {},
   files: Files = {},
-): Promise<TestHouse> {
+): Promise<TestApp> {
   const lines: RequestLine[] = [];
   const events: Event[] = [];
   const trail: AuditLine[] = [];
@@ -76,9 +76,9 @@ export async function openTestHouse(
       files,
     ),
   );
-  const house = await openHouse(withFreshFigures(settings, yaml), coreappUrl, '0.0.0', log);
-  const ask: TestHouse['ask'] = async (line, fields = '', body = '') => {
-    await using caller = await openCaller(house.port);
+  const app = await startApp(withFreshFigures(settings, yaml), coreappUrl, '0.0.0', log);
+  const ask: TestApp['ask'] = async (line, fields = '', body = '') => {
+    await using caller = await openCaller(app.port);
     caller.send(`${line} HTTP/1.1\r\n${fields}\r\n`).send(body);
     return await caller.answer(line.split(' ')[0]);
   };
@@ -86,28 +86,28 @@ export async function openTestHouse(
   const login = await ask('POST /v1/users/login', `Host: weir\r\nAuthorization: Basic ${basic}\r\n`);
   const token = login.json.users[0].token as string;
   lines.length = 0;
-  const request: TestHouse['request'] = (line, fields = '', body = '') => {
+  const request: TestApp['request'] = (line, fields = '', body = '') => {
     const length = body.length === 0 ? '' : `Content-Length: ${Buffer.byteLength(body)}\r\n`;
     const head = `${line} HTTP/1.1\r\nHost: weir\r\nAuthorization: Bearer ${token}\r\n${fields}${length}\r\n`;
     return Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body)]);
   };
   return {
-    port: house.port,
-    opsPort: house.opsPort,
+    port: app.port,
+    opsPort: app.opsPort,
     token,
     lines,
     events,
     trail,
-    lameDuck: () => house.lameDuck(),
-    close: (graceMs) => house.close(graceMs),
-    call: () => openCaller(house.port),
+    lameDuck: () => app.lameDuck(),
+    close: (graceMs) => app.close(graceMs),
+    call: () => openCaller(app.port),
     ask,
     async send(line, fields, body) {
-      await using caller = await openCaller(house.port);
+      await using caller = await openCaller(app.port);
       caller.send(request(line, fields, body));
       return await caller.answer(line.split(' ')[0]);
     },
     request,
-    [Symbol.asyncDispose]: () => house.close(0),
+    [Symbol.asyncDispose]: () => app.close(0),
   };
 }

@@ -1,13 +1,13 @@
-/** A real house with TLS around it, and callers who look closely at what they are shown. */
+/** A real Weir with TLS around it, and callers who look closely at what they are shown. */
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
-import { openHouse } from '../../src/app/app.ts';
+import { startApp } from '../../src/app/app.ts';
 import type { Log } from '../../src/observe/ports.ts';
+import { adminPassword, apiKey, type Event, withFreshFigures } from './app.ts';
 import { config, type Env, load } from './config.ts';
-import { adminPassword, apiKey, type Event, withFreshFigures } from './house.ts';
 import { RawCaller } from './raw.ts';
 import { within } from './until.ts';
 
@@ -29,7 +29,7 @@ export class Folder implements Disposable {
   }
 }
 
-export interface SecureHouse extends AsyncDisposable {
+export interface SecureApp extends AsyncDisposable {
   readonly port: number;
   readonly opsPort: number;
   readonly events: readonly Event[];
@@ -38,12 +38,12 @@ export interface SecureHouse extends AsyncDisposable {
 }
 
 /** @param yaml names files of `folder` */
-export async function openSecureHouse(
+export async function startSecureApp(
   coreappUrl: string,
   yaml: string,
   folder: Folder,
   env: Env = {},
-): Promise<SecureHouse> {
+): Promise<SecureApp> {
   const events: Event[] = [];
   const event = (level: Event['level']) => (message: string, fields?: Event['fields']) =>
     void events.push({ level, message, fields: fields ?? {} });
@@ -64,13 +64,13 @@ export async function openSecureHouse(
     COREAPP_URL: coreappUrl,
   };
   const settings = withFreshFigures(config(load(yaml, { ...own, ...env }, folder.texts)), yaml);
-  const house = await openHouse(settings, coreappUrl, '0.0.0', log);
+  const app = await startApp(settings, coreappUrl, '0.0.0', log);
   return {
-    port: house.port,
-    opsPort: house.opsPort,
+    port: app.port,
+    opsPort: app.opsPort,
     events,
     said: () => events.map(({ level, message, fields }) => `${level} ${message} ${JSON.stringify(fields)}`),
-    [Symbol.asyncDispose]: () => house.close(0),
+    [Symbol.asyncDispose]: () => app.close(0),
   };
 }
 
