@@ -69,9 +69,9 @@ const onlyOfWeir = (name, from, allowed, comment) => ({
   to: { path: '^src/', pathNot: allowed },
 });
 
-const worldless =
+const byPortsOnly =
   ' A subject decides by what it is given, so that scenarios run in virtual time: no I/O, no clock, no package. What asks something ' +
-  'of the world goes behind a port (the subject’s ports.ts), its doing into src/adapters/<thing>/.';
+  'of the outside goes behind a port (the subject’s ports.ts), its doing into src/adapters/<thing>/.';
 
 export default {
   forbidden: [
@@ -86,7 +86,7 @@ export default {
         `${name.replace('/[^/]+', '')}-imports-what-is-beneath`,
         name.startsWith('profiles') ? '^src/profiles/([^/]+)/' : moduleOf(name),
         [name.startsWith('profiles') ? '^src/profiles/$1/' : moduleOf(name), clock, pureNode, ...beneath.map(moduleOf)],
-        comment + worldless,
+        comment + byPortsOnly,
       ),
     ),
     only(

@@ -29,8 +29,8 @@ const permits = new Permits(
   () => {},
 );
 const buckets = new MemoryBuckets(clock, deafMeter);
-const world = { clock, buckets, meter: deafMeter, permits, digest: String, ...plainOrder, blocked() {} };
-const gates = new Gates('messages', roomyLimits(quota), world);
+const deps = { clock, buckets, meter: deafMeter, permits, digest: String, ...plainOrder, blocked() {} };
+const gates = new Gates('messages', roomyLimits(quota), deps);
 
 let arrivals = 0;
 const requests = (count: number): Collected[] =>

@@ -14,7 +14,7 @@ import type { Buckets } from './rate/ports.ts';
 import type { ClassLimits } from './rate/quota.ts';
 import type { Order } from './stay.ts';
 
-export interface AdmitWorld extends Order {
+export interface AdmitDeps extends Order {
   readonly clock: Clock;
   readonly buckets: Buckets;
   readonly meter: Meter;
@@ -41,22 +41,22 @@ export class Admit {
   #pauseOver: Alarm | null = null;
   #pauseOverAt = Number.POSITIVE_INFINITY;
 
-  constructor(world: AdmitWorld) {
-    const { clock, limits } = world;
+  constructor(deps: AdmitDeps) {
+    const { clock, limits } = deps;
     this.#clock = clock;
-    this.budget = new InFlightBudget(world.permits);
+    this.budget = new InFlightBudget(deps.permits);
     const permits = ({ hold, callerShareMax }: ClassLimits): Permits =>
       new Permits(
         hold ? this.budget : new ReservedInFlightBudget(this.budget),
         () => clock.now(),
-        world.random,
+        deps.random,
         () => this.#permitFreed(),
         callerShareMax,
       );
     const blocked = (gates: Gates, now: number): void => this.#block(gates, now);
     const names = Object.keys(limits) as EndpointClass[];
     this.#classes = new Map(
-      names.map((name) => [name, new Gates(name, limits[name], { ...world, permits: permits(limits[name]), blocked })]),
+      names.map((name) => [name, new Gates(name, limits[name], { ...deps, permits: permits(limits[name]), blocked })]),
     );
   }
 

@@ -10,16 +10,16 @@ import type { Refusal, RefusalName } from '../exchange/refusals.ts';
 import { refuse } from '../exchange/refusals.ts';
 import type { Permits } from './concurrency/permits.ts';
 import type { Line } from './line/line.ts';
-import { Pausing, type PausingClass, type PausingWorld } from './pausing.ts';
+import { Pausing, type PausingClass, type PausingDeps } from './pausing.ts';
 import { Lease } from './rate/lease.ts';
 import type { Buckets } from './rate/ports.ts';
 import { type ClassLimits, slotsToCome } from './rate/quota.ts';
 import { type Left, leftOf, RateLimitFields } from './rate/rate-limit-fields.ts';
 import type { Grant } from './rate/slots.ts';
 import { type Order, type Stay, slotsFor, stayOf, Waiter, waitSeconds } from './stay.ts';
-import { Waiting, type WaitingClass, type WaitingWorld } from './waiting.ts';
+import { Waiting, type WaitingClass, type WaitingDeps } from './waiting.ts';
 
-export interface GateWorld extends Order, WaitingWorld, PausingWorld {
+export interface GateDeps extends Order, WaitingDeps, PausingDeps {
   readonly buckets: Buckets;
 }
 
@@ -42,7 +42,7 @@ export class Gate implements Slots {
   readonly line: Line<Waiter>;
   readonly #waiting: Waiting;
   readonly #class: GateClass;
-  readonly #world: GateWorld;
+  readonly #deps: GateDeps;
   readonly #lease: Lease;
   readonly #pausing: Pausing;
   readonly #rateLimit: RateLimitFields | null;
@@ -52,29 +52,29 @@ export class Gate implements Slots {
   #alarm: Alarm | null = null;
   #alarmAt = Number.POSITIVE_INFINITY;
 
-  constructor(bucket: string, ofClass: GateClass, world: GateWorld) {
+  constructor(bucket: string, ofClass: GateClass, deps: GateDeps) {
     const { limits } = ofClass;
     this.bucket = bucket;
     this.#class = ofClass;
-    this.#world = world;
-    this.#waiting = new Waiting(ofClass, world);
+    this.#deps = deps;
+    this.#waiting = new Waiting(ofClass, deps);
     this.line = this.#waiting.line;
     this.#lease = new Lease(limits);
-    this.#pausing = new Pausing(bucket, ofClass, this.#lease, world);
+    this.#pausing = new Pausing(bucket, ofClass, this.#lease, deps);
     this.#rateLimit = limits.rateLimitFields ? new RateLimitFields(bucket, limits, () => this.#left()) : null;
   }
 
   /** For a newcomer: at once if nobody waits, a slot is open and a permit is there. */
   admit(exchange: Collected, downstream: Downstream): Admission | Promise<Admission> {
-    const now = this.#world.clock.now();
+    const now = this.#deps.clock.now();
     exchange.counters.joinedAt = now;
     exchange.counters.waitSeconds = waitSeconds(exchange.fields, this.#class.limits.holdMaxMs);
     if (downstream.gone) return gone;
-    const cost = slotsFor(exchange, this.#world);
+    const cost = slotsFor(exchange, this.#deps);
     for (let slots = 0; slots < cost; slots++) this.#lease.arrived(now);
     const maybeNow = this.line.requests === 0 && cost === 1 && this.#mayTake(exchange, now);
     if (maybeNow && this.#lease.take(now)) return this.#admitAtOnce(exchange, now);
-    const stay = stayOf(exchange, downstream, this.#class.limits.holdMaxMs, this.#world);
+    const stay = stayOf(exchange, downstream, this.#class.limits.holdMaxMs, this.#deps);
     return this.#refusalOf(stay, now) ?? this.#wait(stay, now, null);
   }
 
@@ -83,13 +83,13 @@ export class Gate implements Slots {
    * it has rested.
    */
   readmit(exchange: Collected, downstream: Downstream, replay: Replay): Admission | Promise<Admission> {
-    const now = this.#world.clock.now();
-    const stay = stayOf(exchange, downstream, this.#class.limits.holdMaxMs, this.#world);
+    const now = this.#deps.clock.now();
+    const stay = stayOf(exchange, downstream, this.#class.limits.holdMaxMs, this.#deps);
     return this.#wait(stay, now, this.#pausing.restAfter(stay, replay, now));
   }
 
   another(): number | null {
-    const now = this.#world.clock.now();
+    const now = this.#deps.clock.now();
     if (this.line.requests > 0 || now < this.#pausing.until) return null;
     const taken = this.#lease.take(now) || (this.#ask(now, 1) && this.#lease.take(now));
     return taken ? this.#lease.takenClosesAt : null;
@@ -97,7 +97,7 @@ export class Gate implements Slots {
 
   /** Serves who can be served now. Returns how many were. */
   pump(): number {
-    const now = this.#world.clock.now();
+    const now = this.#deps.clock.now();
     this.#waiting.wake(now);
     this.#waiting.expire(now, this.#holdTimeOver);
     let served = this.#serve(now);
@@ -107,7 +107,7 @@ export class Gate implements Slots {
   }
 
   refuseAll(name: RefusalName): void {
-    const now = this.#world.clock.now();
+    const now = this.#deps.clock.now();
     this.#waiting.refuseAll(now, () => this.#refusal(name, this.line.slots, now));
   }
 
@@ -132,7 +132,7 @@ export class Gate implements Slots {
 
   /** What a newcomer would find. */
   #left(): Left {
-    const now = this.#world.clock.now();
+    const now = this.#deps.clock.now();
     const level = this.#lease.level(now) + this.#lease.open(now);
     return leftOf(this.#class.limits, level, this.line.requests, this.#pausing.until - now);
   }
@@ -158,7 +158,7 @@ export class Gate implements Slots {
   }
 
   #admitAtOnce(exchange: Collected, now: number): Admission {
-    this.#world.meter.held(this.#class.name, 'sent', 0);
+    this.#deps.meter.held(this.#class.name, 'sent', 0);
     const admission = this.#admitted(exchange, now);
     this.#ask(now);
     return admission;
@@ -229,7 +229,7 @@ export class Gate implements Slots {
     // A slot that is open and unused waits for a permit; more of them would not help.
     if (this.line.requests > 0 && this.#lease.opensAt(now) <= now) return false;
     const want = this.#lease.wanted(now, waiting);
-    const reply = this.#world.buckets.reserve(this.bucket, this.#class.limits, want);
+    const reply = this.#deps.buckets.reserve(this.bucket, this.#class.limits, want);
     if (!(reply instanceof Promise)) {
       this.#lease.add(reply, now, now);
       return true;
@@ -244,13 +244,13 @@ export class Gate implements Slots {
 
   #granted(grant: Grant, sentAt: number): void {
     this.#asking = false;
-    if (sentAt > this.#pausing.since) this.#lease.add(grant, sentAt, this.#world.clock.now());
+    if (sentAt > this.#pausing.since) this.#lease.add(grant, sentAt, this.#deps.clock.now());
     this.pump();
   }
 
   #notGranted(): void {
     this.#asking = false;
-    this.#askNotBefore = this.#world.clock.now() + askAgainMs;
+    this.#askNotBefore = this.#deps.clock.now() + askAgainMs;
     this.pump();
   }
 
@@ -263,7 +263,7 @@ export class Gate implements Slots {
     if (due >= this.#alarmAt) return;
     this.#alarm?.cancel();
     this.#alarmAt = due;
-    this.#alarm = this.#world.clock.after(Math.max(0, due - now), () => {
+    this.#alarm = this.#deps.clock.after(Math.max(0, due - now), () => {
       this.#alarm = null;
       this.#alarmAt = Number.POSITIVE_INFINITY;
       this.pump();

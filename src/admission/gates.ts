@@ -13,14 +13,14 @@ import { refuse } from '../exchange/refusals.ts';
 import type { EndpointClass } from '../exchange/route.ts';
 import type { BucketSnapshot, LineSnapshot } from '../observe/snapshot.ts';
 import type { Permits } from './concurrency/permits.ts';
-import { Gate, type GateClass, type GateWorld } from './gate.ts';
+import { Gate, type GateClass, type GateDeps } from './gate.ts';
 import { Headcount } from './line/headcount.ts';
 import { Rotation } from './line/rotation.ts';
 import { Answers, Pauses } from './pauses.ts';
 import { type ClassLimits, lineMax } from './rate/quota.ts';
 import { bucketName, scopeValue } from './rate/scope.ts';
 
-export interface GatesWorld extends GateWorld {
+export interface GatesDeps extends GateDeps {
   readonly permits: Permits;
   /** A one-way digest. */
   readonly digest: (text: string) => string;
@@ -58,7 +58,7 @@ export class Gates implements GateClass {
   readonly pauses = new Pauses(this.answers, 'never');
   pausedUntil = Number.NEGATIVE_INFINITY;
   #refusing: RefusalName | null = null;
-  readonly #world: GatesWorld;
+  readonly #deps: GatesDeps;
   /** The one gate of the scope `fleet`. */
   readonly #only: Gate | null;
   /** By the value that requests bring. */
@@ -72,14 +72,14 @@ export class Gates implements GateClass {
   #lookNotBefore = Number.NEGATIVE_INFINITY;
   #rest: Alarm | null = null;
 
-  constructor(name: EndpointClass, limits: ClassLimits, world: GatesWorld) {
+  constructor(name: EndpointClass, limits: ClassLimits, deps: GatesDeps) {
     this.name = name;
     this.limits = limits.hold ? limits : { ...limits, holdMaxMs: Math.min(limits.holdMaxMs, turnMaxMs) };
-    this.permits = world.permits;
-    this.bodies = new BodyBudget(limits, () => world.clock.now());
+    this.permits = deps.permits;
+    this.bodies = new BodyBudget(limits, () => deps.clock.now());
     this.headcount = new Headcount(limits);
-    this.#world = world;
-    this.#only = limits.scope.by === 'fleet' ? new Gate(name, this, world) : null;
+    this.#deps = deps;
+    this.#only = limits.scope.by === 'fleet' ? new Gate(name, this, deps) : null;
   }
 
   get bodyMaxBytes(): number {
@@ -129,7 +129,7 @@ export class Gates implements GateClass {
 
   blocked(gate: Gate, now: number): void {
     this.#blocked.add(this.#openerOf(gate), gate);
-    this.#world.blocked(this, now);
+    this.#deps.blocked(this, now);
   }
 
   /**
@@ -146,7 +146,7 @@ export class Gates implements GateClass {
       else if (gate.pump() === 0) inVain.add(gate);
     }
     for (const gate of again) this.#blocked.add(this.#openerOf(gate), gate);
-    if (!this.#blocked.isEmpty) this.#world.blocked(this, now);
+    if (!this.#blocked.isEmpty) this.#deps.blocked(this, now);
   }
 
   lineSnapshot(now: number): LineSnapshot {
@@ -184,8 +184,8 @@ export class Gates implements GateClass {
   }
 
   #keyOf(exchange: Collected): string {
-    const value = scopeValue(this.limits.scope, exchange, this.#world.caseSensitivePaths) ?? none;
-    return value.length <= plainMaxChars ? value : this.#world.digest(value);
+    const value = scopeValue(this.limits.scope, exchange, this.#deps.caseSensitivePaths) ?? none;
+    return value.length <= plainMaxChars ? value : this.#deps.digest(value);
   }
 
   #openFor(exchange: Collected, key: string): Gate | null {
@@ -202,7 +202,7 @@ export class Gates implements GateClass {
   }
 
   #makeRoomFor(caller: string): boolean {
-    const now = this.#world.clock.now();
+    const now = this.#deps.clock.now();
     if (now < this.#lookNotBefore) return false;
     this.#lookNotBefore = now + lookAgainMs;
     this.#forgetIdle(now);
@@ -210,8 +210,8 @@ export class Gates implements GateClass {
   }
 
   #open(key: string, caller: string): Gate {
-    const digest = key.length <= plainMaxChars ? this.#world.digest(key) : key;
-    const gate = new Gate(bucketName(this.name, key === none ? null : digest), this, this.#world);
+    const digest = key.length <= plainMaxChars ? this.#deps.digest(key) : key;
+    const gate = new Gate(bucketName(this.name, key === none ? null : digest), this, this.#deps);
     this.#gates.set(key, gate);
     this.#openers.set(gate, caller);
     this.#opened.set(caller, (this.#opened.get(caller) ?? 0) + 1);
@@ -223,7 +223,7 @@ export class Gates implements GateClass {
     for (const [key, gate] of this.#gates) {
       if (!gate.isIdle(now)) continue;
       gate.close();
-      this.#world.buckets.forget(gate.bucket);
+      this.#deps.buckets.forget(gate.bucket);
       this.#blocked.delete(this.#openerOf(gate), gate);
       this.#gates.delete(key);
       this.#disown(gate);
@@ -245,9 +245,9 @@ export class Gates implements GateClass {
 
   #restLater(): void {
     if (this.#rest !== null || this.#refusing !== null) return;
-    this.#rest = this.#world.clock.after(restMs, () => {
+    this.#rest = this.#deps.clock.after(restMs, () => {
       this.#rest = null;
-      this.#forgetIdle(this.#world.clock.now());
+      this.#forgetIdle(this.#deps.clock.now());
       if (this.#gates.size > 0) this.#restLater();
     });
   }

@@ -21,7 +21,7 @@ export interface PausingClass {
   pausedUntil: number;
 }
 
-export interface PausingWorld {
+export interface PausingDeps {
   readonly buckets: Pick<Buckets, 'pushBack'>;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -33,16 +33,16 @@ export class Pausing {
   readonly #bucket: string;
   readonly #class: PausingClass;
   readonly #lease: Lease;
-  readonly #world: PausingWorld;
+  readonly #deps: PausingDeps;
   readonly #pause = new Pause();
   /** Those that 429s ask for; made for the first of them. */
   #pauses: Pauses | null = null;
 
-  constructor(bucket: string, ofClass: PausingClass, lease: Lease, world: PausingWorld) {
+  constructor(bucket: string, ofClass: PausingClass, lease: Lease, deps: PausingDeps) {
     this.#bucket = bucket;
     this.#class = ofClass;
     this.#lease = lease;
-    this.#world = world;
+    this.#deps = deps;
   }
 
   /** When everybody's requests may go again; in the past: now. */
@@ -71,7 +71,7 @@ export class Pausing {
 
   /** The Coreapp sent a request back. Returns when it may stand in line again; now or earlier: at once. */
   restAfter({ caller, exchange: { counters } }: Stay, { reason, pauseMs }: Replay, now: number): number {
-    const { random, pauseMaxMs } = this.#world;
+    const { random, pauseMaxMs } = this.#deps;
     if (reason === 'unsent' || reason === 'late') return now;
     if (reason === 'broken') {
       counters.brokenRepeats += 1;
@@ -97,7 +97,7 @@ export class Pausing {
     if (!this.#pause.prolong(now, until)) return;
     const { limits } = this.#class;
     this.#lease.drop(until + tauUs(limits) / 1_000);
-    if (tell && this.#pause.tell()) void this.#world.buckets.pushBack(this.#bucket, limits, until - now);
+    if (tell && this.#pause.tell()) void this.#deps.buckets.pushBack(this.#bucket, limits, until - now);
   }
 
   #own(): Pauses {

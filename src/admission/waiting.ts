@@ -13,7 +13,7 @@ import type { Headcount } from './line/headcount.ts';
 import { Line } from './line/line.ts';
 import { Rest, type Waiter } from './stay.ts';
 
-export interface WaitingWorld {
+export interface WaitingDeps {
   readonly clock: Clock;
   readonly meter: Meter;
 }
@@ -29,11 +29,11 @@ export class Waiting {
   /** Made for the first request that rests: most gates never have one. */
   #rests: Deadlines<Rest> | null = null;
   readonly #class: WaitingClass;
-  readonly #world: WaitingWorld;
+  readonly #deps: WaitingDeps;
 
-  constructor(ofClass: WaitingClass, world: WaitingWorld) {
+  constructor(ofClass: WaitingClass, deps: WaitingDeps) {
     this.#class = ofClass;
-    this.#world = world;
+    this.#deps = deps;
   }
 
   get isEmpty(): boolean {
@@ -102,7 +102,7 @@ export class Waiting {
   #enter(waiter: Waiter): void {
     this.#class.headcount.add(waiter.caller);
     waiter.downstream.onGone(() => {
-      if (waiter.waiting || waiter.rest !== null) this.#leave(waiter, gone, 'gone', this.#world.clock.now());
+      if (waiter.waiting || waiter.rest !== null) this.#leave(waiter, gone, 'gone', this.#deps.clock.now());
     });
   }
 
@@ -117,7 +117,7 @@ export class Waiting {
     waiter.downstream.onGone(null);
     const ms = now - waiter.stoodSince;
     waiter.exchange.counters.heldMs += ms;
-    this.#world.meter.held(this.#class.name, outcome, ms);
+    this.#deps.meter.held(this.#class.name, outcome, ms);
     waiter.settle(admission);
   }
 

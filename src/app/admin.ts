@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts';
 import type { Log } from '../observe/ports.ts';
 import type { Stores } from './stores.ts';
 
-interface AdminWorld {
+interface AdminDeps {
   readonly stores: Stores;
   readonly passwords: Passwords;
   readonly clock: Clock;
@@ -28,17 +28,17 @@ const byConfiguration = {
  * At the start the configured password is set. Whenever the store is back, which may have come back empty, a missing
  * admin is made again; one that is there keeps the password that it has been given since.
  */
-export async function keepAdmin(world: AdminWorld, adminPassword: string | null): Promise<void> {
-  await tryUntilDone(world, adminPassword, 'set');
-  world.stores.onReturn(() => void tryUntilDone(world, adminPassword, 'keep'));
+export async function keepAdmin(deps: AdminDeps, adminPassword: string | null): Promise<void> {
+  await tryUntilDone(deps, adminPassword, 'set');
+  deps.stores.onReturn(() => void tryUntilDone(deps, adminPassword, 'keep'));
 }
 
 /**
  * Resolves after the first try: a store that is away now must not keep Weir from serving. That it is away has its line in
  * the log already, one for the outage.
  */
-async function tryUntilDone(world: AdminWorld, adminPassword: string | null, existing: 'set' | 'keep'): Promise<void> {
-  const { stores, passwords, clock, log } = world;
+async function tryUntilDone(deps: AdminDeps, adminPassword: string | null, existing: 'set' | 'keep'): Promise<void> {
+  const { stores, passwords, clock, log } = deps;
   try {
     const action = await ensureAdmin(stores.accounts, passwords, adminPassword, existing);
     if (action !== null) log.audit({ ...byConfiguration, action });
@@ -46,6 +46,6 @@ async function tryUntilDone(world: AdminWorld, adminPassword: string | null, exi
     const reason = error instanceof Error ? error.message : String(error);
     const level = error instanceof StoreAway ? 'debug' : 'warn';
     log[level]('the admin cannot be looked up; trying again', { reason, retryMs });
-    clock.after(retryMs, () => void tryUntilDone(world, adminPassword, existing));
+    clock.after(retryMs, () => void tryUntilDone(deps, adminPassword, existing));
   }
 }

@@ -156,7 +156,7 @@ interface Parts {
   readonly passwords: Passwords;
 }
 
-/** Every stage with what it needs of the world. */
+/** Every stage with its deps. */
 function joinStages({ config, connectionsMax, coreappUrl, clock, meter, log, stores, bodies, passwords }: Parts) {
   const { limits, line, auth, http } = config;
   const { tls, connectTimeoutMs, answerTimeoutMs, permitsMin, permitsMax } = config.coreapp;

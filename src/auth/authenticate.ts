@@ -15,7 +15,7 @@ import type { JwtAuth } from './jwt.ts';
 import type { LoginGuard, Secrets } from './ports.ts';
 import { type FindToken, tooMany } from './tokens.ts';
 
-export interface AuthenticateWorld {
+export interface AuthenticateDeps {
   readonly findToken: FindToken;
   readonly guard: Pick<LoginGuard, 'strangerWaitMs' | 'stranger'>;
   readonly secrets: Secrets;
@@ -50,7 +50,7 @@ export function createAuthenticate({
   jwt = null,
   apiKeys,
   upgrading = false,
-}: AuthenticateWorld): Authenticate {
+}: AuthenticateDeps): Authenticate {
   const keyDigests = apiKeys.map((text) => secrets.digest(text));
 
   /** Compares with every key, so that the time tells neither which one it was nor how far it agreed. */

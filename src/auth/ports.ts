@@ -1,4 +1,4 @@
-/** What auth asks of the world: users, tokens, passwords, and a guard against guessing. */
+/** What auth asks of the outside: users, tokens, passwords, and a guard against guessing. */
 import type { ListedToken, NewUser, TokenRecord, User } from './accounts.ts';
 import type { Asker, Standing } from './places.ts';
 

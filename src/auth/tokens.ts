@@ -23,7 +23,7 @@ export interface Tokens {
   recall(digest: string, text: string): Recalled;
 }
 
-export interface FindTokenWorld {
+export interface FindTokenDeps {
   readonly tokens: Tokens;
   readonly guard: Pick<LoginGuard, 'strangerWaitMs' | 'stranger'>;
 }
@@ -54,7 +54,7 @@ export function tokensAtHand(accounts: { findToken(digest: string): TokenRecord 
 }
 
 export function createFindToken(
-  { tokens, guard }: FindTokenWorld,
+  { tokens, guard }: FindTokenDeps,
   turnsOptions = turnsDefaults,
   tiredTurnsOptions = tiredTurnsDefaults,
 ): FindToken {

@@ -19,7 +19,7 @@ const needs = (setting: string): boolean => /^(redis|log)\.|^auth\.adminPassword
 /** What the commands need of a configuration. */
 type StoreConfig = Pick<Config, 'redis' | 'log'> & { readonly auth: Pick<Config['auth'], 'adminPassword'> };
 
-export interface StoreWorld {
+export interface StoreDeps {
   readonly accounts: Accounts & TokenList;
   readonly config: StoreConfig;
   /** Writes a line of the audit trail: `action` was done to `user`. */
@@ -41,7 +41,7 @@ export interface StoreCommand {
 /** Lets `work` work on the accounts. Resolves to the exit code: 0, or 1 with what is wrong on stderr. */
 export async function withAccounts(
   { command, file, env, io }: StoreCommand,
-  work: (world: StoreWorld) => Promise<void>,
+  work: (deps: StoreDeps) => Promise<void>,
 ): Promise<number> {
   const loaded = configured({ file, env, readFile: io.readFile, needs }, io);
   if (loaded === null) return 1;
@@ -55,7 +55,7 @@ export async function withAccounts(
   }
 }
 
-async function onRedis(config: StoreConfig, io: CommandIo, work: (world: StoreWorld) => Promise<void>): Promise<void> {
+async function onRedis(config: StoreConfig, io: CommandIo, work: (deps: StoreDeps) => Promise<void>): Promise<void> {
   const { url, tls, keyPrefix } = config.redis;
   if (url === null) {
     throw new CommandFailure(
@@ -86,7 +86,7 @@ function firstWarning(fail: (reason: StoreAway) => void): Log {
 }
 
 /** The audit trail goes to stderr, so that what a command prints stays for pipes. */
-function auditTo(config: StoreConfig, { err }: CommandIo): StoreWorld['audit'] {
+function auditTo(config: StoreConfig, { err }: CommandIo): StoreDeps['audit'] {
   const destination = { write: (line: string) => err(line.trimEnd()) };
   const log = createLog({ level: config.log.level, clock: machineClock, destination });
   return (action, user) =>

@@ -1,7 +1,7 @@
 /** `weir tokens revoke|list`: which tokens of users are valid, and their end; passwords stay. */
 import type { ListedToken } from '../auth/accounts.ts';
 import { type CommandIo, type Grammar, readArguments } from './options.ts';
-import { CommandFailure, type StoreWorld, withAccounts } from './store.ts';
+import { CommandFailure, type StoreDeps, withAccounts } from './store.ts';
 import { change, existing } from './users.ts';
 
 interface Given {
@@ -12,7 +12,7 @@ interface Given {
 
 interface Verb {
   readonly grammar: Grammar;
-  readonly work: (world: StoreWorld, given: Given) => Promise<void>;
+  readonly work: (deps: StoreDeps, given: Given) => Promise<void>;
 }
 
 const revokeGrammar: Grammar = {
@@ -57,10 +57,10 @@ export async function tokens(
     return 1;
   }
   const command = { command: grammar.command, file: read.options.get('--config') ?? null, env, io };
-  return await withAccounts(command, (world) => work(world, { name, io }));
+  return await withAccounts(command, (deps) => work(deps, { name, io }));
 }
 
-async function revoke({ accounts, audit }: StoreWorld, { name, io }: Given): Promise<void> {
+async function revoke({ accounts, audit }: StoreDeps, { name, io }: Given): Promise<void> {
   if (name === null) throw new CommandFailure('--user is missing');
   const { name: stored } = await existing(accounts, name);
   await change(accounts, name, (user) => accounts.dropTokens(user));
@@ -69,7 +69,7 @@ async function revoke({ accounts, audit }: StoreWorld, { name, io }: Given): Pro
 }
 
 /** By user, and of one user by age. */
-async function list({ accounts }: StoreWorld, { name, io }: Given): Promise<void> {
+async function list({ accounts }: StoreDeps, { name, io }: Given): Promise<void> {
   const names: string[] = [];
   if (name !== null) names.push((await existing(accounts, name)).name);
   else for await (const user of accounts.listUsers()) names.push(user.name);

@@ -9,7 +9,7 @@ import type { Accounts } from '../auth/ports.ts';
 import { usernameForm } from '../auth/precis.ts';
 import { type Grammar, readArguments } from './options.ts';
 import { newPassword, type PasswordIo } from './passwords.ts';
-import { CommandFailure, type StoreWorld, withAccounts } from './store.ts';
+import { CommandFailure, type StoreDeps, withAccounts } from './store.ts';
 
 const withPassword = {
   usage: 'NAME [--password-file FILE] [--config FILE]',
@@ -26,7 +26,7 @@ interface Given {
 
 interface Verb {
   readonly grammar: Grammar;
-  readonly work: (world: StoreWorld, given: Given) => Promise<void>;
+  readonly work: (deps: StoreDeps, given: Given) => Promise<void>;
 }
 
 const verbs: Readonly<Record<string, Verb>> = {
@@ -59,10 +59,10 @@ export async function users(
   const [name = ''] = read.operands;
   const given = { name, passwordFile: read.options.get('--password-file') ?? null, io };
   const command = { command: grammar.command, file: read.options.get('--config') ?? null, env, io };
-  return await withAccounts(command, (world) => work(world, given));
+  return await withAccounts(command, (deps) => work(deps, given));
 }
 
-async function add({ accounts, audit }: StoreWorld, { name: given, passwordFile, io }: Given): Promise<void> {
+async function add({ accounts, audit }: StoreDeps, { name: given, passwordFile, io }: Given): Promise<void> {
   const name = usernameForm(given);
   const broken = brokenUsernameRule(name);
   if (broken !== null) throw new CommandFailure(`the user name ${broken}`);
@@ -83,13 +83,13 @@ function taken(name: string, like: string | null): CommandFailure {
 }
 
 /** By name, in an order that is the same everywhere. */
-async function list({ accounts }: StoreWorld, { io }: Given): Promise<void> {
+async function list({ accounts }: StoreDeps, { io }: Given): Promise<void> {
   const lines: string[] = [];
   for await (const { name, role } of accounts.listUsers()) lines.push(`${name}\t${role}`);
   for (const line of lines.sort()) io.out(line);
 }
 
-async function passwd({ accounts, config, audit }: StoreWorld, { name, passwordFile, io }: Given): Promise<void> {
+async function passwd({ accounts, config, audit }: StoreDeps, { name, passwordFile, io }: Given): Promise<void> {
   if (name === adminName && config.auth.adminPassword !== null) {
     throw new CommandFailure(
       `auth.adminPassword (WEIR_ADMIN_PASSWORD) is set and would change it back; change it there and restart`,
@@ -102,7 +102,7 @@ async function passwd({ accounts, config, audit }: StoreWorld, { name, passwordF
   io.out(`${stored}: password changed, tokens revoked`);
 }
 
-async function remove({ accounts, audit }: StoreWorld, { name, io }: Given): Promise<void> {
+async function remove({ accounts, audit }: StoreDeps, { name, io }: Given): Promise<void> {
   const user = await existing(accounts, name);
   if (user.role === 'ROLE_ADMIN') throw new CommandFailure(`${user.name} is an admin, and admins can't be deleted`);
   if (!(await accounts.deleteUser(user.name))) throw unknown(name);

@@ -10,7 +10,7 @@ import type { RequestHead } from './ports.ts';
 import type { Refusal } from './refusals.ts';
 import { refuse, refuseMethod } from './refusals.ts';
 
-export interface ReceiveWorld {
+export interface ReceiveDeps {
   readonly clock: Clock;
   /** Makes a request id. */
   readonly newId: () => string;
@@ -26,20 +26,20 @@ const hostForm = /^[^\s/?#@\\,]*$/;
 
 export type Receive = (head: RequestHead) => { readonly exchange: Received; readonly refusal: Refusal | null };
 
-export function createReceive(world: ReceiveWorld): Receive {
+export function createReceive(deps: ReceiveDeps): Receive {
   return (head) => {
     const { method, fields } = head;
     const target = readTarget(head.target);
-    const refusal = target.kind === 'malformed' ? refuse(target.refusal, target.why) : headRefusal(head, world.own);
+    const refusal = target.kind === 'malformed' ? refuse(target.refusal, target.why) : headRefusal(head, deps.own);
     if (target.kind === 'target' && target.authority !== null) setHost(fields, target.authority);
     const exchange = received({
-      id: idOf(fields) ?? world.newId(),
+      id: idOf(fields) ?? deps.newId(),
       method,
       target: target.kind === 'target' ? target.raw : head.target,
       path: target.kind === 'target' ? target.path : '',
       fields,
-      origin: originOf(head.peer, head.secure, fields, world.trusts),
-      arrivedAt: world.clock.now(),
+      origin: originOf(head.peer, head.secure, fields, deps.trusts),
+      arrivedAt: deps.clock.now(),
     });
     return { exchange, refusal };
   };

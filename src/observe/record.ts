@@ -4,7 +4,7 @@ import type { Identified, Received } from '../exchange/exchange.ts';
 import type { CutCause, JourneyEnd } from '../exchange/outcome.ts';
 import type { Log, Meter } from './ports.ts';
 
-export interface RecordWorld {
+export interface RecordDeps {
   readonly clock: Clock;
   readonly meter: Meter;
   readonly log: Log;
@@ -12,7 +12,7 @@ export interface RecordWorld {
 
 /** @param cut why its answer was cut off by Weir; null: it was not */
 export function record(
-  world: RecordWorld,
+  deps: RecordDeps,
   exchange: Received,
   outcome: JourneyEnd,
   status: number,
@@ -20,12 +20,12 @@ export function record(
 ): void {
   const { counters, method } = exchange;
   const { route, principal } = exchange as Partial<Identified>;
-  const totalMs = world.clock.now() - exchange.arrivedAt;
+  const totalMs = deps.clock.now() - exchange.arrivedAt;
   const name = outcome.kind === 'refusal' ? outcome.name : null;
-  if (name !== null) world.meter.refused(name);
-  if (cut !== null) world.meter.cut(route?.class ?? 'none', cut);
-  world.meter.answered(route?.class ?? 'none', method, status, totalMs);
-  world.log.request({
+  if (name !== null) deps.meter.refused(name);
+  if (cut !== null) deps.meter.cut(route?.class ?? 'none', cut);
+  deps.meter.answered(route?.class ?? 'none', method, status, totalMs);
+  deps.log.request({
     id: exchange.id,
     class: route?.class ?? 'none',
     principal: principal ?? null,

@@ -14,7 +14,7 @@ import { GuardedObserver } from './guarded.ts';
 import { diskRetryAfterMs, endAfter, endWithout, refusalAfter } from './lessons.ts';
 import type { CoreappCall, CoreappFailure } from './ports.ts';
 import { isKeyed, replayAfterAnswer, replayAfterFailure } from './replay.ts';
-import { type ForwardWorld, requestFields } from './towards.ts';
+import { type ForwardDeps, requestFields } from './towards.ts';
 
 export type Forward = (exchange: Admitted, downstream: Downstream) => Promise<Attempt>;
 
@@ -27,7 +27,7 @@ const refusalMaxBytes = 1_048_576;
  */
 export const slotsGivenUpMax = 8;
 
-export function createForward(world: ForwardWorld): Forward {
+export function createForward(deps: ForwardDeps): Forward {
   return (exchange, downstream) =>
     new Promise((settle, threw) => {
       if (downstream.gone) {
@@ -35,12 +35,12 @@ export function createForward(world: ForwardWorld): Forward {
         settle(gone);
         return;
       }
-      new Sending(world, exchange, downstream, settle, threw).start();
+      new Sending(deps, exchange, downstream, settle, threw).start();
     });
 }
 
 class Sending extends GuardedObserver {
-  readonly #world: ForwardWorld;
+  readonly #deps: ForwardDeps;
   readonly #exchange: Admitted;
   readonly #downstream: Downstream;
   readonly #settle: (attempt: Attempt) => void;
@@ -59,28 +59,28 @@ class Sending extends GuardedObserver {
   #isOver = false;
 
   constructor(
-    world: ForwardWorld,
+    deps: ForwardDeps,
     exchange: Admitted,
     downstream: Downstream,
     settle: (attempt: Attempt) => void,
     reject: (error: unknown) => void,
   ) {
     super();
-    this.#world = world;
+    this.#deps = deps;
     this.#exchange = exchange;
     this.#downstream = downstream;
     this.#settle = settle;
     this.#reject = reject;
-    this.#sentAt = world.clock.now();
+    this.#sentAt = deps.clock.now();
   }
 
   start(): void {
     try {
       const { method, target, body, counters } = this.#exchange;
       counters.attempts += 1;
-      const fields = requestFields(this.#exchange, this.#world);
+      const fields = requestFields(this.#exchange, this.#deps);
       this.#downstream.onGone(() => this.#call?.abort());
-      this.#call = this.#world.coreapp.send({ method, target, fields, body }, this);
+      this.#call = this.#deps.coreapp.send({ method, target, fields, body }, this);
     } catch (error) {
       this.threw(error);
     }
@@ -93,18 +93,18 @@ class Sending extends GuardedObserver {
    */
   mayWrite(): boolean {
     const { counters } = this.#exchange;
-    return hasOpenSlot(this.#exchange, this.#world.clock.now()) || counters.slotsGivenUp >= slotsGivenUpMax;
+    return hasOpenSlot(this.#exchange, this.#deps.clock.now()) || counters.slotsGivenUp >= slotsGivenUpMax;
   }
 
   protected informed(status: number, fields: Fields): void {
-    this.#downstream.information(status, endToEnd(fields, this.#world.own.interim));
+    this.#downstream.information(status, endToEnd(fields, this.#deps.own.interim));
   }
 
   protected headed(status: number, fields: Fields): void {
-    this.#world.reachability.answered(this.#sentAt);
+    this.#deps.reachability.answered(this.#sentAt);
     this.#replay = this.#isHeld() ? replayAfterAnswer(status) : null;
     if (this.#replay === null) relayHead(this.#exchange, this.#downstream, status, fields, this.#timing());
-    else this.#pauseMs = retryAfterMs(fieldOf(fields, 'retry-after'), this.#world.clock.wallMs());
+    else this.#pauseMs = retryAfterMs(fieldOf(fields, 'retry-after'), this.#deps.clock.wallMs());
     this.#status = status;
   }
 
@@ -119,7 +119,7 @@ class Sending extends GuardedObserver {
     const { counters, principal } = this.#exchange;
     counters.bytesOut += chunk.length;
     if (this.#downstream.data(chunk)) return true;
-    this.#spool = new Spool(this.#downstream, nameOf(principal), counters, this.#world.answers, {
+    this.#spool = new Spool(this.#downstream, nameOf(principal), counters, this.#deps.answers, {
       resume: () => this.#call?.resume(),
       ended: (cut) => this.#answered(cut),
       threw: (error) => this.threw(error),
@@ -159,7 +159,7 @@ class Sending extends GuardedObserver {
     } else if (failure.cause === 'late') {
       this.#giveSlotUp();
     } else {
-      if (failure.cause === 'connect') this.#world.reachability.unreached(this.#sentAt, failure.detail);
+      if (failure.cause === 'connect') this.#deps.reachability.unreached(this.#sentAt, failure.detail);
       this.#finish('failure', this.#endWithout(failure), this.#unanswered(failure, failure.cause));
     }
   }
@@ -206,12 +206,12 @@ class Sending extends GuardedObserver {
   }
 
   #timing(): string | null {
-    if (!this.#world.serverTiming) return null;
-    return serverTiming(this.#exchange.counters, this.#world.clock.now() - this.#sentAt);
+    if (!this.#deps.serverTiming) return null;
+    return serverTiming(this.#exchange.counters, this.#deps.clock.now() - this.#sentAt);
   }
 
   #isHeld(): boolean {
-    const { notHeld } = this.#world;
+    const { notHeld } = this.#deps;
     return notHeld.length === 0 || !notHeld.includes(this.#exchange.route.class);
   }
 
@@ -235,11 +235,11 @@ class Sending extends GuardedObserver {
     if (cause === 'body') return refuse(name, null, diskRetryAfterMs);
     if (!this.#isHeld()) return refuse(name);
     const { method, route, counters } = this.#exchange;
-    const honoured = this.#world.honoursIdempotencyKey.includes(route.class);
+    const honoured = this.#deps.honoursIdempotencyKey.includes(route.class);
     // By the fields that were sent: of a key that did not travel on the Coreapp knows nothing.
-    const known = honoured && isKeyed(method, requestFields(this.#exchange, this.#world));
+    const known = honoured && isKeyed(method, requestFields(this.#exchange, this.#deps));
     const reason = replayAfterFailure(method, failure.phase, known);
-    if (reason === null || (reason === 'broken' && counters.brokenRepeats >= this.#world.brokenRepeatsMax)) {
+    if (reason === null || (reason === 'broken' && counters.brokenRepeats >= this.#deps.brokenRepeatsMax)) {
       return refuse(name);
     }
     return { kind: 'replay', reason, pauseMs: 0, otherwise: name };
@@ -250,7 +250,7 @@ class Sending extends GuardedObserver {
     const { counters, permit } = this.#exchange;
     counters.attempts -= 1;
     counters.slotsGivenUp += 1;
-    counters.coreappMs += this.#world.clock.now() - this.#sentAt;
+    counters.coreappMs += this.#deps.clock.now() - this.#sentAt;
     this.#downstream.onGone(null);
     permit.end('unused');
     this.#settle({ kind: 'replay', reason: 'late', pauseMs: 0, otherwise: null });
@@ -264,12 +264,12 @@ class Sending extends GuardedObserver {
   /** The exchange with the Coreapp is over. */
   #over(answer: number | 'failure', how: PermitEnd): void {
     const { counters, permit, route } = this.#exchange;
-    const ms = this.#world.clock.now() - this.#sentAt;
+    const ms = this.#deps.clock.now() - this.#sentAt;
     counters.slotsGivenUp = 0;
     counters.coreappMs += ms;
     this.#isOver = true;
     this.#downstream.onGone(null);
-    this.#world.meter.coreappAnswered(route.class, answer, ms);
+    this.#deps.meter.coreappAnswered(route.class, answer, ms);
     permit.end(how);
   }
 }

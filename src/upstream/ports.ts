@@ -1,4 +1,4 @@
-/** What forwarding asks of the world: the Coreapp, and connections that switch protocols. */
+/** What forwarding asks of the outside: the Coreapp, and connections that switch protocols. */
 import type { BufferedBody } from '../exchange/bodies.ts';
 import type { Downstream } from '../exchange/ports.ts';
 import type { Fields } from '../http/fields.ts';

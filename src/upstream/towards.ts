@@ -1,4 +1,4 @@
-/** What an attempt at the Coreapp needs of the world, and the request's fields as they travel on. */
+/** What an attempt at the Coreapp needs, and the request's fields as they travel on. */
 import type { AnswerBudget } from '../bodies/answers.ts';
 import type { Clock } from '../clock.ts';
 import type { Admitted } from '../exchange/exchange.ts';
@@ -9,7 +9,7 @@ import type { Meter } from '../observe/ports.ts';
 import type { Coreapp } from './ports.ts';
 import type { Reachability } from './reachability.ts';
 
-export interface ForwardWorld {
+export interface ForwardDeps {
   readonly clock: Clock;
   readonly coreapp: Coreapp;
   readonly meter: Meter;
@@ -31,7 +31,7 @@ export interface ForwardWorld {
 }
 
 /** The fields of the request as the Coreapp gets it. */
-export function requestFields(exchange: Admitted, { own, authorization }: ForwardWorld): string[] {
+export function requestFields(exchange: Admitted, { own, authorization }: ForwardDeps): string[] {
   const out = travelling(exchange.fields, exchange.origin.trusted, own);
   addForwarded(out, exchange.origin, exchange.fields);
   out.push('X-Request-Id', exchange.id);

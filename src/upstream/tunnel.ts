@@ -8,9 +8,9 @@ import { nameOf } from '../exchange/principal.ts';
 import { refuse } from '../exchange/refusals.ts';
 import { createForward, type Forward } from './forward.ts';
 import type { Tunnels } from './ports.ts';
-import type { ForwardWorld } from './towards.ts';
+import type { ForwardDeps } from './towards.ts';
 
-export interface TunnelWorld extends Omit<ForwardWorld, 'coreapp'> {
+export interface TunnelDeps extends Omit<ForwardDeps, 'coreapp'> {
   readonly tunnels: Tunnels;
   /** How many there may be, those included that are being asked for. */
   readonly tunnelsMax: number;
@@ -21,8 +21,8 @@ const callerShareMax = 0.9;
 /** Nobody knows when one ends. */
 const fullRetryAfterMs = 1_000;
 
-export function createTunnel(world: TunnelWorld): Forward {
-  const { tunnels, tunnelsMax } = world;
+export function createTunnel(deps: TunnelDeps): Forward {
+  const { tunnels, tunnelsMax } = deps;
   const places = new Headcount({ lineMaxRequests: tunnelsMax, callerShareMax });
   return (exchange, downstream) => {
     const caller = nameOf(exchange.principal);
@@ -35,6 +35,6 @@ export function createTunnel(world: TunnelWorld): Forward {
       asked: () => places.add(caller),
       ended: () => places.remove(caller),
     });
-    return createForward({ ...world, coreapp })(exchange, downstream);
+    return createForward({ ...deps, coreapp })(exchange, downstream);
   };
 }

@@ -124,12 +124,12 @@ class Uploader extends WaitingDownstream {
   }
 }
 
-interface WorldOptions {
+interface SceneOptions {
   readonly memoryMaxBytes?: number;
   readonly script?: DiskScript;
 }
 
-function world({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: WorldOptions = {}) {
+function scene({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: SceneOptions = {}) {
   const limits = { rate: 20, burst: 2, holdMaxMs: 500, lineMaxRequests: 4, lineMaxBytes, callerMaxBytes, bodyMaxBytes };
   const lines = new Lines({ limits: { messages: limits, contacts: limits } });
   const { clock, admit } = lines;
@@ -198,7 +198,7 @@ describe('Whatever becomes of bodies', () => {
     let files = 0;
     await fc.assert(
       fc.asyncProperty(uploads, disks, async (list, script) => {
-        const { clock, errors, inUse, onDisk, disk, drive, uploaders, send } = world({ script });
+        const { clock, errors, inUse, onDisk, disk, drive, uploaders, send } = scene({ script });
         const inside = new Set<Uploader>();
         const bytesOf = (name: string, user?: string): number =>
           [...inside]
@@ -245,7 +245,7 @@ describe('Whatever becomes of bodies', () => {
   });
 
   test('strangers who send bodies to the login fill its own budget, and no class’s', async () => {
-    const { clock, inUse, uploaders, send } = world({ memoryMaxBytes: 16_384 });
+    const { clock, inUse, uploaders, send } = scene({ memoryMaxBytes: 16_384 });
     const pages: number[] = [];
     const chunks = [
       { afterMs: 10, bytes: 16_383 },
@@ -280,7 +280,7 @@ const ann = { kind: 'user', name: 'ann', role: 'ROLE_USER' } as const;
 const ben = { kind: 'user', name: 'ben', role: 'ROLE_USER' } as const;
 
 /** A budget and an allocation for one body, and the disk that it may go to. */
-function scene(
+function setUp(
   maxBytes: number,
   bounds: Partial<ConstructorParameters<typeof DiskBudget>[0]> = {},
   script?: DiskScript,
@@ -307,7 +307,7 @@ describe('A body that comes in pieces', () => {
     await fc.assert(
       fc.asyncProperty(pieces, fc.nat(2_000), fc.nat(2_000), fc.boolean(), async (chunks, max, inMemory, announced) => {
         const whole = Buffer.concat(chunks);
-        const { clock, drive, disk, budget, allocation } = scene(9_000, {
+        const { clock, drive, disk, budget, allocation } = setUp(9_000, {
           memoryMaxBytes: inMemory,
           diskMaxBytes: 9_000,
         });
@@ -345,16 +345,16 @@ describe('A body that comes in pieces', () => {
   });
 
   test('is refused as soon as there is no room for the next piece', () => {
-    const { allocation } = scene(100);
+    const { allocation } = setUp(100);
     const arriving = ArrivingBody.expect(null, 1_000, allocation) as ArrivingBody;
     expect([40, 40, 40].map((bytes) => arriving.take(Buffer.alloc(bytes)))).toEqual([null, null, 'noRoom']);
   });
 
   test('is refused as well where the disk has no room for it, or for another file', () => {
-    const small = scene(9_000, { diskMaxBytes: 1_500 });
+    const small = setUp(9_000, { diskMaxBytes: 1_500 });
     expect(ArrivingBody.expect(1_501, 9_000, small.allocation)).toBeNull();
     expect(small.allocation.lack).toBe('disk');
-    const one = scene(9_000);
+    const one = setUp(9_000);
     const both = [one.allocation, new BodyAllocation(one.budget, ben, one.disk)].map((allocation) =>
       ArrivingBody.expect(1_001, 9_000, allocation),
     );
@@ -367,7 +367,7 @@ describe('A body that comes in pieces', () => {
   });
 
   test('is refused where the caller has as many files as one may have; others are not, and neither is it later', async () => {
-    const { clock, budget, disk } = scene(9_000, { diskMaxBytes: 9_000, filesMax: 4, callerFilesMax: 2 });
+    const { clock, budget, disk } = setUp(9_000, { diskMaxBytes: 9_000, filesMax: 4, callerFilesMax: 2 });
     const begin = (who: typeof ann | typeof ben) => {
       const allocation = new BodyAllocation(budget, who, disk);
       const fault = ArrivingBody.expect(1_001, 9_000, allocation)?.take(Buffer.alloc(1_001));
@@ -383,7 +383,7 @@ describe('A body that comes in pieces', () => {
   });
 
   test('is given up where the disk breaks under it, and what was written is gone', async () => {
-    const { clock, drive, allocation } = scene(9_000, {}, { callMs: 1, fullAfterBytes: [1_000] });
+    const { clock, drive, allocation } = setUp(9_000, {}, { callMs: 1, fullAfterBytes: [1_000] });
     const arriving = ArrivingBody.expect(2_000, 9_000, allocation) as ArrivingBody;
     expect(arriving.take(Buffer.alloc(900))).toBeNull();
     const second = arriving.take(Buffer.alloc(900));

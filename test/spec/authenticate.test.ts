@@ -21,7 +21,7 @@ const over = (accounts: Parameters<typeof tokensAtHand>[0]) =>
   createFindToken({ tokens: tokensAtHand(accounts), guard });
 const monitored: number[] = [];
 const meter = { monitored: (expiresAtMs: number) => void monitored.push(expiresAtMs) };
-const world = { findToken: over({ findToken }), guard, secrets: nodeSecrets, meter, apiKeys: [key, nextKey] };
+const deps = { findToken: over({ findToken }), guard, secrets: nodeSecrets, meter, apiKeys: [key, nextKey] };
 
 const credentials = {
   nothing: [],
@@ -53,7 +53,7 @@ describe.each([
   const rows = Object.entries(credentials).map(([name, fields], i) => [name, statuses[i] as number, fields] as const);
   test.each(rows)('with %s: %i', async (_, status, fields) => {
     const method = /health|stats|metrics/.test(path) ? 'GET' : 'POST';
-    const answer = await createAuthenticate(world)(request(method, path, fields));
+    const answer = await createAuthenticate(deps)(request(method, path, fields));
     expect(answer.kind === 'refusal' ? refusalTable[answer.name].status : 0).toBe(status);
   });
 });
@@ -64,16 +64,16 @@ test.each([
   ['/v1/health', credentials.key, { kind: 'key' }],
   ['/v1/users/login', credentials.basic, { kind: 'nobody' }],
 ])('%s with %j is asked by %j', (path, fields, principal) => {
-  expect(createAuthenticate(world)(request('GET', path, fields))).toMatchObject({ principal });
+  expect(createAuthenticate(deps)(request('GET', path, fields))).toMatchObject({ principal });
 });
 
 test('A token that is known in this process is answered at once, without a promise', () => {
-  expect(createAuthenticate(world)(request('GET', '/v1/messages', credentials.token))).not.toBeInstanceOf(Promise);
+  expect(createAuthenticate(deps)(request('GET', '/v1/messages', credentials.token))).not.toBeInstanceOf(Promise);
 });
 
 describe('The API key opens', () => {
   const withKey = async (method: string, path: string, upgrading = false): Promise<number> => {
-    const answer = await createAuthenticate({ ...world, upgrading })(request(method, path, credentials.key));
+    const answer = await createAuthenticate({ ...deps, upgrading })(request(method, path, credentials.key));
     return answer.kind === 'refusal' ? refusalTable[answer.name].status : 200;
   };
 
@@ -109,7 +109,7 @@ describe('The API key opens', () => {
   });
 
   test('and a token goes on opening them to any method', async () => {
-    const answer = await createAuthenticate({ ...world, upgrading: true })(
+    const answer = await createAuthenticate({ ...deps, upgrading: true })(
       request('POST', '/v1/health', credentials.token),
     );
     expect(answer.kind).toBe('exchange');
@@ -117,7 +117,7 @@ describe('The API key opens', () => {
 });
 
 test('Without API keys none is right, not even an empty one', async () => {
-  const authenticate = createAuthenticate({ ...world, apiKeys: [] });
+  const authenticate = createAuthenticate({ ...deps, apiKeys: [] });
   for (const value of ['Apikey', 'Apikey ', `Apikey ${key}`, 'Apikey undefined']) {
     expect(await authenticate(request('GET', '/v1/health', ['Authorization', value]))).toMatchObject({
       name: 'unauthenticated',
@@ -132,7 +132,7 @@ test('A token that can’t be one of Weir’s is refused without asking the stor
       asked.push(digest);
     },
   };
-  const authenticate = createAuthenticate({ ...world, findToken: over(accounts) });
+  const authenticate = createAuthenticate({ ...deps, findToken: over(accounts) });
   for (const text of ['x', 'x'.repeat(42), 'x'.repeat(44), 'eyJhbGciOiJub25lIn0.e30.']) {
     const answer = await authenticate(request('GET', '/v1/messages', ['Authorization', `Bearer ${text}`]));
     expect(answer).toMatchObject({ name: 'unauthenticated' });
@@ -143,7 +143,7 @@ test('A token that can’t be one of Weir’s is refused without asking the stor
 describe('With a store elsewhere', () => {
   const later = (answer: () => TokenRecord | undefined) =>
     createAuthenticate({
-      ...world,
+      ...deps,
       findToken: createFindToken({ tokens: { recall: () => 'unheard', findToken: async () => answer() }, guard }),
     });
 
@@ -184,7 +184,7 @@ describe('When the tokens expire that monitoring uses', () => {
     ['the key', '/v1/health', credentials.key, []],
   ])('is learnt from %s', async (_, path, fields, learnt) => {
     monitored.length = 0;
-    await createAuthenticate(world)(request('GET', path, fields));
+    await createAuthenticate(deps)(request('GET', path, fields));
     expect(monitored).toEqual(learnt);
   });
 
@@ -192,7 +192,7 @@ describe('When the tokens expire that monitoring uses', () => {
     monitored.length = 0;
     const record: TokenRecord = { user: 'jwt:anna', role: 'ROLE_USER', expiresAtMs: 1 };
     const jwt = { couldBeToken: () => true, findToken: async () => record };
-    const answer = await createAuthenticate({ ...world, jwt })(
+    const answer = await createAuthenticate({ ...deps, jwt })(
       request('GET', '/v1/health', ['Authorization', 'Bearer a.b.c']),
     );
     expect([answer.kind, monitored]).toEqual(['exchange', []]);

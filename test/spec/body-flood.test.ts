@@ -12,7 +12,7 @@ const mib = 1_024 * kib;
 const userOf = (name: string) => ({ kind: 'user', name, role: 'ROLE_USER' }) as const;
 
 /** A class as it is by default; what goes to files is none of these tests' business, unless they say so. */
-class World {
+class Scene {
   readonly clock = new VirtualClock();
   readonly drive = new ScriptedDisk(this.clock);
   readonly disk: DiskBudget;
@@ -66,12 +66,12 @@ class Upload {
 
 describe('two users who announce 34 bodies of 1 MiB each and send 600 bytes a second', () => {
   it('leave room for everybody’s messages and quick uploads, for as long as it goes on', async () => {
-    const world = new World();
+    const scene = new Scene();
     let flood: Upload[] = [];
     const announce = (): void => {
       for (const user of ['ann', 'ben']) {
         while (flood.filter((upload) => upload.user === user).length < 34) {
-          const upload = world.announce(user, mib);
+          const upload = scene.announce(user, mib);
           if (upload === null) break;
           flood.push(upload);
         }
@@ -80,51 +80,51 @@ describe('two users who announce 34 bodies of 1 MiB each and send 600 bytes a se
     for (let seconds = 0; seconds < 3_600; seconds += 5) {
       announce();
       flood = flood.filter((upload) => !upload.gaveWay && upload.bring(5 * 600));
-      expect(world.message('eve', 100)).toBe(true);
+      expect(scene.message('eve', 100)).toBe(true);
       if (seconds % 60 === 0) {
-        const quick = world.announce('eve', mib) as Upload;
+        const quick = scene.announce('eve', mib) as Upload;
         for (let i = 0; i < 16; i++) expect(quick.bring(64 * kib)).toBe(true);
         quick.allocation.release();
       }
-      await world.clock.advance(5_000);
+      await scene.clock.advance(5_000);
     }
-    expect(world.budget.inUse).toBeLessThanOrEqual(64 * mib);
+    expect(scene.budget.inUse).toBeLessThanOrEqual(64 * mib);
   });
 
   it('who have filled their shares with whole bodies leave them room as well', () => {
-    const world = new World();
+    const scene = new Scene();
     const whole = (user: string, bytes: number) =>
-      new BodyAllocation(world.budget, userOf(user), world.disk).tryTake(bytes);
+      new BodyAllocation(scene.budget, userOf(user), scene.disk).tryTake(bytes);
     for (const user of ['ann', 'ben']) while (whole(user, 100));
-    expect(world.message('eve', 100)).toBe(true);
-    expect(world.message('eve', mib)).toBe(true);
+    expect(scene.message('eve', 100)).toBe(true);
+    expect(scene.message('eve', mib)).toBe(true);
     for (const user of ['cam', 'dan', 'fay', 'gus']) while (whole(user, mib));
     for (let i = 0; i < 100; i++) whole(`user ${i}`, mib);
-    expect(world.message('eve', mib)).toBe(false);
-    expect(world.message('eve', 16 * kib)).toBe(true);
+    expect(scene.message('eve', mib)).toBe(false);
+    expect(scene.message('eve', 16 * kib)).toBe(true);
   });
 });
 
 describe('where room is short', () => {
   /** Half a class is taken by whole bodies of one caller, 31 MiB; a sixteenth is kept for small ones. */
-  function halfFull(): World {
-    const world = new World();
-    const kept = new BodyAllocation(world.budget, userOf('kay'), world.disk);
+  function halfFull(): Scene {
+    const scene = new Scene();
+    const kept = new BodyAllocation(scene.budget, userOf('kay'), scene.disk);
     for (let i = 0; i < 31; i++) kept.tryTake(mib);
-    return world;
+    return scene;
   }
 
   it('a slow body gives way to a quick one of a caller that has less, the slowest first', async () => {
-    const world = halfFull();
-    const early = Array.from({ length: 15 }, () => world.announce('ann', mib) as Upload);
+    const scene = halfFull();
+    const early = Array.from({ length: 15 }, () => scene.announce('ann', mib) as Upload);
     for (const upload of early) expect(upload.bring(mib - 1)).toBe(true);
-    await world.clock.advance(30_000);
-    const later = world.announce('ann', mib) as Upload;
+    await scene.clock.advance(30_000);
+    const later = scene.announce('ann', mib) as Upload;
     expect(later.bring(mib - 1)).toBe(true);
-    const small = Array.from({ length: 13 }, (_, i) => world.announce(`user ${i}`, mib) as Upload);
+    const small = Array.from({ length: 13 }, (_, i) => scene.announce(`user ${i}`, mib) as Upload);
     for (const upload of small) expect(upload.bring(mib - 1)).toBe(true);
-    await world.clock.advance(30_000);
-    const quick = world.announce('eve', mib) as Upload;
+    await scene.clock.advance(30_000);
+    const quick = scene.announce('eve', mib) as Upload;
     expect(quick.bring(mib)).toBe(true);
     expect([later, ...small].some(({ gaveWay }) => gaveWay)).toBe(false);
     const gone = early.filter(({ gaveWay }) => gaveWay);
@@ -134,36 +134,36 @@ describe('where room is short', () => {
   });
 
   it('a quick one does not give way to a newcomer, nor a slow one to a caller that has more', async () => {
-    const world = halfFull();
-    const quick = Array.from({ length: 16 }, () => world.announce('ann', mib) as Upload);
+    const scene = halfFull();
+    const quick = Array.from({ length: 16 }, () => scene.announce('ann', mib) as Upload);
     for (const upload of quick) expect(upload.bring(mib - 1)).toBe(true);
-    const rest = Array.from({ length: 13 }, (_, i) => world.announce(`user ${i}`, mib) as Upload);
+    const rest = Array.from({ length: 13 }, (_, i) => scene.announce(`user ${i}`, mib) as Upload);
     for (const upload of rest) expect(upload.bring(mib - 1)).toBe(true);
-    expect(world.announce('eve', mib)).toBeNull();
-    await world.clock.advance(60_000);
-    expect(world.announce('kay', mib)).toBeNull();
+    expect(scene.announce('eve', mib)).toBeNull();
+    await scene.clock.advance(60_000);
+    expect(scene.announce('kay', mib)).toBeNull();
     expect([...quick, ...rest].some(({ gaveWay }) => gaveWay)).toBe(false);
-    expect(world.announce('eve', mib)).not.toBeNull();
+    expect(scene.announce('eve', mib)).not.toBeNull();
   });
 
   it('nobody gives way in vain', async () => {
-    const world = halfFull();
-    for (let i = 0; i < 28; i++) new BodyAllocation(world.budget, userOf(`user ${i}`), world.disk).tryTake(mib);
-    const slow = world.announce('ann', mib) as Upload;
+    const scene = halfFull();
+    for (let i = 0; i < 28; i++) new BodyAllocation(scene.budget, userOf(`user ${i}`), scene.disk).tryTake(mib);
+    const slow = scene.announce('ann', mib) as Upload;
     expect(slow.bring(mib / 2)).toBe(true);
-    new BodyAllocation(world.budget, userOf('ben'), world.disk).tryTake(mib / 2);
-    await world.clock.advance(60_000);
-    expect(world.announce('eve', mib)).toBeNull();
+    new BodyAllocation(scene.budget, userOf('ben'), scene.disk).tryTake(mib / 2);
+    await scene.clock.advance(60_000);
+    expect(scene.announce('eve', mib)).toBeNull();
     expect(slow.gaveWay).toBe(false);
-    expect(world.announce('eve', mib / 4)?.bring(mib / 4)).toBe(true);
+    expect(scene.announce('eve', mib / 4)?.bring(mib / 4)).toBe(true);
     expect(slow.gaveWay).toBe(true);
   });
 });
 
 describe('files and the disk', () => {
   it('two users can’t shut out a third: each has half of what others leave', () => {
-    const world = new World({ memoryMaxBytes: 16 * kib, filesMax: 40, callerFilesMax: 20 });
-    const open = (user: string) => typeof world.disk.tryOpen(`user:${user}`, 64 * kib) !== 'string';
+    const scene = new Scene({ memoryMaxBytes: 16 * kib, filesMax: 40, callerFilesMax: 20 });
+    const open = (user: string) => typeof scene.disk.tryOpen(`user:${user}`, 64 * kib) !== 'string';
     const counts = ['ann', 'ben', 'cam', 'dan'].map((user) => {
       let files = 0;
       while (open(user)) files += 1;
@@ -174,14 +174,14 @@ describe('files and the disk', () => {
   });
 
   it('nor by the bytes of a few files; and one file may be as large as there is room', () => {
-    const world = new World({ memoryMaxBytes: 16 * kib, diskMaxBytes: 64 * mib });
+    const scene = new Scene({ memoryMaxBytes: 16 * kib, diskMaxBytes: 64 * mib });
     const fill = (user: string): number => {
       let bytes = 0;
-      while (typeof world.disk.tryOpen(`user:${user}`, mib) !== 'string') bytes += mib;
+      while (typeof scene.disk.tryOpen(`user:${user}`, mib) !== 'string') bytes += mib;
       return bytes / mib;
     };
     expect(['ann', 'ben', 'cam'].map(fill)).toEqual([32, 16, 8]);
-    expect(typeof world.disk.tryOpen('user:eve', 8 * mib)).toBe('object');
-    expect(world.disk.tryOpen('user:fay', 1)).toBe('disk');
+    expect(typeof scene.disk.tryOpen('user:eve', 8 * mib)).toBe('object');
+    expect(scene.disk.tryOpen('user:fay', 1)).toBe('disk');
   });
 });

@@ -100,14 +100,14 @@ describe('who asks', () => {
 
   it('without a provider it is an unknown token', async () => {
     const guard = createLoginGuard(null);
-    const world = {
+    const deps = {
       findToken: () => Promise.reject(new Error()),
       guard,
       secrets: nodeSecrets,
       meter: deafMeter,
       apiKeys: [],
     };
-    expect(await createAuthenticate(world)(request('GET', '/v1/messages', withToken(anna)))).toMatchObject({
+    expect(await createAuthenticate(deps)(request('GET', '/v1/messages', withToken(anna)))).toMatchObject({
       name: 'unauthenticated',
     });
   });

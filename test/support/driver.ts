@@ -76,7 +76,7 @@ async function replica({ redisUrl, quota, replicas, count, ratePerS, beginAt }: 
     () => 0.5,
     () => {},
   );
-  const world = {
+  const deps = {
     clock: machineClock,
     buckets,
     meter: deafMeter,
@@ -85,7 +85,7 @@ async function replica({ redisUrl, quota, replicas, count, ratePerS, beginAt }: 
     ...plainOrder,
     blocked() {},
   };
-  const gates = new Gates('messages', roomyLimits(quota), world);
+  const gates = new Gates('messages', roomyLimits(quota), deps);
   const sender = new Sender({ clock: machineClock });
   const sentAt: number[] = [];
   const behind = behindMs();

@@ -206,8 +206,8 @@ export class Fleet {
         () => {},
       );
       const buckets = options.bucketsOf?.(own) ?? this.store.asSeenFromReplica();
-      const world = { clock: own, buckets, meter: deafMeter, permits, digest: String, ...plainOrder, blocked() {} };
-      return new Gates('messages', options.limits, world);
+      const deps = { clock: own, buckets, meter: deafMeter, permits, digest: String, ...plainOrder, blocked() {} };
+      return new Gates('messages', options.limits, deps);
     });
   }
 

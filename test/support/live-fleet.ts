@@ -94,8 +94,8 @@ export async function startLiveFleet({ urls, quota, callTimeoutMs = 50 }: LiveFl
         Math.random,
         () => {},
       );
-      const world = { clock, buckets, meter: deafMeter, permits, digest: String, ...plainOrder, blocked() {} };
-      return new Gates(name, roomyLimits(limits), world);
+      const deps = { clock, buckets, meter: deafMeter, permits, digest: String, ...plainOrder, blocked() {} };
+      return new Gates(name, roomyLimits(limits), deps);
     };
     const [busy, idle] = [gateOf('messages', quota), gateOf('contacts', idleQuota)];
     const ask = async (): Promise<void> => {

@@ -15,10 +15,10 @@ import type { Page } from '../../exchange/outcome.ts';
 import { type Refusal, refuse } from '../../exchange/refusals.ts';
 import { networkOf } from '../../http/network.ts';
 import { contractDate } from './dates.ts';
+import type { EndpointDeps, WebappDeps } from './deps.ts';
 import { readJson } from './json-body.ts';
 import { page } from './page.ts';
 import type { Lead } from './shared-logins.ts';
-import type { EndpointWorld, WebappWorld } from './world.ts';
 
 interface Attempt {
   /** As it was sent: whom it finds. */
@@ -32,29 +32,29 @@ interface Attempt {
   readonly note: AuditNote;
 }
 
-export async function login(exchange: Collected, world: EndpointWorld): Promise<Page | Refusal> {
+export async function login(exchange: Collected, deps: EndpointDeps): Promise<Page | Refusal> {
   const attempt = readAttempt(exchange);
   if ('kind' in attempt) return attempt;
   const { username, password, newPassword, address } = attempt;
-  const { leave, standing } = await world.guard.look(username, address);
-  if (!leave.allowed) return await throttled(attempt, leave, world.accounts);
+  const { leave, standing } = await deps.guard.look(username, address);
+  if (!leave.allowed) return await throttled(attempt, leave, deps.accounts);
   const asker: Asker = { user: username, address: networkOf(address, 56), standing };
-  if (newPassword !== null) return await inTurn(attempt, asker, null, world);
-  const shared = await world.sharedLogins.join(world.secrets.mark(`${attempt.sentName}\n${password}`));
+  if (newPassword !== null) return await inTurn(attempt, asker, null, deps);
+  const shared = await deps.sharedLogins.join(deps.secrets.mark(`${attempt.sentName}\n${password}`));
   if (shared.kind === 'late') return refuse('loginsFull', null, 1_000);
-  if (shared.kind === 'right') return await welcome(attempt, shared.user, world);
+  if (shared.kind === 'right') return await welcome(attempt, shared.user, deps);
   try {
-    return await inTurn(attempt, asker, shared, world);
+    return await inTurn(attempt, asker, shared, deps);
   } finally {
     shared.settle(null);
   }
 }
 
-async function inTurn(attempt: Attempt, asker: Asker, lead: Lead | null, world: WebappWorld): Promise<Page | Refusal> {
-  const turn = await world.passwords.enter(asker);
+async function inTurn(attempt: Attempt, asker: Asker, lead: Lead | null, deps: WebappDeps): Promise<Page | Refusal> {
+  const turn = await deps.passwords.enter(asker);
   if (turn.kind === 'busy') return refuse('loginsFull', null, turn.retryAfterMs);
   using _turn = turn;
-  return await tryLogin(attempt, turn, lead, world);
+  return await tryLogin(attempt, turn, lead, deps);
 }
 
 function readAttempt(exchange: Collected): Attempt | Refusal {
@@ -74,49 +74,49 @@ async function tryLogin(
   attempt: Attempt,
   turn: PasswordTurn,
   lead: Lead | null,
-  world: WebappWorld,
+  deps: WebappDeps,
 ): Promise<Page | Refusal> {
   const { sentName, username, password, newPassword, address, note } = attempt;
   if (turn.waited || lead?.waited === true) {
     // Those who went first may have failed with the same name or from the same address.
-    const leave = await world.guard.mayTry(username, address);
-    if (!leave.allowed) return await throttled(attempt, leave, world.accounts);
+    const leave = await deps.guard.mayTry(username, address);
+    if (!leave.allowed) return await throttled(attempt, leave, deps.accounts);
   }
-  const user = await findUserNamed(world.accounts, sentName);
+  const user = await findUserNamed(deps.accounts, sentName);
   note.user = user?.name ?? null;
   const verdict = await turn.verify(password, user?.passwordHash ?? null);
   if (user === undefined || verdict === 'wrong') {
     note.reason = user === undefined ? 'unknownUser' : 'wrongPassword';
-    await world.guard.failed(username, address);
+    await deps.guard.failed(username, address);
     return refuse('unauthenticated');
   }
   lead?.settle(user);
   if (newPassword !== null) {
-    await world.guard.succeeded(username, address);
-    const changed = await world.accounts.changePassword(user, await turn.hash(newPassword));
+    await deps.guard.succeeded(username, address);
+    const changed = await deps.accounts.changePassword(user, await turn.hash(newPassword));
     if (changed === undefined) return changedMeanwhile(note);
     note.passwordChanged = true;
-    return await giveToken(changed, note, world);
+    return await giveToken(changed, note, deps);
   }
   if (verdict === 'outdated' && !user.mustChangePassword) {
-    await world.accounts.rehash(user, await turn.hash(password));
+    await deps.accounts.rehash(user, await turn.hash(password));
   }
-  return await welcome(attempt, user, world);
+  return await welcome(attempt, user, deps);
 }
 
 /** The password is right. */
-async function welcome({ username, address, note }: Attempt, user: User, world: WebappWorld): Promise<Page | Refusal> {
+async function welcome({ username, address, note }: Attempt, user: User, deps: WebappDeps): Promise<Page | Refusal> {
   note.user = user.name;
-  await world.guard.succeeded(username, address);
+  await deps.guard.succeeded(username, address);
   if (user.mustChangePassword) return refuse('passwordChangeRequired');
-  return await giveToken(user, note, world);
+  return await giveToken(user, note, deps);
 }
 
 /** Where the user was changed since its password was verified, that password is no longer known to be right. */
 async function giveToken(
   user: User,
   note: AuditNote,
-  { accounts, secrets, clock, tokenLifetimeMs }: WebappWorld,
+  { accounts, secrets, clock, tokenLifetimeMs }: WebappDeps,
 ): Promise<Page | Refusal> {
   const token = secrets.token();
   const expiresAtMs = clock.wallMs() + tokenLifetimeMs;

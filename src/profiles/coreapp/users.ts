@@ -14,11 +14,11 @@ import { type Collected, noteOf } from '../../exchange/exchange.ts';
 import type { Page } from '../../exchange/outcome.ts';
 import { type Refusal, refuse } from '../../exchange/refusals.ts';
 import { networkOf } from '../../http/network.ts';
+import type { WebappDeps } from './deps.ts';
 import { readJson } from './json-body.ts';
 import { page } from './page.ts';
-import type { WebappWorld } from './world.ts';
 
-export async function createUser(exchange: Collected, { accounts, passwords }: WebappWorld): Promise<Page | Refusal> {
+export async function createUser(exchange: Collected, { accounts, passwords }: WebappDeps): Promise<Page | Refusal> {
   const body = readJson(exchange.body, { required: ['username', 'password'], optional: [] });
   if (body.kind === 'refusal') return body;
   const username = usernameForm(body.values.username);
@@ -43,13 +43,13 @@ function taken(name: string, like: string | null): Refusal {
   return refuse('exists', `The user name ${takenWords(name, like)}.`);
 }
 
-export async function readUser(exchange: Collected, { accounts }: WebappWorld): Promise<Page | Refusal> {
+export async function readUser(exchange: Collected, { accounts }: WebappDeps): Promise<Page | Refusal> {
   const user = await subject(exchange, accounts);
   if ('kind' in user) return user;
   return page(200, { users: [{ username: user.name, ROLES: user.role }] });
 }
 
-export async function changeUser(exchange: Collected, { accounts, passwords }: WebappWorld): Promise<Page | Refusal> {
+export async function changeUser(exchange: Collected, { accounts, passwords }: WebappDeps): Promise<Page | Refusal> {
   let user = await subject(exchange, accounts);
   if ('kind' in user) return user;
   const body = readJson(exchange.body, { required: ['password'], optional: [] });
@@ -68,7 +68,7 @@ export async function changeUser(exchange: Collected, { accounts, passwords }: W
   return page(200, { users: [{ username: user.name }] });
 }
 
-export async function deleteUser(exchange: Collected, { accounts }: WebappWorld): Promise<Page | Refusal> {
+export async function deleteUser(exchange: Collected, { accounts }: WebappDeps): Promise<Page | Refusal> {
   if (!isAdmin(exchange)) return refuse('forbidden');
   const user = await subject(exchange, accounts);
   if ('kind' in user) return user;

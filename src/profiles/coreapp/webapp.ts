@@ -5,20 +5,20 @@ import type { Collected } from '../../exchange/exchange.ts';
 import type { Page } from '../../exchange/outcome.ts';
 import { type Refusal, refuseMethod, refuseStoreAway } from '../../exchange/refusals.ts';
 import type { OwnEndpoint } from '../../exchange/route.ts';
+import type { EndpointDeps, WebappDeps } from './deps.ts';
 import { login } from './login.ts';
 import { logout } from './logout.ts';
 import { metrics } from './metrics.ts';
 import { SharedLogins } from './shared-logins.ts';
 import { createStrayProxyWarning } from './stray-proxy.ts';
 import { changeUser, createUser, deleteUser, readUser } from './users.ts';
-import type { EndpointWorld, WebappWorld } from './world.ts';
 
 export interface Webapp {
   /** Answers an exchange whose route is `by: 'weir'`. Rejects only for a bug. */
   answer(exchange: Collected): Promise<Page | Refusal>;
 }
 
-type Handler = (exchange: Collected, world: EndpointWorld) => Promise<Page | Refusal>;
+type Handler = (exchange: Collected, deps: EndpointDeps) => Promise<Page | Refusal>;
 
 /** Every endpoint with its methods. HEAD is a GET whose body stays behind (RFC 9110 §9.3.2). */
 const endpoints: Readonly<Record<OwnEndpoint, ReadonlyMap<string, Handler>>> = {
@@ -37,9 +37,9 @@ const endpoints: Readonly<Record<OwnEndpoint, ReadonlyMap<string, Handler>>> = {
   ]),
 };
 
-export function createWebapp(outside: WebappWorld): Webapp {
-  const world: EndpointWorld = { ...outside, sharedLogins: new SharedLogins(outside.clock) };
-  const lookForStrayProxy = createStrayProxyWarning(world.log);
+export function createWebapp(outside: WebappDeps): Webapp {
+  const deps: EndpointDeps = { ...outside, sharedLogins: new SharedLogins(outside.clock) };
+  const lookForStrayProxy = createStrayProxyWarning(deps.log);
   return {
     async answer(exchange) {
       const { route } = exchange;
@@ -49,7 +49,7 @@ export function createWebapp(outside: WebappWorld): Webapp {
       const handle = methods.get(exchange.method);
       if (handle === undefined) return refuseMethod([...methods.keys()].join(', '));
       try {
-        return await handle(exchange, world);
+        return await handle(exchange, deps);
       } catch (error) {
         if (error instanceof StoreAway) return refuseStoreAway();
         throw error;

@@ -10,7 +10,7 @@ import { until } from '../until.ts';
 import { adminPassword, type RunningWeir, startWeir } from '../weir.ts';
 import { type Connection, type Ending, endings, openConnection } from './connection.ts';
 import { oddScripts, startAnyCoreapp } from './coreapp.ts';
-import { type State, type StateWorld, states } from './states.ts';
+import { type State, type StateDeps, states } from './states.ts';
 
 export interface ResetReport {
   readonly connections: number;
@@ -118,9 +118,9 @@ class Run {
     for (let batch = 0; batch < batches; batch++) {
       const ids = Array.from({ length: batchSize }, (_, i) => `${name.replaceAll(/[^a-z]/g, '-')}.${batch}.${i}`);
       const opened = await this.#openAll(ids, state);
-      for (const [id, connection] of opened) connection.send(state.bytes(this.#world(), id));
+      for (const [id, connection] of opened) connection.send(state.bytes(this.#deps(), id));
       if (batch % 2 === 0) {
-        await Promise.resolve(state.reached?.(this.#world(), opened)).catch((error: unknown) => {
+        await Promise.resolve(state.reached?.(this.#deps(), opened)).catch((error: unknown) => {
           throw new Error(`${name}: ${(error as Error).message}`, { cause: error });
         });
       }
@@ -154,7 +154,7 @@ class Run {
     return new Map(ids.map((id, i) => [id, opened[i] as Connection]));
   }
 
-  #world(): StateWorld {
+  #deps(): StateDeps {
     return { token: this.#token, seen: this.#seen, held: (name) => this.#held(name) };
   }
 

@@ -2,7 +2,7 @@
 import { until } from '../until.ts';
 import type { Connection } from './connection.ts';
 
-export interface StateWorld {
+export interface StateDeps {
   readonly token: string;
   /** Ids of requests that the Coreapp has got. */
   readonly seen: ReadonlySet<string>;
@@ -18,9 +18,9 @@ export interface State {
   readonly held?: true;
   /** Nothing that comes is read. */
   readonly unread?: true;
-  readonly bytes: (world: StateWorld, id: string) => string;
+  readonly bytes: (deps: StateDeps, id: string) => string;
   /** Waits until all of a batch are in the state, where that can be told from outside. */
-  readonly reached?: (world: StateWorld, batch: ReadonlyMap<string, Connection>) => Promise<unknown>;
+  readonly reached?: (deps: StateDeps, batch: ReadonlyMap<string, Connection>) => Promise<unknown>;
 }
 
 const deadlineMs = 60_000;
@@ -96,7 +96,7 @@ export const states: Readonly<Record<string, State>> = {
   'in flight': main(request('GET /v1/hang'), isAtTheCoreapp),
   'in flight, with a body': main(request('POST /v1/hang', 'Content-Length: 4\r\n', 'body'), isAtTheCoreapp),
   'in flight, with another request behind it': main(
-    (world, id) => request('GET /v1/hang')(world, id) + request('GET /v1/ok')(world, `${id}-behind`),
+    (deps, id) => request('GET /v1/hang')(deps, id) + request('GET /v1/ok')(deps, `${id}-behind`),
     isAtTheCoreapp,
   ),
   'after a 1xx': main(request('GET /v1/interim'), isAnswered),
@@ -104,14 +104,14 @@ export const states: Readonly<Record<string, State>> = {
   'in an answer that nobody takes': main(request('GET /v1/long'), isAtTheCoreapp, { unread: true }),
   'after the answer': main(request('GET /v1/ok'), isAnswered),
   'after the answer, in the next head': main(
-    (world, id) => `${request('GET /v1/ok')(world, id)}GET /v1/ok HTTP/1.1\r\nHo`,
+    (deps, id) => `${request('GET /v1/ok')(deps, id)}GET /v1/ok HTTP/1.1\r\nHo`,
     isAnswered,
   ),
   'after the answer, with what is no HTTP behind it': main(
-    (world, id) => `${request('GET /v1/ok')(world, id)}\x00\x01\r\n\r\n`,
+    (deps, id) => `${request('GET /v1/ok')(deps, id)}\x00\x01\r\n\r\n`,
     isAnswered,
   ),
-  'in a tunnel': main((world, id) => `${request('GET /v1/tunnel', upgrade)(world, id)}early`, isAnswered),
+  'in a tunnel': main((deps, id) => `${request('GET /v1/tunnel', upgrade)(deps, id)}early`, isAnswered),
   'in a tunnel that nobody takes': main(request('GET /v1/flood', upgrade), isAtTheCoreapp, { unread: true }),
   'ops: nothing was sent': ops(''),
   'ops: in the head': ops('GET /livez HTTP/1.1\r\nHo'),

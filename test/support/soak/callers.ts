@@ -17,7 +17,7 @@ export interface CallerEnd {
   readonly wrong: string | null;
 }
 
-export interface CallerWorld {
+export interface CallerDeps {
   readonly port: number;
   readonly token: string;
   readonly random: () => number;
@@ -87,8 +87,8 @@ const manners = {
   },
 } as const satisfies Readonly<Record<string, Manner>>;
 
-export async function call(world: CallerWorld, id: string): Promise<CallerEnd> {
-  const { port, token, random, answerMaxMs } = world;
+export async function call(deps: CallerDeps, id: string): Promise<CallerEnd> {
+  const { port, token, random, answerMaxMs } = deps;
   const request = requestOf(random);
   const { method, target } = request;
   const manner = mannerFor(request, random);

@@ -3,7 +3,7 @@ import type { TestRedis } from '../redis.ts';
 import { pass } from '../until.ts';
 import type { RunningSimulator } from '../weir.ts';
 
-export interface FaultWorld {
+export interface FaultDeps {
   readonly simulator: RunningSimulator;
   /** Null: this run has none. */
   readonly redis: TestRedis | null;
@@ -11,7 +11,7 @@ export interface FaultWorld {
 }
 
 /** Goes wrong for so long, and is right again when the promise is settled. */
-type Trouble = (world: FaultWorld, ms: number) => Promise<void>;
+type Trouble = (deps: FaultDeps, ms: number) => Promise<void>;
 
 const forms = ['none', 'seconds', 'date'];
 
@@ -28,9 +28,9 @@ const troubles: Readonly<Record<string, Trouble>> = {
     ),
   isSlow: ({ simulator, random }, ms) =>
     between(simulator, ms, { latencyMs: Math.floor(900 * random()) }, { latencyMs: null }),
-  error429: (world, ms) => {
-    const throttled = { throttledRetryAfter: pick(forms, world.random), throttledRetryAfterSeconds: 1 };
-    return strikes('error429', throttled)(world, ms);
+  error429: (deps, ms) => {
+    const throttled = { throttledRetryAfter: pick(forms, deps.random), throttledRetryAfterSeconds: 1 };
+    return strikes('error429', throttled)(deps, ms);
   },
   error503: strikes('error503'),
   error500: strikes('error500'),
@@ -59,20 +59,20 @@ const redisTroubles: Readonly<Record<string, Trouble>> = {
 };
 
 /** Lets things go wrong until the time is over; all is well again when the promise is settled. Returns what went wrong. */
-export async function stirUp(world: FaultWorld, untilMs: number): Promise<string[]> {
+export async function stirUp(deps: FaultDeps, untilMs: number): Promise<string[]> {
   const said: string[] = [];
   const stir = async (kinds: Readonly<Record<string, Trouble>>): Promise<void> => {
     const names = Object.keys(kinds);
     while (performance.now() < untilMs) {
-      await pass(50 + 500 * world.random());
-      const name = pick(names, world.random);
-      const ms = Math.ceil(Math.min(50 + 1_200 * world.random() ** 2, Math.max(0, untilMs - performance.now())));
+      await pass(50 + 500 * deps.random());
+      const name = pick(names, deps.random);
+      const ms = Math.ceil(Math.min(50 + 1_200 * deps.random() ** 2, Math.max(0, untilMs - performance.now())));
       said.push(`${name} ${ms}`);
-      await kinds[name]?.(world, ms);
+      await kinds[name]?.(deps, ms);
     }
   };
   // Two at a time: trouble seldom comes alone.
-  await Promise.all([stir(troubles), stir(troubles), world.redis === null ? null : stir(redisTroubles)]);
+  await Promise.all([stir(troubles), stir(troubles), deps.redis === null ? null : stir(redisTroubles)]);
   return said;
 }
 

@@ -70,10 +70,10 @@ export async function soak({ seed, seconds }: SoakOptions): Promise<SoakReport> 
 
     const endsAt = performance.now() + 1_000 * seconds;
     const stirring = stirUp({ simulator, redis, random }, endsAt);
-    const world = { port: Number(new URL(weir.url).port), token, random, answerMaxMs: holdMaxMs + 10_000 };
+    const deps = { port: Number(new URL(weir.url).port), token, random, answerMaxMs: holdMaxMs + 10_000 };
     const calls: Promise<CallerEnd>[] = [];
     while (performance.now() < endsAt) {
-      calls.push(call(world, `${seed}-${calls.length}`));
+      calls.push(call(deps, `${seed}-${calls.length}`));
       await pass((-Math.log(1 - random()) * 1_000) / arrivalsPerS);
     }
     const faults = await stirring;

@@ -5,7 +5,7 @@ import type { Log } from '../../observe/ports.ts';
 import type { SharedLogins } from './shared-logins.ts';
 
 /** What the endpoints of Weir's own need. */
-export interface WebappWorld {
+export interface WebappDeps {
   readonly accounts: Accounts;
   readonly passwords: Passwords;
   readonly secrets: Secrets;
@@ -21,6 +21,6 @@ export interface WebappWorld {
 }
 
 /** The same as the endpoints see it. */
-export interface EndpointWorld extends WebappWorld {
+export interface EndpointDeps extends WebappDeps {
   readonly sharedLogins: SharedLogins;
 }
