@@ -6,7 +6,7 @@
  * in the process.
  */
 import { MemoryBuckets } from '../src/adapters/memory/buckets.ts';
-import { InFlightBudget, Permits } from '../src/admission/concurrency/permits.ts';
+import { ConcurrencyLimiter, InFlightBudget } from '../src/admission/concurrency/permits.ts';
 import { Gates } from '../src/admission/gates.ts';
 import type { Collected } from '../src/exchange/exchange.ts';
 import { deafMeter, messageFrom, plainOrder, roomyLimits, WaitingDownstream } from '../test/support/fleet.ts';
@@ -22,14 +22,14 @@ const slotMs = 0.1;
 
 const clock = new VirtualClock();
 const quota = { rate: 1_000 / slotMs, burst: 1 };
-const permits = new Permits(
+const limiter = new ConcurrencyLimiter(
   new InFlightBudget({ min: 1, initial: 10_000_000, max: 10_000_000 }),
   () => clock.now(),
   () => 0.5,
   () => {},
 );
 const buckets = new MemoryBuckets(clock, deafMeter);
-const deps = { clock, buckets, meter: deafMeter, permits, digest: String, ...plainOrder, blocked() {} };
+const deps = { clock, buckets, meter: deafMeter, limiter, digest: String, ...plainOrder, blocked() {} };
 const gates = new Gates('messages', roomyLimits(quota), deps);
 
 let arrivals = 0;

@@ -8,7 +8,12 @@ import type { RefusalName } from '../exchange/refusals.ts';
 import type { EndpointClass } from '../exchange/route.ts';
 import type { Meter } from '../observe/ports.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
-import { InFlightBudget, type PermitBounds, Permits, ReservedInFlightBudget } from './concurrency/permits.ts';
+import {
+  type ConcurrencyBounds,
+  ConcurrencyLimiter,
+  InFlightBudget,
+  ReservedInFlightBudget,
+} from './concurrency/permits.ts';
 import { Gates } from './gates.ts';
 import type { Buckets } from './rate/ports.ts';
 import type { ClassLimits } from './rate/quota.ts';
@@ -20,7 +25,7 @@ export interface AdmitDeps extends Order {
   readonly meter: Meter;
   readonly limits: Readonly<Record<EndpointClass, ClassLimits>>;
   /** What bounds the requests in flight at the Coreapp. */
-  readonly permits: PermitBounds;
+  readonly concurrency: ConcurrencyBounds;
   /** The longest pause that a 429 or 503 of the Coreapp may impose, milliseconds. */
   readonly pauseMaxMs: number;
   /** Uniform in [0, 1). */
@@ -44,9 +49,9 @@ export class Admit {
   constructor(deps: AdmitDeps) {
     const { clock, limits } = deps;
     this.#clock = clock;
-    this.budget = new InFlightBudget(deps.permits);
-    const permits = ({ hold, callerShareMax }: ClassLimits): Permits =>
-      new Permits(
+    this.budget = new InFlightBudget(deps.concurrency);
+    const limiter = ({ hold, callerShareMax }: ClassLimits): ConcurrencyLimiter =>
+      new ConcurrencyLimiter(
         hold ? this.budget : new ReservedInFlightBudget(this.budget),
         () => clock.now(),
         deps.random,
@@ -56,7 +61,7 @@ export class Admit {
     const blocked = (gates: Gates, now: number): void => this.#block(gates, now);
     const names = Object.keys(limits) as EndpointClass[];
     this.#classes = new Map(
-      names.map((name) => [name, new Gates(name, limits[name], { ...deps, permits: permits(limits[name]), blocked })]),
+      names.map((name) => [name, new Gates(name, limits[name], { ...deps, limiter: limiter(limits[name]), blocked })]),
     );
   }
 
@@ -79,12 +84,12 @@ export class Admit {
     return {
       lines: classes.map((gates) => gates.lineSnapshot(now)),
       buckets: classes.map((gates) => gates.bucketSnapshot(now)),
-      permits: classes.map(({ name, permits }) => ({
+      permits: classes.map(({ name, limiter }) => ({
         class: name,
-        inUse: permits.inUse,
-        limit: permits.limit,
-        probing: permits.probing,
-        pausedMs: permits.probing ? Math.max(0, permits.pausedUntil - now) : 0,
+        inUse: limiter.inUse,
+        limit: limiter.limit,
+        probing: limiter.probing,
+        pausedMs: limiter.probing ? Math.max(0, limiter.pausedUntil - now) : 0,
       })),
     };
   }
@@ -99,7 +104,7 @@ export class Admit {
     if (this.#blocked.size === 0) return;
     const now = this.#clock.now();
     for (const gates of [...this.#blocked]) {
-      if (!gates.permits.available(now)) continue;
+      if (!gates.limiter.available(now)) continue;
       this.#blocked.delete(gates);
       gates.serveBlocked(now);
     }
@@ -112,7 +117,7 @@ export class Admit {
    */
   #awaitPause(now: number): void {
     let due = Number.POSITIVE_INFINITY;
-    for (const { permits } of this.#blocked) due = Math.min(due, permits.changesAt(now));
+    for (const { limiter } of this.#blocked) due = Math.min(due, limiter.changesAt(now));
     if (due >= this.#pauseOverAt) return;
     this.#pauseOver?.cancel();
     this.#pauseOverAt = due;

@@ -8,7 +8,7 @@ import type { Downstream } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
 import type { Refusal, RefusalName } from '../exchange/refusals.ts';
 import { refuse } from '../exchange/refusals.ts';
-import type { Permits } from './concurrency/permits.ts';
+import type { ConcurrencyLimiter } from './concurrency/permits.ts';
 import type { Line } from './line/line.ts';
 import { Pausing, type PausingClass, type PausingDeps } from './pausing.ts';
 import { Lease } from './rate/lease.ts';
@@ -26,7 +26,7 @@ export interface GateDeps extends Order, WaitingDeps, PausingDeps {
 /** What the gates of one endpoint class share (`gates.ts`). */
 export interface GateClass extends WaitingClass, PausingClass {
   readonly limits: ClassLimits;
-  readonly permits: Permits;
+  readonly limiter: ConcurrencyLimiter;
   /** Nobody may wait any more: what the Coreapp sends back from now on is refused as well. */
   readonly refusing: RefusalName | null;
   /** Told when a slot is open and somebody waits, but there is no permit: pumps the gate once there may be one. */
@@ -139,7 +139,7 @@ export class Gate implements Slots {
 
   #mayTake({ principal }: Collected, now: number): boolean {
     const caller = nameOf(principal);
-    if (now < this.#pausing.until || !this.#class.permits.availableTo(caller, now)) return false;
+    if (now < this.#pausing.until || !this.#class.limiter.availableTo(caller, now)) return false;
     return !this.#isPaused(caller, now);
   }
 
@@ -149,7 +149,7 @@ export class Gate implements Slots {
 
   /** Whose turn is next: of a caller for which there is a permit, and that is not paused. False: nobody's. */
   #choose(now: number): boolean {
-    const may = (caller: string): boolean => this.#class.permits.availableTo(caller, now);
+    const may = (caller: string): boolean => this.#class.limiter.availableTo(caller, now);
     for (let next = this.line.choose(may); next !== null; next = this.line.choose(may)) {
       if (!this.#isPaused(next.caller, now)) return true;
       this.#waiting.restUntil(next, this.#pausing.untilOf(next.caller));
@@ -167,7 +167,7 @@ export class Gate implements Slots {
   /** With the slot that was taken last. */
   #admitted(exchange: Collected, now: number): Admitted {
     exchange.counters.sentAt = now;
-    const permit = this.#class.permits.take(now, nameOf(exchange.principal));
+    const permit = this.#class.limiter.take(now, nameOf(exchange.principal));
     return admitted(exchange, permit, this, this.#lease.takenClosesAt, this.#rateLimit);
   }
 

@@ -12,7 +12,7 @@ import type { RefusalName } from '../exchange/refusals.ts';
 import { refuse } from '../exchange/refusals.ts';
 import type { EndpointClass } from '../exchange/route.ts';
 import type { BucketSnapshot, LineSnapshot } from '../observe/snapshot.ts';
-import type { Permits } from './concurrency/permits.ts';
+import type { ConcurrencyLimiter } from './concurrency/permits.ts';
 import { Gate, type GateClass, type GateDeps } from './gate.ts';
 import { Headcount } from './line/headcount.ts';
 import { Rotation } from './line/rotation.ts';
@@ -21,7 +21,7 @@ import { type ClassLimits, lineMax } from './rate/quota.ts';
 import { bucketName, scopeValue } from './rate/scope.ts';
 
 export interface GatesDeps extends GateDeps {
-  readonly permits: Permits;
+  readonly limiter: ConcurrencyLimiter;
   /** A one-way digest. */
   readonly digest: (text: string) => string;
   /** Whether the Coreapp tells paths apart that differ in case only. Not there: it does not. */
@@ -49,7 +49,7 @@ const none = '';
 export class Gates implements GateClass {
   readonly name: EndpointClass;
   readonly limits: ClassLimits;
-  readonly permits: Permits;
+  readonly limiter: ConcurrencyLimiter;
   /** What the bodies of the class take: those being read, those in line and those in flight. */
   readonly bodies: BodyBudget;
   readonly headcount: Headcount;
@@ -75,7 +75,7 @@ export class Gates implements GateClass {
   constructor(name: EndpointClass, limits: ClassLimits, deps: GatesDeps) {
     this.name = name;
     this.limits = limits.hold ? limits : { ...limits, holdMaxMs: Math.min(limits.holdMaxMs, turnMaxMs) };
-    this.permits = deps.permits;
+    this.limiter = deps.limiter;
     this.bodies = new BodyBudget(limits, () => deps.clock.now());
     this.headcount = new Headcount(limits);
     this.#deps = deps;
@@ -139,7 +139,7 @@ export class Gates implements GateClass {
   serveBlocked(now: number): void {
     const inVain = new Set<Gate>();
     const again: Gate[] = [];
-    while (inVain.size < vainMax && this.permits.available(now)) {
+    while (inVain.size < vainMax && this.limiter.available(now)) {
       const gate = this.#blocked.take();
       if (gate === undefined) break;
       if (inVain.has(gate)) again.push(gate);

@@ -9,7 +9,7 @@ import { trustIn } from '../adapters/node/trust.ts';
 import { createMeter, type PrometheusMeter } from '../adapters/prometheus/meter.ts';
 import { connectCoreapp } from '../adapters/undici/coreapp.ts';
 import { Admit } from '../admission/admit.ts';
-import { permitBounds, reserved } from '../admission/concurrency/permits.ts';
+import { concurrencyBounds, reserved } from '../admission/concurrency/permits.ts';
 import { createCosts } from '../admission/rate/costs.ts';
 import { scopeFields } from '../admission/rate/scope.ts';
 import { createAuthenticate } from '../auth/authenticate.ts';
@@ -187,7 +187,7 @@ function joinStages({ config, connectionsMax, coreappUrl, clock, meter, log, sto
     bestUrgency: line.bestUrgency,
     costOf: createCosts(line.costs, caseSensitivePaths),
     pauseMaxMs: config.coreapp.pauseMaxMs,
-    permits: permitBounds(permitsMin, permitsMax),
+    concurrency: concurrencyBounds(permitsMin, permitsMax),
     random: Math.random,
     digest,
     caseSensitivePaths,

@@ -156,6 +156,6 @@ describe('One that nobody knows yet', () => {
   test('and takes more is sent more within a few flights', () => {
     const coreapp = new BusyCoreapp({ capacity: () => 1_000, serviceMs: 20 });
     coreapp.run(200);
-    expect(coreapp.permits[0]?.limit).toBe(256);
+    expect(coreapp.limiters[0]?.limit).toBe(256);
   });
 });

@@ -84,11 +84,11 @@ describe('A request that is late', () => {
   it('has not been at the Coreapp: no attempt is counted, and its permit teaches nothing', async () => {
     const fleet = fleetWith({ rate: 10, burst: 1 }, [60, 60, 1]);
     const [gates] = fleet.gates;
-    const { limit } = gates?.permits ?? { limit: 0 };
+    const { limit } = gates?.limiter ?? { limit: 0 };
     void fleet.arrive(0);
     await fleet.clock.advance(1_000);
     expect(fleet.givenUp).toBe(2);
-    expect(gates?.permits).toMatchObject({ limit, inUse: 0, probing: false });
+    expect(gates?.limiter).toMatchObject({ limit, inUse: 0, probing: false });
   });
 });
 

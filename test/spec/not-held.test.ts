@@ -1,6 +1,11 @@
 /** What monitoring asks for is not held: the Coreapp's own answer, at once. So is any class with `hold: false`. */
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
-import { InFlightBudget, Permits, ReservedInFlightBudget, reserved } from '../../src/admission/concurrency/permits.ts';
+import {
+  ConcurrencyLimiter,
+  InFlightBudget,
+  ReservedInFlightBudget,
+  reserved,
+} from '../../src/admission/concurrency/permits.ts';
 import { apiKey, startTestApp, type TestApp } from '../support/app.ts';
 import { Lines } from '../support/lines.ts';
 import { until } from '../support/until.ts';
@@ -110,8 +115,8 @@ describe('A class that is not held, beyond its limit', () => {
 });
 
 describe('The budget of a class that is not held', () => {
-  const permitsOf = (budget: InFlightBudget): Permits =>
-    new Permits(
+  const permitsOf = (budget: InFlightBudget): ConcurrencyLimiter =>
+    new ConcurrencyLimiter(
       budget,
       () => 0,
       () => 0.5,

@@ -1,6 +1,6 @@
 /** Whom a pause is for that the Coreapp asks for: the request, its caller, or everybody. */
 import { describe, expect, test } from 'vitest';
-import { InFlightBudget, Permits } from '../../src/admission/concurrency/permits.ts';
+import { ConcurrencyLimiter, InFlightBudget } from '../../src/admission/concurrency/permits.ts';
 import { Answers, Pauses } from '../../src/admission/pauses.ts';
 import type { Counters, PermitEnd } from '../../src/exchange/exchange.ts';
 import type { EndpointClass } from '../../src/exchange/route.ts';
@@ -246,16 +246,16 @@ describe('The pauses between probes', () => {
   /** How long each of these refusals, one after the other, keeps the next probe back. */
   function pausesMs(hows: readonly PermitEnd[]): number[] {
     let now = 0;
-    const permits = new Permits(
+    const limiter = new ConcurrencyLimiter(
       new InFlightBudget({ min: 1, initial: 16, max: 16 }),
       () => now,
       () => 1,
       () => {},
     );
     return hows.map((how) => {
-      now = Math.max(now, permits.pausedUntil);
-      permits.take(now).end(how);
-      return Math.max(0, permits.pausedUntil - now);
+      now = Math.max(now, limiter.pausedUntil);
+      limiter.take(now).end(how);
+      return Math.max(0, limiter.pausedUntil - now);
     });
   }
 

@@ -1,14 +1,14 @@
 /** How many requests may be in flight at the Coreapp, and what becomes of those who wait for that. */
 import { describe, expect, test } from 'vitest';
-import { InFlightBudget, type PermitBounds, Permits } from '../../src/admission/concurrency/permits.ts';
+import { type ConcurrencyBounds, ConcurrencyLimiter, InFlightBudget } from '../../src/admission/concurrency/permits.ts';
 import type { Permit, PermitEnd } from '../../src/exchange/exchange.ts';
 import { Lines, type Visit } from '../support/lines.ts';
 
-/** Permits whose time is a number that the test sets. They start with all that there may be. */
-function pool(options: Partial<PermitBounds> & { readonly random?: () => number } = {}) {
+/** A limiter whose time is a number that the test sets. It starts with all permits that there may be. */
+function pool(options: Partial<ConcurrencyBounds> & { readonly random?: () => number } = {}) {
   const { min = 1, max = 10, initial = max, random = () => 0.5 } = options;
   const time = { ms: 0, freed: 0 };
-  const permits = new Permits(
+  const limiter = new ConcurrencyLimiter(
     new InFlightBudget({ min, initial, max }),
     () => time.ms,
     random,
@@ -16,16 +16,16 @@ function pool(options: Partial<PermitBounds> & { readonly random?: () => number 
       time.freed += 1;
     },
   );
-  const take = (count: number): Permit[] => Array.from({ length: count }, () => permits.take(time.ms));
+  const take = (count: number): Permit[] => Array.from({ length: count }, () => limiter.take(time.ms));
   /** One full flight that comes to this, with as many behind it as become free. */
   const fly = (how: PermitEnd): void => {
-    for (const permit of take(permits.limit - permits.inUse)) permit.end(how);
+    for (const permit of take(limiter.limit - limiter.inUse)) permit.end(how);
   };
   /** As many are in flight as may be; of each flight all are answered, and others take their places. */
   const busy = (): { answers: (count: number) => void; flight: Permit[] } => {
     const flight: Permit[] = [];
     const fill = (): void => {
-      while (permits.available(time.ms)) flight.push(permits.take(time.ms));
+      while (limiter.available(time.ms)) flight.push(limiter.take(time.ms));
     };
     fill();
     return {
@@ -38,16 +38,16 @@ function pool(options: Partial<PermitBounds> & { readonly random?: () => number 
       },
     };
   };
-  return { permits, time, take, fly, busy };
+  return { limiter, time, take, fly, busy };
 }
 
 describe('Permits', () => {
   test('are there up to their number', () => {
-    const { permits, take } = pool({ max: 2 });
+    const { limiter, take } = pool({ max: 2 });
     take(1);
-    expect(permits.available(0)).toBe(true);
+    expect(limiter.available(0)).toBe(true);
     take(1);
-    expect(permits.available(0)).toBe(false);
+    expect(limiter.available(0)).toBe(false);
   });
 
   test.each<[string, (permit: Permit) => void]>([
@@ -56,20 +56,20 @@ describe('Permits', () => {
     ['by two scopes', (permit) => [permit[Symbol.dispose](), permit[Symbol.dispose]()]],
     ['and said to have ended otherwise', (permit) => [permit.end('unused'), permit.end('refused')]],
   ])('given back %s are given back once', (_, giveBack) => {
-    const { permits, time, take } = pool();
+    const { limiter, time, take } = pool();
     const [permit] = take(2);
     giveBack(permit as Permit);
-    expect(permits.inUse).toBe(1);
+    expect(limiter.inUse).toBe(1);
     expect(time.freed).toBe(1);
   });
 
   test('go back by themselves at the end of their scope', () => {
-    const { permits, take } = pool();
+    const { limiter, take } = pool();
     {
       using _permit = take(1)[0] as Permit;
-      expect(permits.inUse).toBe(1);
+      expect(limiter.inUse).toBe(1);
     }
-    expect(permits.inUse).toBe(0);
+    expect(limiter.inUse).toBe(0);
   });
 });
 
@@ -83,9 +83,9 @@ describe('The number of permits', () => {
     ['is not touched by a broken exchange', 10, 'failed', 10],
     ['is not touched by one that was not used', 10, 'unused', 10],
   ])('%s', (_, inFlight, how, limit) => {
-    const { permits, take } = pool({ max: 10 });
+    const { limiter, take } = pool({ max: 10 });
     take(inFlight)[0]?.end(how);
-    expect(permits.limit).toBe(limit);
+    expect(limiter.limit).toBe(limit);
   });
 
   test.each([
@@ -96,40 +96,40 @@ describe('The number of permits', () => {
     [9, 1],
     [10, 1],
   ])('falls by the share of a flight that was refused: %i of ten leave %i', (refused, left) => {
-    const { permits, take } = pool({ max: 10 });
+    const { limiter, take } = pool({ max: 10 });
     take(10).forEach((permit, index) => {
       permit.end(index < refused ? 'refused' : 'unused');
     });
-    expect(permits.limit).toBe(left);
+    expect(limiter.limit).toBe(left);
   });
 
   test('does not fall below its minimum, and then there is one probe at a time all the same', () => {
-    const { permits, time, fly } = pool({ min: 3, max: 10 });
+    const { limiter, time, fly } = pool({ min: 3, max: 10 });
     fly('refused');
-    expect(permits.limit).toBe(3);
-    time.ms = permits.pausedUntil;
-    expect(permits.available(time.ms)).toBe(true);
-    permits.take(time.ms);
-    expect(permits.available(time.ms)).toBe(false);
+    expect(limiter.limit).toBe(3);
+    time.ms = limiter.pausedUntil;
+    expect(limiter.available(time.ms)).toBe(true);
+    limiter.take(time.ms);
+    expect(limiter.available(time.ms)).toBe(false);
   });
 
   test('starts where it is told, and doubles with each full flight of answers, up to its maximum', () => {
-    const { permits, busy } = pool({ initial: 2, max: 10 });
+    const { limiter, busy } = pool({ initial: 2, max: 10 });
     const { answers } = busy();
     const limits = [2, 4, 8].map((flight) => {
       answers(flight);
-      return permits.limit;
+      return limiter.limit;
     });
     expect(limits).toEqual([4, 8, 10]);
   });
 
   test('does not rise where it is not what holds requests back', () => {
-    const { permits, time, take } = pool({ initial: 5, max: 10 });
+    const { limiter, time, take } = pool({ initial: 5, max: 10 });
     for (let i = 0; i < 1_000; i++) {
       time.ms += 10;
       take(1)[0]?.end('answered');
     }
-    expect(permits.limit).toBe(5);
+    expect(limiter.limit).toBe(5);
   });
 
   describe('once it is known how many are good', () => {
@@ -138,72 +138,72 @@ describe('The number of permits', () => {
       const made = pool({ initial: 9, max: 64 });
       const { flight, answers } = made.busy();
       flight.pop()?.end('refused');
-      expect(made.permits.limit).toBe(8);
+      expect(made.limiter.limit).toBe(8);
       return { ...made, flight, answers };
     }
 
     test('stays there for 32 flights, then one more is tried', () => {
-      const { permits, answers } = knowing();
+      const { limiter, answers } = knowing();
       // The first eight were in flight with the ninth: no news.
       answers(8 + 32 * 8 - 1);
-      expect(permits.limit).toBe(8);
+      expect(limiter.limit).toBe(8);
       answers(1);
-      expect(permits.limit).toBe(9);
+      expect(limiter.limit).toBe(9);
     });
 
     test('rises twice as wide with every four flights that go well beyond it', () => {
-      const { permits, answers } = knowing();
+      const { limiter, answers } = knowing();
       answers(8 + 32 * 8);
       const limits = [9, 11, 15, 23].map((flight) => {
         answers(4 * flight);
-        return permits.limit;
+        return limiter.limit;
       });
       expect(limits).toEqual([11, 15, 23, 39]);
     });
 
     test('a try that is refused costs a fifth for one flight: room for others who share the Coreapp', () => {
-      const { permits, flight, answers } = knowing();
+      const { limiter, flight, answers } = knowing();
       answers(8 + 32 * 8);
       flight.pop()?.end('refused');
-      expect([permits.limit, permits.inUse]).toEqual([6, 8]);
+      expect([limiter.limit, limiter.inUse]).toEqual([6, 8]);
       answers(2);
-      expect([permits.limit, permits.inUse]).toEqual([6, 6]);
+      expect([limiter.limit, limiter.inUse]).toEqual([6, 6]);
       answers(6 + 2);
-      expect(permits.limit).toBe(8);
+      expect(limiter.limit).toBe(8);
       answers(8 * 32 - 1);
-      expect(permits.limit).toBe(8);
+      expect(limiter.limit).toBe(8);
     });
 
     test('and has been for long, another trouble does not make it forgotten', () => {
-      const { permits, time, flight, answers } = knowing();
+      const { limiter, time, flight, answers } = knowing();
       answers(8 + 32 * 8);
       flight.pop()?.end('refused');
       answers(12);
       for (const permit of flight.splice(0)) permit.end('refused');
-      expect(permits.limit).toBe(1);
-      time.ms = permits.pausedUntil;
+      expect(limiter.limit).toBe(1);
+      time.ms = limiter.pausedUntil;
       const again: Permit[] = [];
       const fill = (): void => {
-        while (permits.available(time.ms)) again.push(permits.take(time.ms));
+        while (limiter.available(time.ms)) again.push(limiter.take(time.ms));
       };
       fill();
       for (let answers = 0; answers < 1 + 2 + 4; answers++) {
         again.shift()?.end('answered');
         fill();
       }
-      expect(permits.limit).toBe(8);
+      expect(limiter.limit).toBe(8);
     });
   });
 
   test('learns nothing from what was in flight before the latest refusal', () => {
-    const { permits, take } = pool({ initial: 9, max: 64 });
+    const { limiter, take } = pool({ initial: 9, max: 64 });
     const flight = take(9);
     flight.pop()?.end('refused');
-    const [fresh] = [flight.pop()?.end('answered'), permits.take(0)].slice(1) as [Permit];
+    const [fresh] = [flight.pop()?.end('answered'), limiter.take(0)].slice(1) as [Permit];
     fresh.end('answered'); // The trouble is over.
     for (const permit of flight) permit.end('refused');
-    expect(permits.limit).toBe(8);
-    expect(permits.probing).toBe(false);
+    expect(limiter.limit).toBe(8);
+    expect(limiter.probing).toBe(false);
   });
 });
 
@@ -326,7 +326,7 @@ describe('Once the Coreapp answers again', () => {
     expect(done).toHaveLength(600);
     expect(new Set(done).size).toBe(600);
     expect(lines.admit.budget.inUse).toBe(0);
-    expect(lines.admit.gates('messages').permits.limit).toBeGreaterThan(5);
+    expect(lines.admit.gates('messages').limiter.limit).toBeGreaterThan(5);
     expect(visits.every(({ state }) => state === 'sent')).toBe(true);
   });
 
@@ -338,14 +338,14 @@ describe('Once the Coreapp answers again', () => {
   });
 });
 
-const ofTen: PermitBounds = { min: 1, initial: 10, max: 10 };
+const ofTen: ConcurrencyBounds = { min: 1, initial: 10, max: 10 };
 
 describe('Trouble of one kind', () => {
   test('holds up its own class only: an endpoint that always refuses leaves the others alone', () => {
     const time = { ms: 0 };
     const budget = new InFlightBudget(ofTen);
     const ofAClass = () =>
-      new Permits(
+      new ConcurrencyLimiter(
         budget,
         () => time.ms,
         () => 0.5,
@@ -365,7 +365,7 @@ describe('Trouble of one kind', () => {
   test('does not add up beyond what all classes share', () => {
     const budget = new InFlightBudget({ min: 1, initial: 3, max: 3 });
     const ofAClass = () =>
-      new Permits(
+      new ConcurrencyLimiter(
         budget,
         () => 0,
         () => 0.5,
@@ -380,41 +380,41 @@ describe('Trouble of one kind', () => {
   });
 
   test.each([1, 3])('lets one probe out beside %i long uploads that began before it', (count) => {
-    const { permits, time, take } = pool();
+    const { limiter, time, take } = pool();
     const uploads = take(count);
     for (let i = 0; i < 12; i++) {
       time.ms += 5_000;
-      expect(permits.available(time.ms)).toBe(true);
+      expect(limiter.available(time.ms)).toBe(true);
       take(1)[0]?.end('refused');
-      expect(permits.available(time.ms)).toBe(false);
+      expect(limiter.available(time.ms)).toBe(false);
     }
     time.ms += 5_000;
     const [probe] = take(1);
-    expect(permits.available(time.ms)).toBe(false);
+    expect(limiter.available(time.ms)).toBe(false);
     probe?.end('answered');
-    expect(permits.available(time.ms)).toBe(true);
+    expect(limiter.available(time.ms)).toBe(true);
     for (const upload of uploads) upload.end('answered');
-    expect(permits.inUse).toBe(0);
+    expect(limiter.inUse).toBe(0);
   });
 
   test('does not wait for ever for a probe that hangs: the next one goes out after two seconds', () => {
-    const { permits, time, take, fly } = pool({ random: () => 0.999 });
+    const { limiter, time, take, fly } = pool({ random: () => 0.999 });
     fly('refused');
-    time.ms = permits.pausedUntil;
+    time.ms = limiter.pausedUntil;
     take(1);
-    expect(permits.available(time.ms + 1_900)).toBe(false);
-    expect(permits.available(time.ms + 2_000)).toBe(true);
+    expect(limiter.available(time.ms + 1_900)).toBe(false);
+    expect(limiter.available(time.ms + 2_000)).toBe(true);
   });
 
   test('is not over with an answer to what was sent before it, but its place may be tried at once', () => {
-    const { permits, time, take } = pool({ max: 10 });
+    const { limiter, time, take } = pool({ max: 10 });
     const [old, ...others] = take(10);
     for (const permit of others) permit.end('refused');
     time.ms = 10_000;
     take(1)[0]?.end('refused');
-    expect([permits.probing, permits.available(time.ms)]).toEqual([true, false]);
+    expect([limiter.probing, limiter.available(time.ms)]).toEqual([true, false]);
     old?.end('answered');
-    expect([permits.probing, permits.available(time.ms)]).toEqual([true, true]);
+    expect([limiter.probing, limiter.available(time.ms)]).toEqual([true, true]);
   });
 });
 

@@ -2,7 +2,12 @@
  * A Coreapp that takes so many requests at once and refuses the next, and replicas that have more to send than it can
  * take, in virtual time: what a number of permits comes to.
  */
-import { InFlightBudget, type PermitBounds, Permits, permitBounds } from '../../src/admission/concurrency/permits.ts';
+import {
+  type ConcurrencyBounds,
+  ConcurrencyLimiter,
+  concurrencyBounds,
+  InFlightBudget,
+} from '../../src/admission/concurrency/permits.ts';
 import type { Permit } from '../../src/exchange/exchange.ts';
 import { dice } from './dice.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -20,7 +25,7 @@ export interface BusyOptions {
   readonly oneWayMs?: number;
   /** Requests a second, over all replicas, at random moments. Default: more than can ever be sent. */
   readonly offeredPerS?: number;
-  readonly bounds?: PermitBounds;
+  readonly bounds?: ConcurrencyBounds;
   readonly seed?: number;
 }
 
@@ -42,19 +47,19 @@ export interface Flow {
 
 export class BusyCoreapp {
   readonly clock = new VirtualClock();
-  readonly permits: readonly Permits[];
+  readonly limiters: readonly ConcurrencyLimiter[];
   readonly attempts: Attempt[] = [];
   readonly #options: Required<Omit<BusyOptions, 'offeredPerS' | 'bounds' | 'seed'>>;
   readonly #random: () => number;
   readonly #queue: (() => void)[] = [];
   #busy = 0;
 
-  constructor({ offeredPerS, bounds = permitBounds(1, 256), seed = 1, ...options }: BusyOptions) {
+  constructor({ offeredPerS, bounds = concurrencyBounds(1, 256), seed = 1, ...options }: BusyOptions) {
     this.#options = { queueMax: 0, replicas: 1, jitter: 0.1, oneWayMs: 0.3, ...options };
     this.#random = dice(seed);
     const { replicas } = this.#options;
     const perReplica = offeredPerS === undefined ? Number.POSITIVE_INFINITY : offeredPerS / replicas;
-    this.permits = Array.from({ length: replicas }, (_, replica) => this.#replica(replica, perReplica, bounds));
+    this.limiters = Array.from({ length: replicas }, (_, replica) => this.#replica(replica, perReplica, bounds));
   }
 
   run(untilMs: number): void {
@@ -79,13 +84,13 @@ export class BusyCoreapp {
     return Number.POSITIVE_INFINITY;
   }
 
-  #replica(replica: number, offeredPerS: number, bounds: PermitBounds): Permits {
+  #replica(replica: number, offeredPerS: number, bounds: ConcurrencyBounds): ConcurrencyLimiter {
     const { clock } = this;
     let waiting = Number.isFinite(offeredPerS) ? 0 : Number.POSITIVE_INFINITY;
     const send = (): void => {
-      while (waiting > 0 && permits.available(clock.now())) {
+      while (waiting > 0 && limiter.available(clock.now())) {
         waiting -= 1;
-        const permit = permits.take(clock.now());
+        const permit = limiter.take(clock.now());
         this.#travel(() =>
           this.#arrive(replica, permit, () => {
             waiting += 1;
@@ -93,19 +98,19 @@ export class BusyCoreapp {
         );
       }
       // No sender waits on a timer that it has set already: an early one finds nothing and sets the next.
-      if (permits.pausedUntil > clock.now()) clock.after(permits.pausedUntil - clock.now(), sendAfterPause);
+      if (limiter.pausedUntil > clock.now()) clock.after(limiter.pausedUntil - clock.now(), sendAfterPause);
     };
     const sendAfterPause = (): void => {
-      if (waiting > 0 && permits.available(clock.now())) send();
+      if (waiting > 0 && limiter.available(clock.now())) send();
     };
-    const permits = new Permits(new InFlightBudget(bounds), () => clock.now(), this.#random, send);
+    const limiter = new ConcurrencyLimiter(new InFlightBudget(bounds), () => clock.now(), this.#random, send);
     const next = (): void => {
       waiting += 1;
       send();
       clock.after((-Math.log(1 - this.#random()) * 1_000) / offeredPerS, next);
     };
     clock.after(5 * this.#random(), waiting === 0 ? next : send);
-    return permits;
+    return limiter;
   }
 
   #arrive(replica: number, permit: Permit, putBack: () => void): void {

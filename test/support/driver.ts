@@ -5,7 +5,7 @@
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
 import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
-import { InFlightBudget, Permits } from '../../src/admission/concurrency/permits.ts';
+import { ConcurrencyLimiter, InFlightBudget } from '../../src/admission/concurrency/permits.ts';
 import { Gates } from '../../src/admission/gates.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
 import { deafMeter } from './deaf-meter.ts';
@@ -70,7 +70,7 @@ async function replica({ redisUrl, quota, replicas, count, ratePerS, beginAt }: 
   // A machine that is busy is no outage.
   const options = { keyPrefix: 'driver:', replicas: () => replicas, callTimeoutMs: patienceMs };
   const buckets = new RedisBuckets(redis, machineClock, deafMeter, options);
-  const permits = new Permits(
+  const limiter = new ConcurrencyLimiter(
     new InFlightBudget(unbounded),
     () => machineClock.now(),
     () => 0.5,
@@ -80,7 +80,7 @@ async function replica({ redisUrl, quota, replicas, count, ratePerS, beginAt }: 
     clock: machineClock,
     buckets,
     meter: deafMeter,
-    permits,
+    limiter,
     digest: String,
     ...plainOrder,
     blocked() {},

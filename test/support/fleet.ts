@@ -1,5 +1,5 @@
 /** Replicas that share one bucket, in virtual time: what the Coreapp would see of them. */
-import { InFlightBudget, type PermitBounds, Permits } from '../../src/admission/concurrency/permits.ts';
+import { type ConcurrencyBounds, ConcurrencyLimiter, InFlightBudget } from '../../src/admission/concurrency/permits.ts';
 import { Gates } from '../../src/admission/gates.ts';
 import type { Buckets } from '../../src/admission/rate/ports.ts';
 import type { ClassLimits, Quota } from '../../src/admission/rate/quota.ts';
@@ -19,8 +19,8 @@ import { VirtualClock } from './virtual-clock.ts';
 
 export { deafMeter };
 
-/** Permits that are never missing. */
-export const unbounded: PermitBounds = { min: 1, initial: 1_000_000, max: 1_000_000 };
+/** Bounds so wide that permits are never missing. */
+export const unbounded: ConcurrencyBounds = { min: 1, initial: 1_000_000, max: 1_000_000 };
 
 /** Buckets that only give slots. */
 export const slotsBy = (reserve: Buckets['reserve']): Buckets => ({ reserve, pushBack() {}, forget() {} });
@@ -199,14 +199,14 @@ export class Fleet {
     this.store = new DistantStore(clock, options.replicas, options.oneWayMs);
     this.gates = Array.from({ length: options.replicas }, (_, replica) => {
       const own = options.clockOf?.(clock, replica) ?? clock;
-      const permits = new Permits(
+      const limiter = new ConcurrencyLimiter(
         new InFlightBudget(unbounded),
         () => own.now(),
         () => 0.5,
         () => {},
       );
       const buckets = options.bucketsOf?.(own) ?? this.store.asSeenFromReplica();
-      const deps = { clock: own, buckets, meter: deafMeter, permits, digest: String, ...plainOrder, blocked() {} };
+      const deps = { clock: own, buckets, meter: deafMeter, limiter, digest: String, ...plainOrder, blocked() {} };
       return new Gates('messages', options.limits, deps);
     });
   }

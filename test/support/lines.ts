@@ -104,7 +104,7 @@ export class Lines {
       bestUrgency,
       costOf,
       pauseMaxMs: plainOrder.pauseMaxMs,
-      permits: { min: 1, initial: options.permitsInitial ?? permitsMax, max: permitsMax },
+      concurrency: { min: 1, initial: options.permitsInitial ?? permitsMax, max: permitsMax },
       random,
       digest: (text) => `digest of ${text}`,
     });

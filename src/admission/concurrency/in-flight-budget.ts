@@ -2,7 +2,7 @@
 import { InFlightShares } from './permit-shares.ts';
 
 /** The bounds of each class's number. */
-export interface PermitBounds {
+export interface ConcurrencyBounds {
   readonly min: number;
   /** Where it starts, before anything is known. */
   readonly initial: number;
@@ -12,12 +12,12 @@ export interface PermitBounds {
 
 /** What all classes together have in flight. */
 export class InFlightBudget {
-  readonly bounds: PermitBounds;
+  readonly bounds: ConcurrencyBounds;
   /** What each caller has of it. */
   readonly shares: InFlightShares;
   #inUse = 0;
 
-  constructor(bounds: PermitBounds, shares = new InFlightShares(bounds.max)) {
+  constructor(bounds: ConcurrencyBounds, shares = new InFlightShares(bounds.max)) {
     this.bounds = bounds;
     this.shares = shares;
   }

@@ -19,10 +19,10 @@
  * docs/decisions/0011-permits.md has the measurements behind the constants.
  */
 import type { Permit, PermitEnd } from '../../exchange/exchange.ts';
-import type { InFlightBudget, PermitBounds } from './in-flight-budget.ts';
+import type { ConcurrencyBounds, InFlightBudget } from './in-flight-budget.ts';
 import { PermitShares, Use } from './permit-shares.ts';
 
-export { InFlightBudget, type PermitBounds, ReservedInFlightBudget, reserved } from './in-flight-budget.ts';
+export { type ConcurrencyBounds, InFlightBudget, ReservedInFlightBudget, reserved } from './in-flight-budget.ts';
 
 const calmFlights = 32;
 const tryFlights = 4;
@@ -38,11 +38,11 @@ const patienceMs = 2_000;
 /** Enough to learn quickly, and no burst to a Coreapp that nobody knows yet. */
 const initial = 16;
 
-export function permitBounds(min: number, max: number): PermitBounds {
+export function concurrencyBounds(min: number, max: number): ConcurrencyBounds {
   return { min, initial: Math.max(min, Math.min(initial, max)), max };
 }
 
-export class Permits {
+export class ConcurrencyLimiter {
   readonly #budget: InFlightBudget;
   readonly #now: () => number;
   readonly #random: () => number;
@@ -263,9 +263,15 @@ class TakenPermit extends Use implements Permit {
   readonly troubles: number;
   /** Beyond the limit, beside permits that last. */
   readonly isExtra: boolean;
-  #pool: Permits | null;
+  #pool: ConcurrencyLimiter | null;
 
-  constructor(pool: Permits, of: ReturnType<PermitShares['of']>, now: number, troubles: number, isExtra: boolean) {
+  constructor(
+    pool: ConcurrencyLimiter,
+    of: ReturnType<PermitShares['of']>,
+    now: number,
+    troubles: number,
+    isExtra: boolean,
+  ) {
     super(of.caller, of.ofClass, now);
     this.#pool = pool;
     this.troubles = troubles;
