@@ -23,7 +23,7 @@ import { followRevocations, watchPublishing } from '../adapters/redis/revocation
 import { Troubles } from '../adapters/redis/troubles.ts';
 import { tooOld } from '../adapters/redis/version.ts';
 import type { Buckets } from '../admission/rate/ports.ts';
-import { RememberedAccounts } from '../auth/cached-accounts.ts';
+import { CachedAccounts } from '../auth/cached-accounts.ts';
 import type { Accounts, EndedTokens, LoginGuard } from '../auth/ports.ts';
 import type { RevocationListener } from '../auth/revocations.ts';
 import { confirmMaxMs } from '../auth/token-cache.ts';
@@ -112,7 +112,7 @@ function redisStores(settings: RedisSettings, clock: Clock, meter: Meter, log: L
     });
   });
   const persistence = watchPersistence(forAccounts, log);
-  const accounts = new RememberedAccounts(
+  const accounts = new CachedAccounts(
     { store: createRedisAccounts(forAccounts, clock, keyPrefix, settings.tokensPerUserMax), clock, meter },
     {
       freshMs: settings.tokenMemoryMs,

@@ -1,10 +1,10 @@
-/** Accounts that remember whose token it is, and see to it that what they revoke themselves is forgotten here first. */
+/** Accounts with a token cache. What they revoke themselves leaves the cache first. */
 import type { Clock } from '../clock.ts';
 import type { Meter } from '../observe/ports.ts';
 import type { NewUser, User } from './accounts.ts';
 import type { Accounts } from './ports.ts';
-import { RememberedTokens, type RememberedTokensOptions } from './token-cache.ts';
-import type { TokenMemoryOptions } from './token-memory.ts';
+import { TokenCache, type TokenCacheOptions } from './token-cache.ts';
+import type { TokenEntriesOptions } from './token-entries.ts';
 
 /** How often a store that is away is asked. */
 const restMs = 250;
@@ -14,18 +14,18 @@ const restMs = 250;
  */
 const unknownMs = 60_000;
 
-export interface RememberedWorld {
+export interface CachedAccountsDeps {
   readonly store: Accounts;
   readonly clock: Clock;
   readonly meter: Pick<Meter, 'storeCalled'>;
 }
 
-export type RememberedAccountsOptions = TokenMemoryOptions & Pick<RememberedTokensOptions, 'confirmMaxMs'>;
+export type CachedAccountsOptions = TokenEntriesOptions & Pick<TokenCacheOptions, 'confirmMaxMs'>;
 
-export class RememberedAccounts extends RememberedTokens implements Accounts {
+export class CachedAccounts extends TokenCache implements Accounts {
   readonly #store: Accounts;
 
-  constructor({ store, clock, meter }: RememberedWorld, options: RememberedAccountsOptions) {
+  constructor({ store, clock, meter }: CachedAccountsDeps, options: CachedAccountsOptions) {
     const find = (digest: string) => store.findToken(digest);
     super({ find, clock, meter, call: 'findToken' }, { ...options, restMs, unknownMs });
     this.#store = store;

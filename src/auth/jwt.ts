@@ -1,14 +1,14 @@
 /**
  * JWT: tokens of an identity provider, taken next to Weir's own. The provider's signature says whose a token is, and
- * Weir remembers that it has looked, so that a token in use costs as little as one of Weir's own. Logging out can't take
+ * Weir caches what it has seen, so that a token in use costs as little as one of Weir's own. Logging out can't take
  * the signature back: it is written down that the token has ended, and all replicas are told, until it is over by itself.
  */
 import type { Clock } from '../clock.ts';
 import type { Meter } from '../observe/ports.ts';
 import type { EndedTokens, JwtVerifier, LoginGuard, Secrets } from './ports.ts';
 import type { RevocationListener } from './revocations.ts';
-import { type Found, RememberedTokens } from './token-cache.ts';
-import type { TokenMemoryOptions } from './token-memory.ts';
+import { type Found, TokenCache } from './token-cache.ts';
+import type { TokenEntriesOptions } from './token-entries.ts';
 import { createFindToken, type FindToken } from './tokens.ts';
 
 /** Most tokens can be judged without asking anybody, so one that can't must not keep the others waiting. */
@@ -37,11 +37,11 @@ export interface JwtAuth {
 
 export function createJwtAuth(
   { tokens, ended, guard, secrets, clock, meter }: JwtAuthDeps,
-  options: TokenMemoryOptions,
+  options: TokenEntriesOptions,
 ): JwtAuth {
   /**
    * A token ends by what was signed: its signature may be written in other ways that are as valid (spare bits of its
-   * last character; of ECDSA also n − s). One that is remembered goes by its whole text: else any signature would do.
+   * last character; of ECDSA also n − s). A cached one goes by its whole text: else any signature would do.
    */
   const signedDigest = (text: string): string => secrets.digest(text.slice(0, text.lastIndexOf('.')));
   const find = async (_: string, text: string): Promise<Found | undefined> => {
@@ -50,13 +50,10 @@ export function createJwtAuth(
     const revokedAs = signedDigest(text);
     return (await ended.hasEnded(revokedAs)) ? undefined : { ...record, revokedAs };
   };
-  const remembered = new RememberedTokens(
-    { find, clock, meter, call: 'findForeignToken' },
-    { ...options, restMs, unknownMs },
-  );
+  const cache = new TokenCache({ find, clock, meter, call: 'findForeignToken' }, { ...options, restMs, unknownMs });
   return {
     couldBeToken: (text) => tokens.couldBeToken(text),
-    findToken: createFindToken({ tokens: remembered, guard }),
+    findToken: createFindToken({ tokens: cache, guard }),
     async end(text) {
       const digest = signedDigest(text);
       const record = await tokens.findToken(text);
@@ -65,9 +62,9 @@ export function createJwtAuth(
         await ended.end(digest, record.expiresAtMs, record.user);
       } finally {
         // Whether the store has answered or not, it may have been written down.
-        remembered.tokenRevoked(digest);
+        cache.tokenRevoked(digest);
       }
     },
-    revocations: remembered,
+    revocations: cache,
   };
 }

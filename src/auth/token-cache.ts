@@ -1,7 +1,7 @@
 /**
- * Tokens that are remembered: one that was confirmed is valid for a few seconds without asking, on every replica for
+ * The token cache: a token that was confirmed is valid for a few seconds without asking, on every replica for
  * itself, and goes on for longer while whoever confirms it is away. A revocation ends it here at once, whether this
- * replica made it or another one has told of it. `token-memory.ts` has the arithmetic, this file asks.
+ * replica made it or another one has told of it. `token-entries.ts` has the arithmetic, this file asks.
  *
  * Each token is asked about once at a time, whoever wants to know. One in use is confirmed again before its time is over,
  * so that nobody waits for it.
@@ -11,7 +11,7 @@ import type { Meter } from '../observe/ports.ts';
 import type { TokenRecord } from './accounts.ts';
 import { StoreAway } from './ports.ts';
 import type { RevocationListener } from './revocations.ts';
-import { type Holder, TokenMemory, type TokenMemoryOptions } from './token-memory.ts';
+import { type Holder, TokenEntries, type TokenEntriesOptions } from './token-entries.ts';
 import type { Recalled, Tokens } from './tokens.ts';
 
 /** How long a store that failed counts as away, unless it answers before: longer than the next failure may take. */
@@ -22,7 +22,7 @@ const unknownMax = 1_000;
 
 export type Found = TokenRecord & Pick<Holder, 'revokedAs'>;
 
-export interface RememberedTokensWorld {
+export interface TokenCacheDeps {
   /** Whose token it is. An outage rejects with `StoreAway`. The text is handed on, and not kept. */
   readonly find: (digest: string, text: string) => Found | undefined | Promise<Found | undefined>;
   readonly clock: Clock;
@@ -31,13 +31,13 @@ export interface RememberedTokensWorld {
   readonly call: string;
 }
 
-export interface RememberedTokensOptions extends TokenMemoryOptions {
+export interface TokenCacheOptions extends TokenEntriesOptions {
   /** How often a store that is away is asked, milliseconds; 0: each time. */
   readonly restMs: number;
   /** How long a known token waits for its confirmation before it goes on without, as if the store were away. */
   readonly confirmMaxMs?: number;
   /**
-   * How long it is remembered that a token is not known, milliseconds: a client that keeps sending the one that has
+   * How long it is kept that a token is not known, milliseconds: a client that keeps sending the one that has
    * expired is not asked about each time.
    */
   readonly unknownMs: number;
@@ -48,15 +48,15 @@ interface Question {
   readonly answer: Promise<TokenRecord | undefined>;
 }
 
-export class RememberedTokens implements Tokens, RevocationListener {
-  readonly #find: RememberedTokensWorld['find'];
+export class TokenCache implements Tokens, RevocationListener {
+  readonly #find: TokenCacheDeps['find'];
   readonly #clock: Clock;
   readonly #meter: Pick<Meter, 'storeCalled'>;
   readonly #call: string;
   readonly #restMs: number;
   readonly #unknownMs: number;
   readonly #confirmMaxMs: number;
-  readonly #memory: TokenMemory<Found>;
+  readonly #entries: TokenEntries<Found>;
   /** Until when, by digest. */
   readonly #unknown = new Map<string, number>();
   readonly #questions = new Map<string, Question>();
@@ -64,7 +64,7 @@ export class RememberedTokens implements Tokens, RevocationListener {
   #awayUntil = Number.NEGATIVE_INFINITY;
   #askNotBefore = Number.NEGATIVE_INFINITY;
 
-  constructor({ find, clock, meter, call }: RememberedTokensWorld, options: RememberedTokensOptions) {
+  constructor({ find, clock, meter, call }: TokenCacheDeps, options: TokenCacheOptions) {
     this.#find = find;
     this.#clock = clock;
     this.#meter = meter;
@@ -72,19 +72,19 @@ export class RememberedTokens implements Tokens, RevocationListener {
     this.#restMs = options.restMs;
     this.#unknownMs = options.unknownMs;
     this.#confirmMaxMs = options.confirmMaxMs ?? confirmMaxMs;
-    this.#memory = new TokenMemory(options);
+    this.#entries = new TokenEntries(options);
   }
 
   /** How many tokens are known. */
   get size(): number {
-    return this.#memory.size;
+    return this.#entries.size;
   }
 
   recall(digest: string, text = ''): Recalled {
     const now = this.#clock.now();
-    const token = this.#memory.get(digest, now);
+    const token = this.#entries.get(digest, now);
     if (token === undefined) return this.#isUnknown(digest, now) ? 'unknown' : 'unheard';
-    if (this.#memory.isFresh(token, now)) {
+    if (this.#entries.isFresh(token, now)) {
       if (now >= token.refreshAt) this.#refresh(digest, text, now);
       return token.record;
     }
@@ -101,15 +101,15 @@ export class RememberedTokens implements Tokens, RevocationListener {
   }
 
   tokenRevoked(digest: string): void {
-    this.#memory.revoke(digest);
+    this.#entries.revoke(digest);
   }
 
   userRevoked(name: string): void {
-    this.#memory.revokeUser(name);
+    this.#entries.revokeUser(name);
   }
 
   revocationsMissed(): void {
-    this.#memory.doubt();
+    this.#entries.doubt();
     this.#unknown.clear();
     // It is told when the store can be heard again: who has waited for that need not rest any longer.
     this.#askNotBefore = Number.NEGATIVE_INFINITY;
@@ -117,7 +117,7 @@ export class RememberedTokens implements Tokens, RevocationListener {
 
   /** For a token that is being made: `make` tells whether it was. */
   protected async made(digest: string, record: TokenRecord, make: () => Promise<boolean>): Promise<boolean> {
-    const { revision } = this.#memory;
+    const { revision } = this.#entries;
     const askedAt = this.#clock.now();
     const made = await make();
     this.#unknown.delete(digest);
@@ -138,7 +138,7 @@ export class RememberedTokens implements Tokens, RevocationListener {
       return await this.#inTime(this.#ask(digest, text));
     } catch (error) {
       // Read now: it may have been revoked meanwhile.
-      const token = error instanceof StoreAway ? this.#memory.get(digest, this.#clock.now()) : undefined;
+      const token = error instanceof StoreAway ? this.#entries.get(digest, this.#clock.now()) : undefined;
       if (token === undefined) throw error;
       return token.record;
     }
@@ -155,7 +155,7 @@ export class RememberedTokens implements Tokens, RevocationListener {
   }
 
   #ask(digest: string, text: string): Promise<TokenRecord | undefined> {
-    const { revision } = this.#memory;
+    const { revision } = this.#entries;
     const asked = this.#questions.get(digest);
     if (asked?.revision === revision) return asked.answer;
     const question: Question = { revision, answer: this.#lookUp(digest, text, revision) };
@@ -199,11 +199,11 @@ export class RememberedTokens implements Tokens, RevocationListener {
     const now = this.#clock.now();
     if (record !== undefined) {
       const expiresAt = now + record.expiresAtMs - this.#clock.wallMs();
-      this.#memory.confirm(digest, record, { askedAt, expiresAt, revision }, now);
+      this.#entries.confirm(digest, record, { askedAt, expiresAt, revision }, now);
       return;
     }
-    this.#memory.deny(digest);
-    if (revision !== this.#memory.revision) return;
+    this.#entries.deny(digest);
+    if (revision !== this.#entries.revision) return;
     this.#unknown.set(digest, now + this.#unknownMs);
     for (const oldest of this.#unknown.keys()) {
       if (this.#unknown.size <= unknownMax) return;

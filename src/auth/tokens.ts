@@ -1,5 +1,5 @@
 /**
- * Whose token it is: remembered, or asked about. Anybody can make tokens up, so those that are not known here have to
+ * Whose token it is: from the cache, or asked about. Anybody can make tokens up, so those that are not known here have to
  * wait for a turn, few at once for each address and for all together, and of an address that sends too many of them one
  * at a time is asked about for a while. Nobody is kept out by them: behind one address are many, and among what it sends
  * are fresh tokens of other replicas. Guessing 256 bits is hopeless; it is the store that is protected here.
@@ -28,7 +28,7 @@ export interface FindTokenDeps {
   readonly guard: Pick<LoginGuard, 'strangerWaitMs' | 'stranger'>;
 }
 
-/** Whose token it is, or why it is refused: at once for a token that is remembered. */
+/** Whose token it is, or why it is refused: at once for a token in the cache. */
 export type FindToken = (
   digest: string,
   address: string,
@@ -45,7 +45,7 @@ export const turnsDefaults: TurnsOptions = { max: 64, maxEach: 16, waitersMax: 1
 /** For addresses that sent too many, in a line of their own: others never wait behind it. */
 export const tiredTurnsDefaults: TurnsOptions = { max: 8, maxEach: 1, waitersMax: 1_000 };
 
-/** Accounts in this process are asked at once: there is nothing to remember. */
+/** Accounts in this process are asked at once: there is nothing to cache. */
 export function tokensAtHand(accounts: { findToken(digest: string): TokenRecord | undefined }): Tokens {
   return {
     findToken: (digest) => accounts.findToken(digest),

@@ -1,4 +1,4 @@
-/** Revocations travel between replicas over a real Redis: here each replica is its connections and its memory. */
+/** Revocations travel between replicas over a real Redis: here each replica is its connections and its token cache. */
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
@@ -8,7 +8,7 @@ import { firstConnection, openRedis, openSubscriber } from '../../src/adapters/r
 import { persistenceOf } from '../../src/adapters/redis/persistence.ts';
 import { followRevocations } from '../../src/adapters/redis/revocations.ts';
 import type { User } from '../../src/auth/accounts.ts';
-import { RememberedAccounts } from '../../src/auth/cached-accounts.ts';
+import { CachedAccounts } from '../../src/auth/cached-accounts.ts';
 import type { Log } from '../../src/observe/ports.ts';
 import { freePort } from '../support/ports.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
@@ -20,7 +20,7 @@ import { until } from '../support/until.ts';
 const longMs = 60_000;
 
 interface Replica extends AsyncDisposable {
-  readonly accounts: RememberedAccounts;
+  readonly accounts: CachedAccounts;
   /** What it was told, in the order of its coming. */
   readonly told: string[];
   readonly warnings: string[];
@@ -37,7 +37,7 @@ async function openReplica(url: string, { freshMs = longMs, prefix = 'weir:' }: 
   const log: Log = { ...silentLog, warn: (message) => void warnings.push(message) };
   const forAccounts = openRedis({ url, callTimeoutMs: 1_000 }, silentLog, 'accounts');
   const forRevocations = openSubscriber({ url, callTimeoutMs: 1_000 }, silentLog, 'revocations');
-  const accounts = new RememberedAccounts(
+  const accounts = new CachedAccounts(
     {
       store: createRedisAccounts(forAccounts, machineClock, prefix),
       clock: machineClock,
@@ -79,7 +79,7 @@ async function openReplica(url: string, { freshMs = longMs, prefix = 'weir:' }: 
 
 let names = 0;
 
-/** A user with a token that both replicas remember. */
+/** A user with a token that both replicas have in the cache. */
 async function loggedIn(one: Replica, other: Replica): Promise<{ user: User; digest: string }> {
   const name = `zoë ${++names}`;
   await one.accounts.addUser({ name, role: 'ROLE_USER', passwordHash: 'x', mustChangePassword: false });
@@ -214,7 +214,7 @@ describe('When the subscription breaks', () => {
     expect(other.told[0]).toBe('missed');
   });
 
-  test('for good, the memory’s time is the bound', async () => {
+  test('for good, the cache’s time is the bound', async () => {
     await using proxy = await startTcpProxy(redis.port);
     await using one = await openReplica(redis.url);
     const freshMs = 500;
@@ -240,7 +240,7 @@ describe('When the subscription breaks', () => {
     await goneAt(other, digest);
   });
 
-  test('because the user may not subscribe, that is said, and the memory’s time is the bound', async () => {
+  test('because the user may not subscribe, that is said, and the cache’s time is the bound', async () => {
     await client.call('ACL', 'SETUSER', 'mute', 'on', '>secret', '~*', '+@all', 'resetchannels');
     const url = `redis://mute:secret@127.0.0.1:${redis.port}`;
     const freshMs = 500;

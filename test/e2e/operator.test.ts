@@ -17,7 +17,7 @@ let running: RunningWeir;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'weir-operator-'));
   await writeFile(join(folder, 'password'), `${password}\n`);
-  // Remembered for so long that only a message explains an end.
+  // Cached for so long that only a message explains an end.
   await writeFile(join(folder, 'weir.yaml'), JSON.stringify({ auth: { tokenMemoryMs: 60_000 } }));
   redis = await startRedis();
   running = await startWeir({ WEIR_CONFIG: join(folder, 'weir.yaml'), REDIS_URL: redis.url });

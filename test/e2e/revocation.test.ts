@@ -17,7 +17,7 @@ let folder: string;
 let redis: TestRedis;
 let simulator: RunningSimulator;
 let proxy: TcpProxy;
-/** `one` and `other` remember long; `late` remembers shortly, and its Redis is behind the proxy. */
+/** `one` and `other` cache tokens for long, `late` for a short time, and its Redis is behind the proxy. */
 let one: RunningWeir;
 let other: RunningWeir;
 let late: RunningWeir;
@@ -65,8 +65,8 @@ async function ask({ url }: RunningWeir, method: string, path: string, token: st
 const passes = async (weir: RunningWeir, token: string): Promise<boolean> =>
   (await ask(weir, 'GET', '/v1/metrics', token)).status === 200;
 
-/** A token that all replicas remember. */
-async function remembered(): Promise<string> {
+/** A token that all replicas have in the cache. */
+async function cachedToken(): Promise<string> {
   const token = await login(one.url);
   for (const weir of [one, other, late]) expect(await passes(weir, token)).toBe(true);
   return token;
@@ -76,19 +76,19 @@ async function logOut(weir: RunningWeir, token: string): Promise<void> {
   expect((await ask(weir, 'POST', '/v1/users/logout', token)).status).toBe(200);
 }
 
-/** Waits for less time than `one` and `other` remember a token: only a message, or its loss, explains that they refuse it. */
+/** Waits for less time than `one` and `other` cache a token: only a message, or its loss, explains that they refuse it. */
 const refuses = (weir: RunningWeir, token: string): Promise<unknown> =>
   until(async () => !(await passes(weir, token)), { what: 'the token to be refused' });
 
 describe('Two replicas on one Redis', () => {
   it('a token that logs out on one is refused on the other, long before that would have asked', async () => {
-    const token = await remembered();
+    const token = await cachedToken();
     await logOut(one, token);
     await refuses(other, token);
   });
 
-  it('a remembered token costs Redis nothing', async () => {
-    const token = await remembered();
+  it('a cached token costs Redis nothing', async () => {
+    const token = await cachedToken();
     const before = await lookUps(other);
     expect(before).toBeGreaterThan(0);
     for (let i = 0; i < 200; i++) expect(await passes(other, token)).toBe(true);
@@ -96,7 +96,7 @@ describe('Two replicas on one Redis', () => {
   });
 
   it('a new password ends all tokens on both, and the one that comes with it is valid on both', async () => {
-    const tokens = [await remembered(), await remembered()];
+    const tokens = [await cachedToken(), await cachedToken()];
     const response = await fetch(`${one.url}/v1/users/admin`, {
       method: 'PUT',
       headers: { authorization: `Bearer ${tokens[0]}`, 'content-type': 'application/json' },
@@ -110,7 +110,7 @@ describe('Two replicas on one Redis', () => {
   });
 
   it('a subscription that Redis has cut loses nothing', async () => {
-    const [token, stays] = [await remembered(), await remembered()];
+    const [token, stays] = [await cachedToken(), await cachedToken()];
     const client = new Redis(redis.url);
     await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
     client.disconnect();
@@ -122,8 +122,8 @@ describe('Two replicas on one Redis', () => {
     await refuses(other, stays);
   });
 
-  it('a subscription that hears nothing any more is made up for by the memory’s time', async () => {
-    const token = await remembered();
+  it('a subscription that hears nothing any more is made up for by the cache’s time', async () => {
+    const token = await cachedToken();
     expect(proxy.silence('weir-revocations')).toBe(1);
     await logOut(one, token);
     await refuses(late, token);
@@ -131,7 +131,7 @@ describe('Two replicas on one Redis', () => {
 
   it('with Redis restarted in between, callers notice nothing and a logout still counts everywhere', async () => {
     await subscribed(3);
-    const token = await remembered();
+    const token = await cachedToken();
     await redis.kill('SIGKILL');
     for (const weir of [one, other, late]) expect(await passes(weir, token)).toBe(true);
     await redis.restart();
@@ -145,7 +145,7 @@ describe('Two replicas on one Redis', () => {
 describe('While Redis is away', () => {
   it('known tokens go on, all else is 503 with error 1023 and Retry-After; it comes back by itself', async () => {
     await subscribed(3);
-    const token = await remembered();
+    const token = await cachedToken();
     const strange = await login(one.url); // Known on one replica alone.
     const outage = { status: 503, code: 1023, retryAfter: '1' };
     await redis.kill('SIGKILL');
@@ -168,7 +168,7 @@ describe('While Redis is away', () => {
 
   it('and hangs, a known token does not wait for it', async () => {
     await subscribed(3);
-    const token = await remembered();
+    const token = await cachedToken();
     await redis.kill('SIGSTOP');
     try {
       // While it hangs it answers nobody: what is answered has not waited for it.

@@ -1,11 +1,11 @@
 /**
  * No sequence of logins, logouts, deletions, password changes, outages and restarts leaves a revoked token valid: two
- * replicas with a memory each, one store, messages that come late or never. What counts is when the revocation was done
+ * replicas with a token cache each, one store, messages that come late or never. What counts is when the revocation was done
  * and when the token was shown:
  *
  *     at the replica that revoked it    never after it
  *     once the message has arrived      never after it
- *     the message still under way       for the memory's time, or, while the store does not answer, the grace time
+ *     the message still under way       for the cache's time, or, while the store does not answer, the grace time
  *     or lost
  */
 import fc from 'fast-check';
@@ -15,7 +15,7 @@ import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
 import { firstConnection, openRedis, openSubscriber } from '../../src/adapters/redis/client.ts';
 import { followRevocations } from '../../src/adapters/redis/revocations.ts';
 import type { TokenRecord } from '../../src/auth/accounts.ts';
-import { RememberedAccounts } from '../../src/auth/cached-accounts.ts';
+import { CachedAccounts } from '../../src/auth/cached-accounts.ts';
 import { type Accounts, StoreAway } from '../../src/auth/ports.ts';
 import type { RevocationListener } from '../../src/auth/revocations.ts';
 import { DistantStore, type StoreMood } from '../support/distant-accounts.ts';
@@ -143,7 +143,7 @@ class Scene {
   readonly clock = new VirtualClock();
   readonly store = new DistantStore(this.clock);
   readonly ledger = new Ledger();
-  readonly replicas: RememberedAccounts[] = [];
+  readonly replicas: CachedAccounts[] = [];
   /** How often a token passed: a valid one; a revoked one, within what is promised. */
   readonly passed = { valid: 0, revoked: 0 };
   readonly #running: Promise<unknown>[] = [];
@@ -198,8 +198,8 @@ class Scene {
     }
   }
 
-  #open(): RememberedAccounts {
-    return new RememberedAccounts({ store: this.store.open(), clock: this.clock, meter }, options);
+  #open(): CachedAccounts {
+    return new CachedAccounts({ store: this.store.open(), clock: this.clock, meter }, options);
   }
 
   async #done<T>(act: Promise<T>): Promise<T> {
@@ -213,7 +213,7 @@ class Scene {
   }
 
   async #act({ what, ...one }: Step): Promise<void> {
-    const here = this.replicas[one.replica] as RememberedAccounts;
+    const here = this.replicas[one.replica] as CachedAccounts;
     const name = names[one.user] as string;
     const token = this.ledger.tokens.at(-1 - one.token);
     switch (what) {
@@ -252,7 +252,7 @@ class Scene {
     }
   }
 
-  async #login(here: RememberedAccounts, name: string): Promise<void> {
+  async #login(here: CachedAccounts, name: string): Promise<void> {
     const user = await here.findUser(name);
     const digest = `token ${++this.#tokens}`;
     if (user === undefined || !(await here.addToken(digest, user, this.clock.wallMs() + hourMs))) return;
@@ -260,7 +260,7 @@ class Scene {
   }
 
   async #revoke(what: 'change' | 'dropTokens' | 'delete', name: string, replica: number): Promise<void> {
-    const here = this.replicas[replica] as RememberedAccounts;
+    const here = this.replicas[replica] as CachedAccounts;
     const user = await here.findUser(name);
     if (user === undefined) return;
     if (what === 'delete') await here.deleteUser(name);
@@ -274,7 +274,7 @@ class Scene {
   }
 
   #tell(message: Message, which: (token: Token) => boolean, replica: number): void {
-    message(this.replicas[replica] as RememberedAccounts);
+    message(this.replicas[replica] as CachedAccounts);
     this.ledger.known(which, replica, this.clock.now());
   }
 
@@ -289,7 +289,7 @@ class Scene {
     const upForMs = this.store.mood === 'up' ? at - this.#upSince : 0;
     let found: TokenRecord | undefined;
     try {
-      found = await (this.replicas[replica] as RememberedAccounts).findToken(digest);
+      found = await (this.replicas[replica] as CachedAccounts).findToken(digest);
     } catch (error) {
       if (error instanceof StoreAway) return;
       throw error;
@@ -330,12 +330,12 @@ describe('Over a real Redis, with its own messages or none', () => {
     let run = 0;
     const opened: { disconnect(): void }[] = [];
     const prefixOf = (number: number): string => `${arrive}${number}:`;
-    const open = async (clock: VirtualClock, told: { count: number }): Promise<RememberedAccounts> => {
+    const open = async (clock: VirtualClock, told: { count: number }): Promise<CachedAccounts> => {
       const forAccounts = openRedis({ url: redis.url, callTimeoutMs: 2_000 }, silentLog, 'accounts');
       const forRevocations = openSubscriber({ url: redis.url, callTimeoutMs: 2_000 }, silentLog, 'revocations');
       opened.push(forAccounts, forRevocations);
       const store = createRedisAccounts(forAccounts, clock, prefixOf(run));
-      const replica = new RememberedAccounts({ store, clock, meter }, options);
+      const replica = new CachedAccounts({ store, clock, meter }, options);
       let ready = false;
       followRevocations(
         forRevocations,
@@ -375,7 +375,7 @@ describe('Over a real Redis, with its own messages or none', () => {
           await replicas[0]?.addUser({ name, role: 'ROLE_USER', passwordHash: 'x', mustChangePassword: false });
         }
         for (const { what, user: who, token: which, replica } of steps) {
-          const here = replicas[replica] as RememberedAccounts;
+          const here = replicas[replica] as CachedAccounts;
           const name = names[who] as string;
           const user = await here.findUser(name);
           const token = tokens[which];

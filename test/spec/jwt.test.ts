@@ -1,4 +1,4 @@
-/** Tokens of an identity provider, on their way through Weir: remembered, refused, logged out. */
+/** Tokens of an identity provider, on their way through Weir: cached, refused, logged out. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createLoginGuard } from '../../src/adapters/login-guard/guard.ts';
 import { createMemoryEndedTokens } from '../../src/adapters/memory/ended-tokens.ts';
@@ -141,7 +141,7 @@ describe('a token that was looked at', () => {
     expect(looks).toEqual([anna]);
   });
 
-  it('ends when its time is over, remembered or not', async () => {
+  it('ends when its time is over, cached or not', async () => {
     valid.set(anna, { user: 'jwt:anna', role: 'ROLE_USER', expiresAtMs: clock.wallMs() + 1_000 });
     expect(await who(anna)).toMatchObject({ name: 'jwt:anna' });
     await clock.advance(999);
@@ -206,14 +206,13 @@ describe('logging out', () => {
     expect(await who(anna, '/v1/messages', late)).toBe('unauthenticated');
   });
 
-  it('ends every way of writing its signature, remembered or not, on every replica; a token of other claims goes on', async () => {
+  it('ends every way of writing its signature, cached or not, on every replica; a token of other claims goes on', async () => {
     const variants = [anna, 'e30.anna.sih', 'e30.anna.sig==', 'e30.anna.mirrored'];
     for (const text of variants) valid.set(text, valid.get(anna) as TokenRecord);
     const [one, told] = [jwt, replica()];
-    const remembered = [anna, 'e30.anna.sih', 'e30.anna.sig=='];
+    const cached = [anna, 'e30.anna.sih', 'e30.anna.sig=='];
     for (const at of [one, told]) {
-      for (const text of [...remembered, boss])
-        expect(await who(text, '/v1/messages', at)).toMatchObject({ kind: 'user' });
+      for (const text of [...cached, boss]) expect(await who(text, '/v1/messages', at)).toMatchObject({ kind: 'user' });
     }
     await one.end('e30.anna.sih');
     told.revocations.tokenRevoked(endedDigest);
@@ -225,7 +224,7 @@ describe('logging out', () => {
     expect(looks.filter((text) => text === boss)).toHaveLength(2);
   });
 
-  it('ends what is remembered even while nobody can be asked', async () => {
+  it('ends what is cached even while nobody can be asked', async () => {
     const variant = 'e30.anna.sih';
     valid.set(variant, valid.get(anna) as TokenRecord);
     for (const text of [anna, variant]) await who(text);

@@ -52,7 +52,7 @@ describe.concurrent('Two replicas and the commands work with', () => {
     expect((await one.send('POST /v1/messages', 'Content-Type: application/json\r\n', message)).status).toBe(201);
     expect(await passes(other, one)).toBe(true);
     expect((await one.send('POST /v1/users/logout')).status).toBe(200);
-    // By the message: the replica remembers a token for a minute.
+    // By the message: the replica caches a token for a minute.
     await until(async () => !(await passes(other, one)), { what: 'the logout to be heard' });
 
     const listed = await typed({ REDIS_URL: url, WEIR_CONFIG: 'w.yaml' }, { ...files, 'w.yaml': yaml });

@@ -1,7 +1,7 @@
-/** What a replica remembers of tokens, and for how long: on the wire to the store and in virtual time. */
+/** Which tokens a replica caches, and for how long: on the wire to the store and in virtual time. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { TokenRecord, User } from '../../src/auth/accounts.ts';
-import { RememberedAccounts } from '../../src/auth/cached-accounts.ts';
+import { CachedAccounts } from '../../src/auth/cached-accounts.ts';
 import { StoreAway } from '../../src/auth/ports.ts';
 import { DistantStore } from '../support/distant-accounts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -12,11 +12,11 @@ const options = { freshMs: 5_000, keptMs: graceMs, max: 3 };
 
 let clock: VirtualClock;
 let store: DistantStore;
-let replica: RememberedAccounts;
+let replica: CachedAccounts;
 let user: User;
 
-const newReplica = (more: Partial<typeof options> = {}): RememberedAccounts =>
-  new RememberedAccounts({ store: store.open(), clock, meter: { storeCalled() {} } }, { ...options, ...more });
+const newReplica = (more: Partial<typeof options> = {}): CachedAccounts =>
+  new CachedAccounts({ store: store.open(), clock, meter: { storeCalled() {} } }, { ...options, ...more });
 
 /** Lets time pass until the promise is settled. */
 async function settled<T>(promise: T | Promise<T>): Promise<Awaited<T>> {
@@ -114,7 +114,7 @@ describe('A token that the store has confirmed', () => {
     expect(store.lookUps).toBe(0);
   });
 
-  test('with a memory of 0 ms is asked about every time', async () => {
+  test('with a cache of 0 ms is asked about every time', async () => {
     replica = newReplica({ freshMs: 0 });
     const token = await met('a');
     store.lookUps = 0;
@@ -123,7 +123,7 @@ describe('A token that the store has confirmed', () => {
   });
 });
 
-describe('The memory', () => {
+describe('The token cache', () => {
   test('holds so many tokens and no more; the one that was confirmed first goes first', async () => {
     for (const digest of ['a', 'b', 'c', 'd']) await met(digest);
     expect(replica.size).toBe(3);
@@ -189,7 +189,7 @@ describe('A revocation', () => {
     expect(await settled(askedAfter)).toBeUndefined();
   });
 
-  test('whose message is lost ends the token when the memory’s time is over', async () => {
+  test('whose message is lost ends the token when the cache’s time is over', async () => {
     const token = await met('a');
     await settled(store.open().dropToken(token));
     expect(replica.recall(token)).toMatchObject({ user: 'anna' });

@@ -1,33 +1,33 @@
 /** What is counted for everybody where tokens are looked up: one that takes a lot of it takes it from itself. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { TokenMemory } from '../../src/auth/token-memory.ts';
+import { TokenEntries } from '../../src/auth/token-entries.ts';
 import { Turns } from '../../src/auth/turns.ts';
 
-describe('The memory of tokens', () => {
-  const memoryOf = (max: number) => new TokenMemory({ freshMs: 5_000, keptMs: 600_000, max });
-  const confirm = (memory: ReturnType<typeof memoryOf>, digest: string, user: string, now: number): void =>
-    memory.confirm(
+describe('The entries of the token cache', () => {
+  const entriesOf = (max: number) => new TokenEntries({ freshMs: 5_000, keptMs: 600_000, max });
+  const confirm = (entries: ReturnType<typeof entriesOf>, digest: string, user: string, now: number): void =>
+    entries.confirm(
       digest,
       { user, role: 'ROLE_USER' },
-      { askedAt: now, expiresAt: now + 1e6, revision: memory.revision },
+      { askedAt: now, expiresAt: now + 1e6, revision: entries.revision },
       now,
     );
 
   it('keeps what others use while one user brings thousands of tokens', () => {
-    const memory = memoryOf(10);
-    for (const user of ['anna', 'berta', 'carl']) confirm(memory, user, user, 0);
-    for (let i = 0; i < 5_000; i++) confirm(memory, `token ${i}`, 'dora', 1);
-    for (const user of ['anna', 'berta', 'carl']) expect(memory.get(user, 2)?.record.user).toBe(user);
-    expect(memory.size).toBe(10);
-    expect(memory.get('token 4999', 2)).toBeDefined();
-    expect(memory.get('token 4992', 2)).toBeUndefined();
+    const entries = entriesOf(10);
+    for (const user of ['anna', 'berta', 'carl']) confirm(entries, user, user, 0);
+    for (let i = 0; i < 5_000; i++) confirm(entries, `token ${i}`, 'dora', 1);
+    for (const user of ['anna', 'berta', 'carl']) expect(entries.get(user, 2)?.record.user).toBe(user);
+    expect(entries.size).toBe(10);
+    expect(entries.get('token 4999', 2)).toBeDefined();
+    expect(entries.get('token 4992', 2)).toBeUndefined();
   });
 
   it('takes the oldest where all have as many', () => {
-    const memory = memoryOf(3);
-    for (let i = 0; i < 5; i++) confirm(memory, `token ${i}`, `user ${i}`, i);
-    expect([0, 1, 2, 3, 4].map((i) => memory.get(`token ${i}`, 5) !== undefined)).toEqual([
+    const entries = entriesOf(3);
+    for (let i = 0; i < 5; i++) confirm(entries, `token ${i}`, `user ${i}`, i);
+    expect([0, 1, 2, 3, 4].map((i) => entries.get(`token ${i}`, 5) !== undefined)).toEqual([
       false,
       false,
       true,
@@ -37,13 +37,17 @@ describe('The memory of tokens', () => {
   });
 
   it('gives a user’s share back with its tokens', () => {
-    const memory = memoryOf(4);
-    for (let i = 0; i < 4; i++) confirm(memory, `dora ${i}`, 'dora', 0);
-    memory.revokeUser('dora');
-    for (let i = 0; i < 2; i++) confirm(memory, `anna ${i}`, 'anna', 1);
-    for (let i = 0; i < 2; i++) confirm(memory, `berta ${i}`, 'berta', 2);
-    confirm(memory, 'dora', 'dora', 3);
-    expect([memory.get('anna 0', 4), memory.get('dora', 4)?.record.user, memory.size]).toEqual([undefined, 'dora', 4]);
+    const entries = entriesOf(4);
+    for (let i = 0; i < 4; i++) confirm(entries, `dora ${i}`, 'dora', 0);
+    entries.revokeUser('dora');
+    for (let i = 0; i < 2; i++) confirm(entries, `anna ${i}`, 'anna', 1);
+    for (let i = 0; i < 2; i++) confirm(entries, `berta ${i}`, 'berta', 2);
+    confirm(entries, 'dora', 'dora', 3);
+    expect([entries.get('anna 0', 4), entries.get('dora', 4)?.record.user, entries.size]).toEqual([
+      undefined,
+      'dora',
+      4,
+    ]);
   });
 });
 

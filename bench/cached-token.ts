@@ -1,5 +1,5 @@
 /**
- * What it costs to find out who asks, for a token that this replica remembers: `node bench/remembered-token.ts`.
+ * What it costs to find out who asks, for a token in the cache: `node bench/cached-token.ts`.
  *
  * CPU time of this process for each `authenticate`, with the fields of a usual client and every token's text a fresh string,
  * as it comes from a socket: whatever V8 keeps of a string it has seen before is of no use to Weir either. The store answers
@@ -11,7 +11,7 @@ import { machineClock } from '../src/adapters/node/clock.ts';
 import { nodeSecrets } from '../src/adapters/node/secrets.ts';
 import type { User } from '../src/auth/accounts.ts';
 import { createAuthenticate } from '../src/auth/authenticate.ts';
-import { RememberedAccounts } from '../src/auth/cached-accounts.ts';
+import { CachedAccounts } from '../src/auth/cached-accounts.ts';
 import { createFindToken } from '../src/auth/tokens.ts';
 import type { Routed } from '../src/exchange/exchange.ts';
 import { deafMeter } from '../test/support/fleet.ts';
@@ -36,7 +36,7 @@ async function measure(tokenCount: number): Promise<string> {
       return Promise.resolve(store.findToken(digest));
     },
   });
-  const accounts = new RememberedAccounts(
+  const accounts = new CachedAccounts(
     { store: distant, clock: machineClock, meter: { storeCalled() {} } },
     { freshMs: 5_000, keptMs: 600_000, max: 10_000 },
   );

@@ -1,5 +1,5 @@
 /**
- * What a replica remembers of the tokens that the store has confirmed. Two spans begin when the store was asked, which
+ * What the token cache knows of tokens that the store has confirmed. Two spans begin when the store was asked, which
  * is never later than what it answers was true:
  *
  *     asked ├── refresh ──┼─ fresh ─┤                     valid without asking
@@ -11,7 +11,7 @@
  *
  * A revocation takes tokens out. A doubt (revocations may have been missed) ends all freshness; what is known stays known.
  * An answer may be under way when either happens and be older than it: who asks notes the `revision`, and what was asked
- * at another one is not remembered. That costs one more question, and there is nothing to compare.
+ * at another one is not kept. That costs one more question, and there is nothing to compare.
  */
 import type { Role } from '../exchange/principal.ts';
 
@@ -23,7 +23,7 @@ export interface Holder {
   readonly revokedAs?: string;
 }
 
-export interface TokenMemoryOptions {
+export interface TokenEntriesOptions {
   /** How long a confirmed token is valid without asking, milliseconds. */
   readonly freshMs: number;
   /** How long it is known, milliseconds. */
@@ -36,21 +36,21 @@ export interface TokenMemoryOptions {
 export interface Confirmation {
   readonly askedAt: number;
   readonly expiresAt: number;
-  /** The memory's when the store was asked. */
+  /** The cache's when the store was asked. */
   readonly revision: number;
 }
 
 /** How long before the end of freshness a token in use is confirmed again: longer than the store may take to answer. */
 const refreshAheadMs = 2_000;
 
-export class RememberedToken<T extends Holder> {
+export class TokenEntry<T extends Holder> {
   readonly record: T;
   readonly refreshAt: number;
   readonly freshUntil: number;
   readonly keptUntil: number;
   readonly revision: number;
 
-  constructor(record: T, { freshMs, keptMs }: TokenMemoryOptions, { askedAt, expiresAt, revision }: Confirmation) {
+  constructor(record: T, { freshMs, keptMs }: TokenEntriesOptions, { askedAt, expiresAt, revision }: Confirmation) {
     this.record = record;
     this.refreshAt = askedAt + Math.max(freshMs / 2, freshMs - refreshAheadMs);
     this.freshUntil = askedAt + freshMs;
@@ -59,10 +59,10 @@ export class RememberedToken<T extends Holder> {
   }
 }
 
-export class TokenMemory<T extends Holder> {
-  readonly #options: TokenMemoryOptions;
+export class TokenEntries<T extends Holder> {
+  readonly #options: TokenEntriesOptions;
   /** By digest, in the order of confirmation. */
-  readonly #tokens = new Map<string, RememberedToken<T>>();
+  readonly #tokens = new Map<string, TokenEntry<T>>();
   /** How many each user has. */
   readonly #counts = new Map<string, number>();
   /** Digests of what is revoked together, by the name that it is revoked as. */
@@ -71,7 +71,7 @@ export class TokenMemory<T extends Holder> {
   /** What was confirmed at an earlier revision is in doubt. */
   #trustedFrom = 0;
 
-  constructor(options: TokenMemoryOptions) {
+  constructor(options: TokenEntriesOptions) {
     this.#options = options;
   }
 
@@ -85,20 +85,20 @@ export class TokenMemory<T extends Holder> {
   }
 
   /** Undefined: not known. */
-  get(digest: string, now: number): RememberedToken<T> | undefined {
+  get(digest: string, now: number): TokenEntry<T> | undefined {
     const token = this.#tokens.get(digest);
     return token !== undefined && now < token.keptUntil ? token : undefined;
   }
 
   /** Whether it is valid without asking. */
-  isFresh(token: RememberedToken<T>, now: number): boolean {
+  isFresh(token: TokenEntry<T>, now: number): boolean {
     return now < token.freshUntil && token.revision >= this.#trustedFrom;
   }
 
   /** The store has confirmed the token. */
   confirm(digest: string, record: T, confirmation: Confirmation, now: number): void {
     if (confirmation.revision !== this.#revision) return;
-    const token = new RememberedToken(record, this.#options, confirmation);
+    const token = new TokenEntry(record, this.#options, confirmation);
     this.#forget(digest);
     if (now < token.keptUntil) this.#keep(digest, token);
     this.#makeRoom(now);
@@ -147,7 +147,7 @@ export class TokenMemory<T extends Holder> {
     this.#trustedFrom = this.#revision;
   }
 
-  #keep(digest: string, token: RememberedToken<T>): void {
+  #keep(digest: string, token: TokenEntry<T>): void {
     this.#tokens.set(digest, token);
     const { revokedAs, user } = token.record;
     this.#counts.set(user, (this.#counts.get(user) ?? 0) + 1);
