@@ -194,7 +194,7 @@ function scene({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: SceneOptio
 }
 
 describe('Whatever becomes of bodies', () => {
-  test('they never take more than their bounds, they are counted while they are held, and all is given back', async () => {
+  test('they never take more than their bounds, they are counted as long as they are kept, and all is given back', async () => {
     let files = 0;
     await fc.assert(
       fc.asyncProperty(uploads, disks, async (list, script) => {

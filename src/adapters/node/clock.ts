@@ -2,7 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Alarm, Clock } from '../../clock.ts';
 
-/** The machine's clock. The only file that may ask for the time or set a timer on behalf of the stages. */
+/** The machine's clock. The only file that may ask for the time or set a timer on behalf of the subjects. */
 export const machineClock: Clock = {
   now: () => performance.now(),
   wallMs: () => Date.now(),
