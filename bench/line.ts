@@ -6,7 +6,7 @@
  * in the process.
  */
 import { MemoryBuckets } from '../src/adapters/memory/buckets.ts';
-import { ConcurrencyLimiter, InFlightBudget } from '../src/admission/concurrency/permits.ts';
+import { ConcurrencyLimiter, InFlightBudget } from '../src/admission/concurrency/limiter.ts';
 import { Gates } from '../src/admission/gates.ts';
 import type { Collected } from '../src/exchange/exchange.ts';
 import { deafMeter, messageFrom, plainOrder, roomyLimits, WaitingDownstream } from '../test/support/fleet.ts';

@@ -1,6 +1,6 @@
 /**
  * Stand in line: a request leaves this stage with a slot used and a permit in hand, refused, or because its caller has
- * gone. `line/line.ts` knows the order, `rate/lease.ts` the slots, `concurrency/permits.ts` how many may be in flight;
+ * gone. `line/line.ts` knows the order, `rate/lease.ts` the slots, `concurrency/limiter.ts` how many may be in flight;
  * `gate.ts` brings them together for one bucket, `gates.ts` for one class, this file for all.
  */
 import type { Alarm, Clock } from '../clock.ts';
@@ -13,7 +13,7 @@ import {
   ConcurrencyLimiter,
   InFlightBudget,
   ReservedInFlightBudget,
-} from './concurrency/permits.ts';
+} from './concurrency/limiter.ts';
 import { Gates } from './gates.ts';
 import type { Buckets } from './rate/ports.ts';
 import type { ClassLimits } from './rate/quota.ts';

@@ -8,7 +8,7 @@ import type { Downstream } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
 import type { Refusal, RefusalName } from '../exchange/refusals.ts';
 import { refuse } from '../exchange/refusals.ts';
-import type { ConcurrencyLimiter } from './concurrency/permits.ts';
+import type { ConcurrencyLimiter } from './concurrency/limiter.ts';
 import type { Line } from './line/line.ts';
 import { Pausing, type PausingClass, type PausingDeps } from './pausing.ts';
 import { Lease } from './rate/lease.ts';

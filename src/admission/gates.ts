@@ -12,7 +12,7 @@ import type { RefusalName } from '../exchange/refusals.ts';
 import { refuse } from '../exchange/refusals.ts';
 import type { EndpointClass } from '../exchange/route.ts';
 import type { BucketSnapshot, LineSnapshot } from '../observe/snapshot.ts';
-import type { ConcurrencyLimiter } from './concurrency/permits.ts';
+import type { ConcurrencyLimiter } from './concurrency/limiter.ts';
 import { Gate, type GateClass, type GateDeps } from './gate.ts';
 import { Headcount } from './line/headcount.ts';
 import { Rotation } from './line/rotation.ts';

@@ -111,7 +111,7 @@ const againPauseMaxMs = 1_000;
 
 /**
  * How long a request rests that was refused again and not told for how long, milliseconds: the pace of the probes where
- * everything is refused (`admission/concurrency/permits.ts`).
+ * everything is refused (`admission/concurrency/limiter.ts`).
  * @param refusals how many there were, 2 or more
  * @param random uniform in [0, 1)
  */

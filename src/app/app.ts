@@ -9,7 +9,7 @@ import { trustIn } from '../adapters/node/trust.ts';
 import { createMeter, type PrometheusMeter } from '../adapters/prometheus/meter.ts';
 import { connectCoreapp } from '../adapters/undici/coreapp.ts';
 import { Admit } from '../admission/admit.ts';
-import { concurrencyBounds, reserved } from '../admission/concurrency/permits.ts';
+import { concurrencyBounds, reserved } from '../admission/concurrency/limiter.ts';
 import { createCosts } from '../admission/rate/costs.ts';
 import { scopeFields } from '../admission/rate/scope.ts';
 import { createAuthenticate } from '../auth/authenticate.ts';

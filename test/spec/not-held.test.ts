@@ -5,7 +5,7 @@ import {
   InFlightBudget,
   ReservedInFlightBudget,
   reserved,
-} from '../../src/admission/concurrency/permits.ts';
+} from '../../src/admission/concurrency/limiter.ts';
 import { apiKey, startTestApp, type TestApp } from '../support/app.ts';
 import { Lines } from '../support/lines.ts';
 import { until } from '../support/until.ts';

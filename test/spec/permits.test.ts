@@ -1,6 +1,6 @@
 /** How many requests may be in flight at the Coreapp, and what becomes of those who wait for that. */
 import { describe, expect, test } from 'vitest';
-import { type ConcurrencyBounds, ConcurrencyLimiter, InFlightBudget } from '../../src/admission/concurrency/permits.ts';
+import { type ConcurrencyBounds, ConcurrencyLimiter, InFlightBudget } from '../../src/admission/concurrency/limiter.ts';
 import type { Permit, PermitEnd } from '../../src/exchange/exchange.ts';
 import { Lines, type Visit } from '../support/lines.ts';
 

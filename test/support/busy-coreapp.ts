@@ -7,7 +7,7 @@ import {
   ConcurrencyLimiter,
   concurrencyBounds,
   InFlightBudget,
-} from '../../src/admission/concurrency/permits.ts';
+} from '../../src/admission/concurrency/limiter.ts';
 import type { Permit } from '../../src/exchange/exchange.ts';
 import { dice } from './dice.ts';
 import { VirtualClock } from './virtual-clock.ts';

@@ -5,7 +5,7 @@
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
 import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
-import { ConcurrencyLimiter, InFlightBudget } from '../../src/admission/concurrency/permits.ts';
+import { ConcurrencyLimiter, InFlightBudget } from '../../src/admission/concurrency/limiter.ts';
 import { Gates } from '../../src/admission/gates.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
 import { deafMeter } from './deaf-meter.ts';

@@ -1,5 +1,5 @@
 /** Replicas that share one bucket, in virtual time: what the Coreapp would see of them. */
-import { type ConcurrencyBounds, ConcurrencyLimiter, InFlightBudget } from '../../src/admission/concurrency/permits.ts';
+import { type ConcurrencyBounds, ConcurrencyLimiter, InFlightBudget } from '../../src/admission/concurrency/limiter.ts';
 import { Gates } from '../../src/admission/gates.ts';
 import type { Buckets } from '../../src/admission/rate/ports.ts';
 import type { ClassLimits, Quota } from '../../src/admission/rate/quota.ts';

@@ -3,7 +3,7 @@ import { machineClock as clock } from '../../src/adapters/node/clock.ts';
 import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
 import { firstConnection, openRedis, type RedisConnection } from '../../src/adapters/redis/client.ts';
 import { Replicas } from '../../src/adapters/redis/replicas.ts';
-import { ConcurrencyLimiter, InFlightBudget } from '../../src/admission/concurrency/permits.ts';
+import { ConcurrencyLimiter, InFlightBudget } from '../../src/admission/concurrency/limiter.ts';
 import { Gates } from '../../src/admission/gates.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
 import { deafMeter, messageFrom, plainOrder, roomyLimits, unbounded, WaitingDownstream } from './fleet.ts';
