@@ -6,7 +6,7 @@
 import type { ClientRequest } from 'node:http';
 import { Agent } from 'node:https';
 import type { Socket } from 'node:net';
-import { createProxyServer } from 'http-proxy-3';
+import { createProxyServer, type ProxyServer } from 'http-proxy-3';
 import { contextOptions, type TlsMaterial } from '../../config/tls-material.ts';
 import type { Downstream } from '../../exchange/ports.ts';
 import type { CoreappRequest, Tunnels } from '../../upstream/ports.ts';
@@ -43,59 +43,66 @@ export function createTunnels(options: TunnelOptions): HttpProxyTunnels {
   });
   // Sockets that break are followed by 'close'; without a listener this event would end the process.
   proxy.on('error', () => {});
-  const open = new Map<Socket, Socket>();
-  let closing = false;
-
-  const request = ({ request, socket }: Connection, { target, fields }: CoreappRequest): ClientRequest => {
-    request.url = target;
-    request.headers = { ...asHeaders(fields), connection: 'Upgrade', upgrade: 'websocket' };
-    // It listens to the caller's socket anew for each attempt.
-    socket.setMaxListeners(0);
-    let made: ClientRequest | undefined;
-    const keep = (request: ClientRequest): void => {
-      made = request;
-    };
-    proxy.once('proxyReqWs', keep);
-    try {
-      proxy.ws(request, socket, Buffer.alloc(0), {}, () => {});
-    } finally {
-      proxy.off('proxyReqWs', keep);
-    }
-    if (made === undefined) throw new Error('http-proxy-3 made no request');
-    // Its own would answer, and end the caller's connection.
-    return made.removeAllListeners('response').removeAllListeners('error');
-  };
-  const opened = (caller: Socket, coreapp: Socket): void => {
-    open.set(caller, coreapp);
-    for (const socket of [caller, coreapp]) socket.setKeepAlive(true, probeAfterMs);
-    caller.once('close', (broke) => {
-      open.delete(caller);
-      if (broke) coreapp.destroy();
-      else coreapp.destroySoon();
-    });
-    endTogether(caller, coreapp);
-    endTogether(coreapp, caller);
-    if (closing) end(caller, coreapp);
-  };
+  const open = new OpenTunnels();
   return {
     over: (downstream, told) => ({
       send(what, observer) {
         if (!isConnection(downstream)) throw new Error('This caller did not ask to switch protocols.');
         const asking = new Asking(observer, secure, () => open.has(downstream.socket) || told.ended());
         const join = (caller: Socket, coreapp: Socket): void => {
-          opened(caller, coreapp);
+          open.join(caller, coreapp);
           caller.once('close', () => told.ended());
         };
         told.asked();
-        asking.start(options.answerTimeoutMs, downstream, what.fields, join, () => request(downstream, what));
+        asking.start(options.answerTimeoutMs, downstream, what.fields, join, () => request(proxy, downstream, what));
         return asking;
       },
     }),
-    close() {
-      closing = true;
-      for (const [caller, coreapp] of open) end(caller, coreapp);
-    },
+    close: () => open.close(),
   };
+}
+
+function request(proxy: ProxyServer, { request, socket }: Connection, what: CoreappRequest): ClientRequest {
+  request.url = what.target;
+  request.headers = { ...asHeaders(what.fields), connection: 'Upgrade', upgrade: 'websocket' };
+  // It listens to the caller's socket anew for each attempt.
+  socket.setMaxListeners(0);
+  let made: ClientRequest | undefined;
+  const keep = (request: ClientRequest): void => {
+    made = request;
+  };
+  proxy.once('proxyReqWs', keep);
+  try {
+    proxy.ws(request, socket, Buffer.alloc(0), {}, () => {});
+  } finally {
+    proxy.off('proxyReqWs', keep);
+  }
+  if (made === undefined) throw new Error('http-proxy-3 made no request');
+  // Its own would answer, and end the caller's connection.
+  return made.removeAllListeners('response').removeAllListeners('error');
+}
+
+/** The Coreapp's connection by its caller's. */
+class OpenTunnels extends Map<Socket, Socket> {
+  #closing = false;
+
+  join(caller: Socket, coreapp: Socket): void {
+    this.set(caller, coreapp);
+    for (const socket of [caller, coreapp]) socket.setKeepAlive(true, probeAfterMs);
+    caller.once('close', (broke) => {
+      this.delete(caller);
+      if (broke) coreapp.destroy();
+      else coreapp.destroySoon();
+    });
+    endTogether(caller, coreapp);
+    endTogether(coreapp, caller);
+    if (this.#closing) end(caller, coreapp);
+  }
+
+  close(): void {
+    this.#closing = true;
+    for (const [caller, coreapp] of this) end(caller, coreapp);
+  }
 }
 
 function isConnection(downstream: Downstream): downstream is Connection {

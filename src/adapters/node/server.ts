@@ -1,5 +1,6 @@
 /** The main port: Node's HTTP server, its limits and timeouts, and what it refuses before there is an exchange. */
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import type { ServerOptions as HttpOptions, IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -10,7 +11,7 @@ import type { Refusal } from '../../exchange/refusals.ts';
 import { refusalTable, refuse } from '../../exchange/refusals.ts';
 import { errorEnvelope } from '../../profiles/coreapp/envelope.ts';
 import { CallerConnections, plainAddress } from './connections.ts';
-import { ignoreError, NodeDownstream } from './downstream.ts';
+import { ignoreError, NodeDownstream, type Reception } from './downstream.ts';
 import { isBehind, onHalfClosed } from './half-closed.ts';
 import { Idlers } from './idlers.ts';
 import { closeSoon } from './lingering.ts';
@@ -78,20 +79,7 @@ type Kept = Duplex & { [latest]?: ServerResponse; [unread]?: boolean };
 /** Rejects with the system's error where the address can't be listened on. */
 export async function startServer(options: ServerOptions, events: ServerEvents): Promise<MainServer> {
   const idlers = new Idlers(options.bodyIdleTimeoutMs, options.bodyMinBytesPerS, options.answerMinBytesPerS);
-  const { server, secure } = create(options, events, {
-    maxHeaderSize: options.fieldsMaxBytes,
-    headersTimeout: options.headTimeoutMs,
-    // A whole upload may take long; what stands still, or nearly, is cut by `bodyIdleTimeoutMs`.
-    requestTimeout: 0,
-    keepAliveTimeout: options.keepAliveTimeoutMs,
-    connectionsCheckingInterval: 1_000,
-    requireHostHeader: false, // `receive` answers with the envelope.
-    noDelay: true,
-    // Others, such as the h2c that Java's client offers with every request, go on as plain HTTP/1.1 (RFC 9110, 7.8).
-    // So does one that comes before its turn: another's answer would have to be written first.
-    shouldUpgradeCallback: (request) => asksForWebSocket(request) && (request.socket as Kept)[latest]?.closed !== false,
-  });
-  server.maxHeadersCount = 0;
+  const { server, secure } = create(options, events);
   const { connectionsMax, connectionsPerAddressMax = null, trusts = () => false } = options;
   const connections = new CallerConnections(server, options.tls !== null, {
     bounds: { max: connectionsMax, perAddressMax: connectionsPerAddressMax, closesBusy: false },
@@ -99,46 +87,15 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
     closed: (address, newcomer) => events.crowded?.(address, newcomer),
   });
   const reception = { idlers, connections, retiring: false, stopping: false };
-  // Older than Node's documentation, and in none of it: without it Node ends a connection at the end of what is sent.
-  (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
+  /** Node's server no longer knows of them. */
+  const handedOver = new Set<Socket>();
   server.on(options.tls === null ? 'connection' : 'secureConnection', (socket: Socket) =>
     socket.once('end', () => onHalfClosed(socket, (socket as Kept)[latest])),
   );
-  const serve = (awaitsContinue: boolean) => (request: IncomingMessage, response: ServerResponse) => {
-    const socket: Kept = request.socket;
-    if (socket[latest]?.closed === false) isBehind(response, socket[latest]);
-    socket[latest] = response;
-    events.request(headOf(request), new NodeDownstream(request, response, reception, awaitsContinue));
-  };
-  server.on('request', serve(false));
-  server.on('checkContinue', serve(true));
-  server.on('checkExpectation', serve(false));
-  /** Node's server no longer knows of them. */
-  const handedOver = new Set<Socket>();
-  server.on('upgrade', (request, socket: Socket, rest) => {
-    addWhileOpen(handedOver, socket);
-    events.upgrade(headOf(request), new UpgradeDownstream(request, socket, rest, reception));
-  });
-  const refuseUnread = (socket: Duplex, refusal: Refusal): void => {
-    const id = refuseRaw(socket, refusal);
-    closeSoon(socket);
-    events.unreadable(refusal, plainAddress((socket as Socket).remoteAddress), id);
-  };
-  server.on('connect', (_request, socket: Socket) => {
-    // Node's server has taken its own listeners off: unheard, a reset would end the process.
-    socket.on('error', ignoreError);
-    addWhileOpen(handedOver, socket);
-    refuseUnread(socket, refuse('malformed', 'CONNECT is not served here.'));
-    socket.resume(); // To its end, which would go unnoticed otherwise.
-  });
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Kept) => {
-    const refusal = unreadable(error.code);
-    if (refusal === null || !socket.writable) return void socket.destroy();
-    if (socket[unread] === true) return; // Every further byte is reported again.
-    socket[unread] = true;
-    onceAnswered(socket, () => refuseUnread(socket, refusal));
-  });
-  await listening(server, options);
+  tellOfRequests(server, events, reception, handedOver);
+  refuseUnreadable(server, events, handedOver);
+  server.listen(options.port, options.host);
+  await once(server, 'listening');
   server.on('error', (error) => events.acceptFailed(error));
   return {
     port: (server.address() as AddressInfo).port,
@@ -166,20 +123,69 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
   };
 }
 
-function create({ tls, headTimeoutMs }: ServerOptions, events: ServerEvents, http: HttpOptions): SecureServer {
-  if (tls === null) return { server: createServer(http), secure: () => {} };
-  return createSecureServer(http, tls, headTimeoutMs, (reason, address) =>
-    events.handshakeFailed(reason, plainAddress(address)),
-  );
+function create(options: ServerOptions, events: ServerEvents): SecureServer {
+  const { tls, headTimeoutMs } = options;
+  const http: HttpOptions = {
+    maxHeaderSize: options.fieldsMaxBytes,
+    headersTimeout: headTimeoutMs,
+    // A whole upload may take long; what stands still, or nearly, is cut by `bodyIdleTimeoutMs`.
+    requestTimeout: 0,
+    keepAliveTimeout: options.keepAliveTimeoutMs,
+    connectionsCheckingInterval: 1_000,
+    requireHostHeader: false, // `receive` answers with the envelope.
+    noDelay: true,
+    // Others, such as the h2c that Java's client offers with every request, go on as plain HTTP/1.1 (RFC 9110, 7.8).
+    // So does one that comes before its turn: another's answer would have to be written first.
+    shouldUpgradeCallback: (request) => asksForWebSocket(request) && (request.socket as Kept)[latest]?.closed !== false,
+  };
+  const handshakeFailed = (reason: string, address: string | undefined): void =>
+    events.handshakeFailed(reason, plainAddress(address));
+  const made =
+    tls === null
+      ? { server: createServer(http), secure: () => {} }
+      : createSecureServer(http, tls, headTimeoutMs, handshakeFailed);
+  made.server.maxHeadersCount = 0;
+  // Older than Node's documentation, and in none of it: without it Node ends a connection at the end of what is sent.
+  (made.server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
+  return made;
 }
 
-function listening(server: Server, { host, port }: ServerOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve();
-    });
+function tellOfRequests(server: Server, events: ServerEvents, reception: Reception, handedOver: Set<Socket>): void {
+  const serve = (awaitsContinue: boolean) => (request: IncomingMessage, response: ServerResponse) => {
+    const socket: Kept = request.socket;
+    if (socket[latest]?.closed === false) isBehind(response, socket[latest]);
+    socket[latest] = response;
+    events.request(headOf(request), new NodeDownstream(request, response, reception, awaitsContinue));
+  };
+  server.on('request', serve(false));
+  server.on('checkContinue', serve(true));
+  server.on('checkExpectation', serve(false));
+  server.on('upgrade', (request, socket: Socket, rest) => {
+    addWhileOpen(handedOver, socket);
+    events.upgrade(headOf(request), new UpgradeDownstream(request, socket, rest, reception));
+  });
+}
+
+/** What no exchange can be made of is answered here. */
+function refuseUnreadable(server: Server, events: ServerEvents, handedOver: Set<Socket>): void {
+  const refuseNow = (socket: Duplex, refusal: Refusal): void => {
+    const id = refuseRaw(socket, refusal);
+    closeSoon(socket);
+    events.unreadable(refusal, plainAddress((socket as Socket).remoteAddress), id);
+  };
+  server.on('connect', (_request, socket: Socket) => {
+    // Node's server has taken its own listeners off: unheard, a reset would end the process.
+    socket.on('error', ignoreError);
+    addWhileOpen(handedOver, socket);
+    refuseNow(socket, refuse('malformed', 'CONNECT is not served here.'));
+    socket.resume(); // To its end, which would go unnoticed otherwise.
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Kept) => {
+    const refusal = unreadable(error.code);
+    if (refusal === null || !socket.writable) return void socket.destroy();
+    if (socket[unread] === true) return; // Every further byte is reported again.
+    socket[unread] = true;
+    onceAnswered(socket, () => refuseNow(socket, refusal));
   });
 }
 
