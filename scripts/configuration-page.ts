@@ -1,5 +1,4 @@
 /** `docs/reference/configuration.md`: every setting, from the schema. */
-import { limitNames } from '../src/config/limits.ts';
 import { settingsSchema } from '../src/config/schema.ts';
 import { entriesOf, type Leaf, leavesOf } from '../src/config/setting.ts';
 import { endpointClasses } from '../src/exchange/route.ts';
@@ -32,20 +31,21 @@ ${sections.join('\n\n')}
 }
 
 function sectionText(section: string, leaves: readonly Leaf[]): string {
-  const rows = leaves.filter((leaf) => leaf.path[0] === section && isTold(leaf)).map(row);
-  const body = table(['Setting', 'Default', 'Allowed', 'Variable', 'Meaning'], rows);
-  return `## ${section}\n\n${section === 'limits' ? `${limitsText()}\n\n` : ''}${body}`;
+  const told = leaves.filter((leaf) => leaf.path[0] === section && isTold(leaf));
+  const body = table(['Setting', 'Default', 'Allowed', 'Variable', 'Meaning'], told.map(row));
+  return `## ${section}\n\n${section === 'limits' ? `${limitsText(told)}\n\n` : ''}${body}`;
 }
 
 /** A class's own limits are all alike: those without a default of their own are told in a sentence. */
 const isTold = (leaf: Leaf): boolean => leaf.fallback !== undefined;
 
-function limitsText(): string {
+function limitsText(told: readonly Leaf[]): string {
+  const settings = told.flatMap(({ path: [, of, name = ''] }) => (of === 'default' ? [code(name)] : []));
   const others = endpointClasses.filter((name) => name !== 'default');
   return `Each class of endpoints has a bucket and a line of its own:
 ${others.map(code).join(', ')};
 every other path is in the class \`default\`. \`limits.<class>\` takes the same settings as \`limits.default\`
-(${limitNames.map(code).join(', ')});
+(${settings.join(', ')});
 what a class does not say is as in \`limits.default\`.`;
 }
 

@@ -15,8 +15,8 @@ import {
   ReservedInFlightBudget,
 } from './concurrency/limiter.ts';
 import { Gates } from './gates.ts';
+import type { ClassLimits } from './limits.ts';
 import type { Buckets } from './rate/ports.ts';
-import type { ClassLimits } from './rate/quota.ts';
 import type { Order } from './stay.ts';
 
 export interface AdmitDeps extends Order {

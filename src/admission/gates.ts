@@ -14,10 +14,10 @@ import type { EndpointClass } from '../exchange/route.ts';
 import type { BucketSnapshot, LineSnapshot } from '../observe/snapshot.ts';
 import type { ConcurrencyLimiter } from './concurrency/limiter.ts';
 import { Gate, type GateClass, type GateDeps } from './gate.ts';
+import { type ClassLimits, lineMax } from './limits.ts';
 import { Headcount } from './line/headcount.ts';
 import { Rotation } from './line/rotation.ts';
 import { Answers, Pauses } from './pauses.ts';
-import { type ClassLimits, lineMax } from './rate/quota.ts';
 import { bucketName, scopeValue } from './rate/scope.ts';
 
 export interface GatesDeps extends GateDeps {

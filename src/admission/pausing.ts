@@ -3,11 +3,11 @@
  * A 429 is about the rate, which the bucket stands for; a 503 about load, which all of the class cause.
  */
 import type { Replay } from '../exchange/outcome.ts';
+import type { ClassLimits } from './limits.ts';
 import { type Answers, Pauses } from './pauses.ts';
 import type { Lease } from './rate/lease.ts';
 import { Pause } from './rate/pause.ts';
 import type { Buckets } from './rate/ports.ts';
-import type { ClassLimits } from './rate/quota.ts';
 import { tauUs } from './rate/slots.ts';
 import type { Stay } from './stay.ts';
 

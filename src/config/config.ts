@@ -1,11 +1,8 @@
 /** The configuration as Weir uses it: every class's limits in full, secrets in place, no file names but watched ones. */
 import type { BestUrgency } from '../admission/line/urgency.ts';
-import type { ClassLimits } from '../admission/rate/quota.ts';
-import { readScope } from '../admission/rate/scope.ts';
 import { storedForms } from '../auth/precis.ts';
-import { type EndpointClass, endpointClasses } from '../exchange/route.ts';
 import { type JwtConfig, jwtOf } from './jwt-rules.ts';
-import { limitNames } from './limits.ts';
+import { type Limits, limitsOf } from './limits.ts';
 import type { Settings } from './schema.ts';
 import type { ServerTls } from './tls.ts';
 import type { TlsMaterial } from './tls-material.ts';
@@ -37,8 +34,6 @@ export interface TlsParts {
   readonly redis: TlsMaterial;
 }
 
-export type Limits = Readonly<Record<EndpointClass, ClassLimits>>;
-
 export function configOf(settings: Settings, tls: TlsParts): Config {
   const { coreapp, redis } = settings;
   return {
@@ -66,14 +61,4 @@ function bestUrgencyOf({ users, admins, names }: Settings['line']['bestUrgency']
   // A user is called as it is stored: in today's form, or as an older Weir was sent it.
   const forms = Object.entries(names).flatMap(([name, best]) => storedForms(name).map((form) => [form, best] as const));
   return { users, admins, names: new Map(forms) };
-}
-
-/** What a class does not say is as in `default`. */
-export function limitsOf(given: Settings['limits']): Limits {
-  return Object.fromEntries(endpointClasses.map((name) => [name, classLimits(given, name)])) as unknown as Limits;
-}
-
-function classLimits(given: Settings['limits'], name: EndpointClass) {
-  const full = Object.fromEntries(limitNames.map((limit) => [limit, given[name][limit] ?? given.default[limit]]));
-  return { ...full, scope: readScope(given[name].scope ?? given.default.scope) };
 }

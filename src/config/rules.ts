@@ -1,10 +1,10 @@
 /** What settings must be to one another. Each rule says which settings it looks at, so that it is silent where one is bad. */
-import { endpointClasses } from '../exchange/route.ts';
+import { atMost, type LimitName } from '../admission/limits.ts';
+import { type EndpointClass, endpointClasses } from '../exchange/route.ts';
 import { createRouter } from '../profiles/coreapp/routes.ts';
 import type { Config } from './config.ts';
 import { jwtClashes } from './jwt-rules.ts';
 import type { Given } from './layer.ts';
-import type { LimitName } from './limits.ts';
 import { badValue, type Clash, type Problem } from './problems.ts';
 import type { Settings } from './schema.ts';
 
@@ -23,7 +23,7 @@ export const clashes = (facts: Facts): Clash[] => [
   ...permitsClash(facts),
   ...tlsClashes(facts),
   ...jwtClashes(facts.settings.auth.jwt, (name) => whereOf(facts, name)),
-  ...endpointClasses.flatMap((name) => [...bodyClash(facts, name), ...scopeClash(facts, name)]),
+  ...endpointClasses.flatMap((name) => [...limitClashes(facts, name), ...scopeClash(facts, name)]),
   ...diskClash(facts),
 ];
 
@@ -116,22 +116,22 @@ function plainPeer(
   });
 }
 
-/** A body that is larger than what there is room for could never be held. */
-function bodyClash(facts: Facts, of: (typeof endpointClasses)[number]): Clash[] {
-  const { bodyMaxBytes, lineMaxBytes, callerMaxBytes } = facts.config.limits[of];
-  const room = lineMaxBytes <= callerMaxBytes ? 'lineMaxBytes' : 'callerMaxBytes';
-  const maxBytes = Math.min(lineMaxBytes, callerMaxBytes);
-  const body = sourceOf(facts, of, 'bodyMaxBytes');
-  const bound = sourceOf(facts, of, room);
-  const inherited = of !== 'default' && [body, bound].every((name) => name.startsWith('limits.default.'));
-  if (bodyMaxBytes <= maxBytes || inherited) return [];
-  if (facts.given(body) === undefined && facts.given(bound) !== undefined) {
-    return [clash(facts, bound, body, maxBytes, `at least ${body} (${bodyMaxBytes})`)];
-  }
-  return [clash(facts, body, bound, bodyMaxBytes, `at most ${bound} (${maxBytes})`)];
+/** A class that has both from `default` is not told again. */
+function limitClashes(facts: Facts, of: EndpointClass): Clash[] {
+  const limits = facts.config.limits[of];
+  return atMost.flatMap(([name, others]) => {
+    const least = others.reduce((low, other) => (limits[other] < limits[low] ? other : low));
+    const [setting, bound] = [sourceOf(facts, of, name), sourceOf(facts, of, least)];
+    const inherited = of !== 'default' && [setting, bound].every((source) => source.startsWith('limits.default.'));
+    if (limits[name] <= limits[least] || inherited) return [];
+    if (facts.given(setting) === undefined && facts.given(bound) !== undefined) {
+      return [clash(facts, bound, setting, limits[least], `at least ${setting} (${limits[name]})`)];
+    }
+    return [clash(facts, setting, bound, limits[name], `at most ${bound} (${limits[least]})`)];
+  });
 }
 
-/** The same for the disk, where the body goes there. */
+/** A body that goes to the disk needs room there, too. */
 function diskClash(facts: Facts): Clash[] {
   const { bodies, limits } = facts.config;
   const largest = endpointClasses.toSorted((a, b) => limits[b].bodyMaxBytes - limits[a].bodyMaxBytes)[0] ?? 'default';
@@ -142,7 +142,7 @@ function diskClash(facts: Facts): Clash[] {
 }
 
 /** A template of paths that are none of the class's would make all its requests share one bucket, without a word. */
-function scopeClash(facts: Facts, of: (typeof endpointClasses)[number]): Clash[] {
+function scopeClash(facts: Facts, of: EndpointClass): Clash[] {
   const text = facts.settings.limits[of].scope;
   const { scope } = facts.config.limits[of];
   if (of === 'default' || text === undefined || scope.by !== 'path') return [];
@@ -153,7 +153,7 @@ function scopeClash(facts: Facts, of: (typeof endpointClasses)[number]): Clash[]
 }
 
 /** The setting that a class's limit comes from. */
-function sourceOf(facts: Facts, of: (typeof endpointClasses)[number], name: LimitName): string {
+function sourceOf(facts: Facts, of: EndpointClass, name: LimitName): string {
   return `limits.${facts.settings.limits[of][name] === undefined ? 'default' : of}.${name}`;
 }
 

@@ -32,7 +32,7 @@ type Told = Omit<About, 'wanted'> & { readonly wanted?: string };
 
 /** Makes a section. Without an entry in the file it is filled with the defaults of its settings. */
 export const section = <S extends Readonly<Record<string, z.ZodType>>>(shape: S) =>
-  z.strictObject(shape).prefault({} as never);
+  z.strictObject(shape).prefault({} as z.input<z.ZodObject<S>>);
 
 /** Makes a leaf of the schema. What is wanted follows from a number's bounds, an enum's options or a boolean; strings say it. */
 export function setting<S extends z.ZodType>(schema: S, told: Told): S {
@@ -54,7 +54,7 @@ export function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
     inner instanceof z.ZodDefault ||
     inner instanceof z.ZodPrefault ||
     inner instanceof z.ZodNullable ||
-    inner instanceof z.ZodOptional
+    inner instanceof z.ZodExactOptional
   ) {
     inner = inner.unwrap();
   }

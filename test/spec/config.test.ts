@@ -1,7 +1,8 @@
 /** Configuration: every problem at once, with where, what was given and what would be right. */
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { endpointClasses } from '../../src/exchange/route.ts';
-import { config, type Env, load, problems } from '../support/config.ts';
+import { config, type Env, load, problems, shipped } from '../support/config.ts';
 
 describe('a bad value in the file is named with its place, itself and what would be right', () => {
   it.each([
@@ -213,29 +214,14 @@ it('every problem is named at once, in the order of the file, then the environme
 });
 
 describe('each endpoint class has its limits in full', () => {
-  const everyOther = {
-    rate: 20,
-    burst: 60,
-    scope: { by: 'fleet' },
-    scopesMax: 10000,
-    rateLimitFields: false,
-    hold: true,
-    holdMaxMs: 30000,
-    lineMaxRequests: 10000,
-    callerShareMax: 0.9,
-    lineMaxBytes: 67108864,
-    callerMaxBytes: 33554432,
-    bodyMaxBytes: 1048576,
-  };
+  const documented = parse(shipped).limits;
+  const everyOther = { ...documented.default, scope: { by: 'fleet' } };
 
   it('the documented ones by default', () => {
     const { limits } = config(load(''));
     expect(Object.keys(limits)).toEqual([...endpointClasses]);
-    const media = { lineMaxBytes: 2 ** 30, callerMaxBytes: 2 ** 29, bodyMaxBytes: 100 * 2 ** 20 };
-    const monitoring = { hold: false };
-    const own = { messages: { rate: 50, burst: 150 }, media, health: monitoring, stats: monitoring };
     for (const name of endpointClasses) {
-      expect(limits[name]).toEqual({ ...everyOther, ...(name in own ? own[name as keyof typeof own] : {}) });
+      expect(limits[name]).toEqual({ ...everyOther, ...(name !== 'default' && documented[name]) });
     }
   });
 

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
-import type { ClassLimits } from '../../src/admission/rate/quota.ts';
+import type { ClassLimits } from '../../src/admission/limits.ts';
 import { bucketName, classOfBucket, readScope, type Scope, scopeValue } from '../../src/admission/rate/scope.ts';
 import { refusalTable } from '../../src/exchange/refusals.ts';
 import { messageFrom } from '../support/fleet.ts';

@@ -1,11 +1,13 @@
 /** Replicas that share one bucket, in virtual time: what the Coreapp would see of them. */
 import { type ConcurrencyBounds, ConcurrencyLimiter, InFlightBudget } from '../../src/admission/concurrency/limiter.ts';
 import { Gates } from '../../src/admission/gates.ts';
+import type { ClassLimits } from '../../src/admission/limits.ts';
 import type { Buckets } from '../../src/admission/rate/ports.ts';
-import type { ClassLimits, Quota } from '../../src/admission/rate/quota.ts';
+import type { Quota } from '../../src/admission/rate/quota.ts';
 import type { Grant } from '../../src/admission/rate/slots.ts';
 import { pushBack, reserve } from '../../src/admission/rate/slots.ts';
 import type { Clock } from '../../src/clock.ts';
+import { limits, limitsOf } from '../../src/config/limits.ts';
 import type { Allocation, BodyRead } from '../../src/exchange/bodies.ts';
 import type { Collected } from '../../src/exchange/exchange.ts';
 import { collected, identified, received, routed } from '../../src/exchange/exchange.ts';
@@ -167,12 +169,12 @@ export const plainOrder = {
   costOf: null,
 };
 
+const { default: defaults } = limitsOf(limits.parse({}));
+
 export const roomyLimits = (quota: Quota): ClassLimits => ({
+  ...defaults,
   ...quota,
-  scope: { by: 'fleet' },
   scopesMax: 100,
-  rateLimitFields: false,
-  hold: true,
   holdMaxMs: 3_600_000,
   lineMaxRequests: 1_000_000,
   callerShareMax: 1,

@@ -1,10 +1,10 @@
 /** The lines of one replica in virtual time, and those who stand in them. */
 import { MemoryBuckets } from '../../src/adapters/memory/buckets.ts';
 import { Admit } from '../../src/admission/admit.ts';
+import type { ClassLimits } from '../../src/admission/limits.ts';
 import type { BestUrgency } from '../../src/admission/line/urgency.ts';
 import type { CostOf } from '../../src/admission/rate/costs.ts';
 import type { Buckets } from '../../src/admission/rate/ports.ts';
-import type { ClassLimits } from '../../src/admission/rate/quota.ts';
 import type { Collected, PermitEnd } from '../../src/exchange/exchange.ts';
 import type { Admission, Replay, ReplayReason } from '../../src/exchange/outcome.ts';
 import { type EndpointClass, endpointClasses } from '../../src/exchange/route.ts';
