@@ -30,7 +30,10 @@ const registry = z.registry<About>();
 
 type Told = Omit<About, 'wanted'> & { readonly wanted?: string };
 
-/** Makes a section. Without an entry in the file it is filled with the defaults of its settings. */
+/**
+ * Makes a section. Without an entry in the file it is filled with the defaults of its settings. That each entry has one,
+ * or may be missing, cannot be told of a shape that is still open; hence the cast.
+ */
 export const section = <S extends Readonly<Record<string, z.ZodType>>>(shape: S) =>
   z.strictObject(shape).prefault({} as z.input<z.ZodObject<S>>);
 
