@@ -37,6 +37,8 @@ export interface Stages {
   readonly admit: Admit;
   readonly forward: Forward;
   readonly webapp: Webapp;
+  /** For the bodies of what `webapp` answers. */
+  readonly ownBodies: BodyBounds;
   readonly openRequests: OpenRequests;
   readonly disk: DiskBudget;
   readonly clock: Clock;
@@ -57,7 +59,6 @@ const tooManyOpen = refuse('lineFull', 'Too many requests from this address are 
 type Outcome = Passed | Page | Refusal | Gone;
 
 export function createGateway(stages: Stages): Gateway {
-  const own = ownBounds(stages.clock);
   return async (head, downstream) => {
     let answered = false;
     try {
@@ -65,7 +66,7 @@ export function createGateway(stages: Stages): Gateway {
       let outcome: Outcome;
       const sender = stages.openRequests.enter(exchange.origin);
       try {
-        outcome = refusal ?? (sender === null ? tooManyOpen : await travel(stages, own, exchange, downstream));
+        outcome = refusal ?? (sender === null ? tooManyOpen : await travel(stages, exchange, downstream));
       } catch (error) {
         stages.log.error('a bug: a stage threw', { requestId: exchange.id, error });
         outcome = refuse('bug');
@@ -83,14 +84,14 @@ export function createGateway(stages: Stages): Gateway {
   };
 }
 
-async function travel(stages: Stages, own: BodyBounds, arrived: Received, downstream: Downstream): Promise<Outcome> {
+async function travel(stages: Stages, arrived: Received, downstream: Downstream): Promise<Outcome> {
   // Awaited even where it is known at once: by the next turn Node has read a body that came with its head.
   const identified = await stages.authenticate(stages.route(arrived));
   if (identified.kind !== 'exchange') return identified;
   if (identified.principal.kind !== 'nobody') downstream.known();
   const to = identified.route;
   const gates = to.by === 'weir' ? null : stages.admit.gates(to.class);
-  const bounds = gates ?? own;
+  const bounds = gates ?? stages.ownBodies;
   const allocation = new BodyAllocation(bounds.bodies, sharingOf(identified), stages.disk);
   try {
     const collecting = collect(identified, downstream, bounds, allocation);

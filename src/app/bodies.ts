@@ -1,13 +1,14 @@
 /** Where large bodies go, and what an operator is told about it. */
 import { statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { openBodyFiles } from '../adapters/node/body-files.ts';
+import { FolderUnfit, openBodyFiles } from '../adapters/node/body-files.ts';
 import { AnswerBudget } from '../bodies/answers.ts';
 import { DiskBudget } from '../bodies/disk.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../observe/ports.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
+import { StartError } from './start-error.ts';
 
 export interface Bodies {
   readonly disk: DiskBudget;
@@ -21,7 +22,7 @@ const sayAgainMs = 60_000;
 /** The file system type of Linux's `tmpfs` (statfs(2)). */
 const tmpfs = 0x0102_1994;
 
-/** Rejects with one clear line where the folder can't be written to. */
+/** Rejects with a `StartError` where the folder can't be written to. */
 export async function openBodies({ bodies, limits }: Config, clock: Clock, log: Log): Promise<Bodies> {
   const allSmall = Object.values(limits).every(({ bodyMaxBytes }) => bodyMaxBytes <= bodies.memoryMaxBytes);
   if (allSmall) {
@@ -30,10 +31,13 @@ export async function openBodies({ bodies, limits }: Config, clock: Clock, log: 
     return { disk, answers, snapshot: () => snapshotOf(disk, answers), close: () => Promise.resolve() };
   }
   let saidAt = Number.NEGATIVE_INFINITY;
-  const files = await openBodyFiles(bodies.folder ?? tmpdir(), ({ code, message }) => {
+  const failed = ({ code, message }: NodeJS.ErrnoException): void => {
     if (clock.now() - saidAt < sayAgainMs) return;
     saidAt = clock.now();
     log.error('bodies: the disk fails; large ones are refused', { folder: files.folder, reason: code ?? message });
+  };
+  const files = await openBodyFiles(bodies.folder ?? tmpdir(), failed).catch((error: unknown) => {
+    throw error instanceof FolderUnfit ? new StartError('bodies.folder', error.message, error) : error;
   });
   await noteOn(files.folder, bodies.diskMaxBytes, log);
   const disk = new DiskBudget(bodies, () => files.create());

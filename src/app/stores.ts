@@ -62,7 +62,7 @@ const lateRepliesMs = 1_000;
 export function openStores(config: Config, clock: Clock, meter: Meter, log: Log): Stores {
   const { url } = config.redis;
   if (url === null) return memoryStores(config.auth.tokensPerUserMax, clock, meter);
-  return redisStores({ ...config.redis, ...config.auth, url }, clock, meter, log);
+  return redisStores({ ...config.redis, ...config.auth, url }, { clock, meter, log });
 }
 
 function memoryStores(tokensPerUserMax: number, clock: Clock, meter: Meter): Stores {
@@ -93,57 +93,16 @@ interface RedisSettings {
   readonly storeAwayGraceMs: number;
 }
 
-function redisStores(settings: RedisSettings, clock: Clock, meter: Meter, log: Log): Stores {
-  const { url, tls, keyPrefix, callTimeoutMs } = settings;
-  const troubles = new Troubles(log);
-  const lacks = new Lacks(log);
-  // The buckets count their own time: a reply that comes late still says what it has spent.
-  const bucketsOptions = { url, tls, callTimeoutMs: Math.max(callTimeoutMs, lateRepliesMs), troubles, lacks };
-  const forBuckets = openRedis(bucketsOptions, log, 'buckets');
-  const accountsOptions = { url, tls, callTimeoutMs: Math.max(callTimeoutMs, accountsTimeoutMs), troubles, lacks };
-  const forAccounts = openRedis(accountsOptions, log, 'accounts');
-  const forRevocations = openSubscriber(accountsOptions, log, 'revocations', () => nodesOf(forAccounts));
-  const connections = [forBuckets, forAccounts, forRevocations];
-  const sentinel = openSentinel(accountsOptions, log, 'sentinel');
-  if (sentinel !== null) watchFailover(sentinel, connections, { clock, log });
-  onServing(forBuckets, () => {
-    void tooOld(forBuckets).then((what) => {
-      if (what !== null) troubles.refused({ purpose: 'buckets' }, new Error(what));
-    });
-  });
-  const persistence = watchPersistence(forAccounts, log);
-  const accounts = new CachedAccounts(
-    { store: createRedisAccounts(forAccounts, clock, keyPrefix, settings.tokensPerUserMax), clock, meter },
-    {
-      freshMs: settings.tokenMemoryMs,
-      keptMs: settings.storeAwayGraceMs,
-      max: settings.tokenMemoryMax,
-      confirmMaxMs: Math.max(confirmMaxMs, callTimeoutMs),
-    },
-  );
-  const listeners: RevocationListener[] = [accounts];
-  followRevocations(forRevocations, keyPrefix, tellingAll(listeners), { clock, log, lacks });
-  watchPublishing(forAccounts, keyPrefix, lacks, clock);
-  const replicas = new Replicas(forBuckets, clock, keyPrefix, randomUUID(), settings.replicasAtLeast);
-  const changed = (alone: Alone | null): void => {
-    if (alone === null) {
-      troubles.served('buckets');
-      log.info('limits: Redis serves again; shared by all replicas');
-      return;
-    }
-    const { key, error } = alone;
-    const { name: cause, ofKey } = causeOf(error);
-    // What Redis answered has had its line; that it did not answer has not, where only the call was late.
-    if (cause === 'late') troubles.broke({ purpose: 'buckets' }, error);
-    const whose = ofKey === true ? 'the limit of one class: Redis does not serve it' : 'limits: Redis does not serve';
-    log.warn(`${whose}; going on with a share`, { key, cause, replicas: replicas.count() });
-  };
-  const buckets = new RedisBuckets(forBuckets, clock, meter, {
-    keyPrefix,
-    replicas: replicas.count,
-    callTimeoutMs,
-    changed,
-  });
+type RedisDeps = { readonly clock: Clock; readonly meter: Meter; readonly log: Log };
+
+function redisStores(settings: RedisSettings, deps: RedisDeps): Stores {
+  const { keyPrefix } = settings;
+  const { clock } = deps;
+  const connections = openConnections(settings, deps);
+  const { forBuckets, forAccounts, lacks } = connections;
+  const persistence = watchPersistence(forAccounts, deps.log);
+  const { accounts, onRevocation } = redisAccounts(settings, connections, deps);
+  const { buckets, replicas } = redisBuckets(settings, connections, deps);
   const connected = async (): Promise<void> => {
     await Promise.all([forBuckets, forAccounts].map((redis) => firstConnection(redis, redisWaitMs)));
     await replicas.start();
@@ -168,14 +127,78 @@ function redisStores(settings: RedisSettings, clock: Clock, meter: Meter, log: L
       persistence: persistence(),
       lacks: lacks.commands,
     }),
-    onRevocation: (listener) => void listeners.push(listener),
+    onRevocation,
     onReturn: (call) => onServing(forAccounts, call),
     async close() {
       await replicas.stop();
-      for (const redis of connections) redis.disconnect();
-      sentinel?.connection.disconnect();
+      connections.close();
     },
   };
+}
+
+type Connections = ReturnType<typeof openConnections>;
+
+function openConnections({ url, tls, callTimeoutMs }: RedisSettings, { clock, log }: RedisDeps) {
+  const troubles = new Troubles(log);
+  const lacks = new Lacks(log);
+  // The buckets count their own time: a reply that comes late still says what it has spent.
+  const bucketsOptions = { url, tls, callTimeoutMs: Math.max(callTimeoutMs, lateRepliesMs), troubles, lacks };
+  const forBuckets = openRedis(bucketsOptions, log, 'buckets');
+  const accountsOptions = { url, tls, callTimeoutMs: Math.max(callTimeoutMs, accountsTimeoutMs), troubles, lacks };
+  const forAccounts = openRedis(accountsOptions, log, 'accounts');
+  const forRevocations = openSubscriber(accountsOptions, log, 'revocations', () => nodesOf(forAccounts));
+  const all = [forBuckets, forAccounts, forRevocations];
+  const sentinel = openSentinel(accountsOptions, log, 'sentinel');
+  if (sentinel !== null) watchFailover(sentinel, all, { clock, log });
+  onServing(forBuckets, () => {
+    void tooOld(forBuckets).then((what) => {
+      if (what !== null) troubles.refused({ purpose: 'buckets' }, new Error(what));
+    });
+  });
+  const close = (): void => {
+    for (const redis of all) redis.disconnect();
+    sentinel?.connection.disconnect();
+  };
+  return { forBuckets, forAccounts, forRevocations, troubles, lacks, close };
+}
+
+function redisAccounts(settings: RedisSettings, connections: Connections, { clock, meter, log }: RedisDeps) {
+  const { keyPrefix } = settings;
+  const { forAccounts, forRevocations, lacks } = connections;
+  const accounts = new CachedAccounts(
+    { store: createRedisAccounts(forAccounts, clock, keyPrefix, settings.tokensPerUserMax), clock, meter },
+    {
+      freshMs: settings.tokenMemoryMs,
+      keptMs: settings.storeAwayGraceMs,
+      max: settings.tokenMemoryMax,
+      confirmMaxMs: Math.max(confirmMaxMs, settings.callTimeoutMs),
+    },
+  );
+  const listeners: RevocationListener[] = [accounts];
+  followRevocations(forRevocations, keyPrefix, tellingAll(listeners), { clock, log, lacks });
+  watchPublishing(forAccounts, keyPrefix, lacks, clock);
+  return { accounts, onRevocation: (listener: RevocationListener) => void listeners.push(listener) };
+}
+
+function redisBuckets(settings: RedisSettings, connections: Connections, { clock, meter, log }: RedisDeps) {
+  const { keyPrefix, callTimeoutMs, replicasAtLeast } = settings;
+  const { forBuckets, troubles } = connections;
+  const replicas = new Replicas(forBuckets, clock, keyPrefix, randomUUID(), replicasAtLeast);
+  const changed = (alone: Alone | null): void => {
+    if (alone === null) {
+      troubles.served('buckets');
+      log.info('limits: Redis serves again; shared by all replicas');
+      return;
+    }
+    const { key, error } = alone;
+    const { name: cause, ofKey } = causeOf(error);
+    // What Redis answered has had its line; that it did not answer has not, where only the call was late.
+    if (cause === 'late') troubles.broke({ purpose: 'buckets' }, error);
+    const whose = ofKey === true ? 'the limit of one class: Redis does not serve it' : 'limits: Redis does not serve';
+    log.warn(`${whose}; going on with a share`, { key, cause, replicas: replicas.count() });
+  };
+  const options = { keyPrefix, replicas: replicas.count, callTimeoutMs, changed };
+  return { replicas, buckets: new RedisBuckets(forBuckets, clock, meter, options) };
 }
 
 function tellingAll(listeners: readonly RevocationListener[]): RevocationListener {

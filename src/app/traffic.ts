@@ -1,25 +1,13 @@
-/** Requests as they come, which wait until the store has begun, and how many are in flight. */
+/** Requests as they come: by which rules they are served, from when on, and how many are in flight. */
+import type { Downstream, RequestHead } from '../exchange/ports.ts';
 import type { Gateway } from '../proxy.ts';
+import type { Generation } from './generation.ts';
 
-/** The ports open at once; the first requests wait for the store, for as long as its `begin` takes. */
-export class Beginning {
-  over = false;
-  readonly end: Promise<void>;
-
-  constructor(begun: Promise<void>) {
-    this.end = begun.then(() => {
-      this.over = true;
-    });
-  }
-
-  async enter(gateway: Gateway, ...request: Parameters<Gateway>): Promise<void> {
-    await this.end;
-    await gateway(...request);
-  }
-}
-
-/** Counts what is in flight, so that stopping knows when it is done. */
 export class Traffic {
+  /** What the next request is served by. Another one may be put here; requests under way end by the one that they began with. */
+  generation: Generation;
+  #begun = false;
+  readonly #beginning = Promise.withResolvers<void>();
   #inFlight = 0;
   #idle: (() => void) | null = null;
   readonly #ended = (): void => {
@@ -27,10 +15,23 @@ export class Traffic {
     if (this.#inFlight === 0) this.#idle?.();
   };
 
-  /** Counts a request until its promise is settled. */
-  follow(request: Promise<void>): void {
-    this.#inFlight += 1;
-    void request.finally(this.#ended);
+  constructor(generation: Generation) {
+    this.generation = generation;
+  }
+
+  /** The ports are open before the store has begun: the first requests wait for this. */
+  begin(): void {
+    this.#begun = true;
+    this.#beginning.resolve();
+  }
+
+  request(head: RequestHead, downstream: Downstream): void {
+    this.#follow(this.generation.request, head, downstream);
+  }
+
+  /** A request to switch protocols. */
+  upgrade(head: RequestHead, downstream: Downstream): void {
+    this.#follow(this.generation.upgrade, head, downstream);
   }
 
   /** Resolves when nothing is in flight. */
@@ -39,5 +40,13 @@ export class Traffic {
     return new Promise((resolve) => {
       this.#idle = resolve;
     });
+  }
+
+  #follow(gateway: Gateway, head: RequestHead, downstream: Downstream): void {
+    this.#inFlight += 1;
+    const served = this.#begun
+      ? gateway(head, downstream)
+      : this.#beginning.promise.then(() => gateway(head, downstream));
+    void served.finally(this.#ended);
   }
 }

@@ -2,6 +2,7 @@
 import { machineClock } from '../adapters/node/clock.ts';
 import { createLog } from '../adapters/pino/log.ts';
 import { type App, startApp } from '../app/app.ts';
+import { StartError } from '../app/start-error.ts';
 import type { Config } from '../config/config.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { welcome } from './banner.ts';
@@ -51,7 +52,8 @@ async function run(
     app = await startApp(config, config.coreapp.url ?? (simulator as Simulator).url, version, log);
   } catch (error) {
     await simulator?.close();
-    io.err(`weir serve: ${startProblem(error, config)}`);
+    if (!(error instanceof StartError)) throw error;
+    io.err(`weir serve: ${error.message}`);
     return 1;
   }
   for (const note of notes) log.warn(note);
@@ -93,22 +95,4 @@ async function endAtOnce(
   log.warn('stopping at once: a second signal', { signal: await signals.next() });
   await log.flush();
   process.exit(1);
-}
-
-/** Why a port can't be listened on or a folder can't be used, in one line; any other error is a bug and keeps its stack. */
-function startProblem(error: unknown, config: Config): string {
-  const { code, message, syscall } = error as NodeJS.ErrnoException;
-  const { host, port } = config.listen;
-  if (syscall !== 'listen' && syscall !== 'getaddrinfo') {
-    if (error instanceof Error && /^(ops|bodies)\./.test(message)) return message;
-    throw error;
-  }
-  switch (code) {
-    case 'EADDRINUSE':
-      return `listen.port (PORT): ${port} is taken by another process; stop that one or give another port`;
-    case 'EACCES':
-      return `listen.port (PORT): ${port} needs privileges that this process lacks; give a port above 1023`;
-    default:
-      return `listen.host (HOST): ${host} cannot be listened on (${code ?? message}); give an address of this machine`;
-  }
 }

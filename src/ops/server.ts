@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -40,7 +41,7 @@ const stalledMaxMs = 10_000;
 /**
  * Opens the ops port.
  * @param acceptFailed told where the port stays open, but a connection could not be accepted
- * Rejects with one line that names the setting, the value and what to do.
+ * Rejects with the system's error where the address can't be listened on.
  */
 export async function startOps(
   address: OpsAddress,
@@ -67,7 +68,8 @@ export async function startOps(
       .then((page) => send(request, response, page, closing))
       .catch(() => response.destroy());
   });
-  await listen(server, address);
+  server.listen(address.port, address.host);
+  await once(server, 'listening');
   server.on('error', acceptFailed);
   return {
     port: (server.address() as AddressInfo).port,
@@ -119,33 +121,6 @@ function send(request: IncomingMessage, response: ServerResponse, page: OpsPage,
     ...(closing || (request.method !== 'GET' && request.method !== 'HEAD') ? { connection: 'close' } : {}),
   });
   response.end(request.method === 'HEAD' ? undefined : page.body);
-}
-
-function listen(server: Server, address: OpsAddress): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const failed = (error: NodeJS.ErrnoException): void =>
-      reject(new Error(cannotListen(address, error), { cause: error }));
-    server.once('error', failed);
-    server.listen({ host: address.host, port: address.port }, () => {
-      server.off('error', failed);
-      resolve();
-    });
-  });
-}
-
-function cannotListen({ host, port }: OpsAddress, error: NodeJS.ErrnoException): string {
-  switch (error.code) {
-    case 'EADDRINUSE':
-      return `ops.port (OPS_PORT): ${port} is taken on ${host}; stop whoever listens there or choose another port (0: any free one).`;
-    case 'EACCES':
-      return `ops.port (OPS_PORT): ${port} may not be opened by this user; choose a port above 1023.`;
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return `ops.host: ${host} is not an address of this machine; 0.0.0.0 listens on all of them.`;
-    default:
-      return `ops.port (OPS_PORT): cannot listen on ${host}, port ${port}: ${messageOf(error)}.`;
-  }
 }
 
 function messageOf(error: unknown): string {

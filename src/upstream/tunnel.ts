@@ -12,8 +12,7 @@ import type { ForwardDeps } from './towards.ts';
 
 export interface TunnelDeps extends Omit<ForwardDeps, 'coreapp'> {
   readonly tunnels: Tunnels;
-  /** How many there may be, those included that are being asked for. */
-  readonly tunnelsMax: number;
+  readonly places: TunnelPlaces;
 }
 
 /** What one caller may have of those that others leave. */
@@ -21,14 +20,23 @@ const callerShareMax = 0.9;
 /** Nobody knows when one ends. */
 const fullRetryAfterMs = 1_000;
 
+/** Who has how many, those included that are being asked for. */
+export class TunnelPlaces extends Headcount {
+  readonly max: number;
+
+  constructor(max: number) {
+    super({ lineMaxRequests: max, callerShareMax });
+    this.max = max;
+  }
+}
+
 export function createTunnel(deps: TunnelDeps): Forward {
-  const { tunnels, tunnelsMax } = deps;
-  const places = new Headcount({ lineMaxRequests: tunnelsMax, callerShareMax });
+  const { tunnels, places } = deps;
   return (exchange, downstream) => {
     const caller = nameOf(exchange.principal);
     if (!places.hasRoomFor(caller)) {
       exchange.permit.end('unused');
-      const details = places.total < tunnelsMax ? 'This caller has too many WebSocket connections open.' : null;
+      const details = places.total < places.max ? 'This caller has too many WebSocket connections open.' : null;
       return Promise.resolve(refuse('tunnelsFull', details, fullRetryAfterMs));
     }
     const coreapp = tunnels.over(downstream, {

@@ -16,7 +16,7 @@ import { ownFields } from '../../src/http/own-fields.ts';
 import { errorEnvelope } from '../../src/profiles/coreapp/envelope.ts';
 import { page } from '../../src/profiles/coreapp/page.ts';
 import { createRoute } from '../../src/profiles/coreapp/route.ts';
-import { createGateway } from '../../src/proxy.ts';
+import { createGateway, ownBounds } from '../../src/proxy.ts';
 import { OpenRequests } from '../../src/wire/open-requests.ts';
 import { deafMeter, WaitingDownstream } from '../support/fleet.ts';
 import { Lines } from '../support/lines.ts';
@@ -164,6 +164,7 @@ function scene({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: SceneOptio
       }
     },
     webapp: { answer: async () => page(200, {}) },
+    ownBodies: ownBounds(clock),
     openRequests: new OpenRequests({ max: 10_000, perAddressMax: null }),
     disk,
     clock,

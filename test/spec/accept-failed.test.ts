@@ -30,8 +30,8 @@ describe('an accept that fails', () => {
     expect(servers).toHaveLength(2);
     for (const server of servers) for (let i = 0; i < 100; i++) server.emit('error', failed());
     expect(app.events.filter(({ message }) => message.includes('accepted'))).toEqual([
-      { level: 'warn', message: 'a connection to the main port could not be accepted', fields: { reason: 'ENOMEM' } },
       { level: 'warn', message: 'a connection to the ops port could not be accepted', fields: { reason: 'ENOMEM' } },
+      { level: 'warn', message: 'a connection to the main port could not be accepted', fields: { reason: 'ENOMEM' } },
     ]);
     expect((await ask('GET', `http://127.0.0.1:${app.opsPort}/livez`)).status).toBe(200);
     await app.close(0);

@@ -149,10 +149,10 @@ describe('at the start', () => {
   });
 
   const refused = (reason: string) =>
-    `bodies.folder: ${parent} can't be used for bodies above bodies.memoryMaxBytes (${reason}); give a folder that can be written to, such as a mounted volume`;
+    `${parent} can't be used for bodies above bodies.memoryMaxBytes (${reason}); give a folder that can be written to, such as a mounted volume`;
 
   const notOurs = (what: string) =>
-    `bodies.folder: ${own()} ${what}; remove it, or set bodies.folder to another place for Weir's folder`;
+    `${own()} ${what}; remove it, or set bodies.folder to another place for Weir's folder`;
 
   it.each<[string, () => void, told: () => string]>([
     ['there is no such folder', () => rmSync(parent, { recursive: true }), () => refused('ENOENT')],

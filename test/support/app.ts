@@ -1,5 +1,5 @@
 /** A real Weir in this process, on free ports, in front of whatever the test puts there. */
-import { startApp } from '../../src/app/app.ts';
+import { type App, startApp } from '../../src/app/app.ts';
 import type { Config } from '../../src/config/config.ts';
 import type { AuditLine } from '../../src/observe/audit.ts';
 import type { Log } from '../../src/observe/ports.ts';
@@ -13,9 +13,7 @@ export interface Event {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-export interface TestApp extends AsyncDisposable {
-  readonly port: number;
-  readonly opsPort: number;
+export interface TestApp extends App, AsyncDisposable {
   /** A token of the admin's. */
   readonly token: string;
   /** What was logged: a line a request, and the events. */
@@ -23,8 +21,6 @@ export interface TestApp extends AsyncDisposable {
   readonly events: readonly Event[];
   /** The audit trail, the admin's own login included. */
   readonly trail: readonly AuditLine[];
-  lameDuck(): void;
-  close(graceMs: number): Promise<void>;
   call(): Promise<RawCaller>;
   /** One request on a connection of its own: the request line, field lines that end in CRLF, and a body. */
   ask(line: string, fields?: string, body?: string | Buffer): Promise<RawAnswer>;
@@ -92,14 +88,11 @@ export async function startTestApp(
     return Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body)]);
   };
   return {
-    port: app.port,
-    opsPort: app.opsPort,
+    ...app,
     token,
     lines,
     events,
     trail,
-    lameDuck: () => app.lameDuck(),
-    close: (graceMs) => app.close(graceMs),
     call: () => openCaller(app.port),
     ask,
     async send(line, fields, body) {

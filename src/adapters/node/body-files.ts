@@ -23,22 +23,25 @@ export type DiskFailed = (error: NodeJS.ErrnoException) => void;
 /** Weir's own names, and no others: what else is in the folder is somebody's. */
 const ownName = /^weir-body-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
+/** Nothing can be kept in the folder; the message says why, and what would help. */
+export class FolderUnfit extends Error {}
+
 /** Something else stands where Weir's folder should be. It is not to be touched. */
-class NotOurs extends Error {}
+class NotOurs extends FolderUnfit {}
 
 /**
  * @param parent where Weir's own folder is made, or was
- * Rejects with one clear line where that can't be done or written to.
+ * Rejects with `FolderUnfit` where that can't be done or written to.
  */
 export async function openBodyFiles(parent: string, failed: DiskFailed): Promise<BodyFiles> {
   const folder = join(parent, `weir-${process.getuid?.() ?? 'bodies'}`);
   try {
     await prepare(folder);
   } catch (error) {
-    if (error instanceof NotOurs) throw new Error(`bodies.folder: ${error.message}`);
+    if (error instanceof NotOurs) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new Error(
-      `bodies.folder: ${parent} can't be used for bodies above bodies.memoryMaxBytes (${code ?? message}); ` +
+    throw new FolderUnfit(
+      `${parent} can't be used for bodies above bodies.memoryMaxBytes (${code ?? message}); ` +
         'give a folder that can be written to, such as a mounted volume',
     );
   }

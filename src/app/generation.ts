@@ -1,0 +1,75 @@
+/**
+ * What follows from one configuration: a plain value, made whole and replaced whole. It has no state of its own that matters
+ * to anybody else. What has to outlive a configuration is in the services.
+ */
+import { randomUUID } from 'node:crypto';
+import { trustIn } from '../adapters/node/trust.ts';
+import { scopeFields } from '../admission/rate/scope.ts';
+import { createAuthenticate } from '../auth/authenticate.ts';
+import type { Config } from '../config/config.ts';
+import { createReceive } from '../exchange/receive.ts';
+import { ownFields } from '../http/own-fields.ts';
+import { errorEnvelope } from '../profiles/coreapp/envelope.ts';
+import { createRoute } from '../profiles/coreapp/route.ts';
+import { createWebapp } from '../profiles/coreapp/webapp.ts';
+import { createGateway, type Gateway, type Stages } from '../proxy.ts';
+import { createForward } from '../upstream/forward.ts';
+import { createTunnel } from '../upstream/tunnel.ts';
+import { notHeldBy, type Services } from './services.ts';
+
+export interface Generation {
+  readonly request: Gateway;
+  /** For requests to switch protocols. */
+  readonly upgrade: Gateway;
+}
+
+/** Every stage with its deps. */
+export function createGeneration({ limits, auth, http, coreapp }: Config, services: Services): Generation {
+  const { clock, meter, log, stores, bodies, secrets, jwt, findToken } = services;
+  const { authorization, honoursIdempotencyKey, brokenRepeatsMax, caseSensitivePaths } = coreapp;
+  const { serverTiming } = http;
+  const { accounts, guard } = stores;
+  const own = ownFields(scopeFields(Object.values(limits).map(({ scope }) => scope)));
+  const rules = {
+    authorization,
+    own,
+    notHeld: notHeldBy(limits),
+    honoursIdempotencyKey,
+    brokenRepeatsMax,
+    serverTiming,
+  };
+  const towards = { clock, meter, answers: bodies.answers, reachability: services.reachability, ...rules };
+  const identify = { findToken, jwt, guard, secrets, meter, apiKeys: auth.apiKey ?? [] };
+  const stages: Stages = {
+    receive: createReceive({ clock, newId: randomUUID, own, trusts: trustIn(http.trustedProxies) }),
+    route: createRoute(auth.adminPaths, caseSensitivePaths),
+    authenticate: createAuthenticate(identify),
+    admit: services.admit,
+    forward: createForward({ ...towards, coreapp: services.coreapp }),
+    webapp: createWebapp({
+      accounts,
+      passwords: services.passwords,
+      secrets,
+      guard,
+      clock,
+      log,
+      endJwt: jwt === null ? null : (text) => jwt.end(text),
+      tokenLifetimeMs: auth.tokenLifetimeMs,
+      figures: (format) => meter.figures(format),
+    }),
+    ownBodies: services.ownBodies,
+    openRequests: services.openRequests,
+    disk: bodies.disk,
+    clock,
+    meter,
+    log,
+    serverTiming,
+    refusalBody: errorEnvelope,
+  };
+  const switching: Stages = {
+    ...stages,
+    authenticate: createAuthenticate({ ...identify, upgrading: true }),
+    forward: createTunnel({ ...towards, tunnels: services.tunnels, places: services.tunnelPlaces }),
+  };
+  return { request: createGateway(stages), upgrade: createGateway(switching) };
+}

@@ -1,0 +1,119 @@
+/**
+ * What lives as long as the process, whatever becomes of the configuration: connections, who waits for what, what is
+ * cached and what has been counted. What follows from one configuration is a generation.
+ *
+ * Services are opened by the settings of the start, and keep these until the process ends. Most are of one kind with the
+ * socket that they belong to: hosts, ports, TLS, URLs, pools, the store, the bounds of what is counted.
+ *
+ * `admit` is different: the limits of a configuration hang on it. Its lines with those who wait in them, the leases with
+ * their slots, the permits and what the limiters have learned, and the pauses stay over a reload. What a reload has to
+ * replace in it is each class's limits (rate, burst, scope, hold time, bounds), the costs, `line.bestUrgency`,
+ * `coreapp.permits…` and `coreapp.pauseMaxMs`; a lease takes its next slots by the new quota then.
+ */
+import { createTunnels } from '../adapters/http-proxy/tunnels.ts';
+import { machineClock } from '../adapters/node/clock.ts';
+import { createPasswords, passwordsDefaults } from '../adapters/node/passwords.ts';
+import { nodeSecrets } from '../adapters/node/secrets.ts';
+import { createMeter, type PrometheusMeter } from '../adapters/prometheus/meter.ts';
+import { connectCoreapp } from '../adapters/undici/coreapp.ts';
+import { Admit } from '../admission/admit.ts';
+import { concurrencyBounds, reserved } from '../admission/concurrency/limiter.ts';
+import { createCosts } from '../admission/rate/costs.ts';
+import { createFindToken } from '../auth/tokens.ts';
+import type { Config } from '../config/config.ts';
+import { type EndpointClass, endpointClasses } from '../exchange/route.ts';
+import type { Log } from '../observe/ports.ts';
+import type { Snapshot } from '../observe/snapshot.ts';
+import { ownBounds } from '../proxy.ts';
+import { Reachability } from '../upstream/reachability.ts';
+import { TunnelPlaces } from '../upstream/tunnel.ts';
+import { OpenRequests } from '../wire/open-requests.ts';
+import { openBodies } from './bodies.ts';
+import { openJwtAuth } from './jwt.ts';
+import { fitOpenFiles } from './open-files.ts';
+import { openStores, type Stores } from './stores.ts';
+
+export type Services = Awaited<ReturnType<typeof openServices>>;
+
+export interface Start {
+  readonly config: Config;
+  /** Where the Coreapp is, or its simulator. */
+  readonly coreappUrl: string;
+  /** Weir's own. */
+  readonly version: string;
+  readonly log: Log;
+  /** How it stands with the ports. */
+  readonly ports: () => Pick<Snapshot, 'connections' | 'ready' | 'stopping'>;
+}
+
+const clock = machineClock;
+const secrets = nodeSecrets;
+
+/** @param opened closes what was opened, also where not all of it could be */
+export async function openServices({ config, coreappUrl, version, log, ports }: Start, opened: AsyncDisposableStack) {
+  const { figuresMaxAgeMs } = config.ops;
+  const snapshot = (): Snapshot => ({
+    ...admit.snapshot(),
+    ...bodies.snapshot(),
+    store: stores.state(),
+    ...ports(),
+  });
+  const meter = createMeter({ version, snapshot, figuresMaxAgeMs, now: () => clock.now() });
+  const bodies = opened.adopt(await openBodies(config, clock, log), (some) => some.close());
+  const stores = opened.adopt(openStores(config, clock, meter, log), (some) => some.close());
+  const { tls, connectTimeoutMs, answerTimeoutMs, connectionMaxAgeMs, permitsMax } = config.coreapp;
+  const towards = { url: coreappUrl, tls, connectTimeoutMs, answerTimeoutMs };
+  const connectionsMax = permitsMax + reserved * notHeldBy(config.limits).length;
+  const coreapp = opened.adopt(connectCoreapp({ ...towards, connectionMaxAgeMs, connectionsMax }), (some) =>
+    some.close(),
+  );
+  const admit = createAdmit(config, stores, meter);
+  const fitting = fitOpenFiles(config, log);
+  return {
+    clock,
+    log,
+    meter,
+    snapshot,
+    secrets,
+    passwords: createPasswords(passwordsDefaults, clock),
+    bodies,
+    stores,
+    jwt: openJwtAuth(config, { stores, secrets, clock, meter, log }),
+    findToken: createFindToken(stores),
+    coreapp,
+    reachability: new Reachability(coreappUrl, log),
+    admit,
+    tunnels: createTunnels(towards),
+    tunnelPlaces: new TunnelPlaces(config.http.tunnelsMax),
+    /** What the limit of open files leaves. */
+    connectionsMax: fitting.connectionsMax,
+    opsConnectionsMax: fitting.opsConnectionsMax,
+    openRequests: new OpenRequests({
+      max: fitting.connectionsMax,
+      perAddressMax: config.http.connectionsPerAddressMax,
+    }),
+    ownBodies: ownBounds(clock),
+  };
+}
+
+/** The classes whose requests are never held. */
+export function notHeldBy(limits: Config['limits']): readonly EndpointClass[] {
+  return endpointClasses.filter((name) => !limits[name].hold);
+}
+
+function createAdmit({ limits, line, coreapp }: Config, { buckets }: Stores, meter: PrometheusMeter): Admit {
+  const { permitsMin, permitsMax, pauseMaxMs, caseSensitivePaths } = coreapp;
+  return new Admit({
+    clock,
+    buckets,
+    meter,
+    limits,
+    bestUrgency: line.bestUrgency,
+    costOf: createCosts(line.costs, caseSensitivePaths),
+    pauseMaxMs,
+    concurrency: concurrencyBounds(permitsMin, permitsMax),
+    random: Math.random,
+    digest: (text) => secrets.digest(text),
+    caseSensitivePaths,
+  });
+}
