@@ -14,8 +14,8 @@ RUN sh /tmp/image-root.sh /image
 FROM ${NODE_IMAGE} AS packages
 WORKDIR /image/weir
 COPY package.json package-lock.json .npmrc ./
-# The optional ones bring Node for machines that have another; here it is. Declarations and maps are for editors.
-RUN npm ci --omit=dev --omit=optional --ignore-scripts \
+# Declarations and maps are for editors.
+RUN npm ci --omit=dev --ignore-scripts \
  && find node_modules -type f \( -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.map' \) -delete \
  && rm package-lock.json .npmrc node_modules/.package-lock.json
 

@@ -1,18 +1,18 @@
 // Makes a fresh clone usable before an npm script runs: `node scripts/bootstrap.mjs [redis]`.
 //
 // Plain JavaScript for Node 18 and later, since it runs before the Node that npm brings along is there. It installs
-// the packages unless exactly those of the lock file are there, checks that a Node which can run the sources comes
-// first on the PATH of npm scripts, and with `redis` sees to a redis-server.
+// the packages unless exactly those of the lock file are there, puts a Node which can run the sources first on the PATH
+// of npm scripts, and with `redis` sees to a redis-server.
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const windows = process.platform === 'win32';
 
 try {
-  if (!isInstalled()) install();
-  checkNode();
+  if (!isInstalled()) installPackages();
+  provideNode();
   if (process.argv.includes('redis')) (await import('./redis.mjs')).provideRedis();
 } catch (error) {
   console.error(`weir: ${error.message}`);
@@ -42,12 +42,16 @@ function readPackages(lockFile) {
   }
 }
 
-function install() {
+function installPackages() {
   console.error('weir: installing the packages of package-lock.json (once) …');
+  npmCi(root);
+}
+
+function npmCi(folder) {
   const args = ['ci', '--loglevel=error', '--no-audit', '--no-fund', '--no-update-notifier'];
   // npm_execpath is the npm that runs this script; without it this was started by hand.
   const npm = process.env.npm_execpath;
-  const run = { cwd: root, stdio: ['ignore', 2, 2] };
+  const run = { cwd: folder, stdio: ['ignore', 2, 2] };
   const { status, error } = npm?.endsWith('.js')
     ? spawnSync(process.execPath, [npm, ...args], run)
     : spawnSync('npm', args, { ...run, shell: windows });
@@ -55,9 +59,15 @@ function install() {
   if (status !== 0) throw new Error('npm ci failed, see above.');
 }
 
-/** The scripts' `node` is node_modules/.bin/node where npm brought one for this platform, else the machine's own. */
-function checkNode() {
+/**
+ * npm puts node_modules/.bin first on the PATH of scripts. The Node in there is the one of scripts/node, where there is one
+ * for this platform, else the machine's own has to do. It is no dependency of Weir's: whoever installs the package has a Node.
+ */
+function provideNode() {
   const own = `${root}node_modules/.bin/node`;
+  const name = `node-${process.platform}-${process.arch}`;
+  const wanted = readJson('scripts/node/package.json').optionalDependencies[name];
+  if (wanted !== undefined && versionOf(own) !== wanted) bringNode(name, wanted, own);
   const brought = versionOf(own);
   if (brought !== null && isEnough(brought)) return;
   // One that is there and does not run (built for another libc) would only stand in the way.
@@ -69,9 +79,25 @@ function checkNode() {
   );
 }
 
+/** Linked by hand: npm 10 and earlier take the link away again with the package of the other platform. */
+function bringNode(name, wanted, link) {
+  const folder = `.cache/node/node_modules/${name}/`;
+  if (!existsSync(`${root}${folder}bin/node`) || readJson(`${folder}package.json`).version !== wanted) {
+    console.error(`weir: installing Node ${wanted} for npm's scripts (once) …`);
+    cpSync(`${root}scripts/node`, `${root}.cache/node`, { recursive: true });
+    npmCi(`${root}.cache/node`);
+  }
+  rmSync(link, { force: true });
+  symlinkSync(`../../${folder}bin/node`, link);
+}
+
 /** `engines` of package.json is the one place that says so: `>=MAJOR.MINOR`. */
 function leastNode() {
-  return JSON.parse(readFileSync(`${root}package.json`, 'utf8')).engines.node.replace('>=', '');
+  return readJson('package.json').engines.node.replace('>=', '');
+}
+
+function readJson(path) {
+  return JSON.parse(readFileSync(root + path, 'utf8'));
 }
 
 function versionOf(node) {
