@@ -46,7 +46,7 @@ const subjects = {
 const clock = '^src/clock[.]ts$';
 const moduleOf = (name) => `^src/${name}/`;
 const every = Object.keys(subjects).map(moduleOf);
-const composition = '^src/(main[.]ts|commands/|app/)';
+const composition = '^src/((main|ready)[.]ts|commands/|app/)';
 
 /** Node's own modules that only compute: no clock, no socket, no file. */
 const pureNode = '^(node:)?(buffer|util)$';
@@ -154,7 +154,7 @@ export default {
       name: 'nobody-imports-the-composition',
       severity: 'error',
       comment:
-        'src/main.ts, src/commands/ and src/app/ put everything together; what others need from there has a module of its own.',
+        'src/main.ts, src/ready.ts, src/commands/ and src/app/ put everything together; what others need from there has a module of its own.',
       from: { path: '^src/', pathNot: composition },
       to: { path: composition },
     },
@@ -163,7 +163,7 @@ export default {
       severity: 'error',
       comment: 'src/app/ is started by a command, and by tests: what it needs of the command line is handed in.',
       from: { path: '^src/app/' },
-      to: { path: '^src/(main[.]ts|commands/|simulator/)' },
+      to: { path: '^src/((main|ready)[.]ts|commands/|simulator/)' },
     },
     {
       name: 'src-needs-no-tools',
@@ -196,9 +196,9 @@ export default {
     {
       name: 'no-dead-files',
       severity: 'error',
-      comment: 'Nothing that starts from src/main.ts or bin/ready.js imports this file: use it or delete it.',
-      from: { path: '^(src/main[.]ts|bin/ready[.]js)$' },
-      to: { path: '^src/', pathNot: '^src/main[.]ts$', reachable: false },
+      comment: 'Nothing that starts from src/main.ts or src/ready.ts imports this file: use it or delete it.',
+      from: { path: '^src/(main|ready)[.]ts$' },
+      to: { path: '^src/', pathNot: '^src/(main|ready)[.]ts$', reachable: false },
     },
   ],
   options: {

@@ -22,12 +22,11 @@ RUN npm ci --omit=dev --ignore-scripts \
 FROM ${NODE_IMAGE} AS weir
 WORKDIR /build
 COPY scripts/strip-types.ts scripts/
-COPY bin bin
 COPY src src
+COPY bin /image/weir/bin
 # Without an env to ask, a command names its Node.
-RUN node --disable-warning=ExperimentalWarning scripts/strip-types.ts /image/weir bin src \
- && sed -i '1s|^#!.*|#!/usr/local/bin/node|' /image/weir/bin/*.js \
- && chmod 755 /image/weir/bin/*.js \
+RUN node --disable-warning=ExperimentalWarning scripts/strip-types.ts /image/weir/dist \
+ && sed -i '1s|^#!.*|#!/usr/local/bin/node|' /image/weir/bin/weir.js \
  && mkdir -p /image/usr/local/bin \
  && ln -s /weir/bin/weir.js /image/usr/local/bin/weir
 COPY config /image/weir/config
@@ -48,7 +47,7 @@ USER 10001:10001
 # The only place that is written to: large bodies. On a disk, not in memory, and so even where the rest is read-only.
 VOLUME /tmp
 EXPOSE 8080 9464
-HEALTHCHECK --interval=15s --timeout=5s --start-period=10s CMD ["node", "/weir/bin/ready.js"]
+HEALTHCHECK --interval=15s --timeout=5s --start-period=10s CMD ["node", "/weir/dist/ready.js"]
 # A stop takes lameDuckMs + graceMs at most; Docker would kill after 10 s: docker run --stop-timeout 45.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["weir"]

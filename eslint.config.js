@@ -4,7 +4,7 @@ import { defineConfig } from 'eslint/config';
 import { parser, plugin } from 'typescript-eslint';
 
 export default defineConfig(
-  { ignores: ['node_modules/', '.cache/', 'coverage/'] },
+  { ignores: ['node_modules/', '.cache/', 'coverage/', 'dist/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
     files: ['{src,test,bench,scripts}/**/*.ts', '*.ts'],

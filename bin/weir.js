@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Node runs the TypeScript sources as they are, from the version on that `engines` names; say so plainly on an older one.
-import { readFileSync } from 'node:fs';
+// Node runs Weir from the version on that `engines` names; say so plainly on an older one.
+import { existsSync, readFileSync } from 'node:fs';
 
 // At SIGUSR1 Node would open its inspector (src/commands/inspector.ts). What the file of that name does is done here for
 // the time until it is loaded.
@@ -23,4 +23,7 @@ if (process.pid === 1) {
     });
   }
 }
-await import('../src/main.ts');
+// In the repository Node runs the sources as they are. Below node_modules it strips no types: a package has, as the image
+// does, what scripts/strip-types.ts makes of them.
+const sources = new URL('../src/main.ts', import.meta.url);
+await import(existsSync(sources) ? sources.href : '../dist/main.js');

@@ -1,23 +1,21 @@
 /**
- * Writes folders of sources anew as JavaScript: `node scripts/strip-types.ts TARGET FOLDER…`. Types become blanks, as
- * when Node runs the sources as they are, so every line and column stays where it was written.
+ * Writes `src` anew as JavaScript: `node scripts/strip-types.ts TARGET`, for a package and for the image. Types become
+ * blanks, as when Node runs the sources as they are, so every line and column stays where it was written.
  */
-import { copyFileSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { dirname, join } from 'node:path';
 
-const [target, ...folders] = process.argv.slice(2);
-if (target === undefined || folders.length === 0) throw new Error('give TARGET FOLDER…');
+const target = process.argv[2];
+if (target === undefined) throw new Error('give TARGET');
 
-for (const path of folders.flatMap((folder) => globSync(`${folder}/**/*.*`))) {
+rmSync(target, { recursive: true, force: true });
+for (const path of globSync('**/*.*', { cwd: 'src' })) {
+  const source = join('src', path);
   const written = join(target, path.replace(/\.ts$/, '.js'));
   mkdirSync(dirname(written), { recursive: true });
-  if (!/\.[jt]s$/.test(path)) {
-    copyFileSync(path, written);
-    continue;
-  }
-  const source = readFileSync(path, 'utf8');
-  writeFileSync(written, renamed(path.endsWith('.ts') ? stripTypeScriptTypes(source) : source));
+  if (path.endsWith('.ts')) writeFileSync(written, renamed(stripTypeScriptTypes(readFileSync(source, 'utf8'))));
+  else copyFileSync(source, written);
 }
 
 /** The files that it names are `.js` now. */

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const notOurs = new Set(['node_modules', '.git', '.cache', 'coverage']);
+const notOurs = new Set(['node_modules', '.git', '.cache', 'coverage', 'dist']);
 
 const files = globSync(['**/*', '.*', '.*/**/*'], { cwd: root, exclude: (path) => notOurs.has(basename(path)) })
   .filter((path) => !notOurs.has(basename(path)) && statSync(root + path, { throwIfNoEntry: false })?.isFile())

@@ -1,6 +1,6 @@
 /**
  * Asks a Weir on this machine whether it is ready: for health checks of containers, which have no curl. A program of its
- * own (bin/ready.js), since it runs every few seconds in the memory of the container: it loads nothing of the gateway.
+ * own (src/ready.ts), since it runs every few seconds in the memory of the container: it loads nothing of the gateway.
  */
 import { get } from 'node:http';
 import { formatProblem, loadConfig } from '../config/load.ts';

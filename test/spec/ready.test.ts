@@ -20,7 +20,7 @@ async function asked(env: Readonly<Record<string, string>>, file = '') {
   return { code: await ready(env, io), said };
 }
 
-describe('bin/ready.js', () => {
+describe('src/ready.ts', () => {
   it.each([
     ['0.0.0.0', 'the variable', (port: number) => asked({ OPS_PORT: `${port}` })],
     ['127.0.0.1', 'the file', (port: number) => asked({}, `ops: {port: ${port}}`)],

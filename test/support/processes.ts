@@ -1,5 +1,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -132,7 +133,7 @@ function describe(exit: Exit): string {
 /** Starts `node SCRIPT ...args` under the same Node as the tests. */
 export function startProcess(args: readonly string[], options: ProcessOptions = {}): TestProcess {
   const script = options.script ?? 'src/main.ts';
-  const command = [process.execPath, `${root}${script}`, ...args];
+  const command = [process.execPath, resolve(root, script), ...args];
   const limits = [
     ...(options.fileMaxBlocks === undefined ? [] : [`ulimit -f ${options.fileMaxBlocks}`]),
     ...(options.openFilesMax === undefined ? [] : [`ulimit -n ${options.openFilesMax}`]),

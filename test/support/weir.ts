@@ -18,7 +18,7 @@ const startMaxMs = 120_000;
 /** `weir serve` on free ports; `env` on top of what every test wants. */
 export async function startWeir(
   env: Readonly<Record<string, string>>,
-  options: Pick<ProcessOptions, 'fileMaxBlocks' | 'openFilesMax' | 'script' | 'unread'> = {},
+  options: Omit<ProcessOptions, 'env'> = {},
 ): Promise<RunningWeir> {
   const process = startProcess(['serve'], {
     ...options,
@@ -62,8 +62,11 @@ export interface RunningSimulator extends AsyncDisposable {
 }
 
 /** `weir simulate` on a free port. */
-export async function startSimulatorProcess(args: readonly string[] = []): Promise<RunningSimulator> {
-  const process = startProcess(['simulate', '--port', '0', ...args]);
+export async function startSimulatorProcess(
+  args: readonly string[] = [],
+  options: ProcessOptions = {},
+): Promise<RunningSimulator> {
+  const process = startProcess(['simulate', '--port', '0', ...args], options);
   const url = /http:\S+/.exec(await process.waitForLine(/^Coreapp simulator: /, startMaxMs))?.[0] ?? '';
   // On a port of its own, which no fault befalls.
   const controlUrl = /http:\S+/.exec(await process.waitForLine(/^Control endpoint: /, startMaxMs))?.[0] ?? '';

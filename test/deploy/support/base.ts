@@ -2,10 +2,10 @@
  * A stand-in for the image that the Dockerfile starts from, where no registry of images can be reached: Debian by
  * debootstrap, the Node that runs the tests, npm from npm. It is built once and has the name that FROM asks for.
  */
-import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
+import { onMachine } from '../../support/machine.ts';
 import { cache, podmanNow, root } from './podman.ts';
 
 const npmVersion = '11.6.2';
@@ -31,7 +31,7 @@ export function provideBase(): void {
   try {
     layOut(folder);
     const archive = join(cache, 'base.tar');
-    run('tar', '-C', folder, '-cf', archive, '.');
+    onMachine('tar', '-C', folder, '-cf', archive, '.');
     const imported = podmanNow(['import', '-q', '--change', `LABEL weir.base=${key}`, archive, name]);
     rmSync(archive);
     if (imported.problem !== null) throw new Error(`podman import failed: ${imported.problem}`);
@@ -43,18 +43,18 @@ export function provideBase(): void {
 function layOut(folder: string): void {
   mkdirSync(folder, { recursive: true });
   const { mirror, release } = debian();
-  run('debootstrap', '--variant=minbase', `--include=${packages}`, release, folder, mirror);
+  onMachine('debootstrap', '--variant=minbase', `--include=${packages}`, release, folder, mirror);
   rmSync(join(folder, 'var/cache/apt/archives'), { recursive: true });
   const local = join(folder, 'usr/local');
   copyFileSync(process.execPath, join(local, 'bin/node'));
-  run('npm', 'install', '--silent', '--no-save', '--prefix', join(cache, 'npm'), `npm@${npmVersion}`);
+  onMachine('npm', 'install', '--silent', '--no-save', '--prefix', join(cache, 'npm'), `npm@${npmVersion}`);
   cpSync(join(cache, 'npm/node_modules/npm'), join(local, 'lib/node_modules/npm'), { recursive: true });
   rmSync(join(cache, 'npm'), { recursive: true });
   symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', join(local, 'bin/npm'));
-  run('chroot', folder, 'groupadd', '--gid', '1000', 'node');
-  run('chroot', folder, 'useradd', '--uid', '1000', '--gid', 'node', '--create-home', 'node');
+  onMachine('chroot', folder, 'groupadd', '--gid', '1000', 'node');
+  onMachine('chroot', folder, 'useradd', '--uid', '1000', '--gid', 'node', '--create-home', 'node');
   // Where this machine gets its packages, and whom it trusts for that, holds for the build of the image as well.
-  const registry = run('npm', 'config', 'get', 'registry').trim();
+  const registry = onMachine('npm', 'config', 'get', 'registry').trim();
   mkdirSync(join(local, 'etc'), { recursive: true });
   writeFileSync(join(local, 'etc/npmrc'), `registry=${registry}\ncafile=${certificates}\n`);
   if (existsSync(certificates)) copyFileSync(certificates, folder + certificates);
@@ -63,19 +63,7 @@ function layOut(folder: string): void {
 /** This machine's own Debian, from where it gets it. */
 function debian(): { readonly mirror: string; readonly release: string } {
   const release = /^VERSION_CODENAME=(\w+)$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? 'stable';
-  const targets = run('apt-get', 'indextargets', '--format', '$(REPO_URI) $(RELEASE) $(COMPONENT)');
+  const targets = onMachine('apt-get', 'indextargets', '--format', '$(REPO_URI) $(RELEASE) $(COMPONENT)');
   const found = targets.split('\n').find((line) => line.endsWith(` ${release} main`));
   return { release, mirror: found?.split(' ')[0] ?? 'http://deb.debian.org/debian' };
-}
-
-/** As outside of npm's scripts: this machine's npm runs under this machine's Node. */
-const path = process.env.PATH?.split(delimiter).filter((folder) => !folder.endsWith('node_modules/.bin'));
-
-function run(program: string, ...args: readonly string[]): string {
-  return execFileSync(program, args, {
-    env: { ...process.env, PATH: path?.join(delimiter) },
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-    maxBuffer: 2 ** 26,
-  });
 }
