@@ -23,5 +23,6 @@ export function configured(sources: Sources, io: CommandIo): Configured | null {
   const loaded = loadConfig(sources);
   if (loaded.ok) return loaded;
   for (const problem of loaded.problems) io.err(formatProblem(problem));
+  for (const note of loaded.notes) io.err(`note: ${note}`);
   return null;
 }

@@ -1,6 +1,6 @@
 /** The layer of the environment variables. */
 import { z } from 'zod';
-import { editDistance } from './hints.ts';
+import { editDistance, nearest, plainOf } from './hints.ts';
 import { emptyLayer, type Layer, leaves } from './layer.ts';
 import { badValue } from './problems.ts';
 import { unwrapped } from './setting.ts';
@@ -31,13 +31,49 @@ function strictNumber(text: string): number | string {
   return /^-?(0|[1-9]\d*)(\.\d+)?$/.test(text) ? Number(text) : text;
 }
 
-const known = ['WEIR_CONFIG', ...leaves.flatMap((leaf) => leaf.about.env ?? [])];
+/** Every variable that has an effect, and what it gives. */
+export const variables: ReadonlyMap<string, string> = new Map([
+  ['WEIR_CONFIG', 'The configuration file.'],
+  ...leaves.flatMap(({ about: { env, description } }) => (env === undefined ? [] : [[env, description] as const])),
+]);
+const known = [...variables.keys()];
 
-/** Variables that are probably meant for Weir and misspelt. They are not refused: names of others begin alike. */
-export function misspeltVariables(env: Environment): string[] {
-  return Object.keys(env).flatMap((name) => {
-    if (!/^(WEIR|WA)_/.test(name) || known.includes(name)) return [];
-    const meant = known.find((candidate) => editDistance(name, candidate) <= 2);
-    return meant === undefined ? [] : [`the variable ${name} is not one of Weir's; did you mean ${meant}?`];
+/**
+ * What Kubernetes sets in every Pod for a Service, which may have any name, `weir` as well: WEIR_SERVICE_HOST,
+ * WEIR_SERVICE_PORT_HTTP, WEIR_PORT_8080_TCP_ADDR. Only its value tells WEIR_PORT from a port that somebody meant.
+ */
+function isOfService(name: string, value: string): boolean {
+  return (
+    /_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/.test(name) ||
+    (name.endsWith('_PORT') && /^\w+:\/\//.test(value))
+  );
+}
+
+/** Variables that were probably meant for Weir and have no effect. They are not refused: names of others begin alike. */
+export function strayVariables(env: Environment): string[] {
+  return Object.entries(env).flatMap(([name, value = '']) => {
+    if (value === '' || variables.has(name) || isOfService(name, value)) return [];
+    const isOurs = name.startsWith('WEIR_');
+    const meant = isOurs ? meantBy(name) : missedBy(name, env);
+    if (meant === undefined && !isOurs) return [];
+    const hint = meant === undefined ? 'weir serve --help names those that are' : `did you mean ${meant}?`;
+    return [`the variable ${name} is not one of Weir's; ${hint}`];
+  });
+}
+
+/** `WEIR_PORT`: PORT. `WEIR_LIMITS_MESSAGES_RATE`: that setting, which only the file has. */
+function meantBy(name: string): string | undefined {
+  const bare = name.replace('WEIR_', '');
+  const setting = leaves.find((leaf) => plainOf(leaf.name) === plainOf(bare));
+  if (setting !== undefined) return setting.about.env ?? `${setting.name} in the configuration file`;
+  return nearest(name, known) ?? nearest(bare, known) ?? known.find((variable) => name.startsWith(`${variable}_`));
+}
+
+/** A name of anybody's has to come closer, and the variable that it misses must not be set. */
+function missedBy(name: string, env: Environment): string | undefined {
+  const plain = plainOf(name);
+  return known.find((variable) => {
+    const target = plainOf(variable);
+    return !env[variable] && editDistance(plain, target) <= Math.max(1, Math.floor(target.length / 5));
   });
 }

@@ -2,7 +2,7 @@
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Config, configOf } from './config.ts';
-import { type Environment, environmentLayer, misspeltVariables } from './environment.ts';
+import { type Environment, environmentLayer, strayVariables } from './environment.ts';
 import { fileLayer } from './file.ts';
 import { keyFileProblems } from './jwt-rules.ts';
 import { emptyLayer, type Given, type Layer, leaves } from './layer.ts';
@@ -36,7 +36,7 @@ export type Loaded =
       /** What differs from the defaults. */
       readonly changes: readonly Change[];
     }
-  | { readonly ok: false; readonly problems: readonly Problem[] };
+  | { readonly ok: false; readonly problems: readonly Problem[]; readonly notes: readonly string[] };
 
 export interface Change {
   /** `limits.messages.rate` */
@@ -77,8 +77,9 @@ export function loadConfig(sources: Sources): Loaded {
       .filter(({ between }) => between.every((name) => needs(name) && !merged.broken.has(name)))
       .map(({ problem }) => problem),
   ];
-  if (problems.length > 0) return { ok: false, problems };
-  const notes = [...misspeltVariables(sources.env), ...tls.notes, ...notesOn(facts)];
+  const stray = strayVariables(sources.env);
+  if (problems.length > 0) return { ok: false, problems, notes: stray };
+  const notes = [...stray, ...tls.notes, ...notesOn(facts)];
   return { ok: true, config: facts.config, file, notes, changes: changesOf(merged.given) };
 }
 

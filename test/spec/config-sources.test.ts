@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { leaves } from '../../src/config/layer.ts';
 import { loadConfig, packagedFile } from '../../src/config/load.ts';
-import { config, load, problems, readFrom, shipped } from '../support/config.ts';
+import { config, type Env, load, problems, readFrom, shipped } from '../support/config.ts';
 
 describe('environment variables', () => {
   it.each([
@@ -49,11 +49,51 @@ describe('environment variables', () => {
     expect(config(load('listen: {port: 81}', env)).listen.port).toBe(81);
   });
 
-  it('that look misspelt are noted, not refused', () => {
-    const loaded = load('', { WEIR_ADMIN_PASWORD: 'x', WEIR_SERVICE_HOST: '10.0.0.1' });
-    expect(loaded.ok && loaded.notes.filter((note) => note.includes('variable'))).toEqual([
-      "the variable WEIR_ADMIN_PASWORD is not one of Weir's; did you mean WEIR_ADMIN_PASSWORD?",
+  const strays = (env: Env): string[] => load('', env).notes.filter((note) => note.includes('variable'));
+
+  it.each([
+    ['WEIR_ADMIN_PASWORD', 'WEIR_ADMIN_PASSWORD'],
+    ['COREAP_URL', 'COREAPP_URL'],
+    ['REDIS_ULR', 'REDIS_URL'],
+    ['redis_url', 'REDIS_URL'],
+    ['PROT', 'PORT'],
+    ['WA_APIKEY', 'WA_API_KEY'],
+    ['WEIR_PORT', 'PORT'],
+    ['WEIR_REDIS_URL', 'REDIS_URL'],
+    ['WEIR_CONFIG_FILE', 'WEIR_CONFIG'],
+    ['WEIR_AUTH_API_KEY', 'WA_API_KEY'],
+    ['WEIR_LIMITS_MESSAGES_RATE', 'limits.messages.rate in the configuration file'],
+  ])('%s is noted, not refused: %s was meant', (name, meant) => {
+    expect(strays({ [name]: '80' })).toEqual([`the variable ${name} is not one of Weir's; did you mean ${meant}?`]);
+  });
+
+  it('that begin with WEIR_ are noted, whatever was meant', () => {
+    expect(strays({ WEIR_COLOUR: 'blue' })).toEqual([
+      "the variable WEIR_COLOUR is not one of Weir's; weir serve --help names those that are",
     ]);
+  });
+
+  it('are noted as well where the configuration is refused', () => {
+    const loaded = load('', { COREAP_URL: 'http://core', PORT: 'x' });
+    expect(loaded).toMatchObject({ ok: false, notes: [expect.stringContaining('COREAP_URL')] });
+  });
+
+  it.each([
+    [
+      'of a Kubernetes Service',
+      { WEIR_SERVICE_HOST: '10.0.0.1', WEIR_SERVICE_PORT: '80', WEIR_PORT: 'tcp://10.0.0.1:80' },
+    ],
+    ['of its named ports', { WEIR_SERVICE_PORT_HTTP: '80', WEIR_OPS_SERVICE_PORT_METRICS: '9464' }],
+    [
+      'of each port',
+      { WEIR_PORT_80_TCP: 'tcp://10.0.0.1:80', WEIR_PORT_80_TCP_PROTO: 'tcp', WEIR_PORT_80_UDP_ADDR: '::1' },
+    ],
+    ['of a Service with a name that is nearly one of Weir’s', { OP_PORT: 'tcp://10.0.0.1:80' }],
+    ['of others', { HOME: '/', HOSTNAME: 'h', APP_PORT: '1', REDIS_PORT: '6379', DATABASE_URL: 'x', WA_DB_PORT: '1' }],
+    ['that are empty', { WEIR_COLOUR: '', COREAP_URL: '' }],
+    ['near one that is set', { PORT: '81', PORTS: '82' }],
+  ])('%s are not noted', (_, env) => {
+    expect(strays(env)).toEqual([]);
   });
 
   it('each overrides a setting and stands in the shipped file', () => {
