@@ -1,6 +1,13 @@
 /** `weir check`: says whether Weir would start with this configuration, and what it would do differently by it. */
 import { configuredBy } from './configured.ts';
-import type { CommandIo } from './options.ts';
+import { type CommandIo, configOnly, type Grammar } from './options.ts';
+
+export const checkGrammar: Grammar = {
+  command: 'check',
+  about:
+    'Say what is wrong with a configuration, all of it, and exit 1; or what differs from the defaults, and exit 0.',
+  ...configOnly,
+};
 
 /** Prints every problem at once on stderr, or what was found valid on stdout. Resolves to the exit code: 0 or 1. */
 export async function check(
@@ -8,7 +15,7 @@ export async function check(
   env: Readonly<Record<string, string | undefined>>,
   io: CommandIo,
 ): Promise<number> {
-  const loaded = configuredBy('check', args, env, io);
+  const loaded = configuredBy(checkGrammar, args, env, io);
   if (loaded === null) return 1;
   io.out(`${loaded.file ?? 'defaults and environment'}: valid`);
   for (const { setting, value, from } of loaded.changes) io.out(`  ${setting} = ${value} (${from})`);

@@ -3,28 +3,12 @@ import { readFileSync } from 'node:fs';
 import { createTerminal } from '../adapters/node/terminal.ts';
 import { simulate } from '../simulator/command.ts';
 import { check } from './check.ts';
+import { helpAsked, helpFor, overview } from './help.ts';
 import type { PasswordIo } from './passwords.ts';
 import { serve } from './serve.ts';
 import { tokens } from './tokens.ts';
 import { users } from './users.ts';
 import { version } from './version.ts';
-
-const help = `Weir: an authenticating, rate-limiting reverse proxy for the WhatsApp Business API.
-
-Usage:
-  weir serve [--config FILE]   serve (default file: config/weir.yaml; WEIR_CONFIG names another)
-  weir check [--config FILE]   say what is wrong with a configuration, all of it, and exit 1; or exit 0
-  weir simulate [OPTIONS]      run the Coreapp simulator alone (weir simulate --help)
-  weir --help | --version
-
-On the users and tokens in the configuration's Redis, each with [--config FILE]:
-  weir users add NAME          add a user; its password is asked for, or read with --password-file FILE (- is stdin)
-  weir users list              name and role of every user, with a tab between
-  weir users passwd NAME       change a password as it is given to add, and revoke the user's tokens
-  weir users delete NAME       delete a user and revoke its tokens
-  weir tokens list [NAME]      short id, user, made and expires of each valid token, with tabs between; never a token
-  weir tokens revoke --user NAME
-                               revoke a user's tokens; its password stays`;
 
 const io: PasswordIo = {
   out: (line) => void heard('stdout').write(`${line}\n`),
@@ -47,32 +31,51 @@ function heard(name: 'stdout' | 'stderr'): NodeJS.WriteStream {
 function ignoreError(): void {}
 
 /** Resolves to the exit code. */
-export async function run([command, ...args]: string[]): Promise<number> {
+export async function run(given: readonly string[]): Promise<number> {
+  const asked = helpAsked(given);
+  if (asked !== null) return await help(asked);
+  const [command, ...args] = given;
   switch (command) {
     case 'serve':
       return await serve(args, process.env, io);
     case 'check':
       return await check(args, process.env, io);
     case 'simulate':
-      return await simulate(args, { stdout: io.out, stderr: io.err });
+      return await simulator(args);
     case 'users':
       return await users(args, process.env, io);
     case 'tokens':
       return await tokens(args, process.env, io);
-    case '--help':
-    case '-h':
-      io.out(help);
-      return 0;
     case '--version':
+    case '-v':
       io.out(version);
       return 0;
     case undefined:
-      io.err(help);
+      io.err(overview());
       return 1;
     default:
-      io.err(
-        `weir: unknown command ${JSON.stringify(command)}; give serve, check, simulate, users, tokens, --help or --version`,
-      );
-      return 1;
+      return unknown(command);
   }
+}
+
+const simulator = (args: readonly string[]) => simulate(args, { stdout: io.out, stderr: io.err });
+
+async function help(words: readonly string[]): Promise<number> {
+  const [command] = words;
+  if (command === undefined) {
+    io.out(overview());
+    return 0;
+  }
+  if (command === 'simulate') return await simulator(['--help']);
+  const text = helpFor(words);
+  if (text === null) return unknown(command);
+  io.out(text);
+  return 0;
+}
+
+function unknown(command: string): number {
+  io.err(
+    `weir: unknown command ${JSON.stringify(command)}; give serve, check, simulate, users, tokens, --help or --version`,
+  );
+  return 1;
 }

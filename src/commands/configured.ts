@@ -1,20 +1,20 @@
 /** The configuration that a command's arguments and environment come to, or every problem of it on stderr. */
 import { formatProblem, type Loaded, loadConfig, type Sources } from '../config/load.ts';
-import { type CommandIo, configOption } from './options.ts';
+import { type CommandIo, type Grammar, readArguments } from './options.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 type Configured = Extract<Loaded, { ok: true }>;
 
 /** For `weir serve` and `weir check`, which take `[--config FILE]` and nothing else. Null: it is said what is wrong. */
 export function configuredBy(
-  command: string,
+  grammar: Grammar,
   args: readonly string[],
   env: Environment,
   io: CommandIo,
 ): Configured | null {
-  const option = configOption(command, args);
-  if (option.ok) return configured({ file: option.file, env, readFile: io.readFile }, io);
-  io.err(option.problem);
+  const read = readArguments(grammar, args);
+  if (read.ok) return configured({ file: read.options.get('--config') ?? null, env, readFile: io.readFile }, io);
+  io.err(read.problem);
   return null;
 }
 

@@ -13,6 +13,8 @@ export interface CommandIo {
 export interface Grammar {
   /** As it is typed: `users add`. */
   readonly command: string;
+  /** What it does: a line, for a list of all commands; more lines for its own help. */
+  readonly about: string;
   /** How its arguments are written, all of them: `NAME [--config FILE]`. */
   readonly usage: string;
   /** Options with the name of their value: `--config` is followed by a `FILE`. */
@@ -65,13 +67,15 @@ function unknownOption(name: string, { options }: Grammar, give: string): string
   return `unknown option ${JSON.stringify(name)}; ${near === undefined ? give : `did you mean ${near} ${options[near]}?`}`;
 }
 
-export type ConfigOption =
-  | { readonly ok: true; readonly file: string | null }
-  | { readonly ok: false; readonly problem: string };
+/** The grammar of a command that takes `[--config FILE]` and nothing else. */
+export const configOnly = {
+  usage: '[--config FILE]',
+  options: { '--config': 'FILE' },
+  operands: 0,
+} as const satisfies Partial<Grammar>;
 
-/** Reads `[--config FILE]`, all that `weir serve` and `weir check` take. */
-export function configOption(command: string, args: readonly string[]): ConfigOption {
-  const grammar: Grammar = { command, usage: '[--config FILE]', options: { '--config': 'FILE' }, operands: 0 };
-  const read = readArguments(grammar, args);
-  return read.ok ? { ok: true, file: read.options.get('--config') ?? null } : read;
+/** Rows of a help text: what is right stands in line, behind the widest left side. */
+export function columns(rows: readonly (readonly [string, string])[]): string[] {
+  const width = Math.max(...rows.map(([left]) => left.length)) + 2;
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}${right}`);
 }

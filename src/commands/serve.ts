@@ -4,13 +4,23 @@ import { createLog } from '../adapters/pino/log.ts';
 import { type App, startApp } from '../app/app.ts';
 import { StartError } from '../app/start-error.ts';
 import type { Config } from '../config/config.ts';
+import { variables } from '../config/environment.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { welcome } from './banner.ts';
 import { configuredBy } from './configured.ts';
 import { bugExitCode, LastResort } from './last-resort.ts';
-import type { CommandIo } from './options.ts';
+import { type CommandIo, columns, configOnly, type Grammar } from './options.ts';
 import { Signals, type Stopping } from './signals.ts';
 import { version } from './version.ts';
+
+export const serveGrammar: Grammar = {
+  command: 'serve',
+  about: `Serve, until SIGTERM or Ctrl-C. Without any setting a bundled simulator is the Coreapp.
+
+These environment variables go before the file:
+${columns([...variables].map(([name, text]) => [name, text.split(/[.;] |\.$/)[0] as string])).join('\n')}`,
+  ...configOnly,
+};
 
 /** Resolves to the exit code once the process has been told to stop, or could not start. */
 export async function serve(
@@ -18,7 +28,7 @@ export async function serve(
   env: Readonly<Record<string, string | undefined>>,
   io: CommandIo,
 ): Promise<number> {
-  const loaded = configuredBy('serve', args, env, io);
+  const loaded = configuredBy(serveGrammar, args, env, io);
   if (loaded === null) return 1;
   const { config } = loaded;
   const log = createLog({ level: config.log.level, clock: machineClock });

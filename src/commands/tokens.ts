@@ -17,12 +17,14 @@ interface Verb {
 
 const revokeGrammar: Grammar = {
   command: 'tokens revoke',
+  about: 'Revoke the tokens of a user. Its password stays.',
   usage: '--user NAME [--config FILE]',
   options: { '--user': 'NAME', '--config': 'FILE' },
   operands: 0,
 };
 const listGrammar: Grammar = {
   command: 'tokens list',
+  about: 'List short id, user, made and expires of each valid token, with tabs between; never a token.',
   usage: '[NAME] [--config FILE]',
   options: { '--config': 'FILE' },
   operands: 1,
@@ -33,6 +35,8 @@ const verbs: Readonly<Record<string, Verb>> = {
   revoke: { grammar: revokeGrammar, work: revoke },
   list: { grammar: listGrammar, work: list },
 };
+
+export const tokenGrammars: readonly Grammar[] = [listGrammar, revokeGrammar];
 
 /** Resolves to the exit code: 0, or 1 with what is wrong on stderr. */
 export async function tokens(

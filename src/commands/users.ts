@@ -7,7 +7,7 @@ import { adminName } from '../auth/first-admin.ts';
 import { findUserNamed, likeNamed, takenWords } from '../auth/names.ts';
 import type { Accounts } from '../auth/ports.ts';
 import { usernameForm } from '../auth/precis.ts';
-import { type Grammar, readArguments } from './options.ts';
+import { configOnly, type Grammar, readArguments } from './options.ts';
 import { newPassword, type PasswordIo } from './passwords.ts';
 import { CommandFailure, type StoreDeps, withAccounts } from './store.ts';
 
@@ -16,7 +16,7 @@ const withPassword = {
   options: { '--config': 'FILE', '--password-file': 'FILE' },
   operands: 1,
 } as const;
-const withoutPassword = { options: { '--config': 'FILE' } } as const;
+const withName = { ...configOnly, usage: 'NAME [--config FILE]', operands: 1 } as const;
 
 interface Given {
   readonly name: string;
@@ -30,14 +30,37 @@ interface Verb {
 }
 
 const verbs: Readonly<Record<string, Verb>> = {
-  add: { grammar: { command: 'users add', ...withPassword }, work: add },
-  list: { grammar: { command: 'users list', usage: '[--config FILE]', operands: 0, ...withoutPassword }, work: list },
-  passwd: { grammar: { command: 'users passwd', ...withPassword }, work: passwd },
+  add: {
+    grammar: {
+      command: 'users add',
+      about: 'Add a user. Its password is asked for, or read from a file.',
+      ...withPassword,
+    },
+    work: add,
+  },
+  list: {
+    grammar: {
+      command: 'users list',
+      about: 'List name and role of every user, with a tab between.',
+      ...configOnly,
+    },
+    work: list,
+  },
+  passwd: {
+    grammar: {
+      command: 'users passwd',
+      about: 'Change a password, which is asked for as by users add, and revoke the tokens of the user.',
+      ...withPassword,
+    },
+    work: passwd,
+  },
   delete: {
-    grammar: { command: 'users delete', usage: 'NAME [--config FILE]', operands: 1, ...withoutPassword },
+    grammar: { command: 'users delete', about: 'Delete a user and revoke its tokens.', ...withName },
     work: remove,
   },
 };
+
+export const userGrammars: readonly Grammar[] = Object.values(verbs).map(({ grammar }) => grammar);
 
 /** Resolves to the exit code: 0, or 1 with what is wrong on stderr. */
 export async function users(

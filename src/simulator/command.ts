@@ -2,8 +2,6 @@
 import { parseCommand } from './flags.ts';
 import { type Simulator, startSimulator } from './simulator.ts';
 
-export { simulateHelp } from './flags.ts';
-
 export interface Io {
   stdout(line: string): void;
   stderr(line: string): void;

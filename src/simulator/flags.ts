@@ -57,7 +57,7 @@ const rest: readonly (readonly [string, string])[] = [
   ['--help', 'this text'],
 ];
 
-export function simulateHelp(): string {
+function simulateHelp(): string {
   const own = flags.map(
     ({ name, type, help }) => [`--${name}${{ number: ' N', boolean: '', string: ' TEXT' }[type]}`, help] as const,
   );

@@ -101,11 +101,24 @@ describe('weir', () => {
     await expect(ask('GET', `http://127.0.0.1:${free}/livez`)).rejects.toThrow('ECONNREFUSED');
   });
 
-  it.each(['--help', '-h'])('%s: what there is, exit code 0', async (option) => {
-    const said = await run([option]);
+  it.each(['--help', 'help'])('%s: what there is, exit code 0', async (word) => {
+    const said = await run([word]);
     expect(said).toMatchObject({ code: 0, stderr: [] });
-    for (const word of ['serve', 'check', 'simulate', '--config', '--version'])
-      expect(said.stdout.join('\n')).toContain(word);
+    for (const name of ['serve', 'check', 'simulate', '--config', '--version'])
+      expect(said.stdout.join('\n')).toContain(name);
+  });
+
+  it.each([
+    ['users add anna -h', /^Usage: weir users add NAME /],
+    ['help simulate', /^Usage: weir simulate /],
+  ])('%s: what it takes, exit code 0', async (words, line) => {
+    const said = await run(words.split(' '));
+    expect(said).toMatchObject({ code: 0, stderr: [] });
+    expect(said.stdout).toContainEqual(expect.stringMatching(line));
+  });
+
+  it('help for a command that there is not: one line, exit code 1', async () => {
+    expect(await run(['help', 'sevre'])).toEqual({ code: 1, stdout: [], stderr: [expect.stringContaining('"sevre"')] });
   });
 
   it('without a command: the same on stderr, exit code 1', async () => {
@@ -114,12 +127,21 @@ describe('weir', () => {
     expect(said.stderr.join('\n')).toContain('Usage:');
   });
 
-  it('--version: the package’s own, exit code 0', async () => {
-    expect(await run(['--version'])).toEqual({ code: 0, stdout: [manifest.version], stderr: [] });
+  it.each(['--version', '-v'])('%s: the package’s own, exit code 0', async (option) => {
+    expect(await run([option])).toEqual({ code: 0, stdout: [manifest.version], stderr: [] });
   });
 });
 
 describe('weir serve', () => {
+  it('warns of a variable that is misspelt; so does weir check', async () => {
+    const env = { COREAP_URL: 'http://127.0.0.1:9' };
+    const told = "the variable COREAP_URL is not one of Weir's; did you mean COREAPP_URL?";
+    await using weir = await startWeir(env);
+    const warning = await weir.process.waitForLine(/COREAP_URL/);
+    expect(JSON.parse(warning)).toMatchObject({ level: 'warn', msg: told });
+    expect((await run(['check'], env)).stdout).toContain(`note: ${told}`);
+  });
+
   it('starts without its Coreapp: a request is a 502 after its hold time, and one line of the log names coreapp.url', async () => {
     const away = `http://127.0.0.1:${await freePort()}`;
     await using file = await testFile('weir.yaml', 'limits: {default: {holdMaxMs: 300}, messages: {holdMaxMs: 300}}\n');

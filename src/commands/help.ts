@@ -1,0 +1,54 @@
+/** What `--help`, `-h` and `weir help` say. */
+import { checkGrammar } from './check.ts';
+import { columns, type Grammar } from './options.ts';
+import { serveGrammar } from './serve.ts';
+import { tokenGrammars } from './tokens.ts';
+import { userGrammars } from './users.ts';
+
+/** All commands but the simulator's, which shares no code with the rest. */
+const grammars: readonly Grammar[] = [serveGrammar, checkGrammar, ...userGrammars, ...tokenGrammars];
+
+const options: Readonly<Record<`--${string}`, string>> = {
+  '--config': 'the configuration; else the file that WEIR_CONFIG names, else config/weir.yaml of the package',
+  '--password-file': 'holds the password, in one line; - is the standard input',
+  '--user': 'the user whose tokens are meant',
+};
+
+/** The words of the command whose help is asked for, none for all commands; null: no help is asked for. */
+export function helpAsked(args: readonly string[]): readonly string[] | null {
+  const end = args.indexOf('--');
+  const given = end === -1 ? args : args.slice(0, end);
+  if (given[0] !== 'help' && !given.includes('--help') && !given.includes('-h')) return null;
+  return given.filter((arg) => !arg.startsWith('-') && arg !== 'help');
+}
+
+/** The help for a command, or for a group of commands; null: there is none of that name. */
+export function helpFor(words: readonly string[]): string | null {
+  const exact = grammars.find(({ command }) => command === words.slice(0, command.split(' ').length).join(' '));
+  if (exact !== undefined) return helpOn(exact);
+  const group = grammars.filter(({ command }) => command.split(' ')[0] === words[0]);
+  return group.length === 0 ? null : group.map((grammar) => `${usage(grammar)}\n  ${grammar.about}`).join('\n');
+}
+
+export function overview(): string {
+  const lines: [string, string][] = grammars.map(({ command, about }) => [command, about.split('\n')[0] as string]);
+  lines.splice(2, 0, ['simulate', 'Run the Coreapp simulator alone.']);
+  return [
+    'Weir: an authenticating, rate-limiting reverse proxy for the WhatsApp Business API.',
+    '',
+    'Usage: weir COMMAND, with [--config FILE] for all but simulate',
+    ...columns(lines),
+    '',
+    'weir COMMAND --help (-h), or weir help COMMAND, says what a command takes; weir --version (-v), which Weir this is.',
+  ].join('\n');
+}
+
+function helpOn(grammar: Grammar): string {
+  const taken = Object.entries(grammar.options).map(([name, value]): [string, string] => [
+    `${name} ${value}`,
+    options[name as `--${string}`] as string,
+  ]);
+  return [usage(grammar), '', grammar.about, '', ...columns([...taken, ['-h, --help', 'this text']])].join('\n');
+}
+
+const usage = ({ command, usage: taken }: Grammar): string => `Usage: weir ${command} ${taken}`;
