@@ -6,7 +6,7 @@
  * in the process.
  */
 import { MemoryBuckets } from '../src/adapters/memory/buckets.ts';
-import { ConcurrencyLimiter, InFlightBudget } from '../src/admission/concurrency/limiter.ts';
+import { ConcurrencyLimiters } from '../src/admission/concurrency/limiters.ts';
 import { Gates } from '../src/admission/gates.ts';
 import type { Collected } from '../src/exchange/exchange.ts';
 import { deafMeter, messageFrom, plainOrder, roomyLimits, WaitingDownstream } from '../test/support/fleet.ts';
@@ -22,14 +22,9 @@ const slotMs = 0.1;
 
 const clock = new VirtualClock();
 const quota = { rate: 1_000 / slotMs, burst: 1 };
-const limiter = new ConcurrencyLimiter(
-  new InFlightBudget({ min: 1, initial: 10_000_000, max: 10_000_000 }),
-  () => clock.now(),
-  () => 0.5,
-  () => {},
-);
+const limiters = new ConcurrencyLimiters({ min: 1, initial: 10_000_000, max: 10_000_000 }, clock, () => 0.5);
 const buckets = new MemoryBuckets(clock, deafMeter);
-const deps = { clock, buckets, meter: deafMeter, limiter, digest: String, ...plainOrder, blocked() {} };
+const deps = { clock, buckets, meter: deafMeter, limiters, digest: String, ...plainOrder };
 const gates = new Gates('messages', roomyLimits(quota), deps);
 
 let arrivals = 0;

@@ -1,19 +1,15 @@
 /**
  * Stand in line: a request leaves this stage with a slot used and a permit in hand, refused, or because its caller has
- * gone. `line/line.ts` knows the order, `rate/lease.ts` the slots, `concurrency/limiter.ts` how many may be in flight;
- * `gate.ts` brings them together for one bucket, `gates.ts` for one class, this file for all.
+ * gone. `line/line.ts` knows the order, `rate/lease.ts` the slots, `concurrency/limiters.ts` how many may be in flight and
+ * who waits for that; `gate.ts` brings them together for one bucket, `gates.ts` for one class, this file for all.
  */
-import type { Alarm, Clock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import type { RefusalName } from '../exchange/refusals.ts';
 import type { EndpointClass } from '../exchange/route.ts';
 import type { Meter } from '../observe/ports.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
-import {
-  type ConcurrencyBounds,
-  ConcurrencyLimiter,
-  InFlightBudget,
-  ReservedInFlightBudget,
-} from './concurrency/limiter.ts';
+import type { ConcurrencyBounds, InFlightBudget } from './concurrency/in-flight-budget.ts';
+import { ConcurrencyLimiters } from './concurrency/limiters.ts';
 import { Gates } from './gates.ts';
 import type { ClassLimits } from './limits.ts';
 import type { Buckets } from './rate/ports.ts';
@@ -40,29 +36,15 @@ export class Admit {
   /** What is in flight, and may be. */
   readonly budget: InFlightBudget;
   readonly #classes: ReadonlyMap<EndpointClass, Gates>;
-  /** Classes with somebody who waits for a permit, in the order in which they get one. */
-  readonly #blocked = new Set<Gates>();
   readonly #clock: Clock;
-  #pauseOver: Alarm | null = null;
-  #pauseOverAt = Number.POSITIVE_INFINITY;
 
   constructor(deps: AdmitDeps) {
     const { clock, limits } = deps;
     this.#clock = clock;
-    this.budget = new InFlightBudget(deps.concurrency);
-    const limiter = ({ hold, callerShareMax }: ClassLimits): ConcurrencyLimiter =>
-      new ConcurrencyLimiter(
-        hold ? this.budget : new ReservedInFlightBudget(this.budget),
-        () => clock.now(),
-        deps.random,
-        () => this.#permitFreed(),
-        callerShareMax,
-      );
-    const blocked = (gates: Gates, now: number): void => this.#block(gates, now);
+    const limiters = new ConcurrencyLimiters(deps.concurrency, clock, deps.random);
+    this.budget = limiters.budget;
     const names = Object.keys(limits) as EndpointClass[];
-    this.#classes = new Map(
-      names.map((name) => [name, new Gates(name, limits[name], { ...deps, limiter: limiter(limits[name]), blocked })]),
-    );
+    this.#classes = new Map(names.map((name) => [name, new Gates(name, limits[name], { ...deps, limiters })]));
   }
 
   /** Where requests of an endpoint class stand in line. */
@@ -92,38 +74,5 @@ export class Admit {
         pausedMs: limiter.probing ? Math.max(0, limiter.pausedUntil - now) : 0,
       })),
     };
-  }
-
-  #block(gates: Gates, now: number): void {
-    this.#blocked.add(gates);
-    this.#awaitPause(now);
-  }
-
-  /** Classes take turns: one that still waits after its turn is blocked anew, behind the others. */
-  #permitFreed(): void {
-    if (this.#blocked.size === 0) return;
-    const now = this.#clock.now();
-    for (const gates of [...this.#blocked]) {
-      if (!gates.limiter.available(now)) continue;
-      this.#blocked.delete(gates);
-      gates.serveBlocked(now);
-    }
-    this.#awaitPause(now);
-  }
-
-  /**
-   * The end of a pause between probes frees a permit, too, and so does one in use that begins to last.
-   * @param now by which permits were found missing: a pause that has ended since then is still to be noticed
-   */
-  #awaitPause(now: number): void {
-    let due = Number.POSITIVE_INFINITY;
-    for (const { limiter } of this.#blocked) due = Math.min(due, limiter.changesAt(now));
-    if (due >= this.#pauseOverAt) return;
-    this.#pauseOver?.cancel();
-    this.#pauseOverAt = due;
-    this.#pauseOver = this.#clock.after(due - now, () => {
-      this.#pauseOverAt = Number.POSITIVE_INFINITY;
-      this.#permitFreed();
-    });
   }
 }

@@ -9,6 +9,7 @@ import { nameOf } from '../exchange/principal.ts';
 import type { Refusal, RefusalName } from '../exchange/refusals.ts';
 import { refuse } from '../exchange/refusals.ts';
 import type { ConcurrencyLimiter } from './concurrency/limiter.ts';
+import type { ConcurrencyLimiters, PermitWaiter } from './concurrency/limiters.ts';
 import type { ClassLimits } from './limits.ts';
 import type { Line } from './line/line.ts';
 import { Pausing, type PausingClass, type PausingDeps } from './pausing.ts';
@@ -22,6 +23,7 @@ import { Waiting, type WaitingClass, type WaitingDeps } from './waiting.ts';
 
 export interface GateDeps extends Order, WaitingDeps, PausingDeps {
   readonly buckets: Buckets;
+  readonly limiters: ConcurrencyLimiters;
 }
 
 /** What the gates of one endpoint class share (`gates.ts`). */
@@ -30,16 +32,16 @@ export interface GateClass extends WaitingClass, PausingClass {
   readonly limiter: ConcurrencyLimiter;
   /** Nobody may wait any more: what the Coreapp sends back from now on is refused as well. */
   readonly refusing: RefusalName | null;
-  /** Told when a slot is open and somebody waits, but there is no permit: pumps the gate once there may be one. */
-  blocked(gate: Gate, now: number): void;
 }
 
 /** How long to leave a store alone that did not grant, milliseconds. */
 const askAgainMs = 50;
 
-export class Gate implements Slots {
+export class Gate implements Slots, PermitWaiter {
   /** The bucket's name. */
   readonly bucket: string;
+  /** Who brought the value that it is for. */
+  readonly owner: string;
   readonly line: Line<Waiter>;
   readonly #waiting: Waiting;
   readonly #class: GateClass;
@@ -53,9 +55,10 @@ export class Gate implements Slots {
   #alarm: Alarm | null = null;
   #alarmAt = Number.POSITIVE_INFINITY;
 
-  constructor(bucket: string, ofClass: GateClass, deps: GateDeps) {
+  constructor(bucket: string, owner: string, ofClass: GateClass, deps: GateDeps) {
     const { limits } = ofClass;
     this.bucket = bucket;
+    this.owner = owner;
     this.#class = ofClass;
     this.#deps = deps;
     this.#waiting = new Waiting(ofClass, deps);
@@ -210,7 +213,7 @@ export class Gate implements Slots {
       }
       if (this.#lease.opensAt(now) > now) break;
       if (!this.#choose(now)) {
-        this.#class.blocked(this, now);
+        this.#deps.limiters.wait(this.#class.limiter, this, now);
         break;
       }
       this.#lease.take(now);
@@ -275,7 +278,7 @@ export class Gate implements Slots {
   #nextMove(now: number): number {
     const opensAt = this.#lease.opensAt(now);
     const resumesAt = this.#pausing.until;
-    // Open already and still unused: what is missing is a permit, and whoever was told so pumps this gate.
+    // Open already and still unused: what is missing is a permit, and the limiters pump this gate.
     const blocked = opensAt <= now && resumesAt <= now;
     const slot = blocked ? Number.POSITIVE_INFINITY : Math.max(opensAt, resumesAt);
     if (this.#asking || opensAt <= now) return slot;

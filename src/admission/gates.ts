@@ -16,18 +16,14 @@ import type { ConcurrencyLimiter } from './concurrency/limiter.ts';
 import { Gate, type GateClass, type GateDeps } from './gate.ts';
 import { type ClassLimits, lineMax } from './limits.ts';
 import { Headcount } from './line/headcount.ts';
-import { Rotation } from './line/rotation.ts';
 import { Answers, Pauses } from './pauses.ts';
 import { bucketName, scopeValue } from './rate/scope.ts';
 
 export interface GatesDeps extends GateDeps {
-  readonly limiter: ConcurrencyLimiter;
   /** A one-way digest. */
   readonly digest: (text: string) => string;
   /** Whether the Coreapp tells paths apart that differ in case only. Not there: it does not. */
   readonly caseSensitivePaths?: boolean;
-  /** Told when a gate waits for a permit: calls `serveBlocked` once there may be one. */
-  readonly blocked: (gates: Gates, now: number) => void;
 }
 
 /** How often idle gates are looked for while there is room, milliseconds. */
@@ -41,10 +37,10 @@ const plainMaxChars = 63;
  * than its rate has a line at all; then the others’ turns come before long, and whoever floods it is refused.
  */
 const turnMaxMs = 1_000;
-/** How many gates are looked at in vain for one permit: all that wait in them have their share. The next permit goes on. */
-const vainMax = 64;
 /** Stands for "no value": no value is empty. */
 const none = '';
+/** The owner of the one gate of the scope `fleet`. */
+const nobody = '';
 
 export class Gates implements GateClass {
   readonly name: EndpointClass;
@@ -63,23 +59,19 @@ export class Gates implements GateClass {
   readonly #only: Gate | null;
   /** By the value that requests bring. */
   readonly #gates = new Map<string, Gate>();
-  /** Who brought the value of each. */
-  readonly #openers = new Map<Gate, string>();
-  /** How many each of them has brought. */
+  /** How many of them each caller has brought. */
   readonly #opened = new Map<string, number>();
-  /** Those that wait for a permit, in the order in which they get one. */
-  readonly #blocked = new Rotation<Gate>();
   #lookNotBefore = Number.NEGATIVE_INFINITY;
   #rest: Alarm | null = null;
 
   constructor(name: EndpointClass, limits: ClassLimits, deps: GatesDeps) {
     this.name = name;
     this.limits = limits.hold ? limits : { ...limits, holdMaxMs: Math.min(limits.holdMaxMs, turnMaxMs) };
-    this.limiter = deps.limiter;
+    this.limiter = deps.limiters.add(limits);
     this.bodies = new BodyBudget(limits, () => deps.clock.now());
     this.headcount = new Headcount(limits);
     this.#deps = deps;
-    this.#only = limits.scope.by === 'fleet' ? new Gate(name, this, deps) : null;
+    this.#only = limits.scope.by === 'fleet' ? new Gate(name, nobody, this, deps) : null;
   }
 
   get bodyMaxBytes(): number {
@@ -125,28 +117,6 @@ export class Gates implements GateClass {
     this.#refusing = name;
     this.#rest?.cancel();
     for (const gate of this.#all()) gate.refuseAll(name);
-  }
-
-  blocked(gate: Gate, now: number): void {
-    this.#blocked.add(this.#openerOf(gate), gate);
-    this.#deps.blocked(this, now);
-  }
-
-  /**
-   * There may be permits: gates take turns, and one that still waits after its turn is behind the others. Those of one
-   * caller share its turns, however many values it invents.
-   */
-  serveBlocked(now: number): void {
-    const inVain = new Set<Gate>();
-    const again: Gate[] = [];
-    while (inVain.size < vainMax && this.limiter.available(now)) {
-      const gate = this.#blocked.take();
-      if (gate === undefined) break;
-      if (inVain.has(gate)) again.push(gate);
-      else if (gate.pump() === 0) inVain.add(gate);
-    }
-    for (const gate of again) this.#blocked.add(this.#openerOf(gate), gate);
-    if (!this.#blocked.isEmpty) this.#deps.blocked(this, now);
   }
 
   lineSnapshot(now: number): LineSnapshot {
@@ -211,9 +181,8 @@ export class Gates implements GateClass {
 
   #open(key: string, caller: string): Gate {
     const digest = key.length <= plainMaxChars ? this.#deps.digest(key) : key;
-    const gate = new Gate(bucketName(this.name, key === none ? null : digest), this, this.#deps);
+    const gate = new Gate(bucketName(this.name, key === none ? null : digest), caller, this, this.#deps);
     this.#gates.set(key, gate);
-    this.#openers.set(gate, caller);
     this.#opened.set(caller, (this.#opened.get(caller) ?? 0) + 1);
     this.#restLater();
     return gate;
@@ -224,20 +193,13 @@ export class Gates implements GateClass {
       if (!gate.isIdle(now)) continue;
       gate.close();
       this.#deps.buckets.forget(gate.bucket);
-      this.#blocked.delete(this.#openerOf(gate), gate);
+      this.#deps.limiters.leave(this.limiter, gate);
       this.#gates.delete(key);
-      this.#disown(gate);
+      this.#disown(gate.owner);
     }
   }
 
-  /** The one gate of the scope `fleet` is nobody's. */
-  #openerOf(gate: Gate): string {
-    return this.#openers.get(gate) ?? '';
-  }
-
-  #disown(gate: Gate): void {
-    const caller = this.#openerOf(gate);
-    this.#openers.delete(gate);
+  #disown(caller: string): void {
     const left = (this.#opened.get(caller) as number) - 1;
     if (left === 0) this.#opened.delete(caller);
     else this.#opened.set(caller, left);

@@ -17,7 +17,7 @@ import { nodeSecrets } from '../adapters/node/secrets.ts';
 import { createMeter, type PrometheusMeter } from '../adapters/prometheus/meter.ts';
 import { connectCoreapp } from '../adapters/undici/coreapp.ts';
 import { Admit } from '../admission/admit.ts';
-import { concurrencyBounds, reserved } from '../admission/concurrency/limiter.ts';
+import { concurrencyBounds, reserved } from '../admission/concurrency/in-flight-budget.ts';
 import { createCosts } from '../admission/rate/costs.ts';
 import { createFindToken } from '../auth/tokens.ts';
 import type { Config } from '../config/config.ts';

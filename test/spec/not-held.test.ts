@@ -1,11 +1,7 @@
 /** What monitoring asks for is not held: the Coreapp's own answer, at once. So is any class with `hold: false`. */
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
-import {
-  ConcurrencyLimiter,
-  InFlightBudget,
-  ReservedInFlightBudget,
-  reserved,
-} from '../../src/admission/concurrency/limiter.ts';
+import { InFlightBudget, ReservedInFlightBudget, reserved } from '../../src/admission/concurrency/in-flight-budget.ts';
+import { ConcurrencyLimiter } from '../../src/admission/concurrency/limiter.ts';
 import { apiKey, startTestApp, type TestApp } from '../support/app.ts';
 import { Lines } from '../support/lines.ts';
 import { until } from '../support/until.ts';

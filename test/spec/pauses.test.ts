@@ -1,6 +1,7 @@
 /** Whom a pause is for that the Coreapp asks for: the request, its caller, or everybody. */
 import { describe, expect, test } from 'vitest';
-import { ConcurrencyLimiter, InFlightBudget } from '../../src/admission/concurrency/limiter.ts';
+import { InFlightBudget } from '../../src/admission/concurrency/in-flight-budget.ts';
+import { ConcurrencyLimiter } from '../../src/admission/concurrency/limiter.ts';
 import { Answers, Pauses } from '../../src/admission/pauses.ts';
 import type { Counters, PermitEnd } from '../../src/exchange/exchange.ts';
 import type { EndpointClass } from '../../src/exchange/route.ts';

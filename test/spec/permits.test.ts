@@ -1,6 +1,7 @@
 /** How many requests may be in flight at the Coreapp, and what becomes of those who wait for that. */
 import { describe, expect, test } from 'vitest';
-import { type ConcurrencyBounds, ConcurrencyLimiter, InFlightBudget } from '../../src/admission/concurrency/limiter.ts';
+import { type ConcurrencyBounds, InFlightBudget } from '../../src/admission/concurrency/in-flight-budget.ts';
+import { ConcurrencyLimiter } from '../../src/admission/concurrency/limiter.ts';
 import type { Permit, PermitEnd } from '../../src/exchange/exchange.ts';
 import { Lines, type Visit } from '../support/lines.ts';
 

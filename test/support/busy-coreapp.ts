@@ -4,10 +4,10 @@
  */
 import {
   type ConcurrencyBounds,
-  ConcurrencyLimiter,
   concurrencyBounds,
   InFlightBudget,
-} from '../../src/admission/concurrency/limiter.ts';
+} from '../../src/admission/concurrency/in-flight-budget.ts';
+import { ConcurrencyLimiter } from '../../src/admission/concurrency/limiter.ts';
 import type { Permit } from '../../src/exchange/exchange.ts';
 import { dice } from './dice.ts';
 import { VirtualClock } from './virtual-clock.ts';

@@ -5,7 +5,7 @@
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
 import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
-import { ConcurrencyLimiter, InFlightBudget } from '../../src/admission/concurrency/limiter.ts';
+import { ConcurrencyLimiters } from '../../src/admission/concurrency/limiters.ts';
 import { Gates } from '../../src/admission/gates.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
 import { deafMeter } from './deaf-meter.ts';
@@ -70,20 +70,14 @@ async function replica({ redisUrl, quota, replicas, count, ratePerS, beginAt }: 
   // A machine that is busy is no outage.
   const options = { keyPrefix: 'driver:', replicas: () => replicas, callTimeoutMs: patienceMs };
   const buckets = new RedisBuckets(redis, machineClock, deafMeter, options);
-  const limiter = new ConcurrencyLimiter(
-    new InFlightBudget(unbounded),
-    () => machineClock.now(),
-    () => 0.5,
-    () => {},
-  );
+  const limiters = new ConcurrencyLimiters(unbounded, machineClock, () => 0.5);
   const deps = {
     clock: machineClock,
     buckets,
     meter: deafMeter,
-    limiter,
+    limiters,
     digest: String,
     ...plainOrder,
-    blocked() {},
   };
   const gates = new Gates('messages', roomyLimits(quota), deps);
   const sender = new Sender({ clock: machineClock });

@@ -1,5 +1,6 @@
 /** Replicas that share one bucket, in virtual time: what the Coreapp would see of them. */
-import { type ConcurrencyBounds, ConcurrencyLimiter, InFlightBudget } from '../../src/admission/concurrency/limiter.ts';
+import type { ConcurrencyBounds } from '../../src/admission/concurrency/in-flight-budget.ts';
+import { ConcurrencyLimiters } from '../../src/admission/concurrency/limiters.ts';
 import { Gates } from '../../src/admission/gates.ts';
 import type { ClassLimits } from '../../src/admission/limits.ts';
 import type { Buckets } from '../../src/admission/rate/ports.ts';
@@ -201,14 +202,9 @@ export class Fleet {
     this.store = new DistantStore(clock, options.replicas, options.oneWayMs);
     this.gates = Array.from({ length: options.replicas }, (_, replica) => {
       const own = options.clockOf?.(clock, replica) ?? clock;
-      const limiter = new ConcurrencyLimiter(
-        new InFlightBudget(unbounded),
-        () => own.now(),
-        () => 0.5,
-        () => {},
-      );
+      const limiters = new ConcurrencyLimiters(unbounded, own, () => 0.5);
       const buckets = options.bucketsOf?.(own) ?? this.store.asSeenFromReplica();
-      const deps = { clock: own, buckets, meter: deafMeter, limiter, digest: String, ...plainOrder, blocked() {} };
+      const deps = { clock: own, buckets, meter: deafMeter, limiters, digest: String, ...plainOrder };
       return new Gates('messages', options.limits, deps);
     });
   }

@@ -3,7 +3,7 @@ import { machineClock as clock } from '../../src/adapters/node/clock.ts';
 import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
 import { firstConnection, openRedis, type RedisConnection } from '../../src/adapters/redis/client.ts';
 import { Replicas } from '../../src/adapters/redis/replicas.ts';
-import { ConcurrencyLimiter, InFlightBudget } from '../../src/admission/concurrency/limiter.ts';
+import { ConcurrencyLimiters } from '../../src/admission/concurrency/limiters.ts';
 import { Gates } from '../../src/admission/gates.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
 import { deafMeter, messageFrom, plainOrder, roomyLimits, unbounded, WaitingDownstream } from './fleet.ts';
@@ -88,13 +88,8 @@ export async function startLiveFleet({ urls, quota, callTimeoutMs = 50 }: LiveFl
   const timers: NodeJS.Timeout[] = [];
   for (const [replica, { buckets }] of members.entries()) {
     const gateOf = (name: 'messages' | 'contacts', limits: Quota): Gates => {
-      const limiter = new ConcurrencyLimiter(
-        new InFlightBudget(unbounded),
-        () => clock.now(),
-        Math.random,
-        () => {},
-      );
-      const deps = { clock, buckets, meter: deafMeter, limiter, digest: String, ...plainOrder, blocked() {} };
+      const limiters = new ConcurrencyLimiters(unbounded, clock, Math.random);
+      const deps = { clock, buckets, meter: deafMeter, limiters, digest: String, ...plainOrder };
       return new Gates(name, roomyLimits(limits), deps);
     };
     const [busy, idle] = [gateOf('messages', quota), gateOf('contacts', idleQuota)];

@@ -10,6 +10,13 @@ export interface ConcurrencyBounds {
   readonly max: number;
 }
 
+/** Enough to learn quickly, and no burst to a Coreapp that nobody knows yet. */
+const initial = 16;
+
+export function concurrencyBounds(min: number, max: number): ConcurrencyBounds {
+  return { min, initial: Math.max(min, Math.min(initial, max)), max };
+}
+
 /** What all classes together have in flight. */
 export class InFlightBudget {
   readonly bounds: ConcurrencyBounds;

@@ -19,10 +19,8 @@
  * docs/decisions/0011-permits.md has the measurements behind the constants.
  */
 import type { Permit, PermitEnd } from '../../exchange/exchange.ts';
-import type { ConcurrencyBounds, InFlightBudget } from './in-flight-budget.ts';
+import type { InFlightBudget } from './in-flight-budget.ts';
 import { PermitShares, Use } from './permit-shares.ts';
-
-export { type ConcurrencyBounds, InFlightBudget, ReservedInFlightBudget, reserved } from './in-flight-budget.ts';
 
 const calmFlights = 32;
 const tryFlights = 4;
@@ -34,13 +32,6 @@ const besideMinMs = 2_000;
 const besideMaxMs = 5_000;
 /** A probe that is neither answered nor refused for so long does not keep the next one back. */
 const patienceMs = 2_000;
-
-/** Enough to learn quickly, and no burst to a Coreapp that nobody knows yet. */
-const initial = 16;
-
-export function concurrencyBounds(min: number, max: number): ConcurrencyBounds {
-  return { min, initial: Math.max(min, Math.min(initial, max)), max };
-}
 
 export class ConcurrencyLimiter {
   readonly #budget: InFlightBudget;

@@ -1,21 +1,26 @@
+export interface Owned {
+  /** Whose turns it shares. */
+  readonly owner: string;
+}
+
 /** What waits for its turn, each thing once: owners in rotation, and of one owner what has waited longest. */
-export class Rotation<T> {
+export class Rotation<T extends Owned> {
   readonly #of = new Map<string, Set<T>>();
 
   get isEmpty(): boolean {
     return this.#of.size === 0;
   }
 
-  add(owner: string, item: T): void {
-    const own = this.#of.get(owner);
-    if (own === undefined) this.#of.set(owner, new Set([item]));
+  add(item: T): void {
+    const own = this.#of.get(item.owner);
+    if (own === undefined) this.#of.set(item.owner, new Set([item]));
     else own.add(item);
   }
 
-  delete(owner: string, item: T): void {
-    const own = this.#of.get(owner);
+  delete(item: T): void {
+    const own = this.#of.get(item.owner);
     own?.delete(item);
-    if (own?.size === 0) this.#of.delete(owner);
+    if (own?.size === 0) this.#of.delete(item.owner);
   }
 
   /** Takes out whose turn it is; what else its owner has is behind everybody's. Undefined: nothing waits. */
