@@ -18,7 +18,7 @@ import type { Buckets } from './rate/ports.ts';
 import { slotsToCome } from './rate/quota.ts';
 import { type Left, leftOf, RateLimitFields } from './rate/rate-limit-fields.ts';
 import type { Grant } from './rate/slots.ts';
-import { type Order, type Stay, slotsFor, stayOf, Waiter, waitSeconds } from './stay.ts';
+import { type Order, type Stay, slotsFor, stayOf, Waiter, waitAsked } from './stay.ts';
 import { Waiting, type WaitingClass, type WaitingDeps } from './waiting.ts';
 
 export interface GateDeps extends Order, WaitingDeps, PausingDeps {
@@ -71,8 +71,8 @@ export class Gate implements Slots, PermitWaiter {
   /** For a newcomer: at once if nobody waits, a slot is open and a permit is there. */
   admit(exchange: Collected, downstream: Downstream): Admission | Promise<Admission> {
     const now = this.#deps.clock.now();
-    exchange.counters.joinedAt = now;
-    exchange.counters.waitSeconds = waitSeconds(exchange.fields, this.#class.limits.holdMaxMs);
+    exchange.joinedAt = now;
+    exchange.waitSeconds = waitAsked(exchange.fields, this.#class.limits.holdMaxMs);
     if (downstream.gone) return gone;
     const cost = slotsFor(exchange, this.#deps);
     for (let slots = 0; slots < cost; slots++) this.#lease.arrived(now);
@@ -170,7 +170,7 @@ export class Gate implements Slots, PermitWaiter {
 
   /** With the slot that was taken last. */
   #admitted(exchange: Collected, now: number): Admitted {
-    exchange.counters.sentAt = now;
+    exchange.sentAt = now;
     const permit = this.#class.limiter.take(now, nameOf(exchange.principal));
     return admitted(exchange, permit, this, this.#lease.takenClosesAt, this.#rateLimit);
   }

@@ -108,8 +108,8 @@ export class Gates implements GateClass {
   }
 
   /** The Coreapp has answered a request, and has not refused it. */
-  passed({ principal, counters }: Collected): void {
-    this.answers.add(nameOf(principal), counters.sentAt);
+  passed({ principal, sentAt }: Collected): void {
+    this.answers.add(nameOf(principal), sentAt);
   }
 
   /** Refuses all that wait, and all that the Coreapp sends back from now on. */

@@ -14,7 +14,7 @@
  * So one request, one user or one path that is always refused holds others up once at most, and never for longer than a
  * pause may last; a Coreapp that refuses everybody pauses everybody after the second refusal.
  */
-import type { Counters } from '../exchange/exchange.ts';
+import type { Steering } from '../exchange/exchange.ts';
 
 /** Who waits: that request, its caller's requests in this replica, everybody's here, or everybody's in all replicas. */
 export type PauseScope = 'request' | 'caller' | 'replica' | 'fleet';
@@ -90,12 +90,12 @@ export class Pauses {
    * A request was refused, and told to wait until then. Call it for every refusal, also where nothing was said of a wait.
    * What is for more than the request alone, pauses its caller from now on.
    */
-  refused(counters: Counters, caller: string, now: number, until: number): PauseScope {
-    const { refusedAt } = counters;
-    counters.refusedAt = now;
+  refused(request: Steering, caller: string, now: number, until: number): PauseScope {
+    const { refusedAt } = request;
+    request.refusedAt = now;
     if (refusedAt >= 0) {
-      if (counters.pausedOthers && this.#answers.sentAt > refusedAt) {
-        counters.pausedOthers = false;
+      if (request.pausedOthers && this.#answers.sentAt > refusedAt) {
+        request.pausedOthers = false;
         this.#distrust(now);
       }
       return 'request';
@@ -103,11 +103,11 @@ export class Pauses {
     if (until <= now) return 'request';
     this.#pause(caller, now, until);
     // Requests that were in flight together are refused together: they say the same.
-    const together = now < this.#allUntil && counters.sentAt <= this.#allSince;
+    const together = now < this.#allUntil && request.sentAt <= this.#allSince;
     if (!together && !this.#speaksForAll(caller, now)) return 'caller';
     // Nothing has been answered since the last one: all that is known by now is known of this replica.
     const news = together || this.#allSince === never || this.#answers.sentAt > this.#allSince;
-    counters.pausedOthers = true;
+    request.pausedOthers = true;
     this.#allSince = now;
     this.#allUntil = Math.max(this.#allUntil, until);
     return news ? 'fleet' : 'replica';

@@ -70,20 +70,20 @@ export class Pausing {
   }
 
   /** The Coreapp sent a request back. Returns when it may stand in line again; now or earlier: at once. */
-  restAfter({ caller, exchange: { counters } }: Stay, { reason, pauseMs }: Replay, now: number): number {
+  restAfter({ caller, exchange }: Stay, { reason, pauseMs }: Replay, now: number): number {
     const { random, pauseMaxMs } = this.#deps;
     if (reason === 'unsent' || reason === 'late') return now;
     if (reason === 'broken') {
-      counters.brokenRepeats += 1;
-      return now + pauseBeforeRepeat(counters.brokenRepeats, random());
+      exchange.brokenRepeats += 1;
+      return now + pauseBeforeRepeat(exchange.brokenRepeats, random());
     }
-    counters.refusals += 1;
+    exchange.refusals += 1;
     const until = now + Math.min(pauseMs, pauseMaxMs);
     const pauses = reason === 'throttled' ? this.#own() : this.#class.pauses;
-    const scope = pauses.refused(counters, caller, now, until);
+    const scope = pauses.refused(exchange, caller, now, until);
     if (scope === 'request') {
-      if (counters.refusals === 1 || until > now) return until;
-      return now + pauseAfterRefusals(counters.refusals, random());
+      if (exchange.refusals === 1 || until > now) return until;
+      return now + pauseAfterRefusals(exchange.refusals, random());
     }
     if (scope !== 'caller') {
       if (reason === 'throttled') this.#pauseBucket(now, until, scope === 'fleet');

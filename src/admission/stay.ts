@@ -43,7 +43,7 @@ export class Waiter extends Place<Waiter> {
   rest: Rest | null = null;
 
   constructor(stay: Stay, now: number, settle: (admission: Admission) => void) {
-    super(stay.caller, stay.urgency, stay.cost, stay.exchange.counters.joinedAt, stay.until);
+    super(stay.caller, stay.urgency, stay.cost, stay.exchange.joinedAt, stay.until);
     this.exchange = stay.exchange;
     this.downstream = stay.downstream;
     this.stoodSince = now;
@@ -62,7 +62,7 @@ export class Rest extends Due<Rest> {
 }
 
 /** The seconds of `Prefer: wait`, where they are no more than anybody may wait; −1: they are more, or there are none. */
-export function waitSeconds(fields: Fields, holdMaxMs: number): number {
+export function waitAsked(fields: Fields, holdMaxMs: number): number {
   const seconds = waitPreferred(fields);
   return seconds !== null && seconds * 1_000 <= holdMaxMs ? seconds : -1;
 }
@@ -72,10 +72,8 @@ export function slotsFor({ method, path }: Collected, { costOf }: Order): number
 }
 
 export function stayOf(exchange: Collected, downstream: Downstream, holdMaxMs: number, order: Order): Stay {
-  const { principal, fields, counters } = exchange;
-  const { joinedAt } = counters;
-  const holdMs =
-    counters.waitSeconds < 0 ? holdMaxMs : Math.min(holdMaxMs, Math.max(waitMinMs, counters.waitSeconds * 1_000));
+  const { principal, fields, joinedAt, waitSeconds } = exchange;
+  const holdMs = waitSeconds < 0 ? holdMaxMs : Math.min(holdMaxMs, Math.max(waitMinMs, waitSeconds * 1_000));
   const urgency = urgencyOf(fields, principal, order.bestUrgency);
   const cost = slotsFor(exchange, order);
   return { exchange, downstream, caller: nameOf(principal), urgency, cost, holdMs, until: joinedAt + holdMs };

@@ -49,7 +49,7 @@ export function answerRefusal(
     fields.push('Retry-After', String(Math.max(1, Math.ceil(refusal.retryAfterMs / 1_000))));
   }
   if (refusal.allow !== undefined) fields.push('Allow', refusal.allow);
-  if (timed && exchange.counters.joinedAt !== -1) fields.push('Server-Timing', serverTiming(exchange.counters, 0));
+  if (timed && exchange.joinedAt !== -1) fields.push('Server-Timing', serverTiming(exchange.counters, 0));
   if (status === 401) fields.push('WWW-Authenticate', challenge(exchange));
   return answerPage(exchange, downstream, { kind: 'page', status, fields, body });
 }
@@ -83,8 +83,8 @@ export function relayEnd(downstream: Downstream, trailers: Fields): boolean {
 }
 
 /** Says that the caller waited no longer than it wanted to (RFC 7240, 3). */
-function addPreference(fields: string[], { counters }: Received): void {
-  if (counters.waitSeconds >= 0) fields.push('Preference-Applied', `wait=${counters.waitSeconds}`);
+function addPreference(fields: string[], { waitSeconds }: Received): void {
+  if (waitSeconds >= 0) fields.push('Preference-Applied', `wait=${waitSeconds}`);
 }
 
 /** The scheme that the endpoint wants (RFC 9110, 11.6.1). */

@@ -1,6 +1,7 @@
 /**
  * A request on its way through the stages. What a stage learns it adds, nothing is taken back:
  * Received → Routed → Identified → Collected → Admitted. Code that forwards an unidentified request does not compile.
+ * Two groups of fields change on the way: `Steering`, by which admission and replays decide, and `Counters`, for the log.
  */
 import type { Fields } from '../http/fields.ts';
 import type { Origin } from '../http/forwarded.ts';
@@ -9,8 +10,8 @@ import type { Principal } from './principal.ts';
 import type { RefusalName } from './refusals.ts';
 import type { Route } from './route.ts';
 
-export interface Received {
-  readonly kind: 'exchange';
+/** What the stage `receive` knows. */
+export interface Head {
   /** `X-Request-Id`, kept or made. */
   readonly id: string;
   readonly method: string;
@@ -23,6 +24,43 @@ export interface Received {
   readonly origin: Origin;
   /** When the head had arrived: `Clock.now()`. */
   readonly arrivedAt: number;
+}
+
+/** What became of a request so far. It decides when the request goes again, how often, and who waits because of it. */
+export interface Steering {
+  /** When it first stood in line, `Clock.now()`; −1 before. Its age there, kept over replays. */
+  joinedAt: number;
+  /** The seconds of `Prefer: wait` that its hold time follows; −1: there are none. */
+  waitSeconds: number;
+  /** When it was sent last, `Clock.now()`; −1 before. */
+  sentAt: number;
+  /** How many slots in a row it gave up because they closed before it could be written. */
+  slotsGivenUp: number;
+  /** How often the Coreapp has refused it, and when last, `Clock.now()`; −1: never. */
+  refusals: number;
+  refusedAt: number;
+  /** Others were paused because of it (`admission/pauses.ts`). */
+  pausedOthers: boolean;
+  /** How often it goes again after an exchange that broke or timed out once bytes had been written. */
+  brokenRepeats: number;
+}
+
+/** What a request cost, for the log and `Server-Timing`. Nothing is decided by it. */
+export interface Counters {
+  /** Milliseconds spent in line, over all attempts. */
+  heldMs: number;
+  /** Milliseconds spent with the Coreapp, over all attempts. */
+  coreappMs: number;
+  /** How often the request was sent. */
+  attempts: number;
+  /** Bytes of answer body that went to the caller. */
+  bytesOut: number;
+  /** For the audit trail; null: an endpoint of Weir's own had nothing to add, or it was none. */
+  note: AuditNote | null;
+}
+
+export interface Received extends Head, Steering {
+  readonly kind: 'exchange';
   readonly counters: Counters;
 }
 
@@ -76,43 +114,11 @@ export interface Permit extends Disposable {
   end(how: PermitEnd): void;
 }
 
-/** What the journey cost, for the log and the metrics. The only part of an exchange that changes. */
-export interface Counters {
-  /** When it first stood in line, `Clock.now()`; −1 before. Its age there, kept over replays. */
-  joinedAt: number;
-  /** The seconds of `Prefer: wait` that its hold time follows; −1: there are none. */
-  waitSeconds: number;
-  /** Milliseconds spent in line, over all attempts. */
-  heldMs: number;
-  /** Milliseconds spent with the Coreapp, over all attempts. */
-  coreappMs: number;
-  /** How often the request was sent. */
-  attempts: number;
-  /** How many slots in a row it gave up because they closed before it could be written. */
-  slotsGivenUp: number;
-  /** When it was sent last, `Clock.now()`; −1 before. */
-  sentAt: number;
-  /** How often the Coreapp has refused it, and when last, `Clock.now()`; −1: never. */
-  refusals: number;
-  refusedAt: number;
-  /** Others were paused because of it (`admission/pauses.ts`). */
-  pausedOthers: boolean;
-  /** How often it goes again after an exchange that broke or timed out once bytes had been written. */
-  brokenRepeats: number;
-  /** Bytes of answer body that went to the caller. */
-  bytesOut: number;
-  /** For the audit trail; null: an endpoint of Weir's own had nothing to add, or it was none. */
-  note: AuditNote | null;
-}
-
 /** The exchange's note for the audit trail, to be filled in. */
 export function noteOf({ counters }: Received): AuditNote {
   counters.note ??= { user: null, reason: null, passwordChanged: false };
   return counters.note;
 }
-
-/** What the stage `receive` knows. */
-export type Head = Omit<Received, 'kind' | 'counters'>;
 
 /** One shape for all stages, so that the property accesses of the hot path stay monomorphic. */
 class Exchange {
@@ -124,21 +130,15 @@ class Exchange {
   readonly fields: string[];
   readonly origin: Origin;
   readonly arrivedAt: number;
-  readonly counters: Counters = {
-    joinedAt: -1,
-    waitSeconds: -1,
-    heldMs: 0,
-    coreappMs: 0,
-    attempts: 0,
-    slotsGivenUp: 0,
-    sentAt: -1,
-    refusals: 0,
-    refusedAt: -1,
-    pausedOthers: false,
-    brokenRepeats: 0,
-    bytesOut: 0,
-    note: null,
-  };
+  readonly counters: Counters = { heldMs: 0, coreappMs: 0, attempts: 0, bytesOut: 0, note: null };
+  joinedAt = -1;
+  waitSeconds = -1;
+  sentAt = -1;
+  slotsGivenUp = 0;
+  refusals = 0;
+  refusedAt = -1;
+  pausedOthers = false;
+  brokenRepeats = 0;
   route: Route | undefined = undefined;
   principal: Principal | undefined = undefined;
   body: BufferedBody | null | undefined = undefined;

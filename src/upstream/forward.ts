@@ -92,8 +92,7 @@ class Sending extends GuardedObserver {
    * spare, another one takes its place at once: at 15,000 requests a second that spares two of a hundred a second attempt.
    */
   mayWrite(): boolean {
-    const { counters } = this.#exchange;
-    return hasOpenSlot(this.#exchange, this.#deps.clock.now()) || counters.slotsGivenUp >= slotsGivenUpMax;
+    return hasOpenSlot(this.#exchange, this.#deps.clock.now()) || this.#exchange.slotsGivenUp >= slotsGivenUpMax;
   }
 
   protected informed(status: number, fields: Fields): void {
@@ -220,7 +219,7 @@ class Sending extends GuardedObserver {
   }
 
   #endAfter(reason: ReplayReason): PermitEnd {
-    return endAfter(reason, this.#pauseMs, this.#exchange.counters.refusals);
+    return endAfter(reason, this.#pauseMs, this.#exchange.refusals);
   }
 
   #refused(reason: ReplayReason): Attempt {
@@ -234,12 +233,12 @@ class Sending extends GuardedObserver {
     // What the disk did not give back once it will not the next time; and nobody can act on half a request.
     if (cause === 'body') return refuse(name, null, diskRetryAfterMs);
     if (!this.#isHeld()) return refuse(name);
-    const { method, route, counters } = this.#exchange;
+    const { method, route, brokenRepeats } = this.#exchange;
     const honoured = this.#deps.honoursIdempotencyKey.includes(route.class);
     // By the fields that were sent: of a key that did not travel on the Coreapp knows nothing.
     const known = honoured && isKeyed(method, requestFields(this.#exchange, this.#deps));
     const reason = replayAfterFailure(method, failure.phase, known);
-    if (reason === null || (reason === 'broken' && counters.brokenRepeats >= this.#deps.brokenRepeatsMax)) {
+    if (reason === null || (reason === 'broken' && brokenRepeats >= this.#deps.brokenRepeatsMax)) {
       return refuse(name);
     }
     return { kind: 'replay', reason, pauseMs: 0, otherwise: name };
@@ -249,7 +248,7 @@ class Sending extends GuardedObserver {
   #giveSlotUp(): void {
     const { counters, permit } = this.#exchange;
     counters.attempts -= 1;
-    counters.slotsGivenUp += 1;
+    this.#exchange.slotsGivenUp += 1;
     counters.coreappMs += this.#deps.clock.now() - this.#sentAt;
     this.#downstream.onGone(null);
     permit.end('unused');
@@ -265,7 +264,7 @@ class Sending extends GuardedObserver {
   #over(answer: number | 'failure', how: PermitEnd): void {
     const { counters, permit, route } = this.#exchange;
     const ms = this.#deps.clock.now() - this.#sentAt;
-    counters.slotsGivenUp = 0;
+    this.#exchange.slotsGivenUp = 0;
     counters.coreappMs += ms;
     this.#isOver = true;
     this.#downstream.onGone(null);

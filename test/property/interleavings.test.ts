@@ -119,8 +119,8 @@ const holdMsOf = ({ wait }: Arrival): number => (wait === null ? holdMaxMs : Mat
 function isOvertaken(other: Visit, visit: Visit, now: number): boolean {
   if (other.kind !== visit.kind || other.state !== 'waiting' || other.downstream.gone || other.stoodSince === now)
     return false;
-  if (other.exchange.counters.refusals > 1) return false;
-  return other.exchange.counters.joinedAt < visit.exchange.counters.joinedAt;
+  if (other.exchange.refusals > 1) return false;
+  return other.exchange.joinedAt < visit.exchange.joinedAt;
 }
 
 /** It waits, and not because it or another of its caller's was refused: the pause of one caller is not that of others. */
@@ -128,7 +128,7 @@ function mayGo({ class: name, state, downstream, kind }: Visit, visits: Readonly
   if (state !== 'waiting' || downstream.gone) return false;
   const [, user] = kind.split(' ');
   return ![...visits].some(
-    ([visit, arrival]) => visit.class === name && arrival.user === user && visit.exchange.counters.refusals > 0,
+    ([visit, arrival]) => visit.class === name && arrival.user === user && visit.exchange.refusals > 0,
   );
 }
 
@@ -209,7 +209,7 @@ describe('Whatever the order of events', () => {
         const { visits } = await play(scene);
         for (const [{ ends, exchange }, arrival] of visits) {
           for (const { kind, at } of ends) {
-            const ageMs = at - exchange.counters.joinedAt;
+            const ageMs = at - exchange.joinedAt;
             // One that was in flight when its time ended is refused when it comes back.
             if (kind === 'sent' || kind === 'gone') expect(ageMs).toBeLessThanOrEqual(holdMsOf(arrival));
             if (kind === 'lineFull') expect(ageMs).toBe(0);

@@ -54,8 +54,8 @@ test('each comer gets one answer, in its turn, and permits given are permits ret
             for (const other of visits) {
               const waits = other.state === 'waiting' && other.stoodSince < lines.clock.now() && !other.downstream.gone;
               // One that was refused again rests, and lets others pass.
-              if (other.exchange.counters.refusals > 1) continue;
-              const older = other.exchange.counters.joinedAt < visit.exchange.counters.joinedAt;
+              if (other.exchange.refusals > 1) continue;
+              const older = other.exchange.joinedAt < visit.exchange.joinedAt;
               if (waits && older && other.kind === visit.kind) broken.push(`${visit.label} overtook ${other.label}`);
             }
             next(`the Coreapp for ${visit.label}`, () => {

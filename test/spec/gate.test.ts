@@ -93,7 +93,7 @@ describe('A request that the Coreapp sent back', () => {
     if (a !== undefined) lines.sendBack(a);
     await lines.clock.run(1_000);
     expect(lines.sent).toEqual(['a@0', 'a@100', 'b@200', 'c@300']);
-    expect(a?.exchange.counters.joinedAt).toBe(0);
+    expect(a?.exchange.joinedAt).toBe(0);
     expect(a?.exchange.counters.heldMs).toBeCloseTo(50, 6);
   });
 
@@ -301,7 +301,7 @@ describe('A caller that wants to wait less', () => {
     await lines.clock.settle();
     const visit = lines.arrive('asks', { fields });
     await lines.clock.advance(40_000);
-    return { end: visit.ends.at(-1), seconds: visit.exchange.counters.waitSeconds };
+    return { end: visit.ends.at(-1), seconds: visit.exchange.waitSeconds };
   }
 
   test.each<[string, fields: string[], overAt: number, honoured: number]>([

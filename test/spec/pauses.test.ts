@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { InFlightBudget } from '../../src/admission/concurrency/in-flight-budget.ts';
 import { ConcurrencyLimiter } from '../../src/admission/concurrency/limiter.ts';
 import { Answers, Pauses } from '../../src/admission/pauses.ts';
-import type { Counters, PermitEnd } from '../../src/exchange/exchange.ts';
+import type { PermitEnd, Steering } from '../../src/exchange/exchange.ts';
 import type { EndpointClass } from '../../src/exchange/route.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { ask } from '../support/ask.ts';
@@ -19,9 +19,9 @@ const metrics = async (app: TestApp): Promise<string> =>
 
 describe('A pause is for', () => {
   /** One that was sent then. */
-  const sent = (at: number): Counters => ({ ...messageFrom('a').counters, sentAt: at });
-  const refuse = (pauses: Pauses, caller: string, now: number, counters = sent(now - 1)) =>
-    pauses.refused(counters, caller, now, now + 1_000);
+  const sent = (at: number): Steering => ({ ...messageFrom('a'), sentAt: at });
+  const refuse = (pauses: Pauses, caller: string, now: number, request = sent(now - 1)) =>
+    pauses.refused(request, caller, now, now + 1_000);
 
   test('everybody in all replicas, where the caller is the only one', () => {
     const pauses = new Pauses(new Answers(), 'alone');
@@ -60,8 +60,8 @@ describe('A pause is for', () => {
 
   test('the request alone, from its second refusal on', () => {
     const pauses = new Pauses(new Answers(), 'alone');
-    const counters = sent(0);
-    expect([1, 2_000, 4_000].map((at) => refuse(pauses, 'a', at, counters))).toEqual(['fleet', 'request', 'request']);
+    const request = sent(0);
+    expect([1, 2_000, 4_000].map((at) => refuse(pauses, 'a', at, request))).toEqual(['fleet', 'request', 'request']);
   });
 
   test('the request alone, where the Coreapp asks for none', () => {
@@ -81,12 +81,12 @@ describe('A pause is for', () => {
     const pauses = new Pauses(answers, 'never');
     const round = (at: number, callers: string): string => {
       const scopes = [...callers].map((caller, i) => {
-        const counters = sent(at + i - 1);
-        return { counters, scope: refuse(pauses, caller, at + i, counters) };
+        const request = sent(at + i - 1);
+        return { request, scope: refuse(pauses, caller, at + i, request) };
       });
       answers.add('z', at + 1_500);
       const last = scopes.at(-1);
-      if (last !== undefined) refuse(pauses, callers.at(-1) as string, at + 2_000, last.counters);
+      if (last !== undefined) refuse(pauses, callers.at(-1) as string, at + 2_000, last.request);
       return scopes.map(({ scope }) => scope[0]).join('');
     };
     expect(round(10_000, 'ab')).toBe('cf');
@@ -112,7 +112,7 @@ describe('Beside a request that is always refused', () => {
         lines.clock.after(5, () => {
           if (visit.label !== 'bad') lines.answer(visit);
           else if (reason === 'throttled') lines.sendBack(visit, dayMs, 'failed', reason);
-          else lines.sendBack(visit, dayMs, visit.exchange.counters.refusals > 0 ? 'again' : 'refused', reason);
+          else lines.sendBack(visit, dayMs, visit.exchange.refusals > 0 ? 'again' : 'refused', reason);
         });
       },
     });

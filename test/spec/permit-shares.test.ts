@@ -54,7 +54,7 @@ function open({ takesMs, places = Number.POSITIVE_INFINITY }: Coreapp, options: 
       }
       await lines.clock.advance(5_000);
       return visits.map(({ ends, state, exchange }) =>
-        state === 'sent' ? (ends.at(-1)?.at ?? 0) - exchange.counters.joinedAt : state,
+        state === 'sent' ? (ends.at(-1)?.at ?? 0) - exchange.joinedAt : state,
       );
     },
     permits: () => lines.admit.snapshot().permits.find((one) => one.class === 'messages'),
