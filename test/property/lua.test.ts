@@ -1,20 +1,13 @@
-/** `reserve.lua` in a real Redis and `admission/rate/slots.ts` are one arithmetic: each holds the other to its word. */
+/** `reserve.lua` in a real Redis and the reference in this process are one arithmetic: each holds the other to its word. */
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { reserveArguments } from '../../src/adapters/redis/wire.ts';
+import { type Apart, type Asked, nothingApart, reserveArguments } from '../../src/adapters/redis/wire.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
-import {
-  type Apart,
-  aheadMaxUs,
-  type Demand,
-  intervalUs,
-  reserve,
-  tauUs,
-  usedApartUs,
-} from '../../src/admission/rate/slots.ts';
+import { aheadMaxUs, intervalUs, tauUs } from '../../src/admission/rate/slots.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
+import { reserveInRedis, unused } from '../support/redis-bucket.ts';
 
 const lua = readFileSync(new URL('../../src/adapters/redis/reserve.lua', import.meta.url), 'utf8');
 
@@ -37,16 +30,12 @@ const freshKey = (): string => `bucket:${++keys}`;
 interface Step {
   /** How far the bucket's clock moves before the call, microseconds; negative: it is set back. */
   readonly moveUs: number;
-  readonly demand: Demand;
+  readonly demand: Asked;
   readonly lateUs: number | null;
-  readonly apart: Told;
+  readonly apart: Apart;
 }
 
-/** What a replica tells of the slots that it used on its own. */
-type Told = Omit<Apart, 'given'>;
-const nothingApart: Told = { slots: 0, toldInUs: Number.NEGATIVE_INFINITY, toldGiven: 0 };
-
-type Call = readonly [nowUs: number, demand: Demand, apart?: Told];
+type Call = readonly [nowUs: number, asked: Asked, apart?: Apart];
 
 /** What one call said and left behind. */
 interface Outcome {
@@ -57,7 +46,7 @@ interface Outcome {
   readonly lifeMs: number;
 }
 
-const demand = (changes: Partial<Demand> = {}): Demand => ({
+const demand = (changes: Partial<Asked> = {}): Asked => ({
   want: 1,
   leadUs: 10_000,
   horizonUs: 100_000,
@@ -69,9 +58,8 @@ const demand = (changes: Partial<Demand> = {}): Demand => ({
 /** Runs the script once for each `[now, demand]`, all in one round trip. */
 async function inRedis(key: string, quota: Quota, calls: readonly Call[]): Promise<Outcome[]> {
   const pipeline = redis.pipeline();
-  for (const [nowUs, wanted, apart = nothingApart] of calls) {
-    const toldInUs = Math.max(-1e18, apart.toldInUs);
-    pipeline.evalsha(sha, 1, key, ...reserveArguments(quota, wanted, { ...apart, toldInUs }), nowUs);
+  for (const [nowUs, asked, apart] of calls) {
+    pipeline.evalsha(sha, 1, key, ...reserveArguments(quota, asked, apart), nowUs);
     pipeline.get(key);
     pipeline.pttl(key);
   }
@@ -93,17 +81,13 @@ async function inRedis(key: string, quota: Quota, calls: readonly Call[]): Promi
   });
 }
 
-/** The same calls in this process. A bucket that nobody has used yet was last busy never. */
+/** The same calls in this process. */
 function inProcess(quota: Quota, calls: readonly Call[]) {
-  let tat = Number.NEGATIVE_INFINITY;
-  let given = 0;
-  return calls.map(([nowUs, wanted, apart = nothingApart]) => {
-    const apartUs = usedApartUs({ ...apart, given }, quota, wanted);
-    const reserved = reserve(tat, nowUs, quota, { ...wanted, floorUs: Math.max(wanted.floorUs, apartUs) });
-    tat = reserved.tat;
-    const { count, opensInUs } = reserved.grant;
-    given += apart.slots + count;
-    return { count, opensInUs, tat: reserved.tat, given };
+  let stored = unused;
+  return calls.map(([nowUs, asked, apart]) => {
+    const { tat, given, grant } = reserveInRedis(stored, nowUs, quota, asked, apart);
+    stored = { tat, given };
+    return { count: grant.count, opensInUs: grant.opensInUs, tat, given };
   });
 }
 
@@ -123,7 +107,7 @@ const latenesses = fc.oneof(
   fc.integer({ min: -4_000_000_000, max: 4_000_000_000 }),
 );
 const slackUs = 50_000;
-const demands: fc.Arbitrary<Demand> = fc.record({
+const demands: fc.Arbitrary<Asked> = fc.record({
   want: fc.oneof(fc.constant(1), fc.constant(0), fc.integer({ min: 1, max: 2_000 })),
   leadUs: fc.oneof(fc.constant(10_000), fc.double({ min: 0, max: 500_000, noNaN: true })),
   horizonUs: fc.oneof(fc.constant(100_000), fc.integer({ min: 0, max: 2_000_000 })),
@@ -133,7 +117,7 @@ const demands: fc.Arbitrary<Demand> = fc.record({
     fc.integer({ min: -10_000_000, max: 10_000_000 }),
   ),
 });
-const aparts: fc.Arbitrary<Told> = fc.oneof(
+const aparts: fc.Arbitrary<Apart> = fc.oneof(
   { weight: 2, arbitrary: fc.constant(nothingApart) },
   fc.record({
     slots: fc.integer({ min: 1, max: 1_000 }),

@@ -6,7 +6,7 @@ import type { ClassLimits } from '../../src/admission/limits.ts';
 import type { Buckets } from '../../src/admission/rate/ports.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
 import type { Grant } from '../../src/admission/rate/slots.ts';
-import { pushBack, reserve } from '../../src/admission/rate/slots.ts';
+import { horizonUs, pushBack, reserve } from '../../src/admission/rate/slots.ts';
 import type { Clock } from '../../src/clock.ts';
 import { limits, limitsOf } from '../../src/config/limits.ts';
 import type { Allocation, BodyRead } from '../../src/exchange/bodies.ts';
@@ -111,7 +111,7 @@ export class DistantStore {
         const demand = {
           want,
           leadUs,
-          horizonUs: 100_000,
+          horizonUs,
           replicas: this.#replicas,
           floorUs: Number.NEGATIVE_INFINITY,
         };
@@ -124,7 +124,7 @@ export class DistantStore {
       pushBack: async (_bucket: string, quota: Quota, ms: number): Promise<void> => {
         this.pushes += 1;
         await this.#travel();
-        const sharing = { horizonUs: 100_000, replicas: this.#replicas };
+        const sharing = { horizonUs, replicas: this.#replicas };
         this.#tat = pushBack(this.#tat, this.#clock.now() * 1_000, quota, sharing, ms * 1_000);
       },
       forget() {},

@@ -4,14 +4,15 @@
  */
 import type { Redis } from 'ioredis';
 import type { Quota } from '../../src/admission/rate/quota.ts';
-import { pushBack, reserve, usedApartUs } from '../../src/admission/rate/slots.ts';
+import { pushBack } from '../../src/admission/rate/slots.ts';
 import type { Clock } from '../../src/clock.ts';
+import { reserveInRedis, type Stored, unused } from './redis-bucket.ts';
 
 export class VirtualRedis {
   readonly #clock: Clock;
   readonly #quota: Quota;
   readonly #oneWayMs: () => number;
-  #buckets = new Map<string, { readonly tat: number; readonly given: number }>();
+  #buckets = new Map<string, Stored>();
   readonly #stalled: (() => void)[] = [];
   #up = true;
   #clockAheadUs = 1_000_000_000;
@@ -66,20 +67,17 @@ export class VirtualRedis {
     const [, , want = 1, leadUs = 0, horizonUs = 0, replicas = 1, , floorUs = 0, expectedUs = 0, slackUs = 0] = args;
     const nowUs = this.#clock.now() * 1_000 + this.#clockAheadUs;
     const [slots = 0, toldInUs = 0, toldGiven = 0] = args.slice(10);
-    const stored = this.#buckets.get(key) ?? { tat: Number.NEGATIVE_INFINITY, given: 0 };
-    const expected = { nowUs: expectedUs, slackUs };
-    const demand = { want, leadUs, horizonUs, replicas, floorUs, expected };
-    const apartUs = usedApartUs({ slots, toldInUs, toldGiven, given: stored.given }, this.#quota, demand);
-    const floored = { ...demand, floorUs: Math.max(floorUs, apartUs) };
-    const { tat, grant } = reserve(stored.tat, nowUs, this.#quota, floored);
-    const given = stored.given + slots + grant.count;
+    const asked = { want, leadUs, horizonUs, replicas, floorUs, expected: { nowUs: expectedUs, slackUs } };
+    const apart = { slots, toldInUs, toldGiven };
+    const stored = this.#buckets.get(key) ?? unused;
+    const { tat, given, grant } = reserveInRedis(stored, nowUs, this.#quota, asked, apart);
     this.#buckets.set(key, { tat, given });
     return [grant.count, String(tat - grant.count * grant.intervalUs - nowUs), String(nowUs), String(given)];
   }
 
   #pushBack(key: string, [, , byUs = 0, horizonUs = 0, replicas = 1]: number[]) {
     const nowUs = this.#clock.now() * 1_000 + this.#clockAheadUs;
-    const { tat, given } = this.#buckets.get(key) ?? { tat: Number.NEGATIVE_INFINITY, given: 0 };
+    const { tat, given } = this.#buckets.get(key) ?? unused;
     this.#buckets.set(key, { tat: pushBack(tat, nowUs, this.#quota, { horizonUs, replicas }, byUs), given });
     return null;
   }

@@ -2,7 +2,7 @@
 import type { Buckets } from '../../admission/rate/ports.ts';
 import type { Quota } from '../../admission/rate/quota.ts';
 import type { Grant } from '../../admission/rate/slots.ts';
-import { leadOf, pushBack, reserve } from '../../admission/rate/slots.ts';
+import { horizonUs, leadOf, pushBack, reserve } from '../../admission/rate/slots.ts';
 import type { Clock } from '../../clock.ts';
 import type { Meter } from '../../observe/ports.ts';
 
@@ -11,7 +11,6 @@ import type { Meter } from '../../observe/ports.ts';
  * the Coreapp, whose own count begins as late, and takes those behind it for early unless they come a little later, too.
  */
 const keepUs = 20_000;
-const horizonUs = 100_000;
 
 export class MemoryBuckets implements Buckets {
   readonly #clock: Clock;

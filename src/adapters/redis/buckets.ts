@@ -10,18 +10,17 @@ import { Cluster, Command } from 'ioredis';
 import type { Buckets } from '../../admission/rate/ports.ts';
 import type { Quota } from '../../admission/rate/quota.ts';
 import type { Demand, Grant } from '../../admission/rate/slots.ts';
-import { grantOf, intervalUs, leadOf, pushMaxUs, reserve, tauUs } from '../../admission/rate/slots.ts';
+import { grantOf, horizonUs, intervalUs, leadOf, pushMaxUs, reserve, tauUs } from '../../admission/rate/slots.ts';
 import type { Clock } from '../../clock.ts';
 import type { Meter } from '../../observe/ports.ts';
 import { Breaker } from './breaker.ts';
 import { causeOf } from './causes.ts';
 import type { RedisConnection } from './client.ts';
 import { script } from './script.ts';
-import { neverUs, pushBackArguments, readReply, reserveArguments } from './wire.ts';
+import { type Asked, neverUs, pushBackArguments, readReply, reserveArguments } from './wire.ts';
 
 /** How long a slot of an idle bucket is kept, microseconds; as with buckets in memory. */
 const keepUs = 20_000;
-const horizonUs = 100_000;
 
 interface Scripts {
   weirReserve(key: string, ...args: number[]): Promise<unknown>;
@@ -163,7 +162,7 @@ export class RedisBuckets implements Buckets {
     const { alone } = known;
     // A probe may go unheard and be made again: it tells of no slots.
     const apart = want === 0 ? 0 : known.apart;
-    const demand: Demand = {
+    const asked: Asked = {
       want,
       leadUs: want === 0 ? 0 : leadOf(quota, keepUs, 2_000 * this.#tripMs),
       horizonUs,
@@ -172,7 +171,7 @@ export class RedisBuckets implements Buckets {
       expected: { nowUs: sentUs + known.clockUs, slackUs },
     };
     const told = { slots: apart, toldInUs: known.toldUs - sentUs, toldGiven: known.given };
-    const reply = await this.#redis.weirReserve(known.key, ...reserveArguments(quota, demand, told));
+    const reply = await this.#redis.weirReserve(known.key, ...reserveArguments(quota, asked, told));
     const { count, delayUs, nowUs, given } = readReply(reply, want);
     const tatUs = sentUs + delayUs + count * intervalUs(quota);
     known.tatUs = known.alone === alone ? tatUs : Math.max(known.tatUs, tatUs);

@@ -1,4 +1,5 @@
--- Takes slots from a bucket: the arithmetic of src/admission/rate/slots.ts, on Redis's own clock.
+-- Takes slots from a bucket: the arithmetic of src/admission/rate/slots.ts, on Redis's own clock. The reference in
+-- TypeScript is test/support/redis-bucket.ts.
 --
 -- KEYS[1]  the bucket, as text: its tat, microseconds since the epoch below, a space, and how many slots it has given
 -- ARGV[1]  interval T between slots, microseconds (fractions allowed)

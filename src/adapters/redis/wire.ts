@@ -1,12 +1,49 @@
 /** What the scripts of the buckets are told and what they answer; the heads of the Lua files list the same. */
 import type { Quota } from '../../admission/rate/quota.ts';
 import type { Demand, Sharing } from '../../admission/rate/slots.ts';
-import { type Apart, debtMaxUs, intervalUs, jumpMinUs, tauUs } from '../../admission/rate/slots.ts';
+import { intervalUs, jumpMinUs, tauUs } from '../../admission/rate/slots.ts';
 
 /** Stands for "never" where Lua reads a number. */
 export const neverUs = -1e18;
 
-const nothingApart: Omit<Apart, 'given'> = { slots: 0, toldInUs: neverUs, toldGiven: 0 };
+/**
+ * What the bucket's clock should show when it is asked, by what it showed last and the replica's own clock since then.
+ *
+ * The call travels for a while that the replica cannot know, so the bucket's now is later than expected, or earlier
+ * where the last call travelled longer. Up to `slackUs` that is what the difference is taken for, and the floor counts
+ * from the expected now: then it is to the digit the tat that the bucket told last, and a call that travels longer
+ * than the one before does not push the tat ahead. Beyond it the bucket's clock was set, or another one has taken its
+ * place; the floor then counts from now, since only how far ahead the tat was means anything there. If it was set back, a
+ * tat further ahead than demand can have put it comes from before that.
+ */
+interface Expected {
+  readonly nowUs: number;
+  readonly slackUs: number;
+}
+
+/** What a replica asks of a bucket in Redis. */
+export interface Asked extends Demand {
+  /** Not there: the replica has no idea of the bucket's clock. */
+  readonly expected?: Expected;
+}
+
+/** What a replica used on its own, while the others may have gone on with the bucket. */
+export interface Apart {
+  /** How many slots. */
+  readonly slots: number;
+  /** How far ahead of now the tat was when the bucket told it last, microseconds. */
+  readonly toldInUs: number;
+  /** How many slots the bucket had given by then. */
+  readonly toldGiven: number;
+}
+
+/**
+ * The most that slots used apart may hold the others up, microseconds. What a replica used on its own in a moment is made
+ * up for; what it used in an hour is not: the Coreapp has refused it long since, and has nothing more to get for it.
+ */
+export const debtMaxUs = 500_000;
+
+export const nothingApart: Apart = { slots: 0, toldInUs: neverUs, toldGiven: 0 };
 
 /** ARGV of `push-back.lua`, up to the optional now. */
 export function pushBackArguments(quota: Quota, { horizonUs: horizon, replicas }: Sharing, byUs: number): number[] {
@@ -14,13 +51,13 @@ export function pushBackArguments(quota: Quota, { horizonUs: horizon, replicas }
 }
 
 /** ARGV of `reserve.lua`, up to the optional now. */
-export function reserveArguments(quota: Quota, demand: Demand, apart = nothingApart): number[] {
-  const { want, leadUs, horizonUs: horizon, replicas, floorUs, expected } = demand;
+export function reserveArguments(quota: Quota, asked: Asked, apart = nothingApart): number[] {
+  const { want, leadUs, horizonUs: horizon, replicas, floorUs, expected } = asked;
   const { nowUs, slackUs } = expected ?? { nowUs: neverUs, slackUs: 0 };
   const floor = Math.max(floorUs, neverUs);
   const { slots, toldInUs, toldGiven } = apart;
-  const asked = [intervalUs(quota), tauUs(quota), want, leadUs, horizon, replicas, jumpMinUs];
-  return [...asked, floor, nowUs, slackUs, slots, toldInUs, toldGiven, debtMaxUs];
+  const always = [intervalUs(quota), tauUs(quota), want, leadUs, horizon, replicas, jumpMinUs];
+  return [...always, floor, nowUs, slackUs, slots, toldInUs, toldGiven, debtMaxUs];
 }
 
 /** What the script returns. Something else may answer there, and answer anything. */

@@ -8,11 +8,10 @@
  */
 import type { Quota } from './quota.ts';
 import type { Grant } from './slots.ts';
-import { intervalUs, tauUs } from './slots.ts';
+import { horizonUs, intervalUs, tauUs } from './slots.ts';
 import { Trips } from './trips.ts';
 
-/** How far ahead of now a replica takes slots. */
-export const horizonMs = 100;
+export const horizonMs = horizonUs / 1_000;
 
 /** The next call leaves this long before the last slot opens, or two round trips, whichever is more. */
 const askAheadMinMs = 3;

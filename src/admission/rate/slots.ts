@@ -20,22 +20,24 @@
  * Where tau is shorter than a timer can hit, the window is stretched to 5 ms or half an interval: that lets at most
  * `rate × 5 ms` or half a request more through, within the tolerance of promise P1 (docs/reference/promises.md).
  *
- * All times are microseconds of the bucket's own clock. `adapters/redis/reserve.lua` and `push-back.lua` are the same
- * arithmetic, and `test/property/lua.test.ts` holds one against the other.
+ * All times are microseconds of the bucket's own clock. Buckets in the process use this arithmetic, and
+ * `adapters/redis/reserve.lua` and `push-back.lua` have the same. `reserve.lua` also judges what a replica with another
+ * clock tells of the bucket: the reference for that is `test/support/redis-bucket.ts`, since nothing else needs it.
+ * `test/property/lua.test.ts` and `test/property/push-back.test.ts` compare the two languages.
  */
 import type { Quota } from './quota.ts';
 
 /** The shortest window a slot gets, where half an interval isn't longer, microseconds. */
 const windowMinUs = 5_000;
 
-/**
- * A tat this much further ahead than demand can have put it comes from a clock that was set back, microseconds. Where
- * the asker sees that it was (`Expected`), any is.
- */
+/** A tat this much further ahead than demand can have put it comes from a clock that was set back, microseconds. */
 export const jumpMinUs = 60_000_000;
 
 /** The furthest that a bucket can be pushed back, microseconds: far from what is taken for a clock that jumped. */
 export const pushMaxUs = 5_000_000;
+
+/** How far ahead of now a replica takes slots, microseconds. */
+export const horizonUs = 100_000;
 
 /** Who takes slots from a bucket besides the asker, and how far ahead. */
 export interface Sharing {
@@ -56,22 +58,6 @@ export interface Demand extends Sharing {
    * knows nothing. A bucket that was lost goes on from there.
    */
   readonly floorUs: number;
-  /** Not there: the replica has no idea of the bucket's clock. */
-  readonly expected?: Expected;
-}
-
-/**
- * What the bucket's clock should show when it is asked, by what it showed last and the replica's own clock since then.
- *
- * The call travels for a while that the replica cannot know, so the bucket's now is later than expected, or earlier
- * where the last call travelled longer. Up to `slackUs` that is what the difference is taken for, and the floor counts
- * from the expected now: then it is to the digit the tat that the bucket told last, and a call that travels longer
- * than the one before does not push the tat ahead. Beyond it the bucket's clock was set, or another one has taken its
- * place; the floor then counts from now, since only how far ahead the tat was means anything there.
- */
-export interface Expected {
-  readonly nowUs: number;
-  readonly slackUs: number;
 }
 
 /** The slots a bucket gives: `count` of them, `intervalUs` apart. Delays from the bucket's now, never instants. */
@@ -82,34 +68,6 @@ export interface Grant {
   /** When the first slot closes. */
   readonly closesInUs: number;
   readonly intervalUs: number;
-}
-
-/** What a replica used on its own, while the others may have gone on with the bucket. */
-export interface Apart {
-  /** How many slots. */
-  readonly slots: number;
-  /** How far ahead of now the tat was when the bucket told it last, microseconds. */
-  readonly toldInUs: number;
-  /** How many slots the bucket had given by then, and has given now. */
-  readonly toldGiven: number;
-  readonly given: number;
-}
-
-/**
- * The most that slots used apart may hold the others up, microseconds. What a replica used on its own in a moment is made
- * up for; what it used in an hour is not: the Coreapp has refused it long since, and has nothing more to get for it.
- */
-export const debtMaxUs = 500_000;
-
-/**
- * How far ahead of now the tat is by all that has been used since it was told: what the bucket has given since then, and
- * what the replica used apart from it. Where the others went on with the bucket, only that tells of both. (Where all
- * were alone, the bucket gave nothing, and the floor says more.)
- */
-export function usedApartUs({ slots, toldInUs, toldGiven, given }: Apart, quota: Quota, demand: Demand): number {
-  if (slots === 0) return Number.NEGATIVE_INFINITY;
-  const used = toldInUs + (Math.max(0, given - toldGiven) + slots) * intervalUs(quota);
-  return Math.min(used, tauUs(quota) + aheadMaxUs(quota, demand) + debtMaxUs);
 }
 
 export const intervalUs = (quota: Quota): number => 1_000_000 / quota.rate;
@@ -138,34 +96,33 @@ export function pushBack(tat: number, nowUs: number, quota: Quota, sharing: Shar
   return Math.max(known, nowUs + tauUs(quota) + Math.min(byUs, pushMaxUs));
 }
 
+/** What a bucket gives, and its tat from then on. */
+export interface Reserved {
+  readonly tat: number;
+  readonly grant: Grant;
+}
+
+/** Takes slots from a bucket. */
+export function reserve(tat: number, nowUs: number, quota: Quota, demand: Demand): Reserved {
+  const furthestUs = tauUs(quota) + aheadMaxUs(quota, demand);
+  const knownUs = tat - nowUs > furthestUs + jumpMinUs ? furthestUs : tat - nowUs;
+  return reserveFrom(Math.max(knownUs, demand.floorUs), nowUs, quota, demand);
+}
+
 /**
- * Takes slots from a bucket.
+ * Takes slots from a bucket whose tat lies `tatInUs` ahead of now.
  *
  * The asker gets its share of what is open now or of the horizon, whichever is more, and always at least one: so no
  * replica starves, and one that dies takes little with it.
  */
-export function reserve(
-  tat: number,
-  nowUs: number,
-  quota: Quota,
-  demand: Demand,
-): { readonly tat: number; readonly grant: Grant } {
+export function reserveFrom(tatInUs: number, nowUs: number, quota: Quota, demand: Demand): Reserved {
+  const { want, leadUs, horizonUs: horizon, replicas } = demand;
   const interval = intervalUs(quota);
   const tau = tauUs(quota);
-  const furthestUs = tau + aheadMaxUs(quota, demand);
-  const lateUs = demand.expected === undefined ? Number.POSITIVE_INFINITY : nowUs - demand.expected.nowUs;
-  const slackUs = demand.expected?.slackUs ?? 0;
-  const jumpUs = lateUs < -slackUs ? 0 : jumpMinUs;
-  const knownUs = tat - nowUs > furthestUs + jumpUs ? furthestUs : tat - nowUs;
-  const floorUs = demand.floorUs - (Math.abs(lateUs) <= slackUs ? lateUs : 0);
-  const firstInUs = Math.max(knownUs, floorUs, Math.min(demand.leadUs, tau));
+  const firstInUs = Math.max(tatInUs, Math.min(leadUs, tau));
   const open = Math.max(0, Math.floor((tau - firstInUs) / interval) + 1);
-  const share = Math.max(
-    1,
-    Math.floor(demand.horizonUs / interval / demand.replicas),
-    Math.ceil(open / demand.replicas),
-  );
-  const count = Math.min(demand.want, share);
+  const share = Math.max(1, Math.floor(horizon / interval / replicas), Math.ceil(open / replicas));
+  const count = Math.min(want, share);
   return { tat: nowUs + firstInUs + count * interval, grant: grantOf(firstInUs, count, quota) };
 }
 

@@ -1,0 +1,58 @@
+/**
+ * What `reserve.lua` does, in this process: the reference that it is compared with. `admission/rate/slots.ts` has most of
+ * it. The rest is about replicas: each has a clock of its own, and may have used slots apart from the bucket.
+ */
+import { type Apart, type Asked, debtMaxUs, nothingApart } from '../../src/adapters/redis/wire.ts';
+import type { Quota } from '../../src/admission/rate/quota.ts';
+import {
+  aheadMaxUs,
+  intervalUs,
+  jumpMinUs,
+  type Reserved,
+  reserveFrom,
+  tauUs,
+} from '../../src/admission/rate/slots.ts';
+
+/** What Redis keeps of a bucket. */
+export interface Stored {
+  readonly tat: number;
+  /** How many slots it has given, and been told of. */
+  readonly given: number;
+}
+
+/** A bucket that nobody has used yet was last busy never. */
+export const unused: Stored = { tat: Number.NEGATIVE_INFINITY, given: 0 };
+
+export function reserveInRedis(
+  stored: Stored,
+  nowUs: number,
+  quota: Quota,
+  asked: Asked,
+  apart: Apart = nothingApart,
+): Reserved & Stored {
+  const furthestUs = tauUs(quota) + aheadMaxUs(quota, asked);
+  const lateUs = asked.expected === undefined ? Number.POSITIVE_INFINITY : nowUs - asked.expected.nowUs;
+  const slackUs = asked.expected?.slackUs ?? 0;
+  const aheadUs = stored.tat - nowUs;
+  const knownUs = aheadUs > furthestUs + (lateUs < -slackUs ? 0 : jumpMinUs) ? furthestUs : aheadUs;
+  const floorUs = Math.max(asked.floorUs, usedApartUs(stored, quota, apart, furthestUs));
+  const tatInUs = Math.max(knownUs, floorUs - (Math.abs(lateUs) <= slackUs ? lateUs : 0));
+  const reserved = reserveFrom(tatInUs, nowUs, quota, asked);
+  return { ...reserved, given: stored.given + apart.slots + reserved.grant.count };
+}
+
+/**
+ * How far ahead of now the tat is by all that has been used since it was told: what the bucket has given since then, and
+ * what the replica used apart from it. Where the others went on with the bucket, only that tells of both. (Where all
+ * were alone, the bucket gave nothing, and the floor says more.)
+ */
+function usedApartUs(
+  { given }: Stored,
+  quota: Quota,
+  { slots, toldInUs, toldGiven }: Apart,
+  furthestUs: number,
+): number {
+  if (slots === 0) return Number.NEGATIVE_INFINITY;
+  const used = toldInUs + (Math.max(0, given - toldGiven) + slots) * intervalUs(quota);
+  return Math.min(used, furthestUs + debtMaxUs);
+}
