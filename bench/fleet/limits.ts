@@ -3,7 +3,8 @@ import { Redis } from 'ioredis';
 import { drive } from '../../test/support/driver.ts';
 import { excess, excessSince, tolerance } from '../../test/support/fleet.ts';
 import { startRedis } from '../../test/support/redis.ts';
-import { byStatus, login, offerMessages, startSimulatorProcess, startWeir } from '../../test/support/weir.ts';
+import { RunningFleet } from '../../test/support/running-fleet.ts';
+import { byStatus, offerMessages } from '../../test/support/weir.ts';
 import { otherThan, type Part, percent } from './part.ts';
 
 export async function reservations(): Promise<Part> {
@@ -44,13 +45,8 @@ async function scriptCalls(redis: Redis): Promise<number> {
 
 export async function overflow(): Promise<Part> {
   const quota = { rate: 50, burst: 150 };
-  await using simulator = await startSimulatorProcess();
-  await using redis = await startRedis();
-  const env = { COREAPP_URL: simulator.url, REDIS_URL: redis.url };
-  await using one = await startWeir(env);
-  await using other = await startWeir(env);
-  const urls = [one.url, other.url];
-  const token = await login(one.url);
+  await using fleet = await RunningFleet.start(2);
+  const { simulator, urls, token } = fleet;
   const { atMs: since } = (await simulator.seen()).jobs;
   const answers = await offerMessages({ urls, token, ratePerS: 100, count: 1_000 });
   const arrivals = await simulator.arrivals('messages');

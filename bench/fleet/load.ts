@@ -20,7 +20,7 @@ async function grown(fleet: RunningFleet, count: number): Promise<void> {
 }
 
 export async function overloaded(): Promise<Part> {
-  await using fleet = await RunningFleet.start([...classes, warm]);
+  await using fleet = await RunningFleet.counting([...classes, warm]);
   const rows: string[][] = [];
   const wrong: string[] = [];
   for (const count of [1, 2, 4, 8]) {
@@ -56,7 +56,7 @@ async function overload(fleet: RunningFleet, counted: CountedClass): Promise<{ r
 
 export async function alone(): Promise<Part> {
   const [messages] = classes as [CountedClass];
-  await using fleet = await RunningFleet.start([...classes, warm]);
+  await using fleet = await RunningFleet.counting([...classes, warm]);
   await grown(fleet, 8);
   const [busy, ...quiet] = fleet.replicas as [(typeof fleet.replicas)[0]];
   await using _ = fleet.crowdAt(busy, { path: pathOf(messages), atOnce: 2_500, ratePerS: 0, ms: null });

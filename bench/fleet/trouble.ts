@@ -1,8 +1,8 @@
 /** How soon a fleet is right again: a Coreapp with little room, a Redis that goes away, tokens that are revoked. */
 import { testFile } from '../../test/support/files.ts';
 import { excessSince, tolerance } from '../../test/support/fleet.ts';
-import { startRedis } from '../../test/support/redis.ts';
 import { quota, type SceneName, scenes } from '../../test/support/redis-scenes.ts';
+import { RunningFleet } from '../../test/support/running-fleet.ts';
 import { pass, until } from '../../test/support/until.ts';
 import {
   byStatus,
@@ -86,11 +86,8 @@ export async function redisFaults(): Promise<Part> {
 }
 
 export async function revocations(): Promise<Part> {
-  await using simulator = await startSimulatorProcess();
-  await using redis = await startRedis();
-  const env = { COREAPP_URL: simulator.url, REDIS_URL: redis.url };
-  await using one = await startWeir(env);
-  await using other = await startWeir(env);
+  await using fleet = await RunningFleet.start(2);
+  const [one, other] = fleet.urls as [string, string];
   const status = async (method: string, url: string, token: string): Promise<number> => {
     const response = await fetch(url, { method, headers: { authorization: `Bearer ${token}` } });
     await response.arrayBuffer();
@@ -98,10 +95,10 @@ export async function revocations(): Promise<Part> {
   };
   const times: number[] = [];
   for (let i = 0; i < 20; i++) {
-    const token = await login(one.url);
-    const passes = async () => (await status('GET', `${other.url}/v1/metrics`, token)) === 200;
+    const token = await login(one);
+    const passes = async () => (await status('GET', `${other}/v1/metrics`, token)) === 200;
     await until(passes, { what: 'the token to be known' });
-    await status('POST', `${one.url}/v1/users/logout`, token);
+    await status('POST', `${one}/v1/users/logout`, token);
     const since = performance.now();
     await until(async () => !(await passes()), { what: 'the token to be refused' });
     times.push(performance.now() - since);

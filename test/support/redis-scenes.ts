@@ -3,17 +3,10 @@
  * happened, as the Coreapp, the callers and the log of each request saw it.
  */
 import { Pool } from 'undici';
-import { testFile } from './files.ts';
 import { deployCluster, deploySentinel, deployServer, type RedisDeployment } from './redis-deployments.ts';
+import { RunningFleet } from './running-fleet.ts';
 import { pass, until } from './until.ts';
-import {
-  login,
-  postMessage,
-  type RunningSimulator,
-  type RunningWeir,
-  startSimulatorProcess,
-  startWeir,
-} from './weir.ts';
+import { postMessage, type RunningSimulator, type RunningWeir } from './weir.ts';
 
 export const quota = { rate: 50, burst: 150 };
 const bucket = 'weir:{bucket:messages}';
@@ -54,17 +47,9 @@ interface Options {
 /** Two replicas under load, as long as `act` does to Redis what it does. */
 async function play({ deploy, callTimeoutMs }: Options, act: (scene: Scene) => Promise<void>): Promise<Report> {
   await using redis = await deploy();
-  await using simulator = await startSimulatorProcess();
-  await using config = await testFile(
-    'weir.yaml',
-    `redis: {callTimeoutMs: ${callTimeoutMs}}\nlimits: {default: {holdMaxMs: 120000}}\n`,
-  );
-  const env = { COREAPP_URL: simulator.url, REDIS_URL: redis.url, WEIR_CONFIG: config.path };
-  await using one = await startWeir(env);
-  await using other = await startWeir(env);
-  const weirs = [one, other];
-  const urls = weirs.map(({ url }) => url);
-  const token = await login(one.url);
+  const config = `redis: {callTimeoutMs: ${callTimeoutMs}}\nlimits: {default: {holdMaxMs: 120000}}\n`;
+  await using fleet = await RunningFleet.start(2, { config, redisUrl: redis.url });
+  const { simulator, replicas: weirs, urls, token } = fleet;
   const scene: Scene = { redis, simulator, weirs, backMs: [] };
   const { atMs: since } = (await simulator.seen()).jobs;
 

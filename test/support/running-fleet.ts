@@ -1,11 +1,9 @@
-/** Replicas as real processes on one Redis, in front of a simulator that counts and lets everything pass. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+/** Replicas as real processes on one Redis, in front of a simulator. */
 import type { Quota } from '../../src/admission/rate/quota.ts';
 import { type CrowdOrder, type CrowdReport, runCrowd, startCrowd } from './crowd.ts';
+import { testFile } from './files.ts';
 import type { TestProcess } from './processes.ts';
-import { startRedis, type TestRedis } from './redis.ts';
+import { startRedis } from './redis.ts';
 import {
   login,
   loginAnswer,
@@ -35,23 +33,45 @@ const configOf = (classes: readonly CountedClass[]) => ({
   redis: { callTimeoutMs: 10_000 },
 });
 
+export interface FleetOptions {
+  /** The replicas' file. Default: `fresh-figures.yaml`. */
+  readonly config?: string;
+  readonly simulatorArgs?: readonly string[];
+  /** Default: a Redis of its own. */
+  readonly redisUrl?: string;
+}
+
 export class RunningFleet implements AsyncDisposable {
   readonly simulator: RunningSimulator;
-  readonly redis: TestRedis;
   readonly replicas: RunningWeir[] = [];
-  readonly #folder: string;
-  #token = '';
+  /** The admin's, once there is a replica. */
+  token = '';
+  readonly #env: Readonly<Record<string, string>>;
+  readonly #others: AsyncDisposableStack;
 
-  private constructor(simulator: RunningSimulator, redis: TestRedis, folder: string) {
+  private constructor(
+    simulator: RunningSimulator,
+    env: Readonly<Record<string, string>>,
+    others: AsyncDisposableStack,
+  ) {
     this.simulator = simulator;
-    this.redis = redis;
-    this.#folder = folder;
+    this.#env = env;
+    this.#others = others;
   }
 
-  static async start(classes: readonly CountedClass[]): Promise<RunningFleet> {
-    const folder = await mkdtemp(join(tmpdir(), 'weir-fleet-'));
-    await writeFile(join(folder, 'weir.yaml'), JSON.stringify(configOf(classes)));
-    return new RunningFleet(await startSimulatorProcess(['--no-limits']), await startRedis(), folder);
+  static async start(count: number, { config, simulatorArgs, redisUrl }: FleetOptions = {}): Promise<RunningFleet> {
+    await using opened = new AsyncDisposableStack();
+    const file = config === undefined ? {} : { WEIR_CONFIG: opened.use(await testFile('weir.yaml', config)).path };
+    const simulator = opened.use(await startSimulatorProcess(simulatorArgs));
+    const REDIS_URL = redisUrl ?? opened.use(await startRedis()).url;
+    const fleet = new RunningFleet(simulator, { COREAPP_URL: simulator.url, REDIS_URL, ...file }, opened.move());
+    await fleet.grow(count);
+    return fleet;
+  }
+
+  /** For counting what comes of these classes: the simulator's own limits are out of the way. */
+  static counting(classes: readonly CountedClass[]): Promise<RunningFleet> {
+    return RunningFleet.start(0, { config: JSON.stringify(configOf(classes)), simulatorArgs: ['--no-limits'] });
   }
 
   get urls(): string[] {
@@ -60,28 +80,27 @@ export class RunningFleet implements AsyncDisposable {
 
   /** Until there are so many; each gets the next of `envs`, in turn, on top of what all have. */
   async grow(count: number, envs: readonly Readonly<Record<string, string>>[] = [{}]): Promise<void> {
-    const { simulator, redis, replicas } = this;
-    const all = { COREAPP_URL: simulator.url, REDIS_URL: redis.url, WEIR_CONFIG: join(this.#folder, 'weir.yaml') };
-    const missing = Array.from({ length: count - replicas.length }, (_, i) =>
-      startWeir({ ...all, ...envs[(replicas.length + i) % envs.length] }),
+    const { length } = this.replicas;
+    const missing = Array.from({ length: count - length }, (_, i) =>
+      startWeir({ ...this.#env, ...envs[(length + i) % envs.length] }),
     );
-    replicas.push(...(await Promise.all(missing)));
-    if (this.#token === '') this.#token = await login(this.urls[0] as string);
+    this.replicas.push(...(await Promise.all(missing)));
+    if (count > 0 && this.token === '') this.token = await login(this.urls[0] as string);
   }
 
   /** Callers who ask, taking turns over the replicas. */
   ask(order: Asking): Promise<CrowdReport> {
-    return runCrowd({ ...order, urls: this.urls, token: this.#token, body });
+    return runCrowd({ ...order, urls: this.urls, token: this.token, body });
   }
 
   /** Callers who ask one replica until they are disposed of. */
   crowdAt({ url }: RunningWeir, order: Asking): TestProcess {
-    return startCrowd({ ...order, urls: [url], token: this.#token, body });
+    return startCrowd({ ...order, urls: [url], token: this.token, body });
   }
 
   /** One request, on a connection of its own. */
   async post(url: string, path: string): Promise<void> {
-    const headers = { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json', connection: 'close' };
+    const headers = { authorization: `Bearer ${this.token}`, 'content-type': 'application/json', connection: 'close' };
     const response = await fetch(url + path, { method: 'POST', headers, body });
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
     await response.arrayBuffer();
@@ -106,7 +125,7 @@ export class RunningFleet implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.replicas, this.simulator, this.redis].map((one) => one[Symbol.asyncDispose]()));
-    await rm(this.#folder, { recursive: true });
+    await Promise.all(this.replicas.map((one) => one[Symbol.asyncDispose]()));
+    await this.#others.disposeAsync();
   }
 }
