@@ -1,9 +1,9 @@
 /** Bodies in a replica's memory: what is read, what waits and what is in flight, all within `lineMaxBytes` of its class. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { RawAnswer, RawCaller } from '../support/raw.ts';
+import { startForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
-import { answer, say, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
+import { answer, say, sayNothing } from '../support/upstream.ts';
 
 const bounds = { rate: 1000, burst: 1000, holdMaxMs: 400, bodyMaxBytes: 4_000, lineMaxBytes: 10_000 };
 const yaml = JSON.stringify({
@@ -12,17 +12,7 @@ const yaml = JSON.stringify({
   coreapp: { permitsMin: 10 },
 });
 
-let upstream: Upstream;
-let app: TestApp;
-
-beforeAll(async () => {
-  upstream = await startUpstream();
-  app = await startTestApp(upstream.url, yaml);
-});
-afterAll(async () => {
-  await app[Symbol.asyncDispose]();
-  await upstream.stop();
-});
+const { upstream, app } = await startForAll(yaml);
 beforeEach(() => upstream.play(say(answer(200, {}, 'ok'))));
 
 /** What `/status` says is held for messages. */

@@ -2,29 +2,20 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { connectCoreapp } from '../../src/adapters/undici/coreapp.ts';
 import { lookAtHeads } from '../../src/adapters/undici/without-continue.ts';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { startForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
-import { answer, say, startUpstream, type Upstream } from '../support/upstream.ts';
+import { answer, say, startUpstream } from '../support/upstream.ts';
 
 const created = answer(201, {}, 'made');
 const go = 'HTTP/1.1 100 Continue\r\n\r\n';
 const goOn = 'HTTP/1.1 100 Go on\r\nX-Any: 1\r\nX-Other: 2\r\n\r\n';
 const hints = 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n';
 
-describe('100 Continue that nobody asked for', () => {
-  let upstream: Upstream;
-  let app: TestApp;
-  beforeAll(async () => {
-    upstream = await startUpstream();
-    app = await startTestApp(upstream.url);
-  });
-  afterAll(async () => {
-    await app[Symbol.asyncDispose]();
-    await upstream.stop();
-  });
+describe('100 Continue that nobody asked for', async () => {
+  const { upstream, app } = await startForAll();
 
   it.each([
     ['once', go],

@@ -1,19 +1,11 @@
 /** What the Coreapp does, and what Weir learns from it for how many requests it may send at once. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { retryAfterMs } from '../../src/http/retry-after.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { Lines, type Visit } from '../support/lines.ts';
+import { startForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
-import {
-  answer,
-  breakOff,
-  inTurn,
-  type Script,
-  say,
-  sayNothing,
-  startUpstream,
-  type Upstream,
-} from '../support/upstream.ts';
+import { answer, breakOff, inTurn, type Script, say, sayNothing, startUpstream } from '../support/upstream.ts';
 
 const ok = say(answer(200, {}, 'ok'));
 const initial = 16;
@@ -31,20 +23,10 @@ async function permitsOf({ opsPort }: TestApp, name: string): Promise<Permits> {
   return status.permits.find((one) => one.class === name) as Permits;
 }
 
-describe('the number of permits of a class', () => {
-  let upstream: Upstream;
-  let app: TestApp;
-  beforeAll(async () => {
-    upstream = await startUpstream();
-    app = await startTestApp(
-      upstream.url,
-      'coreapp: {answerTimeoutMs: 1000}\nlimits: {default: {holdMaxMs: 10000}, certificates: {holdMaxMs: 100}}',
-    );
-  });
-  afterAll(async () => {
-    await app[Symbol.asyncDispose]();
-    await upstream.stop();
-  });
+describe('the number of permits of a class', async () => {
+  const { upstream, app } = await startForAll(
+    'coreapp: {answerTimeoutMs: 1000}\nlimits: {default: {holdMaxMs: 10000}, certificates: {holdMaxMs: 100}}',
+  );
 
   // Each row has a class of its own, that nothing has happened to before.
   it.each<[string, request: string, name: string, script: Script, status: number, learns: boolean]>([

@@ -1,27 +1,19 @@
 /** The edge: what is refused before it gets anywhere, and how. RFC 9110 and 9112, where peers are lax. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { apiKey, startTestApp, type TestApp } from '../support/app.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { apiKey } from '../support/app.ts';
 import type { RawAnswer, RawCaller } from '../support/raw.ts';
+import { startForAll } from '../support/start-for-all.ts';
 import { pass, until } from '../support/until.ts';
-import { answer, say, startUpstream, type Upstream } from '../support/upstream.ts';
+import { answer, say } from '../support/upstream.ts';
 
 const limits = { default: { rate: 1000, burst: 1000, bodyMaxBytes: 2_048 }, messages: { rate: 1000, burst: 1000 } };
 const http = { fieldsMaxBytes: 16_384, headTimeoutMs: 300, bodyIdleTimeoutMs: 300, keepAliveTimeoutMs: 60_000 };
 
-let upstream: Upstream;
-let app: TestApp;
+const { upstream, app } = await startForAll(JSON.stringify({ limits, http }));
 /** The fields that most requests have. */
-let known: string;
-
-beforeAll(async () => {
-  upstream = await startUpstream();
-  app = await startTestApp(upstream.url, JSON.stringify({ limits, http }));
-  known = `Host: weir\r\nAuthorization: Bearer ${app.token}\r\n`;
-});
-afterAll(async () => {
-  await app[Symbol.asyncDispose]();
-  await upstream.stop();
-});
+const known = `Host: weir\r\nAuthorization: Bearer ${app.token}\r\n`;
+/** The token of somebody who isn't an admin. */
+const userToken = await app.user('worker');
 beforeEach(() => upstream.play(say(answer(200, {}, 'ok'))));
 
 const nothingArrived = (): void => expect(upstream.arrivals).toEqual([]);
@@ -459,25 +451,10 @@ describe('which endpoint a path is', () => {
     '/v1/settings/%61pplication',
     '/v1/settings/application/media/providers',
   ])('%s needs an admin, however it is written', async (target) => {
-    const user = await loginAsUser();
-    expectRefusal(await app.ask(`GET ${target}`, `Host: weir\r\nAuthorization: Bearer ${user}\r\n`), 403, 1005);
+    expectRefusal(await app.ask(`GET ${target}`, `Host: weir\r\nAuthorization: Bearer ${userToken}\r\n`), 403, 1005);
     nothingArrived();
   });
 });
-
-/** A token of somebody who isn't an admin. */
-let userToken: string | undefined;
-async function loginAsUser(): Promise<string> {
-  if (userToken !== undefined) return userToken;
-  await app.send('POST /v1/users', '', '{"username":"worker","password":"Worker-2026!"}');
-  const basic = Buffer.from('worker:Worker-2026!').toString('base64');
-  const told = await app.ask(
-    'POST /v1/users/login',
-    `Host: weir\r\nAuthorization: Basic ${basic}\r\nContent-Length: 0\r\n`,
-  );
-  userToken = told.json.users[0].token as string;
-  return userToken;
-}
 
 describe('answers of Weir’s own', () => {
   it.each([

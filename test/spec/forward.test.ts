@@ -3,32 +3,14 @@ import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
+import { startForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
-import {
-  type Arrival,
-  answer,
-  breakOff,
-  inTurn,
-  say,
-  sayNothing,
-  startUpstream,
-  type Upstream,
-} from '../support/upstream.ts';
+import { type Arrival, answer, breakOff, inTurn, say, sayNothing, startUpstream } from '../support/upstream.ts';
 
 const ok = answer(200, {}, 'ok');
 const json = { 'Content-Type': 'application/json' };
 
-let upstream: Upstream;
-let app: TestApp;
-
-beforeAll(async () => {
-  upstream = await startUpstream();
-  app = await startTestApp(upstream.url, 'coreapp: {authorization: Bearer of-the-coreapp}');
-});
-afterAll(async () => {
-  await app[Symbol.asyncDispose]();
-  await upstream.stop();
-});
+const { upstream, app } = await startForAll('coreapp: {authorization: Bearer of-the-coreapp}');
 beforeEach(() => upstream.play(say(ok)));
 
 const arrived = (): Arrival => {

@@ -1,7 +1,7 @@
 /** Another configuration in the place of the first one, while requests are under way. */
 import { describe, expect, it } from 'vitest';
 import { createGeneration } from '../../src/app/generation.ts';
-import { adminPassword, startTestApp } from '../support/app.ts';
+import { startTestApp } from '../support/app.ts';
 import { config, load } from '../support/config.ts';
 import { until } from '../support/until.ts';
 import { answer, say, sayNothing, startUpstream } from '../support/upstream.ts';
@@ -11,12 +11,8 @@ describe('A second generation', () => {
     await using upstream = await startUpstream();
     const [oldKey, newKey] = ['monitoring-key-old', 'monitoring-key-new'];
     await using app = await startTestApp(upstream.url, 'auth: {adminPaths: []}', { WA_API_KEY: oldKey });
-    const user = JSON.stringify({ username: 'anna', password: adminPassword });
-    expect(await app.send('POST /v1/users', '', user)).toMatchObject({ status: 201 });
-    const basic = Buffer.from(`anna:${adminPassword}`).toString('base64');
-    const login = await app.ask('POST /v1/users/login', `Host: weir\r\nAuthorization: Basic ${basic}\r\n`);
-    const asAnna = () =>
-      app.ask('GET /v1/contacts', `Host: weir\r\nAuthorization: Bearer ${login.json.users[0].token}\r\n`);
+    const anna = await app.user('anna');
+    const asAnna = () => app.ask('GET /v1/contacts', `Host: weir\r\nAuthorization: Bearer ${anna}\r\n`);
     const byKey = async (key: string) =>
       (await app.ask('GET /v1/health', `Host: weir\r\nAuthorization: Apikey ${key}\r\n`)).status;
     expect([await byKey(oldKey), await byKey(newKey), (await asAnna()).status]).toEqual([200, 401, 200]);

@@ -334,11 +334,7 @@ describe('large bodies', () => {
   });
 
   it('of one caller fill its share and no more: the rest is for others, and for its other classes', async () => {
-    const password = 'Weir-2026!';
-    await app.send('POST /v1/users', '', JSON.stringify({ username: 'worker', password }));
-    const basic = `Authorization: Basic ${Buffer.from(`worker:${password}`).toString('base64')}\r\n`;
-    const login = await app.ask('POST /v1/users/login', `Host: weir\r\n${basic}`);
-    const worker = `Host: weir\r\nAuthorization: Bearer ${login.json.users[0].token}\r\n`;
+    const worker = `Host: weir\r\nAuthorization: Bearer ${await app.user('worker')}\r\n`;
     await using _ = await inFlight('/v1/contacts', 4 * mib);
     const told = await app.send('POST /v1/contacts', '', 'x');
     expect(told).toMatchObject({ status: 503, json: { errors: [{ code: 1016 }] } });

@@ -4,11 +4,12 @@
  * admin's is served there without an admin's token, and no user's account at all: Weir answers for these itself.
  */
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readTarget } from '../../src/http/target.ts';
 import { adminPathsDefault, createRouter } from '../../src/profiles/coreapp/routes.ts';
-import { apiKey, startTestApp, type TestApp } from '../support/app.ts';
-import { answer, say, startUpstream, type Upstream } from '../support/upstream.ts';
+import { apiKey } from '../support/app.ts';
+import { startForAll } from '../support/start-for-all.ts';
+import { answer, say } from '../support/upstream.ts';
 
 /** What an upstream may do to a path before it looks for the endpoint. In any order that frameworks have. */
 type Leniency = (path: string) => string;
@@ -184,10 +185,9 @@ describe('However it is spelled,', () => {
   });
 });
 
-describe('In front of such an upstream, over the wire,', () => {
-  let upstream: Upstream;
-  let app: TestApp;
-  let userToken: string;
+describe('In front of such an upstream, over the wire,', async () => {
+  const { upstream, app } = await startForAll();
+  const userToken = await app.user('anna');
   /** Targets that were served as something of the admin's, in the reading of this upstream. */
   const served = (): string[] =>
     upstream.arrivals
@@ -195,21 +195,6 @@ describe('In front of such an upstream, over the wire,', () => {
       .filter((target) =>
         readings(target, [...leniencies, ...leniencies, ...leniencies]).some((path) => isAdmins(path) || isUsers(path)),
       );
-
-  beforeAll(async () => {
-    upstream = await startUpstream();
-    app = await startTestApp(upstream.url);
-    const password = 'Correct-Horse-1';
-    const created = await app.send('POST /v1/users', '', JSON.stringify({ username: 'anna', password }));
-    expect(created.status).toBe(201);
-    const basic = Buffer.from(`anna:${password}`).toString('base64');
-    const login = await app.ask('POST /v1/users/login', `Host: weir\r\nAuthorization: Basic ${basic}\r\n`);
-    userToken = login.json.users[0].token;
-  });
-  afterAll(async () => {
-    await app.close(0);
-    await upstream.stop();
-  });
 
   const spellings = [
     ...[

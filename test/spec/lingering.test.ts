@@ -1,21 +1,11 @@
 /** A caller that is refused before there is an exchange and goes on sending is cut off soon, however long a body may stand still. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { describe, expect, it } from 'vitest';
+import { startForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
-import { startUpstream, type Upstream } from '../support/upstream.ts';
 
 const patient = { headTimeoutMs: 100, bodyIdleTimeoutMs: 600_000, keepAliveTimeoutMs: 600_000 };
 
-let upstream: Upstream;
-let app: TestApp;
-beforeAll(async () => {
-  upstream = await startUpstream();
-  app = await startTestApp(upstream.url, JSON.stringify({ http: patient }));
-});
-afterAll(async () => {
-  await app.close(0);
-  await upstream.stop();
-});
+const { app } = await startForAll(JSON.stringify({ http: patient }));
 
 describe('A caller that does not heed its refusal is cut off within seconds', () => {
   it.concurrent.each([

@@ -1,26 +1,18 @@
 /** What monitoring asks for is not held: the Coreapp's own answer, at once. So is any class with `hold: false`. */
-import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { InFlightBudget, ReservedInFlightBudget, reserved } from '../../src/admission/concurrency/in-flight-budget.ts';
 import { ConcurrencyLimiter } from '../../src/admission/concurrency/limiter.ts';
-import { apiKey, startTestApp, type TestApp } from '../support/app.ts';
+import { apiKey, startTestApp } from '../support/app.ts';
 import { Lines } from '../support/lines.ts';
+import { startForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
-import { answer, breakOff, say, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
+import { answer, breakOff, say, sayNothing, startUpstream } from '../support/upstream.ts';
 
 const key = `Host: weir\r\nAuthorization: Apikey ${apiKey}\r\n`;
 const down = '{"health":{"gateway_status":"disconnected"}}';
 
-describe('A monitoring request', () => {
-  let upstream: Upstream;
-  let app: TestApp;
-  beforeAll(async () => {
-    upstream = await startUpstream();
-    app = await startTestApp(upstream.url, 'coreapp: {answerTimeoutMs: 2000}');
-  });
-  afterAll(async () => {
-    await app[Symbol.asyncDispose]();
-    await upstream.stop();
-  });
+describe('A monitoring request', async () => {
+  const { upstream, app } = await startForAll('coreapp: {answerTimeoutMs: 2000}');
 
   it.each([
     [503, '/v1/health'],

@@ -1,29 +1,18 @@
 /** Whatever a Coreapp writes, its caller gets that answer or a 502, and nothing of Weir throws. */
 import { hash } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { afterEach, describe, expect, it } from 'vitest';
 import { brokenAnswers, oddAnswers, oddStatuses, wrongSwitches } from '../support/odd-answers.ts';
+import { startForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
-import { answer, say, startUpstream, type Upstream } from '../support/upstream.ts';
+import { answer, say } from '../support/upstream.ts';
 
 const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n';
 const key = 'dGhlIHNhbXBsZSBub25jZQ==';
 const accept = hash('sha1', `${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`, 'base64');
 
-let upstream: Upstream;
-let app: TestApp;
-
-beforeAll(async () => {
-  upstream = await startUpstream();
-  app = await startTestApp(
-    upstream.url,
-    'coreapp: {brokenRepeatsMax: 0}\nlimits: {default: {rate: 10000, burst: 10000}}',
-  );
-});
-afterAll(async () => {
-  await app.close(0);
-  await upstream.stop();
-});
+const { upstream, app } = await startForAll(
+  'coreapp: {brokenRepeatsMax: 0}\nlimits: {default: {rate: 10000, burst: 10000}}',
+);
 afterEach(() => {
   expect(app.events.filter(({ message, level }) => level === 'error' || /bug/.test(message))).toEqual([]);
 });

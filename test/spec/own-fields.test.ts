@@ -2,11 +2,11 @@
  * Fields that are Weir's own: however an upstream folds names, it sees what Weir wrote and nothing that a caller made up;
  * and nobody has taken out by `Connection` what Weir went by.
  */
-import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
+import { beforeEach, describe, expect, it, test } from 'vitest';
 import { readScope, type Scope, scopeFields } from '../../src/admission/rate/scope.ts';
 import { ownFields, travelling } from '../../src/http/own-fields.ts';
-import { startTestApp, type TestApp } from '../support/app.ts';
-import { type Arrival, answer, breakOff, say, startUpstream, type Upstream } from '../support/upstream.ts';
+import { startForAll } from '../support/start-for-all.ts';
+import { type Arrival, answer, breakOff, say } from '../support/upstream.ts';
 
 /** As CGI, WSGI, Rack and PHP have it. */
 const cgi = (name: string): string => `HTTP_${name.toUpperCase().replace(/[^A-Z0-9]/g, '_')}`;
@@ -16,17 +16,7 @@ coreapp: {honoursIdempotencyKey: [messages]}
 limits: {media: {scope: header:X-Number}}
 http: {trustedProxies: [127.0.0.2]}`;
 
-let upstream: Upstream;
-let app: TestApp;
-
-beforeAll(async () => {
-  upstream = await startUpstream();
-  app = await startTestApp(upstream.url, yaml);
-});
-afterAll(async () => {
-  await app[Symbol.asyncDispose]();
-  await upstream.stop();
-});
+const { upstream, app } = await startForAll(yaml);
 beforeEach(() => upstream.play(say(answer(200, {}, 'ok'))));
 
 const arrived = (): Arrival => upstream.arrivals[0] as Arrival;

@@ -224,11 +224,7 @@ describe('A user whose request is always refused', () => {
       socket.write(bad ? answer(status, { 'Retry-After': '86400' }) : answer(200, {}, 'ok'));
     });
     await using app = await startTestApp(upstream.url);
-    const password = 'Anna-2026!';
-    await app.send('POST /v1/users', '', JSON.stringify({ username: 'anna', password }));
-    const basic = Buffer.from(`anna:${password}`).toString('base64');
-    const login = await app.ask('POST /v1/users/login', `Host: weir\r\nAuthorization: Basic ${basic}\r\n`);
-    const anna = `Host: weir\r\nAuthorization: Bearer ${login.json.users[0].token}\r\n`;
+    const anna = `Host: weir\r\nAuthorization: Bearer ${await app.user('anna')}\r\n`;
     expect((await app.ask('GET /v1/contacts', anna)).status).toBe(200);
     await using caller = await app.call();
     caller.send(app.request('GET /v1/contacts/bad'));

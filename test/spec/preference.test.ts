@@ -1,19 +1,9 @@
 /** `Prefer: wait` on the wire: what callers are told of it, whatever answer they get. */
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
-import { answer, inTurn, say, startUpstream, type Upstream } from '../support/upstream.ts';
+import { beforeEach, expect, it } from 'vitest';
+import { startForAll } from '../support/start-for-all.ts';
+import { answer, inTurn, say } from '../support/upstream.ts';
 
-let upstream: Upstream;
-let app: TestApp;
-
-beforeAll(async () => {
-  upstream = await startUpstream();
-  app = await startTestApp(upstream.url, 'limits: {contacts: {rate: 0.1, burst: 1}}');
-});
-afterAll(async () => {
-  await app[Symbol.asyncDispose]();
-  await upstream.stop();
-});
+const { upstream, app } = await startForAll('limits: {contacts: {rate: 0.1, burst: 1}}');
 beforeEach(() => upstream.play(say(answer(200, {}, 'ok'))));
 
 const applied = 'preference-applied';

@@ -1,12 +1,13 @@
 /** `Server-Timing` (W3C): where the time of a request went, as its caller sees it. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { Counters } from '../../src/exchange/exchange.ts';
 import { serverTiming } from '../../src/exchange/server-timing.ts';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { startTestApp } from '../support/app.ts';
 import { messageFrom } from '../support/fleet.ts';
 import type { RawAnswer } from '../support/raw.ts';
+import { startForAll } from '../support/start-for-all.ts';
 import { pass } from '../support/until.ts';
-import { answer, inTurn, type Script, say, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
+import { answer, inTurn, type Script, say, sayNothing, startUpstream } from '../support/upstream.ts';
 
 const ok = answer(200, {}, 'ok');
 
@@ -45,17 +46,8 @@ const later =
   (_, socket) =>
     void pass(ms).then(() => socket.write(bytes));
 
-describe('an answer', () => {
-  let upstream: Upstream;
-  let app: TestApp;
-  beforeAll(async () => {
-    upstream = await startUpstream();
-    app = await startTestApp(upstream.url, 'limits: {certificates: {holdMaxMs: 100}, support: {rate: 4, burst: 1}}');
-  });
-  afterAll(async () => {
-    await app[Symbol.asyncDispose]();
-    await upstream.stop();
-  });
+describe('an answer', async () => {
+  const { upstream, app } = await startForAll('limits: {certificates: {holdMaxMs: 100}, support: {rate: 4, burst: 1}}');
   beforeEach(() => upstream.play(say(ok)));
 
   it('of the Coreapp tells how long it was in line and at the Coreapp', async () => {

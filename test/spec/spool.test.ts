@@ -203,8 +203,8 @@ describe('More answers than Weir has room for', () => {
   it('that one caller takes nothing of do not keep another one waiting', async () => {
     const bodies = { folder: parent, answersMemoryMaxBytes: 0, answersDiskShareMax: 0 };
     await using narrow = await startTestApp(upstream.url, JSON.stringify({ bodies }));
-    const other = await login(narrow, 'other');
-    const hog = await login(narrow, 'greedy');
+    const other = await narrow.user('other');
+    const hog = await narrow.user('greedy');
     const asks = (path: string, token: string): string =>
       `GET ${path} HTTP/1.1\r\nHost: weir\r\nAuthorization: Bearer ${token}\r\n\r\n`;
     upstream.play((arrival, socket) =>
@@ -225,15 +225,6 @@ describe('More answers than Weir has room for', () => {
     expect(permits.find(media).inUse).toBeGreaterThanOrEqual(16);
     for (const caller of callers) await caller[Symbol.asyncDispose]();
   });
-
-  /** Makes a user, and its token. */
-  async function login(narrow: TestApp, name: string): Promise<string> {
-    const made = JSON.stringify({ username: name, password: 'First-2026!' });
-    expect((await narrow.send('POST /v1/users', 'Content-Type: application/json\r\n', made)).status).toBe(201);
-    const basic = Buffer.from(`${name}:First-2026!`).toString('base64');
-    const told = await narrow.ask('POST /v1/users/login', `Host: weir\r\nAuthorization: Basic ${basic}\r\n`);
-    return told.json.users[0].token;
-  }
 });
 
 describe('A spool', () => {

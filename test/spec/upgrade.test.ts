@@ -304,13 +304,12 @@ describe('stopping', () => {
 });
 
 describe('tunnels have a limit of their own', () => {
-  const password = 'Worker-2026!';
   let workers: string;
   let callers: RawCaller[];
   beforeEach(async () => {
     await app.close(0);
     app = await startTestApp(upstream.url, 'http: {tunnelsMax: 20}\nlimits: {default: {rate: 100000, burst: 10000}}');
-    workers = await tokenOf('worker');
+    workers = await app.user('worker');
     callers = [];
     // One caller takes all that it may have: nine tenths, while it is alone.
     while (callers.length < 18) callers.push((await tunnel()).caller);
@@ -318,15 +317,6 @@ describe('tunnels have a limit of their own', () => {
   afterEach(() => {
     for (const { socket } of callers) socket.destroy();
   });
-
-  /** Of a user that is new. */
-  async function tokenOf(username: string): Promise<string> {
-    await app.send('POST /v1/users', '', JSON.stringify({ username, password }));
-    const basic = Buffer.from(`${username}:${password}`).toString('base64');
-    const change = '{"new_password":"Worker-2027!"}';
-    const fields = `Host: weir\r\nAuthorization: Basic ${basic}\r\nContent-Length: ${change.length}\r\n`;
-    return (await app.ask('POST /v1/users/login', fields, change)).json.users[0].token;
-  }
 
   async function askWith(token: string): Promise<RawCaller> {
     const caller = await app.call();
@@ -355,9 +345,9 @@ describe('tunnels have a limit of their own', () => {
   });
 
   it('with all of them open, one that has none is refused as well', async () => {
-    const third = await tokenOf('third');
+    const third = await app.user('third');
     for (const token of [workers, third]) await echoed((await askWith(token)).send('hello'), 'hello');
-    const caller = await askWith(await tokenOf('fourth'));
+    const caller = await askWith(await app.user('fourth'));
     const refused = await caller.answer();
     expect(refused.status).toBe(503);
     expect(refused.json.errors[0].details).toBe('Too many WebSocket connections are open.');

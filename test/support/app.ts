@@ -26,6 +26,8 @@ export interface TestApp extends App, AsyncDisposable {
   ask(line: string, fields?: string, body?: string | Buffer): Promise<RawAnswer>;
   /** The same with the admin's token, a Host, and the length of the body where there is one. */
   send(line: string, fields?: string, body?: string | Buffer): Promise<RawAnswer>;
+  /** Makes a user, whose password is the admin's. Returns its token. */
+  user(name: string): Promise<string>;
   /** The bytes of what `send` sends. */
   request(line: string, fields?: string, body?: string | Buffer): Buffer;
 }
@@ -78,14 +80,22 @@ export async function startTestApp(
     caller.send(`${line} HTTP/1.1\r\n${fields}\r\n`).send(body);
     return await caller.answer(line.split(' ')[0]);
   };
-  const basic = Buffer.from(`admin:${adminPassword}`).toString('base64');
-  const login = await ask('POST /v1/users/login', `Host: weir\r\nAuthorization: Basic ${basic}\r\n`);
-  const token = login.json.users[0].token as string;
+  const login = async (name: string): Promise<string> => {
+    const basic = Buffer.from(`${name}:${adminPassword}`).toString('base64');
+    const told = await ask('POST /v1/users/login', `Host: weir\r\nAuthorization: Basic ${basic}\r\n`);
+    return told.json.users[0].token;
+  };
+  const token = await login('admin');
   lines.length = 0;
   const request: TestApp['request'] = (line, fields = '', body = '') => {
     const length = body.length === 0 ? '' : `Content-Length: ${Buffer.byteLength(body)}\r\n`;
     const head = `${line} HTTP/1.1\r\nHost: weir\r\nAuthorization: Bearer ${token}\r\n${fields}${length}\r\n`;
     return Buffer.concat([Buffer.from(head, 'latin1'), Buffer.from(body)]);
+  };
+  const send: TestApp['send'] = async (line, fields, body) => {
+    await using caller = await openCaller(app.port);
+    caller.send(request(line, fields, body));
+    return await caller.answer(line.split(' ')[0]);
   };
   return {
     ...app,
@@ -95,10 +105,11 @@ export async function startTestApp(
     trail,
     call: () => openCaller(app.port),
     ask,
-    async send(line, fields, body) {
-      await using caller = await openCaller(app.port);
-      caller.send(request(line, fields, body));
-      return await caller.answer(line.split(' ')[0]);
+    send,
+    async user(name) {
+      const made = await send('POST /v1/users', '', JSON.stringify({ username: name, password: adminPassword }));
+      if (made.status !== 201) throw new Error(`Creating ${name} was answered ${made.status}.`);
+      return await login(name);
     },
     request,
     [Symbol.asyncDispose]: () => app.close(0),
