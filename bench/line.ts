@@ -6,10 +6,8 @@
  * in the process.
  */
 import { MemoryBuckets } from '../src/adapters/memory/buckets.ts';
-import { ConcurrencyLimiters } from '../src/admission/concurrency/limiters.ts';
-import { Gates } from '../src/admission/gates.ts';
 import type { Collected } from '../src/exchange/exchange.ts';
-import { deafMeter, messageFrom, plainOrder, roomyLimits, WaitingDownstream } from '../test/support/fleet.ts';
+import { deafMeter, gatesOn, messageFrom, roomyLimits, WaitingDownstream } from '../test/support/fleet.ts';
 import { VirtualClock } from '../test/support/virtual-clock.ts';
 
 /** The most that each may cost, microseconds of CPU. */
@@ -22,10 +20,8 @@ const slotMs = 0.1;
 
 const clock = new VirtualClock();
 const quota = { rate: 1_000 / slotMs, burst: 1 };
-const limiters = new ConcurrencyLimiters({ min: 1, initial: 10_000_000, max: 10_000_000 }, clock, () => 0.5);
 const buckets = new MemoryBuckets(clock, deafMeter);
-const deps = { clock, buckets, meter: deafMeter, limiters, digest: String, ...plainOrder };
-const gates = new Gates('messages', roomyLimits(quota), deps);
+const gates = gatesOn(buckets, clock, roomyLimits(quota));
 
 let arrivals = 0;
 const requests = (count: number): Collected[] =>

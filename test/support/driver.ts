@@ -5,11 +5,9 @@
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
 import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
-import { ConcurrencyLimiters } from '../../src/admission/concurrency/limiters.ts';
-import { Gates } from '../../src/admission/gates.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
 import { deafMeter } from './deaf-meter.ts';
-import { messageFrom, plainOrder, roomyLimits, unbounded, WaitingDownstream } from './fleet.ts';
+import { gatesOn, messageFrom, roomyLimits, WaitingDownstream } from './fleet.ts';
 import { startProcess } from './processes.ts';
 import { Sender } from './sender.ts';
 import { silentLog } from './silent-log.ts';
@@ -70,16 +68,7 @@ async function replica({ redisUrl, quota, replicas, count, ratePerS, beginAt }: 
   // A machine that is busy is no outage.
   const options = { keyPrefix: 'driver:', replicas: () => replicas, callTimeoutMs: patienceMs };
   const buckets = new RedisBuckets(redis, machineClock, deafMeter, options);
-  const limiters = new ConcurrencyLimiters(unbounded, machineClock, () => 0.5);
-  const deps = {
-    clock: machineClock,
-    buckets,
-    meter: deafMeter,
-    limiters,
-    digest: String,
-    ...plainOrder,
-  };
-  const gates = new Gates('messages', roomyLimits(quota), deps);
+  const gates = gatesOn(buckets, machineClock, roomyLimits(quota));
   const sender = new Sender({ clock: machineClock });
   const sentAt: number[] = [];
   const behind = behindMs();

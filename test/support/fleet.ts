@@ -14,6 +14,7 @@ import type { Collected } from '../../src/exchange/exchange.ts';
 import { collected, identified, received, routed } from '../../src/exchange/exchange.ts';
 import type { Admission } from '../../src/exchange/outcome.ts';
 import type { Downstream } from '../../src/exchange/ports.ts';
+import type { EndpointClass } from '../../src/exchange/route.ts';
 import type { Fields } from '../../src/http/fields.ts';
 import { deafMeter } from './deaf-meter.ts';
 import { routeOf } from './routes.ts';
@@ -23,7 +24,7 @@ import { VirtualClock } from './virtual-clock.ts';
 export { deafMeter };
 
 /** Bounds so wide that permits are never missing. */
-export const unbounded: ConcurrencyBounds = { min: 1, initial: 1_000_000, max: 1_000_000 };
+const unbounded: ConcurrencyBounds = { min: 1, initial: 10_000_000, max: 10_000_000 };
 
 /** Buckets that only give slots. */
 export const slotsBy = (reserve: Buckets['reserve']): Buckets => ({ reserve, pushBack() {}, forget() {} });
@@ -184,6 +185,12 @@ export const roomyLimits = (quota: Quota): ClassLimits => ({
   bodyMaxBytes: 1_000_000,
 });
 
+/** One class of a replica, where permits are never missing. */
+export function gatesOn(buckets: Buckets, clock: Clock, limits: ClassLimits, name: EndpointClass = 'messages'): Gates {
+  const limiters = new ConcurrencyLimiters(unbounded, clock, () => 0.5);
+  return new Gates(name, limits, { clock, buckets, meter: deafMeter, limiters, digest: String, ...plainOrder });
+}
+
 export class Fleet {
   readonly clock = new VirtualClock();
   readonly store: DistantStore;
@@ -202,10 +209,8 @@ export class Fleet {
     this.store = new DistantStore(clock, options.replicas, options.oneWayMs);
     this.gates = Array.from({ length: options.replicas }, (_, replica) => {
       const own = options.clockOf?.(clock, replica) ?? clock;
-      const limiters = new ConcurrencyLimiters(unbounded, own, () => 0.5);
       const buckets = options.bucketsOf?.(own) ?? this.store.asSeenFromReplica();
-      const deps = { clock: own, buckets, meter: deafMeter, limiters, digest: String, ...plainOrder };
-      return new Gates('messages', options.limits, deps);
+      return gatesOn(buckets, own, options.limits);
     });
   }
 

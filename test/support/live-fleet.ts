@@ -3,10 +3,9 @@ import { machineClock as clock } from '../../src/adapters/node/clock.ts';
 import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
 import { firstConnection, openRedis, type RedisConnection } from '../../src/adapters/redis/client.ts';
 import { Replicas } from '../../src/adapters/redis/replicas.ts';
-import { ConcurrencyLimiters } from '../../src/admission/concurrency/limiters.ts';
-import { Gates } from '../../src/admission/gates.ts';
+import type { Gates } from '../../src/admission/gates.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
-import { deafMeter, messageFrom, plainOrder, roomyLimits, unbounded, WaitingDownstream } from './fleet.ts';
+import { deafMeter, gatesOn, messageFrom, roomyLimits, WaitingDownstream } from './fleet.ts';
 import { Sender } from './sender.ts';
 import { silentLog } from './silent-log.ts';
 import { until } from './until.ts';
@@ -87,12 +86,8 @@ export async function startLiveFleet({ urls, quota, callTimeoutMs = 50 }: LiveFl
   };
   const timers: NodeJS.Timeout[] = [];
   for (const [replica, { buckets }] of members.entries()) {
-    const gateOf = (name: 'messages' | 'contacts', limits: Quota): Gates => {
-      const limiters = new ConcurrencyLimiters(unbounded, clock, Math.random);
-      const deps = { clock, buckets, meter: deafMeter, limiters, digest: String, ...plainOrder };
-      return new Gates(name, roomyLimits(limits), deps);
-    };
-    const [busy, idle] = [gateOf('messages', quota), gateOf('contacts', idleQuota)];
+    const busy = gatesOn(buckets, clock, roomyLimits(quota));
+    const idle = gatesOn(buckets, clock, roomyLimits(idleQuota), 'contacts');
     const ask = async (): Promise<void> => {
       // What went wrong is told in errors; one who asks again at once would ask for ever.
       if (!(await sent(busy, (at) => departures.push({ at, replica })))) return;
