@@ -5,8 +5,7 @@
 import type { Replay } from '../exchange/outcome.ts';
 import type { ClassLimits } from './limits.ts';
 import { type Answers, Pauses } from './pauses.ts';
-import type { Lease } from './rate/lease.ts';
-import { Pause } from './rate/pause.ts';
+import { horizonMs, type Lease } from './rate/lease.ts';
 import type { Buckets } from './rate/ports.ts';
 import { tauUs } from './rate/slots.ts';
 import type { Stay } from './stay.ts';
@@ -34,7 +33,11 @@ export class Pausing {
   readonly #class: PausingClass;
   readonly #lease: Lease;
   readonly #deps: PausingDeps;
-  readonly #pause = new Pause();
+  /** When the bucket's pause is over; in the past: there is none. */
+  #until = Number.NEGATIVE_INFINITY;
+  /** What the other replicas have been told of that. */
+  #toldUntil = Number.NEGATIVE_INFINITY;
+  #since = Number.NEGATIVE_INFINITY;
   /** Those that 429s ask for; made for the first of them. */
   #pauses: Pauses | null = null;
 
@@ -47,12 +50,12 @@ export class Pausing {
 
   /** When everybody's requests may go again; in the past: now. */
   get until(): number {
-    return Math.max(this.#pause.until, this.#class.pausedUntil);
+    return Math.max(this.#until, this.#class.pausedUntil);
   }
 
   /** When the bucket's pause was prolonged last: no slot that was asked for before that is for use. */
   get since(): number {
-    return this.#pause.since;
+    return this.#since;
   }
 
   /** False: no caller is paused besides. */
@@ -66,7 +69,7 @@ export class Pausing {
 
   /** True: nothing is lost with it. */
   isOver(now: number): boolean {
-    return this.#pause.until <= now && this.#pauses?.any(now) !== true;
+    return this.#until <= now && this.#pauses?.any(now) !== true;
   }
 
   /** The Coreapp sent a request back. Returns when it may stand in line again; now or earlier: at once. */
@@ -92,12 +95,19 @@ export class Pausing {
     return now;
   }
 
-  /** The bucket is empty then, as whoever said so is. */
+  /**
+   * The bucket is empty then, as whoever said so is. Requests that were in flight together are refused together, so that
+   * less than a horizon more is no news to other replicas: one of them says it for all.
+   */
   #pauseBucket(now: number, until: number, tell: boolean): void {
-    if (!this.#pause.prolong(now, until)) return;
+    if (until <= this.#until) return;
+    this.#until = until;
+    this.#since = now;
     const { limits } = this.#class;
     this.#lease.drop(until + tauUs(limits) / 1_000);
-    if (tell && this.#pause.tell()) void this.#deps.buckets.pushBack(this.#bucket, limits, until - now);
+    if (!tell || until - this.#toldUntil < horizonMs) return;
+    this.#toldUntil = until;
+    void this.#deps.buckets.pushBack(this.#bucket, limits, until - now);
   }
 
   #own(): Pauses {
