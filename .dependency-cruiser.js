@@ -38,7 +38,7 @@ const subjects = {
     'src/upstream sends a request and judges how that ended. When it goes again is decided in src/admission; the loop is in src/proxy.ts.',
   ],
   'profiles/[^/]+': [
-    ['exchange', 'auth', 'observe', 'http'],
+    ['exchange', 'auth', 'observe', 'upstream', 'http'],
     'A profile says what is special about one API. Another profile is none of its business; what both need has a module of its own.',
   ],
 };

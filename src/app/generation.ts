@@ -10,6 +10,7 @@ import type { Config } from '../config/config.ts';
 import { createReceive } from '../exchange/receive.ts';
 import { ownFields } from '../http/own-fields.ts';
 import { errorEnvelope } from '../profiles/coreapp/envelope.ts';
+import { createRetryPolicy } from '../profiles/coreapp/retry.ts';
 import { createRoute } from '../profiles/coreapp/route.ts';
 import { createWebapp } from '../profiles/coreapp/webapp.ts';
 import { createGateway, type Gateway, type Stages } from '../proxy.ts';
@@ -30,14 +31,9 @@ export function createGeneration({ limits, auth, http, coreapp }: Config, servic
   const { serverTiming } = http;
   const { accounts, guard } = stores;
   const own = ownFields(scopeFields(Object.values(limits).map(({ scope }) => scope)));
-  const rules = {
-    authorization,
-    own,
-    notHeld: notHeldBy(limits),
-    honoursIdempotencyKey,
-    brokenRepeatsMax,
-    serverTiming,
-  };
+  const notHeld = notHeldBy(limits);
+  const retryPolicy = createRetryPolicy({ clock, notHeld, honoursIdempotencyKey, brokenRepeatsMax });
+  const rules = { authorization, own, retryPolicy, serverTiming };
   const towards = { clock, meter, answers: bodies.answers, reachability: services.reachability, ...rules };
   const identify = { findToken, jwt, guard, secrets, meter, apiKeys: auth.apiKey ?? [] };
   const stages: Stages = {

@@ -1,20 +1,21 @@
-/** Forward: one attempt at the Coreapp. Its answer goes to the caller as it comes, or the attempt may be replayed. */
+/** Forward: one attempt at the Coreapp. Its answer goes to the caller as it comes, or the request may be replayed. */
 import { Spool } from '../bodies/spool.ts';
 import { relayEnd, relayHead } from '../exchange/answer.ts';
 import { type Admitted, hasOpenSlot, type PermitEnd } from '../exchange/exchange.ts';
-import type { Attempt, CutCause, ReplayReason } from '../exchange/outcome.ts';
+import type { Attempt, CutCause } from '../exchange/outcome.ts';
 import { gone } from '../exchange/outcome.ts';
 import type { Downstream } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
 import { refuse } from '../exchange/refusals.ts';
 import { serverTiming } from '../exchange/server-timing.ts';
-import { endToEnd, type Fields, fieldOf } from '../http/fields.ts';
-import { retryAfterMs } from '../http/retry-after.ts';
+import { endToEnd, type Fields } from '../http/fields.ts';
+import { isFinal } from '../http/status.ts';
 import { GuardedObserver } from './guarded.ts';
-import { diskRetryAfterMs, endAfter, endWithout, refusalAfter } from './lessons.ts';
+import { diskRetryAfterMs, endAfter, endWithout, reasonFor, refusalAfter } from './lessons.ts';
 import type { CoreappCall, CoreappFailure } from './ports.ts';
-import { isKeyed, replayAfterAnswer, replayAfterFailure } from './replay.ts';
+import type { Retry } from './retry-policy.ts';
 import { type ForwardDeps, requestFields } from './towards.ts';
+import { mayCome, nothingYet, Undecided } from './undecided.ts';
 
 export type Forward = (exchange: Admitted, downstream: Downstream) => Promise<Attempt>;
 
@@ -47,10 +48,11 @@ class Sending extends GuardedObserver {
   readonly #reject: (error: unknown) => void;
   readonly #sentAt: number;
   #call: CoreappCall | null = null;
-  /** What the answer's status came to; null while there is no answer. */
+  /** The answer's status; null while there is none, or the policy has not decided. */
   #status: number | null = null;
-  #replay: ReplayReason | null = null;
-  #pauseMs = 0;
+  #undecided: Undecided | null = null;
+  /** The answer is not for the caller. */
+  #retry: Retry | null = null;
   #refusalBytes = 0;
   /** Once the caller has not taken a part of the answer at once. */
   #spool: Spool | null = null;
@@ -101,14 +103,61 @@ class Sending extends GuardedObserver {
 
   protected headed(status: number, fields: Fields): void {
     this.#deps.reachability.answered(this.#sentAt);
-    this.#replay = this.#isHeld() ? replayAfterAnswer(status) : null;
-    if (this.#replay === null) relayHead(this.#exchange, this.#downstream, status, fields, this.#timing());
-    else this.#pauseMs = retryAfterMs(fieldOf(fields, 'retry-after'), this.#deps.clock.wallMs());
+    // What switches protocols has no body to judge, and its connection is the caller's at once.
+    if (isFinal(status)) this.#judge(status, fields, null);
+    else this.#relay(status, fields);
+  }
+
+  /**
+   * Asks the policy, and does what it says.
+   * @param seen what it needed to see; null: nothing yet
+   * @returns whether the Coreapp may go on
+   */
+  #judge(status: number, fields: Fields, seen: Undecided | null): boolean {
+    this.#undecided = null;
+    const body = seen ?? nothingYet;
+    const verdict = this.#deps.retryPolicy.answered(this.#exchange, status, fields, body);
+    if (verdict.kind === 'retry') {
+      this.#retry = verdict;
+      this.#status = status;
+      return true;
+    }
+    if (verdict.kind === 'need' && mayCome(verdict.bytes, body)) {
+      this.#undecided = seen ?? new Undecided(status, fields);
+      this.#undecided.needed = verdict.bytes;
+      return true;
+    }
+    this.#relay(status, fields);
+    return body.bytes.length === 0 || this.came(body.bytes);
+  }
+
+  #cameUndecided(chunk: Buffer): boolean {
+    let rest = chunk;
+    let goesOn = true;
+    while (this.#undecided !== null && rest.length > 0) {
+      const seen = this.#undecided;
+      rest = seen.take(rest);
+      if (seen.isEnough) goesOn = this.#judge(seen.status, seen.fields, seen);
+    }
+    return rest.length === 0 ? goesOn : this.came(rest);
+  }
+
+  /** No more will come of an answer that is not decided. */
+  #judgeEnded(): void {
+    const seen = this.#undecided;
+    if (seen === null) return;
+    seen.ended = true;
+    this.#judge(seen.status, seen.fields, seen);
+  }
+
+  #relay(status: number, fields: Fields): void {
+    relayHead(this.#exchange, this.#downstream, status, fields, this.#timing());
     this.#status = status;
   }
 
   protected came(chunk: Buffer): boolean {
-    if (this.#replay !== null) {
+    if (this.#undecided !== null) return this.#cameUndecided(chunk);
+    if (this.#retry !== null) {
       // Read to its end, so that the connection can be used again; but not for ever.
       this.#refusalBytes += chunk.length;
       if (this.#refusalBytes > refusalMaxBytes) this.#call?.abort();
@@ -127,9 +176,10 @@ class Sending extends GuardedObserver {
   }
 
   protected ended(trailers: Fields): void {
+    this.#judgeEnded();
     const status = this.#status ?? 0;
-    if (this.#replay !== null) {
-      this.#finish(status, this.#endAfter(this.#replay), this.#refused(this.#replay));
+    if (this.#retry !== null) {
+      this.#refused(status, this.#retry);
       return;
     }
     const taken = this.#spool === null && relayEnd(this.#downstream, trailers);
@@ -147,20 +197,19 @@ class Sending extends GuardedObserver {
     if (this.#cut !== null) {
       this.#over('failure', 'failed');
       this.#answered(this.#cut);
-    } else if (this.#downstream.gone) {
+      return;
+    }
+    if (this.#downstream.gone) {
       this.#over('failure', failure.phase === 'unsent' ? 'unused' : 'failed');
       this.#leave();
-    } else if (this.#replay !== null) {
-      // The status line said that it did not act; what broke is only the rest of that answer.
-      this.#finish(this.#status ?? 0, this.#endAfter(this.#replay), this.#refused(this.#replay));
-    } else if (this.#status !== null) {
-      this.#brokeOff();
-    } else if (failure.cause === 'late') {
-      this.#giveSlotUp();
-    } else {
-      if (failure.cause === 'connect') this.#deps.reachability.unreached(this.#sentAt, failure.detail);
-      this.#finish('failure', this.#endWithout(failure), this.#unanswered(failure, failure.cause));
+      return;
     }
+    this.#judgeEnded();
+    // The answer's beginning said that the Coreapp did not act; what broke is only the rest of it.
+    if (this.#retry !== null) this.#refused(this.#status ?? 0, this.#retry);
+    else if (this.#status !== null) this.#brokeOff();
+    else if (failure.cause === 'late') this.#giveSlotUp();
+    else this.#unanswered(failure, failure.cause);
   }
 
   /** What has come of the answer is the caller's. */
@@ -209,39 +258,26 @@ class Sending extends GuardedObserver {
     return serverTiming(this.#exchange.counters, this.#deps.clock.now() - this.#sentAt);
   }
 
-  #isHeld(): boolean {
-    const { notHeld } = this.#deps;
-    return notHeld.length === 0 || !notHeld.includes(this.#exchange.route.class);
+  #refused(status: number, retry: Retry): void {
+    const { limit, pauseMs } = retry;
+    const end = endAfter(retry, this.#exchange.refusals);
+    this.#finish(status, end, { kind: 'replay', reason: reasonFor[limit], pauseMs, otherwise: null });
   }
 
-  #endWithout(failure: CoreappFailure): PermitEnd {
-    return this.#isHeld() ? endWithout(failure) : 'failed';
-  }
-
-  #endAfter(reason: ReplayReason): PermitEnd {
-    return endAfter(reason, this.#pauseMs, this.#exchange.refusals);
-  }
-
-  #refused(reason: ReplayReason): Attempt {
-    return { kind: 'replay', reason, pauseMs: this.#pauseMs, otherwise: null };
-  }
-
-  /** What becomes of a request that got no answer. */
-  #unanswered(failure: CoreappFailure, cause: keyof typeof refusalAfter): Attempt {
-    if (cause === 'invalid') return refuse('malformed', failure.detail);
+  /** There is no answer. */
+  #unanswered(failure: CoreappFailure, cause: keyof typeof refusalAfter): void {
+    if (cause === 'connect') this.#deps.reachability.unreached(this.#sentAt, failure.detail);
     const name = refusalAfter[cause];
     // What the disk did not give back once it will not the next time; and nobody can act on half a request.
-    if (cause === 'body') return refuse(name, null, diskRetryAfterMs);
-    if (!this.#isHeld()) return refuse(name);
-    const { method, route, brokenRepeats } = this.#exchange;
-    const honoured = this.#deps.honoursIdempotencyKey.includes(route.class);
-    // By the fields that were sent: of a key that did not travel on the Coreapp knows nothing.
-    const known = honoured && isKeyed(method, requestFields(this.#exchange, this.#deps));
-    const reason = replayAfterFailure(method, failure.phase, known);
-    if (reason === null || (reason === 'broken' && brokenRepeats >= this.#deps.brokenRepeatsMax)) {
-      return refuse(name);
+    if (cause === 'body') this.#finish('failure', 'failed', refuse(name, null, diskRetryAfterMs));
+    else if (cause === 'invalid') this.#finish('failure', 'failed', refuse(name, failure.detail));
+    else {
+      const sent = requestFields(this.#exchange, this.#deps);
+      const { again, teaches } = this.#deps.retryPolicy.failed(this.#exchange, sent, failure);
+      const reason = failure.phase === 'unsent' ? 'unsent' : 'broken';
+      const attempt: Attempt = again ? { kind: 'replay', reason, pauseMs: 0, otherwise: name } : refuse(name);
+      this.#finish('failure', teaches ? endWithout(failure) : 'failed', attempt);
     }
-    return { kind: 'replay', reason, pauseMs: 0, otherwise: name };
   }
 
   /** This was no attempt: nothing is known of the Coreapp that was not known before. */

@@ -2,12 +2,12 @@
 import type { AnswerBudget } from '../bodies/answers.ts';
 import type { Clock } from '../clock.ts';
 import type { Admitted } from '../exchange/exchange.ts';
-import type { RouteClass } from '../exchange/route.ts';
 import { addForwarded } from '../http/forwarded.ts';
 import { type OwnFields, travelling } from '../http/own-fields.ts';
 import type { Meter } from '../observe/ports.ts';
 import type { Coreapp } from './ports.ts';
 import type { Reachability } from './reachability.ts';
+import type { RetryPolicy } from './retry-policy.ts';
 
 export interface ForwardDeps {
   readonly clock: Clock;
@@ -20,12 +20,7 @@ export interface ForwardDeps {
   readonly authorization: string | null;
   /** The fields that are Weir's to write or to take out. */
   readonly own: OwnFields;
-  /** The classes where the Coreapp honours `Idempotency-Key`. */
-  readonly honoursIdempotencyKey: readonly RouteClass[];
-  /** The classes whose requests are never held: whatever the Coreapp answers is told at once, and nothing is sent again. */
-  readonly notHeld: readonly RouteClass[];
-  /** How often a request goes again after an exchange that broke; 0: never. */
-  readonly brokenRepeatsMax: number;
+  readonly retryPolicy: RetryPolicy;
   /** Whether callers are told where the time went. */
   readonly serverTiming: boolean;
 }

@@ -1,34 +1,58 @@
 /** What may be sent again, and when. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { EndpointClass } from '../../src/exchange/route.ts';
 import { retryAfterMs } from '../../src/http/retry-after.ts';
-import { isKeyed, replayAfterAnswer, replayAfterFailure } from '../../src/upstream/replay.ts';
+import { createRetryPolicy } from '../../src/profiles/coreapp/retry.ts';
+import { nothingYet } from '../../src/upstream/undecided.ts';
 
-describe('After an exchange that failed', () => {
-  test.each<[method: string, unsent: string | null, sent: string | null, answering: string | null]>([
-    // how far it got:  nothing written, written, answer begun
-    ['GET', 'unsent', 'broken', null],
-    ['HEAD', 'unsent', 'broken', null],
-    ['PUT', 'unsent', 'broken', null],
-    ['DELETE', 'unsent', 'broken', null],
-    ['OPTIONS', 'unsent', 'broken', null],
-    ['TRACE', 'unsent', 'broken', null],
-    ['POST', 'unsent', null, null],
-    ['PATCH', 'unsent', null, null],
-    ['PURGE', 'unsent', null, null],
-    ['get', 'unsent', null, null], // Methods are case-sensitive: this is none that is known.
-  ])('%s goes again as %s, %s, %s', (method, unsent, sent, answering) => {
-    const reasons = (['unsent', 'sent', 'answering'] as const).map((phase) => replayAfterFailure(method, phase, false));
-    expect(reasons).toEqual([unsent, sent, answering]);
+const wallMs = Date.UTC(2026, 10, 23, 12, 0, 0);
+const policy = createRetryPolicy({
+  clock: { wallMs: () => wallMs },
+  notHeld: ['health'],
+  honoursIdempotencyKey: ['messages'],
+  brokenRepeatsMax: 2,
+});
+const request = (name: EndpointClass, method = 'POST', brokenRepeats = 0) => {
+  return { method, target: '/any', route: { by: 'coreapp', class: name, access: 'user' }, brokenRepeats } as const;
+};
+const phases = ['unsent', 'sent', 'answering'] as const;
+const failed = (method: string, name: EndpointClass = 'contacts', sent: string[] = [], brokenRepeats = 0) =>
+  phases.map((phase) => {
+    return policy.failed(request(name, method, brokenRepeats), sent, { phase, cause: 'broken', detail: '' });
   });
 
-  test.each(['POST', 'PATCH', 'GET'])('%s goes again as broken where the Coreapp knows it by its key', (method) => {
-    const reasons = (['unsent', 'sent', 'answering'] as const).map((phase) => replayAfterFailure(method, phase, true));
-    expect(reasons).toEqual(['unsent', 'broken', null]);
+describe('After an exchange that failed', () => {
+  test.each<[method: string, unsent: boolean, sent: boolean, answering: boolean]>([
+    // how far it got: nothing written, written, answer begun
+    ['GET', true, true, false],
+    ['HEAD', true, true, false],
+    ['PUT', true, true, false],
+    ['DELETE', true, true, false],
+    ['OPTIONS', true, true, false],
+    ['TRACE', true, true, false],
+    ['POST', true, false, false],
+    ['PATCH', true, false, false],
+    ['PURGE', true, false, false],
+    ['get', true, false, false], // Methods are case-sensitive: this is none that is known.
+  ])('%s goes again: %s, %s, %s', (method, ...again) => {
+    expect(failed(method)).toEqual(again.map((yes) => ({ again: yes, teaches: true })));
+  });
+
+  test.each(['GET', 'POST'])('%s does not go again, and teaches nothing, in a class that is not held', (method) => {
+    expect(failed(method, 'health')).toEqual(phases.map(() => ({ again: false, teaches: false })));
+  });
+
+  test.each([
+    [1, true],
+    [2, false],
+    [3, false],
+  ])('after %i repeats it goes again once bytes were written: %s', (brokenRepeats, again) => {
+    expect(failed('GET', 'contacts', [], brokenRepeats).map((verdict) => verdict.again)).toEqual([true, again, false]);
   });
 });
 
 describe('A request has a key by which it is known again', () => {
-  test.each<[yes: boolean, method: string, fields: readonly string[]]>([
+  test.each<[yes: boolean, method: string, fields: string[]]>([
     [true, 'POST', ['Idempotency-Key', '"8e03978e-40d5-43e8-bc93-6894a57f9324"']],
     [true, 'PATCH', ['idempotency-key', 'order-17']],
     [false, 'POST', []],
@@ -39,29 +63,38 @@ describe('A request has a key by which it is known again', () => {
     [false, 'PURGE', ['Idempotency-Key', 'a']],
     [false, 'post', ['Idempotency-Key', 'a']],
   ])('%s: %s with %j', (yes, method, fields) => {
-    expect(isKeyed(method, fields)).toBe(yes);
+    const again = (name: EndpointClass) => failed(method, name, fields).map((verdict) => verdict.again);
+    expect(again('messages')).toEqual([true, yes, false]);
+    expect(again('contacts')).toEqual([true, false, false]);
   });
 });
 
 describe('After an answer', () => {
   test.each([
-    [429, 'throttled'],
-    [503, 'overloaded'],
-  ])('%i goes again as %s', (status, reason) => {
-    expect(replayAfterAnswer(status)).toBe(reason);
+    [429, 'rate'],
+    [503, 'load'],
+  ])('%i goes again: the limit that is reached is the %s', (status, limit) => {
+    const answered = (fields: string[], name: EndpointClass = 'contacts') =>
+      policy.answered(request(name), status, fields, nothingYet);
+    expect(answered([])).toEqual({ kind: 'retry', limit, pauseMs: 0 });
+    expect(answered(['retry-after', '2'])).toEqual({ kind: 'retry', limit, pauseMs: 2_000 });
+    expect(answered(['Retry-After', 'Mon, 23 Nov 2026 12:00:30 GMT'])).toEqual({
+      kind: 'retry',
+      limit,
+      pauseMs: 30_000,
+    });
+    expect(answered([], 'health')).toEqual({ kind: 'pass' });
   });
 
   test.each([200, 201, 204, 304, 400, 401, 403, 404, 408, 409, 413, 425, 428, 430, 500, 501, 502, 504, 511, 529])(
     '%i is the caller’s',
     (status) => {
-      expect(replayAfterAnswer(status)).toBeNull();
+      expect(policy.answered(request('contacts'), status, ['Retry-After', '2'], nothingYet)).toEqual({ kind: 'pass' });
     },
   );
 });
 
 describe('Retry-After', () => {
-  const now = Date.UTC(2026, 10, 23, 12, 0, 0);
-
   test.each<[string, string | null, ms: number]>([
     ['none', null, 0],
     ['no seconds', '0', 0],
@@ -90,7 +123,7 @@ describe('Retry-After', () => {
     ['nothing', '', 0],
     ['two values', '5, 10', 0],
   ])('%s (%s) is that many milliseconds', (_, value, ms) => {
-    expect(retryAfterMs(value, now)).toBe(ms);
+    expect(retryAfterMs(value, wallMs)).toBe(ms);
   });
 
   describe('on a machine that is not in Greenwich', () => {
@@ -106,8 +139,8 @@ describe('Retry-After', () => {
     test.each(['Mon, 23 Nov 2026 12:00:30 GMT', 'Monday, 23-Nov-26 12:00:30 GMT', 'Mon Nov 23 12:00:30 2026'])(
       '%s is GMT all the same',
       (value) => {
-        expect(new Date(now).getHours()).toBe(7);
-        expect(retryAfterMs(value, now)).toBe(30_000);
+        expect(new Date(wallMs).getHours()).toBe(7);
+        expect(retryAfterMs(value, wallMs)).toBe(30_000);
       },
     );
   });

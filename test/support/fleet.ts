@@ -66,14 +66,16 @@ export class WaitingDownstream implements Downstream {
 
 /** What a request brings besides its caller. */
 export interface Bringing {
+  readonly method?: string;
   readonly path?: string;
   readonly fields?: string[];
 }
 
-export function messageFrom(user: string, { path = '/v1/messages', fields = [] }: Bringing = {}): Collected {
+export function messageFrom(user: string, brought: Bringing = {}): Collected {
+  const { method = 'POST', path = '/v1/messages', fields = [] } = brought;
   const head = {
     id: 'id',
-    method: 'POST',
+    method,
     target: path,
     path,
     fields,

@@ -11,6 +11,7 @@ import { ownFields } from '../../src/http/own-fields.ts';
 import { createForward, type Forward } from '../../src/upstream/forward.ts';
 import type { Coreapp } from '../../src/upstream/ports.ts';
 import { Reachability } from '../../src/upstream/reachability.ts';
+import { pass, type RetryPolicy } from '../../src/upstream/retry-policy.ts';
 import { deafMeter } from './deaf-meter.ts';
 import { silentLog } from './silent-log.ts';
 
@@ -37,6 +38,19 @@ function noAnswerBudget(): AnswerBudget {
   return new AnswerBudget(bounds, disk);
 }
 
+const retryPolicy: RetryPolicy = { answered: () => pass, failed: () => ({ again: false, teaches: true }) };
+
+/** What `forward` is handed here, but for the clock and the Coreapp: every answer is the caller's, and nothing goes again. */
+export const plainForward = {
+  meter: deafMeter,
+  reachability: new Reachability('', silentLog),
+  answers: noAnswerBudget(),
+  authorization: null,
+  own: ownFields(),
+  retryPolicy,
+  serverTiming: false,
+};
+
 export class Sender {
   /** How many slots were given up because they had closed before anything could be written. */
   givenUp = 0;
@@ -58,24 +72,8 @@ export class Sender {
         return lookedAt;
       },
     };
-    const reachability = new Reachability('', silentLog);
-    const rest = {
-      answers: noAnswerBudget(),
-      authorization: null,
-      own: ownFields(),
-      honoursIdempotencyKey: [],
-      notHeld: [],
-      brokenRepeatsMax: 0,
-      serverTiming: false,
-    };
     this.#forward = (written) =>
-      createForward({
-        clock: looking,
-        coreapp: this.#coreapp(() => written(lookedAt)),
-        meter: deafMeter,
-        reachability,
-        ...rest,
-      });
+      createForward({ ...plainForward, clock: looking, coreapp: this.#coreapp(() => written(lookedAt)) });
   }
 
   /** Has it stand in line until it is sent. `told` hears of that at once. */

@@ -1,0 +1,67 @@
+/**
+ * What may be sent to the Coreapp again (docs/architecture.md, "Replay"). It throttles before it acts, so its 429 and 503
+ * are safe for every method; a request that was never written is, too. Anything else may have been acted on: only methods
+ * that are idempotent (RFC 9110, 9.2.2) go again, a message never does: unless it carries a key by which the Coreapp
+ * knows it again, as configuration says of the classes where it does.
+ */
+import type { Clock } from '../../clock.ts';
+import type { RouteClass } from '../../exchange/route.ts';
+import { type Fields, fieldOf, fieldsOf } from '../../http/fields.ts';
+import { retryAfterMs } from '../../http/retry-after.ts';
+import { type FailureVerdict, pass, type Retry, type RetryPolicy } from '../../upstream/retry-policy.ts';
+
+export interface CoreappRetryRules {
+  readonly clock: Pick<Clock, 'wallMs'>;
+  /** The classes whose requests are never held: whatever the Coreapp answers is told at once, and nothing is sent again. */
+  readonly notHeld: readonly RouteClass[];
+  /** The classes where the Coreapp honours `Idempotency-Key`. */
+  readonly honoursIdempotencyKey: readonly RouteClass[];
+  /** How often a request goes again after an exchange that broke; 0: never. */
+  readonly brokenRepeatsMax: number;
+}
+
+const again: FailureVerdict = { again: true, teaches: true };
+const over: FailureVerdict = { again: false, teaches: true };
+/** Monitoring goes on asking, whatever comes of it. */
+const notHeldOver: FailureVerdict = { again: false, teaches: false };
+
+const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE']);
+
+/** Methods for which `Idempotency-Key` is defined (draft-ietf-httpapi-idempotency-key-header). */
+const keyed: ReadonlySet<string> = new Set(['POST', 'PATCH']);
+
+export function createRetryPolicy(rules: CoreappRetryRules): RetryPolicy {
+  const { clock, notHeld, honoursIdempotencyKey, brokenRepeatsMax } = rules;
+  return {
+    answered({ route }, status, fields) {
+      const limit = limitReached(status);
+      if (limit === null || notHeld.includes(route.class)) return pass;
+      return { kind: 'retry', limit, pauseMs: retryAfterMs(fieldOf(fields, 'retry-after'), clock.wallMs()) };
+    },
+    failed({ method, route, brokenRepeats }, sent, { phase }) {
+      if (notHeld.includes(route.class)) return notHeldOver;
+      if (phase === 'unsent') return again;
+      if (phase === 'answering' || brokenRepeats >= brokenRepeatsMax) return over;
+      if (idempotent.has(method)) return again;
+      return honoursIdempotencyKey.includes(route.class) && isKeyed(method, sent) ? again : over;
+    },
+  };
+}
+
+function limitReached(status: number): Retry['limit'] | null {
+  switch (status) {
+    case 429:
+      return 'rate';
+    case 503:
+      return 'load';
+    default:
+      return null;
+  }
+}
+
+/** Whether a Coreapp that honours `Idempotency-Key` takes a second copy for the first. Two keys are none. */
+function isKeyed(method: string, fields: Fields): boolean {
+  if (!keyed.has(method)) return false;
+  const keys = fieldsOf(fields, 'idempotency-key');
+  return keys.length === 1 && keys[0] !== '' && keys[0] !== '""';
+}
