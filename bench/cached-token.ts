@@ -6,13 +6,13 @@
  * from the process, as often as the memory asks.
  */
 import { createLoginGuard } from '../src/adapters/login-guard/guard.ts';
-import { createMemoryAccounts } from '../src/adapters/memory/accounts.ts';
+import { MemoryAccounts } from '../src/adapters/memory/accounts.ts';
 import { machineClock } from '../src/adapters/node/clock.ts';
 import { nodeSecrets } from '../src/adapters/node/secrets.ts';
 import type { User } from '../src/auth/accounts.ts';
 import { createAuthenticate } from '../src/auth/authenticate.ts';
-import { CachedAccounts } from '../src/auth/cached-accounts.ts';
-import { createFindToken } from '../src/auth/tokens.ts';
+import { BearerTokens } from '../src/auth/bearer-tokens.ts';
+import { createOwnTokens } from '../src/auth/own-tokens.ts';
 import type { Routed } from '../src/exchange/exchange.ts';
 import { deafMeter } from '../test/support/fleet.ts';
 import { request } from '../test/support/webapp.ts';
@@ -25,7 +25,7 @@ const requestsInRound = 50_000;
 for (const tokens of [1, 1_000, 10_000]) console.log(await measure(tokens));
 
 async function measure(tokenCount: number): Promise<string> {
-  const store = createMemoryAccounts(machineClock);
+  const store = new MemoryAccounts(machineClock);
   await store.addUser({ name: 'anna', role: 'ROLE_USER', passwordHash: 'x', mustChangePassword: false });
   const user = (await store.findUser('anna')) as User;
   let lookUps = 0;
@@ -36,14 +36,13 @@ async function measure(tokenCount: number): Promise<string> {
       return Promise.resolve(store.findToken(digest));
     },
   });
-  const accounts = new CachedAccounts(
-    { store: distant, clock: machineClock, meter: { storeCalled() {} } },
+  const { accounts, tokens: cache } = createOwnTokens(
+    { store: distant, secrets: nodeSecrets, clock: machineClock, meter: { storeCalled() {} } },
     { freshMs: 5_000, keptMs: 600_000, max: 10_000 },
   );
   const guard = createLoginGuard(null);
-  const findToken = createFindToken({ tokens: accounts, guard });
   const authenticate = createAuthenticate({
-    findToken,
+    tokens: [new BearerTokens({ tokens: cache, guard, secrets: nodeSecrets })],
     guard,
     secrets: nodeSecrets,
     meter: deafMeter,

@@ -26,7 +26,7 @@ export interface Generation {
 
 /** Every stage with its deps. */
 export function createGeneration({ limits, auth, http, coreapp }: Config, services: Services): Generation {
-  const { clock, meter, log, stores, bodies, secrets, jwt, findToken } = services;
+  const { clock, meter, log, stores, bodies, secrets, jwt, tokens } = services;
   const { authorization, honoursIdempotencyKey, brokenRepeatsMax, caseSensitivePaths } = coreapp;
   const { serverTiming } = http;
   const { accounts, guard } = stores;
@@ -35,7 +35,7 @@ export function createGeneration({ limits, auth, http, coreapp }: Config, servic
   const retryPolicy = createRetryPolicy({ clock, notHeld, honoursIdempotencyKey, brokenRepeatsMax });
   const rules = { authorization, own, retryPolicy, serverTiming };
   const towards = { clock, meter, answers: bodies.answers, reachability: services.reachability, ...rules };
-  const identify = { findToken, jwt, guard, secrets, meter, apiKeys: auth.apiKey ?? [] };
+  const identify = { tokens, guard, secrets, meter, apiKeys: auth.apiKey ?? [] };
   const stages: Stages = {
     receive: createReceive({ clock, newId: randomUUID, own, trusts: trustIn(http.trustedProxies) }),
     route: createRoute(auth.adminPaths, caseSensitivePaths),

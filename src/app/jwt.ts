@@ -9,7 +9,7 @@ import type { Log, Meter } from '../observe/ports.ts';
 import type { Stores } from './stores.ts';
 
 export interface JwtAuthParts {
-  readonly stores: Pick<Stores, 'ended' | 'guard' | 'onRevocation'>;
+  readonly stores: Pick<Stores, 'ended' | 'onRevocation'>;
   readonly secrets: Secrets;
   readonly clock: Clock;
   readonly meter: Meter;
@@ -20,11 +20,11 @@ export function openJwtAuth({ auth }: Config, { stores, secrets, clock, meter, l
   const { jwt, storeAwayGraceMs: awayGraceMs } = auth;
   if (jwt === null) return null;
   const source = 'url' in jwt.keys ? keysFromUrl(jwt.keys.url, jwt.timeoutMs) : keysFromFile(jwt.keys.file);
-  const tokens = createJwtVerifier(source, { ...jwt, awayGraceMs }, clock, log);
+  const jwts = createJwtVerifier(source, { ...jwt, awayGraceMs }, clock, log);
   const jwtAuth = createJwtAuth(
-    { tokens, ended: stores.ended, guard: stores.guard, secrets, clock, meter },
+    { jwts, ended: stores.ended, secrets, clock, meter },
     { freshMs: auth.tokenMemoryMs, keptMs: awayGraceMs, max: auth.tokenMemoryMax },
   );
-  stores.onRevocation(jwtAuth.revocations);
+  stores.onRevocation(jwtAuth.tokens);
   return jwtAuth;
 }

@@ -19,7 +19,7 @@ import { connectCoreapp } from '../adapters/undici/coreapp.ts';
 import { Admit } from '../admission/admit.ts';
 import { concurrencyBounds, reserved } from '../admission/concurrency/in-flight-budget.ts';
 import { createCosts } from '../admission/rate/costs.ts';
-import { createFindToken } from '../auth/tokens.ts';
+import { BearerTokens } from '../auth/bearer-tokens.ts';
 import type { Config } from '../config/config.ts';
 import { type EndpointClass, endpointClasses } from '../exchange/route.ts';
 import type { Log } from '../observe/ports.ts';
@@ -69,6 +69,7 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
   );
   const admit = createAdmit(config, stores, meter);
   const fitting = fitOpenFiles(config, log);
+  const jwt = openJwtAuth(config, { stores, secrets, clock, meter, log });
   return {
     clock,
     log,
@@ -78,8 +79,10 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
     passwords: createPasswords(passwordsDefaults, clock),
     bodies,
     stores,
-    jwt: openJwtAuth(config, { stores, secrets, clock, meter, log }),
-    findToken: createFindToken(stores),
+    jwt,
+    tokens: [stores.tokens, ...(jwt === null ? [] : [jwt.tokens])].map(
+      (tokens) => new BearerTokens({ tokens, guard: stores.guard, secrets }),
+    ),
     coreapp,
     reachability: new Reachability(coreappUrl, log),
     admit,

@@ -1,9 +1,10 @@
 /** What replicas share: in Redis where there is one, else in this process. */
 import { randomUUID } from 'node:crypto';
 import { createLoginGuard, loginGuardDefaults } from '../adapters/login-guard/guard.ts';
-import { createMemoryAccounts } from '../adapters/memory/accounts.ts';
+import { MemoryAccounts } from '../adapters/memory/accounts.ts';
 import { MemoryBuckets } from '../adapters/memory/buckets.ts';
 import { createMemoryEndedTokens } from '../adapters/memory/ended-tokens.ts';
+import { nodeSecrets } from '../adapters/node/secrets.ts';
 import { createRedisAccounts } from '../adapters/redis/accounts.ts';
 import { type Alone, RedisBuckets } from '../adapters/redis/buckets.ts';
 import { causeOf } from '../adapters/redis/causes.ts';
@@ -23,11 +24,10 @@ import { followRevocations, watchPublishing } from '../adapters/redis/revocation
 import { Troubles } from '../adapters/redis/troubles.ts';
 import { tooOld } from '../adapters/redis/version.ts';
 import type { Buckets } from '../admission/rate/ports.ts';
-import { CachedAccounts } from '../auth/cached-accounts.ts';
+import { createOwnTokens, tokensAtHand } from '../auth/own-tokens.ts';
 import type { Accounts, EndedTokens, LoginGuard } from '../auth/ports.ts';
 import type { RevocationListener } from '../auth/revocations.ts';
-import { confirmMaxMs } from '../auth/token-cache.ts';
-import { type Tokens, tokensAtHand } from '../auth/tokens.ts';
+import { confirmMaxMs, type Tokens } from '../auth/token-cache.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import type { TlsMaterial } from '../config/tls-material.ts';
@@ -37,7 +37,7 @@ import { watchPersistence } from './persistence.ts';
 
 export interface Stores {
   readonly accounts: Accounts;
-  /** The same, for the tokens that requests bring. */
+  /** Weir's own, as requests bring them. */
   readonly tokens: Tokens;
   /** Tokens of others that were logged out. */
   readonly ended: EndedTokens;
@@ -66,10 +66,10 @@ export function openStores(config: Config, clock: Clock, meter: Meter, log: Log)
 }
 
 function memoryStores(tokensPerUserMax: number, clock: Clock, meter: Meter): Stores {
-  const accounts = createMemoryAccounts(clock, { tokensPerUserMax });
+  const accounts = new MemoryAccounts(clock, { tokensPerUserMax });
   return {
     accounts,
-    tokens: tokensAtHand(accounts),
+    tokens: tokensAtHand(accounts, nodeSecrets),
     ended: createMemoryEndedTokens(clock),
     buckets: new MemoryBuckets(clock, meter),
     guard: createLoginGuard(null),
@@ -101,7 +101,7 @@ function redisStores(settings: RedisSettings, deps: RedisDeps): Stores {
   const connections = openConnections(settings, deps);
   const { forBuckets, forAccounts, lacks } = connections;
   const persistence = watchPersistence(forAccounts, deps.log);
-  const { accounts, onRevocation } = redisAccounts(settings, connections, deps);
+  const own = redisAccounts(settings, connections, deps);
   const { buckets, replicas } = redisBuckets(settings, connections, deps);
   const connected = async (): Promise<void> => {
     await Promise.all([forBuckets, forAccounts].map((redis) => firstConnection(redis, redisWaitMs)));
@@ -115,8 +115,7 @@ function redisStores(settings: RedisSettings, deps: RedisDeps): Stores {
       await Promise.race([connected(), tooLate]);
       alarm.cancel();
     },
-    accounts,
-    tokens: accounts,
+    ...own,
     ended: createRedisEndedTokens(forAccounts, clock, keyPrefix),
     buckets,
     guard: createLoginGuard(forAccounts, loginGuardDefaults, keyPrefix),
@@ -127,7 +126,6 @@ function redisStores(settings: RedisSettings, deps: RedisDeps): Stores {
       persistence: persistence(),
       lacks: lacks.commands,
     }),
-    onRevocation,
     onReturn: (call) => onServing(forAccounts, call),
     async close() {
       await replicas.stop();
@@ -165,8 +163,9 @@ function openConnections({ url, tls, callTimeoutMs }: RedisSettings, { clock, lo
 function redisAccounts(settings: RedisSettings, connections: Connections, { clock, meter, log }: RedisDeps) {
   const { keyPrefix } = settings;
   const { forAccounts, forRevocations, lacks } = connections;
-  const accounts = new CachedAccounts(
-    { store: createRedisAccounts(forAccounts, clock, keyPrefix, settings.tokensPerUserMax), clock, meter },
+  const store = createRedisAccounts(forAccounts, clock, keyPrefix, settings.tokensPerUserMax);
+  const own = createOwnTokens(
+    { store, secrets: nodeSecrets, clock, meter },
     {
       freshMs: settings.tokenMemoryMs,
       keptMs: settings.storeAwayGraceMs,
@@ -174,10 +173,10 @@ function redisAccounts(settings: RedisSettings, connections: Connections, { cloc
       confirmMaxMs: Math.max(confirmMaxMs, settings.callTimeoutMs),
     },
   );
-  const listeners: RevocationListener[] = [accounts];
+  const listeners: RevocationListener[] = [own.tokens];
   followRevocations(forRevocations, keyPrefix, tellingAll(listeners), { clock, log, lacks });
   watchPublishing(forAccounts, keyPrefix, lacks, clock);
-  return { accounts, onRevocation: (listener: RevocationListener) => void listeners.push(listener) };
+  return { ...own, onRevocation: (listener: RevocationListener) => void listeners.push(listener) };
 }
 
 function redisBuckets(settings: RedisSettings, connections: Connections, { clock, meter, log }: RedisDeps) {

@@ -9,19 +9,17 @@ import type { Principal } from '../exchange/principal.ts';
 import { type Refusal, refuse } from '../exchange/refusals.ts';
 import type { Route } from '../exchange/route.ts';
 import type { Meter } from '../observe/ports.ts';
-import type { TokenRecord } from './accounts.ts';
+import type { BearerTokens, Finding } from './bearer-tokens.ts';
 import { credentialsOf, takeCredentials } from './credentials.ts';
-import type { JwtAuth } from './jwt.ts';
-import type { LoginGuard, Secrets } from './ports.ts';
-import { type FindToken, tooMany } from './tokens.ts';
+import type { Secrets, StrangerGuard } from './ports.ts';
+import { Strangers } from './strangers.ts';
 
 export interface AuthenticateDeps {
-  readonly findToken: FindToken;
-  readonly guard: Pick<LoginGuard, 'strangerWaitMs' | 'stranger'>;
+  /** Of each kind: Weir's own, and where there is one an identity provider's. */
+  readonly tokens: readonly Pick<BearerTokens, 'couldBe' | 'find'>[];
+  readonly guard: StrangerGuard;
   readonly secrets: Secrets;
   readonly meter: Pick<Meter, 'monitored'>;
-  /** Null, or not there: tokens of Weir's own only. */
-  readonly jwt?: Pick<JwtAuth, 'couldBeToken' | 'findToken'> | null;
   /** Texts of the valid API keys; several while one replaces another, none where there is no key. */
   readonly apiKeys: readonly string[];
   /** True: these requests ask to switch protocols, which is not what an API key is for. */
@@ -43,14 +41,14 @@ const wantsToken = refuse('unauthenticated', 'A bearer token is needed: log in f
 const wantsTokenOrKey = refuse('unauthenticated', 'An API key or a bearer token is needed.');
 
 export function createAuthenticate({
-  findToken,
+  tokens,
   guard,
   secrets,
   meter,
-  jwt = null,
   apiKeys,
   upgrading = false,
 }: AuthenticateDeps): Authenticate {
+  const strangers = new Strangers('key', guard);
   const keyDigests = apiKeys.map((text) => secrets.digest(text));
 
   /** Compares with every key, so that the time tells neither which one it was nor how far it agreed. */
@@ -61,10 +59,9 @@ export function createAuthenticate({
     return found;
   };
 
-  const find = (token: string, remote: string): ReturnType<FindToken> => {
-    if (secrets.couldBeToken(token)) return findToken(secrets.digest(token), remote);
-    if (jwt?.couldBeToken(token) !== true) return invalid;
-    return jwt.findToken(secrets.digest(token), remote, token);
+  const find = (token: string, remote: string): Finding | Promise<Finding> => {
+    for (const kind of tokens) if (kind.couldBe(token)) return kind.find(token, remote);
+    return invalid;
   };
 
   const byToken = (exchange: Routed, token: string): ReturnType<Authenticate> => {
@@ -74,20 +71,15 @@ export function createAuthenticate({
   };
 
   /** Scraping that stops each time a token is over is an old trouble of operators. A provider's are renewed by whoever has them. */
-  const byMonitoringToken = async (exchange: Routed, token: string, finding: ReturnType<FindToken>) => {
+  const byMonitoringToken = async (exchange: Routed, token: string, finding: Finding | Promise<Finding>) => {
     const found = await finding;
     if (!('kind' in found) && secrets.couldBeToken(token)) meter.monitored(found.expiresAtMs);
     return asUser(exchange, found);
   };
 
   /** The right key passes whatever others behind the same address send; wrong ones are counted, and told to wait. */
-  const byKey = (exchange: Routed, text: string): ReturnType<Authenticate> => {
-    const { remote } = exchange.origin;
-    if (isApiKey(text)) return identified(exchange, key);
-    const refusal = tooMany(guard.strangerWaitMs('key', remote));
-    if (refusal !== null) return refusal;
-    return guard.stranger('key', remote).then(() => tooMany(guard.strangerWaitMs('key', remote)) ?? invalid);
-  };
+  const byKey = (exchange: Routed, text: string): ReturnType<Authenticate> =>
+    isApiKey(text) ? identified(exchange, key) : strangers.count(exchange.origin.remote);
 
   return (exchange) => {
     const credentials = isReadAgain(exchange.route) ? credentialsOf(exchange.fields) : takeCredentials(exchange.fields);
@@ -105,7 +97,7 @@ function isReadAgain(route: Route): boolean {
   return route.by === 'weir' && (route.endpoint === 'login' || route.endpoint === 'logout');
 }
 
-function asUser(exchange: Routed, token: TokenRecord | Refusal): Identified | Refusal {
+function asUser(exchange: Routed, token: Finding): Identified | Refusal {
   if ('kind' in token) return token;
   // Whoever is refused is known all the same: the log says who it was.
   const known = identified(exchange, { kind: 'user', name: token.user, role: token.role });

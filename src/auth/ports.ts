@@ -2,11 +2,6 @@
 import type { ListedToken, NewUser, TokenRecord, User } from './accounts.ts';
 import type { Asker, Standing } from './places.ts';
 
-/** For operators: which tokens of a user are valid, the oldest first. */
-export interface TokenList {
-  tokensOf(name: string): Promise<readonly ListedToken[]>;
-}
-
 /**
  * Users and tokens. A token is valid until it expires, is dropped, its user is changed or deleted, or newer ones of its
  * user are as many as one user may have; after any of these no call finds it. What is done to a `User` counts only if the user is still as it was read, so that of two who change
@@ -31,9 +26,15 @@ export interface Accounts {
   deleteUser(name: string): Promise<boolean>;
   /** False: the user is no longer as read, and the token is not valid. Of too many of one user the oldest end. */
   addToken(digest: string, user: User, expiresAtMs: number): Promise<boolean>;
+  dropToken(digest: string): Promise<void>;
+}
+
+/** The same where they are stored. */
+export interface AccountStore extends Accounts {
   /** Whose token it is; an expired one is removed when it is met. At once where the store is in this process. */
   findToken(digest: string): TokenRecord | undefined | Promise<TokenRecord | undefined>;
-  dropToken(digest: string): Promise<void>;
+  /** For operators: which tokens of a user are valid, the oldest first. */
+  tokensOf(name: string): Promise<readonly ListedToken[]>;
 }
 
 /**
@@ -43,8 +44,8 @@ export interface Accounts {
  */
 export interface JwtVerifier {
   /** False: no token of the provider's looks like this. None of Weir's own does. */
-  couldBeToken(text: string): boolean;
-  findToken(text: string): Promise<TokenRecord | undefined>;
+  couldBe(text: string): boolean;
+  check(text: string): Promise<TokenRecord | undefined>;
 }
 
 /**
@@ -106,12 +107,15 @@ export interface PasswordsBusy {
  * against the name from addresses that have not logged in as it before. So nobody is locked out by another address's
  * failures. It never rejects: without its store it counts in this process.
  */
-export interface LoginGuard {
+export interface LoginGuard extends StrangerGuard {
   mayTry(username: string, address: string): Promise<Leave>;
   /** The same, and what is known of them otherwise. */
   look(username: string, address: string): Promise<Look>;
   failed(username: string, address: string): Promise<void>;
   succeeded(username: string, address: string): Promise<void>;
+}
+
+export interface StrangerGuard {
   /**
    * How long an address has to wait because it brought too many tokens or keys that nobody knows, milliseconds; 0: not
    * at all. At once, by what is known in this process: what others counted shows with the next one that is counted here.

@@ -11,8 +11,7 @@ import type { Meter } from '../observe/ports.ts';
 import type { TokenRecord } from './accounts.ts';
 import { StoreAway } from './ports.ts';
 import type { RevocationListener } from './revocations.ts';
-import { type Holder, TokenEntries, type TokenEntriesOptions } from './token-entries.ts';
-import type { Recalled, Tokens } from './tokens.ts';
+import { TokenEntries, type TokenEntriesOptions, type Verified } from './token-entries.ts';
 
 /** How long a store that failed counts as away, unless it answers before: longer than the next failure may take. */
 const awayMs = 2_000;
@@ -20,18 +19,40 @@ const awayMs = 2_000;
 export const confirmMaxMs = 90;
 const unknownMax = 1_000;
 
-export type Found = TokenRecord & Pick<Holder, 'revokedAs'>;
+/** Tells whose the tokens of one kind are. */
+export interface Verifier {
+  /** False: no token of this kind looks like that, so there is nothing to ask. A token of one kind is none of another. */
+  couldBe(text: string): boolean;
+  /** False: the digest is enough, and the text is handed over empty. */
+  readonly needsText: boolean;
+  /** Undefined: not valid. An outage rejects with `StoreAway`; it never looks like "not valid". */
+  verify(digest: string, text: string): Verified | undefined | Promise<Verified | undefined>;
+}
+
+/**
+ * What is known here of a token. A record: it is valid. `unsure`: it was valid, and is to be asked about.
+ * `unheard`: nothing. `unknown`: the verifier did not know it a short while ago.
+ */
+export type Recalled = TokenRecord | 'unsure' | 'unheard' | 'unknown';
+
+/** Tokens of one kind, each by its digest. */
+export interface Tokens {
+  readonly verifier: Pick<Verifier, 'couldBe' | 'needsText'>;
+  /** At once, asking nobody. */
+  recall(digest: string, text: string): Recalled;
+  /** Asks where that is needed. */
+  find(digest: string, text: string): TokenRecord | undefined | Promise<TokenRecord | undefined>;
+}
 
 export interface TokenCacheDeps {
-  /** Whose token it is. An outage rejects with `StoreAway`. The text is handed on, and not kept. */
-  readonly find: (digest: string, text: string) => Found | undefined | Promise<Found | undefined>;
+  readonly verifier: Verifier;
   readonly clock: Clock;
   readonly meter: Pick<Meter, 'storeCalled'>;
-  /** What the meter is told that was called. */
-  readonly call: string;
 }
 
 export interface TokenCacheOptions extends TokenEntriesOptions {
+  /** What the meter is told that was called. */
+  readonly call: string;
   /** How often a store that is away is asked, milliseconds; 0: each time. */
   readonly restMs: number;
   /** How long a known token waits for its confirmation before it goes on without, as if the store were away. */
@@ -49,14 +70,11 @@ interface Question {
 }
 
 export class TokenCache implements Tokens, RevocationListener {
-  readonly #find: TokenCacheDeps['find'];
+  readonly verifier: Verifier;
   readonly #clock: Clock;
   readonly #meter: Pick<Meter, 'storeCalled'>;
-  readonly #call: string;
-  readonly #restMs: number;
-  readonly #unknownMs: number;
-  readonly #confirmMaxMs: number;
-  readonly #entries: TokenEntries<Found>;
+  readonly #options: Required<TokenCacheOptions>;
+  readonly #entries: TokenEntries;
   /** Until when, by digest. */
   readonly #unknown = new Map<string, number>();
   readonly #questions = new Map<string, Question>();
@@ -64,14 +82,11 @@ export class TokenCache implements Tokens, RevocationListener {
   #awayUntil = Number.NEGATIVE_INFINITY;
   #askNotBefore = Number.NEGATIVE_INFINITY;
 
-  constructor({ find, clock, meter, call }: TokenCacheDeps, options: TokenCacheOptions) {
-    this.#find = find;
+  constructor({ verifier, clock, meter }: TokenCacheDeps, options: TokenCacheOptions) {
+    this.verifier = verifier;
     this.#clock = clock;
     this.#meter = meter;
-    this.#call = call;
-    this.#restMs = options.restMs;
-    this.#unknownMs = options.unknownMs;
-    this.#confirmMaxMs = options.confirmMaxMs ?? confirmMaxMs;
+    this.#options = { confirmMaxMs, ...options };
     this.#entries = new TokenEntries(options);
   }
 
@@ -83,7 +98,7 @@ export class TokenCache implements Tokens, RevocationListener {
   recall(digest: string, text = ''): Recalled {
     const now = this.#clock.now();
     const token = this.#entries.get(digest, now);
-    if (token === undefined) return this.#isUnknown(digest, now) ? 'unknown' : 'unheard';
+    if (token === undefined) return now < (this.#unknown.get(digest) ?? 0) ? 'unknown' : 'unheard';
     if (this.#entries.isFresh(token, now)) {
       if (now >= token.refreshAt) this.#refresh(digest, text, now);
       return token.record;
@@ -93,7 +108,7 @@ export class TokenCache implements Tokens, RevocationListener {
     return token.record;
   }
 
-  findToken(digest: string, text = ''): TokenRecord | undefined | Promise<TokenRecord | undefined> {
+  find(digest: string, text = ''): TokenRecord | undefined | Promise<TokenRecord | undefined> {
     const recalled = this.recall(digest, text);
     if (typeof recalled === 'object') return recalled;
     if (recalled === 'unknown') return undefined;
@@ -116,7 +131,7 @@ export class TokenCache implements Tokens, RevocationListener {
   }
 
   /** For a token that is being made: `make` tells whether it was. */
-  protected async made(digest: string, record: TokenRecord, make: () => Promise<boolean>): Promise<boolean> {
+  async made(digest: string, record: TokenRecord, make: () => Promise<boolean>): Promise<boolean> {
     const { revision } = this.#entries;
     const askedAt = this.#clock.now();
     const made = await make();
@@ -146,9 +161,9 @@ export class TokenCache implements Tokens, RevocationListener {
 
   #inTime<T>(answer: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const alarm = this.#clock.after(this.#confirmMaxMs, () => {
+      const alarm = this.#clock.after(this.#options.confirmMaxMs, () => {
         this.#failed();
-        reject(new StoreAway(`The store did not confirm a token within ${this.#confirmMaxMs} ms.`));
+        reject(new StoreAway(`The store did not confirm a token within ${this.#options.confirmMaxMs} ms.`));
       });
       answer.then(resolve, reject).finally(() => alarm.cancel());
     });
@@ -170,17 +185,17 @@ export class TokenCache implements Tokens, RevocationListener {
   async #lookUp(digest: string, text: string, revision: number): Promise<TokenRecord | undefined> {
     const askedAt = this.#clock.now();
     if (this.#rests(askedAt)) throw new StoreAway('The store failed a moment ago.');
-    if (askedAt < this.#awayUntil) this.#askNotBefore = askedAt + this.#restMs;
-    let record: Found | undefined;
+    if (askedAt < this.#awayUntil) this.#askNotBefore = askedAt + this.#options.restMs;
+    let record: Verified | undefined;
     try {
-      record = await this.#find(digest, text);
+      record = await this.verifier.verify(digest, text);
     } catch (error) {
       if (error instanceof StoreAway) this.#failed();
-      this.#meter.storeCalled(this.#call, 'error', this.#clock.now() - askedAt);
+      this.#meter.storeCalled(this.#options.call, 'error', this.#clock.now() - askedAt);
       throw error;
     }
     this.#awayUntil = Number.NEGATIVE_INFINITY;
-    this.#meter.storeCalled(this.#call, 'ok', this.#clock.now() - askedAt);
+    this.#meter.storeCalled(this.#options.call, 'ok', this.#clock.now() - askedAt);
     this.#learn(digest, record, askedAt, revision);
     return record;
   }
@@ -188,14 +203,14 @@ export class TokenCache implements Tokens, RevocationListener {
   #failed(): void {
     const now = this.#clock.now();
     this.#awayUntil = now + awayMs;
-    this.#askNotBefore = now + this.#restMs;
+    this.#askNotBefore = now + this.#options.restMs;
   }
 
   #rests(now: number): boolean {
     return now < this.#awayUntil && now < this.#askNotBefore;
   }
 
-  #learn(digest: string, record: Found | undefined, askedAt: number, revision: number): void {
+  #learn(digest: string, record: Verified | undefined, askedAt: number, revision: number): void {
     const now = this.#clock.now();
     if (record !== undefined) {
       const expiresAt = now + record.expiresAtMs - this.#clock.wallMs();
@@ -204,15 +219,10 @@ export class TokenCache implements Tokens, RevocationListener {
     }
     this.#entries.deny(digest);
     if (revision !== this.#entries.revision) return;
-    this.#unknown.set(digest, now + this.#unknownMs);
+    this.#unknown.set(digest, now + this.#options.unknownMs);
     for (const oldest of this.#unknown.keys()) {
       if (this.#unknown.size <= unknownMax) return;
       this.#unknown.delete(oldest);
     }
-  }
-
-  #isUnknown(digest: string, now: number): boolean {
-    const until = this.#unknown.get(digest);
-    return until !== undefined && now < until;
   }
 }

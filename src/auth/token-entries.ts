@@ -13,12 +13,10 @@
  * An answer may be under way when either happens and be older than it: who asks notes the `revision`, and what was asked
  * at another one is not kept. That costs one more question, and there is nothing to compare.
  */
-import type { Role } from '../exchange/principal.ts';
+import type { TokenRecord } from './accounts.ts';
 
-/** Whose token it is. */
-export interface Holder {
-  readonly user: string;
-  readonly role: Role;
+/** A token that its verifier has confirmed. */
+export interface Verified extends TokenRecord {
   /** What a revocation names in place of the token's digest, where one token can be written in several ways. */
   readonly revokedAs?: string;
 }
@@ -43,14 +41,18 @@ export interface Confirmation {
 /** How long before the end of freshness a token in use is confirmed again: longer than the store may take to answer. */
 const refreshAheadMs = 2_000;
 
-export class TokenEntry<T extends Holder> {
-  readonly record: T;
+export class TokenEntry {
+  readonly record: Verified;
   readonly refreshAt: number;
   readonly freshUntil: number;
   readonly keptUntil: number;
   readonly revision: number;
 
-  constructor(record: T, { freshMs, keptMs }: TokenEntriesOptions, { askedAt, expiresAt, revision }: Confirmation) {
+  constructor(
+    record: Verified,
+    { freshMs, keptMs }: TokenEntriesOptions,
+    { askedAt, expiresAt, revision }: Confirmation,
+  ) {
     this.record = record;
     this.refreshAt = askedAt + Math.max(freshMs / 2, freshMs - refreshAheadMs);
     this.freshUntil = askedAt + freshMs;
@@ -59,10 +61,10 @@ export class TokenEntry<T extends Holder> {
   }
 }
 
-export class TokenEntries<T extends Holder> {
+export class TokenEntries {
   readonly #options: TokenEntriesOptions;
   /** By digest, in the order of confirmation. */
-  readonly #tokens = new Map<string, TokenEntry<T>>();
+  readonly #tokens = new Map<string, TokenEntry>();
   /** How many each user has. */
   readonly #counts = new Map<string, number>();
   /** Digests of what is revoked together, by the name that it is revoked as. */
@@ -85,18 +87,18 @@ export class TokenEntries<T extends Holder> {
   }
 
   /** Undefined: not known. */
-  get(digest: string, now: number): TokenEntry<T> | undefined {
+  get(digest: string, now: number): TokenEntry | undefined {
     const token = this.#tokens.get(digest);
     return token !== undefined && now < token.keptUntil ? token : undefined;
   }
 
   /** Whether it is valid without asking. */
-  isFresh(token: TokenEntry<T>, now: number): boolean {
+  isFresh(token: TokenEntry, now: number): boolean {
     return now < token.freshUntil && token.revision >= this.#trustedFrom;
   }
 
   /** The store has confirmed the token. */
-  confirm(digest: string, record: T, confirmation: Confirmation, now: number): void {
+  confirm(digest: string, record: Verified, confirmation: Confirmation, now: number): void {
     if (confirmation.revision !== this.#revision) return;
     const token = new TokenEntry(record, this.#options, confirmation);
     this.#forget(digest);
@@ -147,7 +149,7 @@ export class TokenEntries<T extends Holder> {
     this.#trustedFrom = this.#revision;
   }
 
-  #keep(digest: string, token: TokenEntry<T>): void {
+  #keep(digest: string, token: TokenEntry): void {
     this.#tokens.set(digest, token);
     const { revokedAs, user } = token.record;
     this.#counts.set(user, (this.#counts.get(user) ?? 0) + 1);

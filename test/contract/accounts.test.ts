@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createMemoryAccounts } from '../../src/adapters/memory/accounts.ts';
+import { MemoryAccounts } from '../../src/adapters/memory/accounts.ts';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { createPasswords } from '../../src/adapters/node/passwords.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
@@ -8,7 +8,7 @@ import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
 import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
 import type { NewUser, User } from '../../src/auth/accounts.ts';
 import { ensureAdmin } from '../../src/auth/first-admin.ts';
-import { type Accounts, StoreAway, type TokenList } from '../../src/auth/ports.ts';
+import { type AccountStore, type Accounts, StoreAway } from '../../src/auth/ports.ts';
 import { freePort } from '../support/ports.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { silentLog } from '../support/silent-log.ts';
@@ -49,13 +49,13 @@ async function everybody(accounts: Accounts): Promise<User[]> {
 
 interface Store {
   /** A view of the store; each replica has its own. */
-  open(): Promise<Accounts & TokenList>;
+  open(): Promise<AccountStore>;
   close(): Promise<void>;
 }
 
 const stores: Readonly<Record<string, () => Promise<Store>>> = {
   async memory() {
-    const accounts = createMemoryAccounts(machineClock, { tokensPerUserMax });
+    const accounts = new MemoryAccounts(machineClock, { tokensPerUserMax });
     return { open: async () => accounts, close: async () => {} };
   },
   Redis: () => redisStore([]),
@@ -102,8 +102,8 @@ async function redisStore(args: readonly string[], prepare?: (url: string) => Pr
 
 describe.each(Object.entries(stores))('Accounts in %s', (_, start) => {
   let store: Store;
-  let accounts: Accounts & TokenList;
-  let other: Accounts & TokenList;
+  let accounts: AccountStore;
+  let other: AccountStore;
   beforeAll(async () => {
     store = await start();
     [accounts, other] = [await store.open(), await store.open()];
@@ -363,7 +363,7 @@ describe.each(Object.entries(stores))('Accounts in %s', (_, start) => {
 
 describe('Accounts in memory', () => {
   test('answer for a token at once, without a promise', async () => {
-    const accounts = createMemoryAccounts(machineClock);
+    const accounts = new MemoryAccounts(machineClock);
     const user = await added(accounts);
     expect(accounts.findToken(await loggedIn(accounts, user))).toMatchObject({ user: user.name });
   });
@@ -371,7 +371,7 @@ describe('Accounts in memory', () => {
   test('expire by time that passes, not by a date that is set back', async () => {
     const clock = new VirtualClock();
     let setBackMs = 0;
-    const accounts = createMemoryAccounts({
+    const accounts = new MemoryAccounts({
       now: () => clock.now(),
       wallMs: () => clock.wallMs() - setBackMs,
       after: (ms, call) => clock.after(ms, call),
@@ -388,7 +388,7 @@ describe('Accounts in memory', () => {
 
   test('keep no more tokens than they may, and none that has ended once others come', async () => {
     const clock = new VirtualClock();
-    const accounts = createMemoryAccounts(clock, { tokensMax: 10 });
+    const accounts = new MemoryAccounts(clock, { tokensMax: 10 });
     const user = await added(accounts);
     const digests = Array.from({ length: 25 }, freshDigest);
     for (const digest of digests) await accounts.addToken(digest, user, clock.wallMs() + hourMs);
@@ -513,7 +513,7 @@ describe('Accounts in Redis', () => {
       const user = await added(accounts);
       const digest = await loggedIn(accounts, user);
       await redis.kill(signal);
-      const calls: Readonly<Record<keyof Accounts, () => unknown>> = {
+      const calls: Readonly<Record<keyof AccountStore, () => unknown>> = {
         findUser: () => accounts.findUser(user.name),
         addUser: () => accounts.addUser(newUser()),
         listUsers: () => everybody(accounts),
@@ -523,6 +523,7 @@ describe('Accounts in Redis', () => {
         deleteUser: () => accounts.deleteUser(freshName()),
         addToken: () => accounts.addToken(freshDigest(), user, inAnHour()),
         findToken: () => accounts.findToken(digest),
+        tokensOf: () => accounts.tokensOf(user.name),
         dropToken: () => accounts.dropToken(freshDigest()),
       };
       // A change that was sent before the outage may still be made: it stays out.

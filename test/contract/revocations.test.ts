@@ -8,7 +8,7 @@ import { firstConnection, openRedis, openSubscriber } from '../../src/adapters/r
 import { persistenceOf } from '../../src/adapters/redis/persistence.ts';
 import { followRevocations } from '../../src/adapters/redis/revocations.ts';
 import type { User } from '../../src/auth/accounts.ts';
-import { CachedAccounts } from '../../src/auth/cached-accounts.ts';
+import { createOwnTokens, type OwnTokens } from '../../src/auth/own-tokens.ts';
 import type { Log } from '../../src/observe/ports.ts';
 import { freePort } from '../support/ports.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
@@ -19,8 +19,7 @@ import { until } from '../support/until.ts';
 /** So long that only a message explains an end before it. */
 const longMs = 60_000;
 
-interface Replica extends AsyncDisposable {
-  readonly accounts: CachedAccounts;
+interface Replica extends OwnTokens, AsyncDisposable {
   /** What it was told, in the order of its coming. */
   readonly told: string[];
   readonly warnings: string[];
@@ -37,9 +36,10 @@ async function openReplica(url: string, { freshMs = longMs, prefix = 'weir:' }: 
   const log: Log = { ...silentLog, warn: (message) => void warnings.push(message) };
   const forAccounts = openRedis({ url, callTimeoutMs: 1_000 }, silentLog, 'accounts');
   const forRevocations = openSubscriber({ url, callTimeoutMs: 1_000 }, silentLog, 'revocations');
-  const accounts = new CachedAccounts(
+  const { accounts, tokens } = createOwnTokens(
     {
       store: createRedisAccounts(forAccounts, machineClock, prefix),
+      secrets: nodeSecrets,
       clock: machineClock,
       meter: { storeCalled() {} },
     },
@@ -51,15 +51,15 @@ async function openReplica(url: string, { freshMs = longMs, prefix = 'weir:' }: 
     {
       tokenRevoked(digest) {
         told.push(`token ${digest}`);
-        accounts.tokenRevoked(digest);
+        tokens.tokenRevoked(digest);
       },
       userRevoked(name) {
         told.push(`user ${name}`);
-        accounts.userRevoked(name);
+        tokens.userRevoked(name);
       },
       revocationsMissed() {
         told.push('missed');
-        accounts.revocationsMissed();
+        tokens.revocationsMissed();
       },
     },
     { clock: machineClock, log },
@@ -68,6 +68,7 @@ async function openReplica(url: string, { freshMs = longMs, prefix = 'weir:' }: 
   await until(() => told.includes('missed') || warnings.length > 0, { what: 'the subscription' });
   return {
     accounts,
+    tokens,
     told,
     warnings,
     async [Symbol.asyncDispose]() {
@@ -90,15 +91,15 @@ async function loggedIn(one: Replica, other: Replica): Promise<{ user: User; dig
 async function token(one: Replica, other: Replica, user: User): Promise<string> {
   const digest = nodeSecrets.digest(nodeSecrets.token());
   expect(await one.accounts.addToken(digest, user, machineClock.wallMs() + 3_600_000)).toBe(true);
-  for (const { accounts } of [one, other]) {
-    expect(await accounts.findToken(digest)).toMatchObject({ user: user.name });
-    expect(accounts.recall(digest)).toMatchObject({ user: user.name });
+  for (const { tokens } of [one, other]) {
+    expect(await tokens.find(digest)).toMatchObject({ user: user.name });
+    expect(tokens.recall(digest)).toMatchObject({ user: user.name });
   }
   return digest;
 }
 
-async function goneAt({ accounts }: Replica, digest: string): Promise<void> {
-  await until(async () => (await accounts.findToken(digest)) === undefined, { what: 'the token to end' });
+async function goneAt({ tokens }: Replica, digest: string): Promise<void> {
+  await until(async () => (await tokens.find(digest)) === undefined, { what: 'the token to end' });
 }
 
 const deployments: Readonly<Record<string, () => Promise<TestRedis>>> = {
@@ -138,7 +139,7 @@ describe.each(Object.entries(deployments))('Over %s', (_, start) => {
     const bystander = await loggedIn(one, other);
     await revoke(one, user, digest);
     await goneAt(other, digest);
-    expect(other.accounts.recall(bystander.digest)).toMatchObject({ user: bystander.user.name });
+    expect(other.tokens.recall(bystander.digest)).toMatchObject({ user: bystander.user.name });
   });
 
   test('a logout leaves the user’s other tokens', async () => {
@@ -146,7 +147,7 @@ describe.each(Object.entries(deployments))('Over %s', (_, start) => {
     const stays = await token(one, other, user);
     await other.accounts.dropToken(digest);
     await goneAt(one, digest);
-    expect(one.accounts.recall(stays)).toMatchObject({ user: user.name });
+    expect(one.tokens.recall(stays)).toMatchObject({ user: user.name });
   });
 
   test('what changed nothing is not told: a password hashed anew, a change of somebody who is no longer as read', async () => {
@@ -158,7 +159,7 @@ describe.each(Object.entries(deployments))('Over %s', (_, start) => {
     await one.accounts.dropToken('the last word');
     await until(() => other.told.length > 0, { what: 'a message' });
     expect(other.told).toEqual(['token the last word']);
-    expect(other.accounts.recall(digest)).toMatchObject({ user: user.name });
+    expect(other.tokens.recall(digest)).toMatchObject({ user: user.name });
   });
 
   test('Weirs with other prefixes do not hear of it', async () => {
@@ -193,7 +194,7 @@ describe('When the subscription breaks', () => {
     await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
     await one.accounts.dropToken(digest);
     await goneAt(other, digest);
-    expect(await other.accounts.findToken(stays)).toMatchObject({ user: user.name });
+    expect(await other.tokens.find(stays)).toMatchObject({ user: user.name });
     await until(() => other.told.filter((what) => what === 'missed').length >= 2, {
       what: 'the subscription to return',
     });
@@ -235,7 +236,7 @@ describe('When the subscription breaks', () => {
     await until(() => other.told.filter((what) => what === 'missed').length >= 2, {
       what: 'the subscription to return',
     });
-    await until(async () => (await other.accounts.findToken(digest)) !== undefined, { what: 'the token to be found' });
+    await until(async () => (await other.tokens.find(digest)) !== undefined, { what: 'the token to be found' });
     await one.accounts.dropToken(digest);
     await goneAt(other, digest);
   });
@@ -248,7 +249,7 @@ describe('When the subscription breaks', () => {
     await using other = await openReplica(url, { freshMs });
     const { digest } = await loggedIn(one, other);
     await one.accounts.dropToken(digest);
-    expect(await one.accounts.findToken(digest)).toBeUndefined();
+    expect(await one.tokens.find(digest)).toBeUndefined();
     await goneAt(other, digest);
     expect(other.warnings).toEqual(['revocations of other replicas arrive late: subscribing failed']);
   });

@@ -11,11 +11,12 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
+import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
 import { firstConnection, openRedis, openSubscriber } from '../../src/adapters/redis/client.ts';
 import { followRevocations } from '../../src/adapters/redis/revocations.ts';
-import type { TokenRecord } from '../../src/auth/accounts.ts';
-import { CachedAccounts } from '../../src/auth/cached-accounts.ts';
+import type { NewUser, TokenRecord } from '../../src/auth/accounts.ts';
+import { createOwnTokens, type OwnTokens } from '../../src/auth/own-tokens.ts';
 import { type Accounts, StoreAway } from '../../src/auth/ports.ts';
 import type { RevocationListener } from '../../src/auth/revocations.ts';
 import { DistantStore, type StoreMood } from '../support/distant-accounts.ts';
@@ -31,6 +32,7 @@ const hourMs = 3_600_000;
 const options = { freshMs, keptMs: graceMs, max: 100, confirmMaxMs: 250 };
 const meter = { storeCalled() {} };
 const names = ['anna', 'bert'] as const;
+const newUser = (name: string): NewUser => ({ name, role: 'ROLE_USER', passwordHash: 'x', mustChangePassword: false });
 
 type Message = (listener: RevocationListener) => void;
 
@@ -143,7 +145,7 @@ class Scene {
   readonly clock = new VirtualClock();
   readonly store = new DistantStore(this.clock);
   readonly ledger = new Ledger();
-  readonly replicas: CachedAccounts[] = [];
+  readonly replicas: OwnTokens[] = [];
   /** How often a token passed: a valid one; a revoked one, within what is promised. */
   readonly passed = { valid: 0, revoked: 0 };
   readonly #running: Promise<unknown>[] = [];
@@ -166,10 +168,10 @@ class Scene {
   }
 
   async begin(): Promise<void> {
-    this.replicas.push(this.#open(), this.#open());
+    this.replicas.push(this.store.replica(options), this.store.replica(options));
     for (const name of names) {
       await this.#done(this.#add(this.store.open(), name));
-      for (const replica of this.replicas) await this.#done(this.#login(replica, name));
+      for (const replica of this.replicas) await this.#done(this.#login(replica.accounts, name));
     }
   }
 
@@ -189,17 +191,13 @@ class Scene {
     await this.#done(Promise.all(this.#running));
     await this.clock.advance(freshMs);
     // Whoever took the store for away notices now.
-    await this.#done(Promise.allSettled(this.replicas.map(async (replica) => await replica.findToken('anybody'))));
+    await this.#done(Promise.allSettled(this.replicas.map(async (replica) => await replica.tokens.find('anybody'))));
     for (const replica of this.replicas) {
       for (const { digest, revokedAt } of this.ledger.tokens) {
         if (revokedAt === Number.POSITIVE_INFINITY) continue;
-        expect(await this.#done(Promise.resolve(replica.findToken(digest)))).toBeUndefined();
+        expect(await this.#done(Promise.resolve(replica.tokens.find(digest)))).toBeUndefined();
       }
     }
-  }
-
-  #open(): CachedAccounts {
-    return new CachedAccounts({ store: this.store.open(), clock: this.clock, meter }, options);
   }
 
   async #done<T>(act: Promise<T>): Promise<T> {
@@ -213,7 +211,7 @@ class Scene {
   }
 
   async #act({ what, ...one }: Step): Promise<void> {
-    const here = this.replicas[one.replica] as CachedAccounts;
+    const here = this.replicas[one.replica] as OwnTokens;
     const name = names[one.user] as string;
     const token = this.ledger.tokens.at(-1 - one.token);
     switch (what) {
@@ -221,11 +219,11 @@ class Scene {
         if (token !== undefined) await this.#show(token, one.replica);
         return;
       case 'login':
-        await this.#login(here, name);
+        await this.#login(here.accounts, name);
         return;
       case 'logout':
         if (token === undefined) return;
-        await here.dropToken(token.digest);
+        await here.accounts.dropToken(token.digest);
         this.ledger.known((at) => at === token, one.replica, this.clock.now());
         return;
       case 'change':
@@ -234,17 +232,17 @@ class Scene {
         await this.#revoke(what, name, one.replica);
         return;
       case 'add':
-        await this.#add(here, name);
+        await this.#add(here.accounts, name);
         return;
       case 'restart': // A replica's own: it knows nothing any more.
-        this.replicas[one.replica] = this.#open();
+        this.replicas[one.replica] = this.store.replica(options);
         return;
       case 'lose': // The store's, without persistence.
         this.store.loseEverything();
         this.ledger.revoked(() => true, this.clock.now());
         return;
       case 'missed':
-        here.revocationsMissed();
+        here.tokens.revocationsMissed();
         this.#doubtedAt[one.replica] = this.clock.now();
         return;
       default:
@@ -252,29 +250,29 @@ class Scene {
     }
   }
 
-  async #login(here: CachedAccounts, name: string): Promise<void> {
-    const user = await here.findUser(name);
+  async #login(at: Accounts, name: string): Promise<void> {
+    const user = await at.findUser(name);
     const digest = `token ${++this.#tokens}`;
-    if (user === undefined || !(await here.addToken(digest, user, this.clock.wallMs() + hourMs))) return;
+    if (user === undefined || !(await at.addToken(digest, user, this.clock.wallMs() + hourMs))) return;
     this.ledger.add(digest, name);
   }
 
   async #revoke(what: 'change' | 'dropTokens' | 'delete', name: string, replica: number): Promise<void> {
-    const here = this.replicas[replica] as CachedAccounts;
-    const user = await here.findUser(name);
+    const { accounts } = this.replicas[replica] as OwnTokens;
+    const user = await accounts.findUser(name);
     if (user === undefined) return;
-    if (what === 'delete') await here.deleteUser(name);
-    else if (what === 'change') await here.changePassword(user, 'y');
-    else await here.dropTokens(user);
+    if (what === 'delete') await accounts.deleteUser(name);
+    else if (what === 'change') await accounts.changePassword(user, 'y');
+    else await accounts.dropTokens(user);
     this.ledger.known((token) => token.user === name, replica, this.clock.now());
   }
 
   async #add(at: Accounts, name: string): Promise<void> {
-    await at.addUser({ name, role: 'ROLE_USER', passwordHash: 'x', mustChangePassword: false });
+    await at.addUser(newUser(name));
   }
 
   #tell(message: Message, which: (token: Token) => boolean, replica: number): void {
-    message(this.replicas[replica] as CachedAccounts);
+    message((this.replicas[replica] as OwnTokens).tokens);
     this.ledger.known(which, replica, this.clock.now());
   }
 
@@ -289,7 +287,7 @@ class Scene {
     const upForMs = this.store.mood === 'up' ? at - this.#upSince : 0;
     let found: TokenRecord | undefined;
     try {
-      found = await (this.replicas[replica] as CachedAccounts).findToken(digest);
+      found = await (this.replicas[replica] as OwnTokens).tokens.find(digest);
     } catch (error) {
       if (error instanceof StoreAway) return;
       throw error;
@@ -330,12 +328,12 @@ describe('Over a real Redis, with its own messages or none', () => {
     let run = 0;
     const opened: { disconnect(): void }[] = [];
     const prefixOf = (number: number): string => `${arrive}${number}:`;
-    const open = async (clock: VirtualClock, told: { count: number }): Promise<CachedAccounts> => {
+    const open = async (clock: VirtualClock, told: { count: number }): Promise<OwnTokens> => {
       const forAccounts = openRedis({ url: redis.url, callTimeoutMs: 2_000 }, silentLog, 'accounts');
       const forRevocations = openSubscriber({ url: redis.url, callTimeoutMs: 2_000 }, silentLog, 'revocations');
       opened.push(forAccounts, forRevocations);
       const store = createRedisAccounts(forAccounts, clock, prefixOf(run));
-      const replica = new CachedAccounts({ store, clock, meter }, options);
+      const replica = createOwnTokens({ store, secrets: nodeSecrets, clock, meter }, options);
       let ready = false;
       followRevocations(
         forRevocations,
@@ -343,11 +341,11 @@ describe('Over a real Redis, with its own messages or none', () => {
         {
           tokenRevoked: (digest) => {
             told.count += 1;
-            if (arrive) replica.tokenRevoked(digest);
+            if (arrive) replica.tokens.tokenRevoked(digest);
           },
           userRevoked: (name) => {
             told.count += 1;
-            if (arrive) replica.userRevoked(name);
+            if (arrive) replica.tokens.userRevoked(name);
           },
           revocationsMissed: () => {
             ready = true;
@@ -372,27 +370,27 @@ describe('Over a real Redis, with its own messages or none', () => {
           for (const token of tokens) if (which(token)) token.valid = false;
         };
         for (const name of names) {
-          await replicas[0]?.addUser({ name, role: 'ROLE_USER', passwordHash: 'x', mustChangePassword: false });
+          await replicas[0]?.accounts.addUser(newUser(name));
         }
         for (const { what, user: who, token: which, replica } of steps) {
-          const here = replicas[replica] as CachedAccounts;
+          const { accounts } = replicas[replica] as OwnTokens;
           const name = names[who] as string;
-          const user = await here.findUser(name);
+          const user = await accounts.findUser(name);
           const token = tokens[which];
           if (what === 'add') {
-            await here.addUser({ name, role: 'ROLE_USER', passwordHash: 'x', mustChangePassword: false });
+            await accounts.addUser(newUser(name));
           } else if (what === 'login' && user !== undefined) {
             const digest = `${tokens.length}`;
-            expect(await here.addToken(digest, user, clock.wallMs() + hourMs)).toBe(true);
+            expect(await accounts.addToken(digest, user, clock.wallMs() + hourMs)).toBe(true);
             tokens.push({ digest, user: name, valid: true });
           } else if (what === 'logout' && token !== undefined) {
-            await here.dropToken(token.digest);
+            await accounts.dropToken(token.digest);
             revoked((one) => one === token);
           } else if (what === 'change' && user !== undefined) {
-            await here.changePassword(user, 'y');
+            await accounts.changePassword(user, 'y');
             revoked((one) => one.user === name);
           } else if (what === 'delete' && user !== undefined) {
-            await here.deleteUser(name);
+            await accounts.deleteUser(name);
             revoked((one) => one.user === name);
           } else if (what === 'restart') {
             told[replica] = { count: messages };
@@ -401,7 +399,7 @@ describe('Over a real Redis, with its own messages or none', () => {
           await until(() => told.every(({ count }) => count === messages), { what: 'the messages' });
           if (!arrive) clock.advanceSync(freshMs);
           for (const one of replicas) {
-            for (const { digest, valid } of tokens) expect((await one.findToken(digest)) !== undefined).toBe(valid);
+            for (const { digest, valid } of tokens) expect((await one.tokens.find(digest)) !== undefined).toBe(valid);
           }
         }
         for (const connection of opened.splice(0)) connection.disconnect();

@@ -3,8 +3,10 @@ import { createLoginGuard } from '../../src/adapters/login-guard/guard.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import type { TokenRecord } from '../../src/auth/accounts.ts';
 import { createAuthenticate } from '../../src/auth/authenticate.ts';
+import { BearerTokens } from '../../src/auth/bearer-tokens.ts';
+import { tokensAtHand } from '../../src/auth/own-tokens.ts';
 import { StoreAway } from '../../src/auth/ports.ts';
-import { createFindToken, tokensAtHand } from '../../src/auth/tokens.ts';
+import type { Tokens } from '../../src/auth/token-cache.ts';
 import { refusalTable } from '../../src/exchange/refusals.ts';
 import { basic, request } from '../support/webapp.ts';
 
@@ -17,11 +19,11 @@ const records = new Map<string, TokenRecord>([
 ]);
 const findToken = (digest: string): TokenRecord | undefined => records.get(digest);
 const guard = createLoginGuard(null);
-const over = (accounts: Parameters<typeof tokensAtHand>[0]) =>
-  createFindToken({ tokens: tokensAtHand(accounts), guard });
+const bearing = (tokens: Tokens) => new BearerTokens({ tokens, guard, secrets: nodeSecrets });
+const atHand = (find = findToken) => tokensAtHand({ findToken: find }, nodeSecrets);
 const monitored: number[] = [];
 const meter = { monitored: (expiresAtMs: number) => void monitored.push(expiresAtMs) };
-const deps = { findToken: over({ findToken }), guard, secrets: nodeSecrets, meter, apiKeys: [key, nextKey] };
+const deps = { tokens: [bearing(atHand())], guard, secrets: nodeSecrets, meter, apiKeys: [key, nextKey] };
 
 const credentials = {
   nothing: [],
@@ -127,12 +129,8 @@ test('Without API keys none is right, not even an empty one', async () => {
 
 test('A token that can’t be one of Weir’s is refused without asking the store', async () => {
   const asked: string[] = [];
-  const accounts = {
-    findToken(digest: string): undefined {
-      asked.push(digest);
-    },
-  };
-  const authenticate = createAuthenticate({ ...deps, findToken: over(accounts) });
+  const tokens = bearing(atHand((digest) => void asked.push(digest)));
+  const authenticate = createAuthenticate({ ...deps, tokens: [tokens] });
   for (const text of ['x', 'x'.repeat(42), 'x'.repeat(44), 'eyJhbGciOiJub25lIn0.e30.']) {
     const answer = await authenticate(request('GET', '/v1/messages', ['Authorization', `Bearer ${text}`]));
     expect(answer).toMatchObject({ name: 'unauthenticated' });
@@ -141,14 +139,14 @@ test('A token that can’t be one of Weir’s is refused without asking the stor
 });
 
 describe('With a store elsewhere', () => {
-  const later = (answer: () => TokenRecord | undefined) =>
+  const later = (answer: (...shown: [digest: string, text: string]) => TokenRecord | undefined) =>
     createAuthenticate({
       ...deps,
-      findToken: createFindToken({ tokens: { recall: () => 'unheard', findToken: async () => answer() }, guard }),
+      tokens: [bearing({ ...atHand(), recall: () => 'unheard', find: async (...shown) => answer(...shown) })],
     });
 
-  test('a token is looked up', async () => {
-    const authenticate = later(() => ({ user: 'anna', role: 'ROLE_USER', expiresAtMs: 1 }));
+  test('a token is looked up by its digest, and its text does not wait for the answer', async () => {
+    const authenticate = later((digest, text) => (text === '' ? records.get(digest) : undefined));
     expect(await authenticate(request('GET', '/v1/messages', credentials.token))).toMatchObject({
       principal: { kind: 'user', name: 'anna' },
     });
@@ -191,8 +189,8 @@ describe('When the tokens expire that monitoring uses', () => {
   test('is not learnt from a token of an identity provider, which whoever has it renews', async () => {
     monitored.length = 0;
     const record: TokenRecord = { user: 'jwt:anna', role: 'ROLE_USER', expiresAtMs: 1 };
-    const jwt = { couldBeToken: () => true, findToken: async () => record };
-    const answer = await createAuthenticate({ ...deps, jwt })(
+    const jwts = { couldBe: () => true, find: async () => record };
+    const answer = await createAuthenticate({ ...deps, tokens: [...deps.tokens, jwts] })(
       request('GET', '/v1/health', ['Authorization', 'Bearer a.b.c']),
     );
     expect([answer.kind, monitored]).toEqual(['exchange', []]);

@@ -5,6 +5,7 @@ import { createMemoryEndedTokens } from '../../src/adapters/memory/ended-tokens.
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import type { TokenRecord } from '../../src/auth/accounts.ts';
 import { createAuthenticate } from '../../src/auth/authenticate.ts';
+import { BearerTokens } from '../../src/auth/bearer-tokens.ts';
 import { createJwtAuth, type JwtAuth } from '../../src/auth/jwt.ts';
 import { type EndedTokens, type JwtVerifier, StoreAway } from '../../src/auth/ports.ts';
 import type { Principal } from '../../src/exchange/principal.ts';
@@ -26,9 +27,9 @@ let jwt: JwtAuth;
 /** What was written down last, and is told the other replicas. */
 let endedDigest: string;
 
-const tokens: JwtVerifier = {
-  couldBeToken: (text) => text.split('.').length === 3,
-  async findToken(text) {
+const jwts: JwtVerifier = {
+  couldBe: (text) => text.split('.').length === 3,
+  async check(text) {
     looks.push(text);
     if (providerAway) throw new StoreAway('the provider is away');
     const record = valid.get(text);
@@ -37,10 +38,17 @@ const tokens: JwtVerifier = {
 };
 
 const replica = (): JwtAuth =>
-  createJwtAuth(
-    { tokens, ended, guard: createLoginGuard(null), secrets: nodeSecrets, clock, meter: { storeCalled() {} } },
-    options,
-  );
+  createJwtAuth({ jwts, ended, secrets: nodeSecrets, clock, meter: { storeCalled() {} } }, options);
+
+const bearing = ({ tokens }: JwtAuth): BearerTokens =>
+  new BearerTokens({ tokens, guard: createLoginGuard(null), secrets: nodeSecrets });
+/** Weir's own. */
+const own: Pick<BearerTokens, 'couldBe' | 'find'> = {
+  couldBe: (text) => nodeSecrets.couldBeToken(text),
+  find: () => {
+    throw new Error('The accounts know nothing of it.');
+  },
+};
 
 beforeEach(() => {
   clock = new VirtualClock();
@@ -65,16 +73,13 @@ beforeEach(() => {
   jwt = replica();
 });
 
-async function who(token: string, path = '/v1/messages', at = jwt): Promise<Principal | string> {
-  const guard = createLoginGuard(null);
+/** @param at null: there is no provider */
+async function who(token: string, path = '/v1/messages', at: JwtAuth | null = jwt): Promise<Principal | string> {
   const authenticate = createAuthenticate({
-    findToken: () => {
-      throw new Error('The accounts know nothing of it.');
-    },
-    guard,
+    tokens: at === null ? [own] : [own, bearing(at)],
+    guard: createLoginGuard(null),
     secrets: nodeSecrets,
     meter: deafMeter,
-    jwt: at,
     apiKeys: [],
   });
   const answer = await authenticate(request('GET', path, withToken(token)));
@@ -99,17 +104,7 @@ describe('who asks', () => {
   });
 
   it('without a provider it is an unknown token', async () => {
-    const guard = createLoginGuard(null);
-    const deps = {
-      findToken: () => Promise.reject(new Error()),
-      guard,
-      secrets: nodeSecrets,
-      meter: deafMeter,
-      apiKeys: [],
-    };
-    expect(await createAuthenticate(deps)(request('GET', '/v1/messages', withToken(anna)))).toMatchObject({
-      name: 'unauthenticated',
-    });
+    expect(await who(anna, '/v1/messages', null)).toBe('unauthenticated');
   });
 
   it('a user of the provider is none of Weir’s: it can be neither read nor changed', async () => {
@@ -128,8 +123,7 @@ describe('who asks', () => {
 describe('a token that was looked at', () => {
   it('is not looked at again for a while, and its principal is there at once', async () => {
     await who(anna);
-    const digest = nodeSecrets.digest(anna);
-    for (let i = 0; i < 10; i++) expect(jwt.findToken(digest, '192.0.2.1', anna)).not.toBeInstanceOf(Promise);
+    for (let i = 0; i < 10; i++) expect(bearing(jwt).find(anna, '192.0.2.1')).not.toBeInstanceOf(Promise);
     expect(looks).toEqual([anna]);
     await clock.advance(options.freshMs);
     await who(anna);
@@ -164,9 +158,10 @@ describe('a token that was looked at', () => {
 describe('made-up tokens', () => {
   it('are looked at one at a time when an address brings too many; a token that is known passes from there', async () => {
     await who(anna);
+    const tokens = bearing(jwt);
     let refused: unknown;
     for (let i = 0; i < 2_000; i++) {
-      refused = await jwt.findToken(nodeSecrets.digest(`${i}`), '192.0.2.66', `e30.${i}.sig`);
+      refused = await tokens.find(`e30.${i}.sig`, '192.0.2.66');
       if ('retryAfterMs' in (refused as object) && (refused as { retryAfterMs: unknown }).retryAfterMs !== null) break;
     }
     expect(refused).toMatchObject({
@@ -174,10 +169,10 @@ describe('made-up tokens', () => {
       details: expect.stringMatching(/^Too many unknown tokens/),
     });
     const before = looks.length;
-    const more = [1, 2].map((n) => jwt.findToken(nodeSecrets.digest(`more ${n}`), '192.0.2.66', `e30.more-${n}.sig`));
+    const more = [1, 2].map((n) => tokens.find(`e30.more-${n}.sig`, '192.0.2.66'));
     expect(looks.length).toBe(before + 1);
     for (const answer of more) expect(await answer).toMatchObject({ details: expect.stringMatching(/^Too many/) });
-    expect(await jwt.findToken(nodeSecrets.digest(anna), '192.0.2.66', anna)).toMatchObject({ user: 'jwt:anna' });
+    expect(await tokens.find(anna, '192.0.2.66')).toMatchObject({ user: 'jwt:anna' });
   });
 });
 
@@ -199,7 +194,7 @@ describe('logging out', () => {
     const [told, late] = [replica(), replica()];
     for (const at of [told, late]) expect(await who(anna, '/v1/messages', at)).toMatchObject({ name: 'jwt:anna' });
     await jwt.end(anna);
-    told.revocations.tokenRevoked(endedDigest);
+    told.tokens.tokenRevoked(endedDigest);
     expect(await who(anna, '/v1/messages', told)).toBe('unauthenticated');
     expect(await who(anna, '/v1/messages', late)).toMatchObject({ name: 'jwt:anna' });
     await clock.advance(options.freshMs);
@@ -215,7 +210,7 @@ describe('logging out', () => {
       for (const text of [...cached, boss]) expect(await who(text, '/v1/messages', at)).toMatchObject({ kind: 'user' });
     }
     await one.end('e30.anna.sih');
-    told.revocations.tokenRevoked(endedDigest);
+    told.tokens.tokenRevoked(endedDigest);
     for (const at of [one, told]) {
       for (const text of variants)
         expect([text, await who(text, '/v1/messages', at)]).toEqual([text, 'unauthenticated']);

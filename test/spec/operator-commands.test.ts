@@ -7,7 +7,7 @@ import { createTerminal, type Terminal } from '../../src/adapters/node/terminal.
 import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
 import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
 import type { User } from '../../src/auth/accounts.ts';
-import type { Accounts } from '../../src/auth/ports.ts';
+import type { AccountStore } from '../../src/auth/ports.ts';
 import { tokens } from '../../src/commands/tokens.ts';
 import { users } from '../../src/commands/users.ts';
 import { type Env, type Files, readFrom } from '../support/config.ts';
@@ -30,7 +30,7 @@ const typing = (...answers: string[]): Terminal => ({
 
 let redis: TestRedis;
 let connection: ReturnType<typeof openRedis>;
-let accounts: Accounts;
+let accounts: AccountStore;
 beforeAll(async () => {
   redis = await startRedis();
   connection = openRedis({ url: redis.url, callTimeoutMs: 2_000 }, silentLog, 'test');

@@ -1,8 +1,8 @@
 /** Which tokens a replica caches, and for how long: on the wire to the store and in virtual time. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { TokenRecord, User } from '../../src/auth/accounts.ts';
-import { CachedAccounts } from '../../src/auth/cached-accounts.ts';
-import { StoreAway } from '../../src/auth/ports.ts';
+import { type Accounts, StoreAway } from '../../src/auth/ports.ts';
+import type { TokenCache } from '../../src/auth/token-cache.ts';
 import { DistantStore } from '../support/distant-accounts.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -12,11 +12,9 @@ const options = { freshMs: 5_000, keptMs: graceMs, max: 3 };
 
 let clock: VirtualClock;
 let store: DistantStore;
-let replica: CachedAccounts;
+let accounts: Accounts;
+let tokens: TokenCache;
 let user: User;
-
-const newReplica = (more: Partial<typeof options> = {}): CachedAccounts =>
-  new CachedAccounts({ store: store.open(), clock, meter: { storeCalled() {} } }, { ...options, ...more });
 
 /** Lets time pass until the promise is settled. */
 async function settled<T>(promise: T | Promise<T>): Promise<Awaited<T>> {
@@ -29,7 +27,7 @@ async function settled<T>(promise: T | Promise<T>): Promise<Awaited<T>> {
   return await settle;
 }
 
-const find = (digest: string, at = replica): Promise<TokenRecord | undefined> => settled(at.findToken(digest));
+const find = (digest: string): Promise<TokenRecord | undefined> => settled(tokens.find(digest));
 
 /** A token that the store knows and the replica does not. */
 async function strange(digest: string, lifetimeMs = hourMs): Promise<string> {
@@ -47,7 +45,7 @@ async function met(digest: string, lifetimeMs = hourMs): Promise<string> {
 beforeEach(async () => {
   clock = new VirtualClock();
   store = new DistantStore(clock);
-  replica = newReplica();
+  ({ accounts, tokens } = store.replica(options));
   await settled(
     store.open().addUser({ name: 'anna', role: 'ROLE_USER', passwordHash: 'x', mustChangePassword: false }),
   );
@@ -58,14 +56,14 @@ describe('A token that the store has confirmed', () => {
   test('is found again at once, without a promise and without asking', async () => {
     const token = await met('a');
     store.lookUps = 0;
-    for (let i = 0; i < 1_000; i++) expect(replica.findToken(token)).toMatchObject({ user: 'anna', role: 'ROLE_USER' });
+    for (let i = 0; i < 1_000; i++) expect(tokens.find(token)).toMatchObject({ user: 'anna', role: 'ROLE_USER' });
     expect(store.lookUps).toBe(0);
   });
 
   test('is asked about once by many who want to know at the same time', async () => {
     const token = await strange('a');
     store.lookUps = 0;
-    const all = await settled(Promise.all(Array.from({ length: 100 }, async () => await replica.findToken(token))));
+    const all = await settled(Promise.all(Array.from({ length: 100 }, async () => await tokens.find(token))));
     expect(new Set(all)).toEqual(new Set([expect.objectContaining({ user: 'anna' })]));
     expect(store.lookUps).toBe(1);
   });
@@ -76,11 +74,11 @@ describe('A token that the store has confirmed', () => {
       [4_999.9, expect.objectContaining({ user: 'anna' })],
       [5_000, 'unsure'],
     ] as const) {
-      replica = newReplica();
+      ({ accounts, tokens } = store.replica(options));
       const askedAt = clock.now();
       await find(token);
       await clock.run(askedAt + afterMs);
-      expect(replica.recall(token)).toEqual(recalled);
+      expect(tokens.recall(token)).toEqual(recalled);
     }
     store.lookUps = 0;
     expect(await find(token)).toMatchObject({ user: 'anna' });
@@ -91,7 +89,7 @@ describe('A token that the store has confirmed', () => {
     const token = await met('a');
     store.lookUps = 0;
     for (let ms = 0; ms < 60_000; ms += 50) {
-      expect(replica.findToken(token)).not.toBeInstanceOf(Promise);
+      expect(tokens.find(token)).not.toBeInstanceOf(Promise);
       await clock.advance(50);
     }
     expect(store.lookUps).toBeGreaterThanOrEqual(12);
@@ -101,21 +99,21 @@ describe('A token that the store has confirmed', () => {
   test('does not outlive its end', async () => {
     const token = await met('a', 2_000);
     await clock.advance(1_990);
-    expect(replica.recall(token)).toMatchObject({ user: 'anna' });
+    expect(tokens.recall(token)).toMatchObject({ user: 'anna' });
     await clock.advance(10);
-    expect(replica.recall(token)).toBe('unheard');
+    expect(tokens.recall(token)).toBe('unheard');
     expect(await find(token)).toBeUndefined();
   });
 
   test('is known from its login on, where that was here', async () => {
-    expect(await settled(replica.addToken('a', user, clock.wallMs() + hourMs))).toBe(true);
+    expect(await settled(accounts.addToken('a', user, clock.wallMs() + hourMs))).toBe(true);
     store.lookUps = 0;
-    expect(replica.findToken('a')).toMatchObject({ user: 'anna' });
+    expect(tokens.find('a')).toMatchObject({ user: 'anna' });
     expect(store.lookUps).toBe(0);
   });
 
   test('with a cache of 0 ms is asked about every time', async () => {
-    replica = newReplica({ freshMs: 0 });
+    ({ accounts, tokens } = store.replica({ ...options, freshMs: 0 }));
     const token = await met('a');
     store.lookUps = 0;
     for (let i = 0; i < 5; i++) await find(token);
@@ -126,24 +124,24 @@ describe('A token that the store has confirmed', () => {
 describe('The token cache', () => {
   test('holds so many tokens and no more; the one that was confirmed first goes first', async () => {
     for (const digest of ['a', 'b', 'c', 'd']) await met(digest);
-    expect(replica.size).toBe(3);
-    expect(replica.recall('a')).toBe('unheard');
-    expect(replica.recall('d')).toMatchObject({ user: 'anna' });
+    expect(tokens.size).toBe(3);
+    expect(tokens.recall('a')).toBe('unheard');
+    expect(tokens.recall('d')).toMatchObject({ user: 'anna' });
     expect(await find('a')).toMatchObject({ user: 'anna' });
   });
 
   test('is not touched by a flood of made-up tokens', async () => {
     const token = await met('a');
-    for (let i = 0; i < 3_000; i++) void replica.findToken(`made up ${i}`);
+    for (let i = 0; i < 3_000; i++) void tokens.find(`made up ${i}`);
     await clock.advance(10);
-    expect(replica.size).toBe(1);
-    expect(replica.recall(token)).toMatchObject({ user: 'anna' });
+    expect(tokens.size).toBe(1);
+    expect(tokens.recall(token)).toMatchObject({ user: 'anna' });
   });
 
   test('keeps in mind for a while that a token is unknown, and asks again after that', async () => {
     expect(await find('expired long ago')).toBeUndefined();
     store.lookUps = 0;
-    for (let i = 0; i < 100; i++) expect(replica.findToken('expired long ago')).toBeUndefined();
+    for (let i = 0; i < 100; i++) expect(tokens.find('expired long ago')).toBeUndefined();
     expect(store.lookUps).toBe(0);
     await clock.advance(60_000);
     await find('expired long ago');
@@ -151,18 +149,18 @@ describe('The token cache', () => {
   });
 
   test('knows a token that was made elsewhere a moment ago', async () => {
-    const elsewhere = newReplica();
-    expect(await settled(elsewhere.addToken('a', user, clock.wallMs() + hourMs))).toBe(true);
+    const elsewhere = store.replica(options);
+    expect(await settled(elsewhere.accounts.addToken('a', user, clock.wallMs() + hourMs))).toBe(true);
     expect(await find('a')).toMatchObject({ user: 'anna' });
   });
 });
 
 describe('A revocation', () => {
   test.each([
-    ['a logout', () => replica.dropToken('a')],
-    ['a changed password', () => replica.changePassword(user, 'y')],
-    ['revoked tokens', () => replica.dropTokens(user)],
-    ['a deleted user', () => replica.deleteUser('anna')],
+    ['a logout', () => accounts.dropToken('a')],
+    ['a changed password', () => accounts.changePassword(user, 'y')],
+    ['revoked tokens', () => accounts.dropTokens(user)],
+    ['a deleted user', () => accounts.deleteUser('anna')],
   ])('by %s here ends the token here when it is done', async (_, revoke) => {
     await met('a');
     await settled<unknown>(revoke());
@@ -171,28 +169,28 @@ describe('A revocation', () => {
 
   test('told by another replica ends the token before anybody is asked', async () => {
     for (const digest of ['a', 'b']) await met(digest);
-    replica.tokenRevoked('a');
-    expect([replica.recall('a'), replica.recall('b')]).toEqual(['unheard', expect.objectContaining({ user: 'anna' })]);
-    replica.userRevoked('anna');
-    expect(replica.recall('b')).toBe('unheard');
+    tokens.tokenRevoked('a');
+    expect([tokens.recall('a'), tokens.recall('b')]).toEqual(['unheard', expect.objectContaining({ user: 'anna' })]);
+    tokens.userRevoked('anna');
+    expect(tokens.recall('b')).toBe('unheard');
   });
 
   test('is not forgotten over an answer that was under way', async () => {
     const token = await strange('a');
-    const asked = replica.findToken(token);
+    const asked = tokens.find(token);
     await clock.advance(0.75); // The store has looked.
     void store.open().dropToken(token);
-    replica.tokenRevoked(token);
-    const askedAfter = replica.findToken(token);
+    tokens.tokenRevoked(token);
+    const askedAfter = tokens.find(token);
     expect(await settled(asked)).toMatchObject({ user: 'anna' });
-    expect(replica.recall(token)).not.toMatchObject({ user: 'anna' });
+    expect(tokens.recall(token)).not.toMatchObject({ user: 'anna' });
     expect(await settled(askedAfter)).toBeUndefined();
   });
 
   test('whose message is lost ends the token when the cache’s time is over', async () => {
     const token = await met('a');
     await settled(store.open().dropToken(token));
-    expect(replica.recall(token)).toMatchObject({ user: 'anna' });
+    expect(tokens.recall(token)).toMatchObject({ user: 'anna' });
     await clock.advance(5_000);
     expect(await find(token)).toBeUndefined();
   });
@@ -200,10 +198,10 @@ describe('A revocation', () => {
   test('that may have been missed has everything confirmed before it is believed again', async () => {
     for (const digest of ['a', 'b']) await met(digest);
     await settled(store.open().dropToken('a'));
-    replica.revocationsMissed();
-    expect([replica.recall('a'), replica.recall('b')]).toEqual(['unsure', 'unsure']);
+    tokens.revocationsMissed();
+    expect([tokens.recall('a'), tokens.recall('b')]).toEqual(['unsure', 'unsure']);
     expect([await find('a'), await find('b')]).toEqual([undefined, expect.objectContaining({ user: 'anna' })]);
-    expect(replica.recall('b')).toMatchObject({ user: 'anna' });
+    expect(tokens.recall('b')).toMatchObject({ user: 'anna' });
   });
 });
 
@@ -224,7 +222,7 @@ describe('While the store is away', () => {
     const token = await met('a');
     store.mood = 'hung';
     for (let ms = 0; ms < 30_000; ms += 20) {
-      expect(replica.findToken(token)).toMatchObject({ user: 'anna' });
+      expect(tokens.find(token)).toMatchObject({ user: 'anna' });
       await clock.advance(20);
     }
   });
@@ -236,7 +234,7 @@ describe('While the store is away', () => {
     const since = clock.now();
     expect(await find('a')).toMatchObject({ user: 'anna' });
     expect(clock.now() - since).toBeLessThanOrEqual(251);
-    expect(replica.findToken('b')).toMatchObject({ user: 'anna' });
+    expect(tokens.find('b')).toMatchObject({ user: 'anna' });
   });
 
   test('all others are told of the outage, at once after the first', async () => {
@@ -253,8 +251,7 @@ describe('While the store is away', () => {
     await clock.advance(5_000);
     store.lookUps = 0;
     for (let ms = 0; ms < 10_000; ms += 10) {
-      for (const digest of ['a', 'b', 'c', `stranger ${ms}`])
-        Promise.resolve(replica.findToken(digest)).catch(() => {});
+      for (const digest of ['a', 'b', 'c', `stranger ${ms}`]) Promise.resolve(tokens.find(digest)).catch(() => {});
       await clock.advance(10);
     }
     expect(store.lookUps).toBeLessThanOrEqual(43);
@@ -263,8 +260,8 @@ describe('While the store is away', () => {
   test('a token goes on that may have been revoked without a message, but none that is known to be', async () => {
     for (const digest of ['a', 'b']) await met(digest);
     store.mood = 'down';
-    replica.revocationsMissed();
-    replica.tokenRevoked('a');
+    tokens.revocationsMissed();
+    tokens.tokenRevoked('a');
     await expect(find('a')).rejects.toThrow(StoreAway);
     expect(await find('b')).toMatchObject({ user: 'anna' });
   });
@@ -282,12 +279,12 @@ describe('While the store is away', () => {
   test('a token that somebody failed to revoke is not believed here', async () => {
     await met('a');
     store.mood = 'down';
-    await expect(settled(replica.dropToken('a'))).rejects.toThrow(StoreAway);
+    await expect(settled(accounts.dropToken('a'))).rejects.toThrow(StoreAway);
     await expect(find('a')).rejects.toThrow(StoreAway);
   });
 
   test('nothing goes on where the grace time is 0', async () => {
-    replica = newReplica({ keptMs: 0 });
+    ({ accounts, tokens } = store.replica({ ...options, keptMs: 0 }));
     await met('a');
     store.mood = 'down';
     await clock.advance(5_000);
@@ -327,7 +324,7 @@ describe('When the store is back', () => {
     expect(await find(token)).toMatchObject({ user: 'anna' });
     store.loseEverything();
     store.mood = 'up';
-    replica.revocationsMissed();
+    tokens.revocationsMissed();
     await clock.advance(250);
     await find(token); // Noticing that the store is back.
     await clock.advance(1);

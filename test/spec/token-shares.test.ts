@@ -9,7 +9,7 @@ describe('The entries of the token cache', () => {
   const confirm = (entries: ReturnType<typeof entriesOf>, digest: string, user: string, now: number): void =>
     entries.confirm(
       digest,
-      { user, role: 'ROLE_USER' },
+      { user, role: 'ROLE_USER', expiresAtMs: 0 },
       { askedAt: now, expiresAt: now + 1e6, revision: entries.revision },
       now,
     );

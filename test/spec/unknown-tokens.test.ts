@@ -4,8 +4,9 @@ import { createLoginGuard, loginGuardDefaults } from '../../src/adapters/login-g
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import type { TokenRecord } from '../../src/auth/accounts.ts';
 import { createAuthenticate } from '../../src/auth/authenticate.ts';
-import { type LoginGuard, StoreAway } from '../../src/auth/ports.ts';
-import { createFindToken, type FindToken, type Recalled } from '../../src/auth/tokens.ts';
+import { BearerTokens } from '../../src/auth/bearer-tokens.ts';
+import { type LoginGuard, StoreAway, type StrangerGuard } from '../../src/auth/ports.ts';
+import type { Recalled, Tokens } from '../../src/auth/token-cache.ts';
 import type { Refusal } from '../../src/exchange/refusals.ts';
 import { deafMeter } from '../support/fleet.ts';
 import { request } from '../support/webapp.ts';
@@ -16,7 +17,7 @@ const elsewhere = '198.51.100.7';
 const allowed = 5;
 
 let guard: LoginGuard;
-let find: FindToken;
+let tokens: BearerTokens;
 /** What the replica knows, what the store knows, and which tokens it was asked about. */
 let recalled: Map<string, Recalled>;
 let stored: Set<string>;
@@ -27,22 +28,28 @@ let held: (() => void)[] | null;
 beforeEach(() => {
   guard = createLoginGuard(null, { ...loginGuardDefaults, stranger: { failures: allowed, windowS: 60 } });
   [recalled, stored, asked, held] = [new Map(), new Set(), [], null];
-  find = createFindToken(
+  tokens = bearing(async (digest) => {
+    asked.push(digest);
+    if (held !== null) await new Promise<void>((resolve) => held?.push(resolve));
+    return stored.has(digest) ? anna : undefined;
+  });
+});
+
+const bearing = (look: Tokens['find']): BearerTokens =>
+  new BearerTokens(
     {
       guard,
+      secrets: { digest: (text) => text },
       tokens: {
+        verifier: { couldBe: () => true, needsText: false },
         recall: (digest) => recalled.get(digest) ?? 'unheard',
-        async findToken(digest) {
-          asked.push(digest);
-          if (held !== null) await new Promise<void>((resolve) => held?.push(resolve));
-          return stored.has(digest) ? anna : undefined;
-        },
+        find: look,
       },
     },
     { max: 8, maxEach: 3, waitersMax: 100 },
     { max: 2, maxEach: 1, waitersMax: 10 },
   );
-});
+const find = (text: string, address: string) => tokens.find(text, address);
 
 const refused = (retry: boolean) => ({
   kind: 'refusal',
@@ -139,12 +146,9 @@ describe('Unknown tokens from an address', () => {
   });
 
   test('do not count while the store is away: nobody knows whether they are unknown', async () => {
-    const away = createFindToken({
-      guard,
-      tokens: { recall: () => 'unheard', findToken: () => Promise.reject(new StoreAway('away')) },
-    });
+    tokens = bearing(() => Promise.reject(new StoreAway('away')));
     for (let i = 0; i < 2 * allowed; i++) {
-      expect(await away(`any ${i}`, home)).toMatchObject({ name: 'storeAway', retryAfterMs: 1_000 });
+      expect(await find(`any ${i}`, home)).toMatchObject({ name: 'storeAway', retryAfterMs: 1_000 });
     }
     expect(guard.strangerWaitMs('token', home)).toBe(0);
   });
@@ -221,7 +225,7 @@ describe('A flood of made-up tokens', () => {
 describe('Wrong API keys from an address', () => {
   const key = '0123456789ab';
   const answerTo = (text: string, address: string) =>
-    createAuthenticate({ findToken: find, guard, secrets: nodeSecrets, meter: deafMeter, apiKeys: [key] })(
+    createAuthenticate({ tokens: [tokens], guard, secrets: nodeSecrets, meter: deafMeter, apiKeys: [key] })(
       request('GET', '/v1/health', ['Authorization', `Apikey ${text}`], address),
     );
 
@@ -235,7 +239,7 @@ describe('Wrong API keys from an address', () => {
 
   test('are counted up to the allowance: a flood of them costs no calls of the store', async () => {
     let counted = 0;
-    const counting: Pick<LoginGuard, 'strangerWaitMs' | 'stranger'> = {
+    const counting: StrangerGuard = {
       strangerWaitMs: (kind, address) => guard.strangerWaitMs(kind, address),
       stranger(kind, address) {
         counted += 1;
@@ -243,7 +247,7 @@ describe('Wrong API keys from an address', () => {
       },
     };
     const authenticate = createAuthenticate({
-      findToken: find,
+      tokens: [tokens],
       guard: counting,
       secrets: nodeSecrets,
       meter: deafMeter,

@@ -1,7 +1,9 @@
 /** Accounts at the end of a wire, in virtual time: what is asked arrives after a while, and so does the answer. */
-import { createMemoryAccounts } from '../../src/adapters/memory/accounts.ts';
+import { MemoryAccounts } from '../../src/adapters/memory/accounts.ts';
+import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import type { User } from '../../src/auth/accounts.ts';
-import { type Accounts, StoreAway } from '../../src/auth/ports.ts';
+import { createOwnTokens, type OwnTokens, type OwnTokensOptions } from '../../src/auth/own-tokens.ts';
+import { type AccountStore, StoreAway } from '../../src/auth/ports.ts';
 import type { RevocationListener } from '../../src/auth/revocations.ts';
 import type { Clock } from '../../src/clock.ts';
 
@@ -19,22 +21,28 @@ export class DistantStore {
   /** Told of revocations; how and when a message travels is decided there. */
   onRevoked: (message: (listener: RevocationListener) => void) => void = () => {};
   readonly #clock: Clock;
-  #accounts: Accounts;
+  #accounts: AccountStore;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#accounts = createMemoryAccounts(clock);
+    this.#accounts = new MemoryAccounts(clock);
   }
 
   /** As a restart without persistence does. */
   loseEverything(): void {
-    this.#accounts = createMemoryAccounts(this.#clock);
+    this.#accounts = new MemoryAccounts(this.#clock);
+  }
+
+  /** A replica of it. */
+  replica(options: OwnTokensOptions): OwnTokens {
+    const meter = { storeCalled() {} };
+    return createOwnTokens({ store: this.open(), secrets: nodeSecrets, clock: this.#clock, meter }, options);
   }
 
   /** What a replica holds in its hands. */
-  open(): Accounts {
-    const call = <T>(act: (accounts: Accounts) => T | Promise<T>): Promise<T> => this.#call(act);
-    const revoked = async <T>(act: (accounts: Accounts) => Promise<T>, done: (result: T) => boolean, of: Revoked) =>
+  open(): AccountStore {
+    const call = <T>(act: (accounts: AccountStore) => T | Promise<T>): Promise<T> => this.#call(act);
+    const revoked = async <T>(act: (accounts: AccountStore) => Promise<T>, done: (result: T) => boolean, of: Revoked) =>
       await call(async (accounts) => {
         const result = await act(accounts);
         if (done(result)) {
@@ -56,6 +64,7 @@ export class DistantStore {
         this.lookUps += 1;
         return call((at) => at.findToken(digest));
       },
+      tokensOf: (name) => call((at) => at.tokensOf(name)),
       changePassword: (user, hash) => revoked((at) => at.changePassword(user, hash), changed, { user: user.name }),
       dropTokens: (user) => revoked((at) => at.dropTokens(user), changed, { user: user.name }),
       deleteUser: (name) => revoked((at) => at.deleteUser(name), Boolean, { user: name }),
@@ -68,7 +77,7 @@ export class DistantStore {
     };
   }
 
-  async #call<T>(act: (accounts: Accounts) => T | Promise<T>): Promise<T> {
+  async #call<T>(act: (accounts: AccountStore) => T | Promise<T>): Promise<T> {
     if (this.mood === 'down') throw new StoreAway('The store is down.');
     if (this.mood === 'hung') {
       await this.#pause(callTimeoutMs);

@@ -1,13 +1,15 @@
 /** The Webapp's part without sockets: route, authenticate, answer, on the stores of this process. */
 import { createLoginGuard, type LoginGuardOptions } from '../../src/adapters/login-guard/guard.ts';
-import { createMemoryAccounts } from '../../src/adapters/memory/accounts.ts';
+import { MemoryAccounts } from '../../src/adapters/memory/accounts.ts';
 import { createPasswords, type PasswordsOptions } from '../../src/adapters/node/passwords.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { createAuthenticate } from '../../src/auth/authenticate.ts';
+import { BearerTokens } from '../../src/auth/bearer-tokens.ts';
 import { ensureAdmin } from '../../src/auth/first-admin.ts';
 import type { JwtAuth } from '../../src/auth/jwt.ts';
-import type { Accounts, Passwords } from '../../src/auth/ports.ts';
-import { createFindToken } from '../../src/auth/tokens.ts';
+import { ownVerifier } from '../../src/auth/own-tokens.ts';
+import type { AccountStore, Passwords } from '../../src/auth/ports.ts';
+import type { Tokens } from '../../src/auth/token-cache.ts';
 import type { Clock } from '../../src/clock.ts';
 import { collected, type Routed, received, routed } from '../../src/exchange/exchange.ts';
 import type { Page } from '../../src/exchange/outcome.ts';
@@ -49,7 +51,7 @@ export interface Said {
 
 export interface TestWebapp {
   readonly clock: VirtualClock;
-  readonly accounts: Accounts;
+  readonly accounts: AccountStore;
   readonly passwords: Passwords;
   /** The audit trail so far. */
   readonly trail: AuditLine[];
@@ -61,7 +63,7 @@ export interface TestWebapp {
 }
 
 export interface TestWebappOptions {
-  readonly accounts?: Accounts;
+  readonly accounts?: AccountStore;
   /** The admin's; null: `admin`/`secret`, to be changed. */
   readonly adminPassword?: string | null;
   readonly apiKeys?: readonly string[];
@@ -97,20 +99,23 @@ export function request(method: string, target: string, fields: Fields = [], rem
 
 export async function startWebapp(options: TestWebappOptions = {}): Promise<TestWebapp> {
   const clock = options.clock ?? new VirtualClock(Date.UTC(2018, 1, 22, 15, 29, 26, 500));
-  const accounts = options.accounts ?? createMemoryAccounts(clock);
+  const accounts = options.accounts ?? new MemoryAccounts(clock);
   const passwords = options.passwords ?? createPasswords(cheapPasswords, realTime);
   const adminPassword = options.adminPassword === undefined ? goodPassword : options.adminPassword;
   await ensureAdmin(accounts, createPasswords(cheapPasswords, realTime), adminPassword);
   const guard = createLoginGuard(null, options.guard);
+  const own: Tokens = {
+    verifier: ownVerifier(accounts, nodeSecrets),
+    recall: () => 'unheard',
+    find: (digest) => accounts.findToken(digest),
+  };
   const authenticate = createAuthenticate({
     meter: deafMeter,
-    findToken: createFindToken({
-      tokens: { recall: () => 'unheard', findToken: (digest) => accounts.findToken(digest) },
-      guard,
-    }),
+    tokens: (options.jwt === undefined ? [own] : [own, options.jwt.tokens]).map(
+      (tokens) => new BearerTokens({ tokens, guard, secrets: nodeSecrets }),
+    ),
     guard,
     secrets: nodeSecrets,
-    jwt: options.jwt ?? null,
     apiKeys: options.apiKeys ?? [],
   });
   const webapp = createWebapp({

@@ -55,8 +55,8 @@ export function createJwtVerifier(source: KeySource, options: JwtVerifierOptions
   };
 
   return {
-    couldBeToken: hasCompactForm,
-    async findToken(text) {
+    couldBe: hasCompactForm,
+    async check(text) {
       try {
         const { payload } = await jwtVerify(text, (header, token) => keys.find(header, token), {
           issuer,

@@ -1,5 +1,5 @@
 import type { ListedToken, NewUser, TokenRecord, User } from '../../auth/accounts.ts';
-import type { Accounts, TokenList } from '../../auth/ports.ts';
+import type { AccountStore } from '../../auth/ports.ts';
 import { likenessOf } from '../../auth/precis.ts';
 import type { Clock } from '../../clock.ts';
 
@@ -19,18 +19,8 @@ export interface MemoryAccountsOptions {
 
 const defaults: MemoryAccountsOptions = { tokensMax: 200_000, tokensPerUserMax: 1_000 };
 
-export interface AccountsAtHand extends Accounts, TokenList {
-  findToken(digest: string): TokenRecord | undefined;
-  /** How many tokens are kept, the ones included that nobody has met since they ended. */
-  readonly size: number;
-}
-
 /** Users and tokens in this process: gone when it ends, and seen by no other replica. */
-export function createMemoryAccounts(clock: Clock, options: Partial<MemoryAccountsOptions> = {}): AccountsAtHand {
-  return new MemoryAccounts(clock, { ...defaults, ...options });
-}
-
-class MemoryAccounts implements AccountsAtHand {
+export class MemoryAccounts implements AccountStore {
   readonly #clock: Clock;
   readonly #options: MemoryAccountsOptions;
   readonly #users = new Map<string, User>();
@@ -40,11 +30,12 @@ class MemoryAccounts implements AccountsAtHand {
   readonly #tokensOf = new Map<string, Set<string>>();
   #changes = 0;
 
-  constructor(clock: Clock, options: MemoryAccountsOptions) {
+  constructor(clock: Clock, options: Partial<MemoryAccountsOptions> = {}) {
     this.#clock = clock;
-    this.#options = options;
+    this.#options = { ...defaults, ...options };
   }
 
+  /** How many tokens are kept, the ones included that nobody has met since they ended. */
   get size(): number {
     return this.#tokens.size;
   }

@@ -11,7 +11,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { ListedToken, NewUser, TokenRecord, User } from '../../auth/accounts.ts';
-import { type Accounts, StoreAway, type TokenList } from '../../auth/ports.ts';
+import { type AccountStore, StoreAway } from '../../auth/ports.ts';
 import { likenessOf } from '../../auth/precis.ts';
 import type { Clock } from '../../clock.ts';
 import type { Role } from '../../exchange/principal.ts';
@@ -62,7 +62,7 @@ export function createRedisAccounts(
   clock: Clock,
   prefix = 'weir:',
   tokensPerUserMax = 1_000,
-): Accounts & TokenList {
+): AccountStore {
   redis.defineCommand('weirFindToken', script('find-token.lua', 2));
   redis.defineCommand('weirAddToken', script('add-token.lua', 3));
   redis.defineCommand('weirChangeUser', script('change-user.lua', 1));
@@ -71,7 +71,7 @@ export function createRedisAccounts(
   return new RedisAccounts(redis as RedisConnection & Scripts, clock, prefix, tokensPerUserMax);
 }
 
-class RedisAccounts implements Accounts, TokenList {
+class RedisAccounts implements AccountStore {
   readonly #redis: RedisConnection & Scripts;
   readonly #clock: Clock;
   readonly #users: string;

@@ -1,0 +1,34 @@
+import { type Refusal, refuse } from '../exchange/refusals.ts';
+import type { Stranger, StrangerGuard } from './ports.ts';
+
+const invalid = refuse('unauthenticated');
+
+/** Addresses that bring tokens, or keys, that nobody knows: refused, counted, and told to wait after too many. */
+export class Strangers {
+  readonly #kind: Stranger;
+  readonly #guard: StrangerGuard;
+
+  constructor(kind: Stranger, guard: StrangerGuard) {
+    this.#kind = kind;
+    this.#guard = guard;
+  }
+
+  /** Null: the address has not brought too many. */
+  tooMany(address: string): Refusal | null {
+    const waitMs = this.#guard.strangerWaitMs(this.#kind, address);
+    if (waitMs <= 0) return null;
+    const seconds = Math.ceil(waitMs / 1_000);
+    const details = `Too many unknown tokens or keys from this address. Try again in ${seconds} s.`;
+    return refuse('unauthenticated', details, waitMs);
+  }
+
+  /** What is said to one more, without counting it. */
+  refused(address: string): Refusal {
+    return this.tooMany(address) ?? invalid;
+  }
+
+  /** Past the limit one more changes nothing, and a count is a call of the store as well. */
+  count(address: string): Refusal | Promise<Refusal> {
+    return this.tooMany(address) ?? this.#guard.stranger(this.#kind, address).then(() => this.refused(address));
+  }
+}
