@@ -1,7 +1,6 @@
 /** Accounts at the end of a wire, in virtual time: what is asked arrives after a while, and so does the answer. */
 import { MemoryAccounts } from '../../src/adapters/memory/accounts.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
-import type { User } from '../../src/auth/accounts.ts';
 import { createOwnTokens, type OwnTokens, type OwnTokensOptions } from '../../src/auth/own-tokens.ts';
 import { type AccountStore, StoreAway } from '../../src/auth/ports.ts';
 import type { RevocationListener } from '../../src/auth/revocations.ts';
@@ -42,18 +41,15 @@ export class DistantStore {
   /** What a replica holds in its hands. */
   open(): AccountStore {
     const call = <T>(act: (accounts: AccountStore) => T | Promise<T>): Promise<T> => this.#call(act);
-    const revoked = async <T>(act: (accounts: AccountStore) => Promise<T>, done: (result: T) => boolean, of: Revoked) =>
-      await call(async (accounts) => {
+    type Tell = (listener: RevocationListener) => void;
+    const revoked = <T>(act: (accounts: AccountStore) => Promise<T>, tell: Tell, changed = (_: T) => true) =>
+      call(async (accounts) => {
         const result = await act(accounts);
-        if (done(result)) {
-          this.onRevoked((listener) => {
-            if ('user' in of) listener.userRevoked(of.user);
-            else listener.tokenRevoked(of.digest);
-          });
-        }
+        if (changed(result)) this.onRevoked(tell);
         return result;
       });
-    const changed = (user: User | undefined): boolean => user !== undefined;
+    const ended = <T>(act: (accounts: AccountStore) => Promise<T>, user: string) =>
+      revoked(act, (listener) => listener.userRevoked(user), Boolean);
     return {
       findUser: (name) => call((at) => at.findUser(name)),
       listUsers: () => this.#accounts.listUsers(),
@@ -65,14 +61,13 @@ export class DistantStore {
         return call((at) => at.findToken(digest));
       },
       tokensOf: (name) => call((at) => at.tokensOf(name)),
-      changePassword: (user, hash) => revoked((at) => at.changePassword(user, hash), changed, { user: user.name }),
-      dropTokens: (user) => revoked((at) => at.dropTokens(user), changed, { user: user.name }),
-      deleteUser: (name) => revoked((at) => at.deleteUser(name), Boolean, { user: name }),
+      changePassword: (user, hash) => ended((at) => at.changePassword(user, hash), user.name),
+      dropTokens: (user) => ended((at) => at.dropTokens(user), user.name),
+      deleteUser: (name) => ended((at) => at.deleteUser(name), name),
       dropToken: (digest) =>
         revoked(
           (at) => at.dropToken(digest),
-          () => true,
-          { digest },
+          (listener) => listener.tokenRevoked(digest),
         ),
     };
   }
@@ -93,5 +88,3 @@ export class DistantStore {
     return new Promise((resolve) => void this.#clock.after(ms, resolve));
   }
 }
-
-type Revoked = { readonly user: string } | { readonly digest: string };
