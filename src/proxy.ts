@@ -30,12 +30,13 @@ import type { Webapp } from './profiles/coreapp/webapp.ts';
 import type { Forward } from './upstream/forward.ts';
 import type { OpenRequests } from './wire/open-requests.ts';
 
-export interface Stages {
+/** For callers of one kind: those that ask to switch protocols have more to hand over (`upstream/ports.ts`). */
+export interface Stages<From extends Downstream = Downstream> {
   readonly receive: Receive;
   readonly route: RouteStage;
   readonly authenticate: Authenticate;
   readonly admit: Admit;
-  readonly forward: Forward;
+  readonly forward: Forward<From>;
   readonly webapp: Webapp;
   /** For the bodies of what `webapp` answers. */
   readonly ownBodies: BodyBounds;
@@ -50,7 +51,10 @@ export interface Stages {
   readonly refusalBody: RefusalBody;
 }
 
-export type Gateway = (head: RequestHead, downstream: Downstream) => Promise<void>;
+/** What is needed to answer. */
+type Answering = Pick<Stages, 'refusalBody' | 'serverTiming'>;
+
+export type Gateway<From extends Downstream = Downstream> = (head: RequestHead, downstream: From) => Promise<void>;
 
 /** Nobody knows when one of them ends. */
 const tooManyOpen = refuse('lineFull', 'Too many requests from this address are under way.', 1_000);
@@ -58,7 +62,7 @@ const tooManyOpen = refuse('lineFull', 'Too many requests from this address are 
 /** How a request's journey may end. */
 type Outcome = Passed | Page | Refusal | Gone;
 
-export function createGateway(stages: Stages): Gateway {
+export function createGateway<From extends Downstream>(stages: Stages<From>): Gateway<From> {
   return async (head, downstream) => {
     let answered = false;
     try {
@@ -84,7 +88,11 @@ export function createGateway(stages: Stages): Gateway {
   };
 }
 
-async function travel(stages: Stages, arrived: Received, downstream: Downstream): Promise<Outcome> {
+async function travel<From extends Downstream>(
+  stages: Stages<From>,
+  arrived: Received,
+  downstream: From,
+): Promise<Outcome> {
   // Awaited even where it is known at once: by the next turn Node has read a body that came with its head.
   const identified = await stages.authenticate(stages.route(arrived));
   if (identified.kind !== 'exchange') return identified;
@@ -121,7 +129,12 @@ export function ownBounds(clock: Clock): BodyBounds {
 }
 
 /** Stand in line, forward, and again while the Coreapp did not act on it. */
-async function deliver(stages: Stages, gates: Gates, request: Collected, downstream: Downstream): Promise<Outcome> {
+async function deliver<From extends Downstream>(
+  stages: Stages<From>,
+  gates: Gates,
+  request: Collected,
+  downstream: From,
+): Promise<Outcome> {
   const admitting = gates.admit(request, downstream);
   let admission = admitting instanceof Promise ? await admitting : admitting;
   for (let last: Replay | null = null; ; ) {
@@ -142,7 +155,7 @@ function blamed(end: Refusal | Gone, last: Replay | null): Refusal | Gone {
 }
 
 /** Answers, where that is still to be done. Returns the status that the caller saw; 499 (nginx's) if it had gone. */
-function finish(exchange: Received, downstream: Downstream, outcome: Outcome, stages: Stages): number {
+function finish(exchange: Received, downstream: Downstream, outcome: Outcome, stages: Answering): number {
   if (downstream.gone && outcome.kind !== 'passed') return 499;
   switch (outcome.kind) {
     case 'passed':

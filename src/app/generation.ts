@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { trustIn } from '../adapters/node/trust.ts';
+import type { UpgradeDownstream } from '../adapters/node/upgrade.ts';
 import { scopeFields } from '../admission/rate/scope.ts';
 import { createAuthenticate } from '../auth/authenticate.ts';
 import type { Config } from '../config/config.ts';
@@ -21,7 +22,7 @@ import { notHeldBy, type Services } from './services.ts';
 export interface Generation {
   readonly request: Gateway;
   /** For requests to switch protocols. */
-  readonly upgrade: Gateway;
+  readonly upgrade: Gateway<UpgradeDownstream>;
 }
 
 /** Every stage with its deps. */
@@ -62,7 +63,7 @@ export function createGeneration({ limits, auth, http, coreapp }: Config, servic
     serverTiming,
     refusalBody: errorEnvelope,
   };
-  const switching: Stages = {
+  const switching: Stages<UpgradeDownstream> = {
     ...stages,
     authenticate: createAuthenticate({ ...identify, upgrading: true }),
     forward: createTunnel({ ...towards, tunnels: services.tunnels, places: services.tunnelPlaces }),

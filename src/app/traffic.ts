@@ -1,4 +1,5 @@
 /** Requests as they come: by which rules they are served, from when on, and how many are in flight. */
+import type { UpgradeDownstream } from '../adapters/node/upgrade.ts';
 import type { Downstream, RequestHead } from '../exchange/ports.ts';
 import type { Gateway } from '../proxy.ts';
 import type { Generation } from './generation.ts';
@@ -30,7 +31,7 @@ export class Traffic {
   }
 
   /** A request to switch protocols. */
-  upgrade(head: RequestHead, downstream: Downstream): void {
+  upgrade(head: RequestHead, downstream: UpgradeDownstream): void {
     this.#follow(this.generation.upgrade, head, downstream);
   }
 
@@ -42,7 +43,7 @@ export class Traffic {
     });
   }
 
-  #follow(gateway: Gateway, head: RequestHead, downstream: Downstream): void {
+  #follow<From extends Downstream>(gateway: Gateway<From>, head: RequestHead, downstream: From): void {
     this.#inFlight += 1;
     const served = this.#begun
       ? gateway(head, downstream)

@@ -17,7 +17,7 @@ import type { Retry } from './retry-policy.ts';
 import { type ForwardDeps, requestFields } from './towards.ts';
 import { mayCome, nothingYet, Undecided } from './undecided.ts';
 
-export type Forward = (exchange: Admitted, downstream: Downstream) => Promise<Attempt>;
+export type Forward<From extends Downstream = Downstream> = (exchange: Admitted, downstream: From) => Promise<Attempt>;
 
 /** How much of a refusal's body is read before its connection is given up. */
 const refusalMaxBytes = 1_048_576;

@@ -49,10 +49,14 @@ export interface Coreapp {
   send(request: CoreappRequest, observer: CoreappObserver): CoreappCall;
 }
 
-/** Connections that have switched protocols: bytes pass both ways until either side ends. */
-export interface Tunnels {
+/**
+ * Connections that have switched protocols: bytes pass both ways until either side ends.
+ * `Switching` is the downstream of a caller who asks to switch: it can hand over its connection in the form in which the
+ * adapter carries it on. All that lies between the two is written for any `Downstream`, so no other gets here by type.
+ */
+export interface Tunnels<Switching extends Downstream> {
   /** The Coreapp, for the request of one caller who asks to switch. A 101 is the end of its answers, without a body. */
-  over(downstream: Downstream, told: TunnelObserver): Coreapp;
+  over(downstream: Switching, told: TunnelObserver): Coreapp;
 }
 
 /** Called once each for every attempt. */

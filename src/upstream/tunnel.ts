@@ -4,14 +4,15 @@
  * caller likes, so no caller may have all of them.
  */
 import { Headcount } from '../admission/line/headcount.ts';
+import type { Downstream } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
 import { refuse } from '../exchange/refusals.ts';
 import { createForward, type Forward } from './forward.ts';
 import type { Tunnels } from './ports.ts';
 import type { ForwardDeps } from './towards.ts';
 
-export interface TunnelDeps extends Omit<ForwardDeps, 'coreapp'> {
-  readonly tunnels: Tunnels;
+export interface TunnelDeps<Switching extends Downstream> extends Omit<ForwardDeps, 'coreapp'> {
+  readonly tunnels: Tunnels<Switching>;
   readonly places: TunnelPlaces;
 }
 
@@ -30,7 +31,7 @@ export class TunnelPlaces extends Headcount {
   }
 }
 
-export function createTunnel(deps: TunnelDeps): Forward {
+export function createTunnel<Switching extends Downstream>(deps: TunnelDeps<Switching>): Forward<Switching> {
   const { tunnels, places } = deps;
   return (exchange, downstream) => {
     const caller = nameOf(exchange.principal);

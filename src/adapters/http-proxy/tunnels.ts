@@ -8,11 +8,10 @@ import { Agent } from 'node:https';
 import type { Socket } from 'node:net';
 import { createProxyServer, type ProxyServer } from 'http-proxy-3';
 import { contextOptions, type TlsMaterial } from '../../config/tls-material.ts';
-import type { Downstream } from '../../exchange/ports.ts';
 import type { CoreappRequest, Tunnels } from '../../upstream/ports.ts';
 import { Asking, asHeaders, type Connection } from './asking.ts';
 
-export interface HttpProxyTunnels extends Tunnels {
+export interface HttpProxyTunnels extends Tunnels<Connection> {
   /** Ends those that are open, and each that would open from now on. */
   close(): void;
 }
@@ -47,7 +46,6 @@ export function createTunnels(options: TunnelOptions): HttpProxyTunnels {
   return {
     over: (downstream, told) => ({
       send(what, observer) {
-        if (!isConnection(downstream)) throw new Error('This caller did not ask to switch protocols.');
         const asking = new Asking(observer, secure, () => open.has(downstream.socket) || told.ended());
         const join = (caller: Socket, coreapp: Socket): void => {
           open.join(caller, coreapp);
@@ -103,10 +101,6 @@ class OpenTunnels extends Map<Socket, Socket> {
     this.#closing = true;
     for (const [caller, coreapp] of this) end(caller, coreapp);
   }
-}
-
-function isConnection(downstream: Downstream): downstream is Connection {
-  return 'switching' in downstream;
 }
 
 /** One side has gone. The other still gets what that side had sent, if it takes it; then it is ended as well. */

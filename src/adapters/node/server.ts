@@ -46,7 +46,7 @@ export interface ServerOptions {
 export interface ServerEvents {
   request(head: RequestHead, downstream: Downstream): void;
   /** A request to switch to WebSocket. */
-  upgrade(head: RequestHead, downstream: Downstream): void;
+  upgrade(head: RequestHead, downstream: UpgradeDownstream): void;
   /** A request whose head could not be read; it has its answer already. */
   unreadable(refusal: Refusal, peer: string, id: string): void;
   /** There are too many connections, so one was closed. @param newcomer whether it is the one that had just come */
