@@ -10,6 +10,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { messageOf, startChild } from './child.ts';
+import { number, run } from './command.ts';
 import { type Contestant, type ContestantName, contestantNames, startContestant } from './contestants.ts';
 import { connections, Load, type Measured } from './measure.ts';
 import { profile } from './profile.ts';
@@ -122,7 +123,7 @@ function readOptions(): Options {
   return {
     names: values.profile ? orElse(named, ['weir']) : [...withYardstick(orElse(named, contestantNames)), ...before],
     rounds: number('--rounds', values.rounds, 1, 100),
-    seconds: number('--seconds', values.seconds, 0.5, 60),
+    seconds: number('--seconds', values.seconds, 0.5, 60, true),
     before: values.before === undefined ? undefined : resolve(values.before),
     profile: values.profile,
   };
@@ -136,15 +137,4 @@ function withYardstick(names: readonly ContestantName[]): readonly ContestantNam
   return [...new Set<ContestantName>(['bare-undici', ...names])];
 }
 
-function number(option: string, text: string, min: number, max: number): number {
-  const value = Number(text);
-  if (!(value >= min && value <= max)) throw new Error(`${option}: ${text} is not a number from ${min} to ${max}`);
-  return value;
-}
-
-try {
-  await main();
-} catch (error) {
-  console.error(`bench: ${(error as Error).message}`);
-  process.exitCode = 1;
-}
+await run(main);

@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { startRedis } from '../test/support/redis.ts';
 import { pass } from '../test/support/until.ts';
 import { messageOf, startChild } from './child.ts';
+import { number, run } from './command.ts';
 import { startWeir, type Weir } from './contestants.ts';
 import type { FloodReport } from './floods/flood.ts';
 import { type Cast, type Kind, kinds, names, password } from './floods/kinds.ts';
@@ -129,10 +130,7 @@ function readOptions(): { readonly seconds: number; readonly wanted: readonly Ki
     options: { seconds: { type: 'string', default: '10' } },
     allowPositionals: true,
   });
-  const seconds = Number(values.seconds);
-  if (!(Number.isInteger(seconds) && seconds >= 1 && seconds <= 600)) {
-    throw new Error(`--seconds: ${values.seconds} is not a whole number from 1 to 600`);
-  }
+  const seconds = number('--seconds', values.seconds, 1, 600);
   const unknown = positionals.find((text) => !kinds.some(({ name }) => name.includes(text)));
   if (unknown !== undefined) {
     throw new Error(`${unknown} is in the name of no flood: ${kinds.map(({ name }) => name).join('; ')}`);
@@ -143,9 +141,4 @@ function readOptions(): { readonly seconds: number; readonly wanted: readonly Ki
   return { seconds, wanted };
 }
 
-try {
-  await main();
-} catch (error) {
-  console.error(`bench: ${(error as Error).message}`);
-  process.exitCode = 1;
-}
+await run(main);

@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { request } from 'undici';
 import { pass } from '../test/support/until.ts';
 import { type Child, messageOf, startChild } from './child.ts';
+import { number, run } from './command.ts';
 import { type Contestant, startWeir } from './contestants.ts';
 import { body, Load } from './measure.ts';
 import type { PacedOrder, PacedReport } from './paced.ts';
@@ -173,22 +174,9 @@ function readOptions(): { readonly rounds: number; readonly logins: number } {
     options: { rounds: { type: 'string', default: '7' }, logins: { type: 'string', default: '200' } },
   });
   return {
-    rounds: wholeNumber('--rounds', values.rounds, roundsMax),
-    logins: wholeNumber('--logins', values.logins, loginsMax),
+    rounds: number('--rounds', values.rounds, 1, roundsMax),
+    logins: number('--logins', values.logins, 1, loginsMax),
   };
 }
 
-function wholeNumber(option: string, text: string, max: number): number {
-  const value = Number(text);
-  if (!(Number.isInteger(value) && value >= 1 && value <= max)) {
-    throw new Error(`${option}: ${text} is not a whole number from 1 to ${max}`);
-  }
-  return value;
-}
-
-try {
-  await main();
-} catch (error) {
-  console.error(`bench: ${(error as Error).message}`);
-  process.exitCode = 1;
-}
+await run(main);

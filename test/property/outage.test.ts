@@ -1,6 +1,7 @@
 /** Promise P7 in virtual time: Redis away for a while, with everybody waiting. The limit holds and the line keeps moving. */
 import { describe, expect, it } from 'vitest';
 import { type Alone, RedisBuckets } from '../../src/adapters/redis/buckets.ts';
+import { dice } from '../support/dice.ts';
 import { deafMeter, excess, Fleet, roomyLimits, tolerance } from '../support/fleet.ts';
 import { VirtualRedis } from '../support/virtual-redis.ts';
 
@@ -8,17 +9,10 @@ const quota = { rate: 50, burst: 150 };
 const outageFromMs = 10_000;
 const afterwardsMs = 20_000;
 
-/** Numbers from 0 to 1 that look random and are the same each time (a linear congruential generator). */
-function diceOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32;
-    return state / 2 ** 32;
-  };
-}
-
-/** Replicas whose lines never empty, through an outage. */
-async function play(replicas: number, outageMs: number, empty: boolean) {
+/** Replicas whose lines never empty for so long, each with its way to Redis. */
+function overloaded(ways: readonly (() => number)[], seconds: number, changed = (_: Alone | null): void => {}) {
+  const replicas = ways.length;
+  const left = [...ways];
   let redis: VirtualRedis | undefined;
   const fleet = new Fleet({
     limits: roomyLimits(quota),
@@ -26,43 +20,33 @@ async function play(replicas: number, outageMs: number, empty: boolean) {
     oneWayMs: () => 0,
     bucketsOf: (clock) => {
       redis ??= new VirtualRedis(clock, quota, () => 0.2);
-      const options = { keyPrefix: '', replicas: () => replicas, callTimeoutMs: 50 };
-      return new RedisBuckets(redis.connection(), clock, deafMeter, options);
+      const options = { keyPrefix: '', replicas: () => replicas, callTimeoutMs: 50, changed };
+      return new RedisBuckets(redis.connection(left.shift()), clock, deafMeter, options);
     },
   });
-  const seconds = (outageFromMs + outageMs + afterwardsMs) / 1_000;
   for (let i = 0; i < 2 * (quota.burst + quota.rate * seconds); i++) void fleet.arrive(i % replicas);
+  return { fleet, redis: redis as VirtualRedis };
+}
+
+/** Through an outage. */
+async function play(replicas: number, outageMs: number, empty: boolean) {
+  const seconds = (outageFromMs + outageMs + afterwardsMs) / 1_000;
+  const ways = Array.from({ length: replicas }, () => () => 0.2);
+  const { fleet, redis } = overloaded(ways, seconds);
   await fleet.clock.run(outageFromMs);
-  redis?.stall();
+  redis.stall();
   await fleet.clock.advance(outageMs);
-  redis?.comeBack({ empty });
+  redis.comeBack({ empty });
   await fleet.clock.advance(afterwardsMs);
   return { instants: fleet.sent.map(({ at }) => at), seconds };
 }
 
-/** Replicas whose lines never empty, each with its way to Redis, for a minute, and what happens after ten seconds. */
-async function playOn(
-  act: (redis: VirtualRedis) => void,
-  oneWayMs: readonly (() => number)[] = [() => 0.2, () => 0.2],
-) {
+/** For a minute, with what happens after ten seconds. */
+async function playOn(act: (redis: VirtualRedis) => void, ways = [() => 0.2, () => 0.2]) {
   const changes: boolean[] = [];
-  const replicas = oneWayMs.length;
-  const ways = [...oneWayMs];
-  let redis: VirtualRedis | undefined;
-  const fleet = new Fleet({
-    limits: roomyLimits(quota),
-    replicas,
-    oneWayMs: () => 0,
-    bucketsOf: (clock) => {
-      redis ??= new VirtualRedis(clock, quota, () => 0.2);
-      const changed = (alone: Alone | null) => void changes.push(alone !== null);
-      const options = { keyPrefix: '', replicas: () => replicas, callTimeoutMs: 50, changed };
-      return new RedisBuckets(redis.connection(ways.shift()), clock, deafMeter, options);
-    },
-  });
-  for (let i = 0; i < 2 * (quota.burst + quota.rate * 60); i++) void fleet.arrive(i % replicas);
+  const { fleet, redis } = overloaded(ways, 60, (alone) => void changes.push(alone !== null));
   await fleet.clock.run(outageFromMs);
-  act(redis as VirtualRedis);
+  act(redis);
   await fleet.clock.run(60_000);
   const instants = fleet.sent.map(({ at }) => at);
   return { instants, changes, used: instants.length / (quota.burst + quota.rate * 60) };
@@ -101,8 +85,8 @@ describe('While the connections stand', () => {
   });
 
   it.each([1, 2])('calls of %i replicas that travel for longer or shorter lose no slot', async (replicas) => {
-    const dice = diceOf(7);
-    const ways = Array.from({ length: replicas }, () => () => 20 * dice());
+    const random = dice(7);
+    const ways = Array.from({ length: replicas }, () => () => 20 * random());
     const { instants, changes, used } = await playOn(() => {}, ways);
     expect(changes).toEqual([]);
     expect(excess(quota, instants)).toBeLessThanOrEqual(tolerance(quota));
