@@ -3,11 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RawCaller } from '../support/raw.ts';
+import { startForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
-import { answer, breakOff, inTurn, say, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
+import { answer, breakOff, inTurn, say, sayNothing } from '../support/upstream.ts';
 
 const kib = 1_024;
 const mib = 1_024 * kib;
@@ -20,33 +20,22 @@ const limits = {
   bodyMaxBytes: 4 * mib,
 };
 
-let parent: string;
-let upstream: Upstream;
-let app: TestApp;
+const parent = mkdtempSync(join(tmpdir(), 'weir-test-'));
+afterAll(() => rmSync(parent, { recursive: true }));
 
-beforeAll(async () => {
-  parent = mkdtempSync(join(tmpdir(), 'weir-test-'));
-  upstream = await startUpstream();
-  app = await startTestApp(
-    upstream.url,
-    JSON.stringify({
-      limits: {
-        default: limits,
-        messages: { rate: 1000, burst: 1000 },
-        contacts: { callerMaxBytes: 4 * mib },
-        media: { bodyMaxBytes: 4 * mib },
-      },
-      bodies: { folder: parent, memoryMaxBytes: 16 * kib, diskMaxBytes: 10 * mib, filesMax: 3 },
-      http: { bodyIdleTimeoutMs: 300, bodyMinBytesPerS: 1_000 },
-      coreapp: { honoursIdempotencyKey: ['contacts'], permitsMin: 10 },
-    }),
-  );
-});
-afterAll(async () => {
-  await app[Symbol.asyncDispose]();
-  await upstream.stop();
-  rmSync(parent, { recursive: true });
-});
+const { upstream, app } = await startForAll(
+  JSON.stringify({
+    limits: {
+      default: limits,
+      messages: { rate: 1000, burst: 1000 },
+      contacts: { callerMaxBytes: 4 * mib },
+      media: { bodyMaxBytes: 4 * mib },
+    },
+    bodies: { folder: parent, memoryMaxBytes: 16 * kib, diskMaxBytes: 10 * mib, filesMax: 3 },
+    http: { bodyIdleTimeoutMs: 300, bodyMinBytesPerS: 1_000 },
+    coreapp: { honoursIdempotencyKey: ['contacts'], permitsMin: 10 },
+  }),
+);
 beforeEach(() => upstream.play(say(answer(200, {}, 'ok'))));
 
 /** The descriptors of this process that lead into the folder: names are gone by the time there is a body in it. */
