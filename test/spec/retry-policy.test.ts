@@ -255,6 +255,7 @@ describe('The head of an answer', () => {
 
   it.each([
     ['a piece that holds the last of it', ['abcdef']],
+    ['a piece that ends with the last of it', ['ab', 'cd']],
     ['the piece after', ['ab', 'cdef']],
   ])('decided, the Coreapp waits for a slow caller from %s on', async (_, pieces) => {
     const coreapp = new Played();
@@ -273,7 +274,7 @@ describe('The head of an answer', () => {
     coreapp.ends();
     scene.caller.take();
     await scene.attempt;
-    expect([scene.told, scene.caller.broken]).toEqual([[[200], 'abcdef', 'whole'], []]);
+    expect([scene.told, scene.caller.broken]).toEqual([[[200], pieces.join(''), 'whole'], []]);
   });
 });
 
