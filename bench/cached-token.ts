@@ -1,9 +1,9 @@
 /**
  * What it costs to find out who asks, for a token in the cache: `node bench/cached-token.ts`.
  *
- * CPU time of this process for each `authenticate`, with the fields of a usual client and every token's text a fresh string,
- * as it comes from a socket: whatever V8 keeps of a string it has seen before is of no use to Weir either. The store answers
- * from the process, as often as the memory asks.
+ * CPU time of this process for each `authenticate`, with the fields of a usual client and every token's text a fresh
+ * string, as it comes from a socket: whatever V8 keeps of a string it has seen before is of no use to Weir either. The
+ * store answers from the process, as often as the memory asks.
  */
 import { createLoginGuard } from '../src/adapters/login-guard/guard.ts';
 import { MemoryAccounts } from '../src/adapters/memory/accounts.ts';
@@ -17,7 +17,10 @@ import type { Routed } from '../src/exchange/exchange.ts';
 import { deafMeter } from '../test/support/fleet.ts';
 import { request } from '../test/support/webapp.ts';
 
-/** The most that it may cost, microseconds of CPU: less than a tenth of what a request costs in all (README.md, "Figures"). */
+/**
+ * The most that it may cost, microseconds of CPU: less than a tenth of what a request costs in all (README.md,
+ * "Figures").
+ */
 const aimUs = 3;
 const rounds = 15;
 const requestsInRound = 50_000;

@@ -1,9 +1,9 @@
 /**
- * What a fleet does in real time, on this machine: `npm run bench:fleet [-- PART …]`. Rates, shares, latencies: what a test
- * can't judge, since it depends on how busy the machine is. README.md says how to read the tables.
+ * What a fleet does in real time, on this machine: `npm run bench:fleet [-- PART …]`. Rates, shares, latencies: what a
+ * test can't judge, since it depends on how busy the machine is. README.md says how to read the tables.
  *
- * The exit code is 1 only for what is wrong at any speed: an answer that is none, a message that is sent twice, more than the
- * limit allows.
+ * The exit code is 1 only for what is wrong at any speed: an answer that is none, a message that is sent twice, more
+ * than the limit allows.
  */
 import { overflow, reservations } from './fleet/limits.ts';
 import { alone, overloaded } from './fleet/load.ts';

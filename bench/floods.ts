@@ -1,8 +1,9 @@
 /**
  * What floods do to a caller that asks for little: `npm run bench:floods [-- --seconds N] [KIND …]`.
  *
- * For each kind of flood a Weir of its own, and the same small caller twice: alone, then beside the flood. README.md says
- * how to read it. The exit code is 1 where the small caller got a 5xx, another answer than it should have, or none.
+ * For each kind of flood a Weir of its own, and the same small caller twice: alone, then beside the flood. README.md
+ * says how to read it. The exit code is 1 where the small caller got a 5xx, another answer than it should have, or
+ * none.
  */
 import { parseArgs } from 'node:util';
 import { startRedis } from '../test/support/redis.ts';

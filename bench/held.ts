@@ -1,7 +1,8 @@
 /**
  * What 10,000 requests cost that Weir holds at once, and how soon one goes when its slot opens: `node bench/held.ts`.
  *
- * A real `weir serve`, 10,000 connections with a message of 150 bytes each, 50 slots a second. README.md says how to read it.
+ * A real `weir serve`, 10,000 connections with a message of 150 bytes each, 50 slots a second. README.md says how to
+ * read it.
  */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -90,7 +91,9 @@ function ownLateness(): () => number[] {
   };
 }
 
-/** By how much each came after its slot had opened, ascending. Slots open evenly: the one that came soonest says when. */
+/**
+ * By how much each came after its slot had opened, ascending. Slots open evenly: the one that came soonest says when.
+ */
 function lateness(instants: readonly number[]): number[] {
   const shifted = instants.map((at, index) => at - (index * 1_000) / slotsASecond);
   const opening = Math.min(...shifted);

@@ -2,8 +2,8 @@
  * What it costs to join a long line, to have a turn in it and to hang up: `node bench/line.ts`.
  *
  * CPU time of this process for each arrival, turn and hang-up at a gate as it is used, with its permits, deadlines and
- * promises, while 100,000 requests of 1,000 callers wait. Time stands still but for the turns; the slots come from a bucket
- * in the process.
+ * promises, while 100,000 requests of 1,000 callers wait. Time stands still but for the turns; the slots come from a
+ * bucket in the process.
  */
 import { MemoryBuckets } from '../src/adapters/memory/buckets.ts';
 import type { Collected } from '../src/exchange/exchange.ts';

@@ -1,8 +1,9 @@
 /**
- * What a burst of logins does to the requests that Weir forwards meanwhile: `node bench/logins.ts [--rounds N] [--logins N]`.
+ * What a burst of logins does to the requests that Weir forwards meanwhile: `node bench/logins.ts [--rounds N]
+ * [--logins N]`.
  *
- * Each round has two phases, one after the other, with the same steady load: alone, then from the moment that the logins
- * start, all at once, until the last of them is answered. README.md says how to read it.
+ * Each round has two phases, one after the other, with the same steady load: alone, then from the moment that the
+ * logins start, all at once, until the last of them is answered. README.md says how to read it.
  */
 import { parseArgs } from 'node:util';
 import { request } from 'undici';

@@ -1,6 +1,6 @@
 /**
- * The load at a fixed rate: requests go out when they are due, whether the earlier ones are answered or not, each on
- * an idle connection or on another one. So a proxy that stands still for 100 ms is late with all that was due meanwhile,
+ * The load at a fixed rate: requests go out when they are due, whether the earlier ones are answered or not, each on an
+ * idle connection or on another one. So a proxy that stands still for 100 ms is late with all that was due meanwhile,
  * not with one.
  */
 import { setTimeout as pause } from 'node:timers/promises';

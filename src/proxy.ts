@@ -117,9 +117,9 @@ export function sharingOf({ principal, origin }: Identified): Principal {
 }
 
 /**
- * For the endpoints of Weir's own. Credentials are small; and since anybody may send some, no class shares its budget with
- * them, nor do they fill up before 4,096 connections hold back the largest body there can be. One user, or one network of
- * those who log in, may have half of that while it is alone, and half of what others leave.
+ * For the endpoints of Weir's own. Credentials are small; and since anybody may send some, no class shares its budget
+ * with them, nor do they fill up before 4,096 connections hold back the largest body there can be. One user, or one
+ * network of those who log in, may have half of that while it is alone, and half of what others leave.
  */
 export function ownBounds(clock: Clock): BodyBounds {
   const bodyMaxBytes = 16_384;

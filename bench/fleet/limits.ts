@@ -1,4 +1,7 @@
-/** Limits at high rates, with calls to Redis counted by Redis; and two whole replicas before a Coreapp that counts as well. */
+/**
+ * Limits at high rates, with calls to Redis counted by Redis; and two whole replicas before a Coreapp that counts as
+ * well.
+ */
 import { Redis } from 'ioredis';
 import { drive } from '../../test/support/driver.ts';
 import { excess, excessSince, tolerance } from '../../test/support/fleet.ts';

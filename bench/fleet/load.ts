@@ -1,4 +1,6 @@
-/** Replicas that are asked for four times their limits, counted by the simulator, whose own limits are out of the way. */
+/**
+ * Replicas that are asked for four times their limits, counted by the simulator, whose own limits are out of the way.
+ */
 import { excess, excessSince, jain, tolerance } from '../../test/support/fleet.ts';
 import { type CountedClass, pathOf, RunningFleet } from '../../test/support/running-fleet.ts';
 import { pass, until } from '../../test/support/until.ts';

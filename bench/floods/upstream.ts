@@ -1,4 +1,6 @@
-/** The upstream beside floods: small answers at once, a large one, a refusal for a day, and the end of every handshake. */
+/**
+ * The upstream beside floods: small answers at once, a large one, a refusal for a day, and the end of every handshake.
+ */
 import { createServer } from 'node:http';
 import { serveBench } from '../child.ts';
 

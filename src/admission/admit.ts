@@ -1,7 +1,7 @@
 /**
  * Stand in line: a request leaves this stage with a slot used and a permit in hand, refused, or because its caller has
- * gone. `line/line.ts` knows the order, `rate/lease.ts` the slots, `concurrency/limiters.ts` how many may be in flight and
- * who waits for that; `gate.ts` brings them together for one bucket, `gates.ts` for one class, this file for all.
+ * gone. `line/line.ts` knows the order, `rate/lease.ts` the slots, `concurrency/limiters.ts` how many may be in flight
+ * and who waits for that; `gate.ts` brings them together for one bucket, `gates.ts` for one class, this file for all.
  */
 import type { Clock } from '../clock.ts';
 import type { RefusalName } from '../exchange/refusals.ts';

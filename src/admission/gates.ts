@@ -28,13 +28,15 @@ export interface GatesDeps extends GateDeps {
 
 /** How often idle gates are looked for while there is room, milliseconds. */
 const restMs = 10_000;
-/** How long not to look for them again where there was none, milliseconds: newcomers without end would look without end. */
+/**
+ * How long not to look for them again where there was none, milliseconds: newcomers without end would look without end.
+ */
 const lookAgainMs = 100;
 /** Up to this length values are told apart as they are, longer ones by their digest, which is longer than this. */
 const plainMaxChars = 63;
 /**
- * How long a request of a class that is not held may wait for its turn, milliseconds. Only a class whose callers ask for more
- * than its rate has a line at all; then the others’ turns come before long, and whoever floods it is refused.
+ * How long a request of a class that is not held may wait for its turn, milliseconds. Only a class whose callers ask
+ * for more than its rate has a line at all; then the others’ turns come before long, and whoever floods it is refused.
  */
 const turnMaxMs = 1_000;
 /** Stands for "no value": no value is empty. */
@@ -100,7 +102,9 @@ export class Gates implements GateClass {
     return gate === null ? refuse('scopesFull', null, 1_000) : gate.admit(exchange, downstream);
   }
 
-  /** For a request that the Coreapp sent back: it gets in whatever the bounds, though its gate may have gone meanwhile. */
+  /**
+   * For a request that the Coreapp sent back: it gets in whatever the bounds, though its gate may have gone meanwhile.
+   */
   readmit(exchange: Collected, downstream: Downstream, replay: Replay): Admission | Promise<Admission> {
     if (this.#only !== null) return this.#only.readmit(exchange, downstream, replay);
     const key = this.#keyOf(exchange);

@@ -1,7 +1,7 @@
 /**
- * What bounds an endpoint class: the settings under `limits.<class>`, a row each. The type below and the schema follow from
- * the rows, and `node scripts/generate.ts` writes the rest. By hand a new setting is only mentioned in `config/weir.yaml`.
- * Units are in the names.
+ * What bounds an endpoint class: the settings under `limits.<class>`, a row each. The type below and the schema follow
+ * from the rows, and `node scripts/generate.ts` writes the rest. By hand a new setting is only mentioned in
+ * `config/weir.yaml`. Units are in the names.
  */
 import type { EndpointClass } from '../exchange/route.ts';
 import type { Scope } from './rate/scope.ts';

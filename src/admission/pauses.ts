@@ -1,15 +1,15 @@
 /**
- * Whom a pause is for. A 429 or 503 with `Retry-After` may be about the load that all of a class cause, about one user, or
- * about that one request, and it does not say which. So it counts for no more than what has been seen:
+ * Whom a pause is for. A 429 or 503 with `Retry-After` may be about the load that all of a class cause, about one user,
+ * or about that one request, and it does not say which. So it counts for no more than what has been seen:
  *
- * - **A request that is refused again** has waited as it was told to, and it did not help. From then on its pauses are its
- *   own, and nobody else waits for them.
- * - **The first refusal of a request** pauses its caller. The requests of others go on, which is how it turns out whether
- *   they are refused as well.
- * - **Two callers** that are paused at a time speak for all: everybody pauses. So does one caller where no other has been
- *   answered of late (`companyMs`), if all replicas are to know: what they share is pushed back then.
- * - **A pause that was wrong** (its request is refused again, while those of others are answered) makes it harder for the
- *   next one: twice as many callers have to be paused at a time, until nothing has been wrong for `distrustMs`.
+ * - **A request that is refused again** has waited as it was told to, and it did not help. From then on its pauses are
+ *   its own, and nobody else waits for them.
+ * - **The first refusal of a request** pauses its caller. The requests of others go on, which is how it turns out
+ *   whether they are refused as well.
+ * - **Two callers** that are paused at a time speak for all: everybody pauses. So does one caller where no other has
+ *   been answered of late (`companyMs`), if all replicas are to know: what they share is pushed back then.
+ * - **A pause that was wrong** (its request is refused again, while those of others are answered) makes it harder for
+ *   the next one: twice as many callers have to be paused at a time, until nothing has been wrong for `distrustMs`.
  *
  * So one request, one user or one path that is always refused holds others up once at most, and never for longer than a
  * pause may last; a Coreapp that refuses everybody pauses everybody after the second refusal.
@@ -87,8 +87,8 @@ export class Pauses {
   }
 
   /**
-   * A request was refused, and told to wait until then. Call it for every refusal, also where nothing was said of a wait.
-   * What is for more than the request alone, pauses its caller from now on.
+   * A request was refused, and told to wait until then. Call it for every refusal, also where nothing was said of a
+   * wait. What is for more than the request alone, pauses its caller from now on.
    */
   refused(request: Steering, caller: string, now: number, until: number): PauseScope {
     const { refusedAt } = request;

@@ -96,8 +96,8 @@ export class Pausing {
   }
 
   /**
-   * The bucket is empty then, as whoever said so is. Requests that were in flight together are refused together, so that
-   * less than a horizon more is no news to other replicas: one of them says it for all.
+   * The bucket is empty then, as whoever said so is. Requests that were in flight together are refused together, so
+   * that less than a horizon more is no news to other replicas: one of them says it for all.
    */
   #pauseBucket(now: number, until: number, tell: boolean): void {
     if (until <= this.#until) return;
@@ -134,8 +134,8 @@ const brokenPauseGrows = 5;
 const brokenPauseMaxMs = 10_000;
 
 /**
- * How long a request rests before it goes again after a broken exchange, milliseconds: it may be what breaks the Coreapp,
- * which needs the time to come back. Callers whose exchanges broke together come back apart.
+ * How long a request rests before it goes again after a broken exchange, milliseconds: it may be what breaks the
+ * Coreapp, which needs the time to come back. Callers whose exchanges broke together come back apart.
  * @param repeat the first is 1
  * @param random uniform in [0, 1)
  */

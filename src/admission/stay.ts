@@ -61,7 +61,9 @@ export class Rest extends Due<Rest> {
   }
 }
 
-/** The seconds of `Prefer: wait`, where they are no more than anybody may wait; −1: they are more, or there are none. */
+/**
+ * The seconds of `Prefer: wait`, where they are no more than anybody may wait; −1: they are more, or there are none.
+ */
 export function waitAsked(fields: Fields, holdMaxMs: number): number {
   const seconds = waitPreferred(fields);
   return seconds !== null && seconds * 1_000 <= holdMaxMs ? seconds : -1;

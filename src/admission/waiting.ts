@@ -1,6 +1,6 @@
 /**
- * The requests that wait for one bucket: in its line, or resting before they may stand in it. A request rests outside the
- * line, so that nobody waits behind it and no slot is asked for on its behalf. It counts as waiting all the same.
+ * The requests that wait for one bucket: in its line, or resting before they may stand in it. A request rests outside
+ * the line, so that nobody waits behind it and no slot is asked for on its behalf. It counts as waiting all the same.
  */
 import type { Clock } from '../clock.ts';
 import type { Admission } from '../exchange/outcome.ts';

@@ -34,8 +34,8 @@ export async function keepAdmin(deps: AdminDeps, adminPassword: string | null): 
 }
 
 /**
- * Resolves after the first try: a store that is away now must not keep Weir from serving. That it is away has its line in
- * the log already, one for the outage.
+ * Resolves after the first try: a store that is away now must not keep Weir from serving. That it is away has its line
+ * in the log already, one for the outage.
  */
 async function tryUntilDone(deps: AdminDeps, adminPassword: string | null, existing: 'set' | 'keep'): Promise<void> {
   const { stores, passwords, clock, log } = deps;

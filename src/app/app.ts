@@ -32,8 +32,8 @@ const stopping: Readiness = { ready: false, why: 'stopping' };
 
 /**
  * @param coreappUrl where the Coreapp is, or its simulator
- * @param version Weir's own
- * Rejects with a `StartError` where a port can't be listened on, or large bodies can't be kept. Nothing stays open then.
+ * @param version Weir's own Rejects with a `StartError` where a port can't be listened on, or large bodies can't be
+ * kept. Nothing stays open then.
  */
 export async function startApp(config: Config, coreappUrl: string, version: string, log: Log): Promise<App> {
   await using opened = new AsyncDisposableStack();

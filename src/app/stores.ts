@@ -53,7 +53,9 @@ export interface Stores {
   close(): Promise<void>;
 }
 
-/** How long the first requests wait for Redis, and readiness does: not for ever, since the fallback serves without it. */
+/**
+ * How long the first requests wait for Redis, and readiness does: not for ever, since the fallback serves without it.
+ */
 const redisWaitMs = 2_000;
 /** A login may wait a little longer than a message in line. */
 const accountsTimeoutMs = 1_000;

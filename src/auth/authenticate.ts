@@ -70,7 +70,10 @@ export function createAuthenticate({
     return found instanceof Promise ? found.then((one) => asUser(exchange, one)) : asUser(exchange, found);
   };
 
-  /** Scraping that stops each time a token is over is an old trouble of operators. A provider's are renewed by whoever has them. */
+  /**
+   * Scraping that stops each time a token is over is an old trouble of operators. A provider's are renewed by whoever
+   * has them.
+   */
   const byMonitoringToken = async (exchange: Routed, token: string, finding: Finding | Promise<Finding>) => {
     const found = await finding;
     if (!('kind' in found) && secrets.couldBeToken(token)) meter.monitored(found.expiresAtMs);

@@ -1,9 +1,9 @@
 /**
- * The tokens that requests bring, of one kind: from the cache, or asked about. Anybody can make tokens up, so those that
- * are not known here have to wait for a turn, few at once for each address and for all together, and of an address that
- * sends too many of them one at a time is asked about for a while. Nobody is kept out by them: behind one address are
- * many, and among what it sends are fresh tokens of other replicas. Guessing 256 bits is hopeless; it is the store that is
- * protected here.
+ * The tokens that requests bring, of one kind: from the cache, or asked about. Anybody can make tokens up, so those
+ * that are not known here have to wait for a turn, few at once for each address and for all together, and of an address
+ * that sends too many of them one at a time is asked about for a while. Nobody is kept out by them: behind one address
+ * are many, and among what it sends are fresh tokens of other replicas. Guessing 256 bits is hopeless; it is the store
+ * that is protected here.
  */
 import { type Refusal, refuse, refuseStoreAway } from '../exchange/refusals.ts';
 import { networkOf } from '../http/network.ts';

@@ -10,8 +10,8 @@ const firstPassword = 'secret';
 
 /**
  * Sees to it that there is an admin. Without `adminPassword` a missing one begins as `admin`/`secret` and has to change
- * that at its first login; an existing one stays as it is. With `adminPassword` a missing one begins with that, and where
- * `existing` is `set` an existing one gets it, which ends all tokens of the admin where it was another one.
+ * that at its first login; an existing one stays as it is. With `adminPassword` a missing one begins with that, and
+ * where `existing` is `set` an existing one gets it, which ends all tokens of the admin where it was another one.
  *
  * Several replicas may do this at once on one store. Rejects with `StoreAway` when that is away, and when all turns to
  * hash are taken; doing it again is right in both cases. Null: nothing was to be done.

@@ -1,7 +1,8 @@
 /**
- * Characters that nobody can see, or type on purpose: control, format, private-use and unassigned characters, separators of
- * lines and paragraphs, and what Unicode says may be ignored (zero width spaces, fillers, variation selectors). RFC 8264
- * allows none of them in names and passwords. U+FFFD stands where a decoder met bytes that are not UTF-8.
+ * Characters that nobody can see, or type on purpose: control, format, private-use and unassigned characters,
+ * separators of lines and paragraphs, and what Unicode says may be ignored (zero width spaces, fillers, variation
+ * selectors). RFC 8264 allows none of them in names and passwords. U+FFFD stands where a decoder met bytes that are not
+ * UTF-8.
  */
 const hidden = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufffd]/u;
 const hiddenInLines = /(?![\t\r\n])[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufffd]/u;

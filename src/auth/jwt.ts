@@ -1,7 +1,7 @@
 /**
  * JWT: tokens of an identity provider, taken next to Weir's own. The provider's signature says whose a token is, and
- * Weir caches what it has seen, so that a token in use costs as little as one of Weir's own. Logging out can't take
- * the signature back: it is written down that the token has ended, and all replicas are told, until it is over by itself.
+ * Weir caches what it has seen, so that a token in use costs as little as one of Weir's own. Logging out can't take the
+ * signature back: it is written down that the token has ended, and all replicas are told, until it is over by itself.
  */
 import type { Clock } from '../clock.ts';
 import type { Meter } from '../observe/ports.ts';

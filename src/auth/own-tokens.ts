@@ -59,8 +59,8 @@ export function createOwnTokens({ store, secrets, clock, meter }: OwnTokensDeps,
 }
 
 /**
- * Accounts that tell the cache what they end. Whether the store has answered or not, the revocation may have been made: the
- * token is asked about anew.
+ * Accounts that tell the cache what they end. Whether the store has answered or not, the revocation may have been made:
+ * the token is asked about anew.
  */
 function tellingAccounts(store: Accounts, tokens: TokenCache): Accounts {
   const ending = <T>(user: string, change: Promise<T>): Promise<T> => change.finally(() => tokens.userRevoked(user));

@@ -1,15 +1,16 @@
 /**
- * Turns for work that is dear and that anybody can cause (hashing a password), and the places of those who wait for one.
+ * Turns for work that is dear and that anybody can cause (hashing a password), and the places of those who wait for
+ * one.
  *
- * Whose turn it is: of three standings those that are known go most often, then the new ones, then those that failed lately:
- * 4 : 2 : 1, so that none starves. Within a standing groups go in rotation, and within a group its parts:
+ * Whose turn it is: of three standings those that are known go most often, then the new ones, then those that failed
+ * lately: 4 : 2 : 1, so that none starves. Within a standing groups go in rotation, and within a group its parts:
  *
  *     known        a user, wherever it is   its addresses    it has logged in from there: the name is no mere claim
  *     new, failed  an address               the names        names cost nothing to make up, addresses do
  *
- * So whoever asks a lot lengthens its own wait, and a group never has all turns where there are several. While there is room
- * anybody may wait. Once there is none, a newcomer takes the place of the latest of the largest group, provided that this one
- * has at least two more than its own, or of the latest group of a lower standing, where its own has none.
+ * So whoever asks a lot lengthens its own wait, and a group never has all turns where there are several. While there is
+ * room anybody may wait. Once there is none, a newcomer takes the place of the latest of the largest group, provided
+ * that this one has at least two more than its own, or of the latest group of a lower standing, where its own has none.
  */
 export const standings = ['known', 'new', 'failed'] as const;
 

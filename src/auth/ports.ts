@@ -4,8 +4,9 @@ import type { Asker, Standing } from './places.ts';
 
 /**
  * Users and tokens. A token is valid until it expires, is dropped, its user is changed or deleted, or newer ones of its
- * user are as many as one user may have; after any of these no call finds it. What is done to a `User` counts only if the user is still as it was read, so that of two who change
- * it at once one is told. An outage rejects with `StoreAway`; it never looks like "not found".
+ * user are as many as one user may have; after any of these no call finds it. What is done to a `User` counts only if
+ * the user is still as it was read, so that of two who change it at once one is told. An outage rejects with
+ * `StoreAway`; it never looks like "not found".
  */
 export interface Accounts {
   findUser(name: string): Promise<User | undefined>;
@@ -38,9 +39,9 @@ export interface AccountStore extends Accounts {
 }
 
 /**
- * Tokens that an identity provider issues. Found is what it vouches for: signed by a key of its, for Weir, and not over;
- * the name of its user is none that a user of Weir's own could have. As long as its keys can't be had, what would need them
- * rejects with `StoreAway`; it never looks like "not found".
+ * Tokens that an identity provider issues. Found is what it vouches for: signed by a key of its, for Weir, and not
+ * over; the name of its user is none that a user of Weir's own could have. As long as its keys can't be had, what would
+ * need them rejects with `StoreAway`; it never looks like "not found".
  */
 export interface JwtVerifier {
   /** False: no token of the provider's looks like this. None of Weir's own does. */
@@ -49,8 +50,8 @@ export interface JwtVerifier {
 }
 
 /**
- * Tokens of others that were logged out. Nobody can take back what a provider has signed, so it is remembered until it is
- * over by itself. All replicas know at once, as of other revocations. An outage rejects with `StoreAway`.
+ * Tokens of others that were logged out. Nobody can take back what a provider has signed, so it is remembered until it
+ * is over by itself. All replicas know at once, as of other revocations. An outage rejects with `StoreAway`.
  */
 export interface EndedTokens {
   /**
@@ -77,8 +78,8 @@ export interface Secrets {
 
 /**
  * Passwords, hashed with a memory-hard function off the event loop. The work is bounded: whoever hashes or verifies
- * needs a turn, askers take turns (`auth/places.ts`), and only so many wait. A user who does not exist costs as much as a
- * wrong password.
+ * needs a turn, askers take turns (`auth/places.ts`), and only so many wait. A user who does not exist costs as much as
+ * a wrong password.
  */
 export interface Passwords {
   /** @param asker not there: Weir itself */
@@ -118,7 +119,8 @@ export interface LoginGuard extends StrangerGuard {
 export interface StrangerGuard {
   /**
    * How long an address has to wait because it brought too many tokens or keys that nobody knows, milliseconds; 0: not
-   * at all. At once, by what is known in this process: what others counted shows with the next one that is counted here.
+   * at all. At once, by what is known in this process: what others counted shows with the next one that is counted
+   * here.
    */
   strangerWaitMs(kind: Stranger, address: string): number;
   /** Counts one more. */

@@ -1,6 +1,6 @@
 /**
- * Names and passwords in one form each, after RFC 8265 (PRECIS): who types the same gets the same, whatever the keyboard or
- * the system makes of it. Node knows the properties of Unicode; what is here are the rules.
+ * Names and passwords in one form each, after RFC 8265 (PRECIS): who types the same gets the same, whatever the
+ * keyboard or the system makes of it. Node knows the properties of Unicode; what is here are the rules.
  */
 
 /** All that ASCII needs no second look at. */
@@ -21,15 +21,18 @@ export function passwordForm(password: string): string {
 }
 
 /**
- * The names under which a user may be stored who logs in with this one: as it was sent, in the form of today, and decomposed, as
- * an older Weir stored what a Mac sent.
+ * The names under which a user may be stored who logs in with this one: as it was sent, in the form of today, and
+ * decomposed, as an older Weir stored what a Mac sent.
  */
 export function storedForms(name: string): readonly string[] {
   if (ascii.test(name)) return [name];
   return [...new Set([name, usernameForm(name), name.normalize('NFD')])];
 }
 
-/** Letters of Cyrillic, Greek and Armenian that look like one of Latin, with that one: the confusables of UTS 39, as far as names need. */
+/**
+ * Letters of Cyrillic, Greek and Armenian that look like one of Latin, with that one: the confusables of UTS 39, as far
+ * as names need.
+ */
 const lookalikes: ReadonlyMap<string, string> = new Map(
   [
     ['АΑ', 'A', 'аα', 'a'],
@@ -62,7 +65,10 @@ const lookalikes: ReadonlyMap<string, string> = new Map(
   ]),
 );
 
-/** Two names with the same one could be taken for each other: without case, blanks around, what can't be seen, and lookalikes. */
+/**
+ * Two names with the same one could be taken for each other: without case, blanks around, what can't be seen, and
+ * lookalikes.
+ */
 export function likenessOf(name: string): string {
   const plain = name
     .normalize('NFKC')

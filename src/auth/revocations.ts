@@ -1,6 +1,6 @@
 /**
- * What is told of revocations, whichever replica made them. A message may come late or never; where one may have been lost,
- * `revocationsMissed` says so. Telling again does no harm.
+ * What is told of revocations, whichever replica made them. A message may come late or never; where one may have been
+ * lost, `revocationsMissed` says so. Telling again does no harm.
  */
 export interface RevocationListener {
   /** The token of this digest has ended. */

@@ -3,8 +3,8 @@
  * itself, and goes on for longer while whoever confirms it is away. A revocation ends it here at once, whether this
  * replica made it or another one has told of it. `token-entries.ts` has the arithmetic, this file asks.
  *
- * Each token is asked about once at a time, whoever wants to know. One in use is confirmed again before its time is over,
- * so that nobody waits for it.
+ * Each token is asked about once at a time, whoever wants to know. One in use is confirmed again before its time is
+ * over, so that nobody waits for it.
  */
 import type { Clock } from '../clock.ts';
 import type { Meter } from '../observe/ports.ts';
@@ -21,7 +21,9 @@ const unknownMax = 1_000;
 
 /** Tells whose the tokens of one kind are. */
 export interface Verifier {
-  /** False: no token of this kind looks like that, so there is nothing to ask. A token of one kind is none of another. */
+  /**
+   * False: no token of this kind looks like that, so there is nothing to ask. A token of one kind is none of another.
+   */
   couldBe(text: string): boolean;
   /** False: the digest is enough, and the text is handed over empty. */
   readonly needsText: boolean;

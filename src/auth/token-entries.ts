@@ -5,13 +5,14 @@
  *     asked ├── refresh ──┼─ fresh ─┤                     valid without asking
  *           ├───────────────────────┴──────── kept ─────┤ known: to be asked about again; valid while the store is away
  *
- * Both end when the token expires. Only tokens that were confirmed come in, so made-up ones push nothing out. Of too many the
- * one whose confirmation is the oldest goes first, among those of users that have at least as many as users have on average: one
- * user with thousands of tokens pushes out its own. A token that is in use is confirmed again and again.
+ * Both end when the token expires. Only tokens that were confirmed come in, so made-up ones push nothing out. Of too
+ * many the one whose confirmation is the oldest goes first, among those of users that have at least as many as users
+ * have on average: one user with thousands of tokens pushes out its own. A token that is in use is confirmed again and
+ * again.
  *
- * A revocation takes tokens out. A doubt (revocations may have been missed) ends all freshness; what is known stays known.
- * An answer may be under way when either happens and be older than it: who asks notes the `revision`, and what was asked
- * at another one is not kept. That costs one more question, and there is nothing to compare.
+ * A revocation takes tokens out. A doubt (revocations may have been missed) ends all freshness; what is known stays
+ * known. An answer may be under way when either happens and be older than it: who asks notes the `revision`, and what
+ * was asked at another one is not kept. That costs one more question, and there is nothing to compare.
  */
 import type { TokenRecord } from './accounts.ts';
 

@@ -1,6 +1,6 @@
 /**
- * The budget of answers that wait for their callers to take them: memory first, then files, over all classes, with a share
- * for each caller. An answer that finds none left is read from the Coreapp no faster than its caller takes it.
+ * The budget of answers that wait for their callers to take them: memory first, then files, over all classes, with a
+ * share for each caller. An answer that finds none left is read from the Coreapp no faster than its caller takes it.
  */
 import type { BodyFile } from '../exchange/bodies.ts';
 import type { DiskBudget } from './disk.ts';

@@ -117,8 +117,8 @@ export class BodyAllocation implements Allocation, ComingBody {
   }
 
   /**
-   * Those that give way to so many bytes more of this one: slower ones of the same caller, and of callers that have more of
-   * the class than this one would have. So nobody is displaced by whoever takes more.
+   * Those that give way to so many bytes more of this one: slower ones of the same caller, and of callers that have
+   * more of the class than this one would have. So nobody is displaced by whoever takes more.
    */
   #slowerThan(short: Shortage, bytes: number): ComingBody[] {
     const own = this.#callerNow();

@@ -1,6 +1,7 @@
 /**
  * What the bodies of one endpoint class take, in memory and on disk together, and what one caller may have of it. Bytes
- * count as they come: an announcement takes nothing, or whoever announces much and sends little would shut the others out.
+ * count as they come: an announcement takes nothing, or whoever announces much and sends little would shut the others
+ * out.
  */
 import { type CallerBytes, ComingBodies } from './coming-bodies.ts';
 
@@ -18,7 +19,10 @@ export type Shortage = 'class' | 'reserve' | 'caller';
 
 /** Up to this size a body is small: what is left at the end is for those. */
 const smallMaxBytes = 16_384;
-/** Which part of a class, the last that is free, is for small bodies only; less where the largest would not fit beside it. */
+/**
+ * Which part of a class, the last that is free, is for small bodies only; less where the largest would not fit beside
+ * it.
+ */
 const reservedPart = 1 / 16;
 /** How many callers are kept in mind that have nothing, so that the table need not change with each request. */
 const idleCallersMax = 1_000;
@@ -104,8 +108,8 @@ export class BodyBudget {
   }
 
   /**
-   * What a caller may have now. Its part is one of what others leave, so that whoever comes finds room, whatever those who
-   * were there before have taken: k callers with as much as they may have leave (1 − s) / (1 + (k − 1) × s) of it.
+   * What a caller may have now. Its part is one of what others leave, so that whoever comes finds room, whatever those
+   * who were there before have taken: k callers with as much as they may have leave (1 − s) / (1 + (k − 1) × s) of it.
    */
   callerMaxBytes(caller: CallerBytes): number {
     return Math.max(this.#bodyMaxBytes, this.#callerShare * (this.#maxBytes - this.#inUse + caller.bytes));

@@ -22,7 +22,9 @@ export interface BodyBounds {
 
 type Collection = Collected | Refusal | Gone;
 
-/** @param allocation what the body takes of `bounds.bodies`: to be released when the request has ended, however it did */
+/**
+ * @param allocation what the body takes of `bounds.bodies`: to be released when the request has ended, however it did
+ */
 export function collect(
   exchange: Identified,
   downstream: Downstream,

@@ -1,6 +1,6 @@
 /**
- * The bodies of a class that are still coming. Where room is short, a slow one gives way to a quicker one: it would keep
- * its bytes for longest and is furthest from its end. Nothing of it was sent on, so its caller may send it again.
+ * The bodies of a class that are still coming. Where room is short, a slow one gives way to a quicker one: it would
+ * keep its bytes for longest and is furthest from its end. Nothing of it was sent on, so its caller may send it again.
  */
 
 /** What one caller has taken of a class. */
@@ -22,8 +22,8 @@ export interface ComingBody {
 }
 
 /**
- * What a body is supposed to bring in its first second, and a newcomer altogether: only slower ones give way to a newcomer,
- * and none is taken for slow because its second packet has not come yet.
+ * What a body is supposed to bring in its first second, and a newcomer altogether: only slower ones give way to a
+ * newcomer, and none is taken for slow because its second packet has not come yet.
  */
 const presumedBytes = 65_536;
 

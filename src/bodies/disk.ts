@@ -48,7 +48,9 @@ export class DiskBudget {
     return this.#bounds.memoryMaxBytes;
   }
 
-  /** What there is too little of for one more file of so many bytes. Null: there is room, as long as nobody takes it. */
+  /**
+   * What there is too little of for one more file of so many bytes. Null: there is room, as long as nobody takes it.
+   */
   lackOf(caller: string, bytes: number): 'disk' | 'callerDisk' | null {
     const { files } = this.#callers.get(caller) ?? none;
     if (this.#files >= this.#bounds.filesMax) return 'disk';
@@ -82,7 +84,10 @@ export class DiskBudget {
     this.#add(this.#callers.get(caller) as CallerFiles, -bytes);
   }
 
-  /** An empty file for an answer; how many one caller may have of these is counted in `answers.ts`. Null: there is no room. */
+  /**
+   * An empty file for an answer; how many one caller may have of these is counted in `answers.ts`. Null: there is no
+   * room.
+   */
   tryOpenAnswer(): BodyFile | null {
     if (this.#files >= this.#bounds.filesMax) return null;
     this.#files += 1;

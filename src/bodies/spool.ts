@@ -1,12 +1,12 @@
 /**
- * An answer between the Coreapp and a caller that takes it more slowly than it comes: memory first, then a file, so that
- * the Coreapp is done with it when its last byte has come, not when the caller has taken it.
+ * An answer between the Coreapp and a caller that takes it more slowly than it comes: memory first, then a file, so
+ * that the Coreapp is done with it when its last byte has come, not when the caller has taken it.
  *
  *     Coreapp ▶ [ tail ▶ file ▶ ] head ▶ caller
  *
  * Bytes keep their order: what comes goes behind what waits. As soon as nothing waits any more it goes straight to the
- * caller again, and the file is closed. Without room, and on a disk that takes no more, the Coreapp is read no faster than
- * the caller takes; bytes that the disk does not give back end the answer, which is cut off.
+ * caller again, and the file is closed. Without room, and on a disk that takes no more, the Coreapp is read no faster
+ * than the caller takes; bytes that the disk does not give back end the answer, which is cut off.
  */
 import { relayEnd } from '../exchange/answer.ts';
 import type { BodyFile } from '../exchange/bodies.ts';

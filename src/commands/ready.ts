@@ -1,6 +1,7 @@
 /**
- * Asks a Weir on this machine whether it is ready: for health checks of containers, which have no curl. A program of its
- * own (src/ready.ts), since it runs every few seconds in the memory of the container: it loads nothing of the gateway.
+ * Asks a Weir on this machine whether it is ready: for health checks of containers, which have no curl. A program of
+ * its own (src/ready.ts), since it runs every few seconds in the memory of the container: it loads nothing of the
+ * gateway.
  */
 import { get } from 'node:http';
 import { formatProblem, loadConfig } from '../config/load.ts';
@@ -19,7 +20,9 @@ export async function ready(env: Environment, io: CommandIo): Promise<number> {
   return 1;
 }
 
-/** As the configuration has it now; of one that can't be read any more the running process may still have the good one. */
+/**
+ * As the configuration has it now; of one that can't be read any more the running process may still have the good one.
+ */
 function address(env: Environment, io: CommandIo): string {
   const needs = (setting: string): boolean => setting.startsWith('ops.');
   const fromFile = loadConfig({ file: null, env, readFile: io.readFile, needs });

@@ -93,7 +93,9 @@ async function stop(
   await app.close(graceMs);
 }
 
-/** At the second signal. The first one after a bug is not: whoever sends it doesn't know that the process stops already. */
+/**
+ * At the second signal. The first one after a bug is not: whoever sends it doesn't know that the process stops already.
+ */
 async function endAtOnce(
   why: Stopping | 'bug',
   first: Promise<Stopping>,

@@ -1,4 +1,6 @@
-/** The settings under `bodies`: which go to files, where, and how much of the disk they may take; the same for answers. */
+/**
+ * The settings under `bodies`: which go to files, where, and how much of the disk they may take; the same for answers.
+ */
 import { z } from 'zod';
 import { filePath, whole } from './kinds.ts';
 import { section, setting } from './setting.ts';

@@ -1,4 +1,6 @@
-/** The configuration as Weir uses it: every class's limits in full, secrets in place, no file names but watched ones. */
+/**
+ * The configuration as Weir uses it: every class's limits in full, secrets in place, no file names but watched ones.
+ */
 import type { BestUrgency } from '../admission/line/urgency.ts';
 import { storedForms } from '../auth/precis.ts';
 import { type JwtConfig, jwtOf } from './jwt-rules.ts';

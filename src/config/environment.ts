@@ -26,7 +26,9 @@ export function environmentLayer(env: Environment): Layer {
   return layer;
 }
 
-/** Plain decimals only: no hexadecimal, no exponent, no blanks. Anything else stays text, which no number setting takes. */
+/**
+ * Plain decimals only: no hexadecimal, no exponent, no blanks. Anything else stays text, which no number setting takes.
+ */
 function strictNumber(text: string): number | string {
   return /^-?(0|[1-9]\d*)(\.\d+)?$/.test(text) ? Number(text) : text;
 }
@@ -49,7 +51,9 @@ function isOfService(name: string, value: string): boolean {
   );
 }
 
-/** Variables that were probably meant for Weir and have no effect. They are not refused: names of others begin alike. */
+/**
+ * Variables that were probably meant for Weir and have no effect. They are not refused: names of others begin alike.
+ */
 export function strayVariables(env: Environment): string[] {
   return Object.entries(env).flatMap(([name, value = '']) => {
     if (value === '' || variables.has(name) || isOfService(name, value)) return [];

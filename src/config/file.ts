@@ -27,7 +27,9 @@ export function fileLayer(decoded: string, name: string): Layer {
   return layer;
 }
 
-/** The first place that is no text in UTF-8; null: there is none. A decoder has put U+FFFD where bytes made no sense. */
+/**
+ * The first place that is no text in UTF-8; null: there is none. A decoder has put U+FFFD where bytes made no sense.
+ */
 function strayByte(text: string, name: string): Problem | null {
   const found = /[\0\ufffd]/.exec(text);
   if (found === null) return null;

@@ -1,4 +1,6 @@
-/** The settings under `limits`: one section for each endpoint class, all with the same settings (`admission/limits.ts`). */
+/**
+ * The settings under `limits`: one section for each endpoint class, all with the same settings (`admission/limits.ts`).
+ */
 import { z } from 'zod';
 import { type ClassLimits, type LimitRow, limitRows } from '../admission/limits.ts';
 import { readScope, type Scope } from '../admission/rate/scope.ts';

@@ -16,7 +16,9 @@ export type { Config } from './config.ts';
 export { formatProblem, type Problem } from './problems.ts';
 
 export interface Sources {
-  /** The file that the command line names; null: `WEIR_CONFIG`, else `config/weir.yaml` of the package if it is there. */
+  /**
+   * The file that the command line names; null: `WEIR_CONFIG`, else `config/weir.yaml` of the package if it is there.
+   */
   readonly file: string | null;
   readonly env: Environment;
   /** The text of a file; throws as `readFileSync` does. */

@@ -5,8 +5,8 @@
  *     redis-sentinel://user:password@host:26379,host:26379/0?master=name    the primary that these Sentinels name
  *     redis-cluster://user:password@host:7000,host:7001                     the cluster that these nodes belong to
  *
- * each with an `s` for TLS (`rediss://`, `rediss-sentinel://`, `rediss-cluster://`). What a URL gives a meaning of its own
- * is percent-encoded in names and passwords.
+ * each with an `s` for TLS (`rediss://`, `rediss-sentinel://`, `rediss-cluster://`). What a URL gives a meaning of its
+ * own is percent-encoded in names and passwords.
  */
 import { type Reference, referenceAsPart, referenceIn, referenceInHost, unfilled } from './unfilled.ts';
 

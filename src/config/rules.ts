@@ -1,4 +1,7 @@
-/** What settings must be to one another. Each rule says which settings it looks at, so that it is silent where one is bad. */
+/**
+ * What settings must be to one another. Each rule says which settings it looks at, so that it is silent where one is
+ * bad.
+ */
 import { atMost, type LimitName } from '../admission/limits.ts';
 import { type EndpointClass, endpointClasses } from '../exchange/route.ts';
 import { createRouter } from '../profiles/coreapp/routes.ts';
@@ -63,7 +66,9 @@ function permitsClash(facts: Facts): Clash[] {
   return [clash(facts, 'coreapp.permitsMin', max, permitsMin, `at most ${max} (${permitsMax})`)];
 }
 
-/** Half a pair, or files for a connection that is not TLS: somebody believes in a protection that would not be there. */
+/**
+ * Half a pair, or files for a connection that is not TLS: somebody believes in a protection that would not be there.
+ */
 function tlsClashes(facts: Facts): Clash[] {
   const { listen, coreapp, redis } = facts.settings;
   return [

@@ -1,8 +1,8 @@
 /**
- * The one source of what can be configured: types, defaults, bounds, descriptions, environment variables; those of limits
- * are in `src/admission/limits.ts`. `config/weir.schema.json` and `docs/reference/configuration.md` are generated from it
- * (`node scripts/generate.ts`), and a test holds `config/weir.yaml` against it. Units are in the names; sizes are bytes,
- * durations milliseconds.
+ * The one source of what can be configured: types, defaults, bounds, descriptions, environment variables; those of
+ * limits are in `src/admission/limits.ts`. `config/weir.schema.json` and `docs/reference/configuration.md` are
+ * generated from it (`node scripts/generate.ts`), and a test holds `config/weir.yaml` against it. Units are in the
+ * names; sizes are bytes, durations milliseconds.
  */
 import { z } from 'zod';
 import { pushMaxUs } from '../admission/rate/slots.ts';

@@ -34,8 +34,8 @@ export function rejectBoth(layer: Layer): void {
 }
 
 /**
- * Reads the files that settings name and puts their contents in the settings' places. One trailing newline is not theirs,
- * nor is a byte order mark.
+ * Reads the files that settings name and puts their contents in the settings' places. One trailing newline is not
+ * theirs, nor is a byte order mark.
  */
 export function readFilePairs(layer: Layer, readFile: (path: string) => string): void {
   for (const { content, file } of filePairs) {

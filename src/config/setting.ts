@@ -31,13 +31,16 @@ const registry = z.registry<About>();
 type Told = Omit<About, 'wanted'> & { readonly wanted?: string };
 
 /**
- * Makes a section. Without an entry in the file it is filled with the defaults of its settings. That each entry has one,
- * or may be missing, cannot be told of a shape that is still open; hence the cast.
+ * Makes a section. Without an entry in the file it is filled with the defaults of its settings. That each entry has
+ * one, or may be missing, cannot be told of a shape that is still open; hence the cast.
  */
 export const section = <S extends Readonly<Record<string, z.ZodType>>>(shape: S) =>
   z.strictObject(shape).prefault({} as z.input<z.ZodObject<S>>);
 
-/** Makes a leaf of the schema. What is wanted follows from a number's bounds, an enum's options or a boolean; strings say it. */
+/**
+ * Makes a leaf of the schema. What is wanted follows from a number's bounds, an enum's options or a boolean; strings
+ * say it.
+ */
 export function setting<S extends z.ZodType>(schema: S, told: Told): S {
   const about: About = { ...told, wanted: told.wanted ?? wantedOf(schema) };
   const described = schema.describe(about.description);

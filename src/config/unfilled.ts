@@ -1,6 +1,6 @@
 /**
- * References to variables that were meant to be filled in: `$(NAME)` as Kubernetes has them, `${NAME}` as shells and Compose
- * have them, `{{ name }}` of templates. One that stands where its value should be would be taken for the value.
+ * References to variables that were meant to be filled in: `$(NAME)` as Kubernetes has them, `${NAME}` as shells and
+ * Compose have them, `{{ name }}` of templates. One that stands where its value should be would be taken for the value.
  */
 const forms = String.raw`\$\((\w+)\)|\$\{(\w+)[^}\s]*\}|\{\{-?\s*\$?\.?([\w.]+)[^}]*\}\}`;
 const anywhere = new RegExp(forms);

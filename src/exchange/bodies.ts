@@ -1,4 +1,7 @@
-/** Bodies as they are kept: small ones in memory, larger ones in files. `bodies/body-allocation.ts` counts what they take. */
+/**
+ * Bodies as they are kept: small ones in memory, larger ones in files. `bodies/body-allocation.ts` counts what they
+ * take.
+ */
 
 /** A body in a file: written once from its beginning to its end, then read as often as needed. */
 export interface BodyFile {

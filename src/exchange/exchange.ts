@@ -1,7 +1,7 @@
 /**
- * A request on its way through the stages. What a stage learns it adds, nothing is taken back:
- * Received → Routed → Identified → Collected → Admitted. Code that forwards an unidentified request does not compile.
- * Two groups of fields change on the way: `Steering`, by which admission and replays decide, and `Counters`, for the log.
+ * A request on its way through the stages. What a stage learns it adds, nothing is taken back: Received → Routed →
+ * Identified → Collected → Admitted. Code that forwards an unidentified request does not compile. Two groups of fields
+ * change on the way: `Steering`, by which admission and replays decide, and `Counters`, for the log.
  */
 import type { Fields } from '../http/fields.ts';
 import type { Origin } from '../http/forwarded.ts';
@@ -90,8 +90,8 @@ export interface Admitted extends Collected {
 /** Slots of the bucket that a request uses. */
 export interface Slots {
   /**
-   * Takes another one in the place of one that has closed, if one is open and nobody waits for it. Returns when it closes,
-   * `Clock.now()`; null: there is none.
+   * Takes another one in the place of one that has closed, if one is open and nobody waits for it. Returns when it
+   * closes, `Clock.now()`; null: there is none.
    */
   another(): number | null;
 }
@@ -104,12 +104,14 @@ export interface Telling {
 
 /**
  * How a permit's use ended; what the number of permits learns from. `refused`: the Coreapp took it not, or could not be
- * had (`upstream/forward.ts` says what counts). `again`: it was refused before, so that it may be about this one request.
- * `failed`: it went wrong otherwise, which teaches nothing.
+ * had (`upstream/forward.ts` says what counts). `again`: it was refused before, so that it may be about this one
+ * request. `failed`: it went wrong otherwise, which teaches nothing.
  */
 export type PermitEnd = 'answered' | 'refused' | 'again' | 'failed' | 'unused';
 
-/** The right to have one request in flight at the Coreapp. Given back exactly once; disposing an ended one does nothing. */
+/**
+ * The right to have one request in flight at the Coreapp. Given back exactly once; disposing an ended one does nothing.
+ */
 export interface Permit extends Disposable {
   end(how: PermitEnd): void;
 }

@@ -10,8 +10,8 @@ export interface Gone {
 export const gone: Gone = { kind: 'gone' };
 
 /**
- * Why an answer was cut off though its caller had not hung up: it took too little of it, the Coreapp's own broke off, the
- * disk did not give back what waited for the caller, or Weir has stopped.
+ * Why an answer was cut off though its caller had not hung up: it took too little of it, the Coreapp's own broke off,
+ * the disk did not give back what waited for the caller, or Weir has stopped.
  */
 export type CutCause = 'callerSlow' | 'coreappBroke' | 'diskFailed' | 'stopping';
 
@@ -39,7 +39,10 @@ export type Admission = Admitted | Refusal | Gone;
 /** What sending came to. */
 export type Attempt = Passed | Replay | Refusal | Gone;
 
-/** Why a request goes again: a 429, a 503, nothing written, its slot closed before that, or an idempotent exchange that broke. */
+/**
+ * Why a request goes again: a 429, a 503, nothing written, its slot closed before that, or an idempotent exchange that
+ * broke.
+ */
 export type ReplayReason = 'throttled' | 'overloaded' | 'unsent' | 'late' | 'broken';
 
 /** An answer of Weir's own. */

@@ -22,7 +22,9 @@ export type EndpointClass = (typeof endpointClasses)[number];
 /** The endpoints that Weir answers itself. */
 export type OwnEndpoint = 'login' | 'logout' | 'users' | 'user' | 'metrics';
 
-/** Who may use an endpoint: anybody with Basic credentials in hand, a token, an admin's token, or the API key as well. */
+/**
+ * Who may use an endpoint: anybody with Basic credentials in hand, a token, an admin's token, or the API key as well.
+ */
 export type Access = 'login' | 'user' | 'admin' | 'monitoring';
 
 export type Route =

@@ -49,8 +49,8 @@ const judgedMax = 1_000;
 const judgedMaxChars = 64;
 
 /**
- * Which fields travel on: not the hop-by-hop ones, no `dropped` (lower-case names) and no twins. Each name is judged once, as
- * callers and upstreams write the same ones again and again: that is a third of the time for a head.
+ * Which fields travel on: not the hop-by-hop ones, no `dropped` (lower-case names) and no twins. Each name is judged
+ * once, as callers and upstreams write the same ones again and again: that is a third of the time for a head.
  */
 export class FieldFilter {
   readonly #dropped: ReadonlySet<string>;

@@ -1,8 +1,8 @@
 /**
- * The fields of a request that Weir writes, takes out or believes. Three things follow for each: a caller's own does not
- * travel on; nor does a twin, which is the same name for an upstream that folds names (`X_Forwarded_For`, `X.Real.IP`:
- * CGI, WSGI, Rack and PHP make one letter of all that is neither letter nor digit); and `Connection` must not name it,
- * or what Weir went by would not be what the Coreapp gets.
+ * The fields of a request that Weir writes, takes out or believes. Three things follow for each: a caller's own does
+ * not travel on; nor does a twin, which is the same name for an upstream that folds names (`X_Forwarded_For`,
+ * `X.Real.IP`: CGI, WSGI, Rack and PHP make one letter of all that is neither letter nor digit); and `Connection` must
+ * not name it, or what Weir went by would not be what the Coreapp gets.
  */
 import { connectionOptions, endToEnd, FieldFilter, type Fields, hopByHop, plainName } from './fields.ts';
 import { forwardedNames } from './forwarded.ts';

@@ -5,8 +5,8 @@ import { type Fields, fieldOf, fieldsOf } from './fields.ts';
 const preference = /^[ \t]*([\w!#$%&'*+.^`|~-]+)[ \t]*(?:=([^";]*))?/;
 
 /**
- * The seconds of `Prefer: wait=N`. Null: there is none, or it is no number of seconds; such a preference is ignored, never
- * an error. Of several the first one counts.
+ * The seconds of `Prefer: wait=N`. Null: there is none, or it is no number of seconds; such a preference is ignored,
+ * never an error. Of several the first one counts.
  */
 export function waitPreferred(fields: Fields): number | null {
   if (fieldOf(fields, 'prefer') === null) return null;

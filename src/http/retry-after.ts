@@ -1,7 +1,9 @@
 /** The three forms of an HTTP date, the last of which does not say that it is GMT (RFC 9110, 5.6.7). */
 const httpDate = /^[A-Z][a-z]{2,8},? .*\d{2}:\d{2}:\d{2}/;
 
-/** A `Retry-After` field (RFC 9110, 10.2.3): seconds or a date, as milliseconds from now; 0 where it is neither or past. */
+/**
+ * A `Retry-After` field (RFC 9110, 10.2.3): seconds or a date, as milliseconds from now; 0 where it is neither or past.
+ */
 export function retryAfterMs(value: string | null, wallMs: number): number {
   if (value === null) return 0;
   const text = value.trim();

@@ -1,6 +1,6 @@
 /**
- * Dictionaries of structured fields (RFC 9651, 3.2), as far as Weir needs them: well formed or not, and the bare values.
- * A field that is not well formed is as good as none (4.2).
+ * Dictionaries of structured fields (RFC 9651, 3.2), as far as Weir needs them: well formed or not, and the bare
+ * values. A field that is not well formed is as good as none (4.2).
  */
 import { type Fields, fieldsOf } from './fields.ts';
 

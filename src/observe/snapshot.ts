@@ -28,7 +28,9 @@ export interface BucketSnapshot {
   readonly burst: number;
   /** How many buckets of the class are in use here: one, or as many as there are values of its scope lately. */
   readonly live: number;
-  /** Requests that could be sent now, by what this replica heard last and the time since; of several buckets the least. */
+  /**
+   * Requests that could be sent now, by what this replica heard last and the time since; of several buckets the least.
+   */
   readonly level: number;
   /** Slots that this replica has taken and not yet used. */
   readonly slotsHeld: number;

@@ -31,8 +31,8 @@ const limits = {
   connectionsCheckingInterval: 1_000,
 };
 /**
- * Of these, one address has its share of what others leave, and where all are taken the one on which nothing has happened
- * for longest makes room: a probe is always answered.
+ * Of these, one address has its share of what others leave, and where all are taken the one on which nothing has
+ * happened for longest makes room: a probe is always answered.
  */
 export const opsConnectionsMax = 64;
 /** A reader that takes nothing of its answer for so long is cut off. */
@@ -82,7 +82,9 @@ export async function startOps(
   };
 }
 
-/** Closes connections where there are too many. `began` is told of a request, and hands back what to call at its end. */
+/**
+ * Closes connections where there are too many. `began` is told of a request, and hands back what to call at its end.
+ */
 function boundConnections(server: Server, max: number): { began(socket: Socket): () => void } {
   const table = new ConnectionTable({ max, perAddressMax: null, closesBusy: true });
   const places = new WeakMap<Socket, Connection>();

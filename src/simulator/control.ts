@@ -1,4 +1,7 @@
-/** The control endpoint, `/_simulator/`: change the settings, ask what arrived. Its requests are neither counted nor limited. */
+/**
+ * The control endpoint, `/_simulator/`: change the settings, ask what arrived. Its requests are neither counted nor
+ * limited.
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Outcome } from './arrivals.ts';
 import { type Class, classes, targetOf } from './classes.ts';

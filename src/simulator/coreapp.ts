@@ -1,6 +1,6 @@
 /**
- * The Coreapp's side of one exchange. It throttles before it acts: a 429 or 503 has changed nothing. What has been taken
- * as a job counts as acted on, however its answer fares.
+ * The Coreapp's side of one exchange. It throttles before it acts: a 429 or 503 has changed nothing. What has been
+ * taken as a job counts as acted on, however its answer fares.
  */
 import { hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';

@@ -1,4 +1,7 @@
-/** Finds the endpoint of a request: a table of methods and path patterns, `{x}` stands for one segment, `*` for the rest. */
+/**
+ * Finds the endpoint of a request: a table of methods and path patterns, `{x}` stands for one segment, `*` for the
+ * rest.
+ */
 import { type Answer, failure } from './envelope.ts';
 
 export interface Call {

@@ -1,4 +1,6 @@
-/** Answers in the envelope of docs/reference/webapp-contract.md, "Answers": payload, `meta`, and on failure `errors`. */
+/**
+ * Answers in the envelope of docs/reference/webapp-contract.md, "Answers": payload, `meta`, and on failure `errors`.
+ */
 export interface Answer {
   readonly status: number;
   readonly type: string;

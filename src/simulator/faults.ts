@@ -8,8 +8,8 @@ export type FaultBefore = (typeof before)[number];
 export type FaultAfter = (typeof after)[number];
 
 /**
- * Decides which requests and connections go wrong. `next` and `ms` count down in the settings themselves, where they can be
- * read, and from where they go on when other settings change.
+ * Decides which requests and connections go wrong. `next` and `ms` count down in the settings themselves, where they
+ * can be read, and from where they go on when other settings change.
  */
 export class Faults {
   readonly #random: () => number;

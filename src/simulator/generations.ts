@@ -1,7 +1,8 @@
 /**
  * A map that forgets what has not been used for longest, in two generations: when the young one is full it becomes the
  * old one, and what was old is gone. So it holds at least the newest half of `weightMax` and no more than all of it
- * (one value that is heavier than half is kept all the same), at a constant cost. (Deleting the first key of one big `Map` again and again walks over all the holes that this leaves.)
+ * (one value that is heavier than half is kept all the same), at a constant cost. (Deleting the first key of one big
+ * `Map` again and again walks over all the holes that this leaves.)
  */
 export class Generations<Value> {
   readonly #weightMax: number;

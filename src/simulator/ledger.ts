@@ -1,4 +1,6 @@
-/** The book of what arrived: by class, by `X-Request-Id`, and when. What was seen, refused and acted on is told apart. */
+/**
+ * The book of what arrived: by class, by `X-Request-Id`, and when. What was seen, refused and acted on is told apart.
+ */
 import { Arrivals, type Outcome } from './arrivals.ts';
 import { type Class, classes } from './classes.ts';
 import { Generations } from './generations.ts';
@@ -6,7 +8,9 @@ import { Generations } from './generations.ts';
 const idsMax = 400_000;
 const actedTwiceMax = 1_000;
 
-/** Every request is `seen` once, then ends as at most one of the others; `faulted` comes on top of `acted` where it was. */
+/**
+ * Every request is `seen` once, then ends as at most one of the others; `faulted` comes on top of `acted` where it was.
+ */
 export class Counts {
   seen = 0;
   acted = 0;

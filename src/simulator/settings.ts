@@ -1,4 +1,7 @@
-/** Everything about the simulator that can be changed while it runs: one schema for code, control endpoint and command line. */
+/**
+ * Everything about the simulator that can be changed while it runs: one schema for code, control endpoint and command
+ * line.
+ */
 import { z } from 'zod';
 import { type Class, classes } from './classes.ts';
 import { type Problem, problemsOf } from './problems.ts';
@@ -140,8 +143,8 @@ export type Configured =
   | { readonly kind: 'problems'; readonly problems: readonly Problem[] };
 
 /**
- * Lays a JSON merge patch (RFC 7396) over settings; null brings the default back, and one value takes the place of another
- * whole, an object too where the default is none. Nothing changes unless all of it is right.
+ * Lays a JSON merge patch (RFC 7396) over settings; null brings the default back, and one value takes the place of
+ * another whole, an object too where the default is none. Nothing changes unless all of it is right.
  */
 export function patched(current: Settings, patch: unknown): Configured {
   const merged = merge(current, patch, defaultSettings);

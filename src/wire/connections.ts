@@ -1,11 +1,13 @@
 /**
  * Who may have how many connections, and which idle one is closed where room has to be made. No address can take what
- * others need: it has a share of what they leave, as of the line (`admission/line/headcount.ts`). What one asks for while it has as much as it
- * may takes the place of an idle one of its own. Where all are taken, the idle connection of the address that has most is
- * closed, of callers that have shown no valid credential first. So a newcomer finds room as long as anything is idle.
+ * others need: it has a share of what they leave, as of the line (`admission/line/headcount.ts`). What one asks for
+ * while it has as much as it may takes the place of an idle one of its own. Where all are taken, the idle connection of
+ * the address that has most is closed, of callers that have shown no valid credential first. So a newcomer finds room
+ * as long as anything is idle.
  *
  * Idle is a connection on which no request is under way: one that never sent a byte, hangs in its TLS handshake or
- * sends a slow head is idle as well. A request costs no more than a few numbers here; who goes is found out when it matters.
+ * sends a slow head is idle as well. A request costs no more than a few numbers here; who goes is found out when it
+ * matters.
  */
 export interface ConnectionBounds {
   /** Of all addresses together. */
@@ -187,8 +189,8 @@ interface Noted {
 }
 
 /**
- * Those that are closed next. They are looked for in all the connections, so many are noted at once; one on which something
- * has happened since is passed over.
+ * Those that are closed next. They are looked for in all the connections, so many are noted at once; one on which
+ * something has happened since is passed over.
  */
 class ClosingQueue {
   #noted: readonly Noted[] = [];

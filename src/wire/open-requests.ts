@@ -1,6 +1,7 @@
 /**
  * Requests that trusted proxies send for others. A proxy's connections are many callers', so there is no bound for them
- * (`connections.ts`); here the bound is for the callers: each network has a share of what others leave, as of connections.
+ * (`connections.ts`); here the bound is for the callers: each network has a share of what others leave, as of
+ * connections.
  */
 import type { Origin } from '../http/forwarded.ts';
 import { networkOf } from '../http/network.ts';

@@ -1,7 +1,7 @@
 /**
  * An identity provider's keys, as they are now: fetched when first needed, and anew when they get old or when a token
- * names one that is not among them, since that is how a new key shows. Made-up names can't make Weir fetch more often than
- * once in `cooldownMs`, and a provider that fails is left alone for a moment.
+ * names one that is not among them, since that is how a new key shows. Made-up names can't make Weir fetch more often
+ * than once in `cooldownMs`, and a provider that fails is left alone for a moment.
  *
  *     fetched ├────── cacheMs ──────┼──── awayGraceMs ────┤
  *             │ used                │ fetched anew; used while that fails                │ not used any more
@@ -48,7 +48,10 @@ export class ProviderKeys {
     this.#log = log;
   }
 
-  /** The key that a token names. Rejects with jose's errors, or with `StoreAway` where the provider would have to be asked. */
+  /**
+   * The key that a token names. Rejects with jose's errors, or with `StoreAway` where the provider would have to be
+   * asked.
+   */
   async find(header: CompactJWSHeaderParameters, token: FlattenedJWSInput): Promise<CryptoKey> {
     const keys = await this.#current();
     try {

@@ -10,8 +10,9 @@
  *
  * An address is an IPv4 address or an IPv6 /56: who rents a machine often has that many /64s.
  *
- * In Redis the counts hold over all replicas. Without Redis each replica counts in its own memory, which is bounded
- * by what failures cost: each has had a password hashed. What a login leaves behind is bounded for each user. Unknown tokens and keys cost nothing: `strangers.ts`.
+ * In Redis the counts hold over all replicas. Without Redis each replica counts in its own memory, which is bounded by
+ * what failures cost: each has had a password hashed. What a login leaves behind is bounded for each user. Unknown
+ * tokens and keys cost nothing: `strangers.ts`.
  */
 import { hash } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';
@@ -36,7 +37,10 @@ export interface LoginGuardOptions {
   readonly trickleS: number;
   /** How long an address counts as known after a login, seconds; at most 24 days, a timer's longest. */
   readonly knownS: number;
-  /** How many addresses of one user count as known; not there: 1,000. Of more the one that was used longest ago is forgotten. */
+  /**
+   * How many addresses of one user count as known; not there: 1,000. Of more the one that was used longest ago is
+   * forgotten.
+   */
   readonly knownMax?: number;
   /** Unknown tokens from an address, and wrong API keys: each has its count. */
   readonly stranger: Allowance;

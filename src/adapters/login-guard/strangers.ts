@@ -1,7 +1,7 @@
 /**
  * Counts what nobody knows by address: in this process, so that the next request finds the answer without asking, and
- * in Redis, whose count over all replicas comes back with each one that is counted. Its memory is bounded, since what it
- * counts costs the other side nothing; an address that was pushed out is known again after one more.
+ * in Redis, whose count over all replicas comes back with each one that is counted. Its memory is bounded, since what
+ * it counts costs the other side nothing; an address that was pushed out is known again after one more.
  */
 import type { RateLimiterAbstract } from 'rate-limiter-flexible';
 import { networkOf } from '../../http/network.ts';

@@ -8,7 +8,8 @@ import type { Meter } from '../../observe/ports.ts';
 
 /**
  * How long a slot of an idle bucket is kept. It is used at once; but the first of a burst pays for new connections to
- * the Coreapp, whose own count begins as late, and takes those behind it for early unless they come a little later, too.
+ * the Coreapp, whose own count begins as late, and takes those behind it for early unless they come a little later,
+ * too.
  */
 const keepUs = 20_000;
 

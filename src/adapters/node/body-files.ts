@@ -57,7 +57,8 @@ export async function openBodyFiles(parent: string, failed: DiskFailed): Promise
 
 async function prepare(folder: string): Promise<void> {
   await make(folder);
-  // Names outlive their file only where a process ended in between. A living neighbour has its files open, and needs no name.
+  // Names outlive their file only where a process ended in between. A living neighbour has its files open, and needs no
+  // name.
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     if (entry.isFile() && ownName.test(entry.name)) await unlinkAny(join(folder, entry.name));
   }
@@ -91,7 +92,9 @@ async function make(folder: string): Promise<void> {
   }
 }
 
-/** The folder itself and never what a link leads to: what is found out and changed by the handle is of one and the same. */
+/**
+ * The folder itself and never what a link leads to: what is found out and changed by the handle is of one and the same.
+ */
 async function openFolder(folder: string): Promise<FileHandle> {
   try {
     return await open(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);

@@ -1,9 +1,10 @@
 /**
  * Callers that have shut their sending side (`nc -N`). What they have asked for whole is answered.
  *
- * TCP says the same of a caller that has gone: an end, and no more. Only bytes tell them apart, since a caller that has gone
- * answers them with a reset, which the next write finds. So one that waits is sent `102 Processing`, twice: every client of
- * HTTP/1.1 has to let it pass (RFC 9110, 15.2). HTTP/1.0 has no such answers: there an end is a hang-up, as before.
+ * TCP says the same of a caller that has gone: an end, and no more. Only bytes tell them apart, since a caller that has
+ * gone answers them with a reset, which the next write finds. So one that waits is sent `102 Processing`, twice: every
+ * client of HTTP/1.1 has to let it pass (RFC 9110, 15.2). HTTP/1.0 has no such answers: there an end is a hang-up, as
+ * before.
  */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';

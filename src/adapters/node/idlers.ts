@@ -25,8 +25,8 @@ export class Idlers {
   /** How many bytes are a movement. */
   readonly minBytes: number;
   /**
-   * The head of a ring. Not a Set: one that keeps changing leaves tables behind, each of which points to the next. Once one
-   * is in old space, all that was in the later ones survives until the next mark-compact: 3.6 KB a request.
+   * The head of a ring. Not a Set: one that keeps changing leaves tables behind, each of which points to the next. Once
+   * one is in old space, all that was in the later ones survives until the next mark-compact: 3.6 KB a request.
    */
   readonly #ring: Watched;
   #sweep: NodeJS.Timeout | null = null;

@@ -1,4 +1,7 @@
-/** Reads a body that has not come whole with its head: the caller sends no faster than it can be kept, and not too slowly. */
+/**
+ * Reads a body that has not come whole with its head: the caller sends no faster than it can be kept, and not too
+ * slowly.
+ */
 import type { Readable } from 'node:stream';
 import type { BodyRead } from '../../exchange/bodies.ts';
 import type { ArrivingBody } from './body.ts';

@@ -13,7 +13,8 @@ const lookAgainMs = 60_000;
 
 /**
  * Calls `look` soon after something happened in the folders of the files, and once a minute. Folders, since a file that
- * is replaced is another file: editors and certbot rename, Kubernetes swaps the link `..data` that its files lie behind.
+ * is replaced is another file: editors and certbot rename, Kubernetes swaps the link `..data` that its files lie
+ * behind.
  */
 export function watchFiles(paths: readonly string[], look: () => void): FileWatch {
   let settling: NodeJS.Timeout | null = null;

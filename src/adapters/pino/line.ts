@@ -4,7 +4,9 @@ import type { RequestLine } from '../../observe/request-line.ts';
 
 export type LineLevel = 'info' | 'warn';
 
-/** A request that Weir itself answered with a 5xx is a warning; the Coreapp's own answers and callers' mistakes are not. */
+/**
+ * A request that Weir itself answered with a 5xx is a warning; the Coreapp's own answers and callers' mistakes are not.
+ */
 export function levelOf(line: RequestLine): LineLevel {
   return line.refusal !== null && line.status >= 500 ? 'warn' : 'info';
 }

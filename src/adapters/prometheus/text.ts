@@ -25,8 +25,8 @@ function withoutTotal(family: Family): Family {
 }
 
 /**
- * The Node defaults of prom-client, with bounds written as Weir's own are. Left out: gauges that call themselves totals,
- * as only counters may; they are the sums of others.
+ * The Node defaults of prom-client, with bounds written as Weir's own are. Left out: gauges that call themselves
+ * totals, as only counters may; they are the sums of others.
  */
 export async function familiesOf(registry: Registry): Promise<Family[]> {
   const families = (await registry.getMetricsAsJSON()) as unknown as Family[];

@@ -1,6 +1,6 @@
 /**
- * The buckets that all replicas share, in Redis; and the replica's own share of them, for as long as Redis does not give
- * slots.
+ * The buckets that all replicas share, in Redis; and the replica's own share of them, for as long as Redis does not
+ * give slots.
  *
  * Each call brings what the replica knows of the bucket as a floor. So a bucket that Redis has lost (restarted empty,
  * flushed, failed over to a server that lagged behind) goes on from what the asker knows to be spent, whether the
@@ -58,7 +58,9 @@ interface Known {
   /** As Redis told it last with slots, and how many the bucket had given by then. */
   toldUs: number;
   given: number;
-  /** How many slots the replica has used on its own since, and in all. The reply to a call does not know of later ones. */
+  /**
+   * How many slots the replica has used on its own since, and in all. The reply to a call does not know of later ones.
+   */
   apart: number;
   alone: number;
   /** Where the bucket was pushed back to: its tat at least. Said with each call, in case Redis missed it. */
@@ -239,7 +241,9 @@ export class RedisBuckets implements Buckets {
     if (first) this.#options.changed?.({ key: known.key, error });
   }
 
-  /** Whether Redis would give slots in time. Takes none: those that a stalled Redis found when it wakes up were lost. */
+  /**
+   * Whether Redis would give slots in time. Takes none: those that a stalled Redis found when it wakes up were lost.
+   */
   async #serves(known: Known, quota: Quota): Promise<boolean> {
     const sentAt = this.#clock.now();
     try {

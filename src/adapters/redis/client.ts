@@ -160,8 +160,9 @@ function openCluster(target: RedisTarget, settings: Settings, followers: Followe
     // Names stay names: certificates are for them, and they may lead elsewhere tomorrow.
     dnsLookup: (name, done) => done(null, name),
   });
-  // The first commands find connections open. Not before the cluster is ready: its own first question may go to any node,
-  // and one that is being opened would refuse it. Nodes that only repeat others are opened once they have their place.
+  // The first commands find connections open. Not before the cluster is ready: its own first question may go to any
+  // node, and one that is being opened would refuse it. Nodes that only repeat others are opened once they have their
+  // place.
   const open = (node: Redis): void => {
     if (node.status === 'wait' && node.options.readOnly !== true) node.connect().catch(() => {});
   };

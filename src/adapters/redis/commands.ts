@@ -1,6 +1,6 @@
 /**
- * The commands that Weir asks of Redis, and what it costs where one of them is missing: renamed (`rename-command`), kept
- * from this user (ACL), or not there with a hosted Redis.
+ * The commands that Weir asks of Redis, and what it costs where one of them is missing: renamed (`rename-command`),
+ * kept from this user (ACL), or not there with a hosted Redis.
  */
 import { commandAt } from './script.ts';
 

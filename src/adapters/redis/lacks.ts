@@ -1,4 +1,6 @@
-/** Commands that this Redis keeps from Weir, which goes on without them: one line each when it is noticed, and its end. */
+/**
+ * Commands that this Redis keeps from Weir, which goes on without them: one line each when it is noticed, and its end.
+ */
 import type { Log } from '../../observe/ports.ts';
 import { isMissing, remedyFor } from './commands.ts';
 

@@ -7,9 +7,9 @@ const beatMs = 1_000;
 /** Three beats missed. */
 const silenceSeconds = 4;
 /**
- * A lower count is believed once this many beats in a row have told it. A Redis that comes back empty, or after a silence
- * of its own, knows of nobody but those who have said hello since; were it away again at that moment, each replica would
- * go on with the whole limit.
+ * A lower count is believed once this many beats in a row have told it. A Redis that comes back empty, or after a
+ * silence of its own, knows of nobody but those who have said hello since; were it away again at that moment, each
+ * replica would go on with the whole limit.
  */
 const beatsUntilFewer = 3;
 
@@ -44,7 +44,10 @@ export class Replicas {
     redis.on('ready', () => void this.#beat());
   }
 
-  /** As last seen, this one included. While Redis is away it stays what it was, and before it was ever there it is `least`. */
+  /**
+   * As last seen, this one included. While Redis is away it stays what it was, and before it was ever there it is
+   * `least`.
+   */
   readonly count = (): number => this.#count;
 
   /** Says hello now and then once a second. */

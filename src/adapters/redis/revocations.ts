@@ -1,6 +1,7 @@
 /**
- * The channel on which the scripts tell of every token that ends before its time. Redis tells whoever is subscribed at that
- * moment and nobody later, so each loss and each beginning of the subscription means that messages may have been missed.
+ * The channel on which the scripts tell of every token that ends before its time. Redis tells whoever is subscribed at
+ * that moment and nobody later, so each loss and each beginning of the subscription means that messages may have been
+ * missed.
  */
 import type { Redis } from 'ioredis';
 import type { RevocationListener } from '../../auth/revocations.ts';
@@ -20,8 +21,8 @@ export const userMessage = (name: string): string => `user ${name}`;
 const probeMs = 60_000;
 
 /**
- * Looks at each beginning of the connection, and now and then, whether this replica may tell the others of revocations. The
- * scripts revoke all the same, and cannot say so.
+ * Looks at each beginning of the connection, and now and then, whether this replica may tell the others of revocations.
+ * The scripts revoke all the same, and cannot say so.
  */
 export function watchPublishing(redis: RedisConnection, prefix: string, lacks: Lacks, clock: Clock): void {
   let alarm: Alarm | null = null;

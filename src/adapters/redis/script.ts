@@ -4,7 +4,9 @@ import { readFileSync } from 'node:fs';
 /** The lines of Weir's scripts by the hash that Redis knows them by, for what it says of them. */
 const lines = new Map<string, readonly string[]>();
 
-/** A Lua file of this folder, in the form of `defineCommand`: by its hash, and whole again only where Redis lacks it. */
+/**
+ * A Lua file of this folder, in the form of `defineCommand`: by its hash, and whole again only where Redis lacks it.
+ */
 export function script(file: string, numberOfKeys: number): { lua: string; numberOfKeys: number } {
   const lua = readFileSync(new URL(file, import.meta.url), 'utf8');
   lines.set(createHash('sha1').update(lua).digest('hex'), lua.split('\n'));

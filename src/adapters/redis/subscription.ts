@@ -16,8 +16,8 @@ export interface Subscriber {
 const beatMs = 1_000;
 
 /**
- * Keeps `redis`, a connection of its own, subscribed for as long as it is open. Redis tells whoever is subscribed at that
- * moment and nobody later.
+ * Keeps `redis`, a connection of its own, subscribed for as long as it is open. Redis tells whoever is subscribed at
+ * that moment and nobody later.
  */
 export function keepSubscribed(redis: Redis, channel: string, subscriber: Subscriber, clock: Clock): void {
   let alarm: Alarm | null = null;

@@ -21,7 +21,9 @@ export interface CoreappOptions {
   readonly tls: TlsMaterial;
   /** As many as there can be permits, so that no request ever queues inside the pool. */
   readonly connectionsMax: number;
-  /** Milliseconds after which, or a little sooner, a connection takes no further request: a changed address is noticed. */
+  /**
+   * Milliseconds after which, or a little sooner, a connection takes no further request: a changed address is noticed.
+   */
   readonly connectionMaxAgeMs: number;
   /** Not there: as Node does it, with each connection. */
   readonly lookup?: LookupFunction;
@@ -54,8 +56,9 @@ export function connectCoreapp(options: CoreappOptions): CoreappConnections {
 }
 
 /**
- * One pool takes requests; once it is old a new one does, and the connections of the old one close when what is in flight has
- * ended. (undici's own `clientTtl` looks at the clock for each busy connection with each request, 7 µs where there are 64.)
+ * One pool takes requests; once it is old a new one does, and the connections of the old one close when what is in
+ * flight has ended. (undici's own `clientTtl` looks at the clock for each busy connection with each request, 7 µs where
+ * there are 64.)
  */
 class Pools {
   readonly #options: CoreappOptions;
@@ -93,14 +96,14 @@ class Pools {
     this.#oldAt = performance.now() + connectionMaxAgeMs * (1 - Math.random() / 10);
     return new Pool(url, {
       connections: connectionsMax,
-      // One request at a time on a connection: a slow answer must not hold up others, and "not a byte was written" stays
-      // true.
+      // One request at a time on a connection: a slow answer must not hold up others, and "not a byte was written"
+      // stays true.
       pipelining: 1,
       connect: this.#connect,
       headersTimeout: answerTimeoutMs,
       bodyTimeout: answerTimeoutMs,
-      // Shorter than the idle timeouts that servers commonly have (Node's is 5 s): a connection that the other end closes
-      // just as a message is written would cost that message its replay.
+      // Shorter than the idle timeouts that servers commonly have (Node's is 5 s): a connection that the other end
+      // closes just as a message is written would cost that message its replay.
       keepAliveTimeout: idleMaxMs,
       // The Coreapp's own Keep-Alive may ask for less. Where it offers more, it does not get it.
       keepAliveMaxTimeout: idleMaxMs,

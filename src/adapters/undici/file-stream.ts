@@ -24,8 +24,8 @@ export class FileStream extends Readable {
     super({ highWaterMark: chunkBytes });
     this.#file = file;
     this.#begins = begins;
-    // undici stops listening when its request has ended; a read may still be under way then, and unheard its error would
-    // end the process.
+    // undici stops listening when its request has ended; a read may still be under way then, and unheard its error
+    // would end the process.
     this.on('error', () => {});
   }
 

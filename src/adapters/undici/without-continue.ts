@@ -1,11 +1,12 @@
 /**
- * Takes `100 Continue` out of what the Coreapp sends. Any number of 1xx answers may come before the final one, asked for or
- * not (RFC 9110, 15.2). undici passes the others on, but breaks the connection over a 100. Weir never asks for one, since it
- * has the whole body, so there is nothing to pass on.
+ * Takes `100 Continue` out of what the Coreapp sends. Any number of 1xx answers may come before the final one, asked
+ * for or not (RFC 9110, 15.2). undici passes the others on, but breaks the connection over a 100. Weir never asks for
+ * one, since it has the whole body, so there is nothing to pass on.
  *
- * undici writes the head of a request as text and its body as bytes, and it reads by `read()`. So a text that is written
- * means that heads of answers come next, until the first one that is no 1xx. From there on nothing is looked at, and no body
- * is ever touched. A request costs a comparison when it is written and a look at one byte of its answer.
+ * undici writes the head of a request as text and its body as bytes, and it reads by `read()`. So a text that is
+ * written means that heads of answers come next, until the first one that is no 1xx. From there on nothing is looked
+ * at, and no body is ever touched. A request costs a comparison when it is written and a look at one byte of its
+ * answer.
  */
 import type { Socket } from 'node:net';
 

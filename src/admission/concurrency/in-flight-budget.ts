@@ -55,8 +55,8 @@ export class InFlightBudget {
 export const reserved = 16;
 
 /**
- * The budget of a class that is not held: some places of its own, then those of all. Its bounds leave nothing to learn, so a
- * check of the health goes out while everything else is refused, slow or full.
+ * The budget of a class that is not held: some places of its own, then those of all. Its bounds leave nothing to learn,
+ * so a check of the health goes out while everything else is refused, slow or full.
  */
 export class ReservedInFlightBudget extends InFlightBudget {
   readonly #shared: InFlightBudget;

@@ -2,18 +2,19 @@
  * How many requests of a class may be in flight at the Coreapp: additive increase, multiplicative decrease (AIMD), by
  * refusals alone (`PermitEnd`). The time that an answer takes says nothing: a slow one may be a media upload.
  *
- * - **A refusal takes its permit with it.** What is left in flight was taken, so that many are allowed: one too many costs
- *   one, and where all is refused the number is down to `min` after one flight, however large it was.
- * - **Trouble** lasts from a refusal until something that was sent since is answered. If that is refused as well, one probe
- *   at a time goes out, with pauses that grow; the jitter keeps replicas apart. What was in flight before, a long upload
- *   say, keeps no probe back, and whatever it comes to is no news.
- * - **Back at once.** Up to `ceiling`, the most that was good before, each answer adds one: twice as many with each flight.
- * - **Further with care.** Beyond the ceiling one more is tried after `calmFlights` full flights without a refusal, then
- *   twice as many after each `tryFlights` that went well: others who share the Coreapp get the time to object. A try that is
- *   refused falls to `decrease` for a flight, which leaves them room.
+ * - **A refusal takes its permit with it.** What is left in flight was taken, so that many are allowed: one too many
+ *   costs one, and where all is refused the number is down to `min` after one flight, however large it was.
+ * - **Trouble** lasts from a refusal until something that was sent since is answered. If that is refused as well, one
+ *   probe at a time goes out, with pauses that grow; the jitter keeps replicas apart. What was in flight before, a long
+ *   upload say, keeps no probe back, and whatever it comes to is no news.
+ * - **Back at once.** Up to `ceiling`, the most that was good before, each answer adds one: twice as many with each
+ *   flight.
+ * - **Further with care.** Beyond the ceiling one more is tried after `calmFlights` full flights without a refusal,
+ *   then twice as many after each `tryFlights` that went well: others who share the Coreapp get the time to object. A
+ *   try that is refused falls to `decrease` for a flight, which leaves them room.
  *
- * One caller has a share of them (`permit-shares.ts`): permits that last count for no more than leaves others theirs, so a
- * few more are given out beside them. If such a one is refused, the next waits; the number stays.
+ * One caller has a share of them (`permit-shares.ts`): permits that last count for no more than leaves others theirs,
+ * so a few more are given out beside them. If such a one is refused, the next waits; the number stays.
  *
  * Each class has a number of its own, so that one endpoint that always refuses does not hold up the others.
  * docs/decisions/0011-permits.md has the measurements behind the constants.
@@ -48,7 +49,9 @@ export class ConcurrencyLimiter {
   #extraPausedUntil = Number.NEGATIVE_INFINITY;
   /** Infinity before the first refusal. */
   #ceiling = Number.POSITIVE_INFINITY;
-  /** The ceiling was kept for as long as it takes: the next refusal below it is trouble of another kind, and leaves it. */
+  /**
+   * The ceiling was kept for as long as it takes: the next refusal below it is trouble of another kind, and leaves it.
+   */
   #proven = false;
   /** How many full flights have to go well before more is tried … */
   #flights = calmFlights;
@@ -215,8 +218,8 @@ export class ConcurrencyLimiter {
   }
 
   /**
-   * Where no other request has been refused it may be about that one, so it is no news. But nothing has got better, either:
-   * the next probe waits as long.
+   * Where no other request has been refused it may be about that one, so it is no news. But nothing has got better,
+   * either: the next probe waits as long.
    */
   #refusedAgain(isOlder: boolean): void {
     if (this.#requests > 1) this.#refused(isOlder);

@@ -21,7 +21,10 @@ export interface PermitRules {
   readonly callerShareMax: number;
 }
 
-/** How many waiters are asked in vain for one permit: every caller there has its share. The next permit goes on from there. */
+/**
+ * How many waiters are asked in vain for one permit: every caller there has its share. The next permit goes on from
+ * there.
+ */
 const vainMax = 64;
 
 export class ConcurrencyLimiters {

@@ -1,14 +1,14 @@
 /**
  * Who has the permits, and what one caller may have of them. Requests that are short give their permits back by
- * themselves: there it is enough that callers take turns. Those that last (a large upload, an answer that is taken slowly
- * beyond what Weir can keep of it) do not. So:
+ * themselves: there it is enough that callers take turns. Those that last (a large upload, an answer that is taken
+ * slowly beyond what Weir can keep of it) do not. So:
  *
- * - **A share.** A caller takes no further permit once its requests that last are `callerShareMax` of what others leave;
- *   nor, beside other callers, one of the last. These are for callers with less than their part, an equal one for each that
- *   has such requests and for one more; the very last for those with nothing that lasts. It keeps its place in line, and
- *   others go before it. One that has been alone for a minute may have all.
- * - **A few more.** What was taken before anybody could know, sixteen long requests at once, say, counts for all but these
- *   last ones. So a caller with less than its part finds a permit, whatever others have in flight.
+ * - **A share.** A caller takes no further permit once its requests that last are `callerShareMax` of what others
+ *   leave; nor, beside other callers, one of the last. These are for callers with less than their part, an equal one
+ *   for each that has such requests and for one more; the very last for those with nothing that lasts. It keeps its
+ *   place in line, and others go before it. One that has been alone for a minute may have all.
+ * - **A few more.** What was taken before anybody could know, sixteen long requests at once, say, counts for all but
+ *   these last ones. So a caller with less than its part finds a permit, whatever others have in flight.
  * - **The bound over all classes** is hard, so there the share counts for whatever is in flight.
  *
  * docs/decisions/0016-slow-takers.md says why.
@@ -23,7 +23,9 @@ const aloneAfterMs = 60_000;
 /** From so many on the last permits are two at least. */
 const manyPermits = 4;
 
-/** How many callers are kept in mind that have nothing in flight, so that the table need not change with each request. */
+/**
+ * How many callers are kept in mind that have nothing in flight, so that the table need not change with each request.
+ */
 const idleCallersMax = 1_000;
 
 /** What one caller has in flight of one class. */
@@ -197,7 +199,9 @@ export class PermitShares {
     return Math.max(limit < manyPermits ? 1 : 2, limit - this.#mayHave(limit));
   }
 
-  /** What one caller may have where others leave so much: rounded up, so that a small limit is all of one that is alone. */
+  /**
+   * What one caller may have where others leave so much: rounded up, so that a small limit is all of one that is alone.
+   */
   #mayHave(left: number): number {
     return left - Math.floor((1 - this.#callerShareMax) * left + 1e-9);
   }

@@ -1,8 +1,8 @@
 /**
  * What is in front of a newcomer, by the line's own arithmetic: `rounds.ts` gives whoever has n slots to go at the
- * urgency u at least min(n, x / 2^u) of them within a virtual time x. The sum over all is kept in classes of how long each
- * will take, four to an octave, so that it costs the same for one caller and for 10,000; the class that x falls into is
- * rounded down. Nobody is refused for a sum that is too large.
+ * urgency u at least min(n, x / 2^u) of them within a virtual time x. The sum over all is kept in classes of how long
+ * each will take, four to an octave, so that it costs the same for one caller and for 10,000; the class that x falls
+ * into is rounded down. Nobody is refused for a sum that is too large.
  */
 const stepsInOctave = 4;
 /** Longer times than 2^32 are not told apart. */

@@ -4,8 +4,8 @@ export interface HeadcountBounds {
   readonly lineMaxRequests: number;
   /**
    * What one caller may have of the places that others leave, above 0 and up to 1. So one that is alone has nearly the
-   * whole line, each further one leaves the others less, and whoever has nothing in line finds a place: k callers with as
-   * much as they may have leave (1 − s) / (1 + (k − 1) × s) of the line free.
+   * whole line, each further one leaves the others less, and whoever has nothing in line finds a place: k callers with
+   * as much as they may have leave (1 − s) / (1 + (k − 1) × s) of the line free.
    */
   readonly callerShareMax: number;
 }

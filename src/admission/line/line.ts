@@ -3,8 +3,9 @@
  * requests of one caller, by their urgency; those of one caller and urgency are served first come, first served. A turn
  * is one slot: a request that costs more pays it in as many turns.
  *
- * A caller's turns come as often as the most urgent of what it has in line is worth, whichever of its requests gets them.
- * So it gains nothing by spreading its requests over several urgencies, and loses nothing by marking some as less urgent.
+ * A caller's turns come as often as the most urgent of what it has in line is worth, whichever of its requests gets
+ * them. So it gains nothing by spreading its requests over several urgencies, and loses nothing by marking some as less
+ * urgent.
  *
  * Joining, leaving and hanging up cost the same at one place as at 100,000. A caller that has nothing in line is
  * forgotten: nobody saves turns up, nobody is in debt.
@@ -39,7 +40,9 @@ export abstract class Place<Self> extends Due<Self> {
 class Queue<P extends Place<P>> extends Member<Queue<P>> {
   head: P | null = null;
   tail: P | null = null;
-  /** The last of those that the Coreapp sent back, which are all at the head: they were served before the others came. */
+  /**
+   * The last of those that the Coreapp sent back, which are all at the head: they were served before the others came.
+   */
   returned: P | null = null;
   slots = 0;
   readonly burden = new Burden();
@@ -150,8 +153,8 @@ export class Line<P extends Place<P>> {
   }
 
   /**
-   * Chooses who is next among the callers that may have a turn: `take` is for it, unless it leaves before. Null: nobody. A
-   * caller that is passed over keeps its place.
+   * Chooses who is next among the callers that may have a turn: `take` is for it, unless it leaves before. Null:
+   * nobody. A caller that is passed over keeps its place.
    */
   choose(may: (caller: string) => boolean): P | null {
     this.#chosen = this.#rounds.firstOf(({ name }) => may(name));
@@ -205,8 +208,8 @@ export class Line<P extends Place<P>> {
   }
 
   /**
-   * How many slots are used at least until a newcomer has what it needs, its own included, unless others leave. A caller
-   * that has nothing in line yet is the last of a round, so each of the others goes before it.
+   * How many slots are used at least until a newcomer has what it needs, its own included, unless others leave. A
+   * caller that has nothing in line yet is the last of a round, so each of the others goes before it.
    */
   slotsUntil(caller: string, urgency: number, cost: number): number {
     const standing = this.#callers.get(caller);

@@ -4,14 +4,15 @@
  *
  * Virtual time keeps the order. A turn moves it on by 1/W, W being the sum of the weights of all members; who comes, or
  * has had a turn, is due again 2^u later. Whoever is due first is next. So for members of one urgency this is a plain
- * round: who comes, or comes again, is the last of it. A more urgent one is due sooner, once in W/w turns, w its weight.
+ * round: who comes, or comes again, is the last of it. A more urgent one is due sooner, once in W/w turns, w its
+ * weight.
  *
  * Nobody starves: a member has its turn within W/w turns and one for each of the others. After W/w of them, time has
- * reached the moment at which it is due; whoever has a turn from then on is due later, so each of the others goes before
- * it once at most.
+ * reached the moment at which it is due; whoever has a turn from then on is due later, so each of the others goes
+ * before it once at most.
  *
- * Everything costs the same, however many there are: one lane for each urgency is in order by itself, since time does not
- * go back and all of a lane are due equally long after they have joined it.
+ * Everything costs the same, however many there are: one lane for each urgency is in order by itself, since time does
+ * not go back and all of a lane are due equally long after they have joined it.
  *
  * Weights as larger portions of a turn (the usual deficit round robin) would let a member of weight 16 go sixteen times
  * in a row; this way its turns are spread over the round.

@@ -106,12 +106,17 @@ export class Lease {
     return slots;
   }
 
-  /** When the bucket will be full again, by all that is known here; in the past: it is. Every slot has closed by then. */
+  /**
+   * When the bucket will be full again, by all that is known here; in the past: it is. Every slot has closed by then.
+   */
   get fullAt(): number {
     return this.#fullAt;
   }
 
-  /** How many requests the bucket itself would let pass now, with fractions: by the last grant, and what has flowed in since. */
+  /**
+   * How many requests the bucket itself would let pass now, with fractions: by the last grant, and what has flowed in
+   * since.
+   */
   level(now: number): number {
     const level = (now + this.#tauMs - this.#fullAt) / this.#intervalMs + 1;
     return Math.max(0, Math.min(this.#burst, level));

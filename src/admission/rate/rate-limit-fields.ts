@@ -50,7 +50,10 @@ export class RateLimitFields implements Telling {
   }
 }
 
-/** Of a bucket that only some requests share: the digest of what they have in common, so that clients can tell them apart. */
+/**
+ * Of a bucket that only some requests share: the digest of what they have in common, so that clients can tell them
+ * apart.
+ */
 function partitionOf(bucket: string): string {
   const [, digest = 'none'] = bucket.split(':');
   return digest === 'none' ? '' : `;pk=:${Buffer.from(digest, 'hex').toString('base64')}:`;
@@ -67,7 +70,10 @@ function stricter(ours: Left, coreapps: Fields): Left {
   return left;
 }
 
-/** The least that a field says is left; null: it says nothing of that. Older forms count, but for their many kinds of reset. */
+/**
+ * The least that a field says is left; null: it says nothing of that. Older forms count, but for their many kinds of
+ * reset.
+ */
 function leftIn(name: string, value: string): Left | null {
   switch (name) {
     case 'ratelimit':

@@ -16,7 +16,9 @@ export type Scope =
   /** One segment of the path, between `before` and `after`; what is below counts as well. */
   | { readonly by: 'path'; readonly before: string; readonly after: string };
 
-/** As it is written in the configuration: `fleet`, `principal`, `header:X-Number`, `path:/v1/contacts/{number}/block`. */
+/**
+ * As it is written in the configuration: `fleet`, `principal`, `header:X-Number`, `path:/v1/contacts/{number}/block`.
+ */
 export const scopeForm =
   /^(?:fleet|principal|header:[\w!#$%&'*+.^`|~-]{1,64}|path:(?:\/[\w.~-]+){0,16}\/\{[A-Za-z]\w{0,63}\}(?:\/[\w.~-]+){0,16})$/;
 
