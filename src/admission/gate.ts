@@ -34,7 +34,7 @@ export interface GateClass extends WaitingClass, PausingClass {
   readonly refusing: RefusalName | null;
 }
 
-/** How long to leave a store alone that did not grant, milliseconds. */
+/** How long to leave the store alone after it did not grant, milliseconds. */
 const askAgainMs = 50;
 
 export class Gate implements Slots, PermitWaiter {
@@ -83,8 +83,8 @@ export class Gate implements Slots, PermitWaiter {
   }
 
   /**
-   * For a request that the Coreapp sent back: it goes to the head of its caller’s queue, whatever the bounds once
-   * it has rested.
+   * For a request that the Coreapp sent back: once it has rested, it goes to the head of its caller’s queue, whatever
+   * the bounds.
    */
   readmit(exchange: Collected, downstream: Downstream, replay: Replay): Admission | Promise<Admission> {
     const now = this.#deps.clock.now();
@@ -124,7 +124,7 @@ export class Gate implements Slots, PermitWaiter {
     return Math.floor(this.#lease.level(now) + 1e-6);
   }
 
-  /** True: nothing is under way, and the bucket is full again by all that is known here. No trace is lost with it. */
+  /** True: nothing is under way, and the bucket is full again by all that is known here. Nothing is lost with it. */
   isIdle(now: number): boolean {
     return this.#waiting.isEmpty && !this.#asking && this.#pausing.isOver(now) && this.#lease.fullAt <= now;
   }
@@ -151,7 +151,7 @@ export class Gate implements Slots, PermitWaiter {
     return this.#pausing.pausesCallers(now) && this.#pausing.untilOf(caller) > now;
   }
 
-  /** Whose turn is next: of a caller for which there is a permit, and that is not paused. False: nobody's. */
+  /** Chooses the next turn: of a caller for which there is a permit, and that is not paused. False: there is none. */
   #choose(now: number): boolean {
     const may = (caller: string): boolean => this.#class.limiter.availableTo(caller, now);
     for (let next = this.line.choose(may); next !== null; next = this.line.choose(may)) {

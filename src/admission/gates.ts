@@ -29,14 +29,15 @@ export interface GatesDeps extends GateDeps {
 /** How often idle gates are looked for while there is room, milliseconds. */
 const restMs = 10_000;
 /**
- * How long not to look for them again where there was none, milliseconds: newcomers without end would look without end.
+ * How long to wait after a look that found none, milliseconds: otherwise newcomers without end would look without end.
  */
 const lookAgainMs = 100;
 /** Up to this length values are told apart as they are, longer ones by their digest, which is longer than this. */
 const plainMaxChars = 63;
 /**
- * How long a request of a class that is not held may wait for its turn, milliseconds. Only a class whose callers ask
- * for more than its rate has a line at all; then the others’ turns come before long, and whoever floods it is refused.
+ * How long a request of a class that is not held may wait for its turn, milliseconds. Such a class has a line only
+ * while its callers ask for more than its rate. Then the others’ turns come before long, and the caller that floods it
+ * is refused.
  */
 const turnMaxMs = 1_000;
 /** Stands for "no value": no value is empty. */
@@ -89,7 +90,7 @@ export class Gates implements GateClass {
     return this.#only === null ? this.#gates.size : 1;
   }
 
-  /** When one should come back for whose body there is no room. */
+  /** When a request should come back for whose body there is no room. */
   retryAfterMs(): number {
     return Math.max(1_000, ((this.headcount.total + 1) / (this.limits.rate * Math.max(1, this.live))) * 1_000);
   }
@@ -167,7 +168,7 @@ export class Gates implements GateClass {
     return this.#hasRoomFor(caller) || this.#makeRoomFor(caller) ? this.#open(key, caller) : null;
   }
 
-  /** As of the places in line, a caller has a share of what others leave: values can be invented without end. */
+  /** A caller has a share of what others leave, as it has of the places in line: values can be invented without end. */
   #hasRoomFor(caller: string): boolean {
     const { scopesMax, callerShareMax } = this.limits;
     const room = scopesMax - this.#gates.size;

@@ -19,7 +19,7 @@ import type { Steering } from '../exchange/exchange.ts';
 /** Who waits: that request, its caller's requests in this replica, everybody's here, or everybody's in all replicas. */
 export type PauseScope = 'request' | 'caller' | 'replica' | 'fleet';
 
-/** One caller may pause all: there are no others; where no other has been answered of late; not at all. */
+/** When one caller may pause all: always, as there are no others; if no other has been answered of late; never. */
 export type OneSpeaks = 'always' | 'alone' | 'never';
 
 const companyMs = 600_000;
@@ -88,7 +88,7 @@ export class Pauses {
 
   /**
    * A request was refused, and told to wait until then. Call it for every refusal, also where nothing was said of a
-   * wait. What is for more than the request alone, pauses its caller from now on.
+   * wait. A pause that is for more than the request alone pauses its caller from now on.
    */
   refused(request: Steering, caller: string, now: number, until: number): PauseScope {
     const { refusedAt } = request;

@@ -96,8 +96,8 @@ export class Pausing {
   }
 
   /**
-   * The bucket is empty then, as whoever said so is. Requests that were in flight together are refused together, so
-   * that less than a horizon more is no news to other replicas: one of them says it for all.
+   * The bucket is empty then, like the Coreapp's own, which has just refused. Requests that were in flight together are
+   * refused together, so less than a horizon more is no news to other replicas: one of them says it for all.
    */
   #pauseBucket(now: number, until: number, tell: boolean): void {
     if (until <= this.#until) return;

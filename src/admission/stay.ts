@@ -10,7 +10,7 @@ import { Place } from './line/line.ts';
 import { type BestUrgency, urgencyOf } from './line/urgency.ts';
 import type { CostOf } from './rate/costs.ts';
 
-/** What even `Prefer: wait=0` leaves: the time that it takes to ask the bucket, milliseconds. */
+/** How long even a request with `Prefer: wait=0` may wait: the time that it takes to ask the bucket, milliseconds. */
 const waitMinMs = 100;
 
 /** What configuration says of who goes first. */

@@ -66,7 +66,7 @@ export class Waiting {
     }
   }
 
-  /** Those at the head of the line whose caller is paused rest for as long, or until their time is over. */
+  /** Requests at the head of the line whose caller is paused rest for as long, or until their time is over. */
   standAside(untilOf: (caller: string) => number, now: number): void {
     for (let head = this.line.anybody; head !== null; head = this.line.anybody) {
       const until = untilOf(head.caller);

@@ -17,7 +17,7 @@ export interface Connection extends Downstream {
 
 type Carrier = (answer: IncomingMessage, coreapp: Socket, rest: Buffer) => void;
 
-/** For sockets, whose 'error' is followed by 'close'. Unheard, it would end the process. */
+/** For the 'error' of a socket, which 'close' follows. Without a listener it would end the process. */
 const ignoreError = (): void => {};
 
 /** One attempt, until it is answered. */
@@ -63,9 +63,9 @@ export class Asking implements CoreappCall {
     request.on('error', (error) => this.#failed(error));
     request.setTimeout(answerTimeoutMs).on('timeout', () => {
       const bytes = request.socket?.bytesRead;
-      // Where this process was late itself, what has come meanwhile is read now.
+      // If this process itself was late, what has come meanwhile is read first.
       setImmediate(() => {
-        // One that waits for the caller to take it is not late.
+        // An answer that waits for the caller to take it is not late.
         if (this.#answer?.isPaused() === true) return;
         if (request.socket?.bytesRead === bytes) this.#destroy('timeout');
         else request.setTimeout(answerTimeoutMs);
@@ -73,7 +73,7 @@ export class Asking implements CoreappCall {
     });
     request.on('information', ({ statusCode, rawHeaders }) => this.#observer.onInformation(statusCode, rawHeaders));
     request.on('response', (answer) => this.#relay(answer));
-    // http-proxy-3 would carry whatever comes after a 101: it gets to see those that are what was asked for.
+    // http-proxy-3 would carry whatever comes after a 101, so it sees only a 101 that is what was asked for.
     const carriers = request.listeners('upgrade') as Carrier[];
     request.removeAllListeners('upgrade').on('upgrade', (answer, coreapp: Socket, rest) => {
       if (!this.#switches(fields, answer, coreapp, connection)) return;
@@ -161,7 +161,7 @@ const wholeKey = /^[A-Za-z0-9+/]{22}==$/;
 
 /**
  * What is wrong with a 101; null: nothing. It has to switch to the protocol that was asked for (RFC 9110, 7.8), and to
- * have read the request (RFC 6455, 4.1). A key that is none is for the Coreapp to refuse.
+ * have read the request (RFC 6455, 4.1). A malformed key is for the Coreapp to refuse.
  */
 function wrongSwitch(asked: Fields, answered: Fields): string | null {
   const [protocol, ...others] = fieldsOf(answered, 'upgrade');

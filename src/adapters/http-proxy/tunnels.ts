@@ -1,6 +1,6 @@
 /**
  * Requests to switch protocols (RFC 9110, 7.8: WebSocket), over http-proxy-3. It makes the request and, after a 101,
- * carries the bytes both ways. Every other end is told to the observer, since http-proxy-3 would write it to the caller
+ * carries the bytes both ways. The observer is told of every other end, since http-proxy-3 would write it to the caller
  * at once: a 503 that is to be replayed, an answer that lacks Weir's fields.
  */
 import type { ClientRequest } from 'node:http';
@@ -12,7 +12,7 @@ import type { CoreappRequest, Tunnels } from '../../upstream/ports.ts';
 import { Asking, asHeaders, type Connection } from './asking.ts';
 
 export interface HttpProxyTunnels extends Tunnels<Connection> {
-  /** Ends those that are open, and each that would open from now on. */
+  /** Ends the tunnels that are open, and each that would open from now on. */
   close(): void;
 }
 
@@ -28,7 +28,7 @@ export interface TunnelOptions {
 
 /** After this silence TCP asks whether the other end still lives: a tunnel has no time limit of its own. */
 const probeAfterMs = 60_000;
-/** When the other end has gone, one that takes nothing for so long is cut off. */
+/** Once one end has gone: how long the other may take nothing before it is cut off. */
 const lastBytesMs = 10_000;
 
 export function createTunnels(options: TunnelOptions): HttpProxyTunnels {
@@ -76,7 +76,7 @@ function request(proxy: ProxyServer, { request, socket }: Connection, what: Core
     proxy.off('proxyReqWs', keep);
   }
   if (made === undefined) throw new Error('http-proxy-3 made no request');
-  // Its own would answer, and end the caller's connection.
+  // Its own listeners would answer, and end the caller's connection.
   return made.removeAllListeners('response').removeAllListeners('error');
 }
 

@@ -79,7 +79,7 @@ export class ProviderKeys {
     return this.#keys as ReturnType<typeof createLocalJWKSet>;
   }
 
-  /** One at a time, whoever wants it. */
+  /** One fetch at a time, for all who ask. */
   #fetch(): Promise<void> {
     if (this.#failure !== null && this.#clock.now() - this.#failedAt < restMs) return Promise.reject(this.#failure);
     this.#fetching ??= this.#load().finally(() => {
@@ -107,7 +107,7 @@ export class ProviderKeys {
   }
 }
 
-/** `fetch` says that it failed, and why only in the cause. */
+/** `fetch` only says that it failed; the reason is in the cause. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error instanceof SyntaxError) return 'what it holds is not JSON'; // The message would quote it.

@@ -1,4 +1,7 @@
-/** JSON Web Tokens (RFC 7519, 8725) of one identity provider: signed, for us, by whom we trust, and now. */
+/**
+ * JSON Web Tokens (RFC 7519, 8725) of one identity provider: signed by the provider that we trust, meant for us, and
+ * valid now.
+ */
 import { errors, type JWTPayload, jwtVerify } from 'jose';
 import type { TokenRecord } from '../../auth/accounts.ts';
 import { hasHidden } from '../../auth/hidden.ts';
@@ -27,11 +30,11 @@ export interface JwtVerifierOptions extends KeysOptions {
   readonly adminValues: readonly string[];
 }
 
-/** What a user of the provider is called: no name of Weir's own holds a colon. */
+/** What the name of a provider's user begins with: no name of Weir's own holds a colon. */
 const userPrefix = 'jwt:';
 const userMaxChars = 128;
 
-/** Three texts with dots between (RFC 7515, 3.1): no token of Weir's own has a dot. What is in them jose judges. */
+/** Three texts with dots between (RFC 7515, 3.1): no token of Weir's own has a dot. jose judges what is in them. */
 function hasCompactForm(text: string): boolean {
   const first = text.indexOf('.');
   const second = text.indexOf('.', first + 1);

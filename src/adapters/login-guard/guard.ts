@@ -8,7 +8,7 @@
  *     known    a name from an address    not a limit: the mark of an address that has logged in as that name before. There
  *                                        only the pair counts, whatever others do there or to that name
  *
- * An address is an IPv4 address or an IPv6 /56: who rents a machine often has that many /64s.
+ * An address is an IPv4 address or an IPv6 /56: a rented machine often comes with that many /64s.
  *
  * In Redis the counts hold over all replicas. Without Redis each replica counts in its own memory, which is bounded by
  * what failures cost: each has had a password hashed. What a login leaves behind is bounded for each user. Unknown
@@ -33,13 +33,12 @@ export interface LoginGuardOptions {
   readonly pair: Allowance;
   readonly address: Allowance;
   readonly name: Allowance;
-  /** Past the limit of a name: how long after a failure the next address may try that is not known, seconds. */
+  /** Past the limit of a name: how long after a failure the next unknown address may try, seconds. */
   readonly trickleS: number;
   /** How long an address counts as known after a login, seconds; at most 24 days, a timer's longest. */
   readonly knownS: number;
   /**
-   * How many addresses of one user count as known; not there: 1,000. Of more the one that was used longest ago is
-   * forgotten.
+   * How many addresses of one user count as known; not there: 1,000. One more makes the one used longest ago forgotten.
    */
   readonly knownMax?: number;
   /** Unknown tokens from an address, and wrong API keys: each has its count. */
@@ -148,7 +147,7 @@ class FlexibleLoginGuard implements LoginGuard {
     ]);
   }
 
-  /** The address's own count stays: an account of one's own must not buy guesses at others'. */
+  /** The address's own count stays: a login to one's own account must not buy guesses at others. */
   async succeeded(username: string, address: string): Promise<void> {
     const { pair, name } = keysOf(username, address);
     const over = this.#homes.add(name, pair);

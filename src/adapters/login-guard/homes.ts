@@ -1,6 +1,6 @@
 /**
- * From where each user has logged in lately, as far as this process has seen it: a bound on what one user can have
- * remembered. Names are those of users, since only a login that succeeded counts.
+ * The addresses from which each user has logged in lately, as far as this process has seen it. It bounds how many are
+ * remembered for one user. The names are users' names, since only a login that succeeded counts.
  */
 export class Homes {
   readonly #max: number;

@@ -1,7 +1,7 @@
 /**
- * Counts what nobody knows by address: in this process, so that the next request finds the answer without asking, and
- * in Redis, whose count over all replicas comes back with each one that is counted. Its memory is bounded, since what
- * it counts costs the other side nothing; an address that was pushed out is known again after one more.
+ * Counts unknown tokens and keys by address. It counts in this process, so that the next request finds the answer
+ * without asking. It also counts in Redis, which returns the count over all replicas each time. Its memory is bounded,
+ * since a made-up token costs its sender nothing. An address that was pushed out is known again after one more.
  */
 import type { RateLimiterAbstract } from 'rate-limiter-flexible';
 import { networkOf } from '../../http/network.ts';
@@ -41,7 +41,7 @@ export class Strangers {
       const now = performance.now();
       this.#counts.learn(network, consumedPoints, now + msBeforeNext, now);
     } catch {
-      // Without Redis this process's own count is what there is.
+      // Without Redis there is only this process's own count.
     }
   }
 }

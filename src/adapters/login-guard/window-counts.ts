@@ -1,6 +1,6 @@
 /**
- * Counts by key, each in a window that begins with its first count. Bounded: of too many keys the one whose window is
- * the oldest goes, and begins anew.
+ * Counts by key, each in a window that begins with its first count. Bounded: if there are too many keys, the one with
+ * the oldest window goes, and begins anew.
  */
 export class WindowCounts {
   readonly #limit: number;
@@ -26,7 +26,7 @@ export class WindowCounts {
     else this.#open(key, 1, now + this.#windowMs, now);
   }
 
-  /** What somebody counted who sees more: it stands where it is the higher one. */
+  /** Takes over a count from one who sees more, where it is the higher one. */
   learn(key: string, count: number, until: number, now: number): void {
     const window = this.#windows.get(key);
     if (window !== undefined && now < window.until && window.count >= count) return;

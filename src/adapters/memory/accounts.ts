@@ -13,7 +13,7 @@ interface StoredToken extends TokenRecord {
 export interface MemoryAccountsOptions {
   /** How many tokens are kept at most; the oldest goes first. */
   readonly tokensMax: number;
-  /** The same of one user's. */
+  /** How many tokens of one user are kept at most; the oldest goes first. */
   readonly tokensPerUserMax: number;
 }
 
@@ -24,7 +24,7 @@ export class MemoryAccounts implements AccountStore {
   readonly #clock: Clock;
   readonly #options: MemoryAccountsOptions;
   readonly #users = new Map<string, User>();
-  /** In order of age, which with one lifetime for all is the order of expiry. */
+  /** In order of age. All have the same lifetime, so it is the order of expiry as well. */
   readonly #tokens = new Map<string, StoredToken>();
   /** The digests of each user's, in order of age. */
   readonly #tokensOf = new Map<string, Set<string>>();
@@ -35,7 +35,7 @@ export class MemoryAccounts implements AccountStore {
     this.#options = { ...defaults, ...options };
   }
 
-  /** How many tokens are kept, the ones included that nobody has met since they ended. */
+  /** How many tokens are kept, including ended ones that nobody has met since. */
   get size(): number {
     return this.#tokens.size;
   }
@@ -137,7 +137,7 @@ export class MemoryAccounts implements AccountStore {
     return token.expiresAt > this.#clock.now() && this.#users.get(token.user)?.version === token.version;
   }
 
-  /** Whoever brings a token takes the ended ones at the front away, so what nobody meets again does not pile up. */
+  /** Each new token also removes the ended ones at the front, so that those nobody meets again do not pile up. */
   #makeRoom(name: string): void {
     const { tokensMax, tokensPerUserMax } = this.#options;
     const own = this.#tokensOf.get(name) ?? new Set();

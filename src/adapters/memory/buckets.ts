@@ -7,9 +7,9 @@ import type { Clock } from '../../clock.ts';
 import type { Meter } from '../../observe/ports.ts';
 
 /**
- * How long a slot of an idle bucket is kept. It is used at once; but the first of a burst pays for new connections to
- * the Coreapp, whose own count begins as late, and takes those behind it for early unless they come a little later,
- * too.
+ * How long a slot of an idle bucket is kept. It is used at once. But the first request of a burst pays for new
+ * connections to the Coreapp, so the Coreapp's own count begins late. It would take the requests behind the first for
+ * early, unless they come a little later, too.
  */
 const keepUs = 20_000;
 

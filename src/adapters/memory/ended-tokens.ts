@@ -11,9 +11,9 @@ interface Ended {
 }
 
 /**
- * Tokens of an identity provider that were logged out, in this process. Of too many the oldest is forgotten, among
- * those of users that have at least as many as users have on average: whoever logs out thousands makes only its own
- * valid again.
+ * Tokens of an identity provider that were logged out, in this process. If there are too many, the oldest is forgotten,
+ * among those of users that have at least the average number. So a user who logs out thousands makes only its own valid
+ * again.
  */
 export function createMemoryEndedTokens(clock: Clock, tokensMax = tokensMaxDefault): EndedTokens {
   /** By digest, in the order of logging out. */

@@ -20,7 +20,7 @@ export interface BodyFiles {
 /** Told of each call that the disk has failed. */
 export type DiskFailed = (error: NodeJS.ErrnoException) => void;
 
-/** Weir's own names, and no others: what else is in the folder is somebody's. */
+/** Weir's own names, and no others: what else is in the folder belongs to somebody else. */
 const ownName = /^weir-body-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Nothing can be kept in the folder; the message says why, and what would help. */
@@ -57,8 +57,8 @@ export async function openBodyFiles(parent: string, failed: DiskFailed): Promise
 
 async function prepare(folder: string): Promise<void> {
   await make(folder);
-  // Names outlive their file only where a process ended in between. A living neighbour has its files open, and needs no
-  // name.
+  // A name is left over only where a process ended between opening and unlinking. Another Weir that runs has its files
+  // open, and needs no names.
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     if (entry.isFile() && ownName.test(entry.name)) await unlinkAny(join(folder, entry.name));
   }
@@ -93,7 +93,8 @@ async function make(folder: string): Promise<void> {
 }
 
 /**
- * The folder itself and never what a link leads to: what is found out and changed by the handle is of one and the same.
+ * Opens the folder itself, never what a link leads to. All checks and changes go by this handle, so they concern one
+ * and the same folder.
  */
 async function openFolder(folder: string): Promise<FileHandle> {
   try {
@@ -194,11 +195,11 @@ class UnlinkedFile implements BodyFile {
       const handle = await this.#handle;
       await handle?.close();
     } catch {
-      // It was never opened, which whoever wanted to write was told; or nothing could be done about it.
+      // It was never opened, and the writer was told so; or closing failed, and nothing can be done about it.
     }
   }
 
-  /** What fails since it was closed is not the disk's doing. */
+  /** A failure after it was closed is not the disk's doing. */
   #tell(error: unknown): void {
     if (!this.#closed) this.#failed(error as NodeJS.ErrnoException);
   }

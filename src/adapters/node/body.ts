@@ -24,7 +24,7 @@ export class ArrivingBody {
   #taken = 0;
   #bytes = 0;
 
-  /** @param announcedBytes null: nobody knows. Null: there is no room for it. */
+  /** @param announcedBytes null: nobody knows. Returns null if there is no room for it. */
   static expect(announcedBytes: number | null, maxBytes: number, allocation: Allocation): ArrivingBody | null {
     return allocation.mayCome(announcedBytes ?? 0) ? new ArrivingBody(announcedBytes, maxBytes, allocation) : null;
   }

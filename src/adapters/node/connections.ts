@@ -19,7 +19,7 @@ export interface Crowd {
 export class CallerConnections {
   readonly #crowd: Crowd;
   readonly #table: ConnectionTable;
-  /** Those that are not secure yet, by the peer's address and port: the socket that becomes of them is another one. */
+  /** Those that are not secure yet, by the peer's address and port: a handshake makes another socket of them. */
   readonly #shakingHands = new Map<string, Connection>();
 
   /** @param secure whether the server speaks TLS */

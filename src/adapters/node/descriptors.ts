@@ -1,7 +1,7 @@
 /** How many files this process may have open, and has. */
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Of a process that has just started, where it can't be counted. */
+/** How many a process has that has just started, where they can't be counted. */
 const usual = 40;
 
 /** The soft limit; Node raises it to the hard one at its start. Null: there is none, or the system does not tell. */

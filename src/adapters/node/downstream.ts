@@ -23,7 +23,7 @@ export interface Reception {
 /** How much of 1xx answers waits for a caller to take it. */
 const interimMaxBytes = 1_048_576;
 
-/** For what breaks a socket or a response, and is followed by 'close'. Unheard, the event would end the process. */
+/** For the 'error' of a socket or a response, which 'close' follows. Without a listener it would end the process. */
 export const ignoreError = (): void => {};
 
 export class NodeDownstream implements Downstream, Taker {
@@ -123,7 +123,7 @@ export class NodeDownstream implements Downstream, Taker {
   information(status: number, fields: Fields): void {
     // HTTP/1.0 knows no 1xx (RFC 9110, 15.2), and Node before 24.19 has no way to write any.
     if (this.#response.headersSent || this.#request.httpVersion === '1.0') return;
-    // Nothing holds a Coreapp back that says them without end to a caller that takes none.
+    // A Coreapp may send 1xx answers without end to a caller that takes none, and nothing would hold it back.
     if (this.#response.writableLength > interimMaxBytes) return;
     this.#response.writeInformation?.(status, fields as string[]);
   }
@@ -183,12 +183,12 @@ export class NodeDownstream implements Downstream, Taker {
 
   cut(): void {
     const { socket } = this.#request;
-    // What has come of the answer is the caller's, its status before all: Node holds it back until the next tick.
+    // The caller gets what has come of the answer, above all its status: Node holds it back until the next tick.
     if (this.#response.headersSent) {
       this.#response.flushHeaders();
       socket.uncork();
     }
-    // Where the end of the connection is the end of the answer, an orderly one would make it look whole.
+    // If the end of the connection is the end of the answer, an orderly end would make the answer look whole.
     const reset = this.#request.httpVersion === '1.0' && !('encrypted' in socket);
     if (reset) socket.resetAndDestroy();
     else this.#response.destroy();
@@ -198,7 +198,7 @@ export class NodeDownstream implements Downstream, Taker {
     if (this.#reception.retiring) this.#response.shouldKeepAlive = false;
   }
 
-  /** Whether all of an answer that has ended has left; where it has not, the caller is watched. */
+  /** Whether an answer that has ended has left whole; if not, the caller is watched. */
   #isTaken(): boolean {
     if (this.#response.writableLength === 0) return true;
     this.#watchTaking();

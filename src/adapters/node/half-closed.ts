@@ -1,5 +1,5 @@
 /**
- * Callers that have shut their sending side (`nc -N`). What they have asked for whole is answered.
+ * Callers that have shut their sending side (`nc -N`). Requests that they have sent whole are answered.
  *
  * TCP says the same of a caller that has gone: an end, and no more. Only bytes tell them apart, since a caller that has
  * gone answers them with a reset, which the next write finds. So one that waits is sent `102 Processing`, twice: every
@@ -14,7 +14,7 @@ const lookEveryMs = 200;
 /** A caller that is still there may go later: after so many looks it is asked again. */
 const looksPerRound = 25;
 
-/** Of a response that waits for an earlier one's end on the same connection: which. */
+/** For a response that waits: the earlier one, on the same connection, whose end it waits for. */
 const before = new WeakMap<ServerResponse, ServerResponse>();
 
 /** To be called with each request that comes before the one in front of it on its connection is answered. */

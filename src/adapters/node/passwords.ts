@@ -77,7 +77,7 @@ class Argon2Passwords implements Passwords {
     });
   }
 
-  /** Weir asks seldom, and never twice for one thing: each time it is somebody else. */
+  /** Weir itself asks seldom, and never twice for one thing, so each time it counts as somebody else. */
   #itself(): Asker {
     this.#ownTurns += 1;
     return { user: `${this.#ownTurns} of Weir itself`, address: '', standing: 'known' };

@@ -82,7 +82,7 @@ export class Reading {
     return this.#idlers.watch(() => this.end({ kind: 'tooSlow' }));
   }
 
-  /** While the disk is written to it is not the caller who is slow. */
+  /** While the disk is written to, the caller is not the one who is slow. */
   #watchDisk(): void {
     this.#idler.done();
     this.#idler = this.#idlers.watch(() => this.end({ kind: 'notKept' }));

@@ -134,8 +134,8 @@ function create(options: ServerOptions, events: ServerEvents): SecureServer {
     connectionsCheckingInterval: 1_000,
     requireHostHeader: false, // `receive` answers with the envelope.
     noDelay: true,
-    // Others, such as the h2c that Java's client offers with every request, go on as plain HTTP/1.1 (RFC 9110, 7.8).
-    // So does one that comes before its turn: another's answer would have to be written first.
+    // Others, such as the h2c that Java's client offers with every request, go on as plain HTTP/1.1 (RFC 9110, 7.8). So
+    // does an upgrade that comes before its turn: another request's answer would have to be written first.
     shouldUpgradeCallback: (request) => asksForWebSocket(request) && (request.socket as Kept)[latest]?.closed !== false,
   };
   const handshakeFailed = (reason: string, address: string | undefined): void =>
@@ -145,7 +145,7 @@ function create(options: ServerOptions, events: ServerEvents): SecureServer {
       ? { server: createServer(http), secure: () => {} }
       : createSecureServer(http, tls, headTimeoutMs, handshakeFailed);
   made.server.maxHeadersCount = 0;
-  // Older than Node's documentation, and in none of it: without it Node ends a connection at the end of what is sent.
+  // An old option that Node does not document: without it, Node ends a connection when its caller stops sending.
   (made.server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
   return made;
 }
@@ -166,7 +166,7 @@ function tellOfRequests(server: Server, events: ServerEvents, reception: Recepti
   });
 }
 
-/** What no exchange can be made of is answered here. */
+/** Answers what no exchange can be made of. */
 function refuseUnreadable(server: Server, events: ServerEvents, handedOver: Set<Socket>): void {
   const refuseNow = (socket: Duplex, refusal: Refusal): void => {
     const id = refuseRaw(socket, refusal);
@@ -195,7 +195,7 @@ function addWhileOpen(to: Set<Socket>, socket: Socket): void {
 }
 
 function headOf(request: IncomingMessage): RequestHead {
-  // Node has read the fields into an object, too; a secret is to be in one place only, from where it can be taken.
+  // Node keeps the fields in an object, too. A secret must be in one place only, from where it can be taken.
   if (request.headers.authorization !== undefined) request.headers.authorization = '';
   return {
     method: request.method as string,

@@ -1,7 +1,7 @@
 import { createInterface, type Interface } from 'node:readline';
 import { type Readable, Writable } from 'node:stream';
 
-/** Whoever sits in front of a command, or what is fed to it. */
+/** The person in front of a command, or the input that is fed to it. */
 export interface Terminal {
   /** False: nobody can be asked. */
   readonly interactive: boolean;

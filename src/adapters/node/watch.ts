@@ -35,7 +35,7 @@ export function watchFiles(paths: readonly string[], look: () => void): FileWatc
   };
 }
 
-/** None where the system has no watcher left (inotify's limit): looking once a minute has to do. */
+/** There is none where the system has no watcher left (inotify's limit): looking once a minute has to do. */
 function watched(folder: string, changed: () => void): FSWatcher[] {
   try {
     const watcher = watch(folder, { persistent: false }, changed);

@@ -11,8 +11,8 @@ const batchMinBytes = 61_440;
 const batchMaxMs = 100;
 /**
  * How much may be pending for a reader that does not keep up when one more line comes; beyond, it is dropped, counted
- * and reported. What is weightier has room of its own: whoever makes many requests can't push the audit trail out, nor
- * whoever is refused many logins the ones that were done, which cost a password or a token each.
+ * and reported. Weightier lines have room of their own: many requests can't push out the audit trail. Nor can many
+ * refused logins push out the lines of what was done, which cost a password or a token each.
  */
 const pendingMaxBytes = { ordinary: 8 * 1024 * 1024, refused: 16 * 1024 * 1024, done: 64 * 1024 * 1024 } as const;
 const retryMs = 10;

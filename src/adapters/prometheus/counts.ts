@@ -1,6 +1,6 @@
 /**
- * What is counted with, on the hot path: plain numbers, found by one Map lookup each. prom-client's own counters hash
- * their labels at every call, which costs more than all of a request's figures may.
+ * The counters of the hot path: plain numbers, found by one Map lookup each. prom-client's own counters hash their
+ * labels at every call, which costs more than all of a request's figures may.
  */
 
 /** A histogram with fixed bounds, in milliseconds; shown in seconds. */

@@ -2,8 +2,8 @@
 const periodMs = 600_000;
 
 /**
- * The soonest expiry of the tokens that were seen lately: who has a new token no longer comes with the old one, which
- * is then forgotten. Two numbers, whatever comes.
+ * The soonest expiry of the tokens that were seen lately. A scraper that has a new token no longer sends the old one,
+ * which is then forgotten. It takes two numbers, however many tokens come.
  */
 export class Lately {
   readonly #now: () => number;

@@ -20,7 +20,7 @@ export interface MeterOptions {
   readonly node?: string;
   /** Read once for each scrape; what it shows becomes the gauges. */
   readonly snapshot: () => Snapshot;
-  /** How old figures may be that are shown, milliseconds. Default: 0, they are made for each who asks. */
+  /** How old the figures that are shown may be, milliseconds. Default: 0, they are made for each scrape. */
   readonly figuresMaxAgeMs?: number;
   /** Milliseconds since some moment. */
   readonly now?: () => number;

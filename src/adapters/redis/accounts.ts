@@ -6,8 +6,8 @@
  * finding a token is one call that reads both. All keys share the hash tag `{accounts}`: they live in one slot of a
  * Redis Cluster.
  *
- * A token's key expires in Redis itself, by Redis's own clock. What ends tokens otherwise is told on a channel by the
- * very script that does it (`revocations.ts`), so that there is no change without its message.
+ * A token's key expires in Redis itself, by Redis's own clock. Any other end of a token is told on a channel, by the
+ * very script that ends it (`revocations.ts`), so that there is no change without its message.
  */
 import { randomBytes } from 'node:crypto';
 import type { ListedToken, NewUser, TokenRecord, User } from '../../auth/accounts.ts';
@@ -54,8 +54,8 @@ interface Scripts {
 }
 
 /**
- * `redis` is a connection of its own, from `openRedis`. `prefix` begins all keys. Of more than `tokensPerUserMax`
- * tokens of one user the oldest end.
+ * `redis` is a connection of its own, from `openRedis`. `prefix` begins all keys. If one user has more than
+ * `tokensPerUserMax` tokens, the oldest end.
  */
 export function createRedisAccounts(
   redis: RedisConnection,
@@ -186,8 +186,8 @@ class RedisAccounts implements AccountStore {
   }
 
   /**
-   * Of names that could be taken for each other one is added at a time. Whoever comes while another one is being added
-   * is refused; who comes later finds it among the users. False: there is one.
+   * Of names that could be taken for each other, only one is added at a time. A call that comes while another name is
+   * being added is refused; a later one finds that name among the users. False: there is such a name.
    */
   async #claim(name: string): Promise<boolean> {
     const likeness = likenessOf(name);
@@ -206,7 +206,7 @@ class RedisAccounts implements AccountStore {
   }
 }
 
-/** Random, not counted: a user who is deleted and made anew must not get back what its tokens were given to. */
+/** Random, not counted: a user who is deleted and made anew must not get back the version that old tokens carry. */
 function newVersion(): string {
   return randomBytes(16).toString('base64url');
 }

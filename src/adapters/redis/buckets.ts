@@ -148,7 +148,7 @@ export class RedisBuckets implements Buckets {
           this.#tripMs += 0.25 * (ms - this.#tripMs);
           this.#meter.storeCalled('reserve', 'ok', ms);
           this.#meter.reserved(bucket, 'store', grant.count);
-          resolve(grant); // Nobody hears it who has gone on alone: too slow is as good as away.
+          resolve(grant); // An asker that has gone on alone does not get this grant: too slow is as good as away.
         },
         (error: unknown) => {
           alarm.cancel();
@@ -242,7 +242,8 @@ export class RedisBuckets implements Buckets {
   }
 
   /**
-   * Whether Redis would give slots in time. Takes none: those that a stalled Redis found when it wakes up were lost.
+   * Whether Redis would give slots in time. Takes none: slots that a stalled Redis gives when it wakes up would be
+   * lost.
    */
   async #serves(known: Known, quota: Quota): Promise<boolean> {
     const sentAt = this.#clock.now();

@@ -23,7 +23,7 @@ export type RedisConnection = Redis | Cluster;
 export interface RedisOptions extends ConnectionWishes {
   /** In a form of `src/config/redis-url.ts`. */
   readonly url: string;
-  /** Told of commands that are missed and can be done without. Not there: nobody is. */
+  /** Told of missing commands that Weir can do without. Not there: nobody is told. */
   readonly lacks?: Lacks;
   /** Shared by connections whose troubles are one line in the log. Not there: each has its own. */
   readonly troubles?: Troubles;
@@ -39,7 +39,7 @@ export interface RedisOptions extends ConnectionWishes {
  * A connection that owes an answer and is silent for a second is given up for a new one. A peer that hangs would be
  * waited for otherwise, though Sentinel or the cluster may have replaced it; and after a network that swallowed
  * packets, TCP would only speak up again by its own clock, many seconds late. The reply could still have said what a
- * script did; but who waited for it has gone on alone long before.
+ * script did; but the request that waited for it has gone on alone long before.
  *
  * Reconnects go on for ever.
  */
@@ -96,8 +96,8 @@ export function openSentinel(options: RedisOptions, log: Log, purpose: string): 
 }
 
 /**
- * Has a connection opened anew. One that is being opened is left to itself, and soon gives up what hangs: ioredis takes
- * being told meanwhile for the end of it, and would never open another.
+ * Has a connection opened anew. A connection that is being opened is left alone, and soon gives up if it hangs. If
+ * ioredis were told now, it would take that for the end, and would never open another.
  */
 export function reopen(redis: RedisConnection): void {
   if (redis.status === 'ready') redis.disconnect(true);
@@ -142,9 +142,9 @@ const batching = {
 };
 
 /**
- * A lost node is not reconnected to: another one says who has its slots (MOVED), which is how a failover is found. What
- * was under way on it may have been done and is not sent to another (`retryDelayOnFailover`). No automatic pipelines:
- * their commands wait without bound for a cluster that was never there.
+ * Weir does not reconnect to a lost node: another node says who has its slots (MOVED), which is how a failover is
+ * found. A command that was under way may have been done, so it is not sent to another node (`retryDelayOnFailover`).
+ * No automatic pipelines: their commands wait without bound for a cluster that was never there.
  */
 function openCluster(target: RedisTarget, settings: Settings, followers: Followers): Cluster {
   const { troubles, lacks, purpose } = followers;

@@ -5,8 +5,8 @@ import { keepSubscribed } from './subscription.ts';
 
 /**
  * Opens connections anew when the Sentinels have made another server the primary. The old one need not have died: it
- * may hang, or be cut off from the Sentinels and go on serving those who stay with it, who would then have a limit of
- * their own.
+ * may hang, or be cut off from the Sentinels and go on serving. Replicas that stay with it would have a limit of their
+ * own.
  */
 export function watchFailover(
   { connection, master }: Sentinel,

@@ -1,5 +1,6 @@
 /**
- * Commands that this Redis keeps from Weir, which goes on without them: one line each when it is noticed, and its end.
+ * Commands that this Redis keeps from Weir, which goes on without them. Each has one log line when it is missed, and
+ * one when it is there again.
  */
 import type { Log } from '../../observe/ports.ts';
 import { isMissing, remedyFor } from './commands.ts';
@@ -31,6 +32,6 @@ export class Lacks {
   }
 }
 
-/** Redis has no such command, or this user may not use it so; else it was something else that failed. */
+/** True: Redis has no such command, or this user may not use it so. False: something else failed. */
 export const isForbidden = (error: unknown): boolean =>
   error instanceof Error && (isMissing.test(error.message) || /\bNOPERM\b/.test(error.message));

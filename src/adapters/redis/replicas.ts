@@ -1,4 +1,4 @@
-/** How many replicas there are: each says so once a second, in the Redis that they share. */
+/** How many replicas there are: each says hello once a second, in the Redis that they share. */
 import type { Alarm, Clock } from '../../clock.ts';
 import type { RedisConnection } from './client.ts';
 import { script } from './script.ts';
@@ -8,7 +8,7 @@ const beatMs = 1_000;
 const silenceSeconds = 4;
 /**
  * A lower count is believed once this many beats in a row have told it. A Redis that comes back empty, or after a
- * silence of its own, knows of nobody but those who have said hello since; were it away again at that moment, each
+ * silence of its own, knows only of replicas that have said hello since. If it were away again at that moment, each
  * replica would go on with the whole limit.
  */
 const beatsUntilFewer = 3;
@@ -24,7 +24,7 @@ export class Replicas {
   readonly #name: string;
   readonly #least: number;
   #count: number;
-  /** What the last beats told that were answered, the latest first. */
+  /** What the last answered beats told, the latest first. */
   #told: readonly number[] = [];
   #alarm: Alarm | null = null;
   #stopped = false;

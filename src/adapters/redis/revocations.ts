@@ -1,6 +1,6 @@
 /**
- * The channel on which the scripts tell of every token that ends before its time. Redis tells whoever is subscribed at
- * that moment and nobody later, so each loss and each beginning of the subscription means that messages may have been
+ * The channel on which the scripts tell of every token that ends before its time. Redis tells only those who are
+ * subscribed at that moment, so each loss and each beginning of the subscription means that messages may have been
  * missed.
  */
 import type { Redis } from 'ioredis';
@@ -17,12 +17,12 @@ export const tokenMessage = (digest: string): string => `token ${digest}`;
 const probeMessage = 'probe -';
 export const userMessage = (name: string): string => `user ${name}`;
 
-/** How often it is looked whether revocations can be told: whoever runs Redis may change what is allowed. */
+/** How often Weir checks whether revocations can be told: permissions in Redis may change. */
 const probeMs = 60_000;
 
 /**
- * Looks at each beginning of the connection, and now and then, whether this replica may tell the others of revocations.
- * The scripts revoke all the same, and cannot say so.
+ * Checks at each beginning of the connection, and now and then, whether this replica may tell the others of
+ * revocations. If it may not, the scripts revoke all the same, and cannot say so.
  */
 export function watchPublishing(redis: RedisConnection, prefix: string, lacks: Lacks, clock: Clock): void {
   let alarm: Alarm | null = null;
@@ -77,7 +77,7 @@ function tell(listener: RevocationListener, message: string): void {
     case 'probe':
       return;
     default:
-      // A later Weir has more to tell: what it was may concern any token.
+      // A later version of Weir may send other messages, and these may concern any token.
       listener.revocationsMissed();
   }
 }

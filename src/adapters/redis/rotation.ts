@@ -6,8 +6,8 @@ import type { Endpoint } from '../../config/redis-url.ts';
 type Stream = Awaited<ReturnType<AbstractConnector['connect']>>;
 
 /**
- * Connects to another of several places each time: to any node of a cluster, to any Sentinel. Both tell whoever
- * subscribes the same, whichever it is.
+ * Connects to another of several places each time: to any node of a cluster, to any Sentinel. A subscriber hears the
+ * same from each of them.
  *
  * @param tls null: without
  * @param disconnectTimeoutMs how long a peer may take to close its side

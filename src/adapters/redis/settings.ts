@@ -52,7 +52,8 @@ export function settingsOf(
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
-    // Nobody would catch the rejection of ioredis’s own, which ends the process: whoever subscribes does it anew.
+    // Nobody would catch the rejection of ioredis’s own resubscribing, which ends the process: `subscription.ts` does
+    // it.
     autoResubscribe: false,
     retryStrategy: retryMs,
     // Called with every error that Redis answers.
@@ -91,7 +92,7 @@ type SentinelSettings = Omit<SentinelConnectionOptions, 'path' | 'family' | 'pro
 
 /**
  * Only the Sentinels of the URL are asked: those that they tell of may have addresses that cannot be reached from here.
- * Who follows a failover without waiting for the old primary to be silent: `failover.ts`.
+ * `failover.ts` follows a failover without waiting for the old primary to be silent.
  */
 export function sentinelSettings(target: SentinelTarget, { tls, commandTimeout = 0 }: Settings): SentinelSettings {
   const { username, password } = target.sentinelLogin;

@@ -8,7 +8,7 @@ export interface Subscriber {
   gap(): void;
   /** Redis does not let us subscribe. It is tried again once a second; told once. */
   refused(error: unknown): void;
-  /** It does again. */
+  /** Redis lets us subscribe again. */
   accepted(): void;
 }
 
@@ -16,8 +16,8 @@ export interface Subscriber {
 const beatMs = 1_000;
 
 /**
- * Keeps `redis`, a connection of its own, subscribed for as long as it is open. Redis tells whoever is subscribed at
- * that moment and nobody later.
+ * Keeps `redis`, a connection of its own, subscribed for as long as it is open. Redis tells only those who are
+ * subscribed at that moment.
  */
 export function keepSubscribed(redis: Redis, channel: string, subscriber: Subscriber, clock: Clock): void {
   let alarm: Alarm | null = null;

@@ -10,11 +10,11 @@ export const neverUs = -1e18;
  * What the bucket's clock should show when it is asked, by what it showed last and the replica's own clock since then.
  *
  * The call travels for a while that the replica cannot know, so the bucket's now is later than expected, or earlier
- * where the last call travelled longer. Up to `slackUs` that is what the difference is taken for, and the floor counts
- * from the expected now: then it is to the digit the tat that the bucket told last, and a call that travels longer than
- * the one before does not push the tat ahead. Beyond it the bucket's clock was set, or another one has taken its place;
- * the floor then counts from now, since only how far ahead the tat was means anything there. If it was set back, a tat
- * further ahead than demand can have put it comes from before that.
+ * where the last call travelled longer. A difference up to `slackUs` is taken for that, and the floor counts from the
+ * expected now. The floor is then exactly the tat that the bucket told last, and a call that travels longer than the
+ * one before does not push the tat ahead. A larger difference means that the bucket's clock was set, or that another
+ * clock has taken its place. The floor then counts from now, since only how far ahead the tat was means anything there.
+ * If it was set back, a tat further ahead than demand can have put it comes from before that.
  */
 interface Expected {
   readonly nowUs: number;
@@ -38,9 +38,9 @@ export interface Apart {
 }
 
 /**
- * The most that slots used apart may hold the others up, microseconds. What a replica used on its own in a moment is
- * made up for; what it used in an hour is not: the Coreapp has refused it long since, and has nothing more to get for
- * it.
+ * The most that slots used apart may hold the others up, microseconds. Slots that a replica used on its own for a
+ * moment are made up for. Those of an hour are not: the Coreapp has refused the surplus long since, and nothing is left
+ * to make up for.
  */
 export const debtMaxUs = 500_000;
 

@@ -5,8 +5,8 @@ import type { Lacks } from './lacks.ts';
 type Told = (error: Error | null, text?: string) => void;
 
 /**
- * Has a connection be used where Redis has no INFO: ioredis asks for it first, and would try again for ever. What it is
- * asked for is unknown then, an empty text.
+ * Makes a connection usable where Redis has no INFO: ioredis asks for it first, and would try again for ever. The
+ * answer to INFO is then unknown, an empty text.
  */
 export function doWithoutInfo(redis: Redis, lacks: Lacks | undefined): void {
   const ask = redis.info.bind(redis) as (...sections: string[]) => Promise<string>;

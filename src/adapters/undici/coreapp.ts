@@ -45,7 +45,7 @@ export function connectCoreapp(options: CoreappOptions): CoreappConnections {
           pools.young().dispatch({ method, path, headers: fields as string[], body }, call);
         });
       }
-      // Told its length, undici sends no chunks, and breaks the connection over a body that has another one.
+      // With the length, undici sends no chunks, and breaks the connection over a body that has another length.
       const headers = [...fields, 'Content-Length', String(body.bytes)];
       return new Call(observer, body).start((call) => {
         pools.young().dispatch({ method, path, headers, body: call.stream }, call);

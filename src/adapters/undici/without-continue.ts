@@ -13,7 +13,7 @@ import type { Socket } from 'node:net';
 /** Where the digits of the status begin: behind `HTTP/1.1 `. */
 const statusAt = 9;
 const statusEnd = 12;
-/** Of a 1xx head that is longer no more is kept: undici refuses it. */
+/** A longer 1xx head is not kept: undici refuses it. */
 const headMaxBytes = 16_384;
 const one = 0x31;
 const beginning = 'HTTP/1.';
@@ -36,7 +36,7 @@ export function lookAtHeads(bytes: Buffer): Looked {
   let before = true;
   while (before && at < bytes.length) {
     if (bytes.length - at < statusEnd) {
-      // Nothing to wait for where it is no head of HTTP's: undici says so at once.
+      // If it is no head of HTTP, there is nothing to wait for: undici says so at once.
       if (!beginning.startsWith(bytes.toString('latin1', at, at + beginning.length))) break;
       return { pass: joined(passed), keep: bytes.subarray(at), before };
     }

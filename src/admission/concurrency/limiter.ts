@@ -2,19 +2,21 @@
  * How many requests of a class may be in flight at the Coreapp: additive increase, multiplicative decrease (AIMD), by
  * refusals alone (`PermitEnd`). The time that an answer takes says nothing: a slow one may be a media upload.
  *
- * - **A refusal takes its permit with it.** What is left in flight was taken, so that many are allowed: one too many
- *   costs one, and where all is refused the number is down to `min` after one flight, however large it was.
+ * - **A refusal takes its permit with it.** The Coreapp has taken what is left in flight, so that many are allowed. One
+ *   request too many costs one permit. If all are refused, the number is down to `min` after one flight, however large
+ *   it was.
  * - **Trouble** lasts from a refusal until something that was sent since is answered. If that is refused as well, one
- *   probe at a time goes out, with pauses that grow; the jitter keeps replicas apart. What was in flight before, a long
- *   upload say, keeps no probe back, and whatever it comes to is no news.
+ *   probe at a time goes out, with pauses that grow; the jitter keeps replicas apart. A request from before the
+ *   trouble, such as a long upload, keeps no probe back, and its end is no news.
  * - **Back at once.** Up to `ceiling`, the most that was good before, each answer adds one: twice as many with each
- *   flight.
+ * flight.
  * - **Further with care.** Beyond the ceiling one more is tried after `calmFlights` full flights without a refusal,
- *   then twice as many after each `tryFlights` that went well: others who share the Coreapp get the time to object. A
- *   try that is refused falls to `decrease` for a flight, which leaves them room.
+ * then twice as many after each `tryFlights` that went well: others who share the Coreapp get the time to object. A
+ * try that is refused falls to `decrease` for a flight, which leaves them room.
  *
- * One caller has a share of them (`permit-shares.ts`): permits that last count for no more than leaves others theirs,
- * so a few more are given out beside them. If such a one is refused, the next waits; the number stays.
+ * One caller has a share of the permits (`permit-shares.ts`). Permits that last count only as far as they leave others
+ * their share, so a few more are given out beside them. If one of these is refused, the next one waits; the number
+ * stays.
  *
  * Each class has a number of its own, so that one endpoint that always refuses does not hold up the others.
  * docs/decisions/0011-permits.md has the measurements behind the constants.
@@ -28,7 +30,7 @@ const tryFlights = 4;
 const decrease = 0.8;
 const pauseMinMs = 20;
 const pauseMaxMs = 1_000;
-/** A probe beside requests of before may simply be one too many, so it is not hurried. */
+/** A probe beside older requests may simply be one too many, so it is not hurried. */
 const besideMinMs = 2_000;
 const besideMaxMs = 5_000;
 /** A probe that is neither answered nor refused for so long does not keep the next one back. */
@@ -60,7 +62,7 @@ export class ConcurrencyLimiter {
   /** How many more were tried last. */
   #step = 1;
   #trouble = false;
-  /** How often trouble has begun: tells the requests of before from those since. */
+  /** How often trouble has begun: tells older requests from those sent since. */
   #troubles = 0;
   /** How many are in flight of those sent before the latest trouble began. */
   #older = 0;
@@ -111,7 +113,7 @@ export class ConcurrencyLimiter {
     return Math.min(at, this.#shares.lastsAt(now));
   }
 
-  /** For somebody, who has not yet its share. */
+  /** For a caller that does not have its share yet. */
   available(now: number): boolean {
     if (this.#budget.isFull) return false;
     if (this.#inUse < this.#limit && !this.probing) return true;
@@ -158,7 +160,7 @@ export class ConcurrencyLimiter {
     this.#freed();
   }
 
-  /** One beside permits that last. True: it was refused, which says no more than that there is no room for it. */
+  /** One beside permits that last. True: it was refused, which only says that there is no room for it. */
   #extraRefused(how: PermitEnd): boolean {
     if (how === 'answered') this.#extraVain = 0;
     if (how !== 'refused' && how !== 'again') return false;
@@ -218,8 +220,8 @@ export class ConcurrencyLimiter {
   }
 
   /**
-   * Where no other request has been refused it may be about that one, so it is no news. But nothing has got better,
-   * either: the next probe waits as long.
+   * If no other request has been refused, the refusal may be about that one, so it is no news. But nothing has got
+   * better, either: the next probe waits as long.
    */
   #refusedAgain(isOlder: boolean): void {
     if (this.#requests > 1) this.#refused(isOlder);
@@ -232,7 +234,7 @@ export class ConcurrencyLimiter {
     this.#pause(this.#now(), Math.min(maxMs, ms * 2 ** this.#vain));
   }
 
-  /** Trouble begins: what is in flight is the most that is good, unless more has been for long. */
+  /** Trouble begins: the number in flight is the most that is good, unless a higher one has been good for long. */
   #begin(): void {
     this.#trouble = true;
     this.#troubles += 1;

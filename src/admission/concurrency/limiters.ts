@@ -96,7 +96,7 @@ export class ConcurrencyLimiters {
     for (const waiter of again) waiters.add(waiter);
   }
 
-  /** The end of a pause between probes frees a permit, too, and so does one in use that begins to last. */
+  /** The end of a pause between probes frees a permit, too. So does a permit in use that begins to last. */
   #awaitChange(now: number): void {
     let due = Number.POSITIVE_INFINITY;
     for (const limiter of this.#waiting.keys()) due = Math.min(due, limiter.changesAt(now));

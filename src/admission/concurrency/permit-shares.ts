@@ -4,28 +4,27 @@
  * slowly beyond what Weir can keep of it) do not. So:
  *
  * - **A share.** A caller takes no further permit once its requests that last are `callerShareMax` of what others
- *   leave; nor, beside other callers, one of the last. These are for callers with less than their part, an equal one
- *   for each that has such requests and for one more; the very last for those with nothing that lasts. It keeps its
- *   place in line, and others go before it. One that has been alone for a minute may have all.
- * - **A few more.** What was taken before anybody could know, sixteen long requests at once, say, counts for all but
- *   these last ones. So a caller with less than its part finds a permit, whatever others have in flight.
+ *   leave. Beside other callers it also takes none of the last permits. These are for callers with less than their
+ *   part: equal parts for all that have such requests, and one part more. The very last are for callers with nothing
+ *   that lasts. A caller that gets no permit keeps its place in line, and others go before it. A caller that has been
+ *   alone for a minute may have all.
+ * - **A few more.** Permits that were taken before anybody could know, such as for sixteen long requests at once, count
+ *   for all but these last ones. So a caller with less than its part finds a permit, whatever others have in flight.
  * - **The bound over all classes** is hard, so there the share counts for whatever is in flight.
  *
  * docs/decisions/0016-slow-takers.md says why.
  */
 
-/** From so long on a permit is in use lastingly, milliseconds. */
+/** A permit that is in use for so long is one that lasts, milliseconds. */
 export const lastingMs = 250;
 
-/** For so long after another caller has asked nobody counts as alone, milliseconds. */
+/** Nobody counts as alone for so long after another caller has asked, milliseconds. */
 const aloneAfterMs = 60_000;
 
-/** From so many on the last permits are two at least. */
+/** If there are so many permits or more, the last ones are at least two. */
 const manyPermits = 4;
 
-/**
- * How many callers are kept in mind that have nothing in flight, so that the table need not change with each request.
- */
+/** How many callers with nothing in flight are kept in mind, so that the table need not change with each request. */
 const idleCallersMax = 1_000;
 
 /** What one caller has in flight of one class. */
@@ -57,7 +56,7 @@ export class InFlightShares {
     return this.#inUse;
   }
 
-  /** How many callers there is something known of. */
+  /** How many callers are known. */
   get callers(): number {
     return this.#callers.size;
   }
@@ -114,7 +113,7 @@ export class PermitShares {
   #lasting = 0;
   /** How many callers have something that lasts. */
   #lastingCallers = 0;
-  /** Who asked last, and when it was another one than before. */
+  /** Who asked last, and when that last changed. */
   #asker: string | null = null;
   #othersAt = Number.NEGATIVE_INFINITY;
   #oldest: Use | null = null;
@@ -200,7 +199,8 @@ export class PermitShares {
   }
 
   /**
-   * What one caller may have where others leave so much: rounded up, so that a small limit is all of one that is alone.
+   * What one caller may have if others leave so much: rounded up, so that a caller that is alone may have all of a
+   * small limit.
    */
   #mayHave(left: number): number {
     return left - Math.floor((1 - this.#callerShareMax) * left + 1e-9);

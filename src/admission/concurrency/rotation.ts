@@ -23,7 +23,7 @@ export class Rotation<T extends Owned> {
     if (own?.size === 0) this.#of.delete(item.owner);
   }
 
-  /** Takes out whose turn it is; what else its owner has is behind everybody's. Undefined: nothing waits. */
+  /** Takes out the next one; whatever else its owner has is now behind everybody's. Undefined: nothing waits. */
   take(): T | undefined {
     for (const [owner, own] of this.#of) {
       for (const item of own) {

@@ -1,6 +1,6 @@
 /**
- * What is in front of a newcomer, by the line's own arithmetic: `rounds.ts` gives whoever has n slots to go at the
- * urgency u at least min(n, x / 2^u) of them within a virtual time x. The sum over all is kept in classes of how long
+ * What is in front of a newcomer, by the line's own arithmetic: within a virtual time x, `rounds.ts` gives a caller
+ * that needs n slots at the urgency u at least min(n, x / 2^u) of them. The sum over all is kept in classes of how long
  * each will take, four to an octave, so that it costs the same for one caller and for 10,000; the class that x falls
  * into is rounded down. Nobody is refused for a sum that is too large.
  */

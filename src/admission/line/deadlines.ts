@@ -1,6 +1,6 @@
 /**
- * Whose time is over first, of many with times of their own. A calendar with a page for each millisecond: adding and
- * removing cost the same however many there are. Its reader turns the empty pages once, at most one for each
+ * Finds whose time is over first, of many with times of their own. A calendar with a page for each millisecond: adding
+ * and removing cost the same however many there are. Its reader turns the empty pages once, at most one for each
  * millisecond that passes and a few ahead.
  */
 

@@ -3,9 +3,9 @@ export interface HeadcountBounds {
   /** How many may wait. */
   readonly lineMaxRequests: number;
   /**
-   * What one caller may have of the places that others leave, above 0 and up to 1. So one that is alone has nearly the
-   * whole line, each further one leaves the others less, and whoever has nothing in line finds a place: k callers with
-   * as much as they may have leave (1 − s) / (1 + (k − 1) × s) of the line free.
+   * What one caller may have of the places that others leave, above 0 and up to 1. So a caller that is alone has nearly
+   * the whole line, each further one leaves the others less, and a caller with nothing in line finds a place: k callers
+   * with as much as they may have leave (1 − s) / (1 + (k − 1) × s) of the line free.
    */
   readonly callerShareMax: number;
 }

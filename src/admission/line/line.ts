@@ -3,9 +3,8 @@
  * requests of one caller, by their urgency; those of one caller and urgency are served first come, first served. A turn
  * is one slot: a request that costs more pays it in as many turns.
  *
- * A caller's turns come as often as the most urgent of what it has in line is worth, whichever of its requests gets
- * them. So it gains nothing by spreading its requests over several urgencies, and loses nothing by marking some as less
- * urgent.
+ * A caller's turns come as often as its most urgent request in line is worth, whichever of its requests gets them. So
+ * it gains nothing by spreading its requests over several urgencies, and loses nothing by marking some as less urgent.
  *
  * Joining, leaving and hanging up cost the same at one place as at 100,000. A caller that has nothing in line is
  * forgotten: nobody saves turns up, nobody is in debt.
@@ -101,7 +100,7 @@ export class Line<P extends Place<P>> {
   readonly #deadlines = new Deadlines<P>();
   /** Made for the first who waits: many lines never have one. */
   #counted: Backlog | null = null;
-  /** Whose turn `take` is for; null: of whoever is next. */
+  /** Whose turn `take` is for; null: that of whoever is next. */
   #chosen: Standing<P> | null = null;
   #requests = 0;
   #slots = 0;
@@ -161,7 +160,10 @@ export class Line<P extends Place<P>> {
     return this.#chosen?.queues.next?.head ?? null;
   }
 
-  /** Uses a slot. Who is to be sent with it leaves the line; null: nobody, it was a part of what the next one costs. */
+  /**
+   * Uses a slot. The request that is to be sent with it leaves the line. Null: none is, the slot was a part of what the
+   * next one costs.
+   */
   take(): P | null {
     const caller = this.#chosen ?? this.#rounds.next;
     this.#chosen = null;

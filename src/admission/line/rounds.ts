@@ -2,13 +2,13 @@
  * Whose turn it is: round robin, weighted by urgency. Each step of urgency doubles the share: a member of urgency u has
  * the weight 2^-u.
  *
- * Virtual time keeps the order. A turn moves it on by 1/W, W being the sum of the weights of all members; who comes, or
- * has had a turn, is due again 2^u later. Whoever is due first is next. So for members of one urgency this is a plain
- * round: who comes, or comes again, is the last of it. A more urgent one is due sooner, once in W/w turns, w its
- * weight.
+ * Virtual time keeps the order. A turn moves it on by 1/W, where W is the sum of the weights of all members. A member
+ * that comes, or has had a turn, is due 2^u later. The member that is due first is next. So among members of one
+ * urgency this is a plain round: a member that comes, or comes again, is the last of it. A more urgent member is due
+ * sooner: once in W/w turns, where w is its weight.
  *
  * Nobody starves: a member has its turn within W/w turns and one for each of the others. After W/w of them, time has
- * reached the moment at which it is due; whoever has a turn from then on is due later, so each of the others goes
+ * reached the moment at which it is due; a member that has a turn from then on is due later, so each of the others goes
  * before it once at most.
  *
  * Everything costs the same, however many there are: one lane for each urgency is in order by itself, since time does
@@ -50,7 +50,7 @@ export class Rounds<M extends Member<M>> {
     return next;
   }
 
-  /** Whose turn it is of those that may have one; null: nobody's. Those that may not keep their place. */
+  /** Whose turn it is, among those that may have one; null: nobody's. Those that may not have one keep their place. */
   firstOf(may: (member: M) => boolean): M | null {
     const next = this.next;
     if (next === null || may(next)) return next;
@@ -107,7 +107,7 @@ export class Rounds<M extends Member<M>> {
     this.#queue(member, urgency, this.#time + 2 ** urgency);
   }
 
-  /** It has become more urgent while it waits: it is due as if it came now, where that is sooner. */
+  /** It has become more urgent while it waits: it is due as if it came now, if that is sooner. */
   hasten(member: M, urgency: number): void {
     if (urgency >= member.urgency) return;
     this.#weight += weightOf(urgency) - weightOf(member.urgency);

@@ -3,7 +3,7 @@ import type { Principal } from '../../exchange/principal.ts';
 import type { Fields } from '../../http/fields.ts';
 import { urgencyAsked } from '../../http/priority.ts';
 
-/** The best urgency that callers may ask for: 0 is the most urgent. Whoever asks for better gets this. */
+/** The best urgency that callers may ask for: 0 is the most urgent. A request for a better one gets this. */
 export interface BestUrgency {
   readonly users: number;
   readonly admins: number;

@@ -22,9 +22,9 @@ const sampleMs = 20;
 const silenceMs = 4 * horizonMs;
 
 /**
- * A window that is hardly wider than the round trip cannot be hit with certainty; where it leaves less than this, only
- * what the trip took beyond the usual one counts as uncertain. All slots are late by the same way back then, so they
- * still come one interval after the other, and a small burst over a slow link is served.
+ * A window that is hardly wider than the round trip cannot be hit with certainty; if the round trip leaves less than
+ * this, only what the trip took beyond the usual one counts as uncertain. All slots are late by the same way back then,
+ * so they still come one interval after the other, and a small burst over a slow link is served.
  */
 const certainMinMs = 2;
 /** No link is so slow that it eats more of a window. */

@@ -114,8 +114,8 @@ function decoded(segment: string): string {
 }
 
 /**
- * The name of a bucket. What callers send is told by its digest: it may be of any length and hold any characters, and
- * who looks into the store need not know who calls whom.
+ * The name of a bucket. What callers send is told by its digest: it may be of any length and hold any characters, and a
+ * reader of the store need not know who calls whom.
  * @param digest of the value; null: for requests without one
  */
 export function bucketName(name: string, digest: string | null): string {

@@ -1,7 +1,7 @@
 /**
  * How long a round trip to the store usually takes. Most of what a trip takes beyond the shortest of late is a process
  * that stood still, here or there, so the usual one is the shortest; but only if another was hardly longer, and but for
- * a single one that was quicker than all. Where each took as long as it liked, nothing is usual.
+ * a single one that was quicker than all. If all of them differ, none is usual.
  */
 
 /** So many of the last trips count: a link that has become slow is the usual one after as many. */
