@@ -1,4 +1,4 @@
-/** The command line. What has to come first does: the rest takes a while to load. */
+/** The command line. It first does what can't wait, since the rest takes a while to load. */
 import { keepInspectorClosed } from './commands/inspector.ts';
 
 keepInspectorClosed();

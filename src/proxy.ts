@@ -30,7 +30,7 @@ import type { Webapp } from './profiles/coreapp/webapp.ts';
 import type { Forward } from './upstream/forward.ts';
 import type { OpenRequests } from './wire/open-requests.ts';
 
-/** For callers of one kind: those that ask to switch protocols have more to hand over (`upstream/ports.ts`). */
+/** For downstreams of one kind: those that ask to switch protocols have more to hand over (`upstream/ports.ts`). */
 export interface Stages<From extends Downstream = Downstream> {
   readonly receive: Receive;
   readonly route: RouteStage;
@@ -56,10 +56,10 @@ type Answering = Pick<Stages, 'refusalBody' | 'serverTiming'>;
 
 export type Gateway<From extends Downstream = Downstream> = (head: RequestHead, downstream: From) => Promise<void>;
 
-/** Nobody knows when one of them ends. */
+/** When to come back is a guess: nobody knows when one of these requests ends. */
 const tooManyOpen = refuse('lineFull', 'Too many requests from this address are under way.', 1_000);
 
-/** How a request's journey may end. */
+/** How a request may end. */
 type Outcome = Passed | Page | Refusal | Gone;
 
 export function createGateway<From extends Downstream>(stages: Stages<From>): Gateway<From> {
@@ -111,15 +111,15 @@ async function travel<From extends Downstream>(
   }
 }
 
-/** Whose share its body takes. All who log in are nobody yet, and must not share one place. */
+/** Whose share its body takes. Callers that log in are nobody yet, and must not all share one place. */
 export function sharingOf({ principal, origin }: Identified): Principal {
   return principal.kind === 'nobody' ? { kind: 'nobody', from: networkOf(origin.remote) } : principal;
 }
 
 /**
- * For the endpoints of Weir's own. Credentials are small; and since anybody may send some, no class shares its budget
- * with them, nor do they fill up before 4,096 connections hold back the largest body there can be. One user, or one
- * network of those who log in, may have half of that while it is alone, and half of what others leave.
+ * For Weir's own endpoints. Credentials are small, and anybody may send some, so no class shares its budget with them.
+ * The budget fills up only when 4,096 connections hold back the largest body there can be. One user, or one network of
+ * callers that log in, may have half of it while it is alone, and half of what others leave.
  */
 export function ownBounds(clock: Clock): BodyBounds {
   const bodyMaxBytes = 16_384;
@@ -148,7 +148,7 @@ async function deliver<From extends Downstream>(
   }
 }
 
-/** A hold time that ended on a Coreapp which was away, slow or broken is not an overload. */
+/** If the hold time ended because the Coreapp was away, slow or broken, that is not an overload. */
 function blamed(end: Refusal | Gone, last: Replay | null): Refusal | Gone {
   if (end.kind !== 'refusal' || end.name !== 'holdTimeOver') return end;
   return last === null || last.otherwise === null ? end : refuse(last.otherwise, null, end.retryAfterMs);

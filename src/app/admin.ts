@@ -1,4 +1,4 @@
-/** Sees to it that there is an admin, whatever becomes of the store. */
+/** Makes sure that there is an admin, whatever happens to the store. */
 import { adminName, ensureAdmin } from '../auth/first-admin.ts';
 import { type Passwords, StoreAway } from '../auth/ports.ts';
 import type { Clock } from '../clock.ts';
@@ -25,8 +25,8 @@ const byConfiguration = {
 } as const;
 
 /**
- * At the start the configured password is set. Whenever the store is back, which may have come back empty, a missing
- * admin is made again; one that is there keeps the password that it has been given since.
+ * At the start the configured password is set. The store may come back empty, so whenever it is back, a missing admin
+ * is made again. An admin that is there keeps the password that it has been given since.
  */
 export async function keepAdmin(deps: AdminDeps, adminPassword: string | null): Promise<void> {
   await tryUntilDone(deps, adminPassword, 'set');
@@ -34,8 +34,8 @@ export async function keepAdmin(deps: AdminDeps, adminPassword: string | null): 
 }
 
 /**
- * Resolves after the first try: a store that is away now must not keep Weir from serving. That it is away has its line
- * in the log already, one for the outage.
+ * Resolves after the first try: a store that is away now must not keep Weir from serving. The outage has its line in
+ * the log already.
  */
 async function tryUntilDone(deps: AdminDeps, adminPassword: string | null, existing: 'set' | 'keep'): Promise<void> {
   const { stores, passwords, clock, log } = deps;

@@ -15,12 +15,12 @@ import { listenProblem } from './start-error.ts';
 import { Traffic } from './traffic.ts';
 
 export interface App {
-  /** The ports that are listened on: of use where the configuration says 0. */
+  /** The ports that are listened on, for when the configuration says 0. */
   readonly port: number;
   readonly opsPort: number;
   readonly services: Services;
   readonly traffic: Traffic;
-  /** No longer ready: balancers look elsewhere, whoever comes all the same is served. */
+  /** No longer ready: balancers look elsewhere, and requests that come all the same are served. */
   lameDuck(): void;
   /** Takes nothing new, serves what waits for at most `graceMs`, refuses the rest, lets go of everything. */
   close(graceMs: number): Promise<void>;
@@ -77,7 +77,7 @@ export async function startApp(config: Config, coreappUrl: string, version: stri
       const closed = main.close();
       await Promise.race([traffic.idle(), pause(services, graceMs)]);
       admit.refuseAll('stopping');
-      // They never end by themselves: they had the lame-duck time, and as long as there was other work.
+      // Tunnels never end by themselves: they had the lame-duck time, and as long as there was other work.
       tunnels.close();
       await Promise.race([closed, pause(services, lastAnswersMs)]);
       await open.disposeAsync();

@@ -47,7 +47,7 @@ export function keepCertificates(
     log[note === null ? 'info' : 'warn']('changed TLS files are in use', fields);
   };
   const watch = watchFiles(paths, look);
-  // What changed since the configuration was read has made no event.
+  // A change since the configuration was read has made no event.
   look();
   return watch;
 }

@@ -24,8 +24,8 @@ const spare = 8;
 const opsConnectionsMin = 4;
 
 /**
- * What can be had within the limit. The ops port keeps some for itself, so that probes are answered whatever callers
- * do; of the rest there are as many connections as leave each what its requests may need.
+ * What the limit allows. The ops port keeps some files for itself, so that probes are answered whatever callers do. The
+ * rest is shared among as many connections as leave each what its requests may need.
  * @param limit of open files; null: nobody knows, or there is none
  */
 export function planDescriptors(needs: DescriptorNeeds, limit: number | null): DescriptorPlan {

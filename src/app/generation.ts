@@ -1,6 +1,6 @@
 /**
  * What follows from one configuration: a plain value, made whole and replaced whole. It has no state of its own that
- * matters to anybody else. What has to outlive a configuration is in the services.
+ * matters to others. State that has to outlive a configuration is in the services.
  */
 import { randomUUID } from 'node:crypto';
 import { trustIn } from '../adapters/node/trust.ts';

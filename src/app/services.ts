@@ -1,14 +1,14 @@
 /**
- * What lives as long as the process, whatever becomes of the configuration: connections, who waits for what, what is
- * cached and what has been counted. What follows from one configuration is a generation.
+ * What lives as long as the process, whatever happens to the configuration: connections, waiting requests, caches and
+ * counts. What follows from one configuration is a generation.
  *
  * Services are opened by the settings of the start, and keep these until the process ends. Most are of one kind with
  * the socket that they belong to: hosts, ports, TLS, URLs, pools, the store, the bounds of what is counted.
  *
- * `admit` is different: the limits of a configuration hang on it. Its lines with those who wait in them, the leases
- * with their slots, the permits and what the limiters have learned, and the pauses stay over a reload. What a reload
- * has to replace in it is each class's limits (rate, burst, scope, hold time, bounds), the costs, `line.bestUrgency`,
- * `coreapp.permits…` and `coreapp.pauseMaxMs`; a lease takes its next slots by the new quota then.
+ * `admit` is different: the limits of a configuration hang on it. A reload keeps its lines with those who wait in them,
+ * the leases with their slots, the permits with what the limiters have learned, and the pauses. A reload has to replace
+ * each class's limits (rate, burst, scope, hold time, bounds), the costs, `line.bestUrgency`, `coreapp.permits…` and
+ * `coreapp.pauseMaxMs`. From then on a lease takes its slots by the new quota.
  */
 import { createTunnels } from '../adapters/http-proxy/tunnels.ts';
 import { machineClock } from '../adapters/node/clock.ts';
@@ -42,7 +42,7 @@ export interface Start {
   /** Weir's own. */
   readonly version: string;
   readonly log: Log;
-  /** How it stands with the ports. */
+  /** The state of the ports. */
   readonly ports: () => Pick<Snapshot, 'connections' | 'ready' | 'stopping'>;
 }
 

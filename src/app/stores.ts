@@ -48,14 +48,12 @@ export interface Stores {
   begin(): Promise<void>;
   /** Tells of revocations, whichever replica made them. */
   onRevocation(listener: RevocationListener): void;
-  /** Calls back each time that the accounts can be reached again. */
+  /** Calls back whenever the accounts can be reached again. */
   onReturn(call: () => void): void;
   close(): Promise<void>;
 }
 
-/**
- * How long the first requests wait for Redis, and readiness does: not for ever, since the fallback serves without it.
- */
+/** How long the first requests and readiness wait for Redis: not for ever, since the fallback serves without it. */
 const redisWaitMs = 2_000;
 /** A login may wait a little longer than a message in line. */
 const accountsTimeoutMs = 1_000;
@@ -77,7 +75,7 @@ function memoryStores(tokensPerUserMax: number, clock: Clock, meter: Meter): Sto
     guard: createLoginGuard(null),
     begin: () => Promise.resolve(),
     state: () => ({ kind: 'memory', up: true, fallback: false, persistence: 'none', lacks: [] }),
-    onRevocation() {}, // Who revokes in this process knows.
+    onRevocation() {}, // Revocations are made in this process, so nobody has to be told.
     onReturn() {},
     close: () => Promise.resolve(),
   };
@@ -193,7 +191,7 @@ function redisBuckets(settings: RedisSettings, connections: Connections, { clock
     }
     const { key, error } = alone;
     const { name: cause, ofKey } = causeOf(error);
-    // What Redis answered has had its line; that it did not answer has not, where only the call was late.
+    // If Redis answered with an error, that has had its line. If only the call was late, nothing has been said yet.
     if (cause === 'late') troubles.broke({ purpose: 'buckets' }, error);
     const whose = ofKey === true ? 'the limit of one class: Redis does not serve it' : 'limits: Redis does not serve';
     log.warn(`${whose}; going on with a share`, { key, cause, replicas: replicas.count() });

@@ -5,10 +5,7 @@ import type { Gateway } from '../proxy.ts';
 import type { Generation } from './generation.ts';
 
 export class Traffic {
-  /**
-   * What the next request is served by. Another one may be put here; requests under way end by the one that they began
-   * with.
-   */
+  /** What the next request is served by. It may be replaced; requests under way end by the one that they began with. */
   generation: Generation;
   #begun = false;
   readonly #beginning = Promise.withResolvers<void>();

@@ -12,7 +12,7 @@ export interface NewUser {
 
 /** A user as read. */
 export interface User extends NewUser {
-  /** The store's own mark: another one after each change, and never the same again. A token belongs to one version. */
+  /** The store's own mark: it differs after each change, and never repeats. A token belongs to one version. */
   readonly version: string;
 }
 

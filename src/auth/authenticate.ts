@@ -22,7 +22,7 @@ export interface AuthenticateDeps {
   readonly meter: Pick<Meter, 'monitored'>;
   /** Texts of the valid API keys; several while one replaces another, none where there is no key. */
   readonly apiKeys: readonly string[];
-  /** True: these requests ask to switch protocols, which is not what an API key is for. */
+  /** True: these requests ask to switch protocols, which an API key may not do. */
   readonly upgrading?: boolean;
 }
 
@@ -51,7 +51,7 @@ export function createAuthenticate({
   const strangers = new Strangers('key', guard);
   const keyDigests = apiKeys.map((text) => secrets.digest(text));
 
-  /** Compares with every key, so that the time tells neither which one it was nor how far it agreed. */
+  /** Compares with every key, so that the time tells neither which key it was nor how much of it matched. */
   const isApiKey = (text: string): boolean => {
     const digest = secrets.digest(text);
     let found = false;
@@ -71,8 +71,8 @@ export function createAuthenticate({
   };
 
   /**
-   * Scraping that stops each time a token is over is an old trouble of operators. A provider's are renewed by whoever
-   * has them.
+   * Operators know the trouble: scraping stops whenever its token expires. A provider's tokens are renewed by their
+   * owners.
    */
   const byMonitoringToken = async (exchange: Routed, token: string, finding: Finding | Promise<Finding>) => {
     const found = await finding;
@@ -80,7 +80,7 @@ export function createAuthenticate({
     return asUser(exchange, found);
   };
 
-  /** The right key passes whatever others behind the same address send; wrong ones are counted, and told to wait. */
+  /** The right key passes, whatever others behind the same address send. Wrong keys are counted, and told to wait. */
   const byKey = (exchange: Routed, text: string): ReturnType<Authenticate> =>
     isApiKey(text) ? identified(exchange, key) : strangers.count(exchange.origin.remote);
 
@@ -102,7 +102,7 @@ function isReadAgain(route: Route): boolean {
 
 function asUser(exchange: Routed, token: Finding): Identified | Refusal {
   if ('kind' in token) return token;
-  // Whoever is refused is known all the same: the log says who it was.
+  // A refused caller is known all the same: the log says who it was.
   const known = identified(exchange, { kind: 'user', name: token.user, role: token.role });
   return exchange.route.access === 'admin' && token.role !== 'ROLE_ADMIN' ? forbidden : known;
 }

@@ -1,9 +1,9 @@
 /**
- * The tokens that requests bring, of one kind: from the cache, or asked about. Anybody can make tokens up, so those
- * that are not known here have to wait for a turn, few at once for each address and for all together, and of an address
- * that sends too many of them one at a time is asked about for a while. Nobody is kept out by them: behind one address
- * are many, and among what it sends are fresh tokens of other replicas. Guessing 256 bits is hopeless; it is the store
- * that is protected here.
+ * The tokens that requests bring, of one kind: from the cache, or asked about. Anybody can make tokens up, so tokens
+ * that are not known here have to wait for a turn. Few are asked about at once, for each address and for all together.
+ * If an address sends too many, one of its tokens at a time is asked about for a while. Nobody is locked out by this:
+ * many callers may be behind one address, and they send fresh tokens of other replicas, too. Guessing 256 bits is
+ * hopeless; this protects the store.
  */
 import { type Refusal, refuse, refuseStoreAway } from '../exchange/refusals.ts';
 import { networkOf } from '../http/network.ts';
@@ -24,7 +24,7 @@ export interface BearerTokensDeps {
 
 interface Shown {
   readonly digest: string;
-  /** Empty where the digest is enough: a token may wait, and its secret need not. */
+  /** Empty if the digest is enough: a token may wait, and its secret should not. */
   readonly text: string;
   readonly address: string;
 }
@@ -33,7 +33,7 @@ const invalid = refuse('unauthenticated');
 const away = refuseStoreAway();
 const tooManyWait = refuseStoreAway('Too many tokens wait to be looked up.');
 
-/** `max` is what others may have to wait for in the store; a flood of connections fills the rest. */
+/** `max` bounds how many look-ups others may have to wait for in the store. A flood of connections fills the rest. */
 const turnsDefaults: TurnsOptions = { max: 64, maxEach: 16, waitersMax: 10_000 };
 
 /** For addresses that sent too many, in a line of their own: others never wait behind it. */
@@ -70,7 +70,7 @@ export class BearerTokens {
     return this.#recall(shown) ?? this.#unheard(shown);
   }
 
-  /** Null: it takes a turn to tell. */
+  /** Null: only a turn can tell. */
   #recall(shown: Shown): Finding | Promise<Finding> | null {
     const recalled = this.#tokens.recall(shown.digest, shown.text);
     if (typeof recalled === 'object') return recalled;
@@ -91,7 +91,7 @@ export class BearerTokens {
     if (turn === false || (turn !== null && !(await turn))) return this.#strangers.tooMany(address) ?? tooManyWait;
     try {
       if (turn !== null) {
-        // They may have asked the same, too.
+        // They may have asked about the same token.
         const recalled = this.#recall(shown);
         if (recalled !== null) return await recalled;
         if (turns === this.#turns && this.#strangers.tooMany(address) !== null) return null;

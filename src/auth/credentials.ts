@@ -146,7 +146,7 @@ const passwordRules: readonly (readonly [needs: RegExp, rule: string])[] = [
 /** Which rule a new password breaks, in words that follow its field's name; null: none. Never repeats the password. */
 export function brokenPasswordRule(given: string): string | null {
   const password = passwordForm(given);
-  // First, since a line too many makes it too long as well.
+  // This check comes first, since an extra line makes the password too long as well.
   const stray = password.isWellFormed() ? hiddenIn(password) : null;
   if (stray !== null) return `must not hold ${stray}`;
   const text = brokenTextRule(password, 8, 64);
@@ -154,7 +154,7 @@ export function brokenPasswordRule(given: string): string | null {
   return passwordRules.find(([needs]) => !needs.test(password))?.[1] ?? null;
 }
 
-/** Names that the paths below `/v1/users/` have taken. */
+/** Names that paths below `/v1/users/` already use. */
 const takenNames: ReadonlySet<string> = new Set(['login', 'logout']);
 
 /** Which rule a new user name in its form breaks, in words that follow its field's name; null: none. */

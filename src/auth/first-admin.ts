@@ -5,13 +5,13 @@ import type { Accounts, Passwords, PasswordTurn } from './ports.ts';
 export type AdminChange = Extract<AuditAction, 'user.add' | 'user.password'>;
 
 export const adminName = 'admin';
-/** The contract's own; it serves for nothing but to set another one. */
+/** The contract's first password; it is good only for setting another one. */
 const firstPassword = 'secret';
 
 /**
- * Sees to it that there is an admin. Without `adminPassword` a missing one begins as `admin`/`secret` and has to change
- * that at its first login; an existing one stays as it is. With `adminPassword` a missing one begins with that, and
- * where `existing` is `set` an existing one gets it, which ends all tokens of the admin where it was another one.
+ * Makes sure that there is an admin. Without `adminPassword`, a missing admin begins as `admin`/`secret` and has to
+ * change that at its first login; an existing one stays as it is. With `adminPassword`, a missing admin begins with it.
+ * If `existing` is `set`, an existing admin gets it, too; if that changes the password, all tokens of the admin end.
  *
  * Several replicas may do this at once on one store. Rejects with `StoreAway` when that is away, and when all turns to
  * hash are taken; doing it again is right in both cases. Null: nothing was to be done.
@@ -37,7 +37,7 @@ export async function ensureAdmin(
   }
 }
 
-/** `overtaken`: another replica was first, so look at what that one has done. */
+/** `overtaken`: another replica was first, so the caller has to look again at what is stored. */
 type End = AdminChange | 'kept' | 'overtaken';
 
 async function add(accounts: Accounts, turn: PasswordTurn, adminPassword: string | null): Promise<End> {

@@ -1,7 +1,7 @@
 /**
  * JWT: tokens of an identity provider, taken next to Weir's own. The provider's signature says whose a token is, and
  * Weir caches what it has seen, so that a token in use costs as little as one of Weir's own. Logging out can't take the
- * signature back: it is written down that the token has ended, and all replicas are told, until it is over by itself.
+ * signature back. So the store keeps that the token has ended until it expires by itself, and all replicas are told.
  */
 import type { Clock } from '../clock.ts';
 import type { Meter } from '../observe/ports.ts';
@@ -57,7 +57,7 @@ export function createJwtAuth(
       const digest = signedDigest(text);
       const record = await jwts.check(text);
       if (record === undefined) return;
-      // Whether the store has answered or not, it may have been written down.
+      // Even if the store has not answered, it may have stored the end.
       await ended.end(digest, record.expiresAtMs, record.user).finally(() => tokens.tokenRevoked(digest));
     },
   };

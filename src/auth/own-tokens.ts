@@ -9,8 +9,8 @@ import type { TokenEntriesOptions } from './token-entries.ts';
 /** How often a store that is away is asked. */
 const restMs = 250;
 /**
- * A token that the store did not know can't be made later: it has 256 random bits, and nobody has sent it before. What
- * comes back from a backup is valid after this time, or when the connection is back.
+ * A token that the store did not know can't be made later: it has 256 random bits, and nobody has sent it before. A
+ * token that comes back from a backup is valid after this time, or when the connection is back.
  */
 const unknownMs = 60_000;
 
@@ -59,7 +59,7 @@ export function createOwnTokens({ store, secrets, clock, meter }: OwnTokensDeps,
 }
 
 /**
- * Accounts that tell the cache what they end. Whether the store has answered or not, the revocation may have been made:
+ * Accounts that tell the cache what they end. Even if the store has not answered, it may have made the revocation, so
  * the token is asked about anew.
  */
 function tellingAccounts(store: Accounts, tokens: TokenCache): Accounts {

@@ -1,16 +1,16 @@
 /**
- * Turns for work that is dear and that anybody can cause (hashing a password), and the places of those who wait for
- * one.
+ * Turns for costly work that anybody can cause (hashing a password), and the places of those who wait for a turn.
  *
- * Whose turn it is: of three standings those that are known go most often, then the new ones, then those that failed
- * lately: 4 : 2 : 1, so that none starves. Within a standing groups go in rotation, and within a group its parts:
+ * There are three standings: known askers go most often, then new ones, then those that failed lately, 4 : 2 : 1, so
+ * that none starves. Within a standing the groups go in rotation, and within a group its parts:
  *
  *     known        a user, wherever it is   its addresses    it has logged in from there: the name is no mere claim
  *     new, failed  an address               the names        names cost nothing to make up, addresses do
  *
- * So whoever asks a lot lengthens its own wait, and a group never has all turns where there are several. While there is
- * room anybody may wait. Once there is none, a newcomer takes the place of the latest of the largest group, provided
- * that this one has at least two more than its own, or of the latest group of a lower standing, where its own has none.
+ * So an asker that asks a lot lengthens its own wait, and if there are several groups, none has all turns. While there
+ * is room, anybody may wait. Once there is none, a newcomer takes the place of the latest asker of the largest group,
+ * provided that this group has at least two more than the newcomer's. If the newcomer's group has none, it may also
+ * take the place of the latest asker of a lower standing.
  */
 export const standings = ['known', 'new', 'failed'] as const;
 
@@ -98,7 +98,7 @@ export class Places<W extends Waiter> {
     return out;
   }
 
-  /** Gives its place up; whoever has none keeps none. */
+  /** Gives its place up. Without a place nothing happens. */
   leave(waiter: W): void {
     const { asker } = waiter;
     const { groups } = this.#tier(asker.standing);
@@ -160,7 +160,7 @@ export class Places<W extends Waiter> {
     const own = this.#tier(asker.standing).groups.get(keyOf(asker));
     let largest: Group<W> | null = null;
     for (const { groups } of this.#tiers.values()) {
-      // Of equals the one of the lowest standing.
+      // Among equals, the one of the lowest standing.
       for (const group of groups.values()) if (group.waiting >= (largest?.waiting ?? 0)) largest = group;
     }
     if (largest === null) return waiter;

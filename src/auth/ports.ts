@@ -3,14 +3,14 @@ import type { ListedToken, NewUser, TokenRecord, User } from './accounts.ts';
 import type { Asker, Standing } from './places.ts';
 
 /**
- * Users and tokens. A token is valid until it expires, is dropped, its user is changed or deleted, or newer ones of its
- * user are as many as one user may have; after any of these no call finds it. What is done to a `User` counts only if
- * the user is still as it was read, so that of two who change it at once one is told. An outage rejects with
+ * Users and tokens. A token is valid until it expires or is dropped, until its user is changed or deleted, or until
+ * that user has as many newer tokens as one user may have. After any of these no call finds it. A change to a `User`
+ * counts only if the user is still as it was read, so that of two changes at once, one is told. An outage rejects with
  * `StoreAway`; it never looks like "not found".
  */
 export interface Accounts {
   findUser(name: string): Promise<User | undefined>;
-  /** Every user once, in no order. Whoever is added or deleted meanwhile may be told or not. */
+  /** Every user once, in no order. A user that is added or deleted meanwhile may be told or not. */
   listUsers(): AsyncIterable<User>;
   /**
    * False: the name is taken, nothing was changed.
@@ -25,7 +25,9 @@ export interface Accounts {
   rehash(user: User, passwordHash: string): Promise<boolean>;
   /** Deletes the user and all its tokens. False: there is no such user. */
   deleteUser(name: string): Promise<boolean>;
-  /** False: the user is no longer as read, and the token is not valid. Of too many of one user the oldest end. */
+  /**
+   * False: the user is no longer as read, and the token is not valid. If the user then has too many, the oldest end.
+   */
   addToken(digest: string, user: User, expiresAtMs: number): Promise<boolean>;
   dropToken(digest: string): Promise<void>;
 }
@@ -39,9 +41,9 @@ export interface AccountStore extends Accounts {
 }
 
 /**
- * Tokens that an identity provider issues. Found is what it vouches for: signed by a key of its, for Weir, and not
- * over; the name of its user is none that a user of Weir's own could have. As long as its keys can't be had, what would
- * need them rejects with `StoreAway`; it never looks like "not found".
+ * Tokens that an identity provider issues. A token that is found is one that the provider vouches for: signed by one of
+ * its keys, meant for Weir, and not over. The name of its user is none that a user of Weir's own could have. While the
+ * provider's keys can't be had, a call that needs them rejects with `StoreAway`; it never looks like "not found".
  */
 export interface JwtVerifier {
   /** False: no token of the provider's looks like this. None of Weir's own does. */
@@ -50,8 +52,9 @@ export interface JwtVerifier {
 }
 
 /**
- * Tokens of others that were logged out. Nobody can take back what a provider has signed, so it is remembered until it
- * is over by itself. All replicas know at once, as of other revocations. An outage rejects with `StoreAway`.
+ * Tokens of others that were logged out. Nobody can take back what a provider has signed, so the logout is kept until
+ * the token is over by itself. All replicas know at once, as with other revocations. An outage rejects with
+ * `StoreAway`.
  */
 export interface EndedTokens {
   /**
@@ -62,7 +65,10 @@ export interface EndedTokens {
   hasEnded(digest: string): boolean | Promise<boolean>;
 }
 
-/** Random and one-way text. What was not made by `token()` can't be guessed from anything that is stored. */
+/**
+ * Random and one-way text. A text that was not made by `token()`, such as a password, can't be guessed from anything
+ * that is stored.
+ */
 export interface Secrets {
   /** A new token: 256 random bits in base64url, 43 characters. */
   token(): string;
@@ -70,16 +76,16 @@ export interface Secrets {
   couldBeToken(text: string): boolean;
   /** SHA-256 in hexadecimal: what is stored and compared instead of the text. */
   digest(text: string): string;
-  /** What tells texts apart within this process and nowhere else: of a password nothing else is kept to compare. */
+  /** Tells texts apart within this process and nowhere else. Nothing else of a password is kept to compare. */
   mark(text: string): string;
   /** Compares two digests in a time that does not depend on where they differ. */
   same(digestA: string, digestB: string): boolean;
 }
 
 /**
- * Passwords, hashed with a memory-hard function off the event loop. The work is bounded: whoever hashes or verifies
- * needs a turn, askers take turns (`auth/places.ts`), and only so many wait. A user who does not exist costs as much as
- * a wrong password.
+ * Passwords, hashed with a memory-hard function off the event loop. The work is bounded: hashing and verifying need a
+ * turn, askers take turns (`auth/places.ts`), and only so many wait. A user who does not exist costs as much as a wrong
+ * password.
  */
 export interface Passwords {
   /** @param asker not there: Weir itself */

@@ -1,5 +1,5 @@
 /**
- * Names and passwords in one form each, after RFC 8265 (PRECIS): who types the same gets the same, whatever the
+ * Names and passwords in one form each, after RFC 8265 (PRECIS): people who type the same get the same, whatever the
  * keyboard or the system makes of it. Node knows the properties of Unicode; what is here are the rules.
  */
 
@@ -21,8 +21,8 @@ export function passwordForm(password: string): string {
 }
 
 /**
- * The names under which a user may be stored who logs in with this one: as it was sent, in the form of today, and
- * decomposed, as an older Weir stored what a Mac sent.
+ * The names under which the user of this login may be stored: as it was sent, in today's form, and decomposed, as an
+ * older Weir stored what a Mac sent.
  */
 export function storedForms(name: string): readonly string[] {
   if (ascii.test(name)) return [name];
@@ -30,8 +30,8 @@ export function storedForms(name: string): readonly string[] {
 }
 
 /**
- * Letters of Cyrillic, Greek and Armenian that look like one of Latin, with that one: the confusables of UTS 39, as far
- * as names need.
+ * Cyrillic, Greek and Armenian letters that look like a Latin one, with that one: the confusables of UTS 39, as far as
+ * names need them.
  */
 const lookalikes: ReadonlyMap<string, string> = new Map(
   [
@@ -66,8 +66,8 @@ const lookalikes: ReadonlyMap<string, string> = new Map(
 );
 
 /**
- * Two names with the same one could be taken for each other: without case, blanks around, what can't be seen, and
- * lookalikes.
+ * Two names with the same likeness could be taken for each other. It leaves out case, blanks around, what can't be
+ * seen, and lookalikes.
  */
 export function likenessOf(name: string): string {
   const plain = name

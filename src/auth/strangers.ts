@@ -27,7 +27,7 @@ export class Strangers {
     return this.tooMany(address) ?? invalid;
   }
 
-  /** Past the limit one more changes nothing, and a count is a call of the store as well. */
+  /** Past the limit one more changes nothing, and each count is also a call to the store. */
   count(address: string): Refusal | Promise<Refusal> {
     return this.tooMany(address) ?? this.#guard.stranger(this.#kind, address).then(() => this.refused(address));
   }

@@ -3,8 +3,8 @@
  * itself, and goes on for longer while whoever confirms it is away. A revocation ends it here at once, whether this
  * replica made it or another one has told of it. `token-entries.ts` has the arithmetic, this file asks.
  *
- * Each token is asked about once at a time, whoever wants to know. One in use is confirmed again before its time is
- * over, so that nobody waits for it.
+ * Each token is asked about once at a time, however many requests want to know. One in use is confirmed again before
+ * its time is over, so that nobody waits for it.
  */
 import type { Clock } from '../clock.ts';
 import type { Meter } from '../observe/ports.ts';
@@ -19,7 +19,7 @@ const awayMs = 2_000;
 export const confirmMaxMs = 90;
 const unknownMax = 1_000;
 
-/** Tells whose the tokens of one kind are. */
+/** Finds out to whom the tokens of one kind belong. */
 export interface Verifier {
   /**
    * False: no token of this kind looks like that, so there is nothing to ask. A token of one kind is none of another.
@@ -128,7 +128,7 @@ export class TokenCache implements Tokens, RevocationListener {
   revocationsMissed(): void {
     this.#entries.doubt();
     this.#unknown.clear();
-    // It is told when the store can be heard again: who has waited for that need not rest any longer.
+    // The store can be heard again, so whoever waited for that need not rest any longer.
     this.#askNotBefore = Number.NEGATIVE_INFINITY;
   }
 
@@ -145,7 +145,7 @@ export class TokenCache implements Tokens, RevocationListener {
   /** Asks while the token goes on being valid. */
   #refresh(digest: string, text: string, now: number): void {
     if (this.#questions.has(digest) || this.#rests(now)) return;
-    // What went wrong shows when somebody waits for the answer.
+    // A failure shows when somebody waits for the answer.
     this.#ask(digest, text).catch(() => {});
   }
 

@@ -5,20 +5,20 @@
  *     asked ├── refresh ──┼─ fresh ─┤                     valid without asking
  *           ├───────────────────────┴──────── kept ─────┤ known: to be asked about again; valid while the store is away
  *
- * Both end when the token expires. Only tokens that were confirmed come in, so made-up ones push nothing out. Of too
- * many the one whose confirmation is the oldest goes first, among those of users that have at least as many as users
- * have on average: one user with thousands of tokens pushes out its own. A token that is in use is confirmed again and
- * again.
+ * Both end when the token expires. Only tokens that were confirmed come in, so made-up ones push nothing out. If there
+ * are too many, the one with the oldest confirmation goes first, among those of users that have at least the average
+ * number. So a user with thousands of tokens pushes out its own. A token that is in use is confirmed again and again.
  *
  * A revocation takes tokens out. A doubt (revocations may have been missed) ends all freshness; what is known stays
- * known. An answer may be under way when either happens and be older than it: who asks notes the `revision`, and what
- * was asked at another one is not kept. That costs one more question, and there is nothing to compare.
+ * known. An answer that is under way at that moment may be older than either. So an asker notes the `revision`, and an
+ * answer to a question from another revision is not kept. That costs one more question, and no times have to be
+ * compared.
  */
 import type { TokenRecord } from './accounts.ts';
 
 /** A token that its verifier has confirmed. */
 export interface Verified extends TokenRecord {
-  /** What a revocation names in place of the token's digest, where one token can be written in several ways. */
+  /** What a revocation names in place of the token's digest, if one token can be written in several ways. */
   readonly revokedAs?: string;
 }
 
@@ -82,7 +82,7 @@ export class TokenEntries {
     return this.#tokens.size;
   }
 
-  /** Another one after each revocation and each doubt. */
+  /** Changes with each revocation and each doubt. */
   get revision(): number {
     return this.#revision;
   }
@@ -113,7 +113,7 @@ export class TokenEntries {
       if (now < keptUntil) {
         if (this.#tokens.size <= this.#options.max) return;
         if (!this.#hasMany(record.user)) {
-          // It is spared: the round goes on behind it. Somebody has as many as the average.
+          // It is spared, and the round goes on behind it. It ends, since somebody has at least the average.
           this.#tokens.delete(oldest);
           this.#tokens.set(oldest, token);
           continue;

@@ -1,8 +1,8 @@
 /**
- * Turns for work that anybody can cause: so many at once for all, so many for one. Who waits is taken in the order of
- * coming within one, and in rotation over all, so that one who asks a lot lengthens only its own wait. While there is
- * room anybody may wait; once there is none, a newcomer takes the place of the latest of whoever has the most, provided
- * that this one has at least two more.
+ * Turns for work that anybody can cause: so many at once for all, so many for one. One party's askers are taken in the
+ * order of coming, and the parties in rotation, so that one who asks a lot lengthens only its own wait. While there is
+ * room, anybody may wait. Once there is none, a newcomer takes the place of the latest asker of the party that has the
+ * most, provided that this party has at least two more.
  */
 export interface TurnsOptions {
   /** Most turns at once. */
@@ -41,8 +41,8 @@ export class Turns {
   }
 
   /**
-   * Null: a turn, now. A promise: whether it has a turn, later; false where its place went to another. False: too many
-   * wait. Whoever has a turn must `leave`.
+   * Null: it has a turn now. A promise: later, whether it has a turn; false if its place went to another. False: too
+   * many wait. With a turn it must `leave` in the end.
    */
   enter(who: string): null | Promise<boolean> | false {
     const party = this.#parties.get(who) ?? this.#newcomer(who);

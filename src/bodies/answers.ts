@@ -68,7 +68,7 @@ export class AnswerBudget {
     return true;
   }
 
-  /** Lets go of a file, and of what was taken of the disk for it. It is free when the disk has let go of it, too. */
+  /** Gives back a file, and what was taken of the disk for it. Both are free when the disk has closed the file. */
   closeFile(caller: string, file: BodyFile, bytes: number): void {
     this.#disk.closeAnswer(file, bytes, () => {
       this.#files.give(caller, 1);

@@ -117,8 +117,8 @@ export class BodyAllocation implements Allocation, ComingBody {
   }
 
   /**
-   * Those that give way to so many bytes more of this one: slower ones of the same caller, and of callers that have
-   * more of the class than this one would have. So nobody is displaced by whoever takes more.
+   * The bodies that give way to so many more bytes of this one: slower ones of the same caller, and of callers that
+   * have more of the class than this one would have. So no caller is displaced by one that takes more.
    */
   #slowerThan(short: Shortage, bytes: number): ComingBody[] {
     const own = this.#callerNow();

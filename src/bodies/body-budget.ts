@@ -1,7 +1,7 @@
 /**
  * What the bodies of one endpoint class take, in memory and on disk together, and what one caller may have of it. Bytes
- * count as they come: an announcement takes nothing, or whoever announces much and sends little would shut the others
- * out.
+ * count as they come: an announcement takes nothing, or a caller that announces much and sends little would shut the
+ * others out.
  */
 import { type CallerBytes, ComingBodies } from './coming-bodies.ts';
 
@@ -17,14 +17,14 @@ export interface BodyBudgetBounds {
 /** What a budget has too little of. `reserve`: what is left is for small bodies. */
 export type Shortage = 'class' | 'reserve' | 'caller';
 
-/** Up to this size a body is small: what is left at the end is for those. */
+/** Up to this size a body is small: the last of the budget is for small ones. */
 const smallMaxBytes = 16_384;
 /**
- * Which part of a class, the last that is free, is for small bodies only; less where the largest would not fit beside
- * it.
+ * Which part of a class's bytes, the last that is free, is for small bodies only; less if the largest body would not
+ * fit beside it.
  */
 const reservedPart = 1 / 16;
-/** How many callers are kept in mind that have nothing, so that the table need not change with each request. */
+/** How many callers that have nothing are kept in mind, so that the table need not change with each request. */
 const idleCallersMax = 1_000;
 
 export class BodyBudget {
@@ -60,7 +60,7 @@ export class BodyBudget {
     return this.#onDisk;
   }
 
-  /** How many callers there is something known of. */
+  /** How many callers are known. */
   get callers(): number {
     return this.#callers.size;
   }
@@ -108,8 +108,8 @@ export class BodyBudget {
   }
 
   /**
-   * What a caller may have now. Its part is one of what others leave, so that whoever comes finds room, whatever those
-   * who were there before have taken: k callers with as much as they may have leave (1 − s) / (1 + (k − 1) × s) of it.
+   * What a caller may have now. Its part is one of what others leave, so that a newcomer finds room, whatever earlier
+   * callers have taken: k callers with as much as they may have leave (1 − s) / (1 + (k − 1) × s) of it.
    */
   callerMaxBytes(caller: CallerBytes): number {
     return Math.max(this.#bodyMaxBytes, this.#callerShare * (this.#maxBytes - this.#inUse + caller.bytes));

@@ -16,7 +16,7 @@ export interface BodyBounds {
   readonly bodyMaxBytes: number;
   /** What all of them together may take. */
   readonly bodies: BodyBudget;
-  /** When one should come back for which there is no room. */
+  /** When a request should come back if there is no room for its body. */
   retryAfterMs(): number;
 }
 

@@ -50,8 +50,8 @@ export class ComingBodies {
   }
 
   /**
-   * The slowest of those that are slower than the one that asks, as many as together have the missing bytes. None: they
-   * have not, and nobody gives way in vain.
+   * The slowest of those that are slower than the one that asks: as many as together have the missing bytes. None, if
+   * they don't have as many: nobody gives way in vain.
    */
   slowest(asking: ComingBody, missing: number, mayBe: (body: ComingBody) => boolean): ComingBody[] {
     if (this.#bodies.length === 0) return [];

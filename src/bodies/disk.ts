@@ -48,9 +48,7 @@ export class DiskBudget {
     return this.#bounds.memoryMaxBytes;
   }
 
-  /**
-   * What there is too little of for one more file of so many bytes. Null: there is room, as long as nobody takes it.
-   */
+  /** Which resource is short for one more file of so many bytes. Null: there is room, as long as nobody takes it. */
   lackOf(caller: string, bytes: number): 'disk' | 'callerDisk' | null {
     const { files } = this.#callers.get(caller) ?? none;
     if (this.#files >= this.#bounds.filesMax) return 'disk';
@@ -58,7 +56,7 @@ export class DiskBudget {
     return this.#lackOfBytes(caller, bytes, files + 1);
   }
 
-  /** A file with room for so many bytes. Else what there is too little of, and nothing was taken. */
+  /** A file with room for so many bytes. Otherwise which resource is short, and nothing was taken. */
   tryOpen(caller: string, bytes: number): BodyFile | 'disk' | 'callerDisk' {
     const lack = this.lackOf(caller, bytes);
     if (lack !== null) return lack;
@@ -70,7 +68,7 @@ export class DiskBudget {
     return this.#create();
   }
 
-  /** Room for more in a file that there is. Else what there is too little of, and nothing was taken. */
+  /** Takes room for more in an existing file. Otherwise returns which resource is short, and nothing was taken. */
   take(caller: string, bytes: number): 'disk' | 'callerDisk' | null {
     const own = this.#callers.get(caller);
     if (own === undefined) throw new Error('Bytes were taken for a file that nobody has.');

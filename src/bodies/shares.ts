@@ -1,6 +1,6 @@
 /**
- * Something scarce, counted for each caller: one may have at most a part of what the others leave. So one that is alone
- * leaves the rest of it to newcomers, and the more callers take their part, the less each has.
+ * Something scarce, counted for each caller: one may have at most a part of what the others leave. So a caller that is
+ * alone leaves the rest to newcomers, and the more callers take their part, the less each has.
  */
 export class Shares {
   readonly max: number;

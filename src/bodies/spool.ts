@@ -4,9 +4,9 @@
  *
  *     Coreapp ▶ [ tail ▶ file ▶ ] head ▶ caller
  *
- * Bytes keep their order: what comes goes behind what waits. As soon as nothing waits any more it goes straight to the
- * caller again, and the file is closed. Without room, and on a disk that takes no more, the Coreapp is read no faster
- * than the caller takes; bytes that the disk does not give back end the answer, which is cut off.
+ * Bytes keep their order: what comes goes behind what waits. As soon as nothing waits any more, bytes go straight to
+ * the caller again, and the file is closed. Without room, or if the disk takes no more, the Coreapp is read no faster
+ * than the caller takes. If the disk does not give bytes back, the answer is cut off.
  */
 import { relayEnd } from '../exchange/answer.ts';
 import type { BodyFile } from '../exchange/bodies.ts';

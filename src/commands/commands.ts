@@ -20,8 +20,8 @@ const io: PasswordIo = {
 };
 
 /**
- * A reader that has gone (`EPIPE`) is told nothing more; unheard, that error would end the process. Not before a stream
- * is used: Node sets a pipe up for itself then, and the log writes to the same one.
+ * A reader that has gone (`EPIPE`) is told nothing more; without a listener, that error would end the process. The
+ * listener is added when a stream is first used: only then Node sets up the pipe, and the log writes to the same one.
  */
 function heard(name: 'stdout' | 'stderr'): NodeJS.WriteStream {
   const stream = process[name];

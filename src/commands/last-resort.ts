@@ -1,11 +1,11 @@
-/** For what nobody caught: an exception is a bug, and ends no process that holds what callers have sent. */
+/** For what nobody caught: an exception is a bug, but must not end a process that holds what callers have sent. */
 import type { Log } from '../observe/ports.ts';
 
 /** The exit code after a bug: EX_SOFTWARE of sysexits(3). */
 export const bugExitCode = 70;
 
 export class LastResort {
-  /** Resolves with the first bug. What that has left behind nobody knows, so the process is to drain. */
+  /** Resolves with the first bug. Nobody knows what state it has left behind, so the process has to drain. */
   readonly struck: Promise<'bug'>;
   #hasStruck = false;
 

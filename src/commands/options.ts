@@ -30,8 +30,8 @@ export type Arguments =
   | { readonly ok: false; readonly problem: string };
 
 /**
- * Reads a command's arguments, in any order; after `--` none is an option. Of an argument too many only a command that
- * takes none repeats the text: elsewhere it may be a password.
+ * Reads a command's arguments, in any order; after `--` none is an option. Only a command that takes no arguments
+ * repeats one that is too many: elsewhere it may be a password.
  */
 export function readArguments(grammar: Grammar, args: readonly string[]): Arguments {
   const options = new Map<string, string>();

@@ -20,9 +20,7 @@ export async function ready(env: Environment, io: CommandIo): Promise<number> {
   return 1;
 }
 
-/**
- * As the configuration has it now; of one that can't be read any more the running process may still have the good one.
- */
+/** As the configuration has it now. If that can't be read any more, the running process may still have the good one. */
 function address(env: Environment, io: CommandIo): string {
   const needs = (setting: string): boolean => setting.startsWith('ops.');
   const fromFile = loadConfig({ file: null, env, readFile: io.readFile, needs });

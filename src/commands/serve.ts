@@ -85,7 +85,7 @@ async function stop(
   why: Stopping | 'bug',
   log: FlushedLog,
 ): Promise<void> {
-  // Whoever presses Ctrl-C has no load balancer that needs time to notice.
+  // Ctrl-C is pressed at a terminal, where no load balancer needs time to notice.
   const lame = why === 'SIGINT' ? 0 : lameDuckMs;
   log.info('stopping', { signal: why === 'bug' ? null : why, lameDuckMs: lame, graceMs });
   app.lameDuck();
@@ -94,7 +94,8 @@ async function stop(
 }
 
 /**
- * At the second signal. The first one after a bug is not: whoever sends it doesn't know that the process stops already.
+ * At the second signal. The first one after a bug does not count: its sender doesn't know that the process stops
+ * already.
  */
 async function endAtOnce(
   why: Stopping | 'bug',

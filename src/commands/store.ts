@@ -13,7 +13,7 @@ import type { CommandIo } from './options.ts';
 /** How long a command waits for Redis to answer, milliseconds: nobody else waits for it. */
 const callTimeoutMs = 5_000;
 
-/** The rest may be wrong, or out of reach: whoever keeps users need not be allowed to read a TLS key. */
+/** The rest may be wrong, or out of reach: an operator who manages users need not be allowed to read a TLS key. */
 const needs = (setting: string): boolean => /^(redis|log)\.|^auth\.adminPassword/.test(setting);
 
 /** What the commands need of a configuration. */

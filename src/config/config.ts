@@ -60,7 +60,7 @@ function withoutFiles<S extends object>(section: S): WithoutFiles<S> {
 }
 
 function bestUrgencyOf({ users, admins, names }: Settings['line']['bestUrgency']): BestUrgency {
-  // A user is called as it is stored: in today's form, or as an older Weir was sent it.
+  // A user has the name that is stored: in today's form, or as it was sent to an older Weir.
   const forms = Object.entries(names).flatMap(([name, best]) => storedForms(name).map((form) => [form, best] as const));
   return { users, admins, names: new Map(forms) };
 }

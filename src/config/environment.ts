@@ -52,7 +52,8 @@ function isOfService(name: string, value: string): boolean {
 }
 
 /**
- * Variables that were probably meant for Weir and have no effect. They are not refused: names of others begin alike.
+ * Variables that were probably meant for Weir and have no effect. They are not refused, since other programs' variables
+ * may begin alike.
  */
 export function strayVariables(env: Environment): string[] {
   return Object.entries(env).flatMap(([name, value = '']) => {
@@ -73,7 +74,9 @@ function meantBy(name: string): string | undefined {
   return nearest(name, known) ?? nearest(bare, known) ?? known.find((variable) => name.startsWith(`${variable}_`));
 }
 
-/** A name of anybody's has to come closer, and the variable that it misses must not be set. */
+/**
+ * A name without WEIR_ may be any program's: it has to come closer, and the variable that it misses must not be set.
+ */
 function missedBy(name: string, env: Environment): string | undefined {
   const plain = plainOf(name);
   return known.find((variable) => {

@@ -25,7 +25,7 @@ const own = (name: string): string => `auth.jwt.${name}`;
 const parts = ['issuer', 'audience', 'jwksUrl', 'jwksFile', 'typ', 'roleClaim', 'adminValues'] as const;
 type Name = (typeof parts)[number];
 
-/** Half a provider would take no tokens, and somebody believes that it does. */
+/** Half a provider would take no tokens, though its operator believes that it does. */
 export function jwtClashes(jwt: JwtSettings, whereOf: (name: string) => string): Clash[] {
   const isSet = (name: Name): boolean => (name === 'adminValues' ? jwt[name].length > 0 : jwt[name] !== null);
   const clash = (name: Name, relation: string, others: readonly Name[], wanted: string): Clash => {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { explainPort, filePath, isFilled, leadsSomewhere, whole } from './kinds.ts';
 import { section, setting } from './setting.ts';
 
-/** Asymmetric ones only: who checks a token must not be able to make one, and `none` is no signature. */
+/** Asymmetric ones only: a checker of tokens must not be able to make one, and `none` is no signature. */
 const algorithms = [
   ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512'],
   ...['EdDSA', 'Ed25519'],
@@ -15,7 +15,7 @@ const text = () =>
     .regex(/^[^\p{C}\s]([^\p{C}]{0,510}[^\p{C}\s])?$/u)
     .refine(isFilled);
 
-/** Keys that come over a wire which anybody may write on would let anybody in. */
+/** Keys that come over a connection that others can tamper with would let anybody in. */
 const keysUrl = () =>
   z
     .string()

@@ -94,8 +94,8 @@ export const apiKeys = () =>
     .transform((given) => (typeof given === 'string' ? given.trim().split(/\s+/) : given));
 
 /**
- * A path as requests are routed by. Letters, digits and `-._~` have one form only (RFC 3986, 2.3): whatever else a path
- * may hold can be written in a second way, which would not be taken for the same.
+ * A path as requests are routed by. Letters, digits and `-._~` have one form only (RFC 3986, 2.3). Any other character
+ * can be written in a second way, which would not count as the same path.
  */
 export const routePath = () =>
   z

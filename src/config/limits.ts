@@ -48,7 +48,7 @@ export const limits = section({ default: everyClass, ...keyed(otherClasses, oneC
 
 export type Limits = Readonly<Record<EndpointClass, ClassLimits>>;
 
-/** What a class does not say is as in `default`. */
+/** A setting that a class leaves out is as in `default`. */
 export function limitsOf(given: z.output<typeof limits>): Limits {
   return keyed(endpointClasses, (name) => {
     const written = { ...given.default, ...given[name] };

@@ -109,7 +109,7 @@ function only(layer: Layer, needs: (setting: string) => boolean): Layer {
   return { given: kept(layer.given), broken: kept(layer.broken), problems };
 }
 
-/** Environment before file. Where the environment gives one of a pair, the file's other one is not meant. */
+/** Environment before file. If the environment gives one of a pair, the file's other one is not meant. */
 function merge(file: Layer, environment: Layer): Layer {
   const merged: Layer = {
     given: new Map([...file.given, ...environment.given]),

@@ -38,7 +38,10 @@ export function badValue(where: string, about: About, value: unknown): Problem {
   return { where, given: shown(value, about.secret === true), fault: 'is not allowed', wanted: `give ${wanted}` };
 }
 
-/** A reference that was not filled in. In a secret only a whole part is surely one, and shows nothing of it. */
+/**
+ * A reference that was not filled in. In a secret, only a reference that fills a whole part is surely one; showing it
+ * shows nothing of the secret.
+ */
 function openIn(text: string, secret: boolean): Reference | null {
   return secret ? referenceAsPart(text) : (referenceIn(text) ?? hostReference(text));
 }

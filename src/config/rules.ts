@@ -1,5 +1,5 @@
 /**
- * What settings must be to one another. Each rule says which settings it looks at, so that it is silent where one is
+ * What must hold between settings. Each rule says which settings it looks at, so that it is silent if one of them is
  * bad.
  */
 import { atMost, type LimitName } from '../admission/limits.ts';
@@ -67,7 +67,7 @@ function permitsClash(facts: Facts): Clash[] {
 }
 
 /**
- * Half a pair, or files for a connection that is not TLS: somebody believes in a protection that would not be there.
+ * Half a pair, or files for a connection that is not TLS: the operator would believe in a protection that is not there.
  */
 function tlsClashes(facts: Facts): Clash[] {
   const { listen, coreapp, redis } = facts.settings;
@@ -146,7 +146,7 @@ function diskClash(facts: Facts): Clash[] {
   return [clash(facts, 'bodies.diskMaxBytes', body, bodies.diskMaxBytes, `at least ${body} (${bodyMaxBytes})`)];
 }
 
-/** A template of paths that are none of the class's would make all its requests share one bucket, without a word. */
+/** A template of paths that do not belong to the class would silently make all its requests share one bucket. */
 function scopeClash(facts: Facts, of: EndpointClass): Clash[] {
   const text = facts.settings.limits[of].scope;
   const { scope } = facts.config.limits[of];

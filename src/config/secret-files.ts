@@ -24,7 +24,7 @@ export function rejectBoth(layer: Layer): void {
   for (const { content, file } of filePairs) {
     const where = whereIn(layer, file);
     const other = whereIn(layer, content);
-    // The same place twice is that of a section that is none.
+    // The same place twice: it is that of a section that is no section.
     if (where === undefined || other === undefined || where === other) continue;
     const [name, otherName] = [where, other].map((text) => text.split(': ').at(-1));
     const wanted = `give ${otherName} or ${name}`;

@@ -15,7 +15,7 @@ export interface About {
   readonly wanted: string;
   /** The same where a text may hold several values, for one that holds one. */
   readonly wantedOfOne?: string;
-  /** Says of a text that is not allowed what is wrong with it, in place of `wanted`; shows nothing that is secret. */
+  /** Says what is wrong with a text that is not allowed, in place of `wanted`. Shows nothing secret. */
   readonly explain?: (text: string) => Fault | null;
   /** The environment variable that overrides it. */
   readonly env?: string;
@@ -31,8 +31,8 @@ const registry = z.registry<About>();
 type Told = Omit<About, 'wanted'> & { readonly wanted?: string };
 
 /**
- * Makes a section. Without an entry in the file it is filled with the defaults of its settings. That each entry has
- * one, or may be missing, cannot be told of a shape that is still open; hence the cast.
+ * Makes a section. Without an entry in the file it is filled with the defaults of its settings. For a shape that is
+ * still open, the types can't show that each entry has a default or may be missing; hence the cast.
  */
 export const section = <S extends Readonly<Record<string, z.ZodType>>>(shape: S) =>
   z.strictObject(shape).prefault({} as z.input<z.ZodObject<S>>);

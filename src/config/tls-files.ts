@@ -1,4 +1,4 @@
-/** Which settings name TLS files, and what the files come to: problems with the place that gave them, and notes. */
+/** Which settings name TLS files, and what the files contain: problems with the place that gave them, and notes. */
 import type { TlsParts } from './config.ts';
 import type { Given } from './layer.ts';
 import type { Problem } from './problems.ts';

@@ -1,11 +1,12 @@
 /**
  * References to variables that were meant to be filled in: `$(NAME)` as Kubernetes has them, `${NAME}` as shells and
- * Compose have them, `{{ name }}` of templates. One that stands where its value should be would be taken for the value.
+ * Compose have them, `{{ name }}` of templates. If it was not filled in, the reference itself would be taken for the
+ * value.
  */
 const forms = String.raw`\$\((\w+)\)|\$\{(\w+)[^}\s]*\}|\{\{-?\s*\$?\.?([\w.]+)[^}]*\}\}`;
 const anywhere = new RegExp(forms);
 const whole = new RegExp(`^(?:${forms})$`);
-/** A host has neither a dollar nor a percent sign, so there shorter forms are none of its own, either. */
+/** A host has neither a dollar nor a percent sign, so in it shorter forms are references, too. */
 const inHost = new RegExp(String.raw`${forms}|\$(\w+)|%(\w+)%`);
 
 export interface Reference {

@@ -129,7 +129,10 @@ class Reader {
     return { kind: 'scalar', at, value: isScalar(target) ? target.value : null };
   }
 
-  /** With what merge keys bring (`<<: *anchor`): what is given here goes before it, and of several the first. */
+  /**
+   * With what merge keys bring (`<<: *anchor`): settings given here win over merged ones, and the first merged one wins
+   * over later ones.
+   */
   #entries(pairs: readonly Pair[], offset: number, depth: number): readonly YamlEntry[] {
     const own: YamlEntry[] = [];
     const merged: YamlEntry[] = [];

@@ -14,7 +14,7 @@ const ownNames = ['via', 'x-request-id'];
 const toAnswers = new FieldFilter(ownNames);
 /** No length is said where there can be no body (RFC 9110, 8.6). */
 const to204 = new FieldFilter(['content-length', ...ownNames]);
-/** What must not stand in trailers: framing and routing are over by then (RFC 9110, 6.5.1). */
+/** Fields that must not stand in trailers: framing and routing are over by then (RFC 9110, 6.5.1). */
 const toTrailers = new FieldFilter(['content-length', 'trailer', 'ratelimit', 'ratelimit-policy', ...ownNames]);
 
 /** Weir's own answer. Returns its status. */
@@ -22,7 +22,7 @@ export function answerPage(exchange: Received, downstream: Downstream, page: Pag
   const fields = ['X-Request-Id', exchange.id, ...page.fields];
   addPreference(fields, exchange);
   if (fieldOf(page.fields, 'content-type') === null) fields.push('Content-Type', json);
-  // What Weir answers itself is about accounts, tokens or the moment: nothing of it is for a cache.
+  // Weir's own answers are about accounts, tokens or the moment: none of them is for a cache.
   if (fieldOf(page.fields, 'cache-control') === null) fields.push('Cache-Control', 'no-store');
   if (exchange.method !== 'HEAD') exchange.counters.bytesOut += Buffer.byteLength(page.body);
   downstream.page(page.status, fields, page.body);

@@ -39,7 +39,7 @@ export interface Steering {
   /** How often the Coreapp has refused it, and when last, `Clock.now()`; −1: never. */
   refusals: number;
   refusedAt: number;
-  /** Others were paused because of it (`admission/pauses.ts`). */
+  /** Whether others were paused because of it (`admission/pauses.ts`). */
   pausedOthers: boolean;
   /** How often it goes again after an exchange that broke or timed out once bytes had been written. */
   brokenRepeats: number;
@@ -103,9 +103,9 @@ export interface Telling {
 }
 
 /**
- * How a permit's use ended; what the number of permits learns from. `refused`: the Coreapp took it not, or could not be
- * had (`upstream/forward.ts` says what counts). `again`: it was refused before, so that it may be about this one
- * request. `failed`: it went wrong otherwise, which teaches nothing.
+ * How a permit's use ended; what the number of permits learns from. `refused`: the Coreapp did not take it, or could
+ * not be reached (`upstream/forward.ts` says what counts). `again`: it was refused before, so that it may be about this
+ * one request. `failed`: it went wrong otherwise, which teaches nothing.
  */
 export type PermitEnd = 'answered' | 'refused' | 'again' | 'failed' | 'unused';
 

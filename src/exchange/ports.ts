@@ -11,15 +11,15 @@ export interface Downstream {
   readonly cutFor: CutCause | null;
   /** Called once when the caller hangs up before its answer is complete. One listener; null takes it away. */
   onGone(listener: (() => void) | null): void;
-  /** A valid credential was seen: where connections have to be closed, this one goes later than strangers'. */
+  /** A valid credential was seen: if connections have to be closed, this one is closed later than strangers'. */
   known(): void;
   /** The announced length of the body; null: unknown (chunked). */
   readonly bodyBytes: number | null;
   /**
    * Reads the whole body, at most `maxBytes`; at once where it has arrived already. `100 Continue` is sent where the
-   * caller waits for it. All that a body takes is allocated before: its announced length, or of one that comes in
-   * chunks as much as they need; where that is not to be had, nothing further is kept. What is larger than the
-   * allocation's `memoryMaxBytes` goes to a file, no faster than the disk takes it.
+   * caller waits for it. All that a body takes is allocated before: its announced length, or for a chunked one as much
+   * as its chunks need. If that can't be had, nothing further is kept. A body larger than the allocation's
+   * `memoryMaxBytes` goes to a file, no faster than the disk takes it.
    */
   read(maxBytes: number, allocation: Allocation): BodyRead | Promise<BodyRead>;
   information(status: number, fields: Fields): void;

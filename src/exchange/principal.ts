@@ -8,7 +8,7 @@ export type Principal =
   /** `from`: its network, where that is asked for. */
   | { readonly kind: 'nobody'; readonly from?: string };
 
-/** How many users' words are kept, since each request asks for its own some times, to look it up in tables. */
+/** How many users' words are kept: each request asks for its own several times, to look it up in tables. */
 const wordsMax = 10_000;
 const words = new Map<string, string>();
 
@@ -31,7 +31,7 @@ function wordOf(user: string): string {
   return word;
 }
 
-/** Whose share of what is scarce it takes: those whom nobody knows yet have one for each network. */
+/** Whose share of a scarce thing it takes. Callers that nobody knows yet have one share for each network. */
 export function sharerOf(principal: Principal): string {
   return principal.kind === 'nobody' && principal.from !== undefined ? `from ${principal.from}` : nameOf(principal);
 }

@@ -31,7 +31,7 @@ export function fieldsOf(fields: Fields, name: string): string[] {
   return values;
 }
 
-/** Names that are the same as one of Weir's own for who makes one letter of all that is neither letter nor digit. */
+/** Names that equal one of Weir's own for software that makes one letter of all that is neither letter nor digit. */
 export interface FieldTwins {
   /** Weir's own names as `plainName` gives them. */
   readonly of: ReadonlySet<string>;

@@ -10,8 +10,9 @@ export const forwardedNames = ['forwarded', 'x-forwarded-for', 'x-forwarded-host
 
 /**
  * Who the caller is. Behind trusted proxies `X-Forwarded-For` is read from the right: the first address that isn't a
- * trusted proxy's own is the caller's; everything left of it anybody may have written. Where something else than an
- * address stands, nobody knows who is behind the last proxy: that one is taken. `Forwarded` is not read.
+ * trusted proxy's own is the caller's; anybody may have written what stands left of it. If something else than an
+ * address stands there, nobody knows who is behind the last proxy: that proxy counts as the caller. `Forwarded` is not
+ * read.
  */
 export function originOf(peer: string, secure: boolean, fields: Fields, trusts: (address: string) => boolean): Origin {
   const scheme = secure ? 'https' : 'http';

@@ -1,4 +1,4 @@
-/** IP addresses as text: what is one, and whose it is. Whatever callers may write is judged here, so it is strict. */
+/** IP addresses as text: what is one, and whose it is. It judges what callers write, so it is strict. */
 
 /** The longest text that is an address: an IPv6 one with an IPv4 one at its end, a zone and a port. */
 const lengthMax = 100;

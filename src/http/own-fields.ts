@@ -2,7 +2,7 @@
  * The fields of a request that Weir writes, takes out or believes. Three things follow for each: a caller's own does
  * not travel on; nor does a twin, which is the same name for an upstream that folds names (`X_Forwarded_For`,
  * `X.Real.IP`: CGI, WSGI, Rack and PHP make one letter of all that is neither letter nor digit); and `Connection` must
- * not name it, or what Weir went by would not be what the Coreapp gets.
+ * not name it, or the Coreapp would not get the field that Weir went by.
  */
 import { connectionOptions, endToEnd, FieldFilter, type Fields, hopByHop, plainName } from './fields.ts';
 import { forwardedNames } from './forwarded.ts';
@@ -15,7 +15,7 @@ const callersOwn: readonly string[] = [
   'host',
   'trailer',
   'x-request-id',
-  // By these some frameworks go instead of by the target, which is what Weir has judged.
+  // Some frameworks go by these instead of by the target, and Weir has judged the target.
   'x-original-url',
   'x-rewrite-url',
   ...forwardedNames,

@@ -16,7 +16,9 @@ const isAscii = /^[\0-\x7f]*$/;
 /** What `readTarget` has decoded or refused where it is encoded once. */
 const divider = /%(?:2e|2f|5c|00)/i;
 
-/** How often percent signs are decoded. A path that is not decoded whole by then is refused: nobody needs that. */
+/**
+ * How often percent signs are decoded. A path that is not fully decoded by then is refused: nobody needs such a path.
+ */
 const decodingsMax = 4;
 
 /**
@@ -31,7 +33,7 @@ export function foldedPath(path: string, caseSensitive: boolean): string {
   return caseSensitive ? plain : plain.toUpperCase().toLowerCase();
 }
 
-/** Whether what is in front of the second slash may be taken off whole, so that the path begins with two. */
+/** Whether a server may take off all that is in front of the second slash, so that the path begins with two slashes. */
 export function hasNamelessFirst(path: string): boolean {
   return path.length > 1 && !isNameAt(path, 1) && /^\/[^\p{L}\p{N}_/-]*\//u.test(path);
 }
@@ -47,7 +49,7 @@ export function secondReading(path: string): string | null {
   return segments.some((segment) => isDots(segment, true)) ? 'it holds what could become a "." or ".." segment' : null;
 }
 
-/** A segment as those read it who drop its parameters, and blanks and control characters anywhere. */
+/** A segment as servers read it that drop its parameters, and blanks and control characters anywhere. */
 function bare(segment: string): string {
   return segment.replace(/;.*$/s, '').replace(/[\p{Cc}\p{Z}+]/gu, '');
 }
@@ -83,7 +85,7 @@ function decodedOnce(text: string): string {
   try {
     if (isAscii.test(text)) return decodeURIComponent(text); // Nearly all.
   } catch {
-    // What it takes for an error others decode all the same.
+    // `decodeURIComponent` takes for an error what others decode all the same.
   }
   return text
     .replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16)}`)
@@ -94,7 +96,7 @@ function decodedOnce(text: string): string {
     });
 }
 
-/** ASCII in more bytes than it needs, which UTF-8 forbids and old decoders take (RFC 3629, 10). */
+/** ASCII written in more bytes than it needs: UTF-8 forbids it, old decoders accept it (RFC 3629, 10). */
 function withoutOverlong(bytes: string): string {
   return bytes.replace(/(?:[\xc0\xc1]|\xe0[\x80\x81]|\xf0\x80[\x80\x81])[\x80-\xbf]/g, (form) => {
     const last = form.charCodeAt(form.length - 1) & 0x3f;

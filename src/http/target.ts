@@ -1,6 +1,7 @@
 /**
- * The request target (RFC 9112, 3.2), read the way the Coreapp might: who passes as one endpoint must not arrive as
- * another. So the route is found on a normalised path (RFC 3986, 6.2.2), and what could be read in two ways is refused.
+ * The request target (RFC 9112, 3.2), read the way the Coreapp might: a request that passes as one endpoint must not
+ * arrive as another. So the route is found on a normalised path (RFC 3986, 6.2.2), and a target that could be read in
+ * two ways is refused.
  */
 import { foldedPath, hasNamelessFirst, isDots, isWithin, secondReading } from './paths.ts';
 
@@ -66,7 +67,7 @@ function readPath(raw: string, authority: string | null): Target {
 
 const namelessFirst = 'the first segment of the path is empty or names nothing; behind it, some would read a host';
 
-/** What others might take for the users' own path must not get past Weir, who answers there. */
+/** A path that others might take for the users' own must not get past Weir, which answers there itself. */
 function readNormal(raw: string, path: string, authority: string | null): Target {
   const folded = foldedPath(path, false);
   if (hasNamelessFirst(folded)) return malformed(namelessFirst);

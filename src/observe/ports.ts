@@ -26,7 +26,10 @@ export interface Meter {
 /** One line a request, and what an operator must know besides. Never a secret, never a body. */
 export interface Log {
   request(line: RequestLine): void;
-  /** Written at every level but `silent`: who turns the lines of requests off still wants to know who logged in. */
+  /**
+   * Written at every level but `silent`: an operator who turns the lines of requests off still wants to know who logged
+   * in.
+   */
   audit(line: AuditLine): void;
   debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
   info(message: string, fields?: Readonly<Record<string, unknown>>): void;

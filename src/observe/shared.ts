@@ -1,6 +1,6 @@
 /**
- * What costs something to make and may be a little old: made once in a while, for everybody who asks meanwhile. So
- * those who ask without end cost the others no more than one of them does. What fails is made anew for the next one.
+ * A value that costs something to make and may be a little old: it is made once in a while, for everybody who asks
+ * meanwhile. So many askers cost no more than one. After a failure it is made anew for the next asker.
  */
 export class Shared<T> {
   readonly #make: () => Promise<T>;

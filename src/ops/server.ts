@@ -21,7 +21,7 @@ export interface Ops {
   close(): Promise<void>;
 }
 
-/** Small on purpose: probes and a few scrapers come here, and nobody may hold this port open against them. */
+/** Small on purpose: only probes and a few scrapers come here, and others must not keep this port busy. */
 const limits = {
   maxHeaderSize: 8_192,
   headersTimeout: 5_000,
@@ -31,8 +31,8 @@ const limits = {
   connectionsCheckingInterval: 1_000,
 };
 /**
- * Of these, one address has its share of what others leave, and where all are taken the one on which nothing has
- * happened for longest makes room: a probe is always answered.
+ * Of these, one address has its share of what others leave. If all are taken, the one on which nothing has happened for
+ * longest makes room. So a probe is always answered.
  */
 export const opsConnectionsMax = 64;
 /** A reader that takes nothing of its answer for so long is cut off. */

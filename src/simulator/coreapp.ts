@@ -153,7 +153,7 @@ export class SimulatedCoreapp {
     }
   }
 
-  /** What nobody thought of in a body must not end the process, which may be Weir's. */
+  /** A body that nobody thought of must not end the process, which may be Weir's. */
   #answerOf(path: string, call: Parameters<Endpoints['answer']>[1]): Answer {
     try {
       return this.#endpoints.answer(path, call);

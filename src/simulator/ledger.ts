@@ -1,5 +1,5 @@
 /**
- * The book of what arrived: by class, by `X-Request-Id`, and when. What was seen, refused and acted on is told apart.
+ * The book of what arrived: by class, by `X-Request-Id`, and when. It tells apart what was seen, refused and acted on.
  */
 import { Arrivals, type Outcome } from './arrivals.ts';
 import { type Class, classes } from './classes.ts';

@@ -9,7 +9,7 @@ export interface MediaItem {
   readonly body: Buffer;
 }
 
-/** What was uploaded, to be fetched again; bounded in bytes, the oldest goes first. */
+/** Uploaded media, to be fetched again. Bounded in bytes; the oldest goes first. */
 export class MediaStore {
   readonly #items = new Generations<MediaItem>(mediaMaxBytes, (item) => item.body.length + itemOverheadBytes);
 

@@ -1,6 +1,7 @@
 /**
- * What the Coreapp answers, endpoint by endpoint (docs/reference/webapp-contract.md, "Endpoints" and "Answers").
- * Plausible, not remembered: only media come back as they were posted. What a message says is not checked.
+ * What the Coreapp answers, endpoint by endpoint (docs/reference/webapp-contract.md, "Endpoints" and "Answers"). The
+ * answers are plausible, but nothing is remembered: only media come back as they were posted. What a message says is
+ * not checked.
  */
 import { randomBytes } from 'node:crypto';
 import type { Call, EndpointTable, Handler } from './endpoints.ts';

@@ -1,27 +1,27 @@
 /**
- * Who may have how many connections, and which idle one is closed where room has to be made. No address can take what
- * others need: it has a share of what they leave, as of the line (`admission/line/headcount.ts`). What one asks for
- * while it has as much as it may takes the place of an idle one of its own. Where all are taken, the idle connection of
- * the address that has most is closed, of callers that have shown no valid credential first. So a newcomer finds room
- * as long as anything is idle.
+ * Who may have how many connections, and which idle one is closed if room has to be made. No address can take what
+ * others need: it has a share of what they leave, as with the line (`admission/line/headcount.ts`). If an address
+ * already has its share, a new connection takes the place of one of its idle ones. If all are taken, the idle
+ * connection of the address that has most is closed, first of callers that have shown no valid credential. So a
+ * newcomer finds room as long as anything is idle.
  *
  * Idle is a connection on which no request is under way: one that never sent a byte, hangs in its TLS handshake or
- * sends a slow head is idle as well. A request costs no more than a few numbers here; who goes is found out when it
- * matters.
+ * sends a slow head is idle as well. A request costs no more than a few numbers here; which one to close is found out
+ * only when it matters.
  */
 export interface ConnectionBounds {
   /** Of all addresses together. */
   readonly max: number;
   /** Of one address; null: its share of what others leave, and no other bound. */
   readonly perAddressMax: number | null;
-  /** True: where nothing is idle, a busy connection is closed; else the newcomer is turned away. */
+  /** True: if nothing is idle, a busy connection is closed. False: the newcomer is turned away. */
   readonly closesBusy: boolean;
 }
 
 /** What one address may have of the connections that others leave. */
 export const addressShareMax = 0.9;
 
-/** How many addresses without a connection are kept in mind, so that the table need not change with each connection. */
+/** How many addresses without a connection are remembered, so that the table need not change with each connection. */
 const idleAddressesMax = 1_000;
 
 export interface Address {

@@ -74,5 +74,5 @@ export class OpenRequests {
   }
 }
 
-/** Nobody's: it came on a connection of its own, which is counted as such. */
+/** Counts for no network: it came on a connection of its own, which is counted as such. */
 const direct: Sender = { open: 0 };

@@ -3,9 +3,9 @@
  * for a connection takes more once a third of it is free, which is a megabyte and a half on a fast network. So a caller
  * that reads 20 KB a second takes nothing for a minute, as it looks from here, and then a great deal at once.
  *
- * What is taken is therefore time that the caller has: so many bytes at the least rate that is asked for. It begins
- * with the time that anybody may pause, and can save up ten times that. Whoever takes nothing any more is cut off when
- * its time is over; whoever goes on at the least rate or above never is.
+ * So the bytes that a caller takes buy it time: as long as they last at the least rate that is asked for. It begins
+ * with the time that anybody may pause, and can save up ten times that. A caller that takes nothing any more is cut off
+ * when its time is over. One that goes on at the least rate or above never is.
  */
 
 /** How many pauses a caller can save up. */
