@@ -45,7 +45,7 @@ async function compare(
   for (const contestant of contestants) await load.warmUp(contestant);
   const measured = new Map<ContestantName, Measured[]>(names.map((name) => [name, []]));
   for (let round = 0; round < rounds; round++) {
-    // There and back again: whoever always came second would always find the machine as the first one left it.
+    // There and back again: a proxy that always came second would always find the machine as the first one left it.
     const order = round % 2 === 0 ? contestants : contestants.toReversed();
     for (const contestant of order) measured.get(contestant.name)?.push(await load.on(contestant, ms));
   }

@@ -2,8 +2,8 @@
  * What it costs to find out who asks, for a token in the cache: `node bench/cached-token.ts`.
  *
  * CPU time of this process for each `authenticate`, with the fields of a usual client and every token's text a fresh
- * string, as it comes from a socket: whatever V8 keeps of a string it has seen before is of no use to Weir either. The
- * store answers from the process, as often as the memory asks.
+ * string, as it comes from a socket: what V8 caches for a string that it has seen before is of no use to Weir, either.
+ * The store is in the process, and answers as often as the token cache asks.
  */
 import { createLoginGuard } from '../src/adapters/login-guard/guard.ts';
 import { MemoryAccounts } from '../src/adapters/memory/accounts.ts';
@@ -68,7 +68,7 @@ async function cost(tokens: readonly string[], authenticate: ReturnType<typeof c
   const before = process.cpuUsage();
   for (const exchange of requests) {
     const answer = authenticate(exchange);
-    // The first of a round may wait for the store: building the requests takes longer than the memory lasts, maybe.
+    // The first of a round may wait for the store: building the requests may take longer than a token is cached.
     if ('then' in answer) await answer;
     else if (answer.kind !== 'exchange') throw new Error(`a valid token was refused: ${answer.name}`);
   }

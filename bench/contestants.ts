@@ -98,7 +98,7 @@ export async function startWeir(
   return { name: 'weir', child, port, opsPort, token, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
-/** The ports in Weir's own words; what it says until then is shown if it never says so. */
+/** Reads the ports from what Weir says at its start. If it never names them, what it did say is shown. */
 async function portsSaid(child: Child): Promise<Pick<Weir, 'port' | 'opsPort'>> {
   const said: string[] = [];
   const lines = createInterface({ input: child.process.stderr as Readable });

@@ -39,7 +39,7 @@ async function main(): Promise<void> {
   console.log(`\nWhat the floods were answered:\n${floods.join('\n')}`);
 }
 
-/** Prints a row; gives what the flood was answered. */
+/** Prints a row; returns how the flood was answered. */
 async function play(kind: Kind, ms: number): Promise<string> {
   await using stack = new AsyncDisposableStack();
   const upstream = stack.use(startChild('bench/floods/upstream.ts'));

@@ -23,7 +23,7 @@ export interface Measured {
 export class Load implements AsyncDisposable {
   readonly #child: Child = startChild('bench/load.ts');
 
-  /** Rejects when any answer was not a 2xx: what fails fast would win. */
+  /** Rejects when any answer was not a 2xx: a proxy that fails fast would win. */
   async on({ name, port, token, child }: Contestant, ms: number): Promise<Measured> {
     const order: LoadOrder = { port, connections, ms, request: requestTo(port, token) };
     const before = cpuMs(child.pid);

@@ -1,5 +1,5 @@
 /**
- * How the number of permits does, in virtual time: a table for docs/decisions/0011-permits.md.
+ * How well the number of permits adapts, in virtual time: a table for docs/decisions/0011-permits.md.
  *
  *     node bench/permits.ts
  */

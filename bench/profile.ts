@@ -91,7 +91,7 @@ interface Blame {
   readonly label: string;
 }
 
-/** For each node who is to blame for its self time; nobody where the process was idle. */
+/** For each node, who is to blame for its self time; nobody while the process was idle. */
 function blame(nodes: readonly ProfileNode[]): ReadonlyMap<number, Blame> {
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const blamed = new Map<number, Blame>();

@@ -1,8 +1,8 @@
 /**
  * What a reservation costs: `node bench/reservation.ts`. Redis's side is the CPU of the redis-server process for a
  * call, so its reciprocal is how many calls one core would take; the replica's side is the CPU of this process for a
- * call, its reply and what the lease does with it. Both beside the cheapest thing that Redis can be asked, on a plain
- * connection of the same client: PING.
+ * call, its reply and what the lease does with it. Both stand beside the cheapest thing that Redis can be asked, on a
+ * plain connection of the same client: PING.
  */
 import { Redis } from 'ioredis';
 import { machineClock } from '../src/adapters/node/clock.ts';

@@ -3,7 +3,7 @@
  *
  *     receive ▶ route ▶ authenticate ▶ collect ▶ stand in line ▶ forward ▶ answer
  *                                                    ▲              │
- *                                                    └── replay ────┘  refused or not acted on, while the hold time lasts
+ *                                                    └── replay ────┘  refused or not acted on, within the hold time
  */
 import type { Admit } from './admission/admit.ts';
 import type { Gates } from './admission/gates.ts';

@@ -15,7 +15,7 @@ import {
 import { middle, ms, otherThan, type Part, percent } from './part.ts';
 
 const workers = 8;
-/** Long beside what a busy machine adds to the way of an answer and of the next request. */
+/** Long compared with what a busy machine adds to the way of an answer and of the next request. */
 const serviceMs = 200;
 
 type Moment = Awaited<ReturnType<RunningSimulator['seen']>>['jobs'];
@@ -38,7 +38,7 @@ export async function busyCoreapp(): Promise<Part> {
   await simulator.configure({ overloaded: false });
   const recovered = await after(2_000);
   const end = await after(2_500);
-  // What was to be measured has been: the rest need not take its time.
+  // Everything is measured by now: the rest need not take its time.
   await simulator.configure({ serviceMs: 0 });
   const wrong = otherThan(['201'], byStatus(await offered));
   const { count: twice } = (await simulator.seen()).actedTwice;

@@ -2,7 +2,7 @@
  * The yardstick: what a proxy on Node's server and undici's pool costs that does nothing but proxy. Hop-by-hop fields
  * are left out, answers stream with backpressure, an abort on one side is an abort on the other. Nothing else.
  *
- * Bodies are collected and sent in one piece, as whoever wants to send them again has to, and because it is the
+ * Bodies are collected and sent in one piece, as a proxy that sends them again has to do it, and because it is the
  * cheaper way for undici: the second argument `streaming` hands the request on as a stream instead.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';

@@ -57,7 +57,7 @@ which every form of the chart has.
 {{- end -}}
 {{- end }}
 
-{{- /* A ConfigMap is no place for a secret, and what another value says must not be said twice. */ -}}
+{{- /* A ConfigMap is no place for a secret, and a setting that another value gives must not be given twice. */ -}}
 {{- define "weir.checks.config" -}}
 {{- $problems := list -}}
 {{- $config := .Values.config | default dict -}}

@@ -1,6 +1,6 @@
 {{- /*
 The configuration as Weir reads it: .Values.config, and what other values say. Numbers come from YAML as floats, so
-whatever is printed goes through toYaml or int64: 604800000 would else become 6.048e+08.
+all that is printed goes through toYaml or int64: 604800000 would else become 6.048e+08.
 */ -}}
 {{- define "weir.config" -}}
 {{- $own := dict "coreapp" (dict "url" .Values.coreapp.url) "stop" (dict "graceMs" (include "weir.graceMs" . | int64)) -}}
@@ -75,7 +75,7 @@ whatever is printed goes through toYaml or int64: 604800000 would else become 6.
 {{- $largest -}}
 {{- end }}
 
-{{- /* What waits at the beginning of a stop is still served: the longest hold time, and 5 s for the Coreapp's answer. */ -}}
+{{- /* Requests that wait when a stop begins are still served: the longest hold time, and 5 s for the Coreapp's answer. */ -}}
 {{- define "weir.graceMs" -}}
 {{- $given := ((.Values.config).stop).graceMs -}}
 {{- if kindIs "invalid" $given -}}
@@ -91,7 +91,7 @@ whatever is printed goes through toYaml or int64: 604800000 would else become 6.
 {{- div (add $lameDuckMs (include "weir.graceMs" . | int64) 10999) 1000 -}}
 {{- end }}
 
-{{- /* How long a caller may have to wait for its answer: held to the end, then answered as late as the Coreapp may. */ -}}
+{{- /* How long a caller may wait for its answer at most: held to the end, then answered as late as the Coreapp may. */ -}}
 {{- define "weir.callerTimeoutSeconds" -}}
 {{- $answerMs := include "weir.setting" (list . "coreapp" "answerTimeoutMs") | int64 -}}
 {{- div (add (include "weir.largest" (list . "holdMaxMs") | int64) $answerMs 5999) 1000 -}}

@@ -64,7 +64,7 @@ app.kubernetes.io/component: proxy
 {{- .Values.auth.existingSecret | default (ternary (include "weir.fullname" .) "" (not (empty $given))) -}}
 {{- end }}
 
-{{- /* The job of the metrics: it has "weir" in it, whatever the release is called, and releases are told apart. */ -}}
+{{- /* The job of the metrics: it has "weir" in it, whatever the release is called, and differs between releases. */ -}}
 {{- define "weir.job" -}}
 {{- $name := include "weir.fullname" . -}}
 {{- ternary $name (printf "weir-%s" $name) (contains "weir" $name) -}}

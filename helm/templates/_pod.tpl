@@ -46,7 +46,7 @@ Another chart hands in `.Subcharts.weir` (README.md, "Sidecar").
     periodSeconds: 1
     timeoutSeconds: 2
     failureThreshold: 60
-  # No only while it stops: the first no takes the Pod out, within the lame-duck time.
+  # It says no only while it stops: the first no takes the Pod out, within the lame-duck time.
   readinessProbe:
     httpGet:
       path: /readyz
@@ -65,7 +65,7 @@ Another chart hands in `.Subcharts.weir` (README.md, "Sidecar").
   resources:
     {{- toYaml .Values.resources | nindent 4 }}
   securityContext:
-    {{- /* In another chart's Pod, what Weir runs as is said of the container. */ -}}
+    {{- /* In another chart's Pod, the container says what Weir runs as. */ -}}
     {{- $ofPod := omit (.Values.podSecurityContext | default dict) "fsGroup" "fsGroupChangePolicy" "supplementalGroups" "sysctls" -}}
     {{- toYaml (merge (deepCopy (.Values.securityContext | default dict)) (ternary $ofPod dict (eq .Values.mode "sidecar"))) | nindent 4 }}
   volumeMounts:
@@ -111,7 +111,7 @@ checksum/weir-secret: {{ . | sha256sum }}
 {{- end }}
 {{- end }}
 
-{{- /* The Secrets that are mounted, each once for what it is used. */ -}}
+{{- /* The Secrets that are mounted, each once for each use. */ -}}
 {{- define "weir.secretMounts" -}}
 {{- $secrets := include "weir.secretsFolder" . -}}
 {{- $mounts := list

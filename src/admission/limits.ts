@@ -34,7 +34,7 @@ export const limitRows = <NumberOf, FlagOf, ScopeOf>(kinds: LimitKinds<NumberOf,
   rate: kinds.number(0.1, 1_000_000, {
     default: 20,
     own: { messages: 50 },
-    text: 'Requests a second that reach the Coreapp in the long run, over all replicas. What the Coreapp allows: more only earns its 429.',
+    text: 'Requests a second that reach the Coreapp in the long run, over all replicas. As many as the Coreapp allows: it answers more with 429.',
   }),
   burst: kinds.whole(1, 1_000_000, {
     default: 60,
@@ -43,23 +43,23 @@ export const limitRows = <NumberOf, FlagOf, ScopeOf>(kinds: LimitKinds<NumberOf,
   }),
   scope: kinds.scope({
     default: 'fleet',
-    text: 'Which requests share one such limit: all of the class (fleet), those of one user (principal), or those with the same value of a header field or of a path segment. Those without a value share one.',
+    text: 'Which requests share one such limit: all of the class (fleet), those of one user (principal), or those with the same value of a header field or of a path segment. Requests without a value share one.',
     wanted:
       'fleet, principal, header:<Field-Name> (any but Authorization), or path:<template> with one segment in braces, such as path:/v1/contacts/{number}',
   }),
   scopesMax: kinds.whole(1, 100_000, {
     default: 10_000,
-    text: 'Most limits of a class with such a scope that one replica keeps at a time. Those that are full again make room; with none of these a newcomer gets 503.',
+    text: 'Most limits of a class with such a scope that one replica keeps at a time. Those that are full again make room; if none is, a newcomer gets 503.',
   }),
   rateLimitFields: kinds.flag({
     default: false,
-    text: 'Whether answers of the Coreapp get RateLimit and RateLimit-Policy fields that say what is left. Off, since nobody need slow down: whatever comes too early is held.',
+    text: 'Whether answers of the Coreapp get RateLimit and RateLimit-Policy fields that say what is left. Off, since nobody need slow down: a request that comes too early is held.',
   }),
   hold: kinds.flag({
     default: true,
     // Monitoring asks whether the Coreapp refuses.
     own: { health: false, stats: false },
-    text: 'Whether a request that the Coreapp refuses, or does not answer, is held and sent again. false: its caller gets the Coreapp’s own answer at once, 429 and 503 included, or 502 or 504 where there is none; and what finds no free token within a second gets 503. For monitoring.',
+    text: 'Whether a request that the Coreapp refuses, or does not answer, is held and sent again. false: its caller gets the Coreapp’s own answer at once, 429 and 503 included, or 502 or 504 where there is none; and a request that finds no free slot within a second gets 503. For monitoring.',
   }),
   holdMaxMs: kinds.whole(100, 600_000, {
     default: 30_000,
@@ -67,11 +67,11 @@ export const limitRows = <NumberOf, FlagOf, ScopeOf>(kinds: LimitKinds<NumberOf,
   }),
   lineMaxRequests: kinds.whole(1, 1_000_000, {
     default: 10_000,
-    text: 'Most requests that wait in one replica. Whose turn cannot come within its hold time is refused at once, however many wait.',
+    text: 'Most requests that wait in one replica. A request whose turn cannot come within its hold time is refused at once, however many wait.',
   }),
   callerShareMax: kinds.number(0.01, 1, {
     default: 0.9,
-    text: 'What one caller may have of the places in line that others leave: with 0.9 one that is alone leaves a tenth for newcomers, two leave a twentieth. 1: one may take all. The same share goes for scopesMax, and for the permits of requests that last.',
+    text: 'What one caller may have of the places in line that others leave: with 0.9, a caller that is alone leaves a tenth for newcomers, two leave a twentieth. 1: one caller may take all. The same share goes for scopesMax, and for the permits of requests that last.',
   }),
   lineMaxBytes: kinds.whole(1_024, 64 * gib, {
     default: 64 * mib,
@@ -95,7 +95,7 @@ export type LimitName = keyof ClassLimits;
 
 type NumberName = { [Name in LimitName]: ClassLimits[Name] extends number ? Name : never }[LimitName];
 
-/** Which setting may not exceed which others. A body that is larger than what there is room for could never be held. */
+/** Which setting may not exceed which others. A body that is larger than all the room could never be held. */
 export const atMost: readonly (readonly [NumberName, readonly NumberName[]])[] = [
   ['bodyMaxBytes', ['lineMaxBytes', 'callerMaxBytes']],
 ];

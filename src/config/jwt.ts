@@ -74,7 +74,7 @@ export const jwt = section({
   }),
   cacheMs: setting(whole(1_000, 24 * 60 * minuteMs).default(10 * minuteMs), {
     description:
-      'How old keys get before they are fetched anew. A token that names a key that is not there has them fetched, too. While the provider is away, keys go on for auth.storeAwayGraceMs.',
+      'How old keys get before they are fetched anew. A token that names an unknown key makes Weir fetch them, too. While the provider is away, keys go on for auth.storeAwayGraceMs.',
   }),
   timeoutMs: setting(whole(100, minuteMs).default(3_000), {
     description: 'How long the provider may take to send its keys; then 503.',

@@ -6,7 +6,7 @@ export const line = section({
   bestUrgency: section({
     users: setting(urgency().default(3), {
       description:
-        'The most urgent that a user, or the API key, may say that its requests are (Priority: u=0 is the most urgent, u=7 the least; 3 without the field). Asking for better gets this.',
+        'The best urgency that requests of a user, or of the API key, may ask for (Priority: u=0 is the most urgent, u=7 the least; 3 without the field). One that asks for better gets this.',
     }),
     admins: setting(urgency().default(3), { description: 'The same for users who are admins.' }),
     names: setting(urgencyByName().default({}), {

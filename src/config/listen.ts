@@ -18,7 +18,7 @@ const listenTls = section({
     description: 'The oldest version of TLS that callers may use.',
   }),
   clientCaFile: pemFile(
-    'PEM certificates of the authorities that issue callers’ certificates. Set: who shows none of theirs is refused.',
+    'PEM certificates of the authorities that issue callers’ certificates. Set: a caller that shows none of theirs is refused.',
   ),
 });
 
@@ -47,6 +47,6 @@ export const ops = section({
   }),
   figuresMaxAgeMs: setting(whole(0, 60_000).default(1_000), {
     description:
-      'How old the figures of /metrics, /status and /v1/metrics may be: they are made once in that time, for all who ask. 0: for each who asks.',
+      'How old the figures of /metrics, /status and /v1/metrics may be: they are made once in that time, for all who ask. 0: anew each time.',
   }),
 });

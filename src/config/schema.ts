@@ -83,7 +83,7 @@ const coreapp = section({
   }),
   permitsMin: setting(whole(1, 10_000).default(1), {
     description:
-      'The number in flight for a class that Weir does not go below while the Coreapp refuses some. At most permitsMax.',
+      'How many requests of a class may be in flight at least, even while the Coreapp refuses some. At most permitsMax.',
   }),
   permitsMax: setting(whole(1, 10_000).default(256), {
     description:
@@ -96,7 +96,7 @@ const coreapp = section({
   }),
   honoursIdempotencyKey: setting(z.array(z.enum(endpointClasses)).max(endpointClasses.length).default([]), {
     description:
-      'The classes where the Coreapp honours Idempotency-Key: a POST or PATCH with one is sent again after an exchange that broke. Anywhere else that would send it twice.',
+      'The classes where the Coreapp honours Idempotency-Key: a POST or PATCH with one is sent again after an exchange that broke. In any other class it would be sent twice.',
     wanted: `a list of classes: ${endpointClasses.join(', ')}`,
   }),
 });
@@ -137,7 +137,7 @@ const redis = section({
   }),
   replicasAtLeast: setting(whole(1, 1_000).default(1), {
     description:
-      'How many replicas there are at least. They count one another in Redis; one that starts while Redis is away has not seen it yet, and takes this number for its share of the limits.',
+      'How many replicas there are at least. They count one another in Redis. A replica that starts while Redis is away has not seen it yet, and takes this number for its share of the limits.',
   }),
 });
 
@@ -190,15 +190,15 @@ const auth = section({
   }),
   tokenMemoryMs: setting(whole(0, minuteMs).default(5_000), {
     description:
-      'How long a replica takes a token for valid without asking Redis. A revocation reaches all replicas at once; where its message is lost, after this time.',
+      'How long a replica takes a token for valid without asking Redis. A revocation reaches all replicas at once; if its message is lost, it counts after this time.',
   }),
   tokenMemoryMax: setting(whole(1, 1_000_000).default(10_000), {
     description:
-      'Most tokens that a replica remembers; about 500 bytes each. Of more, the one that rests longest is asked about again.',
+      'Most tokens that a replica remembers; about 500 bytes each. With one more, the one that has rested longest is asked about again.',
   }),
   storeAwayGraceMs: setting(whole(0, 24 * hourMs).default(10 * minuteMs), {
     description:
-      'While Redis is away: how long a token goes on being valid after Redis has confirmed it last. All others get 503. A replica that alone is cut off goes on so, too, whatever the others revoke.',
+      'While Redis is away: how long a token goes on being valid after Redis has confirmed it last. All others get 503. If one replica alone is cut off, it goes on in the same way, whatever the others revoke.',
   }),
   jwt,
 });
@@ -212,7 +212,7 @@ const http = section({
   }),
   bodyIdleTimeoutMs: setting(whole(100, 10 * minuteMs).default(30_000), {
     description:
-      'How long a caller may pause while it sends a body, then 408; or while it takes its answer, where it has saved up no more (answerMinBytesPerS).',
+      'How long a caller may pause while it sends a body; then 408. It is also how long a caller may pause while it takes its answer, unless it has saved up more (answerMinBytesPerS).',
   }),
   bodyMinBytesPerS: setting(whole(0, 2 ** 30).default(500), {
     description:
@@ -227,15 +227,15 @@ const http = section({
   }),
   connectionsMax: setting(whole(1, 1_000_000).default(10_000), {
     description:
-      'Most connections from callers to one replica. One more takes the place of an idle one: of the address that has most, without a valid credential first. Below the limit of open files.',
+      'Most connections from callers to one replica. One more takes the place of an idle one: of the address that has most, first of those without a valid credential. Below the limit of open files.',
   }),
   connectionsPerAddressMax: setting(whole(1, 1_000_000).nullable().default(null), {
     description:
-      'Most of them from one address (of IPv6 a /64), trustedProxies apart. Not set: nine tenths of what other addresses leave, which holds beside it as well. Behind trustedProxies: most requests under way from one address.',
+      'Most of them from one address (of IPv6 a /64), trustedProxies apart. Not set: nine tenths of what other addresses leave; that bound holds in any case. Behind trustedProxies: most requests under way from one address.',
   }),
   tunnelsMax: setting(whole(0, 1_000_000).default(1_000), {
     description:
-      'Most WebSocket connections through one replica, those included that are being asked for; further ones get 503. One caller may have nine tenths of what others leave.',
+      'Most WebSocket connections through one replica, including those that are being asked for; further ones get 503. One caller may have nine tenths of what others leave.',
   }),
   serverTiming: setting(z.boolean().default(true), {
     description:
@@ -253,7 +253,7 @@ const http = section({
 const log = section({
   level: setting(z.enum(logLevels).default('info'), {
     description:
-      'The least that is logged. At info each request is one line; at warn only what wants attention. The audit trail comes with every level but silent.',
+      'The lowest level that is logged. At info each request is one line; at warn there is only what needs attention. The audit trail comes with every level but silent.',
     env: 'LOG_LEVEL',
   }),
 });
@@ -265,7 +265,7 @@ const stop = section({
   }),
   graceMs: setting(whole(0, hourMs).default(35_000), {
     description:
-      'How long what waits or is in flight may take after that; the rest gets 503. At least the longest holdMaxMs.',
+      'How long requests that wait or are in flight may take after that; the rest get 503. At least the longest holdMaxMs.',
   }),
 });
 

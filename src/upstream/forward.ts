@@ -23,8 +23,8 @@ export type Forward<From extends Downstream = Downstream> = (exchange: Admitted,
 const refusalMaxBytes = 1_048_576;
 
 /**
- * A request that gives so many slots up in a row is sent with the next one, however late that is. A way to the Coreapp that
- * always takes longer than a slot is open would let nothing pass; and what the limit allows would stay unused.
+ * A request that gives up so many slots in a row is sent with the next one, however late that is. Otherwise nothing
+ * would pass if the way to the Coreapp always takes longer than a slot is open, and the limit would stay unused.
  */
 export const slotsGivenUpMax = 8;
 
@@ -54,7 +54,7 @@ class Sending extends GuardedObserver {
   /** The answer is not for the caller. */
   #retry: Retry | null = null;
   #refusalBytes = 0;
-  /** Once the caller has not taken a part of the answer at once. */
+  /** Made once the caller has not taken a part of the answer at once. */
   #spool: Spool | null = null;
   /** Why the answer was cut off while the Coreapp still gave it. */
   #cut: CutCause | null = null;
@@ -89,9 +89,10 @@ class Sending extends GuardedObserver {
   }
 
   /**
-   * Between taking the slot and this moment a connection was opened, or the process had to wait for a processor. A slot that
-   * has closed meanwhile is given up, so that lateness never adds to what the limit lets through. Where the bucket has some to
-   * spare, another one takes its place at once: at 15,000 requests a second that spares two of a hundred a second attempt.
+   * Between taking the slot and this moment a connection was opened, or the process had to wait for a processor. A slot
+   * that has closed meanwhile is given up, so that lateness never adds to what the limit lets through. If the bucket
+   * has some to spare, another slot takes its place at once: at 15,000 requests a second, that saves two requests in a
+   * hundred a second attempt.
    */
   mayWrite(): boolean {
     return hasOpenSlot(this.#exchange, this.#deps.clock.now()) || this.#exchange.slotsGivenUp >= slotsGivenUpMax;
@@ -103,7 +104,7 @@ class Sending extends GuardedObserver {
 
   protected headed(status: number, fields: Fields): void {
     this.#deps.reachability.answered(this.#sentAt);
-    // What switches protocols has no body to judge, and its connection is the caller's at once.
+    // An answer that switches protocols has no body to judge, and its connection is the caller's at once.
     if (isFinal(status)) this.#judge(status, fields, null);
     else this.#relay(status, fields);
   }
@@ -212,7 +213,7 @@ class Sending extends GuardedObserver {
     else this.#unanswered(failure, failure.cause);
   }
 
-  /** What has come of the answer is the caller's. */
+  /** The caller gets what has come of the answer. */
   #brokeOff(): void {
     this.#over('failure', 'failed');
     if (this.#spool === null) {
@@ -268,7 +269,7 @@ class Sending extends GuardedObserver {
   #unanswered(failure: CoreappFailure, cause: keyof typeof refusalAfter): void {
     if (cause === 'connect') this.#deps.reachability.unreached(this.#sentAt, failure.detail);
     const name = refusalAfter[cause];
-    // What the disk did not give back once it will not the next time; and nobody can act on half a request.
+    // A body that the disk did not give back once will not come the next time, and nobody can act on half a request.
     if (cause === 'body') this.#finish('failure', 'failed', refuse(name, null, diskRetryAfterMs));
     else if (cause === 'invalid') this.#finish('failure', 'failed', refuse(name, failure.detail));
     else {
@@ -280,7 +281,7 @@ class Sending extends GuardedObserver {
     }
   }
 
-  /** This was no attempt: nothing is known of the Coreapp that was not known before. */
+  /** This was no attempt: nothing new is known of the Coreapp. */
   #giveSlotUp(): void {
     const { counters, permit } = this.#exchange;
     counters.attempts -= 1;

@@ -25,8 +25,8 @@ export interface CoreappFailure {
 
 export interface CoreappObserver {
   /**
-   * Asked right before the first byte is written, on a connection that stands. False: nothing is written, the call fails
-   * as `late`, and a connection without a body from the disk is kept.
+   * Asked right before the first byte is written, on a connection that stands. False: nothing is written, the call
+   * fails as `late`, and a connection without a body from the disk is kept.
    */
   mayWrite(): boolean;
   /** 1xx answers, any number, before the head. */
@@ -44,15 +44,18 @@ export interface CoreappCall {
   abort(): void;
 }
 
-/** The Coreapp. Each call ends in exactly one `onEnd` or `onFailure`, maybe before `send` has returned; nothing is sent twice. */
+/**
+ * The Coreapp. Each call ends in exactly one `onEnd` or `onFailure`, maybe before `send` has returned; nothing is sent
+ * twice.
+ */
 export interface Coreapp {
   send(request: CoreappRequest, observer: CoreappObserver): CoreappCall;
 }
 
 /**
- * Connections that have switched protocols: bytes pass both ways until either side ends.
- * `Switching` is the downstream of a caller who asks to switch: it can hand over its connection in the form in which the
- * adapter carries it on. All that lies between the two is written for any `Downstream`, so no other gets here by type.
+ * Connections that have switched protocols: bytes pass both ways until either side ends. `Switching` is the downstream
+ * of a caller who asks to switch: it can hand over its connection in the form in which the adapter carries it on. All
+ * that lies between the two is written for any `Downstream`, so no other gets here by type.
  */
 export interface Tunnels<Switching extends Downstream> {
   /** The Coreapp, for the request of one caller who asks to switch. A 101 is the end of its answers, without a body. */

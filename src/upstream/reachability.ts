@@ -5,7 +5,7 @@ export class Reachability {
   readonly #url: string;
   readonly #log: Log;
   #reached = true;
-  /** When the latest of the attempts was sent that did reach it, `Clock.now()`. */
+  /** When the latest attempt that reached it was sent, `Clock.now()`. */
   #reachedAt = Number.NEGATIVE_INFINITY;
 
   /** @param url where the Coreapp is: an origin, without credentials */

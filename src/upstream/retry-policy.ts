@@ -1,7 +1,7 @@
 /**
- * Retry policy: what an API means by its answers. It is handed in, so that `forward` knows no status: the head of an answer
- * goes to the caller only when the policy has let it pass. Pauses, their growth and whom they are for are decided in
- * `src/admission/`, and how long a request may go again by its hold time.
+ * Retry policy: what an API means by its answers. It is handed in, so that `forward` knows no status: the head of an
+ * answer goes to the caller only when the policy has let it pass. `src/admission/` decides on pauses, their growth and
+ * whom they are for; the hold time decides for how long a request may go again.
  */
 import type { Admitted } from '../exchange/exchange.ts';
 import type { Fields } from '../http/fields.ts';
@@ -9,8 +9,9 @@ import type { CoreappFailure } from './ports.ts';
 
 export interface RetryPolicy {
   /**
-   * The upstream has answered. Asked when the final head is there, and again each time that the policy needed to see more
-   * and this has come. A head that waits changes no time limit: the upstream has as long for each part of the body as ever.
+   * The upstream has answered. Asked when the final head is there, and again each time that the policy needed to see
+   * more and this has come. A head that waits changes no time limit: the upstream has as long for each part of the body
+   * as ever.
    * @param fields of the answer
    */
   answered(request: TriedRequest, status: number, fields: Fields, body: BodyStart): Verdict;
@@ -41,12 +42,14 @@ export interface Pass {
 /** The one that there is: most answers pass, and cost no object. */
 export const pass: Pass = { kind: 'pass' };
 
-/** The upstream did not act on the request, since a limit of its own is reached: it goes again. The answer is dropped. */
+/**
+ * The upstream did not act on the request, since a limit of its own is reached: it goes again. The answer is dropped.
+ */
 export interface Retry {
   readonly kind: 'retry';
   /**
-   * The limit that is reached. `rate`: how many requests it takes in a time; the request's bucket pauses (`throttled` in
-   * metrics). `load`: how much it can do at once; all of the class pause (`overloaded`).
+   * The limit that is reached. `rate`: how many requests it takes in a time; the request's bucket pauses (`throttled`
+   * in metrics). `load`: how much it can do at once; all of the class pause (`overloaded`).
    */
   readonly limit: 'rate' | 'load';
   /** For how long the upstream asked to send nothing, milliseconds; 0: it did not say. */
@@ -54,9 +57,10 @@ export interface Retry {
 }
 
 /**
- * The policy has to see the first so many bytes of the body, counted from its beginning; until then the head waits. If the
- * body ends earlier, the policy is asked once more, with what there is. What cannot be had lets the answer pass: more
- * than `needMaxBytes`, more than there is of a body that has ended, or no more than the policy has already seen.
+ * The policy has to see the first so many bytes of the body, counted from its beginning; until then the head waits. If
+ * the body ends earlier, the policy is asked once more, with what there is. The answer passes if the policy needs what
+ * cannot be had: more than `needMaxBytes`, more than there is of a body that has ended, or no more than the policy has
+ * already seen.
  */
 export interface Need {
   readonly kind: 'need';

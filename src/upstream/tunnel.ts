@@ -1,6 +1,6 @@
 /**
- * Tunnel: what takes the place of `forward` where the caller asks to switch protocols. The request is one like any other
- * until it is answered; what is open after that is counted, since it has no permit. A tunnel lasts as long as its
+ * Tunnel: what takes the place of `forward` where the caller asks to switch protocols. The request is one like any
+ * other until it is answered; what is open after that is counted, since it has no permit. A tunnel lasts as long as its
  * caller likes, so no caller may have all of them.
  */
 import { Headcount } from '../admission/line/headcount.ts';
@@ -18,10 +18,10 @@ export interface TunnelDeps<Switching extends Downstream> extends Omit<ForwardDe
 
 /** What one caller may have of those that others leave. */
 const callerShareMax = 0.9;
-/** Nobody knows when one ends. */
+/** When to come back is a guess: nobody knows when a tunnel ends. */
 const fullRetryAfterMs = 1_000;
 
-/** Who has how many, those included that are being asked for. */
+/** Who has how many, including those that are being asked for. */
 export class TunnelPlaces extends Headcount {
   readonly max: number;
 

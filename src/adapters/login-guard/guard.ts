@@ -3,10 +3,10 @@
  *
  *     pair     a name from an address    what one guesser can do to one account
  *     address  all names from it         what one guesser can do to all accounts
- *     name     all addresses             what many guessers together can do to one account; one address alone can't fill it
+ *     name     all addresses             what many guessers together can do to one account; one address can't fill it
  *     trickle  all addresses             past the limit of a name: one failure at a time, so that it isn't shut
- *     known    a name from an address    not a limit: the mark of an address that has logged in as that name before. There
- *                                        only the pair counts, whatever others do there or to that name
+ *     known    a name from an address    not a limit: the mark of an address that has logged in as that name before.
+ *                                        There only the pair counts, whatever others do there or to that name
  *
  * An address is an IPv4 address or an IPv6 /56: a rented machine often comes with that many /64s.
  *

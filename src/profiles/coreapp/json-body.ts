@@ -64,7 +64,9 @@ function notJson(body: Buffer | null, why: string): Refusal {
   );
 }
 
-/** V8's message may repeat what was given, and the place is all it takes from there; it names none for a stray token. */
+/**
+ * V8's message may repeat what was given, and the place is all it takes from there; it names none for a stray token.
+ */
 function whyNotJson(message: string): string {
   if (/^Unexpected end/.test(message)) return 'ended too early';
   const position = / JSON at position (\d+) \(line \d+ column \d+\)$/.exec(message)?.[1];

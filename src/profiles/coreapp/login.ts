@@ -21,9 +21,9 @@ import { page } from './page.ts';
 import type { Lead } from './shared-logins.ts';
 
 interface Attempt {
-  /** As it was sent: whom it finds. */
+  /** As it was sent: the user is found by it. */
   readonly sentName: string;
-  /** In its form: what is counted. */
+  /** In its form: failures are counted by it. */
   readonly username: string;
   readonly password: string;
   readonly newPassword: string | null;
@@ -112,7 +112,7 @@ async function welcome({ username, address, note }: Attempt, user: User, deps: W
   return await giveToken(user, note, deps);
 }
 
-/** Where the user was changed since its password was verified, that password is no longer known to be right. */
+/** If the user was changed since its password was verified, that password is no longer known to be right. */
 async function giveToken(
   user: User,
   note: AuditNote,

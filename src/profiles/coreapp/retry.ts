@@ -1,8 +1,8 @@
 /**
- * What may be sent to the Coreapp again (docs/architecture.md, "Replay"). It throttles before it acts, so its 429 and 503
- * are safe for every method; a request that was never written is, too. Anything else may have been acted on: only methods
- * that are idempotent (RFC 9110, 9.2.2) go again, a message never does: unless it carries a key by which the Coreapp
- * knows it again, as configuration says of the classes where it does.
+ * What may be sent to the Coreapp again (docs/architecture.md, "Replay"). It throttles before it acts, so its 429 and
+ * 503 are safe for every method; a request that was never written is, too. Anything else may have been acted on: only
+ * idempotent methods (RFC 9110, 9.2.2) go again. A message never does, unless it carries a key by which the Coreapp
+ * recognises it, and its class is configured as one where the Coreapp does so.
  */
 import type { Clock } from '../../clock.ts';
 import type { RouteClass } from '../../exchange/route.ts';
@@ -12,7 +12,10 @@ import { type FailureVerdict, pass, type Retry, type RetryPolicy } from '../../u
 
 export interface CoreappRetryRules {
   readonly clock: Pick<Clock, 'wallMs'>;
-  /** The classes whose requests are never held: whatever the Coreapp answers is told at once, and nothing is sent again. */
+  /**
+   * The classes whose requests are never held: any answer of the Coreapp is passed on at once, and nothing is sent
+   * again.
+   */
   readonly notHeld: readonly RouteClass[];
   /** The classes where the Coreapp honours `Idempotency-Key`. */
   readonly honoursIdempotencyKey: readonly RouteClass[];
@@ -59,7 +62,7 @@ function limitReached(status: number): Retry['limit'] | null {
   }
 }
 
-/** Whether a Coreapp that honours `Idempotency-Key` takes a second copy for the first. Two keys are none. */
+/** Whether a Coreapp that honours `Idempotency-Key` takes a second copy for the first. Two keys count as none. */
 function isKeyed(method: string, fields: Fields): boolean {
   if (!keyed.has(method)) return false;
   const keys = fieldsOf(fields, 'idempotency-key');

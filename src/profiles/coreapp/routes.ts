@@ -11,7 +11,7 @@ const login: Route = { by: 'weir', class: 'users', access: 'login', endpoint: 'l
 const logout: Route = { by: 'weir', class: 'users', access: 'user', endpoint: 'logout', username: null };
 const users: Route = { by: 'weir', class: 'users', access: 'admin', endpoint: 'users', username: null };
 
-/** What monitoring asks the Coreapp for, and its key opens. Nothing below, and nothing beside. */
+/** What monitoring asks the Coreapp for, and the API key opens: exactly these paths, and nothing below them. */
 const monitored: ReadonlySet<string> = new Set([
   '/v1/health',
   '/v1/stats/app',
@@ -35,8 +35,8 @@ export const adminPathsDefault: readonly string[] = ['/v1/settings/application']
 export type RouteOf = (path: string) => Route;
 
 /**
- * @param adminPaths what needs the admin, each with everything below it: paths as `readTarget` gives them. What is below
- *   `/v1/users` has rules of its own, whatever stands here.
+ * @param adminPaths what needs the admin, each with everything below it: paths as `readTarget` gives them.
+ *   What is below `/v1/users` has rules of its own, whatever stands here.
  * @param caseSensitive the Coreapp tells `/V1/messages` and `/v1/messages` apart
  */
 export function createRouter(adminPaths: readonly string[], caseSensitive = false): RouteOf {
@@ -84,7 +84,7 @@ function areaOf(base: string, name: EndpointClass, adminPaths: readonly string[]
 function routeIn(area: Area, path: string, folded: string): Route {
   if (area.adminPaths.length > 0 && isWithinAny(folded, area.adminPaths)) return area.adminRoute;
   if (area.monitoringRoute === null || !monitored.has(folded)) return area.route;
-  // The key opens what is these paths for everybody, not what only the most lenient would take for one.
+  // The key opens a path only if everybody reads it as one of these, not if only the most lenient upstream would.
   return path.toLowerCase() === folded ? area.monitoringRoute : area.route;
 }
 

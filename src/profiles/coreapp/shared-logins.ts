@@ -1,7 +1,7 @@
 /**
  * Logins of one user with one password that come while another one is being checked: a client that starts a hundred
- * processes, or tries again before it was answered. They take its result if that is "right", and need no hash of their own.
- * If not, the next of them is checked, alone, so that many at once get no more tries than one after the other.
+ * processes, or tries again before it was answered. They take its result if that is "right", and need no hash of their
+ * own. If not, the next of them is checked, alone, so that many at once get no more tries than one after the other.
  */
 import type { User } from '../../auth/accounts.ts';
 import type { Clock } from '../../clock.ts';
@@ -15,7 +15,7 @@ export interface Lead {
   readonly kind: 'lead';
   /** True: others were checked before. */
   readonly waited: boolean;
-  /** Has to be told, once; what comes later is not heard. Null: the password was not found to be right. */
+  /** Has to be called, once; later calls do nothing. Null: the password was not found to be right. */
   settle(user: User | null): void;
 }
 

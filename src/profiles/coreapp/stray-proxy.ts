@@ -1,6 +1,7 @@
 /**
- * A proxy in front that the configuration does not name: all callers have its address then, and share what one may get
- * wrong. Looked for where Weir answers itself, which is seldom: clients log in there, and the forwarded pay nothing.
+ * A proxy in front that the configuration does not name: all callers have its address then, and share the failures that
+ * one address is allowed. Weir looks for it only where it answers itself, which is seldom: clients log in there, and
+ * forwarded requests pay nothing.
  */
 import { type Fields, fieldOf } from '../../http/fields.ts';
 import type { Origin } from '../../http/forwarded.ts';

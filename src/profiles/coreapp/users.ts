@@ -1,8 +1,8 @@
 /**
  * Users: `POST /v1/users`, `GET`, `PUT` and `DELETE /v1/users/{username}`.
  *
- * Only an admin creates, changes and deletes others; everybody may read itself and change its own password. Who may
- * not is told so whether the other user exists or not. Admins can't be deleted.
+ * Only an admin creates, changes and deletes others; everybody may read itself and change its own password. A caller
+ * that may not is told so, whether the other user exists or not. Admins can't be deleted.
  */
 import type { User } from '../../auth/accounts.ts';
 import { brokenPasswordRule, brokenUsernameRule, couldBeUsername } from '../../auth/credentials.ts';
