@@ -62,16 +62,16 @@ function collectionOf(
 function whyNoRoom({ lack }: BodyAllocation): string {
   switch (lack) {
     case 'class':
-      return 'others are held';
+      return 'other bodies take all of it';
     case 'reserve':
-      return 'others are held, and what is left is for small ones';
+      return 'other bodies take most of it, and what is left is for small ones';
     case 'caller':
-      return 'others of this caller are held, as many as it may have beside what other callers have';
+      return 'other bodies of this caller take all that it may have beside other callers';
     case 'slow':
       return 'it came slowly, and gave way to a quicker one';
     case 'disk':
-      return 'others are on the disk';
+      return 'other bodies take all of the disk';
     case 'callerDisk':
-      return 'others of this caller are on the disk';
+      return 'other bodies of this caller take all that it may have of the disk';
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The fields of a request that Weir writes, takes out or believes. Three things follow for each: a caller's own does
- * not travel on; nor does a twin, which is the same name for an upstream that folds names (`X_Forwarded_For`,
+ * The fields of a request that Weir writes, takes out or believes. Three things follow for each: a caller's own field
+ * does not travel on. Nor does a twin: a name that is the same for an upstream that folds names (`X_Forwarded_For`,
  * `X.Real.IP`: CGI, WSGI, Rack and PHP make one letter of all that is neither letter nor digit); and `Connection` must
  * not name it, or the Coreapp would not get the field that Weir went by.
  */

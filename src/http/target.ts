@@ -65,7 +65,8 @@ function readPath(raw: string, authority: string | null): Target {
   return readNormal(raw, withoutTrailingSlash(normal), authority);
 }
 
-const namelessFirst = 'the first segment of the path is empty or names nothing; behind it, some would read a host';
+const namelessFirst =
+  'the first segment of the path is empty or names nothing, and some servers would read a host behind it';
 
 /** A path that others might take for the users' own must not get past Weir, which answers there itself. */
 function readNormal(raw: string, path: string, authority: string | null): Target {

@@ -22,9 +22,9 @@ export interface LineSnapshot {
 
 export interface BucketSnapshot {
   readonly class: EndpointClass;
-  /** Tokens a second. */
+  /** Requests a second. */
   readonly rate: number;
-  /** Tokens. */
+  /** Requests. */
   readonly burst: number;
   /** How many buckets of the class are in use here: one, or as many as there are values of its scope lately. */
   readonly live: number;

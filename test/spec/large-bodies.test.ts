@@ -1,4 +1,7 @@
-/** Bodies that are too large for memory, on real sockets and a real disk: held in files, sent as often as needed, gone at the end. */
+/**
+ * Bodies that are too large for memory, on real sockets and a real disk: held in files, sent as often as needed, gone
+ * at the end.
+ */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -317,7 +320,7 @@ describe('large bodies', () => {
     await using late = await uploading(announced(3 * mib), Buffer.alloc(0));
     const told = await late.answer('POST');
     expect(told).toMatchObject({ status: 503, json: { errors: [{ code: 1016 }] } });
-    expect(told.json.errors[0].details).toBe('There is no room for the body: others are on the disk.');
+    expect(told.json.errors[0].details).toBe('There is no room for the body: other bodies take all of the disk.');
     expect(await app.send('POST /v1/messages', '', randomBytes(16 * kib))).toMatchObject({ status: 200 });
     expect(await app.send('POST /v1/messages', '', randomBytes(mib))).toMatchObject({ status: 200 });
   });
@@ -328,7 +331,7 @@ describe('large bodies', () => {
     const told = await app.send('POST /v1/contacts', '', 'x');
     expect(told).toMatchObject({ status: 503, json: { errors: [{ code: 1016 }] } });
     expect(told.json.errors[0].details).toBe(
-      'There is no room for the body: others of this caller are held, as many as it may have beside what other callers have.',
+      'There is no room for the body: other bodies of this caller take all that it may have beside other callers.',
     );
     expect(await app.send('POST /v1/messages', '', 'x')).toMatchObject({ status: 200 });
     const large = randomBytes(mib);

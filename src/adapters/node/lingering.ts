@@ -1,7 +1,7 @@
 /**
  * The end of a connection whose caller was refused before there was an exchange, or in the middle of its body. It is
- * not closed at once, since bytes that still come would reset it and lose the answer (RFC 9112, 9.6); nor is it kept
- * for long.
+ * not closed at once: bytes that still come would reset it and lose the answer (RFC 9112, 9.6). Nor is it kept for
+ * long.
  */
 import type { Duplex } from 'node:stream';
 

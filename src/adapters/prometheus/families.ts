@@ -186,7 +186,7 @@ function monitoring(tally: Tally): Family[] {
     family(
       'gauge',
       'weir_monitoring_token_expiry_timestamp_seconds',
-      'When the first of the tokens expires that health, metrics and stats were asked with lately; no sample: none was.',
+      'When the first token expires of those that lately asked for health, metrics and stats; no sample: none did.',
       () => {
         const soonestMs = tally.monitoringTokens.soonestMs();
         return soonestMs === null ? [] : [sample(soonestMs / 1000)];

@@ -161,8 +161,7 @@ function openCluster(target: RedisTarget, settings: Settings, followers: Followe
     dnsLookup: (name, done) => done(null, name),
   });
   // The first commands find connections open. Not before the cluster is ready: its own first question may go to any
-  // node, and one that is being opened would refuse it. Nodes that only repeat others are opened once they have their
-  // place.
+  // node, and one that is being opened would refuse it. Replicas are not opened until they have a part of the slots.
   const open = (node: Redis): void => {
     if (node.status === 'wait' && node.options.readOnly !== true) node.connect().catch(() => {});
   };
@@ -173,7 +172,7 @@ function openCluster(target: RedisTarget, settings: Settings, followers: Followe
     node.on('ready', () => troubles.connected({ purpose, node: at }));
     if (cluster.status === 'ready') open(node);
   });
-  // That a node is gone matters where it had what is asked for, and shows there. Another trouble would not.
+  // A lost node matters only to calls for what it had, and shows there. Any other trouble would not show.
   cluster.on('node error', (error: Error, node: string) => {
     if (causeOf(error).gone !== true) troubles.broke({ purpose, node }, error);
   });
