@@ -82,6 +82,6 @@ it('without a terminal nobody is asked, and what is wrong ends with exit code 1'
 it('the help names every command', async () => {
   const { stdout } = await weir('--help');
   for (const command of ['users add', 'users list', 'users passwd', 'users delete', 'tokens revoke']) {
-    expect(stdout.join('\n')).toContain(`weir ${command}`);
+    expect(stdout.some((line) => line.startsWith(`  ${command} `))).toBe(true);
   }
 });
