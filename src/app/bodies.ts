@@ -8,6 +8,7 @@ import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../observe/ports.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
+import { seldom } from './seldom.ts';
 import { StartError } from './start-error.ts';
 
 export interface Bodies {
@@ -17,12 +18,13 @@ export interface Bodies {
   close(): Promise<void>;
 }
 
-/** A disk that is full fails every large body: it is said once in this time. */
-const sayAgainMs = 60_000;
 /** The file system type of Linux's `tmpfs` (statfs(2)). */
 const tmpfs = 0x0102_1994;
 
-/** Rejects with a `StartError` where the folder can't be written to. */
+/**
+ * Rejects with a `StartError` where the folder can't be written to. Whether there are files at all follows from the
+ * limits of the start: a reload that lets a class take larger bodies than memory does has to open them first.
+ */
 export async function openBodies({ bodies, limits }: Config, clock: Clock, log: Log): Promise<Bodies> {
   const allSmall = Object.values(limits).every(({ bodyMaxBytes }) => bodyMaxBytes <= bodies.memoryMaxBytes);
   if (allSmall) {
@@ -30,12 +32,10 @@ export async function openBodies({ bodies, limits }: Config, clock: Clock, log: 
     const answers = new AnswerBudget({ ...bodies, answersDiskShareMax: 0 }, disk);
     return { disk, answers, snapshot: () => snapshotOf(disk, answers), close: () => Promise.resolve() };
   }
-  let saidAt = Number.NEGATIVE_INFINITY;
-  const failed = ({ code, message }: NodeJS.ErrnoException): void => {
-    if (clock.now() - saidAt < sayAgainMs) return;
-    saidAt = clock.now();
-    log.error('bodies: the disk fails; large ones are refused', { folder: files.folder, reason: code ?? message });
-  };
+  // A disk that is full fails every large body.
+  const failed = seldom(clock, ({ code, message }: NodeJS.ErrnoException) =>
+    log.error('bodies: the disk fails; large ones are refused', { folder: files.folder, reason: code ?? message }),
+  );
   const files = await openBodyFiles(bodies.folder ?? tmpdir(), failed).catch((error: unknown) => {
     throw error instanceof FolderUnfit ? new StartError('bodies.folder', error.message, error) : error;
   });

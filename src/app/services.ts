@@ -9,6 +9,11 @@
  * the leases with their slots, the permits with what the limiters have learned, and the pauses. A reload has to replace
  * each class's limits (rate, burst, scope, hold time, bounds), the costs, `line.bestUrgency`, `coreapp.permits…` and
  * `coreapp.pauseMaxMs`. From then on a lease takes its slots by the new quota.
+ *
+ * Three more services hang on the configuration of the start in a way that a reload has to know of. Whether there are
+ * files for large bodies follows from `bodyMaxBytes` and `bodies.memoryMaxBytes` (`bodies.ts`). The size of the
+ * connection pool follows from `coreapp.permitsMax` and from the classes that are not held. `admit` is made for one
+ * `caseSensitivePaths`, as are the routes of a generation.
  */
 import { createTunnels } from '../adapters/http-proxy/tunnels.ts';
 import { machineClock } from '../adapters/node/clock.ts';
