@@ -32,9 +32,8 @@ export function createGeneration({ limits, auth, http, coreapp }: Config, servic
   const { serverTiming } = http;
   const { accounts, guard } = stores;
   const own = ownFields(scopeFields(Object.values(limits).map(({ scope }) => scope)));
-  const notHeld = notHeldBy(limits);
-  const retryPolicy = createRetryPolicy({ clock, notHeld, honoursIdempotencyKey, brokenRepeatsMax });
-  const rules = { authorization, own, retryPolicy, serverTiming };
+  const retryPolicy = createRetryPolicy({ clock, honoursIdempotencyKey, brokenRepeatsMax });
+  const rules = { authorization, own, retryPolicy, notHeld: notHeldBy(limits), serverTiming };
   const towards = { clock, meter, answers: bodies.answers, reachability: services.reachability, ...rules };
   const identify = { tokens, guard, secrets, meter, apiKeys: auth.apiKey ?? [] };
   const stages: Stages = {

@@ -13,7 +13,7 @@ import { isFinal } from '../http/status.ts';
 import { GuardedObserver } from './guarded.ts';
 import { diskRetryAfterMs, endAfter, endWithout, reasonFor, refusalAfter } from './lessons.ts';
 import type { CoreappCall, CoreappFailure } from './ports.ts';
-import type { Retry } from './retry-policy.ts';
+import { neverAgain, type Retry, type RetryPolicy } from './retry-policy.ts';
 import { type ForwardDeps, requestFields } from './towards.ts';
 import { mayCome, nothingYet, Undecided } from './undecided.ts';
 
@@ -47,6 +47,7 @@ class Sending extends GuardedObserver {
   readonly #settle: (attempt: Attempt) => void;
   readonly #reject: (error: unknown) => void;
   readonly #sentAt: number;
+  readonly #policy: RetryPolicy;
   #call: CoreappCall | null = null;
   /** The answer's status; null while there is none, or the policy has not decided. */
   #status: number | null = null;
@@ -74,6 +75,7 @@ class Sending extends GuardedObserver {
     this.#settle = settle;
     this.#reject = reject;
     this.#sentAt = deps.clock.now();
+    this.#policy = deps.notHeld.includes(exchange.route.class) ? neverAgain : deps.retryPolicy;
   }
 
   start(): void {
@@ -117,7 +119,7 @@ class Sending extends GuardedObserver {
   #judge(status: number, fields: Fields, seen: Undecided | null): boolean {
     this.#undecided = null;
     const body = seen ?? nothingYet;
-    const verdict = this.#deps.retryPolicy.answered(this.#exchange, status, fields, body);
+    const verdict = this.#policy.answered(this.#exchange, status, fields, body);
     if (verdict.kind === 'retry') {
       this.#retry = verdict;
       this.#status = status;
@@ -274,7 +276,7 @@ class Sending extends GuardedObserver {
     else if (cause === 'invalid') this.#finish('failure', 'failed', refuse(name, failure.detail));
     else {
       const sent = requestFields(this.#exchange, this.#deps);
-      const { again, teaches } = this.#deps.retryPolicy.failed(this.#exchange, sent, failure);
+      const { again, teaches } = this.#policy.failed(this.#exchange, sent, failure);
       const reason = failure.phase === 'unsent' ? 'unsent' : 'broken';
       const attempt: Attempt = again ? { kind: 'replay', reason, pauseMs: 0, otherwise: name } : refuse(name);
       this.#finish('failure', teaches ? endWithout(failure) : 'failed', attempt);

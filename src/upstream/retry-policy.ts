@@ -2,6 +2,7 @@
  * Retry policy: what an API means by its answers. It is handed in, so that `forward` knows no status: the head of an
  * answer goes to the caller only when the policy has let it pass. `src/admission/` decides on pauses, their growth and
  * whom they are for; the hold time decides for how long a request may go again.
+ * `forward` does not ask about classes whose requests are never held: nothing of theirs goes again.
  */
 import type { Admitted } from '../exchange/exchange.ts';
 import type { Fields } from '../http/fields.ts';
@@ -27,7 +28,10 @@ export type TriedRequest = Readonly<Pick<Admitted, 'method' | 'target' | 'route'
 
 /** What has come of an answer's body. */
 export interface BodyStart {
-  /** None before the policy has asked for some; then as many as it asked for, or all that there are. */
+  /**
+   * None before the policy has asked for some; then as many as it asked for, or all that there are. They are the bytes
+   * as they were sent: a content coding (gzip, …) is not undone.
+   */
   readonly bytes: Buffer;
   /** True: no more will come. The body is whole, or the upstream broke it off: its own form has to tell. */
   readonly ended: boolean;
@@ -75,3 +79,6 @@ export interface FailureVerdict {
   /** Whether the concurrency limit learns from an upstream that can't be reached or is silent. */
   readonly teaches: boolean;
 }
+
+/** For requests that are never held. Monitoring goes on asking, whatever comes of it: there is nothing to learn. */
+export const neverAgain: RetryPolicy = { answered: () => pass, failed: () => ({ again: false, teaches: false }) };

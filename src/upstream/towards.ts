@@ -2,6 +2,7 @@
 import type { AnswerBudget } from '../bodies/answers.ts';
 import type { Clock } from '../clock.ts';
 import type { Admitted } from '../exchange/exchange.ts';
+import type { RouteClass } from '../exchange/route.ts';
 import { addForwarded } from '../http/forwarded.ts';
 import { type OwnFields, travelling } from '../http/own-fields.ts';
 import type { Meter } from '../observe/ports.ts';
@@ -21,6 +22,8 @@ export interface ForwardDeps {
   /** The fields that are Weir's to write or to take out. */
   readonly own: OwnFields;
   readonly retryPolicy: RetryPolicy;
+  /** The classes whose requests are never held: whatever comes of the first attempt is told at once. */
+  readonly notHeld: readonly RouteClass[];
   /** Whether callers are told where the time went. */
   readonly serverTiming: boolean;
 }

@@ -8,7 +8,6 @@ import { nothingYet } from '../../src/upstream/undecided.ts';
 const wallMs = Date.UTC(2026, 10, 23, 12, 0, 0);
 const policy = createRetryPolicy({
   clock: { wallMs: () => wallMs },
-  notHeld: ['health'],
   honoursIdempotencyKey: ['messages'],
   brokenRepeatsMax: 2,
 });
@@ -36,10 +35,6 @@ describe('After an exchange that failed', () => {
     ['get', true, false, false], // Methods are case-sensitive: this is none that is known.
   ])('%s goes again: %s, %s, %s', (method, ...again) => {
     expect(failed(method)).toEqual(again.map((yes) => ({ again: yes, teaches: true })));
-  });
-
-  test.each(['GET', 'POST'])('%s does not go again, and teaches nothing, in a class that is not held', (method) => {
-    expect(failed(method, 'health')).toEqual(phases.map(() => ({ again: false, teaches: false })));
   });
 
   test.each([
@@ -74,8 +69,7 @@ describe('After an answer', () => {
     [429, 'rate'],
     [503, 'load'],
   ])('%i goes again: the limit that is reached is the %s', (status, limit) => {
-    const answered = (fields: string[], name: EndpointClass = 'contacts') =>
-      policy.answered(request(name), status, fields, nothingYet);
+    const answered = (fields: string[]) => policy.answered(request('contacts'), status, fields, nothingYet);
     expect(answered([])).toEqual({ kind: 'retry', limit, pauseMs: 0 });
     expect(answered(['retry-after', '2'])).toEqual({ kind: 'retry', limit, pauseMs: 2_000 });
     expect(answered(['Retry-After', 'Mon, 23 Nov 2026 12:00:30 GMT'])).toEqual({
@@ -83,7 +77,6 @@ describe('After an answer', () => {
       limit,
       pauseMs: 30_000,
     });
-    expect(answered([], 'health')).toEqual({ kind: 'pass' });
   });
 
   test.each([200, 201, 204, 304, 400, 401, 403, 404, 408, 409, 413, 425, 428, 430, 500, 501, 502, 504, 511, 529])(

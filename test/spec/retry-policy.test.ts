@@ -4,6 +4,7 @@ import { machineClock } from '../../src/adapters/node/clock.ts';
 import { type CoreappConnections, connectCoreapp } from '../../src/adapters/undici/coreapp.ts';
 import { admitted, type PermitEnd } from '../../src/exchange/exchange.ts';
 import type { Attempt } from '../../src/exchange/outcome.ts';
+import type { EndpointClass } from '../../src/exchange/route.ts';
 import type { Fields } from '../../src/http/fields.ts';
 import { createForward } from '../../src/upstream/forward.ts';
 import type { Coreapp, CoreappFailure, CoreappObserver, CoreappRequest } from '../../src/upstream/ports.ts';
@@ -70,6 +71,7 @@ class Scene {
       method = 'POST',
       bufferBytes = null as number | null,
       failed = (): FailureVerdict => ({ again: false, teaches: true }),
+      notHeld = [] as EndpointClass[],
     } = {},
   ) {
     this.caller = new Caller(bufferBytes);
@@ -83,7 +85,7 @@ class Scene {
       },
       failed,
     };
-    const forward = createForward({ ...plainForward, clock: machineClock, coreapp, retryPolicy });
+    const forward = createForward({ ...plainForward, clock: machineClock, coreapp, retryPolicy, notHeld });
     this.attempt = within(forward(exchange, this.caller), { what: 'the end of the attempt' });
   }
 
@@ -275,6 +277,29 @@ describe('The head of an answer', () => {
     scene.caller.take();
     await scene.attempt;
     expect([scene.told, scene.caller.broken]).toEqual([[[200], pieces.join(''), 'whole'], []]);
+  });
+});
+
+describe('Of a class that is not held, the policy is not asked', () => {
+  const unasked = () => {
+    throw new Error('was asked');
+  };
+  const notHeld: EndpointClass[] = ['messages'];
+
+  it('about an answer, which is the caller’s', async () => {
+    const coreapp = new Played();
+    const scene = new Scene(coreapp, unasked, { notHeld });
+    coreapp.says(503).ends();
+    expect(await scene.attempt).toMatchObject({ kind: 'passed', status: 503 });
+    expect(scene.ends).toEqual(['answered']);
+  });
+
+  it.each(['GET', 'POST'])('about a failure: %s does not go again, and teaches nothing', async (method) => {
+    const coreapp = new Played();
+    const scene = new Scene(coreapp, unasked, { notHeld, method, failed: unasked });
+    coreapp.fail('unsent', 'connect');
+    expect(await scene.attempt).toMatchObject({ kind: 'refusal', name: 'unreachable' });
+    expect(scene.ends).toEqual(['failed']);
   });
 });
 

@@ -48,6 +48,7 @@ export const plainForward = {
   authorization: null,
   own: ownFields(),
   retryPolicy,
+  notHeld: [],
   serverTiming: false,
 };
 

@@ -12,11 +12,6 @@ import { type FailureVerdict, pass, type Retry, type RetryPolicy } from '../../u
 
 export interface CoreappRetryRules {
   readonly clock: Pick<Clock, 'wallMs'>;
-  /**
-   * The classes whose requests are never held: any answer of the Coreapp is passed on at once, and nothing is sent
-   * again.
-   */
-  readonly notHeld: readonly RouteClass[];
   /** The classes where the Coreapp honours `Idempotency-Key`. */
   readonly honoursIdempotencyKey: readonly RouteClass[];
   /** How often a request goes again after an exchange that broke; 0: never. */
@@ -25,24 +20,20 @@ export interface CoreappRetryRules {
 
 const again: FailureVerdict = { again: true, teaches: true };
 const over: FailureVerdict = { again: false, teaches: true };
-/** Monitoring goes on asking, whatever comes of it. */
-const notHeldOver: FailureVerdict = { again: false, teaches: false };
 
 const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE']);
 
 /** Methods for which `Idempotency-Key` is defined (draft-ietf-httpapi-idempotency-key-header). */
 const keyed: ReadonlySet<string> = new Set(['POST', 'PATCH']);
 
-export function createRetryPolicy(rules: CoreappRetryRules): RetryPolicy {
-  const { clock, notHeld, honoursIdempotencyKey, brokenRepeatsMax } = rules;
+export function createRetryPolicy({ clock, honoursIdempotencyKey, brokenRepeatsMax }: CoreappRetryRules): RetryPolicy {
   return {
-    answered({ route }, status, fields) {
+    answered(_, status, fields) {
       const limit = limitReached(status);
-      if (limit === null || notHeld.includes(route.class)) return pass;
+      if (limit === null) return pass;
       return { kind: 'retry', limit, pauseMs: retryAfterMs(fieldOf(fields, 'retry-after'), clock.wallMs()) };
     },
     failed({ method, route, brokenRepeats }, sent, { phase }) {
-      if (notHeld.includes(route.class)) return notHeldOver;
       if (phase === 'unsent') return again;
       if (phase === 'answering' || brokenRepeats >= brokenRepeatsMax) return over;
       if (idempotent.has(method)) return again;
