@@ -45,7 +45,7 @@ async function measure(tokenCount: number): Promise<string> {
   );
   const guard = createLoginGuard(null);
   const authenticate = createAuthenticate({
-    tokens: [new BearerTokens({ tokens: cache, guard, secrets: nodeSecrets })],
+    tokens: [new BearerTokens({ tokens: cache, end: async () => {}, guard, secrets: nodeSecrets })],
     guard,
     secrets: nodeSecrets,
     meter: deafMeter,

@@ -27,7 +27,7 @@ export interface Generation {
 
 /** Every stage with its deps. */
 export function createGeneration({ limits, auth, http, coreapp }: Config, services: Services): Generation {
-  const { clock, meter, log, stores, bodies, secrets, jwt, tokens } = services;
+  const { clock, meter, log, stores, bodies, secrets, tokens } = services;
   const { authorization, honoursIdempotencyKey, brokenRepeatsMax, caseSensitivePaths } = coreapp;
   const { serverTiming } = http;
   const { accounts, guard } = stores;
@@ -49,7 +49,7 @@ export function createGeneration({ limits, auth, http, coreapp }: Config, servic
       guard,
       clock,
       log,
-      endJwt: jwt === null ? null : (text) => jwt.end(text),
+      tokens,
       tokenLifetimeMs: auth.tokenLifetimeMs,
       figures: (format) => meter.figures(format),
     }),

@@ -1,6 +1,6 @@
 /** The identity provider that the configuration names, if it names one. */
 import { keysFromFile, keysFromUrl } from '../adapters/jose/source.ts';
-import { createJwtVerifier } from '../adapters/jose/tokens.ts';
+import { createJwtCheck } from '../adapters/jose/tokens.ts';
 import { createJwtAuth, type JwtAuth } from '../auth/jwt.ts';
 import type { Secrets } from '../auth/ports.ts';
 import type { Clock } from '../clock.ts';
@@ -8,7 +8,7 @@ import type { Config } from '../config/config.ts';
 import type { Log, Meter } from '../observe/ports.ts';
 import type { Stores } from './stores.ts';
 
-export interface JwtAuthParts {
+export interface JwtAuthDeps {
   readonly stores: Pick<Stores, 'ended' | 'onRevocation'>;
   readonly secrets: Secrets;
   readonly clock: Clock;
@@ -16,11 +16,11 @@ export interface JwtAuthParts {
   readonly log: Log;
 }
 
-export function openJwtAuth({ auth }: Config, { stores, secrets, clock, meter, log }: JwtAuthParts): JwtAuth | null {
+export function openJwtAuth({ auth }: Config, { stores, secrets, clock, meter, log }: JwtAuthDeps): JwtAuth | null {
   const { jwt, storeAwayGraceMs: awayGraceMs } = auth;
   if (jwt === null) return null;
   const source = 'url' in jwt.keys ? keysFromUrl(jwt.keys.url, jwt.timeoutMs) : keysFromFile(jwt.keys.file);
-  const jwts = createJwtVerifier(source, { ...jwt, awayGraceMs }, clock, log);
+  const jwts = createJwtCheck(source, { ...jwt, awayGraceMs }, clock, log);
   const jwtAuth = createJwtAuth(
     { jwts, ended: stores.ended, secrets, clock, meter },
     { freshMs: auth.tokenMemoryMs, keptMs: awayGraceMs, max: auth.tokenMemoryMax },

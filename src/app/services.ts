@@ -75,6 +75,7 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
   const admit = createAdmit(config, stores, meter);
   const fitting = fitOpenFiles(config, log);
   const jwt = openJwtAuth(config, { stores, secrets, clock, meter, log });
+  const own = { tokens: stores.tokens, end: (text: string) => stores.accounts.dropToken(secrets.digest(text)) };
   return {
     clock,
     log,
@@ -84,9 +85,8 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
     passwords: createPasswords(passwordsDefaults, clock),
     bodies,
     stores,
-    jwt,
-    tokens: [stores.tokens, ...(jwt === null ? [] : [jwt.tokens])].map(
-      (tokens) => new BearerTokens({ tokens, guard: stores.guard, secrets }),
+    tokens: [own, ...(jwt === null ? [] : [jwt])].map(
+      (kind) => new BearerTokens({ ...kind, guard: stores.guard, secrets }),
     ),
     coreapp,
     reachability: new Reachability(coreappUrl, log),

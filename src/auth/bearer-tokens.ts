@@ -18,6 +18,8 @@ export type Finding = TokenRecord | Refusal;
 
 export interface BearerTokensDeps {
   readonly tokens: Tokens;
+  /** Logs one out. */
+  readonly end: (text: string) => Promise<void>;
   readonly guard: StrangerGuard;
   readonly secrets: Pick<Secrets, 'digest'>;
 }
@@ -40,6 +42,7 @@ const turnsDefaults: TurnsOptions = { max: 64, maxEach: 16, waitersMax: 10_000 }
 const tiredTurnsDefaults: TurnsOptions = { max: 8, maxEach: 1, waitersMax: 1_000 };
 
 export class BearerTokens {
+  readonly end: BearerTokensDeps['end'];
   readonly #tokens: Tokens;
   readonly #secrets: BearerTokensDeps['secrets'];
   readonly #strangers: Strangers;
@@ -47,11 +50,12 @@ export class BearerTokens {
   readonly #tiredTurns: Turns;
 
   constructor(
-    { tokens, guard, secrets }: BearerTokensDeps,
+    { tokens, end, guard, secrets }: BearerTokensDeps,
     turns: TurnsOptions = turnsDefaults,
     tiredTurns: TurnsOptions = tiredTurnsDefaults,
   ) {
     this.#tokens = tokens;
+    this.end = end;
     this.#secrets = secrets;
     this.#strangers = new Strangers('token', guard);
     this.#turns = new Turns(turns);

@@ -5,8 +5,8 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Meter } from '../observe/ports.ts';
-import type { EndedTokens, JwtVerifier, Secrets } from './ports.ts';
-import { TokenCache, type Verifier } from './token-cache.ts';
+import type { EndedTokens, JwtCheck, Secrets, Verifier } from './ports.ts';
+import { TokenCache } from './token-cache.ts';
 import type { TokenEntriesOptions } from './token-entries.ts';
 
 /** Most tokens can be judged without asking anybody, so one that can't must not keep the others waiting. */
@@ -15,7 +15,7 @@ const restMs = 0;
 const unknownMs = 1_000;
 
 export interface JwtAuthDeps {
-  readonly jwts: JwtVerifier;
+  readonly jwts: JwtCheck;
   readonly ended: EndedTokens;
   readonly secrets: Pick<Secrets, 'digest'>;
   readonly clock: Clock;

@@ -2,8 +2,8 @@
 import type { Clock } from '../clock.ts';
 import type { Meter } from '../observe/ports.ts';
 import type { TokenRecord } from './accounts.ts';
-import type { AccountStore, Accounts, Secrets } from './ports.ts';
-import { TokenCache, type TokenCacheOptions, type Tokens, type Verifier } from './token-cache.ts';
+import type { AccountStore, Accounts, Secrets, Verifier } from './ports.ts';
+import { TokenCache, type TokenCacheOptions, type Tokens } from './token-cache.ts';
 import type { TokenEntriesOptions } from './token-entries.ts';
 
 /** How often a store that is away is asked. */

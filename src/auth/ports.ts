@@ -1,6 +1,7 @@
 /** What auth asks of the outside: users, tokens, passwords, and a guard against guessing. */
 import type { ListedToken, NewUser, TokenRecord, User } from './accounts.ts';
 import type { Asker, Standing } from './places.ts';
+import type { Verified } from './token-entries.ts';
 
 /**
  * Users and tokens. A token is valid until it expires or is dropped, until its user is changed or deleted, or until
@@ -40,12 +41,24 @@ export interface AccountStore extends Accounts {
   tokensOf(name: string): Promise<readonly ListedToken[]>;
 }
 
+/** Finds out to whom the tokens of one kind belong. */
+export interface Verifier {
+  /**
+   * False: no token of this kind looks like that, so there is nothing to ask. A token of one kind is none of another.
+   */
+  couldBe(text: string): boolean;
+  /** False: the digest is enough, and the text is handed over empty. */
+  readonly needsText: boolean;
+  /** Undefined: not valid. An outage rejects with `StoreAway`; it never looks like "not valid". */
+  verify(digest: string, text: string): Verified | undefined | Promise<Verified | undefined>;
+}
+
 /**
  * Tokens that an identity provider issues. A token that is found is one that the provider vouches for: signed by one of
  * its keys, meant for Weir, and not over. The name of its user is none that a user of Weir's own could have. While the
  * provider's keys can't be had, a call that needs them rejects with `StoreAway`; it never looks like "not found".
  */
-export interface JwtVerifier {
+export interface JwtCheck {
   /** False: no token of the provider's looks like this. None of Weir's own does. */
   couldBe(text: string): boolean;
   check(text: string): Promise<TokenRecord | undefined>;
@@ -128,9 +141,9 @@ export interface StrangerGuard {
    * at all. At once, by what is known in this process: what others counted shows with the next one that is counted
    * here.
    */
-  strangerWaitMs(kind: Stranger, address: string): number;
+  strangerWaitMs(kind: StrangerKind, address: string): number;
   /** Counts one more. */
-  stranger(kind: Stranger, address: string): Promise<void>;
+  stranger(kind: StrangerKind, address: string): Promise<void>;
 }
 
 export interface Look {
@@ -138,7 +151,7 @@ export interface Look {
   readonly standing: Standing;
 }
 
-export type Stranger = 'token' | 'key';
+export type StrangerKind = 'token' | 'key';
 
 export type Leave = { readonly allowed: true } | { readonly allowed: false; readonly retryAfterMs: number };
 

@@ -1,14 +1,14 @@
 import { type Refusal, refuse } from '../exchange/refusals.ts';
-import type { Stranger, StrangerGuard } from './ports.ts';
+import type { StrangerGuard, StrangerKind } from './ports.ts';
 
 const invalid = refuse('unauthenticated');
 
 /** Addresses that bring tokens, or keys, that nobody knows: refused, counted, and told to wait after too many. */
 export class Strangers {
-  readonly #kind: Stranger;
+  readonly #kind: StrangerKind;
   readonly #guard: StrangerGuard;
 
-  constructor(kind: Stranger, guard: StrangerGuard) {
+  constructor(kind: StrangerKind, guard: StrangerGuard) {
     this.#kind = kind;
     this.#guard = guard;
   }

@@ -9,7 +9,7 @@
 import type { Clock } from '../clock.ts';
 import type { Meter } from '../observe/ports.ts';
 import type { TokenRecord } from './accounts.ts';
-import { StoreAway } from './ports.ts';
+import { StoreAway, type Verifier } from './ports.ts';
 import type { RevocationListener } from './revocations.ts';
 import { TokenEntries, type TokenEntriesOptions, type Verified } from './token-entries.ts';
 
@@ -18,18 +18,6 @@ const awayMs = 2_000;
 /** The default of `confirmMaxMs`: callers are to notice nothing of a store that hangs (P7). */
 export const confirmMaxMs = 90;
 const unknownMax = 1_000;
-
-/** Finds out to whom the tokens of one kind belong. */
-export interface Verifier {
-  /**
-   * False: no token of this kind looks like that, so there is nothing to ask. A token of one kind is none of another.
-   */
-  couldBe(text: string): boolean;
-  /** False: the digest is enough, and the text is handed over empty. */
-  readonly needsText: boolean;
-  /** Undefined: not valid. An outage rejects with `StoreAway`; it never looks like "not valid". */
-  verify(digest: string, text: string): Verified | undefined | Promise<Verified | undefined>;
-}
 
 /**
  * What is known here of a token. A record: it is valid. `unsure`: it was valid, and is to be asked about.

@@ -19,7 +19,7 @@ const records = new Map<string, TokenRecord>([
 ]);
 const findToken = (digest: string): TokenRecord | undefined => records.get(digest);
 const guard = createLoginGuard(null);
-const bearing = (tokens: Tokens) => new BearerTokens({ tokens, guard, secrets: nodeSecrets });
+const bearing = (tokens: Tokens) => new BearerTokens({ tokens, end: async () => {}, guard, secrets: nodeSecrets });
 const atHand = (find = findToken) => tokensAtHand({ findToken: find }, nodeSecrets);
 const monitored: number[] = [];
 const meter = { monitored: (expiresAtMs: number) => void monitored.push(expiresAtMs) };

@@ -7,7 +7,7 @@ import type { TokenRecord } from '../../src/auth/accounts.ts';
 import { createAuthenticate } from '../../src/auth/authenticate.ts';
 import { BearerTokens } from '../../src/auth/bearer-tokens.ts';
 import { createJwtAuth, type JwtAuth } from '../../src/auth/jwt.ts';
-import { type EndedTokens, type JwtVerifier, StoreAway } from '../../src/auth/ports.ts';
+import { type EndedTokens, type JwtCheck, StoreAway } from '../../src/auth/ports.ts';
 import type { Principal } from '../../src/exchange/principal.ts';
 import { deafMeter } from '../support/fleet.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -27,7 +27,7 @@ let jwt: JwtAuth;
 /** What was written down last, and is told the other replicas. */
 let endedDigest: string;
 
-const jwts: JwtVerifier = {
+const jwts: JwtCheck = {
   couldBe: (text) => text.split('.').length === 3,
   async check(text) {
     looks.push(text);
@@ -40,8 +40,8 @@ const jwts: JwtVerifier = {
 const replica = (): JwtAuth =>
   createJwtAuth({ jwts, ended, secrets: nodeSecrets, clock, meter: { storeCalled() {} } }, options);
 
-const bearing = ({ tokens }: JwtAuth): BearerTokens =>
-  new BearerTokens({ tokens, guard: createLoginGuard(null), secrets: nodeSecrets });
+const bearing = (jwtAuth: JwtAuth): BearerTokens =>
+  new BearerTokens({ ...jwtAuth, guard: createLoginGuard(null), secrets: nodeSecrets });
 /** Weir's own. */
 const own: Pick<BearerTokens, 'couldBe' | 'find'> = {
   couldBe: (text) => nodeSecrets.couldBeToken(text),

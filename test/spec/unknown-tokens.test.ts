@@ -45,6 +45,7 @@ const bearing = (look: Tokens['find']): BearerTokens =>
         recall: (digest) => recalled.get(digest) ?? 'unheard',
         find: look,
       },
+      end: async () => {},
     },
     { max: 8, maxEach: 3, waitersMax: 100 },
     { max: 2, maxEach: 1, waitersMax: 10 },

@@ -104,16 +104,20 @@ export async function startWebapp(options: TestWebappOptions = {}): Promise<Test
   const adminPassword = options.adminPassword === undefined ? goodPassword : options.adminPassword;
   await ensureAdmin(accounts, createPasswords(cheapPasswords, realTime), adminPassword);
   const guard = createLoginGuard(null, options.guard);
-  const own: Tokens = {
-    verifier: ownVerifier(accounts, nodeSecrets),
-    recall: () => 'unheard',
-    find: (digest) => accounts.findToken(digest),
+  const own = {
+    tokens: {
+      verifier: ownVerifier(accounts, nodeSecrets),
+      recall: () => 'unheard',
+      find: (digest) => accounts.findToken(digest),
+    } satisfies Tokens,
+    end: (text: string) => accounts.dropToken(nodeSecrets.digest(text)),
   };
+  const tokens = (options.jwt === undefined ? [own] : [own, options.jwt]).map(
+    (kind) => new BearerTokens({ ...kind, guard, secrets: nodeSecrets }),
+  );
   const authenticate = createAuthenticate({
     meter: deafMeter,
-    tokens: (options.jwt === undefined ? [own] : [own, options.jwt.tokens]).map(
-      (tokens) => new BearerTokens({ tokens, guard, secrets: nodeSecrets }),
-    ),
+    tokens,
     guard,
     secrets: nodeSecrets,
     apiKeys: options.apiKeys ?? [],
@@ -125,7 +129,7 @@ export async function startWebapp(options: TestWebappOptions = {}): Promise<Test
     guard,
     clock,
     log: silentLog,
-    endJwt: (text) => options.jwt?.end(text) ?? Promise.resolve(),
+    tokens,
     tokenLifetimeMs: 7 * 24 * 60 * 60 * 1_000,
     figures: async (format) => ({ kind: 'page', status: 200, fields: [], body: JSON.stringify({ format }) }),
   });

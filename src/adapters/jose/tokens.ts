@@ -5,14 +5,14 @@
 import { errors, type JWTPayload, jwtVerify } from 'jose';
 import type { TokenRecord } from '../../auth/accounts.ts';
 import { hasHidden } from '../../auth/hidden.ts';
-import { type JwtVerifier, StoreAway } from '../../auth/ports.ts';
+import { type JwtCheck, StoreAway } from '../../auth/ports.ts';
 import type { Clock } from '../../clock.ts';
 import type { Role } from '../../exchange/principal.ts';
 import type { Log } from '../../observe/ports.ts';
 import { type KeysOptions, ProviderKeys } from './keys.ts';
 import type { KeySource } from './source.ts';
 
-export interface JwtVerifierOptions extends KeysOptions {
+export interface JwtCheckOptions extends KeysOptions {
   readonly issuer: string;
   /** A token's `aud` has to name it. */
   readonly audience: string;
@@ -42,7 +42,7 @@ function hasCompactForm(text: string): boolean {
   return first > 0 && second > first + 1 && second < end && text.indexOf('.', second + 1) === -1;
 }
 
-export function createJwtVerifier(source: KeySource, options: JwtVerifierOptions, clock: Clock, log: Log): JwtVerifier {
+export function createJwtCheck(source: KeySource, options: JwtCheckOptions, clock: Clock, log: Log): JwtCheck {
   const { issuer, audience, typ, algorithms, clockToleranceMs } = options;
   const keys = new ProviderKeys(source, options, clock, log);
   const faults = new Set<string>();
@@ -88,7 +88,7 @@ function hasPlainSignature(text: string): boolean {
   return Buffer.from(signature, 'base64url').toString('base64url') === signature;
 }
 
-function recordOf(payload: JWTPayload, options: JwtVerifierOptions): TokenRecord {
+function recordOf(payload: JWTPayload, options: JwtCheckOptions): TokenRecord {
   const user = payload[options.userClaim];
   if (typeof user !== 'string') throw new BadToken(`the claim ${options.userClaim} is missing or no text`);
   if (user.length === 0 || user.length > userMaxChars || hasHidden(user)) {
@@ -102,7 +102,7 @@ function recordOf(payload: JWTPayload, options: JwtVerifierOptions): TokenRecord
   };
 }
 
-function roleOf(payload: JWTPayload, { roleClaim, adminValues }: JwtVerifierOptions): Role {
+function roleOf(payload: JWTPayload, { roleClaim, adminValues }: JwtCheckOptions): Role {
   const told = roleClaim === null ? undefined : claimAt(payload, roleClaim);
   // A text may hold several, as `scope` does (RFC 8693, 4.2).
   const values = typeof told === 'string' ? [told, ...told.split(' ')] : Array.isArray(told) ? told : [];

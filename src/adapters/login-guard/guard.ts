@@ -22,7 +22,7 @@ import {
   RateLimiterRedis,
   type RateLimiterRes,
 } from 'rate-limiter-flexible';
-import type { Leave, LoginGuard, Look, Stranger } from '../../auth/ports.ts';
+import type { Leave, LoginGuard, Look, StrangerKind } from '../../auth/ports.ts';
 import { networkOf } from '../../http/network.ts';
 import { Homes } from './homes.ts';
 import { type Allowance, Strangers } from './strangers.ts';
@@ -97,7 +97,7 @@ class FlexibleLoginGuard implements LoginGuard {
   readonly #trickle: RateLimiterAbstract;
   readonly #known: RateLimiterAbstract;
   readonly #homes: Homes;
-  readonly #strangers: Readonly<Record<Stranger, Strangers>>;
+  readonly #strangers: Readonly<Record<StrangerKind, Strangers>>;
 
   constructor(
     pair: RateLimiterAbstract,
@@ -106,7 +106,7 @@ class FlexibleLoginGuard implements LoginGuard {
     trickle: RateLimiterAbstract,
     known: RateLimiterAbstract,
     homes: Homes,
-    strangers: Readonly<Record<Stranger, Strangers>>,
+    strangers: Readonly<Record<StrangerKind, Strangers>>,
   ) {
     this.#pair = pair;
     this.#address = address;
@@ -158,11 +158,11 @@ class FlexibleLoginGuard implements LoginGuard {
     ]);
   }
 
-  strangerWaitMs(kind: Stranger, address: string): number {
+  strangerWaitMs(kind: StrangerKind, address: string): number {
     return this.#strangers[kind].waitMs(address);
   }
 
-  async stranger(kind: Stranger, address: string): Promise<void> {
+  async stranger(kind: StrangerKind, address: string): Promise<void> {
     await this.#strangers[kind].count(address);
   }
 }

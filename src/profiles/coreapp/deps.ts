@@ -1,3 +1,4 @@
+import type { BearerTokens } from '../../auth/bearer-tokens.ts';
 import type { Accounts, LoginGuard, Passwords, Secrets } from '../../auth/ports.ts';
 import type { Clock } from '../../clock.ts';
 import type { Page } from '../../exchange/outcome.ts';
@@ -12,8 +13,8 @@ export interface WebappDeps {
   readonly guard: LoginGuard;
   readonly clock: Clock;
   readonly log: Pick<Log, 'warn'>;
-  /** Ends a token of the identity provider's; null, or not there: there is none. */
-  readonly endJwt?: ((text: string) => Promise<void>) | null;
+  /** Of each kind, to log them out. */
+  readonly tokens: readonly Pick<BearerTokens, 'couldBe' | 'end'>[];
   /** How long a token lives, milliseconds; the contract's is 7 days. */
   readonly tokenLifetimeMs: number;
   /** Weir's own figures, as a page in the form asked for. */

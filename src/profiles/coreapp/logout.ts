@@ -6,12 +6,10 @@ import type { WebappDeps } from './deps.ts';
 import { page } from './page.ts';
 
 /** `POST /v1/users/logout`: ends the token that was sent and no other. A body is not looked at. */
-export async function logout(exchange: Collected, deps: WebappDeps): Promise<Page | Refusal> {
-  const { accounts, secrets, endJwt = null } = deps;
+export async function logout(exchange: Collected, { tokens }: WebappDeps): Promise<Page | Refusal> {
   const credentials = credentialsOf(exchange.fields);
   if (credentials.kind !== 'bearer') return refuse('unauthenticated');
   const { token } = credentials;
-  if (secrets.couldBeToken(token)) await accounts.dropToken(secrets.digest(token));
-  else await endJwt?.(token);
+  await tokens.find((kind) => kind.couldBe(token))?.end(token);
   return page(200, {});
 }

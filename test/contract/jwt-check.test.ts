@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { base64url, CompactSign, type JWTPayload } from 'jose';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { keysFromFile, keysFromUrl } from '../../src/adapters/jose/source.ts';
-import { createJwtVerifier, type JwtVerifierOptions } from '../../src/adapters/jose/tokens.ts';
+import { createJwtCheck, type JwtCheckOptions } from '../../src/adapters/jose/tokens.ts';
 import { createMemoryEndedTokens } from '../../src/adapters/memory/ended-tokens.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { createJwtAuth, type JwtAuth } from '../../src/auth/jwt.ts';
-import { type JwtVerifier, StoreAway } from '../../src/auth/ports.ts';
+import { type JwtCheck, StoreAway } from '../../src/auth/ports.ts';
 import { newKey, type Provider, type ProviderKey, respelled, sign, startProvider } from '../support/provider.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -21,7 +21,7 @@ const toleranceMs = 10_000;
 const cooldownMs = 10_000;
 const minuteMs = 60_000;
 
-const options: JwtVerifierOptions = {
+const options: JwtCheckOptions = {
   issuer,
   audience,
   typ: null,
@@ -50,8 +50,8 @@ beforeEach(async () => {
 });
 afterEach(async () => await provider[Symbol.asyncDispose]());
 
-const open = (more: Partial<JwtVerifierOptions> = {}, source = keysFromUrl(provider.url, 1_000)): JwtVerifier =>
-  createJwtVerifier(source, { ...options, ...more }, clock, {
+const open = (more: Partial<JwtCheckOptions> = {}, source = keysFromUrl(provider.url, 1_000)): JwtCheck =>
+  createJwtCheck(source, { ...options, ...more }, clock, {
     ...silentLog,
     warn: (message, fields) => void warnings.push({ message, ...fields }),
     debug: (_, fields) => void reasons.push(fields?.['reason']),
