@@ -4,12 +4,13 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { openSubscriber } from '../../src/adapters/redis/client.ts';
+import { watchFailover } from '../../src/adapters/redis/failover.ts';
 import { followRevocations } from '../../src/adapters/redis/revocations.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { until } from '../support/until.ts';
 
-/** A Redis that says yes to everything; `onSubscribe` may break the connection instead. */
-async function startYesSayer(onSubscribe: (socket: Socket) => 'answer' | 'broken') {
+/** A Redis that says yes to everything; `onSubscribe` may break the connection instead, or forbid it. */
+async function startYesSayer(onSubscribe: (socket: Socket) => 'answer' | 'broken' | 'forbidden') {
   const sockets: Socket[] = [];
   const server = createServer((socket) => {
     sockets.push(socket);
@@ -22,7 +23,11 @@ async function startYesSayer(onSubscribe: (socket: Socket) => 'answer' | 'broken
         const [, name = ''] = command.split('\r\n');
         if (name.toLowerCase() === 'info') socket.write('$11\r\nloading:0\r\n\r\n');
         else if (name.toLowerCase() !== 'subscribe') socket.write('+OK\r\n');
-        else if (onSubscribe(socket) === 'answer') socket.write('*3\r\n$9\r\nsubscribe\r\n$9\r\np:revoked\r\n:1\r\n');
+        else {
+          const what = onSubscribe(socket);
+          if (what === 'answer') socket.write('*3\r\n$9\r\nsubscribe\r\n$9\r\np:revoked\r\n:1\r\n');
+          else if (what === 'forbidden') socket.write('-NOPERM no channels\r\n');
+        }
       }
     });
   });
@@ -71,4 +76,18 @@ describe('A connection that breaks while the subscription is being renewed', () 
       process.off('unhandledRejection', note);
     }
   });
+});
+
+test('A Sentinel that forbids subscribing is told of, with its own words', async () => {
+  await using server = await startYesSayer(() => 'forbidden');
+  const connection = openSubscriber({ url: server.url, callTimeoutMs: 500 }, silentLog, 'test');
+  try {
+    const told: unknown[] = [];
+    const log = { ...silentLog, warn: (_: string, what: unknown) => void told.push(what) };
+    watchFailover({ connection, master: 'm' }, [], { clock: machineClock, log });
+    await until(() => told.length > 0, { what: 'the warning' });
+    expect(told).toEqual([{ channel: '+switch-master', reason: 'NOPERM no channels' }]);
+  } finally {
+    connection.disconnect();
+  }
 });

@@ -20,8 +20,10 @@ export function watchFailover(
       connections.forEach(reopen);
     },
     gap() {},
-    refused: (reason: string) =>
-      log.warn('a failover by Sentinel is noticed late: subscribing failed', { channel, reason }),
+    refused(error: unknown) {
+      const reason = error instanceof Error ? error.message : String(error);
+      log.warn('a failover by Sentinel is noticed late: subscribing failed', { channel, reason });
+    },
     accepted() {},
   };
   keepSubscribed(connection, channel, subscriber, clock);
