@@ -34,7 +34,7 @@ const subjects = {
       'as a Replay.',
   ],
   upstream: [
-    ['exchange', 'bodies', 'observe', 'http', 'admission/line'],
+    ['exchange', 'bodies', 'observe', 'http'],
     'src/upstream sends a request and judges how that ended. When it goes again is decided in src/admission; the loop is in src/proxy.ts.',
   ],
   'profiles/[^/]+': [

@@ -31,7 +31,7 @@ import type { Log } from '../observe/ports.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
 import { ownBounds } from '../proxy.ts';
 import { Reachability } from '../upstream/reachability.ts';
-import { TunnelPlaces } from '../upstream/tunnel.ts';
+import { tunnelPlaces } from '../upstream/tunnel.ts';
 import { OpenRequests } from '../wire/open-requests.ts';
 import { openBodies } from './bodies.ts';
 import { openJwtAuth } from './jwt.ts';
@@ -92,7 +92,7 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
     reachability: new Reachability(coreappUrl, log),
     admit,
     tunnels: createTunnels(towards),
-    tunnelPlaces: new TunnelPlaces(config.http.tunnelsMax),
+    tunnelPlaces: tunnelPlaces(config.http.tunnelsMax),
     /** What the limit of open files leaves. */
     connectionsMax: fitting.connectionsMax,
     opsConnectionsMax: fitting.opsConnectionsMax,

@@ -19,27 +19,26 @@ export class Shares {
     return this.#total;
   }
 
+  /** What a caller has. */
+  of(caller: string): number {
+    return this.#of.get(caller) ?? 0;
+  }
+
   /** Whether a caller may have so much more. */
   fits(caller: string, amount: number): boolean {
     if (this.#total + amount > this.max) return false;
-    const own = this.#of.get(caller) ?? 0;
+    const own = this.of(caller);
     return own + amount <= this.#callerShareMax * (this.max - this.#total + own);
-  }
-
-  tryTake(caller: string, amount: number): boolean {
-    const fits = this.fits(caller, amount);
-    if (fits) this.take(caller, amount);
-    return fits;
   }
 
   /** For what is there already, whether it fits or not. */
   take(caller: string, amount: number): void {
     this.#total += amount;
-    this.#of.set(caller, (this.#of.get(caller) ?? 0) + amount);
+    this.#of.set(caller, this.of(caller) + amount);
   }
 
   give(caller: string, amount: number): void {
-    const left = (this.#of.get(caller) ?? 0) - amount;
+    const left = this.of(caller) - amount;
     if (left < 0) throw new Error(`${caller} gave back what it did not have.`);
     this.#total -= amount;
     if (left === 0) this.#of.delete(caller);

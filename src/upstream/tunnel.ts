@@ -3,7 +3,7 @@
  * other until it is answered; what is open after that is counted, since it has no permit. A tunnel lasts as long as its
  * caller likes, so no caller may have all of them.
  */
-import { Headcount } from '../admission/line/headcount.ts';
+import { Shares } from '../bodies/shares.ts';
 import type { Downstream } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
 import { refuse } from '../exchange/refusals.ts';
@@ -13,7 +13,8 @@ import type { ForwardDeps } from './towards.ts';
 
 export interface TunnelDeps<Switching extends Downstream> extends Omit<ForwardDeps, 'coreapp'> {
   readonly tunnels: Tunnels<Switching>;
-  readonly places: TunnelPlaces;
+  /** Who has how many tunnels, including those that are being asked for. */
+  readonly places: Shares;
 }
 
 /** What one caller may have of those that others leave. */
@@ -21,28 +22,27 @@ const callerShareMax = 0.9;
 /** When to come back is a guess: nobody knows when a tunnel ends. */
 const fullRetryAfterMs = 1_000;
 
-/** Who has how many, including those that are being asked for. */
-export class TunnelPlaces extends Headcount {
-  readonly max: number;
+export function tunnelPlaces(max: number): Shares {
+  return new Shares(max, callerShareMax);
+}
 
-  constructor(max: number) {
-    super({ lineMaxRequests: max, callerShareMax });
-    this.max = max;
-  }
+/** A caller without a tunnel may have the last place. */
+function hasPlaceFor(caller: string, places: Shares): boolean {
+  return places.of(caller) === 0 ? places.total < places.max : places.fits(caller, 1);
 }
 
 export function createTunnel<Switching extends Downstream>(deps: TunnelDeps<Switching>): Forward<Switching> {
   const { tunnels, places } = deps;
   return (exchange, downstream) => {
     const caller = nameOf(exchange.principal);
-    if (!places.hasRoomFor(caller)) {
+    if (!hasPlaceFor(caller, places)) {
       exchange.permit.end('unused');
       const details = places.total < places.max ? 'This caller has too many WebSocket connections open.' : null;
       return Promise.resolve(refuse('tunnelsFull', details, fullRetryAfterMs));
     }
     const coreapp = tunnels.over(downstream, {
-      asked: () => places.add(caller),
-      ended: () => places.remove(caller),
+      asked: () => places.take(caller, 1),
+      ended: () => places.give(caller, 1),
     });
     return createForward({ ...deps, coreapp })(exchange, downstream);
   };
