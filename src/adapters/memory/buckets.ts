@@ -1,17 +1,10 @@
-/** Buckets in the process: the default without Redis, and what a replica falls back to when Redis is away. */
+/** Buckets in the process: the default without Redis. */
 import type { Buckets } from '../../admission/rate/ports.ts';
 import type { Quota } from '../../admission/rate/quota.ts';
 import type { Grant } from '../../admission/rate/slots.ts';
-import { horizonUs, leadOf, pushBack, reserve } from '../../admission/rate/slots.ts';
+import { horizonUs, keepUs, leadOf, pushBack, reserve } from '../../admission/rate/slots.ts';
 import type { Clock } from '../../clock.ts';
 import type { Meter } from '../../observe/ports.ts';
-
-/**
- * How long a slot of an idle bucket is kept. It is used at once. But the first request of a burst pays for new
- * connections to the Coreapp, so the Coreapp's own count begins late. It would take the requests behind the first for
- * early, unless they come a little later, too.
- */
-const keepUs = 20_000;
 
 export class MemoryBuckets implements Buckets {
   readonly #clock: Clock;

@@ -10,17 +10,23 @@ import { Cluster, Command } from 'ioredis';
 import type { Buckets } from '../../admission/rate/ports.ts';
 import type { Quota } from '../../admission/rate/quota.ts';
 import type { Demand, Grant } from '../../admission/rate/slots.ts';
-import { grantOf, horizonUs, intervalUs, leadOf, pushMaxUs, reserve, tauUs } from '../../admission/rate/slots.ts';
+import {
+  grantOf,
+  horizonUs,
+  intervalUs,
+  keepUs,
+  leadOf,
+  pushMaxUs,
+  reserve,
+  tauUs,
+} from '../../admission/rate/slots.ts';
 import type { Clock } from '../../clock.ts';
 import type { Meter } from '../../observe/ports.ts';
 import { Breaker } from './breaker.ts';
 import { causeOf } from './causes.ts';
 import type { RedisConnection } from './client.ts';
 import { script } from './script.ts';
-import { type Asked, neverUs, pushBackArguments, readReply, reserveArguments } from './wire.ts';
-
-/** How long a slot of an idle bucket is kept, microseconds; as with buckets in memory. */
-const keepUs = 20_000;
+import { type Asked, neverUs, pushBackArguments, readReply, reserveArguments } from './script-arguments.ts';
 
 interface Scripts {
   weirReserve(key: string, ...args: number[]): Promise<unknown>;

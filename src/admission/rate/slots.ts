@@ -75,6 +75,13 @@ export const intervalUs = (quota: Quota): number => 1_000_000 / quota.rate;
 export const tauUs = (quota: Quota): number => (quota.burst - 1) * intervalUs(quota);
 
 /**
+ * How long a slot of an idle bucket is kept, microseconds. It is used at once. But the first request of a burst pays for new
+ * connections to the Coreapp, so the Coreapp's own count begins late. It would take the requests behind the first for
+ * early, unless they come a little later, too.
+ */
+export const keepUs = 20_000;
+
+/**
  * The lead to ask for, microseconds: what the reply needs to travel, whatever that leaves of the window, or else a slot
  * would be given again and again and be closed each time it arrives; and `keepUs` where that is more, as long as it
  * leaves a small burst a third of its slots to open at once.
