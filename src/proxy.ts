@@ -68,14 +68,14 @@ export function createGateway<From extends Downstream>(stages: Stages<From>): Ga
     try {
       const { exchange, refusal } = stages.receive(head);
       let outcome: Outcome;
-      const sender = stages.openRequests.enter(exchange.origin);
+      const caller = stages.openRequests.enter(exchange.origin);
       try {
-        outcome = refusal ?? (sender === null ? tooManyOpen : await travel(stages, exchange, downstream));
+        outcome = refusal ?? (caller === null ? tooManyOpen : await travel(stages, exchange, downstream));
       } catch (error) {
         stages.log.error('a bug: a stage threw', { requestId: exchange.id, error });
         outcome = refuse('bug');
       } finally {
-        if (sender !== null) stages.openRequests.leave(sender);
+        if (caller !== null) stages.openRequests.leave(caller);
       }
       const status = finish(exchange, downstream, outcome, stages);
       answered = true;

@@ -5,7 +5,7 @@ import { type FileWatch, watchFiles } from '../adapters/node/watch.ts';
 import type { Clock } from '../clock.ts';
 import { formatProblem } from '../config/problems.ts';
 import { attempt } from '../config/secret-files.ts';
-import { dateNote, readTls, type ServerTls } from '../config/tls.ts';
+import { dateNote, type ListenTls, readTls } from '../config/tls.ts';
 import type { TlsMaterial } from '../config/tls-material.ts';
 import type { Log } from '../observe/ports.ts';
 
@@ -14,7 +14,7 @@ import type { Log } from '../observe/ports.ts';
  * connected notice nothing either way.
  */
 export function keepCertificates(
-  tls: ServerTls,
+  tls: ListenTls,
   secure: (material: TlsMaterial) => void,
   clock: Clock,
   log: Log,

@@ -18,7 +18,7 @@ export type Credentials =
   | { readonly kind: 'malformed'; readonly refusal: RefusalName; readonly why: string };
 
 /** The longest `Authorization` value that is looked at, characters: room for a JSON Web Token, not for a flood. */
-export const authorizationMaxChars = 8_192;
+const authorizationMaxChars = 8_192;
 
 const none: Credentials = { kind: 'none' };
 const twice = malformed('malformed', 'More than one Authorization field was sent; send one.');

@@ -6,7 +6,7 @@ import { storedForms } from '../auth/precis.ts';
 import { type JwtConfig, jwtOf } from './jwt-rules.ts';
 import { type Limits, limitsOf } from './limits.ts';
 import type { Settings } from './schema.ts';
-import type { ServerTls } from './tls.ts';
+import type { ListenTls } from './tls.ts';
 import type { TlsMaterial } from './tls-material.ts';
 
 type Section<Name extends keyof Settings> = {
@@ -17,7 +17,7 @@ export type Config = {
   readonly [Name in Exclude<keyof Settings, 'listen' | 'auth' | 'limits' | 'line'>]: Section<Name>;
 } & {
   /** `tls` null: plain HTTP. */
-  readonly listen: Omit<Section<'listen'>, 'tls'> & { readonly tls: ServerTls | null };
+  readonly listen: Omit<Section<'listen'>, 'tls'> & { readonly tls: ListenTls | null };
   readonly coreapp: { readonly tls: TlsMaterial };
   readonly redis: { readonly tls: TlsMaterial };
   /** `jwt` null: tokens of Weir's own only. */
@@ -31,7 +31,7 @@ export type Config = {
 
 /** What the files came to that the settings of TLS name. */
 export interface TlsParts {
-  readonly listen: ServerTls | null;
+  readonly listen: ListenTls | null;
   readonly coreapp: TlsMaterial;
   readonly redis: TlsMaterial;
 }

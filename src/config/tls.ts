@@ -21,7 +21,7 @@ export interface TlsFiles {
 }
 
 /** What the main port needs; the files are watched, so their names stay known. */
-export interface ServerTls {
+export interface ListenTls {
   readonly files: TlsFiles;
   readonly minVersion: Settings['listen']['tls']['minVersion'];
   readonly material: TlsMaterial;

@@ -104,7 +104,7 @@ export interface Telling {
 
 /**
  * How a permit's use ended; what the number of permits learns from. `refused`: the Coreapp did not take it, or could
- * not be reached (`upstream/forward.ts` says what counts). `again`: it was refused before, so that it may be about this
+ * not be reached (`upstream/lessons.ts` says what counts). `again`: it was refused before, so that it may be about this
  * one request. `failed`: it went wrong otherwise, which teaches nothing.
  */
 export type PermitEnd = 'answered' | 'refused' | 'again' | 'failed' | 'unused';

@@ -1,6 +1,6 @@
 /** Header fields on their way through: what a proxy takes out and puts in (RFC 9110, 7.6). */
 
-/** Fields that mean one connection only (RFC 9110, 7.6.1), and those that Weir writes itself. */
+/** Fields that mean one connection only (RFC 9110, 7.6.1). */
 export const hopByHop: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -63,7 +63,7 @@ export class FieldFilter {
   }
 
   /** How many names it keeps in mind. */
-  get remembered(): number {
+  get judged(): number {
     return this.#judged.size;
   }
 

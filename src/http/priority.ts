@@ -3,7 +3,7 @@ import type { Fields } from './fields.ts';
 import { memberOf } from './structured.ts';
 
 /** The urgency of a request that does not say (RFC 9218, 4.1). */
-export const usualUrgency = 3;
+const usualUrgency = 3;
 
 /** `u` of a `Priority` field. One that cannot be read, is no integer or out of range counts as none. */
 export function urgencyAsked(fields: Fields): number {

@@ -39,12 +39,6 @@ export class Generations<Value> {
     return this.#young.delete(key);
   }
 
-  clear(): void {
-    this.#young = new Map();
-    this.#old = new Map();
-    this.#youngWeight = 0;
-  }
-
   #put(key: string, value: Value): void {
     const weight = this.#weigh(value);
     if (this.#youngWeight + weight > this.#weightMax / 2 && this.#young.size > 0) {

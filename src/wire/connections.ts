@@ -217,7 +217,7 @@ class ClosingQueue {
  * In which order connections are closed. Strangers' first; among them that of the address which has most left by then;
  * of one address the one on which nothing has happened for longest.
  */
-export function closingOrder(candidates: Iterable<Connection>): Connection[] {
+function closingOrder(candidates: Iterable<Connection>): Connection[] {
   const byAge = [...candidates].sort((a, b) => Number(a.known) - Number(b.known) || a.movedAt - b.movedAt);
   const taken = new Map<Address, number>();
   const ranked = byAge.map((connection) => {

@@ -14,65 +14,61 @@ export interface OpenRequestsBounds {
 }
 
 /** Of one network. */
-export interface Sender {
+export interface Caller {
   open: number;
 }
 
 /** How many networks without a request are kept in mind, so that the table need not change with each request. */
-const idleSendersMax = 1_000;
+const idleCallersMax = 1_000;
 
 export class OpenRequests {
   readonly #bounds: OpenRequestsBounds;
-  readonly #senders = new Map<string, Sender>();
-  #sweepAt = idleSendersMax;
+  readonly #callers = new Map<string, Caller>();
+  #sweepAt = idleCallersMax;
   #open = 0;
 
   constructor(bounds: OpenRequestsBounds) {
     this.#bounds = bounds;
   }
 
-  get open(): number {
-    return this.#open;
-  }
-
-  /** Counts a request. Null: its sender has as many as it may; else to be given back by `leave`. */
-  enter({ peer, remote }: Origin): Sender | null {
+  /** Counts a request. Null: its caller has as many as it may; else to be given back by `leave`. */
+  enter({ peer, remote }: Origin): Caller | null {
     if (peer === remote) return direct;
-    const sender = this.#senderOf(networkOf(remote));
-    if (!this.#mayHaveMore(sender)) return null;
-    sender.open += 1;
+    const caller = this.#callerOf(networkOf(remote));
+    if (!this.#mayHaveMore(caller)) return null;
+    caller.open += 1;
     this.#open += 1;
-    return sender;
+    return caller;
   }
 
-  leave(sender: Sender): void {
-    if (sender === direct) return;
-    sender.open -= 1;
+  leave(caller: Caller): void {
+    if (caller === direct) return;
+    caller.open -= 1;
     this.#open -= 1;
   }
 
-  #mayHaveMore({ open }: Sender): boolean {
+  #mayHaveMore({ open }: Caller): boolean {
     const { max, perAddressMax } = this.#bounds;
     if (open === 0) return true;
     if (perAddressMax !== null && open >= perAddressMax) return false;
     return open + 1 <= addressShareMax * (max - this.#open + open);
   }
 
-  #senderOf(name: string): Sender {
-    let sender = this.#senders.get(name);
-    if (sender === undefined) {
-      if (this.#senders.size >= this.#sweepAt) this.#forgetIdle();
-      sender = { open: 0 };
-      this.#senders.set(name, sender);
+  #callerOf(name: string): Caller {
+    let caller = this.#callers.get(name);
+    if (caller === undefined) {
+      if (this.#callers.size >= this.#sweepAt) this.#forgetIdle();
+      caller = { open: 0 };
+      this.#callers.set(name, caller);
     }
-    return sender;
+    return caller;
   }
 
   #forgetIdle(): void {
-    for (const [name, { open }] of this.#senders) if (open === 0) this.#senders.delete(name);
-    this.#sweepAt = idleSendersMax + this.#senders.size;
+    for (const [name, { open }] of this.#callers) if (open === 0) this.#callers.delete(name);
+    this.#sweepAt = idleCallersMax + this.#callers.size;
   }
 }
 
 /** Counts for no network: it came on a connection of its own, which is counted as such. */
-const direct: Sender = { open: 0 };
+const direct: Caller = { open: 0 };

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Apart, type Asked, nothingApart, reserveArguments } from '../../src/adapters/redis/wire.ts';
+import { type Apart, type Asked, nothingApart, reserveArguments } from '../../src/adapters/redis/script-arguments.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
 import { aheadMaxUs, intervalUs, tauUs } from '../../src/admission/rate/slots.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';

@@ -43,7 +43,7 @@ describe('Of the fields of a message', () => {
     const filter = new FieldFilter(['host']);
     for (let i = 0; i < 5_000; i++) expect(filter.travels(`X-${i}`)).toBe(true);
     expect(filter.travels('HOST')).toBe(false);
-    expect(filter.remembered).toBeLessThanOrEqual(1_000);
+    expect(filter.judged).toBeLessThanOrEqual(1_000);
   });
 
   test('those that Weir writes itself are left out', () => {

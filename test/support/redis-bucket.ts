@@ -2,7 +2,7 @@
  * What `reserve.lua` does, in this process: the reference that it is compared with. `admission/rate/slots.ts` has most of
  * it. The rest is about replicas: each has a clock of its own, and may have used slots apart from the bucket.
  */
-import { type Apart, type Asked, debtMaxUs, nothingApart } from '../../src/adapters/redis/wire.ts';
+import { type Apart, type Asked, debtMaxUs, nothingApart } from '../../src/adapters/redis/script-arguments.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
 import {
   aheadMaxUs,

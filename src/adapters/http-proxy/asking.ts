@@ -8,7 +8,7 @@ import { isFinal } from '../../http/status.ts';
 import type { CoreappCall, CoreappFailure, CoreappObserver } from '../../upstream/ports.ts';
 
 /** A caller whose connection Node's server has let go of. */
-export interface Connection extends Downstream {
+export interface SwitchingDownstream extends Downstream {
   readonly request: IncomingMessage;
   readonly socket: Socket;
   /** Set by the time the observer has been told of a 101: its fields towards the caller. */
@@ -41,7 +41,7 @@ export class Asking implements CoreappCall {
 
   start(
     answerTimeoutMs: number,
-    connection: Connection,
+    downstream: SwitchingDownstream,
     fields: Fields,
     opened: (caller: Socket, coreapp: Socket) => void,
     make: () => ClientRequest,
@@ -76,9 +76,9 @@ export class Asking implements CoreappCall {
     // http-proxy-3 would carry whatever comes after a 101, so it sees only a 101 that is what was asked for.
     const carriers = request.listeners('upgrade') as Carrier[];
     request.removeAllListeners('upgrade').on('upgrade', (answer, coreapp: Socket, rest) => {
-      if (!this.#switches(fields, answer, coreapp, connection)) return;
+      if (!this.#switches(fields, answer, coreapp, downstream)) return;
       for (const carry of carriers) carry(answer, coreapp, rest);
-      opened(connection.socket, coreapp);
+      opened(downstream.socket, coreapp);
       this.#end(() => this.#observer.onEnd([]));
     });
   }
@@ -94,7 +94,7 @@ export class Asking implements CoreappCall {
   }
 
   /** Whether both connections are to be joined: the caller has agreed to what its 101 says. */
-  #switches(asked: Fields, answer: IncomingMessage, coreapp: Socket, connection: Connection): boolean {
+  #switches(asked: Fields, answer: IncomingMessage, coreapp: Socket, downstream: SwitchingDownstream): boolean {
     // Node's client has let go of it.
     coreapp.on('error', ignoreError);
     this.#phase = 'answering';
@@ -107,7 +107,7 @@ export class Asking implements CoreappCall {
       return false;
     }
     // Which http-proxy-3 writes.
-    const switching = asHeaders(connection.switching ?? []);
+    const switching = asHeaders(downstream.switching ?? []);
     answer.headers = { Connection: 'Upgrade', Upgrade: 'websocket', ...switching };
     return true;
   }

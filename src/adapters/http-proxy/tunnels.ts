@@ -9,9 +9,9 @@ import type { Socket } from 'node:net';
 import { createProxyServer, type ProxyServer } from 'http-proxy-3';
 import { contextOptions, type TlsMaterial } from '../../config/tls-material.ts';
 import type { CoreappRequest, Tunnels } from '../../upstream/ports.ts';
-import { Asking, asHeaders, type Connection } from './asking.ts';
+import { Asking, asHeaders, type SwitchingDownstream } from './asking.ts';
 
-export interface HttpProxyTunnels extends Tunnels<Connection> {
+export interface HttpProxyTunnels extends Tunnels<SwitchingDownstream> {
   /** Ends the tunnels that are open, and each that would open from now on. */
   close(): void;
 }
@@ -60,7 +60,7 @@ export function createTunnels(options: TunnelOptions): HttpProxyTunnels {
   };
 }
 
-function request(proxy: ProxyServer, { request, socket }: Connection, what: CoreappRequest): ClientRequest {
+function request(proxy: ProxyServer, { request, socket }: SwitchingDownstream, what: CoreappRequest): ClientRequest {
   request.url = what.target;
   request.headers = { ...asHeaders(what.fields), connection: 'Upgrade', upgrade: 'websocket' };
   // It listens to the caller's socket anew for each attempt.

@@ -259,25 +259,25 @@ class TakenPermit extends Use implements Permit {
   readonly troubles: number;
   /** Beyond the limit, beside permits that last. */
   readonly isExtra: boolean;
-  #pool: ConcurrencyLimiter | null;
+  #limiter: ConcurrencyLimiter | null;
 
   constructor(
-    pool: ConcurrencyLimiter,
+    limiter: ConcurrencyLimiter,
     of: ReturnType<PermitShares['of']>,
     now: number,
     troubles: number,
     isExtra: boolean,
   ) {
     super(of.caller, of.ofClass, now);
-    this.#pool = pool;
+    this.#limiter = limiter;
     this.troubles = troubles;
     this.isExtra = isExtra;
   }
 
   end(how: PermitEnd): void {
-    const pool = this.#pool;
-    this.#pool = null;
-    pool?.returned(this, how);
+    const limiter = this.#limiter;
+    this.#limiter = null;
+    limiter?.returned(this, how);
   }
 
   [Symbol.dispose](): void {

@@ -56,11 +56,6 @@ export class InFlightShares {
     return this.#inUse;
   }
 
-  /** How many callers are known. */
-  get callers(): number {
-    return this.#callers.size;
-  }
-
   /** One more class. Returns its place. */
   join(): number {
     return this.#joined++;
