@@ -30,12 +30,13 @@ const subjects = {
   ],
   admission: [
     ['exchange', 'bodies', 'observe', 'http'],
-    'src/admission decides when a request may go. What an answer of the upstream means is decided in src/upstream, and comes here ' +
-      'as a Replay.',
+    'src/admission decides when a request may go. What an answer of the upstream means is said by the retry policy of the profile, ' +
+      'and comes here as a Replay.',
   ],
   upstream: [
     ['exchange', 'bodies', 'observe', 'http'],
-    'src/upstream sends a request and judges how that ended. When it goes again is decided in src/admission; the loop is in src/proxy.ts.',
+    'src/upstream sends a request and does what the retry policy of the profile says of how that ended. When it goes again is decided ' +
+      'in src/admission; the loop is in src/proxy.ts.',
   ],
   'profiles/[^/]+': [
     ['exchange', 'auth', 'observe', 'upstream', 'http'],

@@ -92,7 +92,7 @@ const rows: readonly Row[] = [
       lines('Room in line', 'Requests that wait against how many can, the worst replica’s.', 'percentunit', {
         '{{class}}': `max by (class) (weir_line_requests{${classes}} / weir_line_requests_max{${classes}})`,
       }),
-      lines('Room for bodies', 'Bytes that are held against lineMaxBytes, the worst replica’s.', 'percentunit', {
+      lines('Room for bodies', 'Bytes of bodies as a part of lineMaxBytes, the worst replica’s.', 'percentunit', {
         '{{class}}': `max by (class) (weir_line_bytes{${classes}} / weir_line_bytes_max{${classes}})`,
       }),
     ],
@@ -162,7 +162,7 @@ const rows: readonly Row[] = [
       lines('CPU', 'Cores; one replica’s event loop can use one.', 'short', {
         '{{instance}}': `${rate('process_cpu_seconds_total', replicas)} and on (job, instance) weir_build_info`,
       }),
-      lines('Memory', 'Resident. Bodies that are held are part of it.', 'bytes', {
+      lines('Memory', 'Resident. Bodies in memory are part of it.', 'bytes', {
         '{{instance}}': `process_resident_memory_bytes{${replicas}} and on (job, instance) weir_build_info`,
       }),
       lines('Event loop', 'How late it is, p99. Above 0.1 s a replica has too much to do.', 's', {

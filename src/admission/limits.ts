@@ -76,7 +76,7 @@ export const limitRows = <NumberOf, FlagOf, ScopeOf>(kinds: LimitKinds<NumberOf,
   lineMaxBytes: kinds.whole(1_024, 64 * gib, {
     default: 64 * mib,
     own: { media: gib },
-    text: 'Most bytes of request bodies that one replica holds, in memory and on disk: as they come, in line, in flight. The last free sixteenth is for bodies of 16 KiB at most. Without room the slowest upload gives way, or the newcomer is refused, with 503.',
+    text: 'Most bytes of request bodies in one replica, in memory and on disk: as they come, in line, in flight. The last free sixteenth is for bodies of 16 KiB at most. Without room the slowest upload gives way, or the newcomer is refused, with 503.',
   }),
   callerMaxBytes: kinds.whole(1_024, 64 * gib, {
     default: 32 * mib,
@@ -95,7 +95,7 @@ export type LimitName = keyof ClassLimits;
 
 type NumberName = { [Name in LimitName]: ClassLimits[Name] extends number ? Name : never }[LimitName];
 
-/** Which setting may not exceed which others. A body that is larger than all the room could never be held. */
+/** Which setting may not exceed which others. A body that is larger than all the room could never be kept. */
 export const atMost: readonly (readonly [NumberName, readonly NumberName[]])[] = [
   ['bodyMaxBytes', ['lineMaxBytes', 'callerMaxBytes']],
 ];

@@ -3,7 +3,7 @@
  * that are not known here have to wait for a turn. Few are asked about at once, for each address and for all together.
  * If an address sends too many, one of its tokens at a time is asked about for a while. Nobody is locked out by this:
  * many callers may be behind one address, and they send fresh tokens of other replicas, too. Guessing 256 bits is
- * hopeless; this protects the store.
+ * hopeless; this protects the verifier.
  */
 import { type Refusal, refuse, refuseStoreAway } from '../exchange/refusals.ts';
 import { networkOf } from '../http/network.ts';
@@ -35,7 +35,7 @@ const invalid = refuse('unauthenticated');
 const away = refuseStoreAway();
 const tooManyWait = refuseStoreAway('Too many tokens wait to be looked up.');
 
-/** `max` bounds how many look-ups others may have to wait for in the store. A flood of connections fills the rest. */
+/** `max` bounds how many look-ups others may have to wait for. A flood of connections fills the rest. */
 const turnsDefaults: TurnsOptions = { max: 64, maxEach: 16, waitersMax: 10_000 };
 
 /** For addresses that sent too many, in a line of their own: others never wait behind it. */
@@ -106,7 +106,7 @@ export class BearerTokens {
     }
   }
 
-  /** Undefined: nobody knows it. An outage of the store says nothing about the token. */
+  /** Undefined: nobody knows it. An outage says nothing about the token. */
   async #look({ digest, text }: Shown): Promise<Finding | undefined> {
     try {
       return await this.#tokens.find(digest, text);

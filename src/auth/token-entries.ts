@@ -1,9 +1,9 @@
 /**
- * What the token cache knows of tokens that the store has confirmed. Two spans begin when the store was asked, which
- * is never later than what it answers was true:
+ * What the token cache knows of tokens that their verifier has confirmed. Two spans begin when the verifier was asked,
+ * which is never later than what it answers was true:
  *
  *     asked ├── refresh ──┼─ fresh ─┤                     valid without asking
- *           ├───────────────────────┴──────── kept ─────┤ known: to be asked about again; valid while the store is away
+ *           ├───────────────────────┴──────── kept ─────┤ known: to be asked about again; valid while it is away
  *
  * Both end when the token expires. Only tokens that were confirmed come in, so made-up ones push nothing out. If there
  * are too many, the one with the oldest confirmation goes first, among those of users that have at least the average
@@ -31,15 +31,15 @@ export interface TokenEntriesOptions {
   readonly max: number;
 }
 
-/** An answer of the store. Instants are `Clock.now()`. */
+/** An answer of the verifier. Instants are `Clock.now()`. */
 export interface Confirmation {
   readonly askedAt: number;
   readonly expiresAt: number;
-  /** The cache's when the store was asked. */
+  /** The cache's when the verifier was asked. */
   readonly revision: number;
 }
 
-/** How long before the end of freshness a token in use is confirmed again: longer than the store may take to answer. */
+/** How long before the end of freshness a token in use is confirmed again: longer than an answer may take. */
 const refreshAheadMs = 2_000;
 
 export class TokenEntry {
@@ -98,7 +98,7 @@ export class TokenEntries {
     return now < token.freshUntil && token.revision >= this.#trustedFrom;
   }
 
-  /** The store has confirmed the token. */
+  /** The verifier has confirmed the token. */
   confirm(digest: string, record: Verified, confirmation: Confirmation, now: number): void {
     if (confirmation.revision !== this.#revision) return;
     const token = new TokenEntry(record, this.#options, confirmation);
@@ -127,7 +127,7 @@ export class TokenEntries {
     return (this.#counts.get(user) ?? 0) * this.#counts.size >= this.#tokens.size;
   }
 
-  /** The store does not know the token (any more). */
+  /** The verifier does not know the token (any more). */
   deny(digest: string): void {
     this.#forget(digest);
   }

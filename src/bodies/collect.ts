@@ -1,4 +1,4 @@
-/** Collect: hold the whole body before the request stands in line, so that it can be sent more than once. */
+/** Collect: keep the whole body before the request stands in line, so that it can be sent more than once. */
 import type { BodyRead } from '../exchange/bodies.ts';
 import type { Collected, Identified } from '../exchange/exchange.ts';
 import { collected } from '../exchange/exchange.ts';

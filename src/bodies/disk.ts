@@ -4,7 +4,7 @@ import type { BodyFile } from '../exchange/bodies.ts';
 export interface DiskBounds {
   /** The largest body that stays in memory. */
   readonly memoryMaxBytes: number;
-  /** What all files together may hold. */
+  /** Most bytes of all files together. */
   readonly diskMaxBytes: number;
   /** How many there may be: each takes a descriptor. */
   readonly filesMax: number;

@@ -8,7 +8,7 @@ import { section, setting } from './setting.ts';
 export const bodies = section({
   memoryMaxBytes: setting(whole(16_384, 2 ** 30).default(65_536), {
     description:
-      'The largest request body that is held in memory; a larger one goes to a file. Where no class takes larger ones, there are no files.',
+      'The largest request body that is kept in memory; a larger one goes to a file. Where no class takes larger ones, there are no files.',
   }),
   folder: setting(filePath().nullable().default(null), {
     description:

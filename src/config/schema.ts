@@ -75,7 +75,7 @@ const coreapp = section({
   }),
   brokenRepeatsMax: setting(whole(0, 10).default(2), {
     description:
-      'How often a request that may be repeated (GET, HEAD, PUT, DELETE, OPTIONS, TRACE) is sent again after an exchange that broke or timed out once bytes were written, each time after a longer pause. 0: never, its caller gets 502 or 504.',
+      'How often a request that may be repeated (GET, HEAD, PUT, DELETE, OPTIONS) is sent again after an exchange that broke or timed out once bytes were written, each time after a longer pause. 0: never, its caller gets 502 or 504.',
   }),
   pauseMaxMs: setting(whole(0, pushMaxUs / 1_000).default(5_000), {
     description:
@@ -87,7 +87,7 @@ const coreapp = section({
   }),
   permitsMax: setting(whole(1, 10_000).default(256), {
     description:
-      'Most requests in flight at the Coreapp from one replica. How many of a class may be adapts, from 16 on, to what the Coreapp takes.',
+      'Most requests in flight at the Coreapp from one replica; each class with hold: false may have 16 more. How many of any other class may be adapts, from 16 on, to what the Coreapp takes.',
   }),
   caseSensitivePaths: setting(z.boolean().default(false), {
     description:
@@ -194,7 +194,7 @@ const auth = section({
   }),
   tokenMemoryMax: setting(whole(1, 1_000_000).default(10_000), {
     description:
-      'Most tokens that a replica remembers; about 500 bytes each. With one more, the one that has rested longest is asked about again.',
+      'Most tokens in the cache of a replica; about 500 bytes each. With one more, the one that was confirmed longest ago leaves it, first among users with many tokens, and is asked about again.',
   }),
   storeAwayGraceMs: setting(whole(0, 24 * hourMs).default(10 * minuteMs), {
     description:

@@ -1,4 +1,7 @@
-/** Answer: the one place that turns an outcome into a status line. */
+/**
+ * Answer: the one place that turns the outcome of an exchange into a status line. A head that could not be read is no
+ * exchange: `adapters/node/server.ts` answers it.
+ */
 import { endToEnd, FieldFilter, type Fields, fieldOf, fieldsOf } from '../http/fields.ts';
 import { viaName } from '../http/forwarded.ts';
 import type { Admitted, Received, Routed } from './exchange.ts';

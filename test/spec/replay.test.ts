@@ -28,7 +28,6 @@ describe('After an exchange that failed', () => {
     ['PUT', true, true, false],
     ['DELETE', true, true, false],
     ['OPTIONS', true, true, false],
-    ['TRACE', true, true, false],
     ['POST', true, false, false],
     ['PATCH', true, false, false],
     ['PURGE', true, false, false],

@@ -87,13 +87,10 @@ function line(tally: Tally, snapshot: Snapshot): Family[] {
     family('gauge', 'weir_line_callers', 'Principals that wait in line.', () =>
       lines.map((one) => sample(one.callers, { class: one.class })),
     ),
-    family(
-      'gauge',
-      'weir_line_bytes',
-      'Bytes of request bodies that are held: being read, waiting in line, in flight.',
-      () => lines.map((one) => sample(one.bytes, { class: one.class })),
+    family('gauge', 'weir_line_bytes', 'Bytes of request bodies: being read, waiting in line, in flight.', () =>
+      lines.map((one) => sample(one.bytes, { class: one.class })),
     ),
-    family('gauge', 'weir_line_bytes_max', 'How many bytes of request bodies can be held.', () =>
+    family('gauge', 'weir_line_bytes_max', 'How many bytes of request bodies there can be.', () =>
       lines.map((one) => sample(one.bytesMax, { class: one.class })),
     ),
     family(

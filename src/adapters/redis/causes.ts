@@ -45,7 +45,7 @@ const causes = {
   },
   clientsMax: {
     sign: /max number of clients/i,
-    remedy: 'raise maxclients of Redis; each Weir opens three connections, to each node where it is a cluster',
+    remedy: 'raise maxclients of Redis: each Weir opens three connections, in a cluster two to each node and one more',
   },
   database: {
     sign: /DB index is out of range/i,

@@ -13,4 +13,4 @@ if name then
   redis.call('ZREM', ARGV[4] .. name, ARGV[3])
 end
 redis.call('DEL', KEYS[1])
-redis.pcall('PUBLISH', ARGV[1], ARGV[2]) -- A user who may not publish may change all the same: memories end by time.
+redis.pcall('PUBLISH', ARGV[1], ARGV[2]) -- Without the right to publish it ends all the same: the caches ask again in time.

@@ -1,6 +1,5 @@
 --[[
-Remembers that a token of an identity provider has been logged out, for as long as it would be valid, and tells all
-replicas.
+Keeps the logout of an identity provider's token for as long as the token would be valid, and tells all replicas.
 
 KEYS[1]  the token's mark
 ARGV[1]  for how long, milliseconds, 1 or more

@@ -14,9 +14,12 @@ export interface ConnectionWishes {
   readonly callTimeoutMs: number;
 }
 
-/** How long a connection may take to open, and how long one may be silent while it owes an answer. */
+/**
+ * How long a connection may take to open. Also how long it may be silent while it owes an answer, unless a call may
+ * take longer.
+ */
 const silenceMs = 1_000;
-/** How long the other side may take to close: what hangs never does, and reconnecting waits for it. */
+/** How long the other side may take to close. Reconnecting waits for that, and a server that hangs never closes. */
 export const closeMs = 100;
 /** A Sentinel that does not answer within this is passed over; later where calls to Redis may take longer. */
 export const sentinelMs = 500;

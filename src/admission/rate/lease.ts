@@ -1,5 +1,5 @@
 /**
- * The slots that a replica holds of one bucket: taken a little ahead of need, so that a call to the store is paid once
+ * The slots that a replica has of one bucket: taken a little ahead of need, so that a call to the store is paid once
  * for many requests and never waited for while the line moves.
  *
  * Times are milliseconds of the replica's own clock. A grant's delays count from the bucket's now, which lies between

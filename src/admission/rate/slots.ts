@@ -90,7 +90,7 @@ export const leadOf = (quota: Quota, keepUs: number, travelUs: number): number =
   Math.max(Math.min(keepUs, (2 * tauUs(quota)) / 3), travelUs);
 
 /**
- * How far beyond now + tau demand alone can have put the tat, microseconds: each replica holds its last slots while it
+ * How far beyond now + tau demand alone can have put the tat, microseconds: each replica has its last slots while it
  * takes the next. After a jump the bucket goes on from there, since whatever lies before may be in a replica's hands.
  */
 export const aheadMaxUs = (quota: Quota, { replicas, horizonUs }: Sharing): number =>

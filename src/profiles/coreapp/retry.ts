@@ -21,7 +21,8 @@ export interface CoreappRetryRules {
 const again: FailureVerdict = { again: true, teaches: true };
 const over: FailureVerdict = { again: false, teaches: true };
 
-const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE']);
+/** Without TRACE, which Weir answers itself (`exchange/receive.ts`). */
+const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS']);
 
 /** Methods for which `Idempotency-Key` is defined (draft-ietf-httpapi-idempotency-key-header). */
 const keyed: ReadonlySet<string> = new Set(['POST', 'PATCH']);

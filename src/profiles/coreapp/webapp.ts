@@ -1,4 +1,4 @@
-/** The endpoints that Weir answers itself. One entry; a verb a file. */
+/** The endpoints that Weir answers itself. One entry; a subject a file. */
 import { takeCredentials } from '../../auth/credentials.ts';
 import { StoreAway } from '../../auth/ports.ts';
 import type { Collected } from '../../exchange/exchange.ts';
