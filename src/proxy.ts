@@ -3,7 +3,7 @@
  *
  *     receive ▶ route ▶ authenticate ▶ collect ▶ stand in line ▶ forward ▶ answer
  *                                                    ▲              │
- *                                                    └── replay ────┘  refused or not acted on, within the hold time
+ *                                                    └── replay ────┘  if it may be sent again, within the hold time
  */
 import type { Admit } from './admission/admit.ts';
 import type { Gates } from './admission/gates.ts';
@@ -15,7 +15,7 @@ import type { DiskBudget } from './bodies/disk.ts';
 import type { Clock } from './clock.ts';
 import { answerPage, answerRefusal, type RefusalBody } from './exchange/answer.ts';
 import type { Collected, Identified, Received } from './exchange/exchange.ts';
-import type { Attempt, Gone, Page, Passed, Replay } from './exchange/outcome.ts';
+import type { Attempt, Gone, Outcome, Replay } from './exchange/outcome.ts';
 import type { Downstream, RequestHead } from './exchange/ports.ts';
 import type { Principal } from './exchange/principal.ts';
 import type { Receive } from './exchange/receive.ts';
@@ -58,9 +58,6 @@ export type Gateway<From extends Downstream = Downstream> = (head: RequestHead, 
 
 /** When to come back is a guess: nobody knows when one of these requests ends. */
 const tooManyOpen = refuse('lineFull', 'Too many requests from this address are under way.', 1_000);
-
-/** How a request may end. */
-type Outcome = Passed | Page | Refusal | Gone;
 
 export function createGateway<From extends Downstream>(stages: Stages<From>): Gateway<From> {
   return async (head, downstream) => {
@@ -128,7 +125,7 @@ export function ownBounds(clock: Clock): BodyBounds {
   return { bodyMaxBytes, bodies: new BodyBudget(bounds, () => clock.now()), retryAfterMs: () => 1_000 };
 }
 
-/** Stand in line, forward, and again while the Coreapp did not act on it. */
+/** Stand in line, forward, and again as long as it may be sent again. */
 async function deliver<From extends Downstream>(
   stages: Stages<From>,
   gates: Gates,

@@ -23,7 +23,7 @@ export interface Passed {
   readonly cut: CutCause | null;
 }
 
-/** The Coreapp did not act on the request: it may be sent again. */
+/** The request may be sent again. */
 export interface Replay {
   readonly kind: 'replay';
   readonly reason: ReplayReason;
@@ -40,8 +40,8 @@ export type Admission = Admitted | Refusal | Gone;
 export type Attempt = Passed | Replay | Refusal | Gone;
 
 /**
- * Why a request goes again: a 429, a 503, nothing written, its slot closed before that, or an idempotent exchange that
- * broke.
+ * Why a request goes again: a limit of rate, a limit of load, nothing written, its slot closed before that, or an
+ * exchange that broke and may be repeated.
  */
 export type ReplayReason = 'throttled' | 'overloaded' | 'unsent' | 'late' | 'broken';
 
@@ -54,4 +54,5 @@ export interface Page {
   readonly body: string;
 }
 
-export type JourneyEnd = Refusal | { readonly kind: 'passed' | 'page' | 'gone' };
+/** How a request may end. */
+export type Outcome = Passed | Page | Refusal | Gone;

@@ -1,7 +1,7 @@
 /** Record: what happened to a request, as one log line and the figures of the metrics. */
 import type { Clock } from '../clock.ts';
 import type { Identified, Received } from '../exchange/exchange.ts';
-import type { CutCause, JourneyEnd } from '../exchange/outcome.ts';
+import type { CutCause, Outcome } from '../exchange/outcome.ts';
 import type { Log, Meter } from './ports.ts';
 
 export interface RecordDeps {
@@ -14,7 +14,7 @@ export interface RecordDeps {
 export function record(
   deps: RecordDeps,
   exchange: Received,
-  outcome: JourneyEnd,
+  outcome: Outcome,
   status: number,
   cut: CutCause | null,
 ): void {

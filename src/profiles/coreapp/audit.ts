@@ -1,7 +1,7 @@
-/** Audit: what a request did to an account, or was refused to do. One line for each, wherever its journey ended. */
+/** Audit: what a request did to an account, or was refused to do. One line for each, wherever it ended. */
 import { couldBeUsername } from '../../auth/credentials.ts';
 import type { AuditReason, Identified, Received } from '../../exchange/exchange.ts';
-import type { JourneyEnd } from '../../exchange/outcome.ts';
+import type { Outcome } from '../../exchange/outcome.ts';
 import { nameOf } from '../../exchange/principal.ts';
 import type { OwnEndpoint } from '../../exchange/route.ts';
 import type { AuditAction, AuditLine } from '../../observe/audit.ts';
@@ -16,7 +16,7 @@ const actions: Readonly<Partial<Record<`${string} ${OwnEndpoint}`, AuditAction>>
 };
 
 /** For an exchange whose route is one of Weir's own. */
-export function audit(log: Log, exchange: Received, end: JourneyEnd): void {
+export function audit(log: Log, exchange: Received, end: Outcome): void {
   const { route, principal } = exchange as Partial<Identified>;
   if (route?.by !== 'weir') return;
   const action = actions[`${exchange.method} ${route.endpoint}`];
@@ -40,7 +40,7 @@ export function audit(log: Log, exchange: Received, end: JourneyEnd): void {
   if (note?.passwordChanged === true) log.audit({ ...line, action: 'user.password', outcome: 'done', reason: null });
 }
 
-function reasonOf(end: JourneyEnd): AuditReason {
+function reasonOf(end: Outcome): AuditReason {
   return end.kind === 'refusal' ? end.name : 'gone';
 }
 
