@@ -22,7 +22,7 @@ export interface AdmitDeps extends Order {
   readonly limits: Readonly<Record<EndpointClass, ClassLimits>>;
   /** What bounds the requests in flight at the Coreapp. */
   readonly concurrency: ConcurrencyBounds;
-  /** The longest pause that a 429 or 503 of the Coreapp may impose, milliseconds. */
+  /** The longest pause that a refusal of the Coreapp may impose, milliseconds. */
   readonly pauseMaxMs: number;
   /** Uniform in [0, 1). */
   readonly random: () => number;

@@ -27,7 +27,7 @@ export interface GatesDeps extends GateDeps {
 }
 
 /** How often idle gates are looked for while there is room, milliseconds. */
-const restMs = 10_000;
+const sweepMs = 10_000;
 /**
  * How long to wait after a look that found none, milliseconds: otherwise newcomers without end would look without end.
  */
@@ -65,7 +65,7 @@ export class Gates implements GateClass {
   /** How many of them each caller has brought. */
   readonly #opened = new Map<string, number>();
   #lookNotBefore = Number.NEGATIVE_INFINITY;
-  #rest: Alarm | null = null;
+  #sweep: Alarm | null = null;
 
   constructor(name: EndpointClass, limits: ClassLimits, deps: GatesDeps) {
     this.name = name;
@@ -120,7 +120,7 @@ export class Gates implements GateClass {
   /** Refuses all that wait, and all that the Coreapp sends back from now on. */
   refuseAll(name: RefusalName): void {
     this.#refusing = name;
-    this.#rest?.cancel();
+    this.#sweep?.cancel();
     for (const gate of this.#all()) gate.refuseAll(name);
   }
 
@@ -189,7 +189,7 @@ export class Gates implements GateClass {
     const gate = new Gate(bucketName(this.name, key === none ? null : digest), caller, this, this.#deps);
     this.#gates.set(key, gate);
     this.#opened.set(caller, (this.#opened.get(caller) ?? 0) + 1);
-    this.#restLater();
+    this.#sweepLater();
     return gate;
   }
 
@@ -210,12 +210,12 @@ export class Gates implements GateClass {
     else this.#opened.set(caller, left);
   }
 
-  #restLater(): void {
-    if (this.#rest !== null || this.#refusing !== null) return;
-    this.#rest = this.#deps.clock.after(restMs, () => {
-      this.#rest = null;
+  #sweepLater(): void {
+    if (this.#sweep !== null || this.#refusing !== null) return;
+    this.#sweep = this.#deps.clock.after(sweepMs, () => {
+      this.#sweep = null;
       this.#forgetIdle(this.#deps.clock.now());
-      if (this.#gates.size > 0) this.#restLater();
+      if (this.#gates.size > 0) this.#sweepLater();
     });
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Whom a pause is for. A 429 or 503 with `Retry-After` may be about the load that all of a class cause, about one user,
- * or about that one request, and it does not say which. So it counts for no more than what has been seen:
+ * Whom a pause is for. A refusal that asks for one may be about the load that all of a class cause, about one user, or
+ * about that one request, and it does not say which. So it counts for no more than what has been seen:
  *
  * - **A request that is refused again** has waited as it was told to, and it did not help. From then on its pauses are
  *   its own, and nobody else waits for them.

@@ -1,6 +1,6 @@
 /**
  * When the requests of one bucket may go again: what the Coreapp asked for, and for whom that counts (`pauses.ts`).
- * A 429 is about the rate, which the bucket stands for; a 503 about load, which all of the class cause.
+ * A limit of rate is what the bucket stands for; a limit of load is reached by all of the class together.
  */
 import type { Replay } from '../exchange/outcome.ts';
 import type { ClassLimits } from './limits.ts';
@@ -14,7 +14,7 @@ export interface PausingClass {
   readonly limits: ClassLimits;
   /** Whom the Coreapp answers. */
   readonly answers: Answers;
-  /** Those that 503s ask for. */
+  /** Those that refusals for load ask for. */
   readonly pauses: Pauses;
   /** None of the class is sent before, `Clock.now()`. */
   pausedUntil: number;
@@ -24,7 +24,7 @@ export interface PausingDeps {
   readonly buckets: Pick<Buckets, 'pushBack'>;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** The longest pause that a 429 or 503 of the Coreapp may impose, milliseconds. */
+  /** The longest pause that a refusal of the Coreapp may impose, milliseconds. */
   readonly pauseMaxMs: number;
 }
 
@@ -38,7 +38,7 @@ export class Pausing {
   /** What the other replicas have been told of that. */
   #toldUntil = Number.NEGATIVE_INFINITY;
   #since = Number.NEGATIVE_INFINITY;
-  /** Those that 429s ask for; made for the first of them. */
+  /** Those that refusals for the rate ask for; made for the first of them. */
   #pauses: Pauses | null = null;
 
   constructor(bucket: string, ofClass: PausingClass, lease: Lease, deps: PausingDeps) {
@@ -78,7 +78,7 @@ export class Pausing {
     if (reason === 'unsent' || reason === 'late') return now;
     if (reason === 'broken') {
       exchange.brokenRepeats += 1;
-      return now + pauseBeforeRepeat(exchange.brokenRepeats, random());
+      return now + restBeforeReplay(exchange.brokenRepeats, random());
     }
     exchange.refusals += 1;
     const until = now + Math.min(pauseMs, pauseMaxMs);
@@ -86,7 +86,7 @@ export class Pausing {
     const scope = pauses.refused(exchange, caller, now, until);
     if (scope === 'request') {
       if (exchange.refusals === 1 || until > now) return until;
-      return now + pauseAfterRefusals(exchange.refusals, random());
+      return now + restAfterRefusals(exchange.refusals, random());
     }
     if (scope !== 'caller') {
       if (reason === 'throttled') this.#pauseBucket(now, until, scope === 'fleet');
@@ -116,8 +116,8 @@ export class Pausing {
   }
 }
 
-const againPauseMs = 10;
-const againPauseMaxMs = 1_000;
+const againRestMs = 10;
+const againRestMaxMs = 1_000;
 
 /**
  * How long a request rests that was refused again and not told for how long, milliseconds: the pace of the probes where
@@ -125,13 +125,13 @@ const againPauseMaxMs = 1_000;
  * @param refusals how many there were, 2 or more
  * @param random uniform in [0, 1)
  */
-export function pauseAfterRefusals(refusals: number, random: number): number {
-  return Math.min(againPauseMaxMs, againPauseMs * 2 ** (refusals - 1)) * (0.5 + 0.5 * random);
+function restAfterRefusals(refusals: number, random: number): number {
+  return Math.min(againRestMaxMs, againRestMs * 2 ** (refusals - 1)) * (0.5 + 0.5 * random);
 }
 
-const brokenPauseMs = 100;
-const brokenPauseGrows = 5;
-const brokenPauseMaxMs = 10_000;
+const brokenRestMs = 100;
+const brokenRestGrows = 5;
+const brokenRestMaxMs = 10_000;
 
 /**
  * How long a request rests before it goes again after a broken exchange, milliseconds: it may be what breaks the
@@ -139,7 +139,7 @@ const brokenPauseMaxMs = 10_000;
  * @param repeat the first is 1
  * @param random uniform in [0, 1)
  */
-export function pauseBeforeRepeat(repeat: number, random: number): number {
-  const longestMs = Math.min(brokenPauseMaxMs, brokenPauseMs * brokenPauseGrows ** (repeat - 1));
+export function restBeforeReplay(repeat: number, random: number): number {
+  const longestMs = Math.min(brokenRestMaxMs, brokenRestMs * brokenRestGrows ** (repeat - 1));
   return longestMs * (0.5 + 0.5 * random);
 }

@@ -1,4 +1,4 @@
-/** Requests as they come: by which rules they are served, from when on, and how many are in flight. */
+/** Requests as they come: by which rules they are served, from when on, and how many are under way. */
 import type { UpgradeDownstream } from '../adapters/node/upgrade.ts';
 import type { Downstream, RequestHead } from '../exchange/ports.ts';
 import type { Gateway } from '../proxy.ts';
@@ -9,11 +9,11 @@ export class Traffic {
   generation: Generation;
   #begun = false;
   readonly #beginning = Promise.withResolvers<void>();
-  #inFlight = 0;
+  #underWay = 0;
   #idle: (() => void) | null = null;
   readonly #ended = (): void => {
-    this.#inFlight -= 1;
-    if (this.#inFlight === 0) this.#idle?.();
+    this.#underWay -= 1;
+    if (this.#underWay === 0) this.#idle?.();
   };
 
   constructor(generation: Generation) {
@@ -35,16 +35,16 @@ export class Traffic {
     this.#follow(this.generation.upgrade, head, downstream);
   }
 
-  /** Resolves when nothing is in flight. */
+  /** Resolves when nothing is under way. */
   idle(): Promise<void> {
-    if (this.#inFlight === 0) return Promise.resolve();
+    if (this.#underWay === 0) return Promise.resolve();
     return new Promise((resolve) => {
       this.#idle = resolve;
     });
   }
 
   #follow<From extends Downstream>(gateway: Gateway<From>, head: RequestHead, downstream: From): void {
-    this.#inFlight += 1;
+    this.#underWay += 1;
     const served = this.#begun
       ? gateway(head, downstream)
       : this.#beginning.promise.then(() => gateway(head, downstream));

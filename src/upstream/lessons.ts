@@ -23,7 +23,7 @@ export const reasonFor: Readonly<Record<Retry['limit'], ReplayReason>> = { rate:
 /**
  * What an answer that refuses teaches the number of permits. Every request that was sent had a slot, so a refusal about
  * the rate never means that our own bucket was empty: the Coreapp counts differently, or others use it, too. If it says
- * for how long, the bucket rests so long, and there is nothing more to learn. If it does not, only fewer in flight keep
+ * for how long, the bucket pauses so long, and there is nothing more to learn. If it does not, only fewer in flight keep
  * it from refusing the next one.
  */
 export function endAfter({ limit, pauseMs }: Retry, refusals: number): PermitEnd {

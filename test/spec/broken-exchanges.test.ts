@@ -1,6 +1,6 @@
 /** A request that breaks the upstream: how often it goes again, after which pauses, and what that costs others. */
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
-import { pauseBeforeRepeat } from '../../src/admission/pausing.ts';
+import { restBeforeReplay } from '../../src/admission/pausing.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { Lines } from '../support/lines.ts';
 import { breakOff, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
@@ -13,8 +13,8 @@ describe('Before a request goes again after a broken exchange it rests', () => {
     [4, 5_000, 10_000],
     [10, 5_000, 10_000],
   ])('%i: for %i to %i ms, by chance', (repeat, shortestMs, longestMs) => {
-    expect(pauseBeforeRepeat(repeat, 0)).toBe(shortestMs);
-    expect(pauseBeforeRepeat(repeat, 1)).toBe(longestMs);
+    expect(restBeforeReplay(repeat, 0)).toBe(shortestMs);
+    expect(restBeforeReplay(repeat, 1)).toBe(longestMs);
   });
 });
 
