@@ -6,6 +6,7 @@ import type { Log } from '../observe/ports.ts';
 import { Shared } from '../observe/shared.ts';
 import type { Readiness } from '../ops/pages.ts';
 import { type Ops, startOps } from '../ops/server.ts';
+import { errorEnvelope } from '../profiles/coreapp/envelope.ts';
 import { keepAdmin } from './admin.ts';
 import { keepCertificates } from './certificates.ts';
 import { tellEdge, tellNotAccepted } from './edge.ts';
@@ -86,7 +87,13 @@ export async function startApp(config: Config, coreappUrl: string, version: stri
 }
 
 async function openMain({ listen, http }: Config, { connectionsMax, clock, meter, log }: Services, traffic: Traffic) {
-  const options = { ...listen, ...http, connectionsMax, trusts: trustIn(http.trustedProxies) };
+  const options = {
+    ...listen,
+    ...http,
+    connectionsMax,
+    trusts: trustIn(http.trustedProxies),
+    refusalBody: errorEnvelope,
+  };
   const events = {
     request: traffic.request.bind(traffic),
     upgrade: traffic.upgrade.bind(traffic),

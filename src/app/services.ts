@@ -29,6 +29,7 @@ import type { Config } from '../config/config.ts';
 import { type EndpointClass, endpointClasses } from '../exchange/route.ts';
 import type { Log } from '../observe/ports.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
+import { envelope } from '../profiles/coreapp/envelope.ts';
 import { ownBounds } from '../proxy.ts';
 import { Reachability } from '../upstream/reachability.ts';
 import { tunnelPlaces } from '../upstream/tunnel.ts';
@@ -63,7 +64,7 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
     store: stores.state(),
     ...ports(),
   });
-  const meter = createMeter({ version, snapshot, figuresMaxAgeMs, now: () => clock.now() });
+  const meter = createMeter({ version, envelope, snapshot, figuresMaxAgeMs, now: () => clock.now() });
   const bodies = opened.adopt(await openBodies(config, clock, log), (some) => some.close());
   const stores = opened.adopt(openStores(config, clock, meter, log), (some) => some.close());
   const { tls, connectTimeoutMs, answerTimeoutMs, connectionMaxAgeMs, permitsMax } = config.coreapp;

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type MainServer, startServer } from '../../src/adapters/node/server.ts';
 import type { BodyRead } from '../../src/exchange/bodies.ts';
 import type { Downstream } from '../../src/exchange/ports.ts';
+import { errorEnvelope } from '../../src/profiles/coreapp/envelope.ts';
 import { roomForAll } from '../support/allocation.ts';
 import { openCaller } from '../support/raw.ts';
 import { pass, until } from '../support/until.ts';
@@ -22,6 +23,7 @@ describe('A body that is there already', () => {
       answerMinBytesPerS: 0,
       keepAliveTimeoutMs: 5_000,
       connectionsMax: 10,
+      refusalBody: errorEnvelope,
     };
     const nothing = (): void => {};
     const request = (_head: unknown, downstream: Downstream): void => void downstreams.push(downstream);

@@ -1,10 +1,12 @@
 /** A caller that shuts its sending side has its answer; one that has gone is heard no more of. */
+
 import { once } from 'node:events';
 import { connect as connectPlainly } from 'node:net';
 import { connect as connectSecurely } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type MainServer, startServer } from '../../src/adapters/node/server.ts';
 import type { Downstream, RequestHead } from '../../src/exchange/ports.ts';
+import { errorEnvelope } from '../../src/profiles/coreapp/envelope.ts';
 import { roomForAll } from '../support/allocation.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { createAuthority } from '../support/certificates.ts';
@@ -35,6 +37,7 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
       answerMinBytesPerS: 0,
       keepAliveTimeoutMs: 600_000,
       connectionsMax: 10,
+      refusalBody: errorEnvelope,
     };
     server = await startServer(options, {
       request: (head, downstream) => void downstreams.push({ head, downstream }),

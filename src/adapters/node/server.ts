@@ -6,10 +6,10 @@ import { createServer, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TlsMaterial } from '../../config/tls-material.ts';
+import type { RefusalBody } from '../../exchange/answer.ts';
 import type { Downstream, RequestHead } from '../../exchange/ports.ts';
 import type { Refusal } from '../../exchange/refusals.ts';
 import { refusalTable, refuse } from '../../exchange/refusals.ts';
-import { errorEnvelope } from '../../profiles/coreapp/envelope.ts';
 import { CallerConnections, plainAddress } from './connections.ts';
 import { ignoreError, NodeDownstream, type Reception } from './downstream.ts';
 import { isBehind, onHalfClosed } from './half-closed.ts';
@@ -41,6 +41,8 @@ export interface ServerOptions {
   readonly connectionsPerAddressMax?: number | null;
   /** Whether an address is a proxy's, whose connections are many callers'. Not there: none is. */
   readonly trusts?: (address: string) => boolean;
+  /** The body in which a refusal is told. */
+  readonly refusalBody: RefusalBody;
 }
 
 export interface ServerEvents {
@@ -93,7 +95,7 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
     socket.once('end', () => onHalfClosed(socket, (socket as Kept)[latest])),
   );
   tellOfRequests(server, events, reception, handedOver);
-  refuseUnreadable(server, events, handedOver);
+  refuseUnreadable(server, events, handedOver, options.refusalBody);
   server.listen(options.port, options.host);
   await once(server, 'listening');
   server.on('error', (error) => events.acceptFailed(error));
@@ -167,9 +169,14 @@ function tellOfRequests(server: Server, events: ServerEvents, reception: Recepti
 }
 
 /** Answers what no exchange can be made of. */
-function refuseUnreadable(server: Server, events: ServerEvents, handedOver: Set<Socket>): void {
+function refuseUnreadable(
+  server: Server,
+  events: ServerEvents,
+  handedOver: Set<Socket>,
+  refusalBody: RefusalBody,
+): void {
   const refuseNow = (socket: Duplex, refusal: Refusal): void => {
-    const id = refuseRaw(socket, refusal);
+    const id = refuseRaw(socket, refusal, refusalBody);
     closeSoon(socket);
     events.unreadable(refusal, plainAddress((socket as Socket).remoteAddress), id);
   };
@@ -233,10 +240,10 @@ function onceAnswered(socket: Kept, refuseNow: () => void): void {
 }
 
 /** An answer where Node has no response object, and the end of the connection. Returns the request id that it names. */
-function refuseRaw(socket: Duplex, refusal: Refusal): string {
+function refuseRaw(socket: Duplex, refusal: Refusal, refusalBody: RefusalBody): string {
   const id = randomUUID();
   const { status } = refusalTable[refusal.name];
-  const body = errorEnvelope(refusal);
+  const body = refusalBody(refusal);
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json; charset=utf-8\r\n` +
       `Cache-Control: no-store\r\nX-Request-Id: ${id}\r\nDate: ${new Date().toUTCString()}\r\n` +

@@ -8,7 +8,7 @@ import { weirFamilies } from './families.ts';
 import { formatFor, type TextFormat } from './negotiate.ts';
 import { Tally } from './tally.ts';
 import { familiesOf, textOf } from './text.ts';
-import { jsonOf, webappFamilies } from './webapp.ts';
+import { metricsOf, webappFamilies } from './webapp.ts';
 
 const plainText = Registry.PROMETHEUS_CONTENT_TYPE;
 const openMetrics = Registry.OPENMETRICS_CONTENT_TYPE;
@@ -18,6 +18,8 @@ export interface MeterOptions {
   readonly version: string;
   /** How the Webapp's own figures name this replica. Default: `<host name>:weir`. */
   readonly node?: string;
+  /** The JSON text in which the Webapp shows its figures. */
+  readonly envelope: (payload: { readonly metrics: object }) => string;
   /** Read once for each scrape; what it shows becomes the gauges. */
   readonly snapshot: () => Snapshot;
   /** How old the figures that are shown may be, milliseconds. Default: 0, they are made for each scrape. */
@@ -47,6 +49,7 @@ export function createMeter(options: MeterOptions): PrometheusMeter {
 class RegistryMeter extends Tally implements PrometheusMeter {
   readonly #build: { readonly version: string; readonly node: string };
   readonly #node: string;
+  readonly #envelope: MeterOptions['envelope'];
   readonly #snapshot: () => Snapshot;
   readonly #nodeDefaults: Registry;
 
@@ -55,9 +58,10 @@ class RegistryMeter extends Tally implements PrometheusMeter {
 
   constructor(options: MeterOptions, defaults: Registry) {
     super();
-    const { version, node = `${hostname()}:weir`, snapshot, figuresMaxAgeMs = 0, now = () => 0 } = options;
+    const { version, node = `${hostname()}:weir`, envelope, snapshot, figuresMaxAgeMs = 0, now = () => 0 } = options;
     this.#build = { version, node: process.version };
     this.#node = node;
+    this.#envelope = envelope;
     this.#snapshot = snapshot;
     this.#nodeDefaults = defaults;
     const shared = <T>(make: () => Promise<T>): Shared<T> => new Shared(make, figuresMaxAgeMs, now);
@@ -90,7 +94,7 @@ class RegistryMeter extends Tally implements PrometheusMeter {
       ...webappFamilies(this, snapshot, this.#node, process.uptime()),
       ...weirFamilies(this, snapshot, this.#build),
     ];
-    if (format === 'json') return page('application/json', jsonOf(families));
+    if (format === 'json') return page('application/json', this.#envelope({ metrics: metricsOf(families) }));
     return page(plainText, await textOf(families, plainText));
   }
 }

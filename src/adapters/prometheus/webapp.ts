@@ -4,7 +4,6 @@
  * milliseconds.
  */
 import type { Snapshot } from '../../observe/snapshot.ts';
-import { envelope } from '../../profiles/coreapp/envelope.ts';
 import type { Family, Sample } from './family.ts';
 import { sample } from './family.ts';
 import type { Tally } from './tally.ts';
@@ -73,7 +72,7 @@ interface JsonMetric {
  * The contract's JSON. It has one value for a name and its labels, so a histogram or a summary shows as two counters,
  * `…_count` and `…_sum`, as the original shows its own; the buckets are in the text format.
  */
-export function jsonOf(families: readonly Family[]): string {
+export function metricsOf(families: readonly Family[]): Readonly<Record<string, JsonMetric>> {
   const metrics: Record<string, JsonMetric> = {};
   for (const { name, type, help, values } of families) {
     const composite = type === 'histogram' || type === 'summary';
@@ -83,5 +82,5 @@ export function jsonOf(families: readonly Family[]): string {
     }
     for (const { metricName = name, labels, value } of values) metrics[metricName]?.data.push({ labels, value });
   }
-  return envelope({ metrics });
+  return metrics;
 }
