@@ -15,6 +15,7 @@
  * compared.
  */
 import type { TokenRecord } from './accounts.ts';
+import { UserEntries, type UserEntry } from './user-entries.ts';
 
 /** A token that its verifier has confirmed. */
 export interface Verified extends TokenRecord {
@@ -42,11 +43,12 @@ export interface Confirmation {
 /** How long before the end of freshness a token in use is confirmed again: longer than an answer may take. */
 const refreshAheadMs = 2_000;
 
-export class TokenEntry {
+export class TokenEntry implements UserEntry {
   readonly record: Verified;
   readonly refreshAt: number;
   readonly freshUntil: number;
-  readonly keptUntil: number;
+  /** Until when it is known. */
+  readonly until: number;
   readonly revision: number;
 
   constructor(
@@ -57,17 +59,19 @@ export class TokenEntry {
     this.record = record;
     this.refreshAt = askedAt + Math.max(freshMs / 2, freshMs - refreshAheadMs);
     this.freshUntil = askedAt + freshMs;
-    this.keptUntil = Math.min(askedAt + Math.max(freshMs, keptMs), expiresAt);
+    this.until = Math.min(askedAt + Math.max(freshMs, keptMs), expiresAt);
     this.revision = revision;
+  }
+
+  get user(): string {
+    return this.record.user;
   }
 }
 
 export class TokenEntries {
   readonly #options: TokenEntriesOptions;
-  /** By digest, in the order of confirmation. */
-  readonly #tokens = new Map<string, TokenEntry>();
-  /** How many each user has. */
-  readonly #counts = new Map<string, number>();
+  /** In the order of confirmation. */
+  readonly #tokens = new UserEntries<TokenEntry>();
   /** Digests of what is revoked together, by the name that it is revoked as. */
   readonly #together = new Map<string, Set<string>>();
   #revision = 0;
@@ -90,7 +94,7 @@ export class TokenEntries {
   /** Undefined: not known. */
   get(digest: string, now: number): TokenEntry | undefined {
     const token = this.#tokens.get(digest);
-    return token !== undefined && now < token.keptUntil ? token : undefined;
+    return token !== undefined && now < token.until ? token : undefined;
   }
 
   /** Whether it is valid without asking. */
@@ -103,28 +107,8 @@ export class TokenEntries {
     if (confirmation.revision !== this.#revision) return;
     const token = new TokenEntry(record, this.#options, confirmation);
     this.#forget(digest);
-    if (now < token.keptUntil) this.#keep(digest, token);
-    this.#makeRoom(now);
-  }
-
-  #makeRoom(now: number): void {
-    for (const [oldest, token] of this.#tokens) {
-      const { keptUntil, record } = token;
-      if (now < keptUntil) {
-        if (this.#tokens.size <= this.#options.max) return;
-        if (!this.#hasMany(record.user)) {
-          // It is spared, and the round goes on behind it. It ends, since somebody has at least the average.
-          this.#tokens.delete(oldest);
-          this.#tokens.set(oldest, token);
-          continue;
-        }
-      }
-      this.#forget(oldest);
-    }
-  }
-
-  #hasMany(user: string): boolean {
-    return (this.#counts.get(user) ?? 0) * this.#counts.size >= this.#tokens.size;
+    if (now < token.until) this.#keep(digest, token);
+    for (const oldest of this.#tokens.surplus(now, this.#options.max)) this.#forget(oldest);
   }
 
   /** The verifier does not know the token (any more). */
@@ -142,7 +126,7 @@ export class TokenEntries {
   /** Looks at every token: users are changed rarely, and an index would cost every confirmation. */
   revokeUser(name: string): void {
     this.#revision += 1;
-    for (const [digest, { record }] of this.#tokens) if (record.user === name) this.#forget(digest);
+    for (const [digest, { user }] of this.#tokens) if (user === name) this.#forget(digest);
   }
 
   doubt(): void {
@@ -151,9 +135,8 @@ export class TokenEntries {
   }
 
   #keep(digest: string, token: TokenEntry): void {
-    this.#tokens.set(digest, token);
-    const { revokedAs, user } = token.record;
-    this.#counts.set(user, (this.#counts.get(user) ?? 0) + 1);
+    this.#tokens.add(digest, token);
+    const { revokedAs } = token.record;
     if (revokedAs === undefined) return;
     const together = this.#together.get(revokedAs);
     if (together === undefined) this.#together.set(revokedAs, new Set([digest]));
@@ -161,13 +144,7 @@ export class TokenEntries {
   }
 
   #forget(digest: string): void {
-    const record = this.#tokens.get(digest)?.record;
-    if (record === undefined) return;
-    this.#tokens.delete(digest);
-    const { revokedAs, user } = record;
-    const count = (this.#counts.get(user) ?? 0) - 1;
-    if (count > 0) this.#counts.set(user, count);
-    else this.#counts.delete(user);
+    const revokedAs = this.#tokens.take(digest)?.record.revokedAs;
     if (revokedAs === undefined) return;
     const together = this.#together.get(revokedAs);
     together?.delete(digest);

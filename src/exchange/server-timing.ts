@@ -10,6 +10,7 @@ export function serverTiming({ heldMs, coreappMs, attempts }: Counters, underWay
   return attempts === 0 ? hold : `${hold}, coreapp;dur=${tenths(coreappMs + underWayMs)}`;
 }
 
-function tenths(ms: number): number {
+/** Milliseconds as they are shown: to a tenth. */
+export function tenths(ms: number): number {
   return Math.round(ms * 10) / 10;
 }

@@ -1,5 +1,4 @@
 /** A caller that shuts its sending side has its answer; one that has gone is heard no more of. */
-
 import { once } from 'node:events';
 import { connect as connectPlainly } from 'node:net';
 import { connect as connectSecurely } from 'node:tls';

@@ -1,4 +1,5 @@
 import { nameOf } from '../../exchange/principal.ts';
+import { tenths } from '../../exchange/server-timing.ts';
 import type { AuditLine } from '../../observe/audit.ts';
 import type { RequestLine } from '../../observe/request-line.ts';
 
@@ -43,10 +44,6 @@ function escaped(text: string): string {
 function withoutQuery(path: string): string {
   const query = path.indexOf('?');
   return query === -1 ? path : path.slice(0, query);
-}
-
-function tenths(ms: number): number {
-  return Math.round(ms * 10) / 10;
 }
 
 /** Formats times as ISO 8601; all but the milliseconds is kept for as long as the second lasts. */
