@@ -9,7 +9,6 @@ import type { Admit } from './admission/admit.ts';
 import type { Gates } from './admission/gates.ts';
 import type { Authenticate } from './auth/authenticate.ts';
 import { BodyAllocation } from './bodies/body-allocation.ts';
-import { BodyBudget } from './bodies/body-budget.ts';
 import { type BodyBounds, collect } from './bodies/collect.ts';
 import type { DiskBudget } from './bodies/disk.ts';
 import type { Clock } from './clock.ts';
@@ -38,6 +37,10 @@ export interface Stages<From extends Downstream = Downstream> {
   readonly admit: Admit;
   readonly forward: Forward<From>;
   readonly webapp: Webapp;
+}
+
+/** What is needed between the stages. */
+export interface GatewayDeps {
   /** For the bodies of what `webapp` answers. */
   readonly ownBodies: BodyBounds;
   readonly openRequests: OpenRequests;
@@ -51,35 +54,32 @@ export interface Stages<From extends Downstream = Downstream> {
   readonly refusalBody: RefusalBody;
 }
 
-/** What is needed to answer. */
-type Answering = Pick<Stages, 'refusalBody' | 'serverTiming'>;
-
 export type Gateway<From extends Downstream = Downstream> = (head: RequestHead, downstream: From) => Promise<void>;
 
 /** When to come back is a guess: nobody knows when one of these requests ends. */
 const tooManyOpen = refuse('lineFull', 'Too many requests from this address are under way.', 1_000);
 
-export function createGateway<From extends Downstream>(stages: Stages<From>): Gateway<From> {
+export function createGateway<From extends Downstream>(stages: Stages<From>, deps: GatewayDeps): Gateway<From> {
   return async (head, downstream) => {
     let answered = false;
     try {
       const { exchange, refusal } = stages.receive(head);
       let outcome: Outcome;
-      const caller = stages.openRequests.enter(exchange.origin);
+      const caller = deps.openRequests.enter(exchange.origin);
       try {
-        outcome = refusal ?? (caller === null ? tooManyOpen : await travel(stages, exchange, downstream));
+        outcome = refusal ?? (caller === null ? tooManyOpen : await travel(stages, deps, exchange, downstream));
       } catch (error) {
-        stages.log.error('a bug: a stage threw', { requestId: exchange.id, error });
+        deps.log.error('a bug: a stage threw', { requestId: exchange.id, error });
         outcome = refuse('bug');
       } finally {
-        if (caller !== null) stages.openRequests.leave(caller);
+        if (caller !== null) deps.openRequests.leave(caller);
       }
-      const status = finish(exchange, downstream, outcome, stages);
+      const status = finish(exchange, downstream, outcome, deps);
       answered = true;
-      record(stages, exchange, outcome, status, outcome.kind === 'passed' ? outcome.cut : downstream.cutFor);
-      audit(stages.log, exchange, outcome);
+      record(deps, exchange, outcome, status, outcome.kind === 'passed' ? outcome.cut : downstream.cutFor);
+      audit(deps.log, exchange, outcome);
     } catch (error) {
-      stages.log.error('a bug: a request was not answered, or not recorded', { error });
+      deps.log.error('a bug: a request was not answered, or not recorded', { error });
       if (!answered) downstream.cut();
     }
   };
@@ -87,6 +87,7 @@ export function createGateway<From extends Downstream>(stages: Stages<From>): Ga
 
 async function travel<From extends Downstream>(
   stages: Stages<From>,
+  deps: GatewayDeps,
   arrived: Received,
   downstream: From,
 ): Promise<Outcome> {
@@ -96,13 +97,15 @@ async function travel<From extends Downstream>(
   if (identified.principal.kind !== 'nobody') downstream.known();
   const to = identified.route;
   const gates = to.by === 'weir' ? null : stages.admit.gates(to.class);
-  const bounds = gates ?? stages.ownBodies;
-  const allocation = new BodyAllocation(bounds.bodies, sharingOf(identified), stages.disk);
+  const bounds = gates ?? deps.ownBodies;
+  const allocation = new BodyAllocation(bounds.bodies, sharingOf(identified), deps.disk);
   try {
     const collecting = collect(identified, downstream, bounds, allocation);
     const request = collecting instanceof Promise ? await collecting : collecting;
     if (request.kind !== 'exchange') return request;
-    return gates === null ? await stages.webapp.answer(request) : await deliver(stages, gates, request, downstream);
+    return gates === null
+      ? await stages.webapp.answer(request)
+      : await deliver(stages.forward, deps.meter, gates, request, downstream);
   } finally {
     allocation.release();
   }
@@ -113,21 +116,10 @@ export function sharingOf({ principal, origin }: Identified): Principal {
   return principal.kind === 'nobody' ? { kind: 'nobody', from: networkOf(origin.remote) } : principal;
 }
 
-/**
- * For Weir's own endpoints. Credentials are small, and anybody may send some, so no class shares its budget with them.
- * The budget fills up only when 4,096 connections hold back the largest body there can be. One user, or one network of
- * callers that log in, may have half of it while it is alone, and half of what others leave.
- */
-export function ownBounds(clock: Clock): BodyBounds {
-  const bodyMaxBytes = 16_384;
-  const allBytes = 4_096 * bodyMaxBytes;
-  const bounds = { lineMaxBytes: allBytes, callerMaxBytes: allBytes / 2, bodyMaxBytes };
-  return { bodyMaxBytes, bodies: new BodyBudget(bounds, () => clock.now()), retryAfterMs: () => 1_000 };
-}
-
 /** Stand in line, forward, and again as long as it may be sent again. */
 async function deliver<From extends Downstream>(
-  stages: Stages<From>,
+  forward: Forward<From>,
+  meter: Meter,
   gates: Gates,
   request: Collected,
   downstream: From,
@@ -136,11 +128,11 @@ async function deliver<From extends Downstream>(
   let admission = admitting instanceof Promise ? await admitting : admitting;
   for (let last: Replay | null = null; ; ) {
     if (admission.kind !== 'exchange') return blamed(admission, last);
-    const attempt: Attempt = await stages.forward(admission, downstream);
+    const attempt: Attempt = await forward(admission, downstream);
     if (attempt.kind === 'passed') gates.passed(request);
     if (attempt.kind !== 'replay') return attempt;
     last = attempt;
-    stages.meter.replayed(gates.name, last.reason);
+    meter.replayed(gates.name, last.reason);
     admission = await gates.readmit(request, downstream, last);
   }
 }
@@ -152,7 +144,7 @@ function blamed(end: Refusal | Gone, last: Replay | null): Refusal | Gone {
 }
 
 /** Answers, where that is still to be done. Returns the status that the caller saw; 499 (nginx's) if it had gone. */
-function finish(exchange: Received, downstream: Downstream, outcome: Outcome, stages: Answering): number {
+function finish(exchange: Received, downstream: Downstream, outcome: Outcome, deps: GatewayDeps): number {
   if (downstream.gone && outcome.kind !== 'passed') return 499;
   switch (outcome.kind) {
     case 'passed':
@@ -160,7 +152,7 @@ function finish(exchange: Received, downstream: Downstream, outcome: Outcome, st
     case 'page':
       return answerPage(exchange, downstream, outcome);
     case 'refusal':
-      return answerRefusal(exchange, downstream, outcome, stages.refusalBody(outcome), stages.serverTiming);
+      return answerRefusal(exchange, downstream, outcome, deps.refusalBody(outcome), deps.serverTiming);
     case 'gone':
       return 499;
   }

@@ -14,7 +14,7 @@ import { errorEnvelope } from '../profiles/coreapp/envelope.ts';
 import { createRetryPolicy } from '../profiles/coreapp/retry.ts';
 import { createRoute } from '../profiles/coreapp/route.ts';
 import { createWebapp } from '../profiles/coreapp/webapp.ts';
-import { createGateway, type Gateway, type Stages } from '../proxy.ts';
+import { createGateway, type Gateway, type GatewayDeps, type Stages } from '../proxy.ts';
 import { createForward } from '../upstream/forward.ts';
 import { createTunnel } from '../upstream/tunnel.ts';
 import { notHeldBy, type Services } from './services.ts';
@@ -53,6 +53,8 @@ export function createGeneration({ limits, auth, http, coreapp }: Config, servic
       tokenLifetimeMs: auth.tokenLifetimeMs,
       figures: (format) => meter.figures(format),
     }),
+  };
+  const deps: GatewayDeps = {
     ownBodies: services.ownBodies,
     openRequests: services.openRequests,
     disk: bodies.disk,
@@ -67,5 +69,5 @@ export function createGeneration({ limits, auth, http, coreapp }: Config, servic
     authenticate: createAuthenticate({ ...identify, upgrading: true }),
     forward: createTunnel({ ...towards, tunnels: services.tunnels, places: services.tunnelPlaces }),
   };
-  return { request: createGateway(stages), upgrade: createGateway(switching) };
+  return { request: createGateway(stages, deps), upgrade: createGateway(switching, deps) };
 }

@@ -7,6 +7,7 @@ import { Reading } from '../../src/adapters/node/reading.ts';
 import { BodyAllocation } from '../../src/bodies/body-allocation.ts';
 import { BodyBudget } from '../../src/bodies/body-budget.ts';
 import { DiskBudget } from '../../src/bodies/disk.ts';
+import { ownBounds } from '../../src/bodies/own-bounds.ts';
 import type { Allocation, BodyRead } from '../../src/exchange/bodies.ts';
 import { identified } from '../../src/exchange/exchange.ts';
 import { gone } from '../../src/exchange/outcome.ts';
@@ -16,7 +17,7 @@ import { ownFields } from '../../src/http/own-fields.ts';
 import { errorEnvelope } from '../../src/profiles/coreapp/envelope.ts';
 import { page } from '../../src/profiles/coreapp/page.ts';
 import { createRoute } from '../../src/profiles/coreapp/route.ts';
-import { createGateway, ownBounds } from '../../src/proxy.ts';
+import { createGateway, type Stages } from '../../src/proxy.ts';
 import { OpenRequests } from '../../src/wire/open-requests.ts';
 import { deafMeter, WaitingDownstream } from '../support/fleet.ts';
 import { Lines } from '../support/lines.ts';
@@ -137,7 +138,7 @@ function scene({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: SceneOptio
   const disk = new DiskBudget({ memoryMaxBytes: inMemory, diskMaxBytes, filesMax, callerFilesMax }, drive.create);
   const errors: unknown[] = [];
   const uploaders: Uploader[] = [];
-  const gateway = createGateway({
+  const stages: Stages = {
     receive: createReceive({ clock, newId: () => 'id', own: ownFields(), trusts: () => false }),
     route: createRoute([]),
     authenticate: (exchange) =>
@@ -164,6 +165,8 @@ function scene({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: SceneOptio
       }
     },
     webapp: { answer: async () => page(200, {}) },
+  };
+  const gateway = createGateway(stages, {
     ownBodies: ownBounds(clock),
     openRequests: new OpenRequests({ max: 10_000, perAddressMax: null }),
     disk,

@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { BodyAllocation } from '../../src/bodies/body-allocation.ts';
 import type { BodyBudget } from '../../src/bodies/body-budget.ts';
 import { DiskBudget } from '../../src/bodies/disk.ts';
+import { ownBounds } from '../../src/bodies/own-bounds.ts';
 import { identified, received, routed } from '../../src/exchange/exchange.ts';
 import type { Principal } from '../../src/exchange/principal.ts';
-import { ownBounds, sharingOf } from '../../src/proxy.ts';
+import { sharingOf } from '../../src/proxy.ts';
 import { routeOf } from '../support/routes.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
