@@ -29,6 +29,8 @@ export interface LiveFleet extends AsyncDisposable {
   alone(): number;
   /** How often a replica has begun to go on alone. */
   readonly outages: () => number;
+  /** For how long some replicas went on alone while others did not: they take their share on top, docs/reference/promises.md. */
+  readonly loneMs: () => number;
   /** Stops the load. */
   stop(): void;
 }
@@ -58,6 +60,14 @@ export async function startLiveFleet({ urls, quota, callTimeoutMs = 50 }: LiveFl
     },
   };
   let outages = 0;
+  let [loneMs, aloneNow, since] = [0, 0, 0];
+  const turned = (by: 1 | -1): void => {
+    const now = clock.now();
+    if (aloneNow > 0 && aloneNow < urls.length) loneMs += now - since;
+    aloneNow += by;
+    since = now;
+    if (by === 1) outages += 1;
+  };
   let stopped = false;
   const members = await Promise.all(
     urls.map(async (url, replica) => {
@@ -69,9 +79,7 @@ export async function startLiveFleet({ urls, quota, callTimeoutMs = 50 }: LiveFl
         keyPrefix: 'weir:',
         replicas: replicas.count,
         callTimeoutMs,
-        changed: (alone) => {
-          if (alone !== null) outages += 1;
-        },
+        changed: (alone) => turned(alone === null ? -1 : 1),
       });
       return { redis, replicas, buckets };
     }),
@@ -113,6 +121,7 @@ export async function startLiveFleet({ urls, quota, callTimeoutMs = 50 }: LiveFl
     connections: members.map(({ redis }) => redis),
     alone: () => members.filter(({ buckets }) => buckets.away).length,
     outages: () => outages,
+    loneMs: () => loneMs + (aloneNow > 0 && aloneNow < urls.length ? clock.now() - since : 0),
     stop,
     async [Symbol.asyncDispose]() {
       stop();

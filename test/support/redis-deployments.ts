@@ -93,7 +93,7 @@ export async function deploySentinel(guarded: Guarded = {}): Promise<RedisDeploy
     ownerOf,
     takenOver: (_, before) => takenOver(ownerOf, before),
     async inStep() {
-      await hasReplica(await ownerOf());
+      await hasReplica(ownerOf);
       await trusted(1);
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
@@ -133,7 +133,7 @@ export async function deployCluster(wishes: Guarded & { readonly replicas: boole
     }
     throw new Error(`Nobody has the slot of ${key}.`);
   };
-  if (replicas) for (const primary of nodes.slice(0, 3)) await hasReplica(primary);
+  if (replicas) for (const primary of nodes.slice(0, 3)) await hasReplica(async () => primary);
   return {
     kind: 'cluster',
     url: urlOf(
@@ -143,7 +143,7 @@ export async function deployCluster(wishes: Guarded & { readonly replicas: boole
     ),
     ownerOf,
     takenOver: (key, before) => takenOver(() => ownerOf(key), before),
-    inStep: async (key) => hasReplica(await ownerOf(key)),
+    inStep: (key) => hasReplica(() => ownerOf(key)),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }
@@ -172,8 +172,9 @@ async function rangesOf(node: TestRedis): Promise<readonly Range[]> {
   return (await client.redis.call('CLUSTER', 'SLOTS')) as Range[];
 }
 
-async function hasReplica(primary: TestRedis): Promise<void> {
-  await until(async () => (await asked(primary, 'INFO', 'replication')).includes('state=online'), {
+/** @param primary asked anew each time: on a busy machine another may have taken over meanwhile */
+async function hasReplica(primary: () => Promise<TestRedis>): Promise<void> {
+  await until(async () => (await asked(await primary(), 'INFO', 'replication')).includes('state=online'), {
     what: 'the replica to be in step',
   });
 }

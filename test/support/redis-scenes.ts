@@ -222,10 +222,11 @@ export const scenes = {
       const { redis } = scene;
       const first = await redis.ownerOf(bucket);
       await goAlone(scene, () => first.kill('SIGKILL'));
-      const second = await redis.takenOver(bucket, first);
+      await redis.takenOver(bucket, first);
       await back(scene);
 
       await redis.inStep(bucket);
+      const second = await redis.ownerOf(bucket);
       // Whether a replica notices before Sentinel does depends on who is quicker.
       await second.kill('SIGSTOP');
       await redis.takenOver(bucket, second);
