@@ -8,7 +8,7 @@ import type { Config } from '../config/config.ts';
 import type { Log, Meter } from '../observe/ports.ts';
 import type { Stores } from './stores.ts';
 
-export interface JwtAuthDeps {
+interface ProviderDeps {
   readonly stores: Pick<Stores, 'ended' | 'onRevocation'>;
   readonly secrets: Secrets;
   readonly clock: Clock;
@@ -16,7 +16,7 @@ export interface JwtAuthDeps {
   readonly log: Log;
 }
 
-export function openJwtAuth({ auth }: Config, { stores, secrets, clock, meter, log }: JwtAuthDeps): JwtAuth | null {
+export function openJwtAuth({ auth }: Config, { stores, secrets, clock, meter, log }: ProviderDeps): JwtAuth | null {
   const { jwt, storeAwayGraceMs: awayGraceMs } = auth;
   if (jwt === null) return null;
   const source = 'url' in jwt.keys ? keysFromUrl(jwt.keys.url, jwt.timeoutMs) : keysFromFile(jwt.keys.file);

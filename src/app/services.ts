@@ -10,10 +10,12 @@
  * each class's limits (rate, burst, scope, hold time, bounds), the costs, `line.bestUrgency`, `coreapp.permits…` and
  * `coreapp.pauseMaxMs`. From then on a lease takes its slots by the new quota.
  *
- * Three more services hang on the configuration of the start in a way that a reload has to know of. Whether there are
- * files for large bodies follows from `bodyMaxBytes` and `bodies.memoryMaxBytes` (`bodies.ts`). The size of the
- * connection pool follows from `coreapp.permitsMax` and from the classes that are not held. `admit` is made for one
- * `caseSensitivePaths`, as are the routes of a generation.
+ * Three more things follow from the configuration of the start, and a reload has to know of them:
+ *
+ * - Whether there are files for large bodies: from `bodyMaxBytes` and `bodies.memoryMaxBytes` (`bodies.ts`).
+ * - The size of the connection pool: from `coreapp.permitsMax` and the number of classes that are not held.
+ * - Whether paths differ that differ in case only (`coreapp.caseSensitivePaths`): `admit` and its costs are made for
+ *   one of the two, and a generation's routes have to be made for the same.
  */
 import { createTunnels } from '../adapters/http-proxy/tunnels.ts';
 import { machineClock } from '../adapters/node/clock.ts';

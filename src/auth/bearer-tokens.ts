@@ -18,7 +18,6 @@ export type Finding = TokenRecord | Refusal;
 
 export interface BearerTokensDeps {
   readonly tokens: Tokens;
-  /** Logs one out. */
   readonly end: (text: string) => Promise<void>;
   readonly guard: StrangerGuard;
   readonly secrets: Pick<Secrets, 'digest'>;
@@ -42,6 +41,7 @@ const turnsDefaults: TurnsOptions = { max: 64, maxEach: 16, waitersMax: 10_000 }
 const tiredTurnsDefaults: TurnsOptions = { max: 8, maxEach: 1, waitersMax: 1_000 };
 
 export class BearerTokens {
+  /** Logs a token of this kind out. */
   readonly end: BearerTokensDeps['end'];
   readonly #tokens: Tokens;
   readonly #secrets: BearerTokensDeps['secrets'];

@@ -1,8 +1,8 @@
 /**
  * Retry policy: what an API means by its answers. It is handed in, so that `forward` knows no status: the head of an
  * answer goes to the caller only when the policy has let it pass. `src/admission/` decides on pauses, their growth and
- * whom they are for; the hold time decides for how long a request may go again.
- * `forward` does not ask about classes whose requests are never held: nothing of theirs goes again.
+ * whom they are for; the hold time decides for how long a request may go again. `forward` does not ask about classes
+ * whose requests are never held: nothing of theirs goes again.
  */
 import type { Admitted } from '../exchange/exchange.ts';
 import type { Fields } from '../http/fields.ts';
