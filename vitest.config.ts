@@ -24,11 +24,11 @@ export default defineConfig({
           name: 'fast',
           include: ['test/**/*.test.ts'],
           exclude: [processes, deployed],
-          maxWorkers: 2,
+          maxWorkers: 3,
         },
       },
       {
-        test: { ...common, name: 'e2e', include: [processes], maxWorkers: 4, sequence: { groupOrder: 1 } },
+        test: { ...common, name: 'e2e', include: [processes], maxWorkers: 6, sequence: { groupOrder: 1 } },
       },
     ],
   },
