@@ -32,9 +32,10 @@ const lastAnswersMs = 1_000;
 const stopping: Readiness = { ready: false, why: 'stopping' };
 
 /**
+ * Rejects with a `StartError` where a port can't be listened on, or large bodies can't be kept. Nothing stays open then.
+ *
  * @param coreappUrl where the Coreapp is, or its simulator
- * @param version Weir's own Rejects with a `StartError` where a port can't be listened on, or large bodies can't be
- * kept. Nothing stays open then.
+ * @param version Weir's own
  */
 export async function startApp(config: Config, coreappUrl: string, version: string, log: Log): Promise<App> {
   await using opened = new AsyncDisposableStack();

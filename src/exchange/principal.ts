@@ -8,27 +8,16 @@ export type Principal =
   /** `from`: its network, where that is asked for. */
   | { readonly kind: 'nobody'; readonly from?: string };
 
-/** How many users' words are kept: each request asks for its own several times, to look it up in tables. */
-const wordsMax = 10_000;
-const words = new Map<string, string>();
-
 /** The principal in one word: whom the line is fair to, and what the log names. */
 export function nameOf(principal: Principal): string {
   switch (principal.kind) {
     case 'user':
-      return words.get(principal.name) ?? wordOf(principal.name);
+      return `user:${principal.name}`;
     case 'key':
       return 'key';
     case 'nobody':
       return 'nobody';
   }
-}
-
-function wordOf(user: string): string {
-  const word = `user:${user}`;
-  if (words.size >= wordsMax) words.clear();
-  words.set(user, word);
-  return word;
 }
 
 /** Whose share of a scarce thing it takes. Callers that nobody knows yet have one share for each network. */

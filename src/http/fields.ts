@@ -44,44 +44,27 @@ export function plainName(lower: string): string {
   return lower.replace(/[^a-z0-9]/g, '-');
 }
 
-/** How many names a filter keeps in mind, and up to which length. */
-const judgedMax = 1_000;
-const judgedMaxChars = 64;
+/** Nearly all names are letters, digits and hyphens. */
+const odd = /[^a-z0-9-]/;
 
-/**
- * Which fields travel on: not the hop-by-hop ones, no `dropped` (lower-case names) and no twins. Each name is judged
- * once, as callers and upstreams write the same ones again and again: that is a third of the time for a head.
- */
+/** Which fields travel on: not the hop-by-hop ones, no `dropped` (lower-case names) and no twins. */
 export class FieldFilter {
   readonly #dropped: ReadonlySet<string>;
   readonly #twins: FieldTwins | null;
-  readonly #judged = new Map<string, boolean>();
 
   constructor(dropped: Iterable<string>, twins: FieldTwins | null = null) {
     this.#dropped = new Set([...hopByHop, ...dropped]);
     this.#twins = twins;
   }
 
-  /** How many names it keeps in mind. */
-  get judged(): number {
-    return this.#judged.size;
-  }
-
-  travels(name: string): boolean {
-    let travels = this.#judged.get(name);
-    if (travels !== undefined) return travels;
-    travels = this.#judge(name.toLowerCase());
-    if (name.length > judgedMaxChars) return travels;
-    if (this.#judged.size >= judgedMax) this.#judged.clear();
-    this.#judged.set(name, travels);
-    return travels;
-  }
-
-  #judge(lower: string): boolean {
+  /** @param lower a name in lower case */
+  travels(lower: string): boolean {
     if (this.#dropped.has(lower)) return false;
-    if (this.#twins === null || this.#twins.except.has(lower)) return true;
-    const plain = plainName(lower);
-    return plain === lower || !this.#twins.of.has(plain);
+    return this.#twins === null || !odd.test(lower) || !this.#isTwin(lower, this.#twins);
+  }
+
+  #isTwin(lower: string, { of, except }: FieldTwins): boolean {
+    return of.has(plainName(lower)) && !except.has(lower);
   }
 }
 
@@ -91,7 +74,8 @@ export function endToEnd(fields: Fields, filter: FieldFilter): string[] {
   const kept: string[] = [];
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string;
-    if (filter.travels(name) && !named?.has(name.toLowerCase())) kept.push(name, fields[i + 1] as string);
+    const lower = name.toLowerCase();
+    if (filter.travels(lower) && !named?.has(lower)) kept.push(name, fields[i + 1] as string);
   }
   return kept;
 }

@@ -39,13 +39,6 @@ describe('Of the fields of a message', () => {
     expect(endToEnd(came, none)).toEqual(travel);
   });
 
-  test('of names without end no more are kept in mind than some', () => {
-    const filter = new FieldFilter(['host']);
-    for (let i = 0; i < 5_000; i++) expect(filter.travels(`X-${i}`)).toBe(true);
-    expect(filter.travels('HOST')).toBe(false);
-    expect(filter.judged).toBeLessThanOrEqual(1_000);
-  });
-
   test('those that Weir writes itself are left out', () => {
     expect(endToEnd(['Host', 'a', 'HOST', 'b', 'Accept', 'c'], new FieldFilter(['host']))).toEqual(['Accept', 'c']);
   });

@@ -30,7 +30,7 @@ export interface JwtCheckOptions extends KeysOptions {
   readonly adminValues: readonly string[];
 }
 
-/** What the name of a provider's user begins with: no name of Weir's own holds a colon. */
+/** The name of a provider's user begins with this: no name of Weir's own holds a colon. */
 const userPrefix = 'jwt:';
 const userMaxChars = 128;
 
