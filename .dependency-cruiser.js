@@ -7,9 +7,10 @@ const subjects = {
     [],
     'src/http reads and writes the texts of HTTP. It knows no request, no user and no configuration: have the value handed in.',
   ],
-  wire: [
+  'wire(?!/(server|client)/)': [
     ['http'],
-    'src/wire knows connections and bytes. What a request means belongs to the subject that asks for it.',
+    'src/wire knows connections and bytes. What a request means belongs to the subject that asks for it. Sockets are opened in ' +
+      'src/wire/server/ and src/wire/client/ only.',
   ],
   exchange: [
     ['http'],
@@ -47,6 +48,7 @@ const subjects = {
 const clock = '^src/clock[.]ts$';
 const moduleOf = (name) => `^src/${name}/`;
 const every = Object.keys(subjects).map(moduleOf);
+const sockets = '^src/wire/(server|client)/';
 const composition = '^src/((main|ready)[.]ts|commands/|app/)';
 
 /** Node's own modules that only compute: no clock, no socket, no file. */
@@ -84,12 +86,34 @@ export default {
     ),
     ...Object.entries(subjects).map(([name, [beneath, comment]]) =>
       only(
-        `${name.replace('/[^/]+', '')}-imports-what-is-beneath`,
+        `${/^\w+/.exec(name)}-imports-what-is-beneath`,
         name.startsWith('profiles') ? '^src/profiles/([^/]+)/' : moduleOf(name),
         [name.startsWith('profiles') ? '^src/profiles/$1/' : moduleOf(name), clock, pureNode, ...beneath.map(moduleOf)],
         comment + byPortsOnly,
       ),
     ),
+    only(
+      'the-codec-stands-alone',
+      '^src/wire/codec/',
+      ['^src/wire/codec/', '^src/http/', pureNode],
+      'src/wire/codec makes messages of bytes and bytes of messages. It knows no connection: what decides by what it says belongs to ' +
+        'src/wire/server/ or src/wire/client/.',
+    ),
+    onlyOfWeir(
+      'the-wires-ends-know-subjects',
+      sockets,
+      ['^src/wire/$1/', ...every, clock, '^src/config/tls-material[.]ts$'],
+      'The server and the client of src/wire/ are the two ends of Weir’s traffic: each puts a port of a subject on sockets, and knows the ' +
+        'codec, but not the other end. What both need is beside the codec; what decides about requests belongs to the subjects.',
+    ),
+    {
+      name: 'only-the-app-opens-the-wire',
+      severity: 'error',
+      comment:
+        'src/app/ decides which server and client are behind the ports: ask for the port (src/exchange/ports.ts, src/upstream/ports.ts).',
+      from: { path: '^src/', pathNot: [sockets, composition] },
+      to: { path: sockets },
+    },
     only(
       'the-parts-of-admission-are-apart',
       '^src/admission/(line|rate|concurrency)/',
