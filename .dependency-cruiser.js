@@ -156,7 +156,7 @@ export default {
       from: { path: '^(src|bin)/' },
       to: {
         path: '^src/',
-        pathNot: [...every, clock, composition, '^src/(proxy[.]ts$|adapters/|config/|ops/|simulator/)'],
+        pathNot: [...every, sockets, clock, composition, '^src/(proxy[.]ts$|adapters/|config/|ops/|simulator/)'],
       },
     },
     {
