@@ -1,10 +1,8 @@
 /** 1xx answers that nobody asked for, and how old a connection to the Coreapp may get. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import fc from 'fast-check';
-import { describe, expect, it, test } from 'vitest';
-import { connectCoreapp } from '../../src/adapters/undici/coreapp.ts';
-import { lookAtHeads } from '../../src/adapters/undici/without-continue.ts';
+import { describe, expect, it } from 'vitest';
+import { connectCoreapp } from '../../src/wire/client/coreapp.ts';
 import { startForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
 import { answer, say, startUpstream } from '../support/upstream.ts';
@@ -60,42 +58,6 @@ describe('100 Continue that nobody asked for', async () => {
     upstream.play(say(go + created));
     expect(await app.send('POST /v1/media', '', 'x'.repeat(300_000))).toMatchObject({ status: 201 });
   });
-});
-
-test('However the bytes are cut, heads that are 100 are taken out, and nothing else is', () => {
-  const heads = fc.array(fc.constantFrom(go, goOn, hints), { maxLength: 6 });
-  const cuts = fc.array(fc.nat(400), { maxLength: 12 });
-  fc.assert(
-    fc.property(heads, cuts, (before, at) => {
-      const whole = Buffer.from(before.join('') + created + go);
-      const places = [0, ...at.filter((one) => one < whole.length).sort((a, b) => a - b), whole.length];
-      let kept = Buffer.alloc(0);
-      let heading = true;
-      let out = '';
-      for (let i = 1; i < places.length; i++) {
-        const chunk = Buffer.concat([kept, whole.subarray(places[i - 1], places[i])]);
-        kept = Buffer.alloc(0);
-        if (!heading) {
-          out += chunk.toString();
-          continue;
-        }
-        const looked = lookAtHeads(chunk);
-        heading = looked.before;
-        kept = Buffer.from(looked.keep ?? '');
-        out += looked.pass?.toString() ?? '';
-      }
-      expect(out + kept.toString()).toBe(before.filter((head) => head === hints).join('') + created + go);
-    }),
-  );
-});
-
-test.each([
-  ['a 1xx head without an end', `HTTP/1.1 100 Continue\r\nX: ${'x'.repeat(20_000)}`],
-  ['a 1xx head with bare line feeds', 'HTTP/1.1 100 Continue\n\nHTTP/1.1 201 C'],
-  ['another protocol', '220 smtp ready and waiting\r\n'],
-  ['a switch of protocols', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n'],
-])('%s is left to undici to refuse', (_, text) => {
-  expect(lookAtHeads(Buffer.from(text)).pass?.toString()).toBe(text);
 });
 
 describe('A connection to the Coreapp', () => {

@@ -2,10 +2,9 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type CoreappConnections, connectCoreapp } from '../../src/adapters/undici/coreapp.ts';
-import { BodyLost, FileStream } from '../../src/adapters/undici/file-stream.ts';
 import type { BodyFile } from '../../src/exchange/bodies.ts';
 import type { CoreappFailure } from '../../src/upstream/ports.ts';
+import { type CoreappConnections, connectCoreapp } from '../../src/wire/client/coreapp.ts';
 import { until, within } from '../support/until.ts';
 
 const bodyBytes = 200_000;
@@ -156,15 +155,6 @@ describe('the body from a file', () => {
     expect(await end()).toMatchObject({ cause: 'aborted', phase: 'sent' });
     await file.give(new Error('EBADF'));
     expect(file.reads).toEqual([]);
-  });
-
-  it('that fails when nobody listens any more ends no process', async () => {
-    const file = new SlowFile();
-    const stream = new FileStream(file, () => true);
-    stream.read(0);
-    await file.give(new Error('EIO'));
-    await until(() => stream.closed, { what: 'the stream to close' });
-    expect(stream.errored).toBeInstanceOf(BodyLost);
   });
 
   it('is not read on while the Coreapp takes nothing', async () => {
