@@ -50,6 +50,7 @@ export function createOpener({ url, connectTimeoutMs, tls, lookup }: Origin): Op
     // Where the other side offers HTTP/2, many requests would be on one connection, and all lost with it.
     ALPNProtocols: ['http/1.1'],
   };
+  // Node tells of none, and uses none, where the first of several addresses refused.
   let session: Buffer | undefined;
   return {
     stands: 'secureConnect',

@@ -33,7 +33,8 @@ export function requestHead(request: CoreappRequest, shared: string): string | U
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string;
     const line = `${name}: ${fields[i + 1] as string}`;
-    if (!field.test(line)) return { why: `${JSON.stringify(line)} is not a field line` };
+    if (!field.test(line) || line.indexOf(':') !== name.length)
+      return { why: `${JSON.stringify(line)} is not a field line` };
     if (ownLengths.has(name.length) && own.has(name.toLowerCase()))
       return { why: `${name} is not for a request to say` };
     head += `${line}\r\n`;
