@@ -26,7 +26,7 @@ export interface CoreappFailure {
 export interface CoreappObserver {
   /**
    * Asked right before the first byte is written, on a connection that stands. False: nothing is written, the call
-   * fails as `late`, and a connection without a body from the disk is kept.
+   * fails as `late`, and the connection is kept.
    */
   mayWrite(): boolean;
   /** 1xx answers, any number, before the head. */

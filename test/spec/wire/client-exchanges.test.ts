@@ -1,5 +1,5 @@
 /** One exchange with the Coreapp: what goes on the wire, what the observer is told of what comes, and when it is over. */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { BodyFile } from '../../../src/exchange/bodies.ts';
 import { until } from '../../support/until.ts';
 import { answer, inTurn, type Script, say, sayNothing, startUpstream, type Upstream } from '../../support/upstream.ts';
@@ -377,26 +377,29 @@ describe('An answer that is late', () => {
     await until(() => upstream.sockets.size === 0, { what: 'the connection to close' });
   });
 
-  it('is not, as long as parts of it come, or the observer wants none', async () => {
-    await reconnect({ answerTimeoutMs: 300 });
-    let write = (_: string): void => {};
-    upstream.play((_, socket) => {
-      write = (bytes) => void socket.write(bytes);
-      write('HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n');
-    });
-    let takes = true;
-    const exchange = client.send({}, { onData: () => takes });
-    await until(() => exchange.told.length === 2, { what: 'the head' });
-    const began = performance.now();
-    for (let i = 0; i < 29; i++) {
-      write('x');
-      await until(() => exchange.body().length === i + 1, { what: 'the part' });
+  it('is not, as long as its parts come in time', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    try {
+      await reconnect({ answerTimeoutMs: 1_000 });
+      upstream.play(say('HTTP/1.1 103 X\r\n\r\n'));
+      const exchange = client.send();
+      const write = (bytes: string): void => {
+        for (const socket of upstream.sockets) socket.write(bytes);
+      };
+      const pieces = ['HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n', 'x', 'x'];
+      for (let seen = 2; seen <= 5; seen++) {
+        while (exchange.told.length < seen) await new Promise(setImmediate);
+        vi.advanceTimersByTime(999);
+        await new Promise(setImmediate);
+        write(pieces[seen - 2] ?? '');
+      }
+      expect(exchange.told).toEqual(['may', '103', 'head 200', 'data 1', 'data 1']);
+      vi.advanceTimersByTime(2);
+      await new Promise(setImmediate);
+      expect(exchange.failure).toMatchObject({ cause: 'timeout', phase: 'answering' });
+    } finally {
+      vi.useRealTimers();
     }
-    takes = false;
-    write('x'.repeat(1));
-    await until(() => exchange.told.length >= 32, { what: 'the last part' });
-    expect([exchange.failure, exchange.told.at(-1)]).toEqual([null, 'end']);
-    expect(began).toBeGreaterThan(0);
   });
 
   it('does not count the time in which the observer wants no more', async () => {
