@@ -1,8 +1,19 @@
-/** Timers that stand still, in this process: what would end by itself does not, however slow the machine is. */
+/** Timers that stand still, or go when they are told to: what would end by itself does not, however slow the machine is. */
 import { vi } from 'vitest';
 
 /** Those that are set from now on never fire, also when it is over; sockets and promises go on. */
 export function stopTimers(): Disposable {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  return { [Symbol.dispose]: () => void vi.useRealTimers() };
+}
+
+/**
+ * From now on timers and `performance.now()` go by `vi.advanceTimersByTime`; sockets and promises go on.
+ * @param immediates they go by it, too, and each takes a millisecond
+ */
+export function driveTimers(immediates = false): Disposable {
+  vi.useFakeTimers({
+    toFake: ['setTimeout', 'clearTimeout', 'performance', ...(immediates ? (['setImmediate'] as const) : [])],
+  });
   return { [Symbol.dispose]: () => void vi.useRealTimers() };
 }

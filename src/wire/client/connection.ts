@@ -3,28 +3,15 @@
  * before the next request is nobody's (9.2): such a connection is closed.
  */
 import type { Socket } from 'node:net';
-import type { Fields } from '../../http/fields.ts';
-import { fieldOf } from '../../http/fields.ts';
-import { isFinal, isInformational } from '../../http/status.ts';
-import { createChunkReader, createResponseReader } from '../codec/index.ts';
-import {
-  type BodyLength,
-  type ChunkReader,
-  chunked,
-  type HeadLimits,
-  type HeadReader,
-  type ResponseMessage,
-  untilClose,
-} from '../codec/message.ts';
+import { type Fields, fieldOf } from '../../http/fields.ts';
+import type { ResponseMessage } from '../codec/message.ts';
+import { Answer, type AnswerEnds } from './answer.ts';
 import type { Call, Carrier } from './call.ts';
 import { Dated, type Deadlines } from './deadlines.ts';
 import { type Opener, textOf } from './open-socket.ts';
 import { Reads } from './reads.ts';
 import { Sending, type SendingEnds } from './sending.ts';
 
-const limits: HeadLimits = { lineMaxBytes: 8_192, fieldsMaxBytes: 65_536, fieldsMax: 1_000 };
-/** How many 1xx answers an exchange may have. Each is passed on as it comes, so none is kept. */
-const informationMax = 1_000;
 /** A body up to here becomes text, and leaves with its head in one piece: cheaper than a second one. */
 const asTextMaxBytes = 8_192;
 /** A body up to here leaves with its head in one write. */
@@ -48,7 +35,7 @@ export interface Home {
 /** `reserved`: it has a call, which waits until the connection was looked at. */
 type State = 'opening' | 'idle' | 'reserved' | 'busy' | 'closed';
 
-export class Connection extends Dated implements Carrier, SendingEnds {
+export class Connection extends Dated implements Carrier, SendingEnds, AnswerEnds {
   state: State = 'opening';
   /** In which turn of the event loop it became free. */
   freedIn = -1;
@@ -61,24 +48,15 @@ export class Connection extends Dated implements Carrier, SendingEnds {
   readonly #home: Home;
   readonly #socket: Socket;
   readonly #reads = new Reads();
-  readonly #heads: HeadReader<ResponseMessage>;
-  #chunks: ChunkReader | null = null;
+  readonly #answer = new Answer(this);
   #sending: Sending | null = null;
-  #information = 0;
-  /** What is left of the body; null: its head has not come yet. */
-  #left: BodyLength | null = null;
   #persistent = false;
-  #paused = false;
-  /** Parts that were read already when the observer wanted no more, and the trailers, if they are the last ones. */
-  #kept: Buffer[] | null = null;
-  #keptEnd: { readonly clean: boolean; readonly trailers: Fields } | null = null;
 
   constructor(home: Home, call: Call) {
     super();
     this.#home = home;
     this.#call = call;
     call.carrier = this;
-    this.#heads = createResponseReader(limits, () => this.#call?.request.method ?? '');
     this.#socket = home.opener.open({
       buffer: () => this.#reads.next,
       callback: (bytes) => this.#read(bytes),
@@ -127,18 +105,7 @@ export class Connection extends Dated implements Carrier, SendingEnds {
   }
 
   resume(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
-    const call = this.#call;
-    this.#home.answering.touch(this);
-    while (!this.#paused && this.#kept !== null) {
-      const part = this.#kept.shift() as Buffer;
-      if (this.#kept.length === 0) this.#kept = null;
-      this.#give(part);
-    }
-    if (this.#paused || this.#call !== call) return;
-    this.#socket.resume();
-    if (this.#keptEnd !== null) this.#complete(this.#keptEnd.clean, this.#keptEnd.trailers);
+    this.#answer.resume();
   }
 
   drop(): void {
@@ -151,6 +118,7 @@ export class Connection extends Dated implements Carrier, SendingEnds {
     if (this.state === 'closed') return;
     this.state = 'closed';
     this.#sending?.stop();
+    this.#answer.forget();
     this.#home.answering.stop(this);
     this.#socket.destroy();
     this.#home.gone(this);
@@ -170,7 +138,8 @@ export class Connection extends Dated implements Carrier, SendingEnds {
     if (this.#call !== call) return false;
     if (may) {
       call.phase = 'sent';
-      this.#home.answering.touch(this);
+      this.#answer.expect(call);
+      this.moved();
       return true;
     }
     this.#call = null;
@@ -180,7 +149,30 @@ export class Connection extends Dated implements Carrier, SendingEnds {
   }
 
   moved(): void {
-    if (this.#left === null) this.#home.answering.touch(this);
+    this.#home.answering.touch(this);
+  }
+
+  waits(): void {
+    this.#home.answering.stop(this);
+  }
+
+  goesOn(): void {
+    this.#socket.resume();
+  }
+
+  answered(head: ResponseMessage): void {
+    // Whoever answers early wants no more of the request (RFC 9112, 9.5).
+    this.#sending?.stop();
+    this.keepAliveMs = head.keepAliveMs;
+    this.#persistent = head.persistent && this.#sending?.isComplete !== false && !promisesBody(head);
+  }
+
+  complete(clean: boolean, trailers: Fields): void {
+    const call = this.#call as Call;
+    this.#call = null;
+    if (clean && this.#persistent && this.#socket.writableLength === 0) this.#free();
+    else this.close();
+    call.end(trailers);
   }
 
   /** @param cause by default what the connection has done */
@@ -215,126 +207,25 @@ export class Connection extends Dated implements Carrier, SendingEnds {
   /** False: no more for now. */
   #read(count: number): boolean {
     const bytes = this.#reads.take(count);
-    const call = this.#call;
-    if (this.state !== 'busy' || call === null || call.phase === 'unsent') this.lost('bytes came that are no answer');
-    else if (this.#left === null) this.#readHeads(bytes, call);
-    else this.#readBody(bytes, 0, call);
-    return !this.#paused;
+    if (this.#answer.isExpected) this.#answer.read(bytes);
+    else this.lost('bytes came that are no answer');
+    return !this.#answer.isPaused;
   }
 
-  #readHeads(bytes: Buffer, call: Call): void {
-    let at = 0;
-    while (at < bytes.length) {
-      const head = this.#heads.read(bytes, at);
-      if (head === null) return;
-      if (head.kind === 'unreadable') {
-        this.lost(`the answer can’t be read: ${head.why}`);
-        return;
-      }
-      at = this.#heads.position;
-      this.#home.answering.touch(this);
-      if (isFinal(head.status)) {
-        this.#answered(head, call);
-        if (this.#call === call) this.#readBody(bytes, at, call);
-        return;
-      }
-      this.#informed(head, call);
-      if (this.#call !== call) return;
-    }
-  }
-
-  /** Any number of these may come, whether asked for or not (RFC 9110, 15.2). */
-  #informed({ status, fields }: ResponseMessage, call: Call): void {
-    if (!isInformational(status)) {
-      call.phase = 'answering';
-      this.lost(status === 101 ? 'a 101 to a request that did not ask' : `${status} is no status of an answer`);
-    } else if (++this.#information > informationMax) {
-      this.lost(`more than ${informationMax} 1xx answers`);
-    } else if (status !== 100) {
-      // The body goes without being asked for, so a 100 says nothing.
-      call.observer.onInformation(status, fields);
-    }
-  }
-
-  #answered(head: ResponseMessage, call: Call): void {
-    // Whoever answers early wants no more of the request (RFC 9112, 9.5).
-    this.#sending?.stop();
-    this.#left = head.bodyLength;
-    this.keepAliveMs = head.keepAliveMs;
-    this.#persistent = head.persistent && this.#sending?.isComplete !== false && !promisesBody(head);
-    if (head.bodyLength === chunked) this.#chunks = createChunkReader(limits);
-    call.phase = 'answering';
-    call.observer.onHead(head.status, head.fields);
-  }
-
-  #readBody(bytes: Buffer, from: number, call: Call): void {
-    if (this.#chunks !== null) {
-      this.#readChunks(this.#chunks, bytes, from, call);
-      return;
-    }
-    const left = this.#left as number;
-    const come = bytes.length - from;
-    const isLast = left !== untilClose && come >= left;
-    const to = isLast ? from + left : bytes.length;
-    if (left !== untilClose) this.#left = left - (to - from);
-    if (to > from) this.#give(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to));
-    if (isLast && this.#call === call) this.#complete(come === left, none);
-  }
-
-  #readChunks(chunks: ChunkReader, bytes: Buffer, from: number, call: Call): void {
-    const read = chunks.read(bytes, from, this.#give);
-    if (this.#call !== call || read === 'more') return;
-    if (read !== 'end') this.lost(`the answer can’t be read: ${read.why}`);
-    else this.#complete(chunks.position === bytes.length, chunks.trailers);
-  }
-
-  readonly #give = (part: Buffer): void => {
-    if (this.#call === null) return;
-    if (this.#paused) {
-      this.#kept ??= [];
-      this.#kept.push(part);
-      return;
-    }
-    this.#home.answering.touch(this);
-    if (this.#call.observer.onData(part)) return;
-    this.#paused = true;
-    this.#home.answering.stop(this);
-  };
-
-  /** @param clean nothing came behind the answer */
-  #complete(clean: boolean, trailers: Fields): void {
-    if (this.#kept !== null) {
-      this.#keptEnd = { clean, trailers };
-      return;
-    }
-    const call = this.#call as Call;
-    this.#call = null;
-    if (clean && this.#persistent && this.#socket.writableLength === 0) this.#free();
-    else this.close();
-    call.end(trailers);
+  #otherSideEnded(): void {
+    if (this.#answer.isExpected) this.#answer.otherSideEnded();
+    else this.lost('the other side closed the connection');
   }
 
   #free(): void {
     this.#home.answering.stop(this);
+    this.#answer.forget();
     this.#reads.rest();
-    this.#chunks = null;
     this.#sending = null;
-    this.#left = null;
-    this.#paused = false;
-    this.#keptEnd = null;
-    this.#information = 0;
     this.state = 'idle';
     this.#home.freed(this);
   }
-
-  #otherSideEnded(): void {
-    if (this.#call !== null && this.#left === untilClose) this.#complete(false, none);
-    else if (this.#left !== null) this.lost('the other side closed the connection in the middle of its answer');
-    else this.lost('the other side closed the connection before it answered');
-  }
 }
-
-const none: Fields = [];
 
 /**
  * An answer without a body whose fields speak of one (to HEAD, 304). Servers have been seen that send it all the same,

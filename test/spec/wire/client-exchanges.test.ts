@@ -1,6 +1,7 @@
 /** One exchange with the Coreapp: what goes on the wire, what the observer is told of what comes, and when it is over. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { BodyFile } from '../../../src/exchange/bodies.ts';
+import { driveTimers } from '../../support/still-timers.ts';
 import { until } from '../../support/until.ts';
 import { answer, inTurn, type Script, say, sayNothing, startUpstream, type Upstream } from '../../support/upstream.ts';
 import { type Client, connectClient } from '../../support/wire-client.ts';
@@ -378,28 +379,24 @@ describe('An answer that is late', () => {
   });
 
   it('is not, as long as its parts come in time', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
-    try {
-      await reconnect({ answerTimeoutMs: 1_000 });
-      upstream.play(say('HTTP/1.1 103 X\r\n\r\n'));
-      const exchange = client.send();
-      const write = (bytes: string): void => {
-        for (const socket of upstream.sockets) socket.write(bytes);
-      };
-      const pieces = ['HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n', 'x', 'x'];
-      for (let seen = 2; seen <= 5; seen++) {
-        while (exchange.told.length < seen) await new Promise(setImmediate);
-        vi.advanceTimersByTime(999);
-        await new Promise(setImmediate);
-        write(pieces[seen - 2] ?? '');
-      }
-      expect(exchange.told).toEqual(['may', '103', 'head 200', 'data 1', 'data 1']);
-      vi.advanceTimersByTime(2);
+    using _ = driveTimers();
+    await reconnect({ answerTimeoutMs: 1_000 });
+    upstream.play(say('HTTP/1.1 103 X\r\n\r\n'));
+    const exchange = client.send();
+    const write = (bytes: string): void => {
+      for (const socket of upstream.sockets) socket.write(bytes);
+    };
+    const pieces = ['HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n', 'x', 'x'];
+    for (let seen = 2; seen <= 5; seen++) {
+      while (exchange.told.length < seen) await new Promise(setImmediate);
+      vi.advanceTimersByTime(999);
       await new Promise(setImmediate);
-      expect(exchange.failure).toMatchObject({ cause: 'timeout', phase: 'answering' });
-    } finally {
-      vi.useRealTimers();
+      write(pieces[seen - 2] ?? '');
     }
+    expect(exchange.told).toEqual(['may', '103', 'head 200', 'data 1', 'data 1']);
+    vi.advanceTimersByTime(2);
+    await new Promise(setImmediate);
+    expect(exchange.failure).toMatchObject({ cause: 'timeout', phase: 'answering' });
   });
 
   it('does not count the time in which the observer wants no more', async () => {

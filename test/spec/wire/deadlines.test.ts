@@ -1,6 +1,7 @@
 /** One timer for all that have equally long. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Dated, Deadlines } from '../../../src/wire/client/deadlines.ts';
+import { driveTimers } from '../../support/still-timers.ts';
 
 class One extends Dated {
   readonly name: string;
@@ -12,17 +13,17 @@ class One extends Dated {
 }
 
 describe('Deadlines of 1 s', () => {
+  let timers: Disposable;
   let over: string[];
   let deadlines: Deadlines<One>;
   beforeEach(() => {
-    // Their clock passes a millisecond for each immediate.
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'performance'] });
+    timers = driveTimers(true);
     over = [];
     deadlines = new Deadlines(1_000, (one: One) => over.push(`${one.name}@${performance.now()}`));
   });
   afterEach(() => {
     deadlines.close();
-    vi.useRealTimers();
+    timers[Symbol.dispose]();
   });
   const [a, b, c] = ['a', 'b', 'c'].map((name) => new One(name)) as [One, One, One];
   const pass = (ms: number): void => void vi.advanceTimersByTime(ms);
