@@ -93,12 +93,14 @@ class Pool implements Home, CoreappConnections {
   }
 
   again(call: Call): void {
+    if (this.#isClosed) {
+      call.fail('connect', closing);
+      return;
+    }
     const connection = this.#takeIdle();
     if (connection !== null) {
       connection.reserve(call);
       this.#looks.at(connection);
-    } else if (this.#isClosed) {
-      call.fail('connect', closing);
     } else if (this.#all.size < this.#options.connectionsMax) {
       this.#open(call);
     } else {

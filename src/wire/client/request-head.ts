@@ -33,8 +33,9 @@ export function requestHead(request: CoreappRequest, shared: string): string | U
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string;
     const line = `${name}: ${fields[i + 1] as string}`;
+    // Its value may be a secret.
     if (!field.test(line) || line.indexOf(':') !== name.length)
-      return { why: `${JSON.stringify(line)} is not a field line` };
+      return { why: `${JSON.stringify(name)} is no field of HTTP, or its value is none` };
     if (ownLengths.has(name.length) && own.has(name.toLowerCase()))
       return { why: `${name} is not for a request to say` };
     head += `${line}\r\n`;

@@ -50,7 +50,7 @@ describe('A request', () => {
     }
     upstream.play(say(ok));
     for (let i = 0; i < 3; i++) await client.ask();
-    expect([first, second, third].sort()).toEqual([1, 2, 3]);
+    expect([first, second, third].toSorted((a, b) => Number(a) - Number(b))).toEqual([1, 2, 3]);
     expect(new Set(connections()).size).toBe(1);
   });
 
