@@ -1,0 +1,2 @@
+export { createChunkReader } from './chunks.ts';
+export { createResponseReader } from './responses.ts';
