@@ -1,7 +1,6 @@
 /** A retry policy may look at the beginning of an answer's body before it decides; until then the head waits. */
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
-import { type CoreappConnections, connectCoreapp } from '../../src/wire/client/coreapp.ts';
 import { admitted, type PermitEnd } from '../../src/exchange/exchange.ts';
 import type { Attempt } from '../../src/exchange/outcome.ts';
 import type { EndpointClass } from '../../src/exchange/route.ts';
@@ -16,6 +15,7 @@ import {
   type RetryPolicy,
   type Verdict,
 } from '../../src/upstream/retry-policy.ts';
+import { type CoreappConnections, connectCoreapp } from '../../src/wire/client/coreapp.ts';
 import { messageFrom } from '../support/fleet.ts';
 import { plainForward } from '../support/sender.ts';
 import { SlowDownstream } from '../support/slow-downstream.ts';
