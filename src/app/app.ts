@@ -1,5 +1,5 @@
 /** The app: services, their first generation, and the ports. What is opened here is closed by `close`. */
-import { startServer } from '../adapters/node/server.ts';
+
 import { trustIn } from '../adapters/node/trust.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../observe/ports.ts';
@@ -7,6 +7,7 @@ import { Shared } from '../observe/shared.ts';
 import type { Readiness } from '../ops/pages.ts';
 import { type Ops, startOps } from '../ops/server.ts';
 import { errorEnvelope } from '../profiles/coreapp/envelope.ts';
+import { startServer } from '../wire/server/server.ts';
 import { keepAdmin } from './admin.ts';
 import { keepCertificates } from './certificates.ts';
 import { tellEdge, tellNotAccepted } from './edge.ts';

@@ -1,7 +1,8 @@
 /** What the log says of what happens at the ports, before there is an exchange. */
-import type { ServerEvents } from '../adapters/node/server.ts';
+
 import type { Clock } from '../clock.ts';
 import type { Log, Meter } from '../observe/ports.ts';
+import type { ServerEvents } from '../wire/server/options.ts';
 import { seldom } from './seldom.ts';
 
 type Told = Required<Pick<ServerEvents, 'unreadable' | 'crowded' | 'handshakeFailed' | 'acceptFailed'>>;

@@ -4,7 +4,6 @@
  */
 import { randomUUID } from 'node:crypto';
 import { trustIn } from '../adapters/node/trust.ts';
-import type { UpgradeDownstream } from '../adapters/node/upgrade.ts';
 import { scopeFields } from '../admission/rate/scope.ts';
 import { createAuthenticate } from '../auth/authenticate.ts';
 import type { Config } from '../config/config.ts';
@@ -17,6 +16,7 @@ import { createWebapp } from '../profiles/coreapp/webapp.ts';
 import { createGateway, type Gateway, type GatewayDeps, type Stages } from '../proxy.ts';
 import { createForward } from '../upstream/forward.ts';
 import { createTunnel } from '../upstream/tunnel.ts';
+import type { UpgradeDownstream } from '../wire/server/upgrade.ts';
 import { notHeldBy, type Services } from './services.ts';
 
 export interface Generation {

@@ -1,7 +1,8 @@
 /** Requests as they come: by which rules they are served, from when on, and how many are under way. */
-import type { UpgradeDownstream } from '../adapters/node/upgrade.ts';
+
 import type { Downstream, RequestHead } from '../exchange/ports.ts';
 import type { Gateway } from '../proxy.ts';
+import type { UpgradeDownstream } from '../wire/server/upgrade.ts';
 import type { Generation } from './generation.ts';
 
 export class Traffic {

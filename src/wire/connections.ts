@@ -57,7 +57,7 @@ export class ConnectionTable {
   readonly #bounds: ConnectionBounds;
   readonly #addresses = new Map<string, Address>();
   #sweepAt = idleAddressesMax;
-  /** The head of a ring of all connections; not a Set, which leaves tables behind (`adapters/node/idlers.ts`). */
+  /** The head of a ring of all connections; not a Set, which leaves tables behind (`wire/server/idlers.ts`). */
   readonly #ring: Connection;
   #queue: ClosingQueue | null = null;
   #count = 0;

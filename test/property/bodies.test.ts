@@ -2,8 +2,6 @@
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ArrivingBody } from '../../src/adapters/node/body.ts';
-import { Reading } from '../../src/adapters/node/reading.ts';
 import { BodyAllocation } from '../../src/bodies/body-allocation.ts';
 import { BodyBudget } from '../../src/bodies/body-budget.ts';
 import { DiskBudget } from '../../src/bodies/disk.ts';
@@ -19,6 +17,8 @@ import { page } from '../../src/profiles/coreapp/page.ts';
 import { createRoute } from '../../src/profiles/coreapp/route.ts';
 import { createGateway, type Stages } from '../../src/proxy.ts';
 import { OpenRequests } from '../../src/wire/open-requests.ts';
+import { ArrivingBody } from '../../src/wire/server/body.ts';
+import { Reading } from '../../src/wire/server/reading.ts';
 import { deafMeter, WaitingDownstream } from '../support/fleet.ts';
 import { Lines } from '../support/lines.ts';
 import { contentOf, type DiskScript, ScriptedDisk } from '../support/scripted-disk.ts';
@@ -106,8 +106,10 @@ class Uploader extends WaitingDownstream {
       });
       this.onGone(() => reading.end({ kind: 'gone' }));
       request.on('data', (chunk: Buffer) => {
+        reading.take(chunk);
         this.bytes += chunk.length;
       });
+      request.on('end', () => reading.finish());
       void this.#send(request, () => idle());
     });
   }

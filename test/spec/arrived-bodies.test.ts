@@ -1,9 +1,9 @@
 /** A body that has arrived before anybody asked for it: while its token was being looked up, say. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type MainServer, startServer } from '../../src/adapters/node/server.ts';
 import type { BodyRead } from '../../src/exchange/bodies.ts';
 import type { Downstream } from '../../src/exchange/ports.ts';
 import { errorEnvelope } from '../../src/profiles/coreapp/envelope.ts';
+import { type MainServer, startServer } from '../../src/wire/server/server.ts';
 import { roomForAll } from '../support/allocation.ts';
 import { openCaller } from '../support/raw.ts';
 import { pass, until } from '../support/until.ts';

@@ -1,9 +1,9 @@
 /** Uploads that take room and don't end, beside callers who want little of it: in virtual time, with the defaults. */
 import { describe, expect, it } from 'vitest';
-import { ArrivingBody } from '../../src/adapters/node/body.ts';
 import { BodyAllocation } from '../../src/bodies/body-allocation.ts';
 import { BodyBudget } from '../../src/bodies/body-budget.ts';
 import { DiskBudget } from '../../src/bodies/disk.ts';
+import { ArrivingBody } from '../../src/wire/server/body.ts';
 import { ScriptedDisk } from '../support/scripted-disk.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 

@@ -319,26 +319,24 @@ describe('a request that is refused keeps nobody from going on', () => {
     },
   );
 
-  it('pipelined requests are answered in their order, whichever is ready first', async () => {
-    // By target: they travel on two connections, so the second may arrive first.
+  it('pipelined requests are answered in their order, and none is begun before the one in front of it has its answer', async () => {
     upstream.play((arrival, socket) => {
-      if (arrival.target.endsWith('2')) return void socket.write(answer(200, {}, 'two'));
-      void until(() => upstream.arrivals.length >= 2, { what: 'both' }).then(() =>
-        socket.write(answer(200, {}, 'one')),
-      );
+      const told = `${arrival.target.at(-1)}, ${upstream.arrivals.length} so far`;
+      setImmediate(() => socket.write(answer(200, {}, told)));
     });
     await using caller = await app.call();
     caller.send(
       Buffer.concat([
         app.request('GET /v1/contacts?1'),
-        app.request('GET /v1/contacts?2'),
+        app.request('POST /v1/contacts?2', '', 'body'),
         app.request('GET /v1/users/nobody'),
+        app.request('GET /v1/contacts?3'),
       ]),
     );
-    const texts = [await caller.answer(), await caller.answer(), await caller.answer()].map((told) =>
-      told.status === 200 ? told.text : told.status,
-    );
-    expect(texts).toEqual(['one', 'two', 404]);
+    const told: RawAnswer[] = [];
+    for (const method of ['GET', 'POST', 'GET', 'GET']) told.push(await caller.answer(method));
+    const texts = told.map(({ status, text }) => (status === 200 ? text : status));
+    expect(texts).toEqual(['1, 1 so far', '2, 2 so far', 404, '3, 3 so far']);
   });
 
   it('what can’t be read after a request is refused after that request’s answer, not in its place', async () => {

@@ -1,6 +1,6 @@
 /** One sweep watches over every body that comes in. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { Idlers } from '../../src/adapters/node/idlers.ts';
+import { Idlers } from '../../src/wire/server/idlers.ts';
 import { until } from '../support/until.ts';
 
 describe('a body that is watched', () => {

@@ -1,12 +1,12 @@
 /** A body on its way to a file comes no faster than the disk takes it, in virtual time. */
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { ArrivingBody } from '../../src/adapters/node/body.ts';
-import { Reading } from '../../src/adapters/node/reading.ts';
 import { BodyAllocation } from '../../src/bodies/body-allocation.ts';
 import { BodyBudget } from '../../src/bodies/body-budget.ts';
 import { DiskBudget } from '../../src/bodies/disk.ts';
 import type { BodyRead } from '../../src/exchange/bodies.ts';
+import { ArrivingBody } from '../../src/wire/server/body.ts';
+import { Reading } from '../../src/wire/server/reading.ts';
 import { contentOf, ScriptedDisk } from '../support/scripted-disk.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -34,6 +34,7 @@ function begin() {
   const reading = new Reading(request, arriving, { watch }, (read) => {
     end = read;
   });
+  request.on('data', (chunk: Buffer) => reading.take(chunk)).on('end', () => reading.finish());
   return { clock, drive, request, watched, reading, end: () => end };
 }
 

@@ -1,6 +1,6 @@
 /** Callers that take their answers slowly: who goes on, who is cut off, and what is said of it. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { Idlers } from '../../src/adapters/node/idlers.ts';
+import { Idlers } from '../../src/wire/server/idlers.ts';
 import { Taking } from '../../src/wire/taking.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { ask } from '../support/ask.ts';

@@ -7,9 +7,8 @@ import { type Fields, fieldOf, fieldsOf } from '../../http/fields.ts';
 import { isFinal } from '../../http/status.ts';
 import type { CoreappCall, CoreappFailure, CoreappObserver } from '../../upstream/ports.ts';
 
-/** A caller whose connection Node's server has let go of. */
+/** A caller that asks to switch protocols. */
 export interface SwitchingDownstream extends Downstream {
-  readonly request: IncomingMessage;
   readonly socket: Socket;
   /** Set by the time the observer has been told of a 101: its fields towards the caller. */
   readonly switching: Fields | null;

@@ -3,7 +3,7 @@
  * carries the bytes both ways. The observer is told of every other end, since http-proxy-3 would write it to the caller
  * at once: a 503 that is to be replayed, an answer that lacks Weir's fields.
  */
-import type { ClientRequest } from 'node:http';
+import { type ClientRequest, IncomingMessage } from 'node:http';
 import { Agent } from 'node:https';
 import type { Socket } from 'node:net';
 import { createProxyServer, type ProxyServer } from 'http-proxy-3';
@@ -60,7 +60,10 @@ export function createTunnels(options: TunnelOptions): HttpProxyTunnels {
   };
 }
 
-function request(proxy: ProxyServer, { request, socket }: SwitchingDownstream, what: CoreappRequest): ClientRequest {
+function request(proxy: ProxyServer, { socket }: SwitchingDownstream, what: CoreappRequest): ClientRequest {
+  // In the form in which Node's server would have brought it.
+  const request = new IncomingMessage(socket);
+  request.method = what.method;
   request.url = what.target;
   request.headers = { ...asHeaders(what.fields), connection: 'Upgrade', upgrade: 'websocket' };
   // It listens to the caller's socket anew for each attempt.

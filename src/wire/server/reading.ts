@@ -2,13 +2,19 @@
  * Reads a body that has not come whole with its head: the caller sends no faster than it can be kept, and not too
  * slowly.
  */
-import type { Readable } from 'node:stream';
 import type { BodyRead } from '../../exchange/bodies.ts';
 import type { ArrivingBody } from './body.ts';
 import type { Idler, Idlers } from './idlers.ts';
 
+/** Where the body comes from. */
+export interface BodySource {
+  /** Nothing is handed over until `resume`. */
+  pause(): void;
+  resume(): void;
+}
+
 export class Reading {
-  readonly #request: Readable;
+  readonly #source: BodySource;
   readonly #arriving: ArrivingBody;
   readonly #idlers: Pick<Idlers, 'watch'>;
   readonly #settle: (read: BodyRead) => void;
@@ -19,18 +25,17 @@ export class Reading {
 
   /** @param settle told once what it came to */
   constructor(
-    request: Readable,
+    source: BodySource,
     arriving: ArrivingBody,
     idlers: Pick<Idlers, 'watch'>,
     settle: (read: BodyRead) => void,
   ) {
-    this.#request = request;
+    this.#source = source;
     this.#arriving = arriving;
     this.#idlers = idlers;
     this.#settle = settle;
     this.#idler = this.#watchCaller();
     arriving.coming(() => this.end({ kind: 'noRoom' }));
-    request.on('data', this.#take).on('end', this.#end);
   }
 
   end(read: BodyRead): void {
@@ -38,39 +43,41 @@ export class Reading {
     this.#over = true;
     this.#arriving.arrived();
     this.#idler.done();
-    this.#request.off('data', this.#take).off('end', this.#end);
     this.#settle(read);
   }
 
-  readonly #take = (chunk: Buffer): void => {
+  /** Some of it has come. */
+  take(chunk: Buffer): void {
+    if (this.#over) return;
     this.#idler.moved(chunk.length);
     const taken = this.#arriving.take(chunk);
     if (taken instanceof Promise) void this.#written(taken);
     else if (taken !== null) this.end({ kind: taken });
-  };
+  }
 
-  readonly #end = (): void => {
-    // A request that is paused with its last bytes ends all the same.
+  /** All of it has come. */
+  finish(): void {
+    if (this.#over) return;
     this.#ended = true;
     this.#arriving.arrived();
-    if (this.#writing) return;
+    if (this.#writing) return; // Its last bytes are being written.
     const read = this.#arriving.end();
     if (read instanceof Promise) void this.#whole(read);
     else this.end(read);
-  };
+  }
 
   async #written(taking: ReturnType<ArrivingBody['take']>): Promise<void> {
     this.#writing = true;
-    this.#request.pause();
+    this.#source.pause();
     this.#watchDisk();
     const fault = await taking;
     this.#writing = false;
     if (this.#over) return;
     if (fault !== null) return this.end({ kind: fault });
-    if (this.#ended) return this.#end();
+    if (this.#ended) return this.finish();
     this.#idler.done();
     this.#idler = this.#watchCaller();
-    this.#request.resume();
+    this.#source.resume();
   }
 
   async #whole(reading: Promise<BodyRead>): Promise<void> {

@@ -1,5 +1,5 @@
 /** Watches for bodies that have stopped moving, or nearly: one sweep for all of them instead of a timer for each. */
-import { Taking, type TakingBounds } from '../../wire/taking.ts';
+import { Taking, type TakingBounds } from '../taking.ts';
 
 export interface Idler {
   /** So many bytes have come. Fewer than the least that a body has to bring within the limit count as none. */
@@ -34,7 +34,7 @@ export class Idlers {
 
   /**
    * @param minBytesPerS what a body has to bring within the limit, on average
-   * @param takenMinBytesPerS what a caller has to take of its answer (`wire/taking.ts`)
+   * @param takenMinBytesPerS what a caller has to take of its answer (`taking.ts`)
    */
   constructor(limitMs: number, minBytesPerS: number, takenMinBytesPerS = 0) {
     this.#limitMs = limitMs;

@@ -1,0 +1,90 @@
+/** The main port: it listens, and gives each connection its place and what serves it. */
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { TlsMaterial } from '../../config/tls-material.ts';
+import { CallerConnection } from './connection.ts';
+import type { ServerEvents, ServerOptions } from './options.ts';
+import { Places, plainAddress } from './places.ts';
+import { Reception } from './reception.ts';
+import { createSecureServer } from './tls.ts';
+
+export interface MainServer {
+  readonly port: number;
+  readonly connections: number;
+  /** Shows another certificate from the next connection on. Only where there is TLS. */
+  readonly secure: (material: TlsMaterial) => void;
+  /** From now on every answer ends its connection, so that callers look for another replica. */
+  retire(): void;
+  /** Takes no new connections; resolves when the last open one has been closed. Idle ones are closed at once. */
+  close(): Promise<void>;
+  /** Breaks what is still open. */
+  destroy(): void;
+}
+
+/** Half a connection is one on which an answer can still be sent: `connection.ts`. */
+const socketOptions = { allowHalfOpen: true, noDelay: true };
+
+/** Rejects with the system's error where the address can't be listened on. */
+export async function startServer(options: ServerOptions, events: ServerEvents): Promise<MainServer> {
+  const { connectionsMax, connectionsPerAddressMax = null, trusts = () => false } = options;
+  const places = new Places({
+    bounds: { max: connectionsMax, perAddressMax: connectionsPerAddressMax, closesBusy: false },
+    isShared: trusts,
+    closed: (address, newcomer) => events.crowded?.(address, newcomer),
+  });
+  const reception = new Reception(options, events, places.table);
+  const { server, secure } = create(options, events, places, reception);
+  server.listen({ port: options.port, host: options.host, reusePort: options.reusePort ?? false });
+  await once(server, 'listening');
+  server.on('error', (error) => events.acceptFailed(error));
+  return {
+    port: (server.address() as AddressInfo).port,
+    get connections() {
+      return places.table.count;
+    },
+    secure,
+    retire() {
+      reception.retiring = true;
+    },
+    close: () =>
+      new Promise((resolve) => {
+        reception.retiring = true;
+        server.close(() => {
+          reception.close();
+          resolve();
+        });
+        for (const connection of reception.open) if (connection.idle) connection.socket.destroy();
+      }),
+    destroy() {
+      reception.stopping = true;
+      places.breakHandshakes();
+      for (const { socket } of reception.open) socket.destroy();
+    },
+  };
+}
+
+interface Listening {
+  readonly server: Server;
+  readonly secure: (material: TlsMaterial) => void;
+}
+
+function create(options: ServerOptions, events: ServerEvents, places: Places, reception: Reception): Listening {
+  const { tls, headTimeoutMs } = options;
+  if (tls === null) {
+    const server = createServer(socketOptions, (socket) => {
+      const place = places.enter(socket);
+      if (place !== null) new CallerConnection(socket, false, plainAddress(socket.remoteAddress), place, reception);
+    });
+    return { server, secure: () => {} };
+  }
+  const made = createSecureServer(socketOptions, tls, headTimeoutMs, (reason, address) =>
+    events.handshakeFailed(reason, plainAddress(address)),
+  );
+  made.server.on('connection', (socket: Socket) => places.enterHandshake(socket));
+  made.server.on('secureConnection', (socket) => {
+    const place = places.secured(socket);
+    if (place === null) socket.destroy();
+    else new CallerConnection(socket, true, plainAddress(socket.remoteAddress), place, reception);
+  });
+  return made;
+}
