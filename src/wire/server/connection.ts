@@ -10,7 +10,7 @@
  */
 import type { Socket } from 'node:net';
 import { type Refusal, refuse } from '../../exchange/refusals.ts';
-import { createChunkReader } from '../codec/chunks.ts';
+import { createChunkReader } from '../codec/index.ts';
 import { type ChunkReader, chunked, type HeadReader, type RequestMessage } from '../codec/message.ts';
 import type { Connection } from '../connections.ts';
 import { interimText } from './answer-text.ts';
@@ -224,14 +224,12 @@ export class CallerConnection extends Dated implements AnsweredConnection, Open 
 
   #take(bytes: Buffer): void {
     if (this.#state === 'head') return void this.#takeHead(bytes);
+    const unwanted = this.#state === 'drain';
     const part = this.#decode(bytes);
     if (part === null) return;
-    if (this.#state === 'drain') {
-      if (this.#bodyLeft === 0 && this.#current?.isTaken === true) this.answered();
-      return;
-    }
     if (this.#bodyLeft === 0) this.#state = 'wait';
-    this.#current?.came(part, this.#bodyLeft === 0);
+    if (!unwanted) this.#current?.came(part, this.#bodyLeft === 0);
+    else if (this.#bodyLeft === 0 && this.#current?.isTaken === true) this.answered();
   }
 
   #takeHead(bytes: Buffer): void {
