@@ -1,6 +1,6 @@
 /**
  * Answer: the one place that turns the outcome of an exchange into a status line. A head that could not be read is no
- * exchange: `wire/server/server.ts` answers it.
+ * exchange: `wire/server/connection.ts` answers it.
  */
 import { endToEnd, FieldFilter, type Fields, fieldOf, fieldsOf } from '../http/fields.ts';
 import { viaName } from '../http/forwarded.ts';

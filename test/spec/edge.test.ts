@@ -370,6 +370,15 @@ describe('Expect: 100-continue', () => {
     });
   });
 
+  it('is answered with 100 where the body comes in chunks as well', async () => {
+    await say1(expecting(known).replace('Content-Length: 3', 'Transfer-Encoding: chunked'), async (caller) => {
+      await until(() => caller.unread.toString() === 'HTTP/1.1 100 Continue\r\n\r\n', { what: '100 Continue' });
+      caller.send('3\r\nabc\r\n0\r\n\r\n');
+      expect((await caller.answer('POST')).status).toBe(200);
+      expect(upstream.arrivals[0]?.body.toString()).toBe('abc');
+    });
+  });
+
   it.each([
     ['credentials', () => 'Host: weir\r\n', 401],
     ['a Host', () => auth(), 400],

@@ -261,22 +261,19 @@ describe('what only looks like an upgrade', () => {
     expect(upstream.arrivals[0]?.field('upgrade')).toBeUndefined();
     expect(upstream.arrivals[0]?.body.toString()).toBe(body);
   });
+});
 
-  it('so is one that comes before the answer to the request before it', async () => {
-    upstream.play(say(answer(200, {}, 'plain')));
-    await using caller = await app.call();
-    caller.send(Buffer.concat([app.request('GET /v1/contacts'), app.request('GET /v1/socket', upgrade)]));
-    expect(await caller.answer()).toMatchObject({ status: 200, text: 'plain' });
-    expect(await caller.answer()).toMatchObject({ status: 200, text: 'plain' });
-  });
-
-  it('but one that comes after that answer is one', async () => {
+describe('an upgrade behind another request', () => {
+  it.each(['together with it', 'after its answer'])('(%s) is one when it is its turn', async (when) => {
     upstream.play(inTurn(say(answer(200, {}, 'plain')), echo));
     await using caller = await app.call();
-    caller.send(app.request('GET /v1/contacts'));
-    expect(await caller.answer()).toMatchObject({ status: 200 });
-    caller.send(app.request('GET /v1/socket', upgrade));
+    const both = [app.request('GET /v1/contacts'), app.request('GET /v1/socket', upgrade)] as const;
+    caller.send(when === 'together with it' ? Buffer.concat(both) : both[0]);
+    expect(await caller.answer()).toMatchObject({ status: 200, text: 'plain' });
+    if (when === 'after its answer') caller.send(both[1]);
     await until(() => caller.unread.toString().startsWith('HTTP/1.1 101 '), { what: 'the 101' });
+    caller.send('hello');
+    await echoed(caller, 'hello');
   });
 });
 

@@ -152,7 +152,7 @@ export class WireDownstream implements Downstream, Taker {
   #readComing(maxBytes: number, allocation: Allocation, first: Buffer | null = null): BodyRead | Promise<BodyRead> {
     const arriving = ArrivingBody.expect(this.bodyBytes, maxBytes, allocation);
     if (arriving === null) return { kind: 'noRoom' };
-    if (this.#awaitsContinue && this.connection.restBytes === 0 && first === null) {
+    if (this.#awaitsContinue && this.connection.restBytes === 0 && (first === null || first.length === 0)) {
       this.connection.socket.write('HTTP/1.1 100 Continue\r\n\r\n', 'latin1');
     }
     this.#awaitsContinue = false;
@@ -228,19 +228,10 @@ export class WireDownstream implements Downstream, Taker {
     // Whether the body still comes is up to the caller: what follows could be either it or another request.
     const ends = unread && (this.#awaitsContinue || status === 408);
     if (ends) this.#persistent = false;
-    if (status === 204) this.#begin(status, fields, 'none');
-    else
-      this.#begin(
-        status,
-        [...fields, 'Content-Length', `${Buffer.byteLength(body)}`],
-        this.#toHead ? 'none' : 'length',
-      );
+    const all = status === 204 ? fields : [...fields, 'Content-Length', `${Buffer.byteLength(body)}`];
+    this.#begin(status, all, framingOf(status, all, this.#toHead, this.old));
     if (this.#framing === 'length') this.#addText(body);
     if (ends) this.connection.dropBody();
-    else if (unread) {
-      this.#idler = this.connection.reception.idlers.watch(() => this.cut());
-      this.connection.drainBody();
-    }
     this.#end();
   }
 
@@ -310,12 +301,14 @@ export class WireDownstream implements Downstream, Taker {
   #end(): boolean {
     this.#ended = true;
     this.connection.persistent = this.#persistent;
-    if (this.#flushLast()) {
-      this.connection.answered();
-      return true;
+    const taken = this.#flushLast();
+    if (!this.connection.bodyIsRead) {
+      this.#idler ??= this.connection.reception.idlers.watch(() => this.cut());
+      this.connection.drainBody();
     }
-    this.#watchTaking();
-    return false;
+    if (taken) this.connection.answered();
+    else this.#watchTaking();
+    return taken;
   }
 
   #flushSoon(): void {
