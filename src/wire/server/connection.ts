@@ -127,11 +127,10 @@ export class CallerConnection extends Dated implements AnsweredConnection, Open 
     this.#rest = null;
   }
 
-  answered(): void {
-    const current = this.#current;
-    if (current === null || this.#bodyLeft !== 0) return;
+  answered(downstream: WireDownstream): void {
+    if (this.#current !== downstream || this.#bodyLeft !== 0) return;
     this.#letGo();
-    current.done();
+    downstream.done();
     if (!this.persistent || this.reception.retiring) return void this.#close();
     this.#state = 'head';
     if (this.#rest === null && this.#callerEnded) this.#close();
@@ -226,10 +225,12 @@ export class CallerConnection extends Dated implements AnsweredConnection, Open 
     if (this.#state === 'head') return void this.#takeHead(bytes);
     const unwanted = this.#state === 'drain';
     const part = this.#decode(bytes);
-    if (part === null) return;
-    if (this.#bodyLeft === 0) this.#state = 'wait';
-    if (!unwanted) this.#current?.came(part, this.#bodyLeft === 0);
-    else if (this.#bodyLeft === 0 && this.#current?.isTaken === true) this.answered();
+    const current = this.#current;
+    if (part === null || current === null) return;
+    const ended = this.#bodyLeft === 0;
+    if (ended) this.#state = 'wait';
+    if (!unwanted) current.came(part, ended);
+    else if (ended && current.isTaken) this.answered(current);
   }
 
   #takeHead(bytes: Buffer): void {
@@ -347,7 +348,7 @@ export class CallerConnection extends Dated implements AnsweredConnection, Open 
       this.dropBody();
       this.persistent = false;
       if (!current.ended) this.socket.destroy();
-      else if (current.isTaken) this.answered();
+      else if (current.isTaken) this.answered(current);
       return;
     }
     const { text, id } = this.reception.refusalText(refusal);

@@ -49,8 +49,8 @@ export interface AnsweredConnection extends BodySource {
   drainBody(): void;
   /** The body is not waited for. */
   dropBody(): void;
-  /** The answer has left whole. */
-  answered(): void;
+  /** The answer has left whole. Its connection goes on once its body has come as well. */
+  answered(downstream: WireDownstream): void;
   /** For the last bytes of an answer, where they can't be written at once. */
   whenFlushed(): () => void;
   /** It is somebody else's from now on; what came behind the head is read there. */
@@ -270,7 +270,7 @@ export class WireDownstream implements Downstream, Taker {
   flushed(): void {
     if (!this.isTaken) return;
     this.#callDrained();
-    this.connection.answered();
+    this.connection.answered(this);
   }
 
   /** Writes what waits to be written in one with what follows. */
@@ -306,7 +306,7 @@ export class WireDownstream implements Downstream, Taker {
       this.#idler ??= this.connection.reception.idlers.watch(() => this.cut());
       this.connection.drainBody();
     }
-    if (taken) this.connection.answered();
+    if (taken) this.connection.answered(this);
     else this.#watchTaking();
     return taken;
   }
