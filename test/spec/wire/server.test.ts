@@ -23,7 +23,9 @@ let serve: (asked: Asked) => unknown;
 /** Answers with what was asked. */
 async function echo({ head, downstream }: Asked): Promise<void> {
   const read = await downstream.read(1_000_000, roomForAll);
-  if (read.kind === 'body') downstream.page(200, [], `${head.method} ${head.target} ${read.body ?? ''}`);
+  if (read.kind !== 'body') return;
+  const body = Buffer.isBuffer(read.body) ? read.body.toString() : '';
+  downstream.page(200, [], `${head.method} ${head.target} ${body}`);
 }
 
 const patient = {
