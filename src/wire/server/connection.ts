@@ -28,7 +28,7 @@ import { UpgradeDownstream } from './upgrade.ts';
 type State = 'head' | 'wait' | 'body' | 'drain' | 'linger' | 'away';
 
 /** How much may wait before the socket is paused. While it is not, the caller's end is noticed. */
-const waitingMaxBytes = 65_536;
+const waitingMaxBytes = 16_384;
 /** A caller that has shut its sending side may go later: after so many looks it is asked again. */
 const looksPerRound = 25;
 const processing = interimText(102, []);
