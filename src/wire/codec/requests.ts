@@ -67,7 +67,7 @@ class RequestReader implements HeadReader<RequestMessage> {
     while (all[start] === CR && all[start + 1] === LF) start += 2;
     const scanned = this.#scan(all, start);
     if (scanned === null) {
-      this.#kept = start === all.length ? null : Buffer.from(all.subarray(start));
+      this.#kept = start === all.length ? null : copyOf(all, start);
       return null;
     }
     this.#kept = null;
@@ -191,3 +191,10 @@ class RequestReader implements HeadReader<RequestMessage> {
 }
 
 const isBlank = (byte: number | undefined): boolean => byte === SP || byte === TAB;
+
+/** In memory of its own: a slow head must not keep a pool's slab. */
+function copyOf(bytes: Buffer, start: number): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length - start);
+  bytes.copy(copy, 0, start);
+  return copy;
+}
