@@ -135,12 +135,4 @@ describe('A connection to the Coreapp', () => {
     await coreapp.close();
     for (const { server } of servers) server.close();
   });
-
-  it('is not kept for longer than four seconds of idleness, whatever the Coreapp offers', async () => {
-    await using upstream = await startUpstream(say(answer(200, { 'Keep-Alive': 'timeout=600' })));
-    const coreapp = connectCoreapp({ ...options, url: upstream.url, connectionMaxAgeMs: 3_600_000 });
-    expect(await get(coreapp)).toBe(200);
-    await until(() => upstream.sockets.size === 0, { what: 'Weir to close it' });
-    await coreapp.close();
-  });
 });

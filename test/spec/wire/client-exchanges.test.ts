@@ -169,6 +169,14 @@ describe('An answer', () => {
     expect(exchange.trailers).toEqual(['X-Late', '1']);
   });
 
+  it('is its observer’s to keep: what comes on other connections does not change it', async () => {
+    await reconnect({ connectionsMax: 2 });
+    upstream.play(({ target }, socket) => void socket.write(answer(200, {}, target.repeat(1_000))));
+    const exchanges = ['/a', '/b', '/c', '/d'].map((target) => client.send({ target }));
+    for (const exchange of exchanges) await exchange.ended();
+    expect(exchanges.map((exchange) => exchange.body())).toEqual(['/a', '/b', '/c', '/d'].map((a) => a.repeat(1_000)));
+  });
+
   it('to HEAD has no body, whatever its fields say', async () => {
     upstream.play(inTurn(say('HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n'), say(ok)));
     const exchange = client.send({ method: 'HEAD' });
