@@ -21,15 +21,24 @@ const callersOwn: readonly string[] = [
   ...forwardedNames,
 ];
 
-/** What else says where a request came from: only a trusted proxy's word is passed on. */
+/** What else says where a request came from, or what it asks for: only a trusted proxy's word is passed on. */
 const strangersOwn: readonly string[] = [
+  'true-client-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'x-forwarded',
   'x-forwarded-by',
   'x-forwarded-port',
   'x-forwarded-prefix',
   'x-forwarded-scheme',
   'x-forwarded-server',
   'x-forwarded-ssl',
+  'x-original-forwarded-for',
   'x-real-ip',
+  // Some frameworks go by these instead of by the method, and Weir has judged the method.
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
 ];
 
 /** What Weir goes by and the Coreapp gets, too. */

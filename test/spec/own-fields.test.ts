@@ -27,6 +27,15 @@ describe('A name that folds to one of Weir’s own does not arrive:', () => {
     ...['X_Forwarded_Port', 'X_Real_IP', 'X.Real.Ip', 'X_Request_Id', 'x|request|id', 'Content_Length'],
     ...['Transfer_Encoding', 'Keep_Alive', 'Proxy_Authorization', 'Idempotency_Key', 'X_Number', 'X!Number'],
     ...['X-Original-URL', 'X_Original_URL', 'X-Rewrite-URL'],
+    ...['X-HTTP-Method-Override', 'X_HTTP_Method_Override', 'X-HTTP-Method', 'X-Method-Override'],
+    ...[
+      'X-Original-Forwarded-For',
+      'True-Client-IP',
+      'True_Client_IP',
+      'X-Client-IP',
+      'X-Cluster-Client-IP',
+      'X-Forwarded',
+    ],
   ])('%s', async (name) => {
     await app.send('GET /v1/contacts', `${name}: made-up\r\nX-Other_one: stays\r\n`);
     const { fields } = arrived();
@@ -43,6 +52,12 @@ describe('From a trusted proxy, who writes some of them and passes others on', (
   test('its own arrive, the twins of them do not', () => {
     expect(travelling(fields, true, ownFields())).toEqual(['X-Real-IP', '1', 'X-Forwarded-Port', '443', 'X-A_b', '4']);
     expect(travelling(fields, false, ownFields())).toEqual(['X-A_b', '4']);
+  });
+
+  test('what it says of the method and of the caller arrives', () => {
+    const said = ['X-HTTP-Method-Override', 'DELETE', 'True-Client-IP', '192.0.2.1', 'X-Forwarded', 'for=192.0.2.1'];
+    expect(travelling(said, true, ownFields())).toEqual(said);
+    expect(travelling(said, false, ownFields())).toEqual([]);
   });
 });
 
