@@ -7,8 +7,12 @@ const subjects = {
     [],
     'src/http reads and writes the texts of HTTP. It knows no request, no user and no configuration: have the value handed in.',
   ],
+  shares: [
+    [],
+    'src/shares is the arithmetic of what one caller may have of something scarce. Of what, and whose, is said by those that ask.',
+  ],
   'wire(?!/(server|client)/)': [
-    ['http'],
+    ['shares', 'http'],
     'src/wire knows connections and bytes. What a request means belongs to the subject that asks for it. Sockets are opened in ' +
       'src/wire/server/ and src/wire/client/ only.',
   ],
@@ -18,7 +22,7 @@ const subjects = {
       'the function handed in (src/proxy.ts).',
   ],
   bodies: [
-    ['exchange', 'http'],
+    ['exchange', 'shares', 'http'],
     'src/bodies reads and keeps bodies, and counts what they take. Who asks is a name to it.',
   ],
   observe: [
@@ -30,12 +34,12 @@ const subjects = {
     'src/auth finds out who asks. How the endpoints for users look belongs to src/profiles/<api>/.',
   ],
   admission: [
-    ['exchange', 'bodies', 'observe', 'http'],
+    ['exchange', 'bodies', 'observe', 'shares', 'http'],
     'src/admission decides when a request may go. What an answer of the upstream means is said by the retry policy of the profile, ' +
       'and comes here as a Replay.',
   ],
   upstream: [
-    ['exchange', 'bodies', 'observe', 'http'],
+    ['exchange', 'bodies', 'observe', 'shares', 'http'],
     'src/upstream sends a request and does what the retry policy of the profile says of how that ended. When it goes again is decided ' +
       'in src/admission; the loop is in src/proxy.ts.',
   ],
@@ -117,7 +121,7 @@ export default {
     only(
       'the-parts-of-admission-are-apart',
       '^src/admission/(line|rate|concurrency)/',
-      ['^src/admission/$1/', '^src/exchange/', '^src/http/', clock],
+      ['^src/admission/$1/', '^src/exchange/', '^src/shares/', '^src/http/', clock],
       'src/admission/line (order), rate (slots) and concurrency (permits) don’t know one another: src/admission/gate.ts brings them together.',
     ),
     only(

@@ -12,10 +12,10 @@ import type { RefusalName } from '../exchange/refusals.ts';
 import { refuse } from '../exchange/refusals.ts';
 import type { EndpointClass } from '../exchange/route.ts';
 import type { BucketSnapshot, LineSnapshot } from '../observe/snapshot.ts';
+import { Shares } from '../shares/shares.ts';
 import type { ConcurrencyLimiter } from './concurrency/limiter.ts';
 import { Gate, type GateClass, type GateDeps } from './gate.ts';
 import { type ClassLimits, lineMax } from './limits.ts';
-import { Headcount } from './line/headcount.ts';
 import { Answers, Pauses } from './pauses.ts';
 import { bucketName, scopeValue } from './rate/scope.ts';
 
@@ -51,7 +51,8 @@ export class Gates implements GateClass {
   readonly limiter: ConcurrencyLimiter;
   /** What the bodies of the class take: those being read, those in line and those in flight. */
   readonly bodies: BodyBudget;
-  readonly headcount: Headcount;
+  /** Who has how many requests in line. */
+  readonly headcount: Shares;
   readonly answers = new Answers();
   /** One caller never speaks for all: nobody else need know, and others find out by themselves. */
   readonly pauses = new Pauses(this.answers, 'never');
@@ -62,8 +63,8 @@ export class Gates implements GateClass {
   readonly #only: Gate | null;
   /** By the value that requests bring. */
   readonly #gates = new Map<string, Gate>();
-  /** How many of them each caller has brought. */
-  readonly #opened = new Map<string, number>();
+  /** How many of them each caller has brought: values can be invented without end. */
+  readonly #opened: Shares;
   #lookNotBefore = Number.NEGATIVE_INFINITY;
   #sweep: Alarm | null = null;
 
@@ -72,7 +73,8 @@ export class Gates implements GateClass {
     this.limits = limits.hold ? limits : { ...limits, holdMaxMs: Math.min(limits.holdMaxMs, turnMaxMs) };
     this.limiter = deps.limiters.add(limits);
     this.bodies = new BodyBudget(limits, () => deps.clock.now());
-    this.headcount = new Headcount(limits);
+    this.headcount = new Shares(limits.lineMaxRequests, limits.callerShareMax);
+    this.#opened = new Shares(limits.scopesMax, limits.callerShareMax);
     this.#deps = deps;
     this.#only = limits.scope.by === 'fleet' ? new Gate(name, nobody, this, deps) : null;
   }
@@ -165,15 +167,7 @@ export class Gates implements GateClass {
 
   #openFor(exchange: Collected, key: string): Gate | null {
     const caller = nameOf(exchange.principal);
-    return this.#hasRoomFor(caller) || this.#makeRoomFor(caller) ? this.#open(key, caller) : null;
-  }
-
-  /** A caller has a share of what others leave, as it has of the places in line: values can be invented without end. */
-  #hasRoomFor(caller: string): boolean {
-    const { scopesMax, callerShareMax } = this.limits;
-    const room = scopesMax - this.#gates.size;
-    const own = this.#opened.get(caller) ?? 0;
-    return room > 0 && (own === 0 || own < Math.ceil(callerShareMax * (room + own)));
+    return this.#opened.hasRoomFor(caller) || this.#makeRoomFor(caller) ? this.#open(key, caller) : null;
   }
 
   #makeRoomFor(caller: string): boolean {
@@ -181,14 +175,14 @@ export class Gates implements GateClass {
     if (now < this.#lookNotBefore) return false;
     this.#lookNotBefore = now + lookAgainMs;
     this.#forgetIdle(now);
-    return this.#hasRoomFor(caller);
+    return this.#opened.hasRoomFor(caller);
   }
 
   #open(key: string, caller: string): Gate {
     const digest = key.length <= plainMaxChars ? this.#deps.digest(key) : key;
     const gate = new Gate(bucketName(this.name, key === none ? null : digest), caller, this, this.#deps);
     this.#gates.set(key, gate);
-    this.#opened.set(caller, (this.#opened.get(caller) ?? 0) + 1);
+    this.#opened.take(caller);
     this.#sweepLater();
     return gate;
   }
@@ -200,14 +194,8 @@ export class Gates implements GateClass {
       this.#deps.buckets.forget(gate.bucket);
       this.#deps.limiters.leave(this.limiter, gate);
       this.#gates.delete(key);
-      this.#disown(gate.owner);
+      this.#opened.give(gate.owner);
     }
-  }
-
-  #disown(caller: string): void {
-    const left = (this.#opened.get(caller) as number) - 1;
-    if (left === 0) this.#opened.delete(caller);
-    else this.#opened.set(caller, left);
   }
 
   #sweepLater(): void {

@@ -8,8 +8,8 @@ import { gone } from '../exchange/outcome.ts';
 import type { Refusal } from '../exchange/refusals.ts';
 import type { EndpointClass } from '../exchange/route.ts';
 import type { HoldOutcome, Meter } from '../observe/ports.ts';
+import type { Shares } from '../shares/shares.ts';
 import { Deadlines } from './line/deadlines.ts';
-import type { Headcount } from './line/headcount.ts';
 import { Line } from './line/line.ts';
 import { Rest, type Waiter } from './stay.ts';
 
@@ -21,7 +21,7 @@ export interface WaitingDeps {
 export interface WaitingClass {
   readonly name: EndpointClass;
   /** Who waits, in all lines of the class. */
-  readonly headcount: Headcount;
+  readonly headcount: Shares;
 }
 
 export class Waiting {
@@ -100,7 +100,7 @@ export class Waiting {
   }
 
   #enter(waiter: Waiter): void {
-    this.#class.headcount.add(waiter.caller);
+    this.#class.headcount.take(waiter.caller);
     waiter.downstream.onGone(() => {
       if (waiter.waiting || waiter.rest !== null) this.#leave(waiter, gone, 'gone', this.#deps.clock.now());
     });
@@ -113,7 +113,7 @@ export class Waiting {
   }
 
   #ended(waiter: Waiter, admission: Admission, outcome: HoldOutcome, now: number): void {
-    this.#class.headcount.remove(waiter.caller);
+    this.#class.headcount.give(waiter.caller);
     waiter.downstream.onGone(null);
     const ms = now - waiter.stoodSince;
     waiter.exchange.counters.heldMs += ms;

@@ -3,8 +3,8 @@
  * share for each caller. An answer that finds none left is read from the Coreapp no faster than its caller takes it.
  */
 import type { BodyFile } from '../exchange/bodies.ts';
+import { Shares } from '../shares/shares.ts';
 import type { DiskBudget } from './disk.ts';
-import { Shares } from './shares.ts';
 
 export interface AnswerBounds {
   /** Of one answer. Whatever is more goes to a file. */

@@ -3,6 +3,8 @@
  * count as they come: an announcement takes nothing, or a caller that announces much and sends little would shut the
  * others out.
  */
+import { Callers } from '../shares/callers.ts';
+import { partOf } from '../shares/part.ts';
 import { type CallerBytes, ComingBodies } from './coming-bodies.ts';
 
 export interface BodyBudgetBounds {
@@ -24,8 +26,6 @@ const smallMaxBytes = 16_384;
  * fit beside it.
  */
 const reservedPart = 1 / 16;
-/** How many callers that have nothing are kept in mind, so that the table need not change with each request. */
-const idleCallersMax = 1_000;
 
 export class BodyBudget {
   /** Those that are still coming, which may have to give way. */
@@ -36,8 +36,10 @@ export class BodyBudget {
   /** What one caller may have of what others leave, up to 1. */
   readonly #callerShare: number;
   readonly #bodyMaxBytes: number;
-  readonly #callers = new Map<string, CallerBytes>();
-  #sweepAt = idleCallersMax;
+  readonly #callers = new Callers<CallerBytes>(
+    () => ({ bytes: 0 }),
+    ({ bytes }) => bytes === 0,
+  );
   #inUse = 0;
   #onDisk = 0;
 
@@ -67,13 +69,7 @@ export class BodyBudget {
 
   /** What this caller has. One with nothing may be forgotten: ask anew before it takes its first byte. */
   callerOf(name: string): CallerBytes {
-    let caller = this.#callers.get(name);
-    if (caller === undefined) {
-      if (this.#callers.size >= this.#sweepAt) this.#forgetIdle();
-      caller = { bytes: 0 };
-      this.#callers.set(name, caller);
-    }
-    return caller;
+    return this.#callers.of(name);
   }
 
   /**
@@ -107,12 +103,9 @@ export class BodyBudget {
     }
   }
 
-  /**
-   * What a caller may have now. Its part is one of what others leave, so that a newcomer finds room, whatever earlier
-   * callers have taken: k callers with as much as they may have leave (1 − s) / (1 + (k − 1) × s) of it.
-   */
+  /** What a caller may have now. */
   callerMaxBytes(caller: CallerBytes): number {
-    return Math.max(this.#bodyMaxBytes, this.#callerShare * (this.#maxBytes - this.#inUse + caller.bytes));
+    return Math.max(this.#bodyMaxBytes, partOf(this.#callerShare, this.#maxBytes - this.#inUse + caller.bytes));
   }
 
   /** Takes back all that one body had. */
@@ -125,10 +118,5 @@ export class BodyBudget {
   /** Says of bytes in use that they are on disk; negative: no longer. */
   moveToDisk(bytes: number): void {
     this.#onDisk += bytes;
-  }
-
-  #forgetIdle(): void {
-    for (const [name, { bytes }] of this.#callers) if (bytes === 0) this.#callers.delete(name);
-    this.#sweepAt = idleCallersMax + this.#callers.size;
   }
 }

@@ -1,5 +1,6 @@
 /** The disk that bodies and answers may take, over all classes: so many bytes, in so many files. */
 import type { BodyFile } from '../exchange/bodies.ts';
+import { mayHaveOneMore, partOf } from '../shares/part.ts';
 
 export interface DiskBounds {
   /** The largest body that stays in memory. */
@@ -51,8 +52,9 @@ export class DiskBudget {
   /** Which resource is short for one more file of so many bytes. Null: there is room, as long as nobody takes it. */
   lackOf(caller: string, bytes: number): 'disk' | 'callerDisk' | null {
     const { files } = this.#callers.get(caller) ?? none;
-    if (this.#files >= this.#bounds.filesMax) return 'disk';
-    if (files > 0 && files + 1 > this.#callerShare * (this.#bounds.filesMax - this.#files + files)) return 'callerDisk';
+    const left = this.#bounds.filesMax - this.#files;
+    if (left <= 0) return 'disk';
+    if (!mayHaveOneMore(this.#callerShare, files, left)) return 'callerDisk';
     return this.#lackOfBytes(caller, bytes, files + 1);
   }
 
@@ -129,7 +131,7 @@ export class DiskBudget {
     const { diskMaxBytes } = this.#bounds;
     if (this.#bytes + bytes > diskMaxBytes) return 'disk';
     const own = (this.#callers.get(caller) ?? none).bytes;
-    const mayHave = this.#callerShare * (diskMaxBytes - this.#bytes + own);
+    const mayHave = partOf(this.#callerShare, diskMaxBytes - this.#bytes + own);
     return files > 1 && own + bytes > mayHave ? 'callerDisk' : null;
   }
 

@@ -3,10 +3,10 @@
  * other until it is answered; what is open after that is counted, since it has no permit. A tunnel lasts as long as its
  * caller likes, so no caller may have all of them.
  */
-import { Shares } from '../bodies/shares.ts';
 import type { Downstream } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
 import { refuse } from '../exchange/refusals.ts';
+import { Shares } from '../shares/shares.ts';
 import { createForward, type Forward } from './forward.ts';
 import type { Tunnels } from './ports.ts';
 import type { ForwardDeps } from './towards.ts';
@@ -26,23 +26,18 @@ export function tunnelPlaces(max: number): Shares {
   return new Shares(max, callerShareMax);
 }
 
-/** A caller without a tunnel may have the last place. */
-function hasPlaceFor(caller: string, places: Shares): boolean {
-  return places.of(caller) === 0 ? places.total < places.max : places.fits(caller, 1);
-}
-
 export function createTunnel<Switching extends Downstream>(deps: TunnelDeps<Switching>): Forward<Switching> {
   const { tunnels, places } = deps;
   return (exchange, downstream) => {
     const caller = nameOf(exchange.principal);
-    if (!hasPlaceFor(caller, places)) {
+    if (!places.hasRoomFor(caller)) {
       exchange.permit.end('unused');
       const details = places.total < places.max ? 'This caller has too many WebSocket connections open.' : null;
       return Promise.resolve(refuse('tunnelsFull', details, fullRetryAfterMs));
     }
     const coreapp = tunnels.over(downstream, {
-      asked: () => places.take(caller, 1),
-      ended: () => places.give(caller, 1),
+      asked: () => places.take(caller),
+      ended: () => places.give(caller),
     });
     return createForward({ ...deps, coreapp })(exchange, downstream);
   };

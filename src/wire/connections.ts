@@ -1,6 +1,6 @@
 /**
  * Who may have how many connections, and which idle one is closed if room has to be made. No address can take what
- * others need: it has a share of what they leave, as with the line (`admission/line/headcount.ts`). If an address
+ * others need: it has a share of what they leave, as with the line (`shares/part.ts`). If an address
  * already has its share, a new connection takes the place of one of its idle ones. If all are taken, the idle
  * connection of the address that has most is closed, first of callers that have shown no valid credential. So a
  * newcomer finds room as long as anything is idle.
@@ -9,6 +9,8 @@
  * sends a slow head is idle as well. A request costs no more than a few numbers here; which one to close is found out
  * only when it matters.
  */
+import { mayHaveOneMore } from '../shares/part.ts';
+
 export interface ConnectionBounds {
   /** Of all addresses together. */
   readonly max: number;
@@ -142,9 +144,8 @@ export class ConnectionTable {
 
   #mayHaveMore({ count }: Address): boolean {
     const { max, perAddressMax } = this.#bounds;
-    if (count === 0) return true;
-    if (perAddressMax !== null && count >= perAddressMax) return false;
-    return count + 1 <= addressShareMax * (max - this.#count + count);
+    if (count > 0 && perAddressMax !== null && count >= perAddressMax) return false;
+    return mayHaveOneMore(addressShareMax, count, max - this.#count);
   }
 
   /**

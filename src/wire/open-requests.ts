@@ -5,6 +5,8 @@
  */
 import type { Origin } from '../http/forwarded.ts';
 import { networkOf } from '../http/network.ts';
+import { Callers } from '../shares/callers.ts';
+import { mayHaveOneMore } from '../shares/part.ts';
 import { addressShareMax } from './connections.ts';
 
 export interface OpenRequestsBounds {
@@ -18,13 +20,12 @@ export interface Caller {
   open: number;
 }
 
-/** How many networks without a request are kept in mind, so that the table need not change with each request. */
-const idleCallersMax = 1_000;
-
 export class OpenRequests {
   readonly #bounds: OpenRequestsBounds;
-  readonly #callers = new Map<string, Caller>();
-  #sweepAt = idleCallersMax;
+  readonly #callers = new Callers<Caller>(
+    () => ({ open: 0 }),
+    ({ open }) => open === 0,
+  );
   #open = 0;
 
   constructor(bounds: OpenRequestsBounds) {
@@ -34,7 +35,7 @@ export class OpenRequests {
   /** Counts a request. Null: its caller has as many as it may; else to be given back by `leave`. */
   enter({ peer, remote }: Origin): Caller | null {
     if (peer === remote) return direct;
-    const caller = this.#callerOf(networkOf(remote));
+    const caller = this.#callers.of(networkOf(remote));
     if (!this.#mayHaveMore(caller)) return null;
     caller.open += 1;
     this.#open += 1;
@@ -49,24 +50,8 @@ export class OpenRequests {
 
   #mayHaveMore({ open }: Caller): boolean {
     const { max, perAddressMax } = this.#bounds;
-    if (open === 0) return true;
-    if (perAddressMax !== null && open >= perAddressMax) return false;
-    return open + 1 <= addressShareMax * (max - this.#open + open);
-  }
-
-  #callerOf(name: string): Caller {
-    let caller = this.#callers.get(name);
-    if (caller === undefined) {
-      if (this.#callers.size >= this.#sweepAt) this.#forgetIdle();
-      caller = { open: 0 };
-      this.#callers.set(name, caller);
-    }
-    return caller;
-  }
-
-  #forgetIdle(): void {
-    for (const [name, { open }] of this.#callers) if (open === 0) this.#callers.delete(name);
-    this.#sweepAt = idleCallersMax + this.#callers.size;
+    if (open > 0 && perAddressMax !== null && open >= perAddressMax) return false;
+    return mayHaveOneMore(addressShareMax, open, max - this.#open);
   }
 }
 

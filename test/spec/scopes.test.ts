@@ -286,7 +286,7 @@ describe('Invented values', () => {
       const states = Array.from({ length: values }, (_, i) => lines.arrive('', by(caller, `${caller}${i}`)).state);
       return states.filter((state) => state === 'scopesFull').length;
     };
-    expect([refused('a', 25), refused('b', 3)]).toEqual([7, 1]);
+    expect([refused('a', 25), refused('b', 3), refused('c', 1)]).toEqual([7, 2, 0]);
     expect(lines.live()).toBe(20);
     await lines.clock.advance(25_000);
     expect([lines.live(), await lines.told('a', number('again'))]).toEqual([0, 'sent']);

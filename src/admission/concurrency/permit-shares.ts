@@ -15,6 +15,9 @@
  * docs/decisions/0016-slow-takers.md says why.
  */
 
+import { Callers } from '../../shares/callers.ts';
+import { partOf } from '../../shares/part.ts';
+
 /** A permit that is in use for so long is one that lasts, milliseconds. */
 export const lastingMs = 250;
 
@@ -23,9 +26,6 @@ const aloneAfterMs = 60_000;
 
 /** If there are so many permits or more, the last ones are at least two. */
 const manyPermits = 4;
-
-/** How many callers with nothing in flight are kept in mind, so that the table need not change with each request. */
-const idleCallersMax = 1_000;
 
 /** What one caller has in flight of one class. */
 interface OfClass {
@@ -45,8 +45,10 @@ export class InFlightShares {
   readonly max: number;
   #inUse = 0;
   #joined = 0;
-  readonly #callers = new Map<string, OfCaller>();
-  #sweepAt = idleCallersMax;
+  readonly #callers = new Callers<OfCaller>(
+    () => ({ inUse: 0, classes: [] }),
+    ({ inUse }) => inUse === 0,
+  );
 
   constructor(max: number) {
     this.max = max;
@@ -63,23 +65,12 @@ export class InFlightShares {
 
   /** What a caller has. One with nothing may be forgotten: ask anew before it takes something. */
   of(name: string): OfCaller {
-    let caller = this.#callers.get(name);
-    if (caller === undefined) {
-      if (this.#callers.size >= this.#sweepAt) this.#forgetIdle();
-      caller = { inUse: 0, classes: [] };
-      this.#callers.set(name, caller);
-    }
-    return caller;
+    return this.#callers.of(name);
   }
 
   count(caller: OfCaller, by: 1 | -1): void {
     caller.inUse += by;
     this.#inUse += by;
-  }
-
-  #forgetIdle(): void {
-    for (const [name, { inUse }] of this.#callers) if (inUse === 0) this.#callers.delete(name);
-    this.#sweepAt = idleCallersMax + this.#callers.size;
   }
 }
 
@@ -194,11 +185,11 @@ export class PermitShares {
   }
 
   /**
-   * What one caller may have if others leave so much: rounded up, so that a caller that is alone may have all of a
-   * small limit.
+   * What one caller may have if others leave so much. What it has to leave is rounded down, so that a caller that is
+   * alone may have all of a small limit.
    */
   #mayHave(left: number): number {
-    return left - Math.floor((1 - this.#callerShareMax) * left + 1e-9);
+    return left - partOf(1 - this.#callerShareMax, left);
   }
 
   #ofClass({ classes }: OfCaller): OfClass {

@@ -1,7 +1,6 @@
-/**
- * Something scarce, counted for each caller: one may have at most a part of what the others leave. So a caller that is
- * alone leaves the rest to newcomers, and the more callers take their part, the less each has.
- */
+import { mayHaveOneMore, partOf } from './part.ts';
+
+/** Something scarce, counted for each caller. */
 export class Shares {
   readonly max: number;
   readonly #callerShareMax: number;
@@ -19,26 +18,32 @@ export class Shares {
     return this.#total;
   }
 
-  /** What a caller has. */
-  of(caller: string): number {
-    return this.#of.get(caller) ?? 0;
+  /** How many callers have something. */
+  get callers(): number {
+    return this.#of.size;
   }
 
   /** Whether a caller may have so much more. */
   fits(caller: string, amount: number): boolean {
     if (this.#total + amount > this.max) return false;
-    const own = this.of(caller);
-    return own + amount <= this.#callerShareMax * (this.max - this.#total + own);
+    const own = this.#of.get(caller) ?? 0;
+    return own + amount <= partOf(this.#callerShareMax, this.max - this.#total + own);
+  }
+
+  /** Whether a caller may have one more. One that has none may have the last. */
+  hasRoomFor(caller: string): boolean {
+    const left = this.max - this.#total;
+    return left > 0 && mayHaveOneMore(this.#callerShareMax, this.#of.get(caller) ?? 0, left);
   }
 
   /** For what is there already, whether it fits or not. */
-  take(caller: string, amount: number): void {
+  take(caller: string, amount = 1): void {
     this.#total += amount;
-    this.#of.set(caller, this.of(caller) + amount);
+    this.#of.set(caller, (this.#of.get(caller) ?? 0) + amount);
   }
 
-  give(caller: string, amount: number): void {
-    const left = this.of(caller) - amount;
+  give(caller: string, amount = 1): void {
+    const left = (this.#of.get(caller) ?? 0) - amount;
     if (left < 0) throw new Error(`${caller} gave back what it did not have.`);
     this.#total -= amount;
     if (left === 0) this.#of.delete(caller);
