@@ -1,5 +1,6 @@
 /** Receive: from a request's head to an exchange, or the refusal of one that could be read in two ways. */
 import type { Clock } from '../clock.ts';
+import { isAuthority } from '../http/authority.ts';
 import { type Fields, fieldOf, fieldsOf } from '../http/fields.ts';
 import { originOf } from '../http/forwarded.ts';
 import { misnamed, type OwnFields } from '../http/own-fields.ts';
@@ -21,8 +22,6 @@ export interface ReceiveDeps {
 }
 
 const requestId = /^[\x21-\x7e]{1,128}$/;
-/** uri-host [":" port] (RFC 9110, 7.2), without looking inside. */
-const hostForm = /^[^\s/?#@\\,]*$/;
 
 export type Receive = (head: RequestHead) => { readonly exchange: Received; readonly refusal: Refusal | null };
 
@@ -65,7 +64,7 @@ function headRefusal({ method, fields, version }: RequestHead, own: OwnFields): 
   const [host] = hosts;
   if (hosts.length > 1) return refuse('malformed', `${hosts.length} Host fields; exactly one is allowed`);
   if (host === undefined && version === '1.1') return refuse('malformed', 'the Host field is missing');
-  if (host !== undefined && !hostForm.test(host)) return refuse('malformed', 'the Host field does not name a host');
+  if (host !== undefined && !isAuthority(host)) return refuse('malformed', 'the Host field does not name a host');
   const hop = misnamed(fields, own);
   if (hop !== null) return refuse('malformed', `Connection names ${hop}, which is meant for more than one connection`);
   const codings = fieldOf(fields, 'transfer-encoding');

@@ -42,6 +42,10 @@ function isIpv4(text: string): boolean {
   return parts.length === 4 && parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255);
 }
 
+export function isIpv6(text: string): boolean {
+  return groupsOf(text) !== null;
+}
+
 /** The eight groups of an IPv6 address (RFC 4291, 2.2); null: not one. */
 function groupsOf(text: string): number[] | null {
   const [left = [], right, ...more] = hexOnly(text)

@@ -3,6 +3,7 @@
  * arrive as another. So the route is found on a normalised path (RFC 3986, 6.2.2), and a target that could be read in
  * two ways is refused.
  */
+import { isAuthority } from './authority.ts';
 import { foldedPath, hasNamelessFirst, isDots, isWithin, secondReading } from './paths.ts';
 
 export type Target =
@@ -21,6 +22,9 @@ export type Target =
 const targetMaxLength = 8_192;
 
 const dubious = /[%;+\\]|\/\/|\/\.|[^\x21-\x7e]/;
+/** What no target may hold anywhere (RFC 3986, 2 and 3.4). */
+const excluded = /["<>^`{|}]|\?.*\\/;
+const strayPercent = /%(?![\da-f]{2})/i;
 const controls = /[\0-\x20\x7f]/;
 /** As `//host/path`, which is a reference to another host where it is resolved as a URL (RFC 3986, 4.2). */
 const emptyFirst = /^\/(?:;[^/]*)?\//;
@@ -41,6 +45,7 @@ function readPath(raw: string, authority: string | null): Target {
     return { kind: 'malformed', refusal: 'targetTooLong', why };
   }
   if (raw.includes('#')) return malformed('the request target holds a "#"; a fragment is not sent');
+  if (excluded.test(raw)) return malformed('the request target holds one of "<>\\^`{|} that is not encoded');
   const query = raw.indexOf('?');
   const path = query === -1 ? raw : raw.slice(0, query);
   if (!dubious.test(path)) return readNormal(raw, withoutTrailingSlash(path), authority);
@@ -62,6 +67,7 @@ function readPath(raw: string, authority: string | null): Target {
   }
   const second = secondReading(normal);
   if (second !== null) return malformed(`the path could be read in two ways: ${second}`);
+  if (strayPercent.test(path)) return malformed('the path holds a "%" without two hexadecimal digits; send it as %25');
   return readNormal(raw, withoutTrailingSlash(normal), authority);
 }
 
@@ -87,7 +93,8 @@ function withoutTrailingSlash(path: string): string {
 
 /** Host and port of the absolute form, which a server has to accept; null: it is none, or names a user. */
 function authorityOf(target: string): string | null {
-  return /^https?:\/\/([^/?#@\s]+)(?=[/?#]|$)/i.exec(target)?.[1] ?? null;
+  const authority = /^https?:\/\/([^/?#]+)/i.exec(target)?.[1];
+  return authority !== undefined && isAuthority(authority) ? authority : null;
 }
 
 /** Path and query of the absolute form. */

@@ -146,6 +146,13 @@ describe('a request that means nothing that Weir could do is refused with what i
       400,
       'the Host field does not name a host',
     ],
+    ...['', ':80', 'a"b', '[::1', 'weir:80x'].map((host): [string, string, () => string, number, string] => [
+      'GET /v1/contacts',
+      `Host: ${host}`,
+      () => `Host: ${host}\r\n${auth()}`,
+      400,
+      'the Host field does not name a host',
+    ]),
     [
       'GET /v1/contacts',
       'a Host with a user',

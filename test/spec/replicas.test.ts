@@ -126,7 +126,7 @@ describe('A limit for each value of a field', () => {
 
 describe('More values than there may be', () => {
   test('are refused with 503, error 1016 and Retry-After, and counted', async () => {
-    await openBoth('limits: {messages: {rate: 0.1, burst: 3, scope: "header:X-Number", scopesMax: 2}}');
+    await openBoth('limits: {messages: {rate: 0.1, burst: 3, scope: "header:X-Number", scopesMax: 3}}');
     for (const value of ['a', 'b']) await one.send('POST /v1/messages', number(value), '{}');
     const told = await one.send('POST /v1/messages', number('c'), '{}');
     expect(told).toMatchObject({ status: 503, json: { errors: [{ code: 1016 }] } });

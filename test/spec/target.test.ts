@@ -21,13 +21,12 @@ describe('A target is forwarded as it came and routed by its normal form:', () =
     ['/v2/users.json', '/v2/users.json'],
     ['/v1/messages?to=a/../b', '/v1/messages'],
     ['/v1/messages?', '/v1/messages'],
+    ['/v1/messages?a[]=1&discount=10%', '/v1/messages'],
     ['/?/v1/messages', '/'],
     ['/v1/%6Dessages', '/v1/messages'],
     ['/v1/%6dessages', '/v1/messages'],
     ['/v1/a%2Db%2E%5F%7Ec', '/v1/a-b._~c'],
     ['/v1/a%20b', '/v1/a%20b'], // A space is not unreserved, so it stays as it is.
-    ['/v1/100%', '/v1/100%'],
-    ['/v1/%zz', '/v1/%zz'],
     ['/v1/.well-known', '/v1/.well-known'],
     ['/v1/...', '/v1/...'],
     ['/...', '/...'],
@@ -53,6 +52,8 @@ describe('A target is forwarded as it came and routed by its normal form:', () =
     ['http://weir', '/', '/', 'weir'],
     ['http://weir?x', '/?x', '/', 'weir'],
     ['http://[::1]:80/v1/messages', '/v1/messages', '/v1/messages', '[::1]:80'],
+    ['http://[v7.a:b]/v1/messages', '/v1/messages', '/v1/messages', '[v7.a:b]'],
+    ['http://10.0.0.1:/v1/messages', '/v1/messages', '/v1/messages', '10.0.0.1:'],
   ])('%s, in the absolute form, as %s', (target, raw, path, authority) => {
     expect(readTarget(target)).toEqual({ kind: 'target', raw, path, authority });
   });
@@ -60,6 +61,17 @@ describe('A target is forwarded as it came and routed by its normal form:', () =
 
 describe('A target is malformed', () => {
   test.each<[string, target: string, why: RegExp]>([
+    ['with a percent sign at its end', '/v1/100%', /two hexadecimal digits/],
+    ['with a percent sign that begins no code', '/v1/%zz', /two hexadecimal digits/],
+    ...Array.from('"<>^`{|}', (one): [string, string, RegExp] => [`with ${one}`, `/v1/a${one}b`, /not encoded/]),
+    ...Array.from('"<>\\^`{|}', (one): [string, string, RegExp] => [
+      `with ${one} in its query`,
+      `/v1/a?b=${one}`,
+      /not encoded/,
+    ]),
+    ...['', ':80', 'a@b', 'a"b', 'a,b', 'a:b', '[::1', '[1::2::3]', '[v1.]', '::1', 'a%zz'].map(
+      (host): [string, string, RegExp] => [`whose host is ${host}`, `http://${host}/v1/a`, /an http URL/],
+    ),
     ['with a dot segment', '/v1/./messages', /"\." or "\.\."/],
     ['with a dot segment up', '/v1/users/../messages', /"\." or "\.\."/],
     ['with one at the end', '/v1/messages/..', /"\." or "\.\."/],
