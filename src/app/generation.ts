@@ -31,7 +31,7 @@ export function createGeneration({ limits, auth, http, coreapp }: Config, servic
   const { authorization, honoursIdempotencyKey, brokenRepeatsMax, caseSensitivePaths } = coreapp;
   const { serverTiming } = http;
   const { accounts, guard } = stores;
-  const own = ownFields(scopeFields(Object.values(limits).map(({ scope }) => scope)));
+  const own = ownFields(scopeFields(Object.values(limits).map(({ scope }) => scope)), services.instance);
   const retryPolicy = createRetryPolicy({ clock, honoursIdempotencyKey, brokenRepeatsMax });
   const rules = { authorization, own, retryPolicy, notHeld: notHeldBy(limits), serverTiming };
   const towards = { clock, meter, answers: bodies.answers, reachability: services.reachability, ...rules };

@@ -17,6 +17,7 @@
  * - Whether paths differ that differ in case only (`coreapp.caseSensitivePaths`): `admit` and its costs are made for
  *   one of the two, and a generation's routes have to be made for the same.
  */
+import { randomBytes } from 'node:crypto';
 import { createTunnels } from '../adapters/http-proxy/tunnels.ts';
 import { machineClock } from '../adapters/node/clock.ts';
 import { createPasswords, passwordsDefaults } from '../adapters/node/passwords.ts';
@@ -80,6 +81,8 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
   const jwt = openJwtAuth(config, { stores, secrets, clock, meter, log });
   const own = { tokens: stores.tokens, end: (text: string) => stores.accounts.dropToken(secrets.digest(text)) };
   return {
+    /** Tells this process from others. */
+    instance: randomBytes(4).toString('hex'),
     clock,
     log,
     meter,

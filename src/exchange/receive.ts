@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.ts';
 import { isAuthority } from '../http/authority.ts';
 import { type Fields, fieldOf, fieldsOf } from '../http/fields.ts';
-import { originOf } from '../http/forwarded.ts';
+import { cameBack, originOf } from '../http/forwarded.ts';
 import { misnamed, type OwnFields } from '../http/own-fields.ts';
 import { readTarget } from '../http/target.ts';
 import type { Received } from './exchange.ts';
@@ -65,6 +65,7 @@ function headRefusal({ method, fields, version }: RequestHead, own: OwnFields): 
   if (hosts.length > 1) return refuse('malformed', `${hosts.length} Host fields; exactly one is allowed`);
   if (host === undefined && version === '1.1') return refuse('malformed', 'the Host field is missing');
   if (host !== undefined && !isAuthority(host)) return refuse('malformed', 'the Host field does not name a host');
+  if (cameBack(fields, own.via)) return refuse('loop');
   const hop = misnamed(fields, own);
   if (hop !== null) return refuse('malformed', `Connection names ${hop}, which is meant for more than one connection`);
   const codings = fieldOf(fields, 'transfer-encoding');

@@ -50,6 +50,7 @@ const table = {
   stopping: entry(503, 1011, 'Service not ready', 'weir', 'Weir is stopping.'),
   storeAway: entry(503, 1023, 'Database error occurred', 'store', 'The credential store is away.'),
   timedOut: entry(504, 1014, 'Internal error', 'coreapp', 'The Coreapp did not answer in time.'),
+  loop: entry(508, 1014, 'Internal error', 'weir', 'What is behind Weir sends its requests back to Weir.'),
 } as const satisfies Record<string, Entry>;
 
 function entry(status: number, code: number, title: string, blame: Blame, details: string | null = null): Entry {

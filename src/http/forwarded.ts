@@ -2,7 +2,7 @@
 import { type Fields, fieldOf, fieldsOf } from './fields.ts';
 import { addressIn } from './network.ts';
 
-/** What Weir calls itself in `Via`. */
+/** What Weir calls itself in `Via`, where nobody need know which replica it was. */
 export const viaName = '1.1 weir';
 
 /** The fields that Weir writes anew, lower case. */
@@ -28,8 +28,16 @@ export function originOf(peer: string, secure: boolean, fields: Fields, trusts: 
   return { peer, remote, scheme: said === 'https' || said === 'http' ? said : scheme, trusted: true };
 }
 
-/** Appends to `out` what the next hop should know. */
-export function addForwarded(out: string[], origin: Origin, fields: Fields): void {
+/** Whether a request has been here before, by what this process calls itself in `Via` (RFC 9110, 7.6.3). */
+export function cameBack(fields: Fields, via: string): boolean {
+  return fieldOf(fields, 'via') !== null && fieldsOf(fields, 'via').join(',').split(',').map(trimmed).includes(via);
+}
+
+/**
+ * Appends to `out` what the next hop should know.
+ * @param via what this process calls itself in `Via`
+ */
+export function addForwarded(out: string[], origin: Origin, fields: Fields, via: string): void {
   const { peer, scheme } = origin;
   const host = fieldOf(fields, 'host') ?? '';
   const said = origin.trusted ? fields : noFields;
@@ -38,7 +46,7 @@ export function addForwarded(out: string[], origin: Origin, fields: Fields): voi
   if (saidHost !== '') out.push('X-Forwarded-Host', saidHost);
   const node = peer.includes(':') ? `"[${peer}]"` : peer;
   const element = `for=${node};proto=${scheme}${host === '' ? '' : `;host=${quoted(host)}`}`;
-  out.push('Forwarded', appended(said, 'forwarded', element), 'Via', appended(fields, 'via', viaName));
+  out.push('Forwarded', appended(said, 'forwarded', element), 'Via', appended(fields, 'via', via));
 }
 
 const noFields: Fields = [];

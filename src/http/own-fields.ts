@@ -5,7 +5,7 @@
  * not name it, or the Coreapp would not get the field that Weir went by.
  */
 import { connectionOptions, endToEnd, FieldFilter, type Fields, hopByHop, plainName } from './fields.ts';
-import { forwardedNames } from './forwarded.ts';
+import { forwardedNames, viaName } from './forwarded.ts';
 
 /** Fields of the caller that end here: the body is whole and its length known, the credential was for Weir. */
 const callersOwn: readonly string[] = [
@@ -45,6 +45,8 @@ const strangersOwn: readonly string[] = [
 const believed: readonly string[] = ['idempotency-key', 'prefer', 'priority'];
 
 export interface OwnFields {
+  /** What Weir calls itself in the `Via` of requests: no other process has the same. */
+  readonly via: string;
   /** What travels on from a trusted proxy, and from anybody else. */
   readonly of: { readonly trusted: FieldFilter; readonly strangers: FieldFilter };
   /** What travels back with an interim answer. */
@@ -53,14 +55,18 @@ export interface OwnFields {
   readonly relied: ReadonlySet<string>;
 }
 
-/** @param scoped the fields that configured limits go by, in lower case: they are Weir's own as well */
-export function ownFields(scoped: readonly string[] = []): OwnFields {
+/**
+ * @param scoped the fields that configured limits go by, in lower case: they are Weir's own as well
+ * @param instance tells this process from others; not there: nothing does
+ */
+export function ownFields(scoped: readonly string[] = [], instance = ''): OwnFields {
   const own = [...callersOwn, ...strangersOwn, ...believed, ...scoped];
   // Where a configured name is the odd one, the plain one is its twin.
   const plainTwins = scoped.map(plainName).filter((name) => !own.includes(name));
   const twins = { of: new Set([...own, ...hopByHop].map(plainName)), except: new Set(scoped) };
   const ofTrusted = [...callersOwn, ...plainTwins];
   return {
+    via: instance === '' ? viaName : `${viaName}-${instance}`,
     of: {
       trusted: new FieldFilter(ofTrusted, twins),
       strangers: new FieldFilter([...ofTrusted, ...strangersOwn], twins),

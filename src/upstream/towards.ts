@@ -31,7 +31,7 @@ export interface ForwardDeps {
 /** The fields of the request as the Coreapp gets it. */
 export function requestFields(exchange: Admitted, { own, authorization }: ForwardDeps): string[] {
   const out = travelling(exchange.fields, exchange.origin.trusted, own);
-  addForwarded(out, exchange.origin, exchange.fields);
+  addForwarded(out, exchange.origin, exchange.fields, own.via);
   out.push('X-Request-Id', exchange.id);
   if (authorization !== null) out.push('Authorization', authorization);
   return out;

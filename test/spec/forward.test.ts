@@ -133,8 +133,20 @@ describe('where a request came from', () => {
     expect(arrived().all('x-forwarded-port')).toEqual([]);
     expect(arrived().all('x-real-ip')).toEqual([]);
     expect(arrived().all('forwarded')).toEqual(['for=127.0.0.1;proto=http;host=weir']);
-    expect(arrived().all('via')).toEqual(['1.1 edge, 1.1 weir']);
+    expect(arrived().all('via')).toEqual([expect.stringMatching(/^1\.1 edge, 1\.1 weir-[0-9a-f]{8}$/)]);
     expect(app.lines.at(-1)).toMatchObject({ remote: '127.0.0.1' });
+  });
+
+  it('is a loop if it was here before: 508, and it goes no further', async () => {
+    await app.send('GET /v1/contacts');
+    const [via] = arrived().all('via');
+    const seen = upstream.arrivals.length;
+    const told = await app.send('GET /v1/contacts', `Via: 1.0 edge\r\nVia: 1.1 other ,${via}, 1.1 behind\r\n`);
+    expect(told).toMatchObject({ status: 508, json: { errors: [{ code: 1014 }] } });
+    expect(app.lines.at(-1)).toMatchObject({ refusal: 'loop', status: 508 });
+    expect(upstream.arrivals.length).toBe(seen);
+    // Another replica of Weir in front is none.
+    expect((await app.send('GET /v1/contacts', 'Via: 1.1 weir-00000000, 1.1 weir\r\n')).status).toBe(200);
   });
 
   it('is believed and continued behind a trusted proxy', async () => {
