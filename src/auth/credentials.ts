@@ -51,6 +51,12 @@ export function takeCredentials(fields: string[]): Credentials {
   return credentials;
 }
 
+/** `token68` of RFC 9110 §11.2. */
+const token68 = /^[\w\-.~+/]+=*$/;
+/** Visible ASCII only: an API key is an operator's own text, not a token68. */
+const visible = /^[\x21-\x7e]*$/;
+const control = /\p{Cc}/u;
+
 const absent = -1;
 const several = -2;
 
@@ -77,11 +83,11 @@ function parse(value: string): Credentials {
   const rest = value.slice(start);
   switch (value.slice(0, space).toLowerCase()) {
     case 'bearer':
-      return isToken68(rest) ? { kind: 'bearer', token: rest } : notToken68;
+      return token68.test(rest) ? { kind: 'bearer', token: rest } : notToken68;
     case 'basic':
       return basic(rest);
     case 'apikey':
-      return isVisible(rest) ? { kind: 'apikey', key: rest } : notToken68;
+      return visible.test(rest) ? { kind: 'apikey', key: rest } : notToken68;
     default:
       return unknownScheme;
   }
@@ -98,38 +104,8 @@ function basic(token: string): Credentials {
   }
   const colon = text.indexOf(':');
   if (colon === -1) return noColon;
-  if (hasControl(text)) return controls;
+  if (control.test(text)) return controls;
   return { kind: 'basic', username: text.slice(0, colon), password: text.slice(colon + 1) };
-}
-
-/** `token68` of RFC 9110 §11.2: letters, digits and `-._~+/`, then any number of `=`. */
-function isToken68(text: string): boolean {
-  let end = text.length;
-  while (end > 0 && text.charCodeAt(end - 1) === 0x3d) end--;
-  if (end === 0) return false;
-  for (let i = 0; i < end; i++) {
-    const c = text.charCodeAt(i);
-    const alphanumeric = (c >= 0x61 && c <= 0x7a) || (c >= 0x41 && c <= 0x5a) || (c >= 0x30 && c <= 0x39);
-    if (!alphanumeric && c !== 0x2d && c !== 0x5f && c !== 0x2e && c !== 0x7e && c !== 0x2b && c !== 0x2f) return false;
-  }
-  return true;
-}
-
-/** Visible ASCII only: an API key is an operator's own text, not a token68. */
-function isVisible(text: string): boolean {
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i);
-    if (c < 0x21 || c > 0x7e) return false;
-  }
-  return true;
-}
-
-function hasControl(text: string): boolean {
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i);
-    if (c < 0x20 || (c >= 0x7f && c <= 0x9f)) return true;
-  }
-  return false;
 }
 
 function malformed(refusal: RefusalName, why: string): Credentials {
