@@ -16,7 +16,7 @@ import { connections, Load, type Measured } from './measure.ts';
 import { profile } from './profile.ts';
 
 /** The aim of the ratio to the bare undici proxy. */
-const aim = 1.4;
+const aim = 0.62;
 
 async function main(): Promise<void> {
   const { names, rounds, seconds, before, profile: wantsProfile } = readOptions();
