@@ -189,12 +189,12 @@ function redisBuckets(settings: RedisSettings, connections: Connections, { clock
       log.info('limits: Redis serves again; shared by all replicas');
       return;
     }
-    const { key, error } = alone;
+    const { key, replicas, error } = alone;
     const { name: cause, ofKey } = causeOf(error);
     // If Redis answered with an error, that has had its line. If only the call was late, nothing has been said yet.
     if (cause === 'late') troubles.broke({ purpose: 'buckets' }, error);
     const whose = ofKey === true ? 'the limit of one class: Redis does not serve it' : 'limits: Redis does not serve';
-    log.warn(`${whose}; going on with a share`, { key, cause, replicas: replicas.count() });
+    log.warn(`${whose}; going on with a share`, { key, cause, replicas });
   };
   const options = { keyPrefix, replicas: replicas.count, callTimeoutMs, changed };
   return { replicas, buckets: new RedisBuckets(forBuckets, clock, meter, options) };

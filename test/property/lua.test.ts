@@ -43,6 +43,8 @@ interface Outcome {
   readonly firstInUs: number;
   readonly tat: number;
   readonly given: number;
+  readonly most: number;
+  readonly mostUntil: number;
   readonly lifeMs: number;
 }
 
@@ -68,14 +70,16 @@ async function inRedis(key: string, quota: Quota, calls: readonly Call[]): Promi
     return reply;
   });
   return calls.map((_, index) => {
-    const [count, delay, now, given] = replies[3 * index] as [number, string, string, string];
-    const [tat, kept] = String(replies[3 * index + 1]).split(' ');
-    expect([now, kept]).toEqual([String(calls[index]?.[0]), given]);
+    const [count, delay, now, given, most] = replies[3 * index] as [number, string, string, string, number];
+    const [tat, kept, keptMost, mostUntil] = String(replies[3 * index + 1]).split(' ');
+    expect([now, kept, keptMost]).toEqual([String(calls[index]?.[0]), given, String(most)]);
     return {
       count,
       firstInUs: Number(delay),
       tat: Number(tat),
       given: Number(given),
+      most,
+      mostUntil: Number(mostUntil),
       lifeMs: Number(replies[3 * index + 2]),
     };
   });
@@ -85,9 +89,10 @@ async function inRedis(key: string, quota: Quota, calls: readonly Call[]): Promi
 function inProcess(quota: Quota, calls: readonly Call[]) {
   let stored = unused;
   return calls.map(([nowUs, asked, apart]) => {
-    const { tat, given, grant } = reserveInRedis(stored, nowUs, quota, asked, apart);
-    stored = { tat, given };
-    return { count: grant.count, opensInUs: grant.opensInUs, tat, given };
+    const { grant, ...after } = reserveInRedis(stored, nowUs, quota, asked, apart);
+    stored = after;
+    const { tat, given, most, mostUntil } = after;
+    return { count: grant.count, opensInUs: grant.opensInUs, tat, given, most, mostUntil };
   });
 }
 
@@ -160,11 +165,9 @@ describe('The script in Redis and the arithmetic in this process', () => {
         const theirs = await inRedis(freshKey(), quota, calls);
         const ours = inProcess(quota, calls);
         // The delay is the same to the last bit as well: opensInUs is firstInUs − tau.
-        const seen = theirs.map(({ count, firstInUs, tat, given }) => ({
-          count,
+        const seen = theirs.map(({ firstInUs, lifeMs: _, ...rest }) => ({
+          ...rest,
           opensInUs: firstInUs - tauUs(quota),
-          tat,
-          given,
         }));
         expect(seen).toEqual(ours);
       }),
@@ -211,7 +214,9 @@ describe('The key', () => {
         const fullAt = Math.ceil(before?.tat as number) + laterUs;
         const [kept] = await inRedis(key, quota, [[fullAt, second]]);
         const [gone] = await inRedis(freshKey(), quota, [[fullAt, second]]);
-        expect({ ...kept, lifeMs: 0, given: 0 }).toEqual({ ...gone, lifeMs: 0, given: 0 });
+        // Whoever was counted is forgotten before the key goes.
+        const besides = { lifeMs: 0, given: 0, most: 0, mostUntil: 0 };
+        expect({ ...kept, ...besides }).toEqual({ ...gone, ...besides });
       }),
       { numRuns: 100 },
     );

@@ -3,16 +3,23 @@ import { describe, expect, it } from 'vitest';
 import { type Alone, RedisBuckets } from '../../src/adapters/redis/buckets.ts';
 import { dice } from '../support/dice.ts';
 import { deafMeter, excess, Fleet, roomyLimits, tolerance } from '../support/fleet.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
 import { VirtualRedis } from '../support/virtual-redis.ts';
 
 const quota = { rate: 50, burst: 150 };
 const outageFromMs = 10_000;
 const afterwardsMs = 20_000;
 
-/** Replicas whose lines never empty for so long, each with its way to Redis. */
-function overloaded(ways: readonly (() => number)[], seconds: number, changed = (_: Alone | null): void => {}) {
-  const replicas = ways.length;
-  const left = [...ways];
+/** A replica's way to Redis, and how many replicas it counts; default: all. */
+interface Place {
+  readonly way: () => number;
+  readonly counts?: number;
+}
+
+/** Replicas whose lines never empty for so long. */
+function overloaded(places: readonly Place[], seconds: number, changed = (_: Alone | null): void => {}) {
+  const replicas = places.length;
+  const left = [...places];
   let redis: VirtualRedis | undefined;
   const fleet = new Fleet({
     limits: roomyLimits(quota),
@@ -20,8 +27,9 @@ function overloaded(ways: readonly (() => number)[], seconds: number, changed = 
     oneWayMs: () => 0,
     bucketsOf: (clock) => {
       redis ??= new VirtualRedis(clock, quota, () => 0.2);
-      const options = { keyPrefix: '', replicas: () => replicas, callTimeoutMs: 50, changed };
-      return new RedisBuckets(redis.connection(left.shift()), clock, deafMeter, options);
+      const { way, counts = replicas } = left.shift() as Place;
+      const options = { keyPrefix: '', replicas: () => counts, callTimeoutMs: 50, changed };
+      return new RedisBuckets(redis.connection(way), clock, deafMeter, options);
     },
   });
   for (let i = 0; i < 2 * (quota.burst + quota.rate * seconds); i++) void fleet.arrive(i % replicas);
@@ -29,10 +37,10 @@ function overloaded(ways: readonly (() => number)[], seconds: number, changed = 
 }
 
 /** Through an outage. */
-async function play(replicas: number, outageMs: number, empty: boolean) {
+async function play(counts: readonly number[], outageMs: number, empty: boolean) {
   const seconds = (outageFromMs + outageMs + afterwardsMs) / 1_000;
-  const ways = Array.from({ length: replicas }, () => () => 0.2);
-  const { fleet, redis } = overloaded(ways, seconds);
+  const places = counts.map((counts) => ({ way: () => 0.2, counts }));
+  const { fleet, redis } = overloaded(places, seconds);
   await fleet.clock.run(outageFromMs);
   redis.stall();
   await fleet.clock.advance(outageMs);
@@ -44,7 +52,8 @@ async function play(replicas: number, outageMs: number, empty: boolean) {
 /** For a minute, with what happens after ten seconds. */
 async function playOn(act: (redis: VirtualRedis) => void, ways = [() => 0.2, () => 0.2]) {
   const changes: boolean[] = [];
-  const { fleet, redis } = overloaded(ways, 60, (alone) => void changes.push(alone !== null));
+  const places = ways.map((way) => ({ way }));
+  const { fleet, redis } = overloaded(places, 60, (alone) => void changes.push(alone !== null));
   await fleet.clock.run(outageFromMs);
   act(redis);
   await fleet.clock.run(60_000);
@@ -133,11 +142,50 @@ describe('A Redis that is only slow', () => {
 
 describe('With everybody waiting', () => {
   it.each(scenes)('%i replicas, Redis away for %i ms and back %s', async (replicas, outageMs, state) => {
-    const { instants, seconds } = await play(replicas, outageMs, state === 'empty');
+    const { instants, seconds } = await play(Array(replicas).fill(replicas), outageMs, state === 'empty');
     expect(excess(quota, instants)).toBeLessThanOrEqual(quota.burst / replicas + tolerance(quota));
     expect(instants.length).toBeGreaterThanOrEqual(0.98 * (quota.burst + quota.rate * seconds));
     const backMs = outageFromMs + outageMs + 2_000;
     const after = instants.filter((at) => at >= backMs && at < backMs + 5_000).length;
     expect(after).toBeGreaterThanOrEqual(0.99 * quota.rate * 5);
+  });
+});
+
+describe('Replicas of which not all have heard of the newest when Redis goes away', () => {
+  it.each([[[1, 2]], [[2, 1]], [[2, 2, 3]], [[1, 2, 3]], [[1, 2, 3, 4]]])(
+    'count %j: each goes on with its share of what there are',
+    async (counts) => {
+      const { instants, seconds } = await play(counts, 10_000, false);
+      expect(excess(quota, instants)).toBeLessThanOrEqual(quota.burst / counts.length + tolerance(quota));
+      expect(instants.length).toBeGreaterThanOrEqual(0.98 * (quota.burst + quota.rate * seconds));
+    },
+  );
+});
+
+describe('A number of replicas that another has told', () => {
+  it.each([
+    ['counts when Redis goes away at once', 0, 4],
+    ['no longer counts when they have left since', 5_000, 1],
+  ])('%s', async (_, laterMs, divisor) => {
+    const clock = new VirtualClock();
+    const redis = new VirtualRedis(clock, quota, () => 0.2);
+    const counting = (replicas: number) =>
+      new RedisBuckets(redis.connection(), clock, deafMeter, {
+        keyPrefix: '',
+        replicas: () => replicas,
+        callTimeoutMs: 50,
+      });
+    const [one, other] = [counting(1), counting(4)];
+    const take = async (buckets: RedisBuckets) => {
+      const grant = Promise.resolve(buckets.reserve('messages', quota, 1));
+      await clock.advance(100);
+      return await grant;
+    };
+    await take(other);
+    await take(one);
+    await clock.advance(laterMs);
+    redis.stall();
+    const { intervalUs } = await take(one);
+    expect(intervalUs).toBe((divisor * 1_000_000) / quota.rate);
   });
 });

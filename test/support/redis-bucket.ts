@@ -2,6 +2,7 @@
  * What `reserve.lua` does, in this process: the reference that it is compared with. `admission/rate/slots.ts` has most of
  * it. The rest is about replicas: each has a clock of its own, and may have used slots apart from the bucket.
  */
+import { beatMs } from '../../src/adapters/redis/replicas.ts';
 import { type Apart, type Asked, debtMaxUs, nothingApart } from '../../src/adapters/redis/script-arguments.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
 import {
@@ -18,10 +19,16 @@ export interface Stored {
   readonly tat: number;
   /** How many slots it has given, and been told of. */
   readonly given: number;
+  /** The most replicas that an asker has counted of late, and until when that holds, microseconds. */
+  readonly most: number;
+  readonly mostUntil: number;
 }
 
 /** A bucket that nobody has used yet was last busy never. */
-export const unused: Stored = { tat: Number.NEGATIVE_INFINITY, given: 0 };
+export const unused: Stored = { tat: Number.NEGATIVE_INFINITY, given: 0, most: 0, mostUntil: Number.NEGATIVE_INFINITY };
+
+/** How long what an asker has counted holds: until the others' next beat, microseconds. */
+const beatUs = 1_000 * beatMs;
 
 export function reserveInRedis(
   stored: Stored,
@@ -38,7 +45,12 @@ export function reserveInRedis(
   const floorUs = Math.max(asked.floorUs, usedApartUs(stored, quota, apart, furthestUs));
   const tatInUs = Math.max(knownUs, floorUs - (Math.abs(lateUs) <= slackUs ? lateUs : 0));
   const reserved = reserveFrom(tatInUs, nowUs, quota, asked);
-  return { ...reserved, given: stored.given + apart.slots + reserved.grant.count };
+  return { ...reserved, given: stored.given + apart.slots + reserved.grant.count, ...counted(stored, nowUs, asked) };
+}
+
+function counted({ most, mostUntil }: Stored, nowUs: number, { replicas }: Asked): Pick<Stored, 'most' | 'mostUntil'> {
+  const holds = mostUntil > nowUs && mostUntil <= nowUs + beatUs;
+  return holds && most > replicas ? { most, mostUntil } : { most: replicas, mostUntil: nowUs + beatUs };
 }
 
 /**

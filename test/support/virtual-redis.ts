@@ -70,15 +70,17 @@ export class VirtualRedis {
     const asked = { want, leadUs, horizonUs, replicas, floorUs, expected: { nowUs: expectedUs, slackUs } };
     const apart = { slots, toldInUs, toldGiven };
     const stored = this.#buckets.get(key) ?? unused;
-    const { tat, given, grant } = reserveInRedis(stored, nowUs, this.#quota, asked, apart);
-    this.#buckets.set(key, { tat, given });
-    return [grant.count, String(tat - grant.count * grant.intervalUs - nowUs), String(nowUs), String(given)];
+    const { grant, ...after } = reserveInRedis(stored, nowUs, this.#quota, asked, apart);
+    this.#buckets.set(key, after);
+    const { tat, given, most } = after;
+    return [grant.count, String(tat - grant.count * grant.intervalUs - nowUs), String(nowUs), String(given), most];
   }
 
   #pushBack(key: string, [, , byUs = 0, horizonUs = 0, replicas = 1]: number[]) {
     const nowUs = this.#clock.now() * 1_000 + this.#clockAheadUs;
-    const { tat, given } = this.#buckets.get(key) ?? unused;
-    this.#buckets.set(key, { tat: pushBack(tat, nowUs, this.#quota, { horizonUs, replicas }, byUs), given });
+    const stored = this.#buckets.get(key) ?? unused;
+    const tat = pushBack(stored.tat, nowUs, this.#quota, { horizonUs, replicas }, byUs);
+    this.#buckets.set(key, { ...stored, tat });
     return null;
   }
 

@@ -25,6 +25,7 @@ import type { Meter } from '../../observe/ports.ts';
 import { Breaker } from './breaker.ts';
 import { causeOf } from './causes.ts';
 import type { RedisConnection } from './client.ts';
+import { beatMs } from './replicas.ts';
 import { script } from './script.ts';
 import { type Asked, neverUs, pushBackArguments, readReply, reserveArguments } from './script-arguments.ts';
 
@@ -36,6 +37,8 @@ interface Scripts {
 /** Why the replica goes on alone. */
 export interface Alone {
   readonly key: string;
+  /** By how many replicas it divides the limit. */
+  readonly replicas: number;
   readonly error: unknown;
 }
 
@@ -71,6 +74,10 @@ interface Known {
   alone: number;
   /** Where the bucket was pushed back to: its tat at least. Said with each call, in case Redis missed it. */
   pushedTatUs: number;
+  /** The most replicas that anyone had counted who took slots of late. This replica may not have heard of a new one. */
+  replicas: number;
+  /** When it asked and was told so, microseconds of its own clock. */
+  heardUs: number;
   /** Open for as long as something is wrong with this key and no other. */
   own: Breaker | null;
 }
@@ -85,6 +92,8 @@ export class RedisBuckets implements Buckets {
   readonly #breakers = new Map<string, Breaker>();
   readonly #open = new Set<Breaker>();
   #tripMs = 0;
+  /** When the replica last began to go on alone with some bucket, microseconds. */
+  #awayUs = neverUs;
 
   constructor(redis: RedisConnection, clock: Clock, meter: Meter, options: RedisBucketsOptions) {
     redis.defineCommand('weirReserve', script('reserve.lua', 1));
@@ -180,12 +189,14 @@ export class RedisBuckets implements Buckets {
     };
     const told = { slots: apart, toldInUs: known.toldUs - sentUs, toldGiven: known.given };
     const reply = await this.#redis.weirReserve(known.key, ...reserveArguments(quota, asked, told));
-    const { count, delayUs, nowUs, given } = readReply(reply, want);
+    const { count, delayUs, nowUs, given, replicas } = readReply(reply, want);
     const tatUs = sentUs + delayUs + count * intervalUs(quota);
     known.tatUs = known.alone === alone ? tatUs : Math.max(known.tatUs, tatUs);
     if (want > 0) {
       known.toldUs = tatUs;
       known.given = given;
+      known.replicas = replicas;
+      known.heardUs = sentUs;
       known.apart -= apart;
     }
     // A call that was longer on its way says too little about when it arrived.
@@ -208,6 +219,8 @@ export class RedisBuckets implements Buckets {
         apart: 0,
         alone: 0,
         pushedTatUs: neverUs,
+        replicas: 1,
+        heardUs: neverUs,
         own: null,
       };
       this.#known.set(bucket, known);
@@ -244,7 +257,9 @@ export class RedisBuckets implements Buckets {
     breaker.trip(() => this.#serves(known, quota));
     const first = this.#open.size === 0;
     this.#open.add(breaker);
-    if (first) this.#options.changed?.({ key: known.key, error });
+    if (!first) return;
+    this.#awayUs = this.#clock.now() * 1_000;
+    this.#options.changed?.({ key: known.key, replicas: this.#replicasOf(known), error });
   }
 
   /**
@@ -264,9 +279,15 @@ export class RedisBuckets implements Buckets {
     }
   }
 
+  /** What was heard longer than a beat before Redis went away, the replica's own count knows better. */
+  #replicasOf({ replicas, heardUs }: Known): number {
+    const own = this.#options.replicas();
+    return heardUs + 1_000 * (beatMs + this.#options.callTimeoutMs) < this.#awayUs ? own : Math.max(own, replicas);
+  }
+
   /** This replica's share of the limit, starting from what it knows to be spent. */
   #alone(bucket: string, known: Known, quota: Quota, want: number): Grant {
-    const replicas = this.#options.replicas();
+    const replicas = this.#replicasOf(known);
     const share = { rate: quota.rate / replicas, burst: Math.max(1, Math.floor(quota.burst / replicas)) };
     const nowUs = this.#clock.now() * 1_000;
     const demand: Demand = { want, leadUs: leadOf(share, keepUs, 0), horizonUs, replicas: 1, floorUs: neverUs };

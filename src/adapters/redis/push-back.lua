@@ -1,6 +1,6 @@
 -- Pushes a bucket back: no slot opens before a while has passed. The arithmetic of src/admission/rate/slots.ts.
 --
--- KEYS[1]  the bucket, as in reserve.lua: its tat, and how many slots it has given
+-- KEYS[1]  the bucket, as in reserve.lua: its tat, and what stays as it is
 -- ARGV[1]  interval T between slots, microseconds (fractions allowed)
 -- ARGV[2]  tau = (burst - 1) * T, microseconds
 -- ARGV[3]  by how much, microseconds; the caller keeps to the most that is allowed
@@ -19,7 +19,7 @@ else
 end
 
 local stored = redis.call('GET', KEYS[1]) or ''
-local tat, given = string.match(stored, '^(%S+) (%d+)$')
+local tat, rest = string.match(stored, '^(%S+) (%d.*)$')
 tat = tonumber(tat or stored) or -1e18
 if tat ~= tat then tat = -1e18 end -- The text "nan" is a number to Lua.
 local furthest = now + tau + 2 * (replicas * interval + horizon)
@@ -28,4 +28,4 @@ local pushed = math.max(tat, now + tau + by)
 
 -- The key lives as in reserve.lua: until the bucket is full again, tau and a second more.
 local lifeMs = math.ceil((pushed - now + tau) / 1000) + 1000
-redis.call('SET', KEYS[1], string.format('%.17g', pushed) .. ' ' .. (given or '0'), 'PX', string.format('%d', lifeMs))
+redis.call('SET', KEYS[1], string.format('%.17g', pushed) .. ' ' .. (rest or '0'), 'PX', string.format('%d', lifeMs))

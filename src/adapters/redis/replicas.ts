@@ -3,7 +3,7 @@ import type { Alarm, Clock } from '../../clock.ts';
 import type { RedisConnection } from './client.ts';
 import { script } from './script.ts';
 
-const beatMs = 1_000;
+export const beatMs = 1_000;
 /** Three beats missed. */
 const silenceSeconds = 4;
 /**

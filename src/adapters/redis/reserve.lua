@@ -1,7 +1,8 @@
 -- Takes slots from a bucket: the arithmetic of src/admission/rate/slots.ts, on Redis's own clock. The reference in
 -- TypeScript is test/support/redis-bucket.ts.
 --
--- KEYS[1]  the bucket, as text: its tat, microseconds since the epoch below, a space, and how many slots it has given
+-- KEYS[1]  the bucket, as text with spaces between: its tat, microseconds since the epoch below; how many slots it has
+--          given; the most replicas that an asker has counted of late, and until when that holds
 -- ARGV[1]  interval T between slots, microseconds (fractions allowed)
 -- ARGV[2]  tau = (burst - 1) * T, microseconds
 -- ARGV[3]  how many slots the replica wants; 0: none, to see whether Redis would give some
@@ -17,7 +18,8 @@
 -- ARGV[13] how many slots the bucket had given by then
 -- ARGV[14] the most that slots used apart may hold the others up, microseconds
 -- ARGV[15] now, microseconds since the epoch below: for tests only, absent in production
--- Returns  { count, first TAT - now, now, slots given } ; as text but for the count: a Lua number in a reply is cut to an integer
+-- Returns  { count, first TAT - now, now, slots given, most replicas counted } ; delay, now and slots given as text, since a
+--          Lua number in a reply is cut to an integer
 --
 -- The epoch is 2026-01-01: smaller numbers leave a double more digits below the microsecond.
 local interval, tau, want = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -34,7 +36,7 @@ end
 
 local never = -1e18
 local stored = redis.call('GET', KEYS[1]) or ''
-local tat, given = string.match(stored, '^(%S+) (%d+)$')
+local tat, given, most, mostUntil = string.match(stored, '^(%S+) (%d+) ?(%d*) ?(%S*)$')
 tat = tonumber(tat or stored) or never
 given = tonumber(given or 0)
 if tat ~= tat then tat = never end -- The text "nan" is a number to Lua.
@@ -54,8 +56,15 @@ local share = math.max(1, math.floor(horizon / interval / replicas), math.ceil(o
 local count = math.min(want, share)
 local following = now + first + count * interval
 
+-- Replicas hear of a new one with their next beat, a second later at most. What an asker has counted holds for as long:
+-- until then the others hear of it here.
+local beat = 1000000
+most, mostUntil = tonumber(most) or 0, tonumber(mostUntil) or never
+if replicas >= most or mostUntil <= now or mostUntil > now + beat then most, mostUntil = replicas, now + beat end
+
 -- Once tat has passed the bucket is full, and no key says the same. The second more is for clocks that jump.
 local lifeMs = math.ceil((following - now + tau) / 1000) + 1000
 given = string.format('%d', given + apart + count)
-redis.call('SET', KEYS[1], string.format('%.17g', following) .. ' ' .. given, 'PX', string.format('%d', lifeMs))
-return { count, string.format('%.17g', first), string.format('%.17g', now), given }
+local value = string.format('%.17g %s %d %.17g', following, given, most, mostUntil)
+redis.call('SET', KEYS[1], value, 'PX', string.format('%d', lifeMs))
+return { count, string.format('%.17g', first), string.format('%.17g', now), given, most }

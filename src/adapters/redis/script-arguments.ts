@@ -63,8 +63,9 @@ export function reserveArguments(quota: Quota, asked: Asked, apart = nothingApar
 
 /** What the script returns. Something else may answer there, and answer anything. */
 export function readReply(reply: unknown, want: number) {
-  const [count = Number.NaN, delayUs = 0, nowUs = 0, given = 0] = Array.isArray(reply) ? reply.map(Number) : [];
+  const numbers = Array.isArray(reply) ? reply.map(Number) : [];
+  const [count = Number.NaN, delayUs = 0, nowUs = 0, given = 0, replicas = 0] = numbers;
   const isCount = Number.isInteger(count) && count >= Math.min(1, want) && count <= want;
-  if (isCount && Number.isFinite(delayUs + nowUs + given)) return { count, delayUs, nowUs, given };
+  if (isCount && Number.isFinite(delayUs + nowUs + given + replicas)) return { count, delayUs, nowUs, given, replicas };
   throw new Error(`the reply is not one that Weir’s script gives: ${String(JSON.stringify(reply)).slice(0, 80)}`);
 }
