@@ -1,0 +1,149 @@
+/**
+ * The referee of the wire: what the codec accepts, Node's own parser accepts with the same meaning. `WIRE_FUZZ_SEED`
+ * is a number that replays a run, or `random`; `WIRE_FUZZ_RUNS` says how many mutations are tried. `npm run fuzz:wire`
+ * tries a million with another seed each time.
+ */
+import { createServer, type IncomingMessage } from 'node:http';
+import { Duplex } from 'node:stream';
+import { expect, test } from 'vitest';
+import { readTarget } from '../../src/http/target.ts';
+import { createChunkReader, createRequestReader } from '../../src/wire/codec/index.ts';
+import { chunked } from '../../src/wire/codec/message.ts';
+import { dice } from '../support/dice.ts';
+
+const limits = { lineMaxBytes: 4_096, fieldsMaxBytes: 8_192, fieldsMax: 50 };
+const seed = seedOf(process.env.WIRE_FUZZ_SEED ?? '1');
+const runs = Number(process.env.WIRE_FUZZ_RUNS ?? 100_000);
+
+function seedOf(text: string): number {
+  return text === 'random' ? Math.floor(Math.random() * 2 ** 31) : Number(text);
+}
+
+interface Meaning {
+  readonly method: string;
+  readonly target: string;
+  readonly fields: readonly string[];
+  readonly body: string;
+}
+
+const bases = [
+  'GET / HTTP/1.1\r\nHost: a\r\n\r\n',
+  'POST /v1/messages?x=1 HTTP/1.1\r\nHost: a:80\r\nContent-Length: 5\r\nX-One:  two \r\n\r\nhello',
+  'PUT /a%20b HTTP/1.1\r\nHost: [::1]\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nX-T: 1\r\n\r\n',
+  'OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTE: trailers\r\n\r\n',
+  'DELETE http://a/b HTTP/1.0\r\nHost: a\r\nContent-Length: 0\r\n\r\n',
+];
+const pieces = [
+  ...'\r\n \t\0:;,"%01+-_#\x7f\x80\xff',
+  ...['\r\n', 'Content-Length: 5\r\n', 'Transfer-Encoding: chunked\r\n', 'Host: b\r\n', 'chunked', ' folded: x\r\n'],
+  'HTTP/1.2',
+];
+
+function mutated(random: () => number): string {
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
+  let bytes = pick(bases);
+  for (let times = Math.floor(random() * 3); times >= 0; times--) {
+    const at = Math.floor(random() * (bytes.length + 1));
+    const removed = random() < 0.5 ? 0 : Math.floor(random() * 4);
+    bytes = bytes.slice(0, at) + (random() < 0.75 ? pick(pieces) : '') + bytes.slice(at + removed);
+  }
+  return bytes;
+}
+
+/** The first message as the codec reads it, and its bytes; null: refused, or not whole. */
+function accepted(text: string): { readonly meaning: Meaning; readonly bytes: Buffer } | null {
+  const bytes = Buffer.from(text, 'latin1');
+  const reader = createRequestReader(limits);
+  const head = reader.read(bytes, 0);
+  if (head === null || head.kind === 'unreadable') return null;
+  // The codec leaves the forms of a target to this one.
+  if (readTarget(head.target).kind === 'malformed') return null;
+  let end = reader.position;
+  let body = '';
+  if (head.bodyLength === chunked) {
+    const chunks = createChunkReader(limits);
+    if (chunks.read(bytes, end, (part) => (body += part.toString('latin1'))) !== 'end') return null;
+    end = chunks.position;
+  } else {
+    if (bytes.length < end + head.bodyLength) return null;
+    body = bytes.toString('latin1', end, end + head.bodyLength);
+    end += head.bodyLength;
+  }
+  const { method, target, fields } = head;
+  return { meaning: { method, target, fields: [...fields], body }, bytes: bytes.subarray(0, end) };
+}
+
+/** Where Node refuses what RFC 9112 lets pass, and nothing is read in two ways. `rest` is what follows the head. */
+const refusedByNode: readonly {
+  readonly why: string;
+  readonly code: RegExp;
+  readonly is: (head: string, rest: string) => boolean;
+}[] = [
+  {
+    why: 'blanks around the semicolon or the equals sign of a chunk extension (7.1.1)',
+    code: /^HPE_INVALID_CHUNK_SIZE$|^HPE_STRICT$/,
+    is: (_, rest) => /(?:^|\r\n)[0-9a-f]+(?:[\t ]+;|;[^\r]*[\t ])/i.test(rest),
+  },
+  {
+    why: 'a blank behind the value of a field (5.1)',
+    code: /^HPE_INVALID_TRANSFER_ENCODING$/,
+    is: (head) => /\r\nTransfer-Encoding:[\t ]*chunked[\t ]*\t[\t ]*\r\n/i.test(head),
+  },
+  {
+    why: 'a field about framing among the trailers, where it says nothing: they are let go (RFC 9110, 6.5.1)',
+    code: /^HPE_INVALID_(?:TRANSFER_ENCODING|CONTENT_LENGTH)$/,
+    is: (_, rest) => /\r\n0+[^\r]*\r\n(?:[^\r]+\r\n)*(?:Transfer-Encoding|Content-Length):/i.test(`\r\n${rest}`),
+  },
+];
+
+function isKnown(bytes: Buffer, node: Meaning[] | string): boolean {
+  if (typeof node !== 'string') return false;
+  const text = bytes.toString('latin1');
+  const end = text.indexOf('\r\n\r\n') + 4;
+  return refusedByNode.some(({ code, is }) => code.test(node) && is(text.slice(0, end), text.slice(end)));
+}
+
+const server = createServer({ requireHostHeader: false });
+let told: (said: Meaning | string) => void = () => {};
+server.on('clientError', (error: Error & { code?: string }) => told(error.code ?? error.message));
+const hear = (request: IncomingMessage): void => {
+  let body = '';
+  request.on('data', (part: Buffer) => (body += part.toString('latin1')));
+  request.on('end', () =>
+    told({ method: request.method ?? '', target: request.url ?? '', fields: request.rawHeaders, body }),
+  );
+};
+server.on('request', hear).on('checkContinue', hear).on('checkExpectation', hear);
+
+async function asNodeReads(bytes: Buffer): Promise<Meaning[] | string> {
+  const heard: Meaning[] = [];
+  let error: string | null = null;
+  told = (said) => {
+    if (typeof said === 'string') error = said;
+    else heard.push(said);
+  };
+  const socket = new Duplex({ read() {}, write: (_, __, done) => done() });
+  server.emit('connection', socket);
+  socket.push(bytes);
+  // The parser and the body's stream need some turns of the event loop; these are counted, not timed.
+  for (let turn = 0; turn < 6 && heard.length === 0 && error === null; turn++) await new Promise(setImmediate);
+  socket.destroy();
+  return error ?? heard;
+}
+
+test(`What the codec accepts, Node reads the same way (WIRE_FUZZ_SEED=${seed})`, { timeout: 600_000 }, async () => {
+  const random = dice(seed);
+  let judged = 0;
+  const differences: unknown[] = [];
+  for (let run = 0; run < runs && differences.length < 5; run++) {
+    const read = accepted(mutated(random));
+    if (read === null) continue;
+    judged += 1;
+    const node = await asNodeReads(read.bytes);
+    if (isKnown(read.bytes, node)) continue;
+    if (JSON.stringify(node) !== JSON.stringify([read.meaning]))
+      differences.push({ bytes: read.bytes.toString('latin1'), codec: read.meaning, node });
+  }
+  expect(differences.map((one) => JSON.stringify(one))).toEqual([]);
+  expect(judged).toBeGreaterThan(runs / 20);
+});
