@@ -30,7 +30,7 @@ const subjects = {
     'src/observe is where subjects tell what happened: they call it (Log, Meter), it calls none of them.',
   ],
   auth: [
-    ['exchange', 'observe', 'http'],
+    ['exchange', 'observe', 'shares', 'http'],
     'src/auth finds out who asks. How the endpoints for users look belongs to src/profiles/<api>/.',
   ],
   admission: [

@@ -28,6 +28,7 @@ import type { RouteStage } from './profiles/coreapp/route.ts';
 import type { Webapp } from './profiles/coreapp/webapp.ts';
 import type { Forward } from './upstream/forward.ts';
 import type { OpenRequests } from './wire/open-requests.ts';
+import type { OwnTurns } from './wire/own-turns.ts';
 
 /** For downstreams of one kind: those that ask to switch protocols have more to hand over (`upstream/ports.ts`). */
 export interface Stages<From extends Downstream = Downstream> {
@@ -44,6 +45,7 @@ export interface GatewayDeps {
   /** For the bodies of what `webapp` answers. */
   readonly ownBodies: BodyBounds;
   readonly openRequests: OpenRequests;
+  readonly ownTurns: OwnTurns;
   readonly disk: DiskBudget;
   readonly clock: Clock;
   readonly meter: Meter;
@@ -68,6 +70,7 @@ export function createGateway<From extends Downstream>(stages: Stages<From>, dep
       const caller = deps.openRequests.enter(exchange.origin);
       try {
         outcome = refusal ?? (caller === null ? tooManyOpen : await travel(stages, deps, exchange, downstream));
+        if (outcome.kind === 'refusal') await ownTurn(deps, exchange);
       } catch (error) {
         deps.log.error('a bug: a stage threw', { requestId: exchange.id, error });
         outcome = refuse('bug');
@@ -103,12 +106,17 @@ async function travel<From extends Downstream>(
     const collecting = collect(identified, downstream, bounds, allocation);
     const request = collecting instanceof Promise ? await collecting : collecting;
     if (request.kind !== 'exchange') return request;
-    return gates === null
-      ? await stages.webapp.answer(request)
-      : await deliver(stages.forward, deps.meter, gates, request, downstream);
+    if (gates !== null) return await deliver(stages.forward, deps.meter, gates, request, downstream);
+    await ownTurn(deps, request);
+    return await stages.webapp.answer(request);
   } finally {
     allocation.release();
   }
+}
+
+/** What Weir answers itself waits for its turn. */
+function ownTurn({ ownTurns }: GatewayDeps, { origin }: Received): Promise<void> | null {
+  return ownTurns.enter(networkOf(origin.remote));
 }
 
 /** Whose share its body takes. Callers that log in are nobody yet, and must not all share one place. */

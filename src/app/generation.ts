@@ -57,6 +57,7 @@ export function createGeneration({ limits, auth, http, coreapp }: Config, servic
   const deps: GatewayDeps = {
     ownBodies: services.ownBodies,
     openRequests: services.openRequests,
+    ownTurns: services.ownTurns,
     disk: bodies.disk,
     clock,
     meter,

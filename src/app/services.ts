@@ -37,6 +37,7 @@ import { Reachability } from '../upstream/reachability.ts';
 import { tunnelPlaces } from '../upstream/tunnel.ts';
 import { connectCoreapp } from '../wire/client/coreapp.ts';
 import { OpenRequests } from '../wire/open-requests.ts';
+import { OwnTurns } from '../wire/own-turns.ts';
 import { openBodies } from './bodies.ts';
 import { openJwtAuth } from './jwt.ts';
 import { fitOpenFiles } from './open-files.ts';
@@ -106,6 +107,7 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
       max: fitting.connectionsMax,
       perAddressMax: config.http.connectionsPerAddressMax,
     }),
+    ownTurns: new OwnTurns(),
     ownBodies: ownBounds(clock),
   };
 }

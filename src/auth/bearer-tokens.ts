@@ -7,11 +7,11 @@
  */
 import { type Refusal, refuse, refuseStoreAway } from '../exchange/refusals.ts';
 import { networkOf } from '../http/network.ts';
+import { Turns, type TurnsOptions } from '../shares/turns.ts';
 import type { TokenRecord } from './accounts.ts';
 import { type Secrets, StoreAway, type StrangerGuard } from './ports.ts';
 import { Strangers } from './strangers.ts';
 import type { Tokens } from './token-cache.ts';
-import { Turns, type TurnsOptions } from './turns.ts';
 
 /** Whose token it is, or why it is refused. */
 export type Finding = TokenRecord | Refusal;

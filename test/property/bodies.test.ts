@@ -17,6 +17,7 @@ import { page } from '../../src/profiles/coreapp/page.ts';
 import { createRoute } from '../../src/profiles/coreapp/route.ts';
 import { createGateway, type Stages } from '../../src/proxy.ts';
 import { OpenRequests } from '../../src/wire/open-requests.ts';
+import { OwnTurns } from '../../src/wire/own-turns.ts';
 import { ArrivingBody } from '../../src/wire/server/body.ts';
 import { Reading } from '../../src/wire/server/reading.ts';
 import { deafMeter, WaitingDownstream } from '../support/fleet.ts';
@@ -171,6 +172,7 @@ function scene({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: SceneOptio
   const gateway = createGateway(stages, {
     ownBodies: ownBounds(clock),
     openRequests: new OpenRequests({ max: 10_000, perAddressMax: null }),
+    ownTurns: new OwnTurns(),
     disk,
     clock,
     meter: deafMeter,

@@ -136,6 +136,11 @@ describe('Slots whose window is narrower than the round trip', () => {
     expect(leftAfter(20, narrow, 0)).toEqual([0, 0, 0, 0, 0]);
   });
 
+  test('are late by what the promise tolerates, where nobody knows: half an interval beside half of one', () => {
+    expect(leftAfter(40, { rate: 20, burst: 1 }, 0)).toEqual([1, 1, 0, 0, 0]);
+    expect(leftAfter(52, { rate: 20, burst: 1 }, 0)).toEqual([0, 0, 0, 0, 0]);
+  });
+
   test('alone depend on that: a wide one holds what is certain', () => {
     expect(leftAfter(40, { rate: 1_000, burst: 61 })).toEqual([1, 1, 1, 1, 1]);
   });

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TokenEntries } from '../../src/auth/token-entries.ts';
-import { Turns } from '../../src/auth/turns.ts';
+import { Turns } from '../../src/shares/turns.ts';
 
 describe('The entries of the token cache', () => {
   const entriesOf = (max: number) => new TokenEntries({ freshMs: 5_000, keptMs: 600_000, max });

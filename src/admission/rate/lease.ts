@@ -8,7 +8,7 @@
  */
 import type { Quota } from './quota.ts';
 import type { Grant } from './slots.ts';
-import { horizonUs, intervalUs, tauUs } from './slots.ts';
+import { horizonUs, intervalUs, tauUs, toleratedUs } from './slots.ts';
 import { Trips } from './trips.ts';
 
 export const horizonMs = horizonUs / 1_000;
@@ -22,9 +22,10 @@ const sampleMs = 20;
 const silenceMs = 4 * horizonMs;
 
 /**
- * A window that is hardly wider than the round trip cannot be hit with certainty; if the round trip leaves less than
- * this, only what the trip took beyond the usual one counts as uncertain. All slots are late by the same way back then,
- * so they still come one interval after the other, and a small burst over a slow link is served.
+ * A window that is hardly wider than the round trip cannot be hit with certainty. If the trip leaves less than this, the
+ * slots may be late by what is missing, but by no more than the promise tolerates or the usual trip takes. All of them
+ * are late by the same way back then, so they still come one interval after the other, and a small burst over a slow
+ * link is served.
  */
 const certainMinMs = 2;
 /** No link is so slow that it eats more of a window. */
@@ -41,6 +42,7 @@ interface Batch {
 export class Lease {
   readonly #intervalMs: number;
   readonly #tauMs: number;
+  readonly #toleratedMs: number;
   readonly #burst: number;
   readonly #horizonSlots: number;
   #batches: Batch[] = [];
@@ -62,6 +64,7 @@ export class Lease {
   constructor(quota: Quota) {
     this.#intervalMs = intervalUs(quota) / 1000;
     this.#tauMs = tauUs(quota) / 1000;
+    this.#toleratedMs = toleratedUs(quota) / 1000;
     this.#burst = quota.burst;
     this.#trips = this.#tauMs < narrowMs ? new Trips() : null;
     this.#horizonSlots = Math.ceil(horizonMs / this.#intervalMs);
@@ -165,7 +168,10 @@ export class Lease {
     const opensAt = receivedAt + grant.opensInUs / 1000;
     this.#fullAt = Math.max(this.#fullAt, opensAt + this.#tauMs + (grant.count * grant.intervalUs) / 1000);
     let closesAt = sentAt + grant.closesInUs / 1000;
-    if (closesAt < opensAt + certainMinMs) closesAt += Math.min(tripMs, this.#trips?.usualMs ?? 0);
+    const missingMs = opensAt + certainMinMs - closesAt;
+    if (missingMs > 0) {
+      closesAt += Math.min(tripMs, Math.max(this.#trips?.usualMs ?? 0, Math.min(missingMs, this.#toleratedMs)));
+    }
     if (closesAt < opensAt) return;
     this.#lastsMs = Math.min(horizonMs, this.#useOf(opensAt - receivedAt, closesAt - receivedAt));
     this.#batches.push({ opensAt, closesAt, intervalMs: grant.intervalUs / 1000, left: grant.count });

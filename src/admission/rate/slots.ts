@@ -27,7 +27,7 @@
  */
 import type { Quota } from './quota.ts';
 
-/** The shortest window a slot gets, where half an interval isn't longer, microseconds. */
+/** What a window gets if the burst gives it less, where half an interval isn't longer, microseconds. */
 const windowMinUs = 5_000;
 
 /** A tat this much further ahead than demand can have put it comes from a clock that was set back, microseconds. */
@@ -73,6 +73,13 @@ export interface Grant {
 export const intervalUs = (quota: Quota): number => 1_000_000 / quota.rate;
 
 export const tauUs = (quota: Quota): number => (quota.burst - 1) * intervalUs(quota);
+
+/** How long a slot can be used, microseconds. */
+const windowUs = (quota: Quota): number => Math.max(tauUs(quota), windowMinUs, intervalUs(quota) / 2);
+
+/** How much later than that slots may be used, all together, within the tolerance of promise P1; microseconds. */
+export const toleratedUs = (quota: Quota): number =>
+  tauUs(quota) + Math.max(windowMinUs, intervalUs(quota)) - windowUs(quota);
 
 /**
  * How long a slot of an idle bucket is kept, microseconds. It is used at once. But the first request of a burst pays for new
@@ -140,7 +147,7 @@ export function grantOf(firstInUs: number, count: number, quota: Quota): Grant {
   return {
     count,
     opensInUs: firstInUs - tau,
-    closesInUs: firstInUs + Math.max(0, windowMinUs - tau, interval / 2 - tau),
+    closesInUs: firstInUs + windowUs(quota) - tau,
     intervalUs: interval,
   };
 }

@@ -1,13 +1,15 @@
 /**
  * How long a round trip to the store usually takes. Most of what a trip takes beyond the shortest of late is a process
  * that stood still, here or there, so the usual one is the shortest; but only if another was hardly longer, and but for
- * a single one that was quicker than all. If all of them differ, none is usual.
+ * a single one that was quicker than all. If all of them differ, or there are only a few, none is usual.
  */
 
 /** So many of the last trips count: a link that has become slow is the usual one after as many. */
 const countMax = 32;
 /** Two trips that differ by less are alike. */
 const alikeMs = 2;
+/** It happens that all of fewer were held up. */
+const countMin = 8;
 
 export class Trips {
   readonly #lastMs = new Float64Array(countMax);
@@ -21,9 +23,9 @@ export class Trips {
   /** 0: none is. */
   get usualMs(): number {
     const known = Math.min(this.#count, countMax);
+    if (known < countMin) return 0;
     const sorted = this.#lastMs.slice(0, known).sort();
     for (const shortest of [0, 1]) {
-      if (shortest + 1 >= known) break;
       const ms = sorted[shortest] as number;
       if ((sorted[shortest + 1] as number) - ms < alikeMs) return ms;
     }
