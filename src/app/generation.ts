@@ -51,6 +51,7 @@ export function createGeneration({ limits, auth, http, coreapp }: Config, servic
       log,
       tokens,
       tokenLifetimeMs: auth.tokenLifetimeMs,
+      turn: (network) => services.ownTurns.enter(network),
       figures: (format) => meter.figures(format),
     }),
   };

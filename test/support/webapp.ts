@@ -131,6 +131,7 @@ export async function startWebapp(options: TestWebappOptions = {}): Promise<Test
     log: silentLog,
     tokens,
     tokenLifetimeMs: 7 * 24 * 60 * 60 * 1_000,
+    turn: () => null,
     figures: async (format) => ({ kind: 'page', status: 200, fields: [], body: JSON.stringify({ format }) }),
   });
 

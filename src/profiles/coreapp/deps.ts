@@ -17,6 +17,8 @@ export interface WebappDeps {
   readonly tokens: readonly Pick<BearerTokens, 'couldBe' | 'end'>[];
   /** How long a token lives, milliseconds; the contract's is 7 days. */
   readonly tokenLifetimeMs: number;
+  /** For what many wait for at once: each goes on in a turn of its own, for its network. Null: now. */
+  readonly turn: (network: string) => Promise<void> | null;
   /** Weir's own figures, as a page in the form asked for. */
   readonly figures: (format: 'json' | 'prometheus') => Promise<Page>;
 }

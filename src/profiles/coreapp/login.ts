@@ -42,7 +42,10 @@ export async function login(exchange: Collected, deps: EndpointDeps): Promise<Pa
   if (newPassword !== null) return await inTurn(attempt, asker, null, deps);
   const shared = await deps.sharedLogins.join(deps.secrets.mark(`${attempt.sentName}\n${password}`));
   if (shared.kind === 'late') return refuse('loginsFull', null, 1_000);
-  if (shared.kind === 'right') return await welcome(attempt, shared.user, deps);
+  if (shared.kind === 'right') {
+    await deps.turn(networkOf(address));
+    return await welcome(attempt, shared.user, deps);
+  }
   try {
     return await inTurn(attempt, asker, shared, deps);
   } finally {
