@@ -1,32 +1,43 @@
 /**
- * CPU a request and requests a second of Weir, http-proxy and a bare undici proxy, side by side on the same upstream.
+ * CPU a request and requests a second of Weir and its peers, side by side on the same upstream.
  *
- *     npm run bench [-- --rounds N --seconds N] [NAME …]    compare (default: all of them)
+ *     npm run bench [-- --rounds N --seconds N] [NAME …]    compare (default: all that are installed)
+ *     npm run bench -- --json FILE [NAME …]                 and write what was measured
  *     npm run bench -- --before DIR [NAME …]                and the Weir of another checkout in the same rounds
  *     npm run bench -- --profile [NAME …]                   where they spend their time (default: weir)
  *
  * README.md says how to read it.
  */
+import { writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { messageOf, startChild } from './child.ts';
 import { number, run } from './command.ts';
 import { type Contestant, type ContestantName, contestantNames, startContestant } from './contestants.ts';
 import { connections, Load, type Measured } from './measure.ts';
+import { isPeer, missingFor } from './peers/peer.ts';
 import { profile } from './profile.ts';
 
-/** The aim of the ratio to the bare undici proxy. */
-const aim = 0.62;
+/** The most that CPU a request may be, against a peer. The peer with a store of its own is compared with the Weir on Redis. */
+const aims: readonly (readonly [weir: ContestantName, peer: ContestantName, aim: number])[] = [
+  ['weir', 'bare-undici', 0.62],
+  ['weir', 'raw-net', 1.65],
+  ['weir', 'nginx', 2.1],
+  ['weir-redis', 'nginx-lua', 0.75],
+];
 
 async function main(): Promise<void> {
-  const { names, rounds, seconds, before, profile: wantsProfile } = readOptions();
+  const { names, rounds, seconds, before, json, profile: wantsProfile } = readOptions();
   await using upstream = startChild('bench/upstream.ts');
   const { port } = await messageOf<{ port: number }>(upstream, 'the port of the upstream');
   const url = `http://127.0.0.1:${port}`;
   await using load = new Load();
   const ms = seconds * 1_000;
-  if (!wantsProfile) await compare(names, url, load, rounds, ms, before);
-  else for (const name of names) console.log(`${await profile(name, url, load, ms)}\n`);
+  if (!wantsProfile) {
+    const measured = await compare(names, url, load, rounds, ms, before);
+    if (json !== undefined) writeFileSync(json, `${JSON.stringify(figures(measured, ms), null, 2)}\n`);
+  } else for (const name of names) console.log(`${await profile(name, url, load, ms)}\n`);
 }
 
 /** Rounds interleave the proxies, so that what else the machine does meets all of them. */
@@ -37,7 +48,7 @@ async function compare(
   rounds: number,
   ms: number,
   before?: string,
-): Promise<void> {
+): Promise<Measurements> {
   await using stack = new AsyncDisposableStack();
   const contestants: Contestant[] = [];
   for (const name of names) contestants.push(stack.use(await startContestant(name, url, [], before)));
@@ -50,16 +61,27 @@ async function compare(
     for (const contestant of order) measured.get(contestant.name)?.push(await load.on(contestant, ms));
   }
   console.log(table(measured));
-  if (!names.includes('weir')) return;
-  const ratio = median(ratios(measured, 'weir'));
-  console.log(`\nWeir: ${ratio.toFixed(2)} times the bare undici proxy (aim: at most ${aim})`);
-  if (before === undefined) return;
-  const change = ratios(measured, 'weir', 'weir-before').toSorted((a, b) => a - b);
-  const [least, most] = [change[0], change.at(-1)].map((one) => one?.toFixed(3));
-  console.log(`Weir: ${median(change).toFixed(3)} times the one before (${least} to ${most})`);
+  for (const [weir, peer, aim] of aims) {
+    if (!names.includes(weir) || !names.includes(peer)) continue;
+    const ratio = median(ratios(measured, weir, peer));
+    console.log(`${weir}: ${ratio.toFixed(2)} times ${peer} (aim: at most ${aim})`);
+  }
+  if (before !== undefined) {
+    const change = ratios(measured, 'weir', 'weir-before').toSorted((a, b) => a - b);
+    const [least, most] = [change[0], change.at(-1)].map((one) => one?.toFixed(3));
+    console.log(`weir: ${median(change).toFixed(3)} times the one before (${least} to ${most})`);
+  }
+  return measured;
 }
 
-function table(measured: ReadonlyMap<ContestantName, readonly Measured[]>): string {
+/** What was measured, for other programs. */
+function figures(measured: Measurements, ms: number): object {
+  const processors = cpus();
+  const machine = { node: process.version, processors: processors.length, model: processors[0]?.model };
+  return { ...machine, connections, roundMs: ms, proxies: Object.fromEntries(measured) };
+}
+
+function table(measured: Measurements): string {
   const rows = [...measured].map(([name, own]) => {
     const each = ratios(measured, name);
     const spread = `${Math.min(...each).toFixed(2)} to ${Math.max(...each).toFixed(2)}`;
@@ -81,11 +103,7 @@ function table(measured: ReadonlyMap<ContestantName, readonly Measured[]>): stri
 }
 
 /** CPU a request against that of the yardstick in the same round. */
-function ratios(
-  measured: ReadonlyMap<ContestantName, readonly Measured[]>,
-  name: ContestantName,
-  against: ContestantName = 'bare-undici',
-): number[] {
+function ratios(measured: Measurements, name: ContestantName, against: ContestantName = 'bare-undici'): number[] {
   const yardstick = measured.get(against) ?? [];
   return (measured.get(name) ?? []).map((one, round) => one.cpuUs / (yardstick[round]?.cpuUs ?? Number.NaN));
 }
@@ -97,12 +115,16 @@ function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
 }
 
+type Measurements = ReadonlyMap<ContestantName, readonly Measured[]>;
+
 interface Options {
   readonly names: readonly ContestantName[];
   readonly rounds: number;
   readonly seconds: number;
   /** Another checkout; undefined: none. */
   readonly before: string | undefined;
+  /** A file for what was measured; undefined: none. */
+  readonly json: string | undefined;
   readonly profile: boolean;
 }
 
@@ -113,6 +135,7 @@ function readOptions(): Options {
       rounds: { type: 'string', default: '7' },
       seconds: { type: 'string', default: '2' },
       before: { type: 'string' },
+      json: { type: 'string' },
       profile: { type: 'boolean', default: false },
     },
   });
@@ -121,16 +144,28 @@ function readOptions(): Options {
   const named = contestantNames.filter((name) => positionals.includes(name));
   const before: ContestantName[] = values.before === undefined ? [] : ['weir-before'];
   return {
-    names: values.profile ? orElse(named, ['weir']) : [...withYardstick(orElse(named, contestantNames)), ...before],
+    names: values.profile
+      ? orElse(named, ['weir'])
+      : [...withYardstick(installed(orElse(named, contestantNames))), ...before],
     rounds: number('--rounds', values.rounds, 1, 100),
     seconds: number('--seconds', values.seconds, 0.5, 60, true),
     before: values.before === undefined ? undefined : resolve(values.before),
+    json: values.json,
     profile: values.profile,
   };
 }
 
 function orElse<T>(values: readonly T[], otherwise: readonly T[]): readonly T[] {
   return values.length === 0 ? otherwise : values;
+}
+
+/** Without the peers that can't be started, each of which is named. */
+function installed(names: readonly ContestantName[]): readonly ContestantName[] {
+  return names.filter((name) => {
+    const missing = isPeer(name) ? missingFor(name) : null;
+    if (missing !== null) console.log(`Left out: ${name}, since ${missing} is not installed.`);
+    return missing === null;
+  });
 }
 
 function withYardstick(names: readonly ContestantName[]): readonly ContestantName[] {

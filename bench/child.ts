@@ -1,8 +1,7 @@
 /** The processes of the bench: each is one of its own, on loopback, and gone when the bench is. */
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { leash } from '../test/support/leash.ts';
@@ -37,16 +36,28 @@ export interface ChildOptions {
 /** Starts `node [nodeArgs] script [args]` under this Node. Its environment is bare; disposing it waits for its end. */
 export function startChild(script: string, args: readonly string[] = [], options: ChildOptions = {}): Child {
   const { nodeArgs = [], env = {}, stdio = ['ignore', 'ignore', 'inherit', 'ipc'], checkout = root } = options;
+  return startProgram(process.execPath, [...nodeArgs, join(checkout, script), ...args], {
+    name: script,
+    cwd: checkout,
+    env,
+    stdio,
+  });
+}
+
+interface ProgramOptions {
+  readonly name: string;
+  readonly cwd: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stdio: StdioOptions;
+}
+
+/** Starts a program. Its environment is bare; disposing it waits for its end. */
+export function startProgram(program: string, args: readonly string[], options: ProgramOptions): Child {
+  const { name, cwd, env = {}, stdio } = options;
   const startedAt = performance.now();
-  const child = leash(
-    spawn(process.execPath, [...nodeArgs, join(checkout, script), ...args], {
-      cwd: checkout,
-      env: { ...bare(), ...env },
-      stdio,
-    }),
-  );
+  const child = leash(spawn(program, args, { cwd, env: { ...bare(), ...env }, stdio }));
   const { pid } = child;
-  if (pid === undefined) throw new Error(`${script} could not be started`);
+  if (pid === undefined) throw new Error(`${name} could not be started`);
   return {
     process: child,
     pid,
@@ -55,7 +66,7 @@ export function startChild(script: string, args: readonly string[] = [], options
       if (child.exitCode !== null || child.signalCode !== null) return;
       const exited = once(child, 'exit');
       child.kill('SIGTERM');
-      await within(exited, { what: `${script} to end`, deadlineMs: stopMs }).catch(() => child.kill('SIGKILL'));
+      await within(exited, { what: `${name} to end`, deadlineMs: stopMs }).catch(() => child.kill('SIGKILL'));
     },
   };
 }

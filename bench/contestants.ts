@@ -4,10 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { startRedis } from '../test/support/redis.ts';
 import { within } from '../test/support/until.ts';
 import { type Child, messageOf, startChild } from './child.ts';
+import { isPeer, peerNames, startPeer } from './peers/peer.ts';
 
-export const contestantNames = ['bare-undici', 'weir', 'bare-undici-streaming', 'http-proxy'] as const;
+export const contestantNames = [
+  ...(['bare-undici', 'weir', 'weir-redis', 'raw-net'] as const),
+  ...peerNames,
+  ...(['bare-undici-streaming', 'http-proxy', 'http-proxy-3'] as const),
+] as const;
 /** `weir-before`: the Weir of another checkout. */
 export type ContestantName = (typeof contestantNames)[number] | 'weir-before';
 
@@ -32,17 +38,24 @@ export async function startContestant(
   switch (name) {
     case 'weir':
       return await startWeir(upstream, nodeArgs);
+    case 'weir-redis': {
+      await using opened = new AsyncDisposableStack();
+      const redis = opened.use(await startRedis());
+      const weir = opened.use(await startWeir(upstream, nodeArgs, `redis: { url: "${redis.url}" }\n`));
+      const kept = opened.move();
+      return { ...weir, name, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+    }
     case 'weir-before': {
       const weir = await startWeir(upstream, nodeArgs, '', undefined, before);
       return { ...weir, name };
     }
     default:
-      return await startProxy(name, upstream, nodeArgs);
+      return isPeer(name) ? await startPeer(name, upstream) : await startProxy(name, upstream, nodeArgs);
   }
 }
 
 async function startProxy(
-  name: Exclude<ContestantName, 'weir' | 'weir-before'>,
+  name: 'bare-undici' | 'bare-undici-streaming' | 'raw-net' | 'http-proxy' | 'http-proxy-3',
   upstream: string,
   nodeArgs: readonly string[],
 ): Promise<Contestant> {
