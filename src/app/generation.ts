@@ -31,7 +31,12 @@ export function createGeneration({ limits, auth, http, coreapp }: Config, servic
   const { authorization, honoursIdempotencyKey, brokenRepeatsMax, caseSensitivePaths } = coreapp;
   const { serverTiming } = http;
   const { accounts, guard } = stores;
-  const own = ownFields(scopeFields(Object.values(limits).map(({ scope }) => scope)), services.instance);
+  const scoped = scopeFields(Object.values(limits).map(({ scope }) => scope));
+  const own = ownFields(
+    scoped,
+    services.instance,
+    http.passFields.map((name) => name.toLowerCase()),
+  );
   const retryPolicy = createRetryPolicy({ clock, honoursIdempotencyKey, brokenRepeatsMax });
   const rules = { authorization, own, retryPolicy, notHeld: notHeldBy(limits), serverTiming };
   const towards = { clock, meter, answers: bodies.answers, reachability: services.reachability, ...rules };

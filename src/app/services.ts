@@ -107,7 +107,7 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
       max: fitting.connectionsMax,
       perAddressMax: config.http.connectionsPerAddressMax,
     }),
-    ownTurns: new OwnTurns(),
+    ownTurns: new OwnTurns(setImmediate),
     ownBodies: ownBounds(clock),
   };
 }

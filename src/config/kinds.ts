@@ -6,6 +6,7 @@ import { costForm } from '../admission/rate/costs.ts';
 import { readScope, scopeForm } from '../admission/rate/scope.ts';
 import { brokenPasswordRule } from '../auth/credentials.ts';
 import { hiddenIn } from '../auth/hidden.ts';
+import { mayPass } from '../http/own-fields.ts';
 import { readTarget } from '../http/target.ts';
 import { isTarget, readRedisUrl } from './redis-url.ts';
 import type { Fault } from './setting.ts';
@@ -74,6 +75,14 @@ export const password = () =>
     .string()
     .refine((text) => brokenPasswordRule(text) === null && isFilled(text))
     .meta({ minLength: 8, maxLength: 64 });
+
+/** The name of a field that may be let through. */
+export const passableField = () =>
+  z
+    .string()
+    .max(256)
+    .regex(/^[!#$%&'*+.^_`|~\w-]+$/)
+    .refine((name) => mayPass(name.toLowerCase()));
 
 const apiKey = () =>
   z

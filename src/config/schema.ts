@@ -18,6 +18,7 @@ import {
   isFilled,
   network,
   origin,
+  passableField,
   password,
   redisUrl,
   routePath,
@@ -233,6 +234,10 @@ const http = section({
     description:
       'Most of them from one address (of IPv6 a /64), trustedProxies apart. Not set: nine tenths of what other addresses leave; that bound holds in any case. Behind trustedProxies: most requests under way from one address.',
   }),
+  connectionMaxRequests: setting(whole(1, 1_000_000_000).nullable().default(null), {
+    description:
+      'Most requests on one connection of a caller; the last answer closes it, so that its caller looks for a replica anew. Not set: any number.',
+  }),
   tunnelsMax: setting(whole(0, 1_000_000).default(1_000), {
     description:
       'Most WebSocket connections through one replica, including those that are being asked for; further ones get 503. One caller may have nine tenths of what others leave.',
@@ -247,6 +252,11 @@ const http = section({
       'Whose X-Forwarded-For, -Proto and -Host are believed: the load balancers in front. They have to overwrite ' +
       'X-Forwarded-For or append to it; Forwarded is not read.',
     wanted: 'a list of IP addresses or networks, such as [10.0.0.0/8, "fd00::/8"]',
+  }),
+  passFields: setting(z.array(passableField()).max(100).default([]), {
+    description:
+      'Names of request fields that reach the Coreapp from anybody, though they are taken out otherwise: those that only a trusted proxy may say (X-Real-IP, X-HTTP-Method-Override), X-Original-URL and X-Rewrite-URL, and names that an upstream could take for one of Weir’s own (X_Forwarded_For).',
+    wanted: 'a list of field names, without those that Weir writes itself, such as [X-Real-IP, X_Request_Id]',
   }),
 });
 

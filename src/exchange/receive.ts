@@ -28,7 +28,7 @@ export type Receive = (head: RequestHead) => { readonly exchange: Received; read
 export function createReceive(deps: ReceiveDeps): Receive {
   return (head) => {
     const { method, fields } = head;
-    const target = readTarget(head.target);
+    const target = readTarget(head.target, method);
     const refusal = target.kind === 'malformed' ? refuse(target.refusal, target.why) : headRefusal(head, deps.own);
     if (target.kind === 'target' && target.authority !== null) setHost(fields, target.authority);
     const exchange = received({

@@ -15,11 +15,11 @@ const callersOwn: readonly string[] = [
   'host',
   'trailer',
   'x-request-id',
-  // Some frameworks go by these instead of by the target, and Weir has judged the target.
-  'x-original-url',
-  'x-rewrite-url',
   ...forwardedNames,
 ];
+
+/** Some frameworks go by these instead of by the target, and Weir has judged the target. Nobody's travel on. */
+const targetOverrides: readonly string[] = ['x-original-url', 'x-rewrite-url'];
 
 /** What else says where a request came from, or what it asks for: only a trusted proxy's word is passed on. */
 const strangersOwn: readonly string[] = [
@@ -55,21 +55,28 @@ export interface OwnFields {
   readonly relied: ReadonlySet<string>;
 }
 
+/** Whether a field can be let through: any but those that Weir writes, takes for itself, or that end with a connection. */
+export function mayPass(name: string): boolean {
+  return !callersOwn.includes(name) && !hopByHop.has(name);
+}
+
 /**
  * @param scoped the fields that configured limits go by, in lower case: they are Weir's own as well
  * @param instance tells this process from others; not there: nothing does
+ * @param passes names in lower case that travel on from anybody (`mayPass`)
  */
-export function ownFields(scoped: readonly string[] = [], instance = ''): OwnFields {
-  const own = [...callersOwn, ...strangersOwn, ...believed, ...scoped];
+export function ownFields(scoped: readonly string[] = [], instance = '', passes: readonly string[] = []): OwnFields {
+  const own = [...callersOwn, ...targetOverrides, ...strangersOwn, ...believed, ...scoped];
   // Where a configured name is the odd one, the plain one is its twin.
   const plainTwins = scoped.map(plainName).filter((name) => !own.includes(name));
-  const twins = { of: new Set([...own, ...hopByHop].map(plainName)), except: new Set(scoped) };
-  const ofTrusted = [...callersOwn, ...plainTwins];
+  const twins = { of: new Set([...own, ...hopByHop].map(plainName)), except: new Set([...scoped, ...passes]) };
+  const stays = (name: string): boolean => !passes.includes(name);
+  const ofTrusted = [...callersOwn, ...plainTwins, ...targetOverrides.filter(stays)];
   return {
     via: instance === '' ? viaName : `${viaName}-${instance}`,
     of: {
       trusted: new FieldFilter(ofTrusted, twins),
-      strangers: new FieldFilter([...ofTrusted, ...strangersOwn], twins),
+      strangers: new FieldFilter([...ofTrusted, ...strangersOwn.filter(stays)], twins),
     },
     interim: new FieldFilter(ofTrusted),
     relied: new Set(own.filter((name) => name !== 'trailer')),

@@ -33,10 +33,17 @@ const encodedSeparator = /%2f|%5c|%00/i;
 const usersPath = '/v1/users';
 const unreserved = /%(?:2[de]|3\d|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])/gi;
 
-export function readTarget(target: string): Target {
+/**
+ * `OPTIONS *` asks about the server and not about a path, and so does an URL without one (RFC 9112, 3.2.4).
+ */
+export function readTarget(target: string, method = 'GET'): Target {
+  if (method === 'OPTIONS' && target === '*') return { kind: 'target', raw: '*', path: '*', authority: null };
   const authority = target.startsWith('/') ? '' : authorityOf(target);
   if (authority === null) return malformed('the request target has to be a path that starts with "/", or an http URL');
-  return authority === '' ? readPath(target, null) : readPath(originForm(target, authority), authority);
+  if (authority === '') return readPath(target, null);
+  const origin = originForm(target, authority);
+  if (method === 'OPTIONS' && origin === '') return { kind: 'target', raw: '*', path: '*', authority };
+  return readPath(origin.startsWith('/') ? origin : `/${origin}`, authority);
 }
 
 function readPath(raw: string, authority: string | null): Target {
@@ -99,8 +106,7 @@ function authorityOf(target: string): string | null {
 
 /** Path and query of the absolute form. */
 function originForm(target: string, authority: string): string {
-  const rest = target.slice(target.indexOf('//') + 2 + authority.length);
-  return rest.startsWith('/') ? rest : `/${rest}`;
+  return target.slice(target.indexOf('//') + 2 + authority.length);
 }
 
 function malformed(why: string): Target {

@@ -9,6 +9,12 @@ const bounds = { max: 2, maxEach: 1, waitersMax: Number.POSITIVE_INFINITY };
 
 export class OwnTurns {
   readonly #turns = new Turns(bounds);
+  readonly #nextTurn: (call: () => void) => void;
+
+  /** @param nextTurn calls back in the next turn of the loop */
+  constructor(nextTurn: (call: () => void) => void) {
+    this.#nextTurn = nextTurn;
+  }
 
   /** Null: now. A promise: in a later turn of the loop. */
   enter(network: string): null | Promise<void> {
@@ -21,6 +27,6 @@ export class OwnTurns {
   }
 
   #leave(network: string): void {
-    setImmediate(() => this.#turns.leave(network));
+    this.#nextTurn(() => this.#turns.leave(network));
   }
 }

@@ -172,7 +172,7 @@ function scene({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: SceneOptio
   const gateway = createGateway(stages, {
     ownBodies: ownBounds(clock),
     openRequests: new OpenRequests({ max: 10_000, perAddressMax: null }),
-    ownTurns: new OwnTurns(),
+    ownTurns: new OwnTurns(setImmediate),
     disk,
     clock,
     meter: deafMeter,

@@ -3,7 +3,7 @@
  * is a number that replays a run, or `random`; `WIRE_FUZZ_RUNS` says how many mutations are tried. `npm run fuzz:wire`
  * tries a million with another seed each time.
  */
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, METHODS } from 'node:http';
 import { Duplex } from 'node:stream';
 import { expect, test } from 'vitest';
 import { readTarget } from '../../src/http/target.ts';
@@ -57,7 +57,7 @@ function accepted(text: string): { readonly meaning: Meaning; readonly bytes: Bu
   const head = reader.read(bytes, 0);
   if (head === null || head.kind === 'unreadable') return null;
   // The codec leaves the forms of a target to this one.
-  if (readTarget(head.target).kind === 'malformed') return null;
+  if (readTarget(head.target, head.method).kind === 'malformed') return null;
   let end = reader.position;
   let body = '';
   if (head.bodyLength === chunked) {
@@ -73,6 +73,8 @@ function accepted(text: string): { readonly meaning: Meaning; readonly bytes: Bu
   return { meaning: { method, target, fields: [...fields], body }, bytes: bytes.subarray(0, end) };
 }
 
+const known = new Set(METHODS);
+
 /** Where Node refuses what RFC 9112 lets pass, and nothing is read in two ways. `rest` is what follows the head. */
 const refusedByNode: readonly {
   readonly why: string;
@@ -83,6 +85,11 @@ const refusedByNode: readonly {
     why: 'blanks around the semicolon or the equals sign of a chunk extension (7.1.1)',
     code: /^HPE_INVALID_CHUNK_SIZE$|^HPE_STRICT$/,
     is: (_, rest) => /(?:^|\r\n)[0-9a-f]+(?:[\t ]+;|;[^\r]*[\t ])/i.test(rest),
+  },
+  {
+    why: 'a method that Node has no name for (RFC 9110, 9.1)',
+    code: /^HPE_INVALID_METHOD$|^HPE_INVALID_CONSTANT$/,
+    is: (head) => !known.has(head.replace(/^(?:\r\n)+/, '').split(' ')[0] ?? ''),
   },
   {
     why: 'a blank behind the value of a field (5.1)',

@@ -64,6 +64,10 @@ describe('a bad value in the file is named with its place, itself and what would
       'http: {trustedProxies: 10.0.0.1}',
       '1:24: http.trustedProxies: "10.0.0.1" is not allowed; give a list of IP addresses or networks, such as [10.0.0.0/8, "fd00::/8"]',
     ],
+    [
+      'http: {passFields: [X-Real-IP, Host]}',
+      '1:32: http.passFields[1]: "Host" is not allowed; give a list of field names, without those that Weir writes itself, such as [X-Real-IP, X_Request_Id]',
+    ],
     ['http: {serverTiming: 1}', '1:22: http.serverTiming: 1 is not allowed; give true or false'],
     ['listen: 8080', '1:9: listen: 8080 is not allowed; give its settings, a line name: value each, indented'],
   ])('%s', (yaml, line) => {

@@ -61,6 +61,14 @@ describe('From a trusted proxy, who writes some of them and passes others on', (
   });
 });
 
+test('Fields that http.passFields names arrive from anybody, the others do not', () => {
+  const own = ownFields([], '', ['x-real-ip', 'x_forwarded_for', 'x-original-url']);
+  const said = ['X-Real-IP', '1', 'X_Forwarded_For', '2', 'X-Original-URL', '/a'];
+  const others = ['X_Real_IP', '4', 'True-Client-IP', '5', 'X-Forwarded-For', '6', 'X-Rewrite-URL', '/b'];
+  for (const trusted of [true, false]) expect(travelling([...said, ...others].slice(0, 8), trusted, own)).toEqual(said);
+  expect(travelling([...said, ...others], false, own)).toEqual(said);
+});
+
 describe('A limit that goes by a field', () => {
   const by = (...texts: string[]) => ownFields(scopeFields(texts.map((text) => readScope(text) as Scope)));
 

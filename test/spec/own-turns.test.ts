@@ -1,10 +1,11 @@
 /** Turns for Weir's own answers: what one network asks for is late by itself, and nobody else by it. */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { OwnTurns } from '../../src/wire/own-turns.ts';
 
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 test('one network has one in each turn of the loop, whoever else asks has another', async () => {
-  const turns = new OwnTurns();
+  const turns = new OwnTurns(setImmediate);
   const had: string[] = [];
   const ask = (network: string): void => {
     const turn = turns.enter(network);
@@ -26,7 +27,7 @@ test('one network has one in each turn of the loop, whoever else asks has anothe
 });
 
 test('all networks together have two, in rotation', async () => {
-  const turns = new OwnTurns();
+  const turns = new OwnTurns(setImmediate);
   const had: string[] = [];
   const networks = ['a', 'b', 'c', 'd'];
   for (let i = 0; i < 3; i++) {

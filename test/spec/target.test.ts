@@ -59,6 +59,14 @@ describe('A target is forwarded as it came and routed by its normal form:', () =
   });
 });
 
+test.each<[target: string, authority: string | null]>([
+  ['*', null],
+  ['http://weir:8080', 'weir:8080'],
+])('OPTIONS %s asks about the server and not about a path (RFC 9112, 3.2.4)', (target, authority) => {
+  expect(readTarget(target, 'OPTIONS')).toEqual({ kind: 'target', raw: '*', path: '*', authority });
+  expect(readTarget(target, 'GET')).not.toMatchObject({ raw: '*' });
+});
+
 describe('A target is malformed', () => {
   test.each<[string, target: string, why: RegExp]>([
     ['with a percent sign at its end', '/v1/100%', /two hexadecimal digits/],

@@ -3,13 +3,18 @@ import { COLON, CR, LF, SP, TAB, targetChars, tokenChars, valueChars } from './c
 import { framingOfRequest } from './framing.ts';
 import type { HeadLimits, HeadReader, RequestMessage, Unreadable } from './message.ts';
 
-/** The methods of IANA's registry that others know. A method in another case is none (RFC 9110, 9.1). */
+/**
+ * The methods of IANA's registry that others know. Any token is a method, and its case matters (RFC 9110, 9.1). But one
+ * of these in another case is refused: an upstream might take it for the method that it looks like.
+ */
 const methods = new Set(
   (
     'GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH ACL BIND CHECKOUT COPY LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL ' +
     'MOVE PROPFIND PROPPATCH QUERY REBIND REPORT SEARCH UNBIND UNLINK UNLOCK UNSUBSCRIBE SUBSCRIBE NOTIFY PURGE'
   ).split(' '),
 );
+/** Longer ones are no method that anybody has. */
+const methodMaxBytes = 64;
 
 const unreadable = (why: string, refusal: Unreadable['refusal'] = 'malformed'): Unreadable => ({
   kind: 'unreadable',
@@ -19,7 +24,9 @@ const unreadable = (why: string, refusal: Unreadable['refusal'] = 'malformed'): 
 const noRequestLine = unreadable(
   'The request line has to be a method, a target and HTTP/1.1, with one blank between them.',
 );
-const noMethod = unreadable('The request line begins with no method that is known here.');
+const noMethod = unreadable(
+  `The request line has to begin with a method of at most ${methodMaxBytes} characters, a known one in upper case.`,
+);
 const noVersion = unreadable('Only HTTP/1.1 and HTTP/1.0 are spoken here.');
 const noName = unreadable(
   'A field line has to be a name of letters, digits and hyphens, directly followed by a colon.',
@@ -45,6 +52,13 @@ class RequestReader implements HeadReader<RequestMessage> {
   #kept: Buffer | null = null;
   /** Of each field where in the bytes its name, its colon, and its value's beginning and end are. */
   readonly #places: number[] = [];
+  /** How far a head was scanned that is not whole: its bytes are not looked at again, however many parts it comes in. */
+  #seen = 0;
+  /** Where its fields begin; 0: its first line is not whole. */
+  #fieldsAt = 0;
+  /** Where the field begins that is not whole, and where its colon is; 0: that has not come. */
+  #nameAt = 0;
+  #colonAt = 0;
   #at = 0;
   #method = '';
   #targetAt = 0;
@@ -67,10 +81,12 @@ class RequestReader implements HeadReader<RequestMessage> {
     while (all[start] === CR && all[start + 1] === LF) start += 2;
     const scanned = this.#scan(all, start);
     if (scanned === null) {
-      this.#kept = start === all.length ? null : copyOf(all, start);
+      this.#keep(all, start);
       return null;
     }
     this.#kept = null;
+    this.#seen = 0;
+    this.#fieldsAt = 0;
     if (scanned !== 'whole') return scanned;
     this.position = kept === null ? this.#at : this.#at - kept.length + from;
     return this.#message(all);
@@ -78,8 +94,28 @@ class RequestReader implements HeadReader<RequestMessage> {
 
   /** Null: there is no end yet, and nothing wrong so far. */
   #scan(bytes: Buffer, start: number): 'whole' | Unreadable | null {
+    if (this.#fieldsAt > 0) return this.#scanFields(bytes);
     const wrong = this.#scanLine(bytes, start);
-    return wrong === 'whole' ? this.#scanFields(bytes, this.#at) : wrong;
+    if (wrong !== 'whole') return wrong;
+    this.#places.length = 0;
+    this.#fieldsAt = this.#at;
+    this.#nameAt = this.#at;
+    this.#colonAt = 0;
+    return this.#scanFields(bytes);
+  }
+
+  /** Keeps what is not whole, from its beginning. */
+  #keep(bytes: Buffer, start: number): void {
+    this.#kept = start === bytes.length ? null : copyOf(bytes, start);
+    if (start === 0) return;
+    this.#seen = Math.max(0, this.#seen - start);
+    if (this.#fieldsAt === 0) return;
+    this.#targetAt -= start;
+    this.#targetEnd -= start;
+    this.#fieldsAt -= start;
+    this.#nameAt -= start;
+    if (this.#colonAt > 0) this.#colonAt -= start;
+    for (let i = 0; i < this.#places.length; i++) this.#places[i] = (this.#places[i] as number) - start;
   }
 
   #scanLine(bytes: Buffer, start: number): 'whole' | Unreadable | null {
@@ -87,15 +123,18 @@ class RequestReader implements HeadReader<RequestMessage> {
     let at = start;
     const { length } = bytes;
     while (at < length && tokenChars[bytes[at] as number] === 1) at += 1;
+    if (at - start > methodMaxBytes) return noMethod;
     if (at > limit) return lineTooLong;
     if (at === length) return null;
     if (bytes[at] === CR && at === start) return at + 1 === length ? null : noLineEnd;
-    if (bytes[at] !== SP) return noRequestLine;
+    if (bytes[at] !== SP || at === start) return noRequestLine;
     this.#method = bytes.toString('latin1', start, at);
-    if (!methods.has(this.#method)) return noMethod;
+    if (!methods.has(this.#method) && methods.has(this.#method.toUpperCase())) return noMethod;
     const target = ++at;
     this.#targetAt = at;
+    if (this.#seen > at) at = this.#seen;
     while (at < length && targetChars[bytes[at] as number] === 1) at += 1;
+    this.#seen = at;
     if (at > limit) return lineTooLong;
     if (at === length) return null;
     if (bytes[at] !== SP || at === target) return noRequestLine;
@@ -113,34 +152,34 @@ class RequestReader implements HeadReader<RequestMessage> {
     return 'whole';
   }
 
-  #scanFields(bytes: Buffer, start: number): 'whole' | Unreadable | null {
+  #scanFields(bytes: Buffer): 'whole' | Unreadable | null {
     const places = this.#places;
-    places.length = 0;
     const { length } = bytes;
     // With the empty line behind them.
-    const limit = start + this.#limits.fieldsMaxBytes + 2;
+    const limit = this.#fieldsAt + this.#limits.fieldsMaxBytes + 2;
     const most = 4 * this.#limits.fieldsMax;
-    for (let at = start; ; ) {
+    for (let name = this.#nameAt, colon = this.#colonAt, at = Math.max(name, this.#seen); ; ) {
       if (at >= limit) return tooLarge;
-      if (at === length) return null;
-      if (bytes[at] === CR) {
-        if (at + 1 === length) return null;
-        if (bytes[at + 1] !== LF) return noLineEnd;
-        this.#at = at + 2;
-        return at + 2 > limit ? tooLarge : 'whole';
+      if (colon === 0) {
+        if (at === length) return this.#partial(name, 0, at);
+        if (at === name && bytes[at] === CR) {
+          if (at + 1 === length) return this.#partial(name, 0, at);
+          if (bytes[at + 1] !== LF) return noLineEnd;
+          this.#at = at + 2;
+          return at + 2 > limit ? tooLarge : 'whole';
+        }
+        while (at < length && tokenChars[bytes[at] as number] === 1) at += 1;
+        if (at >= limit) return tooLarge;
+        if (at === length) return this.#partial(name, 0, at);
+        if (bytes[at] !== COLON || at === name) return at === name && isBlank(bytes[at]) ? folded : noName;
+        colon = at;
+        at += 1;
       }
-      const name = at;
-      while (at < length && tokenChars[bytes[at] as number] === 1) at += 1;
-      if (at >= limit) return tooLarge;
-      if (at === length) return null;
-      if (bytes[at] !== COLON || at === name) return at === name && isBlank(bytes[at]) ? folded : noName;
-      const colon = at;
-      at += 1;
       while (at < length && valueChars[bytes[at] as number] === 1) at += 1;
       if (at >= limit) return tooLarge;
-      if (at === length) return null;
+      if (at === length) return this.#partial(name, colon, at);
       if (bytes[at] !== CR) return bytes[at] === LF ? noLineEnd : noValue;
-      if (at + 1 === length) return null;
+      if (at + 1 === length) return this.#partial(name, colon, at);
       if (bytes[at + 1] !== LF) return noValue;
       let value = colon + 1;
       let end = at;
@@ -149,7 +188,16 @@ class RequestReader implements HeadReader<RequestMessage> {
       if (places.length === most) return tooMany;
       places.push(name, colon, value, end);
       at += 2;
+      name = at;
+      colon = 0;
     }
+  }
+
+  #partial(name: number, colon: number, seen: number): null {
+    this.#nameAt = name;
+    this.#colonAt = colon;
+    this.#seen = seen;
+    return null;
   }
 
   #message(bytes: Buffer): RequestMessage | Unreadable {

@@ -59,6 +59,8 @@ export class CallerConnection extends Dated implements AnsweredConnection, Open 
   #advancing = false;
   #callerEnded = false;
   #looks = 0;
+  /** How many requests have come. */
+  #requests = 0;
   #whenFlushed: (() => void) | null = null;
 
   constructor(socket: Socket, secure: boolean, peer: string, place: Connection, reception: Reception) {
@@ -87,7 +89,8 @@ export class CallerConnection extends Dated implements AnsweredConnection, Open 
   }
 
   get isLast(): boolean {
-    return this.reception.retiring || (this.#callerEnded && this.#rest === null);
+    const { retiring, requestsMax } = this.reception;
+    return retiring || this.#requests >= requestsMax || (this.#callerEnded && this.#rest === null);
   }
 
   serves(downstream: WireDownstream): boolean {
@@ -259,6 +262,7 @@ export class CallerConnection extends Dated implements AnsweredConnection, Open 
     this.#bodyLeft = message.bodyLength;
     this.#state = 'wait';
     this.#looks = 0;
+    this.#requests += 1;
     this.persistent = true;
     table.began(this.place);
     const head = { method, target, version, fields, peer: this.peer, secure: this.secure };

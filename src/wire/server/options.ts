@@ -25,6 +25,8 @@ export interface ServerOptions {
   readonly answerMinBytesPerS: number;
   /** How long a connection may stay open between requests. */
   readonly keepAliveTimeoutMs: number;
+  /** Most requests on one connection; null, or not there: any number. */
+  readonly connectionMaxRequests?: number | null;
   readonly connectionsMax: number;
   /** Most of them from one address; null, or not there: as many as its share of what others leave. */
   readonly connectionsPerAddressMax?: number | null;

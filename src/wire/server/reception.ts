@@ -38,6 +38,8 @@ export class Reception {
   readonly lingerDeadlines = new Deadlines(lingerMaxMs);
   readonly askDeadlines = new Deadlines(askEveryMs);
   readonly limits: HeadLimits;
+  /** Of one connection. */
+  readonly requestsMax: number;
   /** True: every answer ends its connection, so that its caller looks for another replica. */
   retiring = false;
   /** True: what is open is being broken. */
@@ -53,6 +55,7 @@ export class Reception {
     this.idlers = new Idlers(bodyIdleTimeoutMs, bodyMinBytesPerS, answerMinBytesPerS);
     this.headDeadlines = new Deadlines(options.headTimeoutMs);
     this.keepAliveDeadlines = new Deadlines(keepAliveTimeoutMs);
+    this.requestsMax = options.connectionMaxRequests ?? Number.POSITIVE_INFINITY;
     this.limits = { lineMaxBytes, fieldsMaxBytes, fieldsMax };
     this.#refusalBody = options.refusalBody;
     this.#keptAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveTimeoutMs / 1_000)}\r\n`;

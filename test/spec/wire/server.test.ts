@@ -75,6 +75,19 @@ const post = (target: string, body: string): string =>
 const inChunks = (target: string, chunks: string): string =>
   `POST ${target} HTTP/1.1\r\nHost: weir\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`;
 
+describe('A connection', () => {
+  it('ends with as many requests as it may have, and what is behind them is not begun', async () => {
+    await stop();
+    await start({ connectionMaxRequests: 2 });
+    await using caller = await call();
+    caller.send(get('/a') + get('/b') + get('/c'));
+    const answers = [await caller.answer(), await caller.answer()];
+    expect(answers.map((answer) => answer.field('connection'))).toEqual(['keep-alive', 'close']);
+    expect(await caller.closed()).toBe('end');
+    expect(asked.map(({ head }) => head.target)).toEqual(['/a', '/b']);
+  });
+});
+
 /** Waits until a number that is above 0 grows or shrinks no more. */
 async function untilStill(number: () => number): Promise<number> {
   let before = -1;
