@@ -120,9 +120,10 @@ class ResponseReader implements HeadReader<ResponseMessage> {
     let bodyLength: BodyLength = length ?? untilClose;
     if (status < 200 || status === 204 || status === 304 || this.#methodOf() === 'HEAD') bodyLength = 0;
     else if (encodings !== null) {
-      if (encodings.slice(0, -1).includes('chunked'))
-        return unreadable('its Transfer-Encoding has chunked before its end');
-      bodyLength = encodings.at(-1) === 'chunked' ? chunked : untilClose;
+      // Of another coding the caller would not be told: the field ends here, and its body would be taken for what it codes.
+      if (encodings.length !== 1 || encodings[0] !== 'chunked')
+        return unreadable('its Transfer-Encoding is not chunked');
+      bodyLength = chunked;
     }
     const persistent = bodyLength !== untilClose && !framing.close && (version === '1.1' || framing.keepAlive);
     return { kind: 'response', status, version, fields, bodyLength, persistent, keepAliveMs };
