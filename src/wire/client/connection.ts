@@ -161,16 +161,17 @@ export class Connection extends Dated implements Carrier, SendingEnds, AnswerEnd
   }
 
   answered(head: ResponseMessage): void {
-    // Whoever answers early wants no more of the request (RFC 9112, 9.5).
-    this.#sending?.stop();
+    // Whoever refuses early wants no more of the request (RFC 9112, 9.5). A 2xx may be made while the body is read.
+    if (head.status >= 300) this.#sending?.stop();
     this.keepAliveMs = head.keepAliveMs;
-    this.#persistent = head.persistent && this.#sending?.isComplete !== false && !promisesBody(head);
+    this.#persistent = head.persistent && !promisesBody(head);
   }
 
   complete(clean: boolean, trailers: Fields): void {
     const call = this.#call as Call;
     this.#call = null;
-    if (clean && this.#persistent && this.#socket.writableLength === 0) this.#free();
+    const isSent = this.#sending?.isComplete !== false && this.#socket.writableLength === 0;
+    if (clean && this.#persistent && isSent) this.#free();
     else this.close();
     call.end(trailers);
   }

@@ -306,6 +306,21 @@ describe('A final answer that comes early', () => {
     expect(upstream.arrivals).toHaveLength(0);
     if ('readBytes' in sent) expect(sent.readBytes).toBeLessThan(50_000_000);
   });
+
+  it('of success goes on beside the body, which is sent to its end', async () => {
+    const whole = 20_000_000;
+    let bytes = 0;
+    upstream.onConnection((socket) => {
+      socket.on('data', (part: Buffer) => {
+        if (bytes === 0) socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
+        bytes += part.length;
+        if (bytes > whole) socket.write('4\r\nread\r\n0\r\n\r\n');
+      });
+    });
+    const exchange = client.send({ method: 'POST', body: Buffer.alloc(whole) });
+    expect(await exchange.failed()).toBe(null);
+    expect(exchange.told).toEqual(['may', 'head 200', 'data 4', 'end']);
+  });
 });
 
 describe('A call that is given up', () => {
