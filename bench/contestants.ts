@@ -1,9 +1,13 @@
 /** The proxies that are measured, started in front of an upstream and ready to be asked. */
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import http, { type IncomingMessage } from 'node:http';
+import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { json } from 'node:stream/consumers';
 import { startRedis } from '../test/support/redis.ts';
 import { within } from '../test/support/until.ts';
 import { type Child, messageOf, startChild } from './child.ts';
@@ -70,8 +74,8 @@ async function startProxy(
 const adminPassword = 'Bench-2026!';
 
 /** As in production, but for the ports and for the limits, which are out of the way as a rule. */
-const weirConfig = (limits: string) => `
-listen: { host: 127.0.0.1, port: 0 }
+const weirConfig = (limits: string, tls: KeyFiles | null) => `
+listen: { host: 127.0.0.1, port: 0, tls: ${JSON.stringify(tls)} }
 ops: { host: 127.0.0.1, port: 0 }
 limits:
   messages: ${limits}
@@ -79,11 +83,17 @@ log: { level: info }
 stop: { lameDuckMs: 0, graceMs: 1000 }
 `;
 
+export interface KeyFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
 /**
  * Its access log goes to the null device: writing it counts, storing it doesn't.
  * @param settings more YAML
  * @param limits those of messages
  * @param checkout where its sources are; not there: here
+ * @param tls what it serves with; null: plain HTTP
  */
 export async function startWeir(
   upstream: string,
@@ -91,12 +101,13 @@ export async function startWeir(
   settings = '',
   limits = '{ rate: 1000000, burst: 1000000 }',
   checkout?: string,
+  tls: KeyFiles | null = null,
 ): Promise<Weir> {
   await using opened = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'weir-bench-'));
   opened.defer(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, 'weir.yaml');
-  writeFileSync(file, weirConfig(limits) + settings);
+  writeFileSync(file, weirConfig(limits, tls) + settings);
   const child = opened.use(
     startChild('src/main.ts', ['serve', '--config', file], {
       nodeArgs,
@@ -106,7 +117,7 @@ export async function startWeir(
     }),
   );
   const { port, opsPort } = await portsSaid(child);
-  const token = await logIn(port);
+  const token = await logIn(port, tls !== null);
   const kept = opened.move();
   return { name: 'weir', child, port, opsPort, token, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
@@ -128,13 +139,15 @@ async function portsSaid(child: Child): Promise<Pick<Weir, 'port' | 'opsPort'>> 
   return await within(ports, { what: 'Weir to serve', deadlineMs: 15_000 });
 }
 
-async function logIn(port: number): Promise<string> {
-  const response = await fetch(`http://127.0.0.1:${port}/v1/users/login`, {
-    method: 'POST',
+async function logIn(port: number, secure: boolean): Promise<string> {
+  const { request } = secure ? https : http;
+  const sent = request({
+    ...{ host: '127.0.0.1', port, method: 'POST', path: '/v1/users/login', rejectUnauthorized: false },
     headers: { authorization: `Basic ${Buffer.from(`admin:${adminPassword}`).toString('base64')}` },
   });
-  const answer = (await response.json()) as { readonly users?: readonly { readonly token: string }[] };
+  const [response] = (await once(sent.end(), 'response')) as [IncomingMessage];
+  const answer = (await json(response)) as { readonly users?: readonly { readonly token: string }[] };
   const token = answer.users?.[0]?.token;
-  if (token === undefined) throw new Error(`the login failed with status ${response.status}`);
+  if (token === undefined) throw new Error(`the login failed with status ${response.statusCode}`);
   return token;
 }

@@ -4,6 +4,7 @@
  * request as the proxies do).
  */
 import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 /** What to do: told by the bench over IPC. */
 export interface LoadOrder {
@@ -12,6 +13,10 @@ export interface LoadOrder {
   readonly ms: number;
   /** The whole request, head and body. */
   readonly request: string;
+  /** Over TLS, whatever the certificate. */
+  readonly tls?: boolean;
+  /** Each request on a connection of its own. */
+  readonly anew?: boolean;
 }
 
 export interface LoadReport {
@@ -58,10 +63,13 @@ interface Listener {
   broken(what: string): void;
 }
 
-/** One connection; resolves when it is closed. */
-function one({ port, request }: LoadOrder, listener: Listener): Promise<void> {
+/** One connection, and the next where each request has one of its own; resolves after the last answer. */
+function one(order: LoadOrder, listener: Listener): Promise<void> {
+  const { port, request, tls = false, anew = false } = order;
   return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => socket.write(request, 'latin1'));
+    const to = { port, host: '127.0.0.1', noDelay: true };
+    const begin = (): boolean => socket.write(request, 'latin1');
+    const socket = tls ? connectTls({ ...to, rejectUnauthorized: false }, begin) : connect(to, begin);
     let text = '';
     let complete = false;
     socket.setEncoding('latin1');
@@ -70,13 +78,17 @@ function one({ port, request }: LoadOrder, listener: Listener): Promise<void> {
       const status = wholeAnswer(text);
       if (status === null) return;
       text = '';
-      complete = !listener.answered(status);
-      if (complete) socket.end();
-      else socket.write(request, 'latin1');
+      const more = listener.answered(status);
+      complete = !more || anew;
+      if (!complete) return void begin();
+      socket.end();
+      if (more) void one(order, listener).then(resolve);
+      else resolve();
     });
     socket.on('error', (error) => listener.broken(error.message));
     socket.on('close', () => {
-      if (!complete) listener.broken('the connection was closed before its answer was complete');
+      if (complete) return;
+      listener.broken('the connection was closed before its answer was complete');
       resolve();
     });
   });

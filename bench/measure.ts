@@ -24,8 +24,12 @@ export class Load implements AsyncDisposable {
   readonly #child: Child = startChild('bench/load.ts');
 
   /** Rejects when any answer was not a 2xx: a proxy that fails fast would win. */
-  async on({ name, port, token, child }: Contestant, ms: number): Promise<Measured> {
-    const order: LoadOrder = { port, connections, ms, request: requestTo(port, token) };
+  async on(
+    { name, port, token, child }: Contestant,
+    ms: number,
+    how: Pick<LoadOrder, 'tls' | 'anew'> = {},
+  ): Promise<Measured> {
+    const order: LoadOrder = { port, connections, ms, request: requestTo(port, token), ...how };
     const before = cpuMs(child.pid);
     this.#child.process.send(order);
     const report = await messageOf<LoadReport>(this.#child, `the load on ${name} to end`, ms + 10_000);
@@ -45,10 +49,10 @@ export class Load implements AsyncDisposable {
    * Until the compiler has done its work: its threads' time is the process's own, and Weir has more code to compile. By
    * requests, since on a busy machine time alone would not do; bounded all the same.
    */
-  async warmUp(contestant: Contestant): Promise<void> {
+  async warmUp(contestant: Contestant, how: Pick<LoadOrder, 'tls' | 'anew'> = {}): Promise<void> {
     let requests = 0;
     for (let ms = 0; requests < warmUpRequests && ms < warmUpMaxMs; ms += warmUpStepMs) {
-      const { requestsPerSecond } = await this.on(contestant, warmUpStepMs);
+      const { requestsPerSecond } = await this.on(contestant, warmUpStepMs, how);
       requests += (requestsPerSecond * warmUpStepMs) / 1_000;
     }
   }

@@ -47,7 +47,7 @@ export async function startPeer(
   const store = name === 'nginx-lua' ? await storeFor(token, opened) : {};
   const { program, file, args } = peers[name];
   const port = await freePort();
-  const values = { buffering: 'on', ...settings, ...store, folder, port, upstream: new URL(upstream).port };
+  const values = { buffering: 'on', tls: '', ...settings, ...store, folder, port, upstream: new URL(upstream).port };
   const template = readFileSync(new URL(file, import.meta.url), 'utf8');
   const text = template.replaceAll(/\{\{(\w+)\}\}/g, (_, key) => String(values[key as keyof typeof values]));
   const config = join(folder, file);

@@ -4,7 +4,6 @@
  * tries a million with another seed each time.
  */
 import { createServer, type IncomingMessage, METHODS, request } from 'node:http';
-import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { expect, test } from 'vitest';
 import { readTarget } from '../../src/http/target.ts';
@@ -193,7 +192,7 @@ function acceptedAnswer(text: string): { readonly meaning: AnswerMeaning; readon
 async function answerAsNodeReads(bytes: Buffer): Promise<AnswerMeaning | string> {
   let heard: AnswerMeaning | string | null = null;
   const socket = new Duplex({ read() {}, write: (_, __, done) => done() });
-  const asked = request({ createConnection: () => socket as Socket, headers: { connection: 'close' } });
+  const asked = request({ createConnection: () => socket, headers: { connection: 'close' } });
   asked.on('error', (error: Error & { code?: string }) => (heard ??= error.code ?? error.message));
   asked.on('response', (answer) => {
     let body = '';

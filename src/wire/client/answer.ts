@@ -11,6 +11,7 @@ import {
   type ResponseMessage,
   untilClose,
 } from '../codec/message.ts';
+import { handOut } from '../lent.ts';
 import type { Call } from './call.ts';
 
 const limits: HeadLimits = { lineMaxBytes: 8_192, fieldsMaxBytes: 65_536, fieldsMax: 1_000 };
@@ -167,6 +168,7 @@ export class Answer {
 
   readonly #give = (part: Buffer): void => {
     if (this.#call === null) return;
+    handOut(part);
     if (this.#paused) {
       this.#kept ??= [];
       this.#kept.push(part);

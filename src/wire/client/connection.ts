@@ -210,6 +210,7 @@ export class Connection extends Dated implements Carrier, SendingEnds, AnswerEnd
     const bytes = this.#reads.take(count);
     if (this.#answer.isExpected) this.#answer.read(bytes);
     else this.lost('bytes came that are no answer');
+    this.#reads.done(bytes);
     return !this.#answer.isPaused;
   }
 

@@ -1,8 +1,10 @@
 /**
  * The buffers that connections are read into. Node gives each read 64 KiB of its own, whatever comes. Here all read
  * into one, and the few hundred bytes of most answers are copied out of it, so that a connection which waits has none.
- * What comes in large pieces is not copied: its connection gets a buffer for each.
+ * What comes in large pieces is not copied: its connection has a buffer, and gets another one where a piece is kept.
  */
+import { isSpent, lend } from '../lent.ts';
+
 const readBytes = 65_536;
 /** What is kept of a buffer must not be much smaller than the buffer. */
 const copiedBelowBytes = readBytes / 2;
@@ -14,15 +16,22 @@ export class Reads {
   /** What the next bytes are read into. */
   next = shared;
 
-  /** The bytes that were read, for whoever wants to keep them. */
+  /** The bytes that were read. They have to be looked at at once, with `handOut` for each part of them, then `done`. */
   take(bytes: number): Buffer {
     const read = this.next;
-    const isLarge = bytes >= copiedBelowBytes;
-    if (isLarge) this.next = Buffer.allocUnsafeSlow(readBytes);
-    if (isLarge && read !== shared) return read.subarray(0, bytes);
+    if (bytes >= copiedBelowBytes && read !== shared) {
+      lend(read.buffer);
+      return read.subarray(0, bytes);
+    }
+    if (bytes >= copiedBelowBytes) this.next = Buffer.allocUnsafeSlow(readBytes);
     const copy = Buffer.allocUnsafe(bytes);
     read.copy(copy, 0, 0, bytes);
     return copy;
+  }
+
+  /** What was taken has been looked at. */
+  done(taken: Buffer): void {
+    if (taken.buffer === this.next.buffer && !isSpent()) this.next = Buffer.allocUnsafeSlow(readBytes);
   }
 
   /** No more large pieces are to be expected. */

@@ -7,6 +7,7 @@ import type { Downstream } from '../../exchange/ports.ts';
 import type { Fields } from '../../http/fields.ts';
 import { chunked, type RequestMessage } from '../codec/message.ts';
 import type { Connection } from '../connections.ts';
+import { spend } from '../lent.ts';
 import { type Framing, framingOf, headText, interimText, lastChunkText } from './answer-text.ts';
 import { ArrivingBody } from './body.ts';
 import type { Idler, Idlers, Taker } from './idlers.ts';
@@ -196,6 +197,7 @@ export class WireDownstream implements Downstream, Taker {
     if (chunk.length <= textMaxBytes) {
       this.#text += chunk.toString('latin1');
       if (inChunks) this.#text += '\r\n';
+      spend(chunk);
       if (this.#text.length > textMaxBytes) this.#flush();
       else this.#flushSoon();
     } else {
@@ -204,6 +206,7 @@ export class WireDownstream implements Downstream, Taker {
       socket.write(chunk);
       if (inChunks) socket.write('\r\n', 'latin1');
       socket.uncork();
+      if (socket.writableLength === 0) spend(chunk);
     }
     if (!socket.writableNeedDrain) return true;
     this.#watchTaking();
