@@ -5,6 +5,7 @@
  * says how to read it. The exit code is 1 where the small caller got a 5xx, another answer than it should have, or
  * none.
  */
+import { readdirSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { parseArgs } from 'node:util';
 import { startRedis } from '../test/support/redis.ts';
@@ -12,6 +13,7 @@ import { pass } from '../test/support/until.ts';
 import { messageOf, startChild } from './child.ts';
 import { number, run } from './command.ts';
 import { startWeir, type Weir } from './contestants.ts';
+import { residentKb } from './cpu.ts';
 import type { FloodReport } from './floods/flood.ts';
 import { type Cast, type Kind, kinds, names, password } from './floods/kinds.ts';
 import type { SmallReport } from './floods/small.ts';
@@ -21,6 +23,10 @@ import { Load } from './measure.ts';
 const warmUpMs = 3_000;
 /** From the start of a flood until it has filled what it can. */
 const risingMs = 3_000;
+/** How long connections that were reset, and bodies that were broken off, may take to be forgotten. */
+const settlingMs = 15_000;
+/** Connections to the upstream that are kept for the next requests. */
+const filesSpare = 64;
 /** The last answers of the small caller. */
 const answersMaxMs = 70_000;
 
@@ -37,7 +43,7 @@ async function main(): Promise<void> {
   console.log('|---|---|---|---|---|---|---|---|---|');
   const floods: string[] = [];
   for (const kind of wanted) floods.push(`${kind.name}: ${await play(kind, seconds * 1_000)}`);
-  console.log(`\nWhat the floods were answered:\n${floods.join('\n')}`);
+  console.log(`\nWhat the floods were answered, and what was left of them:\n${floods.join('\n')}`);
 }
 
 /** Prints a row; returns how the flood was answered. */
@@ -61,6 +67,7 @@ async function play(kind: Kind, ms: number): Promise<string> {
   };
   await load.on(weir, warmUpMs);
   const alone = await measured(() => pass(ms));
+  const before = stateOf(weir.child.pid);
   const flood = stack.use(startChild('bench/floods/flood.ts'));
   // It stands for machines elsewhere: it must not take Weir's processors, of which a small machine has two.
   setPriority(flood.pid, constants.priority.PRIORITY_LOW);
@@ -70,7 +77,26 @@ async function play(kind: Kind, ms: number): Promise<string> {
   flood.process.send('stop');
   const { answers, open } = await messageOf<FloodReport>(flood, 'the flood to end');
   console.log(row(kind.name, alone, beside));
-  return `${said(answers)}; ${open} connections open`;
+  flood.process.kill('SIGKILL');
+  const after = await settled(weir.child.pid, before.files);
+  const left = `${before.files} open files and ${before.mb} MB before, ${after.files} and ${after.mb} after`;
+  return `${said(answers)}; ${open} connections open; ${left}`;
+}
+
+interface State {
+  readonly files: number;
+  readonly mb: number;
+}
+
+function stateOf(pid: number): State {
+  return { files: readdirSync(`/proc/${pid}/fd`).length, mb: Math.round(residentKb(pid) / 1_024) };
+}
+
+/** As it is once the open files are what they were, or else after a while. */
+async function settled(pid: number, files: number): Promise<State> {
+  for (let waitedMs = 0; waitedMs < settlingMs && stateOf(pid).files > files + filesSpare; waitedMs += 500)
+    await pass(500);
+  return stateOf(pid);
 }
 
 async function castOf({ port, opsPort, token }: Weir, tokens: number): Promise<Cast> {

@@ -2,7 +2,6 @@
  * What else Weir costs beside its peers: `npm run bench:ratios [-- WHAT …]`, of `bulk`, `tls`, `latency` and `million`.
  * README.md says how to read it.
  */
-import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -12,7 +11,7 @@ import { pass } from '../test/support/until.ts';
 import { messageOf, startChild } from './child.ts';
 import { run } from './command.ts';
 import { type Contestant, startContestant, startWeir } from './contestants.ts';
-import { cpuMs } from './cpu.ts';
+import { cpuMs, residentKb } from './cpu.ts';
 import { body, Load } from './measure.ts';
 import type { PacedOrder, PacedReport } from './paced.ts';
 import { missingFor, startPeer } from './peers/peer.ts';
@@ -152,10 +151,6 @@ async function million(upstream: string): Promise<void> {
   console.log(
     `A million requests: ${(last / 1_024).toFixed(0)} MB, ${ratio} times that after 100,000 (aim: at most 1.05)`,
   );
-}
-
-function residentKb(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 }
 
 /** Both in turn; then their medians and that of the ratios of each round. */

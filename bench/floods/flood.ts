@@ -15,6 +15,8 @@ export type FloodOrder = Common &
   (
     | { readonly does: 'repeat' } // Each sends another request as soon as its answer is there.
     | { readonly does: 'stay' } // Each sends one request and stays open; closed ones come again.
+    | { readonly does: 'shut' } // The same, but each shuts its sending side behind its request.
+    | { readonly does: 'abort'; readonly afterMs: number } // Each is reset so long after its request, and comes again.
     | { readonly does: 'read slowly'; readonly bytesPerS: number }
     | { readonly does: 'write slowly'; readonly bodyBytes: number; readonly bytesPerS: number }
   );
@@ -68,6 +70,8 @@ function one(order: FloodOrder, localAddress: string, connected: () => void): vo
     connected();
     send();
     if (order.does === 'write slowly') drip(socket, order.bodyBytes, order.bytesPerS);
+    if (order.does === 'shut') socket.end();
+    if (order.does === 'abort') setTimeout(() => socket.resetAndDestroy(), order.afterMs);
   });
   const answered = (status: string): void => {
     waiting = false;
@@ -79,9 +83,9 @@ function one(order: FloodOrder, localAddress: string, connected: () => void): vo
   socket.on('error', () => {});
   socket.on('close', () => {
     open.delete(socket);
-    if (waiting) answers.broken = (answers.broken ?? 0) + 1;
+    if (waiting && order.does !== 'abort') answers.broken = (answers.broken ?? 0) + 1;
     if (first) connected();
-    setTimeout(() => one(order, localAddress, () => {}), againMs);
+    setTimeout(() => one(order, localAddress, () => {}), order.does === 'abort' ? 0 : againMs);
   });
 }
 

@@ -190,4 +190,58 @@ export const kinds: readonly Kind[] = [
       requests: [bytes('POST /v1/contacts', { ...first(cast), 'x-number': '{n}' }, '{}')],
     }),
   },
+  {
+    name: 'slow heads',
+    small: message,
+    flood: () => ({
+      // A byte each 100 ms, of a field that never ends.
+      ...{ does: 'write slowly', bodyBytes: 1_048_576, bytesPerS: 10, connections: 2_000, from: manyAddresses },
+      requests: ['GET /v1/contacts HTTP/1.1\r\nHost: weir\r\nX-A: '],
+    }),
+  },
+  {
+    name: 'slow bodies of strangers',
+    small: message,
+    flood: (cast) => ({
+      ...{ does: 'write slowly', bodyBytes: 1_000, bytesPerS: 10, connections: 2_000, from: manyAddresses },
+      requests: [bytes('POST /v1/messages', { ...first(cast), 'content-length': '1000' })],
+    }),
+  },
+  {
+    name: 'slow readers',
+    small: message,
+    flood: (cast) => ({
+      ...{ does: 'read slowly', bytesPerS: 2_000, connections: 2_000, from: manyAddresses },
+      requests: [bytes('GET /v1/media/large', first(cast))],
+    }),
+  },
+  {
+    name: 'idle connections',
+    small: message,
+    flood: () => ({ ...{ does: 'stay', connections: 5_000, from: manyAddresses }, requests: [''] }),
+  },
+  {
+    name: 'aborts',
+    small: message,
+    flood: (cast) => ({
+      ...{ does: 'abort', afterMs: 20, connections: 25, from: greedyOnes },
+      requests: [bytes('POST /v1/messages', first(cast), body)],
+    }),
+  },
+  {
+    name: 'connections that are shut on one side',
+    small: message,
+    flood: () => ({
+      ...{ does: 'shut', connections: 500, from: manyAddresses },
+      requests: [bytes('GET /v1/contacts', {})],
+    }),
+  },
+  {
+    name: 'a gigabyte to one that reads slowly',
+    small: message,
+    flood: (cast) => ({
+      ...{ does: 'read slowly', bytesPerS: 16_000, connections: 4, from: greedyOnes },
+      requests: [bytes('GET /v1/media/huge', first(cast))],
+    }),
+  },
 ];

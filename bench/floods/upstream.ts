@@ -1,18 +1,22 @@
 /**
- * The upstream beside floods: small answers at once, a large one, a refusal for a day, and the end of every handshake.
+ * The upstream beside floods: small answers at once, large ones, a refusal for a day, and the end of every handshake.
  */
 import { createServer } from 'node:http';
 import { serveBench } from '../child.ts';
 
 const small = '{"messages":[{"id":"gBEGkYiEB1VXAglK1ZEqA1YKPrU"}]}';
-const largeBytes = 16 * 1_048_576;
+const largeBytes = new Map([
+  ['/v1/media/large', 16 * 1_048_576],
+  ['/v1/media/huge', 1_024 * 1_048_576],
+]);
 const part = Buffer.alloc(65_536, 'x');
 
 const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
   request.resume();
-  if (request.url === '/v1/media/large') {
-    response.writeHead(200, { 'Content-Length': largeBytes });
-    let left = largeBytes;
+  const bytes = largeBytes.get(request.url ?? '');
+  if (bytes !== undefined) {
+    response.writeHead(200, { 'Content-Length': bytes });
+    let left = bytes;
     const write = (): void => {
       while (left > 0) {
         left -= part.length;

@@ -62,6 +62,26 @@ export function readArguments(grammar: Grammar, args: readonly string[]): Argume
   return wrong(`${missing > 0 ? 'an argument is missing' : 'an argument too many'}; ${give}`);
 }
 
+/** A command of several, such as `users add`. */
+export interface Verb<Work> {
+  readonly grammar: Grammar;
+  readonly work: Work;
+}
+
+/** Which of a command's verbs is meant, and with what; null: what is wrong was told. */
+export function readVerb<Work>(
+  verbs: Readonly<Record<string, Verb<Work>>>,
+  [verb = '', ...args]: readonly string[],
+  { err }: CommandIo,
+  give: string,
+): (Verb<Work> & Extract<Arguments, { ok: true }>) | null {
+  const known = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
+  const read = known === undefined ? { ok: false as const, problem: give } : readArguments(known.grammar, args);
+  if (known !== undefined && read.ok) return { ...known, ...read };
+  if (!read.ok) err(read.problem);
+  return null;
+}
+
 function unknownOption(name: string, { options }: Grammar, give: string): string {
   const near = nearest(name, Object.keys(options)) as `--${string}` | undefined;
   return `unknown option ${JSON.stringify(name)}; ${near === undefined ? give : `did you mean ${near} ${options[near]}?`}`;

@@ -1,6 +1,6 @@
 /** `weir tokens revoke|list`: which tokens of users are valid, and their end; passwords stay. */
 import type { ListedToken } from '../auth/accounts.ts';
-import { type CommandIo, type Grammar, readArguments } from './options.ts';
+import { type CommandIo, type Grammar, readVerb, type Verb } from './options.ts';
 import { CommandFailure, type StoreDeps, withAccounts } from './store.ts';
 import { change, existing } from './users.ts';
 
@@ -10,10 +10,7 @@ interface Given {
   readonly io: CommandIo;
 }
 
-interface Verb {
-  readonly grammar: Grammar;
-  readonly work: (deps: StoreDeps, given: Given) => Promise<void>;
-}
+type Work = (deps: StoreDeps, given: Given) => Promise<void>;
 
 const revokeGrammar: Grammar = {
   command: 'tokens revoke',
@@ -31,7 +28,7 @@ const listGrammar: Grammar = {
   optional: 1,
 };
 
-const verbs: Readonly<Record<string, Verb>> = {
+const verbs: Readonly<Record<string, Verb<Work>>> = {
   revoke: { grammar: revokeGrammar, work: revoke },
   list: { grammar: listGrammar, work: list },
 };
@@ -40,21 +37,13 @@ export const tokenGrammars: readonly Grammar[] = [listGrammar, revokeGrammar];
 
 /** Resolves to the exit code: 0, or 1 with what is wrong on stderr. */
 export async function tokens(
-  [verb = '', ...args]: readonly string[],
+  args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
   io: CommandIo,
 ): Promise<number> {
-  const known = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
-  if (known === undefined) {
-    io.err('weir tokens: give revoke or list, such as weir tokens revoke --user NAME');
-    return 1;
-  }
-  const { grammar, work } = known;
-  const read = readArguments(grammar, args);
-  if (!read.ok) {
-    io.err(read.problem);
-    return 1;
-  }
+  const read = readVerb(verbs, args, io, 'weir tokens: give revoke or list, such as weir tokens revoke --user NAME');
+  if (read === null) return 1;
+  const { grammar, work } = read;
   const name = read.options.get('--user') ?? read.operands[0] ?? null;
   if (name === null && grammar === revokeGrammar) {
     io.err(`weir tokens revoke: --user is missing; give weir tokens revoke ${grammar.usage}`);

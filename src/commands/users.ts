@@ -7,7 +7,7 @@ import { adminName } from '../auth/first-admin.ts';
 import { findUserNamed, likeNamed, takenWords } from '../auth/names.ts';
 import type { Accounts } from '../auth/ports.ts';
 import { usernameForm } from '../auth/precis.ts';
-import { configOnly, type Grammar, readArguments } from './options.ts';
+import { configOnly, type Grammar, readVerb, type Verb } from './options.ts';
 import { newPassword, type PasswordIo } from './passwords.ts';
 import { CommandFailure, type StoreDeps, withAccounts } from './store.ts';
 
@@ -24,12 +24,9 @@ interface Given {
   readonly io: PasswordIo;
 }
 
-interface Verb {
-  readonly grammar: Grammar;
-  readonly work: (deps: StoreDeps, given: Given) => Promise<void>;
-}
+type Work = (deps: StoreDeps, given: Given) => Promise<void>;
 
-const verbs: Readonly<Record<string, Verb>> = {
+const verbs: Readonly<Record<string, Verb<Work>>> = {
   add: {
     grammar: {
       command: 'users add',
@@ -64,21 +61,13 @@ export const userGrammars: readonly Grammar[] = Object.values(verbs).map(({ gram
 
 /** Resolves to the exit code: 0, or 1 with what is wrong on stderr. */
 export async function users(
-  [verb = '', ...args]: readonly string[],
+  args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
   io: PasswordIo,
 ): Promise<number> {
-  const known = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
-  if (known === undefined) {
-    io.err(`weir users: give ${Object.keys(verbs).join(', ')}, such as weir users list`);
-    return 1;
-  }
-  const { grammar, work } = known;
-  const read = readArguments(grammar, args);
-  if (!read.ok) {
-    io.err(read.problem);
-    return 1;
-  }
+  const read = readVerb(verbs, args, io, `weir users: give ${Object.keys(verbs).join(', ')}, such as weir users list`);
+  if (read === null) return 1;
+  const { grammar, work } = read;
   const [name = ''] = read.operands;
   const given = { name, passwordFile: read.options.get('--password-file') ?? null, io };
   const command = { command: grammar.command, file: read.options.get('--config') ?? null, env, io };
