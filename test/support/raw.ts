@@ -86,27 +86,38 @@ export class RawCaller implements AsyncDisposable {
 
   #take(method: string): RawAnswer | Error | null {
     const over = this.#ended || this.#closed !== null;
-    const interim: RawHead[] = [];
-    let at = 0;
-    for (;;) {
-      const end = this.#received.indexOf('\r\n\r\n', at);
-      if (end === -1) {
-        return over ? new Error(`the connection ended (${this.#closed}) without an answer: ${this.#received}`) : null;
-      }
-      const head = headOf(this.#received.toString('latin1', at, end));
-      at = end + 4;
-      if (head.status >= 200) return this.#withBody(head, interim, method, at, over);
-      interim.push(head);
+    const found = answerIn(this.#received, method, over ? (this.#closed ?? 'end') : null);
+    if (found === null) {
+      return over ? new Error(`the connection ended (${this.#closed}) without an answer: ${this.#received}`) : null;
     }
+    this.#received = this.#received.subarray(found.bytes);
+    return found.answer;
   }
+}
 
-  #withBody(head: RawHead, interim: RawHead[], method: string, at: number, over: boolean): RawAnswer | null {
-    const read = bodyOf(head, method, this.#received.subarray(at));
-    if (read.end === null && !over) return null;
-    const closeDelimited = read.end === null && read.untilClose;
-    this.#received = read.end === null ? Buffer.alloc(0) : this.#received.subarray(at + read.end);
-    const whole = read.end !== null || (closeDelimited && this.#closed !== 'reset');
-    return new Answer(head, interim, read, whole);
+/**
+ * The first final answer to a request with this method, and how many bytes it takes; null: it is not whole.
+ * @param ended how the connection ended; null: more may come
+ */
+export function answerIn(
+  bytes: Buffer,
+  method: string,
+  ended: 'end' | 'reset' | null,
+): { readonly answer: RawAnswer; readonly bytes: number } | null {
+  const interim: RawHead[] = [];
+  for (let at = 0; ; ) {
+    const end = bytes.indexOf('\r\n\r\n', at);
+    if (end === -1) return null;
+    const head = headOf(bytes.toString('latin1', at, end));
+    at = end + 4;
+    if (head.status < 200) {
+      interim.push(head);
+      continue;
+    }
+    const read = bodyOf(head, method, bytes.subarray(at));
+    if (read.end === null && ended === null) return null;
+    const whole = read.end !== null || (read.untilClose && ended === 'end');
+    return { answer: new Answer(head, interim, read, whole), bytes: read.end === null ? bytes.length : at + read.end };
   }
 }
 
@@ -193,7 +204,8 @@ function bodyOf(head: RawHead, method: string, bytes: Buffer): ReadBody {
   return { ...none, body: bytes.subarray(0, length), end: bytes.length >= length ? length : null };
 }
 
-function chunkedBody(bytes: Buffer): ReadBody {
+/** A body in chunks. */
+export function chunkedBody(bytes: Buffer): ReadBody {
   const chunks: Buffer[] = [];
   const read = (end: number | null, trailers: Pairs = []): ReadBody => ({
     body: Buffer.concat(chunks),

@@ -1,4 +1,4 @@
-/** The table of the wire: bytes that a caller sends, and what a gateway has to make of them. */
+/** The table of the wire: bytes that a caller sends, and what a gateway has to make of them and of the upstream's answer. */
 
 /** What has to arrive at the upstream. */
 export interface Reached {
@@ -17,13 +17,46 @@ export interface Row {
   readonly what: string;
   /** `{auth}` is replaced by the line of a credential. */
   readonly bytes: string;
+  /** Sent once `100 Continue` has come. */
+  readonly later?: string;
+  /** The caller shuts its sending side behind its bytes, and sends no other request. */
+  readonly ends?: true;
+  /** What the upstream says; not there: 200 and "ok". */
+  readonly answer?: UpstreamAnswer;
   /** Of the answers, without 1xx; a request that is refused has one. */
   readonly statuses: readonly number[];
+  /** What the first answer comes to. */
+  readonly told?: Told;
   /** Whether a request behind these bytes is served. If not, it must not arrive either. */
   readonly goesOn: boolean;
   readonly reached: readonly Reached[];
+  /** Whether that request has the same connection to the upstream; not there: either. */
+  readonly again?: boolean;
   /** A rule of Weir's own: others may do otherwise. */
   readonly own?: boolean;
+  /** It is to be refused, but no MUST says so: others may serve it, if what they write is valid. */
+  readonly mendable?: boolean;
+}
+
+export interface UpstreamAnswer {
+  readonly bytes: string;
+  /** What its connection comes to behind them; not there: it stays open. */
+  readonly over?: 'end' | 'reset';
+  /** It comes as soon as the head of the request is there, and nothing is read behind that. */
+  readonly early?: true;
+}
+
+/** What a caller has of an answer. */
+export interface Told {
+  readonly body?: string;
+  /** Whole field lines that are there, the name in lower case. */
+  readonly has?: readonly string[];
+  /** Names in lower case of fields that must not be there. */
+  readonly lacks?: readonly string[];
+  readonly interim?: readonly number[];
+  readonly trailers?: readonly string[];
+  /** False: the caller is shown that the rest is missing. Not there: true. */
+  readonly whole?: boolean;
 }
 
 const line = 'GET /v1/contacts HTTP/1.1';
@@ -54,6 +87,29 @@ export const declined = (section: string, what: string, bytes: string, status = 
 export const served = (section: string, what: string, bytes: string, reached: Partial<Reached> = {}): Row => ({
   ...{ section, what, bytes, statuses: [200], goesOn: true },
   reached: [{ method: bytes.trimStart().split(' ')[0] ?? '', target: '/v1/contacts', body: '', ...reached }],
+});
+
+/** Served as these requests. */
+export const allServed = (
+  section: string,
+  what: string,
+  bytes: string,
+  ...reached: readonly Partial<Reached>[]
+): Row => ({
+  ...{ section, what, bytes, statuses: reached.map(() => 200), goesOn: true },
+  reached: reached.map((one) => ({ method: 'GET', target: '/v1/contacts', body: '', ...one })),
+});
+
+/** What becomes of the upstream's answer to a GET. */
+export const answered = (
+  section: string,
+  what: string,
+  answer: string | UpstreamAnswer,
+  status = 200,
+  told: Told = {},
+): Row => ({
+  ...served(section, what, head()),
+  ...{ answer: typeof answer === 'string' ? { bytes: answer } : answer, statuses: [status], told },
 });
 
 /** Served as one request, which is the last of its connection. */

@@ -1,0 +1,49 @@
+/**
+ * The table of the wire on a whole Weir: bytes in, the answers, whether the connection goes on, what arrived. `npm run
+ * bench:strict` plays the same rows on nginx and HAProxy.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startTestApp, type TestApp } from '../../support/app.ts';
+import { leftOpen, rows, settings } from './rows/index.ts';
+import { byteByByte, type Cut, faultIn, play, Recorder, whole } from './rows/play.ts';
+
+/** Most rows end where it matters: in an empty line, or in the end of a body. */
+const inTwo: readonly Cut[] = [
+  () => [1],
+  (length) => [length >> 1],
+  (length) => [length - 2],
+  (length) => [length - 1],
+  (length) => [length >> 2, length - (length >> 2)],
+];
+
+let app: TestApp;
+let recorder: Recorder;
+
+beforeAll(async () => {
+  recorder = await Recorder.start();
+  app = await startTestApp(recorder.url, settings);
+});
+afterAll(async () => {
+  await app.close(0);
+  await recorder[Symbol.asyncDispose]();
+});
+
+it('has some 400 rows, each of which is another', () => {
+  expect(rows.length).toBeGreaterThanOrEqual(400);
+  const names = rows.map(({ section, what }) => `${section} ${what}`);
+  expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
+  expect(leftOpen.filter((name) => !rows.some(({ what }) => what === name))).toEqual([]);
+});
+
+describe.each([...new Set(rows.map(({ section }) => section))])('section %s', (section) => {
+  const own = rows.filter((row) => row.section === section);
+
+  it.each(own.map((row) => [row.what, row] as const))('%s', async (_, row) => {
+    const auth = `Authorization: Bearer ${app.token}\r\n`;
+    const { length } = row.bytes + (row.answer?.bytes ?? '');
+    for (const cut of [whole, ...inTwo, ...(length > 400 ? [] : [byteByByte])]) {
+      const fault = faultIn(row, await play(row, cut, { port: app.port, auth, recorder }));
+      expect(fault, `cut at ${cut(row.bytes.length).slice(0, 3)}`).toBeNull();
+    }
+  });
+});
