@@ -11,8 +11,10 @@ export interface LoadOrder {
   readonly port: number;
   readonly connections: number;
   readonly ms: number;
-  /** The whole request, head and body. */
+  /** The whole request, head and body; `{n}` becomes another number in each. */
   readonly request: string;
+  /** How many numbers there are; not there: 1. */
+  readonly numbers?: number;
   /** Over TLS, whatever the certificate. */
   readonly tls?: boolean;
   /** Each request on a connection of its own. */
@@ -65,10 +67,10 @@ interface Listener {
 
 /** One connection, and the next where each request has one of its own; resolves after the last answer. */
 function one(order: LoadOrder, listener: Listener): Promise<void> {
-  const { port, request, tls = false, anew = false } = order;
+  const { port, tls = false, anew = false } = order;
   return new Promise((resolve) => {
     const to = { port, host: '127.0.0.1', noDelay: true };
-    const begin = (): boolean => socket.write(request, 'latin1');
+    const begin = (): boolean => socket.write(nextRequest(order), 'latin1');
     const socket = tls ? connectTls({ ...to, rejectUnauthorized: false }, begin) : connect(to, begin);
     let text = '';
     let complete = false;
@@ -92,6 +94,12 @@ function one(order: LoadOrder, listener: Listener): Promise<void> {
       resolve();
     });
   });
+}
+
+let asked = 0;
+
+function nextRequest({ request, numbers }: LoadOrder): string {
+  return numbers === undefined ? request : request.replaceAll('{n}', String(asked++ % numbers));
 }
 
 /** The status of an answer that is complete; null: more is to come. Only one request is on its way at a time. */

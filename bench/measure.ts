@@ -20,15 +20,14 @@ export interface Measured {
   readonly cpuUs: number;
 }
 
+/** What is another load than 64 connections that each send the message. */
+export type How = Partial<Omit<LoadOrder, 'port' | 'ms'>>;
+
 export class Load implements AsyncDisposable {
   readonly #child: Child = startChild('bench/load.ts');
 
   /** Rejects when any answer was not a 2xx: a proxy that fails fast would win. */
-  async on(
-    { name, port, token, child }: Contestant,
-    ms: number,
-    how: Pick<LoadOrder, 'tls' | 'anew'> = {},
-  ): Promise<Measured> {
+  async on({ name, port, token, child }: Contestant, ms: number, how: How = {}): Promise<Measured> {
     const order: LoadOrder = { port, connections, ms, request: requestTo(port, token), ...how };
     const before = cpuMs(child.pid);
     this.#child.process.send(order);
@@ -49,7 +48,7 @@ export class Load implements AsyncDisposable {
    * Until the compiler has done its work: its threads' time is the process's own, and Weir has more code to compile. By
    * requests, since on a busy machine time alone would not do; bounded all the same.
    */
-  async warmUp(contestant: Contestant, how: Pick<LoadOrder, 'tls' | 'anew'> = {}): Promise<void> {
+  async warmUp(contestant: Contestant, how: How = {}): Promise<void> {
     let requests = 0;
     for (let ms = 0; requests < warmUpRequests && ms < warmUpMaxMs; ms += warmUpStepMs) {
       const { requestsPerSecond } = await this.on(contestant, warmUpStepMs, how);
@@ -63,9 +62,9 @@ export class Load implements AsyncDisposable {
 }
 
 /** As most HTTP clients write it. */
-export function requestTo(port: number, token: string): string {
+export function requestTo(port: number, token: string, text = body, fields = ''): string {
   return (
     `POST /v1/messages HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAccept: */*\r\nUser-Agent: weir-bench\r\n` +
-    `Authorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+    `Authorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n${fields}\r\n${text}`
   );
 }
