@@ -70,7 +70,8 @@ export function createGateway<From extends Downstream>(stages: Stages<From>, dep
       const caller = deps.openRequests.enter(exchange.origin);
       try {
         outcome = refusal ?? (caller === null ? tooManyOpen : await travel(stages, deps, exchange, downstream));
-        if (outcome.kind === 'refusal') await ownTurn(deps, exchange);
+        // What waited in line doesn't wait again: where Weir stops, all are refused at once.
+        if (outcome.kind === 'refusal' && exchange.joinedAt === -1) await ownTurn(deps, exchange);
       } catch (error) {
         deps.log.error('a bug: a stage threw', { requestId: exchange.id, error });
         outcome = refuse('bug');
@@ -106,7 +107,7 @@ async function travel<From extends Downstream>(
     const collecting = collect(identified, downstream, bounds, allocation);
     const request = collecting instanceof Promise ? await collecting : collecting;
     if (request.kind !== 'exchange') return request;
-    if (gates !== null) return await deliver(stages.forward, deps.meter, gates, request, downstream);
+    if (gates !== null) return await deliver(stages.forward, deps, gates, request, downstream);
     await ownTurn(deps, request);
     return await stages.webapp.answer(request);
   } finally {
@@ -127,12 +128,13 @@ export function sharingOf({ principal, origin }: Identified): Principal {
 /** Stand in line, forward, and again as long as it may be sent again. */
 async function deliver<From extends Downstream>(
   forward: Forward<From>,
-  meter: Meter,
+  deps: GatewayDeps,
   gates: Gates,
   request: Collected,
   downstream: From,
 ): Promise<Outcome> {
   const admitting = gates.admit(request, downstream);
+  if (!(admitting instanceof Promise) && admitting.kind === 'refusal') await ownTurn(deps, request);
   let admission = admitting instanceof Promise ? await admitting : admitting;
   for (let last: Replay | null = null; ; ) {
     if (admission.kind !== 'exchange') return blamed(admission, last);
@@ -140,7 +142,7 @@ async function deliver<From extends Downstream>(
     if (attempt.kind === 'passed') gates.passed(request);
     if (attempt.kind !== 'replay') return attempt;
     last = attempt;
-    meter.replayed(gates.name, last.reason);
+    deps.meter.replayed(gates.name, last.reason);
     admission = await gates.readmit(request, downstream, last);
   }
 }
