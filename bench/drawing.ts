@@ -6,6 +6,7 @@ export interface Curve {
 
 const [width, height, left, top, bottom] = [360, 220, 52, 30, 34];
 const columns = 2;
+const labelWidth = 28;
 
 export function drawing(curves: readonly Curve[]): string {
   const rows = Math.ceil(curves.length / columns);
@@ -38,12 +39,16 @@ function panel({ title, points }: Curve): string {
   const line = points.map(
     (_, i) => `${i === 0 ? 'M' : 'L'}${xOf(xs[i] as number).toFixed(1)} ${yOf(ys[i] as number).toFixed(1)}`,
   );
+  let labelled = Number.NEGATIVE_INFINITY;
   const marks = points.map(([x, y], i) => {
+    const at = xOf(xs[i] as number);
+    const hasRoom = at - labelled >= labelWidth;
+    if (hasRoom) labelled = at;
     const [cx, cy] = [xOf(xs[i] as number).toFixed(1), yOf(ys[i] as number).toFixed(1)];
     return (
       `<circle cx="${cx}" cy="${cy}" r="3" fill="#0b62a4"/>` +
       `<text x="${cx}" y="${Number(cy) - 7}" text-anchor="middle" fill="#0b62a4">${y.toFixed(0)}</text>` +
-      `<text x="${cx}" y="${floor + 14}" text-anchor="middle" fill="#444">${short(x)}</text>`
+      (hasRoom ? `<text x="${cx}" y="${floor + 14}" text-anchor="middle" fill="#444">${short(x)}</text>` : '')
     );
   });
   return (
