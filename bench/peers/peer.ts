@@ -4,31 +4,38 @@ import { accessSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { freePort } from '../../test/support/ports.ts';
 import { startRedis } from '../../test/support/redis.ts';
 import { until } from '../../test/support/until.ts';
-import { startProgram } from '../child.ts';
+import { messageOf, startChild, startProgram } from '../child.ts';
 import type { Contestant } from '../contestants.ts';
 
-export const peerNames = ['nginx', 'nginx-lua', 'haproxy'] as const;
+export const peerNames = ['nginx', 'nginx-lua', 'haproxy', 'fastify'] as const;
 export type PeerName = (typeof peerNames)[number];
+type ProgramName = Exclude<PeerName, 'fastify'>;
 
 const lua = '/usr/lib/nginx/modules/ngx_http_lua_module.so';
 
 /** Each peer's program, its arguments before the configuration's file, and what else has to be there. */
-const peers: Readonly<Record<PeerName, { program: string; file: string; args: readonly string[]; also?: string }>> = {
-  nginx: { program: 'nginx', file: 'nginx.conf', args: ['-c'] },
-  'nginx-lua': { program: 'nginx', file: 'nginx-lua.conf', args: ['-c'], also: lua },
-  haproxy: { program: 'haproxy', file: 'haproxy.cfg', args: ['-db', '-f'] },
-};
+const peers: Readonly<Record<ProgramName, { program: string; file: string; args: readonly string[]; also?: string }>> =
+  {
+    nginx: { program: 'nginx', file: 'nginx.conf', args: ['-c'] },
+    'nginx-lua': { program: 'nginx', file: 'nginx-lua.conf', args: ['-c'], also: lua },
+    haproxy: { program: 'haproxy', file: 'haproxy.cfg', args: ['-db', '-f'] },
+  };
 
 export function isPeer(name: string): name is PeerName {
-  return name in peers;
+  return peerNames.some((known) => known === name);
 }
 
 /** What is not installed for a peer; null: nothing is missing. */
 export function missingFor(name: PeerName): string | null {
+  if (name === 'fastify') {
+    const there = isThere(fileURLToPath(new URL('fastify/node_modules', import.meta.url)), constants.R_OK);
+    return there ? null : 'what `npm install --prefix bench/peers/fastify` brings';
+  }
   const { program, also } = peers[name];
   if (programPath(program) === null) return program;
   return also === undefined || isThere(also, constants.R_OK) ? null : also;
@@ -40,6 +47,7 @@ export async function startPeer(
   upstream: string,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<Contestant> {
+  if (name === 'fastify') return await startFastify(upstream);
   await using opened = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'weir-peer-'));
   opened.defer(() => rmSync(folder, { recursive: true, force: true }));
@@ -59,6 +67,15 @@ export async function startPeer(
   await until(() => isOpen(port), { what: `${name} to listen` });
   const kept = opened.move();
   return { name, child, port, token, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+async function startFastify(upstream: string): Promise<Contestant> {
+  await using opened = new AsyncDisposableStack();
+  const redis = opened.use(await startRedis());
+  const child = opened.use(startChild('bench/peers/fastify/proxy.mjs', [upstream, redis.url]));
+  const { port } = await messageOf<{ port: number }>(child, 'the port of fastify');
+  const kept = opened.move();
+  return { name: 'fastify', child, port, token: 'x'.repeat(43), [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
 /** A Redis that knows the token and the script of the bucket. */
