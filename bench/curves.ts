@@ -86,23 +86,19 @@ async function byHeld(url: string): Promise<Point[]> {
   await using load = new Load();
   await load.warmUp(weir);
   const request = requestTo(weir.port, weir.token).replace('/v1/messages', '/v1/contacts');
-  await using holders = startChild('bench/holders.ts');
+  await using waiting = new AsyncDisposableStack();
   let held = 0;
-  let report: HoldersReport = { sent: 0, answered: 0, failure: null };
-  holders.process.on('message', (latest: HoldersReport) => {
-    report = latest;
-  });
   return await each([0, 100, 1_000, 5_000, 9_000], async (wanted) => {
     if (wanted > held) {
+      // A process for each step: its reports count its own.
+      const holders = waiting.use(startChild('bench/holders.ts'));
       const order: HoldersOrder = { port: weir.port, connections: wanted - held, request };
-      const before = report.sent;
+      let sent = 0;
+      holders.process.on('message', (report: HoldersReport) => {
+        sent = report.sent;
+      });
       holders.process.send(order);
-      await until(
-        () => report.sent - (report.sent < before ? 0 : before) >= wanted - held || report.sent === wanted - held,
-        {
-          what: 'them to wait',
-        },
-      );
+      await until(() => sent === order.connections, { what: 'all of them to have asked' });
       held = wanted;
     }
     return await cpu(load, weir, {});

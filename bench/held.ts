@@ -16,8 +16,8 @@ import type { HoldersOrder, HoldersReport } from './holders.ts';
 import { requestTo } from './measure.ts';
 
 const held = 10_000;
-const memoryMaxKb = 20;
-const memoryAimKb = 12;
+const memoryMaxKb = 12;
+const memoryAimKb = 6;
 const releaseMaxMs = 2;
 const slotsASecond = 50;
 const releases = 500;

@@ -70,7 +70,7 @@ export function createGateway<From extends Downstream>(stages: Stages<From>, dep
       const caller = deps.openRequests.enter(exchange.origin);
       try {
         outcome = refusal ?? (caller === null ? tooManyOpen : await travel(stages, deps, exchange, downstream));
-        // What waited in line doesn't wait again: where Weir stops, all are refused at once.
+        // A request that waited in line doesn't wait again: where Weir stops, all are refused at once.
         if (outcome.kind === 'refusal' && exchange.joinedAt === -1) await ownTurn(deps, exchange);
       } catch (error) {
         deps.log.error('a bug: a stage threw', { requestId: exchange.id, error });

@@ -76,9 +76,13 @@ export function readVerb<Work>(
   give: string,
 ): (Verb<Work> & Extract<Arguments, { ok: true }>) | null {
   const known = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
-  const read = known === undefined ? { ok: false as const, problem: give } : readArguments(known.grammar, args);
-  if (known !== undefined && read.ok) return { ...known, ...read };
-  if (!read.ok) err(read.problem);
+  if (known === undefined) {
+    err(give);
+    return null;
+  }
+  const read = readArguments(known.grammar, args);
+  if (read.ok) return { ...known, ...read };
+  err(read.problem);
   return null;
 }
 

@@ -33,9 +33,7 @@ const encodedSeparator = /%2f|%5c|%00/i;
 const usersPath = '/v1/users';
 const unreserved = /%(?:2[de]|3\d|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])/gi;
 
-/**
- * `OPTIONS *` asks about the server and not about a path, and so does an URL without one (RFC 9112, 3.2.4).
- */
+/** `OPTIONS *` asks about the server and not about a path, and so does an URL without one (RFC 9112, 3.2.4). */
 export function readTarget(target: string, method = 'GET'): Target {
   if (method === 'OPTIONS' && target === '*') return { kind: 'target', raw: '*', path: '*', authority: null };
   const authority = target.startsWith('/') ? '' : authorityOf(target);

@@ -22,7 +22,7 @@ export function handOut(part: Buffer): void {
   if (part.buffer === current) handedOut += part.length;
 }
 
-/** Of a part nothing is needed any more: it was copied, or the system has it. */
+/** Nobody needs a part any more: it was copied, or the system has it. */
 export function spend(part: Buffer): void {
   if (part.buffer === current) spent += part.length;
 }

@@ -8,7 +8,7 @@ import { Duplex } from 'node:stream';
 import { expect, test } from 'vitest';
 import { readTarget } from '../../src/http/target.ts';
 import { createChunkReader, createRequestReader, createResponseReader } from '../../src/wire/codec/index.ts';
-import { chunked, untilClose } from '../../src/wire/codec/message.ts';
+import { type BodyLength, chunked, untilClose } from '../../src/wire/codec/message.ts';
 import { dice } from '../support/dice.ts';
 
 const limits = { lineMaxBytes: 4_096, fieldsMaxBytes: 8_192, fieldsMax: 50 };
@@ -57,6 +57,18 @@ function mutated(bases: readonly string[], random: () => number): string {
   return bytes;
 }
 
+/** A body and where it ends; null: it is refused, or not whole. */
+function bodyAt(bytes: Buffer, at: number, length: BodyLength): { readonly body: string; readonly end: number } | null {
+  if (length !== chunked) {
+    const end = at + length;
+    return bytes.length < end ? null : { body: bytes.toString('latin1', at, end), end };
+  }
+  let body = '';
+  const chunks = createChunkReader(limits);
+  const read = chunks.read(bytes, at, (part) => (body += part.toString('latin1')));
+  return read === 'end' ? { body, end: chunks.position } : null;
+}
+
 /** The first message as the codec reads it, and its bytes; null: refused, or not whole. */
 function accepted(text: string): { readonly meaning: Meaning; readonly bytes: Buffer } | null {
   const bytes = Buffer.from(text, 'latin1');
@@ -65,19 +77,10 @@ function accepted(text: string): { readonly meaning: Meaning; readonly bytes: Bu
   if (head === null || head.kind === 'unreadable') return null;
   // The codec leaves the forms of a target to this one.
   if (readTarget(head.target, head.method).kind === 'malformed') return null;
-  let end = reader.position;
-  let body = '';
-  if (head.bodyLength === chunked) {
-    const chunks = createChunkReader(limits);
-    if (chunks.read(bytes, end, (part) => (body += part.toString('latin1'))) !== 'end') return null;
-    end = chunks.position;
-  } else {
-    if (bytes.length < end + head.bodyLength) return null;
-    body = bytes.toString('latin1', end, end + head.bodyLength);
-    end += head.bodyLength;
-  }
+  const read = bodyAt(bytes, reader.position, head.bodyLength);
+  if (read === null) return null;
   const { method, target, fields } = head;
-  return { meaning: { method, target, fields: [...fields], body }, bytes: bytes.subarray(0, end) };
+  return { meaning: { method, target, fields, body: read.body }, bytes: bytes.subarray(0, read.end) };
 }
 
 const known = new Set(METHODS);
@@ -183,19 +186,11 @@ function acceptedAnswer(text: string): { readonly meaning: AnswerMeaning; readon
   const reader = createResponseReader(limits, () => 'GET');
   const head = reader.read(bytes, 0);
   if (head === null || head.kind === 'unreadable' || head.status < 200) return null;
-  let end = reader.position;
-  let body = '';
-  if (head.bodyLength === chunked) {
-    const chunks = createChunkReader(limits);
-    if (chunks.read(bytes, end, (part) => (body += part.toString('latin1'))) !== 'end') return null;
-    end = chunks.position;
-  } else {
-    const length = head.bodyLength === untilClose ? bytes.length - end : head.bodyLength;
-    if (bytes.length < end + length) return null;
-    body = bytes.toString('latin1', end, end + length);
-    end += length;
-  }
-  return { meaning: { status: head.status, fields: head.fields, body }, bytes: bytes.subarray(0, end) };
+  const length = head.bodyLength === untilClose ? bytes.length - reader.position : head.bodyLength;
+  const read = bodyAt(bytes, reader.position, length);
+  if (read === null) return null;
+  const { status, fields } = head;
+  return { meaning: { status, fields, body: read.body }, bytes: bytes.subarray(0, read.end) };
 }
 
 async function answerAsNodeReads(bytes: Buffer): Promise<AnswerMeaning | string> {

@@ -27,7 +27,7 @@
  */
 import type { Quota } from './quota.ts';
 
-/** What a window gets if the burst gives it less, where half an interval isn't longer, microseconds. */
+/** The shortest window a slot gets, where half an interval isn't longer, microseconds. */
 const windowMinUs = 5_000;
 
 /** A tat this much further ahead than demand can have put it comes from a clock that was set back, microseconds. */

@@ -8,7 +8,7 @@
 const countMax = 32;
 /** Two trips that differ by less are alike. */
 const alikeMs = 2;
-/** It happens that all of fewer were held up. */
+/** Before so many are known, none is usual: all of fewer may have been held up. */
 const countMin = 8;
 
 export class Trips {

@@ -161,7 +161,7 @@ export class Connection extends Dated implements Carrier, SendingEnds, AnswerEnd
   }
 
   answered(head: ResponseMessage): void {
-    // Whoever refuses early wants no more of the request (RFC 9112, 9.5). A 2xx may be made while the body is read.
+    // An upstream that refuses early wants no more of the request (RFC 9112, 9.5). It may make a 2xx while it reads the body.
     if (head.status >= 300) this.#sending?.stop();
     this.keepAliveMs = head.keepAliveMs;
     this.#persistent = head.persistent && !promisesBody(head);

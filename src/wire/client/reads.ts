@@ -1,7 +1,7 @@
 /**
  * The buffers that connections are read into. Node gives each read 64 KiB of its own, whatever comes. Here all read
  * into one, and the few hundred bytes of most answers are copied out of it, so that a connection which waits has none.
- * What comes in large pieces is not copied: its connection has a buffer, and gets another one where a piece is kept.
+ * Large pieces are not copied: their connection has a buffer of its own, and gets another one where a piece is kept.
  */
 import { isSpent, lend } from '../lent.ts';
 
@@ -19,17 +19,18 @@ export class Reads {
   /** The bytes that were read. They have to be looked at at once, with `handOut` for each part of them, then `done`. */
   take(bytes: number): Buffer {
     const read = this.next;
-    if (bytes >= copiedBelowBytes && read !== shared) {
+    const isLarge = bytes >= copiedBelowBytes;
+    if (isLarge && read !== shared) {
       lend(read.buffer);
       return read.subarray(0, bytes);
     }
-    if (bytes >= copiedBelowBytes) this.next = Buffer.allocUnsafeSlow(readBytes);
+    if (isLarge) this.next = Buffer.allocUnsafeSlow(readBytes);
     const copy = Buffer.allocUnsafe(bytes);
     read.copy(copy, 0, 0, bytes);
     return copy;
   }
 
-  /** What was taken has been looked at. */
+  /** The bytes that were taken have been looked at. */
   done(taken: Buffer): void {
     if (taken.buffer === this.next.buffer && !isSpent()) this.next = Buffer.allocUnsafeSlow(readBytes);
   }

@@ -120,7 +120,7 @@ class ResponseReader implements HeadReader<ResponseMessage> {
     let bodyLength: BodyLength = length ?? untilClose;
     if (status < 200 || status === 204 || status === 304 || this.#methodOf() === 'HEAD') bodyLength = 0;
     else if (encodings !== null) {
-      // Of another coding the caller would not be told: the field ends here, and its body would be taken for what it codes.
+      // The field ends here. So the caller would not hear of another coding, and take the coded bytes for the body.
       if (encodings.length !== 1 || encodings[0] !== 'chunked')
         return unreadable('its Transfer-Encoding is not chunked');
       bodyLength = chunked;

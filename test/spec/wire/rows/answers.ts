@@ -13,7 +13,7 @@ const resets = (bytes: string): UpstreamAnswer => ({ bytes, over: 'reset' });
 const hello: Told = { body: 'hello' };
 const helloChunk = '5\r\nhello\r\n0\r\n\r\n';
 
-/** What ends in order leaves its connection for the next request. */
+/** An answer that ends in order leaves its connection for the next request. */
 const passed = (section: string, what: string, answer: string | UpstreamAnswer, told: Told = {}): Row => ({
   ...answered(section, what, answer, 200, { ...hello, ...told }),
   ...(typeof answer === 'string' ? { again: true } : {}),

@@ -5,11 +5,11 @@ import { framingRows } from './framing.ts';
 import { requestRows } from './requests.ts';
 import type { Row } from './row.ts';
 
-/** What is not of the grammar here is to be refused, but the RFCs don't say so with a MUST. */
+/** The RFCs have these broken forms refused, but don't say so with a MUST. */
 const grammar = new Set(['2.2', '3', '3.1', '3.2', '5', '7.1', 'RFC 9110, 5.1', 'RFC 9110, 5.5']);
 /** But these: a blank before a colon (RFC 9112, 5.1), no Host or two (3.2). */
 const must = /before the colon|Hosts?\b/;
-/** What the RFCs recommend or leave to a server. */
+/** The RFCs recommend these, or leave them to a server. */
 export const leftOpen = `the method !#$%&'*+-.^_\`|~0
 the method frob
 CONNECT
