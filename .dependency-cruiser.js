@@ -38,13 +38,18 @@ const subjects = {
     'src/admission decides when a request may go. What an answer of the upstream means is said by the retry policy of the profile, ' +
       'and comes here as a Replay.',
   ],
+  routing: [
+    ['exchange', 'http'],
+    'src/routing finds the class of a request by the patterns of the configuration. Endpoints that Weir answers itself belong to ' +
+      'src/profiles/<api>/.',
+  ],
   upstream: [
     ['exchange', 'bodies', 'observe', 'shares', 'http'],
     'src/upstream sends a request and does what the retry policy of the profile says of how that ended. When it goes again is decided ' +
       'in src/admission; the loop is in src/proxy.ts.',
   ],
   'profiles/[^/]+': [
-    ['exchange', 'auth', 'observe', 'upstream', 'http'],
+    ['exchange', 'auth', 'observe', 'routing', 'upstream', 'http'],
     'A profile says what is special about one API. Another profile is none of its business; what both need has a module of its own.',
   ],
 };

@@ -1,7 +1,6 @@
 /** `docs/reference/configuration.md`: every setting, from the schema. */
 import { settingsSchema } from '../src/config/schema.ts';
-import { entriesOf, type Leaf, leavesOf } from '../src/config/setting.ts';
-import { endpointClasses } from '../src/exchange/route.ts';
+import { entriesOf, type Leaf, leafAt, leavesOf } from '../src/config/setting.ts';
 import { code, generatedNote, table } from './markdown.ts';
 
 export function configurationPage(): string {
@@ -36,16 +35,19 @@ function sectionText(section: string, leaves: readonly Leaf[]): string {
   return `## ${section}\n\n${section === 'limits' ? `${limitsText(told)}\n\n` : ''}${body}`;
 }
 
-/** A class's own limits are all alike: those without a default of their own are told in a sentence. */
+/** A class's own limits are like those of the class `default`. */
 const isTold = (leaf: Leaf): boolean => leaf.fallback !== undefined;
 
 function limitsText(told: readonly Leaf[]): string {
   const settings = told.flatMap(({ path: [, of, name = ''] }) => (of === 'default' ? [code(name)] : []));
-  const others = endpointClasses.filter((name) => name !== 'default');
-  return `Each class of endpoints has a bucket and a line of its own:
-${others.map(code).join(', ')};
-every other path is in the class \`default\`. \`limits.<class>\` takes the same settings as \`limits.default\`
-(${settings.join(', ')});
+  const { about } = leafAt(settingsSchema, ['limits', 'any', 'match']) as Leaf;
+  return `Each class of requests has a bucket and a line of its own. A class is a name and what belongs to it:
+\`limits.<class>.match\` is ${about.wanted}. ${about.description} Two patterns of different classes that
+take some requests in common, without one being the more exact, are refused by \`weir check\`. What no class takes is in the
+class \`default\`. The classes that a profile begins with are shown by \`weir profile NAME\`; a file can change them and add
+others.
+
+\`limits.<class>\` takes the same settings as \`limits.default\` (${settings.join(', ')});
 what a class does not say is as in \`limits.default\`.`;
 }
 

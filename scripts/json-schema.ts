@@ -1,11 +1,12 @@
 /** `config/weir.schema.json`: the schema for editors and other tools. JSON Schema draft 7, which most of them know. */
 import { z } from 'zod';
-import { settingsSchema } from '../src/config/schema.ts';
+import { profileLayer } from '../src/config/profiles.ts';
+import { profileNames, settingsSchema } from '../src/config/schema.ts';
 
 export const jsonSchema = (): string => jsonText({ ...settingsJsonSchema(), title: 'Weir' });
 
 export function settingsJsonSchema(): Readonly<Record<string, unknown>> {
-  return z.toJSONSchema(settingsSchema, {
+  const schema = z.toJSONSchema(settingsSchema, {
     io: 'input',
     target: 'draft-07',
     // A section or group may be empty (null in YAML), and a section's default follows from its settings' own.
@@ -14,7 +15,17 @@ export function settingsJsonSchema(): Readonly<Record<string, unknown>> {
       if (json.type === 'object' && path.length > 0) Object.assign(json, { type: ['object', 'null'] });
     },
   });
+  const limits = schema.properties?.['limits'] as z.core.JSONSchema.ObjectSchema;
+  const ofClass = limits.additionalProperties as z.core.JSONSchema.ObjectSchema;
+  // Only a profile's class may leave out which requests belong to it.
+  limits.patternProperties = { [`^(${profileClasses().join('|')})$`]: ofClass };
+  limits.additionalProperties = { ...ofClass, required: ['match'] };
+  return { ...schema };
 }
+
+const profileClasses = (): string[] => [
+  ...new Set(profileNames.flatMap((name) => [...profileLayer(name).classes.keys()])),
+];
 
 /** A JSON file's text. */
 export const jsonText = (value: unknown): string => `${formatted(value, 0)}\n`;

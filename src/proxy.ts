@@ -12,10 +12,10 @@ import { BodyAllocation } from './bodies/body-allocation.ts';
 import { type BodyBounds, collect } from './bodies/collect.ts';
 import type { DiskBudget } from './bodies/disk.ts';
 import type { Clock } from './clock.ts';
-import { answerPage, answerRefusal, type RefusalBody } from './exchange/answer.ts';
+import { answerPage, answerRefusal, type RefusalForm } from './exchange/answer.ts';
 import type { Collected, Identified, Received } from './exchange/exchange.ts';
 import type { Attempt, Gone, Outcome, Replay } from './exchange/outcome.ts';
-import type { Downstream, RequestHead } from './exchange/ports.ts';
+import type { Audit, Downstream, OwnEndpoints, RequestHead } from './exchange/ports.ts';
 import type { Principal } from './exchange/principal.ts';
 import type { Receive } from './exchange/receive.ts';
 import type { Refusal } from './exchange/refusals.ts';
@@ -23,9 +23,7 @@ import { refuse } from './exchange/refusals.ts';
 import { networkOf } from './http/network.ts';
 import type { Log, Meter } from './observe/ports.ts';
 import { record } from './observe/record.ts';
-import { audit } from './profiles/coreapp/audit.ts';
-import type { RouteStage } from './profiles/coreapp/route.ts';
-import type { Webapp } from './profiles/coreapp/webapp.ts';
+import type { RouteStage } from './routing/router.ts';
 import type { Forward } from './upstream/forward.ts';
 import type { OpenRequests } from './wire/open-requests.ts';
 import type { OwnTurns } from './wire/own-turns.ts';
@@ -37,12 +35,13 @@ export interface Stages<From extends Downstream = Downstream> {
   readonly authenticate: Authenticate;
   readonly admit: Admit;
   readonly forward: Forward<From>;
-  readonly webapp: Webapp;
+  /** The endpoints that Weir answers itself. */
+  readonly own: OwnEndpoints;
 }
 
 /** What is needed between the stages. */
-export interface GatewayDeps {
-  /** For the bodies of what `webapp` answers. */
+export interface GatewayDeps extends RefusalForm {
+  /** For the bodies of what Weir answers itself. */
   readonly ownBodies: BodyBounds;
   readonly openRequests: OpenRequests;
   readonly ownTurns: OwnTurns;
@@ -52,8 +51,8 @@ export interface GatewayDeps {
   readonly log: Log;
   /** Whether callers are told where the time went. */
   readonly serverTiming: boolean;
-  /** The body in which a refusal is told. */
-  readonly refusalBody: RefusalBody;
+  /** Writes down what was done to accounts. */
+  readonly audit: Audit;
 }
 
 export type Gateway<From extends Downstream = Downstream> = (head: RequestHead, downstream: From) => Promise<void>;
@@ -81,7 +80,7 @@ export function createGateway<From extends Downstream>(stages: Stages<From>, dep
       const status = finish(exchange, downstream, outcome, deps);
       answered = true;
       record(deps, exchange, outcome, status, outcome.kind === 'passed' ? outcome.cut : downstream.cutFor);
-      audit(deps.log, exchange, outcome);
+      deps.audit(exchange, outcome);
     } catch (error) {
       deps.log.error('a bug: a request was not answered, or not recorded', { error });
       if (!answered) downstream.cut();
@@ -109,7 +108,7 @@ async function travel<From extends Downstream>(
     if (request.kind !== 'exchange') return request;
     if (gates !== null) return await deliver(stages.forward, deps, gates, request, downstream);
     await ownTurn(deps, request);
-    return await stages.webapp.answer(request);
+    return await stages.own.answer(request);
   } finally {
     allocation.release();
   }
@@ -162,7 +161,7 @@ function finish(exchange: Received, downstream: Downstream, outcome: Outcome, de
     case 'page':
       return answerPage(exchange, downstream, outcome);
     case 'refusal':
-      return answerRefusal(exchange, downstream, outcome, deps.refusalBody(outcome), deps.serverTiming);
+      return answerRefusal(exchange, downstream, outcome, deps, deps.serverTiming);
     case 'gone':
       return 499;
   }

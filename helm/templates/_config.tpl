@@ -58,11 +58,12 @@ all that is printed goes through toYaml or int64: 604800000 would else become 6.
 {{- $root := index . 0 -}}
 {{- $name := index . 1 -}}
 {{- $given := ($root.Values.config).limits | default dict -}}
-{{- $defaults := (include "weir.defaults" $root | fromYaml).limits -}}
+{{- $all := include "weir.defaults" $root | fromYaml -}}
+{{- $defaults := merge (dict) $all.limits (get $all.profiles (($root.Values.config).profile | default "coreapp")) -}}
 {{- $common := get (get $given "default" | default dict) $name | default (get $defaults.default $name) -}}
 {{- $limits := dict -}}
-{{- range $class, $own := $defaults -}}
-{{- $fallback := ternary $common (get $own $name | default $common) (eq $class "default") -}}
+{{- range $class := concat (keys $defaults) (keys $given) | uniq -}}
+{{- $fallback := ternary $common (get (get $defaults $class | default dict) $name | default $common) (eq $class "default") -}}
 {{- $_ := set $limits $class (get (get $given $class | default dict) $name | default $fallback | int64) -}}
 {{- end -}}
 {{- toYaml $limits -}}

@@ -1,6 +1,7 @@
 /** `helm/files/defaults.yaml`: the settings' defaults, from which the templates work out ports, times and memory. */
 import { stringify } from 'yaml';
-import { settingsSchema } from '../../src/config/schema.ts';
+import { profileLayer } from '../../src/config/profiles.ts';
+import { type ProfileName, profileNames, settingsSchema } from '../../src/config/schema.ts';
 import { leavesOf } from '../../src/config/setting.ts';
 
 interface Tree {
@@ -17,5 +18,19 @@ export function chartDefaults(): string {
     }
     if (fallback !== undefined && fallback !== null) section[path.at(-1) as string] = fallback;
   }
+  tree['profiles'] = Object.fromEntries(profileNames.map((name) => [name, classesOf(name)]));
   return `# Generated from src/config/schema.ts by \`node scripts/generate.ts\`. Change the source, not this file.\n${stringify(tree)}`;
+}
+
+/** The numbers of a profile's classes. */
+function classesOf(profile: ProfileName): Tree {
+  const { classes, given } = profileLayer(profile);
+  const own = (of: string) =>
+    [...given].filter(([name, { value }]) => name.startsWith(`limits.${of}.`) && typeof value === 'number');
+  return Object.fromEntries(
+    [...classes.keys()].map((of) => [
+      of,
+      Object.fromEntries(own(of).map(([name, { value }]) => [name.split('.')[2], value])),
+    ]),
+  );
 }

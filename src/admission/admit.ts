@@ -43,8 +43,8 @@ export class Admit {
     this.#clock = clock;
     const limiters = new ConcurrencyLimiters(deps.concurrency, clock, deps.random);
     this.budget = limiters.budget;
-    const names = Object.keys(limits) as EndpointClass[];
-    this.#classes = new Map(names.map((name) => [name, new Gates(name, limits[name], { ...deps, limiters })]));
+    const classes = Object.entries(limits);
+    this.#classes = new Map(classes.map(([name, limit]) => [name, new Gates(name, limit, { ...deps, limiters })]));
   }
 
   /** Where requests of an endpoint class stand in line. */

@@ -3,14 +3,11 @@
  * from the rows, and `node scripts/generate.ts` writes the rest. By hand a new setting is only mentioned in
  * `config/weir.yaml`. Units are in the names.
  */
-import type { EndpointClass } from '../exchange/route.ts';
 import type { Scope } from './rate/scope.ts';
 
 export interface LimitRow<Value> {
   /** For every class that has none of its own. */
   readonly default: Value;
-  /** Classes that begin with another value. */
-  readonly own?: Readonly<Partial<Record<EndpointClass, Value>>>;
   /** For an operator: what it does, when to change it. */
   readonly text: string;
   /** What would be right, where its kind does not say it. */
@@ -29,16 +26,14 @@ export interface LimitKinds<NumberOf, FlagOf, ScopeOf> {
 const mib = 2 ** 20;
 const gib = 2 ** 30;
 
-/** The defaults are documented limits of the Coreapp: of "every other endpoint", of messages, and the size of media. */
+/** The defaults are documented limits of the Coreapp, for "every other endpoint". What a class has instead is said in `config/profiles/`. */
 export const limitRows = <NumberOf, FlagOf, ScopeOf>(kinds: LimitKinds<NumberOf, FlagOf, ScopeOf>) => ({
   rate: kinds.number(0.1, 1_000_000, {
     default: 20,
-    own: { messages: 50 },
     text: 'Requests a second that reach the Coreapp in the long run, over all replicas. As many as the Coreapp allows: it answers more with 429.',
   }),
   burst: kinds.whole(1, 1_000_000, {
     default: 60,
-    own: { messages: 150 },
     text: 'Requests that may reach the Coreapp at once after a pause, over all replicas.',
   }),
   scope: kinds.scope({
@@ -57,8 +52,6 @@ export const limitRows = <NumberOf, FlagOf, ScopeOf>(kinds: LimitKinds<NumberOf,
   }),
   hold: kinds.flag({
     default: true,
-    // Monitoring asks whether the Coreapp refuses.
-    own: { health: false, stats: false },
     text: 'Whether a request that the Coreapp refuses, or does not answer, is held and sent again. false: its caller gets the Coreapp’s own answer at once, 429 and 503 included, or 502 or 504 where there is none; and a request that finds no free slot within a second gets 503. For monitoring.',
   }),
   holdMaxMs: kinds.whole(100, 600_000, {
@@ -75,17 +68,14 @@ export const limitRows = <NumberOf, FlagOf, ScopeOf>(kinds: LimitKinds<NumberOf,
   }),
   lineMaxBytes: kinds.whole(1_024, 64 * gib, {
     default: 64 * mib,
-    own: { media: gib },
     text: 'Most bytes of request bodies in one replica, in memory and on disk: as they come, in line, in flight. The last free sixteenth is for bodies of 16 KiB at most. Without room the slowest upload gives way, or the newcomer is refused, with 503.',
   }),
   callerMaxBytes: kinds.whole(1_024, 64 * gib, {
     default: 32 * mib,
-    own: { media: 512 * mib },
     text: 'Most of these bytes for one user that is alone. Beside others it has the same part of what they leave, and always room for one body. At lineMaxBytes or above one may take all of it, and leave no room for others.',
   }),
   bodyMaxBytes: kinds.whole(1_024, gib, {
     default: mib,
-    own: { media: 100 * mib },
     text: 'The largest request body; a larger one is answered 413. At most lineMaxBytes and callerMaxBytes.',
   }),
 });

@@ -6,7 +6,6 @@ import type { Log } from '../observe/ports.ts';
 import { Shared } from '../observe/shared.ts';
 import type { Readiness } from '../ops/pages.ts';
 import { type Ops, startOps } from '../ops/server.ts';
-import { errorEnvelope } from '../profiles/coreapp/envelope.ts';
 import { startServer } from '../wire/server/server.ts';
 import { keepAdmin } from './admin.ts';
 import { keepCertificates } from './certificates.ts';
@@ -15,6 +14,7 @@ import { createGeneration } from './generation.ts';
 import { openServices, type Services } from './services.ts';
 import { listenProblem } from './start-error.ts';
 import { Traffic } from './traffic.ts';
+import { refusalForms } from './traits.ts';
 
 export interface App {
   /** The ports that are listened on, for when the configuration says 0. */
@@ -88,13 +88,17 @@ export async function startApp(config: Config, coreappUrl: string, version: stri
   };
 }
 
-async function openMain({ listen, http }: Config, { connectionsMax, clock, meter, log }: Services, traffic: Traffic) {
+async function openMain(
+  { listen, http, profile }: Config,
+  { connectionsMax, clock, meter, log }: Services,
+  traffic: Traffic,
+) {
   const options = {
     ...listen,
     ...http,
     connectionsMax,
     trusts: trustIn(http.trustedProxies),
-    refusalBody: errorEnvelope,
+    ...refusalForms[profile],
   };
   const events = {
     request: traffic.request.bind(traffic),

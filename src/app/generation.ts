@@ -9,15 +9,14 @@ import { createAuthenticate } from '../auth/authenticate.ts';
 import type { Config } from '../config/config.ts';
 import { createReceive } from '../exchange/receive.ts';
 import { ownFields } from '../http/own-fields.ts';
-import { errorEnvelope } from '../profiles/coreapp/envelope.ts';
 import { createRetryPolicy } from '../profiles/coreapp/retry.ts';
-import { createRoute } from '../profiles/coreapp/route.ts';
-import { createWebapp } from '../profiles/coreapp/webapp.ts';
 import { createGateway, type Gateway, type GatewayDeps, type Stages } from '../proxy.ts';
 import { createForward } from '../upstream/forward.ts';
 import { createTunnel } from '../upstream/tunnel.ts';
 import type { UpgradeDownstream } from '../wire/server/upgrade.ts';
+import { profileOf } from './profile.ts';
 import { notHeldBy, type Services } from './services.ts';
+import { refusalForms } from './traits.ts';
 
 export interface Generation {
   readonly request: Gateway;
@@ -26,11 +25,12 @@ export interface Generation {
 }
 
 /** Every stage with its deps. */
-export function createGeneration({ limits, auth, http, coreapp }: Config, services: Services): Generation {
+export function createGeneration(config: Config, services: Services): Generation {
+  const { limits, auth, http, coreapp } = config;
+  const profile = profileOf(config, services);
   const { clock, meter, log, stores, bodies, secrets, tokens } = services;
-  const { authorization, honoursIdempotencyKey, brokenRepeatsMax, caseSensitivePaths } = coreapp;
+  const { authorization, honoursIdempotencyKey, brokenRepeatsMax } = coreapp;
   const { serverTiming } = http;
-  const { accounts, guard } = stores;
   const scoped = scopeFields(Object.values(limits).map(({ scope }) => scope));
   const own = ownFields(
     scoped,
@@ -40,25 +40,20 @@ export function createGeneration({ limits, auth, http, coreapp }: Config, servic
   const retryPolicy = createRetryPolicy({ clock, honoursIdempotencyKey, brokenRepeatsMax });
   const rules = { authorization, own, retryPolicy, notHeld: notHeldBy(limits), serverTiming };
   const towards = { clock, meter, answers: bodies.answers, reachability: services.reachability, ...rules };
-  const identify = { tokens, guard, secrets, meter, apiKeys: auth.apiKey ?? [] };
+  const identify = { tokens, guard: stores.guard, secrets, meter, apiKeys: auth.apiKey ?? [] };
   const stages: Stages = {
-    receive: createReceive({ clock, newId: randomUUID, own, trusts: trustIn(http.trustedProxies) }),
-    route: createRoute(auth.adminPaths, caseSensitivePaths),
+    receive: createReceive({
+      clock,
+      newId: randomUUID,
+      own,
+      guardedPath: profile.guardedPath,
+      trusts: trustIn(http.trustedProxies),
+    }),
+    route: profile.route,
     authenticate: createAuthenticate(identify),
     admit: services.admit,
     forward: createForward({ ...towards, coreapp: services.coreapp }),
-    webapp: createWebapp({
-      accounts,
-      passwords: services.passwords,
-      secrets,
-      guard,
-      clock,
-      log,
-      tokens,
-      tokenLifetimeMs: auth.tokenLifetimeMs,
-      turn: (network) => services.ownTurns.enter(network),
-      figures: (format) => meter.figures(format),
-    }),
+    own: profile.own,
   };
   const deps: GatewayDeps = {
     ownBodies: services.ownBodies,
@@ -69,7 +64,8 @@ export function createGeneration({ limits, auth, http, coreapp }: Config, servic
     meter,
     log,
     serverTiming,
-    refusalBody: errorEnvelope,
+    audit: profile.audit,
+    ...refusalForms[config.profile],
   };
   const switching: Stages<UpgradeDownstream> = {
     ...stages,

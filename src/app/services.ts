@@ -29,7 +29,7 @@ import { createCosts } from '../admission/rate/costs.ts';
 import { BearerTokens } from '../auth/bearer-tokens.ts';
 import { ownBounds } from '../bodies/own-bounds.ts';
 import type { Config } from '../config/config.ts';
-import { type EndpointClass, endpointClasses } from '../exchange/route.ts';
+import type { EndpointClass } from '../exchange/route.ts';
 import type { Log } from '../observe/ports.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
 import { envelope } from '../profiles/coreapp/envelope.ts';
@@ -42,6 +42,7 @@ import { openBodies } from './bodies.ts';
 import { openJwtAuth } from './jwt.ts';
 import { fitOpenFiles } from './open-files.ts';
 import { openStores, type Stores } from './stores.ts';
+import { ownClassesOf } from './traits.ts';
 
 export type Services = Awaited<ReturnType<typeof openServices>>;
 
@@ -68,7 +69,16 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
     store: stores.state(),
     ...ports(),
   });
-  const meter = createMeter({ version, envelope, snapshot, figuresMaxAgeMs, now: () => clock.now() });
+  const classes = Object.keys(config.limits);
+  const meter = createMeter({
+    version,
+    classes,
+    ownClasses: ownClassesOf(config.profile),
+    envelope,
+    snapshot,
+    figuresMaxAgeMs,
+    now: () => clock.now(),
+  });
   const bodies = opened.adopt(await openBodies(config, clock, log), (some) => some.close());
   const stores = opened.adopt(openStores(config, clock, meter, log), (some) => some.close());
   const { tls, connectTimeoutMs, answerTimeoutMs, connectionMaxAgeMs, permitsMax } = config.coreapp;
@@ -114,7 +124,7 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
 
 /** The classes whose requests are never held. */
 export function notHeldBy(limits: Config['limits']): readonly EndpointClass[] {
-  return endpointClasses.filter((name) => !limits[name].hold);
+  return Object.entries(limits).flatMap(([name, { hold }]) => (hold ? [] : [name]));
 }
 
 function createAdmit({ limits, line, coreapp }: Config, { buckets }: Stores, meter: PrometheusMeter): Admit {

@@ -4,8 +4,8 @@
 import type { BestUrgency } from '../admission/line/urgency.ts';
 import { storedForms } from '../auth/precis.ts';
 import { type JwtConfig, jwtOf } from './jwt-rules.ts';
-import { type Limits, limitsOf } from './limits.ts';
-import type { Settings } from './schema.ts';
+import { type Classes, classesOf, type Limits, limitsOf } from './limits.ts';
+import type { ProfileName, Settings } from './schema.ts';
 import type { ListenTls } from './tls.ts';
 import type { TlsMaterial } from './tls-material.ts';
 
@@ -14,8 +14,9 @@ type Section<Name extends keyof Settings> = {
 };
 
 export type Config = {
-  readonly [Name in Exclude<keyof Settings, 'listen' | 'auth' | 'limits' | 'line'>]: Section<Name>;
+  readonly [Name in Exclude<keyof Settings, 'profile' | 'listen' | 'auth' | 'limits' | 'line'>]: Section<Name>;
 } & {
+  readonly profile: ProfileName;
   /** `tls` null: plain HTTP. */
   readonly listen: Omit<Section<'listen'>, 'tls'> & { readonly tls: ListenTls | null };
   readonly coreapp: { readonly tls: TlsMaterial };
@@ -23,6 +24,8 @@ export type Config = {
   /** `jwt` null: tokens of Weir's own only. */
   readonly auth: Omit<Section<'auth'>, 'jwt'> & { readonly jwt: JwtConfig | null };
   readonly limits: Limits;
+  /** Which requests belong to which class. */
+  readonly classes: Classes;
   readonly line: {
     readonly bestUrgency: BestUrgency;
     readonly costs: Readonly<Record<string, number>>;
@@ -49,6 +52,7 @@ export function configOf(settings: Settings, tls: TlsParts): Config {
     redis: { ...withoutFiles(redis), tls: tls.redis },
     auth: { ...withoutFiles(settings.auth), jwt: jwtOf(settings.auth.jwt) },
     limits: limitsOf(settings.limits),
+    classes: classesOf(settings.limits, coreapp.caseSensitivePaths),
     line: { ...settings.line, bestUrgency: bestUrgencyOf(settings.line.bestUrgency) },
   };
 }

@@ -70,8 +70,17 @@ export function strayVariables(env: Environment): string[] {
 function meantBy(name: string): string | undefined {
   const bare = name.replace('WEIR_', '');
   const setting = leaves.find((leaf) => plainOf(leaf.name) === plainOf(bare));
+  const limit = limitMeantBy(bare);
+  if (limit !== undefined) return `${limit} in the configuration file`;
   if (setting !== undefined) return setting.about.env ?? `${setting.name} in the configuration file`;
   return nearest(name, known) ?? nearest(bare, known) ?? known.find((variable) => name.startsWith(`${variable}_`));
+}
+
+/** `LIMITS_MESSAGES_RATE`: a class may have any name. */
+function limitMeantBy(bare: string): string | undefined {
+  const [, of = '', name = ''] = /^LIMITS_([^_]+)_(.+)$/.exec(bare) ?? [];
+  const limit = leaves.find(({ path }) => path[1] === 'default' && plainOf(path[2] ?? '') === plainOf(name));
+  return of === '' || limit === undefined ? undefined : `limits.${of.toLowerCase()}.${limit.path[2]}`;
 }
 
 /**

@@ -1,11 +1,13 @@
 /** The layer of a YAML file: every name must be known, every value allowed. */
 import { z } from 'zod';
+import { defaultClass } from '../exchange/route.ts';
 import { fileText } from './file-text.ts';
 import { nearest, plainOf } from './hints.ts';
 import { emptyLayer, type Layer, leafOf, leaves } from './layer.ts';
+import { classForm } from './limits.ts';
 import { badValue, type Problem, shown } from './problems.ts';
 import { settingsSchema } from './schema.ts';
-import { aboutOf, entriesOf, entryOf, itemOf, type Leaf, leavesOf } from './setting.ts';
+import { aboutOf, entriesOf, entryNamed, entryOf, itemOf, type Leaf, leavesOf } from './setting.ts';
 import { plainValue, readYaml, type YamlEntry, type YamlNode } from './yaml.ts';
 
 /** The settings that a YAML file gives. `name` is the file's, for the problems. */
@@ -48,14 +50,15 @@ function takeSection(layer: Layer, schema: z.ZodType, node: YamlNode, path: read
     for (const leaf of leavesOf(schema, path)) layer.broken.set(leaf.name, where);
     return;
   }
-  const entries = entriesOf(schema) ?? {};
+  const isClass = path.join('.') === 'limits';
   const seen = new Set<string>();
   for (const entry of node.entries) {
-    const found = entry.key !== null && Object.hasOwn(entries, entry.key) ? entries[entry.key] : undefined;
-    if (found === undefined || entry.key === null) {
-      layer.problems.push(unknownName(entry, path, Object.keys(entries)));
+    const found = entry.key === null ? undefined : entryNamed(schema, entry.key);
+    if (found === undefined || entry.key === null || (isClass && !classForm.test(entry.key))) {
+      layer.problems.push(unknownName(entry, path, Object.keys(entriesOf(schema) ?? {})));
       continue;
     }
+    if (isClass && entry.key !== defaultClass) layer.classes.set(entry.key, entry.at);
     const here = [...path, entry.key];
     if (seen.has(entry.key)) {
       layer.problems.push({

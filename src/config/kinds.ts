@@ -7,6 +7,7 @@ import { readScope, scopeForm } from '../admission/rate/scope.ts';
 import { brokenPasswordRule } from '../auth/credentials.ts';
 import { hiddenIn } from '../auth/hidden.ts';
 import { mayPass } from '../http/own-fields.ts';
+import { patternForm } from '../http/patterns.ts';
 import { readTarget } from '../http/target.ts';
 import { isTarget, readRedisUrl } from './redis-url.ts';
 import type { Fault } from './setting.ts';
@@ -106,13 +107,13 @@ export const apiKeys = () =>
  * A path as requests are routed by. Letters, digits and `-._~` have one form only (RFC 3986, 2.3). Any other character
  * can be written in a second way, which would not count as the same path.
  */
-export const routePath = () =>
+export const routePath = (guarded: string | null = null) =>
   z
     .string()
     .max(256)
     .regex(/^\/([\w.~-]+(\/[\w.~-]+)*)?$/)
     .refine((text) => {
-      const target = readTarget(text);
+      const target = readTarget(text, 'GET', guarded);
       return target.kind === 'target' && target.path === text;
     });
 
@@ -131,6 +132,36 @@ export const slotsByPath = () =>
       .refine((text) => routePath().safeParse(text.slice(text.indexOf('/'))).success),
     whole(1, 100),
   );
+
+/** Which requests belong to a class. */
+export const requestPattern = () =>
+  z
+    .string()
+    .max(512)
+    .regex(patternForm)
+    .refine((text) => explainPattern(text) === null);
+
+/** What is wrong with a pattern that has the right form, and could not match; null: something else. */
+export function explainPattern(text: string): Fault | null {
+  if (!patternForm.test(text)) return null;
+  const given = JSON.stringify(text);
+  const method = text.slice(0, text.indexOf(' '));
+  if (knownMethods.has(method.toUpperCase()) && method !== method.toUpperCase()) {
+    return { given, fault: 'matches nothing', wanted: `write the method as ${method.toUpperCase()}` };
+  }
+  if (method === 'TRACE' || method === 'CONNECT') {
+    return { given, fault: 'matches nothing', wanted: `${method} is never passed on; give another method` };
+  }
+  const path = text
+    .slice(text.indexOf('/'))
+    .replace(/\{\w+\}/g, 'x')
+    .replace(/\/\*\*$/, '');
+  const target = readTarget(path === '' ? '/' : path);
+  if (target.kind === 'target' && target.path === (path === '' ? '/' : path)) return null;
+  return { given, fault: 'matches nothing', wanted: 'give the path that requests have, without "." and ".."' };
+}
+
+const knownMethods: ReadonlySet<string> = new Set('GET HEAD POST PUT PATCH DELETE OPTIONS TRACE CONNECT'.split(' '));
 
 /** Which requests share a bucket. */
 export const scope = () =>

@@ -1,7 +1,7 @@
 /** Where settings come from: a file, the environment. A later layer goes before an earlier one. */
 import type { Problem } from './problems.ts';
 import { settingsSchema } from './schema.ts';
-import { type Leaf, leavesOf } from './setting.ts';
+import { type Leaf, leafAt, leavesOf } from './setting.ts';
 
 /** A valid value and who gave it. */
 export interface Given {
@@ -16,11 +16,13 @@ export interface Layer {
   /** The settings that were given something that is not allowed, and where. */
   readonly broken: Map<string, string>;
   readonly problems: Problem[];
+  /** The endpoint classes that were named, and where. */
+  readonly classes: Map<string, string>;
 }
 
+/** All but those of single endpoint classes. */
 export const leaves: readonly Leaf[] = leavesOf(settingsSchema);
-const byName = new Map(leaves.map((leaf) => [leaf.name, leaf]));
 
-export const leafOf = (name: string): Leaf => byName.get(name) as Leaf;
+export const leafOf = (name: string): Leaf => leafAt(settingsSchema, name.split('.')) as Leaf;
 
-export const emptyLayer = (): Layer => ({ given: new Map(), broken: new Map(), problems: [] });
+export const emptyLayer = (): Layer => ({ given: new Map(), broken: new Map(), problems: [], classes: new Map() });

@@ -1,11 +1,13 @@
 /**
- * The settings under `limits`: one section for each endpoint class, all with the same settings (`admission/limits.ts`).
+ * The settings under `limits`: one section for each endpoint class, all with the same settings (`admission/limits.ts`),
+ * and the patterns of the requests that belong to it.
  */
 import { z } from 'zod';
 import { type ClassLimits, type LimitRow, limitRows } from '../admission/limits.ts';
 import { readScope, type Scope } from '../admission/rate/scope.ts';
-import { type EndpointClass, endpointClasses } from '../exchange/route.ts';
-import { scope, whole } from './kinds.ts';
+import { defaultClass, type EndpointClass } from '../exchange/route.ts';
+import { type Pattern, readPattern } from '../http/patterns.ts';
+import { explainPattern, requestPattern, scope, whole } from './kinds.ts';
 import { section, setting } from './setting.ts';
 
 type Row<Kind extends z.ZodType> = LimitRow<z.util.NoUndefined<z.output<Kind>>>;
@@ -16,10 +18,7 @@ const told = ({ text, wanted }: LimitRow<unknown>) => ({ description: text, ...(
 const full = <Kind extends z.ZodType>(kind: Kind, row: Row<Kind>) => setting(kind.default(row.default), told(row));
 
 /** In another class a setting without a value follows `default`. */
-const own = <Kind extends z.ZodType>(of: EndpointClass, kind: Kind, row: Row<Kind>) => {
-  const value = row.own?.[of];
-  return setting(z.exactOptional(value === undefined ? kind : kind.default(value)), told(row));
-};
+const own = <Kind extends z.ZodType>(kind: Kind, row: Row<Kind>) => setting(z.exactOptional(kind), told(row));
 
 const number = (min: number, max: number) => z.number().min(min).max(max);
 
@@ -32,30 +31,50 @@ const everyClass = section(
   }),
 );
 
-const oneClass = (of: EndpointClass) =>
-  section(
-    limitRows({
-      number: (min, max, row) => own(of, number(min, max), row),
-      whole: (min, max, row) => own(of, whole(min, max), row),
-      flag: (row) => own(of, z.boolean(), row),
-      scope: (row) => own(of, scope(), row),
-    }),
-  );
+const oneClass = section({
+  match: setting(z.exactOptional(z.array(requestPattern()).min(1).max(100)), {
+    description:
+      'Which requests belong to the class: a method or *, and a path, in which {name} stands for any one segment, and /** at the end for all that is below; before the path a host, where that matters. Of patterns in several classes the most exact one decides.',
+    explain: explainPattern,
+    wanted: 'a list such as ["POST /v2/orders", "* /v2/orders/{id}/**", "GET api.example.com/v2/**"]',
+  }),
+  ...limitRows({
+    number: (min, max, row) => own(number(min, max), row),
+    whole: (min, max, row) => own(whole(min, max), row),
+    flag: (row) => own(z.boolean(), row),
+    scope: (row) => own(scope(), row),
+  }),
+});
 
-const otherClasses = endpointClasses.filter((name) => name !== 'default');
+/** What the name of a class may be. */
+export const classForm = /^[A-Za-z][A-Za-z0-9-]{0,63}$/;
 
-export const limits = section({ default: everyClass, ...keyed(otherClasses, oneClass) });
+export const limits = z.object({ default: everyClass }).catchall(oneClass).prefault({});
 
 export type Limits = Readonly<Record<EndpointClass, ClassLimits>>;
 
-/** A setting that a class leaves out is as in `default`. */
-export function limitsOf(given: z.output<typeof limits>): Limits {
-  return keyed(endpointClasses, (name) => {
-    const written = { ...given.default, ...given[name] };
-    return { ...written, scope: readScope(written.scope) as Scope }; // The schema takes no other text.
-  });
+/** Which requests belong to a class other than `default`. */
+export type Classes = readonly (readonly [pattern: Pattern, name: EndpointClass])[];
+
+type Given = z.output<typeof limits>;
+type ClassGiven = z.output<typeof oneClass>;
+
+const othersOf = ({ default: _, ...others }: Given): [EndpointClass, ClassGiven][] => Object.entries(others);
+
+/** A setting that a class leaves out is as in `default`, which comes last. */
+export function limitsOf(given: Given): Limits {
+  const all = [...othersOf(given), [defaultClass, {}] as const];
+  return Object.fromEntries(
+    all.map(([name, { match: _, ...written }]: readonly [EndpointClass, ClassGiven]) => {
+      const whole = { ...given.default, ...written };
+      return [name, { ...whole, scope: readScope(whole.scope) as Scope }]; // The schema takes no other text.
+    }),
+  );
 }
 
-function keyed<Name extends string, Value>(names: readonly Name[], make: (name: Name) => Value): Record<Name, Value> {
-  return Object.fromEntries(names.map((name) => [name, make(name)])) as Record<Name, Value>;
+/** @param caseSensitive the upstream tells paths apart that differ in case only */
+export function classesOf(given: Given, caseSensitive: boolean): Classes {
+  return othersOf(given).flatMap(([name, { match = [] }]) =>
+    match.map((text) => [readPattern(text, caseSensitive), name] as const),
+  );
 }

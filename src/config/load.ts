@@ -1,14 +1,17 @@
 /** Defaults, file, environment: read whole, judged whole, every problem at once. */
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { defaultClass } from '../exchange/route.ts';
 import { type Config, configOf } from './config.ts';
 import { type Environment, environmentLayer, strayVariables } from './environment.ts';
 import { fileLayer } from './file.ts';
+import { nearest } from './hints.ts';
 import { keyFileProblems } from './jwt-rules.ts';
-import { emptyLayer, type Given, type Layer, leaves } from './layer.ts';
+import { emptyLayer, type Given, type Layer, leafOf, leaves } from './layer.ts';
 import { badFile, type Problem } from './problems.ts';
+import { profileLayer } from './profiles.ts';
 import { clashes, type Facts, notesOn } from './rules.ts';
-import { type Settings, settingsSchema } from './schema.ts';
+import { type ProfileName, type Settings, settingsSchema } from './schema.ts';
 import { attempt, filePairs, readFilePairs, rejectBoth, whereIn } from './secret-files.ts';
 import { readTlsFiles } from './tls-files.ts';
 
@@ -59,18 +62,20 @@ export function loadConfig(sources: Sources): Loaded {
   const fromEnvironment = only(environmentLayer(sources.env), needs);
   const layers = [fromFile, fromEnvironment];
   layers.forEach(rejectBoth);
-  const merged = merge(fromFile, fromEnvironment);
+  const profile = only(profileLayer(profileGiven(layers)), needs);
+  const own = merge(fromFile, fromEnvironment);
+  const merged = merge(profile, own);
   readFilePairs(merged, sources.readFile);
   const settings = settingsOf(merged.given);
   const tls = readTlsFiles(settings, merged.given, sources.readFile, Date.now());
   const facts: Facts = {
     settings,
     config: configOf(settings, tls.parts),
-    given: (name) => merged.given.get(name),
+    given: (name) => own.given.get(name),
     production: sources.env['NODE_ENV'] === 'production',
   };
   const problems = [
-    ...inFileOrder(fromFile.problems),
+    ...inFileOrder([...fromFile.problems, ...strayClasses(fromFile, merged)]),
     ...fromEnvironment.problems,
     ...merged.problems,
     ...tls.problems,
@@ -82,7 +87,27 @@ export function loadConfig(sources: Sources): Loaded {
   const stray = strayVariables(sources.env);
   if (problems.length > 0) return { ok: false, problems, notes: stray };
   const notes = [...stray, ...tls.notes, ...notesOn(facts)];
-  return { ok: true, config: facts.config, file, notes, changes: changesOf(merged.given) };
+  return { ok: true, config: facts.config, file, notes, changes: changesOf(merged.given, profile) };
+}
+
+function profileGiven(layers: readonly Layer[]): ProfileName {
+  const given = layers.findLast((layer) => layer.given.has('profile'))?.given.get('profile');
+  return (given?.value as ProfileName | undefined) ?? 'coreapp';
+}
+
+/** A class that says nothing of the requests that belong to it is a misspelt one of the profile's. */
+function strayClasses({ classes }: Layer, { given, broken, classes: all }: Layer): Problem[] {
+  const has = (name: string): boolean => given.has(`limits.${name}.match`) || broken.has(`limits.${name}.match`);
+  const known = [...all.keys(), defaultClass].filter((name) => name === defaultClass || has(name));
+  return [...classes].flatMap(([name, where]) => {
+    if (has(name)) return [];
+    const near = nearest(name, known);
+    const wanted =
+      near === undefined
+        ? `give it match, a list such as ["POST /v2/orders"], or take one of ${known.join(', ')}`
+        : `did you mean limits.${near}?`;
+    return [{ where, given: `limits.${name}`, fault: 'is not a setting', wanted }];
+  });
 }
 
 /** The file's layer and the file's name as an operator would write it. */
@@ -105,22 +130,24 @@ function shortest(path: string): string {
 
 function only(layer: Layer, needs: (setting: string) => boolean): Layer {
   const kept = <T>(all: ReadonlyMap<string, T>) => new Map([...all].filter(([name]) => needs(name)));
+  const classes = new Map([...layer.classes].filter(([name]) => needs(`limits.${name}.match`)));
   const problems = layer.problems.filter(({ setting }) => setting === undefined || needs(setting));
-  return { given: kept(layer.given), broken: kept(layer.broken), problems };
+  return { given: kept(layer.given), broken: kept(layer.broken), problems, classes };
 }
 
-/** Environment before file. If the environment gives one of a pair, the file's other one is not meant. */
-function merge(file: Layer, environment: Layer): Layer {
+/** The upper one goes before the lower one. If it gives one of a pair, the lower one's other one is not meant. */
+function merge(lower: Layer, upper: Layer): Layer {
   const merged: Layer = {
-    given: new Map([...file.given, ...environment.given]),
-    broken: new Map([...file.broken, ...environment.broken]),
+    given: new Map([...lower.given, ...upper.given]),
+    broken: new Map([...lower.broken, ...upper.broken]),
     problems: [],
+    classes: new Map([...lower.classes, ...upper.classes]),
   };
   for (const pair of filePairs) {
-    if ((whereIn(environment, pair.content) ?? whereIn(environment, pair.file)) === undefined) continue;
+    if ((whereIn(upper, pair.content) ?? whereIn(upper, pair.file)) === undefined) continue;
     for (const leaf of [pair.content, pair.file]) {
-      if (!environment.given.has(leaf.name)) merged.given.delete(leaf.name);
-      if (!environment.broken.has(leaf.name)) merged.broken.delete(leaf.name);
+      if (!upper.given.has(leaf.name)) merged.given.delete(leaf.name);
+      if (!upper.broken.has(leaf.name)) merged.broken.delete(leaf.name);
     }
   }
   return merged;
@@ -129,23 +156,28 @@ function merge(file: Layer, environment: Layer): Layer {
 /** All values are valid by now, so this cannot fail. */
 function settingsOf(given: ReadonlyMap<string, Given>): Settings {
   const tree: Record<string, unknown> = {};
-  for (const leaf of leaves) {
-    const value = given.get(leaf.name)?.value;
-    if (value === undefined) continue;
+  for (const [name, { value }] of given) {
+    const path = name.split('.');
     let section = tree;
-    for (const key of leaf.path.slice(0, -1)) {
+    for (const key of path.slice(0, -1)) {
       section[key] ??= {};
       section = section[key] as Record<string, unknown>;
     }
-    section[leaf.path.at(-1) as string] = value;
+    section[path.at(-1) as string] = value;
   }
   return settingsSchema.parse(tree);
 }
 
-function changesOf(given: ReadonlyMap<string, Given>): Change[] {
-  return leaves.flatMap((leaf) => {
-    const found = given.get(leaf.name);
-    if (found === undefined || JSON.stringify(found.value) === JSON.stringify(leaf.fallback)) return [];
+/** In the order of the schema, each class's settings where it was named first. */
+function changesOf(given: ReadonlyMap<string, Given>, profile: Layer): Change[] {
+  const places = new Map(leaves.map(({ name }, place) => [name, place]));
+  const ofClasses = leaves.findLastIndex(({ name }) => name.startsWith('limits.'));
+  const place = (name: string): number => places.get(name) ?? ofClasses;
+  const found = [...given.keys()].map(leafOf).toSorted((a, b) => place(a.name) - place(b.name));
+  return found.flatMap((leaf) => {
+    const found = given.get(leaf.name) as Given;
+    const before = profile.given.get(leaf.name)?.value ?? leaf.fallback;
+    if (JSON.stringify(found.value) === JSON.stringify(before)) return [];
     const value = leaf.about.secret === true ? 'set (not shown)' : text(found.value);
     return [{ setting: leaf.name, value, from: found.where.split(': ')[0] as string }];
   });

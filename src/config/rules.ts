@@ -2,9 +2,10 @@
  * What must hold between settings. Each rule says which settings it looks at, so that it is silent if one of them is
  * bad.
  */
-import { atMost, type LimitName } from '../admission/limits.ts';
-import { type EndpointClass, endpointClasses } from '../exchange/route.ts';
-import { createRouter } from '../profiles/coreapp/routes.ts';
+import { atMost, type ClassLimits, type LimitName } from '../admission/limits.ts';
+import { defaultClass, type EndpointClass } from '../exchange/route.ts';
+import { foldedPath } from '../http/paths.ts';
+import { both, relate, takesPath } from '../http/patterns.ts';
 import type { Config } from './config.ts';
 import { jwtClashes } from './jwt-rules.ts';
 import type { Given } from './layer.ts';
@@ -26,9 +27,15 @@ export const clashes = (facts: Facts): Clash[] => [
   ...permitsClash(facts),
   ...tlsClashes(facts),
   ...jwtClashes(facts.settings.auth.jwt, (name) => whereOf(facts, name)),
-  ...endpointClasses.flatMap((name) => [...limitClashes(facts, name), ...scopeClash(facts, name)]),
+  ...classesIn(facts).flatMap((name) => [...limitClashes(facts, name), ...scopeClash(facts, name)]),
+  ...patternClashes(facts),
+  ...unknownClasses(facts),
   ...diskClash(facts),
 ];
+
+const classesIn = ({ config }: Pick<Facts, 'config'>): EndpointClass[] => Object.keys(config.limits);
+const limitsFor = ({ config }: Pick<Facts, 'config'>, of: EndpointClass): ClassLimits =>
+  config.limits[of] as ClassLimits;
 
 const whereOf = (facts: Facts, name: string): string => facts.given(name)?.where ?? name;
 
@@ -123,11 +130,11 @@ function plainPeer(
 
 /** A class that has both from `default` is not told again. */
 function limitClashes(facts: Facts, of: EndpointClass): Clash[] {
-  const limits = facts.config.limits[of];
+  const limits = limitsFor(facts, of);
   return atMost.flatMap(([name, others]) => {
     const least = others.reduce((low, other) => (limits[other] < limits[low] ? other : low));
     const [setting, bound] = [sourceOf(facts, of, name), sourceOf(facts, of, least)];
-    const inherited = of !== 'default' && [setting, bound].every((source) => source.startsWith('limits.default.'));
+    const inherited = of !== defaultClass && [setting, bound].every((source) => source.startsWith('limits.default.'));
     if (limits[name] <= limits[least] || inherited) return [];
     if (facts.given(setting) === undefined && facts.given(bound) !== undefined) {
       return [clash(facts, bound, setting, limits[least], `at least ${setting} (${limits[name]})`)];
@@ -138,41 +145,80 @@ function limitClashes(facts: Facts, of: EndpointClass): Clash[] {
 
 /** A body that goes to the disk needs room there, too. */
 function diskClash(facts: Facts): Clash[] {
-  const { bodies, limits } = facts.config;
-  const largest = endpointClasses.toSorted((a, b) => limits[b].bodyMaxBytes - limits[a].bodyMaxBytes)[0] ?? 'default';
-  const { bodyMaxBytes } = limits[largest];
+  const { bodies } = facts.config;
+  const largest = largestOf(facts, 'bodyMaxBytes');
+  const { bodyMaxBytes } = limitsFor(facts, largest);
   if (bodyMaxBytes <= bodies.memoryMaxBytes || bodyMaxBytes <= bodies.diskMaxBytes) return [];
   const body = sourceOf(facts, largest, 'bodyMaxBytes');
   return [clash(facts, 'bodies.diskMaxBytes', body, bodies.diskMaxBytes, `at least ${body} (${bodyMaxBytes})`)];
 }
 
+/** The class whose limit of that kind is the highest. */
+function largestOf(facts: Pick<Facts, 'config'>, name: 'bodyMaxBytes' | 'holdMaxMs'): EndpointClass {
+  const most = (of: EndpointClass): number => limitsFor(facts, of)[name];
+  return classesIn(facts).reduce((a, b) => (most(b) > most(a) ? b : a), defaultClass);
+}
+
 /** A template of paths that do not belong to the class would silently make all its requests share one bucket. */
 function scopeClash(facts: Facts, of: EndpointClass): Clash[] {
-  const text = facts.settings.limits[of].scope;
-  const { scope } = facts.config.limits[of];
-  if (of === 'default' || text === undefined || scope.by !== 'path') return [];
-  const routeOf = createRouter([], facts.config.coreapp.caseSensitivePaths);
-  if (routeOf(`${scope.before}x${scope.after}`).class === of) return [];
+  const text = facts.settings.limits[of]?.scope;
+  const { scope } = limitsFor(facts, of);
+  if (of === defaultClass || text === undefined || scope.by !== 'path') return [];
+  const { classes, coreapp } = facts.config;
+  const own = classes.filter(([, name]) => name === of).map(([pattern]) => pattern);
+  const path = foldedPath(`${scope.before}x${scope.after}`, coreapp.caseSensitivePaths);
+  if (own.some((pattern) => takesPath(pattern, path))) return [];
   const name = `limits.${of}.scope`;
-  return [clash(facts, name, name, text, `a template of paths of this class, such as path:/v1/${of}/{id}`)];
+  const below = own.find((pattern) => pattern.below);
+  const example = below === undefined ? '' : `, such as path:${below.text.replace(/^[^/]*/, '').replace('**', '{id}')}`;
+  return [clash(facts, name, name, text, `a template of paths of this class${example}`)];
+}
+
+/** Which of two patterns is meant has to be said by the patterns, not by their order. */
+function patternClashes(facts: Facts): Clash[] {
+  const { classes } = facts.config;
+  return classes.flatMap(([pattern, of], i) =>
+    classes.slice(0, i).flatMap(([other, otherOf]) => {
+      const relation = relate(pattern, other);
+      if (of === otherOf || (relation !== 'same' && relation !== 'crossing')) return [];
+      const [name, otherName] = [`limits.${of}.match`, `limits.${otherOf}.match`];
+      const given = `${JSON.stringify(pattern.text)} next to ${JSON.stringify(other.text)} of ${otherName}`;
+      const wanted =
+        relation === 'same'
+          ? 'both take the same requests; leave one of them out'
+          : `both take ${JSON.stringify(both(pattern, other))}, and neither is more exact; give that to one of them, too`;
+      const problem: Problem = { where: whereOf(facts, name), given, fault: 'is not allowed', wanted };
+      return [{ between: [name, otherName], problem }];
+    }),
+  );
+}
+
+/** The classes of other settings, where there are none such. */
+function unknownClasses(facts: Facts): Clash[] {
+  const known = classesIn(facts);
+  const setting = 'coreapp.honoursIdempotencyKey';
+  return facts.config.coreapp.honoursIdempotencyKey
+    .filter((name) => !known.includes(name))
+    .map((name) => clash(facts, setting, setting, name, `a list of classes: ${known.join(', ')}`));
 }
 
 /** The setting that a class's limit comes from. */
 function sourceOf(facts: Facts, of: EndpointClass, name: LimitName): string {
-  return `limits.${facts.settings.limits[of][name] === undefined ? 'default' : of}.${name}`;
+  return `limits.${facts.settings.limits[of]?.[name] === undefined ? defaultClass : of}.${name}`;
 }
 
 /** What is allowed, and still worth knowing before the start. */
 export function notesOn(facts: Facts): string[] {
-  const { coreapp, redis, limits, stop } = facts.config;
+  const { coreapp, redis, stop } = facts.config;
   const notes: string[] = [];
   if (coreapp.url === null) notes.push('coreapp.url is not set: the bundled Coreapp simulator takes its place');
   if (redis.url === null)
     notes.push('redis.url is not set: limits, users and tokens live in this process and end with it');
-  const longest = endpointClasses.toSorted((a, b) => limits[b].holdMaxMs - limits[a].holdMaxMs)[0] ?? 'default';
-  if (stop.graceMs < limits[longest].holdMaxMs) {
+  const longest = largestOf(facts, 'holdMaxMs');
+  const { holdMaxMs } = limitsFor(facts, longest);
+  if (stop.graceMs < holdMaxMs) {
     notes.push(
-      `stop.graceMs (${stop.graceMs}) is shorter than holdMaxMs of ${longest} (${limits[longest].holdMaxMs}): at a stop, what waits longest is refused`,
+      `stop.graceMs (${stop.graceMs}) is shorter than holdMaxMs of ${longest} (${holdMaxMs}): at a stop, what waits longest is refused`,
     );
   }
   return notes;

@@ -6,8 +6,7 @@
  */
 import { z } from 'zod';
 import { pushMaxUs } from '../admission/rate/slots.ts';
-import { endpointClasses } from '../exchange/route.ts';
-import { adminPathsDefault } from '../profiles/coreapp/routes.ts';
+import { adminPathsDefault, usersPath } from '../profiles/coreapp/routes.ts';
 import { bodies } from './bodies.ts';
 import { jwt } from './jwt.ts';
 import {
@@ -24,7 +23,7 @@ import {
   routePath,
   whole,
 } from './kinds.ts';
-import { limits } from './limits.ts';
+import { classForm, limits } from './limits.ts';
 import { line } from './line.ts';
 import { listen, ops, pathWords, pemFile } from './listen.ts';
 import { isTarget, readRedisUrl } from './redis-url.ts';
@@ -42,6 +41,15 @@ const peerTls = (peer: string, url: string) => ({
   ),
   certFile: pemFile(`PEM certificate that Weir shows to ${peer}, where it asks for one; intermediate ones after it.`),
   keyFile: pemFile('The private key of certFile, without a passphrase.'),
+});
+
+export const profileNames = ['coreapp', 'cloud', 'none'] as const;
+export type ProfileName = (typeof profileNames)[number];
+
+const profile = setting(z.enum(profileNames).default('coreapp'), {
+  description:
+    'Which API is behind Weir. coreapp: the WhatsApp Business API, whose logins Weir answers itself. cloud: the Cloud API. none: any other, of whose paths Weir takes none. weir profile NAME shows what each begins with.',
+  env: 'WEIR_PROFILE',
 });
 
 const coreapp = section({
@@ -95,10 +103,10 @@ const coreapp = section({
       'Whether the Coreapp tells /v1/Messages and /v1/messages apart. Not set: classes, costs and what needs the admin are found without regard to case.',
     wanted: 'true or false',
   }),
-  honoursIdempotencyKey: setting(z.array(z.enum(endpointClasses)).max(endpointClasses.length).default([]), {
+  honoursIdempotencyKey: setting(z.array(z.string().regex(classForm)).max(1_000).default([]), {
     description:
       'The classes where the Coreapp honours Idempotency-Key: a POST or PATCH with one is sent again after an exchange that broke. In any other class it would be sent twice.',
-    wanted: `a list of classes: ${endpointClasses.join(', ')}`,
+    wanted: 'a list of classes, those under limits',
   }),
 });
 
@@ -173,7 +181,7 @@ const auth = section({
   }),
   adminPaths: setting(
     z
-      .array(routePath().refine((path) => !/^\/v1\/users(\/|$)/i.test(path)))
+      .array(routePath(usersPath).refine((path) => !/^\/v1\/users(\/|$)/i.test(path)))
       .max(100)
       .default([...adminPathsDefault]),
     {
@@ -281,7 +289,7 @@ const stop = section({
 
 /** The whole configuration as a file has it. Every entry has a default, so `{}` is valid. */
 export const settingsSchema = z
-  .strictObject({ listen, ops, coreapp, redis, auth, limits, line, bodies, http, log, stop })
+  .strictObject({ profile, listen, ops, coreapp, redis, auth, limits, line, bodies, http, log, stop })
   .describe('Configuration of Weir.');
 
 export type Settings = z.output<typeof settingsSchema>;

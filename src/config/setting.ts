@@ -111,12 +111,37 @@ export function entriesOf(schema: z.core.$ZodType): Readonly<Record<string, z.Zo
   return inner instanceof z.ZodObject ? inner.shape : undefined;
 }
 
-/** Every leaf under a section, in the schema's order. */
+/** The schema of the entries that a section takes under any name; undefined: it takes none but those that it lists. */
+export function anyEntryOf(schema: z.core.$ZodType): z.ZodType | undefined {
+  const inner = unwrapped(schema);
+  const rest = inner instanceof z.ZodObject ? inner.def.catchall : undefined;
+  return rest === undefined || rest instanceof z.ZodNever ? undefined : (rest as z.ZodType);
+}
+
+/** The schema of an entry of a section; undefined: it has none of that name. */
+export function entryNamed(section: z.core.$ZodType, name: string): z.ZodType | undefined {
+  const entries = entriesOf(section) ?? {};
+  return Object.hasOwn(entries, name) ? entries[name] : anyEntryOf(section);
+}
+
+/** Every leaf under a section, in the schema's order; without those under names that are not known beforehand. */
 export function leavesOf(section: z.ZodType, path: readonly string[] = []): Leaf[] {
   return Object.entries(entriesOf(section) ?? {}).flatMap(([key, schema]) => {
     const here = [...path, key];
-    const about = aboutOf(schema);
-    if (about === undefined) return leavesOf(schema, here);
-    return [{ name: here.join('.'), path: here, schema, about, fallback: schema.safeParse(undefined).data }];
+    const leaf = leafHere(schema, here);
+    return leaf === undefined ? leavesOf(schema, here) : [leaf];
   });
+}
+
+/** The leaf in that place; undefined: there is none. */
+export function leafAt(root: z.ZodType, path: readonly string[]): Leaf | undefined {
+  let schema: z.ZodType | undefined = root;
+  for (const key of path) schema = schema && entryNamed(schema, key);
+  return schema && leafHere(schema, path);
+}
+
+function leafHere(schema: z.ZodType, path: readonly string[]): Leaf | undefined {
+  const about = aboutOf(schema);
+  if (about === undefined) return undefined;
+  return { name: path.join('.'), path, schema, about, fallback: schema.safeParse(undefined).data };
 }

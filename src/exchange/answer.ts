@@ -11,7 +11,7 @@ import type { Refusal } from './refusals.ts';
 import { refusalTable } from './refusals.ts';
 import { serverTiming } from './server-timing.ts';
 
-const json = 'application/json; charset=utf-8';
+export const json = 'application/json; charset=utf-8';
 /** Written by Weir itself. */
 const ownNames = ['via', 'x-request-id'];
 const toAnswers = new FieldFilter(ownNames);
@@ -32,8 +32,15 @@ export function answerPage(exchange: Received, downstream: Downstream, page: Pag
   return page.status;
 }
 
-/** The body in which a refusal is told, as JSON. */
+/** The body in which a refusal is told. */
 export type RefusalBody = (refusal: Refusal) => string;
+
+/** How refusals are told: in the form of the API that is behind Weir. */
+export interface RefusalForm {
+  readonly refusalBody: RefusalBody;
+  /** Its media type. Not there: JSON's. */
+  readonly refusalType?: string;
+}
 
 /**
  * Weir's own "no". Returns its status.
@@ -43,18 +50,18 @@ export function answerRefusal(
   exchange: Received,
   downstream: Downstream,
   refusal: Refusal,
-  body: string,
+  { refusalBody, refusalType = json }: RefusalForm,
   timed: boolean,
 ): number {
   const { status } = refusalTable[refusal.name];
-  const fields: string[] = [];
+  const fields = ['Content-Type', refusalType];
   if (refusal.retryAfterMs !== null) {
     fields.push('Retry-After', String(Math.max(1, Math.ceil(refusal.retryAfterMs / 1_000))));
   }
   if (refusal.allow !== undefined) fields.push('Allow', refusal.allow);
   if (timed && exchange.joinedAt !== -1) fields.push('Server-Timing', serverTiming(exchange.counters, 0));
   if (status === 401) fields.push('WWW-Authenticate', challenge(exchange));
-  return answerPage(exchange, downstream, { kind: 'page', status, fields, body });
+  return answerPage(exchange, downstream, { kind: 'page', status, fields, body: refusalBody(refusal) });
 }
 
 /**

@@ -1,7 +1,9 @@
 /** What a request asks of the connection that it came on. */
 import type { Fields } from '../http/fields.ts';
 import type { Allocation, BodyRead } from './bodies.ts';
-import type { CutCause } from './outcome.ts';
+import type { Collected, Received } from './exchange.ts';
+import type { CutCause, Outcome, Page } from './outcome.ts';
+import type { Refusal } from './refusals.ts';
 
 /** The caller's side of an exchange. One answer: `page`, or `head` then `data` then `end`, or `cut`. */
 export interface Downstream {
@@ -34,6 +36,15 @@ export interface Downstream {
   /** Breaks the connection: a truncated answer is not made whole. */
   cut(): void;
 }
+
+/** The endpoints that Weir answers itself: a profile has its own. */
+export interface OwnEndpoints {
+  /** Answers an exchange whose route is `by: 'weir'`. Rejects only for a bug. */
+  answer(exchange: Collected): Promise<Page | Refusal>;
+}
+
+/** Writes down what a request did to an account, or was refused to do. Called at the end of every exchange. */
+export type Audit = (exchange: Received, end: Outcome) => void;
 
 /** A request's head as the server read it. */
 export interface RequestHead {

@@ -17,6 +17,8 @@ export interface ReceiveDeps {
   readonly newId: () => string;
   /** The fields that Weir relies on. */
   readonly own: OwnFields;
+  /** A path below which Weir answers itself; null: it passes all of them on. */
+  readonly guardedPath: string | null;
   /** True for the addresses of proxies whose `X-Forwarded-*` is believed. */
   readonly trusts: (address: string) => boolean;
 }
@@ -28,7 +30,7 @@ export type Receive = (head: RequestHead) => { readonly exchange: Received; read
 export function createReceive(deps: ReceiveDeps): Receive {
   return (head) => {
     const { method, fields } = head;
-    const target = readTarget(head.target, method);
+    const target = readTarget(head.target, method, deps.guardedPath);
     const refusal = target.kind === 'malformed' ? refuse(target.refusal, target.why) : headRefusal(head, deps.own);
     if (target.kind === 'target' && target.authority !== null) setHost(fields, target.authority);
     const exchange = received({

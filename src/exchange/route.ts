@@ -1,26 +1,10 @@
 /** Which endpoint class a request belongs to, who answers it, and who may ask for it. */
 
-/** A set of endpoints that share one limit. */
-export const endpointClasses = [
-  'messages',
-  'contacts',
-  'media',
-  'settings',
-  'account',
-  'stickers',
-  'certificates',
-  'services',
-  'groups',
-  'health',
-  'stats',
-  'support',
-  'default',
-] as const;
+/** A set of endpoints that share one limit, by its name in the configuration. */
+export type EndpointClass = string;
 
-export type EndpointClass = (typeof endpointClasses)[number];
-
-/** The endpoints that Weir answers itself. */
-export type OwnEndpoint = 'login' | 'logout' | 'users' | 'user' | 'metrics';
+/** The class of every request that no other class takes. */
+export const defaultClass: EndpointClass = 'default';
 
 /**
  * Who may use an endpoint: anybody with Basic credentials in hand, a token, an admin's token, or the API key as well.
@@ -31,10 +15,12 @@ export type Route =
   | { readonly by: 'coreapp'; readonly class: EndpointClass; readonly access: Access }
   | {
       readonly by: 'weir';
-      readonly class: 'users' | 'metrics';
+      /** What it counts as in metrics and log. */
+      readonly class: string;
       readonly access: Access;
-      readonly endpoint: OwnEndpoint;
-      /** The user that the path names, decoded; only with the endpoint `user`. */
+      /** One of the profile's own (`profiles/<api>/`). */
+      readonly endpoint: string;
+      /** The user that the path names, decoded; null: it names none. */
       readonly username: string | null;
     };
 

@@ -30,21 +30,23 @@ const controls = /[\0-\x20\x7f]/;
 const emptyFirst = /^\/(?:;[^/]*)?\//;
 const encodedDot = /%2e/i;
 const encodedSeparator = /%2f|%5c|%00/i;
-const usersPath = '/v1/users';
 const unreserved = /%(?:2[de]|3\d|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])/gi;
 
-/** `OPTIONS *` asks about the server and not about a path, and so does an URL without one (RFC 9112, 3.2.4). */
-export function readTarget(target: string, method = 'GET'): Target {
+/**
+ * `OPTIONS *` asks about the server and not about a path, and so does an URL without one (RFC 9112, 3.2.4).
+ * @param guarded a path below which Weir answers itself: what others might take for it is refused; null: there is none
+ */
+export function readTarget(target: string, method = 'GET', guarded: string | null = null): Target {
   if (method === 'OPTIONS' && target === '*') return { kind: 'target', raw: '*', path: '*', authority: null };
   const authority = target.startsWith('/') ? '' : authorityOf(target);
   if (authority === null) return malformed('the request target has to be a path that starts with "/", or an http URL');
-  if (authority === '') return readPath(target, null);
+  if (authority === '') return readPath(target, null, guarded);
   const origin = originForm(target, authority);
   if (method === 'OPTIONS' && origin === '') return { kind: 'target', raw: '*', path: '*', authority };
-  return readPath(origin.startsWith('/') ? origin : `/${origin}`, authority);
+  return readPath(origin.startsWith('/') ? origin : `/${origin}`, authority, guarded);
 }
 
-function readPath(raw: string, authority: string | null): Target {
+function readPath(raw: string, authority: string | null, guarded: string | null): Target {
   if (raw.length > targetMaxLength) {
     const why = `the request target has ${raw.length} characters; at most ${targetMaxLength} are accepted`;
     return { kind: 'malformed', refusal: 'targetTooLong', why };
@@ -53,7 +55,7 @@ function readPath(raw: string, authority: string | null): Target {
   if (excluded.test(raw)) return malformed('the request target holds one of "<>\\^`{|} that is not encoded');
   const query = raw.indexOf('?');
   const path = query === -1 ? raw : raw.slice(0, query);
-  if (!dubious.test(path)) return readNormal(raw, withoutTrailingSlash(path), authority);
+  if (!dubious.test(path)) return readNormal(raw, withoutTrailingSlash(path), authority, guarded);
   if (controls.test(path)) return malformed('the path holds a blank or a control character that is not encoded');
   if (path.includes('\\') || encodedSeparator.test(path)) {
     return malformed('the path holds a backslash or an encoded slash, which can be read in two ways');
@@ -67,24 +69,25 @@ function readPath(raw: string, authority: string | null): Target {
   if (normal.split('/').some((segment) => isDots(segment, mixed))) {
     return malformed('the path holds a "." or ".." segment; send the path it stands for');
   }
-  if (path.includes(';') && isWithin(foldedPath(normal, false), usersPath)) {
-    return malformed('the path of users holds a ";", which could name two of them; a ";" in a name is sent as %3B');
+  if (guarded !== null && path.includes(';') && isWithin(foldedPath(normal, false), guarded)) {
+    return malformed(
+      `the path below ${guarded} holds a ";", which could name two things; a ";" in a name is sent as %3B`,
+    );
   }
   const second = secondReading(normal);
   if (second !== null) return malformed(`the path could be read in two ways: ${second}`);
   if (strayPercent.test(path)) return malformed('the path holds a "%" without two hexadecimal digits; send it as %25');
-  return readNormal(raw, withoutTrailingSlash(normal), authority);
+  return readNormal(raw, withoutTrailingSlash(normal), authority, guarded);
 }
 
 const namelessFirst =
   'the first segment of the path is empty or names nothing, and some servers would read a host behind it';
 
-/** A path that others might take for the users' own must not get past Weir, which answers there itself. */
-function readNormal(raw: string, path: string, authority: string | null): Target {
+function readNormal(raw: string, path: string, authority: string | null, guarded: string | null): Target {
   const folded = foldedPath(path, false);
   if (hasNamelessFirst(folded)) return malformed(namelessFirst);
-  if (isWithin(folded, usersPath) && folded !== usersPath && !folded.startsWith(`${usersPath}/`)) {
-    return malformed(`the path could be read as ${usersPath}; send that, or another name`);
+  if (guarded !== null && isWithin(folded, guarded) && folded !== guarded && !folded.startsWith(`${guarded}/`)) {
+    return malformed(`the path could be read as ${guarded}; send that, or another name`);
   }
   return { kind: 'target', raw, path, authority };
 }

@@ -3,10 +3,18 @@ import { createMeter, type PrometheusMeter } from '../../src/adapters/prometheus
 import { refusalTable } from '../../src/exchange/refusals.ts';
 import type { Snapshot } from '../../src/observe/snapshot.ts';
 import { envelope } from '../../src/profiles/coreapp/envelope.ts';
+import { endpointClasses, ownClasses } from '../support/classes.ts';
 import { busy } from '../support/snapshots.ts';
 
 const meterOf = (snapshot: Snapshot = busy): PrometheusMeter =>
-  createMeter({ version: '1.2.3', envelope, node: 'box:weir', snapshot: () => snapshot });
+  createMeter({
+    version: '1.2.3',
+    classes: endpointClasses,
+    ownClasses,
+    envelope,
+    node: 'box:weir',
+    snapshot: () => snapshot,
+  });
 
 const openMetrics = 'application/openmetrics-text;version=1.0.0';
 
@@ -129,7 +137,13 @@ describe('what is counted', () => {
 
   it('gauges are the replica as it is at the scrape', async () => {
     let now: Snapshot = busy;
-    const meter = createMeter({ version: '1.2.3', envelope, snapshot: () => now });
+    const meter = createMeter({
+      version: '1.2.3',
+      classes: endpointClasses,
+      ownClasses,
+      envelope,
+      snapshot: () => now,
+    });
     expect(await lines(meter)).toEqual(
       expect.arrayContaining([
         'weir_line_requests{class="messages"} 3',

@@ -7,14 +7,13 @@ import { BodyBudget } from '../../src/bodies/body-budget.ts';
 import { DiskBudget } from '../../src/bodies/disk.ts';
 import { ownBounds } from '../../src/bodies/own-bounds.ts';
 import type { Allocation, BodyRead } from '../../src/exchange/bodies.ts';
-import { identified } from '../../src/exchange/exchange.ts';
+import { identified, routed } from '../../src/exchange/exchange.ts';
 import { gone } from '../../src/exchange/outcome.ts';
 import { createReceive } from '../../src/exchange/receive.ts';
 import { refuse } from '../../src/exchange/refusals.ts';
 import { ownFields } from '../../src/http/own-fields.ts';
 import { errorEnvelope } from '../../src/profiles/coreapp/envelope.ts';
 import { page } from '../../src/profiles/coreapp/page.ts';
-import { createRoute } from '../../src/profiles/coreapp/route.ts';
 import { createGateway, type Stages } from '../../src/proxy.ts';
 import { OpenRequests } from '../../src/wire/open-requests.ts';
 import { OwnTurns } from '../../src/wire/own-turns.ts';
@@ -22,6 +21,7 @@ import { ArrivingBody } from '../../src/wire/server/body.ts';
 import { Reading } from '../../src/wire/server/reading.ts';
 import { deafMeter, WaitingDownstream } from '../support/fleet.ts';
 import { Lines } from '../support/lines.ts';
+import { routeOf } from '../support/routes.ts';
 import { contentOf, type DiskScript, ScriptedDisk } from '../support/scripted-disk.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -142,8 +142,8 @@ function scene({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: SceneOptio
   const errors: unknown[] = [];
   const uploaders: Uploader[] = [];
   const stages: Stages = {
-    receive: createReceive({ clock, newId: () => 'id', own: ownFields(), trusts: () => false }),
-    route: createRoute([]),
+    receive: createReceive({ clock, newId: () => 'id', own: ownFields(), guardedPath: null, trusts: () => false }),
+    route: (exchange) => routed(exchange, routeOf(exchange.path)),
     authenticate: (exchange) =>
       identified(exchange, { kind: 'user', name: exchange.fields.at(-1) ?? '', role: 'ROLE_USER' }),
     admit,
@@ -167,7 +167,7 @@ function scene({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: SceneOptio
           return { kind: 'passed', status: 200, cut: null };
       }
     },
-    webapp: { answer: async () => page(200, {}) },
+    own: { answer: async () => page(200, {}) },
   };
   const gateway = createGateway(stages, {
     ownBodies: ownBounds(clock),
@@ -178,6 +178,7 @@ function scene({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: SceneOptio
     meter: deafMeter,
     log: { ...silentLog, error: (_, fields) => void errors.push(fields?.error) },
     serverTiming: true,
+    audit: () => {},
     refusalBody: errorEnvelope,
   });
   const inUse = (name: 'messages' | 'contacts') => admit.gates(name).bodies.inUse;

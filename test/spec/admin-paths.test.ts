@@ -1,7 +1,7 @@
 /** `auth.adminPaths`: each path needs the admin, with all below it and nothing beside it. */
 import { describe, expect, it, test } from 'vitest';
-import { createRouter } from '../../src/profiles/coreapp/routes.ts';
 import { config, load, problems } from '../support/config.ts';
+import { createRouter } from '../support/routes.ts';
 
 it.each<[adminPaths: string[], needs: string[], needsNot: string[]]>([
   [[], [], ['/v1/settings/application', '/v1/messages']],

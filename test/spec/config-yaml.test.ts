@@ -107,7 +107,7 @@ limits:
     const { limits } = config(load(yaml));
     expect(limits.messages).toMatchObject({ rate: 8, burst: 14 });
     expect(limits.contacts).toMatchObject({ rate: 8, burst: 99 });
-    expect(limits.media.holdMaxMs).toBe(500);
+    expect(limits.media?.holdMaxMs).toBe(500);
   });
 
   it('a bad value is told where it was written; what is no section, and a name in quotes, where they stand', () => {

@@ -1,7 +1,7 @@
 /** Configuration: every problem at once, with where, what was given and what would be right. */
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { endpointClasses } from '../../src/exchange/route.ts';
+import { endpointClasses } from '../support/classes.ts';
 import { config, type Env, load, problems, shipped } from '../support/config.ts';
 
 describe('a bad value in the file is named with its place, itself and what would be right', () => {

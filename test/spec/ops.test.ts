@@ -8,6 +8,7 @@ import type { Snapshot } from '../../src/observe/snapshot.ts';
 import type { OpsSources } from '../../src/ops/pages.ts';
 import { type Ops, startOps } from '../../src/ops/server.ts';
 import { envelope } from '../../src/profiles/coreapp/envelope.ts';
+import { endpointClasses, ownClasses } from '../support/classes.ts';
 import { busy } from '../support/snapshots.ts';
 import { within } from '../support/until.ts';
 
@@ -16,7 +17,8 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((ops) => ops.close()));
 });
 
-const meter = () => createMeter({ version: '1.2.3', envelope, snapshot: () => busy });
+const meter = () =>
+  createMeter({ version: '1.2.3', classes: endpointClasses, ownClasses, envelope, snapshot: () => busy });
 
 async function ops(sources: Partial<OpsSources> = {}): Promise<Ops> {
   const scraped = meter();

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { request } from 'node:http';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { endpointClasses } from '../../src/exchange/route.ts';
 import { Arrivals, arrivalsMax } from '../../src/simulator/arrivals.ts';
 import { classes, classOf } from '../../src/simulator/classes.ts';
 import { Generations } from '../../src/simulator/generations.ts';
@@ -10,6 +9,7 @@ import { TokenBucket } from '../../src/simulator/limits.ts';
 import type { SettingsPatch } from '../../src/simulator/settings.ts';
 import { type Place, type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import { type Asking, ask, type Told } from '../support/ask.ts';
+import { endpointClasses } from '../support/classes.ts';
 import { routeOf } from '../support/routes.ts';
 import { until, within } from '../support/until.ts';
 

@@ -1,7 +1,7 @@
 /** The request target: what is forwarded, what is routed by, and what could be read in two ways. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readTarget } from '../../src/http/target.ts';
+import { readTarget } from '../support/routes.ts';
 
 describe('A target is forwarded as it came and routed by its normal form:', () => {
   test.each<[target: string, path: string]>([

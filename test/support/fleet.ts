@@ -173,7 +173,7 @@ export const plainOrder = {
   costOf: null,
 };
 
-const { default: defaults } = limitsOf(limits.parse({}));
+const defaults = limitsOf(limits.parse({}))['default'] as ClassLimits;
 
 export const roomyLimits = (quota: Quota): ClassLimits => ({
   ...defaults,

@@ -7,8 +7,9 @@ import type { CostOf } from '../../src/admission/rate/costs.ts';
 import type { Buckets } from '../../src/admission/rate/ports.ts';
 import type { Collected, PermitEnd } from '../../src/exchange/exchange.ts';
 import type { Admission, Replay, ReplayReason } from '../../src/exchange/outcome.ts';
-import { type EndpointClass, endpointClasses } from '../../src/exchange/route.ts';
+import type { EndpointClass } from '../../src/exchange/route.ts';
 import { fieldOf } from '../../src/http/fields.ts';
+import { endpointClasses } from './classes.ts';
 import { type Bringing, deafMeter, messageFrom, plainOrder, roomyLimits, WaitingDownstream } from './fleet.ts';
 import { VirtualClock } from './virtual-clock.ts';
 

@@ -6,7 +6,6 @@
  */
 import type { RefusalName } from '../../exchange/refusals.ts';
 import { refusalTable } from '../../exchange/refusals.ts';
-import { endpointClasses } from '../../exchange/route.ts';
 import type { Snapshot } from '../../observe/snapshot.ts';
 import type { Family, Sample } from './family.ts';
 import { histogramSamples, sample } from './family.ts';
@@ -150,7 +149,7 @@ function coreapp(tally: Tally, snapshot: Snapshot): Family[] {
       (metric) => ofEach(tally, (figures, name) => histogramSamples(metric, { class: name }, figures.coreappDuration)),
     ),
     family('counter', 'weir_replays_total', 'Requests sent again, by why the attempt before did not count.', () =>
-      endpointClasses.flatMap((name) =>
+      snapshot.lines.flatMap(({ class: name }) =>
         Object.entries(tally.classes.get(name)?.replays ?? {}).map(([reason, count]) =>
           sample(count, { class: name, reason }),
         ),

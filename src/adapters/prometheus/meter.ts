@@ -16,6 +16,10 @@ const openMetrics = Registry.OPENMETRICS_CONTENT_TYPE;
 export interface MeterOptions {
   /** Weir's version. */
   readonly version: string;
+  /** Whose requests go to the upstream. */
+  readonly classes: readonly string[];
+  /** What Weir answers itself. */
+  readonly ownClasses: readonly string[];
   /** How the Webapp's own figures name this replica. Default: `<host name>:weir`. */
   readonly node?: string;
   /** The JSON text in which the Webapp shows its figures. */
@@ -57,7 +61,7 @@ class RegistryMeter extends Tally implements PrometheusMeter {
   readonly #figures: Readonly<Record<'json' | 'prometheus', Shared<Page>>>;
 
   constructor(options: MeterOptions, defaults: Registry) {
-    super();
+    super([...options.classes, ...options.ownClasses]);
     const { version, node = `${hostname()}:weir`, envelope, snapshot, figuresMaxAgeMs = 0, now = () => 0 } = options;
     this.#build = { version, node: process.version };
     this.#node = node;

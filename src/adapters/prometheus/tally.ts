@@ -2,12 +2,12 @@ import { classOfBucket } from '../../admission/rate/scope.ts';
 import type { CutCause, ReplayReason } from '../../exchange/outcome.ts';
 import type { RefusalName } from '../../exchange/refusals.ts';
 import { refusalTable } from '../../exchange/refusals.ts';
-import { endpointClasses, type RouteClass } from '../../exchange/route.ts';
+import type { RouteClass } from '../../exchange/route.ts';
 import type { HoldOutcome, Meter } from '../../observe/ports.ts';
 import { ByStatus, Histogram } from './counts.ts';
 import { Lately } from './lately.ts';
 
-export type ClassLabel = RouteClass | 'none';
+export type ClassLabel = RouteClass;
 export type SlotSource = Parameters<Meter['reserved']>[1];
 
 const answerBoundsMs = [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000];
@@ -56,15 +56,17 @@ export interface StoreCallTally {
 /** The hot side of the meter: it only adds. `families.ts` reads it at each scrape. */
 export class Tally implements Meter {
   readonly #none = new ClassTally();
-  readonly classes: ReadonlyMap<string, ClassTally> = new Map<ClassLabel, ClassTally>([
-    ...[...endpointClasses, 'users' as const, 'metrics' as const].map((name) => [name, new ClassTally()] as const),
-    ['none', this.#none],
-  ]);
+  readonly classes: ReadonlyMap<string, ClassTally>;
   readonly refusals: Readonly<Record<RefusalName, number>> = Object.fromEntries(
     Object.keys(refusalTable).map((name) => [name, 0]),
   ) as Record<RefusalName, number>;
   readonly storeCalls = new Map<string, StoreCallTally>();
   readonly monitoringTokens = new Lately();
+
+  /** @param classes all, so that each is told from the start */
+  constructor(classes: readonly string[]) {
+    this.classes = new Map([...classes.map((name) => [name, new ClassTally()] as const), ['none', this.#none]]);
+  }
 
   answered(route: ClassLabel, method: string, status: number, ms: number): void {
     const tally = this.#of(route);

@@ -3,9 +3,9 @@ import { couldBeUsername } from '../../auth/credentials.ts';
 import type { AuditReason, Identified, Received } from '../../exchange/exchange.ts';
 import type { Outcome } from '../../exchange/outcome.ts';
 import { nameOf } from '../../exchange/principal.ts';
-import type { OwnEndpoint } from '../../exchange/route.ts';
 import type { AuditAction, AuditLine } from '../../observe/audit.ts';
 import type { Log } from '../../observe/ports.ts';
+import type { OwnEndpoint } from './routes.ts';
 
 const actions: Readonly<Partial<Record<`${string} ${OwnEndpoint}`, AuditAction>>> = {
   'POST login': 'login',
@@ -19,7 +19,7 @@ const actions: Readonly<Partial<Record<`${string} ${OwnEndpoint}`, AuditAction>>
 export function audit(log: Log, exchange: Received, end: Outcome): void {
   const { route, principal } = exchange as Partial<Identified>;
   if (route?.by !== 'weir') return;
-  const action = actions[`${exchange.method} ${route.endpoint}`];
+  const action = actions[`${exchange.method} ${route.endpoint as OwnEndpoint}`];
   if (action === undefined) return;
   const { note } = exchange.counters;
   const reason = end.kind === 'page' ? null : (note?.reason ?? reasonOf(end));

@@ -3,20 +3,16 @@ import { takeCredentials } from '../../auth/credentials.ts';
 import { StoreAway } from '../../auth/ports.ts';
 import type { Collected } from '../../exchange/exchange.ts';
 import type { Page } from '../../exchange/outcome.ts';
+import type { OwnEndpoints } from '../../exchange/ports.ts';
 import { type Refusal, refuseMethod, refuseStoreAway } from '../../exchange/refusals.ts';
-import type { OwnEndpoint } from '../../exchange/route.ts';
 import type { EndpointDeps, WebappDeps } from './deps.ts';
 import { login } from './login.ts';
 import { logout } from './logout.ts';
 import { metrics } from './metrics.ts';
+import type { OwnEndpoint } from './routes.ts';
 import { SharedLogins } from './shared-logins.ts';
 import { createStrayProxyWarning } from './stray-proxy.ts';
 import { changeUser, createUser, deleteUser, readUser } from './users.ts';
-
-export interface Webapp {
-  /** Answers an exchange whose route is `by: 'weir'`. Rejects only for a bug. */
-  answer(exchange: Collected): Promise<Page | Refusal>;
-}
 
 type Handler = (exchange: Collected, deps: EndpointDeps) => Promise<Page | Refusal>;
 
@@ -37,7 +33,7 @@ const endpoints: Readonly<Record<OwnEndpoint, ReadonlyMap<string, Handler>>> = {
   ]),
 };
 
-export function createWebapp(outside: WebappDeps): Webapp {
+export function createWebapp(outside: WebappDeps): OwnEndpoints {
   const deps: EndpointDeps = { ...outside, sharedLogins: new SharedLogins(outside.clock) };
   const lookForStrayProxy = createStrayProxyWarning(deps.log);
   return {
@@ -45,7 +41,7 @@ export function createWebapp(outside: WebappDeps): Webapp {
       const { route } = exchange;
       lookForStrayProxy(exchange);
       if (route.by !== 'weir') throw new Error(`The route ${route.class} is the Coreapp's to answer.`);
-      const methods = endpoints[route.endpoint];
+      const methods = endpoints[route.endpoint as OwnEndpoint];
       const handle = methods.get(exchange.method);
       if (handle === undefined) return refuseMethod([...methods.keys()].join(', '));
       try {

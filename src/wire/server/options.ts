@@ -1,11 +1,11 @@
 /** What a server is told, and what it tells. */
-import type { RefusalBody } from '../../exchange/answer.ts';
+import type { RefusalForm } from '../../exchange/answer.ts';
 import type { Downstream, RequestHead } from '../../exchange/ports.ts';
 import type { Refusal } from '../../exchange/refusals.ts';
 import type { ServerTls } from './tls.ts';
 import type { UpgradeDownstream } from './upgrade.ts';
 
-export interface ServerOptions {
+export interface ServerOptions extends RefusalForm {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
@@ -32,8 +32,6 @@ export interface ServerOptions {
   readonly connectionsPerAddressMax?: number | null;
   /** Whether an address is a proxy's, whose connections are many callers'. Not there: none is. */
   readonly trusts?: (address: string) => boolean;
-  /** The body in which a refusal is told. */
-  readonly refusalBody: RefusalBody;
 }
 
 export interface ServerEvents {

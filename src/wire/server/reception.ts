@@ -1,7 +1,7 @@
 /** What all connections of one server share. */
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
-import type { RefusalBody } from '../../exchange/answer.ts';
+import { json, type RefusalForm } from '../../exchange/answer.ts';
 import { type Refusal, refusalTable } from '../../exchange/refusals.ts';
 import { createRequestReader } from '../codec/index.ts';
 import type { HeadLimits, HeadReader, RequestMessage } from '../codec/message.ts';
@@ -44,7 +44,7 @@ export class Reception {
   retiring = false;
   /** True: what is open is being broken. */
   stopping = false;
-  readonly #refusalBody: RefusalBody;
+  readonly #refusals: RefusalForm;
   readonly #keptAlive: string;
   #heads: HeadReader<RequestMessage> | null = null;
 
@@ -57,7 +57,7 @@ export class Reception {
     this.keepAliveDeadlines = new Deadlines(keepAliveTimeoutMs);
     this.requestsMax = options.connectionMaxRequests ?? Number.POSITIVE_INFINITY;
     this.limits = { lineMaxBytes, fieldsMaxBytes, fieldsMax };
-    this.#refusalBody = options.refusalBody;
+    this.#refusals = options;
     this.#keptAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveTimeoutMs / 1_000)}\r\n`;
   }
 
@@ -80,9 +80,10 @@ export class Reception {
   /** A whole answer where there is no exchange, in Latin-1, and the request id that it names. */
   refusalText(refusal: Refusal): { readonly text: string; readonly id: string } {
     const id = randomUUID();
-    const body = Buffer.from(this.#refusalBody(refusal));
+    const { refusalBody, refusalType = json } = this.#refusals;
+    const body = Buffer.from(refusalBody(refusal));
     const fields = [
-      ...['Content-Type', 'application/json; charset=utf-8', 'Cache-Control', 'no-store', 'X-Request-Id', id],
+      ...['Content-Type', refusalType, 'Cache-Control', 'no-store', 'X-Request-Id', id],
       ...['Content-Length', `${body.length}`],
     ];
     const head = headText(refusalTable[refusal.name].status, fields, 'length', this.futureOf(false));

@@ -1,0 +1,57 @@
+/** What is special about the API behind Weir: how requests are routed, and what Weir answers itself. */
+import type { Config } from '../config/config.ts';
+import type { Audit, OwnEndpoints } from '../exchange/ports.ts';
+import { audit } from '../profiles/coreapp/audit.ts';
+import { createCoreappRouter, usersPath } from '../profiles/coreapp/routes.ts';
+import { createWebapp } from '../profiles/coreapp/webapp.ts';
+import { createRouter, type RouteStage, routeBy } from '../routing/router.ts';
+import type { Services } from './services.ts';
+
+export interface Profile {
+  /** A path below which Weir answers itself; null: it passes all of them on. */
+  readonly guardedPath: string | null;
+  readonly route: RouteStage;
+  readonly own: OwnEndpoints;
+  readonly audit: Audit;
+}
+
+export function profileOf(config: Config, services: Services): Profile {
+  const { auth, classes, coreapp } = config;
+  const rules = { patterns: classes, adminPaths: auth.adminPaths, caseSensitive: coreapp.caseSensitivePaths };
+  if (config.profile === 'coreapp') {
+    return {
+      guardedPath: usersPath,
+      route: routeBy(createCoreappRouter(rules)),
+      own: webappOf(config, services),
+      audit: (exchange, end) => audit(services.log, exchange, end),
+    };
+  }
+  return {
+    guardedPath: null,
+    route: routeBy(createRouter({ ...rules, monitored: new Set() })),
+    own: nothing,
+    audit: () => {},
+  };
+}
+
+const nothing: OwnEndpoints = {
+  answer({ route }) {
+    throw new Error(`Nothing is answered here: ${route.class}`);
+  },
+};
+
+function webappOf({ auth }: Config, services: Services): OwnEndpoints {
+  const { clock, meter, log, stores, secrets, tokens, passwords, ownTurns } = services;
+  return createWebapp({
+    accounts: stores.accounts,
+    passwords,
+    secrets,
+    guard: stores.guard,
+    clock,
+    log,
+    tokens,
+    tokenLifetimeMs: auth.tokenLifetimeMs,
+    turn: (network) => ownTurns.enter(network),
+    figures: (format) => meter.figures(format),
+  });
+}

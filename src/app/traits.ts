@@ -1,0 +1,19 @@
+/** What is known of each profile without its services: how Weir says no, and what it answers itself. */
+import { STATUS_CODES } from 'node:http';
+import type { ProfileName } from '../config/schema.ts';
+import type { RefusalForm } from '../exchange/answer.ts';
+import { graphError } from '../profiles/cloud/error.ts';
+import { errorEnvelope } from '../profiles/coreapp/envelope.ts';
+import { ownClasses } from '../profiles/coreapp/routes.ts';
+import { problemsWith, problemType } from '../profiles/none/problem.ts';
+
+export const refusalForms: Readonly<Record<ProfileName, RefusalForm>> = {
+  coreapp: { refusalBody: errorEnvelope },
+  cloud: { refusalBody: graphError },
+  none: { refusalBody: problemsWith(STATUS_CODES), refusalType: problemType },
+};
+
+/** What the endpoints that Weir answers itself are counted as. */
+export function ownClassesOf(profile: ProfileName): readonly string[] {
+  return profile === 'coreapp' ? ownClasses : [];
+}
