@@ -61,6 +61,6 @@ const row = (leaf: Leaf): string[] => [
   code(leaf.name),
   leaf.fallback === null ? 'not set' : code(written(leaf.fallback)),
   leaf.about.wanted,
-  leaf.about.env === undefined ? '' : code(leaf.about.env),
+  [leaf.about.env, leaf.about.envToo].flatMap((name) => (name === undefined ? [] : [code(name)])).join(', '),
   leaf.about.description,
 ];

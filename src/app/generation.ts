@@ -11,10 +11,11 @@ import { createReceive } from '../exchange/receive.ts';
 import { ownFields } from '../http/own-fields.ts';
 import { createRetryPolicy } from '../profiles/coreapp/retry.ts';
 import { createGateway, type Gateway, type GatewayDeps, type Stages } from '../proxy.ts';
+import { routeBy } from '../routing/router.ts';
 import { createForward } from '../upstream/forward.ts';
 import { createTunnel } from '../upstream/tunnel.ts';
 import type { UpgradeDownstream } from '../wire/server/upgrade.ts';
-import { profileOf } from './profile.ts';
+import { profileOf, routingOf } from './profile.ts';
 import { notHeldBy, type Services } from './services.ts';
 import { refusalForms } from './traits.ts';
 
@@ -27,6 +28,7 @@ export interface Generation {
 /** Every stage with its deps. */
 export function createGeneration(config: Config, services: Services): Generation {
   const { limits, auth, http, coreapp } = config;
+  const { guardedPath, routeOf } = routingOf(config);
   const profile = profileOf(config, services);
   const { clock, meter, log, stores, bodies, secrets, tokens } = services;
   const { authorization, honoursIdempotencyKey, brokenRepeatsMax } = coreapp;
@@ -46,10 +48,10 @@ export function createGeneration(config: Config, services: Services): Generation
       clock,
       newId: randomUUID,
       own,
-      guardedPath: profile.guardedPath,
+      guardedPath,
       trusts: trustIn(http.trustedProxies),
     }),
-    route: profile.route,
+    route: routeBy(routeOf),
     authenticate: createAuthenticate(identify),
     admit: services.admit,
     forward: createForward({ ...towards, coreapp: services.coreapp }),

@@ -4,34 +4,30 @@ import type { Audit, OwnEndpoints } from '../exchange/ports.ts';
 import { audit } from '../profiles/coreapp/audit.ts';
 import { createCoreappRouter, usersPath } from '../profiles/coreapp/routes.ts';
 import { createWebapp } from '../profiles/coreapp/webapp.ts';
-import { createRouter, type RouteStage, routeBy } from '../routing/router.ts';
+import { createRouter, type RouteOf } from '../routing/router.ts';
 import type { Services } from './services.ts';
 
-export interface Profile {
+export interface Routing {
   /** A path below which Weir answers itself; null: it passes all of them on. */
   readonly guardedPath: string | null;
-  readonly route: RouteStage;
+  readonly routeOf: RouteOf;
+}
+
+export interface Profile {
   readonly own: OwnEndpoints;
   readonly audit: Audit;
 }
 
-export function profileOf(config: Config, services: Services): Profile {
-  const { auth, classes, coreapp } = config;
+export function routingOf({ profile, auth, classes, coreapp }: Config): Routing {
   const rules = { patterns: classes, adminPaths: auth.adminPaths, caseSensitive: coreapp.caseSensitivePaths };
-  if (config.profile === 'coreapp') {
-    return {
-      guardedPath: usersPath,
-      route: routeBy(createCoreappRouter(rules)),
-      own: webappOf(config, services),
-      audit: (exchange, end) => audit(services.log, exchange, end),
-    };
-  }
-  return {
-    guardedPath: null,
-    route: routeBy(createRouter({ ...rules, monitored: new Set() })),
-    own: nothing,
-    audit: () => {},
-  };
+  return profile === 'coreapp'
+    ? { guardedPath: usersPath, routeOf: createCoreappRouter(rules) }
+    : { guardedPath: null, routeOf: createRouter({ ...rules, monitored: new Set() }) };
+}
+
+export function profileOf(config: Config, services: Services): Profile {
+  if (config.profile !== 'coreapp') return { own: nothing, audit: () => {} };
+  return { own: webappOf(config, services), audit: (exchange, end) => audit(services.log, exchange, end) };
 }
 
 const nothing: OwnEndpoints = {

@@ -1,12 +1,12 @@
 /** `weir check`: says whether Weir would start with this configuration, and what it would do differently by it. */
 import { configuredBy } from './configured.ts';
-import { type CommandIo, configOnly, type Grammar } from './options.ts';
+import { type CommandIo, configAndProfile, type Grammar } from './options.ts';
 
 export const checkGrammar: Grammar = {
   command: 'check',
   about:
     'Say what is wrong with a configuration, all of it, and exit 1; or what differs from the defaults, and exit 0.',
-  ...configOnly,
+  ...configAndProfile,
 };
 
 /** Prints every problem at once on stderr, or what was found valid on stdout. Resolves to the exit code: 0 or 1. */

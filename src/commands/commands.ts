@@ -3,8 +3,10 @@ import { readFileSync } from 'node:fs';
 import { createTerminal } from '../adapters/node/terminal.ts';
 import { simulate } from '../simulator/command.ts';
 import { check } from './check.ts';
+import { explain } from './explain.ts';
 import { helpAsked, helpFor, overview } from './help.ts';
 import type { PasswordIo } from './passwords.ts';
+import { profile } from './profile.ts';
 import { serve } from './serve.ts';
 import { tokens } from './tokens.ts';
 import { users } from './users.ts';
@@ -40,6 +42,10 @@ export async function run(given: readonly string[]): Promise<number> {
       return await serve(args, process.env, io);
     case 'check':
       return await check(args, process.env, io);
+    case 'explain':
+      return explain(args, process.env, io);
+    case 'profile':
+      return profile(args, io);
     case 'simulate':
       return await simulator(args);
     case 'users':
@@ -75,7 +81,7 @@ async function help(words: readonly string[]): Promise<number> {
 
 function unknown(command: string): number {
   io.err(
-    `weir: unknown command ${JSON.stringify(command)}; give serve, check, simulate, users, tokens, --help or --version`,
+    `weir: unknown command ${JSON.stringify(command)}; give serve, check, explain, profile, simulate, users, tokens, --help or --version`,
   );
   return 1;
 }

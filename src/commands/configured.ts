@@ -1,11 +1,12 @@
 /** The configuration that a command's arguments and environment come to, or every problem of it on stderr. */
 import { formatProblem, type Loaded, loadConfig, type Sources } from '../config/load.ts';
-import { type CommandIo, type Grammar, readArguments } from './options.ts';
+import { type Arguments, type CommandIo, type Grammar, readArguments } from './options.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 type Configured = Extract<Loaded, { ok: true }>;
+export type Read = Extract<Arguments, { ok: true }>;
 
-/** For `weir serve` and `weir check`, which take `[--config FILE]` and nothing else. Null: it is said what is wrong. */
+/** For commands that look at the whole configuration and take nothing else. Null: it is said what is wrong. */
 export function configuredBy(
   grammar: Grammar,
   args: readonly string[],
@@ -13,9 +14,16 @@ export function configuredBy(
   io: CommandIo,
 ): Configured | null {
   const read = readArguments(grammar, args);
-  if (read.ok) return configured({ file: read.options.get('--config') ?? null, env, readFile: io.readFile }, io);
+  if (read.ok) return configuredWith(read, env, io);
   io.err(read.problem);
   return null;
+}
+
+/** By `--config` and `--profile`, which is the same as `WEIR_PROFILE`. Null: it is said what is wrong. */
+export function configuredWith({ options }: Read, given: Environment, io: CommandIo): Configured | null {
+  const profile = options.get('--profile');
+  const env = profile === undefined ? given : { ...given, WEIR_PROFILE: profile };
+  return configured({ file: options.get('--config') ?? null, env, readFile: io.readFile }, io);
 }
 
 /** Null: it is said what is wrong. */

@@ -1,15 +1,26 @@
 /** What `--help`, `-h` and `weir help` say. */
 import { checkGrammar } from './check.ts';
+import { explainGrammar } from './explain.ts';
 import { columns, type Grammar } from './options.ts';
+import { profileGrammar } from './profile.ts';
 import { serveGrammar } from './serve.ts';
 import { tokenGrammars } from './tokens.ts';
 import { userGrammars } from './users.ts';
 
 /** All commands but the simulator's, which shares no code with the rest. */
-const grammars: readonly Grammar[] = [serveGrammar, checkGrammar, ...userGrammars, ...tokenGrammars];
+const grammars: readonly Grammar[] = [
+  serveGrammar,
+  checkGrammar,
+  explainGrammar,
+  profileGrammar,
+  ...userGrammars,
+  ...tokenGrammars,
+];
 
 const options: Readonly<Record<`--${string}`, string>> = {
   '--config': 'the configuration; else the file that WEIR_CONFIG names, else config/weir.yaml of the package',
+  '--profile': 'the API that is behind Weir: coreapp, cloud or none; as WEIR_PROFILE',
+  '--body': 'holds the body of the request, for scopes and costs that look into it',
   '--password-file': 'holds the password, in one line; - is the standard input',
   '--user': 'the user whose tokens are meant',
 };
@@ -32,11 +43,11 @@ export function helpFor(words: readonly string[]): string | null {
 
 export function overview(): string {
   const lines: [string, string][] = grammars.map(({ command, about }) => [command, about.split('\n')[0] as string]);
-  lines.splice(2, 0, ['simulate', 'Run the Coreapp simulator alone.']);
+  lines.splice(4, 0, ['simulate', 'Run the Coreapp simulator alone.']);
   return [
-    'Weir: an authenticating, rate-limiting reverse proxy for the WhatsApp Business API.',
+    'Weir: an authenticating, rate-limiting reverse proxy for APIs that say "slow down".',
     '',
-    'Usage: weir COMMAND, with [--config FILE] for all but simulate',
+    'Usage: weir COMMAND, with [--config FILE] for all but profile and simulate',
     ...columns(lines),
     '',
     'weir COMMAND --help (-h), or weir help COMMAND, says what a command takes; weir --version (-v), which Weir this is.',

@@ -91,6 +91,13 @@ function unknownOption(name: string, { options }: Grammar, give: string): string
   return `unknown option ${JSON.stringify(name)}; ${near === undefined ? give : `did you mean ${near} ${options[near]}?`}`;
 }
 
+/** The grammar of a command that looks at the whole configuration. */
+export const configAndProfile = {
+  usage: '[--config FILE] [--profile NAME]',
+  options: { '--config': 'FILE', '--profile': 'NAME' },
+  operands: 0,
+} as const satisfies Partial<Grammar>;
+
 /** The grammar of a command that takes `[--config FILE]` and nothing else. */
 export const configOnly = {
   usage: '[--config FILE]',

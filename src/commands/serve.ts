@@ -9,7 +9,7 @@ import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 import { welcome } from './banner.ts';
 import { configuredBy } from './configured.ts';
 import { bugExitCode, LastResort } from './last-resort.ts';
-import { type CommandIo, columns, configOnly, type Grammar } from './options.ts';
+import { type CommandIo, columns, configAndProfile, type Grammar } from './options.ts';
 import { Signals, type Stopping } from './signals.ts';
 import { version } from './version.ts';
 
@@ -19,7 +19,7 @@ export const serveGrammar: Grammar = {
 
 These environment variables go before the file:
 ${columns([...variables].map(([name, text]) => [name, text.split(/[.;] |\.$/)[0] as string])).join('\n')}`,
-  ...configOnly,
+  ...configAndProfile,
 };
 
 /** Resolves to the exit code once the process has been told to stop, or could not start. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { editDistance, nearest, plainOf } from './hints.ts';
 import { emptyLayer, type Layer, leaves } from './layer.ts';
 import { badValue } from './problems.ts';
-import { unwrapped } from './setting.ts';
+import { type Leaf, unwrapped } from './setting.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -11,9 +11,16 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export function environmentLayer(env: Environment): Layer {
   const layer = emptyLayer();
   for (const leaf of leaves) {
-    const where = leaf.about.env;
-    const text = where === undefined ? undefined : env[where];
-    if (where === undefined || text === undefined || text === '') continue;
+    const [where, ...others] = namesOf(leaf).filter((name) => (env[name] ?? '') !== '');
+    if (where === undefined) continue;
+    const text = env[where] as string;
+    const other = others.find((name) => env[name] !== text);
+    if (other !== undefined) {
+      layer.broken.set(leaf.name, where);
+      const problem = { where, given: `a value next to another one in ${other}`, fault: 'is not allowed' };
+      layer.problems.push({ ...problem, wanted: 'they mean the same; give one of them', setting: leaf.name });
+      continue;
+    }
     const value = unwrapped(leaf.schema) instanceof z.ZodNumber ? strictNumber(text) : text;
     const parsed = leaf.schema.safeParse(value);
     if (parsed.success) {
@@ -26,6 +33,8 @@ export function environmentLayer(env: Environment): Layer {
   return layer;
 }
 
+const namesOf = ({ about: { env, envToo } }: Leaf): string[] => [env, envToo].filter((name) => name !== undefined);
+
 /**
  * Plain decimals only: no hexadecimal, no exponent, no blanks. Anything else stays text, which no number setting takes.
  */
@@ -36,7 +45,7 @@ function strictNumber(text: string): number | string {
 /** Every variable that has an effect, and what it gives. */
 export const variables: ReadonlyMap<string, string> = new Map([
   ['WEIR_CONFIG', 'The configuration file.'],
-  ...leaves.flatMap(({ about: { env, description } }) => (env === undefined ? [] : [[env, description] as const])),
+  ...leaves.flatMap((leaf) => namesOf(leaf).map((name) => [name, leaf.about.description] as const)),
 ]);
 const known = [...variables.keys()];
 

@@ -115,7 +115,13 @@ function readLayer({ file, env, readFile }: Sources): { readonly layer: Layer; r
   const named = file ?? (env['WEIR_CONFIG'] === '' ? undefined : env['WEIR_CONFIG']);
   const name = named ?? shortest(packagedFile);
   const read = attempt(() => readFile(named ?? packagedFile));
-  if (read.ok) return { layer: fileLayer(read.text, name), file: name };
+  if (read.ok) {
+    const layer = fileLayer(read.text, name);
+    const profile = profileGiven([layer, environmentLayer(env)]);
+    // The package's file says what the profile coreapp begins with: nobody has chosen it for another one.
+    const isMeant = named !== undefined || profile === profileGiven([layer]);
+    return isMeant ? { layer, file: name } : { layer: emptyLayer(), file: null };
+  }
   const layer = emptyLayer();
   if (named === undefined && (read.error as NodeJS.ErrnoException).code === 'ENOENT') return { layer, file: null };
   const by = file !== null ? '--config' : named !== undefined ? 'WEIR_CONFIG' : 'configuration';

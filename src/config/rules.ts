@@ -56,13 +56,21 @@ function portClash(facts: Facts): Clash[] {
 }
 
 function missingCoreapp(facts: Facts): Clash[] {
-  if (facts.config.coreapp.url !== null || !facts.production) return [];
-  const problem: Problem = {
-    where: 'coreapp.url',
-    given: 'no value',
-    fault: 'is not allowed where NODE_ENV is production',
-    wanted: 'give the Coreapp’s origin, such as http://coreapp:9090, here or in COREAPP_URL',
-  };
+  const { profile, coreapp } = facts.config;
+  if (coreapp.url !== null || (profile === 'coreapp' && !facts.production)) return [];
+  const given = { where: 'coreapp.url', given: 'no value' };
+  const problem: Problem =
+    profile === 'coreapp'
+      ? {
+          ...given,
+          fault: 'is not allowed where NODE_ENV is production',
+          wanted: 'give the Coreapp’s origin, such as http://coreapp:9090, here or in COREAPP_URL',
+        }
+      : {
+          ...given,
+          fault: `is not allowed with the profile ${profile}`,
+          wanted: 'give the upstream’s origin, such as https://api.example.com, here or in UPSTREAM_URL',
+        };
   return [{ between: ['coreapp.url'], problem }];
 }
 

@@ -59,6 +59,7 @@ const coreapp = section({
     wanted: 'an http or https origin such as http://coreapp:9090, without path, query or credentials',
     explain: explainPort,
     env: 'COREAPP_URL',
+    envToo: 'UPSTREAM_URL',
   }),
   authorization: setting(fieldValue().nullable().default(null), {
     description: 'The Authorization value that Weir itself sends to the Coreapp. The caller’s own never travels on.',

@@ -19,6 +19,8 @@ export interface About {
   readonly explain?: (text: string) => Fault | null;
   /** The environment variable that overrides it. */
   readonly env?: string;
+  /** Another name of that variable. */
+  readonly envToo?: string;
   /** True: its value is never printed. */
   readonly secret?: boolean;
   /** This one names a file; the sibling setting named here takes the file's content. */

@@ -37,11 +37,14 @@ describe('weir check', () => {
 
   it.each([
     [['--confg', 'x'], 'weir check: unknown option "--confg"; did you mean --config FILE?'],
-    [['--fast'], 'weir check: unknown option "--fast"; give weir check [--config FILE]'],
-    [['w.yaml'], 'weir check: unknown argument "w.yaml"; give weir check [--config FILE]'],
-    [['--config'], 'weir check: --config has no value; give weir check [--config FILE]'],
-    [['--config='], 'weir check: --config has no value; give weir check [--config FILE]'],
-    [['--config', 'a', '--config', 'b'], 'weir check: --config is given twice; give weir check [--config FILE]'],
+    [['--fast'], 'weir check: unknown option "--fast"; give weir check [--config FILE] [--profile NAME]'],
+    [['w.yaml'], 'weir check: unknown argument "w.yaml"; give weir check [--config FILE] [--profile NAME]'],
+    [['--config'], 'weir check: --config has no value; give weir check [--config FILE] [--profile NAME]'],
+    [['--config='], 'weir check: --config has no value; give weir check [--config FILE] [--profile NAME]'],
+    [
+      ['--config', 'a', '--config', 'b'],
+      'weir check: --config is given twice; give weir check [--config FILE] [--profile NAME]',
+    ],
     [
       ['--config', 'nowhere'],
       '--config: "nowhere" cannot be read (no such file); give the path of a readable YAML file',

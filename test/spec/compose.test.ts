@@ -58,7 +58,7 @@ describe('compose.yaml', () => {
   it.each(replicas)(
     'configures %s by variables and a file that Weir knows, and gives it the time to drain',
     (_, service) => {
-      const known = new Set(['WEIR_CONFIG', ...leaves.map((leaf) => leaf.about.env)]);
+      const known = new Set(['WEIR_CONFIG', ...leaves.flatMap(({ about }) => [about.env, about.envToo])]);
       const { environment = {} } = service;
       expect(Object.keys(environment).filter((name) => !known.has(name))).toEqual([]);
       const { WEIR_CONFIG: mounted, ...others } = environment;

@@ -1,0 +1,114 @@
+/** `weir explain 'POST /v1/messages'`: what the configuration says of one request. */
+import { machineClock } from '../adapters/node/clock.ts';
+import { trustIn } from '../adapters/node/trust.ts';
+import type { ClassLimits } from '../admission/limits.ts';
+import { createCosts } from '../admission/rate/costs.ts';
+import { type Scope, scopeValue } from '../admission/rate/scope.ts';
+import { routingOf } from '../app/profile.ts';
+import type { Config } from '../config/config.ts';
+import { collected, identified, type Received, routed } from '../exchange/exchange.ts';
+import { createReceive } from '../exchange/receive.ts';
+import type { Access, Route } from '../exchange/route.ts';
+import { ownFields } from '../http/own-fields.ts';
+import { foldedPath } from '../http/paths.ts';
+import { takesPath } from '../http/patterns.ts';
+import { configuredWith } from './configured.ts';
+import { type CommandIo, columns, configAndProfile, type Grammar, readArguments } from './options.ts';
+
+export const explainGrammar: Grammar = {
+  command: 'explain',
+  about: 'Say what becomes of a request: its class, who may send it, its limits, its costs, where it goes.',
+  usage: `'METHOD TARGET' ${configAndProfile.usage}`,
+  options: configAndProfile.options,
+  operands: 1,
+};
+
+const accessWords: Readonly<Record<Access, string>> = {
+  login: 'anybody, with Basic credentials',
+  user: 'any user, with a token',
+  admin: 'admins, with a token',
+  monitoring: 'any user, with a token, and monitoring, with the API key',
+};
+
+/** Resolves to the exit code: 0, or 1 with what is wrong on stderr. */
+export function explain(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  io: CommandIo,
+): number {
+  const read = readArguments(explainGrammar, args);
+  const asked = read.ok ? /^(\S+) (\S+)$/.exec(read.operands[0] as string) : null;
+  if (!read.ok || asked === null) {
+    io.err(read.ok ? "weir explain: give a method and a target, such as 'POST /v1/messages'" : read.problem);
+    return 1;
+  }
+  const loaded = configuredWith(read, env, io);
+  if (loaded === null) return 1;
+  const [, method = '', target = ''] = asked;
+  const said = explanationOf(loaded.config, method, target);
+  if (typeof said === 'string') {
+    io.err(`weir explain: ${said}`);
+    return 1;
+  }
+  for (const line of columns(said)) io.out(line.trimStart());
+  return 0;
+}
+
+type Rows = readonly (readonly [string, string])[];
+
+/** A text: why the request would be refused at once. */
+function explanationOf(config: Config, method: string, target: string): Rows | string {
+  const { guardedPath, routeOf } = routingOf(config);
+  const receive = createReceive({
+    clock: machineClock,
+    newId: () => '',
+    own: ownFields(),
+    guardedPath,
+    trusts: trustIn([]),
+  });
+  const host = hostIn(target) ?? 'weir';
+  const head = { method, target, version: '1.1', fields: ['Host', host], peer: '127.0.0.1', secure: false };
+  const { exchange, refusal } = receive(head);
+  if (refusal !== null) return `such a request is refused: ${refusal.details ?? refusal.name}`;
+  const route = routeOf(exchange);
+  return [...routeRows(config, exchange, route), ...(route.by === 'weir' ? [] : upstreamRows(config, exchange, route))];
+}
+
+const hostIn = (target: string): string | undefined => /^https?:\/\/([^/?#]+)/i.exec(target)?.[1];
+
+function routeRows({ classes, coreapp }: Config, { method, path }: Received, route: Route): Rows {
+  const folded = foldedPath(path, coreapp.caseSensitivePaths);
+  const found = classes.filter(([pattern, name]) => name === route.class && takesPath(pattern, folded));
+  const fitting = found.filter(([pattern]) => pattern.method === null || pattern.method === method);
+  const by = fitting.length === 0 ? '' : `  (${fitting.map(([{ text }]) => text).join(', ')})`;
+  return [
+    ['class', `${route.class}${route.by === 'weir' ? '' : by}`],
+    ['answered by', route.by === 'weir' ? 'Weir itself' : 'the upstream'],
+    ['allowed to', accessWords[route.access]],
+  ];
+}
+
+function upstreamRows(config: Config, exchange: Received, route: Route): Rows {
+  const { coreapp, line } = config;
+  const limits = config.limits[route.class] as ClassLimits;
+  const costOf = createCosts(line.costs, coreapp.caseSensitivePaths);
+  const cost = costOf?.(exchange.method, exchange.path) ?? 1;
+  return [
+    ['limit', `${limits.rate} a second, ${limits.burst} at once, for ${sharersOf(limits.scope, exchange, config)}`],
+    ['costs', `${cost} ${cost === 1 ? 'slot' : 'slots'}`],
+    ['held', limits.hold ? `${limits.holdMaxMs / 1_000} s at most` : 'never: the upstream’s own answer is passed on'],
+    ['goes to', `${coreapp.url ?? 'the bundled simulator'}`],
+    ['credential', coreapp.authorization === null ? 'none' : 'coreapp.authorization'],
+  ];
+}
+
+function sharersOf(scope: Scope, exchange: Received, { coreapp }: Config): string {
+  if (scope.by === 'fleet') return 'all requests of the class';
+  if (scope.by === 'principal') return 'each user';
+  const anybody = identified(routed(exchange, { by: 'coreapp', class: '', access: 'user' }), { kind: 'nobody' });
+  const value = scopeValue(scope, collected(anybody, null), coreapp.caseSensitivePaths);
+  const of = scope.by === 'header' ? `each value of ${scope.name}` : `each ${scope.before}{…}${scope.after}`;
+  return value === null
+    ? `${of}; this request has none, and shares one with others that have none`
+    : `${of}: here ${value}`;
+}
