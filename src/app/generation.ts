@@ -34,15 +34,28 @@ export function createGeneration(config: Config, services: Services): Generation
   const { authorization, honoursIdempotencyKey, brokenRepeatsMax } = coreapp;
   const { serverTiming } = http;
   const scoped = scopeFields(Object.values(limits).map(({ scope }) => scope));
-  const own = ownFields(
+  const keyField = auth.keyField?.toLowerCase() ?? null;
+  const own = ownFields({
     scoped,
-    services.instance,
-    http.passFields.map((name) => name.toLowerCase()),
-  );
+    instance: services.instance,
+    passes: http.passFields.map((name) => name.toLowerCase()),
+    secrets: keyField === null ? [] : [keyField],
+    passAuthorization: auth.open && authorization === null,
+  });
   const retryPolicy = createRetryPolicy({ clock, honoursIdempotencyKey, brokenRepeatsMax });
   const rules = { authorization, own, retryPolicy, notHeld: notHeldBy(limits), serverTiming };
   const towards = { clock, meter, answers: bodies.answers, reachability: services.reachability, ...rules };
-  const identify = { tokens, guard: stores.guard, secrets, meter, apiKeys: auth.apiKey ?? [] };
+  const identify = {
+    tokens,
+    guard: stores.guard,
+    secrets,
+    meter,
+    apiKeys: auth.apiKey ?? [],
+    keyField,
+    open: auth.open,
+    may: auth.may,
+    logins: config.profile === 'coreapp',
+  };
   const stages: Stages = {
     receive: createReceive({
       clock,

@@ -30,4 +30,6 @@ export interface ListedToken {
   /** Milliseconds since 1970-01-01 UTC, as is `expiresAtMs`. */
   readonly madeAtMs: number;
   readonly expiresAtMs: number;
+  /** What its maker called it; empty: nothing. */
+  readonly label: string;
 }

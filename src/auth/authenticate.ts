@@ -8,9 +8,10 @@ import { type Identified, identified, type Routed } from '../exchange/exchange.t
 import type { Principal } from '../exchange/principal.ts';
 import { type Refusal, refuse } from '../exchange/refusals.ts';
 import type { Route } from '../exchange/route.ts';
+import { networkOf } from '../http/network.ts';
 import type { Meter } from '../observe/ports.ts';
 import type { BearerTokens, Finding } from './bearer-tokens.ts';
-import { credentialsOf, takeCredentials } from './credentials.ts';
+import { type Credentials, credentialsOf, takeCredentials, takeValue } from './credentials.ts';
 import type { Secrets, StrangerGuard } from './ports.ts';
 import { Strangers } from './strangers.ts';
 
@@ -22,6 +23,14 @@ export interface AuthenticateDeps {
   readonly meter: Pick<Meter, 'monitored'>;
   /** Texts of the valid API keys; several while one replaces another, none where there is no key. */
   readonly apiKeys: readonly string[];
+  /** A field, in lower case, in which a token or key may come in the place of `Authorization`; null: there is none. */
+  readonly keyField?: string | null;
+  /** True: what needs no admin needs no credentials either. Not there: it does. */
+  readonly open?: boolean;
+  /** The classes that single users may use, by name; all others may use all. */
+  readonly may?: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Whether tokens come from a login. Not there: they do. */
+  readonly logins?: boolean;
   /** True: these requests ask to switch protocols, which an API key may not do. */
   readonly upgrading?: boolean;
 }
@@ -37,7 +46,8 @@ const readingMethods: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 const invalid = refuse('unauthenticated');
 const forbidden = refuse('forbidden');
 const wantsBasic = refuse('unauthenticated', 'Log in with Basic credentials.');
-const wantsToken = refuse('unauthenticated', 'A bearer token is needed: log in first.');
+const wantsLogin = refuse('unauthenticated', 'A bearer token is needed: log in first.');
+const wantsToken = refuse('unauthenticated', 'A token is needed.');
 const wantsTokenOrKey = refuse('unauthenticated', 'An API key or a bearer token is needed.');
 
 export function createAuthenticate({
@@ -46,6 +56,10 @@ export function createAuthenticate({
   secrets,
   meter,
   apiKeys,
+  keyField = null,
+  open = false,
+  may = new Map(),
+  logins = true,
   upgrading = false,
 }: AuthenticateDeps): Authenticate {
   const strangers = new Strangers('key', guard);
@@ -70,6 +84,24 @@ export function createAuthenticate({
     return found instanceof Promise ? found.then((one) => asUser(exchange, one)) : asUser(exchange, found);
   };
 
+  const asUser = (exchange: Routed, token: Finding): Identified | Refusal => {
+    if ('kind' in token) return token;
+    const { route } = exchange;
+    // A refused caller is known all the same: the log says who it was.
+    const known = identified(exchange, { kind: 'user', name: token.user, role: token.role });
+    if (route.access === 'admin' && token.role !== 'ROLE_ADMIN') return forbidden;
+    if (may.size === 0 || route.by === 'weir' || may.get(token.user)?.has(route.class) !== false) return known;
+    return refuse('forbidden', `This user may not use the class ${route.class}.`);
+  };
+
+  const shownBy = (exchange: Routed): Credentials => {
+    if (isReadAgain(exchange.route)) return credentialsOf(exchange.fields);
+    const credentials = takeCredentials(exchange.fields);
+    const text = keyField === null ? null : takeValue(exchange.fields, keyField);
+    if (text === null) return credentials;
+    return tokens.some((kind) => kind.couldBe(text)) ? { kind: 'bearer', token: text } : { kind: 'apikey', key: text };
+  };
+
   /**
    * Operators know the trouble: scraping stops whenever its token expires. A provider's tokens are renewed by their
    * owners.
@@ -85,12 +117,17 @@ export function createAuthenticate({
     isApiKey(text) ? identified(exchange, key) : strangers.count(exchange.origin.remote);
 
   return (exchange) => {
-    const credentials = isReadAgain(exchange.route) ? credentialsOf(exchange.fields) : takeCredentials(exchange.fields);
-    const access = exchange.route.access;
+    const { access, by } = exchange.route;
+    if (open && access === 'user' && by === 'coreapp') {
+      return identified(exchange, { kind: 'anybody', from: networkOf(exchange.origin.remote) });
+    }
+    const credentials = shownBy(exchange);
     if (credentials.kind === 'malformed') return refuse(credentials.refusal, credentials.why);
     if (access === 'login') return credentials.kind === 'basic' ? identified(exchange, nobody) : wantsBasic;
     if (credentials.kind === 'bearer') return byToken(exchange, credentials.token);
-    if (access !== 'monitoring' || upgrading || !readingMethods.has(exchange.method)) return wantsToken;
+    if (access !== 'monitoring' || upgrading || !readingMethods.has(exchange.method)) {
+      return logins ? wantsLogin : wantsToken;
+    }
     return credentials.kind === 'apikey' ? byKey(exchange, credentials.key) : wantsTokenOrKey;
   };
 }
@@ -98,11 +135,4 @@ export function createAuthenticate({
 /** All others may have to wait, and wait without their secret. */
 function isReadAgain(route: Route): boolean {
   return route.by === 'weir' && (route.endpoint === 'login' || route.endpoint === 'logout');
-}
-
-function asUser(exchange: Routed, token: Finding): Identified | Refusal {
-  if ('kind' in token) return token;
-  // A refused caller is known all the same: the log says who it was.
-  const known = identified(exchange, { kind: 'user', name: token.user, role: token.role });
-  return exchange.route.access === 'admin' && token.role !== 'ROLE_ADMIN' ? forbidden : known;
 }

@@ -51,6 +51,18 @@ export function takeCredentials(fields: string[]): Credentials {
   return credentials;
 }
 
+/** The value of a field that holds a secret, by its lower-case name, and blanks it; null: there is none. Of several: all. */
+export function takeValue(fields: string[], name: string): string | null {
+  let value: string | null = null;
+  for (let i = 0; i < fields.length; i += 2) {
+    const candidate = fields[i] as string;
+    if (candidate.length !== name.length || candidate.toLowerCase() !== name) continue;
+    value = value === null ? (fields[i + 1] as string) : `${value}, ${fields[i + 1]}`;
+    fields[i + 1] = '';
+  }
+  return value === '' ? null : value;
+}
+
 /** `token68` of RFC 9110 §11.2. */
 const token68 = /^[\w\-.~+/]+=*$/;
 /** Visible ASCII only: an API key is an operator's own text, not a token68. */
@@ -139,6 +151,16 @@ export function brokenUsernameRule(username: string): string | null {
   return brokenKnownNameRule(username) ?? brokenIdentifierRule(username);
 }
 
+/**
+ * Which rule the name of a user breaks that an operator makes for its tokens, in words that follow its field's name;
+ * null: none. Nobody logs in as it, so it may be shorter or longer than others.
+ */
+export function brokenServiceNameRule(username: string): string | null {
+  const text = brokenTextRule(username, 1, 64);
+  if (text !== null) return text;
+  return brokenCharactersRule(username) ?? brokenIdentifierRule(username);
+}
+
 /** Whether there can be a user of that name: one may be older than a rule for new names. */
 export function couldBeUsername(name: string): boolean {
   return brokenKnownNameRule(usernameForm(name)) === null;
@@ -147,10 +169,14 @@ export function couldBeUsername(name: string): boolean {
 function brokenKnownNameRule(username: string): string | null {
   const text = brokenTextRule(username, 4, 32);
   if (text !== null) return text;
+  if (takenNames.has(username)) return 'must not be login or logout: these are endpoints';
+  return brokenCharactersRule(username);
+}
+
+function brokenCharactersRule(username: string): string | null {
   if (hasHidden(username)) return 'must not hold control, format or unassigned characters, nor line separators';
   if (username.includes(':')) return 'must not hold a colon: Basic credentials end the name there';
   if (/[/\\]/.test(username)) return 'must not hold a slash or a backslash: no path could name the user';
-  if (takenNames.has(username)) return 'must not be login or logout: these are endpoints';
   return null;
 }
 

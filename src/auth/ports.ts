@@ -41,6 +41,17 @@ export interface AccountStore extends Accounts {
   tokensOf(name: string): Promise<readonly ListedToken[]>;
 }
 
+/** Tokens that an operator makes, for callers without a login. */
+export interface MadeTokens {
+  /**
+   * As `addToken`; logins of the same user do not end it.
+   * @param label what lists call it; empty: nothing
+   */
+  makeToken(digest: string, user: User, expiresAtMs: number, label: string): Promise<boolean>;
+  /** As `dropToken`, and forgets what it was called. */
+  dropMade(digest: string): Promise<void>;
+}
+
 /** Finds out to whom the tokens of one kind belong. */
 export interface Verifier {
   /**

@@ -23,6 +23,9 @@ const options: Readonly<Record<`--${string}`, string>> = {
   '--body': 'holds the body of the request, for scopes and costs that look into it',
   '--password-file': 'holds the password, in one line; - is the standard input',
   '--user': 'the user whose tokens are meant',
+  '--expires': 'how long the token is valid: 12h, 90d, 1y or never; 90d where nothing is said',
+  '--label': 'what the token is for, as weir tokens list shows it',
+  '--role': 'user or admin, for a user that is added; user where nothing is said',
 };
 
 /** The words of the command whose help is asked for, none for all commands; null: no help is asked for. */

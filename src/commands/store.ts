@@ -3,7 +3,7 @@ import { machineClock } from '../adapters/node/clock.ts';
 import { createLog } from '../adapters/pino/log.ts';
 import { createRedisAccounts } from '../adapters/redis/accounts.ts';
 import { firstConnection, openRedis } from '../adapters/redis/client.ts';
-import { type AccountStore, StoreAway } from '../auth/ports.ts';
+import { type AccountStore, type MadeTokens, StoreAway } from '../auth/ports.ts';
 import type { Config } from '../config/config.ts';
 import type { AuditAction } from '../observe/audit.ts';
 import type { Log } from '../observe/ports.ts';
@@ -20,7 +20,7 @@ const needs = (setting: string): boolean => /^(redis|log)\.|^auth\.adminPassword
 type StoreConfig = Pick<Config, 'redis' | 'log'> & { readonly auth: Pick<Config['auth'], 'adminPassword'> };
 
 export interface StoreDeps {
-  readonly accounts: AccountStore;
+  readonly accounts: AccountStore & MadeTokens;
   readonly config: StoreConfig;
   /** Writes a line of the audit trail: `action` was done to `user`. */
   readonly audit: (action: AuditAction, user: string) => void;

@@ -142,7 +142,7 @@ function unknown(name: string): CommandFailure {
   return new CommandFailure(`there is no user ${JSON.stringify(name)}; weir users list names all`);
 }
 
-async function hashed(password: string): Promise<string> {
+export async function hashed(password: string): Promise<string> {
   const turn = await createPasswords(passwordsDefaults, machineClock).enter();
   if (turn.kind === 'busy') throw new Error('Nobody else hashes here.');
   using _turn = turn;

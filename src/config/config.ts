@@ -3,6 +3,7 @@
  */
 import type { BestUrgency } from '../admission/line/urgency.ts';
 import { storedForms } from '../auth/precis.ts';
+import type { EndpointClass } from '../exchange/route.ts';
 import { type JwtConfig, jwtOf } from './jwt-rules.ts';
 import { type Classes, classesOf, type Limits, limitsOf } from './limits.ts';
 import type { ProfileName, Settings } from './schema.ts';
@@ -22,7 +23,10 @@ export type Config = {
   readonly coreapp: { readonly tls: TlsMaterial };
   readonly redis: { readonly tls: TlsMaterial };
   /** `jwt` null: tokens of Weir's own only. */
-  readonly auth: Omit<Section<'auth'>, 'jwt'> & { readonly jwt: JwtConfig | null };
+  readonly auth: Omit<Section<'auth'>, 'jwt' | 'may'> & {
+    readonly jwt: JwtConfig | null;
+    readonly may: ReadonlyMap<string, ReadonlySet<EndpointClass>>;
+  };
   readonly limits: Limits;
   /** Which requests belong to which class. */
   readonly classes: Classes;
@@ -50,7 +54,7 @@ export function configOf(settings: Settings, tls: TlsParts): Config {
       tls: tls.coreapp,
     },
     redis: { ...withoutFiles(redis), tls: tls.redis },
-    auth: { ...withoutFiles(settings.auth), jwt: jwtOf(settings.auth.jwt) },
+    auth: { ...withoutFiles(settings.auth), jwt: jwtOf(settings.auth.jwt), may: mayOf(settings.auth.may) },
     limits: limitsOf(settings.limits),
     classes: classesOf(settings.limits, coreapp.caseSensitivePaths),
     line: { ...settings.line, bestUrgency: bestUrgencyOf(settings.line.bestUrgency) },
@@ -64,7 +68,15 @@ function withoutFiles<S extends object>(section: S): WithoutFiles<S> {
 }
 
 function bestUrgencyOf({ users, admins, names }: Settings['line']['bestUrgency']): BestUrgency {
-  // A user has the name that is stored: in today's form, or as it was sent to an older Weir.
-  const forms = Object.entries(names).flatMap(([name, best]) => storedForms(name).map((form) => [form, best] as const));
-  return { users, admins, names: new Map(forms) };
+  return { users, admins, names: byStoredName(names) };
+}
+
+function mayOf(may: Settings['auth']['may']): Config['auth']['may'] {
+  return new Map([...byStoredName(may)].map(([name, classes]) => [name, new Set(classes)]));
+}
+
+/** A user has the name that is stored: in today's form, or as it was sent to an older Weir. */
+function byStoredName<Value>(given: Readonly<Record<string, Value>>): ReadonlyMap<string, Value> {
+  const forms = Object.entries(given).flatMap(([name, one]) => storedForms(name).map((form) => [form, one] as const));
+  return new Map(forms);
 }

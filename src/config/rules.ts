@@ -30,6 +30,8 @@ export const clashes = (facts: Facts): Clash[] => [
   ...classesIn(facts).flatMap((name) => [...limitClashes(facts, name), ...scopeClash(facts, name)]),
   ...patternClashes(facts),
   ...unknownClasses(facts),
+  ...openClash(facts),
+  ...keyFieldClash(facts),
   ...diskClash(facts),
 ];
 
@@ -204,10 +206,40 @@ function patternClashes(facts: Facts): Clash[] {
 /** The classes of other settings, where there are none such. */
 function unknownClasses(facts: Facts): Clash[] {
   const known = classesIn(facts);
-  const setting = 'coreapp.honoursIdempotencyKey';
-  return facts.config.coreapp.honoursIdempotencyKey
-    .filter((name) => !known.includes(name))
-    .map((name) => clash(facts, setting, setting, name, `a list of classes: ${known.join(', ')}`));
+  const { coreapp, auth } = facts.settings;
+  const named = [
+    ...coreapp.honoursIdempotencyKey.map((name) => ['coreapp.honoursIdempotencyKey', name] as const),
+    ...Object.values(auth.may).flatMap((names) => names.map((name) => ['auth.may', name] as const)),
+  ];
+  return named
+    .filter(([, name]) => !known.includes(name))
+    .map(([setting, name]) => clash(facts, setting, setting, name, `classes that there are: ${known.join(', ')}`));
+}
+
+/** An open port that others reach has to be meant. */
+function openClash(facts: Facts): Clash[] {
+  const { auth, listen } = facts.config;
+  if (!auth.open || auth.openToAll || isLoopback(listen.host)) return [];
+  const given = `true with listen.host ${listen.host}, which others may reach,`;
+  const wanted =
+    'set listen.host to 127.0.0.1, or auth.openToAll to true if whoever reaches the port may use the upstream';
+  const problem: Problem = { where: whereOf(facts, 'auth.open'), given, fault: 'is not allowed', wanted };
+  return [{ between: ['auth.open', 'auth.openToAll', 'listen.host'], problem }];
+}
+
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127(\.\d+){3}$/.test(host);
+
+/** What a field holds that is a secret is gone before limits are looked at. */
+function keyFieldClash(facts: Facts): Clash[] {
+  const { keyField } = facts.settings.auth;
+  return classesIn(facts).flatMap((of) => {
+    const { scope } = limitsFor(facts, of);
+    if (keyField === null || scope.by !== 'header' || scope.name !== keyField.toLowerCase()) return [];
+    const setting = sourceOf(facts, of, 'scope');
+    return [
+      clash(facts, setting, 'auth.keyField', `header:${keyField}`, 'principal: auth.keyField says who a caller is'),
+    ];
+  });
 }
 
 /** The setting that a class's limit comes from. */

@@ -6,11 +6,9 @@
  */
 import { z } from 'zod';
 import { pushMaxUs } from '../admission/rate/slots.ts';
-import { adminPathsDefault, usersPath } from '../profiles/coreapp/routes.ts';
+import { auth } from './auth.ts';
 import { bodies } from './bodies.ts';
-import { jwt } from './jwt.ts';
 import {
-  apiKeys,
   explainPort,
   fieldValue,
   filePath,
@@ -18,9 +16,7 @@ import {
   network,
   origin,
   passableField,
-  password,
   redisUrl,
-  routePath,
   whole,
 } from './kinds.ts';
 import { classForm, limits } from './limits.ts';
@@ -149,68 +145,6 @@ const redis = section({
     description:
       'How many replicas there are at least. They count one another in Redis. A replica that starts while Redis is away has not seen it yet, and takes this number for its share of the limits.',
   }),
-});
-
-const auth = section({
-  apiKey: setting(apiKeys().nullable().default(null), {
-    description:
-      'The key that monitoring sends as Authorization: Apikey … for health, metrics and stats. Several are valid side by side, so that one can replace another. Not set: none is valid.',
-    wanted:
-      '12 to 128 characters (visible ASCII, no spaces), or up to 8 such keys: a list, or with white space between them',
-    wantedOfOne: '12 to 128 characters (visible ASCII, no spaces)',
-    env: 'WA_API_KEY',
-    secret: true,
-  }),
-  apiKeyFile: setting(filePath().nullable().default(null), {
-    description: 'A file that holds auth.apiKey.',
-    wanted: pathWords,
-    env: 'WA_API_KEY_FILE',
-    contentOf: 'apiKey',
-  }),
-  adminPassword: setting(password().nullable().default(null), {
-    description:
-      'The password of the user admin. Not set: it is "secret" until the first login, which has to bring a new one.',
-    wanted: '8 to 64 characters with a digit, an upper-case letter, a lower-case letter and a special character',
-    env: 'WEIR_ADMIN_PASSWORD',
-    secret: true,
-  }),
-  adminPasswordFile: setting(filePath().nullable().default(null), {
-    description: 'A file that holds auth.adminPassword.',
-    wanted: pathWords,
-    env: 'WEIR_ADMIN_PASSWORD_FILE',
-    contentOf: 'adminPassword',
-  }),
-  adminPaths: setting(
-    z
-      .array(routePath(usersPath).refine((path) => !/^\/v1\/users(\/|$)/i.test(path)))
-      .max(100)
-      .default([...adminPathsDefault]),
-    {
-      description:
-        'What only admins may use, each path with all that is below it. Creating and changing other users is the admin’s always.',
-      wanted:
-        'a list of paths such as /v1/settings/application: letters, digits and -._~ between slashes, none at the end; not /v1/users, which has rules of its own',
-    },
-  ),
-  tokenLifetimeMs: setting(whole(1_000, 366 * 24 * hourMs).default(7 * 24 * hourMs), {
-    description: 'How long a token is valid after its login; 604800000 is the 7 days that clients expect.',
-  }),
-  tokensPerUserMax: setting(whole(1, 100_000).default(1_000), {
-    description: 'Most valid tokens of one user, from that many logins. With one more login the oldest token ends.',
-  }),
-  tokenMemoryMs: setting(whole(0, minuteMs).default(5_000), {
-    description:
-      'How long a replica takes a token for valid without asking Redis. A revocation reaches all replicas at once; if its message is lost, it counts after this time.',
-  }),
-  tokenMemoryMax: setting(whole(1, 1_000_000).default(10_000), {
-    description:
-      'Most tokens in the cache of a replica; about 500 bytes each. With one more, the one that was confirmed longest ago leaves it, first among users with many tokens, and is asked about again.',
-  }),
-  storeAwayGraceMs: setting(whole(0, 24 * hourMs).default(10 * minuteMs), {
-    description:
-      'While Redis is away: how long a token goes on being valid after Redis has confirmed it last. All others get 503. If one replica alone is cut off, it goes on in the same way, whatever the others revoke.',
-  }),
-  jwt,
 });
 
 const http = section({

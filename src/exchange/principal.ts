@@ -5,6 +5,8 @@ export type Role = 'ROLE_ADMIN' | 'ROLE_USER';
 export type Principal =
   | { readonly kind: 'user'; readonly name: string; readonly role: Role }
   | { readonly kind: 'key' }
+  /** Anybody, where nobody has to say who it is: told apart by its network. */
+  | { readonly kind: 'anybody'; readonly from: string }
   /** `from`: its network, where that is asked for. */
   | { readonly kind: 'nobody'; readonly from?: string };
 
@@ -15,6 +17,8 @@ export function nameOf(principal: Principal): string {
       return `user:${principal.name}`;
     case 'key':
       return 'key';
+    case 'anybody':
+      return `from ${principal.from}`;
     case 'nobody':
       return 'nobody';
   }

@@ -60,18 +60,33 @@ export function mayPass(name: string): boolean {
   return !callersOwn.includes(name) && !hopByHop.has(name);
 }
 
-/**
- * @param scoped the fields that configured limits go by, in lower case: they are Weir's own as well
- * @param instance tells this process from others; not there: nothing does
- * @param passes names in lower case that travel on from anybody (`mayPass`)
- */
-export function ownFields(scoped: readonly string[] = [], instance = '', passes: readonly string[] = []): OwnFields {
-  const own = [...callersOwn, ...targetOverrides, ...strangersOwn, ...believed, ...scoped];
+export interface OwnFieldsOptions {
+  /** The fields that configured limits go by, in lower case: they are Weir's own as well. */
+  readonly scoped?: readonly string[];
+  /** Tells this process from others; not there: nothing does. */
+  readonly instance?: string;
+  /** Names in lower case that travel on from anybody (`mayPass`). */
+  readonly passes?: readonly string[];
+  /** Further fields, in lower case, whose values are for Weir only. */
+  readonly secrets?: readonly string[];
+  /** True: `Authorization` is for the upstream. */
+  readonly passAuthorization?: boolean;
+}
+
+export function ownFields({
+  scoped = [],
+  instance = '',
+  passes = [],
+  secrets = [],
+  passAuthorization = false,
+}: OwnFieldsOptions = {}): OwnFields {
+  const ending = [...callersOwn.filter((name) => !passAuthorization || name !== 'authorization'), ...secrets];
+  const own = [...ending, ...targetOverrides, ...strangersOwn, ...believed, ...scoped];
   // Where a configured name is the odd one, the plain one is its twin.
   const plainTwins = scoped.map(plainName).filter((name) => !own.includes(name));
   const twins = { of: new Set([...own, ...hopByHop].map(plainName)), except: new Set([...scoped, ...passes]) };
   const stays = (name: string): boolean => !passes.includes(name);
-  const ofTrusted = [...callersOwn, ...plainTwins, ...targetOverrides.filter(stays)];
+  const ofTrusted = [...ending, ...plainTwins, ...targetOverrides.filter(stays)];
   return {
     via: instance === '' ? viaName : `${viaName}-${instance}`,
     of: {

@@ -2,7 +2,14 @@
 import type { AuditReason } from '../exchange/exchange.ts';
 
 /** What is written down. A changed password, a deleted user and revoked tokens end all tokens of the user. */
-export type AuditAction = 'login' | 'logout' | 'user.add' | 'user.password' | 'user.delete' | 'tokens.revoke';
+export type AuditAction =
+  | 'login'
+  | 'logout'
+  | 'user.add'
+  | 'user.password'
+  | 'user.delete'
+  | 'tokens.create'
+  | 'tokens.revoke';
 
 export interface AuditLine {
   readonly action: AuditAction;

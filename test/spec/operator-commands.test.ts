@@ -324,12 +324,12 @@ describe('what cannot be done is said in one line, with exit code 1:', () => {
     ['users remove anna', {}, 'users: give add, list, passwd, delete, such as weir users list'],
     ['users toString', {}, 'users: give add, list, passwd, delete, such as weir users list'],
     ['users', {}, 'users: give add, list, passwd, delete, such as weir users list'],
-    ['tokens revoke', {}, 'tokens revoke: --user is missing; give weir tokens revoke --user NAME [--config FILE]'],
+    ['tokens revoke', {}, 'tokens revoke: --user is missing; give weir tokens revoke ID | --user NAME [--config FILE]'],
     ['tokens revoke --user nobody', {}, 'tokens revoke: there is no user "nobody"; weir users list names all'],
     ['tokens list nobody', {}, 'tokens list: there is no user "nobody"; weir users list names all'],
     ['tokens list anna berta', {}, 'tokens list: an argument too many; give weir tokens list [NAME] [--config FILE]'],
-    ['tokens', {}, 'tokens: give revoke or list, such as weir tokens revoke --user NAME'],
-    ['tokens create', {}, 'tokens: give revoke or list, such as weir tokens revoke --user NAME'],
+    ['tokens', {}, 'tokens: give create, revoke or list, such as weir tokens revoke --user NAME'],
+    ['tokens make', {}, 'tokens: give create, revoke or list, such as weir tokens revoke --user NAME'],
   ])('weir %s', async (line, typed, problem) => {
     const env = typed.env?.['REDIS_URL'] === 'redis' ? { ...typed.env, REDIS_URL: redis.url } : typed.env;
     expect(await weir(line, { ...typed, ...(env === undefined ? {} : { env }) })).toEqual({
@@ -425,5 +425,81 @@ describe('the prompt', () => {
       input.end(text);
       expect([terminal.interactive, await terminal.readAll(40)]).toEqual([false, read]);
     }
+  });
+});
+
+describe('weir tokens create', () => {
+  it('prints a token and nothing else, of a user that is added, as which nobody can log in', async () => {
+    const { code, out, err } = await weir('tokens create --user crm --label for_the_night');
+    expect([code, out.length]).toEqual([0, 1]);
+    const [token = ''] = out;
+    expect(nodeSecrets.couldBeToken(token)).toBe(true);
+    expect(err).toEqual([...audit('user.add', 'crm'), ...audit('tokens.create', 'crm')]);
+    const found = await accounts.findToken(nodeSecrets.digest(token));
+    expect(found).toMatchObject({ user: 'crm', role: 'ROLE_USER' });
+    const days = ((found?.expiresAtMs ?? 0) - machineClock.wallMs()) / 86_400_000;
+    expect(Math.ceil(days)).toBe(90);
+    expect((await weir('tokens list crm')).out).toEqual([
+      expect.stringMatching(/^[\da-f]{12}\tcrm\t.*\tfor the night$/),
+    ]);
+    expect((await accounts.findUser('crm'))?.passwordHash).toMatch(/^\$argon2id\$/);
+  });
+
+  it('of a user that there is, with its role; never is never', async () => {
+    const user = await added('ROLE_ADMIN');
+    const { out } = await weir(`tokens create --user ${user.name} --expires never --role admin`);
+    expect(await accounts.findToken(nodeSecrets.digest(out[0] ?? ''))).toMatchObject({ role: 'ROLE_ADMIN' });
+    expect((await weir(`tokens list ${user.name}`)).out.at(-1)).toMatch(/\tnever$/);
+  });
+
+  it('a token that more logins than a user may have do not end, and that ends with all others', async () => {
+    const { out } = await weir('tokens create --user often');
+    const digest = nodeSecrets.digest(out[0] ?? '');
+    const few = createRedisAccounts(connection, machineClock, 'weir:', 2);
+    const user = (await accounts.findUser('often')) as User;
+    const logins = ['a', 'b', 'c'].map((text) => nodeSecrets.digest(text));
+    for (const login of logins) await few.addToken(login, user, machineClock.wallMs() + 3_600_000);
+    expect(await accounts.findToken(digest)).toMatchObject({ user: 'often' });
+    expect(await accounts.findToken(logins[0] as string)).toBeUndefined();
+    expect(await accounts.findToken(logins[2] as string)).toMatchObject({ user: 'often' });
+    await weir('tokens revoke --user often');
+    expect(await accounts.findToken(digest)).toBeUndefined();
+  });
+
+  it('and revoke ID ends it alone', async () => {
+    const [one, other] = [await weir('tokens create --user pair'), await weir('tokens create --user pair --label x')];
+    const digest = nodeSecrets.digest(other.out[0] ?? '');
+    const id = digest.slice(0, 12);
+    expect(await weir(`tokens revoke ${id}`)).toEqual({
+      code: 0,
+      out: [`pair: token ${id} revoked`],
+      err: audit('tokens.revoke', 'pair'),
+    });
+    expect(await accounts.findToken(digest)).toBeUndefined();
+    expect(await accounts.findToken(nodeSecrets.digest(one.out[0] ?? ''))).toMatchObject({ user: 'pair' });
+    expect(await weir(`tokens revoke ${id}`)).toMatchObject({
+      code: 1,
+      err: [`weir tokens revoke: there is no valid token with the id "${id}"; weir tokens list names all`],
+    });
+  });
+
+  it.each([
+    [
+      '',
+      'tokens create: --user is missing; give weir tokens create --user NAME [--expires TIME] [--label TEXT] [--role ROLE] [--config FILE]',
+    ],
+    ['--user a:b', 'tokens create: the user name must not hold a colon: Basic credentials end the name there'],
+    [
+      '--user crm --expires 90',
+      'tokens create: --expires: "90" is not allowed; give a time such as 12h, 90d, 1y, or never',
+    ],
+    [
+      '--user crm --expires 101y',
+      'tokens create: --expires: "101y" is not allowed; give a time such as 12h, 90d, 1y, or never',
+    ],
+    ['--user crm --role boss', 'tokens create: --role: "boss" is not allowed; give user or admin'],
+    ['--user crm --role admin', 'tokens create: crm has the role ROLE_USER, and so have its tokens; leave --role out'],
+  ])('%s is told what is wrong', async (options, line) => {
+    expect(await weir(`tokens create ${options}`.trimEnd())).toEqual({ code: 1, out: [], err: [`weir ${line}`] });
   });
 });

@@ -62,7 +62,7 @@ describe('From a trusted proxy, who writes some of them and passes others on', (
 });
 
 test('Fields that http.passFields names arrive from anybody, the others do not', () => {
-  const own = ownFields([], '', ['x-real-ip', 'x_forwarded_for', 'x-original-url']);
+  const own = ownFields({ passes: ['x-real-ip', 'x_forwarded_for', 'x-original-url'] });
   const said = ['X-Real-IP', '1', 'X_Forwarded_For', '2', 'X-Original-URL', '/a'];
   const others = ['X_Real_IP', '4', 'True-Client-IP', '5', 'X-Forwarded-For', '6', 'X-Rewrite-URL', '/b'];
   for (const trusted of [true, false]) expect(travelling([...said, ...others].slice(0, 8), trusted, own)).toEqual(said);
@@ -70,7 +70,7 @@ test('Fields that http.passFields names arrive from anybody, the others do not',
 });
 
 describe('A limit that goes by a field', () => {
-  const by = (...texts: string[]) => ownFields(scopeFields(texts.map((text) => readScope(text) as Scope)));
+  const by = (...texts: string[]) => ownFields({ scoped: scopeFields(texts.map((text) => readScope(text) as Scope)) });
 
   test.each<[scope: string, came: string[], travel: string[]]>([
     ['header:X-Number', ['X-Number', '1', 'X_Number', '2'], ['X-Number', '1']],

@@ -138,7 +138,7 @@ describe('A class of one’s own', () => {
     ],
     [
       'coreapp: {honoursIdempotencyKey: [shop]}',
-      'coreapp.honoursIdempotencyKey: "shop" is not allowed; give a list of classes: default',
+      'coreapp.honoursIdempotencyKey: "shop" is not allowed; give classes that there are: default',
     ],
   ])('%s', (yaml, line) => {
     const text = yaml.startsWith('coreapp')

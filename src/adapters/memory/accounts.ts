@@ -117,7 +117,7 @@ export class MemoryAccounts implements AccountStore {
     for (const digest of this.#tokensOf.get(name) ?? []) {
       const token = this.#tokens.get(digest);
       if (token === undefined || !this.#isValid(token)) continue;
-      found.push({ digest, madeAtMs: token.madeAtMs, expiresAtMs: token.expiresAtMs });
+      found.push({ digest, madeAtMs: token.madeAtMs, expiresAtMs: token.expiresAtMs, label: '' });
     }
     return found;
   }

@@ -11,7 +11,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { ListedToken, NewUser, TokenRecord, User } from '../../auth/accounts.ts';
-import { type AccountStore, StoreAway } from '../../auth/ports.ts';
+import { type AccountStore, type MadeTokens, StoreAway } from '../../auth/ports.ts';
 import { likenessOf } from '../../auth/precis.ts';
 import type { Clock } from '../../clock.ts';
 import type { Role } from '../../exchange/principal.ts';
@@ -22,6 +22,8 @@ import { script } from './script.ts';
 
 /** About how many users or tokens one call lists: Redis is to serve others in between. */
 const listStep = 200;
+/** What the scores of tokens that an operator made lie above those of logins (add-token.lua). */
+const madeScore = 1e18;
 /** Longer than it takes to look at all users and add one. */
 const claimMs = 10_000;
 
@@ -40,6 +42,7 @@ interface Scripts {
     digest: string,
     max: number,
     channel: string,
+    offset: string,
   ): Promise<number>;
   weirChangeUser(
     users: string,
@@ -62,7 +65,7 @@ export function createRedisAccounts(
   clock: Clock,
   prefix = 'weir:',
   tokensPerUserMax = 1_000,
-): AccountStore {
+): AccountStore & MadeTokens {
   redis.defineCommand('weirFindToken', script('find-token.lua', 2));
   redis.defineCommand('weirAddToken', script('add-token.lua', 3));
   redis.defineCommand('weirChangeUser', script('change-user.lua', 1));
@@ -71,13 +74,15 @@ export function createRedisAccounts(
   return new RedisAccounts(redis as RedisConnection & Scripts, clock, prefix, tokensPerUserMax);
 }
 
-class RedisAccounts implements AccountStore {
+class RedisAccounts implements AccountStore, MadeTokens {
   readonly #redis: RedisConnection & Scripts;
   readonly #clock: Clock;
   readonly #users: string;
   readonly #tokenPrefix: string;
   readonly #tokensPrefix: string;
   readonly #claimPrefix: string;
+  /** What tokens are called that an operator made: a hash by digest. */
+  readonly #labels: string;
   readonly #tokensPerUserMax: number;
   readonly #channel: string;
 
@@ -87,6 +92,7 @@ class RedisAccounts implements AccountStore {
     this.#users = `${prefix}{accounts}:users`;
     this.#tokenPrefix = `${prefix}{accounts}:token:`;
     this.#tokensPrefix = `${prefix}{accounts}:tokens:`;
+    this.#labels = `${prefix}{accounts}:labels`;
     this.#claimPrefix = `${prefix}{accounts}:claim:`;
     this.#tokensPerUserMax = tokensPerUserMax;
     this.#channel = channelOf(prefix);
@@ -137,6 +143,16 @@ class RedisAccounts implements AccountStore {
   }
 
   async addToken(digest: string, user: User, expiresAtMs: number): Promise<boolean> {
+    return await this.#add(digest, user, expiresAtMs, '0');
+  }
+
+  async makeToken(digest: string, user: User, expiresAtMs: number, label: string): Promise<boolean> {
+    if (!(await this.#add(digest, user, expiresAtMs, String(madeScore)))) return false;
+    if (label !== '') await answered(this.#redis.hset(this.#labels, digest, label));
+    return true;
+  }
+
+  async #add(digest: string, user: User, expiresAtMs: number, offset: string): Promise<boolean> {
     const lifetimeMs = Math.max(1, Math.round(expiresAtMs - this.#clock.wallMs()));
     const value = `${user.version}\n${expiresAtMs}\n${user.role}\n${user.name}`;
     const added = this.#redis.weirAddToken(
@@ -151,6 +167,7 @@ class RedisAccounts implements AccountStore {
       digest,
       this.#tokensPerUserMax,
       this.#channel,
+      offset,
     );
     return (await answered(added)) === 1;
   }
@@ -166,6 +183,11 @@ class RedisAccounts implements AccountStore {
     await answered(this.#redis.weirDropToken(key, this.#channel, message, digest, this.#tokensPrefix));
   }
 
+  async dropMade(digest: string): Promise<void> {
+    await this.dropToken(digest);
+    await answered(this.#redis.hdel(this.#labels, digest));
+  }
+
   async tokensOf(name: string): Promise<readonly ListedToken[]> {
     const user = await this.findUser(name);
     if (user === undefined) return [];
@@ -173,13 +195,16 @@ class RedisAccounts implements AccountStore {
     const pairs = await answered(this.#redis.zrange(this.#tokensPrefix + name, '0', '-1', 'WITHSCORES'));
     for (let from = 0; from < pairs.length; from += 2 * listStep) {
       const some = pairs.slice(from, from + 2 * listStep);
-      const keys = some.filter((_, i) => i % 2 === 0).map((digest) => this.#tokenPrefix + digest);
-      const values = await answered(this.#redis.mget(keys));
+      const digests = some.filter((_, i) => i % 2 === 0);
+      const values = await answered(this.#redis.mget(digests.map((digest) => this.#tokenPrefix + digest)));
+      const labels = await answered(this.#redis.hmget(this.#labels, ...digests));
       for (const [i, value] of values.entries()) {
         // Ended, or given to another version of the user.
         if (value === null || !value.startsWith(`${user.version}\n`)) continue;
-        const madeAtMs = Math.floor(Number(some[2 * i + 1]) / 1_000);
-        found.push({ digest: some[2 * i] as string, madeAtMs, expiresAtMs: readToken(value).expiresAtMs });
+        const score = Number(some[2 * i + 1]);
+        const madeAtMs = Math.floor((score < madeScore / 2 ? score : score - madeScore) / 1_000);
+        const { expiresAtMs } = readToken(value);
+        found.push({ digest: digests[i] as string, madeAtMs, expiresAtMs, label: labels[i] ?? '' });
       }
     }
     return found;

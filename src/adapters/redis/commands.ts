@@ -27,6 +27,7 @@ const costs: Readonly<Record<string, string>> = {
   hget: users,
   hset: users,
   hsetnx: users,
+  hmget: 'weir tokens list cannot tell what tokens are called',
   hdel: 'users cannot be deleted',
   hscan: 'users cannot be listed',
   zadd: `replicas do not know of one another: while Redis is away, each takes the whole limit; ${tokens}`,
