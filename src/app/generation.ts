@@ -13,6 +13,7 @@ import { createRetryPolicy } from '../profiles/coreapp/retry.ts';
 import { createGateway, type Gateway, type GatewayDeps, type Stages } from '../proxy.ts';
 import { routeBy } from '../routing/router.ts';
 import { createForward } from '../upstream/forward.ts';
+import type { Rewriting } from '../upstream/rewriting.ts';
 import { createTunnel } from '../upstream/tunnel.ts';
 import type { UpgradeDownstream } from '../wire/server/upgrade.ts';
 import { profileOf, routingOf } from './profile.ts';
@@ -31,7 +32,7 @@ export function createGeneration(config: Config, services: Services): Generation
   const { guardedPath, routeOf } = routingOf(config);
   const profile = profileOf(config, services);
   const { clock, meter, log, stores, bodies, secrets, tokens } = services;
-  const { authorization, honoursIdempotencyKey, brokenRepeatsMax } = coreapp;
+  const { honoursIdempotencyKey, brokenRepeatsMax } = coreapp;
   const { serverTiming } = http;
   const scoped = scopeFields(Object.values(limits).map(({ scope }) => scope));
   const keyField = auth.keyField?.toLowerCase() ?? null;
@@ -39,12 +40,25 @@ export function createGeneration(config: Config, services: Services): Generation
     scoped,
     instance: services.instance,
     passes: http.passFields.map((name) => name.toLowerCase()),
-    secrets: keyField === null ? [] : [keyField],
-    passAuthorization: auth.open && authorization === null,
+    secrets: [...endingFields(coreapp), ...(keyField === null ? [] : [keyField])],
+    passAuthorization: auth.open && coreapp.credentials.length === 0,
   });
   const retryPolicy = createRetryPolicy({ clock, honoursIdempotencyKey, brokenRepeatsMax });
-  const rules = { authorization, own, retryPolicy, notHeld: notHeldBy(limits), serverTiming };
-  const towards = { clock, meter, answers: bodies.answers, reachability: services.reachability, ...rules };
+  const rules = {
+    rewriting: rewritingOf(coreapp, services),
+    own,
+    retryPolicy,
+    notHeld: notHeldBy(limits),
+    serverTiming,
+  };
+  const towards = {
+    clock,
+    meter,
+    answers: bodies.answers,
+    reachability: services.reachability,
+    others: services.others,
+    ...rules,
+  };
   const identify = {
     tokens,
     guard: stores.guard,
@@ -85,7 +99,27 @@ export function createGeneration(config: Config, services: Services): Generation
   const switching: Stages<UpgradeDownstream> = {
     ...stages,
     authenticate: createAuthenticate({ ...identify, upgrading: true }),
-    forward: createTunnel({ ...towards, tunnels: services.tunnels, places: services.tunnelPlaces }),
+    forward: createTunnel({ ...towards, tunnelsOf: services.tunnels.of, places: services.tunnelPlaces }),
   };
   return { request: createGateway(stages, deps), upgrade: createGateway(switching, deps) };
+}
+
+/** Fields of callers that end at Weir because of what the upstream is to get. */
+function endingFields({ credentials, authorizationField, setFields, removeFields }: Config['coreapp']): string[] {
+  const credential = credentials.length === 0 ? [] : [authorizationField];
+  return [...credential, ...Object.keys(setFields), ...removeFields].map((name) => name.toLowerCase());
+}
+
+function rewritingOf(coreapp: Config['coreapp'], { coreappUrl, credentials }: Services): Rewriting {
+  const { basePath, setFields, setQuery, authorizationField, urls } = coreapp;
+  const origins = new Map(Object.entries(urls).map(([name, url]) => [name, new URL(url).origin]));
+  const own = new URL(coreappUrl).origin;
+  return {
+    originOf: ({ route }) => origins.get(route.class) ?? own,
+    basePath,
+    query: new URLSearchParams(setQuery).toString(),
+    set: Object.entries(setFields).flat(),
+    credentialField: authorizationField,
+    credentialOf: credentials.of,
+  };
 }

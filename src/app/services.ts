@@ -18,7 +18,7 @@
  *   one of the two, and a generation's routes have to be made for the same.
  */
 import { randomBytes } from 'node:crypto';
-import { createTunnels } from '../adapters/http-proxy/tunnels.ts';
+import { createTunnels, type HttpProxyTunnels } from '../adapters/http-proxy/tunnels.ts';
 import { machineClock } from '../adapters/node/clock.ts';
 import { createPasswords, passwordsDefaults } from '../adapters/node/passwords.ts';
 import { nodeSecrets } from '../adapters/node/secrets.ts';
@@ -39,6 +39,7 @@ import { connectCoreapp } from '../wire/client/coreapp.ts';
 import { OpenRequests } from '../wire/open-requests.ts';
 import { OwnTurns } from '../wire/own-turns.ts';
 import { openBodies } from './bodies.ts';
+import { Credentials } from './credentials.ts';
 import { openJwtAuth } from './jwt.ts';
 import { fitOpenFiles } from './open-files.ts';
 import { openStores, type Stores } from './stores.ts';
@@ -81,12 +82,22 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
   });
   const bodies = opened.adopt(await openBodies(config, clock, log), (some) => some.close());
   const stores = opened.adopt(openStores(config, clock, meter, log), (some) => some.close());
-  const { tls, connectTimeoutMs, answerTimeoutMs, connectionMaxAgeMs, permitsMax } = config.coreapp;
-  const towards = { url: coreappUrl, tls, connectTimeoutMs, answerTimeoutMs };
+  const { host, tls, connectTimeoutMs, answerTimeoutMs, connectionMaxAgeMs, permitsMax } = config.coreapp;
+  const towards = { url: coreappUrl, host, tls, connectTimeoutMs, answerTimeoutMs };
   const connectionsMax = permitsMax + reserved * notHeldBy(config.limits).length;
-  const coreapp = opened.adopt(connectCoreapp({ ...towards, connectionMaxAgeMs, connectionsMax }), (some) =>
-    some.close(),
+  const connect = (url: string, said: string | null) =>
+    opened.adopt(connectCoreapp({ ...towards, url, host: said, connectionMaxAgeMs, connectionsMax }), (some) =>
+      some.close(),
+    );
+  const coreapp = connect(coreappUrl, host);
+  const others = Object.entries(config.coreapp.urls).map(([name, url]) => {
+    return [name, { coreapp: connect(url, null), reachability: new Reachability(url, log) }] as const;
+  });
+  const credentials = opened.adopt(
+    new Credentials(config.coreapp.credentials, config.coreapp.caseSensitivePaths),
+    (some) => some.close(),
   );
+  credentials.watch(config.coreapp.credentials, log);
   const admit = createAdmit(config, stores, meter);
   const fitting = fitOpenFiles(config, log);
   const jwt = openJwtAuth(config, { stores, secrets, clock, meter, log });
@@ -105,10 +116,16 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
     tokens: [own, ...(jwt === null ? [] : [jwt])].map(
       (kind) => new BearerTokens({ ...kind, guard: stores.guard, secrets }),
     ),
+    coreappUrl,
     coreapp,
+    /** Of classes that have an upstream of their own; null: no class has. */
+    others: others.length === 0 ? null : new Map(others),
+    credentials,
     reachability: new Reachability(coreappUrl, log),
     admit,
-    tunnels: createTunnels(towards),
+    tunnels: new TunnelsByClass(createTunnels(towards), config.coreapp.urls, (url) =>
+      createTunnels({ ...towards, url, host: null }),
+    ),
     tunnelPlaces: tunnelPlaces(config.http.tunnelsMax),
     /** What the limit of open files leaves. */
     connectionsMax: fitting.connectionsMax,
@@ -142,4 +159,25 @@ function createAdmit({ limits, line, coreapp }: Config, { buckets }: Stores, met
     digest: (text) => secrets.digest(text),
     caseSensitivePaths,
   });
+}
+
+/** Tunnels to the upstream of each class. */
+class TunnelsByClass {
+  readonly #usual: HttpProxyTunnels;
+  readonly #others: ReadonlyMap<EndpointClass, HttpProxyTunnels>;
+
+  constructor(
+    usual: HttpProxyTunnels,
+    urls: Readonly<Record<EndpointClass, string>>,
+    open: (url: string) => HttpProxyTunnels,
+  ) {
+    this.#usual = usual;
+    this.#others = new Map(Object.entries(urls).map(([name, url]) => [name, open(url)]));
+  }
+
+  readonly of = (name: EndpointClass): HttpProxyTunnels => this.#others.get(name) ?? this.#usual;
+
+  close(): void {
+    for (const tunnels of [this.#usual, ...this.#others.values()]) tunnels.close();
+  }
 }

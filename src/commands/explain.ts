@@ -97,8 +97,8 @@ function upstreamRows(config: Config, exchange: Received, route: Route): Rows {
     ['limit', `${limits.rate} a second, ${limits.burst} at once, for ${sharersOf(limits.scope, exchange, config)}`],
     ['costs', `${cost} ${cost === 1 ? 'slot' : 'slots'}`],
     ['held', limits.hold ? `${limits.holdMaxMs / 1_000} s at most` : 'never: the upstream’s own answer is passed on'],
-    ['goes to', `${coreapp.url ?? 'the bundled simulator'}`],
-    ['credential', coreapp.authorization === null ? 'none' : 'coreapp.authorization'],
+    ['goes to', `${coreapp.urls[route.class] ?? coreapp.url ?? 'the bundled simulator'}${coreapp.basePath}`],
+    ['credential', credentialWords(config, route)],
   ];
 }
 
@@ -111,4 +111,12 @@ function sharersOf(scope: Scope, exchange: Received, { coreapp }: Config): strin
   return value === null
     ? `${of}; this request has none, and shares one with others that have none`
     : `${of}: here ${value}`;
+}
+
+/** Never the credential itself. */
+function credentialWords({ coreapp }: Config, route: Route): string {
+  const special = coreapp.credentials.filter(({ of }) => of === route.class || of?.includes('=') === true);
+  const named = special.map(({ of }) => `coreapp.authorizations: ${of}`);
+  const all = coreapp.credentials.some(({ of }) => of === null) ? ['coreapp.authorization'] : [];
+  return [...named, ...all].join(', else ') || 'none';
 }

@@ -1,9 +1,9 @@
 /** The settings under `auth`: who may use what, and how callers show who they are. */
 import { z } from 'zod';
+import { classForm } from '../exchange/route.ts';
 import { adminPathsDefault, usersPath } from '../profiles/coreapp/routes.ts';
 import { jwt } from './jwt.ts';
 import { apiKeys, filePath, passableField, password, routePath, whole } from './kinds.ts';
-import { classForm } from './limits.ts';
 import { pathWords } from './listen.ts';
 import { section, setting } from './setting.ts';
 

@@ -4,6 +4,7 @@
 import type { BestUrgency } from '../admission/line/urgency.ts';
 import { storedForms } from '../auth/precis.ts';
 import type { EndpointClass } from '../exchange/route.ts';
+import type { Credential } from './credentials.ts';
 import { type JwtConfig, jwtOf } from './jwt-rules.ts';
 import { type Classes, classesOf, type Limits, limitsOf } from './limits.ts';
 import type { ProfileName, Settings } from './schema.ts';
@@ -20,7 +21,7 @@ export type Config = {
   readonly profile: ProfileName;
   /** `tls` null: plain HTTP. */
   readonly listen: Omit<Section<'listen'>, 'tls'> & { readonly tls: ListenTls | null };
-  readonly coreapp: { readonly tls: TlsMaterial };
+  readonly coreapp: { readonly tls: TlsMaterial; readonly credentials: readonly Credential[] };
   readonly redis: { readonly tls: TlsMaterial };
   /** `jwt` null: tokens of Weir's own only. */
   readonly auth: Omit<Section<'auth'>, 'jwt' | 'may'> & {
@@ -43,7 +44,7 @@ export interface TlsParts {
   readonly redis: TlsMaterial;
 }
 
-export function configOf(settings: Settings, tls: TlsParts): Config {
+export function configOf(settings: Settings, tls: TlsParts, credentials: readonly Credential[]): Config {
   const { coreapp, redis } = settings;
   return {
     ...settings,
@@ -52,6 +53,7 @@ export function configOf(settings: Settings, tls: TlsParts): Config {
       ...withoutFiles(coreapp),
       url: coreapp.url === null ? null : new URL(coreapp.url).origin,
       tls: tls.coreapp,
+      credentials,
     },
     redis: { ...withoutFiles(redis), tls: tls.redis },
     auth: { ...withoutFiles(settings.auth), jwt: jwtOf(settings.auth.jwt), may: mayOf(settings.auth.may) },

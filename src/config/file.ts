@@ -1,10 +1,9 @@
 /** The layer of a YAML file: every name must be known, every value allowed. */
 import { z } from 'zod';
-import { defaultClass } from '../exchange/route.ts';
+import { classForm, defaultClass } from '../exchange/route.ts';
 import { fileText } from './file-text.ts';
 import { nearest, plainOf } from './hints.ts';
 import { emptyLayer, type Layer, leafOf, leaves } from './layer.ts';
-import { classForm } from './limits.ts';
 import { badValue, type Problem, shown } from './problems.ts';
 import { settingsSchema } from './schema.ts';
 import { aboutOf, entriesOf, entryNamed, entryOf, itemOf, type Leaf, leavesOf } from './setting.ts';

@@ -6,6 +6,8 @@ import { costForm } from '../admission/rate/costs.ts';
 import { readScope, scopeForm } from '../admission/rate/scope.ts';
 import { brokenPasswordRule } from '../auth/credentials.ts';
 import { hiddenIn } from '../auth/hidden.ts';
+import { classForm } from '../exchange/route.ts';
+import { isAuthority } from '../http/authority.ts';
 import { mayPass } from '../http/own-fields.ts';
 import { patternForm } from '../http/patterns.ts';
 import { readTarget } from '../http/target.ts';
@@ -85,6 +87,17 @@ export const passableField = () =>
     .regex(/^[!#$%&'*+.^_`|~\w-]+$/)
     .refine((name) => mayPass(name.toLowerCase()));
 
+/** The name of a field that configuration may set or take out. */
+export const fieldName = () => passableField().refine((name) => name.toLowerCase() !== 'authorization');
+
+export const passableOrAuthorization = () => z.union([z.literal('Authorization'), passableField()]);
+
+/** What targets begin with: empty, or a path without a slash at its end. */
+export const basePath = () => z.union([z.literal(''), routePath().refine((path) => path !== '/')]);
+
+/** A host, and a port where it is not the usual one. */
+export const authority = () => z.string().max(256).refine(isAuthority);
+
 const apiKey = () =>
   z
     .string()
@@ -162,6 +175,16 @@ export function explainPattern(text: string): Fault | null {
 }
 
 const knownMethods: ReadonlySet<string> = new Set('GET HEAD POST PUT PATCH DELETE OPTIONS TRACE CONNECT'.split(' '));
+
+/** For which requests a credential is: `messages`, `path:/v1/{number}=1055`, `principal=user:crm`. */
+export const credentialKey = () =>
+  z
+    .string()
+    .max(512)
+    .refine((key) => {
+      const equals = key.indexOf('=');
+      return equals === -1 ? classForm.test(key) : equals < key.length - 1 && scopeForm.test(key.slice(0, equals));
+    });
 
 /** Which requests share a bucket. */
 export const scope = () =>

@@ -46,9 +46,6 @@ const oneClass = section({
   }),
 });
 
-/** What the name of a class may be. */
-export const classForm = /^[A-Za-z][A-Za-z0-9-]{0,63}$/;
-
 export const limits = z.object({ default: everyClass }).catchall(oneClass).prefault({});
 
 export type Limits = Readonly<Record<EndpointClass, ClassLimits>>;

@@ -3,6 +3,7 @@ import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defaultClass } from '../exchange/route.ts';
 import { type Config, configOf } from './config.ts';
+import { readCredentials } from './credentials.ts';
 import { type Environment, environmentLayer, strayVariables } from './environment.ts';
 import { fileLayer } from './file.ts';
 import { nearest } from './hints.ts';
@@ -68,9 +69,11 @@ export function loadConfig(sources: Sources): Loaded {
   readFilePairs(merged, sources.readFile);
   const settings = settingsOf(merged.given);
   const tls = readTlsFiles(settings, merged.given, sources.readFile, Date.now());
+  const filesAt = merged.given.get('coreapp.authorizations')?.where ?? 'coreapp.authorizations';
+  const { credentials, problems: badCredentials } = readCredentials(settings.coreapp, filesAt, sources.readFile);
   const facts: Facts = {
     settings,
-    config: configOf(settings, tls.parts),
+    config: configOf(settings, tls.parts, credentials),
     given: (name) => own.given.get(name),
     production: sources.env['NODE_ENV'] === 'production',
   };
@@ -79,6 +82,7 @@ export function loadConfig(sources: Sources): Loaded {
     ...fromEnvironment.problems,
     ...merged.problems,
     ...tls.problems,
+    ...badCredentials,
     ...keyFileProblems(settings.auth.jwt, merged.given.get('auth.jwt.jwksFile')?.where, sources.readFile),
     ...clashes(facts)
       .filter(({ between }) => between.every((name) => needs(name) && !merged.broken.has(name)))

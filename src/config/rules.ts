@@ -209,6 +209,10 @@ function unknownClasses(facts: Facts): Clash[] {
   const { coreapp, auth } = facts.settings;
   const named = [
     ...coreapp.honoursIdempotencyKey.map((name) => ['coreapp.honoursIdempotencyKey', name] as const),
+    ...Object.keys(coreapp.urls).map((name) => ['coreapp.urls', name] as const),
+    ...Object.keys(coreapp.authorizations)
+      .filter((key) => !key.includes('='))
+      .map((name) => ['coreapp.authorizations', name] as const),
     ...Object.values(auth.may).flatMap((names) => names.map((name) => ['auth.may', name] as const)),
   ];
   return named

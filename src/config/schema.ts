@@ -6,20 +6,26 @@
  */
 import { z } from 'zod';
 import { pushMaxUs } from '../admission/rate/slots.ts';
+import { classForm } from '../exchange/route.ts';
 import { auth } from './auth.ts';
 import { bodies } from './bodies.ts';
 import {
+  authority,
+  basePath,
+  credentialKey,
   explainPort,
+  fieldName,
   fieldValue,
   filePath,
   isFilled,
   network,
   origin,
   passableField,
+  passableOrAuthorization,
   redisUrl,
   whole,
 } from './kinds.ts';
-import { classForm, limits } from './limits.ts';
+import { limits } from './limits.ts';
 import { line } from './line.ts';
 import { listen, ops, pathWords, pemFile } from './listen.ts';
 import { isTarget, readRedisUrl } from './redis-url.ts';
@@ -66,6 +72,41 @@ const coreapp = section({
     description: 'A file that holds coreapp.authorization.',
     wanted: pathWords,
     contentOf: 'authorization',
+  }),
+  authorizations: setting(z.record(credentialKey(), filePath()).default({}), {
+    description:
+      'Other values for some requests, each in a file: by class, or by a scope and its value. What fits best goes before coreapp.authorization. A changed file is taken up; one that vanishes or holds no credential changes nothing.',
+    wanted:
+      'a file for each class or value, such as { messages: /run/secrets/messages, "header:X-Tenant=7": /run/secrets/seven }',
+  }),
+  authorizationField: setting(passableOrAuthorization().default('Authorization'), {
+    description: 'The field in which these values go, such as X-API-Key. A caller’s own of that name never travels on.',
+    wanted: 'Authorization, or the name of a field that Weir does not write itself',
+  }),
+  basePath: setting(basePath().default(''), {
+    description:
+      'What the path of every request begins with at the upstream. Callers don’t say it, and Location of answers doesn’t.',
+    wanted: 'a path such as /api/v2, without a slash at its end',
+  }),
+  host: setting(authority().nullable().default(null), {
+    description: 'What requests say as Host. Not set: the host of coreapp.url.',
+    wanted: 'a host, with a port where it is not the usual one',
+  }),
+  setFields: setting(z.record(fieldName(), fieldValue()).default({}), {
+    description: 'Fields that every request gets, in the place of the caller’s own of that name.',
+    wanted: 'a value for each name that Weir does not write itself, such as { X-Tenant: "7" }',
+  }),
+  removeFields: setting(z.array(fieldName()).max(100).default([]), {
+    description: 'Fields of callers that end at Weir.',
+    wanted: 'a list of names that Weir does not write itself, such as [Cookie]',
+  }),
+  setQuery: setting(z.record(z.string().min(1).max(256), z.string().max(1_024)).default({}), {
+    description: 'Parameters that the query of every request gets at its end.',
+    wanted: 'a value for each name, such as { api-version: "2024-10" }',
+  }),
+  urls: setting(z.record(z.string().regex(classForm), origin()).default({}), {
+    description: 'Classes that have an upstream of their own; TLS settings, timeouts and permits are those of coreapp.',
+    wanted: 'an origin for each class, such as { files: "https://files.example.com" }',
   }),
   ...peerTls('the Coreapp', 'https://'),
   connectTimeoutMs: setting(whole(10, 10 * minuteMs).default(10_000), {

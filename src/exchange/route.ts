@@ -3,6 +3,9 @@
 /** A set of endpoints that share one limit, by its name in the configuration. */
 export type EndpointClass = string;
 
+/** What the name of a class may be. */
+export const classForm = /^[A-Za-z][A-Za-z0-9-]{0,63}$/;
+
 /** The class of every request that no other class takes. */
 export const defaultClass: EndpointClass = 'default';
 

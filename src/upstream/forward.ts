@@ -14,7 +14,8 @@ import { GuardedObserver } from './guarded.ts';
 import { diskRetryAfterMs, endAfter, endWithout, reasonFor, refusalAfter } from './lessons.ts';
 import type { CoreappCall, CoreappFailure } from './ports.ts';
 import { neverAgain, type Retry, type RetryPolicy } from './retry-policy.ts';
-import { type ForwardDeps, requestFields } from './towards.ts';
+import { targetFor, withLocation } from './rewriting.ts';
+import { type ForwardDeps, type OtherUpstream, requestFields } from './towards.ts';
 import { mayCome, nothingYet, Undecided } from './undecided.ts';
 
 export type Forward<From extends Downstream = Downstream> = (exchange: Admitted, downstream: From) => Promise<Attempt>;
@@ -48,6 +49,7 @@ class Sending extends GuardedObserver {
   readonly #reject: (error: unknown) => void;
   readonly #sentAt: number;
   readonly #policy: RetryPolicy;
+  readonly #upstream: OtherUpstream;
   #call: CoreappCall | null = null;
   /** The answer's status; null while there is none, or the policy has not decided. */
   #status: number | null = null;
@@ -75,16 +77,18 @@ class Sending extends GuardedObserver {
     this.#settle = settle;
     this.#reject = reject;
     this.#sentAt = deps.clock.now();
+    this.#upstream = deps.others?.get(exchange.route.class) ?? deps;
     this.#policy = deps.notHeld.includes(exchange.route.class) ? neverAgain : deps.retryPolicy;
   }
 
   start(): void {
     try {
-      const { method, target, body, counters } = this.#exchange;
+      const { method, body, counters } = this.#exchange;
       counters.attempts += 1;
       const fields = requestFields(this.#exchange, this.#deps);
+      const target = targetFor(this.#exchange.target, this.#deps.rewriting);
       this.#downstream.onGone(() => this.#call?.abort());
-      this.#call = this.#deps.coreapp.send({ method, target, fields, body }, this);
+      this.#call = this.#upstream.coreapp.send({ method, target, fields, body }, this);
     } catch (error) {
       this.threw(error);
     }
@@ -105,7 +109,7 @@ class Sending extends GuardedObserver {
   }
 
   protected headed(status: number, fields: Fields): void {
-    this.#deps.reachability.answered(this.#sentAt);
+    this.#upstream.reachability.answered(this.#sentAt);
     // An answer that switches protocols has no body to judge, and its connection is the caller's at once.
     if (isFinal(status)) this.#judge(status, fields, null);
     else this.#relay(status, fields);
@@ -154,7 +158,9 @@ class Sending extends GuardedObserver {
   }
 
   #relay(status: number, fields: Fields): void {
-    relayHead(this.#exchange, this.#downstream, status, fields, this.#timing());
+    const leads = status === 201 || (status >= 300 && status < 400);
+    const told = leads ? withLocation(fields, this.#exchange, this.#deps.rewriting) : fields;
+    relayHead(this.#exchange, this.#downstream, status, told, this.#timing());
     this.#status = status;
   }
 
@@ -269,7 +275,7 @@ class Sending extends GuardedObserver {
 
   /** There is no answer. */
   #unanswered(failure: CoreappFailure, cause: keyof typeof refusalAfter): void {
-    if (cause === 'connect') this.#deps.reachability.unreached(this.#sentAt, failure.detail);
+    if (cause === 'connect') this.#upstream.reachability.unreached(this.#sentAt, failure.detail);
     const name = refusalAfter[cause];
     // A body that the disk did not give back once will not come the next time, and nobody can act on half a request.
     if (cause === 'body') this.#finish('failure', 'failed', refuse(name, null, diskRetryAfterMs));

@@ -9,16 +9,18 @@ import type { Meter } from '../observe/ports.ts';
 import type { Coreapp } from './ports.ts';
 import type { Reachability } from './reachability.ts';
 import type { RetryPolicy } from './retry-policy.ts';
+import type { Rewriting } from './rewriting.ts';
 
 export interface ForwardDeps {
   readonly clock: Clock;
   readonly coreapp: Coreapp;
+  /** Those of classes that have an upstream of their own; null: no class has. */
+  readonly others: ReadonlyMap<RouteClass, OtherUpstream> | null;
   readonly meter: Meter;
   readonly reachability: Reachability;
   /** Where answers wait for callers who take them slowly. */
   readonly answers: AnswerBudget;
-  /** The value of `Authorization` towards the Coreapp; null: none. */
-  readonly authorization: string | null;
+  readonly rewriting: Rewriting;
   /** The fields that are Weir's to write or to take out. */
   readonly own: OwnFields;
   readonly retryPolicy: RetryPolicy;
@@ -28,11 +30,19 @@ export interface ForwardDeps {
   readonly serverTiming: boolean;
 }
 
+export interface OtherUpstream {
+  readonly coreapp: Coreapp;
+  readonly reachability: Reachability;
+}
+
 /** The fields of the request as the Coreapp gets it. */
-export function requestFields(exchange: Admitted, { own, authorization }: ForwardDeps): string[] {
+export function requestFields(exchange: Admitted, { own, rewriting }: ForwardDeps): string[] {
   const out = travelling(exchange.fields, exchange.origin.trusted, own);
   addForwarded(out, exchange.origin, exchange.fields, own.via);
   out.push('X-Request-Id', exchange.id);
-  if (authorization !== null) out.push('Authorization', authorization);
+  const { set, credentialField, credentialOf } = rewriting;
+  if (set.length > 0) out.push(...set);
+  const credential = credentialOf(exchange);
+  if (credential !== null) out.push(credentialField, credential);
   return out;
 }

@@ -6,13 +6,15 @@
 import type { Downstream } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
 import { refuse } from '../exchange/refusals.ts';
+import type { RouteClass } from '../exchange/route.ts';
 import { Shares } from '../shares/shares.ts';
 import { createForward, type Forward } from './forward.ts';
 import type { Tunnels } from './ports.ts';
 import type { ForwardDeps } from './towards.ts';
 
 export interface TunnelDeps<Switching extends Downstream> extends Omit<ForwardDeps, 'coreapp'> {
-  readonly tunnels: Tunnels<Switching>;
+  /** To the upstream of a class. */
+  readonly tunnelsOf: (name: RouteClass) => Tunnels<Switching>;
   /** Who has how many tunnels, including those that are being asked for. */
   readonly places: Shares;
 }
@@ -27,7 +29,7 @@ export function tunnelPlaces(max: number): Shares {
 }
 
 export function createTunnel<Switching extends Downstream>(deps: TunnelDeps<Switching>): Forward<Switching> {
-  const { tunnels, places } = deps;
+  const { tunnelsOf, places, others } = deps;
   return (exchange, downstream) => {
     const caller = nameOf(exchange.principal);
     if (!places.hasRoomFor(caller)) {
@@ -35,10 +37,12 @@ export function createTunnel<Switching extends Downstream>(deps: TunnelDeps<Swit
       const details = places.total < places.max ? 'This caller has too many WebSocket connections open.' : null;
       return Promise.resolve(refuse('tunnelsFull', details, fullRetryAfterMs));
     }
-    const coreapp = tunnels.over(downstream, {
+    const { class: name } = exchange.route;
+    const coreapp = tunnelsOf(name).over(downstream, {
       asked: () => places.take(caller),
       ended: () => places.give(caller),
     });
-    return createForward({ ...deps, coreapp })(exchange, downstream);
+    const reachability = others?.get(name)?.reachability ?? deps.reachability;
+    return createForward({ ...deps, coreapp, reachability, others: null })(exchange, downstream);
   };
 }

@@ -19,6 +19,8 @@ export interface HttpProxyTunnels extends Tunnels<SwitchingDownstream> {
 export interface TunnelOptions {
   /** Origin of the Coreapp. */
   readonly url: string;
+  /** What the requests say as `Host`; null, or not there: the host of the URL. */
+  readonly host?: string | null;
   readonly connectTimeoutMs: number;
   /** Milliseconds until the head of the answer has to be there, and between the parts of one that is no 101. */
   readonly answerTimeoutMs: number;
@@ -38,6 +40,7 @@ export function createTunnels(options: TunnelOptions): HttpProxyTunnels {
     changeOrigin: true,
     toProxy: true, // The target as it is: read as a URL, it could become another than the one that was routed.
     connectTimeout: options.connectTimeoutMs,
+    ...(options.host == null ? {} : { headers: { host: options.host } }),
     ...(secure ? { agent: new Agent(contextOptions(options.tls)) } : {}),
   });
   // Sockets that break are followed by 'close'; without a listener this event would end the process.

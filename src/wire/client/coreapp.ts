@@ -8,6 +8,8 @@ import { createOpener, type Origin } from './open-socket.ts';
 import { requestHead } from './request-head.ts';
 
 export interface CoreappOptions extends Origin {
+  /** What the requests say as `Host`; null, or not there: the host of the URL. */
+  readonly host?: string | null;
   /** Milliseconds until the head of the answer has to be there, and between its parts. */
   readonly answerTimeoutMs: number;
   /** What would need more of them waits. */
@@ -57,9 +59,10 @@ class Pool implements Home, CoreappConnections {
   constructor(options: CoreappOptions) {
     const { url, connectTimeoutMs, answerTimeoutMs } = options;
     const { host } = new URL(url);
+    const said = options.host ?? host;
     this.#options = options;
     this.opener = createOpener(options);
-    this.#lines = `Host: ${host}\r\nConnection: keep-alive\r\n`;
+    this.#lines = `Host: ${said}\r\nConnection: keep-alive\r\n`;
     const unreached = `no connection to ${host} within ${connectTimeoutMs} ms`;
     const silent = `nothing of the answer within ${answerTimeoutMs} ms`;
     this.standing = new Deadlines(connectTimeoutMs, (connection) => connection.late(unreached));

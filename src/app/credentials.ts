@@ -1,0 +1,90 @@
+/** What Weir shows to the upstream: by class, by a value of the request, or to all; from files that may change. */
+import { readFileSync } from 'node:fs';
+import { type FileWatch, watchFiles } from '../adapters/node/watch.ts';
+import { readScope, type Scope, scopeValue } from '../admission/rate/scope.ts';
+import { type Credential, credentialIn } from '../config/credentials.ts';
+import type { Admitted } from '../exchange/exchange.ts';
+import type { Log } from '../observe/ports.ts';
+
+interface ByValue {
+  readonly scope: Scope;
+  /** By the value that a request brings. */
+  readonly texts: ReadonlyMap<string, string>;
+}
+
+/** The credential of a request: the most special one that there is. */
+export class Credentials {
+  #all: string | null = null;
+  #byClass: ReadonlyMap<string, string> = new Map();
+  #byValue: readonly ByValue[] = [];
+  readonly #caseSensitive: boolean;
+  #watch: FileWatch | null = null;
+
+  constructor(given: readonly Credential[], caseSensitive: boolean) {
+    this.#caseSensitive = caseSensitive;
+    this.#take(given);
+  }
+
+  readonly of = (exchange: Admitted): string | null => {
+    for (const { scope, texts } of this.#byValue) {
+      const value = scopeValue(scope, exchange, this.#caseSensitive);
+      const text = value === null ? undefined : texts.get(value);
+      if (text !== undefined) return text;
+    }
+    return this.#byClass.get(exchange.route.class) ?? this.#all;
+  };
+
+  /** Takes up what changes in the files. What can't be read, or is no credential, changes nothing. */
+  watch(given: readonly Credential[], log: Log): void {
+    const files = given.flatMap(({ file }) => file ?? []);
+    if (files.length === 0) return;
+    let seen = given;
+    const look = (): void => {
+      const now = seen.map((one) => reread(one, log));
+      if (now.every((one, i) => one.text === seen[i]?.text)) return;
+      seen = now;
+      this.#take(now);
+      log.info('changed credentials for the upstream are in use');
+    };
+    this.#watch = watchFiles(files, look);
+    // A change since the configuration was read has made no event.
+    look();
+  }
+
+  close(): void {
+    this.#watch?.close();
+  }
+
+  #take(given: readonly Credential[]): void {
+    this.#all = given.find(({ of }) => of === null)?.text ?? null;
+    const byClass = new Map<string, string>();
+    const byValue = new Map<string, Map<string, string>>();
+    for (const { of, text } of given) {
+      if (of === null) continue;
+      const equals = of.indexOf('=');
+      if (equals === -1) {
+        byClass.set(of, text);
+        continue;
+      }
+      const scope = of.slice(0, equals);
+      byValue.set(scope, (byValue.get(scope) ?? new Map<string, string>()).set(of.slice(equals + 1), text));
+    }
+    this.#byClass = byClass;
+    this.#byValue = [...byValue].map(([scope, texts]) => ({ scope: readScope(scope) as Scope, texts }));
+  }
+}
+
+function reread(one: Credential, log: Log): Credential {
+  if (one.file === null) return one;
+  try {
+    const text = credentialIn(readFileSync(one.file, 'utf8'));
+    if (text !== null) return { ...one, text };
+    log.error('a credential for the upstream has changed to something that is none; the old one stays', {
+      file: one.file,
+    });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    log.error('the file of a credential for the upstream cannot be read; the old one stays', { file: one.file, code });
+  }
+  return one;
+}

@@ -1,0 +1,198 @@
+/** What a request becomes on its way to an upstream with another path, host or key, and its answer on the way back. */
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeEach, describe, expect, it, test } from 'vitest';
+import { startTestApp } from '../support/app.ts';
+import { load, problems } from '../support/config.ts';
+import { until } from '../support/until.ts';
+import { answer, say, startUpstream } from '../support/upstream.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'weir-credentials-'));
+const upstream = await startUpstream();
+const files = await startUpstream(say(answer(200, {}, 'files')));
+afterAll(async () => {
+  rmSync(folder, { recursive: true });
+  await files.stop();
+  await upstream.stop();
+});
+beforeEach(() => {
+  upstream.play(say(answer(200, {}, 'ok')));
+  files.play(say(answer(200, {}, 'files')));
+});
+const open = 'profile: none\nauth: {open: true}\n';
+const host = 'Host: weir\r\n';
+
+describe('A request', async () => {
+  const yaml = `${open}coreapp:
+  basePath: /api/v2
+  host: shop.example
+  authorization: key-1
+  authorizationField: X-Shop-Token
+  setFields: {X-Tenant: "7"}
+  removeFields: [Cookie]
+  setQuery: {api-version: 2024-10, q: a b}
+`;
+  const app = await startTestApp(upstream.url, yaml);
+  afterAll(() => app.close(0));
+
+  it('goes to the path, the host, with the fields and the key of the upstream', async () => {
+    await app.ask(
+      'GET /orders?limit=5',
+      `${host}Cookie: a=b\r\nx-tenant: 8\r\nX-Shop-Token: mine\r\nX_Shop_Token: mine\r\nX-Other: 1\r\n`,
+    );
+    const [arrival] = upstream.arrivals;
+    expect(arrival?.target).toBe('/api/v2/orders?limit=5&api-version=2024-10&q=a+b');
+    expect(arrival?.all('host')).toEqual(['shop.example']);
+    expect(arrival?.all('x-tenant')).toEqual(['7']);
+    expect(arrival?.all('x-shop-token')).toEqual(['key-1']);
+    expect(arrival?.all('x_shop_token')).toEqual([]);
+    expect(arrival?.all('cookie')).toEqual([]);
+    expect(arrival?.all('x-other')).toEqual(['1']);
+    expect(arrival?.all('x-forwarded-host')).toEqual(['weir']);
+  });
+
+  test.each([
+    ['/', '/api/v2/?api-version=2024-10&q=a+b'],
+    ['/a%2Fb', null],
+    ['/x?', '/api/v2/x?&api-version=2024-10&q=a+b'],
+  ])('with the target %s arrives as %s', async (target, arrived) => {
+    const { status } = await app.ask(`GET ${target}`, host);
+    expect(upstream.arrivals.map((arrival) => arrival.target)).toEqual(arrived === null ? [] : [arrived]);
+    expect(status).toBe(arrived === null ? 400 : 200);
+  });
+
+  it('OPTIONS * is about no path', async () => {
+    await app.ask('OPTIONS *', host);
+    expect(upstream.arrivals[0]?.target).toBe('*');
+  });
+
+  test.each([
+    [`${upstream.url}/api/v2/orders/7`, '/orders/7'],
+    [`${upstream.url}/api/v2`, '/'],
+    [`${upstream.url}/other?x`, '/other?x'],
+    [`${upstream.url}?x`, '/?x'],
+    ['/api/v2/orders/7#f', '/orders/7#f'],
+    ['/api/v22/orders', '/api/v22/orders'],
+    ['orders/7', 'orders/7'],
+    ['//api.example.com/x', '//api.example.com/x'],
+    ['https://elsewhere.example/api/v2/x', 'https://elsewhere.example/api/v2/x'],
+    [`${upstream.url}0/x`, `${upstream.url}0/x`],
+    [`${upstream.url}//evil.example/x`, '/evil.example/x'],
+  ])('of an answer the Location %s is told as %s', async (location, told) => {
+    upstream.play(say(answer(201, { Location: location })));
+    expect((await app.ask('POST /orders', host)).field('location')).toBe(told);
+  });
+
+  it('that of an answer that leads nowhere stays', async () => {
+    upstream.play(say(answer(200, { Location: '/api/v2/x' })));
+    expect((await app.ask('GET /orders', host)).field('location')).toBe('/api/v2/x');
+  });
+});
+
+describe('Credentials', () => {
+  const at = (name: string, text: string): string => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+
+  it('go by a value of the request, else by its class, else by nothing; a changed file is taken up', async () => {
+    const paths = { 'path:/{number}/x=17': at('17', 'Bearer of-17\n'), orders: at('orders', 'Bearer of-orders') };
+    const named = { ...paths, 'header:X-Tenant=acme': at('acme', 'Bearer of-acme') };
+    const yaml = `${open}coreapp: {authorization: Bearer of-all, authorizations: ${JSON.stringify(named)}}
+limits: {orders: {match: ["* /orders/**"]}}`;
+    await using app = await startTestApp(
+      upstream.url,
+      yaml,
+      {},
+      Object.fromEntries(
+        Object.values(named).map((path) => [
+          path,
+          path.endsWith('17') ? 'Bearer of-17\n' : path.endsWith('acme') ? 'Bearer of-acme' : 'Bearer of-orders',
+        ]),
+      ),
+    );
+    const shown = async (path: string, fields = ''): Promise<string | undefined> => {
+      await app.ask(`GET ${path}`, `${host}${fields}`);
+      return upstream.arrivals.at(-1)?.field('authorization');
+    };
+    expect(await shown('/17/x')).toBe('Bearer of-17');
+    expect(await shown('/18/x')).toBe('Bearer of-all');
+    expect(await shown('/orders/3')).toBe('Bearer of-orders');
+    expect(await shown('/orders', 'X-Tenant: acme\r\n')).toBe('Bearer of-acme');
+    expect(await shown('/', 'Authorization: Bearer mine\r\n')).toBe('Bearer of-all');
+
+    renameSync(at('next', 'Bearer of-17-anew'), named['path:/{number}/x=17']);
+    await until(async () => (await shown('/17/x')) === 'Bearer of-17-anew', { what: 'the changed credential' });
+    at('orders', '');
+    await until(() => app.events.some(({ message }) => message.includes('something that is none')), {
+      what: 'a line about what is no credential',
+    });
+    rmSync(join(folder, 'orders'));
+    await until(() => app.events.some(({ message }) => message.includes('cannot be read')), {
+      what: 'a line about the file that is gone',
+    });
+    expect(await shown('/orders/3')).toBe('Bearer of-orders');
+  });
+
+  test.each([
+    [
+      '{orders: /none}',
+      'coreapp.authorizations: orders: "/none" cannot be read (no such file); give the path of a readable file',
+    ],
+    [
+      '{default: empty}',
+      'coreapp.authorizations: default: "empty" holds no credential; put a scheme and credentials in it, in one line of visible ASCII, such as Bearer 1234',
+    ],
+    ['{ordres: good}', 'coreapp.authorizations: "ordres" is not allowed; give classes that there are: orders, default'],
+    [
+      '{"path:=7": good}',
+      'a name in coreapp.authorizations: "path:=7" is not allowed; give a file for each class or value, such as { messages: /run/secrets/messages, "header:X-Tenant=7": /run/secrets/seven }',
+    ],
+  ])('%s is refused', (authorizations, problem) => {
+    const yaml = `${open.replace('open: true', '')}coreapp: {url: "http://api", authorizations: ${authorizations}}\nlimits: {orders: {match: ["* /orders"]}}`;
+    const found = problems(load(yaml, {}, { empty: '\n', good: 'Bearer x' }));
+    expect(found).toEqual([expect.stringContaining(problem)]);
+  });
+});
+
+describe('A class', () => {
+  it('may have an upstream of its own', async () => {
+    const yaml = `${open}coreapp: {urls: {files: "${files.url}"}}\nlimits: {files: {match: ["* /files/**"]}}`;
+    await using app = await startTestApp(upstream.url, yaml);
+    expect((await app.ask('GET /files/1', host)).body.toString()).toBe('files');
+    expect((await app.ask('GET /orders', host)).body.toString()).toBe('ok');
+    files.play(say(answer(201, { Location: `${files.url}/files/2` })));
+    expect((await app.ask('POST /files', host)).field('location')).toBe('/files/2');
+    expect(files.arrivals[0]?.field('host')).toBe(files.url.replace('http://', ''));
+  });
+});
+
+test.each([
+  [
+    'coreapp: {basePath: /a/}',
+    'coreapp.basePath: "/a/" is not allowed; give a path such as /api/v2, without a slash at its end',
+  ],
+  [
+    'coreapp: {host: "a b"}',
+    'coreapp.host: "a b" is not allowed; give a host, with a port where it is not the usual one',
+  ],
+  [
+    'coreapp: {setFields: {Authorization: x}}',
+    'a name in coreapp.setFields: "Authorization" is not allowed; give a value for each name that Weir does not write itself, such as { X-Tenant: "7" }',
+  ],
+  [
+    'coreapp: {setFields: {X-A: "a\\nb"}}',
+    'coreapp.setFields: X-A: "a\\nb" is not allowed; give a value for each name that Weir does not write itself, such as { X-Tenant: "7" }',
+  ],
+  [
+    'coreapp: {removeFields: [Host]}',
+    'coreapp.removeFields[0]: "Host" is not allowed; give a list of names that Weir does not write itself, such as [Cookie]',
+  ],
+  [
+    'coreapp: {urls: {files: "ftp://x"}}',
+    'coreapp.urls: files: "ftp://x" is not allowed; give an origin for each class, such as { files: "https://files.example.com" }',
+  ],
+])('%s is refused', (yaml, problem) => {
+  expect(problems(load(yaml))).toEqual([expect.stringContaining(problem)]);
+});
