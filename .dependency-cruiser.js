@@ -48,6 +48,11 @@ const subjects = {
     'src/upstream sends a request and does what the retry policy of the profile says of how that ended. When it goes again is decided ' +
       'in src/admission; the loop is in src/proxy.ts.',
   ],
+  signals: [
+    ['exchange', 'upstream', 'http'],
+    'src/signals reads what an answer says of limits, by the rules of the configuration. What follows from that is decided in ' +
+      'src/admission.',
+  ],
   'profiles/[^/]+': [
     ['exchange', 'auth', 'observe', 'routing', 'upstream', 'http'],
     'A profile says what is special about one API. Another profile is none of its business; what both need has a module of its own.',

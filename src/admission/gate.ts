@@ -8,10 +8,12 @@ import type { Downstream } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
 import type { Refusal, RefusalName } from '../exchange/refusals.ts';
 import { refuse } from '../exchange/refusals.ts';
+import type { Signal } from '../exchange/signal.ts';
 import type { ConcurrencyLimiter } from './concurrency/limiter.ts';
 import type { ConcurrencyLimiters, PermitWaiter } from './concurrency/limiters.ts';
 import type { ClassLimits } from './limits.ts';
 import type { Line } from './line/line.ts';
+import { bulkUrgency, urgencyOf } from './line/urgency.ts';
 import { Pausing, type PausingClass, type PausingDeps } from './pausing.ts';
 import { Lease } from './rate/lease.ts';
 import type { Buckets } from './rate/ports.ts';
@@ -32,6 +34,8 @@ export interface GateClass extends WaitingClass, PausingClass {
   readonly limiter: ConcurrencyLimiter;
   /** Nobody may wait any more: what the Coreapp sends back from now on is refused as well. */
   readonly refusing: RefusalName | null;
+  /** All of the class has been paused, which all of its gates have to know. */
+  pumpOthers(gate: Gate): void;
 }
 
 /** How long to leave the store alone after it did not grant, milliseconds. */
@@ -89,7 +93,14 @@ export class Gate implements Slots, PermitWaiter {
   readmit(exchange: Collected, downstream: Downstream, replay: Replay): Admission | Promise<Admission> {
     const now = this.#deps.clock.now();
     const stay = stayOf(exchange, downstream, this.#class.limits.holdMaxMs, this.#deps);
-    return this.#wait(stay, now, this.#pausing.restAfter(stay, replay, now));
+    const pausedUntil = this.#class.pausedUntil;
+    const restsUntil = this.#pausing.restAfter(stay, replay, now);
+    if (this.#class.pausedUntil > pausedUntil) this.#class.pumpOthers(this);
+    if (replay.answer !== undefined && stay.until <= restsUntil) {
+      const refusal = refuse('holdTimeOver', null, restsUntil - now);
+      return { ...refusal, answer: replay.answer };
+    }
+    return this.#wait(stay, now, restsUntil);
   }
 
   another(): number | null {
@@ -99,11 +110,19 @@ export class Gate implements Slots, PermitWaiter {
     return taken ? this.#lease.takenClosesAt : null;
   }
 
+  signalled(signal: Signal): void {
+    const now = this.#deps.clock.now();
+    this.#pausing.signalled(signal, null, now);
+    if (signal.of === 'class') this.#class.pumpOthers(this);
+    this.pump();
+  }
+
   /** Serves who can be served now. Returns how many were. */
   pump(): number {
     const now = this.#deps.clock.now();
     this.#waiting.wake(now);
-    this.#waiting.expire(now, this.#holdTimeOver);
+    // Whoever would wait for the end of a pause in vain is told at once.
+    this.#waiting.expire(now, Math.max(now, this.#pausing.certainUntil), this.#holdTimeOver);
     let served = this.#serve(now);
     while (this.#ask(now)) served += this.#serve(now);
     this.#arm(now);
@@ -132,6 +151,7 @@ export class Gate implements Slots, PermitWaiter {
   /** Lets go of the timer: nobody comes here any more. */
   close(): void {
     this.#alarm?.cancel();
+    this.#pausing.close();
   }
 
   /** What a newcomer would find. */
@@ -141,8 +161,10 @@ export class Gate implements Slots, PermitWaiter {
     return leftOf(this.#class.limits, level, this.line.requests, this.#pausing.until - now);
   }
 
-  #mayTake({ principal }: Collected, now: number): boolean {
+  #mayTake({ principal, fields }: Collected, now: number): boolean {
     const caller = nameOf(principal);
+    if (now < this.#class.bulkPausedUntil && urgencyOf(fields, principal, this.#deps.bestUrgency) >= bulkUrgency)
+      return false;
     if (now < this.#pausing.until || !this.#class.limiter.availableTo(caller, now)) return false;
     return !this.#isPaused(caller, now);
   }
@@ -155,8 +177,11 @@ export class Gate implements Slots, PermitWaiter {
   #choose(now: number): boolean {
     const may = (caller: string): boolean => this.#class.limiter.availableTo(caller, now);
     for (let next = this.line.choose(may); next !== null; next = this.line.choose(may)) {
-      if (!this.#isPaused(next.caller, now)) return true;
-      this.#waiting.restUntil(next, this.#pausing.untilOf(next.caller));
+      const isBulk = now < this.#class.bulkPausedUntil && next.urgency >= bulkUrgency;
+      if (!isBulk && !this.#isPaused(next.caller, now)) return true;
+      const until = this.#pausing.untilFor(next.caller, next.urgency);
+      if (isBulk && until >= next.until) this.#waiting.refuse(next, this.#holdTimeOver(now), now);
+      else this.#waiting.restUntil(next, until);
     }
     return false;
   }
@@ -180,7 +205,7 @@ export class Gate implements Slots, PermitWaiter {
     const inLine = this.line.slots + cost;
     if (!this.#class.headcount.hasRoomFor(caller)) return this.#refusal('lineFull', inLine, now);
     const toCome = slotsToCome(this.#class.limits, this.#lease.fullAt, now, until);
-    const opening = this.#pausing.untilOf(caller) < until ? this.#lease.left(now) + toCome : 0;
+    const opening = this.#pausing.untilFor(caller, urgency) < until ? this.#lease.left(now) + toCome : 0;
     if (inLine <= opening) return null;
     const needed = this.line.slotsUntil(caller, urgency, cost);
     if (needed <= opening) return null;
@@ -289,6 +314,8 @@ export class Gate implements Slots, PermitWaiter {
   /** @param slots how many are to be used until it would have been its turn */
   #refusal(name: RefusalName, slots: number, now: number, details: string | null = null): Refusal {
     const backlogMs = (slots / this.#class.limits.rate) * 1_000;
-    return refuse(name, details, Math.max(1_000, backlogMs, this.#pausing.until - now));
+    const refusal = refuse(name, details, Math.max(1_000, backlogMs, this.#pausing.until - now));
+    const answer = this.#pausing.said(now);
+    return answer === null ? refusal : { ...refusal, answer };
   }
 }

@@ -8,7 +8,7 @@ import type { Collected } from '../exchange/exchange.ts';
 import type { Admission, Replay } from '../exchange/outcome.ts';
 import type { Downstream } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
-import type { RefusalName } from '../exchange/refusals.ts';
+import type { KeptAnswer, RefusalName } from '../exchange/refusals.ts';
 import { refuse } from '../exchange/refusals.ts';
 import type { EndpointClass } from '../exchange/route.ts';
 import type { BucketSnapshot, LineSnapshot } from '../observe/snapshot.ts';
@@ -57,6 +57,9 @@ export class Gates implements GateClass {
   /** One caller never speaks for all: nobody else need know, and others find out by themselves. */
   readonly pauses = new Pauses(this.answers, 'never');
   pausedUntil = Number.NEGATIVE_INFINITY;
+  certainUntil = Number.NEGATIVE_INFINITY;
+  bulkPausedUntil = Number.NEGATIVE_INFINITY;
+  said: KeptAnswer | null = null;
   #refusing: RefusalName | null = null;
   readonly #deps: GatesDeps;
   /** The one gate of the scope `fleet`. */
@@ -85,6 +88,10 @@ export class Gates implements GateClass {
 
   get refusing(): RefusalName | null {
     return this.#refusing;
+  }
+
+  pumpOthers(gate: Gate): void {
+    for (const other of this.#gates.values()) if (other !== gate) other.pump();
   }
 
   /** How many buckets are in use here. */

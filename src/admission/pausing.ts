@@ -2,12 +2,16 @@
  * When the requests of one bucket may go again: what the Coreapp asked for, and for whom that counts (`pauses.ts`).
  * A limit of rate is what the bucket stands for; a limit of load is reached by all of the class together.
  */
+import type { Alarm, Clock } from '../clock.ts';
 import type { Replay } from '../exchange/outcome.ts';
+import type { KeptAnswer } from '../exchange/refusals.ts';
+import type { Signal } from '../exchange/signal.ts';
 import type { ClassLimits } from './limits.ts';
+import { bulkUrgency } from './line/urgency.ts';
 import { type Answers, Pauses } from './pauses.ts';
 import { horizonMs, type Lease } from './rate/lease.ts';
 import type { Buckets } from './rate/ports.ts';
-import { tauUs } from './rate/slots.ts';
+import { pushMaxUs, tauUs } from './rate/slots.ts';
 import type { Stay } from './stay.ts';
 
 export interface PausingClass {
@@ -18,9 +22,16 @@ export interface PausingClass {
   readonly pauses: Pauses;
   /** None of the class is sent before, `Clock.now()`. */
   pausedUntil: number;
+  /** The same by a rule of the configuration: nobody need wait in vain for the end of it. */
+  certainUntil: number;
+  /** None of its least urgent requests is sent before, `Clock.now()`. */
+  bulkPausedUntil: number;
+  /** What the upstream said when it asked for the pause of the class; null: nothing that can be told. */
+  said: KeptAnswer | null;
 }
 
 export interface PausingDeps {
+  readonly clock: Clock;
   readonly buckets: Pick<Buckets, 'pushBack'>;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -40,6 +51,10 @@ export class Pausing {
   #since = Number.NEGATIVE_INFINITY;
   /** Those that refusals for the rate ask for; made for the first of them. */
   #pauses: Pauses | null = null;
+  /** What the upstream said when it asked for the bucket's pause. */
+  #said: KeptAnswer | null = null;
+  #telling: Alarm | null = null;
+  #certainUntil = Number.NEGATIVE_INFINITY;
 
   constructor(bucket: string, ofClass: PausingClass, lease: Lease, deps: PausingDeps) {
     this.#bucket = bucket;
@@ -51,6 +66,22 @@ export class Pausing {
   /** When everybody's requests may go again; in the past: now. */
   get until(): number {
     return Math.max(this.#until, this.#class.pausedUntil);
+  }
+
+  /** When a request of that caller and urgency may go again; in the past: now. */
+  untilFor(caller: string, urgency: number): number {
+    return Math.max(this.untilOf(caller), urgency < bulkUrgency ? this.until : this.#class.bulkPausedUntil);
+  }
+
+  /** What the upstream said of the pause that there is; null: nothing that can be told. */
+  said(now: number): KeptAnswer | null {
+    if (this.#until > now) return this.#said;
+    return this.#class.pausedUntil > now ? this.#class.said : null;
+  }
+
+  /** When the pause of all is over of which a rule of the configuration speaks; in the past: there is none. */
+  get certainUntil(): number {
+    return Math.max(this.#certainUntil, this.#class.certainUntil);
   }
 
   /** When the bucket's pause was prolonged last: no slot that was asked for before that is for use. */
@@ -73,7 +104,9 @@ export class Pausing {
   }
 
   /** The Coreapp sent a request back. Returns when it may stand in line again; now or earlier: at once. */
-  restAfter({ caller, exchange }: Stay, { reason, pauseMs }: Replay, now: number): number {
+  restAfter(stay: Stay, replay: Replay, now: number): number {
+    const { caller, exchange } = stay;
+    const { reason, pauseMs, signal, answer } = replay;
     const { random, pauseMaxMs } = this.#deps;
     if (reason === 'unsent' || reason === 'late') return now;
     if (reason === 'broken') {
@@ -81,6 +114,11 @@ export class Pausing {
       return now + restBeforeReplay(exchange.brokenRepeats, random());
     }
     exchange.refusals += 1;
+    if (signal !== undefined && signal.pauseMs > 0) {
+      if (signal.of === 'request') return now + signal.pauseMs;
+      this.signalled(signal, answer ?? null, now);
+      return now;
+    }
     const until = now + Math.min(pauseMs, pauseMaxMs);
     const pauses = reason === 'throttled' ? this.#own() : this.#class.pauses;
     const scope = pauses.refused(exchange, caller, now, until);
@@ -95,6 +133,30 @@ export class Pausing {
     return now;
   }
 
+  /** What a rule of the configuration says that an answer means counts for all, at once and in all replicas. */
+  signalled({ of, pauseMs, bulk }: Signal, answer: KeptAnswer | null, now: number): void {
+    const until = now + pauseMs;
+    if (bulk) {
+      this.#class.bulkPausedUntil = Math.max(this.#class.bulkPausedUntil, until);
+      return;
+    }
+    if (of === 'request' || pauseMs === 0) return;
+    if (of === 'class' && until > this.#class.pausedUntil) {
+      this.#class.pausedUntil = until;
+      this.#class.certainUntil = until;
+      this.#class.said = answer;
+    }
+    if (until > this.#until) this.#said = answer;
+    this.#certainUntil = Math.max(this.#certainUntil, until);
+    // A bucket for all of the class stands for the class in the other replicas, too.
+    if (of === 'bucket' || this.#class.limits.scope.by === 'fleet') this.#pauseBucket(now, until, true);
+  }
+
+  /** Lets go of the timer. */
+  close(): void {
+    this.#telling?.cancel();
+  }
+
   /**
    * The bucket is empty then, like the Coreapp's own, which has just refused. Requests that were in flight together are
    * refused together, so less than a horizon more is no news to other replicas: one of them says it for all.
@@ -105,9 +167,23 @@ export class Pausing {
     this.#since = now;
     const { limits } = this.#class;
     this.#lease.drop(until + tauUs(limits) / 1_000);
-    if (!tell || until - this.#toldUntil < horizonMs) return;
-    this.#toldUntil = until;
-    void this.#deps.buckets.pushBack(this.#bucket, limits, until - now);
+    if (tell && until - this.#toldUntil >= horizonMs) this.#tell(now);
+  }
+
+  /** A bucket is pushed back by so much at most; a longer pause is told again before that is over. */
+  #tell(now: number): void {
+    const ms = Math.min(this.#until - now, pushMaxUs / 1_000);
+    this.#toldUntil = now + ms;
+    void this.#deps.buckets.pushBack(this.#bucket, this.#class.limits, ms);
+    this.#telling?.cancel();
+    this.#telling =
+      this.#until <= this.#toldUntil ? null : this.#deps.clock.after(ms - tellAgainMs, () => this.#tellMore());
+  }
+
+  #tellMore(): void {
+    const now = this.#deps.clock.now();
+    this.#telling = null;
+    if (this.#until > now) this.#tell(now);
   }
 
   #own(): Pauses {
@@ -115,6 +191,9 @@ export class Pausing {
     return this.#pauses;
   }
 }
+
+/** How long before the others would go on they are told that the pause lasts, milliseconds. */
+const tellAgainMs = 1_000;
 
 const againRestMs = 10;
 const againRestMaxMs = 1_000;

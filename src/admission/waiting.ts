@@ -81,11 +81,19 @@ export class Waiting {
     this.#rest(waiter, Math.min(until, waiter.until));
   }
 
-  /** Refuses those whose time is over. Nobody rests for longer than that. */
-  expire(now: number, refusal: (now: number) => Refusal): void {
-    for (let waiter = this.line.overdue(now); waiter !== null; waiter = this.line.overdue(now)) {
+  /**
+   * Refuses those in line whose time is over, or will be by then. Nobody rests for longer than that.
+   * @param by now, or when a pause of all is over
+   */
+  expire(now: number, by: number, refusal: (now: number) => Refusal): void {
+    for (let waiter = this.line.overdue(by); waiter !== null; waiter = this.line.overdue(by)) {
       this.#leave(waiter, refusal(now), 'refused', now);
     }
+  }
+
+  /** Refuses one that stands in line. */
+  refuse(waiter: Waiter, refusal: Refusal, now: number): void {
+    this.#leave(waiter, refusal, 'refused', now);
   }
 
   refuseAll(now: number, refusal: () => Refusal): void {

@@ -3,6 +3,7 @@
  * matters to others. State that has to outlive a configuration is in the services.
  */
 import { randomUUID } from 'node:crypto';
+import { decodeBody } from '../adapters/node/decode.ts';
 import { trustIn } from '../adapters/node/trust.ts';
 import { scopeFields } from '../admission/rate/scope.ts';
 import { createAuthenticate } from '../auth/authenticate.ts';
@@ -12,8 +13,11 @@ import { ownFields } from '../http/own-fields.ts';
 import { createRetryPolicy } from '../profiles/coreapp/retry.ts';
 import { createGateway, type Gateway, type GatewayDeps, type Stages } from '../proxy.ts';
 import { routeBy } from '../routing/router.ts';
+import { createSignals } from '../signals/signals.ts';
 import { createForward } from '../upstream/forward.ts';
+import type { RetryPolicy } from '../upstream/retry-policy.ts';
 import type { Rewriting } from '../upstream/rewriting.ts';
+import type { ForwardDeps } from '../upstream/towards.ts';
 import { createTunnel } from '../upstream/tunnel.ts';
 import type { UpgradeDownstream } from '../wire/server/upgrade.ts';
 import { profileOf, routingOf } from './profile.ts';
@@ -43,7 +47,8 @@ export function createGeneration(config: Config, services: Services): Generation
     secrets: [...endingFields(coreapp), ...(keyField === null ? [] : [keyField])],
     passAuthorization: auth.open && coreapp.credentials.length === 0,
   });
-  const retryPolicy = createRetryPolicy({ clock, honoursIdempotencyKey, brokenRepeatsMax });
+  const otherwise = createRetryPolicy({ clock, honoursIdempotencyKey, brokenRepeatsMax });
+  const retryPolicy = policyOf(config, services, otherwise);
   const rules = {
     rewriting: rewritingOf(coreapp, services),
     own,
@@ -57,6 +62,7 @@ export function createGeneration(config: Config, services: Services): Generation
     answers: bodies.answers,
     reachability: services.reachability,
     others: services.others,
+    alarmed: alarmedBy(services),
     ...rules,
   };
   const identify = {
@@ -121,5 +127,23 @@ function rewritingOf(coreapp: Config['coreapp'], { coreappUrl, credentials }: Se
     set: Object.entries(setFields).flat(),
     credentialField: authorizationField,
     credentialOf: credentials.of,
+  };
+}
+
+/** Signals are asked first, where there are any. */
+function policyOf({ throttled }: Config, { clock }: Services, otherwise: RetryPolicy): RetryPolicy {
+  if (throttled.all.length === 0 && throttled.byClass.size === 0) return otherwise;
+  const deps = { wallMs: () => clock.wallMs(), random: Math.random, decode: decodeBody };
+  return createSignals(throttled.all, throttled.byClass, otherwise, deps);
+}
+
+function alarmedBy({ meter, log }: Services): ForwardDeps['alarmed'] {
+  return (name, status, pauseMs) => {
+    meter.alarmed(name);
+    log.warn('an answer of the upstream is an alarm: requests of urgency 4 to 7 pause', {
+      class: name,
+      status,
+      pauseMs,
+    });
   };
 }

@@ -4,10 +4,12 @@
 import type { BestUrgency } from '../admission/line/urgency.ts';
 import { storedForms } from '../auth/precis.ts';
 import type { EndpointClass } from '../exchange/route.ts';
+import type { SignalRule } from '../signals/signals.ts';
 import type { Credential } from './credentials.ts';
 import { type JwtConfig, jwtOf } from './jwt-rules.ts';
-import { type Classes, classesOf, type Limits, limitsOf } from './limits.ts';
+import { type Classes, classesOf, type Limits, limitsOf, signalsByClass } from './limits.ts';
 import type { ProfileName, Settings } from './schema.ts';
+import { signalsOf } from './signals.ts';
 import type { ListenTls } from './tls.ts';
 import type { TlsMaterial } from './tls-material.ts';
 
@@ -16,7 +18,10 @@ type Section<Name extends keyof Settings> = {
 };
 
 export type Config = {
-  readonly [Name in Exclude<keyof Settings, 'profile' | 'listen' | 'auth' | 'limits' | 'line'>]: Section<Name>;
+  readonly [Name in Exclude<
+    keyof Settings,
+    'profile' | 'listen' | 'throttled' | 'auth' | 'limits' | 'line'
+  >]: Section<Name>;
 } & {
   readonly profile: ProfileName;
   /** `tls` null: plain HTTP. */
@@ -29,6 +34,11 @@ export type Config = {
     readonly may: ReadonlyMap<string, ReadonlySet<EndpointClass>>;
   };
   readonly limits: Limits;
+  /** By what answers say "too fast": of all classes, and of single ones. */
+  readonly throttled: {
+    readonly all: readonly SignalRule[];
+    readonly byClass: ReadonlyMap<EndpointClass, readonly SignalRule[]>;
+  };
   /** Which requests belong to which class. */
   readonly classes: Classes;
   readonly line: {
@@ -58,6 +68,7 @@ export function configOf(settings: Settings, tls: TlsParts, credentials: readonl
     redis: { ...withoutFiles(redis), tls: tls.redis },
     auth: { ...withoutFiles(settings.auth), jwt: jwtOf(settings.auth.jwt), may: mayOf(settings.auth.may) },
     limits: limitsOf(settings.limits),
+    throttled: { all: signalsOf(settings.throttled), byClass: signalsByClass(settings.limits) },
     classes: classesOf(settings.limits, coreapp.caseSensitivePaths),
     line: { ...settings.line, bestUrgency: bestUrgencyOf(settings.line.bestUrgency) },
   };

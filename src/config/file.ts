@@ -107,8 +107,46 @@ function badItems(leaf: Leaf, node: YamlNode): Problem[] {
   if (node.kind !== 'list' || schema === undefined) return [];
   return node.items.flatMap((item, index) => {
     const value = plainValue(item);
-    if (z.safeParse(schema, value).success) return [];
-    return [badValue(`${item.at}: ${leaf.name}[${index}]`, leaf.about, value)];
+    const name = `${leaf.name}[${index}]`;
+    const parsed = z.safeParse(schema, value);
+    if (parsed.success) return [];
+    if (item.kind === 'map') return parsed.error.issues.flatMap((issue) => badParts(item, name, issue));
+    return [badValue(`${item.at}: ${name}`, leaf.about, value)];
+  });
+}
+
+/** What is wrong within a group that is one of a list: the schema's message is what would be right. */
+function badParts(group: YamlNode, name: string, issue: z.core.$ZodIssue): Problem[] {
+  const [inner] = issue.code === 'invalid_key' ? issue.issues : [];
+  const wanted = `give ${(inner ?? issue).message}`;
+  let node = group;
+  let place = name;
+  for (const key of issue.path) {
+    const below: YamlNode | undefined =
+      node.kind === 'map'
+        ? node.entries.find((entry) => entry.key === String(key))?.value
+        : node.kind === 'list'
+          ? node.items[Number(key)]
+          : undefined;
+    place = `${place}.${String(key)}`;
+    if (below === undefined)
+      return [{ where: `${node.at}: ${place}`, given: 'no value', fault: 'is not allowed', wanted }];
+    node = below;
+  }
+  if (issue.code !== 'unrecognized_keys') {
+    return [
+      {
+        where: `${node.at}: ${place}`,
+        given: shown(plainValue(node), false),
+        fault: 'is not allowed',
+        wanted,
+      },
+    ];
+  }
+  return issue.keys.map((key) => {
+    const at = node.kind === 'map' ? node.entries.find((entry) => entry.key === key)?.at : undefined;
+    const known = 'known here: status, body, fields, of, pause, atMost, then';
+    return { where: at ?? node.at, given: `${place}.${key}`, fault: 'is not a setting', wanted: known };
   });
 }
 

@@ -7,8 +7,10 @@ import { type ClassLimits, type LimitRow, limitRows } from '../admission/limits.
 import { readScope, type Scope } from '../admission/rate/scope.ts';
 import { defaultClass, type EndpointClass } from '../exchange/route.ts';
 import { type Pattern, readPattern } from '../http/patterns.ts';
+import type { SignalRule } from '../signals/signals.ts';
 import { explainPattern, requestPattern, scope, whole } from './kinds.ts';
 import { section, setting } from './setting.ts';
+import { signalsOf, throttledOfClass } from './signals.ts';
 
 type Row<Kind extends z.ZodType> = LimitRow<z.util.NoUndefined<z.output<Kind>>>;
 
@@ -38,6 +40,7 @@ const oneClass = section({
     explain: explainPattern,
     wanted: 'a list such as ["POST /v2/orders", "* /v2/orders/{id}/**", "GET api.example.com/v2/**"]',
   }),
+  throttled: throttledOfClass,
   ...limitRows({
     number: (min, max, row) => own(number(min, max), row),
     whole: (min, max, row) => own(whole(min, max), row),
@@ -62,10 +65,17 @@ const othersOf = ({ default: _, ...others }: Given): [EndpointClass, ClassGiven]
 export function limitsOf(given: Given): Limits {
   const all = [...othersOf(given), [defaultClass, {}] as const];
   return Object.fromEntries(
-    all.map(([name, { match: _, ...written }]: readonly [EndpointClass, ClassGiven]) => {
+    all.map(([name, { match: _, throttled: __, ...written }]: readonly [EndpointClass, ClassGiven]) => {
       const whole = { ...given.default, ...written };
       return [name, { ...whole, scope: readScope(whole.scope) as Scope }]; // The schema takes no other text.
     }),
+  );
+}
+
+/** What single classes say of answers that mean "too fast". */
+export function signalsByClass(given: Given): ReadonlyMap<EndpointClass, readonly SignalRule[]> {
+  return new Map(
+    othersOf(given).flatMap(([name, { throttled }]) => (throttled ? [[name, signalsOf(throttled)] as const] : [])),
   );
 }
 

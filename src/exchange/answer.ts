@@ -7,7 +7,7 @@ import { viaName } from '../http/forwarded.ts';
 import type { Admitted, Received, Routed } from './exchange.ts';
 import type { Page } from './outcome.ts';
 import type { Downstream } from './ports.ts';
-import type { Refusal } from './refusals.ts';
+import type { KeptAnswer, Refusal } from './refusals.ts';
 import { refusalTable } from './refusals.ts';
 import { serverTiming } from './server-timing.ts';
 
@@ -15,6 +15,8 @@ export const json = 'application/json; charset=utf-8';
 /** Written by Weir itself. */
 const ownNames = ['via', 'x-request-id'];
 const toAnswers = new FieldFilter(ownNames);
+/** To whom an answer is told that was another one's. */
+const toOthers = new FieldFilter(['content-length', 'retry-after', 'set-cookie', 'date', ...ownNames]);
 /** No length is said where there can be no body (RFC 9110, 8.6). */
 const to204 = new FieldFilter(['content-length', ...ownNames]);
 /** Fields that must not stand in trailers: framing and routing are over by then (RFC 9110, 6.5.1). */
@@ -53,6 +55,7 @@ export function answerRefusal(
   { refusalBody, refusalType = json }: RefusalForm,
   timed: boolean,
 ): number {
+  if (refusal.answer !== undefined) return tellAnswer(exchange, downstream, refusal.answer, refusal.retryAfterMs ?? 0);
   const { status } = refusalTable[refusal.name];
   const fields = ['Content-Type', refusalType];
   if (refusal.retryAfterMs !== null) {
@@ -62,6 +65,24 @@ export function answerRefusal(
   if (timed && exchange.joinedAt !== -1) fields.push('Server-Timing', serverTiming(exchange.counters, 0));
   if (status === 401) fields.push('WWW-Authenticate', challenge(exchange));
   return answerPage(exchange, downstream, { kind: 'page', status, fields, body: refusalBody(refusal) });
+}
+
+/** What the upstream said to another one: its status, fields and body, and the time that is left of its pause. */
+function tellAnswer(
+  exchange: Received,
+  downstream: Downstream,
+  { status, fields, body }: KeptAnswer,
+  retryAfterMs: number,
+): number {
+  const out = endToEnd(fields, toOthers);
+  out.push('Content-Length', `${body.length}`, 'Retry-After', String(Math.max(1, Math.ceil(retryAfterMs / 1_000))));
+  out.push('Via', viaName, 'X-Request-Id', exchange.id);
+  addPreference(out, exchange);
+  if (exchange.method !== 'HEAD') exchange.counters.bytesOut += body.length;
+  downstream.head(status, out);
+  if (exchange.method !== 'HEAD') downstream.data(body);
+  downstream.end([]);
+  return status;
 }
 
 /**

@@ -9,6 +9,7 @@ import type { BufferedBody } from './bodies.ts';
 import type { Principal } from './principal.ts';
 import type { RefusalName } from './refusals.ts';
 import type { Route } from './route.ts';
+import type { Signal } from './signal.ts';
 
 /** What the stage `receive` knows. */
 export interface Head {
@@ -94,6 +95,8 @@ export interface Slots {
    * closes, `Clock.now()`; null: there is none.
    */
   another(): number | null;
+  /** An answer that goes to its caller has said something of a limit. */
+  signalled(signal: Signal): void;
 }
 
 /** Adds fields to an answer that say what is left of a bucket (`admission/rate/rate-limit-fields.ts`). */

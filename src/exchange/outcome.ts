@@ -1,7 +1,8 @@
 /** How a stage may end other than by handing the exchange on. Expected ends are values; an exception is a bug. */
 import type { Fields } from '../http/fields.ts';
 import type { Admitted } from './exchange.ts';
-import type { Refusal, RefusalName } from './refusals.ts';
+import type { KeptAnswer, Refusal, RefusalName } from './refusals.ts';
+import type { Signal } from './signal.ts';
 
 /** The caller has hung up: there is nobody to answer. */
 export interface Gone {
@@ -31,6 +32,10 @@ export interface Replay {
   readonly pauseMs: number;
   /** What the caller is told if no time is left for that; null: the Coreapp refused, so the line speaks for itself. */
   readonly otherwise: RefusalName | null;
+  /** By which rule; not there: by none. */
+  readonly signal?: Signal;
+  /** The answer that asked for it, where it may be told to others. */
+  readonly answer?: KeptAnswer;
 }
 
 /** What standing in line came to. */

@@ -3,6 +3,7 @@
  * `docs/reference/errors.md` come from it. The codes and titles are the Webapp's (docs/reference/webapp-contract.md,
  * "Answers").
  */
+import type { Fields } from '../http/fields.ts';
 
 /** Whose doing it was: what an operator reads first. */
 export type Blame = 'caller' | 'weir' | 'coreapp' | 'store';
@@ -61,6 +62,13 @@ export type RefusalName = keyof typeof table;
 
 export const refusalTable: Readonly<Record<RefusalName, Entry>> = table;
 
+/** An answer of the upstream's that is kept: for those who would wait in vain. */
+export interface KeptAnswer {
+  readonly status: number;
+  readonly fields: Fields;
+  readonly body: Buffer;
+}
+
 /** A refusal as a value: stages return it, `answer.ts` alone acts on it. */
 export interface Refusal {
   readonly kind: 'refusal';
@@ -71,6 +79,8 @@ export interface Refusal {
   readonly retryAfterMs: number | null;
   /** The methods for the `Allow` field of a 405 (RFC 9110 §15.5.6): `GET, HEAD`. */
   readonly allow?: string;
+  /** The upstream's own words, which the caller gets in the place of Weir's. */
+  readonly answer?: KeptAnswer;
 }
 
 export function refuse(name: RefusalName, details: string | null = null, retryAfterMs: number | null = null): Refusal {

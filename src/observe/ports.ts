@@ -13,6 +13,8 @@ export interface Meter {
   answered(route: RouteClass | 'none', method: string, status: number, ms: number): void;
   held(route: RouteClass, outcome: HoldOutcome, ms: number): void;
   coreappAnswered(route: RouteClass, status: number | 'failure', ms: number): void;
+  /** An answer of the upstream's paused what is least urgent of the class. */
+  alarmed(route: RouteClass): void;
   replayed(route: RouteClass, reason: ReplayReason): void;
   refused(name: RefusalName): void;
   /** An answer was cut off by Weir. */

@@ -2,15 +2,17 @@
 import { Spool } from '../bodies/spool.ts';
 import { relayEnd, relayHead } from '../exchange/answer.ts';
 import { type Admitted, hasOpenSlot, type PermitEnd } from '../exchange/exchange.ts';
-import type { Attempt, CutCause } from '../exchange/outcome.ts';
+import type { Attempt, CutCause, Replay } from '../exchange/outcome.ts';
 import { gone } from '../exchange/outcome.ts';
 import type { Downstream } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
 import { refuse } from '../exchange/refusals.ts';
 import { serverTiming } from '../exchange/server-timing.ts';
+import type { Signal } from '../exchange/signal.ts';
 import { endToEnd, type Fields } from '../http/fields.ts';
 import { isFinal } from '../http/status.ts';
 import { GuardedObserver } from './guarded.ts';
+import { Keeping } from './keeping.ts';
 import { diskRetryAfterMs, endAfter, endWithout, reasonFor, refusalAfter } from './lessons.ts';
 import type { CoreappCall, CoreappFailure } from './ports.ts';
 import { neverAgain, type Retry, type RetryPolicy } from './retry-policy.ts';
@@ -57,6 +59,8 @@ class Sending extends GuardedObserver {
   /** The answer is not for the caller. */
   #retry: Retry | null = null;
   #refusalBytes = 0;
+  /** Made where others may be told of it. */
+  #keeping: Keeping | null = null;
   /** Made once the caller has not taken a part of the answer at once. */
   #spool: Spool | null = null;
   /** Why the answer was cut off while the Coreapp still gave it. */
@@ -127,6 +131,7 @@ class Sending extends GuardedObserver {
     if (verdict.kind === 'retry') {
       this.#retry = verdict;
       this.#status = status;
+      if (verdict.signal !== undefined) this.#keeping = new Keeping(status, fields, body.bytes);
       return true;
     }
     if (verdict.kind === 'need' && mayCome(verdict.bytes, body)) {
@@ -134,8 +139,15 @@ class Sending extends GuardedObserver {
       this.#undecided.needed = verdict.bytes;
       return true;
     }
+    if (verdict.kind === 'pass' && verdict.signal !== undefined) this.#signalled(status, verdict.signal);
     this.#relay(status, fields);
     return body.bytes.length === 0 || this.came(body.bytes);
+  }
+
+  /** What its caller is told counts for others, too. */
+  #signalled(status: number, signal: Signal): void {
+    if (signal.bulk) this.#deps.alarmed(this.#exchange.route.class, status, signal.pauseMs);
+    this.#exchange.slots.signalled(signal);
   }
 
   #cameUndecided(chunk: Buffer): boolean {
@@ -169,6 +181,7 @@ class Sending extends GuardedObserver {
     if (this.#retry !== null) {
       // Read to its end, so that the connection can be used again; but not for ever.
       this.#refusalBytes += chunk.length;
+      this.#keeping?.add(chunk);
       if (this.#refusalBytes > refusalMaxBytes) this.#call?.abort();
       return true;
     }
@@ -268,9 +281,12 @@ class Sending extends GuardedObserver {
   }
 
   #refused(status: number, retry: Retry): void {
-    const { limit, pauseMs } = retry;
+    const { limit, pauseMs, signal } = retry;
     const end = endAfter(retry, this.#exchange.refusals);
-    this.#finish(status, end, { kind: 'replay', reason: reasonFor[limit], pauseMs, otherwise: null });
+    const replay: Replay = { kind: 'replay', reason: reasonFor[limit], pauseMs, otherwise: null };
+    const answer = this.#keeping?.whole() ?? null;
+    const said = { ...replay, ...(signal !== undefined && { signal }), ...(answer !== null && { answer }) };
+    this.#finish(status, end, signal === undefined ? replay : said);
   }
 
   /** There is no answer. */

@@ -26,7 +26,9 @@ export const reasonFor: Readonly<Record<Retry['limit'], ReplayReason>> = { rate:
  * for how long, the bucket pauses so long, and there is nothing more to learn. If it does not, only fewer in flight keep
  * it from refusing the next one.
  */
-export function endAfter({ limit, pauseMs }: Retry, refusals: number): PermitEnd {
+export function endAfter({ limit, pauseMs, signal }: Retry, refusals: number): PermitEnd {
+  // What is only about that request says nothing of how many may be in flight.
+  if (signal?.of === 'request') return 'failed';
   if (limit === 'rate' && pauseMs > 0) return 'failed';
   return refusals > 0 ? 'again' : 'refused';
 }

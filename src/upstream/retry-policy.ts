@@ -5,6 +5,7 @@
  * whose requests are never held: nothing of theirs goes again.
  */
 import type { Admitted } from '../exchange/exchange.ts';
+import type { Signal } from '../exchange/signal.ts';
 import type { Fields } from '../http/fields.ts';
 import type { CoreappFailure } from './ports.ts';
 
@@ -24,7 +25,7 @@ export interface RetryPolicy {
 }
 
 /** What a policy may go by of a request. */
-export type TriedRequest = Readonly<Pick<Admitted, 'method' | 'target' | 'route' | 'brokenRepeats'>>;
+export type TriedRequest = Readonly<Pick<Admitted, 'method' | 'target' | 'route' | 'brokenRepeats' | 'refusals'>>;
 
 /** What has come of an answer's body. */
 export interface BodyStart {
@@ -42,6 +43,8 @@ export type Verdict = Pass | Retry | Need;
 /** The answer is the caller's. */
 export interface Pass {
   readonly kind: 'pass';
+  /** What it says of a limit all the same; not there: nothing. */
+  readonly signal?: Signal;
 }
 /** The one that there is: most answers pass, and cost no object. */
 export const pass: Pass = { kind: 'pass' };
@@ -58,6 +61,8 @@ export interface Retry {
   readonly limit: 'rate' | 'load';
   /** For how long the upstream asked to send nothing, milliseconds; 0: it did not say. */
   readonly pauseMs: number;
+  /** By which rule of the configuration; not there: by none. */
+  readonly signal?: Signal;
 }
 
 /**

@@ -24,6 +24,8 @@ export interface ForwardDeps {
   /** The fields that are Weir's to write or to take out. */
   readonly own: OwnFields;
   readonly retryPolicy: RetryPolicy;
+  /** An answer with that status has paused what is least urgent of a class. */
+  readonly alarmed: (name: RouteClass, status: number, pauseMs: number) => void;
   /** The classes whose requests are never held: whatever comes of the first attempt is told at once. */
   readonly notHeld: readonly RouteClass[];
   /** Whether callers are told where the time went. */

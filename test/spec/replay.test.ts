@@ -12,7 +12,13 @@ const policy = createRetryPolicy({
   brokenRepeatsMax: 2,
 });
 const request = (name: EndpointClass, method = 'POST', brokenRepeats = 0) => {
-  return { method, target: '/any', route: { by: 'coreapp', class: name, access: 'user' }, brokenRepeats } as const;
+  return {
+    method,
+    target: '/any',
+    route: { by: 'coreapp', class: name, access: 'user' },
+    brokenRepeats,
+    refusals: 0,
+  } as const;
 };
 const phases = ['unsent', 'sent', 'answering'] as const;
 const failed = (method: string, name: EndpointClass = 'contacts', sent: string[] = [], brokenRepeats = 0) =>

@@ -76,7 +76,7 @@ class Scene {
   ) {
     this.caller = new Caller(bufferBytes);
     const permit = { end: (how: PermitEnd) => void this.ends.push(how), [Symbol.dispose]() {} };
-    const slots = { another: () => null };
+    const slots = { another: () => null, signalled: () => {} };
     const exchange = admitted(messageFrom('a', { method }), permit, slots, Number.POSITIVE_INFINITY, null);
     const retryPolicy: RetryPolicy = {
       answered: (request, status, fields, body) => {

@@ -5,6 +5,7 @@ export const deafMeter: Meter = {
   answered() {},
   held() {},
   coreappAnswered() {},
+  alarmed() {},
   replayed() {},
   refused() {},
   cut() {},

@@ -8,6 +8,7 @@ import type { Buckets } from '../../src/admission/rate/ports.ts';
 import type { Collected, PermitEnd } from '../../src/exchange/exchange.ts';
 import type { Admission, Replay, ReplayReason } from '../../src/exchange/outcome.ts';
 import type { EndpointClass } from '../../src/exchange/route.ts';
+import type { Signal } from '../../src/exchange/signal.ts';
 import { fieldOf } from '../../src/http/fields.ts';
 import { endpointClasses } from './classes.ts';
 import { type Bringing, deafMeter, messageFrom, plainOrder, roomyLimits, WaitingDownstream } from './fleet.ts';
@@ -161,6 +162,14 @@ export class Lines {
     this.answer(visit, how);
     visit.admission = null;
     const replay: Replay = { kind: 'replay', reason, pauseMs, otherwise: null };
+    this.#stay(visit, this.admit.gates(visit.class).readmit(visit.exchange, visit.downstream, replay));
+  }
+
+  /** The same by a rule of the configuration. */
+  sendBackBy(visit: Visit, signal: Signal): void {
+    this.answer(visit, 'failed');
+    visit.admission = null;
+    const replay: Replay = { kind: 'replay', reason: 'throttled', pauseMs: signal.pauseMs, otherwise: null, signal };
     this.#stay(visit, this.admit.gates(visit.class).readmit(visit.exchange, visit.downstream, replay));
   }
 

@@ -56,6 +56,7 @@ export const plainForward = {
   },
   own: ownFields(),
   retryPolicy,
+  alarmed: () => {},
   notHeld: [],
   serverTiming: false,
 };

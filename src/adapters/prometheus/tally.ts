@@ -32,6 +32,7 @@ export class ClassTally {
   readonly coreappDuration = new Histogram(answerBoundsMs);
   readonly replays: Record<ReplayReason, number> = { throttled: 0, overloaded: 0, unsent: 0, late: 0, broken: 0 };
   readonly cuts: Record<CutCause, number> = { callerSlow: 0, coreappBroke: 0, diskFailed: 0, stopping: 0 };
+  alarms = 0;
   readonly slots: Record<SlotSource, number> = { store: 0, fallback: 0, memory: 0 };
 
   answersTo(method: string): ByStatus {
@@ -82,6 +83,10 @@ export class Tally implements Meter {
     const tally = this.#of(route);
     tally.coreapp.add(status, ms);
     tally.coreappDuration.observe(ms);
+  }
+
+  alarmed(route: RouteClass): void {
+    this.#of(route).alarms += 1;
   }
 
   replayed(route: RouteClass, reason: ReplayReason): void {

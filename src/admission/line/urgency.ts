@@ -3,6 +3,9 @@ import type { Principal } from '../../exchange/principal.ts';
 import type { Fields } from '../../http/fields.ts';
 import { urgencyAsked } from '../../http/priority.ts';
 
+/** From this urgency on a request is bulk: an alarm pauses it, and nothing that is more urgent. */
+export const bulkUrgency = 4;
+
 /** The best urgency that callers may ask for: 0 is the most urgent. A request for a better one gets this. */
 export interface BestUrgency {
   readonly users: number;

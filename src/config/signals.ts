@@ -1,0 +1,102 @@
+/** The settings `throttled`: by what the upstream says "too fast" (`src/signals/`). */
+import { z } from 'zod';
+import { durationMs } from '../signals/durations.ts';
+import { pointerForm, readPointer } from '../signals/pointer.ts';
+import type { SignalRule } from '../signals/signals.ts';
+import { type PauseRule, timeForms } from '../signals/times.ts';
+import { setting } from './setting.ts';
+
+/** The longest pause that can be configured, milliseconds: an hour. */
+const pauseMaxMs = 3_600_000;
+
+const statusWords = 'a status from 300 to 599, or a list of such';
+const statusCode = z.int({ error: statusWords }).min(300, { error: statusWords }).max(599, { error: statusWords });
+const plainWords = 'a text, a number, true or false, or a list of such';
+const plain = z.union([z.string(), z.number(), z.boolean()]);
+const oneOrMore = <Item extends z.ZodType>(item: Item, wanted: string) =>
+  z.union([item, z.array(item).min(1).max(100)], { error: wanted });
+const fieldName = z.string().regex(/^[!#$%&'*+.^_`|~\w-]{1,64}$/, { error: 'the name of a field' });
+const pointer = z.string().max(256).regex(pointerForm, { error: 'a JSON pointer such as /error/code (RFC 6901)' });
+const duration = z.string().refine((text) => between(durationMs(text)), { error: 'a time up to 1 h, such as 2 s' });
+const growth = z.string().regex(/^\d+(?:\.\d+)?\^n (?:ms|s|min)$/, {
+  error: 'a growing time such as 4^n s, where n counts the refusals of the request',
+});
+const as = z.enum(timeForms).default('auto');
+
+const between = (ms: number | null): boolean => ms !== null && ms > 0 && ms <= pauseMaxMs;
+
+const pauseWords =
+  'a time such as 2 s, {header: retry-after}, {body: /retry_after}, {grow: 4^n s} or {usage: x-app-usage}, or a list of such';
+const pauseForm = z.union([
+  duration,
+  z.strictObject({ header: fieldName, as }),
+  z.strictObject({ body: pointer, as }),
+  z.strictObject({ grow: growth, atMost: duration.default('1 min') }),
+  z.strictObject({ usage: fieldName }),
+]);
+
+const signal = z.strictObject({
+  status: oneOrMore(statusCode, statusWords),
+  body: z.record(pointer, oneOrMore(plain, plainWords)).default({}),
+  fields: z.record(fieldName, oneOrMore(plain, plainWords)).default({}),
+  of: z.enum(['class', 'bucket', 'request'], { error: 'one of class, bucket, request' }).default('bucket'),
+  pause: oneOrMore(pauseForm, pauseWords).default([{ header: 'retry-after', as: 'auto' }]),
+  // Bounds what the upstream asks for.
+  atMost: duration.default('1 h'),
+  // biome-ignore lint/suspicious/noThenProperty: it is the word of the configuration, and nobody awaits a rule.
+  then: z.enum(['replay', 'pass', 'alarm'], { error: 'one of replay, pass, alarm' }).default('replay'),
+});
+
+type SignalGiven = z.output<typeof signal>;
+
+const wanted =
+  'a list of rules such as {status: 429, body: {/error/code: [4, 17]}, of: class, pause: {header: retry-after}, then: replay}';
+
+export const signalList = () => z.array(signal).max(100);
+
+export const throttled = setting(signalList().default([]), {
+  description:
+    'By what answers say "too fast", besides 429 and 503, and for how long to wait. Of the rules whose status, fields and body fit, the first counts; those of a class (limits.<class>.throttled) go before these.',
+  wanted,
+});
+
+export const throttledOfClass = setting(z.exactOptional(signalList()), {
+  description: 'Rules as under throttled, for this class alone.',
+  wanted,
+});
+
+export function signalsOf(given: readonly SignalGiven[]): readonly SignalRule[] {
+  return given.map((one) => ({
+    status: listOf(one.status),
+    body: Object.entries(one.body).map(([path, values]) => ({ pointer: readPointer(path), values: textsOf(values) })),
+    fields: Object.entries(one.fields).map(([name, values]) => ({ name: name.toLowerCase(), values: textsOf(values) })),
+    of: one.of,
+    pause: listOf(one.pause).map(pauseOf),
+    mostMs: durationMs(one.atMost) as number,
+    // biome-ignore lint/suspicious/noThenProperty: as above.
+    then: one.then,
+  }));
+}
+
+function listOf<Item>(given: Item | readonly Item[]): readonly Item[] {
+  return Array.isArray(given) ? given : [given as Item];
+}
+
+/** Values are compared as texts, without regard to case. */
+function textsOf(values: unknown): ReadonlySet<string> {
+  return new Set(listOf(values).map((value) => String(value).toLowerCase()));
+}
+
+function pauseOf(form: z.output<typeof pauseForm>): PauseRule {
+  if (typeof form === 'string') return { by: 'fixed', ms: durationMs(form) as number };
+  if ('header' in form) return { by: 'field', name: form.header.toLowerCase(), as: form.as };
+  if ('body' in form) return { by: 'body', pointer: readPointer(form.body), as: form.as };
+  if ('usage' in form) return { by: 'usage', name: form.usage.toLowerCase() };
+  const [base, unit] = form.grow.split('^n ');
+  return {
+    by: 'growth',
+    base: Number(base),
+    ms: durationMs(`1 ${unit}`) as number,
+    mostMs: durationMs(form.atMost) as number,
+  };
+}

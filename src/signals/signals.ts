@@ -1,0 +1,141 @@
+/**
+ * Signals: by what an API's answers say "too fast", of which limit, for how long, and what becomes of the request. A
+ * retry policy that asks them first; what no signal knows is judged as ever.
+ */
+import type { EndpointClass } from '../exchange/route.ts';
+import type { Signal } from '../exchange/signal.ts';
+import { type Fields, fieldOf, fieldsOf } from '../http/fields.ts';
+import {
+  type BodyStart,
+  needMaxBytes,
+  type RetryPolicy,
+  type TriedRequest,
+  type Verdict,
+} from '../upstream/retry-policy.ts';
+import { type Pointer, valueAt } from './pointer.ts';
+import { type PauseRule, pauseMsOf } from './times.ts';
+
+export interface SignalRule {
+  readonly status: readonly number[];
+  /** What stands in the body; all of it has to. Empty: it is not looked at. */
+  readonly body: readonly { readonly pointer: Pointer; readonly values: ReadonlySet<string> }[];
+  /** What stands in fields, by names in lower case; all of it has to. */
+  readonly fields: readonly { readonly name: string; readonly values: ReadonlySet<string> }[];
+  /** What the answer is about: all of the class, the bucket that the request used, or the request alone. */
+  readonly of: Signal['of'];
+  readonly pause: readonly PauseRule[];
+  /** The longest pause, milliseconds. */
+  readonly mostMs: number;
+  /** `pass` and `alarm`: its caller gets the answer. `alarm` pauses what is least urgent, and only that. */
+  readonly then: 'replay' | 'pass' | 'alarm';
+}
+
+export interface SignalDeps {
+  /** Milliseconds since 1970-01-01 UTC. */
+  readonly wallMs: () => number;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** A body without its content coding, bounded; null: it can't be had. */
+  readonly decode: (coding: string, bytes: Buffer) => Buffer | null;
+}
+
+type Table = ReadonlyMap<number, readonly SignalRule[]>;
+
+/**
+ * @param ofClass the rules of single classes, which go before those of all
+ * @param otherwise judges what no signal knows
+ */
+export function createSignals(
+  ofAll: readonly SignalRule[],
+  ofClass: ReadonlyMap<EndpointClass, readonly SignalRule[]>,
+  otherwise: RetryPolicy,
+  deps: SignalDeps,
+): RetryPolicy {
+  const all = tableOf(ofAll);
+  const tables = new Map([...ofClass].map(([name, rules]) => [name, tableOf([...rules, ...ofAll])] as const));
+  return {
+    answered(request, status, fields, body) {
+      const rules = (tables.get(request.route.class) ?? all).get(status);
+      const verdict = rules === undefined ? null : judge(rules, request, { status, fields, body }, deps);
+      return verdict ?? otherwise.answered(request, status, fields, body);
+    },
+    failed: (request, sent, failure) => otherwise.failed(request, sent, failure),
+  };
+}
+
+function tableOf(rules: readonly SignalRule[]): Table {
+  const table = new Map<number, SignalRule[]>();
+  for (const rule of rules) {
+    for (const status of rule.status) table.set(status, [...(table.get(status) ?? []), rule]);
+  }
+  return table;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly fields: Fields;
+  readonly body: BodyStart;
+}
+
+/** Null: none of the rules fits. */
+function judge(rules: readonly SignalRule[], request: TriedRequest, answer: Answer, deps: SignalDeps): Verdict | null {
+  let document: unknown = notRead;
+  for (const rule of rules) {
+    if (!rule.fields.every(({ name, values }) => hasValue(answer.fields, name, values))) continue;
+    if (readsBody(rule)) {
+      if (!answer.body.ended && answer.body.bytes.length < needMaxBytes && mayBeJson(answer.fields)) {
+        return { kind: 'need', bytes: needMaxBytes };
+      }
+      if (document === notRead) document = documentIn(answer, deps);
+      const fits = rule.body.every(({ pointer, values }) => isOneOf(valueAt(document, pointer), values));
+      if (!fits) continue;
+    }
+    return verdictOf(rule, request, answer, document === notRead ? undefined : document, deps);
+  }
+  return null;
+}
+
+const notRead = Symbol('not read');
+
+const readsBody = ({ body, pause }: SignalRule): boolean => body.length > 0 || pause.some(({ by }) => by === 'body');
+
+function verdictOf(
+  { of, pause, mostMs, then }: SignalRule,
+  { refusals }: TriedRequest,
+  { fields }: Answer,
+  document: unknown,
+  { wallMs, random }: SignalDeps,
+): Verdict {
+  const asked = { fields, document, refusals, wallMs: wallMs(), random: random() };
+  const pauseMs = Math.min(mostMs, pauseMsOf(pause, asked));
+  const signal: Signal = { of, pauseMs, bulk: then === 'alarm' };
+  if (then !== 'replay') return { kind: 'pass', signal };
+  return { kind: 'retry', limit: of === 'class' ? 'load' : 'rate', pauseMs, signal };
+}
+
+function hasValue(fields: Fields, name: string, values: ReadonlySet<string>): boolean {
+  return fieldsOf(fields, name).some((value) => values.has(value.trim().toLowerCase()));
+}
+
+function isOneOf(value: unknown, values: ReadonlySet<string>): boolean {
+  return ['string', 'number', 'boolean'].includes(typeof value) && values.has(String(value).toLowerCase());
+}
+
+/** `application/json`, `application/problem+json`, `text/javascript`; or nothing is said. */
+function mayBeJson(fields: Fields): boolean {
+  const type = fieldOf(fields, 'content-type');
+  return type === null || /^\s*(?:application|text)\/(?:[\w.-]+\+)?(?:json|javascript)\s*(?:;|$)/i.test(type);
+}
+
+/** Undefined: there is none that can be read. */
+function documentIn({ fields, body }: Answer, { decode }: SignalDeps): unknown {
+  if (!body.ended || !mayBeJson(fields)) return undefined;
+  const coding = fieldOf(fields, 'content-encoding')?.trim().toLowerCase() ?? 'identity';
+  const bytes = coding === 'identity' ? body.bytes : decode(coding, body.bytes);
+  if (bytes === null) return undefined;
+  try {
+    return JSON.parse(bytes.toString());
+  } catch {
+    return undefined;
+  }
+}
