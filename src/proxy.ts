@@ -111,6 +111,7 @@ async function travel<From extends Downstream>(
     return await stages.own.answer(request);
   } finally {
     allocation.release();
+    identified.held?.[Symbol.dispose]();
   }
 }
 

@@ -1,6 +1,6 @@
 /** One bucket in one replica: its line, its lease of slots, and the one timer that moves both. */
 import type { Alarm } from '../clock.ts';
-import type { Admitted, Collected, Slots } from '../exchange/exchange.ts';
+import type { Admitted, Collected, Permit, Slots } from '../exchange/exchange.ts';
 import { admitted } from '../exchange/exchange.ts';
 import type { Admission, Replay } from '../exchange/outcome.ts';
 import { gone } from '../exchange/outcome.ts';
@@ -11,6 +11,9 @@ import { refuse } from '../exchange/refusals.ts';
 import type { Signal } from '../exchange/signal.ts';
 import type { ConcurrencyLimiter } from './concurrency/limiter.ts';
 import type { ConcurrencyLimiters, PermitWaiter } from './concurrency/limiters.ts';
+import type { Home, Lane } from './lanes/lane.ts';
+import type { Lanes } from './lanes/lanes.ts';
+import { Trial } from './lanes/trial.ts';
 import type { ClassLimits } from './limits.ts';
 import type { Line } from './line/line.ts';
 import { bulkUrgency, urgencyOf } from './line/urgency.ts';
@@ -30,6 +33,8 @@ export interface GateDeps extends Order, WaitingDeps, PausingDeps {
 
 /** What the gates of one endpoint class share (`gates.ts`). */
 export interface GateClass extends WaitingClass, PausingClass {
+  /** Null: the class has no narrow limits. */
+  readonly lanes: Lanes | null;
   readonly limits: ClassLimits;
   readonly limiter: ConcurrencyLimiter;
   /** Nobody may wait any more: what the Coreapp sends back from now on is refused as well. */
@@ -38,10 +43,24 @@ export interface GateClass extends WaitingClass, PausingClass {
   pumpOthers(gate: Gate): void;
 }
 
+const noLanes: readonly Lane[] = [];
+
+/** A serial lane is for the next one once the exchange is over. */
+function holdingOf(exchange: Collected, serial: readonly Lane[]): Disposable {
+  return {
+    [Symbol.dispose]() {
+      for (const lane of serial) {
+        if (lane.holder === exchange) lane.holder = null;
+        lane.settle();
+      }
+    },
+  };
+}
+
 /** How long to leave the store alone after it did not grant, milliseconds. */
 const askAgainMs = 50;
 
-export class Gate implements Slots, PermitWaiter {
+export class Gate implements Slots, PermitWaiter, Home {
   /** The bucket's name. */
   readonly bucket: string;
   /** Who brought the value that it is for. */
@@ -54,6 +73,11 @@ export class Gate implements Slots, PermitWaiter {
   readonly #pausing: Pausing;
   readonly #rateLimit: RateLimitFields | null;
   #asking = false;
+  #pumping = false;
+  /** How many have a slot in hand while their narrow limits are asked. */
+  #trials = 0;
+  /** When slots close that are in hand, and that nobody needed. */
+  readonly #spares: number[] = [];
   #askNotBefore = Number.NEGATIVE_INFINITY;
   readonly #holdTimeOver = (now: number): Refusal => this.#refusal('holdTimeOver', this.line.slots, now);
   #alarm: Alarm | null = null;
@@ -80,7 +104,8 @@ export class Gate implements Slots, PermitWaiter {
     if (downstream.gone) return gone;
     const cost = slotsFor(exchange, this.#deps);
     for (let slots = 0; slots < cost; slots++) this.#lease.arrived(now);
-    const maybeNow = this.line.requests === 0 && cost === 1 && this.#mayTake(exchange, now);
+    const maybeNow =
+      this.#class.lanes === null && this.line.requests === 0 && cost === 1 && this.#mayTake(exchange, now);
     if (maybeNow && this.#lease.take(now)) return this.#admitAtOnce(exchange, now);
     const stay = stayOf(exchange, downstream, this.#class.limits.holdMaxMs, this.#deps);
     return this.#refusalOf(stay, now) ?? this.#wait(stay, now, null);
@@ -119,6 +144,20 @@ export class Gate implements Slots, PermitWaiter {
 
   /** Serves who can be served now. Returns how many were. */
   pump(): number {
+    // A lane that opens while the line moves has somebody join it, no more.
+    if (this.#pumping) return 0;
+    this.#pumping = true;
+    const served = this.#pump();
+    this.#pumping = false;
+    return served;
+  }
+
+  released(waiter: Waiter): void {
+    this.#waiting.fromLane(waiter);
+    this.pump();
+  }
+
+  #pump(): number {
     const now = this.#deps.clock.now();
     this.#waiting.wake(now);
     // Whoever would wait for the end of a pause in vain is told at once.
@@ -145,7 +184,13 @@ export class Gate implements Slots, PermitWaiter {
 
   /** True: nothing is under way, and the bucket is full again by all that is known here. Nothing is lost with it. */
   isIdle(now: number): boolean {
-    return this.#waiting.isEmpty && !this.#asking && this.#pausing.isOver(now) && this.#lease.fullAt <= now;
+    return (
+      this.#waiting.isEmpty &&
+      this.#trials === 0 &&
+      !this.#asking &&
+      this.#pausing.isOver(now) &&
+      this.#lease.fullAt <= now
+    );
   }
 
   /** Lets go of the timer: nobody comes here any more. */
@@ -173,37 +218,42 @@ export class Gate implements Slots, PermitWaiter {
     return this.#pausing.pausesCallers(now) && this.#pausing.untilOf(caller) > now;
   }
 
-  /** Chooses the next turn: of a caller for which there is a permit, and that is not paused. False: there is none. */
-  #choose(now: number): boolean {
+  /** Chooses the next turn: of a caller for which there is a permit, and that is not paused. Null: there is none. */
+  #choose(now: number): Waiter | null {
     const may = (caller: string): boolean => this.#class.limiter.availableTo(caller, now);
     for (let next = this.line.choose(may); next !== null; next = this.line.choose(may)) {
       const isBulk = now < this.#class.bulkPausedUntil && next.urgency >= bulkUrgency;
-      if (!isBulk && !this.#isPaused(next.caller, now)) return true;
+      if (!isBulk && !this.#isPaused(next.caller, now)) return next;
       const until = this.#pausing.untilFor(next.caller, next.urgency);
       if (isBulk && until >= next.until) this.#waiting.refuse(next, this.#holdTimeOver(now), now);
       else this.#waiting.restUntil(next, until);
     }
-    return false;
+    return null;
   }
 
   #admitAtOnce(exchange: Collected, now: number): Admission {
     this.#deps.meter.held(this.#class.name, 'sent', 0);
-    const admission = this.#admitted(exchange, now);
+    const permit = this.#class.limiter.take(now, nameOf(exchange.principal));
+    const admission = this.#admitted(exchange, now, permit, this.#lease.takenClosesAt);
     this.#ask(now);
     return admission;
   }
 
-  /** With the slot that was taken last. */
-  #admitted(exchange: Collected, now: number): Admitted {
+  #admitted(exchange: Collected, now: number, permit: Permit, closesAt: number, slots: Slots = this): Admitted {
     exchange.sentAt = now;
-    const permit = this.#class.limiter.take(now, nameOf(exchange.principal));
-    return admitted(exchange, permit, this, this.#lease.takenClosesAt, this.#rateLimit);
+    return admitted(exchange, permit, slots, closesAt, this.#rateLimit);
   }
 
   /** Why a newcomer may not wait: the line is full, or its turn could not come in time. Null: it may. */
-  #refusalOf({ caller, urgency, cost, holdMs, until }: Stay, now: number): Refusal | null {
+  #refusalOf(stay: Stay, now: number): Refusal | null {
+    const { caller, urgency, cost, holdMs, until } = stay;
     const inLine = this.line.slots + cost;
     if (!this.#class.headcount.hasRoomFor(caller)) return this.#refusal('lineFull', inLine, now);
+    const shut = this.#class.lanes?.of(stay.exchange).find((lane) => lane.opensForNext(now) >= until);
+    if (shut !== undefined) {
+      const refusal = refuse('lineFull', `Its lane could not open within ${holdMs / 1_000} s.`);
+      return { ...refusal, retryAfterMs: Math.max(1_000, shut.opensForNext(now) - now) };
+    }
     const toCome = slotsToCome(this.#class.limits, this.#lease.fullAt, now, until);
     const opening = this.#pausing.untilFor(caller, urgency) < until ? this.#lease.left(now) + toCome : 0;
     if (inLine <= opening) return null;
@@ -222,10 +272,32 @@ export class Gate implements Slots, PermitWaiter {
     }
     return new Promise((settle) => {
       const waiter = new Waiter(stay, now, settle);
-      if (restsUntil === null) this.#waiting.join(waiter);
+      if (restsUntil === null) this.#join(waiter, now);
       else this.#waiting.rejoin(waiter, now, restsUntil);
       this.pump();
     });
+  }
+
+  /** A newcomer stands in line, or is parked behind those of its lane that were there before. */
+  #join(waiter: Waiter, now: number): void {
+    const { lanes } = this.#class;
+    if (lanes === null) {
+      this.#waiting.join(waiter);
+      return;
+    }
+    const { exchange } = waiter;
+    const own = lanes.of(exchange);
+    const shut = own.find((lane) => lane.isShutTo(exchange, now));
+    const serial = own.filter((lane) => lane.serial);
+    if (serial.length > 0) exchange.held = holdingOf(exchange, serial);
+    for (const lane of serial) if (!lane.isShutTo(exchange, now)) lane.holder = exchange;
+    if (shut === undefined) {
+      this.#waiting.join(waiter);
+      return;
+    }
+    this.#waiting.joinLane(waiter);
+    shut.park(waiter, this);
+    shut.settle();
   }
 
   #serve(now: number): number {
@@ -236,19 +308,97 @@ export class Gate implements Slots, PermitWaiter {
         this.#waiting.standAside(this.#pausing.untilOf, now);
         if (this.line.requests === 0) break;
       }
-      if (this.#lease.opensAt(now) > now) break;
-      if (!this.#choose(now)) {
+      if (!this.#hasSlot(now)) break;
+      const next = this.#choose(now);
+      if (next === null) {
         this.#deps.limiters.wait(this.#class.limiter, this, now);
         break;
       }
-      this.#lease.take(now);
+      const lanes = this.#class.lanes?.of(next.exchange) ?? noLanes;
+      const shut = lanes.find((lane) => lane.isShutAtTurn(next, now));
+      if (shut !== undefined) {
+        this.#waiting.toLane(next);
+        this.#park(next, shut);
+        continue;
+      }
+      const closesAt = this.#takeSlot(now);
       const waiter = this.line.take();
       if (waiter === null) continue;
-      const admission = this.#admitted(waiter.exchange, now);
+      const permit = this.#class.limiter.take(now, waiter.caller);
+      if (lanes.length > 0) {
+        served += this.#try(new Trial(waiter, lanes, permit, closesAt));
+        continue;
+      }
+      const admission = this.#admitted(waiter.exchange, now, permit, closesAt);
       this.#waiting.sent(waiter, admission, now);
       served += 1;
     }
     return served;
+  }
+
+  #hasSlot(now: number): boolean {
+    while (this.#spares.length > 0) {
+      if ((this.#spares.at(-1) as number) >= now) return true;
+      this.#spares.pop();
+    }
+    return this.#lease.opensAt(now) <= now;
+  }
+
+  /** Returns when it closes. One that is in hand goes first. */
+  #takeSlot(now: number): number {
+    const spare = this.#spares.pop();
+    if (spare !== undefined) return spare;
+    this.#lease.take(now);
+    return this.#lease.takenClosesAt;
+  }
+
+  /** Returns how many were sent by it at once: the answer may come later. */
+  #try(trial: Trial): number {
+    this.#trials += 1;
+    const { buckets, clock } = this.#deps;
+    const end = trial.ask(buckets, () => clock.now());
+    if (!(end instanceof Promise)) return this.#tried(trial, end);
+    void end.then((ended) => {
+      this.#tried(trial, ended);
+      this.pump();
+    });
+    return 0;
+  }
+
+  /** @param end true: each lane has given a token; else the one that has none */
+  #tried(trial: Trial, end: true | Lane): number {
+    const { waiter, lanes, permit, closesAt, slotClosesAt } = trial;
+    const now = this.#deps.clock.now();
+    this.#trials -= 1;
+    for (const lane of lanes) lane.asking = null;
+    const refusing = this.#class.refusing;
+    const goes = end === true && !waiter.downstream.gone && refusing === null;
+    if (goes) {
+      const slots: Slots = { another: () => null, signalled: (signal) => this.signalled(signal) };
+      this.#waiting.sent(waiter, this.#admitted(waiter.exchange, now, permit, closesAt, slots), now);
+    } else {
+      trial.giveBack(this.#deps.buckets);
+      permit.end('unused');
+      this.#spares.push(slotClosesAt);
+      if (waiter.downstream.gone) this.#waiting.ended(waiter, gone, 'gone', now);
+      else if (refusing !== null) {
+        this.#waiting.ended(waiter, this.#refusal(refusing, this.line.slots, now), 'refused', now);
+      } else {
+        this.#waiting.backToLane(waiter);
+        this.#park(waiter, end as Lane);
+      }
+    }
+    for (const lane of lanes) lane.settle();
+    return goes ? 1 : 0;
+  }
+
+  /** It waits in that lane now, and no longer for the one that had let it go. */
+  #park(waiter: Waiter, lane: Lane): void {
+    const by = waiter.releasedBy;
+    if (by?.released === waiter) by.released = null;
+    lane.park(waiter, this);
+    waiter.releasedBy = null;
+    for (const one of by === null || by === lane ? [lane] : [lane, by]) one.settle();
   }
 
   /** Asks the bucket for slots if it is time. True: there are new ones already. */

@@ -15,9 +15,11 @@ import type { BucketSnapshot, LineSnapshot } from '../observe/snapshot.ts';
 import { Shares } from '../shares/shares.ts';
 import type { ConcurrencyLimiter } from './concurrency/limiter.ts';
 import { Gate, type GateClass, type GateDeps } from './gate.ts';
+import { Lanes } from './lanes/lanes.ts';
 import { type ClassLimits, lineMax } from './limits.ts';
 import { Answers, Pauses } from './pauses.ts';
 import { bucketName, scopeValue } from './rate/scope.ts';
+import type { Waiter } from './stay.ts';
 
 export interface GatesDeps extends GateDeps {
   /** A one-way digest. */
@@ -53,6 +55,8 @@ export class Gates implements GateClass {
   readonly bodies: BodyBudget;
   /** Who has how many requests in line. */
   readonly headcount: Shares;
+  /** Null: the class has no narrow limits. */
+  readonly lanes: Lanes | null;
   readonly answers = new Answers();
   /** One caller never speaks for all: nobody else need know, and others find out by themselves. */
   readonly pauses = new Pauses(this.answers, 'never');
@@ -79,6 +83,7 @@ export class Gates implements GateClass {
     this.headcount = new Shares(limits.lineMaxRequests, limits.callerShareMax);
     this.#opened = new Shares(limits.scopesMax, limits.callerShareMax);
     this.#deps = deps;
+    this.lanes = limits.also.length === 0 ? null : new Lanes(name, limits.also, deps);
     this.#only = limits.scope.by === 'fleet' ? new Gate(name, nobody, this, deps) : null;
   }
 
@@ -88,6 +93,14 @@ export class Gates implements GateClass {
 
   get refusing(): RefusalName | null {
     return this.#refusing;
+  }
+
+  leftLane(waiter: Waiter): void {
+    const { parkedIn, releasedBy } = waiter;
+    parkedIn?.unpark(waiter);
+    waiter.releasedBy = null;
+    if (releasedBy?.released === waiter) releasedBy.released = null;
+    for (const lane of [parkedIn, releasedBy]) lane?.settle();
   }
 
   pumpOthers(gate: Gate): void {

@@ -3,6 +3,7 @@
  * from the rows, and `node scripts/generate.ts` writes the rest. By hand a new setting is only mentioned in
  * `config/weir.yaml`. Units are in the names.
  */
+import type { NarrowLimit } from './lanes/lanes.ts';
 import type { Scope } from './rate/scope.ts';
 
 export interface LimitRow<Value> {
@@ -15,19 +16,20 @@ export interface LimitRow<Value> {
 }
 
 /** The kinds of values. The caller of `limitRows` says what each becomes: a type, or a schema. */
-export interface LimitKinds<NumberOf, FlagOf, ScopeOf> {
+export interface LimitKinds<NumberOf, FlagOf, ScopeOf, AlsoOf> {
   readonly number: (min: number, max: number, row: LimitRow<number>) => NumberOf;
   readonly whole: (min: number, max: number, row: LimitRow<number>) => NumberOf;
   readonly flag: (row: LimitRow<boolean>) => FlagOf;
   /** Written as `rate/scope.ts` reads it. */
   readonly scope: (row: LimitRow<string>) => ScopeOf;
+  readonly also: (row: LimitRow<readonly []>) => AlsoOf;
 }
 
 const mib = 2 ** 20;
 const gib = 2 ** 30;
 
 /** The defaults are documented limits of the Coreapp, for "every other endpoint". What a class has instead is said in `config/profiles/`. */
-export const limitRows = <NumberOf, FlagOf, ScopeOf>(kinds: LimitKinds<NumberOf, FlagOf, ScopeOf>) => ({
+export const limitRows = <NumberOf, FlagOf, ScopeOf, AlsoOf>(kinds: LimitKinds<NumberOf, FlagOf, ScopeOf, AlsoOf>) => ({
   rate: kinds.number(0.1, 1_000_000, {
     default: 20,
     text: 'Requests a second that reach the Coreapp in the long run, over all replicas. As many as the Coreapp allows: it answers more with 429.',
@@ -41,6 +43,12 @@ export const limitRows = <NumberOf, FlagOf, ScopeOf>(kinds: LimitKinds<NumberOf,
     text: 'Which requests share one such limit: all of the class (fleet), those of one user (principal), or those with the same value of a header field or of a path segment. Requests without a value share one.',
     wanted:
       'fleet, principal, header:<Field-Name> (any but Authorization), or path:<template> with one segment in braces, such as path:/v1/contacts/{number}',
+  }),
+  also: kinds.also({
+    default: [],
+    text: 'Narrower limits that bind the same requests, such as one for each recipient. A request goes when each has something for it; one whose narrow limit is exhausted waits in its own lane and holds up nobody. A request without a value of the scope is not bound. serial: one in flight for each value, in the order of their coming.',
+    wanted:
+      'a list such as [{scope: "path:/{version}/{number}/** + body:/to", rate: 0.1667, burst: 45}], each with a rate from 0.0001 to 1000000 a second and a burst from 1 on, or serial: true',
   }),
   scopesMax: kinds.whole(1, 100_000, {
     default: 10_000,
@@ -80,7 +88,7 @@ export const limitRows = <NumberOf, FlagOf, ScopeOf>(kinds: LimitKinds<NumberOf,
   }),
 });
 
-export type ClassLimits = Readonly<ReturnType<typeof limitRows<number, boolean, Scope>>>;
+export type ClassLimits = Readonly<ReturnType<typeof limitRows<number, boolean, Scope, readonly NarrowLimit[]>>>;
 export type LimitName = keyof ClassLimits;
 
 type NumberName = { [Name in LimitName]: ClassLimits[Name] extends number ? Name : never }[LimitName];

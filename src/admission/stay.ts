@@ -34,6 +34,14 @@ export interface Stay {
   readonly until: number;
 }
 
+/** A lane as its requests see it. */
+export interface WaitersLane {
+  released: Waiter | null;
+  unpark(waiter: Waiter): void;
+  /** Something about it has changed: the next may go, or has to wait for its opening. */
+  settle(): void;
+}
+
 export class Waiter extends Place<Waiter> {
   readonly exchange: Collected;
   readonly downstream: Downstream;
@@ -41,6 +49,9 @@ export class Waiter extends Place<Waiter> {
   readonly stoodSince: number;
   /** Null: it does not rest. */
   rest: Rest | null = null;
+  /** The lane in which it is parked, and the one that has let it go to the line. */
+  parkedIn: WaitersLane | null = null;
+  releasedBy: WaitersLane | null = null;
 
   constructor(stay: Stay, now: number, settle: (admission: Admission) => void) {
     super(stay.caller, stay.urgency, stay.cost, stay.exchange.joinedAt, stay.until);

@@ -22,6 +22,8 @@ export interface WaitingClass {
   readonly name: EndpointClass;
   /** Who waits, in all lines of the class. */
   readonly headcount: Shares;
+  /** It is no longer parked in its lane, or no longer in the line that the lane let it go to. */
+  leftLane(waiter: Waiter): void;
 }
 
 export class Waiting {
@@ -56,6 +58,35 @@ export class Waiting {
   /** A waiter that `line.take` gave out is sent. */
   sent(waiter: Waiter, admission: Admission, now: number): void {
     this.#ended(waiter, admission, 'sent', now);
+  }
+
+  /** For a newcomer whose lane is shut: outside the line, until the lane lets it go. */
+  joinLane(waiter: Waiter): void {
+    this.#enter(waiter);
+    this.#rest(waiter, waiter.until);
+  }
+
+  /** One that stands in line goes to its lane. */
+  toLane(waiter: Waiter): void {
+    this.line.leave(waiter);
+    this.#rest(waiter, waiter.until);
+  }
+
+  /** One whose turn it was goes to its lane: it has left the line already, and the slot in its hand is another's. */
+  backToLane(waiter: Waiter): void {
+    waiter.owed = 1;
+    this.#rest(waiter, waiter.until);
+  }
+
+  /** A lane has let it go: it stands in line again, where its age puts it. */
+  fromLane(waiter: Waiter): void {
+    this.#leaveRest(waiter);
+    this.line.rejoin(waiter);
+  }
+
+  /** One whose turn it was does not go. */
+  ended(waiter: Waiter, admission: Admission, outcome: HoldOutcome, now: number): void {
+    this.#ended(waiter, admission, outcome, now);
   }
 
   /** Those who have rested stand in line. */
@@ -122,6 +153,7 @@ export class Waiting {
 
   #ended(waiter: Waiter, admission: Admission, outcome: HoldOutcome, now: number): void {
     this.#class.headcount.give(waiter.caller);
+    if (waiter.releasedBy !== null) this.#class.leftLane(waiter);
     waiter.downstream.onGone(null);
     const ms = now - waiter.stoodSince;
     waiter.exchange.counters.heldMs += ms;
@@ -139,6 +171,7 @@ export class Waiting {
   #leaveRest(waiter: Waiter): void {
     if (waiter.rest !== null) this.#rests?.remove(waiter.rest);
     waiter.rest = null;
+    if (waiter.parkedIn !== null) this.#class.leftLane(waiter);
   }
 
   /** Somebody whose rest is over, the earliest first; null: there is none. */

@@ -3,10 +3,10 @@ import { machineClock } from '../adapters/node/clock.ts';
 import { trustIn } from '../adapters/node/trust.ts';
 import type { ClassLimits } from '../admission/limits.ts';
 import { createCosts } from '../admission/rate/costs.ts';
-import { type Scope, scopeValue } from '../admission/rate/scope.ts';
+import { type Scope, scopeValue, scopeWords } from '../admission/rate/scope.ts';
 import { routingOf } from '../app/profile.ts';
 import type { Config } from '../config/config.ts';
-import { collected, identified, type Received, routed } from '../exchange/exchange.ts';
+import { type Collected, collected, identified, type Received, routed } from '../exchange/exchange.ts';
 import { createReceive } from '../exchange/receive.ts';
 import type { Access, Route } from '../exchange/route.ts';
 import { ownFields } from '../http/own-fields.ts';
@@ -18,8 +18,8 @@ import { type CommandIo, columns, configAndProfile, type Grammar, readArguments 
 export const explainGrammar: Grammar = {
   command: 'explain',
   about: 'Say what becomes of a request: its class, who may send it, its limits, its costs, where it goes.',
-  usage: `'METHOD TARGET' ${configAndProfile.usage}`,
-  options: configAndProfile.options,
+  usage: `'METHOD TARGET' [--body FILE] ${configAndProfile.usage}`,
+  options: { '--body': 'FILE', ...configAndProfile.options },
   operands: 1,
 };
 
@@ -45,7 +45,15 @@ export function explain(
   const loaded = configuredWith(read, env, io);
   if (loaded === null) return 1;
   const [, method = '', target = ''] = asked;
-  const said = explanationOf(loaded.config, method, target);
+  const file = read.options.get('--body');
+  let body: Buffer | null = null;
+  try {
+    if (file !== undefined) body = Buffer.from(io.readFile(file));
+  } catch {
+    io.err(`weir explain: --body: ${JSON.stringify(file)} cannot be read; give the path of a readable file`);
+    return 1;
+  }
+  const said = explanationOf(loaded.config, method, target, body);
   if (typeof said === 'string') {
     io.err(`weir explain: ${said}`);
     return 1;
@@ -57,7 +65,7 @@ export function explain(
 type Rows = readonly (readonly [string, string])[];
 
 /** A text: why the request would be refused at once. */
-function explanationOf(config: Config, method: string, target: string): Rows | string {
+function explanationOf(config: Config, method: string, target: string, body: Buffer | null): Rows | string {
   const { guardedPath, routeOf } = routingOf(config);
   const receive = createReceive({
     clock: machineClock,
@@ -67,11 +75,21 @@ function explanationOf(config: Config, method: string, target: string): Rows | s
     trusts: trustIn([]),
   });
   const host = hostIn(target) ?? 'weir';
-  const head = { method, target, version: '1.1', fields: ['Host', host], peer: '127.0.0.1', secure: false };
+  const head = {
+    method,
+    target,
+    version: '1.1',
+    fields: ['Host', host, ...(body === null ? [] : ['Content-Type', 'application/json'])],
+    peer: '127.0.0.1',
+    secure: false,
+  };
   const { exchange, refusal } = receive(head);
   if (refusal !== null) return `such a request is refused: ${refusal.details ?? refusal.name}`;
   const route = routeOf(exchange);
-  return [...routeRows(config, exchange, route), ...(route.by === 'weir' ? [] : upstreamRows(config, exchange, route))];
+  return [
+    ...routeRows(config, exchange, route),
+    ...(route.by === 'weir' ? [] : upstreamRows(config, exchange, route, body)),
+  ];
 }
 
 const hostIn = (target: string): string | undefined => /^https?:\/\/([^/?#]+)/i.exec(target)?.[1];
@@ -88,13 +106,20 @@ function routeRows({ classes, coreapp }: Config, { method, path }: Received, rou
   ];
 }
 
-function upstreamRows(config: Config, exchange: Received, route: Route): Rows {
+function upstreamRows(config: Config, exchange: Received, route: Route, body: Buffer | null): Rows {
   const { coreapp, line } = config;
   const limits = config.limits[route.class] as ClassLimits;
+  const request = collected(identified(routed(exchange, route), { kind: 'nobody' }), body);
+  const also = limits.also.map(({ scope, rate, burst, serial }): readonly [string, string] => {
+    const much = rate === null ? [] : [`${rate} a second, ${burst} at once`];
+    const words = [...much, ...(serial ? ['one at a time'] : [])].join(', ');
+    return ['limited also', `${words}, for ${sharersOf(scope, request, config)}`];
+  });
   const costOf = createCosts(line.costs, coreapp.caseSensitivePaths);
   const cost = costOf?.(exchange.method, exchange.path) ?? 1;
   return [
-    ['limit', `${limits.rate} a second, ${limits.burst} at once, for ${sharersOf(limits.scope, exchange, config)}`],
+    ['limit', `${limits.rate} a second, ${limits.burst} at once, for ${sharersOf(limits.scope, request, config)}`],
+    ...also,
     ['costs', `${cost} ${cost === 1 ? 'slot' : 'slots'}`],
     ['held', limits.hold ? `${limits.holdMaxMs / 1_000} s at most` : 'never: the upstream’s own answer is passed on'],
     ['goes to', `${coreapp.urls[route.class] ?? coreapp.url ?? 'the bundled simulator'}${coreapp.basePath}`],
@@ -102,15 +127,13 @@ function upstreamRows(config: Config, exchange: Received, route: Route): Rows {
   ];
 }
 
-function sharersOf(scope: Scope, exchange: Received, { coreapp }: Config): string {
+/** Whose requests share a limit with this one. */
+function sharersOf(scope: Scope, request: Collected, { coreapp }: Config): string {
   if (scope.by === 'fleet') return 'all requests of the class';
   if (scope.by === 'principal') return 'each user';
-  const anybody = identified(routed(exchange, { by: 'coreapp', class: '', access: 'user' }), { kind: 'nobody' });
-  const value = scopeValue(scope, collected(anybody, null), coreapp.caseSensitivePaths);
-  const of = scope.by === 'header' ? `each value of ${scope.name}` : `each ${scope.before}{…}${scope.after}`;
-  return value === null
-    ? `${of}; this request has none, and shares one with others that have none`
-    : `${of}: here ${value}`;
+  const value = scopeValue(scope, request, coreapp.caseSensitivePaths);
+  const words = `each ${scopeWords(scope)}`;
+  return value === null ? `${words}; this request has none` : `${words}: here ${value.replaceAll('\0', ', ')}`;
 }
 
 /** Never the credential itself. */

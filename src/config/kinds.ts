@@ -194,6 +194,31 @@ export const scope = () =>
     .regex(scopeForm)
     .refine((text) => readScope(text) !== null);
 
+/** Limits besides a class's own. */
+export const narrowLimits = () => z.array(narrowLimit).max(8);
+
+const scopeWords =
+  'fleet, principal, header:<Field-Name>, query:<name>, body:<JSON pointer>, path:<template>, or several with " + " between';
+const rateWords = 'a number from 0.0001 to 1000000, tokens a second, or serial: true without a rate';
+const burstWords = 'a whole number from 1 to 1000000';
+
+const narrowLimit = z
+  .strictObject({
+    scope: z
+      .string({ error: scopeWords })
+      .max(512)
+      .refine((text) => readScope(text) !== null, { error: scopeWords }),
+    rate: z
+      .number({ error: rateWords })
+      .min(0.0001, { error: rateWords })
+      .max(1_000_000, { error: rateWords })
+      .nullable()
+      .default(null),
+    burst: z.int({ error: burstWords }).min(1, { error: burstWords }).max(1_000_000, { error: burstWords }).default(1),
+    serial: z.boolean({ error: 'true or false' }).default(false),
+  })
+  .refine(({ rate, serial }) => rate !== null || serial, { path: ['rate'], error: rateWords });
+
 export const filePath = () => z.string().min(1).refine(isFilled);
 
 /** What browsers and OpenSSL still speak; older ones are broken (RFC 8996). */

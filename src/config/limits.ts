@@ -8,7 +8,7 @@ import { readScope, type Scope } from '../admission/rate/scope.ts';
 import { defaultClass, type EndpointClass } from '../exchange/route.ts';
 import { type Pattern, readPattern } from '../http/patterns.ts';
 import type { SignalRule } from '../signals/signals.ts';
-import { explainPattern, requestPattern, scope, whole } from './kinds.ts';
+import { explainPattern, narrowLimits, requestPattern, scope, whole } from './kinds.ts';
 import { section, setting } from './setting.ts';
 import { signalsOf, throttledOfClass } from './signals.ts';
 
@@ -30,6 +30,7 @@ const everyClass = section(
     whole: (min, max, row) => full(whole(min, max), row),
     flag: (row) => full(z.boolean(), row),
     scope: (row) => full(scope(), row),
+    also: (row) => setting(narrowLimits().default([]), told(row)),
   }),
 );
 
@@ -46,6 +47,7 @@ const oneClass = section({
     whole: (min, max, row) => own(whole(min, max), row),
     flag: (row) => own(z.boolean(), row),
     scope: (row) => own(scope(), row),
+    also: (row) => setting(z.exactOptional(narrowLimits()), told(row)),
   }),
 });
 
@@ -67,7 +69,9 @@ export function limitsOf(given: Given): Limits {
   return Object.fromEntries(
     all.map(([name, { match: _, throttled: __, ...written }]: readonly [EndpointClass, ClassGiven]) => {
       const whole = { ...given.default, ...written };
-      return [name, { ...whole, scope: readScope(whole.scope) as Scope }]; // The schema takes no other text.
+      // The schema takes no other texts.
+      const also = whole.also.map((limit) => ({ ...limit, scope: readScope(limit.scope) as Scope }));
+      return [name, { ...whole, also, scope: readScope(whole.scope) as Scope }];
     }),
   );
 }

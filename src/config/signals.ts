@@ -1,7 +1,7 @@
 /** The settings `throttled`: by what the upstream says "too fast" (`src/signals/`). */
 import { z } from 'zod';
+import { pointerForm, readPointer } from '../http/pointer.ts';
 import { durationMs } from '../signals/durations.ts';
-import { pointerForm, readPointer } from '../signals/pointer.ts';
 import type { SignalRule } from '../signals/signals.ts';
 import { type PauseRule, timeForms } from '../signals/times.ts';
 import { setting } from './setting.ts';

@@ -44,6 +44,8 @@ export interface Steering {
   pausedOthers: boolean;
   /** How often it goes again after an exchange that broke or timed out once bytes had been written. */
   brokenRepeats: number;
+  /** What it holds until its end, over all attempts; null: nothing. */
+  held: Disposable | null;
 }
 
 /** What a request cost, for the log and `Server-Timing`. Nothing is decided by it. */
@@ -144,6 +146,7 @@ class Exchange {
   refusedAt = -1;
   pausedOthers = false;
   brokenRepeats = 0;
+  held: Disposable | null = null;
   route: Route | undefined = undefined;
   principal: Principal | undefined = undefined;
   body: BufferedBody | null | undefined = undefined;

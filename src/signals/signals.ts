@@ -5,6 +5,7 @@
 import type { EndpointClass } from '../exchange/route.ts';
 import type { Signal } from '../exchange/signal.ts';
 import { type Fields, fieldOf, fieldsOf } from '../http/fields.ts';
+import { type Pointer, valueAt } from '../http/pointer.ts';
 import {
   type BodyStart,
   needMaxBytes,
@@ -12,7 +13,6 @@ import {
   type TriedRequest,
   type Verdict,
 } from '../upstream/retry-policy.ts';
-import { type Pointer, valueAt } from './pointer.ts';
 import { type PauseRule, pauseMsOf } from './times.ts';
 
 export interface SignalRule {

@@ -1,8 +1,8 @@
 /** How long a signal asks to wait, in the ways in which APIs say it. */
 import { type Fields, fieldsOf } from '../http/fields.ts';
+import { type Pointer, valueAt } from '../http/pointer.ts';
 import { retryAfterMs } from '../http/retry-after.ts';
 import { durationMs } from './durations.ts';
-import { type Pointer, valueAt } from './pointer.ts';
 
 /** How a number or text is to be read; `auto`: as its form and size suggest. */
 export const timeForms = ['auto', 'seconds', 'ms', 'epoch', 'epochMs', 'date'] as const;

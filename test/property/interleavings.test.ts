@@ -6,7 +6,7 @@ import type { Grant } from '../../src/admission/rate/slots.ts';
 import { pushBack, reserve } from '../../src/admission/rate/slots.ts';
 import type { PermitEnd } from '../../src/exchange/exchange.ts';
 import type { EndpointClass } from '../../src/exchange/route.ts';
-import { excess, tolerance } from '../support/fleet.ts';
+import { excess, noNarrow, tolerance } from '../support/fleet.ts';
 import { Lines, type Visit } from '../support/lines.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -95,6 +95,7 @@ function moodyStore(clock: VirtualClock, moods: Scene['store']): Buckets {
       const sharing = { horizonUs: 100_000, replicas: 1 };
       tats.set(name, pushBack(tats.get(name) ?? nowUs, nowUs, quota, sharing, byMs * 1_000));
     },
+    ...noNarrow,
     forget() {},
   };
 }

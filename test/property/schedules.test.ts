@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { grantOf } from '../../src/admission/rate/slots.ts';
 import type { PermitEnd } from '../../src/exchange/exchange.ts';
+import { noNarrow } from '../support/fleet.ts';
 import { Lines, type Visit } from '../support/lines.ts';
 
 const quota = { rate: 10, burst: 3 };
@@ -39,6 +40,7 @@ test('each comer gets one answer, in its turn, and permits given are permits ret
           limits: { messages: { ...quota, holdMaxMs } },
           bestUrgency: { users: 0, admins: 0, names: new Map() },
           buckets: () => ({
+            ...noNarrow,
             pushBack() {},
             forget() {},
             async reserve(_name, _quota, want) {

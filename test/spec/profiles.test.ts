@@ -169,7 +169,7 @@ line: {costs: {"POST /v2/orders": 5}}
       class: 'orders  (* /v2/orders/**)',
       'answered by': 'the upstream',
       'allowed to': 'any user, with a token',
-      limit: '2 a second, 40 at once, for each /v2/orders/{…}: here 7',
+      limit: '2 a second, 40 at once, for each path:/v2/orders/{…}: here 7',
       costs: '5 slots',
       held: '30 s at most',
       'goes to': upstream,
@@ -197,7 +197,10 @@ line: {costs: {"POST /v2/orders": 5}}
       ['GET /v1/../x'],
       'weir explain: such a request is refused: the path holds a "." or ".." segment; send the path it stands for',
     ],
-    [[], "weir explain: an argument is missing; give weir explain 'METHOD TARGET' [--config FILE] [--profile NAME]"],
+    [
+      [],
+      "weir explain: an argument is missing; give weir explain 'METHOD TARGET' [--body FILE] [--config FILE] [--profile NAME]",
+    ],
   ])('%j is told what is wrong', (args, line) => {
     expect(run(explain, args)).toEqual({ code: 1, out: [], err: [line] });
   });

@@ -41,7 +41,6 @@ describe('A scope', () => {
     ['header:X Number', 'no field has such a name'],
     ['header:Authorization', 'it does not travel on; principal is what is meant'],
     ['path:/v1/contacts', 'no segment in braces'],
-    ['path:/v1/{a}/{b}', 'two of them'],
     ['path:/v1/contacts/x{number}', 'part of a segment'],
     ['path:v1/{number}', 'no slash in front'],
     ['path:/v1/contacts/{number}/', 'a slash at the end, which requests lose'],

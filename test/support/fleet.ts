@@ -3,10 +3,11 @@ import type { ConcurrencyBounds } from '../../src/admission/concurrency/in-fligh
 import { ConcurrencyLimiters } from '../../src/admission/concurrency/limiters.ts';
 import { Gates } from '../../src/admission/gates.ts';
 import type { ClassLimits } from '../../src/admission/limits.ts';
+import { NarrowBuckets } from '../../src/admission/rate/narrow-buckets.ts';
 import type { Buckets } from '../../src/admission/rate/ports.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
-import type { Grant } from '../../src/admission/rate/slots.ts';
-import { horizonUs, pushBack, reserve } from '../../src/admission/rate/slots.ts';
+import type { Grant, Tried } from '../../src/admission/rate/slots.ts';
+import { horizonUs, leadOf, pushBack, reserve } from '../../src/admission/rate/slots.ts';
 import type { Clock } from '../../src/clock.ts';
 import { limits, limitsOf } from '../../src/config/limits.ts';
 import type { Allocation, BodyRead } from '../../src/exchange/bodies.ts';
@@ -26,8 +27,16 @@ export { deafMeter };
 /** Bounds so wide that permits are never missing. */
 const unbounded: ConcurrencyBounds = { min: 1, initial: 10_000_000, max: 10_000_000 };
 
+/** For classes without narrow limits. */
+export const noNarrow: Pick<Buckets, 'tryTake' | 'giveBack'> = {
+  tryTake: () => {
+    throw new Error('There is no narrow bucket.');
+  },
+  giveBack() {},
+};
+
 /** Buckets that only give slots. */
-export const slotsBy = (reserve: Buckets['reserve']): Buckets => ({ reserve, pushBack() {}, forget() {} });
+export const slotsBy = (reserve: Buckets['reserve']): Buckets => ({ reserve, ...noNarrow, pushBack() {}, forget() {} });
 
 /** A caller who only waits, and may hang up. */
 export class WaitingDownstream implements Downstream {
@@ -90,6 +99,9 @@ export function messageFrom(user: string, brought: Bringing = {}): Collected {
 export class DistantStore {
   calls = 0;
   pushes = 0;
+  /** How often a narrow bucket was asked. */
+  tries = 0;
+  readonly #narrow = new NarrowBuckets();
   readonly #clock: Clock;
   readonly #replicas: number;
   readonly #oneWayMs: () => number;
@@ -130,6 +142,24 @@ export class DistantStore {
         const sharing = { horizonUs, replicas: this.#replicas };
         this.#tat = pushBack(this.#tat, this.#clock.now() * 1_000, quota, sharing, ms * 1_000);
       },
+      tryTake: async (bucket: string, quota: Quota): Promise<Tried> => {
+        this.tries += 1;
+        const sentAt = this.#clock.now();
+        const leadUs = Math.max(10_000, 2_000 * tripMs);
+        await this.#travel();
+        const tried = this.#narrow.tryTake(
+          bucket,
+          this.#clock.now() * 1_000,
+          quota,
+          leadOf(quota, leadUs, 2_000 * tripMs),
+        );
+        await this.#travel();
+        const trip = this.#clock.now() - sentAt;
+        return tried.taken ? { ...tried, closesInUs: tried.closesInUs - 1_000 * trip } : tried;
+      },
+      giveBack: (bucket: string, quota: Quota): void => {
+        void this.#travel().then(() => this.#narrow.giveBack(bucket, quota));
+      },
       forget() {},
     };
   }
@@ -143,6 +173,7 @@ export interface Sent {
   readonly at: number;
   readonly replica: number;
   readonly caller: string;
+  readonly path: string;
   readonly waitedMs: number;
   /** When the slot closes that it used. */
   readonly closesAt: number;
@@ -222,12 +253,17 @@ export class Fleet {
   }
 
   /** One request comes to a replica. */
-  async arrive(replica: number, user = 'a', downstream = new WaitingDownstream()): Promise<void> {
+  async arrive(
+    replica: number,
+    user = 'a',
+    downstream = new WaitingDownstream(),
+    brought: Bringing = {},
+  ): Promise<void> {
     const at = this.clock.now();
     const gates = this.gates[replica] as Gates;
-    const request = messageFrom(user);
+    const request = messageFrom(user, brought);
     const written = ({ at: sentAt, closesAt }: Written): void => {
-      this.sent.push({ at: sentAt, replica, caller: user, waitedMs: sentAt - at, closesAt });
+      this.sent.push({ at: sentAt, replica, caller: user, path: request.path, waitedMs: sentAt - at, closesAt });
     };
     if (this.#sender !== null) {
       const end = await this.#sender.send(gates, request, downstream, written);
@@ -240,7 +276,10 @@ export class Fleet {
       case 'exchange': {
         const { permit, slotClosesAt } = admission;
         written({ at: this.clock.now(), closesAt: slotClosesAt });
-        this.clock.after(this.#serviceMs, () => permit.end('answered'));
+        this.clock.after(this.#serviceMs, () => {
+          permit.end('answered');
+          request.held?.[Symbol.dispose]();
+        });
         break;
       }
       case 'refusal':

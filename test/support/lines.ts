@@ -70,6 +70,8 @@ export class Lines {
   readonly sent: string[] = [];
   /** How often the buckets were asked, and for which class. */
   readonly asked: string[] = [];
+  /** Which narrow buckets were asked. */
+  readonly tried: string[] = [];
   /** Which buckets were pushed back, as `name+by@milliseconds`. */
   readonly pushed: string[] = [];
   /** Which buckets the store was told to forget. */
@@ -96,6 +98,11 @@ export class Lines {
           this.pushed.push(`${name}+${ms}@${Math.round(this.clock.now())}`);
           return store.pushBack(name, quota, ms);
         },
+        tryTake: (name, quota) => {
+          this.tried.push(name);
+          return store.tryTake(name, quota);
+        },
+        giveBack: (name, quota) => store.giveBack(name, quota),
         forget: (name) => {
           this.forgotten.push(name);
           store.forget(name);

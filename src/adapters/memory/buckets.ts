@@ -1,7 +1,9 @@
 /** Buckets in the process: the default without Redis. */
+
+import { NarrowBuckets } from '../../admission/rate/narrow-buckets.ts';
 import type { Buckets } from '../../admission/rate/ports.ts';
 import type { Quota } from '../../admission/rate/quota.ts';
-import type { Grant } from '../../admission/rate/slots.ts';
+import type { Grant, Tried } from '../../admission/rate/slots.ts';
 import { horizonUs, keepUs, leadOf, pushBack, reserve } from '../../admission/rate/slots.ts';
 import type { Clock } from '../../clock.ts';
 import type { Meter } from '../../observe/ports.ts';
@@ -10,6 +12,7 @@ export class MemoryBuckets implements Buckets {
   readonly #clock: Clock;
   readonly #meter: Meter;
   readonly #tats = new Map<string, number>();
+  readonly #narrow = new NarrowBuckets();
 
   constructor(clock: Clock, meter: Meter) {
     this.#clock = clock;
@@ -35,6 +38,14 @@ export class MemoryBuckets implements Buckets {
     const nowUs = this.#clock.now() * 1_000;
     const tat = this.#tats.get(bucket) ?? nowUs;
     this.#tats.set(bucket, pushBack(tat, nowUs, quota, { horizonUs, replicas: 1 }, ms * 1_000));
+  }
+
+  tryTake(bucket: string, quota: Quota): Tried {
+    return this.#narrow.tryTake(bucket, this.#clock.now() * 1_000, quota, leadOf(quota, keepUs, 0));
+  }
+
+  giveBack(bucket: string, quota: Quota): void {
+    this.#narrow.giveBack(bucket, quota);
   }
 
   forget(bucket: string): void {

@@ -9,7 +9,7 @@
 import { Cluster, Command } from 'ioredis';
 import type { Buckets } from '../../admission/rate/ports.ts';
 import type { Quota } from '../../admission/rate/quota.ts';
-import type { Demand, Grant } from '../../admission/rate/slots.ts';
+import type { Demand, Grant, Tried } from '../../admission/rate/slots.ts';
 import {
   grantOf,
   horizonUs,
@@ -25,6 +25,7 @@ import type { Meter } from '../../observe/ports.ts';
 import { Breaker } from './breaker.ts';
 import { causeOf } from './causes.ts';
 import type { RedisConnection } from './client.ts';
+import { RedisNarrowBuckets } from './narrow-buckets.ts';
 import { beatMs } from './replicas.ts';
 import { script } from './script.ts';
 import { type Asked, neverUs, pushBackArguments, readReply, reserveArguments } from './script-arguments.ts';
@@ -91,6 +92,7 @@ export class RedisBuckets implements Buckets {
   /** One for each server: what one of a cluster does not do, another may. */
   readonly #breakers = new Map<string, Breaker>();
   readonly #open = new Set<Breaker>();
+  readonly #narrow: RedisNarrowBuckets;
   #tripMs = 0;
   /** When the replica last began to go on alone with some bucket, microseconds. */
   #awayUs = neverUs;
@@ -102,6 +104,7 @@ export class RedisBuckets implements Buckets {
     this.#clock = clock;
     this.#meter = meter;
     this.#options = options;
+    this.#narrow = new RedisNarrowBuckets(redis, clock, meter, { ...options, away: () => this.away });
     redis.on('ready', () => {
       for (const breaker of this.#open) breaker.hurry();
     });
@@ -133,6 +136,14 @@ export class RedisBuckets implements Buckets {
       () => 'error' as const, // The next call for slots says it again.
     );
     this.#meter.storeCalled('pushBack', outcome, this.#clock.now() - sentAt);
+  }
+
+  tryTake(bucket: string, quota: Quota): Tried | Promise<Tried> {
+    return this.#narrow.tryTake(bucket, quota);
+  }
+
+  giveBack(bucket: string, quota: Quota): void {
+    this.#narrow.giveBack(bucket, quota);
   }
 
   forget(bucket: string): void {

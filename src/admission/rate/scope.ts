@@ -4,8 +4,9 @@
  */
 import type { Collected } from '../../exchange/exchange.ts';
 import { nameOf } from '../../exchange/principal.ts';
-import type { Fields } from '../../http/fields.ts';
+import { type Fields, fieldOf } from '../../http/fields.ts';
 import { foldedPath } from '../../http/paths.ts';
+import { type Pointer, readPointer, valueAt } from '../../http/pointer.ts';
 import { readTarget } from '../../http/target.ts';
 
 export type Scope =
@@ -14,19 +15,54 @@ export type Scope =
   /** The value of a field; `name` in lower case. */
   | { readonly by: 'header'; readonly name: string }
   /** One segment of the path, between `before` and `after`; what is below counts as well. */
-  | { readonly by: 'path'; readonly before: string; readonly after: string };
+  | { readonly by: 'path'; readonly before: string; readonly after: string }
+  /** Several segments of the path, those that are null; `below`: of what lies below the template as well. */
+  | { readonly by: 'segments'; readonly template: readonly (string | null)[]; readonly below: boolean }
+  /** The value of a parameter of the query. */
+  | { readonly by: 'query'; readonly name: string }
+  /** What a pointer (RFC 6901) leads to in a JSON body. */
+  | { readonly by: 'body'; readonly pointer: Pointer }
+  /** All of these together. */
+  | { readonly by: 'several'; readonly parts: readonly Scope[] };
 
 /**
- * As it is written in the configuration: `fleet`, `principal`, `header:X-Number`, `path:/v1/contacts/{number}/block`.
+ * As it is written in the configuration: `fleet`, `principal`, `header:X-Number`, `path:/v1/contacts/{number}/block`,
+ * `path:/{version}/{number}/**`, `query:account`, `body:/to`; and several of them with ` + ` between.
  */
-export const scopeForm =
-  /^(?:fleet|principal|header:[\w!#$%&'*+.^`|~-]{1,64}|path:(?:\/[\w.~-]+){0,16}\/\{[A-Za-z]\w{0,63}\}(?:\/[\w.~-]+){0,16})$/;
+const one =
+  "fleet|principal|header:[\\w!#$%&'*+.^`|~-]{1,64}|query:[\\w.~-]{1,64}|body:(?:/(?:[^~/ ]|~[01]){1,64}){1,16}|path:(?:/(?:[\\w.~-]+|\\{[A-Za-z]\\w{0,63}\\})){1,32}(?:/[*][*])?";
+export const scopeForm = new RegExp(`^(?:${one})(?: [+] (?:${one})){0,3}$`);
 
 /** The scope that a text means; null: none. */
 export function readScope(text: string): Scope | null {
-  if (text === 'fleet' || text === 'principal') return { by: text };
   if (!scopeForm.test(text)) return null;
-  return text.startsWith('path:') ? pathScope(text.slice('path:'.length)) : headerScope(text.slice('header:'.length));
+  const parts = text.split(' + ').map(readPart);
+  const known = parts.filter((part) => part !== null);
+  if (known.length < parts.length) return null;
+  return parts.length === 1 ? (known[0] as Scope) : { by: 'several', parts: known };
+}
+
+function readPart(text: string): Scope | null {
+  if (text === 'fleet' || text === 'principal') return { by: text };
+  const colon = text.indexOf(':');
+  const what = text.slice(colon + 1);
+  switch (text.slice(0, colon)) {
+    case 'header':
+      return headerScope(what);
+    case 'query':
+      return { by: 'query', name: what };
+    case 'body':
+      return { by: 'body', pointer: readPointer(what) };
+    default:
+      return /^[^{]*\{\w+\}[^{*]*$/.test(what) ? pathScope(what) : segmentsScope(what);
+  }
+}
+
+function segmentsScope(template: string): Scope | null {
+  const below = template.endsWith('/**');
+  const segments = (below ? template.slice(0, -3) : template).split('/').slice(1);
+  if (!segments.some((segment) => segment.startsWith('{'))) return null;
+  return { by: 'segments', template: segments.map((segment) => (segment.startsWith('{') ? null : segment)), below };
 }
 
 /** Credentials don't travel on from where the caller is known: that is what `principal` is for. */
@@ -56,6 +92,73 @@ export function scopeValue(scope: Scope, exchange: Collected, caseSensitive = fa
       return combinedValue(exchange.fields, scope.name);
     case 'path':
       return segmentOf(exchange.path, scope, caseSensitive);
+    case 'segments':
+      return segmentsOf(exchange.path, scope, caseSensitive);
+    case 'query':
+      return parameterOf(exchange.target, scope.name);
+    case 'body':
+      return textOf(valueAt(documentOf(exchange), scope.pointer));
+    case 'several': {
+      const values = scope.parts.map((part) =>
+        part.by === 'fleet' ? 'fleet' : scopeValue(part, exchange, caseSensitive),
+      );
+      return values.includes(null) ? null : values.join('\0');
+    }
+  }
+}
+
+function segmentsOf(
+  path: string,
+  { template, below }: Extract<Scope, { by: 'segments' }>,
+  caseSensitive: boolean,
+): string | null {
+  const folded = foldedPath(path, caseSensitive).split('/').slice(1);
+  if (folded.length < template.length || (folded.length > template.length && !below)) return null;
+  // Folding changes lengths, but never the number of segments.
+  const segments = path.split('/').slice(1);
+  const values: string[] = [];
+  for (const [i, name] of template.entries()) {
+    if (name === null) values.push(decoded(segments[i] as string));
+    else if (folded[i] !== foldedPath(name, caseSensitive)) return null;
+  }
+  return values.includes('') ? null : values.join('\0');
+}
+
+function parameterOf(target: string, name: string): string | null {
+  const query = target.indexOf('?');
+  const value = query === -1 ? null : new URLSearchParams(target.slice(query)).get(name);
+  return value === '' ? null : value;
+}
+
+/** Texts and numbers are told apart by nothing else than what they say. */
+function textOf(value: unknown): string | null {
+  if (typeof value === 'string' && value !== '') return value;
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : null;
+}
+
+/** The largest body that is read for its values, bytes. */
+const documentMaxBytes = 1_048_576;
+const json = /^\s*application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
+
+/** Each body is read once, however many scopes look into it. */
+const documents = new WeakMap<Collected, unknown>();
+
+/** Undefined: the body is none that can be read. */
+function documentOf(exchange: Collected): unknown {
+  if (documents.has(exchange)) return documents.get(exchange);
+  const document = parsed(exchange);
+  documents.set(exchange, document);
+  return document;
+}
+
+function parsed({ body, fields }: Collected): unknown {
+  if (!Buffer.isBuffer(body) || body.length > documentMaxBytes) return undefined;
+  if (!json.test(fieldOf(fields, 'content-type') ?? '') || fieldOf(fields, 'content-encoding') !== null)
+    return undefined;
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    return undefined;
   }
 }
 
@@ -113,6 +216,26 @@ function decoded(segment: string): string {
   }
 }
 
+/** The scope as an operator reads it: `path:/v1/contacts/{…}`. */
+export function scopeWords(scope: Scope): string {
+  switch (scope.by) {
+    case 'fleet':
+    case 'principal':
+      return scope.by;
+    case 'header':
+    case 'query':
+      return `${scope.by}:${scope.name}`;
+    case 'path':
+      return `path:${scope.before}{…}${scope.after}`;
+    case 'segments':
+      return `path:${scope.template.map((name) => `/${name ?? '{…}'}`).join('')}${scope.below ? '/**' : ''}`;
+    case 'body':
+      return `body:${scope.pointer.map((name) => `/${name}`).join('')}`;
+    case 'several':
+      return scope.parts.map(scopeWords).join(' + ');
+  }
+}
+
 /**
  * The name of a bucket. What callers send is told by its digest: it may be of any length and hold any characters, and a
  * reader of the store need not know who calls whom.
@@ -124,7 +247,10 @@ export function bucketName(name: string, digest: string | null): string {
 
 /** The fields that scopes go by, in lower case. */
 export function scopeFields(scopes: readonly Scope[]): string[] {
-  return scopes.flatMap((scope) => (scope.by === 'header' ? [scope.name] : []));
+  return scopes.flatMap((scope) => {
+    if (scope.by === 'several') return scopeFields(scope.parts);
+    return scope.by === 'header' ? [scope.name] : [];
+  });
 }
 
 /** The endpoint class that a bucket belongs to. */

@@ -116,6 +116,44 @@ export interface Reserved {
   readonly grant: Grant;
 }
 
+/** What asking a narrow bucket for one token came to. */
+export type Tried =
+  | {
+      readonly taken: true;
+      /** When the token can't be used any more, microseconds from the bucket's now. */
+      readonly closesInUs: number;
+      /** When there will be another one, if nobody else takes it; negative: there is. */
+      readonly nextInUs: number;
+    }
+  /** @param opensInUs when there will be one, if nobody else takes it, microseconds from the bucket's now */
+  | { readonly taken: false; readonly opensInUs: number };
+
+/** The tat of a narrow bucket from then on, and what the asker is told. */
+export interface TryTaken {
+  readonly tat: number;
+  readonly tried: Tried;
+}
+
+/**
+ * Takes one token of a narrow bucket if there is one now, and nothing else: nobody waits with a token in hand, so a
+ * bucket with a burst of 1 is used as well as one of 45.
+ */
+export function tryTake(tat: number, nowUs: number, quota: Quota, leadUs: number): TryTaken {
+  const furthest = tauUs(quota) + intervalUs(quota);
+  const aheadUs = tat - nowUs > furthest + jumpMinUs ? furthest : tat - nowUs;
+  return tryTakeFrom(aheadUs, nowUs, quota, leadUs);
+}
+
+/** The same from a bucket whose tat lies that far ahead of now. */
+export function tryTakeFrom(aheadUs: number, nowUs: number, quota: Quota, leadUs: number): TryTaken {
+  const tau = tauUs(quota);
+  if (aheadUs > tau) return { tat: nowUs + aheadUs, tried: { taken: false, opensInUs: aheadUs - tau } };
+  const firstInUs = Math.max(aheadUs, Math.min(leadUs, tau));
+  const nextInUs = firstInUs + intervalUs(quota) - tau;
+  const tried: Tried = { taken: true, closesInUs: firstInUs + windowUs(quota) - tau, nextInUs };
+  return { tat: nowUs + firstInUs + intervalUs(quota), tried };
+}
+
 /** Takes slots from a bucket. */
 export function reserve(tat: number, nowUs: number, quota: Quota, demand: Demand): Reserved {
   const furthestUs = tauUs(quota) + aheadMaxUs(quota, demand);

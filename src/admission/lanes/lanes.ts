@@ -1,0 +1,136 @@
+/**
+ * The narrow limits of one endpoint class in one replica, a lane for each value in use. The widest limit's slot is
+ * taken as ever; with it in hand each narrow bucket is asked for a token, and gives one only if it has one now. So a
+ * request goes when each of its limits has something for it, and one whose narrow limit is exhausted holds up nobody.
+ */
+import type { Alarm, Clock } from '../../clock.ts';
+import type { Collected } from '../../exchange/exchange.ts';
+import { Deadlines, Due } from '../line/deadlines.ts';
+import { bucketName, type Scope, scopeValue } from '../rate/scope.ts';
+import { Lane } from './lane.ts';
+
+/** A limit of a class besides its own. */
+export interface NarrowLimit {
+  /** A request without a value is not bound by it. */
+  readonly scope: Scope;
+  /** Tokens a second; null: it is serial and nothing else. */
+  readonly rate: number | null;
+  readonly burst: number;
+  /** One in flight for each value, so that the order of acceptance is that of sending. */
+  readonly serial: boolean;
+}
+
+export interface LanesDeps {
+  readonly clock: Clock;
+  /** A one-way digest. */
+  readonly digest: (text: string) => string;
+  readonly caseSensitivePaths?: boolean;
+}
+
+/** When a lane with parked requests opens. */
+class Opening extends Due<Opening> {
+  readonly lane: Lane;
+
+  constructor(lane: Lane, until: number) {
+    super(until);
+    this.lane = lane;
+  }
+}
+
+export class Lanes {
+  readonly #name: string;
+  readonly #limits: readonly NarrowLimit[];
+  readonly #deps: LanesDeps;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #openings = new Deadlines<Opening>();
+  /** Which lanes have one. */
+  readonly #due = new Map<Lane, Opening>();
+  readonly #of = new WeakMap<Collected, readonly Lane[]>();
+  #alarm: Alarm | null = null;
+  #alarmAt = Number.POSITIVE_INFINITY;
+
+  /** @param name of the class */
+  constructor(name: string, limits: readonly NarrowLimit[], deps: LanesDeps) {
+    this.#name = name;
+    this.#limits = limits;
+    this.#deps = deps;
+  }
+
+  /** How many are in use. */
+  get size(): number {
+    return this.#lanes.size;
+  }
+
+  /** The lanes of a request; none: no narrow limit binds it. */
+  of(exchange: Collected): readonly Lane[] {
+    const known = this.#of.get(exchange);
+    // A lane that was idle has been let go of, and another one may have its name.
+    if (known?.every((lane) => this.#lanes.get(lane.bucket) === lane) === true) return known;
+    const { digest, caseSensitivePaths } = this.#deps;
+    const lanes = this.#limits.flatMap(({ scope, rate, burst, serial }, i) => {
+      const value = scope.by === 'fleet' ? 'fleet' : scopeValue(scope, exchange, caseSensitivePaths);
+      if (value === null) return [];
+      const bucket = bucketName(`${this.#name}~${i + 1}`, digest(value));
+      let lane = this.#lanes.get(bucket);
+      if (lane === undefined) {
+        lane = new Lane(bucket, rate === null ? null : { rate, burst }, serial, this.#settle);
+        this.#lanes.set(bucket, lane);
+      }
+      return [lane];
+    });
+    this.#of.set(exchange, lanes);
+    return lanes;
+  }
+
+  /** The next of a lane may go, or has to wait for its opening, or the lane is idle. */
+  readonly #settle = (lane: Lane): void => {
+    const now = this.#deps.clock.now();
+    const due = this.#due.get(lane);
+    if (lane.mayRelease) {
+      if (lane.shutUntil <= now) {
+        this.#forgetOpening(lane, due);
+        lane.release();
+      } else if (due === undefined || due.until < lane.shutUntil) {
+        this.#forgetOpening(lane, due);
+        // A page of the calendar is over as it begins; a lane must not open early.
+        const opening = new Opening(lane, Math.ceil(lane.shutUntil));
+        this.#openings.add(opening);
+        this.#due.set(lane, opening);
+        this.#arm(now);
+      }
+      return;
+    }
+    this.#forgetOpening(lane, due);
+    if (lane.isIdle) this.#lanes.delete(lane.bucket);
+  };
+
+  #forgetOpening(lane: Lane, due: Opening | undefined): void {
+    if (due === undefined) return;
+    this.#openings.remove(due);
+    this.#due.delete(lane);
+    if (this.#due.size > 0) return;
+    this.#alarm?.cancel();
+    this.#alarm = null;
+    this.#alarmAt = Number.POSITIVE_INFINITY;
+  }
+
+  #arm(now: number): void {
+    const at = this.#openings.lookAt(now);
+    if (at >= this.#alarmAt) return;
+    this.#alarm?.cancel();
+    this.#alarmAt = at;
+    if (at === Number.POSITIVE_INFINITY) return;
+    this.#alarm = this.#deps.clock.after(Math.max(0, at - now), () => this.#open());
+  }
+
+  #open(): void {
+    this.#alarm = null;
+    this.#alarmAt = Number.POSITIVE_INFINITY;
+    const now = this.#deps.clock.now();
+    for (let due = this.#openings.overdue(now); due !== null; due = this.#openings.overdue(now)) {
+      this.#forgetOpening(due.lane, due);
+      due.lane.settle();
+    }
+    this.#arm(now);
+  }
+}

@@ -1,0 +1,146 @@
+/** Several limits for a request, over replicas, in virtual time: P1 and P2 hold for each, and lanes hold nobody up. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { NarrowLimit } from '../../src/admission/lanes/lanes.ts';
+import type { Quota } from '../../src/admission/rate/quota.ts';
+import { readScope, type Scope } from '../../src/admission/rate/scope.ts';
+import { excess, Fleet, roomyLimits, type Sent, tolerance, WaitingDownstream } from '../support/fleet.ts';
+
+const byNumber = readScope('path:/v1/messages/{number}') as Scope;
+const byAccount = readScope('header:X-Account') as Scope;
+
+const quotas = fc.record({ rate: fc.integer({ min: 5, max: 500 }), burst: fc.integer({ min: 1, max: 100 }) });
+const narrow = fc.record({
+  rate: fc.double({ min: 0.2, max: 20, noNaN: true }),
+  burst: fc.integer({ min: 1, max: 50 }),
+});
+const ways = fc.double({ min: 0, max: 5, noNaN: true });
+const replicas = fc.integer({ min: 1, max: 4 });
+
+const by = <Key>(sent: readonly Sent[], key: (one: Sent) => Key): Map<Key, number[]> => {
+  const instants = new Map<Key, number[]>();
+  for (const one of sent) instants.set(key(one), [...(instants.get(key(one)) ?? []), one.at]);
+  return instants;
+};
+
+const holds = (quota: Quota, instants: readonly number[]): void => {
+  expect(excess(quota, [...instants])).toBeLessThanOrEqual(tolerance(quota) + 1e-6);
+};
+
+describe('several limits at once', () => {
+  const arrivals = fc.array(
+    fc.record({
+      pauseMs: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 300 })),
+      replica: fc.nat(3),
+      number: fc.constantFrom('x', 'x', 'x', 'y', 'z'),
+      account: fc.constantFrom('1', '2'),
+      user: fc.constantFrom('a', 'b'),
+    }),
+    { minLength: 1, maxLength: 120 },
+  );
+
+  it('hold each in every window (P1), and whoever waits is served', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        quotas,
+        narrow,
+        narrow,
+        replicas,
+        ways,
+        arrivals,
+        async (wide, one, other, count, oneWayMs, all) => {
+          const also: NarrowLimit[] = [
+            { scope: byNumber, ...one, serial: false },
+            { scope: byAccount, ...other, serial: false },
+          ];
+          const limits = { ...roomyLimits(wide), also };
+          const fleet = new Fleet({ limits, replicas: count, oneWayMs: () => oneWayMs });
+          const accounts = new Map<string, number[]>();
+          for (const { pauseMs, replica, number, account, user } of all) {
+            await fleet.clock.advance(pauseMs);
+            const brought = { path: `/v1/messages/${number}`, fields: ['X-Account', account] };
+            // The account is told by the caller's name, since what was sent tells no more.
+            void fleet.arrive(replica % count, `${user}${account}`, new WaitingDownstream(), brought);
+          }
+          await fleet.clock.advance(all.length * 1_000 * (4 / wide.rate + 8 / one.rate + 8 / other.rate) + 60_000);
+          expect(fleet.refused).toEqual([]);
+          expect(fleet.sent).toHaveLength(all.length);
+          holds(
+            wide,
+            fleet.sent.map(({ at }) => at),
+          );
+          for (const instants of by(fleet.sent, ({ path }) => path).values()) holds(one, instants);
+          for (const { caller, at } of fleet.sent) {
+            const account = caller.slice(1);
+            accounts.set(account, [...(accounts.get(account) ?? []), at]);
+          }
+          for (const instants of accounts.values()) holds(other, instants);
+          for (const gates of fleet.gates) expect(gates.lanes?.size).toBe(0);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('send those of a lane in the order of their coming, where one replica has them all', async () => {
+    await fc.assert(
+      fc.asyncProperty(quotas, narrow, ways, arrivals, async (wide, one, oneWayMs, all) => {
+        const also: NarrowLimit[] = [{ scope: byNumber, ...one, serial: true }];
+        const fleet = new Fleet({
+          limits: { ...roomyLimits(wide), also },
+          replicas: 1,
+          oneWayMs: () => oneWayMs,
+          serviceMs: 7,
+        });
+        const came = new Map<string, string[]>();
+        for (const [i, { pauseMs, number, user }] of all.entries()) {
+          await fleet.clock.advance(pauseMs);
+          // A caller of its own for each, so that nothing but the lane has an order.
+          const caller = `${user}${i}`;
+          came.set(number, [...(came.get(number) ?? []), caller]);
+          void fleet.arrive(0, caller, new WaitingDownstream(), { path: `/v1/messages/${number}` });
+        }
+        await fleet.clock.advance(all.length * 1_000 * (4 / wide.rate + 8 / one.rate) + 60_000);
+        for (const [number, callers] of came) {
+          const sent = fleet.sent.filter(({ path }) => path.endsWith(`/${number}`));
+          expect(sent.map(({ caller }) => caller)).toEqual(callers);
+          // One in flight: the next is sent when the one before has its answer, 7 ms later.
+          for (const [i, { at }] of sent.entries())
+            if (i > 0) expect(at).toBeGreaterThanOrEqual((sent[i - 1] as Sent).at + 7);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+describe('1,000 recipients, one of which gets 100 messages', () => {
+  it.each([1, 2, 4])('leave all others undisturbed, over %d replicas', async (count) => {
+    const wide = { rate: 80, burst: 80 };
+    const pair: NarrowLimit = { scope: byNumber, rate: 1 / 6, burst: 45, serial: false };
+    const fleet = new Fleet({ limits: { ...roomyLimits(wide), also: [pair] }, replicas: count, oneWayMs: () => 0.5 });
+    const send = (i: number, number: string): void =>
+      void fleet.arrive(i % count, 'crm', new WaitingDownstream(), { path: `/v1/messages/${number}` });
+    // 100 a second for 10 s and a bit more: one in ten to the one recipient.
+    for (let i = 0; i < 1_000; i++) {
+      send(i, `n${i}`);
+      if (i % 10 === 0) send(i, 'one');
+      await fleet.clock.advance(9);
+    }
+    await fleet.clock.advance(2_000);
+    const others = fleet.sent.filter(({ path }) => !path.endsWith('/one'));
+    const one = fleet.sent.filter(({ path }) => path.endsWith('/one'));
+    // All that the wide limit gave by now was used: nobody waited for the one.
+    expect(others.length + one.length).toBeGreaterThanOrEqual(Math.floor(0.995 * Math.min(1_100, 80 + 80 * 11)));
+    expect(one.length).toBeLessThanOrEqual(45 + 2);
+    await fleet.clock.advance(400_000);
+    expect(fleet.sent).toHaveLength(1_100);
+    holds(
+      wide,
+      fleet.sent.map(({ at }) => at),
+    );
+    holds(pair as Quota, by(fleet.sent, ({ path }) => path).get('/v1/messages/one') ?? []);
+    // At most 1.3 calls a request for the narrow limit.
+    expect(fleet.store.tries).toBeLessThanOrEqual(1.3 * 1_100);
+  });
+});

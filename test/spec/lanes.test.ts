@@ -1,0 +1,178 @@
+/** Several limits for a request: those whose narrow limit is exhausted wait in lanes of their own. */
+import { describe, expect, test } from 'vitest';
+import type { NarrowLimit } from '../../src/admission/lanes/lanes.ts';
+import { readScope, type Scope } from '../../src/admission/rate/scope.ts';
+import { Lines, type Visit } from '../support/lines.ts';
+
+const byNumber = readScope('path:/v1/messages/{number}') as Scope;
+const pair: NarrowLimit = { scope: byNumber, rate: 1, burst: 1, serial: false };
+const wide = { rate: 1_000, burst: 1_000, holdMaxMs: 60_000 };
+
+function scene(also: readonly NarrowLimit[], limits = {}) {
+  const lines = new Lines({ limits: { messages: { ...wide, ...limits, also } } });
+  let n = 0;
+  const to = (number: string, user = 'a') => lines.arrive(`${number}${++n}`, { path: `/v1/messages/${number}`, user });
+  return { lines, to };
+}
+
+const done = (lines: Lines, ...visits: readonly Visit[]) => {
+  for (const visit of visits) {
+    lines.answer(visit);
+    visit.exchange.held?.[Symbol.dispose]();
+  }
+};
+
+describe('A request goes when each of its limits has something for it', () => {
+  test('and one whose narrow limit is exhausted holds up nobody', async () => {
+    const { lines, to } = scene([pair]);
+    for (const number of ['x', 'x', 'y', 'x', 'z']) to(number);
+    await lines.clock.run(5_000);
+    expect(lines.sent).toEqual(['x1@0', 'y3@0', 'z5@0', 'x2@1000', 'x4@2000']);
+    // Each was asked for when there was something to be had, but for the first that found nothing.
+    expect(lines.tried).toHaveLength(6);
+  });
+
+  test('a burst of the narrow limit goes at once', async () => {
+    const { lines, to } = scene([{ ...pair, burst: 3 }]);
+    for (let i = 0; i < 5; i++) to('x');
+    await lines.clock.run(5_000);
+    expect(lines.sent.map((one) => one.split('@')[1])).toEqual(['0', '0', '20', '1020', '2020']);
+  });
+
+  test('a request without a value is not bound', async () => {
+    const { lines } = scene([pair]);
+    for (const label of ['a', 'b']) lines.arrive(label, { path: '/v1/messages' });
+    await lines.clock.run(100);
+    expect(lines.sent).toEqual(['a@0', 'b@0']);
+    expect(lines.tried).toEqual([]);
+  });
+
+  test('of two narrow limits both bind, and a token that was of no use is given back', async () => {
+    const user: NarrowLimit = { scope: { by: 'principal' }, rate: 1, burst: 3, serial: false };
+    const { lines, to } = scene([user, pair]);
+    to('x');
+    to('x');
+    await lines.clock.advance(0);
+    // The second found nothing for x, and gave back what it had of its user.
+    to('y');
+    await lines.clock.advance(0);
+    expect(lines.sent).toEqual(['x1@0', 'y3@0']);
+    await lines.clock.run(5_000);
+    expect(lines.sent.slice(2).map((one) => one.split('@')[0])).toEqual(['x2']);
+  });
+
+  test('a slot that one could not use is used by the next', async () => {
+    const { lines, to } = scene([pair], { rate: 10, burst: 1 });
+    for (const number of ['x', 'x', 'y']) to(number);
+    await lines.clock.run(5_000);
+    expect(lines.sent).toEqual(['x1@0', 'y3@100', 'x2@1000']);
+  });
+
+  test('of several callers in one lane each has its turn', async () => {
+    const { lines, to } = scene([pair]);
+    for (let i = 0; i < 4; i++) to('x', 'flood');
+    to('x', 'other');
+    await lines.clock.run(10_000);
+    expect(lines.sent.map((one) => one.split('@')[0])).toEqual(['x1', 'x2', 'x5', 'x3', 'x4']);
+  });
+
+  test('a lane that can’t open in time refuses at once, and says when', async () => {
+    const { lines, to } = scene([{ ...pair, rate: 0.1 }], { holdMaxMs: 25_000 });
+    const visits = ['x', 'x', 'x', 'x'].map((number) => to(number));
+    await lines.clock.advance(0);
+    expect(visits.map(({ state }) => state)).toEqual(['sent', 'waiting', 'waiting', 'lineFull']);
+    expect(visits[3]?.admission).toMatchObject({
+      details: 'Its lane could not open within 25 s.',
+      retryAfterMs: 30_000,
+    });
+    await lines.clock.run(30_000);
+    expect(lines.sent).toEqual(['x1@0', 'x2@10000', 'x3@20000']);
+  });
+
+  test('who leaves is gone from its lane, and the next takes its place', async () => {
+    const { lines, to } = scene([pair]);
+    const visits = ['x', 'x', 'x'].map((number) => to(number));
+    await lines.clock.advance(500);
+    visits[1]?.downstream.hangUp();
+    await lines.clock.run(5_000);
+    expect(lines.sent).toEqual(['x1@0', 'x3@1000']);
+    expect(visits.map(({ state }) => state)).toEqual(['sent', 'gone', 'sent']);
+  });
+
+  test('its hold time bounds it there as well', async () => {
+    const { lines, to } = scene([pair], { holdMaxMs: 10_000 });
+    const [first, second] = [to('x'), to('x')];
+    await lines.clock.advance(0);
+    // Others take the tokens.
+    const lane = lines.admit.gates('messages').lanes?.of(second.exchange)[0];
+    if (lane !== undefined) lane.shutUntil = 20_000;
+    await lines.clock.run(30_000);
+    expect([first.state, second.ends]).toEqual(['sent', [{ kind: 'holdTimeOver', at: 10_000 }]]);
+  });
+
+  test('a stop refuses those in lanes, too', async () => {
+    const { lines, to } = scene([pair]);
+    const visits = ['x', 'x'].map((number) => to(number));
+    await lines.clock.advance(0);
+    done(lines, visits[0] as Visit);
+    lines.admit.refuseAll('stopping');
+    await lines.clock.advance(0);
+    expect(visits.map(({ state }) => state)).toEqual(['sent', 'stopping']);
+    await lines.clock.run(70_000);
+    expect(lines.clock.pending).toBe(0);
+  });
+
+  test('lanes that are idle are forgotten', async () => {
+    const { lines, to } = scene([pair], { rate: 100_000, burst: 100_000 });
+    const visits = Array.from({ length: 1_000 }, (_, i) => to(`n${i}`));
+    await lines.clock.advance(0);
+    expect(visits.every(({ state }) => state === 'sent')).toBe(true);
+    expect(lines.admit.gates('messages').lanes?.size).toBe(0);
+  });
+});
+
+describe('A serial lane', () => {
+  const serial: NarrowLimit = { scope: byNumber, rate: null, burst: 1, serial: true };
+
+  test('has one in flight, in the order of their coming, whoever they are of', async () => {
+    const { lines, to } = scene([serial]);
+    const visits = [to('x', 'a'), to('x', 'a'), to('x', 'b'), to('y', 'a')];
+    await lines.clock.advance(10);
+    expect(lines.sent).toEqual(['x1@0', 'y4@0']);
+    for (const visit of visits.slice(0, 3)) {
+      done(lines, visit);
+      await lines.clock.advance(10);
+    }
+    expect(lines.sent).toEqual(['x1@0', 'y4@0', 'x2@10', 'x3@20']);
+    done(lines, visits[3] as Visit);
+    expect(lines.tried).toEqual([]);
+    expect(lines.admit.gates('messages').lanes?.size).toBe(0);
+  });
+
+  test('keeps the place of one that is sent again', async () => {
+    const { lines, to } = scene([serial]);
+    const [first, second] = [to('x'), to('x')];
+    await lines.clock.advance(10);
+    lines.sendBack(first, 1_000);
+    await lines.clock.advance(500);
+    expect(second.state).toBe('waiting');
+    await lines.clock.advance(600);
+    expect(lines.sent).toEqual(['x1@0', 'x1@1010']);
+    done(lines, first);
+    await lines.clock.advance(10);
+    expect(second.state).toBe('sent');
+    done(lines, second);
+  });
+
+  test('is free when its request was refused or has left', async () => {
+    const { lines, to } = scene([serial]);
+    const [first, second, third] = [to('x'), to('x'), to('x')];
+    await lines.clock.advance(10);
+    second.downstream.hangUp();
+    second.exchange.held?.[Symbol.dispose]();
+    done(lines, first);
+    await lines.clock.advance(10);
+    expect([second.state, third.state]).toEqual(['gone', 'sent']);
+    done(lines, third);
+  });
+});
