@@ -259,6 +259,65 @@ describe.each(Object.entries(places))('Buckets in %s', (kind, openPlace) => {
   });
 });
 
+describe.each(Object.entries(places))('Narrow buckets in %s', (_, openPlace) => {
+  let place: Place;
+  beforeAll(async () => {
+    place = await openPlace();
+  });
+  afterAll(() => place.close());
+
+  /** Takes tokens until there is none; counts them, and says when there will be one, milliseconds. */
+  async function emptied(buckets: Buckets, name: string, quota: Quota): Promise<{ taken: number; opensInMs: number }> {
+    for (let taken = 0; ; taken++) {
+      const tried = await buckets.tryTake(name, quota);
+      if (!tried.taken) return { taken, opensInMs: tried.opensInUs / 1_000 };
+    }
+  }
+
+  test('give what is there now and no more, and say when there will be more', async () => {
+    const [buckets, name] = [await place.open(), freshName()];
+    const quota = { rate: 0.1, burst: 5 };
+    const { taken, opensInMs } = await emptied(buckets, name, quota);
+    // A token that is kept for the way of its reply delays those behind it by as much.
+    expect([4, 5]).toContain(taken);
+    expect(opensInMs).toBeGreaterThan(0);
+    expect(opensInMs).toBeLessThanOrEqual(10_000);
+  });
+
+  test('that give nothing take nothing: there is one when they said', async () => {
+    const [buckets, name] = [await place.open(), freshName()];
+    const quota = { rate: 5, burst: 1 };
+    expect(await buckets.tryTake(name, quota)).toMatchObject({ taken: true });
+    const askedAt = place.now();
+    const { opensInMs } = await emptied(buckets, name, quota);
+    for (let i = 0; i < 20; i++) await buckets.tryTake(name, quota);
+    for (;;) {
+      const tried = await buckets.tryTake(name, quota);
+      if (tried.taken) break;
+      await place.pass(1);
+    }
+    // However late this process was: not before, by what the first refusal said.
+    expect(place.now() - askedAt).toBeGreaterThanOrEqual(opensInMs - clockErrorMs);
+  });
+
+  test('take a token back', async () => {
+    const [buckets, name] = [await place.open(), freshName()];
+    const quota = { rate: 0.001, burst: 1 };
+    expect((await buckets.tryTake(name, quota)).taken).toBe(true);
+    expect((await buckets.tryTake(name, quota)).taken).toBe(false);
+    buckets.giveBack(name, quota);
+    expect((await buckets.tryTake(name, quota)).taken).toBe(true);
+    expect((await buckets.tryTake(name, quota)).taken).toBe(false);
+  });
+
+  test('of different names do not know of one another', async () => {
+    const [buckets, one, other] = [await place.open(), freshName(), freshName()];
+    const quota = { rate: 0.001, burst: 1 };
+    await emptied(buckets, one, quota);
+    expect((await buckets.tryTake(other, quota)).taken).toBe(true);
+  });
+});
+
 describe.each(Object.entries(places).filter(([kind]) => kind !== 'memory'))('Buckets in one %s', (_, openPlace) => {
   let place: Place;
   beforeAll(async () => {
@@ -312,3 +371,23 @@ describe.each(Object.entries(places).filter(([kind]) => kind !== 'memory'))('Buc
     await expectFull(place, other, name, messages);
   });
 });
+
+describe.each(Object.entries(places).filter(([kind]) => kind !== 'memory'))(
+  'Narrow buckets in one %s',
+  (_, openPlace) => {
+    let place: Place;
+    beforeAll(async () => {
+      place = await openPlace();
+    });
+    afterAll(() => place.close());
+
+    test('are one bucket for all replicas', async () => {
+      const quota = { rate: 0.001, burst: 3 };
+      const name = freshName();
+      const replicas = [await place.open({ replicas: 2 }), await place.open({ replicas: 2 })];
+      let taken = 0;
+      for (let i = 0; i < 10; i++) if ((await (replicas[i % 2] as Buckets).tryTake(name, quota)).taken) taken += 1;
+      expect([2, 3]).toContain(taken);
+    });
+  },
+);
