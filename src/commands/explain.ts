@@ -122,6 +122,7 @@ function upstreamRows(config: Config, exchange: Received, route: Route, body: Bu
     ...also,
     ['costs', `${cost} ${cost === 1 ? 'slot' : 'slots'}`],
     ['held', limits.hold ? `${limits.holdMaxMs / 1_000} s at most` : 'never: the upstream’s own answer is passed on'],
+    ...signalRows(config, route),
     ['goes to', `${coreapp.urls[route.class] ?? coreapp.url ?? 'the bundled simulator'}${coreapp.basePath}`],
     ['credential', credentialWords(config, route)],
   ];
@@ -142,4 +143,15 @@ function credentialWords({ coreapp }: Config, route: Route): string {
   const named = special.map(({ of }) => `coreapp.authorizations: ${of}`);
   const all = coreapp.credentials.some(({ of }) => of === null) ? ['coreapp.authorization'] : [];
   return [...named, ...all].join(', else ') || 'none';
+}
+
+/** By which answers it would be too fast, the first that fits. 429 and 503 count besides. */
+function signalRows({ throttled }: Config, route: Route): Rows {
+  const rules = [...(throttled.byClass.get(route.class) ?? []), ...throttled.all];
+  return rules.map(({ status, body, fields, of, then }) => {
+    const places = body.map(({ pointer, values }) => [`/${pointer.join('/')}`, values] as const);
+    const said = [...fields.map(({ name, values }) => [name, values] as const), ...places];
+    const words = said.map(([name, values]) => ` and ${name} ${[...values].join(' or ')}`);
+    return ['too fast', `${status.join(' or ')}${words.join('')}: ${of}, ${then}`];
+  });
 }

@@ -35,12 +35,15 @@ const pauseForm = z.union([
   z.strictObject({ usage: fieldName }),
 ]);
 
+const asWords = 'the status that callers are to see, from 400 to 599';
+
 const signal = z.strictObject({
   status: oneOrMore(statusCode, statusWords),
   body: z.record(pointer, oneOrMore(plain, plainWords)).default({}),
   fields: z.record(fieldName, oneOrMore(plain, plainWords)).default({}),
   of: z.enum(['class', 'bucket', 'request'], { error: 'one of class, bucket, request' }).default('bucket'),
   pause: oneOrMore(pauseForm, pauseWords).default([{ header: 'retry-after', as: 'auto' }]),
+  as: z.int({ error: asWords }).min(400, { error: asWords }).max(599, { error: asWords }).nullable().default(null),
   // Bounds what the upstream asks for.
   atMost: duration.default('1 h'),
   // biome-ignore lint/suspicious/noThenProperty: it is the word of the configuration, and nobody awaits a rule.
@@ -72,6 +75,7 @@ export function signalsOf(given: readonly SignalGiven[]): readonly SignalRule[] 
     fields: Object.entries(one.fields).map(([name, values]) => ({ name: name.toLowerCase(), values: textsOf(values) })),
     of: one.of,
     pause: listOf(one.pause).map(pauseOf),
+    as: one.as,
     mostMs: durationMs(one.atMost) as number,
     // biome-ignore lint/suspicious/noThenProperty: as above.
     then: one.then,

@@ -4,6 +4,8 @@ export interface Signal {
   readonly of: 'class' | 'bucket' | 'request';
   /** For how long, milliseconds; 0: it did not say. */
   readonly pauseMs: number;
+  /** The status with which a caller is told of the answer; null: its own. */
+  readonly as: number | null;
   /** True: only what is least urgent pauses (`bulkUrgency`). */
   readonly bulk: boolean;
 }

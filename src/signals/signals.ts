@@ -26,6 +26,8 @@ export interface SignalRule {
   readonly pause: readonly PauseRule[];
   /** The longest pause, milliseconds. */
   readonly mostMs: number;
+  /** The status with which callers are told of the answer; null: its own. */
+  readonly as: number | null;
   /** `pass` and `alarm`: its caller gets the answer. `alarm` pauses what is least urgent, and only that. */
   readonly then: 'replay' | 'pass' | 'alarm';
 }
@@ -100,7 +102,7 @@ const notRead = Symbol('not read');
 const readsBody = ({ body, pause }: SignalRule): boolean => body.length > 0 || pause.some(({ by }) => by === 'body');
 
 function verdictOf(
-  { of, pause, mostMs, then }: SignalRule,
+  { of, pause, mostMs, as, then }: SignalRule,
   { refusals }: TriedRequest,
   { fields }: Answer,
   document: unknown,
@@ -108,7 +110,7 @@ function verdictOf(
 ): Verdict {
   const asked = { fields, document, refusals, wallMs: wallMs(), random: random() };
   const pauseMs = Math.min(mostMs, pauseMsOf(pause, asked));
-  const signal: Signal = { of, pauseMs, bulk: then === 'alarm' };
+  const signal: Signal = { of, pauseMs, as, bulk: then === 'alarm' };
   if (then !== 'replay') return { kind: 'pass', signal };
   return { kind: 'retry', limit: of === 'class' ? 'load' : 'rate', pauseMs, signal };
 }

@@ -131,7 +131,7 @@ class Sending extends GuardedObserver {
     if (verdict.kind === 'retry') {
       this.#retry = verdict;
       this.#status = status;
-      if (verdict.signal !== undefined) this.#keeping = new Keeping(status, fields, body.bytes);
+      if (verdict.signal !== undefined) this.#keeping = new Keeping(verdict.signal.as ?? status, fields, body.bytes);
       return true;
     }
     if (verdict.kind === 'need' && mayCome(verdict.bytes, body)) {
@@ -139,8 +139,9 @@ class Sending extends GuardedObserver {
       this.#undecided.needed = verdict.bytes;
       return true;
     }
-    if (verdict.kind === 'pass' && verdict.signal !== undefined) this.#signalled(status, verdict.signal);
-    this.#relay(status, fields);
+    const signal = verdict.kind === 'pass' ? verdict.signal : undefined;
+    if (signal !== undefined) this.#signalled(status, signal);
+    this.#relay(signal?.as ?? status, fields);
     return body.bytes.length === 0 || this.came(body.bytes);
   }
 

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import type { ClassLimits } from '../../src/admission/limits.ts';
 import { bucketName, classOfBucket, readScope, type Scope, scopeValue } from '../../src/admission/rate/scope.ts';
+import type { Collected } from '../../src/exchange/exchange.ts';
 import { refusalTable } from '../../src/exchange/refusals.ts';
 import { messageFrom } from '../support/fleet.ts';
 import { Lines } from '../support/lines.ts';
@@ -354,4 +355,58 @@ describe('A stop', () => {
     await lines.clock.advance(0);
     expect(visits.map(({ state }) => state)).toEqual(['stopping', 'stopping', 'sent', 'stopping']);
   });
+});
+
+describe('The scope', () => {
+  const request = (target: string, fields: string[] = [], body = '') => {
+    const [path = ''] = target.split('?');
+    return {
+      ...messageFrom('a', { path, fields }),
+      target,
+      path,
+      body: body === '' ? null : Buffer.from(body),
+    } as Collected;
+  };
+  const json = ['Content-Type', 'application/json'];
+  test.each<[scope: string, asked: Collected, value: string | null]>([
+    ['path:/{a}/{b}', request('/x/y'), 'x\0y'],
+    ['path:/{a}/{b}', request('/x/y/z'), null],
+    ['path:/{a}/{b}/**', request('/x/y/z'), 'x\0y'],
+    ['path:/{a}/{b}/**', request('/x'), null],
+    ['path:/*/{b}/**', request('/v23.0/1055/messages'), '1055'],
+    ['path:/v1/{b}/end', request('/V1/%31/end'), '1'],
+    ['query:account', request('/x?a=1&account=7%20a'), '7 a'],
+    ['query:account', request('/x?accounts=7'), null],
+    ['query:account', request('/x?account='), null],
+    ['query:account', request('/x'), null],
+    ['body:/to', request('/x', json, '{"to":"4915"}'), '4915'],
+    ['body:/to', request('/x', json, '{"to":4915}'), '4915'],
+    ['body:/to', request('/x', ['content-type', 'application/vnd.api+json; charset=utf-8'], '{"to":"1"}'), '1'],
+    ['body:/to', request('/x', json, '{"to":null}'), null],
+    ['body:/to', request('/x', json, '{"to":{}}'), null],
+    ['body:/to', request('/x', json, '{"to":'), null],
+    ['body:/to', request('/x', json), null],
+    ['body:/to', request('/x', [], '{"to":"1"}'), null],
+    ['body:/to', request('/x', [...json, 'Content-Encoding', 'gzip'], '{"to":"1"}'), null],
+    ['body:/to', request('/x', json, `{"to":"1","x":"${'y'.repeat(2 ** 20)}"}`), null],
+    ['body:/a~1b/0', request('/x', json, '{"a/b":["z"]}'), 'z'],
+    ['path:/{a}/** + body:/to', request('/x/y', json, '{"to":"1"}'), 'x\x001'],
+    ['path:/{a}/** + body:/to', request('/x/y', json, '{}'), null],
+    ['fleet + query:a', request('/x?a=1'), 'fleet\x001'],
+    ['principal + query:a', request('/x?a=1'), 'user:a\x001'],
+  ])('%s is %j', (text, asked, value) => {
+    expect(scopeValue(readScope(text) as Scope, asked)).toBe(value);
+  });
+
+  test.each([
+    'query:',
+    'query:a b',
+    'body:to',
+    'body:/',
+    'path:/a/**',
+    'path:/{a}/**/b',
+    'fleet+query:a',
+    'fleet + ',
+    ' fleet',
+  ])('is not written %j', (text) => expect(readScope(text)).toBeNull());
 });

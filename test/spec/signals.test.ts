@@ -256,6 +256,15 @@ describe('An upstream that says it in its own way', async () => {
     expect(upstream.arrivals).toHaveLength(1);
   });
 
+  it('is told with another status where callers would misread its own', async () => {
+    const app = await start('[{status: 401, as: 503, then: pass, of: request}, {status: 403, as: 503, pause: 10 min}]');
+    upstream.play(inTurn(say(answer(401, {}, 'theirs')), say(answer(403, {}, 'shut')), ok));
+    const told = await app.ask('GET /x', host);
+    expect([told.status, told.body.toString(), told.field('www-authenticate')]).toEqual([503, 'theirs', undefined]);
+    const shut = await app.ask('GET /x', host);
+    expect([shut.status, shut.body.toString()]).toEqual([503, 'shut']);
+  });
+
   it('raises an alarm, which pauses what is least urgent', async () => {
     const app = await start('[{status: 400, body: {/error/code: 131048}, pause: 10 min, then: alarm}]');
     upstream.play(inTurn(said(131048), ok));
@@ -306,10 +315,14 @@ describe('A rule', () => {
     ['[{status: 429, of: lane}]', 'throttled[0].of: "lane" is not allowed; give one of class, bucket, request'],
     ['[{status: 429, pause: soon}]', 'throttled[0].pause: "soon" is not allowed; give a time'],
     ['[{status: 429, pause: 2 h}]', 'throttled[0].pause: "2 h" is not allowed; give a time'],
+    [
+      '[{status: 429, as: 200}]',
+      'throttled[0].as: 200 is not allowed; give the status that callers are to see, from 400 to 599',
+    ],
     ['[{status: 429, then: drop}]', 'throttled[0].then: "drop" is not allowed; give one of replay, pass, alarm'],
     [
       '[{status: 429, wen: drop}]',
-      'throttled[0].wen is not a setting; known here: status, body, fields, of, pause, atMost, then',
+      'throttled[0].wen is not a setting; known here: status, body, fields, of, pause, as, atMost, then',
     ],
     ['[429]', 'throttled[0]: 429 is not allowed; give a list of rules such as'],
     ['429', 'throttled: 429 is not allowed; give a list of rules such as'],
@@ -335,7 +348,7 @@ describe('In virtual time, a rule that speaks of', () => {
   test('a bucket pauses all who share it, for all replicas, which are told again while it lasts', async () => {
     const lines = new Lines({ limits: { messages: roomy } });
     const [a] = await lines.arriveAll('a');
-    sent(a as Visit).slots.signalled({ of: 'bucket', pauseMs: 12_000, bulk: false });
+    sent(a as Visit).slots.signalled({ of: 'bucket', pauseMs: 12_000, as: null, bulk: false });
     lines.answer(a as Visit);
     lines.arrive('b');
     await lines.clock.run(20_000);
@@ -350,7 +363,7 @@ describe('In virtual time, a rule that speaks of', () => {
     const [a, b] = [at('a', 1), at('b', 2)];
     await lines.clock.advance(0);
     const waiting = [at('c', 1), at('d', 2)];
-    sent(a).slots.signalled({ of: 'class', pauseMs: 12_000, bulk: false });
+    sent(a).slots.signalled({ of: 'class', pauseMs: 12_000, as: null, bulk: false });
     expect(waiting.map(({ state }) => state)).toEqual(['waiting', 'waiting']);
     await lines.clock.advance(1);
     expect(waiting.map(({ state }) => state)).toEqual(['holdTimeOver', 'holdTimeOver']);
@@ -367,7 +380,7 @@ describe('In virtual time, a rule that speaks of', () => {
   test('one request lets all others go', async () => {
     const lines = new Lines({ limits: { messages: roomy } });
     const [a] = await lines.arriveAll('a');
-    lines.sendBackBy(a as Visit, { of: 'request', pauseMs: 5_000, bulk: false });
+    lines.sendBackBy(a as Visit, { of: 'request', pauseMs: 5_000, as: null, bulk: false });
     await lines.arriveAll('bc');
     await lines.clock.run(10_000);
     expect(lines.sent).toEqual(['a@0', 'b@1', 'c@2', 'a@5001']);
@@ -380,7 +393,7 @@ describe('In virtual time, a rule that speaks of', () => {
     const a = lines.arrive('a');
     await lines.clock.advance(0);
     const b = lines.arrive('b', bulk);
-    sent(a).slots.signalled({ of: 'class', pauseMs: 3_000, bulk: true });
+    sent(a).slots.signalled({ of: 'class', pauseMs: 3_000, as: null, bulk: true });
     const c = lines.arrive('c');
     await lines.clock.run(10_000);
     expect(lines.sent).toEqual(['a@0', 'c@100', 'b@3000']);

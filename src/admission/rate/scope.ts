@@ -16,7 +16,7 @@ export type Scope =
   | { readonly by: 'header'; readonly name: string }
   /** One segment of the path, between `before` and `after`; what is below counts as well. */
   | { readonly by: 'path'; readonly before: string; readonly after: string }
-  /** Several segments of the path, those that are null; `below`: of what lies below the template as well. */
+  /** Several segments of the path, those that are null, whatever stands where there is a `*`; `below`: of what lies below the template as well. */
   | { readonly by: 'segments'; readonly template: readonly (string | null)[]; readonly below: boolean }
   /** The value of a parameter of the query. */
   | { readonly by: 'query'; readonly name: string }
@@ -30,7 +30,7 @@ export type Scope =
  * `path:/{version}/{number}/**`, `query:account`, `body:/to`; and several of them with ` + ` between.
  */
 const one =
-  "fleet|principal|header:[\\w!#$%&'*+.^`|~-]{1,64}|query:[\\w.~-]{1,64}|body:(?:/(?:[^~/ ]|~[01]){1,64}){1,16}|path:(?:/(?:[\\w.~-]+|\\{[A-Za-z]\\w{0,63}\\})){1,32}(?:/[*][*])?";
+  "fleet|principal|header:[\\w!#$%&'*+.^`|~-]{1,64}|query:[\\w.~-]{1,64}|body:(?:/(?:[^~/ ]|~[01]){1,64}){1,16}|path:(?:/(?:[*]|[\\w.~-]+|\\{[A-Za-z]\\w{0,63}\\})){1,32}(?:/[*][*])?";
 export const scopeForm = new RegExp(`^(?:${one})(?: [+] (?:${one})){0,3}$`);
 
 /** The scope that a text means; null: none. */
@@ -119,7 +119,7 @@ function segmentsOf(
   const values: string[] = [];
   for (const [i, name] of template.entries()) {
     if (name === null) values.push(decoded(segments[i] as string));
-    else if (folded[i] !== foldedPath(name, caseSensitive)) return null;
+    else if (name !== '*' && folded[i] !== foldedPath(name, caseSensitive)) return null;
   }
   return values.includes('') ? null : values.join('\0');
 }
