@@ -61,7 +61,7 @@ export async function startApp(config: Config, coreappUrl: string, version: stri
   await stores.begin();
   traffic.begin();
   // Only a process that has its ports may touch what it shares with others.
-  await keepAdmin({ stores, passwords, clock, log }, config.auth.adminPassword);
+  if (config.profile === 'coreapp') await keepAdmin({ stores, passwords, clock, log }, config.auth.adminPassword);
   readiness = { ready: true, why: null };
   const { tls } = config.listen;
   if (tls !== null) opened.adopt(keepCertificates(tls, main.secure, clock, log), (watch) => watch.close());

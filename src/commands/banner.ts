@@ -3,7 +3,14 @@ import type { App } from '../app/app.ts';
 import type { Config } from '../config/config.ts';
 import type { Simulator } from '../simulator/simulator.ts';
 
-export function welcome(config: Config, file: string | null, app: App, simulator: Simulator | null): string[] {
+/** @param token to try Weir out with, where the profile has no login; null: there is none */
+export function welcome(
+  config: Config,
+  file: string | null,
+  app: App,
+  simulator: Pick<Simulator, 'url'> | null,
+  token: string | null,
+): string[] {
   const at = (host: string, port: number, scheme = 'http'): string =>
     `${scheme}://${['0.0.0.0', '::'].includes(host) ? 'localhost' : host.includes(':') ? `[${host}]` : host}:${port}`;
   const main = at(config.listen.host, app.port, config.listen.tls === null ? 'http' : 'https');
@@ -11,11 +18,35 @@ export function welcome(config: Config, file: string | null, app: App, simulator
   const lines = [
     `Weir serves on      ${main}`,
     `  for operators     ${ops}  (/livez /readyz /metrics /status)`,
-    `  Coreapp           ${simulator === null ? config.coreapp.url : `${simulator.url}  — THE BUNDLED SIMULATOR: nothing is sent to anybody. Set COREAPP_URL.`}`,
+    upstreamLine(config, simulator),
     `  limits, users     ${config.redis.url === null ? 'in this process, gone when it ends. Set REDIS_URL to share and keep them.' : 'in Redis'}`,
-    `  configuration     ${file ?? 'defaults and environment'}`,
+    `  configuration     ${file ?? (config.profile === 'coreapp' ? 'defaults and environment' : `the profile ${config.profile}, and environment`)}`,
   ];
-  return simulator === null ? lines : [...lines, '', ...firstSteps(main, ops, config)];
+  if (simulator === null) return lines;
+  return [
+    ...lines,
+    '',
+    ...(config.profile === 'coreapp' ? firstSteps(main, ops, config) : triesOf(main, ops, config, token)),
+  ];
+}
+
+function upstreamLine({ profile, coreapp }: Config, simulator: Pick<Simulator, 'url'> | null): string {
+  const [name, variable] = profile === 'coreapp' ? ['Coreapp', 'COREAPP_URL'] : ['upstream', 'UPSTREAM_URL'];
+  if (simulator === null) return `  ${name.padEnd(18)}${coreapp.url}`;
+  return `  ${name.padEnd(18)}${simulator.url}  — THE BUNDLED SIMULATOR: nothing is sent to anybody. Set ${variable}.`;
+}
+
+function triesOf(main: string, ops: string, { profile }: Config, token: string | null): string[] {
+  const asked =
+    profile === 'cloud'
+      ? `${main}/v23.0/1055/messages -H 'Content-Type: application/json' -d '{"messaging_product":"whatsapp","to":"16315551000","type":"text","text":{"body":"hello"}}'`
+      : `${main}/retry-after/orders`;
+  return [
+    'Try:',
+    ...(token === null ? ['  TOKEN=$(npx weir tokens create --user demo)'] : [`  TOKEN=${token}`]),
+    `  curl -s -H "Authorization: Bearer $TOKEN" ${asked}`,
+    `  curl -s ${ops}/status`,
+  ];
 }
 
 /** The first login has to bring a new password, unless the configuration has set one. */

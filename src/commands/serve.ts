@@ -5,7 +5,10 @@ import { type App, startApp } from '../app/app.ts';
 import { StartError } from '../app/start-error.ts';
 import type { Config } from '../config/config.ts';
 import { variables } from '../config/environment.ts';
+import type { ProfileName } from '../config/schema.ts';
+import { startBundled } from '../simulator/apis/command.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
+
 import { welcome } from './banner.ts';
 import { configuredBy } from './configured.ts';
 import { bugExitCode, LastResort } from './last-resort.ts';
@@ -13,9 +16,12 @@ import { type CommandIo, columns, configAndProfile, type Grammar } from './optio
 import { Signals, type Stopping } from './signals.ts';
 import { version } from './version.ts';
 
+/** A week. */
+const demoTokenMs = 604_800_000;
+
 export const serveGrammar: Grammar = {
   command: 'serve',
-  about: `Serve, until SIGTERM or Ctrl-C. Without any setting a bundled simulator is the Coreapp.
+  about: `Serve, until SIGTERM or Ctrl-C. Without any setting a bundled simulator is the upstream.
 
 These environment variables go before the file:
 ${columns([...variables].map(([name, text]) => [name, text.split(/[.;] |\.$/)[0] as string])).join('\n')}`,
@@ -50,16 +56,17 @@ type Loaded = NonNullable<ReturnType<typeof configuredBy>>;
 type FlushedLog = ReturnType<typeof createLog>;
 
 async function run(
-  { config, notes, file }: Loaded,
+  { config: given, notes, file }: Loaded,
   log: FlushedLog,
   signals: Signals,
   lastResort: LastResort,
   io: CommandIo,
 ): Promise<number> {
-  const simulator = config.coreapp.url === null ? await startSimulator() : null;
+  const simulator = given.coreapp.url === null ? await startBundledFor(given.profile) : null;
+  const config = simulator === null ? given : withCredential(given);
   let app: App;
   try {
-    app = await startApp(config, config.coreapp.url ?? (simulator as Simulator).url, version, log);
+    app = await startApp(config, config.coreapp.url ?? (simulator as Bundled).url, version, log);
   } catch (error) {
     await simulator?.close();
     if (!(error instanceof StartError)) throw error;
@@ -67,7 +74,8 @@ async function run(
     return 1;
   }
   for (const note of notes) log.warn(note);
-  for (const line of welcome(config, file, app, simulator)) io.err(line);
+  const token = simulator === null || config.profile === 'coreapp' ? null : await demoToken(config, app);
+  for (const line of welcome(config, file, app, simulator, token)) io.err(line);
   log.info('serving', { port: app.port, opsPort: app.opsPort, version });
 
   const signal = signals.next();
@@ -77,6 +85,32 @@ async function run(
   await simulator?.close();
   log.info('stopped');
   return lastResort.hasStruck ? bugExitCode : 0;
+}
+
+/** Stands in for the upstream, to try Weir out. */
+type Bundled = Pick<Simulator, 'url' | 'close'>;
+
+function startBundledFor(profile: ProfileName): Promise<Bundled> {
+  return profile === 'coreapp' ? startSimulator() : startBundled(profile);
+}
+
+/** The simulators of other APIs want a credential, as the APIs do: any one will do. */
+function withCredential(config: Config): Config {
+  const { profile, coreapp } = config;
+  if (profile === 'coreapp' || coreapp.credentials.length > 0) return config;
+  return { ...config, coreapp: { ...coreapp, credentials: [{ of: null, file: null, text: 'Bearer simulated' }] } };
+}
+
+/** A token to try Weir out with, where there is no login: it ends with this process. Null: tokens are in Redis. */
+async function demoToken({ redis }: Config, { services }: App): Promise<string | null> {
+  if (redis.url !== null) return null;
+  const { stores, secrets, clock } = services;
+  await stores.accounts.addUser({ name: 'demo', role: 'ROLE_USER', passwordHash: '', mustChangePassword: false });
+  const user = await stores.accounts.findUser('demo');
+  const token = secrets.token();
+  if (user === undefined) return null;
+  await stores.accounts.addToken(secrets.digest(token), user, clock.wallMs() + demoTokenMs);
+  return token;
 }
 
 async function stop(

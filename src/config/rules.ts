@@ -59,20 +59,16 @@ function portClash(facts: Facts): Clash[] {
 
 function missingCoreapp(facts: Facts): Clash[] {
   const { profile, coreapp } = facts.config;
-  if (coreapp.url !== null || (profile === 'coreapp' && !facts.production)) return [];
-  const given = { where: 'coreapp.url', given: 'no value' };
-  const problem: Problem =
-    profile === 'coreapp'
-      ? {
-          ...given,
-          fault: 'is not allowed where NODE_ENV is production',
-          wanted: 'give the Coreapp’s origin, such as http://coreapp:9090, here or in COREAPP_URL',
-        }
-      : {
-          ...given,
-          fault: `is not allowed with the profile ${profile}`,
-          wanted: 'give the upstream’s origin, such as https://api.example.com, here or in UPSTREAM_URL',
-        };
+  if (coreapp.url !== null || !facts.production) return [];
+  const problem: Problem = {
+    where: 'coreapp.url',
+    given: 'no value',
+    fault: 'is not allowed where NODE_ENV is production',
+    wanted:
+      profile === 'coreapp'
+        ? 'give the Coreapp’s origin, such as http://coreapp:9090, here or in COREAPP_URL'
+        : 'give the upstream’s origin, such as https://api.example.com, here or in UPSTREAM_URL',
+  };
   return [{ between: ['coreapp.url'], problem }];
 }
 
@@ -253,9 +249,14 @@ function sourceOf(facts: Facts, of: EndpointClass, name: LimitName): string {
 
 /** What is allowed, and still worth knowing before the start. */
 export function notesOn(facts: Facts): string[] {
-  const { coreapp, redis, stop } = facts.config;
+  const { profile, coreapp, auth, redis, stop } = facts.config;
   const notes: string[] = [];
-  if (coreapp.url === null) notes.push('coreapp.url is not set: the bundled Coreapp simulator takes its place');
+  if (coreapp.url === null) {
+    const simulator = profile === 'coreapp' ? 'Coreapp simulator' : 'simulator';
+    notes.push(`coreapp.url is not set: the bundled ${simulator} takes its place`);
+  } else if (profile !== 'coreapp' && redis.url === null && auth.jwt === null && !auth.open) {
+    notes.push('nobody can pass: set redis.url and make tokens (weir tokens create), auth.jwt, or auth.open');
+  }
   if (redis.url === null)
     notes.push('redis.url is not set: limits, users and tokens live in this process and end with it');
   const longest = largestOf(facts, 'holdMaxMs');

@@ -1,4 +1,6 @@
 /** `weir simulate`: the Coreapp simulator alone, until it is stopped. */
+import { type ApiName, parseApiCommand } from './apis/command.ts';
+import { type ApiSimulator, startApi } from './apis/server.ts';
 import { parseCommand } from './flags.ts';
 import { type Simulator, startSimulator } from './simulator.ts';
 
@@ -14,6 +16,45 @@ export interface Io {
  * @param args what stands behind `weir simulate`
  */
 export async function simulate(args: readonly string[], io: Io, stop?: AbortSignal): Promise<number> {
+  const { profile, others } = profileIn(args);
+  if (profile === 'cloud' || profile === 'none') return await simulateApi(profile, others, io, stop);
+  if (profile !== 'coreapp') {
+    return failed([`--profile: ${JSON.stringify(profile)} is not a profile; give coreapp, cloud or none`], io);
+  }
+  return await simulateCoreapp(others, io, stop);
+}
+
+/** Which API is meant, and what else was given. */
+function profileIn(args: readonly string[]): { readonly profile: string; readonly others: readonly string[] } {
+  const at = args.findIndex((arg) => arg === '--profile' || arg.startsWith('--profile='));
+  if (at === -1) return { profile: 'coreapp', others: args };
+  const [, inOne] = (args[at] as string).split('=');
+  const profile = inOne ?? args[at + 1] ?? '';
+  return { profile, others: args.toSpliced(at, inOne === undefined ? 2 : 1) };
+}
+
+async function simulateApi(name: ApiName, args: readonly string[], io: Io, stop?: AbortSignal): Promise<number> {
+  const command = parseApiCommand(name, args);
+  if (command.kind === 'help') {
+    io.stdout(command.text);
+    return 0;
+  }
+  if (command.kind === 'problems') return failed(command.lines, io);
+  using stopping = new Stopping(stop);
+  let simulator: ApiSimulator;
+  try {
+    simulator = await startApi(command.api, command);
+  } catch (error) {
+    return failed([listenProblem(error as NodeJS.ErrnoException, { ...command, controlPort: -1 })], io);
+  }
+  io.stdout(`${command.api.name}: ${simulator.url}`);
+  io.stdout(`What it has seen: ${simulator.url}/_simulator/seen`);
+  await stopping.asked;
+  await simulator.close();
+  return 0;
+}
+
+async function simulateCoreapp(args: readonly string[], io: Io, stop?: AbortSignal): Promise<number> {
   const command = parseCommand(args);
   if (command.kind === 'help') {
     io.stdout(command.text);

@@ -54,6 +54,7 @@ const rest: readonly (readonly [string, string])[] = [
     '--fault NAME=SHARE',
     'how often a fault strikes: a fraction from 0 to 1, the same for MS with SHARE/MS, or next:N; may be repeated',
   ],
+  ['--profile NAME', 'another API: cloud or none; --profile NAME --help lists what it takes'],
   ['--help', 'this text'],
 ];
 

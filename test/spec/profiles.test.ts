@@ -79,9 +79,9 @@ describe('UPSTREAM_URL is COREAPP_URL', () => {
     ]);
   });
 
-  it('and is needed where there is no simulator', () => {
-    expect(problems(load('profile: none'))).toEqual([
-      'coreapp.url: no value is not allowed with the profile none; give the upstream’s origin, such as https://api.example.com, here or in UPSTREAM_URL',
+  it('and is needed in production', () => {
+    expect(problems(load('profile: none', { NODE_ENV: 'production' }))).toEqual([
+      'coreapp.url: no value is not allowed where NODE_ENV is production; give the upstream’s origin, such as https://api.example.com, here or in UPSTREAM_URL',
     ]);
   });
 });
@@ -135,6 +135,22 @@ describe('A class of one’s own', () => {
     [
       'limits: {a: {match: ["GET /{x}"]}, b: {match: ["* /me"]}}',
       '2:47: limits.b.match: "* /me" next to "GET /{x}" of limits.a.match is not allowed; both take "GET /me", and neither is more exact; give that to one of them, too',
+    ],
+    [
+      'limits: {default: {also: [{scope: principal, rate: 0}]}}',
+      'limits.default.also[0].rate: 0 is not allowed; give a number from 0.0001 to 1000000, tokens a second, or serial: true without a rate',
+    ],
+    [
+      'limits: {default: {also: [{scope: principal}]}}',
+      'limits.default.also[0].rate: no value is not allowed; give a number from 0.0001 to 1000000, tokens a second, or serial: true without a rate',
+    ],
+    [
+      'limits: {default: {also: [{scope: "body:to", rate: 1}]}}',
+      'limits.default.also[0].scope: "body:to" is not allowed; give fleet, principal, header:<Field-Name>, query:<name>, body:<JSON pointer>, path:<template>, or several with " + " between',
+    ],
+    [
+      'limits: {default: {also: [{scope: principal, rate: 1, burst: 0}]}}',
+      'limits.default.also[0].burst: 0 is not allowed; give a whole number from 1 to 1000000',
     ],
     [
       'coreapp: {honoursIdempotencyKey: [shop]}',

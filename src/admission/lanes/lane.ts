@@ -26,6 +26,8 @@ export class Lane implements WaitersLane {
   readonly serial: boolean;
   /** No token before, `Clock.now()`. */
   shutUntil = Number.NEGATIVE_INFINITY;
+  /** When the next token is there, by what its bucket said last, `Clock.now()`; in the past: some have been saved up. */
+  nextAt = Number.NEGATIVE_INFINITY;
   /** For whom its bucket is being asked. */
   asking: Waiter | null = null;
   /** Let go to the line, and not sent yet. */
@@ -77,8 +79,7 @@ export class Lane implements WaitersLane {
 
   /** When one would be sent that comes behind all that are parked, by what is known here, `Clock.now()`. */
   opensForNext(now: number): number {
-    if (this.quota === null || (this.#parked === 0 && this.shutUntil <= now)) return now;
-    return Math.max(now, this.shutUntil) + (this.#parked * 1_000) / this.quota.rate;
+    return this.quota === null ? now : Math.max(now, this.nextAt + (this.#parked * 1_000) / this.quota.rate);
   }
 
   /** Whether one of those that are parked is next, once the lane is open. */

@@ -54,14 +54,16 @@ export class Trial {
   }
 
   #took(lane: Lane, tried: Tried, now: number): boolean {
+    lane.nextAt = now + (tried.taken ? tried.nextInUs : tried.opensInUs) / 1_000;
+    // A timer is early by less than a millisecond, and a try that comes too early costs a call.
+    const shutUntil = now + Math.max(1, Math.ceil(lane.nextAt - now));
     if (!tried.taken) {
-      // A timer is early by less than a millisecond, and a try that comes too early costs a call.
-      lane.shutUntil = now + Math.max(1, Math.ceil(tried.opensInUs / 1_000));
+      lane.shutUntil = shutUntil;
       return false;
     }
     this.#taken.push(lane);
     // Those that are parked need not ask before there is something to be had.
-    if (lane.parked > 0 && tried.nextInUs > 0) lane.shutUntil = now + Math.ceil(tried.nextInUs / 1_000);
+    if (lane.parked > 0 && lane.nextAt > now) lane.shutUntil = shutUntil;
     this.closesAt = Math.min(this.closesAt, now + tried.closesInUs / 1_000);
     return true;
   }

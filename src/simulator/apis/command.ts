@@ -1,0 +1,112 @@
+/** `weir simulate --profile cloud|none`: the flags of the simulators of other APIs. */
+import { parseArgs } from 'node:util';
+import { anyDefaults, SimulatedAny } from './any.ts';
+import { cloudDefaults, SimulatedCloud } from './cloud.ts';
+import { type ApiSimulator, type SimulatedApi, startApi } from './server.ts';
+
+export type ApiName = 'cloud' | 'none';
+
+const helps: Readonly<Record<ApiName, Readonly<Record<string, string>>>> = {
+  cloud: {
+    numberRate: 'messages a second of one number',
+    pairRate: 'messages a second to one recipient',
+    pairBurst: 'messages at once to one recipient',
+    hourly: 'management calls an hour',
+    throttleStatus: 'the status of what is refused for being too fast',
+    token: 'the bearer token that is right; not given: any one',
+    latencyMs: 'how long an answer takes, milliseconds',
+  },
+  none: {
+    rate: 'requests a second; a language model counts a thousand tokens for each',
+    burst: 'requests at once',
+    latencyMs: 'how long an answer takes, milliseconds',
+  },
+};
+
+const abouts: Readonly<Record<ApiName, readonly string[]>> = {
+  cloud: [
+    'POST /_simulator/maintenance?seconds=5 and /_simulator/spam?seconds=5 refuse messages for so long (131057, 131048).',
+  ],
+  none: [
+    'By the first segment of the path: /retry-after, /leaky, /reset/seconds|epoch|epochMs|text, /secondary (403), and',
+    '/v1/chat/completions, which counts tokens. Any other path is answered with what was asked.',
+  ],
+};
+
+export type ApiCommand =
+  | { readonly kind: 'help'; readonly text: string }
+  | { readonly kind: 'problems'; readonly lines: readonly string[] }
+  | { readonly kind: 'run'; readonly api: SimulatedApi; readonly host: string; readonly port: number };
+
+const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+export function parseApiCommand(name: ApiName, args: readonly string[]): ApiCommand {
+  const usual: Readonly<Record<string, number | string>> = { ...(name === 'cloud' ? cloudDefaults : anyDefaults) };
+  const options = Object.fromEntries(
+    ['host', 'port', ...Object.keys(usual).map(kebab)].map((flag) => [flag, { type: 'string' as const }]),
+  );
+  let values: Readonly<Record<string, unknown>>;
+  try {
+    values = parseArgs({ args: [...args], options: { ...options, help: { type: 'boolean' } }, strict: true }).values;
+  } catch (error) {
+    const flag = /'([^' ]*)/.exec((error as Error).message)?.[1] ?? '';
+    return {
+      kind: 'problems',
+      lines: [`${flag}: unknown, or without a value; --profile ${name} --help lists what there is`],
+    };
+  }
+  if (values['help'] === true) return { kind: 'help', text: helpOf(name, usual) };
+  const lines: string[] = [];
+  const settings: Record<string, number | string> = { ...usual };
+  for (const [setting, fallback] of Object.entries(usual)) {
+    const text = values[kebab(setting)];
+    if (typeof text !== 'string') continue;
+    const number = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+    const least = setting === 'latencyMs' ? 0 : Number.MIN_VALUE;
+    if (typeof fallback === 'string') settings[setting] = text;
+    else if (number >= least && number <= 1e6) settings[setting] = number;
+    else
+      lines.push(`--${kebab(setting)}: ${JSON.stringify(text)} is not allowed; give a number above 0, up to 1000000`);
+  }
+  const port = typeof values['port'] === 'string' ? values['port'] : '8081';
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
+    lines.push(`--port: ${JSON.stringify(port)} is not a port; give a whole number from 0 to 65535`);
+  }
+  if (lines.length > 0) return { kind: 'problems', lines };
+  const host = typeof values['host'] === 'string' ? values['host'] : '127.0.0.1';
+  return { kind: 'run', api: apiOf(name, settings), host, port: Number(port) };
+}
+
+function apiOf(name: ApiName, settings: Readonly<Record<string, number | string>> = {}): SimulatedApi {
+  return name === 'cloud'
+    ? new SimulatedCloud({ ...cloudDefaults, ...settings })
+    : new SimulatedAny({ ...anyDefaults, ...settings });
+}
+
+/** For a Weir that has no other upstream. */
+export function startBundled(name: ApiName): Promise<ApiSimulator> {
+  return startApi(apiOf(name));
+}
+
+function helpOf(name: ApiName, usual: Readonly<Record<string, number | string>>): string {
+  const rows = [
+    ['--host H', 'the address to listen on (default 127.0.0.1)'],
+    ['--port N', 'the port to listen on; 0: a free one (default 8081)'],
+    ...Object.entries(usual).map(([setting, value]) => {
+      const [flag, kind] = [kebab(setting), typeof value === 'string' ? 'TEXT' : 'N'];
+      const said = value === '' ? '' : ` (default ${typeof value === 'number' ? Number(value.toFixed(4)) : value})`;
+      return [`--${flag} ${kind}`, `${helps[name][setting]}${said}`];
+    }),
+    ['--help', 'this text'],
+  ];
+  return [
+    `weir simulate --profile ${name}: an upstream to try Weir against`,
+    '',
+    `Usage: weir simulate --profile ${name} [options]`,
+    '',
+    ...rows.map(([left = '', right = '']) => `  ${left.padEnd(24)}${right}`),
+    '',
+    ...abouts[name],
+    'GET /_simulator/seen tells what was accepted and refused.',
+  ].join('\n');
+}

@@ -1,0 +1,107 @@
+/** The profile cloud in front of its simulator: two replicas on one Redis, limits met, trouble in the middle. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { machineClock } from '../../src/adapters/node/clock.ts';
+import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
+import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
+import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
+import { cloudDefaults, SimulatedCloud } from '../../src/simulator/apis/cloud.ts';
+import { startApi } from '../../src/simulator/apis/server.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { silentLog } from '../support/silent-log.ts';
+import { until } from '../support/until.ts';
+
+interface Seen {
+  readonly accepted: number;
+  readonly duplicates: number;
+  readonly refused: Readonly<Record<string, number>>;
+  readonly recipients: Readonly<Record<string, readonly string[]>>;
+}
+
+let redis: TestRedis;
+let token: string;
+beforeAll(async () => {
+  redis = await startRedis();
+  const connection = openRedis({ url: redis.url, callTimeoutMs: 5_000 }, silentLog, 'test');
+  await firstConnection(connection, 60_000);
+  const accounts = createRedisAccounts(connection, machineClock);
+  await accounts.addUser({ name: 'crm', role: 'ROLE_USER', passwordHash: '', mustChangePassword: false });
+  const user = await accounts.findUser('crm');
+  token = nodeSecrets.token();
+  if (user !== undefined) await accounts.makeToken(nodeSecrets.digest(token), user, Date.now() + 3_600_000, 'test');
+  connection.disconnect();
+});
+afterAll(() => redis.stop());
+
+const yaml = `profile: cloud
+coreapp: {authorization: Bearer of-the-vendor}
+limits: {messages: {holdMaxMs: 600000}}
+stop: {graceMs: 600000}`;
+
+async function world(settings: Partial<typeof cloudDefaults> = {}) {
+  const cloud = new SimulatedCloud({ ...cloudDefaults, token: 'of-the-vendor', ...settings });
+  const simulator = await startApi(cloud);
+  const apps = await Promise.all([0, 1].map(() => startTestApp(simulator.url, yaml, { REDIS_URL: redis.url })));
+  let sent = 0;
+  const ask = (line: string, body: unknown) => {
+    const text = body === null ? '' : JSON.stringify(body);
+    const length =
+      body === null ? '' : `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n`;
+    const app = apps[sent++ % 2] as TestApp;
+    return app.ask(line, `Host: weir\r\nAuthorization: Bearer ${token}\r\n${length}`, text);
+  };
+  return {
+    cloud,
+    apps,
+    seen: () => cloud.seen() as Seen,
+    ask,
+    send: (number: string, to: string, mark: string) =>
+      ask(`POST /v23.0/${number}/messages`, {
+        messaging_product: 'whatsapp',
+        to,
+        type: 'text',
+        text: { body: 'hello' },
+        biz_opaque_callback_data: mark,
+      }),
+    async [Symbol.asyncDispose]() {
+      for (const app of apps) await app.close(0);
+      await simulator.close();
+    },
+  };
+}
+
+describe('Callers of the Cloud API, with a token of Weir’s in the place of the vendor’s', () => {
+  it('get a 2xx each, though limits are met and the number is in maintenance for a while; nothing goes twice', async () => {
+    await using w = await world();
+    const told: Promise<{ readonly status: number; readonly text: string }>[] = [];
+    const send = (to: string, i: number) =>
+      told.push(w.send('1055', to, `${to}-${i}`).then(({ status, body }) => ({ status, text: body.toString() })));
+    for (let i = 0; i < 2; i++) for (let to = 0; to < 60; to++) send(`49${to}`, i);
+    for (let i = 0; i < 46; i++) send('4999', i);
+    await until(() => w.seen().accepted > 30, { what: 'some that were accepted' });
+    w.cloud.command('maintenance', new URLSearchParams({ seconds: '1' }));
+    const all = await Promise.all(told);
+    expect(all.filter(({ status }) => status !== 200)).toEqual([]);
+    const { accepted, duplicates, recipients } = w.seen();
+    expect([accepted, duplicates]).toEqual([166, 0]);
+    expect(recipients['1055 4999']).toHaveLength(46);
+  });
+
+  it('are told "later" in the API’s own words where it would take too long, and others go on', async () => {
+    await using w = await world({ hourly: 5 });
+    const told = [];
+    for (let i = 0; i < 8; i++) told.push(await w.ask('GET /v23.0/1055/phone_numbers', null));
+    const codes = told.map(({ status, json }) => (status === 200 ? 200 : json.error.code));
+    expect(codes.slice(0, 5)).toEqual([200, 200, 200, 200, 200]);
+    expect(codes.slice(5)).toEqual([80007, 80007, 80007]);
+    expect(Number(told[7]?.field('retry-after'))).toBeGreaterThan(1);
+    expect((await w.send('1055', '491', 'x')).status).toBe(200);
+  });
+
+  it('never see the vendor’s 401, nor its token', async () => {
+    await using w = await world({ token: 'another' });
+    const told = await w.ask('GET /v23.0/1055/x', null);
+    expect(told.status).toBe(503);
+    expect(told.json.error.code).toBe(190);
+  });
+});

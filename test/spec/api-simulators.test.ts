@@ -1,0 +1,177 @@
+/** The simulators of other APIs: what they answer, and what `weir simulate --profile` takes. */
+import { describe, expect, it, test } from 'vitest';
+import { anyDefaults, SimulatedAny } from '../../src/simulator/apis/any.ts';
+import { Bucket } from '../../src/simulator/apis/bucket.ts';
+import { cloudDefaults, SimulatedCloud } from '../../src/simulator/apis/cloud.ts';
+import { parseApiCommand } from '../../src/simulator/apis/command.ts';
+import { startApi } from '../../src/simulator/apis/server.ts';
+import { simulate } from '../../src/simulator/command.ts';
+import { ask } from '../support/ask.ts';
+
+describe('A bucket', () => {
+  it('gives its burst and then its rate', () => {
+    const bucket = new Bucket(2, 3);
+    expect([0, 0, 0, 0].map((now) => bucket.take(now))).toEqual([0, 0, 0, 500]);
+    expect([bucket.left(0), bucket.take(400), bucket.take(500), bucket.left(2_500)]).toEqual([0, 100, 0, 3]);
+  });
+});
+
+describe('The Cloud API', () => {
+  const fields = { Authorization: 'Bearer right', 'Content-Type': 'application/json' };
+  const message = (to: string, more = {}) => ({ messaging_product: 'whatsapp', to, text: { body: 'x' }, ...more });
+  const start = async (settings: Partial<typeof cloudDefaults> = {}) => {
+    const cloud = new SimulatedCloud({ ...cloudDefaults, latencyMs: 0, token: 'right', ...settings });
+    const { url, close } = await startApi(cloud);
+    const send = (body: unknown, path = '/v23.0/1/messages') => ask('POST', url + path, { fields, body });
+    return { cloud, url, send, [Symbol.asyncDispose]: close };
+  };
+
+  it('takes messages, and names them', async () => {
+    await using api = await start();
+    const { status, json } = await api.send(message('+4915'));
+    expect(status).toBe(200);
+    expect(json).toMatchObject({ messaging_product: 'whatsapp', contacts: [{ input: '+4915', wa_id: '4915' }] });
+    expect(json.messages[0].id).toMatch(/^wamid\./);
+    expect((await api.send({ messaging_product: 'whatsapp', status: 'read', message_id: 'x' })).json).toEqual({
+      success: true,
+    });
+  });
+
+  it('refuses each in its own words', async () => {
+    await using api = await start({ pairBurst: 1, throttleStatus: 403 });
+    const codeOf = async (body: unknown, path?: string) => {
+      const { status, json } = await api.send(body, path);
+      return [status, json.error?.code];
+    };
+    expect(await codeOf({ to: '1' })).toEqual([400, 100]);
+    expect(await codeOf(message(''))).toEqual([400, 131009]);
+    expect(await codeOf(message('1'), '/nonsense')).toEqual([400, 100]);
+    await api.send(message('1'));
+    expect(await codeOf(message('1'))).toEqual([403, 131056]);
+    expect(await codeOf(message('2'))).toEqual([200, undefined]);
+    const told = await ask('POST', `${api.url}/_simulator/maintenance?seconds=60`);
+    expect(told.status).toBe(204);
+    const { json } = await api.send(message('3'));
+    expect(json.error).toMatchObject({ code: 131057, is_transient: true, type: 'OAuthException' });
+    const stranger = await ask('GET', `${api.url}/v23.0/1`, { fields: { Authorization: 'Bearer wrong' } });
+    expect([stranger.status, stranger.json.error.code]).toEqual([401, 190]);
+  });
+
+  it('has a limit for each number, and one by the hour for the rest', async () => {
+    await using api = await start({ numberRate: 2, hourly: 1 });
+    const codes = [];
+    for (const to of ['1', '2', '3']) codes.push((await api.send(message(to))).json.error?.code);
+    expect(codes).toEqual([undefined, undefined, 130429]);
+    expect((await api.send(message('1'), '/v23.0/2/messages')).status).toBe(200);
+    const manage = () => ask('GET', `${api.url}/v23.0/1/x`, { fields });
+    expect((await manage()).status).toBe(200);
+    const { json, fields: told } = await manage();
+    expect(json.error.code).toBe(80007);
+    const usage = JSON.parse(told['x-business-use-case-usage'] as string);
+    expect(usage['1'][0].estimated_time_to_regain_access).toBe(60);
+  });
+
+  it('keeps media', async () => {
+    await using api = await start();
+    const form = { Authorization: 'Bearer right', 'Content-Type': 'multipart/form-data; boundary=x' };
+    const { json } = await ask('POST', `${api.url}/v23.0/1/media`, { fields: form, body: 'bytes' });
+    const found = await ask('GET', `${api.url}/v23.0/${json.id}`, { fields });
+    expect(found.json).toMatchObject({ id: json.id, file_size: 5 });
+    expect((await ask('GET', found.json.url, { fields })).text).toBe('bytes');
+    expect((await ask('DELETE', `${api.url}/v23.0/${json.id}`, { fields })).json).toEqual({ success: true });
+    expect((await ask('GET', found.json.url, { fields })).status).toBe(404);
+  });
+
+  it('tells what it has seen, and what came twice', async () => {
+    await using api = await start();
+    for (const mark of ['a', 'b', 'a']) await api.send(message('1', { biz_opaque_callback_data: mark }));
+    const { json } = await ask('GET', `${api.url}/_simulator/seen`);
+    expect(json).toEqual({ accepted: 3, duplicates: 1, refused: {}, recipients: { '1 1': ['a', 'b', 'a'] } });
+    expect((await ask('POST', `${api.url}/_simulator/frob`)).status).toBe(404);
+  });
+});
+
+describe('Any API', () => {
+  const start = async () => {
+    const { url, close } = await startApi(new SimulatedAny({ ...anyDefaults, rate: 0.5, burst: 1, latencyMs: 0 }));
+    return { url, [Symbol.asyncDispose]: close };
+  };
+
+  test.each([
+    ['/retry-after/x', 429, 'retry-after', /^2$/],
+    ['/leaky/x', 429, 'retry-after', /^[12]\.\d$/],
+    ['/reset/epoch/x', 429, 'x-ratelimit-reset', /^1\d{9}$/],
+    ['/reset/epochMs/x', 429, 'x-ratelimit-reset', /^1\d{12}$/],
+    ['/reset/seconds/x', 429, 'x-ratelimit-reset', /^2$/],
+    ['/reset/text/x', 429, 'x-ratelimit-reset', /^[\d.]+s$/],
+    ['/secondary/x', 403, 'retry-after', /^2$/],
+  ])('%s says %d and %s', async (path, status, field, value) => {
+    await using api = await start();
+    expect((await ask('GET', api.url + path)).status).toBe(200);
+    const told = await ask('GET', api.url + path);
+    expect([told.status, told.fields[field]]).toEqual([status, expect.stringMatching(value)]);
+  });
+
+  it('counts the tokens of a language model, in a stream as well', async () => {
+    await using api = await start();
+    const chat = (body: object) => ask('POST', `${api.url}/v1/chat/completions`, { body });
+    const { json } = await chat({ messages: [{ content: 'hello' }], max_tokens: 20 });
+    expect(json.usage.total_tokens).toBe(json.usage.prompt_tokens + 12);
+    const streamed = await chat({ messages: [], max_tokens: 20, stream: true });
+    expect(streamed.text).toMatch(/"total_tokens":13\}\}\n\ndata: \[DONE\]/);
+    const refused = await chat({ messages: [], max_tokens: 990 });
+    expect([refused.status, refused.fields['x-ratelimit-reset-tokens']]).toEqual([
+      429,
+      expect.stringMatching(/^[\d.]+s$/),
+    ]);
+    expect((await chat({ max_tokens: 'many' })).status).toBe(400);
+  });
+
+  it('answers what it does not know with what was asked', async () => {
+    await using api = await start();
+    expect((await ask('PUT', `${api.url}/other?x`, { body: 'abc' })).json).toEqual({
+      method: 'PUT',
+      path: '/other',
+      bytes: 3,
+    });
+  });
+});
+
+describe('weir simulate --profile', () => {
+  test.each([
+    [['--profile', 'shop'], '--profile: "shop" is not a profile; give coreapp, cloud or none'],
+    [
+      ['--profile', 'cloud', '--pair-rate', '0'],
+      '--pair-rate: "0" is not allowed; give a number above 0, up to 1000000',
+    ],
+    [['--profile=none', '--port', '99999'], '--port: "99999" is not a port; give a whole number from 0 to 65535'],
+    [
+      ['--profile=none', '--frob', '1'],
+      '--frob: unknown, or without a value; --profile none --help lists what there is',
+    ],
+    [
+      ['--profile=none', '--host', '203.0.113.1'],
+      '--host: "203.0.113.1" is no address of this machine; give one, such as 127.0.0.1 or 0.0.0.0',
+    ],
+  ])('%j is told what is wrong', async (args, problem) => {
+    const lines: string[] = [];
+    expect(await simulate(args, { stdout: () => {}, stderr: (line) => lines.push(line) })).toBe(1);
+    expect(lines).toEqual([`weir simulate: ${problem}`]);
+  });
+
+  test.each(['cloud', 'none'] as const)('%s runs until it is stopped, and helps', async (name) => {
+    const stop = new AbortController();
+    const lines: string[] = [];
+    const io = {
+      stdout: (line: string) => {
+        lines.push(line);
+        if (lines.length === 2) stop.abort();
+      },
+      stderr: () => {},
+    };
+    expect(await simulate(['--profile', name, '--port', '0'], io, stop.signal)).toBe(0);
+    expect(lines[0]).toMatch(/simulator: http:\/\/127\.0\.0\.1:\d+$/);
+    const help = parseApiCommand(name, ['--help']);
+    expect(help.kind === 'help' ? help.text : '').toContain('--latency-ms N');
+  });
+});
