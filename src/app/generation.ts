@@ -13,6 +13,7 @@ import { ownFields } from '../http/own-fields.ts';
 import { createRetryPolicy } from '../profiles/coreapp/retry.ts';
 import { createGateway, type Gateway, type GatewayDeps, type Stages } from '../proxy.ts';
 import { routeBy } from '../routing/router.ts';
+import { createHeed } from '../signals/heed.ts';
 import { createSignals } from '../signals/signals.ts';
 import { createForward } from '../upstream/forward.ts';
 import type { RetryPolicy } from '../upstream/retry-policy.ts';
@@ -130,11 +131,13 @@ function rewritingOf(coreapp: Config['coreapp'], { coreappUrl, credentials }: Se
   };
 }
 
-/** Signals are asked first, where there are any. */
-function policyOf({ throttled }: Config, { clock }: Services, otherwise: RetryPolicy): RetryPolicy {
-  if (throttled.all.length === 0 && throttled.byClass.size === 0) return otherwise;
-  const deps = { wallMs: () => clock.wallMs(), random: Math.random, decode: decodeBody };
-  return createSignals(throttled.all, throttled.byClass, otherwise, deps);
+/** Signals are asked first, where there are any; what is announced is heeded where nothing was said. */
+function policyOf({ throttled, heed }: Config, { clock }: Services, otherwise: RetryPolicy): RetryPolicy {
+  const wallMs = (): number => clock.wallMs();
+  const { all, byClass } = throttled;
+  const deps = { wallMs, random: Math.random, decode: decodeBody };
+  const signals = all.length + byClass.size === 0 ? otherwise : createSignals(all, byClass, otherwise, deps);
+  return heed.length === 0 ? signals : createHeed(heed, signals, wallMs);
 }
 
 function alarmedBy({ meter, log }: Services): ForwardDeps['alarmed'] {

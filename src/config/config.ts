@@ -4,12 +4,13 @@
 import type { BestUrgency } from '../admission/line/urgency.ts';
 import { storedForms } from '../auth/precis.ts';
 import type { EndpointClass } from '../exchange/route.ts';
+import type { HeedRule } from '../signals/heed.ts';
 import type { SignalRule } from '../signals/signals.ts';
 import type { Credential } from './credentials.ts';
 import { type JwtConfig, jwtOf } from './jwt-rules.ts';
 import { type Classes, classesOf, type Limits, limitsOf, signalsByClass } from './limits.ts';
 import type { ProfileName, Settings } from './schema.ts';
-import { signalsOf } from './signals.ts';
+import { heedOf, signalsOf } from './signals.ts';
 import type { ListenTls } from './tls.ts';
 import type { TlsMaterial } from './tls-material.ts';
 
@@ -20,7 +21,7 @@ type Section<Name extends keyof Settings> = {
 export type Config = {
   readonly [Name in Exclude<
     keyof Settings,
-    'profile' | 'listen' | 'throttled' | 'auth' | 'limits' | 'line'
+    'profile' | 'listen' | 'throttled' | 'heed' | 'auth' | 'limits' | 'line'
   >]: Section<Name>;
 } & {
   readonly profile: ProfileName;
@@ -39,6 +40,8 @@ export type Config = {
     readonly all: readonly SignalRule[];
     readonly byClass: ReadonlyMap<EndpointClass, readonly SignalRule[]>;
   };
+  /** What answers announce before they refuse. */
+  readonly heed: readonly HeedRule[];
   /** Which requests belong to which class. */
   readonly classes: Classes;
   readonly line: {
@@ -69,6 +72,7 @@ export function configOf(settings: Settings, tls: TlsParts, credentials: readonl
     auth: { ...withoutFiles(settings.auth), jwt: jwtOf(settings.auth.jwt), may: mayOf(settings.auth.may) },
     limits: limitsOf(settings.limits),
     throttled: { all: signalsOf(settings.throttled), byClass: signalsByClass(settings.limits) },
+    heed: heedOf(settings.heed),
     classes: classesOf(settings.limits, coreapp.caseSensitivePaths),
     line: { ...settings.line, bestUrgency: bestUrgencyOf(settings.line.bestUrgency) },
   };

@@ -145,8 +145,7 @@ function badParts(group: YamlNode, name: string, issue: z.core.$ZodIssue): Probl
   }
   return issue.keys.map((key) => {
     const at = node.kind === 'map' ? node.entries.find((entry) => entry.key === key)?.at : undefined;
-    const known = 'known here: status, body, fields, of, pause, as, atMost, then';
-    return { where: at ?? node.at, given: `${place}.${key}`, fault: 'is not a setting', wanted: known };
+    return { where: at ?? node.at, given: `${place}.${key}`, fault: 'is not a setting', wanted: issue.message };
   });
 }
 

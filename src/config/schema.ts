@@ -30,7 +30,7 @@ import { line } from './line.ts';
 import { listen, ops, pathWords, pemFile } from './listen.ts';
 import { isTarget, readRedisUrl } from './redis-url.ts';
 import { section, setting } from './setting.ts';
-import { throttled } from './signals.ts';
+import { heed, throttled } from './signals.ts';
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
@@ -266,7 +266,7 @@ const stop = section({
 
 /** The whole configuration as a file has it. Every entry has a default, so `{}` is valid. */
 export const settingsSchema = z
-  .strictObject({ profile, listen, ops, coreapp, throttled, redis, auth, limits, line, bodies, http, log, stop })
+  .strictObject({ profile, listen, ops, coreapp, throttled, heed, redis, auth, limits, line, bodies, http, log, stop })
   .describe('Configuration of Weir.');
 
 export type Settings = z.output<typeof settingsSchema>;

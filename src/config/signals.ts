@@ -1,7 +1,8 @@
-/** The settings `throttled`: by what the upstream says "too fast" (`src/signals/`). */
+/** The settings `throttled` and `heed`: by what the upstream says "too fast", or that it soon will (`src/signals/`). */
 import { z } from 'zod';
 import { pointerForm, readPointer } from '../http/pointer.ts';
 import { durationMs } from '../signals/durations.ts';
+import type { HeedRule } from '../signals/heed.ts';
 import type { SignalRule } from '../signals/signals.ts';
 import { type PauseRule, timeForms } from '../signals/times.ts';
 import { setting } from './setting.ts';
@@ -37,7 +38,13 @@ const pauseForm = z.union([
 
 const asWords = 'the status that callers are to see, from 400 to 599';
 
-const signal = z.strictObject({
+/** The words for a name that is none of an object's go where its message does. */
+const object = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
+  z.strictObject(shape, {
+    error: ({ code }) => (code === 'unrecognized_keys' ? `known here: ${Object.keys(shape).join(', ')}` : undefined),
+  });
+
+const signal = object({
   status: oneOrMore(statusCode, statusWords),
   body: z.record(pointer, oneOrMore(plain, plainWords)).default({}),
   fields: z.record(fieldName, oneOrMore(plain, plainWords)).default({}),
@@ -49,6 +56,25 @@ const signal = z.strictObject({
   // biome-ignore lint/suspicious/noThenProperty: it is the word of the configuration, and nobody awaits a rule.
   then: z.enum(['replay', 'pass', 'alarm'], { error: 'one of replay, pass, alarm' }).default('replay'),
 });
+
+const percent = { error: 'a percentage from 1 to 100' };
+
+const heeded = object({
+  remaining: z.exactOptional(fieldName),
+  reset: z.exactOptional(fieldName),
+  as,
+  structured: z.exactOptional(fieldName),
+  usage: z.exactOptional(fieldName),
+  above: z.number(percent).min(1, percent).max(100, percent).default(90),
+  pause: duration.default('1 min'),
+  of: z.enum(['class', 'bucket'], { error: 'one of class, bucket' }).default('bucket'),
+  atMost: duration.default('1 h'),
+}).refine(
+  ({ remaining, reset, structured, usage }) =>
+    (remaining === undefined) === (reset === undefined) &&
+    [remaining, structured, usage].filter((name) => name !== undefined).length === 1,
+  { error: 'one of remaining with reset, structured, and usage' },
+);
 
 type SignalGiven = z.output<typeof signal>;
 
@@ -67,6 +93,25 @@ export const throttledOfClass = setting(z.exactOptional(signalList()), {
   description: 'Rules as under throttled, for this class alone.',
   wanted,
 });
+
+export const heed = setting(z.array(heeded).max(100).default([]), {
+  description:
+    'Fields of answers that say that a limit of the upstream is used up, or nearly, before anything is refused: what shares it pauses until there is more.',
+  wanted:
+    'a list of rules such as {remaining: x-ratelimit-remaining, reset: x-ratelimit-reset}, {structured: ratelimit} or {usage: x-app-usage, above: 90, pause: 1 min}',
+});
+
+export function heedOf(given: readonly z.output<typeof heeded>[]): readonly HeedRule[] {
+  return given.map(({ remaining, reset, as: form, structured, usage = '', above, pause, of, atMost }) => {
+    const common = { of, mostMs: durationMs(atMost) as number };
+    if (remaining !== undefined && reset !== undefined) {
+      const names = { remaining: remaining.toLowerCase(), reset: reset.toLowerCase() };
+      return { ...common, by: 'remaining', ...names, as: form };
+    }
+    if (structured !== undefined) return { ...common, by: 'structured', name: structured.toLowerCase() };
+    return { ...common, by: 'usage', name: usage.toLowerCase(), above, ms: durationMs(pause) as number };
+  });
+}
 
 export function signalsOf(given: readonly SignalGiven[]): readonly SignalRule[] {
   return given.map((one) => ({

@@ -1,6 +1,6 @@
 /**
- * Dictionaries of structured fields (RFC 9651, 3.2), as far as Weir needs them: well formed or not, and the bare
- * values. A field that is not well formed is as good as none (4.2).
+ * Dictionaries and lists of structured fields (RFC 9651, 3), as far as Weir needs them: well formed or not, the bare
+ * values, and the parameters of items. A field that is not well formed is as good as none (4.2).
  */
 import { type Fields, fieldsOf } from './fields.ts';
 
@@ -36,4 +36,30 @@ export function memberOf(fields: Fields, field: string, name: string): string | 
     if (comma === null || at === text.length) return null;
   }
   return null;
+}
+
+const listed = new RegExp(`(?:${bare})(${parameters})`, 'y');
+const parameter = new RegExp(`; *(${key})(?:=(${bare}))?`, 'g');
+
+/**
+ * The parameters of each item of a list, bare values as they are written. Empty: the field is no list of items that is
+ * well formed, or there is none.
+ */
+export function parametersOf(fields: Fields, field: string): ReadonlyMap<string, string>[] {
+  const text = fieldsOf(fields, field).join(',').trim();
+  const found: ReadonlyMap<string, string>[] = [];
+  for (let at = 0; at < text.length; ) {
+    listed.lastIndex = at;
+    const match = listed.exec(text);
+    if (match === null) return [];
+    const [whole, given = ''] = match;
+    found.push(new Map([...given.matchAll(parameter)].map(([, name = '', value = '?1']) => [name, value])));
+    at += whole.length;
+    if (at === text.length) return found;
+    separator.lastIndex = at;
+    const comma = separator.exec(text);
+    at += comma?.[0].length ?? 0;
+    if (comma === null || at === text.length) return [];
+  }
+  return found;
 }

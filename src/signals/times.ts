@@ -54,7 +54,8 @@ function msBy(rule: PauseRule, { fields, document, refusals, wallMs, random }: A
   }
 }
 
-function longest(times: readonly (number | null)[]): number | null {
+/** Null: none is known. */
+export function longest(times: readonly (number | null)[]): number | null {
   const known = times.filter((ms) => ms !== null);
   return known.length === 0 ? null : Math.max(...known);
 }
@@ -100,7 +101,8 @@ function textMs(text: string, wallMs: number): number | null {
   return date > 0 ? date : null;
 }
 
-function regainMs(value: string): number | null {
+/** What X-Business-Use-Case-Usage says; null: nothing. */
+export function regainMs(value: string): number | null {
   let document: unknown;
   try {
     document = JSON.parse(value);
