@@ -36,7 +36,7 @@ export function announced(rules: readonly HeedRule[], fields: Fields, wallMs: ()
   let found: Signal | null = null;
   for (const rule of rules) {
     const pauseMs = Math.min(rule.mostMs, msBy(rule, fields, wallMs));
-    if (pauseMs > (found?.pauseMs ?? 0)) found = { of: rule.of, pauseMs, bulk: false };
+    if (pauseMs > (found?.pauseMs ?? 0)) found = { of: rule.of, pauseMs, bulk: false, as: null };
   }
   return found;
 }

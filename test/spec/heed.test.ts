@@ -93,7 +93,7 @@ test('Of several rules the longest pause counts', () => {
     { of: 'class', mostMs: 40_000, by: 'structured', name: 'x-other' },
   ];
   const fields = ['RateLimit', '"a";r=0;t=30', 'X-Other', '"a";r=0;t=90'];
-  expect(announced(rules, fields, () => wallMs)).toEqual({ of: 'class', pauseMs: 40_000, bulk: false });
+  expect(announced(rules, fields, () => wallMs)).toEqual({ of: 'class', pauseMs: 40_000, bulk: false, as: null });
   expect(announced(rules, fields.slice(0, 2), () => wallMs)).toMatchObject({ of: 'bucket', pauseMs: 30_000 });
 });
 
