@@ -21,9 +21,10 @@ describe('The Cloud API', () => {
   const message = (to: string, more = {}) => ({ messaging_product: 'whatsapp', to, text: { body: 'x' }, ...more });
   const start = async (settings: Partial<typeof cloudDefaults> = {}) => {
     const cloud = new SimulatedCloud({ ...cloudDefaults, latencyMs: 0, token: 'right', ...settings });
-    const { url, close } = await startApi(cloud);
+    const simulator = await startApi(cloud);
+    const { url } = simulator;
     const send = (body: unknown, path = '/v23.0/1/messages') => ask('POST', url + path, { fields, body });
-    return { cloud, url, send, [Symbol.asyncDispose]: close };
+    return { cloud, url, send, [Symbol.asyncDispose]: () => simulator.close() };
   };
 
   it('takes messages, and names them', async () => {
@@ -93,8 +94,8 @@ describe('The Cloud API', () => {
 
 describe('Any API', () => {
   const start = async () => {
-    const { url, close } = await startApi(new SimulatedAny({ ...anyDefaults, rate: 0.5, burst: 1, latencyMs: 0 }));
-    return { url, [Symbol.asyncDispose]: close };
+    const simulator = await startApi(new SimulatedAny({ ...anyDefaults, rate: 0.5, burst: 1, latencyMs: 0 }));
+    return { url: simulator.url, [Symbol.asyncDispose]: () => simulator.close() };
   };
 
   test.each([

@@ -124,11 +124,10 @@ export class SimulatedCloud implements SimulatedApi {
     if (of.left(now) === 0) return this.#refuse(130429);
     if (recipient.bucket.take(now) > 0) return this.#refuse(131056);
     of.take(now);
-    const mark = String(message['biz_opaque_callback_data'] ?? JSON.stringify(message['text'] ?? null));
-    if (typeof message['biz_opaque_callback_data'] === 'string') {
-      if (this.#seen.has(mark)) this.#duplicates += 1;
-      this.#seen.add(mark);
-    }
+    const callback = message['biz_opaque_callback_data'];
+    const mark = typeof callback === 'string' ? callback : JSON.stringify(message['text'] ?? null);
+    if (callback === mark && this.#seen.has(mark)) this.#duplicates += 1;
+    if (callback === mark) this.#seen.add(mark);
     recipient.accepted.push(mark);
     this.#accepted += 1;
     const id = `wamid.${randomBytes(24).toString('base64')}`;
