@@ -29,14 +29,19 @@ export type Scope =
  * As it is written in the configuration: `fleet`, `principal`, `header:X-Number`, `path:/v1/contacts/{number}/block`,
  * `path:/{version}/{number}/**`, `query:account`, `body:/to`; and several of them with ` + ` between.
  */
+/** Most scopes in one. */
+const partsMax = 4;
+
+// Without counts within counts, which some readers of JSON Schema refuse.
 const one =
-  "fleet|principal|header:[\\w!#$%&'*+.^`|~-]{1,64}|query:[\\w.~-]{1,64}|body:(?:/(?:[^~/ ]|~[01]){1,64}){1,16}|path:(?:/(?:[*]|[\\w.~-]+|\\{[A-Za-z]\\w{0,63}\\})){1,32}(?:/[*][*])?";
-export const scopeForm = new RegExp(`^(?:${one})(?: [+] (?:${one})){0,3}$`);
+  "fleet|principal|header:[\\w!#$%&'*+.^`|~-]+|query:[\\w.~-]+|body:(?:/(?:[^~/ ]|~[01])+)+|path:(?:/(?:[*]|[\\w.~-]+|\\{[A-Za-z]\\w*\\}))+(?:/[*][*])?";
+export const scopeForm = new RegExp(`^(?:${one})(?: [+] (?:${one}))*$`);
 
 /** The scope that a text means; null: none. */
 export function readScope(text: string): Scope | null {
   if (!scopeForm.test(text)) return null;
   const parts = text.split(' + ').map(readPart);
+  if (parts.length > partsMax) return null;
   const known = parts.filter((part) => part !== null);
   if (known.length < parts.length) return null;
   return parts.length === 1 ? (known[0] as Scope) : { by: 'several', parts: known };
