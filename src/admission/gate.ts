@@ -11,9 +11,8 @@ import { refuse } from '../exchange/refusals.ts';
 import type { Signal } from '../exchange/signal.ts';
 import type { ConcurrencyLimiter } from './concurrency/limiter.ts';
 import type { ConcurrencyLimiters, PermitWaiter } from './concurrency/limiters.ts';
-import type { Home, Lane } from './lanes/lane.ts';
+import { GateLanes, type LanesGate } from './lanes/gate-lanes.ts';
 import type { Lanes } from './lanes/lanes.ts';
-import { Trial } from './lanes/trial.ts';
 import type { ClassLimits } from './limits.ts';
 import type { Line } from './line/line.ts';
 import { bulkUrgency, urgencyOf } from './line/urgency.ts';
@@ -43,24 +42,10 @@ export interface GateClass extends WaitingClass, PausingClass {
   pumpOthers(gate: Gate): void;
 }
 
-const noLanes: readonly Lane[] = [];
-
-/** A serial lane is for the next one once the exchange is over. */
-function holdingOf(exchange: Collected, serial: readonly Lane[]): Disposable {
-  return {
-    [Symbol.dispose]() {
-      for (const lane of serial) {
-        if (lane.holder === exchange) lane.holder = null;
-        lane.settle();
-      }
-    },
-  };
-}
-
 /** How long to leave the store alone after it did not grant, milliseconds. */
 const askAgainMs = 50;
 
-export class Gate implements Slots, PermitWaiter, Home {
+export class Gate implements Slots, PermitWaiter {
   /** The bucket's name. */
   readonly bucket: string;
   /** Who brought the value that it is for. */
@@ -74,8 +59,8 @@ export class Gate implements Slots, PermitWaiter, Home {
   readonly #rateLimit: RateLimitFields | null;
   #asking = false;
   #pumping = false;
-  /** How many have a slot in hand while their narrow limits are asked. */
-  #trials = 0;
+  /** Null: the class has no narrow limits. */
+  readonly #lanes: GateLanes | null;
   /** When slots close that are in hand, and that nobody needed. */
   readonly #spares: number[] = [];
   #askNotBefore = Number.NEGATIVE_INFINITY;
@@ -92,6 +77,8 @@ export class Gate implements Slots, PermitWaiter, Home {
     this.#waiting = new Waiting(ofClass, deps);
     this.line = this.#waiting.line;
     this.#lease = new Lease(limits);
+    const { lanes } = ofClass;
+    this.#lanes = lanes === null ? null : new GateLanes(lanes, this.#waiting, this.#forLanes(), deps);
     this.#pausing = new Pausing(bucket, ofClass, this.#lease, deps);
     this.#rateLimit = limits.rateLimitFields ? new RateLimitFields(bucket, limits, () => this.#left()) : null;
   }
@@ -104,8 +91,7 @@ export class Gate implements Slots, PermitWaiter, Home {
     if (downstream.gone) return gone;
     const cost = slotsFor(exchange, this.#deps);
     for (let slots = 0; slots < cost; slots++) this.#lease.arrived(now);
-    const maybeNow =
-      this.#class.lanes === null && this.line.requests === 0 && cost === 1 && this.#mayTake(exchange, now);
+    const maybeNow = this.#lanes === null && this.line.requests === 0 && cost === 1 && this.#mayTake(exchange, now);
     if (maybeNow && this.#lease.take(now)) return this.#admitAtOnce(exchange, now);
     const stay = stayOf(exchange, downstream, this.#class.limits.holdMaxMs, this.#deps);
     return this.#refusalOf(stay, now) ?? this.#wait(stay, now, null);
@@ -152,11 +138,6 @@ export class Gate implements Slots, PermitWaiter, Home {
     return served;
   }
 
-  released(waiter: Waiter): void {
-    this.#waiting.fromLane(waiter);
-    this.pump();
-  }
-
   #pump(): number {
     const now = this.#deps.clock.now();
     this.#waiting.wake(now);
@@ -186,7 +167,7 @@ export class Gate implements Slots, PermitWaiter, Home {
   isIdle(now: number): boolean {
     return (
       this.#waiting.isEmpty &&
-      this.#trials === 0 &&
+      (this.#lanes?.trials ?? 0) === 0 &&
       !this.#asking &&
       this.#pausing.isOver(now) &&
       this.#lease.fullAt <= now
@@ -249,10 +230,10 @@ export class Gate implements Slots, PermitWaiter, Home {
     const { caller, urgency, cost, holdMs, until } = stay;
     const inLine = this.line.slots + cost;
     if (!this.#class.headcount.hasRoomFor(caller)) return this.#refusal('lineFull', inLine, now);
-    const shut = this.#class.lanes?.of(stay.exchange).find((lane) => lane.opensForNext(now) >= until);
-    if (shut !== undefined) {
-      const refusal = refuse('lineFull', `Its lane could not open within ${holdMs / 1_000} s.`);
-      return { ...refusal, retryAfterMs: Math.max(1_000, shut.opensForNext(now) - now) };
+    const lanesOpenAt = this.#lanes?.opensFor(stay.exchange, now) ?? now;
+    if (lanesOpenAt >= until) {
+      const details = `Its lane could not open within ${holdMs / 1_000} s.`;
+      return refuse('lineFull', details, Math.max(1_000, lanesOpenAt - now));
     }
     const toCome = slotsToCome(this.#class.limits, this.#lease.fullAt, now, until);
     const opening = this.#pausing.untilFor(caller, urgency) < until ? this.#lease.left(now) + toCome : 0;
@@ -272,32 +253,11 @@ export class Gate implements Slots, PermitWaiter, Home {
     }
     return new Promise((settle) => {
       const waiter = new Waiter(stay, now, settle);
-      if (restsUntil === null) this.#join(waiter, now);
+      if (restsUntil === null && this.#lanes !== null) this.#lanes.join(waiter, now);
+      else if (restsUntil === null) this.#waiting.join(waiter);
       else this.#waiting.rejoin(waiter, now, restsUntil);
       this.pump();
     });
-  }
-
-  /** A newcomer stands in line, or is parked behind those of its lane that were there before. */
-  #join(waiter: Waiter, now: number): void {
-    const { lanes } = this.#class;
-    if (lanes === null) {
-      this.#waiting.join(waiter);
-      return;
-    }
-    const { exchange } = waiter;
-    const own = lanes.of(exchange);
-    const shut = own.find((lane) => lane.isShutTo(exchange, now));
-    const serial = own.filter((lane) => lane.serial);
-    if (serial.length > 0) exchange.held = holdingOf(exchange, serial);
-    for (const lane of serial) if (!lane.isShutTo(exchange, now)) lane.holder = exchange;
-    if (shut === undefined) {
-      this.#waiting.join(waiter);
-      return;
-    }
-    this.#waiting.joinLane(waiter);
-    shut.park(waiter, this);
-    shut.settle();
   }
 
   #serve(now: number): number {
@@ -314,19 +274,14 @@ export class Gate implements Slots, PermitWaiter, Home {
         this.#deps.limiters.wait(this.#class.limiter, this, now);
         break;
       }
-      const lanes = this.#class.lanes?.of(next.exchange) ?? noLanes;
-      const shut = lanes.find((lane) => lane.isShutAtTurn(next, now));
-      if (shut !== undefined) {
-        this.#waiting.toLane(next);
-        this.#park(next, shut);
-        continue;
-      }
+      const lanes = this.#lanes === null ? null : this.#lanes.lanesOf(next, now);
+      if (this.#lanes !== null && lanes === null) continue;
       const closesAt = this.#takeSlot(now);
       const waiter = this.line.take();
       if (waiter === null) continue;
       const permit = this.#class.limiter.take(now, waiter.caller);
-      if (lanes.length > 0) {
-        served += this.#try(new Trial(waiter, lanes, permit, closesAt));
+      if (this.#lanes !== null && lanes !== null && lanes.length > 0) {
+        served += this.#lanes.try(waiter, lanes, permit, closesAt);
         continue;
       }
       const admission = this.#admitted(waiter.exchange, now, permit, closesAt);
@@ -334,6 +289,20 @@ export class Gate implements Slots, PermitWaiter, Home {
       served += 1;
     }
     return served;
+  }
+
+  #forLanes(): LanesGate {
+    // Another slot in the place of a late one would need other tokens as well.
+    const slots: Slots = { another: () => null, signalled: (signal) => this.signalled(signal) };
+    return {
+      admitted: (exchange, permit, closesAt, now) => this.#admitted(exchange, now, permit, closesAt, slots),
+      spare: (closesAt) => void this.#spares.push(closesAt),
+      refusal: (now) => {
+        const { refusing } = this.#class;
+        return refusing === null ? null : this.#refusal(refusing, this.line.slots, now);
+      },
+      pump: () => void this.pump(),
+    };
   }
 
   #hasSlot(now: number): boolean {
@@ -350,55 +319,6 @@ export class Gate implements Slots, PermitWaiter, Home {
     if (spare !== undefined) return spare;
     this.#lease.take(now);
     return this.#lease.takenClosesAt;
-  }
-
-  /** Returns how many were sent by it at once: the answer may come later. */
-  #try(trial: Trial): number {
-    this.#trials += 1;
-    const { buckets, clock } = this.#deps;
-    const end = trial.ask(buckets, () => clock.now());
-    if (!(end instanceof Promise)) return this.#tried(trial, end);
-    void end.then((ended) => {
-      this.#tried(trial, ended);
-      this.pump();
-    });
-    return 0;
-  }
-
-  /** @param end true: each lane has given a token; else the one that has none */
-  #tried(trial: Trial, end: true | Lane): number {
-    const { waiter, lanes, permit, closesAt, slotClosesAt } = trial;
-    const now = this.#deps.clock.now();
-    this.#trials -= 1;
-    for (const lane of lanes) lane.asking = null;
-    const refusing = this.#class.refusing;
-    const goes = end === true && !waiter.downstream.gone && refusing === null;
-    if (goes) {
-      const slots: Slots = { another: () => null, signalled: (signal) => this.signalled(signal) };
-      this.#waiting.sent(waiter, this.#admitted(waiter.exchange, now, permit, closesAt, slots), now);
-    } else {
-      trial.giveBack(this.#deps.buckets);
-      permit.end('unused');
-      this.#spares.push(slotClosesAt);
-      if (waiter.downstream.gone) this.#waiting.ended(waiter, gone, 'gone', now);
-      else if (refusing !== null) {
-        this.#waiting.ended(waiter, this.#refusal(refusing, this.line.slots, now), 'refused', now);
-      } else {
-        this.#waiting.backToLane(waiter);
-        this.#park(waiter, end as Lane);
-      }
-    }
-    for (const lane of lanes) lane.settle();
-    return goes ? 1 : 0;
-  }
-
-  /** It waits in that lane now, and no longer for the one that had let it go. */
-  #park(waiter: Waiter, lane: Lane): void {
-    const by = waiter.releasedBy;
-    if (by?.released === waiter) by.released = null;
-    lane.park(waiter, this);
-    waiter.releasedBy = null;
-    for (const one of by === null || by === lane ? [lane] : [lane, by]) one.settle();
   }
 
   /** Asks the bucket for slots if it is time. True: there are new ones already. */

@@ -42,7 +42,7 @@ describe('weir', () => {
       'an unknown option',
       ['serve', '--prot', '80'],
       {},
-      /^weir serve: unknown option "--prot"; give weir serve \[--config FILE\]$/,
+      /^weir serve: unknown option "--prot"; give weir serve \[--config FILE\] \[--profile NAME\]$/,
     ],
     [
       'an option that is nearly right',

@@ -1,0 +1,144 @@
+/** The lanes of a class as one of its gates uses them: who has to wait in one, and who may go when its turn has come. */
+import type { Clock } from '../../clock.ts';
+import type { Collected, Permit } from '../../exchange/exchange.ts';
+import { type Admission, gone } from '../../exchange/outcome.ts';
+import type { Refusal } from '../../exchange/refusals.ts';
+import type { Buckets } from '../rate/ports.ts';
+import type { Waiter } from '../stay.ts';
+import type { Waiting } from '../waiting.ts';
+import type { Home, Lane } from './lane.ts';
+import type { Lanes } from './lanes.ts';
+import { Trial } from './trial.ts';
+
+export interface GateLanesDeps {
+  readonly clock: Pick<Clock, 'now'>;
+  readonly buckets: Buckets;
+}
+
+/** What lanes ask of their gate. */
+export interface LanesGate {
+  /** @param closesAt when its slot closes, or a token that was taken for it */
+  admitted(exchange: Collected, permit: Permit, closesAt: number, now: number): Admission;
+  /** A slot that was in hand is for the next one, until it closes. */
+  spare(closesAt: number): void;
+  /** Why nobody may go any more; null: they may. */
+  refusal(now: number): Refusal | null;
+  pump(): void;
+}
+
+export class GateLanes implements Home {
+  readonly #lanes: Lanes;
+  readonly #waiting: Waiting;
+  readonly #gate: LanesGate;
+  readonly #deps: GateLanesDeps;
+  #trials = 0;
+
+  constructor(lanes: Lanes, waiting: Waiting, gate: LanesGate, deps: GateLanesDeps) {
+    this.#lanes = lanes;
+    this.#waiting = waiting;
+    this.#gate = gate;
+    this.#deps = deps;
+  }
+
+  /** How many have a slot in hand while their narrow limits are asked. */
+  get trials(): number {
+    return this.#trials;
+  }
+
+  /** When a newcomer's lanes would have something for it, by what is known here, `Clock.now()`. */
+  opensFor(exchange: Collected, now: number): number {
+    return Math.max(now, ...this.#lanes.of(exchange).map((lane) => lane.opensForNext(now)));
+  }
+
+  /** A newcomer stands in line, or is parked behind those of its lane that were there before. */
+  join(waiter: Waiter, now: number): void {
+    const { exchange } = waiter;
+    const lanes = this.#lanes.of(exchange);
+    const shut = lanes.find((lane) => lane.isShutTo(exchange, now));
+    const serial = lanes.filter((lane) => lane.serial);
+    if (serial.length > 0) exchange.held = holdingOf(exchange, serial);
+    for (const lane of serial) if (!lane.isShutTo(exchange, now)) lane.holder = exchange;
+    if (shut === undefined) {
+      this.#waiting.join(waiter);
+      return;
+    }
+    this.#waiting.joinLane(waiter);
+    shut.park(waiter, this);
+    shut.settle();
+  }
+
+  /** The lanes of one whose turn it is; null: one of them is shut, and it is parked there. */
+  lanesOf(next: Waiter, now: number): readonly Lane[] | null {
+    const lanes = this.#lanes.of(next.exchange);
+    const shut = lanes.find((lane) => lane.isShutAtTurn(next, now));
+    if (shut === undefined) return lanes;
+    this.#waiting.toLane(next);
+    this.#park(next, shut);
+    return null;
+  }
+
+  /** Asks its narrow limits for one that has a slot and a permit. Returns how many were sent at once: 1, or 0. */
+  try(waiter: Waiter, lanes: readonly Lane[], permit: Permit, closesAt: number): number {
+    const trial = new Trial(waiter, lanes, permit, closesAt);
+    this.#trials += 1;
+    const { buckets, clock } = this.#deps;
+    const end = trial.ask(buckets, () => clock.now());
+    if (!(end instanceof Promise)) return this.#tried(trial, end);
+    void end.then((ended) => {
+      this.#tried(trial, ended);
+      this.#gate.pump();
+    });
+    return 0;
+  }
+
+  released(waiter: Waiter): void {
+    this.#waiting.fromLane(waiter);
+    this.#gate.pump();
+  }
+
+  /** @param end true: each lane has given a token; else the one that has none */
+  #tried(trial: Trial, end: true | Lane): number {
+    const { waiter, lanes, permit, closesAt, slotClosesAt } = trial;
+    const now = this.#deps.clock.now();
+    this.#trials -= 1;
+    for (const lane of lanes) lane.asking = null;
+    const refusal = this.#gate.refusal(now);
+    const goes = end === true && !waiter.downstream.gone && refusal === null;
+    if (goes) {
+      this.#waiting.sent(waiter, this.#gate.admitted(waiter.exchange, permit, closesAt, now), now);
+    } else {
+      trial.giveBack(this.#deps.buckets);
+      permit.end('unused');
+      this.#gate.spare(slotClosesAt);
+      if (waiter.downstream.gone) this.#waiting.ended(waiter, gone, 'gone', now);
+      else if (refusal !== null) this.#waiting.ended(waiter, refusal, 'refused', now);
+      else {
+        this.#waiting.backToLane(waiter);
+        this.#park(waiter, end as Lane);
+      }
+    }
+    for (const lane of lanes) lane.settle();
+    return goes ? 1 : 0;
+  }
+
+  /** It waits in that lane now, and no longer for the one that had let it go. */
+  #park(waiter: Waiter, lane: Lane): void {
+    const by = waiter.releasedBy;
+    if (by?.released === waiter) by.released = null;
+    lane.park(waiter, this);
+    waiter.releasedBy = null;
+    for (const one of by === null || by === lane ? [lane] : [lane, by]) one.settle();
+  }
+}
+
+/** A serial lane is for the next one once the exchange is over. */
+function holdingOf(exchange: Collected, serial: readonly Lane[]): Disposable {
+  return {
+    [Symbol.dispose]() {
+      for (const lane of serial) {
+        if (lane.holder === exchange) lane.holder = null;
+        lane.settle();
+      }
+    },
+  };
+}
