@@ -1,5 +1,6 @@
 /** `docs/reference/errors.md`: every refusal of Weir's own, from the closed table. */
-import { type Blame, refusalTable } from '../src/exchange/refusals.ts';
+import { type Blame, type RefusalName, refusalTable } from '../src/exchange/refusals.ts';
+import { codes } from '../src/profiles/coreapp/envelope.ts';
 import { code, generatedNote, table } from './markdown.ts';
 
 const blameWords: Readonly<Record<Blame, string>> = {
@@ -12,11 +13,12 @@ const blameWords: Readonly<Record<Blame, string>> = {
 
 export function errorsPage(): string {
   const rows = Object.entries(refusalTable)
-    .toSorted(([, a], [, b]) => a.status - b.status || a.code - b.code)
-    .map(([name, entry]) => [
+    .map(([name, entry]) => ({ name, entry, coded: codes[name as RefusalName] }))
+    .toSorted((a, b) => a.entry.status - b.entry.status || a.coded[0] - b.coded[0])
+    .map(({ name, entry, coded: [number, title] }) => [
       String(entry.status),
-      String(entry.code),
-      entry.title,
+      String(number),
+      title,
       entry.blame,
       code(name),
       entry.details ?? '',
@@ -26,7 +28,9 @@ export function errorsPage(): string {
 # Errors
 
 Every “no” that Weir itself says; [refusals.md](refusals.md) has what to do about it. Anything else comes from the Coreapp
-and is passed on as it is, but for 429 and 503: those are replayed while the hold time lasts. The body is the Webapp's envelope:
+and is passed on as it is, but for 429 and 503: those are replayed while the hold time lasts. With the profile \`coreapp\` the body is
+the Webapp's envelope, with its codes; with \`cloud\` the Graph API's error object; with \`none\` problem details (RFC 9457), whose
+\`code\` is the name:
 
 \`\`\`json
 {"errors":[{"code":1016,"title":"System overloaded","details":"The line is full."}],"meta":{"version":"…","api_status":"stable"}}

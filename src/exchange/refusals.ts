@@ -1,7 +1,6 @@
 /**
- * Every "no" that Weir itself says: a closed table. Status lines, error envelopes, metric labels and
- * `docs/reference/errors.md` come from it. The codes and titles are the Webapp's (docs/reference/webapp-contract.md,
- * "Answers").
+ * Every "no" that Weir itself says: a closed table. Status lines, metric labels and `docs/reference/errors.md` come from
+ * it. In which form and with which codes callers are told is the profile's.
  */
 import type { Fields } from '../http/fields.ts';
 
@@ -10,52 +9,44 @@ export type Blame = 'caller' | 'weir' | 'coreapp' | 'store';
 
 interface Entry {
   readonly status: number;
-  readonly code: number;
-  readonly title: string;
   readonly blame: Blame;
   /** What is said when the refusal brings no details of its own; null: nothing is said. */
   readonly details: string | null;
 }
 
 const table = {
-  malformed: entry(400, 1025, 'Request is not valid', 'caller'),
-  parameterMissing: entry(400, 1008, 'Required parameter is missing', 'caller'),
-  parameterInvalid: entry(400, 1009, 'Parameter value is not valid', 'caller'),
-  parameterNotRequired: entry(400, 1010, 'Parameter is not required', 'caller'),
-  unauthenticated: entry(401, 1005, 'Access denied', 'caller', 'Invalid credentials.'),
-  passwordChangeRequired: entry(
-    403,
-    1024,
-    'Password change required',
-    'caller',
-    'Log in again with {"new_password": "…"} in the body.',
-  ),
-  forbidden: entry(403, 1005, 'Access denied', 'caller', 'This needs the role ROLE_ADMIN.'),
-  notFound: entry(404, 1006, 'Resource not found', 'caller'),
-  methodNotAllowed: entry(405, 1025, 'Request is not valid', 'caller'),
-  requestTimeout: entry(408, 1025, 'Request is not valid', 'caller', 'The request did not arrive in time.'),
-  exists: entry(409, 1004, 'Resource already exists', 'caller'),
-  bodyTooLarge: entry(413, 1025, 'Request is not valid', 'caller'),
-  targetTooLong: entry(414, 1025, 'Request is not valid', 'caller'),
-  expectationFailed: entry(417, 1025, 'Request is not valid', 'caller', 'Only Expect: 100-continue is known.'),
-  fieldsTooLarge: entry(431, 1025, 'Request is not valid', 'caller', 'The header fields are too large.'),
-  bug: entry(500, 1000, 'Generic error', 'weir'),
-  unreachable: entry(502, 1014, 'Internal error', 'coreapp', 'The Coreapp could not be reached.'),
-  broken: entry(502, 1014, 'Internal error', 'coreapp', 'The Coreapp broke the exchange off.'),
-  lineFull: entry(503, 1016, 'System overloaded', 'weir', 'The line is full.'),
-  holdTimeOver: entry(503, 1016, 'System overloaded', 'weir', 'The hold time is over.'),
-  scopesFull: entry(503, 1016, 'System overloaded', 'weir', 'Too many buckets of this class are in use.'),
-  diskFailed: entry(503, 1016, 'System overloaded', 'weir', 'The disk did not keep the body.'),
-  loginsFull: entry(503, 1016, 'System overloaded', 'weir', 'Too many logins wait.'),
-  tunnelsFull: entry(503, 1016, 'System overloaded', 'weir', 'Too many WebSocket connections are open.'),
-  stopping: entry(503, 1011, 'Service not ready', 'weir', 'Weir is stopping.'),
-  storeAway: entry(503, 1023, 'Database error occurred', 'store', 'The credential store is away.'),
-  timedOut: entry(504, 1014, 'Internal error', 'coreapp', 'The Coreapp did not answer in time.'),
-  loop: entry(508, 1014, 'Internal error', 'weir', 'What is behind Weir sends its requests back to Weir.'),
+  malformed: entry(400, 'caller'),
+  parameterMissing: entry(400, 'caller'),
+  parameterInvalid: entry(400, 'caller'),
+  parameterNotRequired: entry(400, 'caller'),
+  unauthenticated: entry(401, 'caller', 'Invalid credentials.'),
+  passwordChangeRequired: entry(403, 'caller', 'Log in again with {"new_password": "…"} in the body.'),
+  forbidden: entry(403, 'caller', 'This needs the role ROLE_ADMIN.'),
+  notFound: entry(404, 'caller'),
+  methodNotAllowed: entry(405, 'caller'),
+  requestTimeout: entry(408, 'caller', 'The request did not arrive in time.'),
+  exists: entry(409, 'caller'),
+  bodyTooLarge: entry(413, 'caller'),
+  targetTooLong: entry(414, 'caller'),
+  expectationFailed: entry(417, 'caller', 'Only Expect: 100-continue is known.'),
+  fieldsTooLarge: entry(431, 'caller', 'The header fields are too large.'),
+  bug: entry(500, 'weir'),
+  unreachable: entry(502, 'coreapp', 'The upstream could not be reached.'),
+  broken: entry(502, 'coreapp', 'The upstream broke the exchange off.'),
+  lineFull: entry(503, 'weir', 'The line is full.'),
+  holdTimeOver: entry(503, 'weir', 'The hold time is over.'),
+  scopesFull: entry(503, 'weir', 'Too many buckets of this class are in use.'),
+  diskFailed: entry(503, 'weir', 'The disk did not keep the body.'),
+  loginsFull: entry(503, 'weir', 'Too many logins wait.'),
+  tunnelsFull: entry(503, 'weir', 'Too many WebSocket connections are open.'),
+  stopping: entry(503, 'weir', 'Weir is stopping.'),
+  storeAway: entry(503, 'store', 'The credential store is away.'),
+  timedOut: entry(504, 'coreapp', 'The upstream did not answer in time.'),
+  loop: entry(508, 'weir', 'What is behind Weir sends its requests back to Weir.'),
 } as const satisfies Record<string, Entry>;
 
-function entry(status: number, code: number, title: string, blame: Blame, details: string | null = null): Entry {
-  return { status, code, title, blame, details };
+function entry(status: number, blame: Blame, details: string | null = null): Entry {
+  return { status, blame, details };
 }
 
 export type RefusalName = keyof typeof table;
