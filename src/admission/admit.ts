@@ -14,6 +14,7 @@ import { Gates } from './gates.ts';
 import type { ClassLimits } from './limits.ts';
 import type { Buckets } from './rate/ports.ts';
 import type { Order } from './stay.ts';
+import type { PauseNotice, TellPause } from './telling.ts';
 
 export interface AdmitDeps extends Order {
   readonly clock: Clock;
@@ -30,6 +31,8 @@ export interface AdmitDeps extends Order {
   readonly digest: (text: string) => string;
   /** Whether the Coreapp tells paths apart that differ in case only. */
   readonly caseSensitivePaths?: boolean;
+  /** Tells other replicas of a pause. Not there: there are none. */
+  readonly tellPause?: TellPause;
 }
 
 export class Admit {
@@ -52,6 +55,11 @@ export class Admit {
     const gates = this.#classes.get(name);
     if (gates === undefined) throw new Error(`no limits for the endpoint class ${name}`);
     return gates;
+  }
+
+  /** What another replica says of a pause. It may have classes that this one has not. */
+  heard(notice: PauseNotice): void {
+    this.#classes.get(notice.class)?.heard(notice);
   }
 
   /** Refuses all that wait: the grace time of a stop is over. */

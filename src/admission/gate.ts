@@ -6,7 +6,7 @@ import type { Admission, Replay } from '../exchange/outcome.ts';
 import { gone } from '../exchange/outcome.ts';
 import type { Downstream } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
-import type { Refusal, RefusalName } from '../exchange/refusals.ts';
+import type { KeptAnswer, Refusal, RefusalName } from '../exchange/refusals.ts';
 import { refuse } from '../exchange/refusals.ts';
 import type { Signal } from '../exchange/signal.ts';
 import type { ConcurrencyLimiter } from './concurrency/limiter.ts';
@@ -125,6 +125,12 @@ export class Gate implements Slots, PermitWaiter {
     const now = this.#deps.clock.now();
     this.#pausing.signalled(signal, null, now);
     if (signal.of === 'class') this.#class.pumpOthers(this);
+    this.pump();
+  }
+
+  /** Another replica says how long the bucket pauses, and what the upstream said. */
+  heard(answer: KeptAnswer | null, until: number): void {
+    this.#pausing.heard(answer, this.#deps.clock.now(), until);
     this.pump();
   }
 

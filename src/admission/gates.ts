@@ -18,8 +18,11 @@ import { Gate, type GateClass, type GateDeps } from './gate.ts';
 import { Lanes } from './lanes/lanes.ts';
 import { type ClassLimits, lineMax } from './limits.ts';
 import { Answers, Pauses } from './pauses.ts';
+import { pauseClass } from './pausing.ts';
+import { horizonMs } from './rate/lease.ts';
 import { bucketName, scopeValue } from './rate/scope.ts';
 import type { Waiter } from './stay.ts';
+import { type PauseNotice, Telling } from './telling.ts';
 
 export interface GatesDeps extends GateDeps {
   /** A one-way digest. */
@@ -64,6 +67,10 @@ export class Gates implements GateClass {
   certainUntil = Number.NEGATIVE_INFINITY;
   bulkPausedUntil = Number.NEGATIVE_INFINITY;
   said: KeptAnswer | null = null;
+  readonly telling: Telling;
+  readonly bulkTelling: Telling;
+  /** What other replicas have said of buckets that are not in use here, and until when it holds. */
+  readonly #heard = new Map<string, { readonly until: number; readonly answer: KeptAnswer | null }>();
   #refusing: RefusalName | null = null;
   readonly #deps: GatesDeps;
   /** The one gate of the scope `fleet`. */
@@ -83,6 +90,13 @@ export class Gates implements GateClass {
     this.headcount = new Shares(limits.lineMaxRequests, limits.callerShareMax);
     this.#opened = new Shares(limits.scopesMax, limits.callerShareMax);
     this.#deps = deps;
+    const { clock, tellPause } = deps;
+    this.telling = new Telling(clock, (ms) =>
+      tellPause?.({ class: name, bucket: null, bulk: false, ms, answer: this.said }),
+    );
+    this.bulkTelling = new Telling(clock, (ms) =>
+      tellPause?.({ class: name, bucket: null, bulk: true, ms, answer: null }),
+    );
     this.lanes = limits.also.length === 0 ? null : new Lanes(name, limits.also, deps);
     this.#only = limits.scope.by === 'fleet' ? new Gate(name, nobody, this, deps) : null;
   }
@@ -105,6 +119,33 @@ export class Gates implements GateClass {
 
   pumpOthers(gate: Gate): void {
     for (const other of this.#gates.values()) if (other !== gate) other.pump();
+  }
+
+  /** What another replica has learned of a pause. */
+  heard({ bucket, bulk, ms, answer }: PauseNotice): void {
+    const until = this.#deps.clock.now() + ms;
+    if (bucket !== null) {
+      this.#heardOf(bucket, until, answer);
+      return;
+    }
+    if (bulk) this.bulkPausedUntil = Math.max(this.bulkPausedUntil, until);
+    else if (until - this.certainUntil >= horizonMs) pauseClass(this, until, answer);
+    for (const gate of this.#all()) gate.pump();
+  }
+
+  #heardOf(bucket: string, until: number, answer: KeptAnswer | null): void {
+    for (const gate of this.#all()) {
+      if (gate.bucket !== bucket) continue;
+      gate.heard(answer, until);
+      return;
+    }
+    this.#heard.delete(bucket);
+    // What was heard first is forgotten first: its replica says it again while it lasts.
+    for (const first of this.#heard.keys()) {
+      if (this.#heard.size < this.limits.scopesMax) break;
+      this.#heard.delete(first);
+    }
+    this.#heard.set(bucket, { until, answer });
   }
 
   /** How many buckets are in use here. */
@@ -202,6 +243,8 @@ export class Gates implements GateClass {
     const digest = key.length <= plainMaxChars ? this.#deps.digest(key) : key;
     const gate = new Gate(bucketName(this.name, key === none ? null : digest), caller, this, this.#deps);
     this.#gates.set(key, gate);
+    const heard = this.#heard.get(gate.bucket);
+    if (heard !== undefined && this.#heard.delete(gate.bucket)) gate.heard(heard.answer, heard.until);
     this.#opened.take(caller);
     this.#sweepLater();
     return gate;

@@ -2,9 +2,10 @@
  * When the requests of one bucket may go again: what the Coreapp asked for, and for whom that counts (`pauses.ts`).
  * A limit of rate is what the bucket stands for; a limit of load is reached by all of the class together.
  */
-import type { Alarm, Clock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import type { Replay } from '../exchange/outcome.ts';
 import type { KeptAnswer } from '../exchange/refusals.ts';
+import type { EndpointClass } from '../exchange/route.ts';
 import type { Signal } from '../exchange/signal.ts';
 import type { ClassLimits } from './limits.ts';
 import { bulkUrgency } from './line/urgency.ts';
@@ -13,8 +14,10 @@ import { horizonMs, type Lease } from './rate/lease.ts';
 import type { Buckets } from './rate/ports.ts';
 import { pushMaxUs, tauUs } from './rate/slots.ts';
 import type { Stay } from './stay.ts';
+import { Telling, type TellPause } from './telling.ts';
 
 export interface PausingClass {
+  readonly name: EndpointClass;
   readonly limits: ClassLimits;
   /** Whom the Coreapp answers. */
   readonly answers: Answers;
@@ -28,6 +31,9 @@ export interface PausingClass {
   bulkPausedUntil: number;
   /** What the upstream said when it asked for the pause of the class; null: nothing that can be told. */
   said: KeptAnswer | null;
+  /** What other replicas are told of the pauses of the class, and of those of its least urgent requests. */
+  readonly telling: Telling;
+  readonly bulkTelling: Telling;
 }
 
 export interface PausingDeps {
@@ -37,6 +43,8 @@ export interface PausingDeps {
   readonly random: () => number;
   /** The longest pause that a refusal of the Coreapp may impose, milliseconds. */
   readonly pauseMaxMs: number;
+  /** Not there: there are no other replicas. */
+  readonly tellPause?: TellPause;
 }
 
 export class Pausing {
@@ -46,14 +54,13 @@ export class Pausing {
   readonly #deps: PausingDeps;
   /** When the bucket's pause is over; in the past: there is none. */
   #until = Number.NEGATIVE_INFINITY;
-  /** What the other replicas have been told of that. */
-  #toldUntil = Number.NEGATIVE_INFINITY;
   #since = Number.NEGATIVE_INFINITY;
   /** Those that refusals for the rate ask for; made for the first of them. */
   #pauses: Pauses | null = null;
   /** What the upstream said when it asked for the bucket's pause. */
   #said: KeptAnswer | null = null;
-  #telling: Alarm | null = null;
+  /** What other replicas are told of it; made for the first. */
+  #telling: Telling | null = null;
   #certainUntil = Number.NEGATIVE_INFINITY;
 
   constructor(bucket: string, ofClass: PausingClass, lease: Lease, deps: PausingDeps) {
@@ -75,8 +82,8 @@ export class Pausing {
 
   /** What the upstream said of the pause that there is; null: nothing that can be told. */
   said(now: number): KeptAnswer | null {
-    if (this.#until > now) return this.#said;
-    return this.#class.pausedUntil > now ? this.#class.said : null;
+    if (this.#certainUntil > now) return this.#said;
+    return this.#class.certainUntil > now ? this.#class.said : null;
   }
 
   /** When the pause of all is over of which a rule of the configuration speaks; in the past: there is none. */
@@ -136,25 +143,34 @@ export class Pausing {
   /** What a rule of the configuration says that an answer means counts for all, at once and in all replicas. */
   signalled({ of, pauseMs, bulk }: Signal, answer: KeptAnswer | null, now: number): void {
     const until = now + pauseMs;
+    const ofClass = this.#class;
     if (bulk) {
-      this.#class.bulkPausedUntil = Math.max(this.#class.bulkPausedUntil, until);
-      return;
+      ofClass.bulkPausedUntil = Math.max(ofClass.bulkPausedUntil, until);
+      ofClass.bulkTelling.until(now, until);
+    } else if (of === 'class' && until > ofClass.certainUntil) {
+      pauseClass(ofClass, until, answer);
+      ofClass.telling.until(now, until);
+      // A bucket for all of the class stands for the class in the other replicas, too.
+      if (ofClass.limits.scope.by === 'fleet') this.#pauseBucket(now, until, true);
+    } else if (of === 'bucket' && until > this.#certainUntil) {
+      this.#certain(answer, now, until, true);
     }
-    if (of === 'request' || pauseMs === 0) return;
-    if (of === 'class' && until > this.#class.pausedUntil) {
-      this.#class.pausedUntil = until;
-      this.#class.certainUntil = until;
-      this.#class.said = answer;
-    }
-    if (until > this.#until) this.#said = answer;
-    this.#certainUntil = Math.max(this.#certainUntil, until);
-    // A bucket for all of the class stands for the class in the other replicas, too.
-    if (of === 'bucket' || this.#class.limits.scope.by === 'fleet') this.#pauseBucket(now, until, true);
+  }
+
+  /** The same by what another replica says of the bucket. */
+  heard(answer: KeptAnswer | null, now: number, until: number): void {
+    if (until - this.#certainUntil >= horizonMs) this.#certain(answer, now, until, false);
+  }
+
+  #certain(answer: KeptAnswer | null, now: number, until: number, tell: boolean): void {
+    this.#said = answer;
+    this.#certainUntil = until;
+    this.#pauseBucket(now, until, tell);
   }
 
   /** Lets go of the timer. */
   close(): void {
-    this.#telling?.cancel();
+    this.#telling?.close();
   }
 
   /**
@@ -167,23 +183,17 @@ export class Pausing {
     this.#since = now;
     const { limits } = this.#class;
     this.#lease.drop(until + tauUs(limits) / 1_000);
-    if (tell && until - this.#toldUntil >= horizonMs) this.#tell(now);
+    if (!tell) return;
+    this.#telling ??= new Telling(this.#deps.clock, (ms) => this.#tell(ms));
+    this.#telling.until(now, until);
   }
 
-  /** A bucket is pushed back by so much at most; a longer pause is told again before that is over. */
-  #tell(now: number): void {
-    const ms = Math.min(this.#until - now, pushMaxUs / 1_000);
-    this.#toldUntil = now + ms;
-    void this.#deps.buckets.pushBack(this.#bucket, this.#class.limits, ms);
-    this.#telling?.cancel();
-    this.#telling =
-      this.#until <= this.#toldUntil ? null : this.#deps.clock.after(ms - tellAgainMs, () => this.#tellMore());
-  }
-
-  #tellMore(): void {
-    const now = this.#deps.clock.now();
-    this.#telling = null;
-    if (this.#until > now) this.#tell(now);
+  /** Those that go on with a bucket that has been pushed back do not know for how long, and what was said. */
+  #tell(ms: number): void {
+    const { name, limits } = this.#class;
+    void this.#deps.buckets.pushBack(this.#bucket, limits, Math.min(ms, pushMaxUs / 1_000));
+    if (this.#certainUntil < this.#until) return;
+    this.#deps.tellPause?.({ class: name, bucket: this.#bucket, bulk: false, ms, answer: this.#said });
   }
 
   #own(): Pauses {
@@ -192,8 +202,12 @@ export class Pausing {
   }
 }
 
-/** How long before the others would go on they are told that the pause lasts, milliseconds. */
-const tellAgainMs = 1_000;
+/** All of a class pause, by a rule of the configuration. */
+export function pauseClass(ofClass: PausingClass, until: number, answer: KeptAnswer | null): void {
+  ofClass.pausedUntil = Math.max(ofClass.pausedUntil, until);
+  ofClass.certainUntil = until;
+  ofClass.said = answer;
+}
 
 const againRestMs = 10;
 const againRestMaxMs = 1_000;

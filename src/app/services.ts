@@ -99,6 +99,7 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
   );
   credentials.watch(config.coreapp.credentials, log);
   const admit = createAdmit(config, stores, meter);
+  stores.onPause((notice) => admit.heard(notice));
   const fitting = fitOpenFiles(config, log);
   const jwt = openJwtAuth(config, { stores, secrets, clock, meter, log });
   const own = { tokens: stores.tokens, end: (text: string) => stores.accounts.dropToken(secrets.digest(text)) };
@@ -144,7 +145,7 @@ export function notHeldBy(limits: Config['limits']): readonly EndpointClass[] {
   return Object.entries(limits).flatMap(([name, { hold }]) => (hold ? [] : [name]));
 }
 
-function createAdmit({ limits, line, coreapp }: Config, { buckets }: Stores, meter: PrometheusMeter): Admit {
+function createAdmit({ limits, line, coreapp }: Config, { buckets, tellPause }: Stores, meter: PrometheusMeter): Admit {
   const { permitsMin, permitsMax, pauseMaxMs, caseSensitivePaths } = coreapp;
   return new Admit({
     clock,
@@ -158,6 +159,7 @@ function createAdmit({ limits, line, coreapp }: Config, { buckets }: Stores, met
     random: Math.random,
     digest: (text) => secrets.digest(text),
     caseSensitivePaths,
+    tellPause,
   });
 }
 

@@ -15,15 +15,18 @@ import {
   openRedis,
   openSentinel,
   openSubscriber,
+  type RedisConnection,
 } from '../adapters/redis/client.ts';
 import { createRedisEndedTokens } from '../adapters/redis/ended-tokens.ts';
 import { watchFailover } from '../adapters/redis/failover.ts';
 import { Lacks } from '../adapters/redis/lacks.ts';
+import { noticeMessage, readNotice } from '../adapters/redis/pause-notices.ts';
 import { Replicas } from '../adapters/redis/replicas.ts';
-import { followRevocations, watchPublishing } from '../adapters/redis/revocations.ts';
+import { channelOf, followRevocations, pauseMessage, watchPublishing } from '../adapters/redis/revocations.ts';
 import { Troubles } from '../adapters/redis/troubles.ts';
 import { tooOld } from '../adapters/redis/version.ts';
 import type { Buckets } from '../admission/rate/ports.ts';
+import type { PauseNotice, TellPause } from '../admission/telling.ts';
 import { createOwnTokens, tokensAtHand } from '../auth/own-tokens.ts';
 import type { Accounts, EndedTokens, LoginGuard } from '../auth/ports.ts';
 import type { RevocationListener } from '../auth/revocations.ts';
@@ -48,6 +51,10 @@ export interface Stores {
   begin(): Promise<void>;
   /** Tells of revocations, whichever replica made them. */
   onRevocation(listener: RevocationListener): void;
+  /** Tells the other replicas of a pause. */
+  readonly tellPause: TellPause;
+  /** Hears of those that others tell of. */
+  onPause(hear: (notice: PauseNotice) => void): void;
   /** Calls back whenever the accounts can be reached again. */
   onReturn(call: () => void): void;
   close(): Promise<void>;
@@ -76,6 +83,8 @@ function memoryStores(tokensPerUserMax: number, clock: Clock, meter: Meter): Sto
     begin: () => Promise.resolve(),
     state: () => ({ kind: 'memory', up: true, fallback: false, persistence: 'none', lacks: [] }),
     onRevocation() {}, // Revocations are made in this process, so nobody has to be told.
+    tellPause() {}, // Likewise.
+    onPause() {},
     onReturn() {},
     close: () => Promise.resolve(),
   };
@@ -174,9 +183,27 @@ function redisAccounts(settings: RedisSettings, connections: Connections, { cloc
     },
   );
   const listeners: RevocationListener[] = [own.tokens];
-  followRevocations(forRevocations, keyPrefix, tellingAll(listeners), { clock, log, lacks });
+  const pauses = pausesOn(forAccounts, keyPrefix);
+  followRevocations(forRevocations, keyPrefix, tellingAll(listeners), { clock, log, lacks, paused: pauses.heard });
   watchPublishing(forAccounts, keyPrefix, lacks, clock);
-  return { ...own, onRevocation: (listener: RevocationListener) => void listeners.push(listener) };
+  const onRevocation = (listener: RevocationListener) => void listeners.push(listener);
+  return { ...own, onRevocation, tellPause: pauses.tell, onPause: pauses.follow };
+}
+
+function pausesOn(redis: RedisConnection, keyPrefix: string) {
+  const own = randomUUID();
+  const hearers: ((notice: PauseNotice) => void)[] = [];
+  return {
+    tell(notice: PauseNotice): void {
+      const message = pauseMessage(noticeMessage(own, notice));
+      redis.publish(channelOf(keyPrefix), message).catch(() => {}); // It is told again while the pause lasts.
+    },
+    follow: (hear: (notice: PauseNotice) => void): void => void hearers.push(hear),
+    heard(text: string): void {
+      const notice = readNotice(own, text);
+      if (notice !== null) for (const hear of hearers) hear(notice);
+    },
+  };
 }
 
 function redisBuckets(settings: RedisSettings, connections: Connections, { clock, meter, log }: RedisDeps) {

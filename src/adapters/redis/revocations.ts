@@ -1,5 +1,5 @@
 /**
- * The channel on which the scripts tell of every token that ends before its time. Redis tells only those who are
+ * The channel on which the scripts tell of every token that ends before its time, and replicas of pauses. Redis tells only those who are
  * subscribed at that moment, so each loss and each beginning of the subscription means that messages may have been
  * missed.
  */
@@ -15,6 +15,7 @@ export const channelOf = (prefix: string): string => `${prefix}revoked`;
 export const tokenMessage = (digest: string): string => `token ${digest}`;
 /** Says nothing: it is only to see whether Redis lets this replica say something. */
 const probeMessage = 'probe -';
+export const pauseMessage = (notice: string): string => `pause ${notice}`;
 export const userMessage = (name: string): string => `user ${name}`;
 
 /** How often Weir checks whether revocations can be told: permissions in Redis may change. */
@@ -40,16 +41,24 @@ export function watchPublishing(redis: RedisConnection, prefix: string, lacks: L
   redis.on('end', () => alarm?.cancel());
 }
 
+export interface FollowingDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly lacks?: Lacks;
+  /** A replica tells of a pause (`pause-notices.ts`). */
+  readonly paused?: (notice: string) => void;
+}
+
 /** Keeps `redis`, a connection of its own from `openSubscriber`, subscribed for as long as it is open. */
 export function followRevocations(
   redis: Redis,
   prefix: string,
   listener: RevocationListener,
-  { clock, log, lacks }: { readonly clock: Clock; readonly log: Log; readonly lacks?: Lacks },
+  { clock, log, lacks, paused = () => {} }: FollowingDeps,
 ): void {
   const channel = channelOf(prefix);
   const subscriber = {
-    message: (text: string) => tell(listener, text),
+    message: (text: string) => tell(listener, text, paused),
     gap: () => listener.revocationsMissed(),
     refused(error: unknown) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -64,7 +73,7 @@ export function followRevocations(
   keepSubscribed(redis, channel, subscriber, clock);
 }
 
-function tell(listener: RevocationListener, message: string): void {
+function tell(listener: RevocationListener, message: string, paused: (notice: string) => void): void {
   const space = message.indexOf(' ');
   const what = message.slice(space + 1);
   switch (message.slice(0, space)) {
@@ -73,6 +82,9 @@ function tell(listener: RevocationListener, message: string): void {
       return;
     case 'user':
       listener.userRevoked(what);
+      return;
+    case 'pause':
+      paused(what);
       return;
     case 'probe':
       return;
