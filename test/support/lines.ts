@@ -5,6 +5,7 @@ import type { ClassLimits } from '../../src/admission/limits.ts';
 import type { BestUrgency } from '../../src/admission/line/urgency.ts';
 import type { CostOf } from '../../src/admission/rate/costs.ts';
 import type { Buckets } from '../../src/admission/rate/ports.ts';
+import type { TellPause } from '../../src/admission/telling.ts';
 import type { Collected, PermitEnd } from '../../src/exchange/exchange.ts';
 import type { Admission, Replay, ReplayReason } from '../../src/exchange/outcome.ts';
 import type { EndpointClass } from '../../src/exchange/route.ts';
@@ -57,6 +58,8 @@ export interface LinesOptions {
   readonly permitsInitial?: number;
   readonly random?: () => number;
   readonly buckets?: (clock: VirtualClock) => Buckets;
+  /** Other replicas. */
+  readonly tellPause?: TellPause;
   /** The Coreapp's side: told of each request that is sent. */
   readonly onSent?: (visit: Visit) => void;
 }
@@ -116,6 +119,7 @@ export class Lines {
       concurrency: { min: 1, initial: options.permitsInitial ?? permitsMax, max: permitsMax },
       random,
       digest: (text) => `digest of ${text}`,
+      tellPause: options.tellPause ?? (() => {}),
     });
   }
 
