@@ -194,12 +194,12 @@ function pausesOn(redis: RedisConnection, keyPrefix: string) {
   const own = randomUUID();
   const hearers: ((notice: PauseNotice) => void)[] = [];
   return {
-    tell(notice: PauseNotice): void {
+    tell: (notice: PauseNotice): void => {
       const message = pauseMessage(noticeMessage(own, notice));
       redis.publish(channelOf(keyPrefix), message).catch(() => {}); // It is told again while the pause lasts.
     },
     follow: (hear: (notice: PauseNotice) => void): void => void hearers.push(hear),
-    heard(text: string): void {
+    heard: (text: string): void => {
       const notice = readNotice(own, text);
       if (notice !== null) for (const hear of hearers) hear(notice);
     },
