@@ -1,0 +1,63 @@
+/** Narrow buckets while Redis is away: each replica goes on with its share, from what it knows to be spent. */
+import { expect, test } from 'vitest';
+import { machineClock } from '../../src/adapters/node/clock.ts';
+import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
+import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
+import type { Quota } from '../../src/admission/rate/quota.ts';
+import { deafMeter } from '../support/fleet.ts';
+import { startRedis } from '../support/redis.ts';
+import { silentLog } from '../support/silent-log.ts';
+
+/** Nothing comes back within the time of a test. */
+const slow: Quota = { rate: 0.0001, burst: 8 };
+
+async function replicaOf(url: string, replicas: number): Promise<RedisBuckets & { close(): void }> {
+  const redis = openRedis({ url, callTimeoutMs: 20_000 }, silentLog, 'test');
+  await firstConnection(redis, 60_000);
+  const buckets = new RedisBuckets(redis, machineClock, deafMeter, {
+    keyPrefix: 'away:',
+    replicas: () => replicas,
+    callTimeoutMs: 20_000,
+  });
+  return Object.assign(buckets, { close: () => redis.disconnect() });
+}
+
+async function taken(buckets: RedisBuckets, name: string, most: number): Promise<number> {
+  let count = 0;
+  for (let i = 0; i < most; i++) if ((await buckets.tryTake(name, slow)).taken) count += 1;
+  return count;
+}
+
+test('two replicas together give no more than one bucket has, whatever was spent before', async () => {
+  const server = await startRedis();
+  const replicas = [await replicaOf(server.url, 2), await replicaOf(server.url, 2)] as const;
+  const [one, other] = replicas;
+  try {
+    expect((await taken(one, 'a', 2)) + (await taken(other, 'a', 2))).toBe(4);
+    // So that each knows what both have spent.
+    expect((await taken(one, 'a', 1)) + (await taken(other, 'a', 1))).toBe(2);
+    await server.stop();
+    const [byOne, byOther] = [await taken(one, 'a', 10), await taken(other, 'a', 10)];
+    expect(byOne + byOther).toBeLessThanOrEqual(2);
+    // Of one that nobody has asked about, each has half.
+    expect(await taken(one, 'fresh', 10)).toBeLessThanOrEqual(4);
+    expect(await taken(one, 'fresh', 10)).toBe(0);
+    expect(await taken(other, 'fresh', 10)).toBeGreaterThan(0);
+  } finally {
+    for (const replica of replicas) replica.close();
+  }
+});
+
+test('a token that can’t be given back in Redis is given back here', async () => {
+  const server = await startRedis();
+  const replica = await replicaOf(server.url, 1);
+  try {
+    await server.stop();
+    const all = await taken(replica, 'b', 10);
+    expect(all).toBeGreaterThan(0);
+    replica.giveBack('b', slow);
+    expect(await taken(replica, 'b', 10)).toBe(1);
+  } finally {
+    replica.close();
+  }
+});
