@@ -8,10 +8,11 @@ import type { Buckets } from '../../src/admission/rate/ports.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
 import type { Grant, Tried } from '../../src/admission/rate/slots.ts';
 import { horizonUs, leadOf, pushBack, reserve } from '../../src/admission/rate/slots.ts';
+import type { TellPause } from '../../src/admission/telling.ts';
 import type { Clock } from '../../src/clock.ts';
 import { limits, limitsOf } from '../../src/config/limits.ts';
 import type { Allocation, BodyRead } from '../../src/exchange/bodies.ts';
-import type { Collected } from '../../src/exchange/exchange.ts';
+import type { Collected, Slots } from '../../src/exchange/exchange.ts';
 import { collected, identified, received, routed } from '../../src/exchange/exchange.ts';
 import type { Admission } from '../../src/exchange/outcome.ts';
 import type { Downstream } from '../../src/exchange/ports.ts';
@@ -219,9 +220,23 @@ export const roomyLimits = (quota: Quota): ClassLimits => ({
 });
 
 /** One class of a replica, where permits are never missing. */
-export function gatesOn(buckets: Buckets, clock: Clock, limits: ClassLimits, name: EndpointClass = 'messages'): Gates {
+export function gatesOn(
+  buckets: Buckets,
+  clock: Clock,
+  limits: ClassLimits,
+  name: EndpointClass = 'messages',
+  tellPause: TellPause = () => {},
+): Gates {
   const limiters = new ConcurrencyLimiters(unbounded, clock, () => 0.5);
-  return new Gates(name, limits, { clock, buckets, meter: deafMeter, limiters, digest: String, ...plainOrder });
+  return new Gates(name, limits, {
+    clock,
+    buckets,
+    meter: deafMeter,
+    limiters,
+    digest: String,
+    ...plainOrder,
+    tellPause,
+  });
 }
 
 export class Fleet {
@@ -230,6 +245,8 @@ export class Fleet {
   readonly gates: Gates[];
   readonly sent: Sent[] = [];
   readonly refused: Admission[] = [];
+  /** By replica, where an answer to what it sent last may say something of a limit. */
+  readonly slots: Slots[] = [];
   left = 0;
   readonly #serviceMs: number;
   readonly #sender: Sender | null;
@@ -243,7 +260,12 @@ export class Fleet {
     this.gates = Array.from({ length: options.replicas }, (_, replica) => {
       const own = options.clockOf?.(clock, replica) ?? clock;
       const buckets = options.bucketsOf?.(own) ?? this.store.asSeenFromReplica();
-      return gatesOn(buckets, own, options.limits);
+      return gatesOn(buckets, own, options.limits, 'messages', (notice) => {
+        const others = this.gates.filter((_, i) => i !== replica);
+        this.clock.after(2 * options.oneWayMs(), () => {
+          for (const gates of others) gates.heard(notice);
+        });
+      });
     });
   }
 
@@ -274,7 +296,8 @@ export class Fleet {
     const admission = await gates.admit(request, downstream);
     switch (admission.kind) {
       case 'exchange': {
-        const { permit, slotClosesAt } = admission;
+        const { permit, slotClosesAt, slots } = admission;
+        this.slots[replica] = slots;
         written({ at: this.clock.now(), closesAt: slotClosesAt });
         this.clock.after(this.#serviceMs, () => {
           permit.end('answered');
