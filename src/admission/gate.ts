@@ -164,6 +164,11 @@ export class Gate implements Slots, PermitWaiter {
     return this.#lease.left(now);
   }
 
+  /** When the bucket goes on; in the past: it does not pause. */
+  get pausedUntil(): number {
+    return this.#pausing.until;
+  }
+
   /** How many requests the bucket would let pass now. */
   level(now: number): number {
     return Math.floor(this.#lease.level(now) + 1e-6);

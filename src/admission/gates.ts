@@ -210,11 +210,15 @@ export class Gates implements GateClass {
     const { rate, burst } = this.limits;
     let level = burst;
     let slotsHeld = 0;
+    let pausedUntil = Math.max(now, this.pausedUntil);
     for (const gate of this.#all()) {
       level = Math.min(level, gate.level(now));
       slotsHeld += gate.slotsHeld(now);
+      pausedUntil = Math.max(pausedUntil, gate.pausedUntil);
     }
-    return { class: this.name, rate, burst, live: this.live, level, slotsHeld };
+    const bulkPausedMs = Math.max(0, this.bulkPausedUntil - now);
+    const pausedMs = pausedUntil - now;
+    return { class: this.name, rate, burst, live: this.live, level, slotsHeld, pausedMs, bulkPausedMs };
   }
 
   #all(): Iterable<Gate> {

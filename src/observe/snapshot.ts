@@ -34,6 +34,9 @@ export interface BucketSnapshot {
   readonly level: number;
   /** Slots that this replica has taken and not yet used. */
   readonly slotsHeld: number;
+  /** Milliseconds until the last bucket goes on that pauses, and until what is least urgent does; 0: nothing pauses. */
+  readonly pausedMs: number;
+  readonly bulkPausedMs: number;
 }
 
 /** What a restart of the store leaves of users and tokens: nothing, its last snapshot, its log of changes. */

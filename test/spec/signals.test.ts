@@ -278,7 +278,10 @@ describe('An upstream that says it in its own way', async () => {
       message: 'an answer of the upstream is an alarm: requests of urgency 4 to 7 pause',
       fields: { class: 'default', status: 400, pauseMs: 600_000 },
     });
-    expect((await app.services.meter.scrape(undefined)).body).toContain('weir_alarms_total{class="default"} 1');
+    const figures = (await app.services.meter.scrape(undefined)).body;
+    expect(figures).toContain('weir_alarms_total{class="default"} 1');
+    expect(figures).toMatch(/^weir_pause_seconds\{class="default",whose="bulk"\} (?:5\d\d\.\d+|600)$/m);
+    expect(figures).toMatch(/^weir_pause_seconds\{class="default",whose="all"\} 0$/m);
   });
 
   it('and what is bulk goes when the alarm is over', async () => {

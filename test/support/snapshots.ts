@@ -25,8 +25,17 @@ export const busy: Snapshot = {
     },
   ],
   buckets: [
-    { class: 'messages', rate: 50, burst: 150, live: 1, level: 31, slotsHeld: 5 },
-    { class: 'contacts', rate: 20, burst: 60, live: 9, level: 60, slotsHeld: 0 },
+    {
+      class: 'messages',
+      rate: 50,
+      burst: 150,
+      live: 1,
+      level: 31,
+      slotsHeld: 5,
+      pausedMs: 1_500,
+      bulkPausedMs: 60_000,
+    },
+    { class: 'contacts', rate: 20, burst: 60, live: 9, level: 60, slotsHeld: 0, pausedMs: 0, bulkPausedMs: 0 },
   ],
   permits: [{ class: 'messages', inUse: 2, limit: 64, probing: true, pausedMs: 250 }],
   answers: {

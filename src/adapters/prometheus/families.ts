@@ -126,6 +126,12 @@ function slots(tally: Tally, snapshot: Snapshot): Family[] {
       'Requests that could be sent now, as this replica heard last; of several buckets the least.',
       () => buckets.map((one) => sample(one.level, { class: one.class })),
     ),
+    family('gauge', 'weir_pause_seconds', 'Until what pauses goes on: requests of the class, or its bulk.', () =>
+      buckets.flatMap(({ class: name, pausedMs, bulkPausedMs }) => [
+        sample(pausedMs / 1_000, { class: name, whose: 'all' }),
+        sample(bulkPausedMs / 1_000, { class: name, whose: 'bulk' }),
+      ]),
+    ),
     family('gauge', 'weir_bucket_rate', 'The limit of the class: requests a second, all replicas together.', () =>
       buckets.map((one) => sample(one.rate, { class: one.class })),
     ),
