@@ -2,7 +2,7 @@
  * What follows from one configuration: a plain value, made whole and replaced whole. It has no state of its own that
  * matters to others. State that has to outlive a configuration is in the services.
  */
-import { randomUUID } from 'node:crypto';
+import { createHmac, randomUUID } from 'node:crypto';
 import { decodeBody } from '../adapters/node/decode.ts';
 import { trustIn } from '../adapters/node/trust.ts';
 import { scopeFields } from '../admission/rate/scope.ts';
@@ -118,16 +118,35 @@ function endingFields({ credentials, authorizationField, setFields, removeFields
 }
 
 function rewritingOf(coreapp: Config['coreapp'], { coreappUrl, credentials }: Services): Rewriting {
-  const { basePath, setFields, setQuery, authorizationField, urls } = coreapp;
+  const { basePath, setFields, setQuery, authorizationField, urls, appSecret } = coreapp;
   const origins = new Map(Object.entries(urls).map(([name, url]) => [name, new URL(url).origin]));
   const own = new URL(coreappUrl).origin;
   return {
     originOf: ({ route }) => origins.get(route.class) ?? own,
     basePath,
-    query: new URLSearchParams(setQuery).toString(),
+    queryOf: queryOf(new URLSearchParams(setQuery).toString(), appSecret, credentials.of),
     set: Object.entries(setFields).flat(),
     credentialField: authorizationField,
     credentialOf: credentials.of,
+  };
+}
+
+/**
+ * With an app's secret each request proves that its token is the app's: an HMAC-SHA256 of the token, in hexadecimal
+ * (developers.facebook.com/docs/graph-api/guides/secure-requests).
+ */
+function queryOf(query: string, secret: string | null, credentialOf: Rewriting['credentialOf']): Rewriting['queryOf'] {
+  if (secret === null) return () => query;
+  const begun = query === '' ? '' : `${query}&`;
+  const proofs = new Map<string, string>();
+  return (exchange) => {
+    const credential = credentialOf(exchange);
+    if (credential === null) return query;
+    const token = credential.replace(/^bearer +/i, '');
+    const proof = proofs.get(token) ?? createHmac('sha256', secret).update(token).digest('hex');
+    // There are as many as there are credentials; those that were changed are few.
+    proofs.set(token, proof);
+    return `${begun}appsecret_proof=${proof}`;
   };
 }
 

@@ -92,6 +92,13 @@ export const fieldName = () => passableField().refine((name) => name.toLowerCase
 
 export const passableOrAuthorization = () => z.union([z.literal('Authorization'), passableField()]);
 
+/** A secret that is no password: visible ASCII without spaces. */
+export const secretText = () =>
+  z
+    .string()
+    .regex(/^[!-~]{1,128}$/)
+    .refine(isFilled);
+
 /** What targets begin with: empty, or a path without a slash at its end. */
 export const basePath = () => z.union([z.literal(''), routePath().refine((path) => path !== '/')]);
 

@@ -23,6 +23,7 @@ import {
   passableField,
   passableOrAuthorization,
   redisUrl,
+  secretText,
   whole,
 } from './kinds.ts';
 import { limits } from './limits.ts';
@@ -104,6 +105,17 @@ const coreapp = section({
   setQuery: setting(z.record(z.string().min(1).max(256), z.string().max(1_024)).default({}), {
     description: 'Parameters that the query of every request gets at its end.',
     wanted: 'a value for each name, such as { api-version: "2024-10" }',
+  }),
+  appSecret: setting(secretText().nullable().default(null), {
+    description:
+      'The secret of the app whose token goes to the upstream. Set: every request brings appsecret_proof, as the Graph API wants it where the app asks for that.',
+    wanted: '1 to 128 characters (visible ASCII, no spaces)',
+    secret: true,
+  }),
+  appSecretFile: setting(filePath().nullable().default(null), {
+    description: 'A file that holds coreapp.appSecret.',
+    wanted: pathWords,
+    contentOf: 'appSecret',
   }),
   urls: setting(z.record(z.string().regex(classForm), origin()).default({}), {
     description: 'Classes that have an upstream of their own; TLS settings, timeouts and permits are those of coreapp.',

@@ -90,7 +90,7 @@ class Sending extends GuardedObserver {
       const { method, body, counters } = this.#exchange;
       counters.attempts += 1;
       const fields = requestFields(this.#exchange, this.#deps);
-      const target = targetFor(this.#exchange.target, this.#deps.rewriting);
+      const target = targetFor(this.#exchange, this.#deps.rewriting);
       this.#downstream.onGone(() => this.#call?.abort());
       this.#call = this.#upstream.coreapp.send({ method, target, fields, body }, this);
     } catch (error) {

@@ -7,8 +7,8 @@ export interface Rewriting {
   readonly originOf: (exchange: Admitted) => string;
   /** What the target begins with, without a slash at its end; empty: nothing. */
   readonly basePath: string;
-  /** Parameters that every target gets, as they are written: `api-version=7&x=y`; empty: none. */
-  readonly query: string;
+  /** Parameters that the target gets, as they are written: `api-version=7&x=y`; empty: none. */
+  readonly queryOf: (exchange: Admitted) => string;
   /** Fields that every request gets, in the place of its own. */
   readonly set: Fields;
   /** The name of the field in which a credential goes. */
@@ -18,7 +18,9 @@ export interface Rewriting {
 }
 
 /** The target as the upstream gets it. `*` is no path. */
-export function targetFor(target: string, { basePath, query }: Rewriting): string {
+export function targetFor(exchange: Admitted, { basePath, queryOf }: Rewriting): string {
+  const { target } = exchange;
+  const query = queryOf(exchange);
   if (target === '*' || (basePath === '' && query === '')) return target;
   const whole = basePath + target;
   if (query === '') return whole;

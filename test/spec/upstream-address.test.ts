@@ -1,4 +1,5 @@
 /** What a request becomes on its way to an upstream with another path, host or key, and its answer on the way back. */
+import { createHmac } from 'node:crypto';
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -153,6 +154,24 @@ limits: {orders: {match: ["* /orders/**"]}}`;
     const yaml = `${open.replace('open: true', '')}coreapp: {url: "http://api", authorizations: ${authorizations}}\nlimits: {orders: {match: ["* /orders"]}}`;
     const found = problems(load(yaml, {}, { empty: '\n', good: 'Bearer x' }));
     expect(found).toEqual([expect.stringContaining(problem)]);
+  });
+});
+
+describe('The secret of an app', () => {
+  it('proves each token, and is shown to nobody', async () => {
+    const yaml = `${open}coreapp: {authorization: Bearer 1234, appSecret: s3cret, setQuery: {a: b}}`;
+    await using app = await startTestApp(upstream.url, yaml);
+    await app.ask('GET /v23.0/me?x=1', host);
+    // printf %s 1234 | openssl dgst -sha256 -hmac s3cret
+    const proof = createHmac('sha256', 's3cret').update('1234').digest('hex');
+    expect(upstream.arrivals[0]?.target).toBe(`/v23.0/me?x=1&a=b&appsecret_proof=${proof}`);
+    expect(JSON.stringify([app.lines, app.events])).not.toMatch(/s3cret|1234/);
+  });
+
+  it('is nothing without a token', async () => {
+    await using app = await startTestApp(upstream.url, `${open}coreapp: {appSecret: s3cret}`);
+    await app.ask('GET /x', host);
+    expect(upstream.arrivals[0]?.target).toBe('/x');
   });
 });
 

@@ -49,7 +49,7 @@ export const plainForward = {
   rewriting: {
     originOf: () => '',
     basePath: '',
-    query: '',
+    queryOf: () => '',
     set: [],
     credentialField: '',
     credentialOf: () => null,
