@@ -58,7 +58,7 @@ export class Gate implements Slots, PermitWaiter {
   readonly #pausing: Pausing;
   readonly #rateLimit: RateLimitFields | null;
   #asking = false;
-  #pumping = false;
+  #pumping: 'no' | 'yes' | 'again' = 'no';
   /** Null: the class has no narrow limits. */
   readonly #lanes: GateLanes | null;
   /** When slots close that are in hand, and that nobody needed. */
@@ -136,12 +136,25 @@ export class Gate implements Slots, PermitWaiter {
 
   /** Serves who can be served now. Returns how many were. */
   pump(): number {
-    // A lane that opens while the line moves has somebody join it, no more.
-    if (this.#pumping) return 0;
-    this.#pumping = true;
-    const served = this.#pump();
-    this.#pumping = false;
+    // While the line moves a lane may open that has somebody join it: then it moves once more, and not within itself.
+    if (this.#pumping !== 'no') {
+      this.#pumping = 'again';
+      return 0;
+    }
+    let served = 0;
+    try {
+      do {
+        this.#pumping = 'yes';
+        served += this.#pump();
+      } while (this.#isAskedAgain());
+    } finally {
+      this.#pumping = 'no';
+    }
     return served;
+  }
+
+  #isAskedAgain(): boolean {
+    return this.#pumping === 'again';
   }
 
   #pump(): number {
