@@ -107,6 +107,7 @@ export class Gate implements Slots, PermitWaiter {
     const pausedUntil = this.#class.pausedUntil;
     const restsUntil = this.#pausing.restAfter(stay, replay, now);
     if (this.#class.pausedUntil > pausedUntil) this.#class.pumpOthers(this);
+    if (replay.signal !== undefined) this.#pauseLane(replay.signal, exchange, replay.answer ?? null, now);
     if (replay.answer !== undefined && stay.until <= restsUntil) {
       const refusal = refuse('holdTimeOver', null, restsUntil - now);
       return { ...refusal, answer: replay.answer };
@@ -121,11 +122,19 @@ export class Gate implements Slots, PermitWaiter {
     return taken ? this.#lease.takenClosesAt : null;
   }
 
-  signalled(signal: Signal): void {
+  signalled(signal: Signal, exchange?: Collected): void {
     const now = this.#deps.clock.now();
+    if (exchange !== undefined) this.#pauseLane(signal, exchange, null, now);
     this.#pausing.signalled(signal, null, now);
     if (signal.of === 'class') this.#class.pumpOthers(this);
     this.pump();
+  }
+
+  #pauseLane({ of, pauseMs }: Signal, exchange: Collected, answer: KeptAnswer | null, now: number): void {
+    if (typeof of !== 'number' || this.#lanes === null || pauseMs === 0) return;
+    const bucket = this.#lanes.pause(exchange, of, now + pauseMs, answer, now);
+    if (bucket === null) return;
+    this.#deps.tellPause?.({ class: this.#class.name, bucket, bulk: false, ms: pauseMs, answer });
   }
 
   /** Another replica says how long the bucket pauses, and what the upstream said. */
@@ -254,6 +263,8 @@ export class Gate implements Slots, PermitWaiter {
     const { caller, urgency, cost, holdMs, until } = stay;
     const inLine = this.line.slots + cost;
     if (!this.#class.headcount.hasRoomFor(caller)) return this.#refusal('lineFull', inLine, now);
+    const inVain = this.#lanes?.refusalFor(stay.exchange, until, now) ?? null;
+    if (inVain !== null) return inVain;
     const lanesOpenAt = this.#lanes?.opensFor(stay.exchange, now) ?? now;
     if (lanesOpenAt >= until) {
       const details = `Its lane could not open within ${holdMs / 1_000} s.`;
@@ -317,7 +328,7 @@ export class Gate implements Slots, PermitWaiter {
 
   #forLanes(): LanesGate {
     // Another slot in the place of a late one would need other tokens as well.
-    const slots: Slots = { another: () => null, signalled: (signal) => this.signalled(signal) };
+    const slots: Slots = { another: () => null, signalled: (signal, of) => this.signalled(signal, of) };
     return {
       admitted: (exchange, permit, closesAt, now) => this.#admitted(exchange, now, permit, closesAt, slots),
       spare: (closesAt) => void this.#spares.push(closesAt),

@@ -134,6 +134,7 @@ export class Gates implements GateClass {
   }
 
   #heardOf(bucket: string, until: number, answer: KeptAnswer | null): void {
+    if (this.lanes?.heard(bucket, until, answer, this.#deps.clock.now()) === true) return;
     for (const gate of this.#all()) {
       if (gate.bucket !== bucket) continue;
       gate.heard(answer, until);

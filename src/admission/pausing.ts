@@ -122,7 +122,7 @@ export class Pausing {
     }
     exchange.refusals += 1;
     if (signal !== undefined && signal.pauseMs > 0) {
-      if (signal.of === 'request') return now + signal.pauseMs;
+      if (signal.of === 'request' || typeof signal.of === 'number') return now + signal.pauseMs;
       this.signalled(signal, answer ?? null, now);
       return now;
     }

@@ -36,6 +36,7 @@ const pauseForm = z.union([
   z.strictObject({ usage: fieldName }),
 ]);
 
+const ofWords = 'one of class, bucket, request, also 1 (the first of the narrow limits under also), also 2, …';
 const asWords = 'the status that callers are to see, from 400 to 599';
 
 /** The words for a name that is none of an object's go where its message does. */
@@ -48,7 +49,11 @@ const signal = object({
   status: oneOrMore(statusCode, statusWords),
   body: z.record(pointer, oneOrMore(plain, plainWords)).default({}),
   fields: z.record(fieldName, oneOrMore(plain, plainWords)).default({}),
-  of: z.enum(['class', 'bucket', 'request'], { error: 'one of class, bucket, request' }).default('bucket'),
+  of: z
+    .union([z.enum(['class', 'bucket', 'request']), z.string().regex(/^also [1-9]$/, { error: ofWords })], {
+      error: ofWords,
+    })
+    .default('bucket'),
   pause: oneOrMore(pauseForm, pauseWords).default([{ header: 'retry-after', as: 'auto' }]),
   as: z.int({ error: asWords }).min(400, { error: asWords }).max(599, { error: asWords }).nullable().default(null),
   // Bounds what the upstream asks for.
@@ -118,7 +123,7 @@ export function signalsOf(given: readonly SignalGiven[]): readonly SignalRule[] 
     status: listOf(one.status),
     body: Object.entries(one.body).map(([path, values]) => ({ pointer: readPointer(path), values: textsOf(values) })),
     fields: Object.entries(one.fields).map(([name, values]) => ({ name: name.toLowerCase(), values: textsOf(values) })),
-    of: one.of,
+    of: one.of.startsWith('also ') ? Number(one.of.slice(5)) : (one.of as Exclude<SignalRule['of'], number>),
     pause: listOf(one.pause).map(pauseOf),
     as: one.as,
     mostMs: durationMs(one.atMost) as number,

@@ -97,8 +97,11 @@ export interface Slots {
    * closes, `Clock.now()`; null: there is none.
    */
   another(): number | null;
-  /** An answer that goes to its caller has said something of a limit. */
-  signalled(signal: Signal): void;
+  /**
+   * An answer that goes to its caller has said something of a limit.
+   * @param exchange whose it is; needed where it speaks of a lane
+   */
+  signalled(signal: Signal, exchange?: Collected): void;
 }
 
 /** Adds fields to an answer that say what is left of a bucket (`admission/rate/rate-limit-fields.ts`). */

@@ -21,7 +21,7 @@ export interface SignalRule {
   readonly body: readonly { readonly pointer: Pointer; readonly values: ReadonlySet<string> }[];
   /** What stands in fields, by names in lower case; all of it has to. */
   readonly fields: readonly { readonly name: string; readonly values: ReadonlySet<string> }[];
-  /** What the answer is about: all of the class, the bucket that the request used, or the request alone. */
+  /** What the answer is about. */
   readonly of: Signal['of'];
   readonly pause: readonly PauseRule[];
   /** The longest pause, milliseconds. */

@@ -148,7 +148,7 @@ class Sending extends GuardedObserver {
   /** What its caller is told counts for others, too. */
   #signalled(status: number, signal: Signal): void {
     if (signal.bulk) this.#deps.alarmed(this.#exchange.route.class, status, signal.pauseMs);
-    this.#exchange.slots.signalled(signal);
+    this.#exchange.slots.signalled(signal, this.#exchange);
   }
 
   #cameUndecided(chunk: Buffer): boolean {

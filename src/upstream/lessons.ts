@@ -27,8 +27,8 @@ export const reasonFor: Readonly<Record<Retry['limit'], ReplayReason>> = { rate:
  * it from refusing the next one.
  */
 export function endAfter({ limit, pauseMs, signal }: Retry, refusals: number): PermitEnd {
-  // What is only about that request says nothing of how many may be in flight.
-  if (signal?.of === 'request') return 'failed';
+  // What is only about that request, or its lane, says nothing of how many may be in flight.
+  if (signal?.of === 'request' || typeof signal?.of === 'number') return 'failed';
   if (limit === 'rate' && pauseMs > 0) return 'failed';
   return refusals > 0 ? 'again' : 'refused';
 }

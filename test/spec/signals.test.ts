@@ -2,6 +2,7 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeEach, describe, expect, it, test } from 'vitest';
 import { decodeBody } from '../../src/adapters/node/decode.ts';
+import type { PauseNotice, TellPause } from '../../src/admission/telling.ts';
 import type { Admitted } from '../../src/exchange/exchange.ts';
 import { pointerForm, readPointer, valueAt } from '../../src/http/pointer.ts';
 import { durationMs } from '../../src/signals/durations.ts';
@@ -388,6 +389,82 @@ describe('In virtual time, a rule that speaks of', () => {
     await lines.clock.run(10_000);
     expect(lines.sent).toEqual(['a@0', 'b@1', 'c@2', 'a@5001']);
     expect(lines.pushed).toEqual([]);
+  });
+
+  describe('a lane', () => {
+    const byNumber = { by: 'path', before: '/v1/messages/', after: '' } as const;
+    const scene = (serial: boolean, tellPause: TellPause = () => {}) => {
+      const also = [{ scope: byNumber, rate: serial ? null : 1, burst: 2, serial }];
+      const lines = new Lines({ limits: { messages: { rate: 100, burst: 100, holdMaxMs: 10_000, also } }, tellPause });
+      const to = (number: string) => lines.arrive(number, { path: `/v1/messages/${number}` });
+      return { lines, to };
+    };
+    const of = (pauseMs: number, number = 1) => ({ of: number, pauseMs, bulk: false, as: null });
+
+    test.each([false, true])('pauses it and nobody else (serial: %s)', async (serial) => {
+      const { lines, to } = scene(serial);
+      const x = to('x');
+      await lines.clock.advance(1);
+      lines.sendBackBy(x, of(3_000));
+      x.exchange.held?.[Symbol.dispose]();
+      to('x');
+      to('y');
+      await lines.clock.run(2_999);
+      expect(lines.sent.map((one) => one[0])).toEqual(['x', 'y']);
+      await lines.clock.run(9_000);
+      expect(lines.sent.slice(2).every((one) => one.startsWith('x@'))).toBe(true);
+      expect(Number(lines.sent[2]?.slice(2))).toBeGreaterThanOrEqual(3_000);
+    });
+
+    test('tells those who wait in it in vain, newcomers as well, and the other replicas', async () => {
+      const told: PauseNotice[] = [];
+      const { lines, to } = scene(false, (notice) => void told.push(notice));
+      const first = to('x');
+      await lines.clock.advance(0);
+      const others = [to('x'), to('x'), to('x')];
+      await lines.clock.advance(50);
+      const { slots } = sent(first);
+      slots.signalled(of(60_000), first.exchange);
+      slots.signalled(of(60_000), first.exchange);
+      await lines.clock.advance(0);
+      expect(others.map(({ state }) => state)).toEqual(['sent', 'holdTimeOver', 'holdTimeOver']);
+      expect(await lines.told('x', { path: '/v1/messages/x' })).toBe('lineFull');
+      expect(await lines.told('y', { path: '/v1/messages/y' })).toBe('sent');
+      const bucket = 'messages~1:digest of x';
+      expect(told).toEqual([{ class: 'messages', bucket, bulk: false, ms: 60_000, answer: null }]);
+      // It is forgotten when it is over, and not before.
+      expect(lines.admit.gates('messages').lanes?.size).toBe(1);
+      await lines.clock.run(61_000);
+      expect(lines.admit.gates('messages').lanes?.size).toBe(0);
+      expect(await lines.told('x', { path: '/v1/messages/x' })).toBe('sent');
+    });
+
+    test('that another replica tells of pauses here', async () => {
+      const { lines, to } = scene(false);
+      const answer = { status: 400, fields: [], body: Buffer.from('slow') };
+      const bucket = 'messages~1:digest of x';
+      lines.admit.heard({ class: 'messages', bucket, bulk: false, ms: 20_000, answer });
+      lines.admit.heard({ class: 'messages', bucket: 'messages~7:digest of x', bulk: false, ms: 20_000, answer });
+      const [x, y] = [to('x'), to('y')];
+      await lines.clock.advance(0);
+      expect([x.state, y.state]).toEqual(['lineFull', 'sent']);
+      expect(x.admission).toMatchObject({ answer, retryAfterMs: 20_000 });
+      await lines.clock.run(15_000);
+      const late = to('x');
+      await lines.clock.run(25_000);
+      expect([late.state, lines.sent.at(-1)]).toEqual(['sent', 'x@20000']);
+    });
+
+    test('that the request has not pauses that request alone', async () => {
+      const { lines, to } = scene(false);
+      const x = to('x');
+      await lines.clock.advance(1);
+      lines.sendBackBy(x, of(3_000, 2));
+      to('x');
+      await lines.clock.run(6_000);
+      expect(lines.sent.map((one) => one.split('@')[0])).toEqual(['x', 'x', 'x']);
+      expect(Number(lines.sent[1]?.slice(2))).toBeLessThan(1_000);
+    });
   });
 
   test('bulk lets what is urgent go, and what is not when it is over', async () => {

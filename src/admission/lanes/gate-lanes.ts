@@ -2,7 +2,7 @@
 import type { Clock } from '../../clock.ts';
 import type { Collected, Permit } from '../../exchange/exchange.ts';
 import { type Admission, gone } from '../../exchange/outcome.ts';
-import type { Refusal } from '../../exchange/refusals.ts';
+import { type KeptAnswer, type Refusal, type RefusalName, refuse } from '../../exchange/refusals.ts';
 import type { Buckets } from '../rate/ports.ts';
 import type { Waiter } from '../stay.ts';
 import type { Waiting } from '../waiting.ts';
@@ -96,6 +96,22 @@ export class GateLanes implements Home {
     this.#gate.pump();
   }
 
+  inVain(waiter: Waiter, lane: Lane, now: number): void {
+    this.#waiting.refuse(waiter, refusalBy(lane, 'holdTimeOver', now), now);
+  }
+
+  /** Why a newcomer need not wait in a lane that pauses; null: none does for so long. */
+  refusalFor(exchange: Collected, until: number, now: number): Refusal | null {
+    const paused = this.#lanes.of(exchange).find((lane) => lane.pausedUntil >= until);
+    return paused === undefined ? null : refusalBy(paused, 'lineFull', now);
+  }
+
+  /** A signal speaks of a lane of the request. Null: it has none, or it is no news. */
+  pause(exchange: Collected, number: number, until: number, answer: KeptAnswer | null, now: number): string | null {
+    const lane = this.#lanes.numbered(exchange, number);
+    return lane?.pause(until, answer, now) === true ? lane.bucket : null;
+  }
+
   /** @param end true: each lane has given a token; else the one that has none */
   #tried(trial: Trial, end: true | Lane): number {
     const { waiter, lanes, permit, closesAt, slotClosesAt } = trial;
@@ -129,6 +145,11 @@ export class GateLanes implements Home {
     waiter.releasedBy = null;
     for (const one of by === null || by === lane ? [lane] : [lane, by]) one.settle();
   }
+}
+
+function refusalBy({ pausedUntil, said }: Lane, name: RefusalName, now: number): Refusal {
+  const refusal = refuse(name, null, Math.max(1_000, pausedUntil - now));
+  return said === null ? refusal : { ...refusal, answer: said };
 }
 
 /** A serial lane is for the next one once the exchange is over. */

@@ -4,6 +4,8 @@
  * something to remember.
  */
 import type { Collected } from '../../exchange/exchange.ts';
+import type { KeptAnswer } from '../../exchange/refusals.ts';
+import { horizonMs } from '../rate/lease.ts';
 import type { Quota } from '../rate/quota.ts';
 import type { Waiter, WaitersLane } from '../stay.ts';
 
@@ -11,6 +13,8 @@ import type { Waiter, WaitersLane } from '../stay.ts';
 export interface Home {
   /** The lane has opened for it. */
   released(waiter: Waiter): void;
+  /** The lane pauses for longer than it may wait. */
+  inVain(waiter: Waiter, lane: Lane, now: number): void;
 }
 
 /** Parked requests of one caller, the oldest first; some may have left. */
@@ -26,6 +30,10 @@ export class Lane implements WaitersLane {
   readonly serial: boolean;
   /** No token before, `Clock.now()`. */
   shutUntil = Number.NEGATIVE_INFINITY;
+  /** Nobody before, by a signal, `Clock.now()`, whatever its bucket says. */
+  pausedUntil = Number.NEGATIVE_INFINITY;
+  /** What the upstream said when it asked for that; null: nothing that can be told. */
+  said: KeptAnswer | null = null;
   /** When the next token is there, by what its bucket said last, `Clock.now()`; in the past: some have been saved up. */
   nextAt = Number.NEGATIVE_INFINITY;
   /** For whom its bucket is being asked. */
@@ -54,6 +62,24 @@ export class Lane implements WaitersLane {
     this.#settle(this);
   }
 
+  /** When it opens, `Clock.now()`; in the past: it is open. */
+  get opensAt(): number {
+    return Math.max(this.shutUntil, this.pausedUntil);
+  }
+
+  /** A signal speaks of it. False: it is no news. Those who would wait in vain leave. */
+  pause(until: number, answer: KeptAnswer | null, now: number): boolean {
+    if (until - this.pausedUntil < horizonMs) return false;
+    this.pausedUntil = until;
+    this.said = answer;
+    const inVain = [...this.#rows.values()].flatMap(({ waiters }) =>
+      waiters.filter((waiter) => waiter.parkedIn === this && waiter.until <= until),
+    );
+    for (const waiter of inVain) this.#homes.get(waiter)?.inVain(waiter, this, now);
+    this.settle();
+    return true;
+  }
+
   get parked(): number {
     return this.#parked;
   }
@@ -67,19 +93,20 @@ export class Lane implements WaitersLane {
   /** Whether a request may not even stand in line. Those that are parked were there before. */
   isShutTo(exchange: Collected, now: number): boolean {
     if (this.serial) return this.#isOthers(exchange);
-    return this.#parked > 0 || this.shutUntil > now;
+    return this.#parked > 0 || this.opensAt > now;
   }
 
   /** The same when it is its turn. */
   isShutAtTurn(waiter: Waiter, now: number): boolean {
-    if (this.asking !== null || this.shutUntil > now) return true;
+    if (this.asking !== null || this.opensAt > now) return true;
     if (this.serial) return this.#isOthers(waiter.exchange);
     return this.#parked > 0 && this.released !== waiter;
   }
 
   /** When one would be sent that comes behind all that are parked, by what is known here, `Clock.now()`. */
   opensForNext(now: number): number {
-    return this.quota === null ? now : Math.max(now, this.nextAt + (this.#parked * 1_000) / this.quota.rate);
+    const from = Math.max(now, this.pausedUntil);
+    return this.quota === null ? from : Math.max(from, this.nextAt + (this.#parked * 1_000) / this.quota.rate);
   }
 
   /** Whether one of those that are parked is next, once the lane is open. */

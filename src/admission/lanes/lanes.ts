@@ -5,6 +5,7 @@
  */
 import type { Alarm, Clock } from '../../clock.ts';
 import type { Collected } from '../../exchange/exchange.ts';
+import type { KeptAnswer } from '../../exchange/refusals.ts';
 import { Deadlines, Due } from '../line/deadlines.ts';
 import { bucketName, type Scope, scopeValue } from '../rate/scope.ts';
 import { Lane } from './lane.ts';
@@ -67,19 +68,38 @@ export class Lanes {
     // A lane that was idle has been let go of, and another one may have its name.
     if (known?.every((lane) => this.#lanes.get(lane.bucket) === lane) === true) return known;
     const { digest, caseSensitivePaths } = this.#deps;
-    const lanes = this.#limits.flatMap(({ scope, rate, burst, serial }, i) => {
+    const lanes = this.#limits.flatMap((limit, i) => {
+      const { scope } = limit;
       const value = scope.by === 'fleet' ? 'fleet' : scopeValue(scope, exchange, caseSensitivePaths);
       if (value === null) return [];
       const bucket = bucketName(`${this.#name}~${i + 1}`, digest(value));
-      let lane = this.#lanes.get(bucket);
-      if (lane === undefined) {
-        lane = new Lane(bucket, rate === null ? null : { rate, burst }, serial, this.#settle);
-        this.#lanes.set(bucket, lane);
-      }
-      return [lane];
+      return [this.#laneOf(bucket, limit)];
     });
     this.#of.set(exchange, lanes);
     return lanes;
+  }
+
+  /** The lane of a request of one narrow limit, by its number from 1 on; undefined: it has none. */
+  numbered(exchange: Collected, number: number): Lane | undefined {
+    const begins = `${bucketName(`${this.#name}~${number}`, '')}`;
+    return this.of(exchange).find(({ bucket }) => bucket.startsWith(begins));
+  }
+
+  /** Another replica says how long a lane pauses. False: it is none of these. */
+  heard(bucket: string, until: number, answer: KeptAnswer | null, now: number): boolean {
+    const [, number = ''] = /~(\d+):/.exec(bucket.slice(this.#name.length)) ?? [];
+    const limit = this.#limits[Number(number) - 1];
+    if (number === '' || limit === undefined) return false;
+    this.#laneOf(bucket, limit).pause(until, answer, now);
+    return true;
+  }
+
+  #laneOf(bucket: string, { rate, burst, serial }: NarrowLimit): Lane {
+    const known = this.#lanes.get(bucket);
+    if (known !== undefined) return known;
+    const lane = new Lane(bucket, rate === null ? null : { rate, burst }, serial, this.#settle);
+    this.#lanes.set(bucket, lane);
+    return lane;
   }
 
   /** The next of a lane may go, or has to wait for its opening, or the lane is idle. */
@@ -87,22 +107,30 @@ export class Lanes {
     const now = this.#deps.clock.now();
     const due = this.#due.get(lane);
     if (lane.mayRelease) {
-      if (lane.shutUntil <= now) {
+      if (lane.opensAt <= now) {
         this.#forgetOpening(lane, due);
         lane.release();
-      } else if (due === undefined || due.until < lane.shutUntil) {
-        this.#forgetOpening(lane, due);
-        // A page of the calendar is over as it begins; a lane must not open early.
-        const opening = new Opening(lane, Math.ceil(lane.shutUntil));
-        this.#openings.add(opening);
-        this.#due.set(lane, opening);
-        this.#arm(now);
-      }
+      } else this.#lookAgain(lane, due, lane.opensAt, now);
+      return;
+    }
+    // Nobody waits, but newcomers are to know of the pause.
+    if (lane.isIdle && lane.pausedUntil > now) {
+      this.#lookAgain(lane, due, lane.pausedUntil, now);
       return;
     }
     this.#forgetOpening(lane, due);
     if (lane.isIdle) this.#lanes.delete(lane.bucket);
   };
+
+  #lookAgain(lane: Lane, due: Opening | undefined, at: number, now: number): void {
+    if (due !== undefined && due.until >= at) return;
+    this.#forgetOpening(lane, due);
+    // A page of the calendar is over as it begins; a lane must not open early.
+    const opening = new Opening(lane, Math.ceil(at));
+    this.#openings.add(opening);
+    this.#due.set(lane, opening);
+    this.#arm(now);
+  }
 
   #forgetOpening(lane: Lane, due: Opening | undefined): void {
     if (due === undefined) return;
