@@ -249,6 +249,21 @@ describe('An upstream that says it in its own way', async () => {
     expect((await app.ask('GET /y', host)).status).toBe(200);
   });
 
+  it('of what shares a narrow limit: the next is told at once, and others go on', async () => {
+    const app = await start(
+      '[{status: 400, body: {/error/code: 131056}, of: also 1, pause: 10 min}]',
+      'limits: {a: {match: ["POST /{to}"], also: [{scope: "path:/{to}", rate: 9, burst: 9}]}}',
+    );
+    upstream.play(inTurn(said(131056), ok));
+    const told = [await app.ask('POST /x', host), await app.ask('POST /x', host)];
+    expect(told.map(({ status, json }) => [status, json.error.code])).toEqual([
+      [400, 131056],
+      [400, 131056],
+    ]);
+    expect((await app.ask('POST /y', host)).status).toBe(200);
+    expect(upstream.arrivals).toHaveLength(2);
+  });
+
   it('passes an answer on that pauses the others', async () => {
     const app = await start('[{status: 400, body: {/error/code: 4}, pause: 10 min, then: pass}]');
     upstream.play(said(4));
