@@ -5,7 +5,8 @@
 import { atMost, type ClassLimits, type LimitName } from '../admission/limits.ts';
 import { defaultClass, type EndpointClass } from '../exchange/route.ts';
 import { foldedPath } from '../http/paths.ts';
-import { both, relate, takesPath } from '../http/patterns.ts';
+import { both, readPattern, relate, takesPath } from '../http/patterns.ts';
+import { ownClasses, usersPath } from '../profiles/coreapp/routes.ts';
 import type { Config } from './config.ts';
 import { jwtClashes } from './jwt-rules.ts';
 import type { Given } from './layer.ts';
@@ -29,6 +30,7 @@ export const clashes = (facts: Facts): Clash[] => [
   ...jwtClashes(facts.settings.auth.jwt, (name) => whereOf(facts, name)),
   ...classesIn(facts).flatMap((name) => [...limitClashes(facts, name), ...scopeClash(facts, name)]),
   ...patternClashes(facts),
+  ...ownClashes(facts),
   ...unknownClasses(facts),
   ...openClash(facts),
   ...keyFieldClash(facts),
@@ -197,6 +199,44 @@ function patternClashes(facts: Facts): Clash[] {
       return [{ between: [name, otherName], problem }];
     }),
   );
+}
+
+/** What Weir answers itself is counted under these names, and its requests come to no other class. */
+function ownClashes(facts: Facts): Clash[] {
+  const { classes, coreapp, profile } = facts.config;
+  const isCoreapp = profile === 'coreapp';
+  const reserved: readonly string[] = isCoreapp ? ['none', ...ownClasses] : ['none'];
+  const named = classesIn(facts).flatMap((of) => {
+    if (!reserved.includes(of)) return [];
+    const name = `limits.${of}.match`;
+    const given = `a class called ${of}`;
+    const problem: Problem = {
+      where: whereOf(facts, name),
+      given,
+      fault: 'is not allowed',
+      wanted: 'give it another name',
+    };
+    return [{ between: [name], problem }];
+  });
+  if (!isCoreapp) return named;
+  const own = [usersPath, '/metrics', '/v1/metrics'].map((path) =>
+    readPattern(`* ${path}`, coreapp.caseSensitivePaths),
+  );
+  const below = readPattern(`* ${usersPath}/**`, coreapp.caseSensitivePaths);
+  const never = classes.flatMap(([pattern, of]) => {
+    const relations = [below, ...own].map((one) => relate(pattern, one));
+    if (!relations.some((relation) => relation === 'same' || relation === 'narrower')) return [];
+    const name = `limits.${of}.match`;
+    const given = JSON.stringify(pattern.text);
+    const problem: Problem = {
+      where: whereOf(facts, name),
+      given,
+      fault: 'matches nothing',
+      wanted: 'Weir answers there itself; leave it out',
+    };
+    return [{ between: [name], problem }];
+  });
+  return [...named, ...never];
 }
 
 /** The classes of other settings, where there are none such. */

@@ -55,7 +55,10 @@ export function answerRefusal(
   { refusalBody, refusalType = json }: RefusalForm,
   timed: boolean,
 ): number {
-  if (refusal.answer !== undefined) return tellAnswer(exchange, downstream, refusal.answer, refusal.retryAfterMs ?? 0);
+  const { answer } = refusal;
+  if (answer !== undefined && canRead(exchange, answer)) {
+    return tellAnswer(exchange, downstream, answer, refusal.retryAfterMs ?? 0);
+  }
   const { status } = refusalTable[refusal.name];
   const fields = ['Content-Type', refusalType];
   if (refusal.retryAfterMs !== null) {
@@ -65,6 +68,14 @@ export function answerRefusal(
   if (timed && exchange.joinedAt !== -1) fields.push('Server-Timing', serverTiming(exchange.counters, 0));
   if (status === 401) fields.push('WWW-Authenticate', challenge(exchange));
   return answerPage(exchange, downstream, { kind: 'page', status, fields, body: refusalBody(refusal) });
+}
+
+/** Whether a caller takes the coding in which another one's answer came (RFC 9110, 12.5.3). */
+function canRead({ fields }: Received, answer: KeptAnswer): boolean {
+  const coding = fieldOf(answer.fields, 'content-encoding')?.trim().toLowerCase() ?? 'identity';
+  if (coding === 'identity') return true;
+  const accepted = fieldsOf(fields, 'accept-encoding').join(',').toLowerCase().split(',');
+  return accepted.some((one) => /^\s*([^\s;]+)\s*(?!;\s*q=0(?:\.0*)?\s*$)/.exec(one)?.[1] === coding);
 }
 
 /** What the upstream said to another one: its status, fields and body, and the time that is left of its pause. */

@@ -153,6 +153,10 @@ describe('A class of one’s own', () => {
       'limits.default.also[0].burst: 0 is not allowed; give a whole number from 1 to 1000000',
     ],
     [
+      'limits: {none: {match: ["* /x"]}}',
+      'limits.none.match: a class called none is not allowed; give it another name',
+    ],
+    [
       'coreapp: {honoursIdempotencyKey: [shop]}',
       'coreapp.honoursIdempotencyKey: "shop" is not allowed; give classes that there are: default',
     ],
@@ -163,6 +167,26 @@ describe('A class of one’s own', () => {
     const found = problems(load(text, yaml.startsWith('coreapp') ? {} : { UPSTREAM_URL: upstream }));
     expect(found).toHaveLength(1);
     expect(found[0]).toContain(line);
+  });
+});
+
+describe('In the profile coreapp', () => {
+  test.each([
+    ['{users: {match: ["* /x"]}}', 'limits.users.match: a class called users is not allowed; give it another name'],
+    [
+      '{a: {match: ["POST /v1/users/login"]}}',
+      'limits.a.match: "POST /v1/users/login" matches nothing; Weir answers there itself; leave it out',
+    ],
+    [
+      '{a: {match: ["GET /metrics"]}}',
+      'limits.a.match: "GET /metrics" matches nothing; Weir answers there itself; leave it out',
+    ],
+  ])('limits: %s is refused', (limits, problem) => {
+    expect(problems(load(`limits: ${limits}`))).toEqual([expect.stringContaining(problem)]);
+  });
+
+  test('a pattern that takes more than what Weir answers is not', () => {
+    expect(problems(load('limits: {a: {match: ["* /v1/**"]}}'))).toEqual([]);
   });
 });
 

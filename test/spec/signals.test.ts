@@ -218,6 +218,28 @@ describe('An upstream that says it in its own way', async () => {
     expect(app.lines.map(({ refusal }) => refusal)).toEqual(['holdTimeOver', 'lineFull']);
   });
 
+  it('but not in a coding that they do not take', async () => {
+    const app = await start('[{status: 400, pause: 10 min}]');
+    const body = gzipSync('{"code":4}');
+    upstream.play((_, socket) => {
+      socket.write(`HTTP/1.1 400 Any\r\nContent-Encoding: gzip\r\nContent-Length: ${body.length}\r\n\r\n`);
+      socket.write(body);
+    });
+    const told = [];
+    for (const accepts of ['gzip', 'br, gzip;q=0.5', 'gzip;q=0', 'br', '']) {
+      const field = accepts === '' ? '' : `Accept-Encoding: ${accepts}\r\n`;
+      const { status, body: got } = await app.ask('GET /x', `${host}${field}`);
+      told.push([status, got.equals(body)]);
+    }
+    expect(told).toEqual([
+      [400, true],
+      [400, true],
+      [503, false],
+      [503, false],
+      [503, false],
+    ]);
+  });
+
   it('and those who wait already are told with it', async () => {
     const app = await start(
       '[{status: 400, body: {/error/code: 4}, pause: 10 min}]',
