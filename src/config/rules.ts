@@ -31,6 +31,7 @@ export const clashes = (facts: Facts): Clash[] => [
   ...classesIn(facts).flatMap((name) => [...limitClashes(facts, name), ...scopeClash(facts, name)]),
   ...patternClashes(facts),
   ...ownClashes(facts),
+  ...laneClashes(facts),
   ...unknownClasses(facts),
   ...openClash(facts),
   ...keyFieldClash(facts),
@@ -199,6 +200,24 @@ function patternClashes(facts: Facts): Clash[] {
       return [{ between: [name, otherName], problem }];
     }),
   );
+}
+
+/** A rule that speaks of a narrow limit of a class, or of any class, that has none. */
+function laneClashes(facts: Facts): Clash[] {
+  const { throttled } = facts.config;
+  const most = Math.max(0, ...classesIn(facts).map((of) => limitsFor(facts, of).also.length));
+  const lists = [
+    ['throttled', throttled.all, most] as const,
+    ...[...throttled.byClass].map(
+      ([of, rules]) => [`limits.${of}.throttled`, rules, limitsFor(facts, of).also.length] as const,
+    ),
+  ];
+  return lists.flatMap(([name, rules, count]) => {
+    const beyond = rules.map(({ of }) => of).find((of) => typeof of === 'number' && of > count);
+    if (beyond === undefined) return [];
+    const many = count === 0 ? 'none there' : `${count} there`;
+    return [clash(facts, name, name, `also ${beyond}`, `a narrow limit that there is under also: ${many}`)];
+  });
 }
 
 /** What Weir answers itself is counted under these names, and its requests come to no other class. */

@@ -3,7 +3,7 @@ import type { KeptAnswer } from '../exchange/refusals.ts';
 import type { Fields } from '../http/fields.ts';
 
 /** A longer one is not kept: then they get Weir's words. */
-const keptMaxBytes = 65_536;
+const keptMaxBytes = 8_192;
 
 export class Keeping {
   readonly #status: number;

@@ -1,5 +1,5 @@
 /** What answers say of an upstream's limits, by rules of the configuration: how they are read, and what follows. */
-import { gzipSync } from 'node:zlib';
+import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeEach, describe, expect, it, test } from 'vitest';
 import { decodeBody } from '../../src/adapters/node/decode.ts';
 import type { PauseNotice, TellPause } from '../../src/admission/telling.ts';
@@ -114,6 +114,9 @@ describe('A pause', () => {
 describe('A coded body', () => {
   test('is decoded, unless it is broken, unknown, or would fill the memory', () => {
     expect(decodeBody('gzip', gzipSync('{}'))?.toString()).toBe('{}');
+    for (const bytes of [deflateSync('{}'), deflateRawSync('{}')]) {
+      expect(decodeBody('deflate', bytes)?.toString()).toBe('{}');
+    }
     expect(decodeBody('gzip', Buffer.from('no'))).toBeNull();
     expect(decodeBody('rot13', Buffer.from('no'))).toBeNull();
     expect(decodeBody('toString', Buffer.from('no'))).toBeNull();
@@ -346,6 +349,19 @@ describe('An upstream that says it in its own way', async () => {
 
 describe('A rule', () => {
   const env = { UPSTREAM_URL: 'http://api' };
+  test.each([
+    [
+      'throttled: [{status: 429, of: also 1}]',
+      'throttled: "also 1" is not allowed; give a narrow limit that there is under also: none there',
+    ],
+    [
+      'limits: {a: {match: ["* /a"], also: [{scope: principal, rate: 1}], throttled: [{status: 429, of: also 2}]}}',
+      'limits.a.throttled: "also 2" is not allowed; give a narrow limit that there is under also: 1 there',
+    ],
+  ])('of a narrow limit that there is not is refused: %s', (yaml, problem) => {
+    expect(problems(load(`profile: none\n${yaml}`, env))).toEqual([expect.stringContaining(problem)]);
+  });
+
   test.each([
     ['[{status: 200}]', 'throttled[0].status: 200 is not allowed; give a status from 300 to 599, or a list of such'],
     ['[{}]', 'throttled[0].status: no value is not allowed; give a status from 300 to 599, or a list of such'],
