@@ -14,7 +14,7 @@ import type { DiskBudget } from './bodies/disk.ts';
 import type { Clock } from './clock.ts';
 import { answerPage, answerRefusal, type RefusalForm } from './exchange/answer.ts';
 import type { Collected, Identified, Received } from './exchange/exchange.ts';
-import type { Attempt, Gone, Outcome, Replay } from './exchange/outcome.ts';
+import type { Attempt, Gone, Outcome, Page, Replay } from './exchange/outcome.ts';
 import type { Audit, Downstream, OwnEndpoints, RequestHead } from './exchange/ports.ts';
 import type { Principal } from './exchange/principal.ts';
 import type { Receive } from './exchange/receive.ts';
@@ -53,6 +53,8 @@ export interface GatewayDeps extends RefusalForm {
   readonly serverTiming: boolean;
   /** Writes down what was done to accounts. */
   readonly audit: Audit;
+  /** Answers browsers that ask whether a script may send a request; null: it is no such question. Not there: to nobody. */
+  readonly preflight?: ((exchange: Received) => Page | null) | undefined;
 }
 
 export type Gateway<From extends Downstream = Downstream> = (head: RequestHead, downstream: From) => Promise<void>;
@@ -94,6 +96,11 @@ async function travel<From extends Downstream>(
   arrived: Received,
   downstream: From,
 ): Promise<Outcome> {
+  const preflight = deps.preflight?.(arrived) ?? null;
+  if (preflight !== null) {
+    await ownTurn(deps, arrived);
+    return preflight;
+  }
   // Awaited even where it is known at once: by the next turn Node has read a body that came with its head.
   const identified = await stages.authenticate(stages.route(arrived));
   if (identified.kind !== 'exchange') return identified;

@@ -9,6 +9,7 @@ import { scopeFields } from '../admission/rate/scope.ts';
 import { createAuthenticate } from '../auth/authenticate.ts';
 import type { Config } from '../config/config.ts';
 import { createReceive } from '../exchange/receive.ts';
+import { Cors } from '../http/cors.ts';
 import { ownFields } from '../http/own-fields.ts';
 import { createRetryPolicy } from '../profiles/coreapp/retry.ts';
 import { createGateway, type Gateway, type GatewayDeps, type Stages } from '../proxy.ts';
@@ -38,7 +39,7 @@ export function createGeneration(config: Config, services: Services): Generation
   const profile = profileOf(config, services);
   const { clock, meter, log, stores, bodies, secrets, tokens } = services;
   const { honoursIdempotencyKey, brokenRepeatsMax } = coreapp;
-  const { serverTiming } = http;
+  const cors = http.cors.origins.length === 0 ? null : new Cors(http.cors);
   const scoped = scopeFields(Object.values(limits).map(({ scope }) => scope));
   const keyField = auth.keyField?.toLowerCase() ?? null;
   const own = ownFields({
@@ -55,7 +56,7 @@ export function createGeneration(config: Config, services: Services): Generation
     own,
     retryPolicy,
     notHeld: notHeldBy(limits),
-    serverTiming,
+    serverTiming: http.serverTiming,
   };
   const towards = {
     clock,
@@ -84,6 +85,7 @@ export function createGeneration(config: Config, services: Services): Generation
       own,
       guardedPath,
       trusts: trustIn(http.trustedProxies),
+      cors,
     }),
     route: routeBy(routeOf),
     authenticate: createAuthenticate(identify),
@@ -99,8 +101,9 @@ export function createGeneration(config: Config, services: Services): Generation
     clock,
     meter,
     log,
-    serverTiming,
+    serverTiming: http.serverTiming,
     audit: profile.audit,
+    preflight: cors === null ? undefined : preflightBy(cors),
     ...refusalForms[config.profile],
   };
   const switching: Stages<UpgradeDownstream> = {
@@ -157,6 +160,13 @@ function policyOf({ throttled, heed }: Config, { clock }: Services, otherwise: R
   const deps = { wallMs, random: Math.random, decode: decodeBody };
   const signals = all.length + byClass.size === 0 ? otherwise : createSignals(all, byClass, otherwise, deps);
   return heed.length === 0 ? signals : createHeed(heed, signals, wallMs);
+}
+
+function preflightBy(cors: Cors): GatewayDeps['preflight'] {
+  return ({ method, fields }) => {
+    const said = cors.toPreflight(method, fields);
+    return said === null ? null : { kind: 'page', status: 204, fields: said, body: '' };
+  };
 }
 
 function alarmedBy({ meter, log }: Services): ForwardDeps['alarmed'] {

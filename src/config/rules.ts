@@ -8,6 +8,7 @@ import { foldedPath } from '../http/paths.ts';
 import { both, readPattern, relate, takesPath } from '../http/patterns.ts';
 import { ownClasses, usersPath } from '../profiles/coreapp/routes.ts';
 import type { Config } from './config.ts';
+import { starsNextToCredentials } from './cors.ts';
 import { jwtClashes } from './jwt-rules.ts';
 import type { Given } from './layer.ts';
 import { badValue, type Clash, type Problem } from './problems.ts';
@@ -35,6 +36,7 @@ export const clashes = (facts: Facts): Clash[] => [
   ...unknownClasses(facts),
   ...openClash(facts),
   ...keyFieldClash(facts),
+  ...corsClash(facts),
   ...diskClash(facts),
 ];
 
@@ -298,6 +300,15 @@ function keyFieldClash(facts: Facts): Clash[] {
     return [
       clash(facts, setting, 'auth.keyField', `header:${keyField}`, 'principal: auth.keyField says who a caller is'),
     ];
+  });
+}
+
+/** Next to credentials a browser takes `*` for a name (Fetch standard, 3.3.5). */
+function corsClash(facts: Facts): Clash[] {
+  const other = 'http.cors.credentials';
+  return starsNextToCredentials(facts.config.http.cors).map((list) => {
+    const name = `http.cors.${list}`;
+    return clash(facts, name, other, '*', `names, since ${other} is true, or leave that out`);
   });
 }
 

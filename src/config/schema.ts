@@ -9,6 +9,7 @@ import { pushMaxUs } from '../admission/rate/slots.ts';
 import { classForm } from '../exchange/route.ts';
 import { auth } from './auth.ts';
 import { bodies } from './bodies.ts';
+import { cors } from './cors.ts';
 import {
   authority,
   basePath,
@@ -255,6 +256,7 @@ const http = section({
       'Names of request fields that reach the Coreapp from anybody, though they are taken out otherwise: those that only a trusted proxy may say (X-Real-IP, X-HTTP-Method-Override), X-Original-URL and X-Rewrite-URL, and names that an upstream could take for one of Weir’s own (X_Forwarded_For).',
     wanted: 'a list of field names, without those that Weir writes itself, such as [X-Real-IP, X_Request_Id]',
   }),
+  cors,
 });
 
 const log = section({

@@ -2,6 +2,7 @@
  * Answer: the one place that turns the outcome of an exchange into a status line. A head that could not be read is no
  * exchange: `wire/server/connection.ts` answers it.
  */
+import { withCors } from '../http/cors.ts';
 import { endToEnd, FieldFilter, type Fields, fieldOf, fieldsOf } from '../http/fields.ts';
 import { viaName } from '../http/forwarded.ts';
 import type { Admitted, Received, Routed } from './exchange.ts';
@@ -25,8 +26,9 @@ const toTrailers = new FieldFilter(['content-length', 'trailer', 'ratelimit', 'r
 /** Weir's own answer. Returns its status. */
 export function answerPage(exchange: Received, downstream: Downstream, page: Page): number {
   const fields = ['X-Request-Id', exchange.id, ...page.fields];
+  if (exchange.cors !== null) fields.push(...exchange.cors);
   addPreference(fields, exchange);
-  if (fieldOf(page.fields, 'content-type') === null) fields.push('Content-Type', json);
+  if (page.status !== 204 && fieldOf(page.fields, 'content-type') === null) fields.push('Content-Type', json);
   // Weir's own answers are about accounts, tokens or the moment: none of them is for a cache.
   if (fieldOf(page.fields, 'cache-control') === null) fields.push('Cache-Control', 'no-store');
   if (exchange.method !== 'HEAD') exchange.counters.bytesOut += Buffer.byteLength(page.body);
@@ -90,7 +92,7 @@ function tellAnswer(
   out.push('Via', viaName, 'X-Request-Id', exchange.id);
   addPreference(out, exchange);
   if (exchange.method !== 'HEAD') exchange.counters.bytesOut += body.length;
-  downstream.head(status, out);
+  downstream.head(status, toBrowsers(out, exchange));
   if (exchange.method !== 'HEAD') downstream.data(body);
   downstream.end([]);
   return status;
@@ -116,8 +118,10 @@ export function relayHead(
   }
   addPreference(out, exchange);
   if (timing !== null) out.push('Server-Timing', timing);
-  downstream.head(status, out);
+  downstream.head(status, toBrowsers(out, exchange));
 }
+
+const toBrowsers = (fields: Fields, { cors }: Received): Fields => (cors === null ? fields : withCors(fields, cors));
 
 /** The end of the Coreapp's answer. False: the caller has still to take the last of it. */
 export function relayEnd(downstream: Downstream, trailers: Fields): boolean {

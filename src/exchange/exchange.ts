@@ -25,6 +25,8 @@ export interface Head {
   readonly origin: Origin;
   /** When the head had arrived: `Clock.now()`. */
   readonly arrivedAt: number;
+  /** What its answer tells browsers (`http/cors.ts`); null, or not there: nothing. */
+  readonly cors?: Fields | null;
 }
 
 /** What became of a request so far. It decides when the request goes again, how often, and who waits because of it. */
@@ -64,6 +66,7 @@ export interface Counters {
 
 export interface Received extends Head, Steering {
   readonly kind: 'exchange';
+  readonly cors: Fields | null;
   readonly counters: Counters;
 }
 
@@ -140,6 +143,7 @@ class Exchange {
   readonly fields: string[];
   readonly origin: Origin;
   readonly arrivedAt: number;
+  readonly cors: Fields | null;
   readonly counters: Counters = { heldMs: 0, coreappMs: 0, attempts: 0, bytesOut: 0, note: null };
   joinedAt = -1;
   waitSeconds = -1;
@@ -166,6 +170,7 @@ class Exchange {
     this.fields = head.fields;
     this.origin = head.origin;
     this.arrivedAt = head.arrivedAt;
+    this.cors = head.cors ?? null;
   }
 }
 

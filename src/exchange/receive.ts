@@ -1,6 +1,7 @@
 /** Receive: from a request's head to an exchange, or the refusal of one that could be read in two ways. */
 import type { Clock } from '../clock.ts';
 import { isAuthority } from '../http/authority.ts';
+import type { Cors } from '../http/cors.ts';
 import { type Fields, fieldOf, fieldsOf } from '../http/fields.ts';
 import { cameBack, originOf } from '../http/forwarded.ts';
 import { misnamed, type OwnFields } from '../http/own-fields.ts';
@@ -21,6 +22,8 @@ export interface ReceiveDeps {
   readonly guardedPath: string | null;
   /** True for the addresses of proxies whose `X-Forwarded-*` is believed. */
   readonly trusts: (address: string) => boolean;
+  /** What browsers are told; null, or not there: nothing. */
+  readonly cors?: Cors | null;
 }
 
 const requestId = /^[\x21-\x7e]{1,128}$/;
@@ -28,6 +31,7 @@ const requestId = /^[\x21-\x7e]{1,128}$/;
 export type Receive = (head: RequestHead) => { readonly exchange: Received; readonly refusal: Refusal | null };
 
 export function createReceive(deps: ReceiveDeps): Receive {
+  const { cors = null } = deps;
   return (head) => {
     const { method, fields } = head;
     const target = readTarget(head.target, method, deps.guardedPath);
@@ -41,6 +45,7 @@ export function createReceive(deps: ReceiveDeps): Receive {
       fields,
       origin: originOf(head.peer, head.secure, fields, deps.trusts),
       arrivedAt: deps.clock.now(),
+      cors: cors === null ? null : cors.toAnswer(fields),
     });
     return { exchange, refusal };
   };
