@@ -26,26 +26,47 @@ const byConfiguration = {
 
 /**
  * At the start the configured password is set. The store may come back empty, so whenever it is back, a missing admin
- * is made again. An admin that is there keeps the password that it has been given since.
+ * is made again. An admin that is there keeps the password that it has been given since, until another one is
+ * configured.
  */
-export async function keepAdmin(deps: AdminDeps, adminPassword: string | null): Promise<void> {
-  await tryUntilDone(deps, adminPassword, 'set');
-  deps.stores.onReturn(() => void tryUntilDone(deps, adminPassword, 'keep'));
-}
+export class AdminKeeper {
+  readonly #deps: AdminDeps;
+  #password: string | null;
 
-/**
- * Resolves after the first try: a store that is away now must not keep Weir from serving. The outage has its line in
- * the log already.
- */
-async function tryUntilDone(deps: AdminDeps, adminPassword: string | null, existing: 'set' | 'keep'): Promise<void> {
-  const { stores, passwords, clock, log } = deps;
-  try {
-    const action = await ensureAdmin(stores.accounts, passwords, adminPassword, existing);
-    if (action !== null) log.audit({ ...byConfiguration, action });
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    const level = error instanceof StoreAway ? 'debug' : 'warn';
-    log[level]('the admin cannot be looked up; trying again', { reason, retryMs });
-    clock.after(retryMs, () => void tryUntilDone(deps, adminPassword, existing));
+  constructor(deps: AdminDeps, password: string | null) {
+    this.#deps = deps;
+    this.#password = password;
+  }
+
+  async begin(): Promise<void> {
+    await this.#tryUntilDone('set');
+    this.#deps.stores.onReturn(() => void this.#tryUntilDone('keep'));
+  }
+
+  /** Another password is configured: the admin gets it. */
+  configure(password: string | null): void {
+    if (password === this.#password) return;
+    this.#password = password;
+    void this.#tryUntilDone('set');
+  }
+
+  /**
+   * Resolves after the first try: a store that is away now must not keep Weir from serving. The outage has its line in
+   * the log already.
+   */
+  async #tryUntilDone(existing: 'set' | 'keep'): Promise<void> {
+    const { stores, passwords, clock, log } = this.#deps;
+    const password = this.#password;
+    try {
+      const action = await ensureAdmin(stores.accounts, passwords, password, existing);
+      if (action !== null) log.audit({ ...byConfiguration, action });
+    } catch (error) {
+      // Another one has been configured meanwhile, and is being set.
+      if (password !== this.#password) return;
+      const reason = error instanceof Error ? error.message : String(error);
+      const level = error instanceof StoreAway ? 'debug' : 'warn';
+      log[level]('the admin cannot be looked up; trying again', { reason, retryMs });
+      clock.after(retryMs, () => void this.#tryUntilDone(existing));
+    }
   }
 }

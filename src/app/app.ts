@@ -1,16 +1,18 @@
 /** The app: services, their first generation, and the ports. What is opened here is closed by `close`. */
 
+import { machineClock } from '../adapters/node/clock.ts';
 import { trustIn } from '../adapters/node/trust.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../observe/ports.ts';
 import { Shared } from '../observe/shared.ts';
-import type { Readiness } from '../ops/pages.ts';
+import type { Readiness, ReloadReport } from '../ops/pages.ts';
 import { type Ops, startOps } from '../ops/server.ts';
 import { startServer } from '../wire/server/server.ts';
-import { keepAdmin } from './admin.ts';
+import { AdminKeeper } from './admin.ts';
 import { keepCertificates } from './certificates.ts';
 import { tellEdge, tellNotAccepted } from './edge.ts';
 import { createGeneration } from './generation.ts';
+import { Running } from './running.ts';
 import { openServices, type Services } from './services.ts';
 import { listenProblem } from './start-error.ts';
 import { Traffic } from './traffic.ts';
@@ -22,6 +24,12 @@ export interface App {
   readonly opsPort: number;
   readonly services: Services;
   readonly traffic: Traffic;
+  /** Which configuration is in force. */
+  readonly running: Running;
+  /** Tells the ops port what to do where this machine asks for a reload. */
+  onReload(reload: () => Promise<ReloadReport>): void;
+  /** Has another configuration be in force: one that differs in what may change while Weir runs (`restart.ts`). */
+  apply(config: Config): void;
   /** No longer ready: balancers look elsewhere, and requests that come all the same are served. */
   lameDuck(): void;
   /** Takes nothing new, serves what waits for at most `graceMs`, refuses the rest, lets go of everything. */
@@ -37,12 +45,15 @@ const stopping: Readiness = { ready: false, why: 'stopping' };
  *
  * @param coreappUrl where the Coreapp is, or its simulator
  * @param version Weir's own
+ * @param hash of the configuration
  */
-export async function startApp(config: Config, coreappUrl: string, version: string, log: Log): Promise<App> {
+export async function startApp(config: Config, coreappUrl: string, version: string, log: Log, hash = ''): Promise<App> {
   await using opened = new AsyncDisposableStack();
   let readiness: Readiness = { ready: false, why: 'starting' };
   let connections = (): number => 0;
+  const running = new Running(machineClock, hash);
   const ports = () => ({
+    config: running.snapshot(),
     connections: connections(),
     ready: readiness.ready,
     stopping: readiness.why === stopping.why,
@@ -51,8 +62,18 @@ export async function startApp(config: Config, coreappUrl: string, version: stri
   const { clock, stores, passwords, admit, tunnels } = services;
   const traffic = new Traffic(createGeneration(config, services));
   // Before the main port: nobody comes to a process that can't start.
-  const ops = opened.adopt(await openOps(config, services, () => readiness), (some) => some.close());
-  const main = await openMain(config, services, traffic);
+  let reload = (): Promise<ReloadReport> | null => null;
+  const ops = opened.adopt(
+    await openOps(
+      config,
+      services,
+      () => readiness,
+      () => reload(),
+    ),
+    (some) => some.close(),
+  );
+  const trust = new Trust(config.http.trustedProxies);
+  const main = await openMain(config, services, traffic, trust);
   opened.defer(() => {
     void main.close();
     main.destroy();
@@ -61,7 +82,8 @@ export async function startApp(config: Config, coreappUrl: string, version: stri
   await stores.begin();
   traffic.begin();
   // Only a process that has its ports may touch what it shares with others.
-  if (config.profile === 'coreapp') await keepAdmin({ stores, passwords, clock, log }, config.auth.adminPassword);
+  const admin = new AdminKeeper({ stores, passwords, clock, log }, config.auth.adminPassword);
+  if (config.profile === 'coreapp') await admin.begin();
   readiness = { ready: true, why: null };
   const { tls } = config.listen;
   if (tls !== null) opened.adopt(keepCertificates(tls, main.secure, clock, log), (watch) => watch.close());
@@ -71,6 +93,17 @@ export async function startApp(config: Config, coreappUrl: string, version: stri
     opsPort: ops.port,
     services,
     traffic,
+    running,
+    onReload(ask) {
+      reload = ask;
+    },
+    apply(next) {
+      services.credentials.replace(next.coreapp.credentials, log);
+      trust.networks = next.http.trustedProxies;
+      if (next.profile === 'coreapp') admin.configure(next.auth.adminPassword);
+      // The last one, since from here on requests are served by it.
+      traffic.generation = createGeneration(next, services);
+    },
     lameDuck() {
       readiness = stopping;
       main.retire();
@@ -88,16 +121,32 @@ export async function startApp(config: Config, coreappUrl: string, version: stri
   };
 }
 
+/** Whose word about callers is believed, as it is configured now. */
+class Trust {
+  #in: (address: string) => boolean;
+
+  constructor(networks: readonly string[]) {
+    this.#in = trustIn(networks);
+  }
+
+  set networks(networks: readonly string[]) {
+    this.#in = trustIn(networks);
+  }
+
+  readonly in = (address: string): boolean => this.#in(address);
+}
+
 async function openMain(
   { listen, http, profile }: Config,
   { connectionsMax, clock, meter, log }: Services,
   traffic: Traffic,
+  trust: Trust,
 ) {
   const options = {
     ...listen,
     ...http,
     connectionsMax,
-    trusts: trustIn(http.trustedProxies),
+    trusts: trust.in,
     ...refusalForms[profile],
   };
   const events = {
@@ -110,14 +159,19 @@ async function openMain(
   });
 }
 
-async function openOps({ ops }: Config, services: Services, ready: () => Readiness): Promise<Ops> {
+async function openOps(
+  { ops }: Config,
+  services: Services,
+  ready: () => Readiness,
+  reload: () => Promise<ReloadReport> | null,
+): Promise<Ops> {
   const { clock, meter, log, snapshot, opsConnectionsMax: connectionsMax } = services;
   const status = new Shared(
     async () => snapshot(),
     ops.figuresMaxAgeMs,
     () => clock.now(),
   );
-  const sources = { ready, snapshot: () => status.get(), metrics: (accept?: string) => meter.scrape(accept) };
+  const sources = { ready, snapshot: () => status.get(), metrics: (accept?: string) => meter.scrape(accept), reload };
   const notAccepted = tellNotAccepted(clock, log, 'the ops port');
   return await startOps({ ...ops, connectionsMax }, sources, notAccepted).catch((error: unknown) => {
     throw listenProblem('ops', ops, error);

@@ -34,6 +34,14 @@ export class Credentials {
     return this.#byClass.get(exchange.route.class) ?? this.#all;
   };
 
+  /** Others take their places, from the next request that is sent. */
+  replace(given: readonly Credential[], log: Log): void {
+    this.#watch?.close();
+    this.#watch = null;
+    this.#take(given);
+    this.watch(given, log);
+  }
+
   /** Takes up what changes in the files. What can't be read, or is no credential, changes nothing. */
   watch(given: readonly Credential[], log: Log): void {
     const files = given.flatMap(({ file }) => file ?? []);

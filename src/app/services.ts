@@ -54,8 +54,8 @@ export interface Start {
   /** Weir's own. */
   readonly version: string;
   readonly log: Log;
-  /** The state of the ports. */
-  readonly ports: () => Pick<Snapshot, 'connections' | 'ready' | 'stopping'>;
+  /** The state of the ports, and which configuration is in force. */
+  readonly ports: () => Pick<Snapshot, 'config' | 'connections' | 'ready' | 'stopping'>;
 }
 
 const clock = machineClock;

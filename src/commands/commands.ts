@@ -7,6 +7,7 @@ import { explain } from './explain.ts';
 import { helpAsked, helpFor, overview } from './help.ts';
 import type { PasswordIo } from './passwords.ts';
 import { profile } from './profile.ts';
+import { reload } from './reload.ts';
 import { serve } from './serve.ts';
 import { tokens } from './tokens.ts';
 import { users } from './users.ts';
@@ -40,6 +41,8 @@ export async function run(given: readonly string[]): Promise<number> {
   switch (command) {
     case 'serve':
       return await serve(args, process.env, io);
+    case 'reload':
+      return await reload(args, process.env, io);
     case 'check':
       return await check(args, process.env, io);
     case 'explain':
@@ -81,7 +84,7 @@ async function help(words: readonly string[]): Promise<number> {
 
 function unknown(command: string): number {
   io.err(
-    `weir: unknown command ${JSON.stringify(command)}; give serve, check, explain, profile, simulate, users, tokens, --help or --version`,
+    `weir: unknown command ${JSON.stringify(command)}; give serve, reload, check, explain, profile, simulate, users, tokens, --help or --version`,
   );
   return 1;
 }

@@ -21,9 +21,14 @@ export function configuredBy(
 
 /** By `--config` and `--profile`, which is the same as `WEIR_PROFILE`. Null: it is said what is wrong. */
 export function configuredWith({ options }: Read, given: Environment, io: CommandIo): Configured | null {
+  return configured({ ...sourcesOf(options, given), readFile: io.readFile }, io);
+}
+
+/** Where the configuration comes from. */
+export function sourcesOf(options: ReadonlyMap<string, string>, given: Environment): Omit<Sources, 'readFile'> {
   const profile = options.get('--profile');
   const env = profile === undefined ? given : { ...given, WEIR_PROFILE: profile };
-  return configured({ file: options.get('--config') ?? null, env, readFile: io.readFile }, io);
+  return { file: options.get('--config') ?? null, env };
 }
 
 /** Null: it is said what is wrong. */

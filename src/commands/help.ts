@@ -3,6 +3,7 @@ import { checkGrammar } from './check.ts';
 import { explainGrammar } from './explain.ts';
 import { columns, type Grammar } from './options.ts';
 import { profileGrammar } from './profile.ts';
+import { reloadGrammar } from './reload.ts';
 import { serveGrammar } from './serve.ts';
 import { tokenGrammars } from './tokens.ts';
 import { userGrammars } from './users.ts';
@@ -10,6 +11,7 @@ import { userGrammars } from './users.ts';
 /** All commands but the simulator's, which shares no code with the rest. */
 const grammars: readonly Grammar[] = [
   serveGrammar,
+  reloadGrammar,
   checkGrammar,
   explainGrammar,
   profileGrammar,
@@ -46,7 +48,7 @@ export function helpFor(words: readonly string[]): string | null {
 
 export function overview(): string {
   const lines: [string, string][] = grammars.map(({ command, about }) => [command, about.split('\n')[0] as string]);
-  lines.splice(4, 0, ['simulate', 'Run the Coreapp simulator alone.']);
+  lines.splice(5, 0, ['simulate', 'Run the Coreapp simulator alone.']);
   return [
     'Weir: an authenticating, rate-limiting reverse proxy for APIs that say "slow down".',
     '',

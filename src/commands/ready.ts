@@ -4,7 +4,7 @@
  * gateway.
  */
 import { get } from 'node:http';
-import { formatProblem, loadConfig } from '../config/load.ts';
+import { opsAddress } from './ops-address.ts';
 import type { CommandIo } from './options.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -13,22 +13,11 @@ const timeoutMs = 3_000;
 
 /** Resolves to the exit code: 0 ready; 1 not, with the reason on stderr. */
 export async function ready(env: Environment, io: CommandIo): Promise<number> {
-  const url = `http://${address(env, io)}/readyz`;
+  const url = `http://${opsAddress(null, env, io)}/readyz`;
   const answer = await ask(url);
   if (answer.status === 200) return 0;
   io.err(`${url}: ${answer.text}`);
   return 1;
-}
-
-/** As the configuration has it now. If that can't be read any more, the running process may still have the good one. */
-function address(env: Environment, io: CommandIo): string {
-  const needs = (setting: string): boolean => setting.startsWith('ops.');
-  const fromFile = loadConfig({ file: null, env, readFile: io.readFile, needs });
-  const loaded = fromFile.ok ? fromFile : loadConfig({ file: null, env, readFile: () => '', needs });
-  if (!fromFile.ok) for (const problem of fromFile.problems) io.err(formatProblem(problem));
-  if (!loaded.ok) return '127.0.0.1:9464';
-  const { host, port } = loaded.config.ops;
-  return `${host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 interface Answer {

@@ -1,7 +1,8 @@
 /** `weir serve`: reads the configuration, starts the app, and on SIGTERM drains and closes it. */
 import { machineClock } from '../adapters/node/clock.ts';
-import { createLog } from '../adapters/pino/log.ts';
+import { type AdjustableLog, createLog } from '../adapters/pino/log.ts';
 import { type App, startApp } from '../app/app.ts';
+import { Reload } from '../app/reload.ts';
 import { StartError } from '../app/start-error.ts';
 import type { Config } from '../config/config.ts';
 import { variables } from '../config/environment.ts';
@@ -10,9 +11,9 @@ import { startBundled } from '../simulator/apis/command.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
 
 import { welcome } from './banner.ts';
-import { configuredBy } from './configured.ts';
+import { configuredWith, sourcesOf } from './configured.ts';
 import { bugExitCode, LastResort } from './last-resort.ts';
-import { type CommandIo, columns, configAndProfile, type Grammar } from './options.ts';
+import { type CommandIo, columns, configAndProfile, type Grammar, readArguments } from './options.ts';
 import { Signals, type Stopping } from './signals.ts';
 import { version } from './version.ts';
 
@@ -34,14 +35,18 @@ export async function serve(
   env: Readonly<Record<string, string | undefined>>,
   io: CommandIo,
 ): Promise<number> {
-  const loaded = configuredBy(serveGrammar, args, env, io);
+  const read = readArguments(serveGrammar, args);
+  if (!read.ok) {
+    io.err(read.problem);
+    return 1;
+  }
+  const loaded = configuredWith(read, env, io);
   if (loaded === null) return 1;
-  const { config } = loaded;
-  const log = createLog({ level: config.log.level, clock: machineClock });
+  const log = createLog({ level: loaded.config.log.level, clock: machineClock });
   const signals = new Signals(log);
   const lastResort = new LastResort(log);
   try {
-    const code = await run(loaded, log, signals, lastResort, io);
+    const code = await run(loaded, sourcesOf(read.options, env), log, signals, lastResort, io);
     await log.flush();
     return code;
   } catch (error) {
@@ -52,21 +57,22 @@ export async function serve(
   }
 }
 
-type Loaded = NonNullable<ReturnType<typeof configuredBy>>;
-type FlushedLog = ReturnType<typeof createLog>;
+type Loaded = NonNullable<ReturnType<typeof configuredWith>>;
 
 async function run(
-  { config: given, notes, file }: Loaded,
-  log: FlushedLog,
+  { config: given, notes, file, hash }: Loaded,
+  sources: ReturnType<typeof sourcesOf>,
+  log: AdjustableLog,
   signals: Signals,
   lastResort: LastResort,
   io: CommandIo,
 ): Promise<number> {
   const simulator = given.coreapp.url === null ? await startBundledFor(given.profile) : null;
-  const config = simulator === null ? given : withCredential(given);
+  const adapt = (read: Config): Config => (simulator === null ? read : withCredential(read));
+  const config = adapt(given);
   let app: App;
   try {
-    app = await startApp(config, config.coreapp.url ?? (simulator as Bundled).url, version, log);
+    app = await startApp(config, config.coreapp.url ?? (simulator as Bundled).url, version, log, hash);
   } catch (error) {
     await simulator?.close();
     if (!(error instanceof StartError)) throw error;
@@ -76,15 +82,38 @@ async function run(
   for (const note of notes) log.warn(note);
   const token = simulator === null || config.profile === 'coreapp' ? null : await demoToken(config, app);
   for (const line of welcome(config, file, app, simulator, token)) io.err(line);
-  log.info('serving', { port: app.port, opsPort: app.opsPort, version });
+  log.info('serving', { port: app.port, opsPort: app.opsPort, version, config: hash });
+  const reloads = keepReloaded(app, { config, notes, adapt, sources }, log, signals);
 
   const signal = signals.next();
   const why = await Promise.race([signal, lastResort.struck]);
   void endAtOnce(why, signal, signals, log);
-  await stop(app, config, why, log);
+  reloads.close();
+  await stop(app, reloads.config, why, log);
   await simulator?.close();
   log.info('stopped');
   return lastResort.hasStruck ? bugExitCode : 0;
+}
+
+interface Origin {
+  readonly config: Config;
+  readonly notes: readonly string[];
+  readonly adapt: (read: Config) => Config;
+  readonly sources: ReturnType<typeof sourcesOf>;
+}
+
+/** The configuration is read again at SIGHUP, when a file has changed, and when `weir reload` asks for it. */
+function keepReloaded(app: App, origin: Origin, log: AdjustableLog, signals: Signals): Reload {
+  const { clock, meter } = app.services;
+  const apply = (config: Config): void => {
+    log.setLevel(config.log.level);
+    app.apply(config);
+  };
+  const reloads = new Reload({ ...origin, running: app.running, apply, clock, meter, log });
+  app.onReload(() => reloads.reload('command'));
+  signals.onReload(() => void reloads.reload('SIGHUP'));
+  reloads.watch();
+  return reloads;
 }
 
 /** Stands in for the upstream, to try Weir out. */
@@ -117,7 +146,7 @@ async function stop(
   app: App,
   { stop: { lameDuckMs, graceMs } }: Config,
   why: Stopping | 'bug',
-  log: FlushedLog,
+  log: AdjustableLog,
 ): Promise<void> {
   // Ctrl-C is pressed at a terminal, where no load balancer needs time to notice.
   const lame = why === 'SIGINT' ? 0 : lameDuckMs;
@@ -135,7 +164,7 @@ async function endAtOnce(
   why: Stopping | 'bug',
   first: Promise<Stopping>,
   signals: Signals,
-  log: FlushedLog,
+  log: AdjustableLog,
 ): Promise<never> {
   const signal = await first;
   if (why === 'bug') log.info('stopping already, after a bug', { signal });

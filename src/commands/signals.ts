@@ -10,32 +10,46 @@ export type Stopping = 'SIGTERM' | 'SIGINT';
 const table = {
   SIGTERM: { means: 'stop' },
   SIGINT: { means: 'stop' },
-  SIGHUP: {
-    means: 'note',
-    note: 'SIGHUP: reloading is not built yet, the configuration is read at the start only; restart for a changed one',
-  },
+  SIGHUP: { means: 'reload' },
   SIGUSR1: {
     means: 'note',
     note: 'SIGUSR1: Node’s inspector stays closed; start with NODE_OPTIONS=--inspect to have it open',
   },
   SIGUSR2: { means: 'note', note: 'SIGUSR2 means nothing here' },
-} as const satisfies Partial<Record<NodeJS.Signals, { means: 'stop' } | { means: 'note'; note: string }>>;
+} as const satisfies Partial<Record<NodeJS.Signals, { means: 'stop' | 'reload' } | { means: 'note'; note: string }>>;
 
 /** npm passes on the SIGINT that the terminal has sent to both of them: what comes twice at once was meant once. */
 const echoMs = 500;
 
-/** Listens to all of the table. Those that stop come one at a time; the others are a line in the log each. */
+/**
+ * Listens to all of the table. Those that stop come one at a time. One that asks for a reload is kept until somebody
+ * can do it. The others are a line in the log each.
+ */
 export class Signals {
   readonly #came: Stopping[] = [];
   readonly #waiting: ((signal: Stopping) => void)[] = [];
+  #reload: (() => void) | null = null;
+  #reloadAsked = false;
 
   constructor(log: Pick<Log, 'warn'>) {
     for (const name of Object.keys(table) as (keyof typeof table)[]) {
       const entry = table[name];
       if (entry.means === 'stop') this.#listenToStop(name as Stopping);
+      else if (entry.means === 'reload') process.on(name, () => this.#askToReload());
       // Where Node was told to do something at SIGUSR2, such as to write a heap snapshot, it listens already.
       else if (name !== 'SIGUSR2' || process.listenerCount(name) === 0) process.on(name, () => log.warn(entry.note));
     }
+  }
+
+  /** From now on, and at once where it was asked for before. */
+  onReload(reload: () => void): void {
+    this.#reload = reload;
+    if (this.#reloadAsked) reload();
+  }
+
+  #askToReload(): void {
+    this.#reloadAsked = true;
+    this.#reload?.();
   }
 
   next(): Promise<Stopping> {

@@ -1,4 +1,5 @@
 /** Defaults, file, environment: read whole, judged whole, every problem at once. */
+import { createHash } from 'node:crypto';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defaultClass } from '../exchange/route.ts';
@@ -39,6 +40,8 @@ export type Loaded =
       readonly file: string | null;
       /** What an operator should know before the start, a line each. */
       readonly notes: readonly string[];
+      /** Tells it from others: made of all settings but secrets. */
+      readonly hash: string;
       /** What differs from the defaults. */
       readonly changes: readonly Change[];
     }
@@ -91,7 +94,14 @@ export function loadConfig(sources: Sources): Loaded {
   const stray = strayVariables(sources.env);
   if (problems.length > 0) return { ok: false, problems, notes: stray };
   const notes = [...stray, ...tls.notes, ...notesOn(facts)];
-  return { ok: true, config: facts.config, file, notes, changes: changesOf(merged.given, profile) };
+  return {
+    ok: true,
+    config: facts.config,
+    file,
+    notes,
+    hash: hashOf(settings),
+    changes: changesOf(merged.given, profile),
+  };
 }
 
 function profileGiven(layers: readonly Layer[]): ProfileName {
@@ -176,6 +186,23 @@ function settingsOf(given: ReadonlyMap<string, Given>): Settings {
     section[path.at(-1) as string] = value;
   }
   return settingsSchema.parse(tree);
+}
+
+/** The order in which settings are written makes no difference, nor does a secret. */
+function hashOf(settings: Settings): string {
+  const secret = new Set(leaves.filter(({ about }) => about.secret === true).map(({ name }) => name));
+  return createHash('sha256')
+    .update(canonical(settings, [], secret))
+    .digest('hex')
+    .slice(0, 12);
+}
+
+function canonical(value: unknown, path: readonly string[], secret: ReadonlySet<string>): string {
+  if (secret.has(path.join('.'))) return '""';
+  if (Array.isArray(value)) return `[${value.map((one) => canonical(one, [...path, ''], secret)).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, one]) => `${JSON.stringify(key)}:${canonical(one, [...path, key], secret)}`).join(',')}}`;
 }
 
 /** In the order of the schema, each class's settings where it was named first. */

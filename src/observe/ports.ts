@@ -8,6 +8,10 @@ import type { RequestLine } from './request-line.ts';
 /** How a stay in line ended. */
 export type HoldOutcome = 'sent' | 'refused' | 'gone';
 
+/** What became of a configuration that was read again: in force, the same as before, or with problems. */
+export const reloadResults = ['applied', 'unchanged', 'refused'] as const;
+export type ReloadResult = (typeof reloadResults)[number];
+
 /** Counts and times, for Prometheus. No caller's name is ever a label. */
 export interface Meter {
   answered(route: RouteClass | 'none', method: string, status: number, ms: number): void;
@@ -23,6 +27,8 @@ export interface Meter {
   monitored(expiresAtMs: number): void;
   reserved(bucket: string, source: 'store' | 'fallback' | 'memory', slots: number): void;
   storeCalled(call: string, outcome: 'ok' | 'error', ms: number): void;
+  /** The configuration was read again while Weir ran. */
+  reloaded(result: ReloadResult): void;
 }
 
 /** One line a request, and what an operator must know besides. Never a secret, never a body. */

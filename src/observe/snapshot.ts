@@ -64,6 +64,18 @@ export interface PermitsSnapshot {
   readonly pausedMs: number;
 }
 
+/** Which configuration is in force. */
+export interface ConfigSnapshot {
+  /** Of all settings but secrets: the same in all replicas that have the same configuration. */
+  readonly hash: string;
+  /** When it came into force: at the start, or with the last reload that changed something. */
+  readonly loadedAt: string;
+  /** Settings that have changed and wait for a restart. */
+  readonly restartNeeded: readonly string[];
+  /** A later one that was refused, and why; null: the last one that was read had no problems. */
+  readonly refused: { readonly at: string; readonly problems: readonly string[] } | null;
+}
+
 export interface Snapshot {
   readonly lines: readonly LineSnapshot[];
   readonly buckets: readonly BucketSnapshot[];
@@ -73,6 +85,7 @@ export interface Snapshot {
   /** Bodies and answers in files, over all classes. */
   readonly disk: DiskSnapshot;
   readonly store: StoreSnapshot;
+  readonly config: ConfigSnapshot;
   /** Open connections of callers. */
   readonly connections: number;
   readonly ready: boolean;

@@ -7,11 +7,25 @@ export interface Readiness {
   readonly why: string | null;
 }
 
+/** What became of a reload. */
+export type ReloadReport =
+  | {
+      readonly result: 'applied';
+      readonly hash: string;
+      /** Settings, by their names. */
+      readonly changed: readonly string[];
+      readonly restartNeeded: readonly string[];
+    }
+  | { readonly result: 'unchanged'; readonly changed: readonly []; readonly restartNeeded: readonly string[] }
+  | { readonly result: 'refused'; readonly problems: readonly string[] };
+
 export interface OpsSources {
   ready(): Readiness;
   snapshot(): Snapshot | Promise<Snapshot>;
   /** @param accept the scraper's `Accept` field */
   metrics(accept: string | undefined): Promise<{ readonly contentType: string; readonly body: string }>;
+  /** Reads the configuration again. Null: it is too early. */
+  reload?(): Promise<ReloadReport> | null;
 }
 
 export interface OpsPage {
@@ -34,15 +48,30 @@ const answers: Readonly<Record<string, Answer>> = {
     const snapshot = await sources.snapshot();
     const { ready, why } = sources.ready();
     const status = { ...snapshot, ready, why };
-    return { status: 200, contentType: 'application/json', body: `${JSON.stringify(status, null, 2)}\n` };
+    return json(200, status);
   },
 };
+
+/** Where this machine asks for a reload, with POST. */
+export const reloadPath = '/reload';
 
 export const opsPaths = Object.keys(answers);
 
 /** The page for a request; null: there is none at this path. */
 export function pageFor(path: string): Answer | null {
   return Object.hasOwn(answers, path) ? (answers[path] as Answer) : null;
+}
+
+/** The page that a reload is answered with. */
+export async function reloadPage(sources: OpsSources): Promise<OpsPage> {
+  const reloading = sources.reload?.() ?? null;
+  if (reloading === null) return text(503, 'Weir is starting: it cannot reload yet.');
+  const report = await reloading;
+  return json(report.result === 'refused' ? 422 : 200, report);
+}
+
+function json(status: number, value: object): OpsPage {
+  return { status, contentType: 'application/json', body: `${JSON.stringify(value, null, 2)}\n` };
 }
 
 export function text(status: number, line: string): OpsPage {

@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { networkOf } from '../http/network.ts';
 import { type Connection, ConnectionTable } from '../wire/connections.ts';
 import type { OpsPage, OpsSources } from './pages.ts';
-import { opsPaths, pageFor, text } from './pages.ts';
+import { opsPaths, pageFor, reloadPage, reloadPath, text } from './pages.ts';
 
 export interface OpsAddress {
   readonly host: string;
@@ -105,12 +105,26 @@ function boundConnections(server: Server, max: number): { began(socket: Socket):
 }
 
 const methodNotAllowed = text(405, 'Only GET and HEAD are answered here.');
+const wantsPost = text(405, 'Only POST is answered here.');
+const notFromHere = text(403, 'Only this machine may have the configuration reloaded: weir reload, or SIGHUP.');
 
 async function answer(request: IncomingMessage, sources: OpsSources): Promise<OpsPage> {
-  const page = pageFor((request.url ?? '').split('?', 1)[0] as string);
+  const path = (request.url ?? '').split('?', 1)[0] as string;
+  if (path === reloadPath) return await reload(request, sources);
+  const page = pageFor(path);
   if (page === null) return text(404, `Nothing is here. There are ${opsPaths.join(', ')}.`);
   if (request.method !== 'GET' && request.method !== 'HEAD') return methodNotAllowed;
   return page(sources, request.headers.accept);
+}
+
+/** It changes nothing but what the files say. Still, others are not to have them read again and again. */
+async function reload(request: IncomingMessage, sources: OpsSources): Promise<OpsPage> {
+  if (!isFromHere(request.socket)) return notFromHere;
+  return request.method === 'POST' ? await reloadPage(sources) : wantsPost;
+}
+
+function isFromHere({ remoteAddress = '', localAddress }: Socket): boolean {
+  return remoteAddress === localAddress || /^(::ffff:)?127\.|^::1$/.test(remoteAddress);
 }
 
 function send(request: IncomingMessage, response: ServerResponse, page: OpsPage, closing: boolean): void {
@@ -119,6 +133,7 @@ function send(request: IncomingMessage, response: ServerResponse, page: OpsPage,
     'content-length': Buffer.byteLength(page.body),
     'cache-control': 'no-store',
     ...(page === methodNotAllowed ? { allow: 'GET, HEAD' } : {}),
+    ...(page === wantsPost ? { allow: 'POST' } : {}),
     // A body that nobody wants to read ends the connection; so does the end of the server.
     ...(closing || (request.method !== 'GET' && request.method !== 'HEAD') ? { connection: 'close' } : {}),
   });

@@ -19,7 +19,7 @@ describe('signals', () => {
       await using weir = await startWeir({ COREAPP_URL: upstream.url }, { script });
       const said = weir.process.lines.length;
       for (const [signal, line] of [
-        ['SIGHUP', /"level":"warn".*SIGHUP: reloading is not built yet/],
+        ['SIGHUP', /"level":"info".*"reason":"SIGHUP".*the configuration is the one that runs/],
         ['SIGUSR1', /"level":"warn".*SIGUSR1: .*inspector stays closed/],
         ['SIGUSR2', /"level":"warn".*SIGUSR2 means nothing/],
       ] as const) {

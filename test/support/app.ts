@@ -40,6 +40,15 @@ export function withFreshFigures(settings: Config, yaml: string): Config {
   return yaml.includes('figuresMaxAgeMs') ? settings : { ...settings, ops: { ...settings.ops, figuresMaxAgeMs: 0 } };
 }
 
+/** What every test wants. */
+export const testEnv: Env = {
+  HOST: '127.0.0.1',
+  PORT: '0',
+  OPS_PORT: '0',
+  WEIR_ADMIN_PASSWORD: adminPassword,
+  WA_API_KEY: apiKey,
+};
+
 /** @param yaml what differs from the defaults */
 export async function startTestApp(
   coreappUrl: string,
@@ -47,6 +56,13 @@ export async function startTestApp(
   env: Env = {},
   files: Files = {},
 ): Promise<TestApp> {
+  const upstream = yaml.includes('profile:') ? { UPSTREAM_URL: coreappUrl } : {};
+  const settings = config(load(yaml, { ...testEnv, ...upstream, ...env }, files));
+  return await startAppOf(withFreshFigures(settings, yaml), coreappUrl);
+}
+
+/** The same of a whole configuration. */
+export async function startAppOf(settings: Config, coreappUrl: string, hash = ''): Promise<TestApp> {
   const lines: RequestLine[] = [];
   const events: Event[] = [];
   const trail: AuditLine[] = [];
@@ -60,22 +76,7 @@ export async function startTestApp(
     warn: event('warn'),
     error: event('error'),
   };
-  const settings = config(
-    load(
-      yaml,
-      {
-        HOST: '127.0.0.1',
-        PORT: '0',
-        OPS_PORT: '0',
-        WEIR_ADMIN_PASSWORD: adminPassword,
-        WA_API_KEY: apiKey,
-        ...(yaml.includes('profile:') && { UPSTREAM_URL: coreappUrl }),
-        ...env,
-      },
-      files,
-    ),
-  );
-  const app = await startApp(withFreshFigures(settings, yaml), coreappUrl, '0.0.0', log);
+  const app = await startApp(settings, coreappUrl, '0.0.0', log, hash);
   const ask: TestApp['ask'] = async (line, fields = '', body = '') => {
     await using caller = await openCaller(app.port);
     caller.send(`${line} HTTP/1.1\r\n${fields}\r\n`).send(body);

@@ -12,4 +12,5 @@ export const deafMeter: Meter = {
   monitored() {},
   reserved() {},
   storeCalled() {},
+  reloaded() {},
 };

@@ -51,5 +51,11 @@ export const busy: Snapshot = {
   store: { kind: 'redis', up: true, fallback: false, persistence: 'aof', lacks: [] },
   connections: 7,
   ready: true,
+  config: {
+    hash: '0123456789ab',
+    loadedAt: '2026-01-01T00:00:07.500Z',
+    restartNeeded: ['listen.port', 'redis.keyPrefix'],
+    refused: { at: '2026-01-01T00:01:00.000Z', problems: ['weir.yaml:1:1: no'] },
+  },
   stopping: false,
 };

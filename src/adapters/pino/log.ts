@@ -16,6 +16,12 @@ export interface LogOptions {
   readonly destination?: number | { write(line: string): void };
 }
 
+export interface AdjustableLog extends Log {
+  /** From now on, only what is of that level or above. */
+  setLevel(level: LogLevel): void;
+  flush(): Promise<void>;
+}
+
 type EventFields = Readonly<Record<string, unknown>>;
 
 /** What a line always has; an event's field of that name would be a second member with the same key. */
@@ -25,7 +31,7 @@ const ownKeys: ReadonlySet<string> = new Set(['level', 'time', 'msg']);
  * One JSON line a request at level `info`, or `warn` where Weir itself says 5xx; events at the level of their call; the
  * audit trail at every level but `silent`.
  */
-export function createLog({ level, clock, destination = 1 }: LogOptions): Log & { flush(): Promise<void> } {
+export function createLog({ level: first, clock, destination = 1 }: LogOptions): AdjustableLog {
   const times = new IsoTimes();
   const now = () => times.of(clock.wallMs());
   const sink =
@@ -40,7 +46,7 @@ export function createLog({ level, clock, destination = 1 }: LogOptions): Log & 
   const output: Pick<Sink, 'write'> = sink ?? (destination as { write(line: string): void });
   const events = pino(
     {
-      level,
+      level: first,
       base: null,
       // pino's own would take our copy of an error for an error and call its type Object.
       serializers: { err: (copy: unknown) => copy },
@@ -49,7 +55,14 @@ export function createLog({ level, clock, destination = 1 }: LogOptions): Log & 
     },
     output,
   );
-  const writes = { info: events.isLevelEnabled('info'), warn: events.isLevelEnabled('warn') };
+  const writes = { info: false, warn: false, audit: false };
+  const setLevel = (level: LogLevel): void => {
+    events.level = level;
+    writes.info = events.isLevelEnabled('info');
+    writes.warn = events.isLevelEnabled('warn');
+    writes.audit = level !== 'silent';
+  };
+  setLevel(first);
 
   const event =
     (at: 'debug' | 'info' | 'warn' | 'error') =>
@@ -63,12 +76,13 @@ export function createLog({ level, clock, destination = 1 }: LogOptions): Log & 
       if (writes[lineLevel]) output.write(textOf(line, lineLevel, now()));
     },
     audit(line: AuditLine): void {
-      if (level !== 'silent') output.write(auditTextOf(line, now()), line.outcome);
+      if (writes.audit) output.write(auditTextOf(line, now()), line.outcome);
     },
     debug: event('debug'),
     info: event('info'),
     warn: event('warn'),
     error: event('error'),
+    setLevel,
     flush: () => sink?.flush() ?? Promise.resolve(),
   };
 }

@@ -6,6 +6,7 @@
  */
 import type { RefusalName } from '../../exchange/refusals.ts';
 import { refusalTable } from '../../exchange/refusals.ts';
+import { reloadResults } from '../../observe/ports.ts';
 import type { Snapshot } from '../../observe/snapshot.ts';
 import type { Family, Sample } from './family.ts';
 import { histogramSamples, sample } from './family.ts';
@@ -24,6 +25,7 @@ export function weirFamilies(tally: Tally, snapshot: Snapshot, build: Build): Fa
     answers(snapshot),
     disk(snapshot),
     store(tally, snapshot),
+    configuration(tally, snapshot),
     replica(snapshot, build),
   );
 }
@@ -244,6 +246,29 @@ function store(tally: Tally, snapshot: Snapshot): Family[] {
         ),
       ),
     ),
+  ];
+}
+
+function configuration({ reloads }: Tally, { config: { hash, loadedAt, restartNeeded, refused } }: Snapshot): Family[] {
+  return [
+    family(
+      'counter',
+      'weir_config_reloads_total',
+      'How often the configuration was read again, by what came of it.',
+      () => reloadResults.map((result) => sample(reloads[result], { result })),
+    ),
+    family('gauge', 'weir_config_info', 'The configuration in force: always 1, the label is its hash.', () => [
+      sample(1, { hash }),
+    ]),
+    family('gauge', 'weir_config_loaded_timestamp_seconds', 'When the configuration in force was loaded.', () => [
+      sample(Date.parse(loadedAt) / 1_000),
+    ]),
+    family('gauge', 'weir_config_last_reload_refused', '1: the configuration that was read last has problems.', () => [
+      sample(Number(refused !== null)),
+    ]),
+    family('gauge', 'weir_config_restart_needed', 'How many changed settings wait for a restart.', () => [
+      sample(restartNeeded.length),
+    ]),
   ];
 }
 

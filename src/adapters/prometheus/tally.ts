@@ -3,7 +3,7 @@ import type { CutCause, ReplayReason } from '../../exchange/outcome.ts';
 import type { RefusalName } from '../../exchange/refusals.ts';
 import { refusalTable } from '../../exchange/refusals.ts';
 import type { RouteClass } from '../../exchange/route.ts';
-import type { HoldOutcome, Meter } from '../../observe/ports.ts';
+import { type HoldOutcome, type Meter, type ReloadResult, reloadResults } from '../../observe/ports.ts';
 import { ByStatus, Histogram } from './counts.ts';
 import { Lately } from './lately.ts';
 
@@ -63,6 +63,9 @@ export class Tally implements Meter {
   ) as Record<RefusalName, number>;
   readonly storeCalls = new Map<string, StoreCallTally>();
   readonly monitoringTokens = new Lately();
+  readonly reloads: Readonly<Record<ReloadResult, number>> = Object.fromEntries(
+    reloadResults.map((result) => [result, 0]),
+  ) as Record<ReloadResult, number>;
 
   /** @param classes all, so that each is told from the start */
   constructor(classes: readonly string[]) {
@@ -112,6 +115,10 @@ export class Tally implements Meter {
 
   storeCalled(call: string, outcome: 'ok' | 'error', ms: number): void {
     (this.storeCalls.get(call) ?? this.#firstCall(call))[outcome].observe(ms);
+  }
+
+  reloaded(result: ReloadResult): void {
+    (this.reloads as Record<ReloadResult, number>)[result] += 1;
   }
 
   #of(label: string): ClassTally {

@@ -1,0 +1,218 @@
+/**
+ * Reload: reads the configuration again while Weir runs, and has what can change be in force. One is read whole and
+ * judged whole, as at the start: with any problem it is refused, and the old one stays.
+ *
+ * Files are watched: the configuration's and each that it names. A change is looked at once it has settled, and what
+ * comes meanwhile is looked at together, so a storm of changes costs a few reloads. A text that is half written is a
+ * problem, too, so a changed file with problems is read again until it no longer changes.
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { type FileWatch, watchFiles } from '../adapters/node/watch.ts';
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config/config.ts';
+import { formatProblem, type Loaded, loadConfig, type Sources } from '../config/load.ts';
+import { attempt } from '../config/secret-files.ts';
+import type { Log, Meter } from '../observe/ports.ts';
+import type { ReloadReport } from '../ops/pages.ts';
+import { type Change, changeTo } from './restart.ts';
+import type { Running } from './running.ts';
+import { StartError } from './start-error.ts';
+
+type LoadedWell = Extract<Loaded, { ok: true }>;
+
+/** What brought it about. */
+export type ReloadReason = 'SIGHUP' | 'file' | 'command';
+
+export interface ReloadDeps {
+  /** Where the configuration comes from; `readFile` is not asked. */
+  readonly sources: Omit<Sources, 'readFile'>;
+  /** What runs, and what the log has said of it. */
+  readonly config: Config;
+  readonly notes: readonly string[];
+  readonly running: Running;
+  /** What a configuration that was read means here: without an upstream of its own the simulator takes its place. */
+  readonly adapt?: (config: Config) => Config;
+  /** Has it be in force. Rejects with a `StartError` where that can't be; then nothing has changed. */
+  readonly apply: (config: Config) => Promise<void> | void;
+  readonly clock: Clock;
+  readonly meter: Pick<Meter, 'reloaded'>;
+  readonly log: Log;
+}
+
+/** What was read, and of which files. */
+interface Reading {
+  readonly loaded: Loaded;
+  /** It names another profile than the one that runs, and was read for that one. */
+  readonly otherProfile: boolean;
+  /** What each file holds, or why it could not be read. */
+  readonly texts: ReadonlyMap<string, string>;
+}
+
+/** How long a file with problems is left alone before it is read again, milliseconds. */
+const unfinishedMs = 300;
+/** A file that keeps changing is judged after so many looks. */
+const looksMax = 20;
+
+export class Reload {
+  readonly #deps: ReloadDeps;
+  #config: Config;
+  /** What has been said of it at the start, or since. */
+  #notes: readonly string[];
+  #watch: FileWatch | null = null;
+  #watched: readonly string[] = [];
+  #digest = '';
+  /** The one that is under way, and the one that follows it, for all who have asked meanwhile. */
+  #current: Promise<ReloadReport> | null = null;
+  #next: Promise<ReloadReport> | null = null;
+  #closed = false;
+
+  constructor(deps: ReloadDeps) {
+    this.#deps = deps;
+    this.#config = deps.config;
+    this.#notes = deps.notes;
+  }
+
+  /** What is in force. */
+  get config(): Config {
+    return this.#config;
+  }
+
+  /** Takes up changes of files from now on, and those since the configuration was read. */
+  watch(): void {
+    const reading = this.#read();
+    this.#follow(reading);
+    if (!reading.loaded.ok || this.#changeTo(reading, reading.loaded).changed.length > 0) void this.reload('file');
+  }
+
+  /** Nothing is taken up any more. */
+  close(): void {
+    this.#closed = true;
+    this.#watch?.close();
+    this.#watch = null;
+  }
+
+  /** At most one is under way, and one waits: it reads what is there when its turn comes. */
+  reload(reason: ReloadReason): Promise<ReloadReport> {
+    if (this.#current === null) {
+      this.#current = this.#reload(reason).finally(() => {
+        this.#current = null;
+      });
+      return this.#current;
+    }
+    this.#next ??= this.#current.then(() => {
+      this.#next = null;
+      return this.reload(reason);
+    });
+    return this.#next;
+  }
+
+  async #reload(reason: ReloadReason): Promise<ReloadReport> {
+    const { log, running, meter } = this.#deps;
+    const reading = reason === 'file' ? await this.#readSettled() : this.#read();
+    if (this.#closed) {
+      log.warn('the configuration is not reloaded: Weir is stopping', { reason });
+      return { result: 'refused', problems: ['Weir is stopping'] };
+    }
+    this.#follow(reading);
+    const { loaded } = reading;
+    if (!loaded.ok) return this.#refuse(reason, loaded.problems.map(formatProblem));
+    const change = this.#changeTo(reading, loaded);
+    if (change.changed.length > 0) return await this.#apply(reason, loaded, change);
+    const { restartNeeded } = change;
+    running.unchanged(restartNeeded, meter);
+    log.info('the configuration is the one that runs', { reason, ...(restartNeeded.length > 0 && { restartNeeded }) });
+    return { result: 'unchanged', changed: [], restartNeeded };
+  }
+
+  async #apply(reason: ReloadReason, { hash, notes }: LoadedWell, change: Change): Promise<ReloadReport> {
+    const { log, running, meter, apply } = this.#deps;
+    const { config, changed, restartNeeded } = change;
+    try {
+      await apply(config);
+    } catch (error) {
+      if (error instanceof StartError) return this.#refuse(reason, [error.message]);
+      log.error('a bug: a reload threw', { error });
+      return this.#refuse(reason, ['a bug in Weir: the log has it']);
+    }
+    this.#config = config;
+    running.applied(hash, restartNeeded, meter);
+    for (const note of notes) if (!this.#notes.includes(note)) log.warn(note);
+    this.#notes = notes;
+    log.info('a changed configuration is in force', { reason, hash, changed });
+    if (restartNeeded.length > 0) log.warn('changed settings wait for a restart', { restartNeeded });
+    return { result: 'applied', hash, changed, restartNeeded };
+  }
+
+  #refuse(reason: ReloadReason, problems: readonly string[]): ReloadReport {
+    this.#deps.running.refused(problems, this.#deps.meter);
+    this.#deps.log.error('a changed configuration is refused, the old one stays', { reason, problems });
+    return { result: 'refused', problems };
+  }
+
+  #changeTo({ otherProfile }: Reading, { config }: LoadedWell): Change {
+    const { adapt = (same) => same } = this.#deps;
+    const change = changeTo(adapt(config), this.#config);
+    return otherProfile ? { ...change, restartNeeded: ['profile', ...change.restartNeeded] } : change;
+  }
+
+  /** A file with problems may be half written: it is read until it no longer changes. */
+  async #readSettled(): Promise<Reading> {
+    let reading = this.#read();
+    for (let looks = 1; !reading.loaded.ok && looks < looksMax; looks++) {
+      await new Promise<void>((resolve) => void this.#deps.clock.after(unfinishedMs, resolve));
+      const again = this.#read();
+      if (digest(again.texts) === digest(reading.texts)) return again;
+      reading = again;
+    }
+    return reading;
+  }
+
+  /** The defaults of another profile are for another process: what runs goes on with its own. */
+  #read(): Reading {
+    const texts = new Map<string, string>();
+    const readFile = (path: string): string => {
+      const read = attempt(() => readFileSync(path, 'utf8'));
+      texts.set(path, textOf(read));
+      if (read.ok) return read.text;
+      throw read.error;
+    };
+    const { sources } = this.#deps;
+    const { profile } = this.#config;
+    const loaded = loadConfig({ ...sources, readFile });
+    if (!loaded.ok || loaded.config.profile === profile) return { loaded, otherProfile: false, texts };
+    const env = { ...sources.env, WEIR_PROFILE: profile };
+    return { loaded: loadConfig({ ...sources, env, readFile }), otherProfile: true, texts };
+  }
+
+  /** What was read is known, and watched from now on. */
+  #follow({ texts }: Reading): void {
+    const paths = [...texts.keys()].filter((path) => !this.#hasOwnWatch(path));
+    this.#digest = digest(new Map(paths.map((path) => [path, texts.get(path) as string])));
+    if (paths.length === this.#watched.length && paths.every((path) => this.#watched.includes(path))) return;
+    this.#watch?.close();
+    this.#watched = paths;
+    this.#watch = watchFiles(paths, () => this.#look());
+  }
+
+  /** Certificates and credentials are taken up by themselves, whatever is wrong with the rest. */
+  #hasOwnWatch(path: string): boolean {
+    const { listen, coreapp } = this.#config;
+    const { ca, cert, key } = listen.tls?.files ?? {};
+    return [ca, cert, key].some((file) => file?.path === path) || coreapp.credentials.some(({ file }) => file === path);
+  }
+
+  #look(): void {
+    const texts = this.#watched.map((path) => [path, textOf(attempt(() => readFileSync(path, 'utf8')))] as const);
+    if (!this.#closed && digest(new Map(texts)) !== this.#digest) void this.reload('file');
+  }
+}
+
+const textOf = (read: ReturnType<typeof attempt>): string => (read.ok ? read.text : String(read.error));
+
+/** Of secrets no second copy is kept. */
+function digest(texts: ReadonlyMap<string, string>): string {
+  const hash = createHash('sha256');
+  for (const [path, text] of texts) hash.update(`${path.length} ${path} ${text.length} ${text}`);
+  return hash.digest('hex');
+}

@@ -1,0 +1,21 @@
+/** Where the ops port of the Weir on this machine is, for commands that ask it. */
+import { formatProblem, loadConfig } from '../config/load.ts';
+import type { CommandIo } from './options.ts';
+
+/**
+ * As the configuration has it now. If that can't be read any more, the running process may still have the good one.
+ * @param file that the command line names; null: none
+ */
+export function opsAddress(
+  file: string | null,
+  env: Readonly<Record<string, string | undefined>>,
+  io: Pick<CommandIo, 'err' | 'readFile'>,
+): string {
+  const needs = (setting: string): boolean => setting.startsWith('ops.');
+  const fromFile = loadConfig({ file, env, readFile: io.readFile, needs });
+  const loaded = fromFile.ok ? fromFile : loadConfig({ file, env, readFile: () => '', needs });
+  if (!fromFile.ok) for (const problem of fromFile.problems) io.err(formatProblem(problem));
+  if (!loaded.ok) return '127.0.0.1:9464';
+  const { host, port } = loaded.config.ops;
+  return `${host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host.includes(':') ? `[${host}]` : host}:${port}`;
+}

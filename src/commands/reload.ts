@@ -1,0 +1,68 @@
+/** `weir reload`: has the Weir on this machine read its configuration again, and says what came of it. */
+import { request } from 'node:http';
+import type { ReloadReport } from '../ops/pages.ts';
+import { opsAddress } from './ops-address.ts';
+import { type CommandIo, configOnly, type Grammar, readArguments } from './options.ts';
+
+export const reloadGrammar: Grammar = {
+  command: 'reload',
+  about: `Have the running Weir read its configuration again: the one on this machine, at its ops port.
+
+It reads its own file, by its own environment; --config only says where the ops port is. The exit code is 0 if the
+configuration is in force, 1 if it has problems (the old one stays) or if no Weir answers.`,
+  ...configOnly,
+};
+
+const timeoutMs = 30_000;
+
+/** Resolves to the exit code. */
+export async function reload(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  io: CommandIo,
+): Promise<number> {
+  const read = readArguments(reloadGrammar, args);
+  if (!read.ok) {
+    io.err(read.problem);
+    return 1;
+  }
+  const url = `http://${opsAddress(read.options.get('--config') ?? null, env, io)}/reload`;
+  const answer = await post(url);
+  if (answer.status === 200 || answer.status === 422) return tell(JSON.parse(answer.text) as ReloadReport, io);
+  io.err(`weir reload: ${url}: ${answer.text}`);
+  return 1;
+}
+
+function tell(report: ReloadReport, { out, err }: CommandIo): number {
+  if (report.result === 'refused') {
+    for (const problem of report.problems) err(problem);
+    err('refused: the old configuration stays');
+    return 1;
+  }
+  out(report.result === 'unchanged' ? 'nothing has changed' : `in force: ${report.changed.join(', ')}`);
+  if (report.restartNeeded.length > 0) out(`these wait for a restart: ${report.restartNeeded.join(', ')}`);
+  return 0;
+}
+
+interface Answer {
+  /** Null: none came. */
+  readonly status: number | null;
+  readonly text: string;
+}
+
+function post(url: string): Promise<Answer> {
+  return new Promise((resolve) => {
+    const failed = ({ message, code }: NodeJS.ErrnoException): void =>
+      resolve({ status: null, text: message === '' ? (code ?? 'no answer') : message });
+    const options = { method: 'POST', agent: false, signal: AbortSignal.timeout(timeoutMs) } as const;
+    const asking = request(url, options, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (part: string) => {
+        text += part;
+      });
+      response.on('end', () => resolve({ status: response.statusCode ?? null, text: text.trim() }));
+      response.on('error', failed);
+    });
+    asking.on('error', failed).end();
+  });
+}

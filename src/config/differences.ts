@@ -1,0 +1,46 @@
+/** In what two configurations differ, by the names of their settings; never by their values. */
+import { isDeepStrictEqual } from 'node:util';
+import type { Config } from './config.ts';
+import { leafOf } from './layer.ts';
+
+/** What a configuration keeps under another name than its settings have. */
+const settingsOf: Readonly<Record<string, readonly string[]>> = {
+  classes: ['limits.<class>.match'],
+  'throttled.all': ['throttled'],
+  'throttled.byClass': ['limits.<class>.throttled'],
+  'listen.tls.files.ca': ['listen.tls.clientCaFile'],
+  'listen.tls.files.cert': ['listen.tls.certFile'],
+  'listen.tls.files.key': ['listen.tls.keyFile'],
+  // Changed files are taken up by themselves (`app/certificates.ts`).
+  'listen.tls.material': [],
+  'coreapp.credentials': ['coreapp.authorization', 'coreapp.authorizations'],
+  'coreapp.tls': ['coreapp.caFile', 'coreapp.certFile', 'coreapp.keyFile'],
+  'redis.tls': ['redis.caFile', 'redis.certFile', 'redis.keyFile'],
+};
+
+/** The places in a configuration at which two differ, such as `limits.messages.rate`. */
+export function differingPlaces(before: Config, after: Config): string[] {
+  return within(before, after, []);
+}
+
+/** The settings that have to do with a place. */
+export function settingsAt(place: string): readonly string[] {
+  return settingsOf[place] ?? [place];
+}
+
+function within(before: unknown, after: unknown, path: readonly string[]): string[] {
+  if (isDeepStrictEqual(before, after)) return [];
+  const place = path.join('.');
+  if (!isSection(before) || !isSection(after) || isWhole(place)) return [place];
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...names].flatMap((name) => within(before[name], after[name], [...path, name]));
+}
+
+/** It is looked at no further: a setting, or what several settings have become. */
+function isWhole(place: string): boolean {
+  return Object.hasOwn(settingsOf, place) || (place !== '' && leafOf(place) !== undefined);
+}
+
+function isSection(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
