@@ -253,9 +253,9 @@ export class Gate implements Slots, PermitWaiter {
     return admission;
   }
 
-  #admitted(exchange: Collected, now: number, permit: Permit, closesAt: number, slots: Slots = this): Admitted {
+  #admitted(exchange: Collected, now: number, permit: Permit, closesAt: number): Admitted {
     exchange.sentAt = now;
-    return admitted(exchange, permit, slots, closesAt, this.#rateLimit);
+    return admitted(exchange, permit, this, closesAt, this.#rateLimit);
   }
 
   /** Why a newcomer may not wait: the line is full, or its turn could not come in time. Null: it may. */
@@ -330,7 +330,10 @@ export class Gate implements Slots, PermitWaiter {
     // Another slot in the place of a late one would need other tokens as well.
     const slots: Slots = { another: () => null, signalled: (signal, of) => this.signalled(signal, of) };
     return {
-      admitted: (exchange, permit, closesAt, now) => this.#admitted(exchange, now, permit, closesAt, slots),
+      admitted: (exchange, permit, closesAt, now, charge) => {
+        exchange.sentAt = now;
+        return admitted(exchange, permit, slots, closesAt, this.#rateLimit, charge);
+      },
       spare: (closesAt) => void this.#spares.push(closesAt),
       refusal: (now) => {
         const { refusing } = this.#class;

@@ -46,9 +46,9 @@ export const limitRows = <NumberOf, FlagOf, ScopeOf, AlsoOf>(kinds: LimitKinds<N
   }),
   also: kinds.also({
     default: [],
-    text: 'Narrower limits that bind the same requests, such as one for each recipient. A request goes when each has something for it; one whose narrow limit is exhausted waits in its own lane and holds up nobody. A request without a value of the scope is not bound. serial: one in flight for each value, in the order of their coming.',
+    text: 'Narrower limits that bind the same requests, such as one for each recipient. A request goes when each has something for it; one whose narrow limit is exhausted waits in its own lane and holds up nobody. A request without a value of the scope is not bound. serial: one in flight for each value, in the order of their coming. cost: a request takes as many tokens as its body lets expect, and its answer settles how many it were.',
     wanted:
-      'a list such as [{scope: "path:/{version}/{number}/** + body:/to", rate: 0.1667, burst: 45}], each with a rate from 0.0001 to 1000000 a second and a burst from 1 on, or serial: true',
+      'a list such as [{scope: "path:/{version}/{number}/** + body:/to", rate: 0.1667, burst: 45}], each with a rate from 0.0001 to 1000000 a second and a burst from 1 on, or serial: true; and a cost such as {estimate: {perByte: 0.25, plus: /max_tokens}, settle: {body: /usage/total_tokens}}',
   }),
   scopesMax: kinds.whole(1, 100_000, {
     default: 10_000,

@@ -1,6 +1,7 @@
 /** `weir explain 'POST /v1/messages'`: what the configuration says of one request. */
 import { machineClock } from '../adapters/node/clock.ts';
 import { trustIn } from '../adapters/node/trust.ts';
+import { estimated } from '../admission/lanes/cost.ts';
 import type { ClassLimits } from '../admission/limits.ts';
 import { createCosts } from '../admission/rate/costs.ts';
 import { type Scope, scopeValue, scopeWords } from '../admission/rate/scope.ts';
@@ -94,7 +95,7 @@ function explanationOf(config: Config, method: string, target: string, body: Buf
 
 const hostIn = (target: string): string | undefined => /^https?:\/\/([^/?#]+)/i.exec(target)?.[1];
 
-function routeRows({ classes, coreapp }: Config, { method, path }: Received, route: Route): Rows {
+function routeRows({ auth, classes, coreapp }: Config, { method, path }: Received, route: Route): Rows {
   const folded = foldedPath(path, coreapp.caseSensitivePaths);
   const found = classes.filter(([pattern, name]) => name === route.class && takesPath(pattern, folded));
   const fitting = found.filter(([pattern]) => pattern.method === null || pattern.method === method);
@@ -102,7 +103,7 @@ function routeRows({ classes, coreapp }: Config, { method, path }: Received, rou
   return [
     ['class', `${route.class}${route.by === 'weir' ? '' : by}`],
     ['answered by', route.by === 'weir' ? 'Weir itself' : 'the upstream'],
-    ['allowed to', accessWords[route.access]],
+    ['allowed to', auth.open && route.access === 'user' && route.by !== 'weir' ? 'anybody' : accessWords[route.access]],
   ];
 }
 
@@ -110,10 +111,11 @@ function upstreamRows(config: Config, exchange: Received, route: Route, body: Bu
   const { coreapp, line } = config;
   const limits = config.limits[route.class] as ClassLimits;
   const request = collected(identified(routed(exchange, route), { kind: 'nobody' }), body);
-  const also = limits.also.map(({ scope, rate, burst, serial }): readonly [string, string] => {
+  const also = limits.also.map(({ scope, rate, burst, serial, cost }): readonly [string, string] => {
     const much = rate === null ? [] : [`${rate} a second, ${burst} at once`];
     const words = [...much, ...(serial ? ['one at a time'] : [])].join(', ');
-    return ['limited also', `${words}, for ${sharersOf(scope, request, config)}`];
+    const tokens = cost == null ? '' : `; this request is charged ${estimated(cost.estimate, request, burst)}`;
+    return ['limited also', `${words}, for ${sharersOf(scope, request, config)}${tokens}`];
   });
   const costOf = createCosts(line.costs, coreapp.caseSensitivePaths);
   const cost = costOf?.(exchange.method, exchange.path) ?? 1;
@@ -152,6 +154,7 @@ function signalRows({ throttled }: Config, route: Route): Rows {
     const places = body.map(({ pointer, values }) => [`/${pointer.join('/')}`, values] as const);
     const said = [...fields.map(({ name, values }) => [name, values] as const), ...places];
     const words = said.map(([name, values]) => ` and ${name} ${[...values].join(' or ')}`);
-    return ['too fast', `${status.join(' or ')}${words.join('')}: ${of}, ${then}`];
+    const whose = typeof of === 'number' ? `also ${of}` : of;
+    return ['too fast', `${status.join(' or ')}${words.join('')}: ${whose}, ${then}`];
   });
 }

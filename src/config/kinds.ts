@@ -201,30 +201,18 @@ export const scope = () =>
     .regex(scopeForm)
     .refine((text) => readScope(text) !== null);
 
-/** Limits besides a class's own. */
-export const narrowLimits = () => z.array(narrowLimit).max(8);
+/** One of a kind, or a list of such. */
+export const oneOrMore = <Item extends z.ZodType>(item: Item, wanted: string) =>
+  z.union([item, z.array(item).min(1).max(100)], { error: wanted });
 
-const scopeWords =
-  'fleet, principal, header:<Field-Name>, query:<name>, body:<JSON pointer>, path:<template>, or several with " + " between';
-const rateWords = 'a number from 0.0001 to 1000000, tokens a second, or serial: true without a rate';
-const burstWords = 'a whole number from 1 to 1000000';
+/** As answers of the upstream name it. */
+export const answerField = z.string().regex(/^[!#$%&'*+.^_`|~\w-]{1,64}$/, { error: 'the name of a field' });
 
-const narrowLimit = z
-  .strictObject({
-    scope: z
-      .string({ error: scopeWords })
-      .max(512)
-      .refine((text) => readScope(text) !== null, { error: scopeWords }),
-    rate: z
-      .number({ error: rateWords })
-      .min(0.0001, { error: rateWords })
-      .max(1_000_000, { error: rateWords })
-      .nullable()
-      .default(null),
-    burst: z.int({ error: burstWords }).min(1, { error: burstWords }).max(1_000_000, { error: burstWords }).default(1),
-    serial: z.boolean({ error: 'true or false' }).default(false),
-  })
-  .refine(({ rate, serial }) => rate !== null || serial, { path: ['rate'], error: rateWords });
+/** An object whose names are known. The words for one that is none of them go where its message does. */
+export const object = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
+  z.strictObject(shape, {
+    error: ({ code }) => (code === 'unrecognized_keys' ? `known here: ${Object.keys(shape).join(', ')}` : undefined),
+  });
 
 export const filePath = () => z.string().min(1).refine(isFilled);
 

@@ -8,7 +8,8 @@ import { readScope, type Scope } from '../admission/rate/scope.ts';
 import { defaultClass, type EndpointClass } from '../exchange/route.ts';
 import { type Pattern, readPattern } from '../http/patterns.ts';
 import type { SignalRule } from '../signals/signals.ts';
-import { explainPattern, narrowLimits, requestPattern, scope, whole } from './kinds.ts';
+import { explainPattern, requestPattern, scope, whole } from './kinds.ts';
+import { narrowLimitOf, narrowLimits } from './narrow-limits.ts';
 import { section, setting } from './setting.ts';
 import { signalsOf, throttledOfClass } from './signals.ts';
 
@@ -70,8 +71,7 @@ export function limitsOf(given: Given): Limits {
     all.map(([name, { match: _, throttled: __, ...written }]: readonly [EndpointClass, ClassGiven]) => {
       const whole = { ...given.default, ...written };
       // The schema takes no other texts.
-      const also = whole.also.map((limit) => ({ ...limit, scope: readScope(limit.scope) as Scope }));
-      return [name, { ...whole, also, scope: readScope(whole.scope) as Scope }];
+      return [name, { ...whole, also: whole.also.map(narrowLimitOf), scope: readScope(whole.scope) as Scope }];
     }),
   );
 }

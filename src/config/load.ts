@@ -221,12 +221,21 @@ function changesOf(given: ReadonlyMap<string, Given>, profile: Layer): Change[] 
 }
 
 function text(value: unknown): string {
-  if (Array.isArray(value)) return value.join(', ');
+  if (Array.isArray(value)) return value.map(part).join(', ');
   if (typeof value !== 'object' || value === null) return String(value);
-  return Object.entries(value)
-    .map(([name, one]) => `${name}: ${one}`)
-    .join(', ');
+  return namesOf(value);
 }
+
+/** Of a list or an object, in braces where it has parts itself. */
+function part(value: unknown): string {
+  if (Array.isArray(value)) return `[${text(value)}]`;
+  return typeof value === 'object' && value !== null ? `{${namesOf(value)}}` : String(value);
+}
+
+const namesOf = (value: object): string =>
+  Object.entries(value)
+    .map(([name, one]) => `${name}: ${part(one)}`)
+    .join(', ');
 
 /** By line and column, as they were found otherwise. */
 function inFileOrder(problems: readonly Problem[]): Problem[] {

@@ -5,6 +5,7 @@ import { durationMs } from '../signals/durations.ts';
 import type { HeedRule } from '../signals/heed.ts';
 import type { SignalRule } from '../signals/signals.ts';
 import { type PauseRule, timeForms } from '../signals/times.ts';
+import { answerField, object, oneOrMore } from './kinds.ts';
 import { setting } from './setting.ts';
 
 /** The longest pause that can be configured, milliseconds: an hour. */
@@ -14,9 +15,6 @@ const statusWords = 'a status from 300 to 599, or a list of such';
 const statusCode = z.int({ error: statusWords }).min(300, { error: statusWords }).max(599, { error: statusWords });
 const plainWords = 'a text, a number, true or false, or a list of such';
 const plain = z.union([z.string(), z.number(), z.boolean()]);
-const oneOrMore = <Item extends z.ZodType>(item: Item, wanted: string) =>
-  z.union([item, z.array(item).min(1).max(100)], { error: wanted });
-const fieldName = z.string().regex(/^[!#$%&'*+.^_`|~\w-]{1,64}$/, { error: 'the name of a field' });
 const pointer = z.string().max(256).regex(pointerForm, { error: 'a JSON pointer such as /error/code (RFC 6901)' });
 const duration = z.string().refine((text) => between(durationMs(text)), { error: 'a time up to 1 h, such as 2 s' });
 const growth = z.string().regex(/^\d+(?:\.\d+)?\^n (?:ms|s|min)$/, {
@@ -30,25 +28,19 @@ const pauseWords =
   'a time such as 2 s, {header: retry-after}, {body: /retry_after}, {grow: 4^n s} or {usage: x-app-usage}, or a list of such';
 const pauseForm = z.union([
   duration,
-  z.strictObject({ header: fieldName, as }),
+  z.strictObject({ header: answerField, as }),
   z.strictObject({ body: pointer, as }),
   z.strictObject({ grow: growth, atMost: duration.default('1 min') }),
-  z.strictObject({ usage: fieldName }),
+  z.strictObject({ usage: answerField }),
 ]);
 
 const ofWords = 'one of class, bucket, request, also 1 (the first of the narrow limits under also), also 2, …';
 const asWords = 'the status that callers are to see, from 400 to 599';
 
-/** The words for a name that is none of an object's go where its message does. */
-const object = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
-  z.strictObject(shape, {
-    error: ({ code }) => (code === 'unrecognized_keys' ? `known here: ${Object.keys(shape).join(', ')}` : undefined),
-  });
-
 const signal = object({
   status: oneOrMore(statusCode, statusWords),
   body: z.record(pointer, oneOrMore(plain, plainWords)).default({}),
-  fields: z.record(fieldName, oneOrMore(plain, plainWords)).default({}),
+  fields: z.record(answerField, oneOrMore(plain, plainWords)).default({}),
   of: z
     .union([z.enum(['class', 'bucket', 'request']), z.string().regex(/^also [1-9]$/, { error: ofWords })], {
       error: ofWords,
@@ -65,11 +57,11 @@ const signal = object({
 const percent = { error: 'a percentage from 1 to 100' };
 
 const heeded = object({
-  remaining: z.exactOptional(fieldName),
-  reset: z.exactOptional(fieldName),
+  remaining: z.exactOptional(answerField),
+  reset: z.exactOptional(answerField),
   as,
-  structured: z.exactOptional(fieldName),
-  usage: z.exactOptional(fieldName),
+  structured: z.exactOptional(answerField),
+  usage: z.exactOptional(answerField),
   above: z.number(percent).min(1, percent).max(100, percent).default(90),
   pause: duration.default('1 min'),
   of: z.enum(['class', 'bucket'], { error: 'one of class, bucket' }).default('bucket'),

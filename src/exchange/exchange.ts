@@ -6,6 +6,7 @@
 import type { Fields } from '../http/fields.ts';
 import type { Origin } from '../http/forwarded.ts';
 import type { BufferedBody } from './bodies.ts';
+import type { Charge } from './charge.ts';
 import type { Principal } from './principal.ts';
 import type { RefusalName } from './refusals.ts';
 import type { Route } from './route.ts';
@@ -91,6 +92,8 @@ export interface Admitted extends Collected {
   readonly slots: Slots;
   /** What its caller is told of its bucket; null: nothing. */
   readonly rateLimit: Telling | null;
+  /** What is to be settled once the attempt is over; null: nothing. */
+  readonly charge: Charge | null;
 }
 
 /** Slots of the bucket that a request uses. */
@@ -161,6 +164,7 @@ class Exchange {
   slotClosesAt = Number.POSITIVE_INFINITY;
   slots: Slots | undefined = undefined;
   rateLimit: Telling | null | undefined = undefined;
+  charge: Charge | null = null;
 
   constructor(head: Head) {
     this.id = head.id;
@@ -200,11 +204,13 @@ export function admitted(
   slots: Slots,
   slotClosesAt: number,
   rateLimit: Telling | null,
+  charge: Charge | null = null,
 ): Admitted {
   (exchange as Exchange).permit = permit;
   (exchange as Exchange).slots = slots;
   (exchange as Exchange).slotClosesAt = slotClosesAt;
   (exchange as Exchange).rateLimit = rateLimit;
+  (exchange as Exchange).charge = charge;
   return exchange as Admitted;
 }
 

@@ -26,6 +26,8 @@ export interface Meter {
   /** A token of Weir's own opened health, metrics or stats. @param expiresAtMs milliseconds since 1970-01-01 UTC */
   monitored(expiresAtMs: number): void;
   reserved(bucket: string, source: 'store' | 'fallback' | 'memory', slots: number): void;
+  /** What a narrow limit was charged for an attempt, and what the attempt used of it. */
+  settled(bucket: string, charged: number, used: number): void;
   storeCalled(call: string, outcome: 'ok' | 'error', ms: number): void;
   /** The configuration was read again while Weir ran. */
   reloaded(result: ReloadResult): void;

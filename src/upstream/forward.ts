@@ -1,6 +1,7 @@
 /** Forward: one attempt at the Coreapp. Its answer goes to the caller as it comes, or the request may be replayed. */
 import { Spool } from '../bodies/spool.ts';
 import { relayEnd, relayHead } from '../exchange/answer.ts';
+import { unused } from '../exchange/charge.ts';
 import { type Admitted, hasOpenSlot, type PermitEnd } from '../exchange/exchange.ts';
 import type { Attempt, CutCause, Replay } from '../exchange/outcome.ts';
 import { gone } from '../exchange/outcome.ts';
@@ -19,6 +20,7 @@ import { neverAgain, type Retry, type RetryPolicy } from './retry-policy.ts';
 import { targetFor, withLocation } from './rewriting.ts';
 import { type ForwardDeps, type OtherUpstream, requestFields } from './towards.ts';
 import { mayCome, nothingYet, Undecided } from './undecided.ts';
+import { UsageReader } from './usage.ts';
 
 export type Forward<From extends Downstream = Downstream> = (exchange: Admitted, downstream: From) => Promise<Attempt>;
 
@@ -36,6 +38,7 @@ export function createForward(deps: ForwardDeps): Forward {
     new Promise((settle, threw) => {
       if (downstream.gone) {
         exchange.permit.end('unused');
+        unused(exchange.charge);
         settle(gone);
         return;
       }
@@ -65,6 +68,8 @@ class Sending extends GuardedObserver {
   #spool: Spool | null = null;
   /** Why the answer was cut off while the Coreapp still gave it. */
   #cut: CutCause | null = null;
+  /** Made where an answer may tell how much was used. */
+  #usage: UsageReader | null = null;
   #isOver = false;
 
   constructor(
@@ -173,6 +178,8 @@ class Sending extends GuardedObserver {
   #relay(status: number, fields: Fields): void {
     const leads = status === 201 || (status >= 300 && status < 400);
     const told = leads ? withLocation(fields, this.#exchange, this.#deps.rewriting) : fields;
+    const { charge } = this.#exchange;
+    if (charge !== null) this.#usage = new UsageReader(charge.toldIn, fields);
     relayHead(this.#exchange, this.#downstream, status, told, this.#timing());
     this.#status = status;
   }
@@ -186,6 +193,7 @@ class Sending extends GuardedObserver {
       if (this.#refusalBytes > refusalMaxBytes) this.#call?.abort();
       return true;
     }
+    this.#usage?.add(chunk);
     if (this.#spool !== null) return this.#spool.add(chunk);
     const { counters, principal } = this.#exchange;
     counters.bytesOut += chunk.length;
@@ -205,6 +213,7 @@ class Sending extends GuardedObserver {
       this.#refused(status, this.#retry);
       return;
     }
+    this.#usage?.end(trailers);
     const taken = this.#spool === null && relayEnd(this.#downstream, trailers);
     this.#over(status, 'answered');
     if (taken) {
@@ -223,6 +232,7 @@ class Sending extends GuardedObserver {
       return;
     }
     if (this.#downstream.gone) {
+      if (failure.phase === 'unsent') unused(this.#exchange.charge);
       this.#over('failure', failure.phase === 'unsent' ? 'unused' : 'failed');
       this.#leave();
       return;
@@ -298,6 +308,7 @@ class Sending extends GuardedObserver {
     if (cause === 'body') this.#finish('failure', 'failed', refuse(name, null, diskRetryAfterMs));
     else if (cause === 'invalid') this.#finish('failure', 'failed', refuse(name, failure.detail));
     else {
+      if (failure.phase === 'unsent') unused(this.#exchange.charge);
       const sent = requestFields(this.#exchange, this.#deps);
       const { again, teaches } = this.#policy.failed(this.#exchange, sent, failure);
       const reason = failure.phase === 'unsent' ? 'unsent' : 'broken';
@@ -314,6 +325,7 @@ class Sending extends GuardedObserver {
     counters.coreappMs += this.#deps.clock.now() - this.#sentAt;
     this.#downstream.onGone(null);
     permit.end('unused');
+    unused(this.#exchange.charge);
     this.#settle({ kind: 'replay', reason: 'late', pauseMs: 0, otherwise: null });
   }
 
@@ -332,5 +344,16 @@ class Sending extends GuardedObserver {
     this.#downstream.onGone(null);
     this.#deps.meter.coreappAnswered(route.class, answer, ms);
     permit.end(how);
+    this.#settleCharge(answer);
+  }
+
+  /** What the upstream refused has used nothing; a mistake of the caller's neither, unless the answer says so. */
+  #settleCharge(answer: number | 'failure'): void {
+    const { charge } = this.#exchange;
+    if (charge === null) return;
+    const isMistake = answer !== 'failure' && answer >= 400 && answer < 500;
+    if (this.#retry !== null) unused(charge);
+    else
+      charge.settle(this.#usage?.used().map((used) => used ?? (isMistake ? 0 : null)) ?? charge.toldIn.map(() => null));
   }
 }

@@ -10,6 +10,7 @@ import type { Coreapp } from './ports.ts';
 import type { Reachability } from './reachability.ts';
 import type { RetryPolicy } from './retry-policy.ts';
 import type { Rewriting } from './rewriting.ts';
+import { isToldInBody } from './usage.ts';
 
 export interface ForwardDeps {
   readonly clock: Clock;
@@ -42,9 +43,18 @@ export function requestFields(exchange: Admitted, { own, rewriting }: ForwardDep
   const out = travelling(exchange.fields, exchange.origin.trusted, own);
   addForwarded(out, exchange.origin, exchange.fields, own.via);
   out.push('X-Request-Id', exchange.id);
+  if (exchange.charge !== null && isToldInBody(exchange.charge.toldIn)) setUncoded(out);
   const { set, credentialField, credentialOf } = rewriting;
   if (set.length > 0) out.push(...set);
   const credential = credentialOf(exchange);
   if (credential !== null) out.push(credentialField, credential);
   return out;
+}
+
+/** The answer's body is to come as it is (RFC 9110, 12.5.3). */
+function setUncoded(out: string[]): void {
+  for (let i = out.length - 2; i >= 0; i -= 2) {
+    if ((out[i] as string).toLowerCase() === 'accept-encoding') out.splice(i, 2);
+  }
+  out.push('Accept-Encoding', 'identity');
 }

@@ -5,13 +5,13 @@ import { machineClock } from '../../src/adapters/node/clock.ts';
 import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
 import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
 import type { Buckets } from '../../src/admission/rate/ports.ts';
-import type { Quota } from '../../src/admission/rate/quota.ts';
+import type { NarrowQuota, Quota } from '../../src/admission/rate/quota.ts';
 import type { Grant } from '../../src/admission/rate/slots.ts';
 import type { Clock } from '../../src/clock.ts';
 import { deafMeter } from '../support/fleet.ts';
 import { deployCluster, deploySentinel, deployServer, type RedisDeployment } from '../support/redis-deployments.ts';
 import { silentLog } from '../support/silent-log.ts';
-import { pass } from '../support/until.ts';
+import { pass, until } from '../support/until.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 interface Opening {
@@ -267,16 +267,20 @@ describe.each(Object.entries(places))('Narrow buckets in %s', (_, openPlace) => 
   afterAll(() => place.close());
 
   /** Takes tokens until there is none; counts them, and says when there will be one, milliseconds. */
-  async function emptied(buckets: Buckets, name: string, quota: Quota): Promise<{ taken: number; opensInMs: number }> {
+  async function emptied(
+    buckets: Buckets,
+    name: string,
+    quota: NarrowQuota,
+  ): Promise<{ taken: number; opensInMs: number }> {
     for (let taken = 0; ; taken++) {
-      const tried = await buckets.tryTake(name, quota);
+      const tried = await buckets.tryTake(name, quota, 1);
       if (!tried.taken) return { taken, opensInMs: tried.opensInUs / 1_000 };
     }
   }
 
   test('give what is there now and no more, and say when there will be more', async () => {
     const [buckets, name] = [await place.open(), freshName()];
-    const quota = { rate: 0.1, burst: 5 };
+    const quota = { rate: 0.1, burst: 5, settled: null };
     const { taken, opensInMs } = await emptied(buckets, name, quota);
     // A token that is kept for the way of its reply delays those behind it by as much.
     expect([4, 5]).toContain(taken);
@@ -286,13 +290,13 @@ describe.each(Object.entries(places))('Narrow buckets in %s', (_, openPlace) => 
 
   test('that give nothing take nothing: there is one when they said', async () => {
     const [buckets, name] = [await place.open(), freshName()];
-    const quota = { rate: 5, burst: 1 };
-    expect(await buckets.tryTake(name, quota)).toMatchObject({ taken: true });
+    const quota = { rate: 5, burst: 1, settled: null };
+    expect(await buckets.tryTake(name, quota, 1)).toMatchObject({ taken: true });
     const askedAt = place.now();
     const { opensInMs } = await emptied(buckets, name, quota);
-    for (let i = 0; i < 20; i++) await buckets.tryTake(name, quota);
+    for (let i = 0; i < 20; i++) await buckets.tryTake(name, quota, 1);
     for (;;) {
-      const tried = await buckets.tryTake(name, quota);
+      const tried = await buckets.tryTake(name, quota, 1);
       if (tried.taken) break;
       await place.pass(1);
     }
@@ -302,19 +306,19 @@ describe.each(Object.entries(places))('Narrow buckets in %s', (_, openPlace) => 
 
   test('take a token back', async () => {
     const [buckets, name] = [await place.open(), freshName()];
-    const quota = { rate: 0.001, burst: 1 };
-    expect((await buckets.tryTake(name, quota)).taken).toBe(true);
-    expect((await buckets.tryTake(name, quota)).taken).toBe(false);
-    buckets.giveBack(name, quota);
-    expect((await buckets.tryTake(name, quota)).taken).toBe(true);
-    expect((await buckets.tryTake(name, quota)).taken).toBe(false);
+    const quota = { rate: 0.001, burst: 1, settled: null };
+    expect((await buckets.tryTake(name, quota, 1)).taken).toBe(true);
+    expect((await buckets.tryTake(name, quota, 1)).taken).toBe(false);
+    buckets.settle(name, quota, -1, 0);
+    expect((await buckets.tryTake(name, quota, 1)).taken).toBe(true);
+    expect((await buckets.tryTake(name, quota, 1)).taken).toBe(false);
   });
 
   test('of different names do not know of one another', async () => {
     const [buckets, one, other] = [await place.open(), freshName(), freshName()];
-    const quota = { rate: 0.001, burst: 1 };
+    const quota = { rate: 0.001, burst: 1, settled: null };
     await emptied(buckets, one, quota);
-    expect((await buckets.tryTake(other, quota)).taken).toBe(true);
+    expect((await buckets.tryTake(other, quota, 1)).taken).toBe(true);
   });
 });
 
@@ -382,12 +386,30 @@ describe.each(Object.entries(places).filter(([kind]) => kind !== 'memory'))(
     afterAll(() => place.close());
 
     test('are one bucket for all replicas', async () => {
-      const quota = { rate: 0.001, burst: 3 };
+      const quota = { rate: 0.001, burst: 3, settled: null };
       const name = freshName();
       const replicas = [await place.open({ replicas: 2 }), await place.open({ replicas: 2 })];
       let taken = 0;
-      for (let i = 0; i < 10; i++) if ((await (replicas[i % 2] as Buckets).tryTake(name, quota)).taken) taken += 1;
+      for (let i = 0; i < 10; i++) if ((await (replicas[i % 2] as Buckets).tryTake(name, quota, 1)).taken) taken += 1;
       expect([2, 3]).toContain(taken);
+    });
+
+    test('are settled for all replicas, also for those who knew that all was spent', async () => {
+      const quota = { rate: 0.001, burst: 10, settled: { debtMaxUs: 3_600_000_000 } };
+      const name = freshName();
+      const [one, other] = [await place.open({ replicas: 2 }), await place.open({ replicas: 2 })];
+      const taken = await one.tryTake(name, quota, 9);
+      if (!taken.taken) throw new Error('nine of ten were not to be had');
+      expect((await other.tryTake(name, quota, 5)).taken).toBe(false);
+      one.settle(name, quota, -6, taken.mark);
+      await until(async () => (await other.tryTake(name, quota, 5)).taken, { what: 'what was given back' });
+      // What is owed is paid by all.
+      one.settle(name, quota, 50, taken.mark);
+      const owes = async (): Promise<boolean> => {
+        const tried = await other.tryTake(name, quota, 1);
+        return !tried.taken && tried.opensInUs > 40e9;
+      };
+      await until(owes, { what: 'the debt' });
     });
   },
 );

@@ -3,8 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it, test } from 'vitest';
 import { SimulatedAny } from '../../src/simulator/apis/any.ts';
 import { startApi } from '../../src/simulator/apis/server.ts';
-import { startTestApp } from '../support/app.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
 import { load, problems } from '../support/config.ts';
+import { startRedis } from '../support/redis.ts';
 
 const folder = new URL('../../config/examples/', import.meta.url);
 const text = (name: string): string => readFileSync(new URL(name, folder), 'utf8');
@@ -46,3 +47,49 @@ describe.each([
     expect(refused[kind] ?? 0).toBeGreaterThan(0);
   });
 });
+
+describe('tokens-of-a-language-model.yaml in front of /v1/chat/completions, two replicas on one Redis', () => {
+  const name = 'tokens-of-a-language-model.yaml';
+  const api = new SimulatedAny({ rate: 1, burst: 60, latencyMs: 20 });
+  const opened = Promise.all([startApi(api), startRedis()]);
+  afterAll(async () => {
+    const [simulator, redis] = await opened;
+    await simulator.close();
+    await redis.stop();
+  });
+
+  it('lets those who ask for much and use little go, and keeps to what they use', async () => {
+    const [{ url }, redis] = await opened;
+    const one = (): Promise<TestApp> =>
+      startTestApp(url, `${text(name)}\nops: {figuresMaxAgeMs: 0}\n`, { REDIS_URL: redis.url });
+    await using first = await one();
+    await using second = await one();
+    const body = (stream: boolean): string =>
+      JSON.stringify({ messages: [{ role: 'user', content: 'hello' }], max_tokens: 4_000, stream });
+    // Seven of them are all that the limit of a user has at once, by what they ask for; the others would take minutes.
+    const asked = Array.from({ length: 40 }, (_, i) => {
+      const sent = body(i % 4 === 0);
+      const fields = `Host: weir\r\nContent-Type: application/json\r\nContent-Length: ${sent.length}\r\n`;
+      return (i % 2 === 0 ? first : second).ask('POST /v1/chat/completions', fields, sent);
+    });
+    const answers = await Promise.all(asked);
+    expect(answers.map(({ status }) => status)).toEqual(Array(40).fill(200));
+    expect(answers.filter(({ text: said }) => said.endsWith('data: [DONE]\n\n'))).toHaveLength(10);
+    const { refused, tokens } = api.seen() as Seen & { readonly tokens: number };
+    expect(refused).toEqual({});
+    const sums = await Promise.all([first, second].map((app) => tokensOf(app)));
+    // Each is charged by two limits; each settles to what the API has counted.
+    expect(sums.reduce((sum, { used }) => sum + used, 0)).toBe(2 * tokens);
+    expect(sums.reduce((sum, { charged }) => sum + charged, 0)).toBeGreaterThan(2 * 40 * 4_000);
+  });
+});
+
+async function tokensOf(app: TestApp): Promise<{ charged: number; used: number }> {
+  const page = await (await fetch(`http://127.0.0.1:${app.opsPort}/metrics`)).text();
+  const sum = (metric: string): number =>
+    [...page.matchAll(new RegExp(`^${metric}\\{.*\\} (\\d+)$`, 'gm'))].reduce(
+      (total, [, value]) => total + Number(value),
+      0,
+    );
+  return { charged: sum('weir_tokens_charged_total'), used: sum('weir_tokens_used_total') };
+}

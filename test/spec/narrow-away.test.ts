@@ -3,13 +3,13 @@ import { expect, test } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
 import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
-import type { Quota } from '../../src/admission/rate/quota.ts';
+import type { NarrowQuota } from '../../src/admission/rate/quota.ts';
 import { deafMeter } from '../support/fleet.ts';
 import { startRedis } from '../support/redis.ts';
 import { silentLog } from '../support/silent-log.ts';
 
 /** Nothing comes back within the time of a test. */
-const slow: Quota = { rate: 0.0001, burst: 8 };
+const slow: NarrowQuota = { rate: 0.0001, burst: 8, settled: null };
 
 async function replicaOf(url: string, replicas: number): Promise<RedisBuckets & { close(): void }> {
   const redis = openRedis({ url, callTimeoutMs: 20_000 }, silentLog, 'test');
@@ -24,7 +24,7 @@ async function replicaOf(url: string, replicas: number): Promise<RedisBuckets & 
 
 async function taken(buckets: RedisBuckets, name: string, most: number): Promise<number> {
   let count = 0;
-  for (let i = 0; i < most; i++) if ((await buckets.tryTake(name, slow)).taken) count += 1;
+  for (let i = 0; i < most; i++) if ((await buckets.tryTake(name, slow, 1)).taken) count += 1;
   return count;
 }
 
@@ -55,7 +55,7 @@ test('a token that can’t be given back in Redis is given back here', async () 
     await server.stop();
     const all = await taken(replica, 'b', 10);
     expect(all).toBeGreaterThan(0);
-    replica.giveBack('b', slow);
+    replica.settle('b', slow, -1, 0);
     expect(await taken(replica, 'b', 10)).toBe(1);
   } finally {
     replica.close();

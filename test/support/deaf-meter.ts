@@ -11,6 +11,7 @@ export const deafMeter: Meter = {
   cut() {},
   monitored() {},
   reserved() {},
+  settled() {},
   storeCalled() {},
   reloaded() {},
 };

@@ -5,7 +5,7 @@ import { Gates } from '../../src/admission/gates.ts';
 import type { ClassLimits } from '../../src/admission/limits.ts';
 import { NarrowBuckets } from '../../src/admission/rate/narrow-buckets.ts';
 import type { Buckets } from '../../src/admission/rate/ports.ts';
-import type { Quota } from '../../src/admission/rate/quota.ts';
+import type { NarrowQuota, Quota } from '../../src/admission/rate/quota.ts';
 import type { Grant, Tried } from '../../src/admission/rate/slots.ts';
 import { horizonUs, leadOf, pushBack, reserve } from '../../src/admission/rate/slots.ts';
 import type { TellPause } from '../../src/admission/telling.ts';
@@ -29,11 +29,11 @@ export { deafMeter };
 const unbounded: ConcurrencyBounds = { min: 1, initial: 10_000_000, max: 10_000_000 };
 
 /** For classes without narrow limits. */
-export const noNarrow: Pick<Buckets, 'tryTake' | 'giveBack'> = {
+export const noNarrow: Pick<Buckets, 'tryTake' | 'settle'> = {
   tryTake: () => {
     throw new Error('There is no narrow bucket.');
   },
-  giveBack() {},
+  settle() {},
 };
 
 /** Buckets that only give slots. */
@@ -79,10 +79,11 @@ export interface Bringing {
   readonly method?: string;
   readonly path?: string;
   readonly fields?: string[];
+  readonly body?: Buffer;
 }
 
 export function messageFrom(user: string, brought: Bringing = {}): Collected {
-  const { method = 'POST', path = '/v1/messages', fields = [] } = brought;
+  const { method = 'POST', path = '/v1/messages', fields = [], body = null } = brought;
   const head = {
     id: 'id',
     method,
@@ -93,7 +94,7 @@ export function messageFrom(user: string, brought: Bringing = {}): Collected {
     arrivedAt: 0,
   };
   const here = routed(received(head), routeOf(path));
-  return collected(identified(here, { kind: 'user', name: user, role: 'ROLE_USER' }), null);
+  return collected(identified(here, { kind: 'user', name: user, role: 'ROLE_USER' }), body);
 }
 
 /** A store with a clock of its own and a way there and back; counts its calls. */
@@ -102,6 +103,7 @@ export class DistantStore {
   pushes = 0;
   /** How often a narrow bucket was asked. */
   tries = 0;
+  settlements = 0;
   readonly #narrow = new NarrowBuckets();
   readonly #clock: Clock;
   readonly #replicas: number;
@@ -143,7 +145,7 @@ export class DistantStore {
         const sharing = { horizonUs, replicas: this.#replicas };
         this.#tat = pushBack(this.#tat, this.#clock.now() * 1_000, quota, sharing, ms * 1_000);
       },
-      tryTake: async (bucket: string, quota: Quota): Promise<Tried> => {
+      tryTake: async (bucket: string, quota: NarrowQuota, count: number): Promise<Tried> => {
         this.tries += 1;
         const sentAt = this.#clock.now();
         const leadUs = Math.max(10_000, 2_000 * tripMs);
@@ -153,13 +155,15 @@ export class DistantStore {
           this.#clock.now() * 1_000,
           quota,
           leadOf(quota, leadUs, 2_000 * tripMs),
+          count,
         );
         await this.#travel();
         const trip = this.#clock.now() - sentAt;
         return tried.taken ? { ...tried, closesInUs: tried.closesInUs - 1_000 * trip } : tried;
       },
-      giveBack: (bucket: string, quota: Quota): void => {
-        void this.#travel().then(() => this.#narrow.giveBack(bucket, quota));
+      settle: (bucket: string, quota: NarrowQuota, count: number, mark: number): void => {
+        this.settlements += 1;
+        void this.#travel().then(() => this.#narrow.settle(bucket, this.#clock.now() * 1_000, quota, count, mark));
       },
       forget() {},
     };
@@ -186,6 +190,8 @@ export interface FleetOptions {
   readonly oneWayMs: () => number;
   /** How long the Coreapp takes, milliseconds. */
   readonly serviceMs?: number;
+  /** What an answer tells of the tokens that a request has used; null: nothing. */
+  readonly usedBy?: (request: Collected) => number | null;
   /**
    * How long it takes from the slot until the request can be written: a connection that has to be opened, a process that
    * has to wait for a processor. Default: it is written at once.
@@ -249,12 +255,14 @@ export class Fleet {
   readonly slots: Slots[] = [];
   left = 0;
   readonly #serviceMs: number;
+  readonly #usedBy: NonNullable<FleetOptions['usedBy']>;
   readonly #sender: Sender | null;
 
   constructor(options: FleetOptions) {
     const { clock } = this;
-    const { wayMs, serviceMs = 0 } = options;
+    const { wayMs, serviceMs = 0, usedBy = () => null } = options;
     this.#serviceMs = serviceMs;
+    this.#usedBy = usedBy;
     this.#sender = wayMs === undefined ? null : new Sender({ clock, wayMs, serviceMs });
     this.store = new DistantStore(clock, options.replicas, options.oneWayMs);
     this.gates = Array.from({ length: options.replicas }, (_, replica) => {
@@ -296,11 +304,12 @@ export class Fleet {
     const admission = await gates.admit(request, downstream);
     switch (admission.kind) {
       case 'exchange': {
-        const { permit, slotClosesAt, slots } = admission;
+        const { permit, slotClosesAt, slots, charge } = admission;
         this.slots[replica] = slots;
         written({ at: this.clock.now(), closesAt: slotClosesAt });
         this.clock.after(this.#serviceMs, () => {
           permit.end('answered');
+          charge?.settle(charge.toldIn.map(() => this.#usedBy(request)));
           request.held?.[Symbol.dispose]();
         });
         break;

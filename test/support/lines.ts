@@ -101,11 +101,11 @@ export class Lines {
           this.pushed.push(`${name}+${ms}@${Math.round(this.clock.now())}`);
           return store.pushBack(name, quota, ms);
         },
-        tryTake: (name, quota) => {
+        tryTake: (name, quota, count) => {
           this.tried.push(name);
-          return store.tryTake(name, quota);
+          return store.tryTake(name, quota, count);
         },
-        giveBack: (name, quota) => store.giveBack(name, quota),
+        settle: (name, quota, count, mark) => store.settle(name, quota, count, mark),
         forget: (name) => {
           this.forgotten.push(name);
           store.forget(name);

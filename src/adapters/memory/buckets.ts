@@ -2,7 +2,7 @@
 
 import { NarrowBuckets } from '../../admission/rate/narrow-buckets.ts';
 import type { Buckets } from '../../admission/rate/ports.ts';
-import type { Quota } from '../../admission/rate/quota.ts';
+import type { NarrowQuota, Quota } from '../../admission/rate/quota.ts';
 import type { Grant, Tried } from '../../admission/rate/slots.ts';
 import { horizonUs, keepUs, leadOf, pushBack, reserve } from '../../admission/rate/slots.ts';
 import type { Clock } from '../../clock.ts';
@@ -40,12 +40,12 @@ export class MemoryBuckets implements Buckets {
     this.#tats.set(bucket, pushBack(tat, nowUs, quota, { horizonUs, replicas: 1 }, ms * 1_000));
   }
 
-  tryTake(bucket: string, quota: Quota): Tried {
-    return this.#narrow.tryTake(bucket, this.#clock.now() * 1_000, quota, leadOf(quota, keepUs, 0));
+  tryTake(bucket: string, quota: NarrowQuota, count: number): Tried {
+    return this.#narrow.tryTake(bucket, this.#clock.now() * 1_000, quota, leadOf(quota, keepUs, 0), count);
   }
 
-  giveBack(bucket: string, quota: Quota): void {
-    this.#narrow.giveBack(bucket, quota);
+  settle(bucket: string, quota: NarrowQuota, count: number, mark: number): void {
+    this.#narrow.settle(bucket, this.#clock.now() * 1_000, quota, count, mark);
   }
 
   forget(bucket: string): void {

@@ -116,6 +116,15 @@ function slots(tally: Tally, snapshot: Snapshot): Family[] {
           .map(([source, count]) => sample(count, { class: name, source })),
       ),
     ),
+    family(
+      'counter',
+      'weir_tokens_charged_total',
+      'Tokens of narrow limits that attempts were charged by an estimate.',
+      () => narrowSamples(tally, ({ charged }) => charged),
+    ),
+    family('counter', 'weir_tokens_used_total', 'Those that they used, by what their answers told.', () =>
+      narrowSamples(tally, ({ used }) => used),
+    ),
     family('gauge', 'weir_slots_held', 'Slots that this replica has taken and not yet used.', () =>
       buckets.map((one) => sample(one.slotsHeld, { class: one.class })),
     ),
@@ -141,6 +150,14 @@ function slots(tally: Tally, snapshot: Snapshot): Family[] {
       buckets.map((one) => sample(one.burst, { class: one.class })),
     ),
   ];
+}
+
+/** `limit` is named as in the configuration: `also 1`. */
+function narrowSamples(tally: Tally, read: (figures: { charged: number; used: number }) => number): Sample[] {
+  return [...tally.narrow].map(([bucket, figures]) => {
+    const at = bucket.lastIndexOf('~');
+    return sample(read(figures), { class: bucket.slice(0, at), limit: `also ${bucket.slice(at + 1)}` });
+  });
 }
 
 function coreapp(tally: Tally, snapshot: Snapshot): Family[] {

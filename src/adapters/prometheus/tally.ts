@@ -61,6 +61,8 @@ export class Tally implements Meter {
   readonly refusals: Readonly<Record<RefusalName, number>> = Object.fromEntries(
     Object.keys(refusalTable).map((name) => [name, 0]),
   ) as Record<RefusalName, number>;
+  /** What narrow limits whose requests cost more than one have given: by the limit's name, `class~number`. */
+  readonly narrow = new Map<string, { charged: number; used: number }>();
   readonly storeCalls = new Map<string, StoreCallTally>();
   readonly monitoringTokens = new Lately();
   readonly reloads: Readonly<Record<ReloadResult, number>> = Object.fromEntries(
@@ -111,6 +113,14 @@ export class Tally implements Meter {
   reserved(bucket: string, source: SlotSource, slots: number): void {
     const tally = this.classes.get(bucket) ?? this.#of(classOfBucket(bucket));
     tally.slots[source] += slots;
+  }
+
+  settled(bucket: string, charged: number, used: number): void {
+    const name = classOfBucket(bucket);
+    const tally = this.narrow.get(name) ?? { charged: 0, used: 0 };
+    tally.charged += charged;
+    tally.used += used;
+    this.narrow.set(name, tally);
   }
 
   storeCalled(call: string, outcome: 'ok' | 'error', ms: number): void {

@@ -8,7 +8,7 @@
  */
 import { Cluster, Command } from 'ioredis';
 import type { Buckets } from '../../admission/rate/ports.ts';
-import type { Quota } from '../../admission/rate/quota.ts';
+import type { NarrowQuota, Quota } from '../../admission/rate/quota.ts';
 import type { Demand, Grant, Tried } from '../../admission/rate/slots.ts';
 import {
   grantOf,
@@ -138,12 +138,12 @@ export class RedisBuckets implements Buckets {
     this.#meter.storeCalled('pushBack', outcome, this.#clock.now() - sentAt);
   }
 
-  tryTake(bucket: string, quota: Quota): Tried | Promise<Tried> {
-    return this.#narrow.tryTake(bucket, quota);
+  tryTake(bucket: string, quota: NarrowQuota, count: number): Tried | Promise<Tried> {
+    return this.#narrow.tryTake(bucket, quota, count);
   }
 
-  giveBack(bucket: string, quota: Quota): void {
-    this.#narrow.giveBack(bucket, quota);
+  settle(bucket: string, quota: NarrowQuota, count: number, mark: number): void {
+    this.#narrow.settle(bucket, quota, count, mark);
   }
 
   forget(bucket: string): void {

@@ -3,8 +3,17 @@
  * as long as Redis does not answer, this replica has its share of them, from what it knows to be spent.
  */
 import { NarrowBuckets } from '../../admission/rate/narrow-buckets.ts';
-import type { Quota } from '../../admission/rate/quota.ts';
-import { intervalUs, jumpMinUs, keepUs, leadOf, type Tried, tauUs, tryTakeFrom } from '../../admission/rate/slots.ts';
+import type { NarrowQuota } from '../../admission/rate/quota.ts';
+import {
+  furthestUs,
+  intervalUs,
+  jumpMinUs,
+  keepUs,
+  leadOf,
+  type Tried,
+  takenFrom,
+  tauUs,
+} from '../../admission/rate/slots.ts';
 import type { Clock } from '../../clock.ts';
 import type { Meter } from '../../observe/ports.ts';
 import type { RedisConnection } from './client.ts';
@@ -13,7 +22,7 @@ import { neverUs } from './script-arguments.ts';
 
 interface Scripts {
   weirTryTake(key: string, ...args: number[]): Promise<unknown>;
-  weirGiveBack(key: string, interval: number): Promise<unknown>;
+  weirSettle(key: string, ...args: number[]): Promise<unknown>;
 }
 
 export interface RedisNarrowOptions {
@@ -31,29 +40,44 @@ export class RedisNarrowBuckets {
   readonly #options: RedisNarrowOptions;
   /** As Redis told last, on this replica's clock; and what it took on its own since. */
   readonly #known = new NarrowBuckets();
+  /** How much had been given back of those by then, where some was, microseconds of their rate. */
+  readonly #givenBack = new Map<string, number>();
   #tripMs = 0;
 
   constructor(redis: RedisConnection, clock: Clock, meter: Meter, options: RedisNarrowOptions) {
     redis.defineCommand('weirTryTake', script('try-take.lua', 1));
-    redis.defineCommand('weirGiveBack', script('give-back.lua', 1));
+    redis.defineCommand('weirSettle', script('settle.lua', 1));
     this.#redis = redis as RedisConnection & Scripts;
     this.#clock = clock;
     this.#meter = meter;
     this.#options = options;
   }
 
-  tryTake(bucket: string, quota: Quota): Tried | Promise<Tried> {
-    return this.#options.away() ? this.#alone(bucket, quota) : this.#shared(bucket, quota);
+  tryTake(bucket: string, quota: NarrowQuota, count: number): Tried | Promise<Tried> {
+    return this.#options.away() ? this.#alone(bucket, quota, count) : this.#shared(bucket, quota, count);
   }
 
-  giveBack(bucket: string, quota: Quota): void {
-    this.#known.giveBack(bucket, quota);
-    if (this.#options.away()) return;
-    // A token that can't be given back is lost, and never one too many.
-    this.#redis.weirGiveBack(this.#keyOf(bucket), intervalUs(quota)).catch(() => {});
+  settle(bucket: string, quota: NarrowQuota, count: number, mark: number): void {
+    if (this.#options.away()) {
+      this.#settleAlone(bucket, quota, count);
+      return;
+    }
+    const sentAt = this.#clock.now();
+    const by = count * intervalUs(quota);
+    this.#redis.weirSettle(this.#keyOf(bucket), by, mark, ...this.#knownArguments(bucket, quota, sentAt)).then(
+      (reply) => {
+        const [ahead, back] = numbersIn(reply);
+        this.#told(bucket, 1_000 * sentAt + ahead, back);
+        this.#meter.storeCalled('settle', 'ok', this.#clock.now() - sentAt);
+      },
+      () => {
+        this.#settleAlone(bucket, quota, count);
+        this.#meter.storeCalled('settle', 'error', this.#clock.now() - sentAt);
+      },
+    );
   }
 
-  #shared(bucket: string, quota: Quota): Promise<Tried> {
+  #shared(bucket: string, quota: NarrowQuota, count: number): Promise<Tried> {
     const { callTimeoutMs } = this.#options;
     const sentAt = this.#clock.now();
     return new Promise((resolve) => {
@@ -61,17 +85,17 @@ export class RedisNarrowBuckets {
       const goAlone = (): void => {
         late = true;
         this.#meter.storeCalled('tryTake', 'error', this.#clock.now() - sentAt);
-        resolve(this.#alone(bucket, quota));
+        resolve(this.#alone(bucket, quota, count));
       };
       // As for slots: a replica that was itself stalled finds the reply one turn later.
       let alarm = this.#clock.after(callTimeoutMs, () => {
         alarm = this.#clock.after(1, goAlone);
       });
-      this.#ask(bucket, quota, sentAt).then(
+      this.#ask(bucket, quota, count, sentAt).then(
         (tried) => {
           alarm.cancel();
           if (late) {
-            if (tried.taken) this.giveBack(bucket, quota);
+            if (tried.taken) this.settle(bucket, quota, -count, tried.mark);
             return;
           }
           this.#meter.storeCalled('tryTake', 'ok', this.#clock.now() - sentAt);
@@ -85,34 +109,72 @@ export class RedisNarrowBuckets {
     });
   }
 
-  async #ask(bucket: string, quota: Quota, sentAt: number): Promise<Tried> {
-    const tau = tauUs(quota);
+  async #ask(bucket: string, quota: NarrowQuota, count: number, sentAt: number): Promise<Tried> {
+    const interval = intervalUs(quota);
     const leadUs = leadOf(quota, keepUs, 2_000 * this.#tripMs);
-    const floorUs = Math.max(neverUs, this.#known.tat(bucket) - 1_000 * sentAt);
     const reply = await this.#redis.weirTryTake(
       this.#keyOf(bucket),
-      intervalUs(quota),
-      tau,
+      interval,
+      tauUs(quota),
+      count,
       leadUs,
-      floorUs,
-      jumpMinUs,
+      Number(quota.settled !== null),
+      ...this.#knownArguments(bucket, quota, sentAt),
     );
-    const { taken, firstInUs } = readReply(reply);
+    const [taken, firstInUs, back, mark] = numbersIn(reply);
+    if ((taken !== 0 && taken !== 1) || back === undefined || mark === undefined)
+      throw new Error('Redis did not answer as the script does.');
     const now = this.#clock.now();
     const tripMs = now - sentAt;
     this.#tripMs += 0.25 * (tripMs - this.#tripMs);
-    this.#known.told(bucket, 1_000 * sentAt + firstInUs + (taken ? intervalUs(quota) : 0), 1_000 * now);
-    if (!taken) return { taken, opensInUs: firstInUs - tau };
-    // The reply has used up some of the time in which the token can be used.
-    const { tried } = tryTakeFrom(firstInUs, 0, quota, 0);
-    return tried.taken ? { ...tried, closesInUs: tried.closesInUs - 1_000 * tripMs } : tried;
+    this.#told(bucket, 1_000 * sentAt + firstInUs + taken * count * interval, back);
+    if (this.#known.sweep(1_000 * now)) this.#sweepGivenBack();
+    if (taken === 0) return { taken: false, opensInUs: firstInUs + (count - 1) * interval - tauUs(quota) };
+    const tried = takenFrom(firstInUs, quota, leadUs, count, mark);
+    // The reply has used up some of the time in which the tokens can be used.
+    return { ...tried, closesInUs: tried.closesInUs - 1_000 * tripMs };
   }
 
-  #alone(bucket: string, quota: Quota): Tried {
-    const replicas = this.#options.replicas();
-    const share = { rate: quota.rate / replicas, burst: Math.max(1, Math.floor(quota.burst / replicas)) };
+  #alone(bucket: string, quota: NarrowQuota, count: number): Tried {
+    const share = this.#shareOf(quota);
+    const nowUs = 1_000 * this.#clock.now();
+    const most = Math.min(count, share.burst);
     // What is spent of the whole bucket is spent of the share.
-    return this.#known.tryTake(bucket, 1_000 * this.#clock.now(), share, leadOf(share, keepUs, 0));
+    const tried = this.#known.tryTake(bucket, nowUs, share, leadOf(share, keepUs, 0), most);
+    if (tried.taken && most < count) {
+      this.#known.settle(bucket, nowUs, share, count - most, tried.mark);
+    }
+    return tried;
+  }
+
+  /** What was taken by an estimate is not given back to a share: it may have been of the whole bucket. */
+  #settleAlone(bucket: string, quota: NarrowQuota, count: number): void {
+    if (count < 0 && quota.settled !== null) return;
+    this.#known.settle(bucket, 1_000 * this.#clock.now(), count < 0 ? quota : this.#shareOf(quota), count, 0);
+  }
+
+  #shareOf({ rate, burst, settled }: NarrowQuota): NarrowQuota {
+    const replicas = this.#options.replicas();
+    const debt =
+      settled === null ? null : { debtMaxUs: replicas * settled.debtMaxUs + burst * (1_000_000 / rate) * replicas };
+    return { rate: rate / replicas, burst: Math.max(1, Math.floor(burst / replicas)), settled: debt };
+  }
+
+  #knownArguments(bucket: string, quota: NarrowQuota, sentAt: number): number[] {
+    const floorUs = Math.max(neverUs, this.#known.tat(bucket) - 1_000 * sentAt);
+    return [floorUs, this.#givenBack.get(bucket) ?? 0, furthestUs(quota), jumpMinUs];
+  }
+
+  #told(bucket: string, tat: number, back: number): void {
+    this.#known.told(bucket, tat);
+    if (back > 0) this.#givenBack.set(bucket, back);
+    else this.#givenBack.delete(bucket);
+  }
+
+  #sweepGivenBack(): void {
+    for (const bucket of this.#givenBack.keys()) {
+      if (this.#known.tat(bucket) === Number.NEGATIVE_INFINITY) this.#givenBack.delete(bucket);
+    }
   }
 
   #keyOf(bucket: string): string {
@@ -120,11 +182,12 @@ export class RedisNarrowBuckets {
   }
 }
 
-function readReply(reply: unknown): { readonly taken: boolean; readonly firstInUs: number } {
-  const [taken, first] = Array.isArray(reply) ? (reply as unknown[]) : [];
-  const firstInUs = Number(first);
-  if ((taken !== 0 && taken !== 1) || typeof first !== 'string' || !Number.isFinite(firstInUs)) {
+function numbersIn(reply: unknown): readonly [number, number, ...number[]] {
+  const numbers = Array.isArray(reply)
+    ? (reply as unknown[]).map((item) => (item === null ? Number.NaN : Number(item)))
+    : [];
+  if (numbers.length < 2 || !numbers.every(Number.isFinite)) {
     throw new Error('Redis did not answer as the script does.');
   }
-  return { taken: taken === 1, firstInUs };
+  return numbers as unknown as [number, number, ...number[]];
 }

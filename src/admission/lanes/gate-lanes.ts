@@ -1,11 +1,14 @@
 /** The lanes of a class as one of its gates uses them: who has to wait in one, and who may go when its turn has come. */
 import type { Clock } from '../../clock.ts';
+import type { Charge } from '../../exchange/charge.ts';
 import type { Collected, Permit } from '../../exchange/exchange.ts';
 import { type Admission, gone } from '../../exchange/outcome.ts';
 import { type KeptAnswer, type Refusal, type RefusalName, refuse } from '../../exchange/refusals.ts';
+import type { Meter } from '../../observe/ports.ts';
 import type { Buckets } from '../rate/ports.ts';
 import type { Waiter } from '../stay.ts';
 import type { Waiting } from '../waiting.ts';
+import { chargeFor, type Reckon } from './charges.ts';
 import type { Home, Lane } from './lane.ts';
 import type { Lanes } from './lanes.ts';
 import { Trial } from './trial.ts';
@@ -13,12 +16,16 @@ import { Trial } from './trial.ts';
 export interface GateLanesDeps {
   readonly clock: Pick<Clock, 'now'>;
   readonly buckets: Buckets;
+  readonly meter: Pick<Meter, 'settled'>;
 }
 
 /** What lanes ask of their gate. */
 export interface LanesGate {
-  /** @param closesAt when its slot closes, or a token that was taken for it */
-  admitted(exchange: Collected, permit: Permit, closesAt: number, now: number): Admission;
+  /**
+   * @param closesAt when its slot closes, or a token that was taken for it
+   * @param charge null: it took no more than is known
+   */
+  admitted(exchange: Collected, permit: Permit, closesAt: number, now: number, charge: Charge | null): Admission;
   /** A slot that was in hand is for the next one, until it closes. */
   spare(closesAt: number): void;
   /** Why nobody may go any more; null: they may. */
@@ -47,7 +54,7 @@ export class GateLanes implements Home {
 
   /** When a newcomer's lanes would have something for it, by what is known here, `Clock.now()`. */
   opensFor(exchange: Collected, now: number): number {
-    return Math.max(now, ...this.#lanes.of(exchange).map((lane) => lane.opensForNext(now)));
+    return Math.max(now, ...this.#lanes.of(exchange).map((lane) => lane.opensForNext(exchange, now)));
   }
 
   /** A newcomer stands in line, or is parked behind those of its lane that were there before. */
@@ -112,7 +119,12 @@ export class GateLanes implements Home {
     return lane?.pause(until, answer, now) === true ? lane.bucket : null;
   }
 
-  /** @param end true: each lane has given a token; else the one that has none */
+  readonly #reckon: Reckon = (bucket, charged, used) => {
+    this.#lanes.settled(bucket, used - charged);
+    this.#deps.meter.settled(bucket, charged, used);
+  };
+
+  /** @param end true: each lane has given its tokens; else the one that has too few */
   #tried(trial: Trial, end: true | Lane): number {
     const { waiter, lanes, permit, closesAt, slotClosesAt } = trial;
     const now = this.#deps.clock.now();
@@ -121,7 +133,8 @@ export class GateLanes implements Home {
     const refusal = this.#gate.refusal(now);
     const goes = end === true && !waiter.downstream.gone && refusal === null;
     if (goes) {
-      this.#waiting.sent(waiter, this.#gate.admitted(waiter.exchange, permit, closesAt, now), now);
+      const charge = chargeFor(trial.taken, this.#deps.buckets, this.#reckon);
+      this.#waiting.sent(waiter, this.#gate.admitted(waiter.exchange, permit, closesAt, now, charge), now);
     } else {
       trial.giveBack(this.#deps.buckets);
       permit.end('unused');

@@ -6,8 +6,12 @@
 import type { Collected } from '../../exchange/exchange.ts';
 import type { KeptAnswer } from '../../exchange/refusals.ts';
 import { horizonMs } from '../rate/lease.ts';
-import type { Quota } from '../rate/quota.ts';
+import type { NarrowQuota } from '../rate/quota.ts';
 import type { Waiter, WaitersLane } from '../stay.ts';
+import { type Costing, estimated } from './cost.ts';
+
+/** How long a lane is shut at most whose tokens other replicas may give back, milliseconds. */
+const askAgainMs = 250;
 
 /** Whose line a parked request goes back to. */
 export interface Home {
@@ -26,8 +30,10 @@ interface Row {
 export class Lane implements WaitersLane {
   readonly bucket: string;
   /** Null: it is serial and nothing else. */
-  readonly quota: Quota | null;
+  readonly quota: NarrowQuota | null;
   readonly serial: boolean;
+  /** Null: each request takes one token. */
+  readonly costing: Costing | null;
   /** No token before, `Clock.now()`. */
   shutUntil = Number.NEGATIVE_INFINITY;
   /** Nobody before, by a signal, `Clock.now()`, whatever its bucket says. */
@@ -45,16 +51,25 @@ export class Lane implements WaitersLane {
   readonly #rows = new Map<string, Row>();
   readonly #homes = new WeakMap<Waiter, Home>();
   #parked = 0;
+  /** How many tokens they take together. */
+  #parkedTokens = 0;
   /** Whose turn it is, whatever the order; null: nobody's in particular. */
   #first: string | null = null;
   /** Parked although it has the lane: it waits for a token. */
   #holding: Waiter | null = null;
   readonly #settle: (lane: Lane) => void;
 
-  constructor(bucket: string, quota: Quota | null, serial: boolean, settle: (lane: Lane) => void) {
+  constructor(
+    bucket: string,
+    quota: NarrowQuota | null,
+    serial: boolean,
+    costing: Costing | null,
+    settle: (lane: Lane) => void,
+  ) {
     this.bucket = bucket;
     this.quota = quota;
     this.serial = serial;
+    this.costing = costing;
     this.#settle = settle;
   }
 
@@ -103,10 +118,59 @@ export class Lane implements WaitersLane {
     return this.#parked > 0 && this.released !== waiter;
   }
 
-  /** When one would be sent that comes behind all that are parked, by what is known here, `Clock.now()`. */
-  opensForNext(now: number): number {
+  /** Its bucket has given tokens. Those that are parked need not ask before there is something to be had. */
+  gave(nextInMs: number, now: number): void {
+    this.nextAt = now + nextInMs;
+    if (this.opensForFirst > now) this.#shut(this.opensForFirst, now);
+  }
+
+  /** Its bucket has not as many as were asked for; it will have by then. */
+  exhausted(opensInMs: number, count: number, now: number): void {
+    this.nextAt = now + opensInMs - ((count - 1) * 1_000) / (this.quota?.rate ?? 1);
+    this.#shut(now + opensInMs, now);
+  }
+
+  /** An answer has told how many tokens its request used: so many more than it took, or, negative, fewer. */
+  settled(tokens: number): void {
+    if (this.quota === null) return;
+    this.nextAt += (tokens * 1_000) / this.quota.rate;
+    if (tokens >= 0 || this.#parked === 0) return;
+    this.shutUntil = Math.min(this.shutUntil, Math.ceil(this.opensForFirst));
+    this.settle();
+  }
+
+  #shut(until: number, now: number): void {
+    // Elsewhere answers may give tokens back, of which nobody tells here.
+    const at = this.costing === null ? until : Math.min(until, now + askAgainMs);
+    // A timer is early by less than a millisecond, and a try that comes too early costs a call.
+    this.shutUntil = now + Math.max(1, Math.ceil(at - now));
+  }
+
+  /** How many tokens a request takes of its bucket. */
+  tokensFor(exchange: Collected): number {
+    if (this.costing === null || this.quota === null) return 1;
+    return estimated(this.costing.cost.estimate, exchange, this.quota.burst);
+  }
+
+  /** When a newcomer would be sent behind all that are parked, by what is known here, `Clock.now()`. */
+  opensForNext(exchange: Collected, now: number): number {
     const from = Math.max(now, this.pausedUntil);
-    return this.quota === null ? from : Math.max(from, this.nextAt + (this.#parked * 1_000) / this.quota.rate);
+    if (this.quota === null) return from;
+    const own = this.tokensFor(exchange);
+    const before = this.costing?.expected(this.#parkedTokens) ?? this.#parkedTokens;
+    return Math.max(from, this.#openFor(before + own, this.quota));
+  }
+
+  /** When there will be enough for the one whose turn it is, `Clock.now()`; in the past, if nobody waits. */
+  get opensForFirst(): number {
+    const first = this.#parked === 0 ? null : this.#whoIsNext();
+    if (first === null || this.quota === null) return Number.NEGATIVE_INFINITY;
+    return this.#openFor(this.tokensFor(first.exchange), this.quota);
+  }
+
+  /** @param tokens 1 or more: `nextAt` is when there is one. */
+  #openFor(tokens: number, { rate }: NarrowQuota): number {
+    return this.nextAt + ((tokens - 1) * 1_000) / rate;
   }
 
   /** Whether one of those that are parked is next, once the lane is open. */
@@ -124,6 +188,7 @@ export class Lane implements WaitersLane {
     waiter.parkedIn = this;
     this.#homes.set(waiter, home);
     this.#parked += 1;
+    this.#parkedTokens += this.tokensFor(waiter.exchange);
     if (waiter.exchange === this.holder) this.#holding = waiter;
     // It had its turn and found nothing: it is still its turn.
     if (waiter.releasedBy === this) this.#first = waiter.caller;
@@ -134,6 +199,7 @@ export class Lane implements WaitersLane {
     if (waiter.parkedIn !== this) return;
     waiter.parkedIn = null;
     this.#parked -= 1;
+    this.#parkedTokens -= this.tokensFor(waiter.exchange);
     if (waiter === this.#holding) this.#holding = null;
     const row = this.#rows.get(waiter.caller);
     if (row === undefined) return;
@@ -144,8 +210,9 @@ export class Lane implements WaitersLane {
 
   /** Lets the next one go to its line: callers take turns, unless the lane is serial. */
   release(): void {
-    const waiter = this.#holding ?? (this.serial ? this.#oldest() : this.#nextTurn());
+    const waiter = this.#whoIsNext();
     if (waiter === null) return;
+    this.#tookTurn(waiter.caller);
     const home = this.#homes.get(waiter);
     this.unpark(waiter);
     this.released = waiter;
@@ -159,16 +226,21 @@ export class Lane implements WaitersLane {
     return this.holder !== exchange && (this.holder !== null || this.#parked > 0);
   }
 
-  #nextTurn(): Waiter | null {
+  #whoIsNext(): Waiter | null {
+    if (this.#holding !== null) return this.#holding;
+    if (this.serial) return this.#oldest();
     const first = this.#first !== null && this.#rows.has(this.#first) ? this.#first : this.#rows.keys().next().value;
-    this.#first = null;
     const row = first === undefined ? undefined : this.#rows.get(first);
-    if (first === undefined || row === undefined) return null;
-    const caller = first;
-    // Behind all others, for its next turn.
+    return row === undefined ? null : this.#headOf(row);
+  }
+
+  /** Behind all others, for its next turn. */
+  #tookTurn(caller: string): void {
+    this.#first = null;
+    const row = this.#rows.get(caller);
+    if (row === undefined) return;
     this.#rows.delete(caller);
     this.#rows.set(caller, row);
-    return this.#headOf(row);
   }
 
   #oldest(): Waiter | null {

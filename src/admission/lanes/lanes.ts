@@ -8,6 +8,7 @@ import type { Collected } from '../../exchange/exchange.ts';
 import type { KeptAnswer } from '../../exchange/refusals.ts';
 import { Deadlines, Due } from '../line/deadlines.ts';
 import { bucketName, type Scope, scopeValue } from '../rate/scope.ts';
+import { type Cost, Costing } from './cost.ts';
 import { Lane } from './lane.ts';
 
 /** A limit of a class besides its own. */
@@ -19,7 +20,12 @@ export interface NarrowLimit {
   readonly burst: number;
   /** One in flight for each value, so that the order of acceptance is that of sending. */
   readonly serial: boolean;
+  /** Not there, or null: each request takes one token. */
+  readonly cost?: Cost | null;
 }
+
+/** How far answers may overdraw a limit: what an hour refills. A wrong number must not shut it for days. */
+const debtMaxUs = 3_600_000_000;
 
 export interface LanesDeps {
   readonly clock: Clock;
@@ -42,6 +48,7 @@ export class Lanes {
   readonly #name: string;
   readonly #limits: readonly NarrowLimit[];
   readonly #deps: LanesDeps;
+  readonly #costings: ReadonlyMap<NarrowLimit, Costing>;
   readonly #lanes = new Map<string, Lane>();
   readonly #openings = new Deadlines<Opening>();
   /** Which lanes have one. */
@@ -54,6 +61,7 @@ export class Lanes {
   constructor(name: string, limits: readonly NarrowLimit[], deps: LanesDeps) {
     this.#name = name;
     this.#limits = limits;
+    this.#costings = new Map(limits.flatMap((limit) => (limit.cost == null ? [] : [[limit, new Costing(limit.cost)]])));
     this.#deps = deps;
   }
 
@@ -94,10 +102,17 @@ export class Lanes {
     return true;
   }
 
-  #laneOf(bucket: string, { rate, burst, serial }: NarrowLimit): Lane {
+  /** A request has used so many tokens more than it had taken; or, negative, fewer. */
+  settled(bucket: string, tokens: number): void {
+    this.#lanes.get(bucket)?.settled(tokens);
+  }
+
+  #laneOf(bucket: string, limit: NarrowLimit): Lane {
+    const { rate, burst, serial, cost = null } = limit;
     const known = this.#lanes.get(bucket);
     if (known !== undefined) return known;
-    const lane = new Lane(bucket, rate === null ? null : { rate, burst }, serial, this.#settle);
+    const quota = rate === null ? null : { rate, burst, settled: cost === null ? null : { debtMaxUs } };
+    const lane = new Lane(bucket, quota, serial, this.#costings.get(limit) ?? null, this.#settle);
     this.#lanes.set(bucket, lane);
     return lane;
   }
@@ -123,10 +138,11 @@ export class Lanes {
   };
 
   #lookAgain(lane: Lane, due: Opening | undefined, at: number, now: number): void {
-    if (due !== undefined && due.until >= at) return;
-    this.#forgetOpening(lane, due);
     // A page of the calendar is over as it begins; a lane must not open early.
-    const opening = new Opening(lane, Math.ceil(at));
+    const until = Math.ceil(at);
+    if (due?.until === until) return;
+    this.#forgetOpening(lane, due);
+    const opening = new Opening(lane, until);
     this.#openings.add(opening);
     this.#due.set(lane, opening);
     this.#arm(now);

@@ -1,9 +1,10 @@
 /** One request with a slot and a permit in hand, while its narrow buckets are asked, one after the other. */
 import type { Permit } from '../../exchange/exchange.ts';
 import type { Buckets } from '../rate/ports.ts';
-import type { Quota } from '../rate/quota.ts';
+import type { NarrowQuota } from '../rate/quota.ts';
 import type { Tried } from '../rate/slots.ts';
 import type { Waiter } from '../stay.ts';
+import type { Taken } from './charges.ts';
 import type { Lane } from './lane.ts';
 
 export class Trial {
@@ -15,7 +16,7 @@ export class Trial {
   /** When the slot itself closes. */
   readonly slotClosesAt: number;
   #next = 0;
-  readonly #taken: Lane[] = [];
+  readonly #taken: Taken[] = [];
 
   constructor(waiter: Waiter, lanes: readonly Lane[], permit: Permit, slotClosesAt: number) {
     this.waiter = waiter;
@@ -27,43 +28,53 @@ export class Trial {
   }
 
   /**
-   * Asks on from where it stands. True: each has given a token. A lane: it has none. A promise: it has to be asked
+   * Asks on from where it stands. True: each has given its tokens. A lane: it has too few. A promise: it has to be asked
    * again once that is over.
    */
   ask(buckets: Buckets, now: () => number): true | Lane | Promise<true | Lane> {
     for (; this.#next < this.lanes.length; this.#next++) {
       const lane = this.lanes[this.#next] as Lane;
       if (lane.quota === null) continue;
-      const reply = buckets.tryTake(lane.bucket, lane.quota);
-      if (reply instanceof Promise) return this.#later(reply, lane, buckets, now);
-      if (!this.#took(lane, reply, now())) return lane;
+      const count = lane.tokensFor(this.waiter.exchange);
+      const reply = buckets.tryTake(lane.bucket, lane.quota, count);
+      if (reply instanceof Promise) return this.#later(reply, lane, count, buckets, now);
+      if (!this.#took(lane, count, reply, now())) return lane;
     }
     return true;
   }
 
-  /** What was taken is not needed. */
-  giveBack(buckets: Buckets): void {
-    for (const lane of this.#taken) buckets.giveBack(lane.bucket, lane.quota as Quota);
+  /** What its lanes have given. */
+  get taken(): readonly Taken[] {
+    return this.#taken;
   }
 
-  async #later(reply: Promise<Tried>, lane: Lane, buckets: Buckets, now: () => number): Promise<true | Lane> {
+  /** What was taken is not needed. */
+  giveBack(buckets: Buckets): void {
+    for (const { lane, count, mark } of this.#taken) {
+      buckets.settle(lane.bucket, lane.quota as NarrowQuota, -count, mark);
+    }
+  }
+
+  async #later(
+    reply: Promise<Tried>,
+    lane: Lane,
+    count: number,
+    buckets: Buckets,
+    now: () => number,
+  ): Promise<true | Lane> {
     const tried = await reply;
-    if (!this.#took(lane, tried, now())) return lane;
+    if (!this.#took(lane, count, tried, now())) return lane;
     this.#next += 1;
     return await this.ask(buckets, now);
   }
 
-  #took(lane: Lane, tried: Tried, now: number): boolean {
-    lane.nextAt = now + (tried.taken ? tried.nextInUs : tried.opensInUs) / 1_000;
-    // A timer is early by less than a millisecond, and a try that comes too early costs a call.
-    const shutUntil = now + Math.max(1, Math.ceil(lane.nextAt - now));
+  #took(lane: Lane, count: number, tried: Tried, now: number): boolean {
     if (!tried.taken) {
-      lane.shutUntil = shutUntil;
+      lane.exhausted(tried.opensInUs / 1_000, count, now);
       return false;
     }
-    this.#taken.push(lane);
-    // Those that are parked need not ask before there is something to be had.
-    if (lane.parked > 0 && lane.nextAt > now) lane.shutUntil = shutUntil;
+    this.#taken.push({ lane, count, mark: tried.mark });
+    lane.gave(tried.nextInUs / 1_000, now);
     this.closesAt = Math.min(this.closesAt, now + tried.closesInUs / 1_000);
     return true;
   }

@@ -1,5 +1,5 @@
 /** What the rate asks of the store that replicas share. */
-import type { Quota } from './quota.ts';
+import type { NarrowQuota, Quota } from './quota.ts';
 import type { Grant, Tried } from './slots.ts';
 
 /**
@@ -15,12 +15,17 @@ export interface Buckets {
    */
   pushBack(bucket: string, quota: Quota, ms: number): void | Promise<void>;
   /**
-   * Takes one token of a narrow bucket if there is one now, and takes nothing otherwise. It never rejects: where the
-   * others can't be asked, this process has its share.
+   * Takes so many tokens of a narrow bucket if they are there now, and takes nothing otherwise. It never rejects: where
+   * the others can't be asked, this process has its share.
+   * @param count 1 to the burst
    */
-  tryTake(bucket: string, quota: Quota): Tried | Promise<Tried>;
-  /** Gives a token of a narrow bucket back that was taken and not used. */
-  giveBack(bucket: string, quota: Quota): void;
+  tryTake(bucket: string, quota: NarrowQuota, count: number): Tried | Promise<Tried>;
+  /**
+   * So many tokens more were used than had been taken; or fewer, and `count` is negative. Not to be waited for: where the
+   * others can't be told what was used, this process knows; what was not used is lost then, and never too much.
+   * @param mark of the take
+   */
+  settle(bucket: string, quota: NarrowQuota, count: number, mark: number): void;
   /** Nobody here asks for it any more: what this process remembers may go, if it says no more than that it is full. */
   forget(bucket: string): void;
 }

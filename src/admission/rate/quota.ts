@@ -6,6 +6,15 @@ export interface Quota {
   readonly burst: number;
 }
 
+/** The limit of a narrow bucket. */
+export interface NarrowQuota extends Quota {
+  /** Null: each request takes one token, and that is that. Else answers tell how many it were. */
+  readonly settled: {
+    /** How far an answer that tells of more than was charged may overdraw it, microseconds of its rate. */
+    readonly debtMaxUs: number;
+  } | null;
+}
+
 /**
  * How many slots a bucket can give that open before a moment, at most, besides those that are left of a lease. Other
  * replicas take their part of them, but for how long is not known here, so nothing is deducted.

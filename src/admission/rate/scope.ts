@@ -4,10 +4,11 @@
  */
 import type { Collected } from '../../exchange/exchange.ts';
 import { nameOf } from '../../exchange/principal.ts';
-import { type Fields, fieldOf } from '../../http/fields.ts';
+import type { Fields } from '../../http/fields.ts';
 import { foldedPath } from '../../http/paths.ts';
 import { type Pointer, readPointer, valueAt } from '../../http/pointer.ts';
 import { readTarget } from '../../http/target.ts';
+import { documentOf } from './document.ts';
 
 export type Scope =
   | { readonly by: 'fleet' }
@@ -139,32 +140,6 @@ function parameterOf(target: string, name: string): string | null {
 function textOf(value: unknown): string | null {
   if (typeof value === 'string' && value !== '') return value;
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : null;
-}
-
-/** The largest body that is read for its values, bytes. */
-const documentMaxBytes = 1_048_576;
-const json = /^\s*application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
-
-/** Each body is read once, however many scopes look into it. */
-const documents = new WeakMap<Collected, unknown>();
-
-/** Undefined: the body is none that can be read. */
-function documentOf(exchange: Collected): unknown {
-  if (documents.has(exchange)) return documents.get(exchange);
-  const document = parsed(exchange);
-  documents.set(exchange, document);
-  return document;
-}
-
-function parsed({ body, fields }: Collected): unknown {
-  if (!Buffer.isBuffer(body) || body.length > documentMaxBytes) return undefined;
-  if (!json.test(fieldOf(fields, 'content-type') ?? '') || fieldOf(fields, 'content-encoding') !== null)
-    return undefined;
-  try {
-    return JSON.parse(body.toString());
-  } catch {
-    return undefined;
-  }
 }
 
 /** Several fields of one name are one value, joined as RFC 9110, 5.3, has it; an empty one is none. */

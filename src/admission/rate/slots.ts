@@ -25,7 +25,7 @@
  * clock tells of the bucket: the reference for that is `test/support/redis-bucket.ts`, since nothing else needs it.
  * `test/property/lua.test.ts` and `test/property/push-back.test.ts` compare the two languages.
  */
-import type { Quota } from './quota.ts';
+import type { NarrowQuota, Quota } from './quota.ts';
 
 /** The shortest window a slot gets, where half an interval isn't longer, microseconds. */
 const windowMinUs = 5_000;
@@ -116,42 +116,73 @@ export interface Reserved {
   readonly grant: Grant;
 }
 
-/** What asking a narrow bucket for one token came to. */
+/** What asking a narrow bucket for tokens came to. */
 export type Tried =
-  | {
-      readonly taken: true;
-      /** When the token can't be used any more, microseconds from the bucket's now. */
-      readonly closesInUs: number;
-      /** When there will be another one, if nobody else takes it; negative: there is. */
-      readonly nextInUs: number;
-    }
-  /** @param opensInUs when there will be one, if nobody else takes it, microseconds from the bucket's now */
+  | Taken
+  /** @param opensInUs when there will be as many, if nobody else takes one, microseconds from the bucket's now */
   | { readonly taken: false; readonly opensInUs: number };
+
+interface Taken {
+  readonly taken: true;
+  /** By which they can be given back. */
+  readonly mark: number;
+  /** When they can't be used any more, microseconds from the bucket's now. */
+  readonly closesInUs: number;
+  /** When there will be another one, if nobody else takes it; negative: there is. */
+  readonly nextInUs: number;
+}
 
 /** The tat of a narrow bucket from then on, and what the asker is told. */
 export interface TryTaken {
   readonly tat: number;
   readonly tried: Tried;
+  /** The low point of the bucket that this is (lows.ts), microseconds. */
+  readonly lowUs: number;
 }
 
+/** How far ahead of now takers, and answers that told of more, can have put the tat of a narrow bucket, microseconds. */
+export const furthestUs = (quota: NarrowQuota): number =>
+  tauUs(quota) + intervalUs(quota) + (quota.settled?.debtMaxUs ?? 0);
+
 /**
- * Takes one token of a narrow bucket if there is one now, and nothing else: nobody waits with a token in hand, so a
+ * Takes tokens of a narrow bucket if there are as many now, and nothing else: nobody waits with tokens in hand, so a
  * bucket with a burst of 1 is used as well as one of 45.
+ * @param count 1 to the burst
  */
-export function tryTake(tat: number, nowUs: number, quota: Quota, leadUs: number): TryTaken {
-  const furthest = tauUs(quota) + intervalUs(quota);
+export function tryTake(tat: number, nowUs: number, quota: NarrowQuota, leadUs: number, count = 1): TryTaken {
+  const furthest = furthestUs(quota);
   const aheadUs = tat - nowUs > furthest + jumpMinUs ? furthest : tat - nowUs;
-  return tryTakeFrom(aheadUs, nowUs, quota, leadUs);
+  return tryTakeFrom(aheadUs, nowUs, quota, leadUs, count);
 }
 
 /** The same from a bucket whose tat lies that far ahead of now. */
-export function tryTakeFrom(aheadUs: number, nowUs: number, quota: Quota, leadUs: number): TryTaken {
+export function tryTakeFrom(aheadUs: number, nowUs: number, quota: Quota, leadUs: number, count = 1): TryTaken {
   const tau = tauUs(quota);
-  if (aheadUs > tau) return { tat: nowUs + aheadUs, tried: { taken: false, opensInUs: aheadUs - tau } };
-  const firstInUs = Math.max(aheadUs, Math.min(leadUs, tau));
-  const nextInUs = firstInUs + intervalUs(quota) - tau;
-  const tried: Tried = { taken: true, closesInUs: firstInUs + windowUs(quota) - tau, nextInUs };
-  return { tat: nowUs + firstInUs + intervalUs(quota), tried };
+  const spanUs = (count - 1) * intervalUs(quota);
+  if (aheadUs + spanUs > tau) {
+    return { tat: nowUs + aheadUs, tried: { taken: false, opensInUs: aheadUs + spanUs - tau }, lowUs: 0 };
+  }
+  const earliestUs = Math.min(leadUs, tau - spanUs);
+  const firstInUs = Math.max(aheadUs, earliestUs);
+  return {
+    tat: nowUs + firstInUs + count * intervalUs(quota),
+    tried: takenFrom(firstInUs, quota, leadUs, count, 0),
+    lowUs: Math.max(0, aheadUs - earliestUs),
+  };
+}
+
+/** What the asker is told of tokens the first of which has its TAT so far ahead of now. */
+export function takenFrom(firstInUs: number, quota: Quota, leadUs: number, count: number, mark: number): Taken {
+  const tau = tauUs(quota);
+  const windowEndsInUs = firstInUs + windowUs(quota) - tau;
+  // So many that nothing is left of the window: their answer settles what they come to, however late they are used.
+  const closesInUs = count === 1 ? windowEndsInUs : Math.max(windowEndsInUs, leadUs);
+  return { taken: true, mark, closesInUs, nextInUs: firstInUs + count * intervalUs(quota) - tau };
+}
+
+/** So many more tokens were used than had been taken: a debt, which is paid before anybody gets a token again. */
+export function overdrawn(tat: number, nowUs: number, quota: NarrowQuota, count: number): number {
+  return Math.min(Math.max(tat, nowUs) + count * intervalUs(quota), nowUs + furthestUs(quota));
 }
 
 /** Takes slots from a bucket. */

@@ -57,7 +57,7 @@ export class SimulatedAny implements SimulatedApi {
     return (kinds.get(kind) ?? echo)(asked, bucket, now);
   }
 
-  /** Counts tokens: what is asked for at most is charged when it comes. */
+  /** Counts the tokens that are used; for what is asked for at most there has to be room. */
   #chat({ body }: Asked, bucket: Bucket, now: number): Answer {
     const asked = objectIn(body);
     const messages = JSON.stringify(asked?.['messages'] ?? '');
@@ -65,14 +65,15 @@ export class SimulatedAny implements SimulatedApi {
     const most = Number(asked?.['max_tokens'] ?? 256);
     if (!Number.isInteger(most) || most < 1)
       return { status: 400, body: { error: { message: 'max_tokens is wrong' } } };
-    const waitMs = bucket.take(now, prompt + most);
+    const completion = Math.min(most, 12);
+    const waitMs = bucket.waitMs(now, prompt + most);
+    if (waitMs === 0) bucket.take(now, prompt + completion);
     const told = {
       'x-ratelimit-remaining-tokens': String(bucket.left(now)),
       'x-ratelimit-reset-tokens': durationOf(waitMs > 0 ? waitMs : bucket.fullInMs(now)),
     };
     if (waitMs > 0)
       return { status: 429, fields: told, body: { error: { type: 'tokens', message: 'Rate limit reached' } } };
-    const completion = Math.min(most, 12);
     const usage = { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
     this.#tokens += usage.total_tokens;
     if (asked?.['stream'] === true) {

@@ -12,12 +12,17 @@ export class Bucket {
 
   /** Takes so many, or none: then how long until there are as many, milliseconds; 0: taken. */
   take(now: number, count = 1): number {
-    const tat = Math.max(this.#tat, now);
-    const waitMs = tat + (count - 1) * this.#intervalMs - this.#tauMs - now;
-    // A clock in whole milliseconds is no finer than that.
-    if (waitMs > 1) return waitMs;
-    this.#tat = tat + count * this.#intervalMs;
+    const waitMs = this.waitMs(now, count);
+    if (waitMs > 0) return waitMs;
+    this.#tat = Math.max(this.#tat, now) + count * this.#intervalMs;
     return 0;
+  }
+
+  /** How long until so many could be taken, milliseconds; 0: now. */
+  waitMs(now: number, count: number): number {
+    const waitMs = Math.max(this.#tat, now) + (count - 1) * this.#intervalMs - this.#tauMs - now;
+    // A clock in whole milliseconds is no finer than that.
+    return waitMs > 1 ? waitMs : 0;
   }
 
   /** How many could be taken now. */

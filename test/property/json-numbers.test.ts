@@ -1,0 +1,92 @@
+/** Numbers are found in a JSON text that comes in pieces as `JSON.parse` and the pointer find them in the whole. */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { JsonNumbers } from '../../src/http/json-numbers.ts';
+import { type Pointer, valueAt } from '../../src/http/pointer.ts';
+
+const names = fc.constantFrom('usage', 'a', 'b', 'total tokens', 'ü"\\', '0', '1', '');
+const leaf = fc.oneof(
+  fc.integer(),
+  fc.double({ noNaN: true, noDefaultInfinity: true }),
+  fc.string(),
+  fc.boolean(),
+  fc.constant(null),
+  fc.constantFrom('{"usage": 1}', '[1, 2', '\\', '"', 'é😀\u2028'),
+);
+const { document } = fc.letrec((tie) => ({
+  document: fc.oneof(
+    { depthSize: 'small' },
+    leaf,
+    fc.array(tie('document'), { maxLength: 4 }),
+    fc.dictionary(names, tie('document'), { maxKeys: 4 }),
+  ),
+}));
+const pointers = fc.array(fc.array(names, { maxLength: 3 }), { minLength: 1, maxLength: 4 });
+
+/** All pieces in a row, each as long as the numbers say, over and over. */
+function inPieces(text: Buffer, lengths: readonly number[], take: (piece: Buffer) => void): void {
+  for (let at = 0, i = 0; at < text.length; i++) {
+    const length = lengths[i % lengths.length] as number;
+    take(text.subarray(at, at + length));
+    at += length;
+  }
+}
+
+const numberAt = (value: unknown, pointer: Pointer): number | null => {
+  const found = valueAt(value, pointer);
+  return typeof found === 'number' ? found : null;
+};
+
+test('whatever the document, the pointers, its blanks, its escapes and its pieces', () => {
+  fc.assert(
+    fc.property(
+      document,
+      pointers,
+      fc.constantFrom(undefined, 1, '\t'),
+      fc.boolean(),
+      fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 5 }),
+      (value, wanted, blanks, escapes, lengths) => {
+        const plain = JSON.stringify(value, null, blanks);
+        const text = escapes
+          ? plain.replace(/[^\0-\x7f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+          : plain;
+        const numbers = new JsonNumbers(wanted);
+        inPieces(Buffer.from(text), lengths, (piece) => numbers.add(piece));
+        numbers.end();
+        const written: unknown = JSON.parse(plain);
+        expect(numbers.found).toEqual(wanted.map((pointer) => numberAt(written, pointer)));
+      },
+    ),
+    { numRuns: 3_000 },
+  );
+});
+
+test('a name may be written with escapes', () => {
+  const numbers = new JsonNumbers([['usage', 'total']]);
+  numbers.add(Buffer.from(String.raw`{"us\u0061ge":{"\u0074\u006f\u0074\u0061\u006c":7}}`));
+  expect(numbers.found).toEqual([7]);
+});
+
+test('the last of several texts counts', () => {
+  const numbers = new JsonNumbers([['n']]);
+  for (const text of ['{"n":1}', '{"n":null}', '{"n":"9"}', '{"m":{"n":8}}', '[{"n":7}]']) {
+    numbers.add(Buffer.from(text));
+    numbers.end();
+  }
+  expect(numbers.found).toEqual([1]);
+});
+
+test('what is no JSON does no harm', () => {
+  fc.assert(
+    fc.property(fc.array(fc.uint8Array({ maxLength: 60 })), pointers, (pieces, wanted) => {
+      const numbers = new JsonNumbers(wanted);
+      for (const piece of pieces) numbers.add(piece);
+      numbers.end();
+      for (const found of numbers.found) expect(found === null || Number.isFinite(found)).toBe(true);
+    }),
+  );
+  const numbers = new JsonNumbers([['n']]);
+  numbers.add(Buffer.from(`{"n":${'9'.repeat(100_000)}}`));
+  // As many digits as a number can have are looked at.
+  expect(numbers.found[0]).toBeLessThan(1e33);
+});
