@@ -157,6 +157,7 @@ describe('a scrape', () => {
     everything.held('messages', 'sent', 1);
     everything.coreappAnswered('messages', 201, 1);
     everything.reserved('messages', 'memory', 1);
+    everything.settled('messages~1:digest', 100, 30);
     everything.storeCalled('reserve', 'ok', 1);
     everything.monitored(1);
     const { body } = await everything.scrape(undefined);
