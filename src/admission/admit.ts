@@ -62,6 +62,11 @@ export class Admit {
     this.#classes.get(notice.class)?.heard(notice);
   }
 
+  /** Another replica asks what pauses. */
+  tellAgain(): void {
+    for (const gates of this.#classes.values()) gates.tellAgain();
+  }
+
   /** Refuses all that wait: the grace time of a stop is over. */
   refuseAll(name: RefusalName): void {
     for (const gates of this.#classes.values()) gates.refuseAll(name);

@@ -132,9 +132,17 @@ export class Gate implements Slots, PermitWaiter {
 
   #pauseLane({ of, pauseMs }: Signal, exchange: Collected, answer: KeptAnswer | null, now: number): void {
     if (typeof of !== 'number' || this.#lanes === null || pauseMs === 0) return;
-    const bucket = this.#lanes.pause(exchange, of, now + pauseMs, answer, now);
-    if (bucket === null) return;
+    const lane = this.#lanes.pause(exchange, of, now + pauseMs, answer, now);
+    if (lane === null) return;
+    const { bucket, quota } = lane;
+    // Those who do not hear of it, or come later, find it in the bucket.
+    if (quota !== null) this.#deps.buckets.pushBackNarrow(bucket, quota, pauseMs);
     this.#deps.tellPause?.({ class: this.#class.name, bucket, bulk: false, ms: pauseMs, answer });
+  }
+
+  /** Another replica asks what pauses. */
+  tellAgain(now: number): void {
+    this.#pausing.tellAgain(now);
   }
 
   /** Another replica says how long the bucket pauses, and what the upstream said. */

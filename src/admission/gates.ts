@@ -133,6 +133,14 @@ export class Gates implements GateClass {
     for (const gate of this.#all()) gate.pump();
   }
 
+  /** Another replica asks what pauses: it has just come, or may have missed something. */
+  tellAgain(): void {
+    const now = this.#deps.clock.now();
+    this.telling.again(now);
+    this.bulkTelling.again(now);
+    for (const gate of this.#all()) gate.tellAgain(now);
+  }
+
   #heardOf(bucket: string, until: number, answer: KeptAnswer | null): void {
     if (this.lanes?.heard(bucket, until, answer, this.#deps.clock.now()) === true) return;
     for (const gate of this.#all()) {

@@ -168,6 +168,11 @@ export class Pausing {
     this.#pauseBucket(now, until, tell);
   }
 
+  /** Another replica asks what pauses. */
+  tellAgain(now: number): void {
+    this.#telling?.again(now);
+  }
+
   /** Lets go of the timer. */
   close(): void {
     this.#telling?.close();

@@ -21,6 +21,12 @@ export interface PauseNotice {
 /** Tells the other replicas. It never rejects: one that does not hear of it finds out by itself. */
 export type TellPause = (notice: PauseNotice) => void;
 
+/** What follows the pauses of other replicas, and tells its own to who asks. */
+export interface PauseFollower {
+  heard(notice: PauseNotice): void;
+  tellAgain(): void;
+}
+
 /** How long before the others would go on they are told that the pause lasts, milliseconds. */
 const tellAgainMs = 1_000;
 /** A bucket is pushed back by so much at most. */
@@ -44,6 +50,11 @@ export class Telling {
   until(now: number, until: number): void {
     this.#until = Math.max(this.#until, until);
     if (this.#until - this.#told >= horizonMs) this.#say(now);
+  }
+
+  /** Somebody has come who may not know. */
+  again(now: number): void {
+    if (this.#until > now) this.#say(now);
   }
 
   /** Lets go of the timer. */

@@ -99,7 +99,7 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
   );
   credentials.watch(config.coreapp.credentials, log);
   const admit = createAdmit(config, stores, meter);
-  stores.onPause((notice) => admit.heard(notice));
+  stores.onPause(admit);
   const fitting = fitOpenFiles(config, log);
   const jwt = openJwtAuth(config, { stores, secrets, clock, meter, log });
   const own = { tokens: stores.tokens, end: (text: string) => stores.accounts.dropToken(secrets.digest(text)) };

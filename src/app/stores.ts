@@ -22,11 +22,17 @@ import { watchFailover } from '../adapters/redis/failover.ts';
 import { Lacks } from '../adapters/redis/lacks.ts';
 import { noticeMessage, readNotice } from '../adapters/redis/pause-notices.ts';
 import { Replicas } from '../adapters/redis/replicas.ts';
-import { channelOf, followRevocations, pauseMessage, watchPublishing } from '../adapters/redis/revocations.ts';
+import {
+  askMessage,
+  channelOf,
+  followRevocations,
+  pauseMessage,
+  watchPublishing,
+} from '../adapters/redis/revocations.ts';
 import { Troubles } from '../adapters/redis/troubles.ts';
 import { tooOld } from '../adapters/redis/version.ts';
 import type { Buckets } from '../admission/rate/ports.ts';
-import type { PauseNotice, TellPause } from '../admission/telling.ts';
+import type { PauseFollower, PauseNotice, TellPause } from '../admission/telling.ts';
 import { createOwnTokens, tokensAtHand } from '../auth/own-tokens.ts';
 import type { Accounts, EndedTokens, LoginGuard } from '../auth/ports.ts';
 import type { RevocationListener } from '../auth/revocations.ts';
@@ -54,7 +60,7 @@ export interface Stores {
   /** Tells the other replicas of a pause. */
   readonly tellPause: TellPause;
   /** Hears of those that others tell of. */
-  onPause(hear: (notice: PauseNotice) => void): void;
+  onPause(follower: PauseFollower): void;
   /** Calls back whenever the accounts can be reached again. */
   onReturn(call: () => void): void;
   close(): Promise<void>;
@@ -184,7 +190,7 @@ function redisAccounts(settings: RedisSettings, connections: Connections, { cloc
   );
   const listeners: RevocationListener[] = [own.tokens];
   const pauses = pausesOn(forAccounts, keyPrefix);
-  followRevocations(forRevocations, keyPrefix, tellingAll(listeners), { clock, log, lacks, paused: pauses.heard });
+  followRevocations(forRevocations, keyPrefix, tellingAll(listeners), { clock, log, lacks, pauses });
   watchPublishing(forAccounts, keyPrefix, lacks, clock);
   const onRevocation = (listener: RevocationListener) => void listeners.push(listener);
   return { ...own, onRevocation, tellPause: pauses.tell, onPause: pauses.follow };
@@ -192,16 +198,19 @@ function redisAccounts(settings: RedisSettings, connections: Connections, { cloc
 
 function pausesOn(redis: RedisConnection, keyPrefix: string) {
   const own = randomUUID();
-  const hearers: ((notice: PauseNotice) => void)[] = [];
+  const followers: PauseFollower[] = [];
+  // It is told again while the pause lasts, and asked again when the subscription begins anew.
+  const say = (message: string): void => void redis.publish(channelOf(keyPrefix), message).catch(() => {});
   return {
-    tell: (notice: PauseNotice): void => {
-      const message = pauseMessage(noticeMessage(own, notice));
-      redis.publish(channelOf(keyPrefix), message).catch(() => {}); // It is told again while the pause lasts.
+    tell: (notice: PauseNotice): void => say(pauseMessage(noticeMessage(own, notice))),
+    follow: (follower: PauseFollower): void => void followers.push(follower),
+    missed: (): void => say(askMessage(own)),
+    asked(by: string): void {
+      if (by !== own) for (const follower of followers) follower.tellAgain();
     },
-    follow: (hear: (notice: PauseNotice) => void): void => void hearers.push(hear),
-    heard: (text: string): void => {
+    told(text: string): void {
       const notice = readNotice(own, text);
-      if (notice !== null) for (const hear of hearers) hear(notice);
+      if (notice !== null) for (const follower of followers) follower.heard(notice);
     },
   };
 }

@@ -394,6 +394,19 @@ describe.each(Object.entries(places).filter(([kind]) => kind !== 'memory'))(
       expect([2, 3]).toContain(taken);
     });
 
+    test('are pushed back for all replicas, and no token is there before', async () => {
+      const quota = { rate: 100, burst: 10, settled: null };
+      const name = freshName();
+      const [one, other] = [await place.open({ replicas: 2 }), await place.open({ replicas: 2 })];
+      const pushing = place.now();
+      one.pushBackNarrow(name, quota, 30_000);
+      const shut = async (): Promise<boolean> => {
+        const tried = await other.tryTake(name, quota, 1);
+        return !tried.taken && place.now() + tried.opensInUs / 1_000 >= pushing + 30_000 - clockErrorMs;
+      };
+      await until(shut, { what: 'the bucket to be shut' });
+    });
+
     test('are settled for all replicas, also for those who knew that all was spent', async () => {
       const quota = { rate: 0.001, burst: 10, settled: { debtMaxUs: 3_600_000_000 } };
       const name = freshName();

@@ -1,8 +1,12 @@
 /** Several limits for a request: those whose narrow limit is exhausted wait in lanes of their own. */
 import { describe, expect, test } from 'vitest';
-import type { NarrowLimit } from '../../src/admission/lanes/lanes.ts';
+import { MemoryBuckets } from '../../src/adapters/memory/buckets.ts';
+import type { Gates } from '../../src/admission/gates.ts';
+import { heardMax, type NarrowLimit } from '../../src/admission/lanes/lanes.ts';
 import { readScope, type Scope } from '../../src/admission/rate/scope.ts';
+import { deafMeter, gatesOn, messageFrom, roomyLimits, WaitingDownstream } from '../support/fleet.ts';
 import { Lines, type Visit } from '../support/lines.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
 
 const byNumber = readScope('path:/v1/messages/{number}') as Scope;
 const pair: NarrowLimit = { scope: byNumber, rate: 1, burst: 1, serial: false };
@@ -120,6 +124,31 @@ describe('A request goes when each of its limits has something for it', () => {
     expect(visits.map(({ state }) => state)).toEqual(['sent', 'stopping']);
     await lines.clock.run(70_000);
     expect(lines.clock.pending).toBe(0);
+  });
+
+  test('pauses of lanes that others tell of are kept up to a number', async () => {
+    const { lines } = scene([pair]);
+    const hear = (i: number): void =>
+      lines.admit.heard({ class: 'messages', bucket: `messages~1:n${i}`, bulk: false, ms: 5_000, answer: null });
+    for (let i = 0; i < heardMax + 500; i++) hear(i);
+    const { lanes } = lines.admit.gates('messages');
+    expect(lanes?.size).toBe(heardMax);
+    await lines.clock.run(10_000);
+    expect(lanes?.size).toBe(0);
+  });
+
+  test('a pause of a lane is in its bucket, for replicas that have not heard of it', async () => {
+    const clock = new VirtualClock();
+    const buckets = new MemoryBuckets(clock, deafMeter);
+    const limits = { ...roomyLimits({ rate: 100, burst: 100 }), also: [{ ...pair, rate: 10, burst: 5 }] };
+    const [one, other] = [gatesOn(buckets, clock, limits), gatesOn(buckets, clock, limits)];
+    const send = (gates: Gates) => gates.admit(messageFrom('a', { path: '/v1/messages/x' }), new WaitingDownstream());
+    const first = await send(one);
+    if (first.kind !== 'exchange') throw new Error('it was not sent');
+    first.slots.signalled({ of: 1, pauseMs: 20_000, bulk: false, as: null }, first);
+    const sentAt = Promise.resolve(send(other)).then(() => clock.now());
+    await clock.advance(60_000);
+    expect(await sentAt).toBeGreaterThanOrEqual(20_000);
   });
 
   test('lanes that are idle are forgotten', async () => {

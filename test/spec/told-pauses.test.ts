@@ -1,4 +1,5 @@
 /** A pause by a signal, as replicas tell one another of it. */
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { noticeMessage, readNotice } from '../../src/adapters/redis/pause-notices.ts';
 import type { PauseNotice } from '../../src/admission/telling.ts';
@@ -80,6 +81,32 @@ describe('In virtual time, a replica', () => {
       [{ ...common, ms: 8_000 }, 4_000],
       [{ ...common, ms: 4_000 }, 8_000],
     ]);
+    lines.answer(a);
+  });
+
+  test('says what pauses to who asks, and nothing where nothing does', async () => {
+    const told: PauseNotice[] = [];
+    const lines: Lines = new Lines({ limits: { messages }, tellPause: (one) => void told.push(one) });
+    const a = at(lines, 'a', 1);
+    await lines.clock.advance(0);
+    lines.admit.tellAgain();
+    expect(told).toEqual([]);
+    for (const said of [signal('bucket', 2_000), signal('class', 3_000), signal('class', 4_000, true)]) {
+      sent(a).slots.signalled(said);
+    }
+    const common = { class: 'messages', answer: null };
+    const all = (ms: number) => [
+      { ...common, bucket: null, bulk: false, ms: 3_000 - ms },
+      { ...common, bucket: null, bulk: true, ms: 4_000 - ms },
+      { ...common, bucket: 'messages:digest of 1', bulk: false, ms: 2_000 - ms },
+    ];
+    expect(told.splice(0)).toHaveLength(3);
+    await lines.clock.advance(500);
+    lines.admit.tellAgain();
+    expect(told.splice(0)).toEqual(all(500));
+    await lines.clock.advance(5_000);
+    lines.admit.tellAgain();
+    expect(told).toEqual([]);
     lines.answer(a);
   });
 
@@ -178,5 +205,38 @@ describe('Two replicas on one Redis', () => {
     const bulk = () => other.ask('GET /x', `${host}Priority: u=6\r\n`);
     await until(async () => (await bulk()).status === 503, { what: 'bulk to pause in the other replica' });
     expect((await other.ask('GET /x', host)).status).toBe(200);
+  });
+
+  test('one that comes later asks what pauses, and is told by those who know', async () => {
+    const rules = '[{status: 400, body: {/code: 4}, of: class, pause: 10 min}]';
+    const [one] = await start(rules, 'c');
+    const listener = new Redis(server.url);
+    const heard: string[] = [];
+    listener.on('message', (_, text: string) => heard.push(text));
+    await listener.subscribe('c:revoked');
+    const asks = (): string[] => heard.filter((text) => text.startsWith('pauses '));
+    const tells = (): string[] => heard.filter((text) => text.startsWith('pause {'));
+    try {
+      const said = say(answer(400, { 'Content-Type': 'application/json' }, '{"code":4}'));
+      upstream.play(inTurn(said, say(answer(200, {}, 'ok'))));
+      expect((await one.ask('GET /x', `${host}X-Number: 1\r\n`)).status).toBe(400);
+      await until(() => tells().length > 0, { what: 'the pause to be told' });
+      // Each question has its answer at once: by itself it would be said again every 4 s.
+      for (let i = 2; i <= 20; i++) {
+        await one.ask('GET /x', `${host}X-Number: ${i}\r\n`);
+        const publisher = listener.duplicate();
+        await publisher.publish('c:revoked', `pauses test ${i}`);
+        publisher.disconnect();
+      }
+      await until(() => tells().length >= 20, { what: 'an answer to each question', deadlineMs: 50_000 });
+      const before = asks().length;
+      const [later] = await start(rules, 'c');
+      await until(() => asks().length > before, { what: 'the newcomer’s question' });
+      const told = async () => (await later.ask('GET /x', `${host}X-Number: later\r\n`)).status === 400;
+      await until(told, { what: 'the newcomer to know' });
+      expect(upstream.arrivals.filter(({ all }) => all('x-number').includes('1'))).toHaveLength(1);
+    } finally {
+      listener.disconnect();
+    }
   });
 });

@@ -29,11 +29,12 @@ export { deafMeter };
 const unbounded: ConcurrencyBounds = { min: 1, initial: 10_000_000, max: 10_000_000 };
 
 /** For classes without narrow limits. */
-export const noNarrow: Pick<Buckets, 'tryTake' | 'settle'> = {
+export const noNarrow: Pick<Buckets, 'tryTake' | 'settle' | 'pushBackNarrow'> = {
   tryTake: () => {
     throw new Error('There is no narrow bucket.');
   },
   settle() {},
+  pushBackNarrow() {},
 };
 
 /** Buckets that only give slots. */
@@ -164,6 +165,9 @@ export class DistantStore {
       settle: (bucket: string, quota: NarrowQuota, count: number, mark: number): void => {
         this.settlements += 1;
         void this.#travel().then(() => this.#narrow.settle(bucket, this.#clock.now() * 1_000, quota, count, mark));
+      },
+      pushBackNarrow: (bucket: string, quota: NarrowQuota, ms: number): void => {
+        void this.#travel().then(() => this.#narrow.pushBack(bucket, this.#clock.now() * 1_000, quota, 1_000 * ms));
       },
       forget() {},
     };

@@ -105,6 +105,7 @@ export class Lines {
           this.tried.push(name);
           return store.tryTake(name, quota, count);
         },
+        pushBackNarrow: (name, quota, ms) => store.pushBackNarrow(name, quota, ms),
         settle: (name, quota, count, mark) => store.settle(name, quota, count, mark),
         forget: (name) => {
           this.forgotten.push(name);

@@ -48,6 +48,10 @@ export class MemoryBuckets implements Buckets {
     this.#narrow.settle(bucket, this.#clock.now() * 1_000, quota, count, mark);
   }
 
+  pushBackNarrow(bucket: string, quota: NarrowQuota, ms: number): void {
+    this.#narrow.pushBack(bucket, this.#clock.now() * 1_000, quota, ms * 1_000);
+  }
+
   forget(bucket: string): void {
     const tat = this.#tats.get(bucket);
     if (tat !== undefined && tat <= this.#clock.now() * 1_000) this.#tats.delete(bucket);

@@ -146,6 +146,10 @@ export class RedisBuckets implements Buckets {
     this.#narrow.settle(bucket, quota, count, mark);
   }
 
+  pushBackNarrow(bucket: string, quota: NarrowQuota, ms: number): void {
+    this.#narrow.pushBack(bucket, quota, ms);
+  }
+
   forget(bucket: string): void {
     const known = this.#known.get(bucket);
     if (known === undefined || known.own?.open === true) return;

@@ -10,6 +10,7 @@ import {
   jumpMinUs,
   keepUs,
   leadOf,
+  narrowPushMaxUs,
   type Tried,
   takenFrom,
   tauUs,
@@ -23,6 +24,7 @@ import { neverUs } from './script-arguments.ts';
 interface Scripts {
   weirTryTake(key: string, ...args: number[]): Promise<unknown>;
   weirSettle(key: string, ...args: number[]): Promise<unknown>;
+  weirPushBack(key: string, ...args: number[]): Promise<unknown>;
 }
 
 export interface RedisNarrowOptions {
@@ -47,6 +49,7 @@ export class RedisNarrowBuckets {
   constructor(redis: RedisConnection, clock: Clock, meter: Meter, options: RedisNarrowOptions) {
     redis.defineCommand('weirTryTake', script('try-take.lua', 1));
     redis.defineCommand('weirSettle', script('settle.lua', 1));
+    redis.defineCommand('weirPushBack', script('push-back.lua', 1));
     this.#redis = redis as RedisConnection & Scripts;
     this.#clock = clock;
     this.#meter = meter;
@@ -75,6 +78,16 @@ export class RedisNarrowBuckets {
         this.#meter.storeCalled('settle', 'error', this.#clock.now() - sentAt);
       },
     );
+  }
+
+  pushBack(bucket: string, quota: NarrowQuota, ms: number): void {
+    const sentAt = this.#clock.now();
+    const byUs = Math.min(1_000 * ms, narrowPushMaxUs);
+    this.#known.pushBack(bucket, 1_000 * sentAt, quota, byUs);
+    if (this.#options.away()) return;
+    const args = [intervalUs(quota), tauUs(quota), byUs, 0, 1, jumpMinUs + (quota.settled?.debtMaxUs ?? 0)];
+    // The next try of this replica says it again.
+    this.#redis.weirPushBack(this.#keyOf(bucket), ...args).catch(() => {});
   }
 
   #shared(bucket: string, quota: NarrowQuota, count: number): Promise<Tried> {

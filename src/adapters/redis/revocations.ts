@@ -16,6 +16,8 @@ export const tokenMessage = (digest: string): string => `token ${digest}`;
 /** Says nothing: it is only to see whether Redis lets this replica say something. */
 const probeMessage = 'probe -';
 export const pauseMessage = (notice: string): string => `pause ${notice}`;
+/** Asks the others what pauses. @param from the replica's own name */
+export const askMessage = (from: string): string => `pauses ${from}`;
 export const userMessage = (name: string): string => `user ${name}`;
 
 /** How often Weir checks whether revocations can be told: permissions in Redis may change. */
@@ -41,12 +43,20 @@ export function watchPublishing(redis: RedisConnection, prefix: string, lacks: L
   redis.on('end', () => alarm?.cancel());
 }
 
+export interface PauseListener {
+  told(notice: string): void;
+  /** A replica asks what pauses. */
+  asked(by: string): void;
+  /** Messages may have been missed. */
+  missed(): void;
+}
+
 export interface FollowingDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly lacks?: Lacks;
-  /** A replica tells of a pause (`pause-notices.ts`). */
-  readonly paused?: (notice: string) => void;
+  /** What replicas tell one another of pauses (`pause-notices.ts`). Not there: nobody cares. */
+  readonly pauses?: PauseListener;
 }
 
 /** Keeps `redis`, a connection of its own from `openSubscriber`, subscribed for as long as it is open. */
@@ -54,12 +64,15 @@ export function followRevocations(
   redis: Redis,
   prefix: string,
   listener: RevocationListener,
-  { clock, log, lacks, paused = () => {} }: FollowingDeps,
+  { clock, log, lacks, pauses }: FollowingDeps,
 ): void {
   const channel = channelOf(prefix);
   const subscriber = {
-    message: (text: string) => tell(listener, text, paused),
-    gap: () => listener.revocationsMissed(),
+    message: (text: string) => tell(listener, text, pauses),
+    gap() {
+      listener.revocationsMissed();
+      pauses?.missed();
+    },
     refused(error: unknown) {
       const reason = error instanceof Error ? error.message : String(error);
       log.warn('revocations of other replicas arrive late: subscribing failed', { channel, reason });
@@ -73,7 +86,7 @@ export function followRevocations(
   keepSubscribed(redis, channel, subscriber, clock);
 }
 
-function tell(listener: RevocationListener, message: string, paused: (notice: string) => void): void {
+function tell(listener: RevocationListener, message: string, pauses: PauseListener | undefined): void {
   const space = message.indexOf(' ');
   const what = message.slice(space + 1);
   switch (message.slice(0, space)) {
@@ -84,7 +97,10 @@ function tell(listener: RevocationListener, message: string, paused: (notice: st
       listener.userRevoked(what);
       return;
     case 'pause':
-      paused(what);
+      pauses?.told(what);
+      return;
+    case 'pauses':
+      pauses?.asked(what);
       return;
     case 'probe':
       return;

@@ -114,9 +114,9 @@ export class GateLanes implements Home {
   }
 
   /** A signal speaks of a lane of the request. Null: it has none, or it is no news. */
-  pause(exchange: Collected, number: number, until: number, answer: KeptAnswer | null, now: number): string | null {
+  pause(exchange: Collected, number: number, until: number, answer: KeptAnswer | null, now: number): Lane | null {
     const lane = this.#lanes.numbered(exchange, number);
-    return lane?.pause(until, answer, now) === true ? lane.bucket : null;
+    return lane?.pause(until, answer, now) === true ? lane : null;
   }
 
   readonly #reckon: Reckon = (bucket, charged, used) => {

@@ -27,6 +27,12 @@ export interface NarrowLimit {
 /** How far answers may overdraw a limit: what an hour refills. A wrong number must not shut it for days. */
 const debtMaxUs = 3_600_000_000;
 
+/**
+ * With so many lanes, pauses of others that others tell of are not kept: the bucket of each has been pushed back, so
+ * its first request finds out.
+ */
+export const heardMax = 10_000;
+
 export interface LanesDeps {
   readonly clock: Clock;
   /** A one-way digest. */
@@ -98,6 +104,7 @@ export class Lanes {
     const [, number = ''] = /~(\d+):/.exec(bucket.slice(this.#name.length)) ?? [];
     const limit = this.#limits[Number(number) - 1];
     if (number === '' || limit === undefined) return false;
+    if (this.#lanes.size >= heardMax && !this.#lanes.has(bucket)) return true;
     this.#laneOf(bucket, limit).pause(until, answer, now);
     return true;
   }

@@ -4,7 +4,7 @@
  */
 import { givenBack, type Low, lowered, lowestSince } from './lows.ts';
 import type { NarrowQuota } from './quota.ts';
-import { intervalUs, overdrawn, type Tried, tryTake } from './slots.ts';
+import { intervalUs, narrowPushMaxUs, overdrawn, type Tried, tauUs, tryTake } from './slots.ts';
 
 /** After so many calls those that are full are let go, or after as many as there are. */
 const sweepMin = 1_000;
@@ -43,6 +43,11 @@ export class NarrowBuckets {
     if (backUs <= 0) return;
     this.#tats.set(bucket, nowUs + aheadUs - backUs);
     if (lows.length > 0) this.#lows.set(bucket, givenBack(lows, backUs));
+  }
+
+  /** It gives nothing before `byUs` from now are over, a minute at most. */
+  pushBack(bucket: string, nowUs: number, quota: NarrowQuota, byUs: number): void {
+    this.#tats.set(bucket, Math.max(this.tat(bucket), nowUs + tauUs(quota) + Math.min(byUs, narrowPushMaxUs)));
   }
 
   /** What is known of a bucket; negative infinity: nothing. */

@@ -26,6 +26,11 @@ export interface Buckets {
    * @param mark of the take
    */
   settle(bucket: string, quota: NarrowQuota, count: number, mark: number): void;
+  /**
+   * The same for a narrow bucket, for a minute at most. Not to be waited for: where the others can't be told, they find
+   * out by themselves.
+   */
+  pushBackNarrow(bucket: string, quota: NarrowQuota, ms: number): void;
   /** Nobody here asks for it any more: what this process remembers may go, if it says no more than that it is full. */
   forget(bucket: string): void;
 }

@@ -36,6 +36,9 @@ export const jumpMinUs = 60_000_000;
 /** The furthest that a bucket can be pushed back, microseconds: far from what is taken for a clock that jumped. */
 export const pushMaxUs = 5_000_000;
 
+/** The same of a narrow bucket. */
+export const narrowPushMaxUs = jumpMinUs;
+
 /** How far ahead of now a replica takes slots, microseconds. */
 export const horizonUs = 100_000;
 
