@@ -11,7 +11,6 @@ import type { Config } from '../config/config.ts';
 import { createReceive } from '../exchange/receive.ts';
 import { Cors } from '../http/cors.ts';
 import { ownFields } from '../http/own-fields.ts';
-import { createRetryPolicy } from '../profiles/coreapp/retry.ts';
 import { createGateway, type Gateway, type GatewayDeps, type Stages } from '../proxy.ts';
 import { routeBy } from '../routing/router.ts';
 import { createHeed } from '../signals/heed.ts';
@@ -24,7 +23,7 @@ import { createTunnel } from '../upstream/tunnel.ts';
 import type { UpgradeDownstream } from '../wire/server/upgrade.ts';
 import { profileOf, routingOf } from './profile.ts';
 import { notHeldBy, type Services } from './services.ts';
-import { refusalForms } from './traits.ts';
+import { refusalForms, retryPolicies } from './traits.ts';
 
 export interface Generation {
   readonly request: Gateway;
@@ -49,7 +48,7 @@ export function createGeneration(config: Config, services: Services): Generation
     secrets: [...endingFields(coreapp), ...(keyField === null ? [] : [keyField])],
     passAuthorization: auth.open && coreapp.credentials.length === 0,
   });
-  const otherwise = createRetryPolicy({ clock, honoursIdempotencyKey, brokenRepeatsMax });
+  const otherwise = retryPolicies[config.profile]({ clock, honoursIdempotencyKey, brokenRepeatsMax });
   const retryPolicy = policyOf(config, services, otherwise);
   const rules = {
     rewriting: rewritingOf(coreapp, services),

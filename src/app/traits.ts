@@ -4,13 +4,24 @@ import type { ProfileName } from '../config/schema.ts';
 import type { RefusalForm } from '../exchange/answer.ts';
 import { graphError } from '../profiles/cloud/error.ts';
 import { errorEnvelope } from '../profiles/coreapp/envelope.ts';
+import { createRetryPolicy as coreappRetries } from '../profiles/coreapp/retry.ts';
 import { ownClasses } from '../profiles/coreapp/routes.ts';
 import { problemsWith, problemType } from '../profiles/none/problem.ts';
+import { createRetryPolicy } from '../profiles/none/retry.ts';
+import type { RetryPolicy } from '../upstream/retry-policy.ts';
+import type { RetryRules } from '../upstream/retrying.ts';
 
 export const refusalForms: Readonly<Record<ProfileName, RefusalForm>> = {
   coreapp: { refusalBody: errorEnvelope },
   cloud: { refusalBody: graphError },
   none: { refusalBody: problemsWith(STATUS_CODES), refusalType: problemType },
+};
+
+/** What the upstream means by its answers, where no rule of the configuration says more. */
+export const retryPolicies: Readonly<Record<ProfileName, (rules: RetryRules) => RetryPolicy>> = {
+  coreapp: coreappRetries,
+  cloud: createRetryPolicy,
+  none: createRetryPolicy,
 };
 
 /** What the endpoints that Weir answers itself are counted as. */

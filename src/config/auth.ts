@@ -1,7 +1,7 @@
 /** The settings under `auth`: who may use what, and how callers show who they are. */
 import { z } from 'zod';
 import { classForm } from '../exchange/route.ts';
-import { adminPathsDefault, usersPath } from '../profiles/coreapp/routes.ts';
+import { adminPathsDefault } from '../profiles/coreapp/routes.ts';
 import { jwt } from './jwt.ts';
 import { apiKeys, filePath, passableField, password, routePath, whole } from './kinds.ts';
 import { pathWords } from './listen.ts';
@@ -41,14 +41,14 @@ export const auth = section({
   }),
   adminPaths: setting(
     z
-      .array(routePath(usersPath).refine((path) => !/^\/v1\/users(\/|$)/i.test(path)))
+      .array(routePath())
       .max(100)
       .default([...adminPathsDefault]),
     {
       description:
         'What only admins may use, each path with all that is below it. Creating and changing other users is the admin’s always.',
       wanted:
-        'a list of paths such as /v1/settings/application: letters, digits and -._~ between slashes, none at the end; not /v1/users, which has rules of its own',
+        'a list of paths such as /v1/settings/application: letters, digits and -._~ between slashes, none at the end; with the profile coreapp not /v1/users, which has rules of its own',
     },
   ),
   tokenLifetimeMs: setting(whole(1_000, 366 * 24 * hourMs).default(7 * 24 * hourMs), {

@@ -6,7 +6,7 @@ import { atMost, type ClassLimits, type LimitName } from '../admission/limits.ts
 import { defaultClass, type EndpointClass } from '../exchange/route.ts';
 import { foldedPath } from '../http/paths.ts';
 import { both, readPattern, relate, takesPath } from '../http/patterns.ts';
-import { ownClasses, usersPath } from '../profiles/coreapp/routes.ts';
+import { isOfUsers, ownClasses, ownPaths } from '../profiles/coreapp/routes.ts';
 import type { Config } from './config.ts';
 import { starsNextToCredentials } from './cors.ts';
 import { jwtClashes } from './jwt-rules.ts';
@@ -32,6 +32,7 @@ export const clashes = (facts: Facts): Clash[] => [
   ...classesIn(facts).flatMap((name) => [...limitClashes(facts, name), ...scopeClash(facts, name)]),
   ...patternClashes(facts),
   ...ownClashes(facts),
+  ...adminPathsClash(facts),
   ...laneClashes(facts),
   ...unknownClasses(facts),
   ...openClash(facts),
@@ -240,12 +241,9 @@ function ownClashes(facts: Facts): Clash[] {
     return [{ between: [name], problem }];
   });
   if (!isCoreapp) return named;
-  const own = [usersPath, '/metrics', '/v1/metrics'].map((path) =>
-    readPattern(`* ${path}`, coreapp.caseSensitivePaths),
-  );
-  const below = readPattern(`* ${usersPath}/**`, coreapp.caseSensitivePaths);
+  const own = ownPaths.map((path) => readPattern(`* ${path}`, coreapp.caseSensitivePaths));
   const never = classes.flatMap(([pattern, of]) => {
-    const relations = [below, ...own].map((one) => relate(pattern, one));
+    const relations = own.map((one) => relate(pattern, one));
     if (!relations.some((relation) => relation === 'same' || relation === 'narrower')) return [];
     const name = `limits.${of}.match`;
     const given = JSON.stringify(pattern.text);
@@ -258,6 +256,15 @@ function ownClashes(facts: Facts): Clash[] {
     return [{ between: [name], problem }];
   });
   return [...named, ...never];
+}
+
+/** Users are the admin's in their own way. */
+function adminPathsClash(facts: Facts): Clash[] {
+  const { auth, profile } = facts.config;
+  const path = profile === 'coreapp' ? auth.adminPaths.find(isOfUsers) : undefined;
+  if (path === undefined) return [];
+  const wanted = 'a list of paths such as /v1/settings/application, without /v1/users, which has rules of its own';
+  return [clash(facts, 'auth.adminPaths', 'profile', path, wanted)];
 }
 
 /** The classes of other settings, where there are none such. */

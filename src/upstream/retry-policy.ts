@@ -25,7 +25,9 @@ export interface RetryPolicy {
 }
 
 /** What a policy may go by of a request. */
-export type TriedRequest = Readonly<Pick<Admitted, 'method' | 'target' | 'route' | 'brokenRepeats' | 'refusals'>>;
+export type TriedRequest = Readonly<
+  Pick<Admitted, 'method' | 'target' | 'route' | 'fields' | 'brokenRepeats' | 'refusals'>
+>;
 
 /** What has come of an answer's body. */
 export interface BodyStart {

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EndpointClass } from '../../src/exchange/route.ts';
 import { retryAfterMs } from '../../src/http/retry-after.ts';
 import { createRetryPolicy } from '../../src/profiles/coreapp/retry.ts';
+import { createRetryPolicy as createPolicyOfAny } from '../../src/profiles/none/retry.ts';
+import { pass } from '../../src/upstream/retry-policy.ts';
 import { nothingYet } from '../../src/upstream/undecided.ts';
 
 const wallMs = Date.UTC(2026, 10, 23, 12, 0, 0);
@@ -16,6 +18,7 @@ const request = (name: EndpointClass, method = 'POST', brokenRepeats = 0) => {
     method,
     target: '/any',
     route: { by: 'coreapp', class: name, access: 'user' },
+    fields: [] as string[],
     brokenRepeats,
     refusals: 0,
   } as const;
@@ -142,4 +145,33 @@ describe('Retry-After', () => {
       },
     );
   });
+});
+
+describe('An API of which no more is known than HTTP', () => {
+  const any = createPolicyOfAny({
+    clock: { wallMs: () => wallMs },
+    honoursIdempotencyKey: ['orders'],
+    brokenRepeatsMax: 2,
+  });
+  const key = ['Idempotency-Key', '"8e03978e"'];
+  const answered = (method: string, status: number, fields: string[] = [], sent: string[] = [], name = 'orders') =>
+    any.answered({ ...request(name, method), fields: sent }, status, fields, nothingYet);
+  const later = ['Retry-After', '3'];
+
+  test.each([
+    ['a GET that is answered 503', answered('GET', 503), { kind: 'retry', limit: 'load', pauseMs: 0 }],
+    ['a DELETE that is', answered('DELETE', 503), { kind: 'retry', limit: 'load', pauseMs: 0 }],
+    ['a POST whose 503 says when', answered('POST', 503, later), { kind: 'retry', limit: 'load', pauseMs: 3_000 }],
+    ['a POST that has a key', answered('POST', 503, [], key), { kind: 'retry', limit: 'load', pauseMs: 0 }],
+    ['a POST that is answered 429', answered('POST', 429), { kind: 'retry', limit: 'rate', pauseMs: 0 }],
+  ])('has %s sent again', (_, verdict, expected) => expect(verdict).toEqual(expected));
+
+  test.each([
+    ['a POST that is answered 503 and nothing else', answered('POST', 503)],
+    ['a PATCH that is', answered('PATCH', 503)],
+    ['one of a method that nobody knows', answered('PURGE', 503)],
+    ['a POST with a key where no key is honoured', answered('POST', 503, [], key, 'others')],
+    ['a GET that is answered 502', answered('GET', 502)],
+    ['a GET that is answered 504', answered('GET', 504, later)],
+  ])('does not have %s sent again', (_, verdict) => expect(verdict).toBe(pass));
 });

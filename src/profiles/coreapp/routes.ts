@@ -6,6 +6,7 @@
  */
 import type { Route } from '../../exchange/route.ts';
 import { foldedPath } from '../../http/paths.ts';
+import { readTarget } from '../../http/target.ts';
 import { createRouter, isWithinAny, type RouteOf, type RoutingRules } from '../../routing/router.ts';
 
 /** The endpoints that Weir answers itself. */
@@ -16,6 +17,15 @@ export const ownClasses = ['users', 'metrics'] as const;
 
 /** Below it Weir answers itself, whatever case it is written in. */
 export const usersPath = '/v1/users';
+
+/** What Weir answers itself, as patterns have it. */
+export const ownPaths: readonly string[] = [usersPath, `${usersPath}/**`, '/metrics', '/v1/metrics'];
+
+/** Whether a path is below `usersPath`, in whatever spelling. @param path as it is configured */
+export function isOfUsers(path: string): boolean {
+  const target = readTarget(path, 'GET', usersPath);
+  return target.kind !== 'target' || target.path !== path || /^\/v1\/users(?:\/|$)/i.test(path);
+}
 
 const login: Route = { by: 'weir', class: 'users', access: 'login', endpoint: 'login', username: null };
 const logout: Route = { by: 'weir', class: 'users', access: 'user', endpoint: 'logout', username: null };
