@@ -56,6 +56,14 @@ const rules: readonly Rule[] = [
     instead: 'write an import, so that the walls (.dependency-cruiser.js) can see it.',
   },
   {
+    says: 'paths of the Coreapp are in its profile',
+    where: /^src\/(?!profiles\/coreapp\/|simulator\/).*\.ts$/,
+    forbidden: /['"`](\* )?\/v1\b/,
+    instead:
+      'with another profile Weir takes no path from the upstream: say it in config/profiles/coreapp.yaml, or in src/profiles/coreapp/ ' +
+      'and choose it in src/app/profile.ts.',
+  },
+  {
     says: 'tests wait for a state, not for a time',
     where: /^test\//,
     except: /^test\/((deploy\/)?support\/|tidy\.test\.ts$)/,

@@ -28,7 +28,7 @@ export interface LimitKinds<NumberOf, FlagOf, ScopeOf, AlsoOf> {
 const mib = 2 ** 20;
 const gib = 2 ** 30;
 
-/** The defaults are documented limits of the Coreapp, for "every other endpoint". What a class has instead is said in `config/profiles/`. */
+/** The defaults are for a class of which nobody says anything. What the classes of an API have is said in `config/profiles/`. */
 export const limitRows = <NumberOf, FlagOf, ScopeOf, AlsoOf>(kinds: LimitKinds<NumberOf, FlagOf, ScopeOf, AlsoOf>) => ({
   rate: kinds.number(0.1, 1_000_000, {
     default: 20,

@@ -32,7 +32,6 @@ import type { Config } from '../config/config.ts';
 import type { EndpointClass } from '../exchange/route.ts';
 import type { Log } from '../observe/ports.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
-import { envelope } from '../profiles/coreapp/envelope.ts';
 import { Reachability } from '../upstream/reachability.ts';
 import { tunnelPlaces } from '../upstream/tunnel.ts';
 import { connectCoreapp } from '../wire/client/coreapp.ts';
@@ -43,7 +42,7 @@ import { Credentials } from './credentials.ts';
 import { openJwtAuth } from './jwt.ts';
 import { fitOpenFiles } from './open-files.ts';
 import { openStores, type Stores } from './stores.ts';
-import { ownClassesOf } from './traits.ts';
+import { figuresForms, ownClassesOf } from './traits.ts';
 
 export type Services = Awaited<ReturnType<typeof openServices>>;
 
@@ -75,7 +74,7 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
     version,
     classes,
     ownClasses: ownClassesOf(config.profile),
-    envelope,
+    form: figuresForms[config.profile],
     snapshot,
     figuresMaxAgeMs,
     now: () => clock.now(),

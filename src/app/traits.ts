@@ -2,8 +2,10 @@
 import { STATUS_CODES } from 'node:http';
 import type { ProfileName } from '../config/schema.ts';
 import type { RefusalForm } from '../exchange/answer.ts';
+import type { FiguresForm } from '../observe/figures.ts';
 import { graphError } from '../profiles/cloud/error.ts';
 import { errorEnvelope } from '../profiles/coreapp/envelope.ts';
+import { figuresText, webappFamilies } from '../profiles/coreapp/figures.ts';
 import { createRetryPolicy as coreappRetries } from '../profiles/coreapp/retry.ts';
 import { ownClasses } from '../profiles/coreapp/routes.ts';
 import { problemsWith, problemType } from '../profiles/none/problem.ts';
@@ -22,6 +24,13 @@ export const retryPolicies: Readonly<Record<ProfileName, (rules: RetryRules) => 
   coreapp: coreappRetries,
   cloud: createRetryPolicy,
   none: createRetryPolicy,
+};
+
+/** How callers are shown figures; null: there is no endpoint for that. */
+export const figuresForms: Readonly<Record<ProfileName, FiguresForm | null>> = {
+  coreapp: { families: webappFamilies, json: figuresText },
+  cloud: null,
+  none: null,
 };
 
 /** What the endpoints that Weir answers itself are counted as. */

@@ -1,6 +1,8 @@
 /** What the terminal says after a start: what runs where, and what to try. */
 import type { App } from '../app/app.ts';
 import type { Config } from '../config/config.ts';
+import { firstRequest } from '../profiles/cloud/first-steps.ts';
+import { firstSteps } from '../profiles/coreapp/first-steps.ts';
 import type { Simulator } from '../simulator/simulator.ts';
 
 /** @param token to try Weir out with, where the profile has no login; null: there is none */
@@ -23,11 +25,7 @@ export function welcome(
     `  configuration     ${file ?? (config.profile === 'coreapp' ? 'defaults and environment' : `the profile ${config.profile}, and environment`)}`,
   ];
   if (simulator === null) return lines;
-  return [
-    ...lines,
-    '',
-    ...(config.profile === 'coreapp' ? firstSteps(main, ops, config) : triesOf(main, ops, config, token)),
-  ];
+  return [...lines, '', 'Try:', ...triesOf(main, config, token).map((line) => `  ${line}`), `  curl -s ${ops}/status`];
 }
 
 function upstreamLine({ profile, coreapp }: Config, simulator: Pick<Simulator, 'url'> | null): string {
@@ -36,29 +34,10 @@ function upstreamLine({ profile, coreapp }: Config, simulator: Pick<Simulator, '
   return `  ${name.padEnd(18)}${simulator.url}  — THE BUNDLED SIMULATOR: nothing is sent to anybody. Set ${variable}.`;
 }
 
-function triesOf(main: string, ops: string, { profile }: Config, token: string | null): string[] {
-  const asked =
-    profile === 'cloud'
-      ? `${main}/v23.0/1055/messages -H 'Content-Type: application/json' -d '{"messaging_product":"whatsapp","to":"16315551000","type":"text","text":{"body":"hello"}}'`
-      : `${main}/retry-after/orders`;
+function triesOf(main: string, { profile, auth }: Config, token: string | null): string[] {
+  if (profile === 'coreapp') return firstSteps(main, auth.adminPassword !== null);
   return [
-    'Try:',
-    ...(token === null ? ['  TOKEN=$(npx weir tokens create --user demo)'] : [`  TOKEN=${token}`]),
-    `  curl -s -H "Authorization: Bearer $TOKEN" ${asked}`,
-    `  curl -s ${ops}/status`,
-  ];
-}
-
-/** The first login has to bring a new password, unless the configuration has set one. */
-function firstSteps(main: string, ops: string, config: Config): string[] {
-  const own = config.auth.adminPassword !== null;
-  const login = own
-    ? `curl -sSf -u admin:$WEIR_ADMIN_PASSWORD -X POST ${main}/v1/users/login`
-    : `curl -sSf -u admin:secret -X POST ${main}/v1/users/login -d '{"new_password":"Weir-2026!"}'`;
-  return [
-    'Try:',
-    `  TOKEN=$(${login} | sed 's/.*"token":"\\([^"]*\\)".*/\\1/')`,
-    `  curl -s -H "Authorization: Bearer $TOKEN" ${main}/v1/messages -d '{"to":"16315551000","type":"text","text":{"body":"hello"}}'`,
-    `  curl -s ${ops}/status`,
+    token === null ? 'TOKEN=$(npx weir tokens create --user demo)' : `TOKEN=${token}`,
+    `curl -s -H "Authorization: Bearer $TOKEN" ${profile === 'cloud' ? firstRequest(main) : `${main}/retry-after/orders`}`,
   ];
 }

@@ -1,7 +1,6 @@
 /** The settings under `auth`: who may use what, and how callers show who they are. */
 import { z } from 'zod';
 import { classForm } from '../exchange/route.ts';
-import { adminPathsDefault } from '../profiles/coreapp/routes.ts';
 import { jwt } from './jwt.ts';
 import { apiKeys, filePath, passableField, password, routePath, whole } from './kinds.ts';
 import { pathWords } from './listen.ts';
@@ -9,6 +8,9 @@ import { section, setting } from './setting.ts';
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
+
+export const adminPathWords =
+  'a list of paths such as /v1/settings/application: letters, digits and -._~ between slashes, none at the end';
 
 export const auth = section({
   apiKey: setting(apiKeys().nullable().default(null), {
@@ -39,18 +41,11 @@ export const auth = section({
     env: 'WEIR_ADMIN_PASSWORD_FILE',
     contentOf: 'adminPassword',
   }),
-  adminPaths: setting(
-    z
-      .array(routePath())
-      .max(100)
-      .default([...adminPathsDefault]),
-    {
-      description:
-        'What only admins may use, each path with all that is below it. Creating and changing other users is the admin’s always.',
-      wanted:
-        'a list of paths such as /v1/settings/application: letters, digits and -._~ between slashes, none at the end; with the profile coreapp not /v1/users, which has rules of its own',
-    },
-  ),
+  adminPaths: setting(z.array(routePath()).max(100).default([]), {
+    description:
+      'What only admins may use, each path with all that is below it. In the profile coreapp: [/v1/settings/application], and creating and changing other users is the admin’s always.',
+    wanted: adminPathWords,
+  }),
   tokenLifetimeMs: setting(whole(1_000, 366 * 24 * hourMs).default(7 * 24 * hourMs), {
     description: 'How long a token is valid after its login; 604800000 is the 7 days that clients expect.',
   }),

@@ -89,7 +89,8 @@ function takeValue(layer: Layer, name: string, node: YamlNode): void {
   const parsed = leaf.schema.safeParse(given);
   const twice = repeated(node);
   if (parsed.success && twice === undefined) {
-    if (parsed.data !== null) layer.given.set(name, { value: parsed.data, where });
+    const items = node.kind === 'list' ? node.items.map(({ at }, index) => `${at}: ${name}[${index}]`) : [];
+    if (parsed.data !== null) layer.given.set(name, { value: parsed.data, where, ...(items.length > 0 && { items }) });
     return;
   }
   layer.broken.set(name, where);

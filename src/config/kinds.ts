@@ -127,13 +127,13 @@ export const apiKeys = () =>
  * A path as requests are routed by. Letters, digits and `-._~` have one form only (RFC 3986, 2.3). Any other character
  * can be written in a second way, which would not count as the same path.
  */
-export const routePath = (guarded: string | null = null) =>
+export const routePath = () =>
   z
     .string()
     .max(256)
     .regex(/^\/([\w.~-]+(\/[\w.~-]+)*)?$/)
     .refine((text) => {
-      const target = readTarget(text, 'GET', guarded);
+      const target = readTarget(text);
       return target.kind === 'target' && target.path === text;
     });
 

@@ -8,6 +8,8 @@ export interface Given {
   readonly value: unknown;
   /** `config/weir.yaml:14:11: limits.messages.rate`, or the variable's name: what a problem begins with. */
   readonly where: string;
+  /** The same of each item of a list in a file. */
+  readonly items?: readonly string[];
 }
 
 export interface Layer {

@@ -6,7 +6,8 @@ import { atMost, type ClassLimits, type LimitName } from '../admission/limits.ts
 import { defaultClass, type EndpointClass } from '../exchange/route.ts';
 import { foldedPath } from '../http/paths.ts';
 import { both, readPattern, relate, takesPath } from '../http/patterns.ts';
-import { isOfUsers, ownClasses, ownPaths } from '../profiles/coreapp/routes.ts';
+import { isOfUsers, ownClasses, ownPatterns, usersPath } from '../profiles/coreapp/routes.ts';
+import { adminPathWords } from './auth.ts';
 import type { Config } from './config.ts';
 import { starsNextToCredentials } from './cors.ts';
 import { jwtClashes } from './jwt-rules.ts';
@@ -32,7 +33,7 @@ export const clashes = (facts: Facts): Clash[] => [
   ...classesIn(facts).flatMap((name) => [...limitClashes(facts, name), ...scopeClash(facts, name)]),
   ...patternClashes(facts),
   ...ownClashes(facts),
-  ...adminPathsClash(facts),
+  ...adminPathClash(facts),
   ...laneClashes(facts),
   ...unknownClasses(facts),
   ...openClash(facts),
@@ -241,7 +242,7 @@ function ownClashes(facts: Facts): Clash[] {
     return [{ between: [name], problem }];
   });
   if (!isCoreapp) return named;
-  const own = ownPaths.map((path) => readPattern(`* ${path}`, coreapp.caseSensitivePaths));
+  const own = ownPatterns.map((text) => readPattern(text, coreapp.caseSensitivePaths));
   const never = classes.flatMap(([pattern, of]) => {
     const relations = own.map((one) => relate(pattern, one));
     if (!relations.some((relation) => relation === 'same' || relation === 'narrower')) return [];
@@ -258,13 +259,18 @@ function ownClashes(facts: Facts): Clash[] {
   return [...named, ...never];
 }
 
-/** Users are the admin's in their own way. */
-function adminPathsClash(facts: Facts): Clash[] {
-  const { auth, profile } = facts.config;
-  const path = profile === 'coreapp' ? auth.adminPaths.find(isOfUsers) : undefined;
-  if (path === undefined) return [];
-  const wanted = 'a list of paths such as /v1/settings/application, without /v1/users, which has rules of its own';
-  return [clash(facts, 'auth.adminPaths', 'profile', path, wanted)];
+/** The users that Weir keeps itself need the admin by rules of their own. */
+function adminPathClash(facts: Facts): Clash[] {
+  const { profile, auth } = facts.config;
+  if (profile !== 'coreapp') return [];
+  const name = 'auth.adminPaths';
+  const places = facts.given(name)?.items ?? [];
+  const wanted = `${adminPathWords}; not ${usersPath}, which has rules of its own`;
+  return auth.adminPaths.flatMap((path, index) => {
+    if (!isOfUsers(path)) return [];
+    const where = places[index] ?? `${whereOf(facts, name)}[${index}]`;
+    return [{ between: [name], problem: badValue(where, { description: '', wanted }, path) }];
+  });
 }
 
 /** The classes of other settings, where there are none such. */
@@ -333,6 +339,12 @@ export function notesOn(facts: Facts): string[] {
     notes.push(`coreapp.url is not set: the bundled ${simulator} takes its place`);
   } else if (profile !== 'coreapp' && redis.url === null && auth.jwt === null && !auth.open) {
     notes.push('nobody can pass: set redis.url and make tokens (weir tokens create), auth.jwt, or auth.open');
+  }
+  if (profile !== 'coreapp') {
+    for (const name of ['apiKey', 'adminPassword'] as const) {
+      if (auth[name] !== null)
+        notes.push(`auth.${name} opens nothing: the profile ${profile} has no endpoints of Weir’s`);
+    }
   }
   if (redis.url === null)
     notes.push('redis.url is not set: limits, users and tokens live in this process and end with it');

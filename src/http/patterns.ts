@@ -26,7 +26,7 @@ export const patternForm =
 
 /**
  * @param text of `patternForm`
- * @param caseSensitive the upstream tells `/V1/orders` and `/v1/orders` apart
+ * @param caseSensitive the upstream tells `/Orders` and `/orders` apart
  */
 export function readPattern(text: string, caseSensitive: boolean): Pattern {
   const blank = text.indexOf(' ');

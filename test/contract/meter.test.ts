@@ -2,16 +2,18 @@ import { describe, expect, it } from 'vitest';
 import { createMeter, type PrometheusMeter } from '../../src/adapters/prometheus/meter.ts';
 import { refusalTable } from '../../src/exchange/refusals.ts';
 import type { Snapshot } from '../../src/observe/snapshot.ts';
-import { envelope } from '../../src/profiles/coreapp/envelope.ts';
+import { figuresText, webappFamilies } from '../../src/profiles/coreapp/figures.ts';
 import { endpointClasses, ownClasses } from '../support/classes.ts';
 import { busy } from '../support/snapshots.ts';
+
+const form = { families: webappFamilies, json: figuresText };
 
 const meterOf = (snapshot: Snapshot = busy): PrometheusMeter =>
   createMeter({
     version: '1.2.3',
     classes: endpointClasses,
     ownClasses,
-    envelope,
+    form,
     node: 'box:weir',
     snapshot: () => snapshot,
   });
@@ -141,7 +143,7 @@ describe('what is counted', () => {
       version: '1.2.3',
       classes: endpointClasses,
       ownClasses,
-      envelope,
+      form,
       snapshot: () => now,
     });
     expect(await lines(meter)).toEqual(

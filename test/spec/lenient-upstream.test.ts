@@ -5,9 +5,8 @@
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { adminPathsDefault } from '../../src/profiles/coreapp/routes.ts';
 import { apiKey } from '../support/app.ts';
-import { createRouter, readTarget } from '../support/routes.ts';
+import { adminPathsDefault, createRouter, readTarget } from '../support/routes.ts';
 import { startForAll } from '../support/start-for-all.ts';
 import { answer, say } from '../support/upstream.ts';
 

@@ -7,7 +7,7 @@ import { createMeter } from '../../src/adapters/prometheus/meter.ts';
 import type { Snapshot } from '../../src/observe/snapshot.ts';
 import type { OpsSources } from '../../src/ops/pages.ts';
 import { type Ops, startOps } from '../../src/ops/server.ts';
-import { envelope } from '../../src/profiles/coreapp/envelope.ts';
+import { figuresText, webappFamilies } from '../../src/profiles/coreapp/figures.ts';
 import { endpointClasses, ownClasses } from '../support/classes.ts';
 import { busy } from '../support/snapshots.ts';
 import { within } from '../support/until.ts';
@@ -17,8 +17,9 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((ops) => ops.close()));
 });
 
-const meter = () =>
-  createMeter({ version: '1.2.3', classes: endpointClasses, ownClasses, envelope, snapshot: () => busy });
+const form = { families: webappFamilies, json: figuresText };
+
+const meter = () => createMeter({ version: '1.2.3', classes: endpointClasses, ownClasses, form, snapshot: () => busy });
 
 async function ops(sources: Partial<OpsSources> = {}): Promise<Ops> {
   const scraped = meter();

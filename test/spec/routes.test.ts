@@ -1,8 +1,8 @@
 /** Which endpoint a path is, who answers it, in which class, and who may use it. */
 import { describe, expect, test } from 'vitest';
 import type { Access, EndpointClass, Route } from '../../src/exchange/route.ts';
-import { adminPathsDefault, type OwnEndpoint } from '../../src/profiles/coreapp/routes.ts';
-import { createRouter, readTarget } from '../support/routes.ts';
+import type { OwnEndpoint } from '../../src/profiles/coreapp/routes.ts';
+import { adminPathsDefault, createRouter, readTarget } from '../support/routes.ts';
 
 const routeOf = createRouter(adminPathsDefault);
 

@@ -6,10 +6,11 @@
  */
 import type { RefusalName } from '../../exchange/refusals.ts';
 import { refusalTable } from '../../exchange/refusals.ts';
+import type { Family, Sample } from '../../observe/family.ts';
+import { sample } from '../../observe/family.ts';
 import { reloadResults } from '../../observe/ports.ts';
 import type { Snapshot } from '../../observe/snapshot.ts';
-import type { Family, Sample } from './family.ts';
-import { histogramSamples, sample } from './family.ts';
+import { histogramSamples } from './family.ts';
 import type { ClassTally, Tally } from './tally.ts';
 
 /** What runs: Weir's version and Node's. */

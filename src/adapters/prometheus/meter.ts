@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Page } from '../../exchange/outcome.ts';
+import type { FiguresForm } from '../../observe/figures.ts';
 import type { Meter } from '../../observe/ports.ts';
 import { Shared } from '../../observe/shared.ts';
 import type { Snapshot } from '../../observe/snapshot.ts';
@@ -8,7 +9,6 @@ import { weirFamilies } from './families.ts';
 import { formatFor, type TextFormat } from './negotiate.ts';
 import { Tally } from './tally.ts';
 import { familiesOf, textOf } from './text.ts';
-import { metricsOf, webappFamilies } from './webapp.ts';
 
 const plainText = Registry.PROMETHEUS_CONTENT_TYPE;
 const openMetrics = Registry.OPENMETRICS_CONTENT_TYPE;
@@ -20,10 +20,10 @@ export interface MeterOptions {
   readonly classes: readonly string[];
   /** What Weir answers itself. */
   readonly ownClasses: readonly string[];
-  /** How the Webapp's own figures name this replica. Default: `<host name>:weir`. */
+  /** How the profile's figures name this replica. Default: `<host name>:weir`. */
   readonly node?: string;
-  /** The JSON text in which the Webapp shows its figures. */
-  readonly envelope: (payload: { readonly metrics: object }) => string;
+  /** How the profile shows figures to its callers; null: it doesn't. */
+  readonly form: FiguresForm | null;
   /** Read once for each scrape; what it shows becomes the gauges. */
   readonly snapshot: () => Snapshot;
   /** How old the figures that are shown may be, milliseconds. Default: 0, they are made for each scrape. */
@@ -40,7 +40,7 @@ export interface Scrape {
 export interface PrometheusMeter extends Meter {
   /** Everything, for a scraper: `accept` is its `Accept` field. */
   scrape(accept: string | undefined): Promise<Scrape>;
-  /** `GET /v1/metrics`: the original's figures and Weir's own, without Node's. */
+  /** As the profile shows them to its callers: its own and Weir's, without Node's. */
   figures(format: 'json' | 'prometheus'): Promise<Page>;
 }
 
@@ -53,7 +53,7 @@ export function createMeter(options: MeterOptions): PrometheusMeter {
 class RegistryMeter extends Tally implements PrometheusMeter {
   readonly #build: { readonly version: string; readonly node: string };
   readonly #node: string;
-  readonly #envelope: MeterOptions['envelope'];
+  readonly #form: FiguresForm | null;
   readonly #snapshot: () => Snapshot;
   readonly #nodeDefaults: Registry;
 
@@ -62,10 +62,10 @@ class RegistryMeter extends Tally implements PrometheusMeter {
 
   constructor(options: MeterOptions, defaults: Registry) {
     super([...options.classes, ...options.ownClasses]);
-    const { version, node = `${hostname()}:weir`, envelope, snapshot, figuresMaxAgeMs = 0, now = () => 0 } = options;
+    const { version, node = `${hostname()}:weir`, form, snapshot, figuresMaxAgeMs = 0, now = () => 0 } = options;
     this.#build = { version, node: process.version };
     this.#node = node;
-    this.#envelope = envelope;
+    this.#form = form;
     this.#snapshot = snapshot;
     this.#nodeDefaults = defaults;
     const shared = <T>(make: () => Promise<T>): Shared<T> => new Shared(make, figuresMaxAgeMs, now);
@@ -93,12 +93,12 @@ class RegistryMeter extends Tally implements PrometheusMeter {
   }
 
   async #page(format: 'json' | 'prometheus'): Promise<Page> {
+    const form = this.#form;
+    if (form === null) throw new Error('The profile shows no figures to callers.');
     const snapshot = this.#snapshot();
-    const families = [
-      ...webappFamilies(this, snapshot, this.#node, process.uptime()),
-      ...weirFamilies(this, snapshot, this.#build),
-    ];
-    if (format === 'json') return page('application/json', this.#envelope({ metrics: metricsOf(families) }));
+    const figures = { answers: this.answerFigures(), snapshot, node: this.#node, uptimeSeconds: process.uptime() };
+    const families = [...form.families(figures), ...weirFamilies(this, snapshot, this.#build)];
+    if (format === 'json') return page('application/json', form.json(families));
     return page(plainText, await textOf(families, plainText));
   }
 }

@@ -3,6 +3,7 @@ import type { CutCause, ReplayReason } from '../../exchange/outcome.ts';
 import type { RefusalName } from '../../exchange/refusals.ts';
 import { refusalTable } from '../../exchange/refusals.ts';
 import type { RouteClass } from '../../exchange/route.ts';
+import type { AnswerFigure } from '../../observe/figures.ts';
 import { type HoldOutcome, type Meter, type ReloadResult, reloadResults } from '../../observe/ports.ts';
 import { ByStatus, Histogram } from './counts.ts';
 import { Lately } from './lately.ts';
@@ -129,6 +130,14 @@ export class Tally implements Meter {
 
   reloaded(result: ReloadResult): void {
     (this.reloads as Record<ReloadResult, number>)[result] += 1;
+  }
+
+  *answerFigures(): Iterable<AnswerFigure> {
+    for (const [name, figures] of this.classes) {
+      for (const [method, answers] of figures.answers) {
+        for (const cell of answers.cells()) yield { class: name, method, ...cell };
+      }
+    }
   }
 
   #of(label: string): ClassTally {

@@ -1,6 +1,6 @@
 import type { Metric } from 'prom-client';
 import { Registry } from 'prom-client';
-import type { Family, Sample } from './family.ts';
+import type { Family, Sample } from '../../observe/family.ts';
 import { boundLabel } from './family.ts';
 import type { TextFormat } from './negotiate.ts';
 

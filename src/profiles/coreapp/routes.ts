@@ -5,7 +5,7 @@
  * `default`.
  */
 import type { Route } from '../../exchange/route.ts';
-import { foldedPath } from '../../http/paths.ts';
+import { foldedPath, isWithin } from '../../http/paths.ts';
 import { readTarget } from '../../http/target.ts';
 import { createRouter, isWithinAny, type RouteOf, type RoutingRules } from '../../routing/router.ts';
 
@@ -18,14 +18,7 @@ export const ownClasses = ['users', 'metrics'] as const;
 /** Below it Weir answers itself, whatever case it is written in. */
 export const usersPath = '/v1/users';
 
-/** What Weir answers itself, as patterns have it. */
-export const ownPaths: readonly string[] = [usersPath, `${usersPath}/**`, '/metrics', '/v1/metrics'];
-
-/** Whether a path is below `usersPath`, in whatever spelling. @param path as it is configured */
-export function isOfUsers(path: string): boolean {
-  const target = readTarget(path, 'GET', usersPath);
-  return target.kind !== 'target' || target.path !== path || /^\/v1\/users(?:\/|$)/i.test(path);
-}
+const metricsPaths = ['/metrics', '/v1/metrics'] as const;
 
 const login: Route = { by: 'weir', class: 'users', access: 'login', endpoint: 'login', username: null };
 const logout: Route = { by: 'weir', class: 'users', access: 'user', endpoint: 'logout', username: null };
@@ -40,8 +33,18 @@ const monitored: ReadonlySet<string> = new Set([
   '/v1/stats/db/internal',
 ]);
 
-/** Where the contract wants the admin, besides for users. */
-export const adminPathsDefault: readonly string[] = ['/v1/settings/application'];
+/** Which requests Weir answers itself, as the patterns of classes say it. */
+export const ownPatterns: readonly string[] = [
+  `* ${usersPath}`,
+  `* ${usersPath}/**`,
+  ...metricsPaths.map((path) => `* ${path}`),
+];
+
+/** Whether some upstream may take a path for one that has rules of its own. */
+export function isOfUsers(path: string): boolean {
+  const target = readTarget(path, 'GET', usersPath);
+  return target.kind === 'malformed' || isWithin(foldedPath(target.path, false), usersPath);
+}
 
 /**
  * What is below `/v1/users` has rules of its own, whatever the rules say.
@@ -49,7 +52,7 @@ export const adminPathsDefault: readonly string[] = ['/v1/settings/application']
 export function createCoreappRouter(rules: Omit<RoutingRules, 'monitored'>): RouteOf {
   const { adminPaths, caseSensitive } = rules;
   const admins = adminPaths.map((path) => foldedPath(path, caseSensitive));
-  const metrics = metricsRoute(isWithinAny('/metrics', admins) || isWithinAny('/v1/metrics', admins));
+  const metrics = metricsRoute(metricsPaths.some((path) => isWithinAny(path, admins)));
   const routeOf = createRouter({ ...rules, monitored });
   return (request) => {
     const folded = foldedPath(request.path, caseSensitive);

@@ -3,19 +3,15 @@
  * computed for Weir: `GET /v1/metrics` shows them next to the `weir_` metrics. Their units are the original's,
  * milliseconds.
  */
-import type { Snapshot } from '../../observe/snapshot.ts';
-import type { Family, Sample } from './family.ts';
-import { sample } from './family.ts';
-import type { Tally } from './tally.ts';
+
+import { type Family, type Sample, sample } from '../../observe/family.ts';
+import type { Figures } from '../../observe/figures.ts';
+import { envelope } from './envelope.ts';
 
 /** The segment of the path that stands for a class, where it is not the class's own name. */
 const segments: Readonly<Record<string, string>> = { stickers: 'stickerpacks', default: 'other', none: 'other' };
 
-/**
- * @param node how the answers name this replica
- * @param uptimeSeconds since the process started
- */
-export function webappFamilies(tally: Tally, snapshot: Snapshot, node: string, uptimeSeconds: number): Family[] {
+export function webappFamilies({ answers, snapshot, node, uptimeSeconds }: Figures): Family[] {
   const waiting = snapshot.lines.reduce((sum, line) => sum + line.requests, 0);
   const active = snapshot.permits.reduce((sum, { inUse }) => sum + inUse, 0);
   const gauge = (name: string, help: string, ...values: Sample[]): Family => ({ name, type: 'gauge', help, values });
@@ -34,27 +30,23 @@ export function webappFamilies(tally: Tally, snapshot: Snapshot, node: string, u
       name: 'api_requests_duration_ms',
       type: 'summary',
       help: 'Time from the head of a request to the end of its answer, milliseconds.',
-      values: durations(tally, node),
+      values: durations(answers, node),
     },
   ];
 }
 
 /** By endpoint class, not by path: `GET_v1_health`, and `GET_v1_media` whatever the media is called. */
-function durations(tally: Tally, node: string): Sample[] {
+function durations(answers: Figures['answers'], node: string): Sample[] {
   const samples = new Map<string, { labels: Sample['labels']; count: number; ms: number }>();
-  for (const [name, figures] of tally.classes) {
-    for (const [verb, answers] of figures.answers) {
-      const method = `${verb}_v1_${segments[name] ?? name}`;
-      for (const { status, count, ms } of answers.cells()) {
-        const key = `${method} ${status}`;
-        const before = samples.get(key);
-        samples.set(key, {
-          labels: { node, result: status, method },
-          count: count + (before?.count ?? 0),
-          ms: ms + (before?.ms ?? 0),
-        });
-      }
-    }
+  for (const { class: name, method: verb, status, count, ms } of answers) {
+    const method = `${verb}_v1_${segments[name] ?? name}`;
+    const key = `${method} ${status}`;
+    const before = samples.get(key);
+    samples.set(key, {
+      labels: { node, result: status, method },
+      count: count + (before?.count ?? 0),
+      ms: ms + (before?.ms ?? 0),
+    });
   }
   return [...samples.values()].flatMap(({ labels, count, ms }) => [
     { metricName: 'api_requests_duration_ms_count', labels, value: count },
@@ -72,7 +64,11 @@ interface JsonMetric {
  * The contract's JSON. It has one value for a name and its labels, so a histogram or a summary shows as two counters,
  * `…_count` and `…_sum`, as the original shows its own; the buckets are in the text format.
  */
-export function metricsOf(families: readonly Family[]): Readonly<Record<string, JsonMetric>> {
+export function figuresText(families: readonly Family[]): string {
+  return envelope({ metrics: metricsOf(families) });
+}
+
+function metricsOf(families: readonly Family[]): Readonly<Record<string, JsonMetric>> {
   const metrics: Record<string, JsonMetric> = {};
   for (const { name, type, help, values } of families) {
     const composite = type === 'histogram' || type === 'summary';
