@@ -9,12 +9,16 @@ import { scopeFields } from '../admission/rate/scope.ts';
 import { createAuthenticate } from '../auth/authenticate.ts';
 import type { Config } from '../config/config.ts';
 import { createReceive } from '../exchange/receive.ts';
+import type { Route } from '../exchange/route.ts';
 import { Cors } from '../http/cors.ts';
 import { ownFields } from '../http/own-fields.ts';
+import { readPointer } from '../http/pointer.ts';
+import { readTarget } from '../http/target.ts';
 import { createGateway, type Gateway, type GatewayDeps, type Stages } from '../proxy.ts';
-import { routeBy } from '../routing/router.ts';
+import { type RouteOf, routeBy } from '../routing/router.ts';
 import { createHeed } from '../signals/heed.ts';
 import { createSignals } from '../signals/signals.ts';
+import type { BodyUrls } from '../upstream/body-urls.ts';
 import { createForward } from '../upstream/forward.ts';
 import type { RetryPolicy } from '../upstream/retry-policy.ts';
 import type { Rewriting } from '../upstream/rewriting.ts';
@@ -51,7 +55,7 @@ export function createGeneration(config: Config, services: Services): Generation
   const otherwise = retryPolicies[config.profile]({ clock, honoursIdempotencyKey, brokenRepeatsMax });
   const retryPolicy = policyOf(config, services, otherwise);
   const rules = {
-    rewriting: rewritingOf(coreapp, services),
+    rewriting: rewritingOf(coreapp, services, routeOf),
     own,
     retryPolicy,
     notHeld: notHeldBy(limits),
@@ -119,17 +123,43 @@ function endingFields({ credentials, authorizationField, setFields, removeFields
   return [...credential, ...Object.keys(setFields), ...removeFields].map((name) => name.toLowerCase());
 }
 
-function rewritingOf(coreapp: Config['coreapp'], { coreappUrl, credentials }: Services): Rewriting {
+function rewritingOf(coreapp: Config['coreapp'], { coreappUrl, credentials }: Services, routeOf: RouteOf): Rewriting {
   const { basePath, setFields, setQuery, authorizationField, urls, appSecret } = coreapp;
   const origins = new Map(Object.entries(urls).map(([name, url]) => [name, new URL(url).origin]));
   const own = new URL(coreappUrl).origin;
+  const originOf = ({ route }: { readonly route: Route }): string => origins.get(route.class) ?? own;
   return {
-    originOf: ({ route }) => origins.get(route.class) ?? own,
+    originOf,
     basePath,
     queryOf: queryOf(new URLSearchParams(setQuery).toString(), appSecret, credentials.of),
     set: Object.entries(setFields).flat(),
     credentialField: authorizationField,
     credentialOf: credentials.of,
+    bodyUrls: bodyUrlsOf(coreapp, routeOf, originOf),
+  };
+}
+
+/** Null: none is changed. */
+function bodyUrlsOf(
+  { bodyUrls, basePath }: Config['coreapp'],
+  routeOf: RouteOf,
+  originOf: (routed: { readonly route: Route }) => string,
+): BodyUrls | null {
+  const places = Object.entries(bodyUrls).map(([name, list]) => [name, list.map(readPointer)] as const);
+  if (places.length === 0) return null;
+  return {
+    places: new Map(places),
+    throughWeir(url) {
+      if (!URL.canParse(url)) return null;
+      const { origin, username, password } = new URL(url);
+      const rest = url.slice(url.indexOf('//') + 2).replace(/^[^/?#]*/, '');
+      const path = rest.startsWith(`${basePath}/`) ? rest.slice(basePath.length) : null;
+      if (path === null || username !== '' || password !== '') return null;
+      const target = readTarget(path);
+      if (target.kind !== 'target') return null;
+      const route = routeOf({ method: 'GET', path: target.path, fields: [] });
+      return route.by === 'coreapp' && originOf({ route }) === origin ? path : null;
+    },
   };
 }
 

@@ -68,7 +68,7 @@ async function run(
   io: CommandIo,
 ): Promise<number> {
   const simulator = given.coreapp.url === null ? await startBundledFor(given.profile) : null;
-  const adapt = (read: Config): Config => (simulator === null ? read : withCredential(read));
+  const adapt = (read: Config): Config => (simulator === null ? read : towardsSimulator(read));
   const config = adapt(given);
   let app: App;
   try {
@@ -123,11 +123,16 @@ function startBundledFor(profile: ProfileName): Promise<Bundled> {
   return profile === 'coreapp' ? startSimulator() : startBundled(profile);
 }
 
-/** The simulators of other APIs want a credential, as the APIs do: any one will do. */
-function withCredential(config: Config): Config {
+/**
+ * The bundled simulator stands for all upstreams of a profile. Those of other APIs want a credential, as the APIs do: any
+ * one will do.
+ */
+function towardsSimulator(config: Config): Config {
   const { profile, coreapp } = config;
-  if (profile === 'coreapp' || coreapp.credentials.length > 0) return config;
-  return { ...config, coreapp: { ...coreapp, credentials: [{ of: null, file: null, text: 'Bearer simulated' }] } };
+  if (profile === 'coreapp') return config;
+  const simulated = [{ of: null, file: null, text: 'Bearer simulated' }];
+  const credentials = coreapp.credentials.length > 0 ? coreapp.credentials : simulated;
+  return { ...config, coreapp: { ...coreapp, urls: {}, credentials } };
 }
 
 /** A token to try Weir out with, where there is no login: it ends with this process. Null: tokens are in Redis. */

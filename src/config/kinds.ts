@@ -201,6 +201,13 @@ export const scope = () =>
     .regex(scopeForm)
     .refine((text) => readScope(text) !== null);
 
+/** A JSON pointer (RFC 6901) into a body; not the whole of it. */
+export const bodyPointer = () =>
+  z
+    .string()
+    .max(256)
+    .regex(/^(?:\/(?:[^~/]|~[01])+)+$/);
+
 /** One of a kind, or a list of such. */
 export const oneOrMore = <Item extends z.ZodType>(item: Item, wanted: string) =>
   z.union([item, z.array(item).min(1).max(100)], { error: wanted });

@@ -280,6 +280,7 @@ function unknownClasses(facts: Facts): Clash[] {
   const named = [
     ...coreapp.honoursIdempotencyKey.map((name) => ['coreapp.honoursIdempotencyKey', name] as const),
     ...Object.keys(coreapp.urls).map((name) => ['coreapp.urls', name] as const),
+    ...Object.keys(coreapp.bodyUrls).map((name) => ['coreapp.bodyUrls', name] as const),
     ...Object.keys(coreapp.authorizations)
       .filter((key) => !key.includes('='))
       .map((name) => ['coreapp.authorizations', name] as const),

@@ -13,6 +13,7 @@ import { cors } from './cors.ts';
 import {
   authority,
   basePath,
+  bodyPointer,
   credentialKey,
   explainPort,
   fieldName,
@@ -121,6 +122,11 @@ const coreapp = section({
   urls: setting(z.record(z.string().regex(classForm), origin()).default({}), {
     description: 'Classes that have an upstream of their own; TLS settings, timeouts and permits are those of coreapp.',
     wanted: 'an origin for each class, such as { files: "https://files.example.com" }',
+  }),
+  bodyUrls: setting(z.record(z.string().regex(classForm), z.array(bodyPointer()).min(1).max(16)).default({}), {
+    description:
+      'Where JSON bodies of answers hold a URL of an upstream (coreapp.url, coreapp.urls): callers get Weir’s own address in its place, if that leads to the same upstream. In bodies up to 64 KiB.',
+    wanted: 'JSON pointers (RFC 6901) for each class, such as { files: [/url] }',
   }),
   ...peerTls('the Coreapp', 'https://'),
   connectTimeoutMs: setting(whole(10, 10 * minuteMs).default(10_000), {

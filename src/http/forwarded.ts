@@ -1,4 +1,6 @@
 /** Where a request came from and by which way: `Forwarded` (RFC 7239), `X-Forwarded-*`, `Via` (RFC 9110, 7.6.3). */
+
+import { isAuthority } from './authority.ts';
 import { type Fields, fieldOf, fieldsOf } from './fields.ts';
 import { addressIn } from './network.ts';
 
@@ -47,6 +49,14 @@ export function addForwarded(out: string[], origin: Origin, fields: Fields, via:
   const node = peer.includes(':') ? `"[${peer}]"` : peer;
   const element = `for=${node};proto=${scheme}${host === '' ? '' : `;host=${quoted(host)}`}`;
   out.push('Forwarded', appended(said, 'forwarded', element), 'Via', appended(fields, 'via', via));
+}
+
+/** Where the caller has asked: `https://weir.example.com`. Null: it did not say. */
+export function addressAsked({ scheme, trusted }: Origin, fields: Fields): string | null {
+  const host = (trusted ? fieldOf(fields, 'x-forwarded-host') : null) ?? fieldOf(fields, 'host');
+  // A list is of several proxies: the first one was nearest to the caller.
+  const first = host?.split(',')[0]?.trim() ?? '';
+  return isAuthority(first) ? `${scheme}://${first}` : null;
 }
 
 const noFields: Fields = [];

@@ -1,5 +1,5 @@
 /** The data of the events of a stream (HTML Living Standard, 9.2.5), each a JSON text, as they pass. */
-import type { JsonNumbers } from '../http/json-numbers.ts';
+import type { JsonValues } from '../http/json-values.ts';
 
 const begins = Buffer.from('data:');
 const lf = 0x0a;
@@ -8,7 +8,7 @@ const blank = 0x20;
 const newline = Buffer.from('\n');
 
 export class EventData {
-  readonly #numbers: JsonNumbers;
+  readonly #values: JsonValues;
   /** How much of `data:` the line has begun with; −1: with something else. */
   #begun = 0;
   /** The line is empty so far: such a one ends an event. */
@@ -16,8 +16,8 @@ export class EventData {
   #afterColon = false;
   #afterCr = false;
 
-  constructor(numbers: JsonNumbers) {
-    this.#numbers = numbers;
+  constructor(values: JsonValues) {
+    this.#values = values;
   }
 
   add(chunk: Buffer): void {
@@ -41,7 +41,7 @@ export class EventData {
       const skips = this.#afterColon && byte === blank ? 1 : 0;
       this.#afterColon = false;
       const end = endOfLine(chunk, at);
-      this.#numbers.add(chunk.subarray(at + skips, end));
+      this.#values.add(chunk.subarray(at + skips, end));
       return end;
     }
     if (this.#begun < 0) return endOfLine(chunk, at);
@@ -51,8 +51,8 @@ export class EventData {
   }
 
   #lineOver(): void {
-    if (this.#isEmpty) this.#numbers.end();
-    else if (this.#begun === begins.length) this.#numbers.add(newline);
+    if (this.#isEmpty) this.#values.end();
+    else if (this.#begun === begins.length) this.#values.add(newline);
     this.#begun = 0;
     this.#isEmpty = true;
     this.#afterColon = false;

@@ -12,6 +12,7 @@ import { serverTiming } from '../exchange/server-timing.ts';
 import type { Signal } from '../exchange/signal.ts';
 import { endToEnd, type Fields } from '../http/fields.ts';
 import { isFinal } from '../http/status.ts';
+import { placesIn, Withheld } from './body-urls.ts';
 import { GuardedObserver } from './guarded.ts';
 import { Keeping } from './keeping.ts';
 import { diskRetryAfterMs, endAfter, endWithout, reasonFor, refusalAfter } from './lessons.ts';
@@ -68,6 +69,8 @@ class Sending extends GuardedObserver {
   #spool: Spool | null = null;
   /** Why the answer was cut off while the Coreapp still gave it. */
   #cut: CutCause | null = null;
+  /** Its head waits for its body. */
+  #withheld: Withheld | null = null;
   /** Made where an answer may tell how much was used. */
   #usage: UsageReader | null = null;
   #isOver = false;
@@ -176,12 +179,31 @@ class Sending extends GuardedObserver {
   }
 
   #relay(status: number, fields: Fields): void {
-    const leads = status === 201 || (status >= 300 && status < 400);
-    const told = leads ? withLocation(fields, this.#exchange, this.#deps.rewriting) : fields;
     const { charge } = this.#exchange;
     if (charge !== null) this.#usage = new UsageReader(charge.toldIn, fields);
+    const { bodyUrls } = this.#deps.rewriting;
+    const places = bodyUrls === null ? null : placesIn(bodyUrls, this.#exchange, status, fields);
+    if (places === null) this.#relayNow(status, fields);
+    else this.#withheld = new Withheld(status, fields, places);
+  }
+
+  #relayNow(status: number, fields: Fields): void {
+    const leads = status === 201 || (status >= 300 && status < 400);
+    const told = leads ? withLocation(fields, this.#exchange, this.#deps.rewriting) : fields;
     relayHead(this.#exchange, this.#downstream, status, told, this.#timing());
     this.#status = status;
+  }
+
+  /** The answer whose head waited goes on. @param isWhole only then something in it may be changed */
+  #release(isWhole: boolean): boolean {
+    const answer = this.#withheld;
+    const { bodyUrls } = this.#deps.rewriting;
+    if (answer === null || bodyUrls === null) return true;
+    this.#withheld = null;
+    const changed = isWhole ? answer.changed(bodyUrls, this.#exchange) : null;
+    const { fields, body } = changed ?? answer;
+    this.#relayNow(answer.status, fields);
+    return body.length === 0 || this.#pass(body);
   }
 
   protected came(chunk: Buffer): boolean {
@@ -194,6 +216,11 @@ class Sending extends GuardedObserver {
       return true;
     }
     this.#usage?.add(chunk);
+    if (this.#withheld !== null) return this.#withheld.add(chunk) || this.#release(false);
+    return this.#pass(chunk);
+  }
+
+  #pass(chunk: Buffer): boolean {
     if (this.#spool !== null) return this.#spool.add(chunk);
     const { counters, principal } = this.#exchange;
     counters.bytesOut += chunk.length;
@@ -208,6 +235,7 @@ class Sending extends GuardedObserver {
 
   protected ended(trailers: Fields): void {
     this.#judgeEnded();
+    this.#release(true);
     const status = this.#status ?? 0;
     if (this.#retry !== null) {
       this.#refused(status, this.#retry);
@@ -238,6 +266,7 @@ class Sending extends GuardedObserver {
       return;
     }
     this.#judgeEnded();
+    this.#release(false);
     // The answer's beginning said that the Coreapp did not act; what broke is only the rest of it.
     if (this.#retry !== null) this.#refused(this.#status ?? 0, this.#retry);
     else if (this.#status !== null) this.#brokeOff();

@@ -1,6 +1,7 @@
 /** How a request and its answer are rewritten because the upstream has another address, path or key than callers use. */
 import type { Admitted } from '../exchange/exchange.ts';
 import type { Fields } from '../http/fields.ts';
+import type { BodyUrls } from './body-urls.ts';
 
 export interface Rewriting {
   /** The upstream's own, of its class: `https://api.example.com`. */
@@ -15,6 +16,8 @@ export interface Rewriting {
   readonly credentialField: string;
   /** Null: the request gets none. */
   readonly credentialOf: (exchange: Admitted) => string | null;
+  /** Null: no body of an answer is changed. */
+  readonly bodyUrls: BodyUrls | null;
 }
 
 /** The target as the upstream gets it. `*` is no path. */

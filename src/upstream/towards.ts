@@ -43,12 +43,17 @@ export function requestFields(exchange: Admitted, { own, rewriting }: ForwardDep
   const out = travelling(exchange.fields, exchange.origin.trusted, own);
   addForwarded(out, exchange.origin, exchange.fields, own.via);
   out.push('X-Request-Id', exchange.id);
-  if (exchange.charge !== null && isToldInBody(exchange.charge.toldIn)) setUncoded(out);
+  if (isRead(exchange, rewriting)) setUncoded(out);
   const { set, credentialField, credentialOf } = rewriting;
   if (set.length > 0) out.push(...set);
   const credential = credentialOf(exchange);
   if (credential !== null) out.push(credentialField, credential);
   return out;
+}
+
+/** Whether something in the answer's body is read by Weir, which undoes no coding of it. */
+function isRead({ charge, route }: Admitted, { bodyUrls }: Rewriting): boolean {
+  return (charge !== null && isToldInBody(charge.toldIn)) || bodyUrls?.places.has(route.class) === true;
 }
 
 /** The answer's body is to come as it is (RFC 9110, 12.5.3). */

@@ -1,7 +1,7 @@
 /** Reads what an answer tells of its use while it passes: a field, a number in a JSON body, or in the events of a stream. */
 import type { UsagePlace } from '../exchange/charge.ts';
 import { type Fields, fieldOf } from '../http/fields.ts';
-import { JsonNumbers } from '../http/json-numbers.ts';
+import { JsonValues } from '../http/json-values.ts';
 import { EventData } from './event-data.ts';
 
 type ToldIn = readonly (readonly UsagePlace[])[];
@@ -19,7 +19,7 @@ export class UsageReader {
   readonly #fields: Fields;
   #trailers: Fields = [];
   /** Null: there is nothing to be found in the body. */
-  readonly #numbers: JsonNumbers | null;
+  readonly #values: JsonValues | null;
   /** Null: the body is one JSON text. */
   readonly #events: EventData | null = null;
 
@@ -30,17 +30,17 @@ export class UsageReader {
     const type = fieldOf(fields, 'content-type') ?? '';
     const isStream = eventStream.test(type);
     const isReadable = (isStream || json.test(type)) && fieldOf(fields, 'content-encoding') === null;
-    this.#numbers = isReadable && isToldInBody(toldIn) ? new JsonNumbers(pointersIn(toldIn)) : null;
-    if (isStream && this.#numbers !== null) this.#events = new EventData(this.#numbers);
+    this.#values = isReadable && isToldInBody(toldIn) ? new JsonValues(pointersIn(toldIn)) : null;
+    if (isStream && this.#values !== null) this.#events = new EventData(this.#values);
   }
 
   add(chunk: Buffer): void {
     if (this.#events !== null) this.#events.add(chunk);
-    else this.#numbers?.add(chunk);
+    else this.#values?.add(chunk);
   }
 
   end(trailers: Fields): void {
-    this.#numbers?.end();
+    this.#values?.end();
     this.#trailers = trailers;
   }
 
@@ -65,7 +65,7 @@ export class UsageReader {
 
   /** All of them have to be there. */
   #sum(from: number, count: number): number | null {
-    const numbers = this.#numbers?.found.slice(from, from + count) ?? [null];
+    const numbers = this.#values?.numbers.slice(from, from + count) ?? [null];
     const known = numbers.filter((number) => number !== null);
     const sum = known.reduce((a, b) => a + b, 0);
     return known.length === numbers.length && sum >= 0 ? sum : null;

@@ -72,12 +72,18 @@ describe('The Cloud API', () => {
     expect(usage['1'][0].estimated_time_to_regain_access).toBe(60);
   });
 
+  const formOf = (file: string): string =>
+    ['messaging_product"\r\n\r\nwhatsapp', `file"; filename="a"\r\nContent-Type: image/png\r\n\r\n${file}`]
+      .map((part) => `--x\r\nContent-Disposition: form-data; name="${part}\r\n`)
+      .join('')
+      .concat('--x--\r\n');
+
   it('keeps media', async () => {
     await using api = await start();
     const form = { Authorization: 'Bearer right', 'Content-Type': 'multipart/form-data; boundary=x' };
-    const { json } = await ask('POST', `${api.url}/v23.0/1/media`, { fields: form, body: 'bytes' });
+    const { json } = await ask('POST', `${api.url}/v23.0/1/media`, { fields: form, body: formOf('bytes') });
     const found = await ask('GET', `${api.url}/v23.0/${json.id}`, { fields });
-    expect(found.json).toMatchObject({ id: json.id, file_size: 5 });
+    expect(found.json).toMatchObject({ id: json.id, file_size: 5, mime_type: 'image/png' });
     expect((await ask('GET', found.json.url, { fields })).text).toBe('bytes');
     expect((await ask('DELETE', `${api.url}/v23.0/${json.id}`, { fields })).json).toEqual({ success: true });
     expect((await ask('GET', found.json.url, { fields })).status).toBe(404);

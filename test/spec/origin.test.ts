@@ -1,7 +1,7 @@
 /** Who the caller is, behind proxies that write `X-Forwarded-For` in their own ways, and behind those who make it up. */
 import { describe, expect, it } from 'vitest';
 import { trustIn } from '../../src/adapters/node/trust.ts';
-import { originOf } from '../../src/http/forwarded.ts';
+import { addressAsked, originOf } from '../../src/http/forwarded.ts';
 import { addressIn, networkOf } from '../../src/http/network.ts';
 import { createStrayProxyWarning } from '../../src/profiles/coreapp/stray-proxy.ts';
 
@@ -108,4 +108,21 @@ it('A peer that isn’t trusted and sends X-Forwarded-For is warned of once', ()
   expect(peers).toEqual([]);
   for (const peer of ['203.0.113.2', '203.0.113.3']) arrives(peer, ['x-forwarded-for', '203.0.113.7']);
   expect(peers).toEqual(['203.0.113.2']);
+});
+
+describe('Where the caller has asked', () => {
+  const asked = (peer: string, fields: string[], secure = false) =>
+    addressAsked(originOf(peer, secure, fields, trusts), fields);
+  it.each([
+    ['its Host, over what it came by', asked('203.0.113.1', ['Host', 'weir:8080'], true), 'https://weir:8080'],
+    [
+      'what a trusted proxy says',
+      asked('127.0.0.1', ['Host', 'inside', 'X-Forwarded-Host', 'weir.example', 'X-Forwarded-Proto', 'https']),
+      'https://weir.example',
+    ],
+    ['the first of several', asked('127.0.0.1', ['Host', 'a', 'X-Forwarded-Host', 'b.example, c']), 'http://b.example'],
+    ['nothing that others say', asked('203.0.113.1', ['Host', 'a', 'X-Forwarded-Host', 'evil']), 'http://a'],
+    ['nothing that is no host', asked('127.0.0.1', ['Host', 'a', 'X-Forwarded-Host', 'b"c']), null],
+    ['nothing', asked('203.0.113.1', []), null],
+  ])('is %s', (_, address, expected) => expect(address).toBe(expected));
 });

@@ -53,6 +53,7 @@ export const plainForward = {
     set: [],
     credentialField: '',
     credentialOf: () => null,
+    bodyUrls: null,
   },
   own: ownFields(),
   retryPolicy,

@@ -16,6 +16,8 @@ export interface CloudSettings {
   readonly hourly: number;
   /** The status of what is refused for being too fast: the API's own is inconsistent. */
   readonly throttleStatus: number;
+  /** Where media are downloaded from, an origin; empty: from where the call was made. */
+  readonly mediaOrigin: string;
   /** The bearer token that is right; empty: any one. */
   readonly token: string;
   /** How long an answer takes, milliseconds. */
@@ -29,8 +31,13 @@ export const cloudDefaults: CloudSettings = {
   hourly: 200,
   throttleStatus: 400,
   token: '',
+  mediaOrigin: '',
   latencyMs: 5,
 };
+
+const attachments = '/whatsapp_business/attachments/';
+const urlLifeMs = 300_000;
+const hashOf = (id: string, ext: string): string => createHash('sha256').update(`${id} ${ext}`).digest('base64url');
 
 interface Recipient {
   readonly bucket: Bucket;
@@ -62,6 +69,7 @@ export class SimulatedCloud implements SimulatedApi {
   readonly #refused: Record<number, number> = {};
   readonly #seen = new Set<string>();
   #duplicates = 0;
+  #uploads = 0;
   #accepted = 0;
   #maintenanceUntil = Number.NEGATIVE_INFINITY;
   #spamUntil = Number.NEGATIVE_INFINITY;
@@ -100,7 +108,7 @@ export class SimulatedCloud implements SimulatedApi {
     const { token } = this.#settings;
     const shown = /^Bearer (\S+)$/i.exec(asked.fields.authorization ?? '')?.[1];
     if (shown === undefined || (token !== '' && shown !== token)) return this.#refuse(190, 401);
-    if (asked.method === 'GET' && asked.path.startsWith('/lookaside/')) return this.#download(asked.path);
+    if (asked.method === 'GET' && asked.path.startsWith(attachments)) return this.#download(asked, now);
     const [, version = '', id = '', what = ''] = asked.path.split('/');
     if (!/^v\d+\.\d+$/.test(version) || id === '') return this.#refuse(100, 400, 'Unknown path components');
     if (what === 'messages' && asked.method === 'POST') return this.#message(asked, id, now);
@@ -145,18 +153,27 @@ export class SimulatedCloud implements SimulatedApi {
   }
 
   #upload({ fields, body }: Asked): Answer {
-    if (!/^multipart\/form-data/.test(fields['content-type'] ?? ''))
-      return this.#refuse(100, 400, 'multipart/form-data');
-    const id = String(1_000_000_000 + this.#media.size);
-    this.#media.set(id, { type: 'application/octet-stream', bytes: body });
+    const parts = partsOf(fields['content-type'] ?? '', body);
+    const file = parts.get('file');
+    if (parts.get('messaging_product')?.bytes.toString() !== 'whatsapp' || file === undefined) {
+      return this.#refuse(100, 400, 'multipart/form-data with messaging_product and file');
+    }
+    this.#uploads += 1;
+    const id = String(1_000_000_000 + this.#uploads);
+    this.#media.set(id, {
+      type: file.type ?? parts.get('type')?.bytes.toString() ?? 'application/octet-stream',
+      bytes: file.bytes,
+    });
     return { status: 200, body: { id } };
   }
 
-  #download(path: string): Answer {
-    const media = this.#media.get(path.split('/').at(-1) ?? '');
-    return media === undefined
-      ? { status: 404 }
-      : { status: 200, fields: { 'Content-Type': media.type }, body: media.bytes };
+  /** A URL lives for 5 minutes, and says so itself. */
+  #download({ query }: Asked, now: number): Answer {
+    const media = this.#media.get(query.get('mid') ?? '');
+    const isOver = now >= Number(query.get('ext') ?? 0) * 1_000;
+    const isRight = query.get('hash') === hashOf(query.get('mid') ?? '', query.get('ext') ?? '');
+    if (media === undefined || isOver || !isRight) return { status: 404 };
+    return { status: 200, fields: { 'Content-Type': media.type }, body: media.bytes };
   }
 
   #manage({ method, fields }: Asked, id: string, now: number): Answer {
@@ -180,7 +197,9 @@ export class SimulatedCloud implements SimulatedApi {
       return { status: 200, fields: told, body: { success: true } };
     }
     if (media !== undefined) {
-      const url = `http://${fields.host}/lookaside/${id}`;
+      const ext = String(Math.floor((now + urlLifeMs) / 1_000));
+      const origin = this.#settings.mediaOrigin === '' ? `http://${fields.host}` : this.#settings.mediaOrigin;
+      const url = `${origin}${attachments}?mid=${id}&ext=${ext}&hash=${hashOf(id, ext)}`;
       const sha256 = createHash('sha256').update(media.bytes).digest('hex');
       const body = {
         url,
@@ -212,4 +231,28 @@ export class SimulatedCloud implements SimulatedApi {
       },
     };
   }
+}
+
+interface Part {
+  readonly type: string | null;
+  readonly bytes: Buffer;
+}
+
+/** The parts of a form by name (RFC 7578). */
+function partsOf(contentType: string, body: Buffer): ReadonlyMap<string, Part> {
+  const boundary = /^multipart\/form-data;.*boundary="?([^";]+)"?/i.exec(contentType)?.[1];
+  const parts = new Map<string, Part>();
+  if (boundary === undefined) return parts;
+  const mark = Buffer.from(`--${boundary}`);
+  for (let at = body.indexOf(mark); at !== -1; ) {
+    const next = body.indexOf(mark, at + mark.length);
+    const headEnd = body.indexOf('\r\n\r\n', at);
+    if (next === -1 || headEnd === -1 || headEnd > next) break;
+    const head = body.subarray(at, headEnd).toString();
+    const name = /;\s*name="([^"]*)"/i.exec(head)?.[1];
+    const type = /^content-type:\s*(\S+)/im.exec(head)?.[1] ?? null;
+    if (name !== undefined) parts.set(name, { type, bytes: body.subarray(headEnd + 4, next - 2) });
+    at = next;
+  }
+  return parts;
 }

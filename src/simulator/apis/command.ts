@@ -13,6 +13,7 @@ const helps: Readonly<Record<ApiName, Readonly<Record<string, string>>>> = {
     pairBurst: 'messages at once to one recipient',
     hourly: 'management calls an hour',
     throttleStatus: 'the status of what is refused for being too fast',
+    mediaOrigin: 'where media are downloaded from, such as http://127.0.0.1:9001; not given: from here',
     token: 'the bearer token that is right; not given: any one',
     latencyMs: 'how long an answer takes, milliseconds',
   },

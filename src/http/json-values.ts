@@ -1,6 +1,6 @@
 /**
- * The numbers that JSON Pointers (RFC 6901) lead to in a JSON text (RFC 8259) that comes in pieces. It is read as it
- * passes: nothing of it is kept but one key, and the numbers. Of a text that is no JSON it may find some, or none.
+ * The numbers, and the places of the texts, that JSON Pointers (RFC 6901) lead to in a JSON text (RFC 8259) that comes
+ * in pieces. It is read as it passes: nothing of it is kept but one key. Of what is no JSON it may find some, or none.
  */
 import type { Pointer } from './pointer.ts';
 
@@ -23,6 +23,7 @@ interface Open {
 /** What the next byte belongs to. */
 type Reading = 'between' | 'text' | 'escape' | 'number';
 
+const none: readonly number[] = [];
 const quote = 0x22;
 const backslash = 0x5c;
 const minus = 0x2d;
@@ -31,9 +32,17 @@ const numberMaxChars = 32;
 /** Of a key in its longest spelling, `\u0041` for each character. */
 const spellingMax = 6;
 
-export class JsonNumbers {
+/** Which bytes of all that have come. */
+export interface TextPlace {
+  readonly start: number;
+  readonly end: number;
+}
+
+export class JsonValues {
   /** By pointer, the last number that was there; null: none. */
-  readonly found: (number | null)[];
+  readonly numbers: (number | null)[];
+  /** By pointer, where the last text stands, between its quotes; null: there was none. */
+  readonly texts: (TextPlace | null)[];
   readonly #root: Wanted = { ends: [], within: new Map() };
   readonly #keyMaxBytes: number;
   #open: Open[] = [];
@@ -42,12 +51,17 @@ export class JsonNumbers {
   #reading: Reading = 'between';
   /** The bytes of a key, or the characters of a number; null: they don't matter. */
   #text: string | null = null;
-  /** Which pointers want the number that is read. */
-  #ends: readonly number[] = [];
+  /** Which pointers want the value that is read. */
+  #ends: readonly number[] = none;
+  /** How many bytes have come. */
+  #at = 0;
+  /** Where the text begins that is read. */
+  #start = 0;
   #expectsKey = false;
 
   constructor(pointers: readonly Pointer[]) {
-    this.found = pointers.map(() => null);
+    this.numbers = pointers.map(() => null);
+    this.texts = pointers.map(() => null);
     for (const [i, pointer] of pointers.entries()) {
       let wanted = this.#root;
       for (const name of pointer) {
@@ -61,7 +75,10 @@ export class JsonNumbers {
   }
 
   add(bytes: Uint8Array): void {
-    for (const byte of bytes) this.#byte(byte);
+    for (const byte of bytes) {
+      this.#byte(byte);
+      this.#at += 1;
+    }
   }
 
   /** The text is over; another one may follow. */
@@ -102,8 +119,7 @@ export class JsonNumbers {
   #between(byte: number): void {
     switch (byte) {
       case quote:
-        this.#reading = 'text';
-        this.#text = this.#depth === 0 && this.#expectsKey ? '' : null;
+        this.#textBegins();
         return;
       case 0x7b: // {
       case 0x5b: // [
@@ -148,8 +164,18 @@ export class JsonNumbers {
     return inner.name === null ? undefined : inner.wanted.within.get(inner.name);
   }
 
+  #textBegins(): void {
+    const isKey = this.#depth === 0 && this.#expectsKey;
+    this.#reading = 'text';
+    this.#text = isKey ? '' : null;
+    this.#start = this.#at + 1;
+    this.#ends = isKey || this.#depth > 0 ? none : (this.#wantedHere()?.ends ?? none);
+  }
+
   #textOver(): void {
     this.#reading = 'between';
+    for (const i of this.#ends) this.texts[i] = { start: this.#start, end: this.#at };
+    this.#ends = none;
     const inner = this.#open.at(-1);
     if (!this.#expectsKey || this.#depth > 0 || inner === undefined) return;
     this.#expectsKey = false;
@@ -163,7 +189,7 @@ export class JsonNumbers {
   }
 
   #numberBegins(byte: number): void {
-    const ends = this.#wantedHere()?.ends ?? [];
+    const ends = this.#wantedHere()?.ends ?? none;
     this.#ends = ends;
     this.#text = ends.length === 0 ? null : String.fromCharCode(byte);
     this.#reading = 'number';
@@ -174,7 +200,7 @@ export class JsonNumbers {
     const number = this.#text === null || this.#text === '' ? Number.NaN : Number(this.#text);
     this.#text = null;
     if (!Number.isFinite(number)) return;
-    for (const i of this.#ends) this.found[i] = number;
+    for (const i of this.#ends) this.numbers[i] = number;
   }
 }
 

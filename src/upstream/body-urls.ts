@@ -1,0 +1,99 @@
+/**
+ * URLs of the upstream in JSON bodies of answers, at places that the configuration names: callers get Weir's own address in
+ * their place, as they do in `Location`. Nothing else in the body changes, not even how it is written.
+ */
+import type { Admitted } from '../exchange/exchange.ts';
+import type { RouteClass } from '../exchange/route.ts';
+import { type Fields, fieldOf } from '../http/fields.ts';
+import { addressAsked } from '../http/forwarded.ts';
+import { JsonValues } from '../http/json-values.ts';
+import type { Pointer } from '../http/pointer.ts';
+
+export interface BodyUrls {
+  /** Where they stand, by class. */
+  readonly places: ReadonlyMap<RouteClass, readonly Pointer[]>;
+  /** The path and query that lead to a URL through Weir; null: it is none of an upstream's. */
+  readonly throughWeir: (url: string) => string | null;
+}
+
+/** A larger body passes as it is. */
+const bodyMaxBytes = 65_536;
+const json = /^\s*application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
+/** What is said of the body as it was. */
+const ofBytes: ReadonlySet<string> = new Set([
+  'content-length',
+  'content-md5',
+  'digest',
+  'content-digest',
+  'repr-digest',
+  'etag',
+  'accept-ranges',
+]);
+
+/** Null: nothing in this answer's body is to be changed. */
+export function placesIn(
+  { places }: BodyUrls,
+  { method, route }: Admitted,
+  status: number,
+  fields: Fields,
+): readonly Pointer[] | null {
+  const pointers = places.get(route.class);
+  if (pointers === undefined || method === 'HEAD' || status < 200 || status === 206 || status >= 300) return null;
+  if (!json.test(fieldOf(fields, 'content-type') ?? '') || fieldOf(fields, 'content-encoding') !== null) return null;
+  return Number(fieldOf(fields, 'content-length') ?? 0) > bodyMaxBytes ? null : pointers;
+}
+
+/** An answer whose head waits until its body is whole. */
+export class Withheld {
+  readonly status: number;
+  readonly fields: Fields;
+  readonly #pointers: readonly Pointer[];
+  readonly #chunks: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(status: number, fields: Fields, pointers: readonly Pointer[]) {
+    this.status = status;
+    this.fields = fields;
+    this.#pointers = pointers;
+  }
+
+  /** False: it has become too large, and is not to be changed. */
+  add(chunk: Buffer): boolean {
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    return this.#bytes <= bodyMaxBytes;
+  }
+
+  get body(): Buffer {
+    return Buffer.concat(this.#chunks);
+  }
+
+  /** The whole answer with its URLs changed; null: there was nothing to be changed. */
+  changed({ throughWeir }: BodyUrls, exchange: Admitted): { readonly fields: Fields; readonly body: Buffer } | null {
+    const { body } = this;
+    const values = new JsonValues(this.#pointers);
+    values.add(body);
+    const asked = addressAsked(exchange.origin, exchange.fields);
+    const parts: Buffer[] = [];
+    let done = 0;
+    for (const place of values.texts.filter((one) => one !== null).toSorted((a, b) => a.start - b.start)) {
+      const back = throughWeir(textOf(body.subarray(place.start, place.end)));
+      if (back === null || asked === null || place.start < done) continue;
+      parts.push(body.subarray(done, place.start), Buffer.from(JSON.stringify(asked + back).slice(1, -1)));
+      done = place.end;
+    }
+    if (parts.length === 0) return null;
+    const whole = Buffer.concat([...parts, body.subarray(done)]);
+    const kept = this.fields.filter((_, i) => !ofBytes.has((this.fields[i - (i % 2)] as string).toLowerCase()));
+    return { fields: [...kept, 'Content-Length', String(whole.length)], body: whole };
+  }
+}
+
+/** @param bytes between the quotes of a JSON text */
+function textOf(bytes: Buffer): string {
+  try {
+    return JSON.parse(`"${bytes.toString()}"`) as string;
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,168 @@
+/** URLs of an upstream in bodies of answers lead back through Weir; media of the Cloud API come in two hops. */
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { cloudDefaults, SimulatedCloud } from '../../src/simulator/apis/cloud.ts';
+import { startApi } from '../../src/simulator/apis/server.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { load, problems } from '../support/config.ts';
+import { answer, type Script, say, startUpstream, type Upstream } from '../support/upstream.ts';
+
+let upstream: Upstream;
+let files: Upstream;
+let app: TestApp;
+beforeAll(async () => {
+  upstream = await startUpstream();
+  files = await startUpstream(say(answer(200, {}, 'the bytes')));
+  app = await startTestApp(
+    upstream.url,
+    `profile: none
+auth: {open: true, openToAll: true}
+http: {trustedProxies: [127.0.0.2]}
+coreapp:
+  basePath: /api
+  urls: {files: "${files.url}"}
+  bodyUrls: {items: [/url, /list/0/url]}
+limits:
+  items: {match: ["* /items/**"]}
+  files: {match: ["GET /files/**"]}
+`,
+  );
+});
+afterAll(async () => {
+  await app.close(0);
+  await upstream.stop();
+  await files.stop();
+});
+
+const jsonType = { 'Content-Type': 'application/json' };
+const got = async (script: Script, line = 'GET /items/1', fields = '') => {
+  upstream.play(script);
+  return await app.ask(line, `Host: weir.example:8080\r\n${fields}`);
+};
+const at = 'http://weir.example:8080';
+
+describe('A URL in a body', () => {
+  const url = (): string => `${files.url}/api/files/7?sig=a%2Fb&x=1`;
+  it('leads back, and nothing else is changed', async () => {
+    const body = `{ "big":12345678901234567890, "url" : ${JSON.stringify(url())} ,"other":"${url()}","list":[{"url":"${upstream.url}/api/items/2"}],"e":"\\u00e9" }`;
+    const told = await got(say(answer(200, { ...jsonType, ETag: '"1"', 'Content-MD5': 'x', 'X-Kept': 'y' }, body)));
+    const expected = body.replace(`"url" : "${url()}"`, `"url" : "${at}/files/7?sig=a%2Fb&x=1"`);
+    expect(told.text).toBe(expected.replace(`${upstream.url}/api/items/2`, `${at}/items/2`));
+    expect(told.field('content-length')).toBe(String(told.body.length));
+    expect([told.field('etag'), told.field('content-md5'), told.field('x-kept')]).toEqual([undefined, undefined, 'y']);
+    expect((await app.ask(`GET ${told.json.url.slice(at.length)}`, 'Host: weir\r\n')).text).toBe('the bytes');
+    expect(files.arrivals.at(-1)?.target).toBe('/api/files/7?sig=a%2Fb&x=1');
+  });
+
+  it('with slashes that are escaped, in parts of any size', async () => {
+    const body = `{"url":"${url().replaceAll('/', '\\/')}"}`;
+    const chunks = [...body].map((char) => `1\r\n${char}\r\n`).join('');
+    const head = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n';
+    const told = await got((_, socket) => void socket.write(`${head}${chunks}0\r\n\r\n`));
+    expect(told.json).toEqual({ url: `${at}/files/7?sig=a%2Fb&x=1` });
+    expect(told.field('content-length')).toBe(String(told.body.length));
+  });
+
+  it('asks for a body without a coding, and for nothing else anew', async () => {
+    await got(say(answer(200, jsonType, '{}')), 'GET /items/1', 'Accept-Encoding: gzip\r\n');
+    expect(upstream.arrivals.at(-1)?.all('accept-encoding')).toEqual(['identity']);
+    await got(say(answer(200, jsonType, '{}')), 'GET /others', 'Accept-Encoding: gzip\r\n');
+    expect(upstream.arrivals.at(-1)?.all('accept-encoding')).toEqual(['gzip']);
+  });
+
+  const same = (body: () => string, status = 200, fields: Record<string, string> = jsonType, line = 'GET /items/1') =>
+    [body, status, fields, line] as const;
+  const stays: readonly (readonly [string, ReturnType<typeof same>])[] = [
+    ['of another host', same(() => '{"url":"https://evil.example/api/files/7"}')],
+    ['of a host that begins alike', same(() => `{"url":"${files.url}0/api/files/7"}`)],
+    ['with a user', same(() => `{"url":"${files.url.replace('//', '//a@')}/api/files/7"}`)],
+    ['whose path leads to another upstream here', same(() => `{"url":"${files.url}/api/items/7"}`)],
+    ['beside the base path', same(() => `{"url":"${files.url}/files/7"}`)],
+    ['with a path that Weir refuses', same(() => `{"url":"${files.url}/api/files/../items"}`)],
+    ['that is no URL', same(() => '{"url":"7"}')],
+    ['that is no text', same(() => '{"url":7}')],
+    ['in what is no JSON', same(() => `{"url":"${url()}"}`, 200, { 'Content-Type': 'text/plain' })],
+    ['in a coding', same(() => `{"url":"${url()}"}`, 200, { ...jsonType, 'Content-Encoding': 'x' })],
+    ['in an answer that says no', same(() => `{"url":"${url()}"}`, 404)],
+    ['in a part', same(() => `{"url":"${url()}"}`, 206)],
+    ['in another class', same(() => `{"url":"${url()}"}`, 200, jsonType, 'GET /others')],
+    ['in a large body', same(() => `{"url":"${url()}"${' '.repeat(70_000)}}`)],
+  ];
+  test.each(stays)('%s stays', async (_, [body, status, fields, line]) => {
+    const told = await got(say(answer(status, { ...fields, ETag: '"1"' }, body())), line);
+    expect([told.status, told.text, told.field('etag')]).toEqual([status, body(), '"1"']);
+  });
+
+  it('in a large body without a length stays, and all of it comes', async () => {
+    const body = `{"url":"${url()}","rest":"${'x'.repeat(200_000)}"}`;
+    const chunks = body.match(/.{1,30000}/g)?.map((part) => `${part.length.toString(16)}\r\n${part}\r\n`) ?? [];
+    const head = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n';
+    const told = await got((_, socket) => void socket.write(`${head}${chunks.join('')}0\r\n\r\n`));
+    expect(told.text).toBe(body);
+  });
+
+  it('of an answer that breaks off gives what came', async () => {
+    const begun = `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{"url":"${url()}"`;
+    const told = await got((_, socket) => void socket.end(begun));
+    expect([told.status, told.whole, told.text]).toEqual([200, false, `{"url":"${url()}"`]);
+  });
+
+  it('has the length of its own in an answer to HEAD', async () => {
+    const told = await got(
+      say('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 77\r\n\r\n'),
+      'HEAD /items/1',
+    );
+    expect([told.status, told.field('content-length')]).toEqual([200, '77']);
+  });
+});
+
+describe('In the configuration', () => {
+  const of = (coreapp: string) =>
+    problems(load(`profile: none\ncoreapp: {bodyUrls: ${coreapp}}\n`, { UPSTREAM_URL: 'http://127.0.0.1:9000' }));
+  test.each([
+    ['{none: [/url]}', 'classes that there are: default'],
+    ['{default: [url]}', 'JSON pointers (RFC 6901) for each class, such as { files: [/url] }'],
+    ['{default: [""]}', 'JSON pointers (RFC 6901) for each class, such as { files: [/url] }'],
+    ['{default: []}', 'JSON pointers (RFC 6901) for each class, such as { files: [/url] }'],
+  ])('%s is told what would be right', (given, wanted) => {
+    expect(of(given)).toEqual([expect.stringContaining(wanted)]);
+  });
+});
+
+describe('Media of the Cloud API', () => {
+  it('come in two hops with a token of Weir’s, and the vendor’s goes to its own hosts only', async () => {
+    const settings = { ...cloudDefaults, token: 'of-the-vendor', latencyMs: 0 };
+    const cloud = new SimulatedCloud(settings);
+    await using graph = await startApi(cloud);
+    await using lookaside = await startApi(cloud);
+    settings.mediaOrigin = lookaside.url;
+    await using weir = await startTestApp(
+      graph.url,
+      `profile: cloud\nauth: {open: true, openToAll: true}\ncoreapp: {authorization: Bearer of-the-vendor, urls: {download: "${lookaside.url}"}}`,
+    );
+    const bytes = Buffer.from(Array.from({ length: 100_000 }, (_, i) => i % 251));
+    const part = `--b\r\nContent-Disposition: form-data; name="messaging_product"\r\n\r\nwhatsapp\r\n--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\nContent-Type: image/png\r\n\r\n`;
+    const form = Buffer.concat([Buffer.from(part), bytes, Buffer.from('\r\n--b--\r\n')]);
+    const fields = `Host: weir\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: ${form.length}\r\n`;
+    const { id } = (await weir.ask('POST /v23.0/1055/media', fields, form)).json;
+    const told = await weir.ask(`GET /v23.0/${id}?phone_number_id=1055`, 'Host: weir\r\n');
+    expect(told.json).toMatchObject({ id, mime_type: 'image/png', file_size: bytes.length });
+    expect(told.json.url).toMatch(/^http:\/\/weir\/whatsapp_business\/attachments\/\?mid=/);
+    const path = told.json.url.slice('http://weir'.length);
+    const download = await weir.ask(`GET ${path}`, 'Host: weir\r\n');
+    expect([download.status, download.field('content-type')]).toEqual([200, 'image/png']);
+    expect(download.body.equals(bytes)).toBe(true);
+    // A URL that is over is not known any more: its caller asks for a new one.
+    const over = path.replace(/ext=\d+/, 'ext=1');
+    expect((await weir.ask(`GET ${over}`, 'Host: weir\r\n')).status).toBe(404);
+    expect((await weir.ask(`DELETE /v23.0/${id}`, 'Host: weir\r\n')).json).toEqual({ success: true });
+    expect((await weir.ask(`GET ${path}`, 'Host: weir\r\n')).status).toBe(404);
+    expect(weir.lines.map((line) => line.class)).toEqual([
+      'media',
+      'management',
+      'download',
+      'download',
+      'management',
+      'download',
+    ]);
+  });
+});
