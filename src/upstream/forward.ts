@@ -17,7 +17,7 @@ import { GuardedObserver } from './guarded.ts';
 import { Keeping } from './keeping.ts';
 import { diskRetryAfterMs, endAfter, endWithout, reasonFor, refusalAfter } from './lessons.ts';
 import type { CoreappCall, CoreappFailure } from './ports.ts';
-import { neverAgain, type Retry, type RetryPolicy } from './retry-policy.ts';
+import { neverAgain, pass, type Retry, type RetryPolicy } from './retry-policy.ts';
 import { targetFor, withLocation } from './rewriting.ts';
 import { type ForwardDeps, type OtherUpstream, requestFields } from './towards.ts';
 import { mayCome, nothingYet, Undecided } from './undecided.ts';
@@ -60,6 +60,8 @@ class Sending extends GuardedObserver {
   /** The answer's status; null while there is none, or the policy has not decided. */
   #status: number | null = null;
   #undecided: Undecided | null = null;
+  /** What an answer that passes teaches, once it is whole. */
+  #taught: PermitEnd = 'answered';
   /** The answer is not for the caller. */
   #retry: Retry | null = null;
   #refusalBytes = 0;
@@ -147,7 +149,8 @@ class Sending extends GuardedObserver {
       this.#undecided.needed = verdict.bytes;
       return true;
     }
-    const signal = verdict.kind === 'pass' ? verdict.signal : undefined;
+    const { signal = undefined, overloaded = false } = verdict.kind === 'pass' ? verdict : pass;
+    if (overloaded) this.#taught = 'refused';
     if (signal !== undefined) this.#signalled(status, signal);
     this.#relay(signal?.as ?? status, fields);
     return body.bytes.length === 0 || this.came(body.bytes);
@@ -243,7 +246,7 @@ class Sending extends GuardedObserver {
     }
     this.#usage?.end(trailers);
     const taken = this.#spool === null && relayEnd(this.#downstream, trailers);
-    this.#over(status, 'answered');
+    this.#over(status, this.#taught);
     if (taken) {
       this.#answered(null);
       return;

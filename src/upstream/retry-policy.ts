@@ -47,9 +47,12 @@ export interface Pass {
   readonly kind: 'pass';
   /** What it says of a limit all the same; not there: nothing. */
   readonly signal?: Signal;
+  /** True: the upstream has too much to do, so fewer should be in flight. The request may have been acted on. */
+  readonly overloaded?: boolean;
 }
 /** The one that there is: most answers pass, and cost no object. */
 export const pass: Pass = { kind: 'pass' };
+export const passOverloaded: Pass = { kind: 'pass', overloaded: true };
 
 /**
  * The upstream did not act on the request, since a limit of its own is reached: it goes again. The answer is dropped.

@@ -8,7 +8,7 @@ import type { Clock } from '../clock.ts';
 import type { RouteClass } from '../exchange/route.ts';
 import { type Fields, fieldOf, fieldsOf } from '../http/fields.ts';
 import { retryAfterMs } from '../http/retry-after.ts';
-import { type FailureVerdict, pass, type RetryPolicy } from './retry-policy.ts';
+import { type FailureVerdict, pass, passOverloaded, type RetryPolicy } from './retry-policy.ts';
 
 export interface RetryRules {
   readonly clock: Pick<Clock, 'wallMs'>;
@@ -38,7 +38,8 @@ export function createRetrying(rules: RetryRules, mayRepeat: MayRepeat): RetryPo
   return {
     answered({ method, route, fields: sent }, status, fields) {
       if (status === 429) return { kind: 'retry', limit: 'rate', pauseMs: pauseMsIn(fields) };
-      if (status !== 503 || !mayRepeat(fields, () => isRepeatable(method, route.class, sent))) return pass;
+      if (status !== 503) return pass;
+      if (!mayRepeat(fields, () => isRepeatable(method, route.class, sent))) return passOverloaded;
       return { kind: 'retry', limit: 'load', pauseMs: pauseMsIn(fields) };
     },
     failed({ method, route, brokenRepeats }, sent, { phase }) {
