@@ -5,32 +5,36 @@
  */
 import type { Clock } from '../clock.ts';
 import type { RefusalName } from '../exchange/refusals.ts';
-import type { EndpointClass } from '../exchange/route.ts';
+import { defaultClass, type EndpointClass } from '../exchange/route.ts';
 import type { Meter } from '../observe/ports.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
 import type { ConcurrencyBounds, InFlightBudget } from './concurrency/in-flight-budget.ts';
 import { ConcurrencyLimiters } from './concurrency/limiters.ts';
-import { Gates } from './gates.ts';
+import { Gates, type GatesDeps } from './gates.ts';
 import type { ClassLimits } from './limits.ts';
 import type { Buckets } from './rate/ports.ts';
 import type { Order } from './stay.ts';
 import type { PauseNotice, TellPause } from './telling.ts';
 
-export interface AdmitDeps extends Order {
-  readonly clock: Clock;
-  readonly buckets: Buckets;
-  readonly meter: Meter;
+/** What follows from one configuration, and may change. */
+export interface AdmitSettings extends Order {
   readonly limits: Readonly<Record<EndpointClass, ClassLimits>>;
   /** What bounds the requests in flight at the Coreapp. */
   readonly concurrency: ConcurrencyBounds;
   /** The longest pause that a refusal of the Coreapp may impose, milliseconds. */
   readonly pauseMaxMs: number;
+  /** Whether the Coreapp tells paths apart that differ in case only. Not there: it does not. */
+  readonly caseSensitivePaths?: boolean;
+}
+
+export interface AdmitDeps extends AdmitSettings {
+  readonly clock: Clock;
+  readonly buckets: Buckets;
+  readonly meter: Meter;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   /** A one-way digest. */
   readonly digest: (text: string) => string;
-  /** Whether the Coreapp tells paths apart that differ in case only. */
-  readonly caseSensitivePaths?: boolean;
   /** Tells other replicas of a pause. Not there: there are none. */
   readonly tellPause?: TellPause;
 }
@@ -38,23 +42,68 @@ export interface AdmitDeps extends Order {
 export class Admit {
   /** What is in flight, and may be. */
   readonly budget: InFlightBudget;
-  readonly #classes: ReadonlyMap<EndpointClass, Gates>;
+  #classes: ReadonlyMap<EndpointClass, Gates>;
+  /** Classes that are configured no longer, as long as something of theirs is under way. */
+  readonly #former = new Map<EndpointClass, Gates>();
   readonly #clock: Clock;
+  readonly #limiters: ConcurrencyLimiters;
+  /** What all gates are handed. They look when they need it, so a change reaches all of them. */
+  readonly #deps: { -readonly [Name in keyof GatesDeps]: GatesDeps[Name] };
+  #refusing: RefusalName | null = null;
 
   constructor(deps: AdmitDeps) {
     const { clock, limits } = deps;
     this.#clock = clock;
-    const limiters = new ConcurrencyLimiters(deps.concurrency, clock, deps.random);
-    this.budget = limiters.budget;
+    this.#limiters = new ConcurrencyLimiters(deps.concurrency, clock, deps.random);
+    this.budget = this.#limiters.budget;
+    this.#deps = { ...deps, limiters: this.#limiters };
     const classes = Object.entries(limits);
-    this.#classes = new Map(classes.map(([name, limit]) => [name, new Gates(name, limit, { ...deps, limiters })]));
+    this.#classes = new Map(classes.map(([name, limit]) => [name, new Gates(name, limit, this.#deps)]));
+  }
+
+  /**
+   * Another configuration. Lines keep those who wait, buckets what was spent, limiters what they have learned. Whoever
+   * waits in a class that is gone is served by its last limits.
+   */
+  configure({ limits, concurrency, bestUrgency, costOf, pauseMaxMs, caseSensitivePaths = false }: AdmitSettings): void {
+    Object.assign(this.#deps, { bestUrgency, costOf, pauseMaxMs, caseSensitivePaths });
+    this.#limiters.configure(concurrency);
+    for (const [name, gates] of this.#classes) if (!Object.hasOwn(limits, name)) this.#former.set(name, gates);
+    this.#classes = new Map(Object.entries(limits).map(([name, limit]) => [name, this.#configured(name, limit)]));
+    for (const gates of this.#former.values()) gates.configure(gates.limits);
+    this.#forgetFormer();
+    for (const gates of [...this.#classes.values(), ...this.#former.values()]) gates.pump();
+    this.#limiters.changed();
+  }
+
+  #configured(name: EndpointClass, limits: ClassLimits): Gates {
+    const known = this.#classes.get(name) ?? this.#former.get(name);
+    if (known === undefined) {
+      const gates = new Gates(name, limits, this.#deps);
+      if (this.#refusing !== null) gates.refuseAll(this.#refusing);
+      return gates;
+    }
+    this.#former.delete(name);
+    known.configure(limits);
+    return known;
+  }
+
+  #forgetFormer(): void {
+    for (const [name, gates] of this.#former) {
+      if (!gates.isIdle()) continue;
+      gates.close();
+      this.#former.delete(name);
+    }
   }
 
   /** Where requests of an endpoint class stand in line. */
   gates(name: EndpointClass): Gates {
-    const gates = this.#classes.get(name);
-    if (gates === undefined) throw new Error(`no limits for the endpoint class ${name}`);
-    return gates;
+    const gates = this.#classes.get(name) ?? this.#former.get(name);
+    if (gates !== undefined) return gates;
+    // Its class has gone while it was on its way here. It belongs to no other.
+    const byDefault = this.#classes.get(defaultClass);
+    if (byDefault === undefined) throw new Error(`no limits for the endpoint class ${name}`);
+    return byDefault;
   }
 
   /** What another replica says of a pause. It may have classes that this one has not. */
@@ -69,13 +118,15 @@ export class Admit {
 
   /** Refuses all that wait: the grace time of a stop is over. */
   refuseAll(name: RefusalName): void {
-    for (const gates of this.#classes.values()) gates.refuseAll(name);
+    this.#refusing = name;
+    for (const gates of [...this.#classes.values(), ...this.#former.values()]) gates.refuseAll(name);
   }
 
   /** What waits, which slots are left, what is in flight. */
   snapshot(): Pick<Snapshot, 'lines' | 'buckets' | 'permits'> {
     const now = this.#clock.now();
-    const classes = [...this.#classes.values()];
+    this.#forgetFormer();
+    const classes = [...this.#classes.values(), ...this.#former.values()];
     return {
       lines: classes.map((gates) => gates.lineSnapshot(now)),
       buckets: classes.map((gates) => gates.bucketSnapshot(now)),

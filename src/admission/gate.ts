@@ -21,9 +21,9 @@ import { Lease } from './rate/lease.ts';
 import type { Buckets } from './rate/ports.ts';
 import { slotsToCome } from './rate/quota.ts';
 import { type Left, leftOf, RateLimitFields } from './rate/rate-limit-fields.ts';
-import type { Grant } from './rate/slots.ts';
+import { type Grant, intervalUs } from './rate/slots.ts';
 import { type Order, type Stay, slotsFor, stayOf, Waiter, waitAsked } from './stay.ts';
-import { Waiting, type WaitingClass, type WaitingDeps } from './waiting.ts';
+import { type Moving, Waiting, type WaitingClass, type WaitingDeps } from './waiting.ts';
 
 export interface GateDeps extends Order, WaitingDeps, PausingDeps {
   readonly buckets: Buckets;
@@ -56,7 +56,7 @@ export class Gate implements Slots, PermitWaiter {
   readonly #deps: GateDeps;
   readonly #lease: Lease;
   readonly #pausing: Pausing;
-  readonly #rateLimit: RateLimitFields | null;
+  #rateLimit: RateLimitFields | null;
   #asking = false;
   #pumping: 'no' | 'yes' | 'again' = 'no';
   /** Null: the class has no narrow limits. */
@@ -80,20 +80,69 @@ export class Gate implements Slots, PermitWaiter {
     const { lanes } = ofClass;
     this.#lanes = lanes === null ? null : new GateLanes(lanes, this.#waiting, this.#forLanes(), deps);
     this.#pausing = new Pausing(bucket, ofClass, this.#lease, deps);
-    this.#rateLimit = limits.rateLimitFields ? new RateLimitFields(bucket, limits, () => this.#left()) : null;
+    this.#rateLimit = this.#fieldsOf(limits);
+  }
+
+  /** The class has other limits. Whoever waits keeps its place, and meets them. Pump it when all of the class has them. */
+  configure(): void {
+    const { limits } = this.#class;
+    this.#rateLimit = this.#fieldsOf(limits);
+    if (!this.#lease.configure(limits, this.#deps.clock.now())) return;
+    // A bucket that nobody waits for has the new limit with the next request.
+    if (!this.#waiting.isEmpty) this.#deps.buckets.configure(this.bucket, limits);
+    // It was set for the old limit's slots.
+    this.#alarm?.cancel();
+    this.#alarm = null;
+    this.#alarmAt = Number.POSITIVE_INFINITY;
+  }
+
+  #fieldsOf(limits: ClassLimits): RateLimitFields | null {
+    return limits.rateLimitFields ? new RateLimitFields(this.bucket, limits, () => this.#left()) : null;
+  }
+
+  /** How many slots of the bucket are spent, by all that is known here: they have not flowed back yet. */
+  spent(now: number): number {
+    return Math.max(0, this.#lease.fullAt - now) / (intervalUs(this.#class.limits) / 1_000);
+  }
+
+  /** The bucket takes the place of another one, and begins as spent as that. */
+  beginSpent(slots: number): void {
+    const { limits } = this.#class;
+    this.#lease.drop(this.#deps.clock.now() + (slots * intervalUs(limits)) / 1_000);
+    this.#deps.buckets.spent(this.bucket, limits, slots);
+  }
+
+  /** Others take its place: lets go of all that wait, who go on waiting there. The oldest comes first. */
+  vacate(): Moving[] {
+    // Nobody is served meanwhile.
+    this.#pumping = 'yes';
+    try {
+      return this.#waiting.vacate();
+    } finally {
+      this.#pumping = 'no';
+      this.#deps.limiters.leave(this.#class.limiter, this);
+    }
+  }
+
+  /** One that has waited elsewhere takes its place by its age. */
+  adopt({ waiter, restsUntil, wasParked }: Moving, now: number): void {
+    if (wasParked && this.#lanes !== null) this.#lanes.join(waiter, now);
+    else if (restsUntil !== null) this.#waiting.rejoin(waiter, now, restsUntil);
+    else this.#waiting.join(waiter);
   }
 
   /** For a newcomer: at once if nobody waits, a slot is open and a permit is there. */
   admit(exchange: Collected, downstream: Downstream): Admission | Promise<Admission> {
     const now = this.#deps.clock.now();
     exchange.joinedAt = now;
-    exchange.waitSeconds = waitAsked(exchange.fields, this.#class.limits.holdMaxMs);
+    exchange.holdMaxMs = this.#class.limits.holdMaxMs;
+    exchange.waitSeconds = waitAsked(exchange.fields, exchange.holdMaxMs);
     if (downstream.gone) return gone;
     const cost = slotsFor(exchange, this.#deps);
     for (let slots = 0; slots < cost; slots++) this.#lease.arrived(now);
     const maybeNow = this.#lanes === null && this.line.requests === 0 && cost === 1 && this.#mayTake(exchange, now);
     if (maybeNow && this.#lease.take(now)) return this.#admitAtOnce(exchange, now);
-    const stay = stayOf(exchange, downstream, this.#class.limits.holdMaxMs, this.#deps);
+    const stay = stayOf(exchange, downstream, this.#deps);
     return this.#refusalOf(stay, now) ?? this.#wait(stay, now, null);
   }
 
@@ -103,7 +152,7 @@ export class Gate implements Slots, PermitWaiter {
    */
   readmit(exchange: Collected, downstream: Downstream, replay: Replay): Admission | Promise<Admission> {
     const now = this.#deps.clock.now();
-    const stay = stayOf(exchange, downstream, this.#class.limits.holdMaxMs, this.#deps);
+    const stay = stayOf(exchange, downstream, this.#deps);
     const pausedUntil = this.#class.pausedUntil;
     const restsUntil = this.#pausing.restAfter(stay, replay, now);
     if (this.#class.pausedUntil > pausedUntil) this.#class.pumpOthers(this);
@@ -380,16 +429,17 @@ export class Gate implements Slots, PermitWaiter {
       return true;
     }
     this.#asking = true;
+    const by = this.#class.limits;
     reply.then(
-      (grant) => this.#granted(grant, now),
+      (grant) => this.#granted(grant, now, by),
       () => this.#notGranted(),
     );
     return false;
   }
 
-  #granted(grant: Grant, sentAt: number): void {
+  #granted(grant: Grant, sentAt: number, by: ClassLimits): void {
     this.#asking = false;
-    if (sentAt > this.#pausing.since) this.#lease.add(grant, sentAt, this.#deps.clock.now());
+    if (sentAt > this.#pausing.since) this.#lease.add(grant, sentAt, this.#deps.clock.now(), by);
     this.pump();
   }
 

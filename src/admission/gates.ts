@@ -20,7 +20,8 @@ import { type ClassLimits, lineMax } from './limits.ts';
 import { Answers, Pauses } from './pauses.ts';
 import { pauseClass } from './pausing.ts';
 import { horizonMs } from './rate/lease.ts';
-import { bucketName, scopeValue } from './rate/scope.ts';
+import { bucketName, sameScope, scopeValue } from './rate/scope.ts';
+import { convertedUs, intervalUs } from './rate/slots.ts';
 import type { Waiter } from './stay.ts';
 import { type PauseNotice, Telling } from './telling.ts';
 
@@ -52,7 +53,7 @@ const nobody = '';
 
 export class Gates implements GateClass {
   readonly name: EndpointClass;
-  readonly limits: ClassLimits;
+  limits: ClassLimits;
   readonly limiter: ConcurrencyLimiter;
   /** What the bodies of the class take: those being read, those in line and those in flight. */
   readonly bodies: BodyBudget;
@@ -74,9 +75,13 @@ export class Gates implements GateClass {
   #refusing: RefusalName | null = null;
   readonly #deps: GatesDeps;
   /** The one gate of the scope `fleet`. */
-  readonly #only: Gate | null;
+  #only: Gate | null;
   /** By the value that requests bring. */
   readonly #gates = new Map<string, Gate>();
+  /** Those of an earlier scope, as long as something of theirs is under way. */
+  readonly #former = new Set<Gate>();
+  /** What was spent of the buckets whose place new ones take has flowed back by then, `Clock.now()`. */
+  #spentUntil = Number.NEGATIVE_INFINITY;
   /** How many of them each caller has brought: values can be invented without end. */
   readonly #opened: Shares;
   #lookNotBefore = Number.NEGATIVE_INFINITY;
@@ -84,7 +89,7 @@ export class Gates implements GateClass {
 
   constructor(name: EndpointClass, limits: ClassLimits, deps: GatesDeps) {
     this.name = name;
-    this.limits = limits.hold ? limits : { ...limits, holdMaxMs: Math.min(limits.holdMaxMs, turnMaxMs) };
+    this.limits = asHeld(limits);
     this.limiter = deps.limiters.add(limits);
     this.bodies = new BodyBudget(limits, () => deps.clock.now());
     this.headcount = new Shares(limits.lineMaxRequests, limits.callerShareMax);
@@ -99,6 +104,78 @@ export class Gates implements GateClass {
     );
     this.lanes = limits.also.length === 0 ? null : new Lanes(name, limits.also, deps);
     this.#only = limits.scope.by === 'fleet' ? new Gate(name, nobody, this, deps) : null;
+  }
+
+  /**
+   * Other limits, which count at once, also for those that wait. These keep their places and the time that they were
+   * promised, also where there are more than there may be now. Call `pump` once everything has been configured.
+   */
+  configure(limits: ClassLimits): void {
+    const before = this.limits;
+    this.limits = asHeld(limits);
+    this.#deps.limiters.reconfigure(this.limiter, limits);
+    this.bodies.configure(limits);
+    this.headcount.configure(limits.lineMaxRequests, limits.callerShareMax);
+    this.#opened.configure(limits.scopesMax, limits.callerShareMax);
+    const now = this.#deps.clock.now();
+    this.#spentUntil = now + convertedUs(this.#spentUntil - now, intervalUs(before), intervalUs(limits));
+    for (const gate of [...this.#all(), ...this.#former]) gate.configure();
+    if (!sameScope(before.scope, limits.scope)) this.#rescope(now);
+  }
+
+  pump(): void {
+    for (const gate of this.#all()) gate.pump();
+  }
+
+  /** Requests share other buckets from now on: those that wait go to them. */
+  #rescope(now: number): void {
+    const former = [...this.#all()];
+    // Nobody knows who spent what: each may have spent all of it.
+    const spent = Math.max(0, ...former.map((gate) => gate.spent(now)));
+    this.#spentUntil = Math.max(this.#spentUntil, now + (spent * intervalUs(this.limits)) / 1_000);
+    // A pause of all of the class is one, whatever its requests share.
+    if (this.#only !== null) this.pausedUntil = Math.max(this.pausedUntil, this.#only.pausedUntil);
+    this.#only = null;
+    this.#gates.clear();
+    const moving = former.flatMap((gate) => gate.vacate()).sort((a, b) => a.waiter.since - b.waiter.since);
+    for (const gate of former) {
+      this.#former.add(gate);
+      if (gate.owner !== nobody) this.#opened.give(gate.owner);
+    }
+    if (this.limits.scope.by === 'fleet') {
+      this.#only = new Gate(this.name, nobody, this, this.#deps);
+      this.#beginSpent(this.#only, now);
+    }
+    for (const one of moving) this.#gateFor(one.waiter.exchange).adopt(one, now);
+    this.#sweepLater();
+  }
+
+  #beginSpent(gate: Gate, now: number): void {
+    const slots = (this.#spentUntil - now) / (intervalUs(this.limits) / 1_000);
+    if (slots > 0) gate.beginSpent(slots);
+  }
+
+  /** The one that a request belongs to that is not a newcomer: it gets in whatever the bounds. */
+  #gateFor(exchange: Collected): Gate {
+    if (this.#only !== null) return this.#only;
+    const key = this.#keyOf(exchange);
+    return this.#gates.get(key) ?? this.#open(key, nameOf(exchange.principal));
+  }
+
+  /** True: nothing of the class is under way. */
+  isIdle(): boolean {
+    return this.headcount.total === 0 && this.limiter.inUse === 0;
+  }
+
+  /** Lets go of all timers: nobody comes here any more. */
+  close(): void {
+    this.#sweep?.cancel();
+    this.telling.close();
+    this.bulkTelling.close();
+    for (const gate of [...this.#all(), ...this.#former]) {
+      this.#deps.limiters.leave(this.limiter, gate);
+      gate.close();
+    }
   }
 
   get bodyMaxBytes(): number {
@@ -179,9 +256,7 @@ export class Gates implements GateClass {
    * For a request that the Coreapp sent back: it gets in whatever the bounds, though its gate may have gone meanwhile.
    */
   readmit(exchange: Collected, downstream: Downstream, replay: Replay): Admission | Promise<Admission> {
-    if (this.#only !== null) return this.#only.readmit(exchange, downstream, replay);
-    const key = this.#keyOf(exchange);
-    return (this.#gates.get(key) ?? this.#open(key, nameOf(exchange.principal))).readmit(exchange, downstream, replay);
+    return this.#gateFor(exchange).readmit(exchange, downstream, replay);
   }
 
   /** The Coreapp has answered a request, and has not refused it. */
@@ -193,7 +268,7 @@ export class Gates implements GateClass {
   refuseAll(name: RefusalName): void {
     this.#refusing = name;
     this.#sweep?.cancel();
-    for (const gate of this.#all()) gate.refuseAll(name);
+    for (const gate of [...this.#all(), ...this.#former]) gate.refuseAll(name);
   }
 
   lineSnapshot(now: number): LineSnapshot {
@@ -256,6 +331,7 @@ export class Gates implements GateClass {
     const digest = key.length <= plainMaxChars ? this.#deps.digest(key) : key;
     const gate = new Gate(bucketName(this.name, key === none ? null : digest), caller, this, this.#deps);
     this.#gates.set(key, gate);
+    this.#beginSpent(gate, this.#deps.clock.now());
     const heard = this.#heard.get(gate.bucket);
     if (heard !== undefined && this.#heard.delete(gate.bucket)) gate.heard(heard.answer, heard.until);
     this.#opened.take(caller);
@@ -264,14 +340,21 @@ export class Gates implements GateClass {
   }
 
   #forgetIdle(now: number): void {
+    for (const gate of this.#former) if (this.#letGo(gate, now)) this.#former.delete(gate);
     for (const [key, gate] of this.#gates) {
-      if (!gate.isIdle(now)) continue;
-      gate.close();
-      this.#deps.buckets.forget(gate.bucket);
-      this.#deps.limiters.leave(this.limiter, gate);
+      if (!this.#letGo(gate, now)) continue;
       this.#gates.delete(key);
       this.#opened.give(gate.owner);
     }
+  }
+
+  /** False: there is something to remember. */
+  #letGo(gate: Gate, now: number): boolean {
+    if (!gate.isIdle(now)) return false;
+    gate.close();
+    this.#deps.buckets.forget(gate.bucket);
+    this.#deps.limiters.leave(this.limiter, gate);
+    return true;
   }
 
   #sweepLater(): void {
@@ -279,7 +362,11 @@ export class Gates implements GateClass {
     this.#sweep = this.#deps.clock.after(sweepMs, () => {
       this.#sweep = null;
       this.#forgetIdle(this.#deps.clock.now());
-      if (this.#gates.size > 0) this.#sweepLater();
+      if (this.#gates.size + this.#former.size > 0) this.#sweepLater();
     });
   }
+}
+
+function asHeld(limits: ClassLimits): ClassLimits {
+  return limits.hold ? limits : { ...limits, holdMaxMs: Math.min(limits.holdMaxMs, turnMaxMs) };
 }

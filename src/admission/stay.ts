@@ -84,8 +84,8 @@ export function slotsFor({ method, path }: Collected, { costOf }: Order): number
   return costOf === null ? 1 : costOf(method, path);
 }
 
-export function stayOf(exchange: Collected, downstream: Downstream, holdMaxMs: number, order: Order): Stay {
-  const { principal, fields, joinedAt, waitSeconds } = exchange;
+export function stayOf(exchange: Collected, downstream: Downstream, order: Order): Stay {
+  const { principal, fields, joinedAt, waitSeconds, holdMaxMs } = exchange;
   const holdMs = waitSeconds < 0 ? holdMaxMs : Math.min(holdMaxMs, Math.max(waitMinMs, waitSeconds * 1_000));
   const urgency = urgencyOf(fields, principal, order.bestUrgency);
   const cost = slotsFor(exchange, order);

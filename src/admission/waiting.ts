@@ -26,6 +26,14 @@ export interface WaitingClass {
   leftLane(waiter: Waiter): void;
 }
 
+/** One that goes on waiting elsewhere. */
+export interface Moving {
+  readonly waiter: Waiter;
+  /** When it may stand in line; null: it stood there, or in a lane. */
+  readonly restsUntil: number | null;
+  readonly wasParked: boolean;
+}
+
 export class Waiting {
   readonly line = new Line<Waiter>();
   /** Made for the first request that rests: most gates never have one. */
@@ -130,6 +138,22 @@ export class Waiting {
   refuseAll(now: number, refusal: () => Refusal): void {
     const anybody = (): Waiter | null => this.line.anybody ?? this.#resting(Number.POSITIVE_INFINITY);
     for (let waiter = anybody(); waiter !== null; waiter = anybody()) this.#leave(waiter, refusal(), 'refused', now);
+  }
+
+  /** Lets go of all, the oldest first: they go on waiting elsewhere, and nothing has ended for them. */
+  vacate(): Moving[] {
+    const moving: Moving[] = [];
+    const anybody = (): Waiter | null => this.line.anybody ?? this.#resting(Number.POSITIVE_INFINITY);
+    for (let waiter = anybody(); waiter !== null; waiter = anybody()) {
+      const wasParked = waiter.parkedIn !== null;
+      const restsUntil = wasParked ? null : (waiter.rest?.until ?? null);
+      if (waiter.waiting) this.line.leave(waiter);
+      else this.#leaveRest(waiter);
+      this.#class.headcount.give(waiter.caller);
+      waiter.downstream.onGone(null);
+      moving.push({ waiter, restsUntil, wasParked });
+    }
+    return moving.sort((a, b) => a.waiter.since - b.waiter.since);
   }
 
   /** When somebody's time or rest is over, or sooner; infinity: nobody waits. */

@@ -28,8 +28,11 @@ export interface App {
   readonly running: Running;
   /** Tells the ops port what to do where this machine asks for a reload. */
   onReload(reload: () => Promise<ReloadReport>): void;
-  /** Has another configuration be in force: one that differs in what may change while Weir runs (`restart.ts`). */
-  apply(config: Config): void;
+  /**
+   * Has another configuration be in force: one that differs in what may change while Weir runs (`restart.ts`). Rejects
+   * with a `StartError` where that can't be, and nothing has changed then.
+   */
+  apply(config: Config): Promise<void>;
   /** No longer ready: balancers look elsewhere, and requests that come all the same are served. */
   lameDuck(): void;
   /** Takes nothing new, serves what waits for at most `graceMs`, refuses the rest, lets go of everything. */
@@ -59,8 +62,8 @@ export async function startApp(config: Config, coreappUrl: string, version: stri
     stopping: readiness.why === stopping.why,
   });
   const services = await openServices({ config, coreappUrl, version, log, ports }, opened);
-  const { clock, stores, passwords, admit, tunnels } = services;
-  const traffic = new Traffic(createGeneration(config, services));
+  const { clock, stores, passwords, admit, upstreams } = services;
+  const traffic = new Traffic(createGeneration(config, services), services.sending);
   // Before the main port: nobody comes to a process that can't start.
   let reload = (): Promise<ReloadReport> | null => null;
   const ops = opened.adopt(
@@ -97,8 +100,10 @@ export async function startApp(config: Config, coreappUrl: string, version: stri
     onReload(ask) {
       reload = ask;
     },
-    apply(next) {
-      services.credentials.replace(next.coreapp.credentials, log);
+    async apply(next) {
+      await services.bodies.prepare(next);
+      // From here on nothing is awaited: no request sees a part of it.
+      services.configure(next);
       trust.networks = next.http.trustedProxies;
       if (next.profile === 'coreapp') admin.configure(next.auth.adminPassword);
       // The last one, since from here on requests are served by it.
@@ -114,7 +119,7 @@ export async function startApp(config: Config, coreappUrl: string, version: stri
       await Promise.race([traffic.idle(), pause(services, graceMs)]);
       admit.refuseAll('stopping');
       // Tunnels never end by themselves: they had the lame-duck time, and as long as there was other work.
-      tunnels.close();
+      upstreams.closeTunnels();
       await Promise.race([closed, pause(services, lastAnswersMs)]);
       await open.disposeAsync();
     },

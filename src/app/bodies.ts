@@ -1,7 +1,7 @@
 /** Where large bodies go, and what an operator is told about it. */
 import { statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { FolderUnfit, openBodyFiles } from '../adapters/node/body-files.ts';
+import { type BodyFiles, FolderUnfit, openBodyFiles } from '../adapters/node/body-files.ts';
 import { AnswerBudget } from '../bodies/answers.ts';
 import { DiskBudget } from '../bodies/disk.ts';
 import type { Clock } from '../clock.ts';
@@ -14,6 +14,9 @@ import { StartError } from './start-error.ts';
 export interface Bodies {
   readonly disk: DiskBudget;
   readonly answers: AnswerBudget;
+  /** Other bounds. Rejects with a `StartError` where these need files for the first time, and there can be none. */
+  prepare(config: Config): Promise<void>;
+  configure(config: Config): void;
   snapshot(): Pick<Snapshot, 'answers' | 'disk'>;
   close(): Promise<void>;
 }
@@ -22,31 +25,38 @@ export interface Bodies {
 const tmpfs = 0x0102_1994;
 
 /**
- * Rejects with a `StartError` where the folder can't be written to. Whether there are files at all follows from the
- * limits of the start: a reload that lets a class take larger bodies than memory does has to open them first.
+ * There are files from the first configuration on that lets a class take larger bodies than memory does. Rejects with a
+ * `StartError` where the folder can't be written to.
  */
-export async function openBodies({ bodies, limits }: Config, clock: Clock, log: Log): Promise<Bodies> {
-  const allSmall = Object.values(limits).every(({ bodyMaxBytes }) => bodyMaxBytes <= bodies.memoryMaxBytes);
-  if (allSmall) {
-    const disk = new DiskBudget(bodies, noFiles);
-    const answers = new AnswerBudget({ ...bodies, answersDiskShareMax: 0 }, disk);
-    return { disk, answers, snapshot: () => snapshotOf(disk, answers), close: () => Promise.resolve() };
-  }
-  // A disk that is full fails every large body.
-  const failed = seldom(clock, ({ code, message }: NodeJS.ErrnoException) =>
-    log.error('bodies: the disk fails; large ones are refused', { folder: files.folder, reason: code ?? message }),
-  );
-  const files = await openBodyFiles(bodies.folder ?? tmpdir(), failed).catch((error: unknown) => {
-    throw error instanceof FolderUnfit ? new StartError('bodies.folder', error.message, error) : error;
-  });
-  await noteOn(files.folder, bodies.diskMaxBytes, log);
-  const disk = new DiskBudget(bodies, () => files.create());
-  const answers = new AnswerBudget(bodies, disk);
-  return { disk, answers, snapshot: () => snapshotOf(disk, answers), close: () => files.close() };
-}
-
-function snapshotOf(disk: DiskBudget, answers: AnswerBudget): Pick<Snapshot, 'answers' | 'disk'> {
-  return { answers: answers.snapshot(), disk: disk.snapshot() };
+export async function openBodies(config: Config, clock: Clock, log: Log): Promise<Bodies> {
+  let files: BodyFiles | null = null;
+  const prepare = async ({ bodies, limits }: Config): Promise<void> => {
+    const allSmall = Object.values(limits).every(({ bodyMaxBytes }) => bodyMaxBytes <= bodies.memoryMaxBytes);
+    if (allSmall || files !== null) return;
+    // A disk that is full fails every large body.
+    const failed = seldom(clock, ({ code, message }: NodeJS.ErrnoException) =>
+      log.error('bodies: the disk fails; large ones are refused', { folder: files?.folder, reason: code ?? message }),
+    );
+    files = await openBodyFiles(bodies.folder ?? tmpdir(), failed).catch((error: unknown) => {
+      throw error instanceof FolderUnfit ? new StartError('bodies.folder', error.message, error) : error;
+    });
+    await noteOn(files.folder, bodies.diskMaxBytes, log);
+  };
+  await prepare(config);
+  const boundsOf = ({ bodies }: Config) => (files === null ? { ...bodies, answersDiskShareMax: 0 } : bodies);
+  const disk = new DiskBudget(config.bodies, () => (files === null ? noFiles() : files.create()));
+  const answers = new AnswerBudget(boundsOf(config), disk);
+  return {
+    disk,
+    answers,
+    prepare,
+    configure(next) {
+      disk.configure(next.bodies);
+      answers.configure(boundsOf(next));
+    },
+    snapshot: () => ({ answers: answers.snapshot(), disk: disk.snapshot() }),
+    close: () => files?.close() ?? Promise.resolve(),
+  };
 }
 
 function noFiles(): never {

@@ -17,7 +17,7 @@ export class Credentials {
   #all: string | null = null;
   #byClass: ReadonlyMap<string, string> = new Map();
   #byValue: readonly ByValue[] = [];
-  readonly #caseSensitive: boolean;
+  #caseSensitive: boolean;
   #watch: FileWatch | null = null;
 
   constructor(given: readonly Credential[], caseSensitive: boolean) {
@@ -35,7 +35,8 @@ export class Credentials {
   };
 
   /** Others take their places, from the next request that is sent. */
-  replace(given: readonly Credential[], log: Log): void {
+  replace(given: readonly Credential[], caseSensitive: boolean, log: Log): void {
+    this.#caseSensitive = caseSensitive;
     this.#watch?.close();
     this.#watch = null;
     this.#take(given);

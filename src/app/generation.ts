@@ -11,7 +11,7 @@ import type { Config } from '../config/config.ts';
 import { createReceive } from '../exchange/receive.ts';
 import type { Route } from '../exchange/route.ts';
 import { Cors } from '../http/cors.ts';
-import { ownFields } from '../http/own-fields.ts';
+import { type OwnFields, ownFields } from '../http/own-fields.ts';
 import { readPointer } from '../http/pointer.ts';
 import { readTarget } from '../http/target.ts';
 import { createGateway, type Gateway, type GatewayDeps, type Stages } from '../proxy.ts';
@@ -26,6 +26,7 @@ import type { ForwardDeps } from '../upstream/towards.ts';
 import { createTunnel } from '../upstream/tunnel.ts';
 import type { UpgradeDownstream } from '../wire/server/upgrade.ts';
 import { profileOf, routingOf } from './profile.ts';
+import type { Senders } from './sending.ts';
 import { notHeldBy, type Services } from './services.ts';
 import { refusalForms, retryPolicies } from './traits.ts';
 
@@ -33,6 +34,8 @@ export interface Generation {
   readonly request: Gateway;
   /** For requests to switch protocols. */
   readonly upgrade: Gateway<UpgradeDownstream>;
+  /** How what goes from now on is sent, whichever generation it came to. */
+  readonly senders: Senders;
 }
 
 /** Every stage with its deps. */
@@ -41,7 +44,6 @@ export function createGeneration(config: Config, services: Services): Generation
   const { guardedPath, routeOf } = routingOf(config);
   const profile = profileOf(config, services);
   const { clock, meter, log, stores, bodies, secrets, tokens } = services;
-  const { honoursIdempotencyKey, brokenRepeatsMax } = coreapp;
   const cors = http.cors.origins.length === 0 ? null : new Cors(http.cors);
   const scoped = scopeFields(Object.values(limits).map(({ scope }) => scope));
   const keyField = auth.keyField?.toLowerCase() ?? null;
@@ -52,24 +54,6 @@ export function createGeneration(config: Config, services: Services): Generation
     secrets: [...endingFields(coreapp), ...(keyField === null ? [] : [keyField])],
     passAuthorization: auth.open && coreapp.credentials.length === 0,
   });
-  const otherwise = retryPolicies[config.profile]({ clock, honoursIdempotencyKey, brokenRepeatsMax });
-  const retryPolicy = policyOf(config, services, otherwise);
-  const rules = {
-    rewriting: rewritingOf(coreapp, services, routeOf),
-    own,
-    retryPolicy,
-    notHeld: notHeldBy(limits),
-    serverTiming: http.serverTiming,
-  };
-  const towards = {
-    clock,
-    meter,
-    answers: bodies.answers,
-    reachability: services.reachability,
-    others: services.others,
-    alarmed: alarmedBy(services),
-    ...rules,
-  };
   const identify = {
     tokens,
     guard: stores.guard,
@@ -93,7 +77,7 @@ export function createGeneration(config: Config, services: Services): Generation
     route: routeBy(routeOf),
     authenticate: createAuthenticate(identify),
     admit: services.admit,
-    forward: createForward({ ...towards, coreapp: services.coreapp }),
+    forward: services.sending.forward,
     own: profile.own,
   };
   const deps: GatewayDeps = {
@@ -112,9 +96,37 @@ export function createGeneration(config: Config, services: Services): Generation
   const switching: Stages<UpgradeDownstream> = {
     ...stages,
     authenticate: createAuthenticate({ ...identify, upgrading: true }),
-    forward: createTunnel({ ...towards, tunnelsOf: services.tunnels.of, places: services.tunnelPlaces }),
+    forward: services.sending.tunnel,
   };
-  return { request: createGateway(stages, deps), upgrade: createGateway(switching, deps) };
+  return {
+    request: createGateway(stages, deps),
+    upgrade: createGateway(switching, deps),
+    senders: sendersOf(config, services, own, routeOf),
+  };
+}
+
+function sendersOf(config: Config, services: Services, own: OwnFields, routeOf: RouteOf): Senders {
+  const { limits, http, coreapp } = config;
+  const { clock, meter, bodies, upstreams, tunnelPlaces } = services;
+  const { honoursIdempotencyKey, brokenRepeatsMax } = coreapp;
+  const otherwise = retryPolicies[config.profile]({ clock, honoursIdempotencyKey, brokenRepeatsMax });
+  const towards = {
+    clock,
+    meter,
+    answers: bodies.answers,
+    reachability: upstreams.usual.reachability,
+    others: upstreams.others,
+    alarmed: alarmedBy(services),
+    rewriting: rewritingOf(coreapp, services, routeOf),
+    own,
+    retryPolicy: policyOf(config, services, otherwise),
+    notHeld: notHeldBy(limits),
+    serverTiming: http.serverTiming,
+  };
+  return {
+    forward: createForward({ ...towards, coreapp: upstreams.usual.coreapp }),
+    tunnel: createTunnel({ ...towards, tunnelsOf: upstreams.tunnelsOf, places: tunnelPlaces }),
+  };
 }
 
 /** Fields of callers that end at Weir because of what the upstream is to get. */
@@ -123,10 +135,10 @@ function endingFields({ credentials, authorizationField, setFields, removeFields
   return [...credential, ...Object.keys(setFields), ...removeFields].map((name) => name.toLowerCase());
 }
 
-function rewritingOf(coreapp: Config['coreapp'], { coreappUrl, credentials }: Services, routeOf: RouteOf): Rewriting {
+function rewritingOf(coreapp: Config['coreapp'], { upstreams, credentials }: Services, routeOf: RouteOf): Rewriting {
   const { basePath, setFields, setQuery, authorizationField, urls, appSecret } = coreapp;
   const origins = new Map(Object.entries(urls).map(([name, url]) => [name, new URL(url).origin]));
-  const own = new URL(coreappUrl).origin;
+  const own = new URL(upstreams.usual.way.url).origin;
   const originOf = ({ route }: { readonly route: Route }): string => origins.get(route.class) ?? own;
   return {
     originOf,

@@ -34,7 +34,7 @@ export interface ReloadDeps {
   /** What a configuration that was read means here: without an upstream of its own the simulator takes its place. */
   readonly adapt?: (config: Config) => Config;
   /** Has it be in force. Rejects with a `StartError` where that can't be; then nothing has changed. */
-  readonly apply: (config: Config) => Promise<void> | void;
+  readonly apply: (config: Config) => Promise<void>;
   readonly clock: Clock;
   readonly meter: Pick<Meter, 'reloaded'>;
   readonly log: Log;

@@ -2,33 +2,23 @@
 import type { Config } from '../config/config.ts';
 import { differingPlaces, settingsAt } from '../config/differences.ts';
 
-/** Places in the configuration, each with all that is below it. The how-to page on reloads has the same list. */
+/**
+ * Places in the configuration, each with all that is below it; `*` is any class. The how-to page on reloads has the same
+ * list.
+ */
 export const needRestart: readonly string[] = [
   'profile',
   'listen',
   'ops',
   'coreapp.url',
-  'coreapp.host',
-  'coreapp.tls',
-  'coreapp.urls',
-  'coreapp.connectTimeoutMs',
-  'coreapp.connectionMaxAgeMs',
-  'coreapp.answerTimeoutMs',
-  'coreapp.permitsMin',
-  'coreapp.permitsMax',
-  'coreapp.pauseMaxMs',
-  'coreapp.caseSensitivePaths',
   'redis',
   'auth.jwt',
   'auth.tokensPerUserMax',
   'auth.tokenMemoryMs',
   'auth.tokenMemoryMax',
   'auth.storeAwayGraceMs',
-  'limits',
-  'classes',
-  'throttled.byClass',
-  'line',
-  'bodies',
+  'limits.*.also',
+  'bodies.folder',
   'http.fieldsMaxBytes',
   'http.headTimeoutMs',
   'http.bodyIdleTimeoutMs',
@@ -53,16 +43,24 @@ export interface Change {
 /** What of a new configuration can be in force at once. */
 export function changeTo(next: Config, running: Config): Change {
   const places = differingPlaces(running, next);
-  const waiting = new Set(places.flatMap((place) => needRestart.filter((fixed) => isBelow(place, fixed))));
+  const needs = (place: string): boolean => needsRestart(place) && !(place === 'coreapp.url' && moves(running, next));
+  const waiting = places.filter(needs);
   let config = next;
-  for (const fixed of waiting) config = withValueOf(config, running, fixed.split('.'));
-  const applied = places.filter((place) => !needRestart.some((fixed) => isBelow(place, fixed)));
+  for (const place of waiting) config = withValueOf(config, running, place.split('.'));
   const named = (which: readonly string[]): string[] => [...new Set(which.flatMap(settingsAt))];
-  const restartNeeded = named(places.filter((place) => !applied.includes(place)));
-  return { config, changed: named(applied), restartNeeded };
+  const changed = named(places.filter((place) => !needs(place)));
+  return { config, changed, restartNeeded: named(waiting) };
 }
 
-const isBelow = (place: string, fixed: string): boolean => place === fixed || place.startsWith(`${fixed}.`);
+/** The upstream is elsewhere now. Without any it is the simulator, which is there from the start or never. */
+function moves(running: Config, next: Config): boolean {
+  return running.coreapp.url !== null && next.coreapp.url !== null;
+}
+
+function needsRestart(place: string): boolean {
+  const names = place.split('.');
+  return needRestart.some((fixed) => fixed.split('.').every((name, i) => name === '*' || name === names[i]));
+}
 
 /** The one with a value of the other in that place. */
 function withValueOf<Part extends object>(to: Part, from: Part, [name = '', ...more]: readonly string[]): Part {

@@ -4,10 +4,11 @@ import type { Downstream, RequestHead } from '../exchange/ports.ts';
 import type { Gateway } from '../proxy.ts';
 import type { UpgradeDownstream } from '../wire/server/upgrade.ts';
 import type { Generation } from './generation.ts';
+import type { Sending } from './sending.ts';
 
 export class Traffic {
-  /** What the next request is served by. It may be replaced; requests under way end by the one that they began with. */
-  generation: Generation;
+  readonly #sending: Sending;
+  #generation: Generation;
   #begun = false;
   readonly #beginning = Promise.withResolvers<void>();
   #underWay = 0;
@@ -17,8 +18,19 @@ export class Traffic {
     if (this.#underWay === 0) this.#idle?.();
   };
 
-  constructor(generation: Generation) {
-    this.generation = generation;
+  constructor(generation: Generation, sending: Sending) {
+    this.#sending = sending;
+    this.#generation = generation;
+    sending.use(generation.senders);
+  }
+
+  /**
+   * What the next request is served by, in the place of the last one. Requests under way end by the one that they began
+   * with, but go to the upstream by the new one.
+   */
+  set generation(generation: Generation) {
+    this.#generation = generation;
+    this.#sending.use(generation.senders);
   }
 
   /** The ports are open before the store has begun: the first requests wait for this. */
@@ -28,12 +40,12 @@ export class Traffic {
   }
 
   request(head: RequestHead, downstream: Downstream): void {
-    this.#follow(this.generation.request, head, downstream);
+    this.#follow(this.#generation.request, head, downstream);
   }
 
   /** A request to switch protocols. */
   upgrade(head: RequestHead, downstream: UpgradeDownstream): void {
-    this.#follow(this.generation.upgrade, head, downstream);
+    this.#follow(this.#generation.upgrade, head, downstream);
   }
 
   /** Resolves when nothing is under way. */

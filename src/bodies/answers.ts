@@ -31,21 +31,35 @@ export interface AnswersSnapshot {
 }
 
 export class AnswerBudget {
-  readonly memoryMaxBytes: number;
   readonly memory: Shares;
   readonly #files: Shares;
   readonly #diskBytes: Shares;
   readonly #disk: DiskBudget;
+  #memoryMaxBytes: number;
   #waiting = 0;
 
   constructor(bounds: AnswerBounds, disk: DiskBudget) {
-    const { filesMax, bytesMax } = disk.snapshot();
-    const { answersDiskShareMax: diskShare, answersCallerShareMax: callerShare } = bounds;
-    this.memoryMaxBytes = bounds.memoryMaxBytes;
-    this.memory = new Shares(bounds.answersMemoryMaxBytes, callerShare);
-    this.#files = new Shares(Math.floor(diskShare * filesMax), callerShare);
-    this.#diskBytes = new Shares(Math.floor(diskShare * bytesMax), callerShare);
+    this.memory = new Shares(0, 1);
+    this.#files = new Shares(0, 1);
+    this.#diskBytes = new Shares(0, 1);
     this.#disk = disk;
+    this.#memoryMaxBytes = bounds.memoryMaxBytes;
+    this.configure(bounds);
+  }
+
+  /** Other bounds, from the next bytes on; those of the disk come first. Nobody has to give back what is more. */
+  configure(bounds: AnswerBounds): void {
+    const { filesMax, bytesMax } = this.#disk.snapshot();
+    const { answersDiskShareMax: diskShare, answersCallerShareMax: callerShare } = bounds;
+    this.#memoryMaxBytes = bounds.memoryMaxBytes;
+    this.memory.configure(bounds.answersMemoryMaxBytes, callerShare);
+    this.#files.configure(Math.floor(diskShare * filesMax), callerShare);
+    this.#diskBytes.configure(Math.floor(diskShare * bytesMax), callerShare);
+  }
+
+  /** Of one answer in memory. */
+  get memoryMaxBytes(): number {
+    return this.#memoryMaxBytes;
   }
 
   /** One more answer waits, or −1: one fewer. */

@@ -30,12 +30,12 @@ const reservedPart = 1 / 16;
 export class BodyBudget {
   /** Those that are still coming, which may have to give way. */
   readonly coming: ComingBodies;
-  readonly #maxBytes: number;
+  #maxBytes = 0;
   /** Up to how much may be taken once a body that is not small has taken its bytes. */
-  readonly #largeMaxBytes: number;
+  #largeMaxBytes = 0;
   /** What one caller may have of what others leave, up to 1. */
-  readonly #callerShare: number;
-  readonly #bodyMaxBytes: number;
+  #callerShare = 0;
+  #bodyMaxBytes = 0;
   readonly #callers = new Callers<CallerBytes>(
     () => ({ bytes: 0 }),
     ({ bytes }) => bytes === 0,
@@ -44,8 +44,13 @@ export class BodyBudget {
   #onDisk = 0;
 
   /** @param now milliseconds since some moment */
-  constructor({ lineMaxBytes, callerMaxBytes, bodyMaxBytes }: BodyBudgetBounds, now: () => number) {
+  constructor(bounds: BodyBudgetBounds, now: () => number) {
     this.coming = new ComingBodies(now);
+    this.configure(bounds);
+  }
+
+  /** Other bounds, from the next bytes on. Nobody has to give back what is more. */
+  configure({ lineMaxBytes, callerMaxBytes, bodyMaxBytes }: BodyBudgetBounds): void {
     this.#maxBytes = lineMaxBytes;
     this.#largeMaxBytes = Math.max(bodyMaxBytes, lineMaxBytes * (1 - reservedPart));
     this.#callerShare = Math.min(1, callerMaxBytes / lineMaxBytes);

@@ -30,10 +30,10 @@ interface CallerFiles {
 const none: Readonly<CallerFiles> = { files: 0, bytes: 0 };
 
 export class DiskBudget {
-  readonly #bounds: DiskBounds;
+  #bounds: DiskBounds;
   readonly #create: () => BodyFile;
   /** What one caller may have of what others leave, of the files as of the bytes; up to 1. */
-  readonly #callerShare: number;
+  #callerShare = 0;
   readonly #callers = new Map<string, CallerFiles>();
   #bytes = 0;
   #files = 0;
@@ -42,6 +42,12 @@ export class DiskBudget {
   constructor(bounds: DiskBounds, create: () => BodyFile) {
     this.#bounds = bounds;
     this.#create = create;
+    this.configure(bounds);
+  }
+
+  /** Other bounds, from the next file on. Nobody has to give back what is more. */
+  configure(bounds: DiskBounds): void {
+    this.#bounds = bounds;
     this.#callerShare = Math.min(1, bounds.callerFilesMax / bounds.filesMax);
   }
 

@@ -105,9 +105,9 @@ interface Origin {
 /** The configuration is read again at SIGHUP, when a file has changed, and when `weir reload` asks for it. */
 function keepReloaded(app: App, origin: Origin, log: AdjustableLog, signals: Signals): Reload {
   const { clock, meter } = app.services;
-  const apply = (config: Config): void => {
+  const apply = async (config: Config): Promise<void> => {
+    await app.apply(config);
     log.setLevel(config.log.level);
-    app.apply(config);
   };
   const reloads = new Reload({ ...origin, running: app.running, apply, clock, meter, log });
   app.onReload(() => reloads.reload('command'));

@@ -36,6 +36,8 @@ export interface Steering {
   joinedAt: number;
   /** The seconds of `Prefer: wait` that its hold time follows; −1: there are none. */
   waitSeconds: number;
+  /** How long its class held requests when it joined, milliseconds: it keeps what it was promised. −1 before. */
+  holdMaxMs: number;
   /** When it was sent last, `Clock.now()`; −1 before. */
   sentAt: number;
   /** How many slots in a row it gave up because they closed before it could be written. */
@@ -150,6 +152,7 @@ class Exchange {
   readonly counters: Counters = { heldMs: 0, coreappMs: 0, attempts: 0, bytesOut: 0, note: null };
   joinedAt = -1;
   waitSeconds = -1;
+  holdMaxMs = -1;
   sentAt = -1;
   slotsGivenUp = 0;
   refusals = 0;

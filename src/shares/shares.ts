@@ -2,15 +2,25 @@ import { mayHaveOneMore, partOf } from './part.ts';
 
 /** Something scarce, counted for each caller. */
 export class Shares {
-  readonly max: number;
-  readonly #callerShareMax: number;
+  #max: number;
+  #callerShareMax: number;
   readonly #of = new Map<string, number>();
   #total = 0;
 
   /** @param callerShareMax above 0 and up to 1 */
   constructor(max: number, callerShareMax: number) {
-    this.max = max;
+    this.#max = max;
     this.#callerShareMax = callerShareMax;
+  }
+
+  /** Other bounds, from the next on. Nobody has to give back what is more. */
+  configure(max: number, callerShareMax: number): void {
+    this.#max = max;
+    this.#callerShareMax = callerShareMax;
+  }
+
+  get max(): number {
+    return this.#max;
   }
 
   /** What all have. */
@@ -25,14 +35,14 @@ export class Shares {
 
   /** Whether a caller may have so much more. */
   fits(caller: string, amount: number): boolean {
-    if (this.#total + amount > this.max) return false;
+    if (this.#total + amount > this.#max) return false;
     const own = this.#of.get(caller) ?? 0;
-    return own + amount <= partOf(this.#callerShareMax, this.max - this.#total + own);
+    return own + amount <= partOf(this.#callerShareMax, this.#max - this.#total + own);
   }
 
   /** Whether a caller may have one more. One that has none may have the last. */
   hasRoomFor(caller: string): boolean {
-    const left = this.max - this.#total;
+    const left = this.#max - this.#total;
     return left > 0 && mayHaveOneMore(this.#callerShareMax, this.#of.get(caller) ?? 0, left);
   }
 

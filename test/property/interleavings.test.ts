@@ -96,6 +96,8 @@ function moodyStore(clock: VirtualClock, moods: Scene['store']): Buckets {
       tats.set(name, pushBack(tats.get(name) ?? nowUs, nowUs, quota, sharing, byMs * 1_000));
     },
     ...noNarrow,
+    configure() {},
+    spent() {},
     forget() {},
   };
 }

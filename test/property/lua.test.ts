@@ -35,7 +35,8 @@ interface Step {
   readonly apart: Apart;
 }
 
-type Call = readonly [nowUs: number, asked: Asked, apart?: Apart];
+/** @param by the limit, where it is another than the first one's */
+type Call = readonly [nowUs: number, asked: Asked, apart?: Apart, by?: Quota];
 
 /** What one call said and left behind. */
 interface Outcome {
@@ -60,8 +61,8 @@ const demand = (changes: Partial<Asked> = {}): Asked => ({
 /** Runs the script once for each `[now, demand]`, all in one round trip. */
 async function inRedis(key: string, quota: Quota, calls: readonly Call[]): Promise<Outcome[]> {
   const pipeline = redis.pipeline();
-  for (const [nowUs, asked, apart] of calls) {
-    pipeline.evalsha(sha, 1, key, ...reserveArguments(quota, asked, apart), nowUs);
+  for (const [nowUs, asked, apart, by = quota] of calls) {
+    pipeline.evalsha(sha, 1, key, ...reserveArguments(by, asked, apart), nowUs);
     pipeline.get(key);
     pipeline.pttl(key);
   }
@@ -88,8 +89,8 @@ async function inRedis(key: string, quota: Quota, calls: readonly Call[]): Promi
 /** The same calls in this process. */
 function inProcess(quota: Quota, calls: readonly Call[]) {
   let stored = unused;
-  return calls.map(([nowUs, asked, apart]) => {
-    const { grant, ...after } = reserveInRedis(stored, nowUs, quota, asked, apart);
+  return calls.map(([nowUs, asked, apart, by = quota]) => {
+    const { grant, ...after } = reserveInRedis(stored, nowUs, by, asked, apart);
     stored = after;
     const { tat, given, most, mostUntil } = after;
     return { count: grant.count, opensInUs: grant.opensInUs, tat, given, most, mostUntil };
@@ -172,6 +173,48 @@ describe('The script in Redis and the arithmetic in this process', () => {
         expect(seen).toEqual(ours);
       }),
       { numRuns: 120 },
+    );
+  });
+
+  test('agree as well where the limit changes, or replicas have different ones for a while', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.tuple(quotas, quotas, quotas), starts, steps, async (limits, startUs, sequence) => {
+        const calls = callsOf(startUs, sequence).map(([nowUs, asked, apart], i): Call => {
+          return [nowUs, asked, apart ?? nothingApart, limits[(i * 7 + asked.replicas) % 3] as Quota];
+        });
+        const [first] = limits;
+        const theirs = await inRedis(freshKey(), first, calls);
+        const seen = theirs.map(({ firstInUs, lifeMs: _, ...rest }, i) => ({
+          ...rest,
+          opensInUs: firstInUs - tauUs(calls[i]?.[3] ?? first),
+        }));
+        expect(seen).toEqual(inProcess(first, calls));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test.each([
+    ['a lower rate', { rate: 5, burst: 150 }],
+    ['a higher rate', { rate: 500, burst: 150 }],
+    ['a lower burst', { rate: 50, burst: 15 }],
+    ['a lower burst of a slow limit', { rate: 0.1, burst: 1 }],
+  ])('keep what was spent under %s', async (_, other) => {
+    const quota = { rate: 50, burst: 150 };
+    const now = 40_000_000_000_000;
+    const all = demand({ want: 150, leadUs: 0 });
+    const look = demand({ want: 0, leadUs: 0 });
+    const calls: Call[] = [
+      [now, all],
+      [now, look, nothingApart, other],
+      [now, look],
+      [now, look, nothingApart, other],
+      [now, look],
+    ];
+    const outcomes = await inRedis(freshKey(), quota, calls);
+    // 150 are spent, by either limit.
+    expect(outcomes.slice(1).map(({ firstInUs }) => firstInUs)).toEqual(
+      [other, quota, other, quota].map((by) => expect.closeTo(150 * intervalUs(by), -2)),
     );
   });
 

@@ -26,7 +26,7 @@ function overloaded(places: readonly Place[], seconds: number, changed = (_: Alo
     replicas,
     oneWayMs: () => 0,
     bucketsOf: (clock) => {
-      redis ??= new VirtualRedis(clock, quota, () => 0.2);
+      redis ??= new VirtualRedis(clock, () => 0.2);
       const { way, counts = replicas } = left.shift() as Place;
       const options = { keyPrefix: '', replicas: () => counts, callTimeoutMs: 50, changed };
       return new RedisBuckets(redis.connection(way), clock, deafMeter, options);
@@ -127,7 +127,7 @@ describe('A Redis that is only slow', () => {
       replicas: 1,
       oneWayMs: () => 0,
       bucketsOf: (clock) => {
-        const connection = new VirtualRedis(clock, quota, () => 40).connection();
+        const connection = new VirtualRedis(clock, () => 40).connection();
         const changed = (alone: Alone | null) => void changes.push(alone !== null);
         const options = { keyPrefix: '', replicas: () => 1, callTimeoutMs: 50, changed };
         return new RedisBuckets(connection, clock, deafMeter, options);
@@ -168,7 +168,7 @@ describe('A number of replicas that another has told', () => {
     ['no longer counts when they have left since', 5_000, 1],
   ])('%s', async (_, laterMs, divisor) => {
     const clock = new VirtualClock();
-    const redis = new VirtualRedis(clock, quota, () => 0.2);
+    const redis = new VirtualRedis(clock, () => 0.2);
     const counting = (replicas: number) =>
       new RedisBuckets(redis.connection(), clock, deafMeter, {
         keyPrefix: '',

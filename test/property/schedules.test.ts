@@ -42,6 +42,8 @@ test('each comer gets one answer, in its turn, and permits given are permits ret
           buckets: () => ({
             ...noNarrow,
             pushBack() {},
+            configure() {},
+            spent() {},
             forget() {},
             async reserve(_name, _quota, want) {
               calls += 1;

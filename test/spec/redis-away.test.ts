@@ -133,7 +133,7 @@ describe.each(outages)('When Redis %s', (_, leave, comeBack) => {
 describe('In virtual time', () => {
   test('each call is answered within the call’s timeout, whatever other buckets wait for', async () => {
     const clock = new VirtualClock();
-    const away = new VirtualRedis(clock, messages, () => 0.2);
+    const away = new VirtualRedis(clock, () => 0.2);
     const options = { keyPrefix: '', replicas: () => replicas, callTimeoutMs };
     const alone = new RedisBuckets(away.connection(), clock, deafMeter, options);
     away.stall();

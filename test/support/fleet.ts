@@ -38,7 +38,14 @@ export const noNarrow: Pick<Buckets, 'tryTake' | 'settle' | 'pushBackNarrow'> = 
 };
 
 /** Buckets that only give slots. */
-export const slotsBy = (reserve: Buckets['reserve']): Buckets => ({ reserve, ...noNarrow, pushBack() {}, forget() {} });
+export const slotsBy = (reserve: Buckets['reserve']): Buckets => ({
+  reserve,
+  ...noNarrow,
+  configure() {},
+  spent() {},
+  pushBack() {},
+  forget() {},
+});
 
 /** A caller who only waits, and may hang up. */
 export class WaitingDownstream implements Downstream {
@@ -169,6 +176,8 @@ export class DistantStore {
       pushBackNarrow: (bucket: string, quota: NarrowQuota, ms: number): void => {
         void this.#travel().then(() => this.#narrow.pushBack(bucket, this.#clock.now() * 1_000, quota, 1_000 * ms));
       },
+      configure() {},
+      spent() {},
       forget() {},
     };
   }

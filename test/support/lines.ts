@@ -97,6 +97,8 @@ export class Lines {
           this.asked.push(name);
           return store.reserve(name, quota, want);
         },
+        configure: (name, quota) => store.configure(name, quota),
+        spent: (name, quota, slots) => store.spent(name, quota, slots),
         pushBack: (name, quota, ms) => {
           this.pushed.push(`${name}+${ms}@${Math.round(this.clock.now())}`);
           return store.pushBack(name, quota, ms);

@@ -4,13 +4,11 @@
  */
 import type { Redis } from 'ioredis';
 import type { Quota } from '../../src/admission/rate/quota.ts';
-import { pushBack } from '../../src/admission/rate/slots.ts';
 import type { Clock } from '../../src/clock.ts';
-import { reserveInRedis, type Stored, unused } from './redis-bucket.ts';
+import { pushBackInRedis, reserveInRedis, type Stored, unused } from './redis-bucket.ts';
 
 export class VirtualRedis {
   readonly #clock: Clock;
-  readonly #quota: Quota;
   readonly #oneWayMs: () => number;
   #buckets = new Map<string, Stored>();
   readonly #stalled: (() => void)[] = [];
@@ -18,9 +16,8 @@ export class VirtualRedis {
   #clockAheadUs = 1_000_000_000;
 
   /** @param oneWayMs how long a call travels, each way */
-  constructor(clock: Clock, quota: Quota, oneWayMs: () => number) {
+  constructor(clock: Clock, oneWayMs: () => number) {
     this.#clock = clock;
-    this.#quota = quota;
     this.#oneWayMs = oneWayMs;
   }
 
@@ -70,17 +67,17 @@ export class VirtualRedis {
     const asked = { want, leadUs, horizonUs, replicas, floorUs, expected: { nowUs: expectedUs, slackUs } };
     const apart = { slots, toldInUs, toldGiven };
     const stored = this.#buckets.get(key) ?? unused;
-    const { grant, ...after } = reserveInRedis(stored, nowUs, this.#quota, asked, apart);
+    const { grant, ...after } = reserveInRedis(stored, nowUs, quotaOf(args), asked, apart);
     this.#buckets.set(key, after);
     const { tat, given, most } = after;
     return [grant.count, String(tat - grant.count * grant.intervalUs - nowUs), String(nowUs), String(given), most];
   }
 
-  #pushBack(key: string, [, , byUs = 0, horizonUs = 0, replicas = 1]: number[]) {
+  #pushBack(key: string, args: number[]) {
+    const [, , byUs = 0, horizonUs = 0, replicas = 1] = args;
     const nowUs = this.#clock.now() * 1_000 + this.#clockAheadUs;
     const stored = this.#buckets.get(key) ?? unused;
-    const tat = pushBack(stored.tat, nowUs, this.#quota, { horizonUs, replicas }, byUs);
-    this.#buckets.set(key, { ...stored, tat });
+    this.#buckets.set(key, pushBackInRedis(stored, nowUs, quotaOf(args), { horizonUs, replicas }, byUs));
     return null;
   }
 
@@ -102,4 +99,9 @@ export class VirtualRedis {
   #after(ms: number): Promise<void> {
     return new Promise((resolve) => void this.#clock.after(ms, resolve));
   }
+}
+
+/** The limit that a replica asks by, of the interval and the tau that it says. */
+function quotaOf([intervalUs = 1, tauUs = 0]: readonly number[]): Quota {
+  return { rate: 1_000_000 / intervalUs, burst: Math.round(tauUs / intervalUs) + 1 };
 }

@@ -12,6 +12,8 @@ import type { CoreappRequest, Tunnels } from '../../upstream/ports.ts';
 import { Asking, asHeaders, type SwitchingDownstream } from './asking.ts';
 
 export interface HttpProxyTunnels extends Tunnels<SwitchingDownstream> {
+  /** How many there are. */
+  readonly open: number;
   /** Ends the tunnels that are open, and each that would open from now on. */
   close(): void;
 }
@@ -59,6 +61,9 @@ export function createTunnels(options: TunnelOptions): HttpProxyTunnels {
         return asking;
       },
     }),
+    get open() {
+      return open.size;
+    },
     close: () => open.close(),
   };
 }

@@ -4,14 +4,29 @@ import { NarrowBuckets } from '../../admission/rate/narrow-buckets.ts';
 import type { Buckets } from '../../admission/rate/ports.ts';
 import type { NarrowQuota, Quota } from '../../admission/rate/quota.ts';
 import type { Grant, Tried } from '../../admission/rate/slots.ts';
-import { horizonUs, keepUs, leadOf, pushBack, reserve } from '../../admission/rate/slots.ts';
+import {
+  convertedUs,
+  horizonUs,
+  intervalUs,
+  keepUs,
+  leadOf,
+  pushMaxUs,
+  reserveFrom,
+  tauUs,
+} from '../../admission/rate/slots.ts';
 import type { Clock } from '../../clock.ts';
 import type { Meter } from '../../observe/ports.ts';
+
+interface Bucket {
+  tat: number;
+  /** Between the slots by which that was reckoned, microseconds. */
+  intervalUs: number;
+}
 
 export class MemoryBuckets implements Buckets {
   readonly #clock: Clock;
   readonly #meter: Meter;
-  readonly #tats = new Map<string, number>();
+  readonly #buckets = new Map<string, Bucket>();
   readonly #narrow = new NarrowBuckets();
 
   constructor(clock: Clock, meter: Meter) {
@@ -21,23 +36,34 @@ export class MemoryBuckets implements Buckets {
 
   reserve(bucket: string, quota: Quota, want: number): Grant {
     const nowUs = this.#clock.now() * 1_000;
-    const tat = this.#tats.get(bucket) ?? nowUs;
-    const reserved = reserve(tat, nowUs, quota, {
+    const known = this.#bucketOf(bucket, quota, nowUs);
+    // This clock never jumps: however far ahead the tat is, it has been spent.
+    const { tat, grant } = reserveFrom(known.tat - nowUs, nowUs, quota, {
       want,
       leadUs: leadOf(quota, keepUs, 0),
       horizonUs,
       replicas: 1,
       floorUs: Number.NEGATIVE_INFINITY,
     });
-    this.#tats.set(bucket, reserved.tat);
-    this.#meter.reserved(bucket, 'memory', reserved.grant.count);
-    return reserved.grant;
+    known.tat = tat;
+    this.#meter.reserved(bucket, 'memory', grant.count);
+    return grant;
+  }
+
+  configure(bucket: string, quota: Quota): void {
+    if (this.#buckets.has(bucket)) this.#bucketOf(bucket, quota, this.#clock.now() * 1_000);
+  }
+
+  spent(bucket: string, quota: Quota, slots: number): void {
+    const nowUs = this.#clock.now() * 1_000;
+    const known = this.#bucketOf(bucket, quota, nowUs);
+    known.tat = Math.max(known.tat, nowUs + slots * intervalUs(quota));
   }
 
   pushBack(bucket: string, quota: Quota, ms: number): void {
     const nowUs = this.#clock.now() * 1_000;
-    const tat = this.#tats.get(bucket) ?? nowUs;
-    this.#tats.set(bucket, pushBack(tat, nowUs, quota, { horizonUs, replicas: 1 }, ms * 1_000));
+    const known = this.#bucketOf(bucket, quota, nowUs);
+    known.tat = Math.max(known.tat, nowUs + tauUs(quota) + Math.min(ms * 1_000, pushMaxUs));
   }
 
   tryTake(bucket: string, quota: NarrowQuota, count: number): Tried {
@@ -53,7 +79,21 @@ export class MemoryBuckets implements Buckets {
   }
 
   forget(bucket: string): void {
-    const tat = this.#tats.get(bucket);
-    if (tat !== undefined && tat <= this.#clock.now() * 1_000) this.#tats.delete(bucket);
+    const known = this.#buckets.get(bucket);
+    if (known !== undefined && known.tat <= this.#clock.now() * 1_000) this.#buckets.delete(bucket);
+  }
+
+  /** As it is by that quota. */
+  #bucketOf(bucket: string, quota: Quota, nowUs: number): Bucket {
+    const interval = intervalUs(quota);
+    let known = this.#buckets.get(bucket);
+    if (known === undefined) {
+      known = { tat: nowUs, intervalUs: interval };
+      this.#buckets.set(bucket, known);
+    } else if (known.intervalUs !== interval) {
+      known.tat = nowUs + convertedUs(known.tat - nowUs, known.intervalUs, interval);
+      known.intervalUs = interval;
+    }
+    return known;
   }
 }

@@ -40,6 +40,8 @@ export interface Scrape {
 export interface PrometheusMeter extends Meter {
   /** Everything, for a scraper: `accept` is its `Accept` field. */
   scrape(accept: string | undefined): Promise<Scrape>;
+  /** There are further classes. */
+  know(classes: readonly string[]): void;
   /** As the profile shows them to its callers: its own and Weir's, without Node's. */
   figures(format: 'json' | 'prometheus'): Promise<Page>;
 }

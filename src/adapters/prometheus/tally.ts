@@ -58,7 +58,7 @@ export interface StoreCallTally {
 /** The hot side of the meter: it only adds. `families.ts` reads it at each scrape. */
 export class Tally implements Meter {
   readonly #none = new ClassTally();
-  readonly classes: ReadonlyMap<string, ClassTally>;
+  readonly classes: Map<string, ClassTally>;
   readonly refusals: Readonly<Record<RefusalName, number>> = Object.fromEntries(
     Object.keys(refusalTable).map((name) => [name, 0]),
   ) as Record<RefusalName, number>;
@@ -73,6 +73,11 @@ export class Tally implements Meter {
   /** @param classes all, so that each is told from the start */
   constructor(classes: readonly string[]) {
     this.classes = new Map([...classes.map((name) => [name, new ClassTally()] as const), ['none', this.#none]]);
+  }
+
+  /** Further classes. Those that are gone keep their counts: a counter never goes back. */
+  know(classes: readonly string[]): void {
+    for (const name of classes) if (!this.classes.has(name)) this.classes.set(name, new ClassTally());
   }
 
   answered(route: ClassLabel, method: string, status: number, ms: number): void {

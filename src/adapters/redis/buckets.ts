@@ -11,6 +11,7 @@ import type { Buckets } from '../../admission/rate/ports.ts';
 import type { NarrowQuota, Quota } from '../../admission/rate/quota.ts';
 import type { Demand, Grant, Tried } from '../../admission/rate/slots.ts';
 import {
+  convertedUs,
   grantOf,
   horizonUs,
   intervalUs,
@@ -58,6 +59,8 @@ interface Known {
   readonly key: string;
   /** Of a cluster: which of its parts has the key. */
   readonly slot: number;
+  /** The limit by which it was asked for last: what follows is reckoned by that. */
+  quota: Quota;
   /**
    * The tat on the replica's own clock, microseconds: as Redis last told, counted from when the call left and so never
    * later than it is; then as the replica's share went on from there, as if the others had used theirs alike.
@@ -73,8 +76,8 @@ interface Known {
    */
   apart: number;
   alone: number;
-  /** Where the bucket was pushed back to: its tat at least. Said with each call, in case Redis missed it. */
-  pushedTatUs: number;
+  /** Until when the bucket was pushed back: no slot opens before. Said with each call, in case Redis missed it. */
+  pushedUntilUs: number;
   /** The most replicas that anyone had counted who took slots of late. This replica may not have heard of a new one. */
   replicas: number;
   /** When it asked and was told so, microseconds of its own clock. */
@@ -119,16 +122,29 @@ export class RedisBuckets implements Buckets {
   }
 
   reserve(bucket: string, quota: Quota, want: number): Grant | Promise<Grant> {
-    const known = this.#knownOf(bucket);
+    const known = this.#knownOf(bucket, quota);
     if (this.#open.size > 0 && this.#breakerOf(known).open) return this.#alone(bucket, known, quota, want);
     return this.#shared(bucket, known, quota, want);
+  }
+
+  configure(bucket: string, quota: Quota): void {
+    if (!this.#known.has(bucket)) return;
+    const known = this.#knownOf(bucket, quota);
+    // Where Redis can't be told, it has the new limit from the next call for slots on.
+    if (!this.#breakerOf(known).open) this.#ask(known, quota, 0).catch(() => {});
+  }
+
+  spent(bucket: string, quota: Quota, slots: number): void {
+    const known = this.#knownOf(bucket, quota);
+    // Told with the next call, as whatever is known.
+    known.tatUs = Math.max(known.tatUs, 1_000 * this.#clock.now() + slots * intervalUs(quota));
   }
 
   async pushBack(bucket: string, quota: Quota, ms: number): Promise<void> {
     const sentAt = this.#clock.now();
     const byUs = Math.min(1_000 * ms, pushMaxUs);
-    const known = this.#knownOf(bucket);
-    known.pushedTatUs = Math.max(known.pushedTatUs, 1_000 * sentAt + byUs + tauUs(quota));
+    const known = this.#knownOf(bucket, quota);
+    known.pushedUntilUs = Math.max(known.pushedUntilUs, 1_000 * sentAt + byUs);
     if (this.#breakerOf(known).open) return;
     const sharing = { horizonUs, replicas: this.#options.replicas() };
     const outcome = await this.#redis.weirPushBack(known.key, ...pushBackArguments(quota, sharing, byUs)).then(
@@ -153,7 +169,7 @@ export class RedisBuckets implements Buckets {
   forget(bucket: string): void {
     const known = this.#known.get(bucket);
     if (known === undefined || known.own?.open === true) return;
-    if (Math.max(known.tatUs, known.pushedTatUs) <= 1_000 * this.#clock.now()) this.#known.delete(bucket);
+    if (spentUntilUs(known) <= 1_000 * this.#clock.now()) this.#known.delete(bucket);
   }
 
   #shared(bucket: string, known: Known, quota: Quota, want: number): Promise<Grant> {
@@ -199,13 +215,15 @@ export class RedisBuckets implements Buckets {
       leadUs: want === 0 ? 0 : leadOf(quota, keepUs, 2_000 * this.#tripMs),
       horizonUs,
       replicas: this.#options.replicas(),
-      floorUs: Math.max(known.tatUs, known.pushedTatUs) - sentUs,
+      floorUs: spentUntilUs(known) - sentUs,
       expected: { nowUs: sentUs + known.clockUs, slackUs },
     };
     const told = { slots: apart, toldInUs: known.toldUs - sentUs, toldGiven: known.given };
     const reply = await this.#redis.weirReserve(known.key, ...reserveArguments(quota, asked, told));
     const { count, delayUs, nowUs, given, replicas } = readReply(reply, want);
-    const tatUs = sentUs + delayUs + count * intervalUs(quota);
+    const toldTatUs = sentUs + delayUs + count * intervalUs(quota);
+    // Another limit may have taken the place of the one that was asked by.
+    const tatUs = known.quota === quota ? toldTatUs : this.#converted(toldTatUs, quota, known.quota);
     known.tatUs = known.alone === alone ? tatUs : Math.max(known.tatUs, tatUs);
     if (want > 0) {
       known.toldUs = tatUs;
@@ -219,7 +237,20 @@ export class RedisBuckets implements Buckets {
     return grantOf(delayUs, count, quota);
   }
 
-  #knownOf(bucket: string): Known {
+  /** Another limit is asked by from now on: what was spent stays spent. */
+  #convert(known: Known, quota: Quota): void {
+    known.tatUs = this.#converted(known.tatUs, known.quota, quota);
+    known.toldUs = this.#converted(known.toldUs, known.quota, quota);
+    known.quota = quota;
+  }
+
+  #converted(tatUs: number, from: Quota, to: Quota): number {
+    const nowUs = this.#clock.now() * 1_000;
+    return nowUs + convertedUs(tatUs - nowUs, intervalUs(from), intervalUs(to));
+  }
+
+  /** What is known of it, by that limit. */
+  #knownOf(bucket: string, quota: Quota): Known {
     let known = this.#known.get(bucket);
     if (known === undefined) {
       const key = `${this.#options.keyPrefix}{bucket:${bucket}}`;
@@ -227,19 +258,21 @@ export class RedisBuckets implements Buckets {
       known = {
         key,
         slot,
+        quota,
         tatUs: neverUs,
         clockUs: neverUs,
         toldUs: neverUs,
         given: 0,
         apart: 0,
         alone: 0,
-        pushedTatUs: neverUs,
+        pushedUntilUs: neverUs,
         replicas: 1,
         heardUs: neverUs,
         own: null,
       };
       this.#known.set(bucket, known);
     }
+    if (known.quota !== quota) this.#convert(known, quota);
     return known;
   }
 
@@ -306,7 +339,7 @@ export class RedisBuckets implements Buckets {
     const share = { rate: quota.rate / replicas, burst: Math.max(1, Math.floor(quota.burst / replicas)) };
     const nowUs = this.#clock.now() * 1_000;
     const demand: Demand = { want, leadUs: leadOf(share, keepUs, 0), horizonUs, replicas: 1, floorUs: neverUs };
-    const before = Math.max(known.tatUs, known.pushedTatUs - tauUs(quota) + tauUs(share));
+    const before = Math.max(known.tatUs, known.pushedUntilUs + tauUs(share));
     const { tat, grant } = reserve(before, nowUs, share, demand);
     known.tatUs = tat;
     known.apart += grant.count;
@@ -314,4 +347,9 @@ export class RedisBuckets implements Buckets {
     this.#meter.reserved(bucket, 'fallback', grant.count);
     return grant;
   }
+}
+
+/** Where the tat is at least, by what the replica knows. */
+function spentUntilUs({ tatUs, pushedUntilUs, quota }: Known): number {
+  return Math.max(tatUs, pushedUntilUs + tauUs(quota));
 }

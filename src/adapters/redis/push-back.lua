@@ -1,6 +1,6 @@
 -- Pushes a bucket back: no slot opens before a while has passed. The arithmetic of src/admission/rate/slots.ts.
 --
--- KEYS[1]  the bucket, as in reserve.lua: its tat, and what stays as it is
+-- KEYS[1]  the bucket, as in reserve.lua
 -- ARGV[1]  interval T between slots, microseconds (fractions allowed)
 -- ARGV[2]  tau = (burst - 1) * T, microseconds
 -- ARGV[3]  by how much, microseconds; the caller keeps to the most that is allowed
@@ -19,13 +19,24 @@ else
 end
 
 local stored = redis.call('GET', KEYS[1]) or ''
-local tat, rest = string.match(stored, '^(%S+) (%d.*)$')
+local form = '^(%S+) (%d+) ?(%d*) ?(%S*) ?(%S*) ?(%S*)$'
+local tat, given, most, mostUntil, was, reach = string.match(stored, form)
 tat = tonumber(tat or stored) or -1e18
 if tat ~= tat then tat = -1e18 end -- The text "nan" is a number to Lua.
-local furthest = now + tau + 2 * (replicas * interval + horizon)
+was, reach = tonumber(was) or interval, tonumber(reach) or tau
+if not (was > 0 and was < 1e15) then was = interval end
+if not (reach >= 0 and reach < 1e15) then reach = tau end
+local furthest = now + reach + 2 * (replicas * was + horizon)
 if tat > furthest + jump then tat = furthest end
+if was ~= interval then
+  if tat > now then tat = now + (tat - now) * interval / was end
+  reach = reach * interval / was
+end
 local pushed = math.max(tat, now + tau + by)
+reach = math.max(tau, math.min(reach, pushed - now))
 
 -- The key lives as in reserve.lua: until the bucket is full again, tau and a second more.
 local lifeMs = math.ceil((pushed - now + tau) / 1000) + 1000
-redis.call('SET', KEYS[1], string.format('%.17g', pushed) .. ' ' .. (rest or '0'), 'PX', string.format('%d', lifeMs))
+local counted = string.format('%s %s %s', given or '0', (most or '') ~= '' and most or '0', tonumber(mostUntil) or -1e18)
+local value = string.format('%.17g %s %.17g %.17g', pushed, counted, interval, reach)
+redis.call('SET', KEYS[1], value, 'PX', string.format('%d', lifeMs))

@@ -2,7 +2,9 @@
 -- TypeScript is test/support/redis-bucket.ts.
 --
 -- KEYS[1]  the bucket, as text with spaces between: its tat, microseconds since the epoch below; how many slots it has
---          given; the most replicas that an asker has counted of late, and until when that holds
+--          given; the most replicas that an asker has counted of late, and until when that holds; the interval by which
+--          tat was reckoned; its reach: how far ahead of now tat may be besides what askers take, by the limits that
+--          there were, microseconds
 -- ARGV[1]  interval T between slots, microseconds (fractions allowed)
 -- ARGV[2]  tau = (burst - 1) * T, microseconds
 -- ARGV[3]  how many slots the replica wants; 0: none, to see whether Redis would give some
@@ -36,15 +38,26 @@ end
 
 local never = -1e18
 local stored = redis.call('GET', KEYS[1]) or ''
-local tat, given, most, mostUntil = string.match(stored, '^(%S+) (%d+) ?(%d*) ?(%S*)$')
+local form = '^(%S+) (%d+) ?(%d*) ?(%S*) ?(%S*) ?(%S*)$'
+local tat, given, most, mostUntil, was, reach = string.match(stored, form)
 tat = tonumber(tat or stored) or never
 given = tonumber(given or 0)
 if tat ~= tat then tat = never end -- The text "nan" is a number to Lua.
-local furthest = tau + 2 * (replicas * interval + horizon)
+was, reach = tonumber(was) or interval, tonumber(reach) or tau
+if not (was > 0 and was < 1e15) then was = interval end
+if not (reach >= 0 and reach < 1e15) then reach = tau end
 local late = now - expected
 if late < -slack then jump = 0 end
 local known = tat - now
-if known > furthest + jump then known = furthest end
+local furthestWas = reach + 2 * (replicas * was + horizon)
+if known > furthestWas + jump then known = furthestWas end
+-- By another limit what was spent stays spent, and flows back at the new rate.
+if was ~= interval then
+  if known > 0 then known = known * interval / was end
+  reach = reach * interval / was
+end
+reach = math.max(tau, reach)
+local furthest = reach + 2 * (replicas * interval + horizon)
 if math.abs(late) > slack then late = 0 end
 if apart > 0 then
   local used = math.max(0, given - toldGiven) + apart
@@ -65,6 +78,8 @@ if replicas >= most or mostUntil <= now or mostUntil > now + beat then most, mos
 -- Once tat has passed the bucket is full, and no key says the same. The second more is for clocks that jump.
 local lifeMs = math.ceil((following - now + tau) / 1000) + 1000
 given = string.format('%d', given + apart + count)
-local value = string.format('%.17g %s %d %.17g', following, given, most, mostUntil)
+-- A limit that was larger is over once what was spent by it has flowed back.
+reach = math.max(tau, math.min(reach, following - now))
+local value = string.format('%.17g %s %d %.17g %.17g %.17g', following, given, most, mostUntil, interval, reach)
 redis.call('SET', KEYS[1], value, 'PX', string.format('%d', lifeMs))
 return { count, string.format('%.17g', first), string.format('%.17g', now), given, most }

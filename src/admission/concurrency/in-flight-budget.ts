@@ -19,14 +19,24 @@ export function concurrencyBounds(min: number, max: number): ConcurrencyBounds {
 
 /** What all classes together have in flight. */
 export class InFlightBudget {
-  readonly bounds: ConcurrencyBounds;
+  #bounds: ConcurrencyBounds;
   /** What each caller has of it. */
   readonly shares: InFlightShares;
   #inUse = 0;
 
   constructor(bounds: ConcurrencyBounds, shares = new InFlightShares(bounds.max)) {
-    this.bounds = bounds;
+    this.#bounds = bounds;
     this.shares = shares;
+  }
+
+  get bounds(): ConcurrencyBounds {
+    return this.#bounds;
+  }
+
+  /** Other bounds. What is in flight beyond them ends by itself. */
+  configure(bounds: ConcurrencyBounds): void {
+    this.#bounds = bounds;
+    this.shares.max = bounds.max;
   }
 
   /** Whether one caller may have only its share of it. */
@@ -60,11 +70,19 @@ export const reserved = 16;
  */
 export class ReservedInFlightBudget extends InFlightBudget {
   readonly #shared: InFlightBudget;
+  #own: ConcurrencyBounds;
 
   constructor(shared: InFlightBudget) {
-    const max = reserved + shared.bounds.max;
-    super({ min: max, initial: max, max }, shared.shares);
+    const own = withReserved(shared.bounds);
+    super(own, shared.shares);
+    this.#own = own;
     this.#shared = shared;
+  }
+
+  override get bounds(): ConcurrencyBounds {
+    const { max } = this.#shared.bounds;
+    if (this.#own.max !== reserved + max) this.#own = withReserved(this.#shared.bounds);
+    return this.#own;
   }
 
   override get isShared(): boolean {
@@ -84,4 +102,9 @@ export class ReservedInFlightBudget extends InFlightBudget {
     super.leave();
     if (this.inUse >= reserved) this.#shared.leave();
   }
+}
+
+function withReserved(shared: ConcurrencyBounds): ConcurrencyBounds {
+  const max = reserved + shared.max;
+  return { min: max, initial: max, max };
 }

@@ -37,7 +37,7 @@ const besideMaxMs = 5_000;
 const patienceMs = 2_000;
 
 export class ConcurrencyLimiter {
-  readonly #budget: InFlightBudget;
+  #budget: InFlightBudget;
   readonly #now: () => number;
   readonly #random: () => number;
   readonly #freed: () => void;
@@ -87,6 +87,23 @@ export class ConcurrencyLimiter {
     this.#freed = freed;
   }
 
+  /**
+   * Other bounds. What has been learned of the Coreapp stays, unless the class was held and is so no longer, or the
+   * other way round: then its number begins anew.
+   * @param budget the one that there was, or another from the next permit on
+   */
+  configure(budget: InFlightBudget, callerShareMax: number): void {
+    const { initial, min, max } = budget.bounds;
+    this.#shares.callerShareMax = callerShareMax;
+    this.#limit = Math.max(min, Math.min(max, budget === this.#budget ? this.#limit : initial));
+    this.#budget = budget;
+  }
+
+  /** By which it has been bounded of late. */
+  get budget(): InFlightBudget {
+    return this.#budget;
+  }
+
   get inUse(): number {
     return this.#inUse;
   }
@@ -134,7 +151,7 @@ export class ConcurrencyLimiter {
     this.#inUse += 1;
     this.#budget.enter();
     if (this.#trouble && (this.probing || this.#inUse > this.#limit)) this.#pause(now, patienceMs);
-    const permit = new TakenPermit(this, this.#shares.of(caller), now, this.#troubles, isExtra);
+    const permit = new TakenPermit(this, this.#budget, this.#shares.of(caller), now, this.#troubles, isExtra);
     this.#shares.began(permit);
     return permit;
   }
@@ -146,7 +163,7 @@ export class ConcurrencyLimiter {
     const isOlder = permit.troubles < this.#troubles;
     this.#inUse -= 1;
     this.#shares.ended(permit);
-    this.#budget.leave();
+    permit.budget.leave();
     if (isOlder) this.#older -= 1;
     if (permit.isExtra && !isOlder && this.#extraRefused(how)) {
       this.#freed();
@@ -259,10 +276,13 @@ class TakenPermit extends Use implements Permit {
   readonly troubles: number;
   /** Beyond the limit, beside permits that last. */
   readonly isExtra: boolean;
+  /** The one that it was taken of. */
+  readonly budget: InFlightBudget;
   #limiter: ConcurrencyLimiter | null;
 
   constructor(
     limiter: ConcurrencyLimiter,
+    budget: InFlightBudget,
     of: ReturnType<PermitShares['of']>,
     now: number,
     troubles: number,
@@ -270,6 +290,7 @@ class TakenPermit extends Use implements Permit {
   ) {
     super(of.caller, of.ofClass, now);
     this.#limiter = limiter;
+    this.budget = budget;
     this.troubles = troubles;
     this.isExtra = isExtra;
   }

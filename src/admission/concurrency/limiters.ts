@@ -44,6 +44,23 @@ export class ConcurrencyLimiters {
     this.#random = random;
   }
 
+  /** Other bounds for all. Each class's own limiter has to be configured after that. */
+  configure(bounds: ConcurrencyBounds): void {
+    this.budget.configure(bounds);
+  }
+
+  /** Other rules for one class. */
+  reconfigure(limiter: ConcurrencyLimiter, { hold, callerShareMax }: PermitRules): void {
+    const isReserved = limiter.budget instanceof ReservedInFlightBudget;
+    const other = hold ? this.budget : new ReservedInFlightBudget(this.budget);
+    limiter.configure(isReserved === !hold ? limiter.budget : other, callerShareMax);
+  }
+
+  /** The bounds have changed: who waits may find a permit. */
+  changed(): void {
+    this.#freed();
+  }
+
   /** For one more class. */
   add({ hold, callerShareMax }: PermitRules): ConcurrencyLimiter {
     const budget = hold ? this.budget : new ReservedInFlightBudget(this.budget);

@@ -42,7 +42,7 @@ interface OfCaller {
 
 /** Who has what of all that is in flight. */
 export class InFlightShares {
-  readonly max: number;
+  max: number;
   #inUse = 0;
   #joined = 0;
   readonly #callers = new Callers<OfCaller>(
@@ -95,7 +95,8 @@ export abstract class Use {
 export class PermitShares {
   readonly #inFlight: InFlightShares;
   readonly #place: number;
-  readonly #callerShareMax: number;
+  /** What one caller may have of what others leave, above 0 and up to 1. */
+  callerShareMax: number;
   #lasting = 0;
   /** How many callers have something that lasts. */
   #lastingCallers = 0;
@@ -108,7 +109,7 @@ export class PermitShares {
   constructor(inFlight: InFlightShares, callerShareMax: number) {
     this.#inFlight = inFlight;
     this.#place = inFlight.join();
-    this.#callerShareMax = callerShareMax;
+    this.callerShareMax = callerShareMax;
   }
 
   /**
@@ -116,7 +117,7 @@ export class PermitShares {
    * @param ofAll whether its share of what all classes have in flight counts as well
    */
   hasShare(name: string, limit: number, inUse: number, ofAll: boolean, now: number): boolean {
-    if (this.#callerShareMax === 1) return false;
+    if (this.callerShareMax === 1) return false;
     this.#asks(name, now);
     const caller = this.#inFlight.of(name);
     if (caller.inUse === 0) return false;
@@ -134,14 +135,14 @@ export class PermitShares {
 
   /** How many of the permits in use do not count, since they last and leave others less than a share of the limit. */
   uncounted(limit: number, now: number): number {
-    if (this.#callerShareMax === 1) return 0;
+    if (this.callerShareMax === 1) return 0;
     this.#age(now);
     return Math.min(limit, Math.max(0, this.#lasting - (limit - this.#lastOnes(limit))));
   }
 
   /** When one more lasts; infinity: none will. */
   lastsAt(now: number): number {
-    if (this.#callerShareMax === 1) return Number.POSITIVE_INFINITY;
+    if (this.callerShareMax === 1) return Number.POSITIVE_INFINITY;
     this.#age(now);
     return this.#oldest === null ? Number.POSITIVE_INFINITY : this.#oldest.since + lastingMs;
   }
@@ -189,7 +190,7 @@ export class PermitShares {
    * alone may have all of a small limit.
    */
   #mayHave(left: number): number {
-    return left - partOf(1 - this.#callerShareMax, left);
+    return left - partOf(1 - this.callerShareMax, left);
   }
 
   #ofClass({ classes }: OfCaller): OfClass {

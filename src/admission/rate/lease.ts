@@ -8,7 +8,7 @@
  */
 import type { Quota } from './quota.ts';
 import type { Grant } from './slots.ts';
-import { horizonUs, intervalUs, tauUs, toleratedUs } from './slots.ts';
+import { convertedUs, horizonUs, intervalUs, tauUs, toleratedUs, windowUs } from './slots.ts';
 import { Trips } from './trips.ts';
 
 export const horizonMs = horizonUs / 1_000;
@@ -40,11 +40,12 @@ interface Batch {
 }
 
 export class Lease {
-  readonly #intervalMs: number;
-  readonly #tauMs: number;
-  readonly #toleratedMs: number;
-  readonly #burst: number;
-  readonly #horizonSlots: number;
+  #quota: Quota;
+  #intervalMs = 0;
+  #tauMs = 0;
+  #toleratedMs = 0;
+  #burst = 0;
+  #horizonSlots = 0;
   #batches: Batch[] = [];
   #arrivals = 0;
   #countingSince = Number.NEGATIVE_INFINITY;
@@ -54,7 +55,7 @@ export class Lease {
   #countedMs = 0;
   #roundTripMs = 0;
   /** Null: no trip is too long for these windows. */
-  readonly #trips: Trips | null;
+  #trips: Trips | null = null;
   /** For how long arrivals can be expected to use up the slots that are asked for now; from the last grant. */
   #lastsMs = 0;
   #takenClosesAt = Number.NEGATIVE_INFINITY;
@@ -62,11 +63,30 @@ export class Lease {
   #fullAt = Number.NEGATIVE_INFINITY;
 
   constructor(quota: Quota) {
+    this.#quota = quota;
+    this.#by(quota);
+  }
+
+  /**
+   * The bucket has another limit. It counts for the slots that are left, too: what is spent stays spent, and flows back
+   * at the new rate. False: it is the same limit.
+   */
+  configure(quota: Quota, now: number): boolean {
+    const before = this.#quota;
+    if (quota.rate === before.rate && quota.burst === before.burst) return false;
+    this.#batches = this.#batches.map((batch) => converted(batch, before, quota, now));
+    this.#fullAt = now + convertedUs(this.#fullAt - now, intervalUs(before), intervalUs(quota));
+    this.#by(quota);
+    return true;
+  }
+
+  #by(quota: Quota): void {
+    this.#quota = quota;
     this.#intervalMs = intervalUs(quota) / 1000;
     this.#tauMs = tauUs(quota) / 1000;
     this.#toleratedMs = toleratedUs(quota) / 1000;
     this.#burst = quota.burst;
-    this.#trips = this.#tauMs < narrowMs ? new Trips() : null;
+    this.#trips = this.#tauMs < narrowMs ? (this.#trips ?? new Trips()) : null;
     this.#horizonSlots = Math.ceil(horizonMs / this.#intervalMs);
   }
 
@@ -160,21 +180,33 @@ export class Lease {
     return Math.max(1, waiting + Math.floor(expected) - this.left(now));
   }
 
-  /** Takes in what the bucket gave. */
-  add(grant: Grant, sentAt: number, receivedAt: number): void {
+  /**
+   * Takes in what the bucket gave.
+   * @param by the limit by which it was asked: there may be another one meanwhile
+   */
+  add(grant: Grant, sentAt: number, receivedAt: number, by: Quota = this.#quota): void {
     const tripMs = receivedAt - sentAt;
     this.#roundTripMs += 0.25 * (tripMs - this.#roundTripMs);
     if (tripMs > 0) this.#trips?.add(tripMs);
+    const given = this.#batchOf(grant, sentAt, receivedAt, by);
+    const batch = by === this.#quota ? given : converted(given, by, this.#quota, receivedAt);
+    const { opensAt, closesAt, intervalMs, left } = batch;
+    this.#fullAt = Math.max(this.#fullAt, opensAt + this.#tauMs + left * intervalMs);
+    if (closesAt < opensAt) return;
+    this.#lastsMs = Math.min(horizonMs, this.#useOf(opensAt - receivedAt, closesAt - receivedAt));
+    this.#batches.push(batch);
+  }
+
+  #batchOf(grant: Grant, sentAt: number, receivedAt: number, by: Quota): Batch {
     const opensAt = receivedAt + grant.opensInUs / 1000;
-    this.#fullAt = Math.max(this.#fullAt, opensAt + this.#tauMs + (grant.count * grant.intervalUs) / 1000);
     let closesAt = sentAt + grant.closesInUs / 1000;
     const missingMs = opensAt + certainMinMs - closesAt;
     if (missingMs > 0) {
-      closesAt += Math.min(tripMs, Math.max(this.#trips?.usualMs ?? 0, Math.min(missingMs, this.#toleratedMs)));
+      const tolerated = by === this.#quota ? this.#toleratedMs : toleratedUs(by) / 1000;
+      const tripMs = receivedAt - sentAt;
+      closesAt += Math.min(tripMs, Math.max(this.#trips?.usualMs ?? 0, Math.min(missingMs, tolerated)));
     }
-    if (closesAt < opensAt) return;
-    this.#lastsMs = Math.min(horizonMs, this.#useOf(opensAt - receivedAt, closesAt - receivedAt));
-    this.#batches.push({ opensAt, closesAt, intervalMs: grant.intervalUs / 1000, left: grant.count });
+    return { opensAt, closesAt, intervalMs: grant.intervalUs / 1000, left: grant.count };
   }
 
   /**
@@ -225,3 +257,20 @@ export class Lease {
     return this.#countedMs === 0 || now - this.#countingSince > silenceMs ? 0 : this.#demand * ms;
   }
 }
+
+/**
+ * The same slots by another limit: what is spent stays spent, so the TAT of each is as many intervals ahead of now. One
+ * whose TAT has passed only has what is left of its window.
+ */
+function converted(batch: Batch, from: Quota, to: Quota, now: number): Batch {
+  const [fromUs, toUs] = [intervalUs(from), intervalUs(to)];
+  const moved = (moment: number, fromAheadMs: number, toAheadMs: number): number => {
+    return now + convertedUs(moment + fromAheadMs - now, fromUs, toUs) - toAheadMs;
+  };
+  const opensAt = moved(batch.opensAt, tauUs(from) / 1000, tauUs(to) / 1000);
+  const closesAt = moved(batch.closesAt, tatAfterCloseMs(from), tatAfterCloseMs(to));
+  return { opensAt, closesAt, intervalMs: toUs / 1000, left: batch.left };
+}
+
+/** How long after the end of its window a slot has its TAT, milliseconds; negative: before. */
+const tatAfterCloseMs = (quota: Quota): number => (tauUs(quota) - windowUs(quota)) / 1000;

@@ -10,6 +10,13 @@ export interface Buckets {
   /** Takes 1 to `want` slots. Answers at once where the bucket is in this process. */
   reserve(bucket: string, quota: Quota, want: number): Grant | Promise<Grant>;
   /**
+   * The bucket has another limit from now on: what was spent stays spent, and flows back at the new rate. A bucket that
+   * is not told has it from the next call on.
+   */
+  configure(bucket: string, quota: Quota): void;
+  /** So many slots of it are spent at least: it takes the place of one of which so many are. */
+  spent(bucket: string, quota: Quota, slots: number): void;
+  /**
    * No slot that is given from now on opens before `ms` are over (at most 5 s), nor earlier than it would have; for
    * everybody who shares the bucket. It never rejects: where the others can't be told it counts in this process.
    */

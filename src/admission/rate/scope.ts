@@ -216,6 +216,11 @@ export function scopeWords(scope: Scope): string {
   }
 }
 
+/** Whether requests that share one share the other. */
+export function sameScope(one: Scope, other: Scope): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
 /**
  * The name of a bucket. What callers send is told by its digest: it may be of any length and hold any characters, and a
  * reader of the store need not know who calls whom.

@@ -78,7 +78,7 @@ export const intervalUs = (quota: Quota): number => 1_000_000 / quota.rate;
 export const tauUs = (quota: Quota): number => (quota.burst - 1) * intervalUs(quota);
 
 /** How long a slot can be used, microseconds. */
-const windowUs = (quota: Quota): number => Math.max(tauUs(quota), windowMinUs, intervalUs(quota) / 2);
+export const windowUs = (quota: Quota): number => Math.max(tauUs(quota), windowMinUs, intervalUs(quota) / 2);
 
 /** How much later than that slots may be used, all together, within the tolerance of promise P1; microseconds. */
 export const toleratedUs = (quota: Quota): number =>
@@ -105,6 +105,13 @@ export const leadOf = (quota: Quota, keepUs: number, travelUs: number): number =
  */
 export const aheadMaxUs = (quota: Quota, { replicas, horizonUs }: Sharing): number =>
   2 * (replicas * intervalUs(quota) + horizonUs);
+
+/**
+ * How far ahead of now a tat lies by another interval: what was spent stays spent, and flows back at the new rate. So
+ * however often the limit changes, a span of time sees no more than the highest rate and the highest burst allow.
+ */
+export const convertedUs = (aheadUs: number, fromIntervalUs: number, toIntervalUs: number): number =>
+  aheadUs > 0 && fromIntervalUs !== toIntervalUs ? (aheadUs * toIntervalUs) / fromIntervalUs : aheadUs;
 
 /** Pushes a bucket back: its next slot opens `byUs` from now or later. It is empty then, as whoever asked for it is. */
 export function pushBack(tat: number, nowUs: number, quota: Quota, sharing: Sharing, byUs: number): number {

@@ -29,6 +29,12 @@ const idleMaxMs = 4_000;
 const marginMs = 1_000;
 
 export interface CoreappConnections extends Coreapp {
+  /** How many connections are open, or asked for. */
+  readonly open: number;
+  /** Others take its place: a connection that is free is closed. What still comes here is sent all the same. */
+  retire(): void;
+  /** Another bound for how many there may be. Those that are more take no further request. */
+  resize(connectionsMax: number): void;
   close(): Promise<void>;
 }
 
@@ -42,7 +48,8 @@ class Pool implements Home, CoreappConnections {
   readonly opener;
   readonly standing: Deadlines<Connection>;
   readonly answering: Deadlines<Connection>;
-  readonly #options: CoreappOptions;
+  readonly #connectionMaxAgeMs: number;
+  #connectionsMax: number;
   /** The lines that all requests have. */
   readonly #lines: string;
   readonly #all = new Set<Connection>();
@@ -55,12 +62,14 @@ class Pool implements Home, CoreappConnections {
   #sweep: NodeJS.Timeout | null = null;
   #sweepAt = Number.POSITIVE_INFINITY;
   #isClosed = false;
+  #isRetired = false;
 
   constructor(options: CoreappOptions) {
     const { url, connectTimeoutMs, answerTimeoutMs } = options;
     const { host } = new URL(url);
     const said = options.host ?? host;
-    this.#options = options;
+    this.#connectionMaxAgeMs = options.connectionMaxAgeMs;
+    this.#connectionsMax = options.connectionsMax;
     this.opener = createOpener(options);
     this.#lines = `Host: ${said}\r\nConnection: keep-alive\r\n`;
     const unreached = `no connection to ${host} within ${connectTimeoutMs} ms`;
@@ -81,6 +90,24 @@ class Pool implements Home, CoreappConnections {
     const call = new Call(request, observer, '');
     call.fail('invalid', head.why);
     return call;
+  }
+
+  get open(): number {
+    return this.#all.size + this.#waiting.size;
+  }
+
+  retire(): void {
+    this.#isRetired = true;
+    for (const connection of [...this.#idle]) connection.close();
+  }
+
+  resize(connectionsMax: number): void {
+    this.#connectionsMax = connectionsMax;
+    while (this.#all.size < connectionsMax) {
+      const next = this.#nextWaiting();
+      if (next === null) break;
+      this.#open(next);
+    }
   }
 
   async close(): Promise<void> {
@@ -104,7 +131,7 @@ class Pool implements Home, CoreappConnections {
     if (connection !== null) {
       connection.reserve(call);
       this.#looks.at(connection);
-    } else if (this.#all.size < this.#options.connectionsMax) {
+    } else if (this.#all.size < this.#connectionsMax) {
       this.#open(call);
     } else {
       call.carrier = this.#queue;
@@ -114,7 +141,7 @@ class Pool implements Home, CoreappConnections {
 
   freed(connection: Connection): void {
     const now = performance.now();
-    if (this.#isClosed || now >= connection.diesAt) {
+    if (this.#isClosed || this.#isRetired || now >= connection.diesAt || this.#all.size > this.#connectionsMax) {
       connection.close();
       return;
     }
@@ -136,14 +163,15 @@ class Pool implements Home, CoreappConnections {
     this.#all.delete(connection);
     const at = this.#idle.lastIndexOf(connection);
     if (at !== -1) this.#idle.splice(at, 1);
-    const next = this.#isClosed ? null : this.#nextWaiting();
+    if (this.#isClosed || this.#all.size >= this.#connectionsMax) return;
+    const next = this.#nextWaiting();
     if (next !== null) this.#open(next);
   }
 
   #open(call: Call): void {
     const connection = new Connection(this, call);
     // Replicas that were started together are not to open their connections together.
-    connection.diesAt = performance.now() + this.#options.connectionMaxAgeMs * (1 - Math.random() / 10);
+    connection.diesAt = performance.now() + this.#connectionMaxAgeMs * (1 - Math.random() / 10);
     this.#all.add(connection);
   }
 

@@ -1,0 +1,178 @@
+/**
+ * Promise P1 through reloads, in virtual time: whatever the limits change to and however often, no span of time sees more
+ * requests than the highest rate and the highest burst that were in force in it allow. Replicas take their time.
+ */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { MemoryBuckets } from '../../src/adapters/memory/buckets.ts';
+import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
+import type { Quota } from '../../src/admission/rate/quota.ts';
+import { readScope, type Scope } from '../../src/admission/rate/scope.ts';
+import { deafMeter, Fleet, roomyLimits, tolerance, WaitingDownstream } from '../support/fleet.ts';
+import { VirtualRedis } from '../support/virtual-redis.ts';
+
+const [byCaller, fleetwide] = ['principal', 'fleet'].map((text) => readScope(text) as Scope) as [Scope, Scope];
+
+const quotas: fc.Arbitrary<Quota> = fc.record({
+  rate: fc.oneof(fc.integer({ min: 1, max: 500 }), fc.double({ min: 0.5, max: 50, noNaN: true })),
+  burst: fc.integer({ min: 1, max: 200 }),
+});
+
+/** What happens after a pause: requests come, a replica takes up another limit, or a caller hangs up. */
+const steps = fc.array(
+  fc.record({
+    pauseMs: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 50 }), fc.integer({ min: 0, max: 2_000 })),
+    replica: fc.nat(3),
+    does: fc.oneof(
+      { weight: 3, arbitrary: fc.record({ requests: fc.integer({ min: 1, max: 60 }) }) },
+      { weight: 2, arbitrary: fc.record({ limit: fc.nat(2), byCaller: fc.boolean() }) },
+    ),
+  }),
+  { minLength: 4, maxLength: 40 },
+);
+
+/** A limit in a replica from some moment on. */
+interface InForce extends Quota {
+  readonly from: number;
+  readonly replica: number;
+}
+
+/** By how many requests the worst span breaks the highest limits that were in force in it. */
+function excessOver(history: readonly InForce[], instants: readonly number[]): number {
+  const spans = history.map((one) => {
+    const next = history.find(({ replica, from }) => replica === one.replica && from > one.from);
+    return { ...one, until: next?.from ?? Number.POSITIVE_INFINITY };
+  });
+  const edges = [...new Set([...history.map(({ from }) => from), ...instants])];
+  let worst = Number.NEGATIVE_INFINITY;
+  for (const [first, begin] of instants.entries()) {
+    if (first > 0 && instants[first - 1] === begin) continue;
+    for (const end of edges) {
+      if (end < begin) continue;
+      const last = instants.findLastIndex((at) => at <= end);
+      const within = spans.filter(({ from, until }) => from <= end && until >= begin);
+      const rate = Math.max(...within.map((one) => one.rate));
+      const burst = Math.max(...within.map((one) => one.burst));
+      worst = Math.max(worst, last - first + 1 - (rate * (end - begin)) / 1_000 - burst);
+    }
+  }
+  return worst;
+}
+
+type Step = typeof steps extends fc.Arbitrary<infer Value> ? (Value & unknown[])[number] : never;
+
+/** @param scopes whether requests also come to share other buckets, and the same again */
+async function play(fleet: Fleet, limits: readonly Quota[], sequence: readonly Step[], count: number, scopes = false) {
+  const history: InForce[] = Array.from({ length: count }, (_, replica) => {
+    return { ...(limits[0] as Quota), from: Number.NEGATIVE_INFINITY, replica };
+  });
+  const callers: WaitingDownstream[] = [];
+  for (const { pauseMs, replica: any, does } of sequence) {
+    await fleet.clock.advance(pauseMs);
+    const replica = any % count;
+    if ('requests' in does) {
+      for (let i = 0; i < does.requests; i++) {
+        const caller = new WaitingDownstream();
+        callers.push(caller);
+        void fleet.arrive(replica, 'a', caller);
+      }
+      continue;
+    }
+    const limit = limits[does.limit] as Quota;
+    history.push({ ...limit, from: fleet.clock.now(), replica });
+    fleet.gates[replica]?.configure({ ...roomyLimits(limit), scope: scopes && does.byCaller ? byCaller : fleetwide });
+    fleet.gates[replica]?.pump();
+  }
+  // All replicas end with the first limit, so whoever waits is served some time.
+  const [first] = limits;
+  for (const [replica, gates] of fleet.gates.entries()) {
+    history.push({ ...(first as Quota), from: fleet.clock.now(), replica });
+    gates.configure(roomyLimits(first as Quota));
+    gates.pump();
+  }
+  const slowest = Math.min(...limits.map(({ rate }) => rate));
+  await fleet.clock.advance((callers.length / slowest) * 2_000 + 10_000);
+  const instants = fleet.sent.map(({ at }) => at).toSorted((a, b) => a - b);
+  return { history, instants, asked: callers.length };
+}
+
+/** A slot whose window is stretched may be used under the next limit: there the tolerances of both add up. */
+const tolerated = (limits: readonly Quota[]): number => {
+  const [most = 0, second = 0] = limits.map(tolerance).toSorted((a, b) => b - a);
+  return most + second + 1e-6;
+};
+
+/** A replica reckons anew what it has at hand, and Redis the rest when the call has come: milliseconds later. */
+const onTheWay = (limits: readonly Quota[], changes: number): number =>
+  0.001 * changes * Math.max(...limits.map(({ rate }) => rate));
+
+const three = fc.tuple(quotas, quotas, quotas);
+
+describe('the limit, through reloads', () => {
+  it('is never more than the highest in force, in one process, and whoever waits is served in its order', async () => {
+    await fc.assert(
+      fc.asyncProperty(three, steps, async (limits, sequence) => {
+        const [first] = limits;
+        const bucketsOf = (clock: Fleet['clock']) => new MemoryBuckets(clock, deafMeter);
+        const fleet = new Fleet({
+          limits: roomyLimits(first),
+          replicas: 1,
+          oneWayMs: () => 0,
+          bucketsOf: (clock) => bucketsOf(clock as Fleet['clock']),
+        });
+        const { history, instants, asked } = await play(fleet, limits, sequence, 1, true);
+        expect(instants).toHaveLength(asked);
+        const came = fleet.sent.map(({ at, waitedMs }) => at - waitedMs);
+        expect(came.filter((at, i) => at < (came[i - 1] ?? at) - 1e-6)).toEqual([]);
+        expect(excessOver(history, instants)).toBeLessThanOrEqual(tolerated(limits));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('is never more than the highest in force, in replicas that reload one after the other', async () => {
+    await fc.assert(
+      fc.asyncProperty(three, fc.integer({ min: 2, max: 4 }), steps, async (limits, count, sequence) => {
+        const [first] = limits;
+        let redis: VirtualRedis | undefined;
+        const fleet = new Fleet({
+          limits: roomyLimits(first),
+          replicas: count,
+          oneWayMs: () => 0,
+          bucketsOf: (clock) => {
+            redis ??= new VirtualRedis(clock, () => 0.2);
+            const options = { keyPrefix: '', replicas: () => count, callTimeoutMs: 50 };
+            return new RedisBuckets(redis.connection(), clock, deafMeter, options);
+          },
+        });
+        const { history, instants, asked } = await play(fleet, limits, sequence, count);
+        expect(instants).toHaveLength(asked);
+        expect(excessOver(history, instants)).toBeLessThanOrEqual(tolerated(limits) + onTheWay(limits, history.length));
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it.each([
+    ['lower', { rate: 50, burst: 150 }, { rate: 5, burst: 15 }],
+    ['higher', { rate: 5, burst: 15 }, { rate: 50, burst: 150 }],
+  ])('counts at once where it becomes %s', async (_, before, after) => {
+    const fleet = new Fleet({
+      limits: roomyLimits(before),
+      replicas: 1,
+      oneWayMs: () => 0,
+      bucketsOf: (clock) => new MemoryBuckets(clock, deafMeter),
+    });
+    for (let i = 0; i < 10_000; i++) void fleet.arrive(0);
+    await fleet.clock.advance(10_000);
+    fleet.gates[0]?.configure(roomyLimits(after));
+    fleet.gates[0]?.pump();
+    const sent = fleet.sent.length;
+    await fleet.clock.advance(100_000);
+    // A larger burst is there at once; of a smaller one more is spent than there is, and that flows back first.
+    const grown = after.burst - before.burst;
+    const expected = after.rate * 100 + grown;
+    expect(fleet.sent.length - sent).toBeGreaterThanOrEqual(0.99 * expected - 1);
+    expect(fleet.sent.length - sent).toBeLessThanOrEqual(expected + 2);
+  });
+});
