@@ -4,7 +4,7 @@ import { machineClock } from '../../src/adapters/node/clock.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
 import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
-import { cloudDefaults, SimulatedCloud } from '../../src/simulator/apis/cloud.ts';
+import { cloudDefaults, SimulatedCloud } from '../../src/simulator/apis/cloud/cloud.ts';
 import { startApi } from '../../src/simulator/apis/server.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';

@@ -1,12 +1,15 @@
 /** The simulators of other APIs: what they answer, and what `weir simulate --profile` takes. */
+import { createHmac } from 'node:crypto';
 import { describe, expect, it, test } from 'vitest';
 import { anyDefaults, SimulatedAny } from '../../src/simulator/apis/any.ts';
 import { Bucket } from '../../src/simulator/apis/bucket.ts';
-import { cloudDefaults, SimulatedCloud } from '../../src/simulator/apis/cloud.ts';
+import { cloudDefaults, SimulatedCloud } from '../../src/simulator/apis/cloud/cloud.ts';
 import { parseApiCommand } from '../../src/simulator/apis/command.ts';
 import { startApi } from '../../src/simulator/apis/server.ts';
 import { simulate } from '../../src/simulator/command.ts';
 import { ask } from '../support/ask.ts';
+import { until } from '../support/until.ts';
+import { answer, say, startUpstream } from '../support/upstream.ts';
 
 describe('A bucket', () => {
   it('gives its burst and then its rate', () => {
@@ -72,6 +75,100 @@ describe('The Cloud API', () => {
     expect(usage['1'][0].estimated_time_to_regain_access).toBe(60);
   });
 
+  it('knows templates, closed windows, versions and proofs', async () => {
+    await using api = await start({ appSecret: 'of the app' });
+    const template = (name: string, ...parameters: string[]) =>
+      message('1', {
+        type: 'template',
+        template: { name, language: { code: 'en_US' }, components: [{ type: 'body', parameters }] },
+      });
+    const codeOf = async (body: unknown) => (await api.send(body)).json.error?.code;
+    expect(await codeOf(template('hello_world'))).toBeUndefined();
+    expect(await codeOf(template('order'))).toBe(132001);
+    const made = { name: 'order', language: 'en_US', components: [{ type: 'BODY', text: '{{1}} of {{2}}, {{1}}' }] };
+    const manage = (path: string, body?: unknown) =>
+      ask(body === undefined ? 'GET' : 'POST', api.url + path, { fields, body });
+    expect((await manage('/v23.0/1/message_templates', made)).json.status).toBe('APPROVED');
+    expect((await manage('/v23.0/1/message_templates', {})).json.error.code).toBe(100);
+    expect((await manage('/v23.0/1/message_templates')).json.data).toHaveLength(2);
+    expect([await codeOf(template('order', 'a')), await codeOf(template('order', 'a', 'b'))]).toEqual([
+      132000,
+      undefined,
+    ]);
+    expect((await ask('POST', `${api.url}/_simulator/window?to=9`)).status).toBe(204);
+    expect([await codeOf(message('9')), await codeOf(message('8'))]).toEqual([131047, undefined]);
+    const told = await manage('/v23.0/1?fields=throughput,health_status,nonsense');
+    expect(told.json).toEqual({
+      throughput: { level: 'STANDARD' },
+      health_status: { can_send_message: 'AVAILABLE', entities: [] },
+      id: '1',
+    });
+    expect(told.fields['facebook-api-version']).toBe('v23.0');
+    expect(JSON.parse(told.fields['x-app-usage'] as string)).toMatchObject({ total_time: 1 });
+    expect((await manage('/v23.0/1?appsecret_proof=0')).json.error.code).toBe(100);
+    const proof = createHmac('sha256', 'of the app').update('right').digest('hex');
+    expect((await manage(`/v23.0/1?appsecret_proof=${proof}`)).status).toBe(200);
+  });
+
+  it('tells what became of messages by webhook, signed, and again until it is taken', async () => {
+    const challenged: string[] = [];
+    const took: string[] = [];
+    let refuses = 2;
+    await using receiver = await startUpstream((arrival, socket) => {
+      const { method, target, body } = arrival;
+      const { searchParams } = new URL(target, 'http://receiver');
+      const signature = `sha256=${createHmac('sha256', 'of the app').update(body).digest('hex')}`;
+      if (method === 'GET') {
+        challenged.push(searchParams.get('hub.verify_token') ?? '');
+        socket.write(answer(200, {}, searchParams.get('hub.challenge') ?? ''));
+      } else if (arrival.field('x-hub-signature-256') !== signature) socket.write(answer(401));
+      else if (refuses-- > 0) socket.write(answer(500));
+      else {
+        took.push(body.toString());
+        socket.write(answer(200));
+      }
+    });
+    const webhookUrl = `${receiver.url}/hook`;
+    await using api = await start({ webhookUrl, verifyToken: 'word', appSecret: 'of the app' });
+    await ask('POST', `${api.url}/_simulator/undeliverable?to=2`);
+    const told = [message('1', { biz_opaque_callback_data: 'a' }), message('2', { biz_opaque_callback_data: 'b' })];
+    for (const one of told) expect((await api.send(one)).status).toBe(200);
+    interface Status {
+      readonly status: string;
+      readonly recipient_id: string;
+      readonly biz_opaque_callback_data: string;
+      readonly errors?: readonly { readonly code: number }[];
+    }
+    const statuses = (): Status[] =>
+      took.flatMap((text) => JSON.parse(text).entry[0].changes.flatMap(({ value }: never) => value['statuses']));
+    await until(() => statuses().length === 5, { what: 'all statuses' });
+    const of = (callback: string) =>
+      statuses()
+        .filter((one) => one.biz_opaque_callback_data === callback)
+        .map(({ status, errors }) => [status, errors?.[0]?.code]);
+    expect(of('a')).toEqual([
+      ['sent', undefined],
+      ['delivered', undefined],
+      ['read', undefined],
+    ]);
+    expect(of('b')).toEqual([
+      ['sent', undefined],
+      ['failed', 131026],
+    ]);
+    expect(challenged).toEqual(['word']);
+    await until(() => (api.cloud.seen() as { webhooks: { told: number } }).webhooks.told === 5, { what: 'the count' });
+    expect(api.cloud.seen()).toMatchObject({ webhooks: { told: 5, waiting: 0, dropped: 0 } });
+  });
+
+  it('tells a receiver nothing that does not say the word back', async () => {
+    await using receiver = await startUpstream(say(answer(200, {}, 'hello')));
+    await using api = await start({ webhookUrl: receiver.url });
+    await api.send(message('1'));
+    const seen = () => api.cloud.seen() as { webhooks: { dropped: number } };
+    await until(() => seen().webhooks.dropped === 3, { what: 'the statuses to be dropped' });
+    expect(receiver.arrivals.map(({ method }) => method)).toEqual(['GET']);
+  });
+
   const formOf = (file: string): string =>
     ['messaging_product"\r\n\r\nwhatsapp', `file"; filename="a"\r\nContent-Type: image/png\r\n\r\n${file}`]
       .map((part) => `--x\r\nContent-Disposition: form-data; name="${part}\r\n`)
@@ -93,7 +190,7 @@ describe('The Cloud API', () => {
     await using api = await start();
     for (const mark of ['a', 'b', 'a']) await api.send(message('1', { biz_opaque_callback_data: mark }));
     const { json } = await ask('GET', `${api.url}/_simulator/seen`);
-    expect(json).toEqual({ accepted: 3, duplicates: 1, refused: {}, recipients: { '1 1': ['a', 'b', 'a'] } });
+    expect(json).toMatchObject({ accepted: 3, duplicates: 1, refused: {}, recipients: { '1 1': ['a', 'b', 'a'] } });
     expect((await ask('POST', `${api.url}/_simulator/frob`)).status).toBe(404);
   });
 });

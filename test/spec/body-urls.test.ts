@@ -1,6 +1,6 @@
 /** URLs of an upstream in bodies of answers lead back through Weir; media of the Cloud API come in two hops. */
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
-import { cloudDefaults, SimulatedCloud } from '../../src/simulator/apis/cloud.ts';
+import { cloudDefaults, SimulatedCloud } from '../../src/simulator/apis/cloud/cloud.ts';
 import { startApi } from '../../src/simulator/apis/server.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { load, problems } from '../support/config.ts';

@@ -1,7 +1,7 @@
 /** `weir simulate --profile cloud|none`: the flags of the simulators of other APIs. */
 import { parseArgs } from 'node:util';
 import { anyDefaults, SimulatedAny } from './any.ts';
-import { cloudDefaults, SimulatedCloud } from './cloud.ts';
+import { cloudDefaults, SimulatedCloud } from './cloud/cloud.ts';
 import { type ApiSimulator, type SimulatedApi, startApi } from './server.ts';
 
 export type ApiName = 'cloud' | 'none';
@@ -15,6 +15,9 @@ const helps: Readonly<Record<ApiName, Readonly<Record<string, string>>>> = {
     throttleStatus: 'the status of what is refused for being too fast',
     mediaOrigin: 'where media are downloaded from, such as http://127.0.0.1:9001; not given: from here',
     token: 'the bearer token that is right; not given: any one',
+    webhookUrl: 'where statuses of messages are told, such as http://127.0.0.1:9002/hook; not given: nowhere',
+    verifyToken: 'what the receiver of webhooks is asked with, and says hub.challenge back',
+    appSecret: 'the key of X-Hub-Signature-256 of webhooks, and of appsecret_proof',
     latencyMs: 'how long an answer takes, milliseconds',
   },
   none: {
@@ -27,6 +30,8 @@ const helps: Readonly<Record<ApiName, Readonly<Record<string, string>>>> = {
 const abouts: Readonly<Record<ApiName, readonly string[]>> = {
   cloud: [
     'POST /_simulator/maintenance?seconds=5 and /_simulator/spam?seconds=5 refuse messages for so long (131057, 131048).',
+    'POST /_simulator/window?to=N refuses all but templates to N (131047), /_simulator/undeliverable?to=N tells by webhook',
+    'that messages to N have failed (131026). Templates: hello_world, and those made by POST /v23.0/1/message_templates.',
   ],
   none: [
     'By the first segment of the path: /retry-after, /leaky, /reset/seconds|epoch|epochMs|text, /secondary (403), and',

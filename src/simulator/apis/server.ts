@@ -28,6 +28,8 @@ export interface SimulatedApi {
   seen(): unknown;
   /** `POST /_simulator/<what>`: true, it is done; else what there is. */
   command(what: string, query: URLSearchParams): boolean;
+  /** Lets go of its timers. */
+  close?(): void;
 }
 
 export interface ApiSimulator extends AsyncDisposable {
@@ -57,6 +59,7 @@ export async function startApi(api: SimulatedApi, { host = '127.0.0.1', port = 0
   await once(server, 'listening');
   const { port: taken } = server.address() as AddressInfo;
   const close = async (): Promise<void> => {
+    api.close?.();
     const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
     server.closeAllConnections();
     await closed;

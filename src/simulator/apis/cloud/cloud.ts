@@ -1,0 +1,223 @@
+/**
+ * The Cloud API, as far as a sender meets it: messages with the limits of a number and of a pair, templates, media,
+ * management calls by the hour, the error bodies with their codes, usage fields, webhooks, and trouble on command.
+ */
+import { createHmac, randomBytes } from 'node:crypto';
+import { Bucket } from '../bucket.ts';
+import { type Answer, type Asked, objectIn, type SimulatedApi } from '../server.ts';
+import { errorAnswer } from './errors.ts';
+import { attachments, Media } from './media.ts';
+import { Templates } from './templates.ts';
+import { type WebhookSettings, Webhooks } from './webhooks.ts';
+
+export interface CloudSettings extends WebhookSettings {
+  /** Messages a second of one number, and at once. */
+  readonly numberRate: number;
+  /** Messages a second to one recipient, and at once. */
+  readonly pairRate: number;
+  readonly pairBurst: number;
+  /** Management calls an hour. */
+  readonly hourly: number;
+  /** The status of what is refused for being too fast: the API's own is inconsistent. */
+  readonly throttleStatus: number;
+  /** Where media are downloaded from, an origin; empty: from where the call was made. */
+  readonly mediaOrigin: string;
+  /** The bearer token that is right; empty: any one. */
+  readonly token: string;
+  /** How long an answer takes, milliseconds. */
+  readonly latencyMs: number;
+}
+
+export const cloudDefaults: CloudSettings = {
+  numberRate: 80,
+  pairRate: 1 / 6,
+  pairBurst: 45,
+  hourly: 200,
+  throttleStatus: 400,
+  token: '',
+  mediaOrigin: '',
+  webhookUrl: '',
+  verifyToken: '',
+  appSecret: '',
+  latencyMs: 5,
+};
+
+interface Recipient {
+  readonly bucket: Bucket;
+  /** What was accepted, in order: `biz_opaque_callback_data`, or the text of the message. */
+  readonly accepted: string[];
+}
+
+export class SimulatedCloud implements SimulatedApi {
+  readonly name = 'Cloud API simulator';
+  readonly #settings: CloudSettings;
+  readonly #numbers = new Map<string, Bucket>();
+  readonly #recipients = new Map<string, Recipient>();
+  readonly #media = new Media();
+  readonly #templates = new Templates();
+  readonly #webhooks: Webhooks;
+  readonly #management: Bucket;
+  readonly #refused: Record<number, number> = {};
+  readonly #seen = new Set<string>();
+  /** To whom a message will not arrive, and who has not written for a day. */
+  readonly #undeliverable = new Set<string>();
+  readonly #closed = new Set<string>();
+  #duplicates = 0;
+  #accepted = 0;
+  #maintenanceUntil = Number.NEGATIVE_INFINITY;
+  #spamUntil = Number.NEGATIVE_INFINITY;
+
+  constructor(settings: CloudSettings) {
+    this.#settings = settings;
+    this.#management = new Bucket(settings.hourly / 3_600, settings.hourly);
+    this.#webhooks = new Webhooks(settings);
+  }
+
+  seen(): unknown {
+    const recipients = [...this.#recipients].map(([to, { accepted }]) => [to, accepted] as const);
+    return {
+      accepted: this.#accepted,
+      duplicates: this.#duplicates,
+      refused: this.#refused,
+      webhooks: this.#webhooks.seen(),
+      recipients: Object.fromEntries(recipients),
+    };
+  }
+
+  command(what: string, query: URLSearchParams): boolean {
+    const until = Date.now() + 1_000 * Number(query.get('seconds') ?? 5);
+    const to = query.get('to');
+    if (what === 'maintenance') this.#maintenanceUntil = until;
+    else if (what === 'spam') this.#spamUntil = until;
+    else if (what === 'undeliverable' && to !== null) this.#undeliverable.add(to);
+    else if (what === 'window' && to !== null) this.#closed.add(to);
+    else return false;
+    return true;
+  }
+
+  close(): void {
+    this.#webhooks.close();
+  }
+
+  async answer(asked: Asked): Promise<Answer> {
+    const answer = this.#answerAt(asked, Date.now());
+    if (this.#settings.latencyMs > 0) await new Promise((resolve) => setTimeout(resolve, this.#settings.latencyMs));
+    return answer;
+  }
+
+  #answerAt(asked: Asked, now: number): Answer {
+    const { token } = this.#settings;
+    const shown = /^Bearer (\S+)$/i.exec(asked.fields.authorization ?? '')?.[1];
+    if (shown === undefined || (token !== '' && shown !== token)) return this.#refuse(190, 401);
+    if (asked.method === 'GET' && asked.path.startsWith(attachments)) return this.#media.download(asked, now);
+    const [, version = '', id = '', what = ''] = asked.path.split('/');
+    if (!/^v\d+\.\d+$/.test(version) || id === '') return this.#refuse(100, 400, 'Unknown path components');
+    if (!this.#isProved(shown, asked.query.get('appsecret_proof'))) {
+      return this.#refuse(100, 400, 'Invalid appsecret_proof provided in the API argument');
+    }
+    const answer = this.#answerTo(asked, id, what, now);
+    return { ...answer, fields: { 'facebook-api-version': version, ...answer.fields } };
+  }
+
+  /** What is not asked for need not be there; what is there has to be right. */
+  #isProved(token: string, proof: string | null): boolean {
+    const { appSecret } = this.#settings;
+    if (proof === null || appSecret === '') return true;
+    return proof === createHmac('sha256', appSecret).update(token).digest('hex');
+  }
+
+  #answerTo(asked: Asked, id: string, what: string, now: number): Answer {
+    if (what === 'messages' && asked.method === 'POST') return this.#message(asked, id, now);
+    if (what !== 'media' || asked.method !== 'POST') return this.#manage(asked, id, what, now);
+    const uploaded = this.#media.upload(asked);
+    return uploaded === null
+      ? this.#refuse(100, 400, 'multipart/form-data with messaging_product and file')
+      : { status: 200, body: { id: uploaded } };
+  }
+
+  #message({ body }: Asked, number: string, now: number): Answer {
+    const message = objectIn(body);
+    if (message === null || message['messaging_product'] !== 'whatsapp') {
+      return this.#refuse(100, 400, 'messaging_product must be whatsapp');
+    }
+    if (now < this.#maintenanceUntil) return this.#refuse(131057);
+    if (now < this.#spamUntil) return this.#refuse(131048);
+    const of = this.#numbers.get(number) ?? new Bucket(this.#settings.numberRate, this.#settings.numberRate);
+    this.#numbers.set(number, of);
+    if (message['status'] === 'read') return { status: 200, body: { success: true } };
+    const to = message['to'];
+    if (typeof to !== 'string' || to === '') return this.#refuse(131009, 400, 'to is missing');
+    const isTemplate = message['type'] === 'template';
+    const wrong = isTemplate ? this.#templates.wrong(message['template']) : null;
+    if (wrong !== null) return this.#refuse(wrong, 400);
+    if (!isTemplate && this.#closed.has(to)) return this.#refuse(131047, 400);
+    const recipient = this.#recipientOf(`${number} ${to}`);
+    if (of.left(now) === 0) return this.#refuse(130429);
+    if (recipient.bucket.take(now) > 0) return this.#refuse(131056);
+    of.take(now);
+    return this.#accept(message, number, to, recipient);
+  }
+
+  #accept(message: Readonly<Record<string, unknown>>, number: string, to: string, recipient: Recipient): Answer {
+    const given = message['biz_opaque_callback_data'];
+    const callback = typeof given === 'string' ? given : null;
+    if (callback !== null && this.#seen.has(callback)) this.#duplicates += 1;
+    if (callback !== null) this.#seen.add(callback);
+    recipient.accepted.push(callback ?? JSON.stringify(message['text'] ?? null));
+    this.#accepted += 1;
+    const id = `wamid.${randomBytes(24).toString('base64')}`;
+    const fails = this.#undeliverable.has(to) ? 131026 : null;
+    this.#webhooks.accepted({ id, number, to, callback, fails });
+    const contacts = [{ input: to, wa_id: to.replace(/\D/g, '') }];
+    return { status: 200, body: { messaging_product: 'whatsapp', contacts, messages: [{ id }] } };
+  }
+
+  #recipientOf(key: string): Recipient {
+    let recipient = this.#recipients.get(key);
+    if (recipient === undefined) {
+      recipient = { bucket: new Bucket(this.#settings.pairRate, this.#settings.pairBurst), accepted: [] };
+      this.#recipients.set(key, recipient);
+    }
+    return recipient;
+  }
+
+  #manage(asked: Asked, id: string, what: string, now: number): Answer {
+    const waitMs = this.#management.take(now);
+    const used = Math.round(100 * (1 - this.#management.left(now) / this.#settings.hourly));
+    const shares = { call_count: used, total_cputime: 1, total_time: 1 };
+    const minutes = Math.ceil(waitMs / 60_000);
+    const usage = [{ type: 'messaging', ...shares, estimated_time_to_regain_access: minutes }];
+    const fields = {
+      'X-App-Usage': JSON.stringify(shares),
+      'X-Business-Use-Case-Usage': JSON.stringify({ '1': usage }),
+    };
+    const answer = waitMs > 0 ? this.#refuse(80007) : this.#managed(asked, id, what, now);
+    return { ...answer, fields };
+  }
+
+  #managed({ method, fields, query, body }: Asked, id: string, what: string, now: number): Answer {
+    if (what === 'message_templates' && method === 'GET') return { status: 200, body: this.#templates.list() };
+    if (what === 'message_templates' && method === 'POST') {
+      const made = this.#templates.create(body);
+      return made === null ? this.#refuse(100, 400, 'name and language are missing') : { status: 200, body: made };
+    }
+    if (method === 'DELETE' && what === '' && this.#media.delete(id)) return { status: 200, body: { success: true } };
+    const origin = this.#settings.mediaOrigin === '' ? `http://${fields.host}` : this.#settings.mediaOrigin;
+    const medium = what === '' ? this.#media.about(id, origin, now) : null;
+    if (medium !== null) return { status: 200, body: medium };
+    if (method !== 'GET') return { status: 200, body: { success: true } };
+    const wanted = (query.get('fields') ?? '').split(',');
+    const told = Object.entries(this.#aboutNumber()).filter(([name]) => wanted.includes(name));
+    return { status: 200, body: told.length === 0 ? { id, data: [] } : { ...Object.fromEntries(told), id } };
+  }
+
+  #aboutNumber(): Readonly<Record<string, object>> {
+    const level = this.#settings.numberRate > 80 ? 'HIGH' : 'STANDARD';
+    return { throughput: { level }, health_status: { can_send_message: 'AVAILABLE', entities: [] } };
+  }
+
+  #refuse(code: number, status = this.#settings.throttleStatus, details?: string): Answer {
+    this.#refused[code] = (this.#refused[code] ?? 0) + 1;
+    return errorAnswer(code, status, details);
+  }
+}
