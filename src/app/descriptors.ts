@@ -5,11 +5,13 @@ export interface DescriptorNeeds {
   readonly inUse: number;
   readonly connectionsMax: number;
   readonly opsConnectionsMax: number;
-  /** Behind each connection of a caller there may be one to the Coreapp, up to so many of both … */
-  readonly permitsMax: number;
+  /** Behind each connection of a caller there may be one to an upstream, up to so many of both … */
+  readonly poolMax: number;
   readonly tunnelsMax: number;
-  /** … and a body in a file, up to so many. */
+  /** … a body in a file, up to so many … */
   readonly filesMax: number;
+  /** … and connections that wait for the next request, in the pools of the other upstreams. */
+  readonly upstreams: number;
 }
 
 export interface DescriptorPlan {
@@ -43,7 +45,8 @@ export function planDescriptors(needs: DescriptorNeeds, limit: number | null): D
 }
 
 function neededBy(needs: DescriptorNeeds): number {
-  const { inUse, connectionsMax, opsConnectionsMax, permitsMax, tunnelsMax, filesMax } = needs;
-  const towardsCoreapp = Math.min(connectionsMax, permitsMax + tunnelsMax);
-  return inUse + spare + opsConnectionsMax + connectionsMax + towardsCoreapp + Math.min(connectionsMax, filesMax);
+  const { inUse, connectionsMax, opsConnectionsMax, poolMax, tunnelsMax, filesMax, upstreams } = needs;
+  const behind = Math.min(connectionsMax, poolMax + tunnelsMax) + Math.min(connectionsMax, filesMax);
+  const waiting = (upstreams - 1) * Math.min(connectionsMax, poolMax);
+  return inUse + spare + opsConnectionsMax + connectionsMax + behind + waiting;
 }

@@ -1,17 +1,15 @@
 /** What the limit of open files leaves for connections, and a word where that is less than the settings say. */
 import { openFiles, openFilesMax } from '../adapters/node/descriptors.ts';
+import { reserved } from '../admission/concurrency/in-flight-budget.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../observe/ports.ts';
 import { opsConnectionsMax } from '../ops/server.ts';
-import { type DescriptorPlan, planDescriptors } from './descriptors.ts';
+import { type DescriptorNeeds, type DescriptorPlan, planDescriptors } from './descriptors.ts';
 
-export function fitOpenFiles({ http, coreapp, bodies }: Config, log: Log): DescriptorPlan {
+export function fitOpenFiles(config: Config, log: Log): DescriptorPlan {
   const limit = openFilesMax();
-  const { connectionsMax, tunnelsMax } = http;
-  const { permitsMax } = coreapp;
-  const { filesMax } = bodies;
-  const inUse = openFiles();
-  const plan = planDescriptors({ inUse, connectionsMax, opsConnectionsMax, permitsMax, tunnelsMax, filesMax }, limit);
+  const { connectionsMax } = config.http;
+  const plan = planDescriptors(needsOf(config, openFiles()), limit);
   if (plan.connectionsMax < connectionsMax) {
     log.warn(
       `the settings may need ${plan.needed} open files, and the limit (ulimit -n) is ${limit}: ` +
@@ -20,4 +18,20 @@ export function fitOpenFiles({ http, coreapp, bodies }: Config, log: Log): Descr
     );
   }
   return plan;
+}
+
+/** @param inUse those that are open already */
+export function needsOf({ http, coreapp, bodies, limits }: Config, inUse: number): DescriptorNeeds {
+  const { connectionsMax, tunnelsMax } = http;
+  const notHeld = Object.values(limits).filter(({ hold }) => !hold);
+  return {
+    inUse,
+    connectionsMax,
+    opsConnectionsMax,
+    poolMax: coreapp.permitsMax + reserved * notHeld.length,
+    tunnelsMax,
+    filesMax: bodies.filesMax,
+    // A class that has an upstream of its own has connections of its own.
+    upstreams: 1 + Object.keys(coreapp.urls).length,
+  };
 }
