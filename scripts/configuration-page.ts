@@ -47,7 +47,8 @@ take some requests in common, without one being the more exact, are refused by \
 class \`default\`. The classes that a profile begins with are shown by \`weir profile NAME\`; a file can change them and add
 others.
 
-\`limits.<class>\` takes the same settings as \`limits.default\` (${settings.join(', ')});
+\`limits.<class>\` takes the same settings as \`limits.default\` (${settings.join(', ')}, and
+\`throttled\` and \`heed\`, lists of rules as described above);
 what a class does not say is as in \`limits.default\`.`;
 }
 

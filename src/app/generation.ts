@@ -200,7 +200,8 @@ function policyOf({ throttled, heed }: Config, { clock }: Services, otherwise: R
   const { all, byClass } = throttled;
   const deps = { wallMs, random: Math.random, decode: decodeBody };
   const signals = all.length + byClass.size === 0 ? otherwise : createSignals(all, byClass, otherwise, deps);
-  return heed.length === 0 ? signals : createHeed(heed, signals, wallMs);
+  const heeds = heed.all.length + heed.byClass.size > 0;
+  return heeds ? createHeed(heed.all, heed.byClass, signals, wallMs) : signals;
 }
 
 function preflightBy(cors: Cors): GatewayDeps['preflight'] {

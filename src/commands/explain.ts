@@ -13,6 +13,7 @@ import type { Access, Route } from '../exchange/route.ts';
 import { ownFields } from '../http/own-fields.ts';
 import { foldedPath } from '../http/paths.ts';
 import { takesPath } from '../http/patterns.ts';
+import type { HeedRule } from '../signals/heed.ts';
 import { configuredWith } from './configured.ts';
 import { type CommandIo, columns, configAndProfile, type Grammar, readArguments } from './options.ts';
 
@@ -125,6 +126,7 @@ function upstreamRows(config: Config, exchange: Received, route: Route, body: Bu
     ['costs', `${cost} ${cost === 1 ? 'slot' : 'slots'}`],
     ['held', limits.hold ? `${limits.holdMaxMs / 1_000} s at most` : 'never: the upstream’s own answer is passed on'],
     ...signalRows(config, route),
+    ...heedRows(config, route),
     ['goes to', `${coreapp.urls[route.class] ?? coreapp.url ?? 'the bundled simulator'}${coreapp.basePath}`],
     ['credential', credentialWords(config, route)],
   ];
@@ -157,4 +159,21 @@ function signalRows({ throttled }: Config, route: Route): Rows {
     const whose = typeof of === 'number' ? `also ${of}` : of;
     return ['too fast', `${status.join(' or ')}${words.join('')}: ${whose}, ${then}`];
   });
+}
+
+/** What its answers may announce; the longest pause counts. */
+function heedRows({ heed }: Config, route: Route): Rows {
+  const rules = [...(heed.byClass.get(route.class) ?? []), ...heed.all];
+  return rules.map((rule) => ['heeds', `${heedWords(rule)}: ${rule.of}`]);
+}
+
+function heedWords(rule: HeedRule): string {
+  switch (rule.by) {
+    case 'remaining':
+      return `${rule.remaining} until ${rule.reset}`;
+    case 'structured':
+      return rule.name;
+    case 'usage':
+      return `${rule.name} above ${rule.above} %`;
+  }
 }

@@ -8,7 +8,7 @@ import type { HeedRule } from '../signals/heed.ts';
 import type { SignalRule } from '../signals/signals.ts';
 import type { Credential } from './credentials.ts';
 import { type JwtConfig, jwtOf } from './jwt-rules.ts';
-import { type Classes, classesOf, type Limits, limitsOf, signalsByClass } from './limits.ts';
+import { type Classes, classesOf, heedByClass, type Limits, limitsOf, signalsByClass } from './limits.ts';
 import type { ProfileName, Settings } from './schema.ts';
 import { heedOf, signalsOf } from './signals.ts';
 import type { ListenTls } from './tls.ts';
@@ -41,7 +41,10 @@ export type Config = {
     readonly byClass: ReadonlyMap<EndpointClass, readonly SignalRule[]>;
   };
   /** What answers announce before they refuse. */
-  readonly heed: readonly HeedRule[];
+  readonly heed: {
+    readonly all: readonly HeedRule[];
+    readonly byClass: ReadonlyMap<EndpointClass, readonly HeedRule[]>;
+  };
   /** Which requests belong to which class. */
   readonly classes: Classes;
   readonly line: {
@@ -72,7 +75,7 @@ export function configOf(settings: Settings, tls: TlsParts, credentials: readonl
     auth: { ...withoutFiles(settings.auth), jwt: jwtOf(settings.auth.jwt), may: mayOf(settings.auth.may) },
     limits: limitsOf(settings.limits),
     throttled: { all: signalsOf(settings.throttled), byClass: signalsByClass(settings.limits) },
-    heed: heedOf(settings.heed),
+    heed: { all: heedOf(settings.heed), byClass: heedByClass(settings.limits) },
     classes: classesOf(settings.limits, coreapp.caseSensitivePaths),
     line: { ...settings.line, bestUrgency: bestUrgencyOf(settings.line.bestUrgency) },
   };

@@ -8,6 +8,8 @@ const settingsOf: Readonly<Record<string, readonly string[]>> = {
   classes: ['limits.<class>.match'],
   'throttled.all': ['throttled'],
   'throttled.byClass': ['limits.<class>.throttled'],
+  'heed.all': ['heed'],
+  'heed.byClass': ['limits.<class>.heed'],
   'listen.tls.files.ca': ['listen.tls.clientCaFile'],
   'listen.tls.files.cert': ['listen.tls.certFile'],
   'listen.tls.files.key': ['listen.tls.keyFile'],
@@ -38,7 +40,9 @@ function within(before: unknown, after: unknown, path: readonly string[]): strin
 
 /** It is looked at no further: a setting, or what several settings have become. */
 function isWhole(place: string): boolean {
-  return Object.hasOwn(settingsOf, place) || (place !== '' && leafOf(place) !== undefined);
+  if (Object.hasOwn(settingsOf, place)) return true;
+  const hasParts = Object.keys(settingsOf).some((part) => part.startsWith(`${place}.`));
+  return place !== '' && !hasParts && leafOf(place) !== undefined;
 }
 
 function isSection(value: unknown): value is Readonly<Record<string, unknown>> {

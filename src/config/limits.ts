@@ -7,11 +7,12 @@ import { type ClassLimits, type LimitRow, limitRows } from '../admission/limits.
 import { readScope, type Scope } from '../admission/rate/scope.ts';
 import { defaultClass, type EndpointClass } from '../exchange/route.ts';
 import { type Pattern, readPattern } from '../http/patterns.ts';
+import type { HeedRule } from '../signals/heed.ts';
 import type { SignalRule } from '../signals/signals.ts';
 import { explainPattern, requestPattern, scope, whole } from './kinds.ts';
 import { narrowLimitOf, narrowLimits } from './narrow-limits.ts';
 import { section, setting } from './setting.ts';
-import { signalsOf, throttledOfClass } from './signals.ts';
+import { heedOf, signalsOf, signalsOfClass } from './signals.ts';
 
 type Row<Kind extends z.ZodType> = LimitRow<z.util.NoUndefined<z.output<Kind>>>;
 
@@ -25,15 +26,16 @@ const own = <Kind extends z.ZodType>(kind: Kind, row: Row<Kind>) => setting(z.ex
 
 const number = (min: number, max: number) => z.number().min(min).max(max);
 
-const everyClass = section(
-  limitRows({
+const everyClass = section({
+  ...limitRows({
     number: (min, max, row) => full(number(min, max), row),
     whole: (min, max, row) => full(whole(min, max), row),
     flag: (row) => full(z.boolean(), row),
     scope: (row) => full(scope(), row),
     also: (row) => setting(narrowLimits().default([]), told(row)),
   }),
-);
+  ...signalsOfClass,
+});
 
 const oneClass = section({
   match: setting(z.exactOptional(z.array(requestPattern()).min(1).max(100)), {
@@ -42,7 +44,7 @@ const oneClass = section({
     explain: explainPattern,
     wanted: 'a list such as ["POST /v2/orders", "* /v2/orders/{id}/**", "GET api.example.com/v2/**"]',
   }),
-  throttled: throttledOfClass,
+  ...signalsOfClass,
   ...limitRows({
     number: (min, max, row) => own(number(min, max), row),
     whole: (min, max, row) => own(whole(min, max), row),
@@ -65,22 +67,35 @@ type ClassGiven = z.output<typeof oneClass>;
 const othersOf = ({ default: _, ...others }: Given): [EndpointClass, ClassGiven][] => Object.entries(others);
 
 /** A setting that a class leaves out is as in `default`, which comes last. */
+const wholeOf = (given: Given) =>
+  [...othersOf(given), [defaultClass, {}] as const].map(
+    ([name, written]: readonly [EndpointClass, ClassGiven]) => [name, { ...given.default, ...written }] as const,
+  );
+
 export function limitsOf(given: Given): Limits {
-  const all = [...othersOf(given), [defaultClass, {}] as const];
   return Object.fromEntries(
-    all.map(([name, { match: _, throttled: __, ...written }]: readonly [EndpointClass, ClassGiven]) => {
-      const whole = { ...given.default, ...written };
+    wholeOf(given).map(([name, { match: _, throttled: __, heed: ___, ...whole }]) => {
       // The schema takes no other texts.
       return [name, { ...whole, also: whole.also.map(narrowLimitOf), scope: readScope(whole.scope) as Scope }];
     }),
   );
 }
 
+/** Rules of single classes. */
+type ByClass<Rule> = ReadonlyMap<EndpointClass, readonly Rule[]>;
+
 /** What single classes say of answers that mean "too fast". */
-export function signalsByClass(given: Given): ReadonlyMap<EndpointClass, readonly SignalRule[]> {
-  return new Map(
-    othersOf(given).flatMap(([name, { throttled }]) => (throttled ? [[name, signalsOf(throttled)] as const] : [])),
-  );
+export function signalsByClass(given: Given): ByClass<SignalRule> {
+  return byClass(wholeOf(given).map(([name, { throttled = [] }]) => [name, signalsOf(throttled)]));
+}
+
+/** The same of what answers announce. */
+export function heedByClass(given: Given): ByClass<HeedRule> {
+  return byClass(wholeOf(given).map(([name, { heed = [] }]) => [name, heedOf(heed)]));
+}
+
+function byClass<Rule>(all: readonly (readonly [EndpointClass, readonly Rule[]])[]): ByClass<Rule> {
+  return new Map(all.filter(([, rules]) => rules.length > 0));
 }
 
 /** @param caseSensitive the upstream tells paths apart that differ in case only */

@@ -206,15 +206,18 @@ function patternClashes(facts: Facts): Clash[] {
   );
 }
 
-/** A rule that speaks of a narrow limit of a class, or of any class, that has none. */
+/** A rule that speaks of a narrow limit of a class, or of any class that goes by it, where there is none. */
 function laneClashes(facts: Facts): Clash[] {
   const { throttled } = facts.config;
-  const most = Math.max(0, ...classesIn(facts).map((of) => limitsFor(facts, of).also.length));
+  const givenOf = (of: EndpointClass) => facts.settings.limits[of]?.throttled;
+  const countOf = (of: EndpointClass): number => limitsFor(facts, of).also.length;
+  const owners = classesIn(facts).filter((of) => of !== defaultClass && givenOf(of) !== undefined);
+  const others = classesIn(facts).filter((of) => !owners.includes(of));
+  const ofDefault = throttled.byClass.get(defaultClass) ?? [];
   const lists = [
-    ['throttled', throttled.all, most] as const,
-    ...[...throttled.byClass].map(
-      ([of, rules]) => [`limits.${of}.throttled`, rules, limitsFor(facts, of).also.length] as const,
-    ),
+    ['throttled', throttled.all, Math.max(0, ...classesIn(facts).map(countOf))] as const,
+    [`limits.${defaultClass}.throttled`, ofDefault, Math.max(0, ...others.map(countOf))] as const,
+    ...owners.map((of) => [`limits.${of}.throttled`, throttled.byClass.get(of) ?? [], countOf(of)] as const),
   ];
   return lists.flatMap(([name, rules, count]) => {
     const beyond = rules.map(({ of }) => of).find((of) => typeof of === 'number' && of > count);

@@ -78,25 +78,35 @@ type SignalGiven = z.output<typeof signal>;
 const wanted =
   'a list of rules such as {status: 429, body: {/error/code: [4, 17]}, of: class, pause: {header: retry-after}, then: replay}';
 
-export const signalList = () => z.array(signal).max(100);
+const heedWanted =
+  'a list of rules such as {remaining: x-ratelimit-remaining, reset: x-ratelimit-reset}, {structured: ratelimit} or {usage: x-app-usage, above: 90, pause: 1 min}';
+
+const signalList = () => z.array(signal).max(100);
+const heedList = () => z.array(heeded).max(100);
 
 export const throttled = setting(signalList().default([]), {
   description:
-    'By what answers say "too fast", besides 429 and 503, and for how long to wait. Of the rules whose status, fields and body fit, the first counts; those of a class (limits.<class>.throttled) go before these.',
+    'By what answers say "too fast", besides 429 and 503, and for how long to wait: for all classes. Of the rules whose status, fields and body fit, the first counts; those of a class (limits.<class>.throttled) go before these.',
   wanted,
 });
 
-export const throttledOfClass = setting(z.exactOptional(signalList()), {
-  description: 'Rules as under throttled, for this class alone.',
-  wanted,
-});
-
-export const heed = setting(z.array(heeded).max(100).default([]), {
+export const heed = setting(heedList().default([]), {
   description:
-    'Fields of answers that say that a limit of the upstream is used up, or nearly, before anything is refused: what shares it pauses until there is more.',
-  wanted:
-    'a list of rules such as {remaining: x-ratelimit-remaining, reset: x-ratelimit-reset}, {structured: ratelimit} or {usage: x-app-usage, above: 90, pause: 1 min}',
+    'Fields of answers that say that a limit of the upstream is used up, or nearly, before anything is refused: what shares it pauses until there is more. For all classes, besides those of a class (limits.<class>.heed).',
+  wanted: heedWanted,
 });
+
+/** For one class; under `default` for those that have none. */
+export const signalsOfClass = {
+  throttled: setting(z.exactOptional(signalList()), {
+    description: 'Rules as under throttled, which go before those.',
+    wanted,
+  }),
+  heed: setting(z.exactOptional(heedList()), {
+    description: 'Rules as under heed, besides those.',
+    wanted: heedWanted,
+  }),
+};
 
 export function heedOf(given: readonly z.output<typeof heeded>[]): readonly HeedRule[] {
   return given.map(({ remaining, reset, as: form, structured, usage = '', above, pause, of, atMost }) => {

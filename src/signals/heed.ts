@@ -1,4 +1,5 @@
 /** What answers announce: fields that say that nothing, or little, is left of a limit, before anything is refused. */
+import type { EndpointClass } from '../exchange/route.ts';
 import type { Signal } from '../exchange/signal.ts';
 import { type Fields, fieldsOf } from '../http/fields.ts';
 import { memberOf, parametersOf } from '../http/structured.ts';
@@ -18,12 +19,22 @@ export type HeedRule = {
   | { readonly by: 'usage'; readonly name: string; readonly above: number; readonly ms: number }
 );
 
-/** A policy that judges as `policy` does, and heeds what is announced in answers that it lets pass. */
-export function createHeed(rules: readonly HeedRule[], policy: RetryPolicy, wallMs: () => number): RetryPolicy {
+/**
+ * A policy that judges as `policy` does, and heeds what is announced in answers that it lets pass.
+ * @param ofClass the rules of single classes, which count besides those of all
+ */
+export function createHeed(
+  ofAll: readonly HeedRule[],
+  ofClass: ReadonlyMap<EndpointClass, readonly HeedRule[]>,
+  policy: RetryPolicy,
+  wallMs: () => number,
+): RetryPolicy {
+  const byClass = new Map([...ofClass].map(([name, rules]) => [name, [...rules, ...ofAll]] as const));
   return {
     answered(request, status, fields, body) {
       const verdict = policy.answered(request, status, fields, body);
       if (verdict !== pass) return verdict;
+      const rules = byClass.get(request.route.class) ?? ofAll;
       const signal = announced(rules, fields, wallMs);
       return signal === null ? pass : { kind: 'pass', signal };
     },

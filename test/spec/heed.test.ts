@@ -104,8 +104,8 @@ describe('An upstream that announces that nothing is left', async () => {
     for (const app of apps) await app.close(0);
     await upstream.stop();
   });
-  const start = async (heed: string): Promise<TestApp> => {
-    const app = await startTestApp(upstream.url, `profile: none\nauth: {open: true}\nheed: ${heed}`);
+  const start = async (heed: string, more = ''): Promise<TestApp> => {
+    const app = await startTestApp(upstream.url, `profile: none\nauth: {open: true}\nheed: ${heed}\n${more}`);
     apps.push(app);
     return app;
   };
@@ -135,6 +135,31 @@ describe('An upstream that announces that nothing is left', async () => {
     expect(Number(told.field('retry-after'))).toBeGreaterThan(500);
   });
 
+  test('in a field that only some classes go by: their own, else those of limits.default, and those of all besides', async () => {
+    const ruleOf = (name: string): string => `[{remaining: ${name}-Left, reset: X-Reset}]`;
+    const classes = `limits:
+  default: {heed: ${ruleOf('Usual')}}
+  follows: {match: ["* /follows"]}
+  own: {match: ["* /own"], heed: ${ruleOf('Own')}}
+  bare: {match: ["* /bare"], heed: []}
+`;
+    const pausedBy = async (field: string): Promise<string[]> => {
+      const app = await start(ruleOf('Any'), classes);
+      upstream.play(say(answer(200, { [`${field}-Left`]: '0', 'X-Reset': '600' }, 'ok')));
+      const paths = ['/elsewhere', '/follows', '/own', '/bare'];
+      const paused: string[] = [];
+      for (const path of paths) {
+        expect([path, (await app.ask(`GET ${path}`, host)).status]).toEqual([path, 200]);
+        if ((await app.ask(`GET ${path}`, host)).status === 503) paused.push(path);
+      }
+      return paused;
+    };
+    expect(await pausedBy('Usual')).toEqual(['/elsewhere', '/follows']);
+    expect(await pausedBy('Own')).toEqual(['/own']);
+    expect(await pausedBy('Any')).toEqual(['/elsewhere', '/follows', '/own', '/bare']);
+    expect(await pausedBy('Other')).toEqual([]);
+  });
+
   test('together with a refusal: the refusal counts', async () => {
     const app = await start(rule);
     upstream.play(inTurn(left(0, '600', 429), left(5, '9')));
@@ -155,8 +180,15 @@ describe('A rule', () => {
     ['[{usage: a, over: 90}]', 'heed[0].over is not a setting; known here: remaining, reset, as, structured, usage,'],
     ['ratelimit', 'heed: "ratelimit" is not allowed; give a list of rules such as'],
   ])('%s is refused', (rules, problem) => {
-    const found = problems(load(`profile: none\nheed: ${rules}`, { UPSTREAM_URL: 'http://api' }));
-    expect(found).toHaveLength(1);
-    expect(found[0]).toContain(problem);
+    const yamls = [
+      `heed: ${rules}`,
+      `limits: {default: {heed: ${rules}}}`,
+      `limits: {a: {match: ["* /a"], heed: ${rules}}}`,
+    ];
+    for (const yaml of yamls) {
+      const found = problems(load(`profile: none\n${yaml}`, { UPSTREAM_URL: 'http://api' }));
+      expect(found).toHaveLength(1);
+      expect(found[0]).toContain(problem);
+    }
   });
 });

@@ -222,6 +222,22 @@ line: {costs: {"POST /v2/orders": 5}}
     });
   });
 
+  it('names what answers may say and announce, those of a class before those of all', () => {
+    const signals = `${yaml}throttled: [{status: 403, of: class}]
+heed: [{usage: x-app-usage}]
+`.replace(
+      'burst: 40,',
+      'burst: 40, throttled: [{status: 400, body: {/code: 4}, then: pass}], heed: [{structured: ratelimit}],',
+    );
+    const { out } = run(explain, ['POST /v2/orders/7', '--config', 'w.yaml'], {}, { 'w.yaml': signals });
+    expect(out.filter((line) => /^(?:too fast|heeds)/.test(line)).map((line) => line.replace(/ {2,}/, ': '))).toEqual([
+      'too fast: 400 and /code 4: bucket, pass',
+      'too fast: 403: class, replay',
+      'heeds: ratelimit: bucket',
+      'heeds: x-app-usage above 90 %: bucket',
+    ]);
+  });
+
   it('of the profile coreapp, which answers some itself', () => {
     const { out } = run(explain, ['POST /v1/users/login', '--profile', 'coreapp']);
     expect(out).toEqual([

@@ -57,6 +57,25 @@ describe('reload', () => {
     expect(JSON.stringify([app.events, report, after])).not.toContain(newKey);
   });
 
+  it('has rules for answers be in force, and says whether they are of all classes or of some', async () => {
+    await using upstream = await startUpstream(ok);
+    await using app = await startReloadable(upstream.url, '{}', {}, {});
+    const ofClass =
+      'limits: {contacts: {throttled: [{status: 400, of: request, then: pass, as: 418}], heed: [{structured: x}]}}\n';
+    expect(await app.change(ofClass)).toMatchObject({
+      result: 'applied',
+      changed: ['limits.<class>.throttled', 'limits.<class>.heed'],
+    });
+    upstream.play(say(answer(400)));
+    expect((await app.send('GET /v1/contacts')).status).toBe(418);
+    expect(
+      await app.change(`${ofClass}throttled: [{status: 400, of: request, then: pass}]\nheed: [{structured: x}]`),
+    ).toMatchObject({
+      result: 'applied',
+      changed: ['throttled', 'heed'],
+    });
+  });
+
   it('of a secret alone leaves the hash as it is: it is not made of secrets', async () => {
     await using upstream = await startUpstream(ok);
     await using app = await startReloadable(upstream.url, withKeyFile, keyFile, noKey);

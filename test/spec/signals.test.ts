@@ -345,6 +345,26 @@ describe('An upstream that says it in its own way', async () => {
     expect((await app.ask('GET /a', host)).status).toBe(400);
     expect((await app.ask('GET /b', host)).status).toBe(200);
   });
+
+  it('has a class without rules go by those of limits.default, before those of all', async () => {
+    const classes = `limits:
+  default: {throttled: [{status: 400, of: request, then: pass, as: 410}]}
+  follows: {match: ["* /follows"]}
+  own: {match: ["* /own"], throttled: [{status: 400, of: request, then: pass, as: 411}]}
+  bare: {match: ["* /none"], throttled: []}
+`;
+    const app = await start('[{status: [400, 403], of: request, then: pass, as: 412}]', classes);
+    const told = async (path: string, status: number): Promise<number> => {
+      upstream.play(say(answer(status)));
+      return (await app.ask(`GET ${path}`, host)).status;
+    };
+    expect(await told('/elsewhere', 400)).toBe(410);
+    expect(await told('/follows', 400)).toBe(410);
+    expect(await told('/own', 400)).toBe(411);
+    expect(await told('/none', 400)).toBe(412);
+    for (const path of ['/elsewhere', '/follows', '/own', '/none'])
+      expect([path, await told(path, 403)]).toEqual([path, 412]);
+  });
 });
 
 describe('A rule', () => {
@@ -358,8 +378,22 @@ describe('A rule', () => {
       'limits: {a: {match: ["* /a"], also: [{scope: principal, rate: 1}], throttled: [{status: 429, of: also 2}]}}',
       'limits.a.throttled: "also 2" is not allowed; give a narrow limit that there is under also: 1 there',
     ],
+    [
+      'limits: {default: {throttled: [{status: 429, of: also 1}]}}',
+      'limits.default.throttled: "also 1" is not allowed; give a narrow limit that there is under also: none there',
+    ],
+    [
+      'limits: {default: {throttled: [{status: 429, of: also 1}]}, a: {match: ["* /a"], throttled: [], also: [{scope: principal, rate: 1}]}}',
+      'limits.default.throttled: "also 1" is not allowed; give a narrow limit that there is under also: none there',
+    ],
   ])('of a narrow limit that there is not is refused: %s', (yaml, problem) => {
     expect(problems(load(`profile: none\n${yaml}`, env))).toEqual([expect.stringContaining(problem)]);
+  });
+
+  test('of limits.default may speak of a narrow limit that one of the classes has that go by it', () => {
+    const yaml =
+      'limits: {default: {throttled: [{status: 429, of: also 1}]}, a: {match: ["* /a"], also: [{scope: principal, rate: 1}]}}';
+    expect(problems(load(`profile: none\n${yaml}`, env))).toEqual([]);
   });
 
   test.each([
@@ -387,6 +421,7 @@ describe('A rule', () => {
     for (const yaml of [
       `profile: none\nthrottled: ${rules}`,
       `profile: none\nlimits: {a: {match: ["* /a"], throttled: ${rules}}}`,
+      `profile: none\nlimits: {default: {throttled: ${rules}}}`,
     ]) {
       const found = problems(load(yaml, env));
       expect(found).toHaveLength(1);
