@@ -26,6 +26,7 @@ import type { ForwardDeps } from '../upstream/towards.ts';
 import { createTunnel } from '../upstream/tunnel.ts';
 import type { UpgradeDownstream } from '../wire/server/upgrade.ts';
 import { profileOf, routingOf } from './profile.ts';
+import { seldom } from './seldom.ts';
 import type { Senders } from './sending.ts';
 import { notHeldBy, type Services } from './services.ts';
 import { refusalForms, retryPolicies } from './traits.ts';
@@ -211,13 +212,17 @@ function preflightBy(cors: Cors): GatewayDeps['preflight'] {
   };
 }
 
-function alarmedBy({ meter, log }: Services): ForwardDeps['alarmed'] {
-  return (name, status, pauseMs) => {
+function alarmedBy({ clock, meter, log }: Services): ForwardDeps['alarmed'] {
+  const says = new Map<string, (fields: Readonly<Record<string, unknown>>) => void>();
+  return (name, status, { bulk, warn, pauseMs }) => {
     meter.alarmed(name);
-    log.warn('an answer of the upstream is an alarm: requests of urgency 4 to 7 pause', {
-      class: name,
-      status,
-      pauseMs,
-    });
+    const fields = { class: name, status, pauseMs };
+    if (bulk) log.warn('an answer of the upstream is an alarm: requests of urgency 4 to 7 pause', fields);
+    if (warn === undefined) return;
+    // There are as many as there are rules and classes.
+    const key = `${name} ${warn}`;
+    const say = says.get(key) ?? seldom(clock, (what: typeof fields) => log.warn(`the upstream says: ${warn}`, what));
+    says.set(key, say as (fields: Readonly<Record<string, unknown>>) => void);
+    say(fields);
   };
 }

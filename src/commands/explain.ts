@@ -155,9 +155,9 @@ function signalRows({ throttled }: Config, route: Route): Rows {
   return rules.map(({ status, body, fields, of, then }) => {
     const places = body.map(({ pointer, values }) => [`/${pointer.join('/')}`, values] as const);
     const said = [...fields.map(({ name, values }) => [name, values] as const), ...places];
-    const words = said.map(([name, values]) => ` and ${name} ${[...values].join(' or ')}`);
+    const words = said.map(([name, values]) => ` and ${name} ${values.words}`);
     const whose = typeof of === 'number' ? `also ${of}` : of;
-    return ['too fast', `${status.join(' or ')}${words.join('')}: ${whose}, ${then}`];
+    return ['too fast', `${statusWords(status)}${words.join('')}: ${whose}, ${then}`];
   });
 }
 
@@ -176,4 +176,13 @@ function heedWords(rule: HeedRule): string {
     case 'usage':
       return `${rule.name} above ${rule.above} %`;
   }
+}
+
+/** All of a hundred in one word. */
+function statusWords(status: readonly number[]): string {
+  const hundreds = [3, 4, 5].filter(
+    (hundred) => status.filter((one) => Math.floor(one / 100) === hundred).length === 100,
+  );
+  const single = status.filter((one) => !hundreds.includes(Math.floor(one / 100)));
+  return [...hundreds.map((hundred) => `${hundred}xx`), ...single].join(' or ');
 }

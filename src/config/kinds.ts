@@ -210,7 +210,7 @@ export const bodyPointer = () =>
 
 /** One of a kind, or a list of such. */
 export const oneOrMore = <Item extends z.ZodType>(item: Item, wanted: string) =>
-  z.union([item, z.array(item).min(1).max(100)], { error: wanted });
+  z.union([item, z.array(item).min(1, { error: wanted }).max(100, { error: wanted })], { error: wanted });
 
 /** As answers of the upstream name it. */
 export const answerField = z.string().regex(/^[!#$%&'*+.^_`|~\w-]{1,64}$/, { error: 'the name of a field' });

@@ -5,15 +5,23 @@ import { durationMs } from '../signals/durations.ts';
 import type { HeedRule } from '../signals/heed.ts';
 import type { SignalRule } from '../signals/signals.ts';
 import { type PauseRule, timeForms } from '../signals/times.ts';
+import { Values } from '../signals/values.ts';
 import { answerField, object, oneOrMore } from './kinds.ts';
 import { setting } from './setting.ts';
 
 /** The longest pause that can be configured, milliseconds: an hour. */
 const pauseMaxMs = 3_600_000;
 
-const statusWords = 'a status from 300 to 599, or a list of such';
-const statusCode = z.int({ error: statusWords }).min(300, { error: statusWords }).max(599, { error: statusWords });
-const plainWords = 'a text, a number, true or false, or a list of such';
+const statusWords = 'a status from 300 to 599, 4xx or 5xx, or a list of such';
+const statusCode = z.union(
+  [
+    z.int({ error: statusWords }).min(300, { error: statusWords }).max(599, { error: statusWords }),
+    z.enum(['3xx', '4xx', '5xx']),
+  ],
+  { error: statusWords },
+);
+const warnWords = 'a text for the log, up to 200 characters';
+const plainWords = 'a text, a number, a range such as 200..299, true or false, or a list of such';
 const plain = z.union([z.string(), z.number(), z.boolean()]);
 const pointer = z.string().max(256).regex(pointerForm, { error: 'a JSON pointer such as /error/code (RFC 6901)' });
 const duration = z.string().refine((text) => between(durationMs(text)), { error: 'a time up to 1 h, such as 2 s' });
@@ -52,6 +60,12 @@ const signal = object({
   atMost: duration.default('1 h'),
   // biome-ignore lint/suspicious/noThenProperty: it is the word of the configuration, and nobody awaits a rule.
   then: z.enum(['replay', 'pass', 'alarm'], { error: 'one of replay, pass, alarm' }).default('replay'),
+  warn: z
+    .string({ error: warnWords })
+    .min(1, { error: warnWords })
+    .max(200, { error: warnWords })
+    .nullable()
+    .default(null),
 });
 
 const percent = { error: 'a percentage from 1 to 100' };
@@ -122,15 +136,19 @@ export function heedOf(given: readonly z.output<typeof heeded>[]): readonly Heed
 
 export function signalsOf(given: readonly SignalGiven[]): readonly SignalRule[] {
   return given.map((one) => ({
-    status: listOf(one.status),
-    body: Object.entries(one.body).map(([path, values]) => ({ pointer: readPointer(path), values: textsOf(values) })),
-    fields: Object.entries(one.fields).map(([name, values]) => ({ name: name.toLowerCase(), values: textsOf(values) })),
+    status: listOf(one.status).flatMap(statusesOf),
+    body: Object.entries(one.body).map(([path, values]) => ({ pointer: readPointer(path), values: valuesOf(values) })),
+    fields: Object.entries(one.fields).map(([name, values]) => ({
+      name: name.toLowerCase(),
+      values: valuesOf(values),
+    })),
     of: one.of.startsWith('also ') ? Number(one.of.slice(5)) : (one.of as Exclude<SignalRule['of'], number>),
     pause: listOf(one.pause).map(pauseOf),
     as: one.as,
     mostMs: durationMs(one.atMost) as number,
     // biome-ignore lint/suspicious/noThenProperty: as above.
     then: one.then,
+    warn: one.warn,
   }));
 }
 
@@ -138,9 +156,12 @@ function listOf<Item>(given: Item | readonly Item[]): readonly Item[] {
   return Array.isArray(given) ? given : [given as Item];
 }
 
-/** Values are compared as texts, without regard to case. */
-function textsOf(values: unknown): ReadonlySet<string> {
-  return new Set(listOf(values).map((value) => String(value).toLowerCase()));
+const valuesOf = (given: unknown): Values => new Values(listOf(given));
+
+/** `4xx` are all of them. */
+function statusesOf(given: number | string): number[] {
+  if (typeof given === 'number') return [given];
+  return Array.from({ length: 100 }, (_, i) => 100 * Number(given[0]) + i);
 }
 
 function pauseOf(form: z.output<typeof pauseForm>): PauseRule {

@@ -11,4 +11,6 @@ export interface Signal {
   readonly as: number | null;
   /** True: only what is least urgent pauses (`bulkUrgency`). */
   readonly bulk: boolean;
+  /** What operators are to know of it; not there: nothing. */
+  readonly warn?: string;
 }

@@ -14,13 +14,14 @@ import {
   type Verdict,
 } from '../upstream/retry-policy.ts';
 import { type PauseRule, pauseMsOf } from './times.ts';
+import type { Values } from './values.ts';
 
 export interface SignalRule {
   readonly status: readonly number[];
   /** What stands in the body; all of it has to. Empty: it is not looked at. */
-  readonly body: readonly { readonly pointer: Pointer; readonly values: ReadonlySet<string> }[];
+  readonly body: readonly { readonly pointer: Pointer; readonly values: Values }[];
   /** What stands in fields, by names in lower case; all of it has to. */
-  readonly fields: readonly { readonly name: string; readonly values: ReadonlySet<string> }[];
+  readonly fields: readonly { readonly name: string; readonly values: Values }[];
   /** What the answer is about. */
   readonly of: Signal['of'];
   readonly pause: readonly PauseRule[];
@@ -30,6 +31,8 @@ export interface SignalRule {
   readonly as: number | null;
   /** `pass` and `alarm`: its caller gets the answer. `alarm` pauses what is least urgent, and only that. */
   readonly then: 'replay' | 'pass' | 'alarm';
+  /** What operators are told of such an answer; null: nothing. */
+  readonly warn: string | null;
 }
 
 export interface SignalDeps {
@@ -102,7 +105,7 @@ const notRead = Symbol('not read');
 const readsBody = ({ body, pause }: SignalRule): boolean => body.length > 0 || pause.some(({ by }) => by === 'body');
 
 function verdictOf(
-  { of, pause, mostMs, as, then }: SignalRule,
+  { of, pause, mostMs, as, then, warn }: SignalRule,
   { refusals }: TriedRequest,
   { fields }: Answer,
   document: unknown,
@@ -110,17 +113,17 @@ function verdictOf(
 ): Verdict {
   const asked = { fields, document, refusals, wallMs: wallMs(), random: random() };
   const pauseMs = Math.min(mostMs, pauseMsOf(pause, asked));
-  const signal: Signal = { of, pauseMs, as, bulk: then === 'alarm' };
+  const signal: Signal = { of, pauseMs, as, bulk: then === 'alarm', ...(warn !== null && { warn }) };
   if (then !== 'replay') return { kind: 'pass', signal };
   return { kind: 'retry', limit: of === 'class' ? 'load' : 'rate', pauseMs, signal };
 }
 
-function hasValue(fields: Fields, name: string, values: ReadonlySet<string>): boolean {
-  return fieldsOf(fields, name).some((value) => values.has(value.trim().toLowerCase()));
+function hasValue(fields: Fields, name: string, values: Values): boolean {
+  return fieldsOf(fields, name).some((value) => values.has(value.trim()));
 }
 
-function isOneOf(value: unknown, values: ReadonlySet<string>): boolean {
-  return ['string', 'number', 'boolean'].includes(typeof value) && values.has(String(value).toLowerCase());
+function isOneOf(value: unknown, values: Values): boolean {
+  return ['string', 'number', 'boolean'].includes(typeof value) && values.has(String(value));
 }
 
 /** `application/json`, `application/problem+json`, `text/javascript`; or nothing is said. */

@@ -14,7 +14,7 @@ import { endToEnd, type Fields } from '../http/fields.ts';
 import { isFinal } from '../http/status.ts';
 import { placesIn, Withheld } from './body-urls.ts';
 import { GuardedObserver } from './guarded.ts';
-import { Keeping } from './keeping.ts';
+import { fieldsAs, Keeping } from './keeping.ts';
 import { diskRetryAfterMs, endAfter, endWithout, reasonFor, refusalAfter } from './lessons.ts';
 import type { CoreappCall, CoreappFailure } from './ports.ts';
 import { neverAgain, pass, type Retry, type RetryPolicy } from './retry-policy.ts';
@@ -141,7 +141,11 @@ class Sending extends GuardedObserver {
     if (verdict.kind === 'retry') {
       this.#retry = verdict;
       this.#status = status;
-      if (verdict.signal !== undefined) this.#keeping = new Keeping(verdict.signal.as ?? status, fields, body.bytes);
+      const { signal } = verdict;
+      if (signal?.warn !== undefined) this.#deps.alarmed(this.#exchange.route.class, status, signal);
+      if (signal !== undefined) {
+        this.#keeping = new Keeping(signal.as ?? status, fieldsAs(signal, status, fields), body.bytes);
+      }
       return true;
     }
     if (verdict.kind === 'need' && mayCome(verdict.bytes, body)) {
@@ -152,13 +156,13 @@ class Sending extends GuardedObserver {
     const { signal = undefined, overloaded = false } = verdict.kind === 'pass' ? verdict : pass;
     if (overloaded) this.#taught = 'refused';
     if (signal !== undefined) this.#signalled(status, signal);
-    this.#relay(signal?.as ?? status, fields);
+    this.#relay(signal?.as ?? status, fieldsAs(signal, status, fields));
     return body.bytes.length === 0 || this.came(body.bytes);
   }
 
   /** What its caller is told counts for others, too. */
   #signalled(status: number, signal: Signal): void {
-    if (signal.bulk) this.#deps.alarmed(this.#exchange.route.class, status, signal.pauseMs);
+    if (signal.bulk || signal.warn !== undefined) this.#deps.alarmed(this.#exchange.route.class, status, signal);
     this.#exchange.slots.signalled(signal, this.#exchange);
   }
 

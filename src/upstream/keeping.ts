@@ -1,9 +1,16 @@
 /** An answer that refuses, kept for those who would wait in vain: they get the upstream's own words. */
 import type { KeptAnswer } from '../exchange/refusals.ts';
+import type { Signal } from '../exchange/signal.ts';
 import type { Fields } from '../http/fields.ts';
 
 /** A longer one is not kept: then they get Weir's words. */
 const keptMaxBytes = 8_192;
+
+/** The fields of an answer that is told with another status. A 401's challenge would be about Weir's own credential. */
+export function fieldsAs(signal: Signal | undefined, status: number, fields: Fields): Fields {
+  if (signal === undefined || signal.as === null || status !== 401) return fields;
+  return fields.filter((_, i) => (fields[i - (i % 2)] as string).toLowerCase() !== 'www-authenticate');
+}
 
 export class Keeping {
   readonly #status: number;

@@ -3,6 +3,7 @@ import type { AnswerBudget } from '../bodies/answers.ts';
 import type { Clock } from '../clock.ts';
 import type { Admitted } from '../exchange/exchange.ts';
 import type { RouteClass } from '../exchange/route.ts';
+import type { Signal } from '../exchange/signal.ts';
 import { addForwarded } from '../http/forwarded.ts';
 import { type OwnFields, travelling } from '../http/own-fields.ts';
 import type { Meter } from '../observe/ports.ts';
@@ -25,8 +26,8 @@ export interface ForwardDeps {
   /** The fields that are Weir's to write or to take out. */
   readonly own: OwnFields;
   readonly retryPolicy: RetryPolicy;
-  /** An answer with that status has paused what is least urgent of a class. */
-  readonly alarmed: (name: RouteClass, status: number, pauseMs: number) => void;
+  /** An answer with that status has paused what is least urgent of a class, or is one that operators have to know of. */
+  readonly alarmed: (name: RouteClass, status: number, signal: Signal) => void;
   /** The classes whose requests are never held: whatever comes of the first attempt is told at once. */
   readonly notHeld: readonly RouteClass[];
   /** Whether callers are told where the time went. */

@@ -7,6 +7,7 @@ import type { Admitted } from '../../src/exchange/exchange.ts';
 import { pointerForm, readPointer, valueAt } from '../../src/http/pointer.ts';
 import { durationMs } from '../../src/signals/durations.ts';
 import { pauseMsOf, timeMs } from '../../src/signals/times.ts';
+import { Values } from '../../src/signals/values.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { load, problems } from '../support/config.ts';
 import { Lines, type Visit } from '../support/lines.ts';
@@ -14,6 +15,14 @@ import { until } from '../support/until.ts';
 import { answer, inTurn, type Script, say, startUpstream } from '../support/upstream.ts';
 
 const wallMs = Date.UTC(2026, 10, 26, 12);
+
+describe('Values', () => {
+  const values = new Values(['Abc', 7, true, '200..299', '5..1']);
+  test.each(['abc', 'ABC', '7', 'TRUE', '200', '250', '299'])('take %s', (text) => expect(values.has(text)).toBe(true));
+  test.each(['', 'ab', '7.0', '199', '300', '250.5', '2e2', '-250', '3', '200..299'])('do not take %s', (text) =>
+    expect(values.has(text)).toBe(false),
+  );
+});
 
 describe('A length of time', () => {
   test.each([
@@ -332,6 +341,25 @@ describe('An upstream that says it in its own way', async () => {
     expect((await app.ask('GET /x', `${host}Priority: u=7\r\n`)).status).toBe(200);
   });
 
+  it('has operators told of what a rule warns of, once for many, and callers see no challenge that is not theirs', async () => {
+    const app = await start('[{status: 4xx, body: {/code: 100..199}, then: pass, as: 503, warn: look at it}]');
+    const said = answer(401, { 'Content-Type': 'application/json', 'WWW-Authenticate': 'OAuth' }, '{"code":150}');
+    upstream.play(say(said));
+    for (let i = 0; i < 3; i++) {
+      const told = await app.ask('POST /x', host);
+      expect([told.status, told.json, told.field('www-authenticate')]).toEqual([503, { code: 150 }, undefined]);
+    }
+    const lines = app.events.filter(({ message }) => message === 'the upstream says: look at it');
+    expect(lines.map(({ level, fields }) => [level, fields['class'], fields['status']])).toEqual([
+      ['warn', 'default', 401],
+    ]);
+    const metrics = await (await fetch(`http://127.0.0.1:${app.opsPort}/metrics`)).text();
+    expect(metrics).toContain('weir_alarms_total{class="default"} 3');
+    upstream.play(say(answer(401, { 'WWW-Authenticate': 'OAuth' }, '{"code":200}')));
+    const other = await app.ask('POST /x', host);
+    expect([other.status, other.field('www-authenticate')]).toEqual([401, 'OAuth']);
+  });
+
   it('leaves 429 and 503 what they are where no rule speaks of them', async () => {
     const app = await start('[{status: 400, pause: 1 s}]');
     upstream.play(inTurn(say(answer(429)), say(answer(503)), ok));
@@ -397,8 +425,14 @@ describe('A rule', () => {
   });
 
   test.each([
-    ['[{status: 200}]', 'throttled[0].status: 200 is not allowed; give a status from 300 to 599, or a list of such'],
-    ['[{}]', 'throttled[0].status: no value is not allowed; give a status from 300 to 599, or a list of such'],
+    [
+      '[{status: 200}]',
+      'throttled[0].status: 200 is not allowed; give a status from 300 to 599, 4xx or 5xx, or a list of such',
+    ],
+    [
+      '[{}]',
+      'throttled[0].status: no value is not allowed; give a status from 300 to 599, 4xx or 5xx, or a list of such',
+    ],
     [
       '[{status: 429, body: {error: 4}}]',
       'throttled[0].body.error: 4 is not allowed; give a JSON pointer such as /error/code (RFC 6901)',

@@ -181,8 +181,11 @@ function coreapp(tally: Tally, snapshot: Snapshot): Family[] {
         ),
       ),
     ),
-    family('counter', 'weir_alarms_total', 'Answers of the upstream that paused what is least urgent.', () =>
-      snapshot.lines.map(({ class: name }) => sample(tally.classes.get(name)?.alarms ?? 0, { class: name })),
+    family(
+      'counter',
+      'weir_alarms_total',
+      'Answers of the upstream that paused what is least urgent, or that a rule warns of.',
+      () => snapshot.lines.map(({ class: name }) => sample(tally.classes.get(name)?.alarms ?? 0, { class: name })),
     ),
     family('gauge', 'weir_permits_in_use', 'Requests in flight at the Coreapp.', () =>
       snapshot.permits.map(({ class: name, inUse }) => sample(inUse, { class: name })),
