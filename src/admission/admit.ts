@@ -3,7 +3,7 @@
  * gone. `line/line.ts` knows the order, `rate/lease.ts` the slots, `concurrency/limiters.ts` how many may be in flight
  * and who waits for that; `gate.ts` brings them together for one bucket, `gates.ts` for one class, this file for all.
  */
-import type { Clock } from '../clock.ts';
+import type { Alarm, Clock } from '../clock.ts';
 import type { RefusalName } from '../exchange/refusals.ts';
 import { defaultClass, type EndpointClass } from '../exchange/route.ts';
 import type { Meter } from '../observe/ports.ts';
@@ -12,6 +12,7 @@ import type { ConcurrencyBounds, InFlightBudget } from './concurrency/in-flight-
 import { ConcurrencyLimiters } from './concurrency/limiters.ts';
 import { Gates, type GatesDeps } from './gates.ts';
 import type { ClassLimits } from './limits.ts';
+import { horizonMs } from './rate/lease.ts';
 import type { Buckets } from './rate/ports.ts';
 import type { Order } from './stay.ts';
 import type { PauseNotice, TellPause } from './telling.ts';
@@ -50,6 +51,9 @@ export class Admit {
   /** What all gates are handed. They look when they need it, so a change reaches all of them. */
   readonly #deps: { -readonly [Name in keyof GatesDeps]: GatesDeps[Name] };
   #refusing: RefusalName | null = null;
+  /** When those that asked have been told what pauses, and when others will be. */
+  #toldAt = Number.NEGATIVE_INFINITY;
+  #toTell: Alarm | null = null;
 
   constructor(deps: AdmitDeps) {
     const { clock, limits } = deps;
@@ -111,8 +115,21 @@ export class Admit {
     this.#classes.get(notice.class)?.heard(notice);
   }
 
-  /** Another replica asks what pauses. */
+  /** Another replica asks what pauses. Many may ask together, as when Redis is back: they are told together. */
   tellAgain(): void {
+    const now = this.#clock.now();
+    const at = this.#toldAt + horizonMs;
+    if (now < at) {
+      this.#toTell ??= this.#clock.after(at - now, () => this.#tellAgain());
+      return;
+    }
+    this.#tellAgain();
+  }
+
+  #tellAgain(): void {
+    this.#toTell?.cancel();
+    this.#toTell = null;
+    this.#toldAt = this.#clock.now();
     for (const gates of this.#classes.values()) gates.tellAgain();
   }
 

@@ -23,6 +23,7 @@ import { slotsToCome } from './rate/quota.ts';
 import { type Left, leftOf, RateLimitFields } from './rate/rate-limit-fields.ts';
 import { type Grant, intervalUs } from './rate/slots.ts';
 import { type Order, type Stay, slotsFor, stayOf, Waiter, waitAsked } from './stay.ts';
+import type { PauseNotice } from './telling.ts';
 import { type Moving, Waiting, type WaitingClass, type WaitingDeps } from './waiting.ts';
 
 export interface GateDeps extends Order, WaitingDeps, PausingDeps {
@@ -189,9 +190,9 @@ export class Gate implements Slots, PermitWaiter {
     this.#deps.tellPause?.({ class: this.#class.name, bucket, bulk: false, ms: pauseMs, answer });
   }
 
-  /** Another replica asks what pauses. */
-  tellAgain(now: number): void {
-    this.#pausing.tellAgain(now);
+  /** What one that asks is to know of its pause; null: nothing. */
+  notice(now: number): PauseNotice | null {
+    return this.#pausing.notice(now);
   }
 
   /** Another replica says how long the bucket pauses, and what the upstream said. */

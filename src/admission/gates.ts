@@ -23,7 +23,7 @@ import { horizonMs } from './rate/lease.ts';
 import { bucketName, sameScope, scopeValue } from './rate/scope.ts';
 import { convertedUs, intervalUs } from './rate/slots.ts';
 import type { Waiter } from './stay.ts';
-import { type PauseNotice, Telling } from './telling.ts';
+import { againMax, type PauseNotice, Telling } from './telling.ts';
 
 export interface GatesDeps extends GateDeps {
   /** A one-way digest. */
@@ -210,12 +210,37 @@ export class Gates implements GateClass {
     for (const gate of this.#all()) gate.pump();
   }
 
-  /** Another replica asks what pauses: it has just come, or may have missed something. */
+  /**
+   * Another replica asks what pauses: it has just come, or may have missed something. All that know of a pause say so,
+   * since the one that has met it may have gone.
+   */
   tellAgain(): void {
-    const now = this.#deps.clock.now();
-    this.telling.again(now);
-    this.bulkTelling.again(now);
-    for (const gate of this.#all()) gate.tellAgain(now);
+    const { clock, tellPause } = this.#deps;
+    if (tellPause === undefined) return;
+    let left = againMax;
+    for (const notice of this.#notices(clock.now())) {
+      if (left-- === 0) return;
+      tellPause(notice);
+    }
+  }
+
+  *#notices(now: number): Iterable<PauseNotice> {
+    const { name, certainUntil, bulkPausedUntil, said } = this;
+    const common = { class: name, bulk: false };
+    if (certainUntil > now) yield { ...common, bucket: null, ms: certainUntil - now, answer: said };
+    if (bulkPausedUntil > now) {
+      yield { ...common, bucket: null, bulk: true, ms: bulkPausedUntil - now, answer: null };
+    }
+    for (const gate of this.#all()) {
+      const notice = gate.notice(now);
+      if (notice !== null) yield notice;
+    }
+    for (const [bucket, { until, answer }] of this.#heard) {
+      if (until > now) yield { ...common, bucket, ms: until - now, answer };
+    }
+    for (const { bucket, pausedUntil, said: answer } of this.lanes?.pausing(now) ?? []) {
+      yield { ...common, bucket, ms: pausedUntil - now, answer };
+    }
   }
 
   #heardOf(bucket: string, until: number, answer: KeptAnswer | null): void {

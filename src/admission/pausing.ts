@@ -14,7 +14,7 @@ import { horizonMs, type Lease } from './rate/lease.ts';
 import type { Buckets } from './rate/ports.ts';
 import { pushMaxUs, tauUs } from './rate/slots.ts';
 import type { Stay } from './stay.ts';
-import { Telling, type TellPause } from './telling.ts';
+import { type PauseNotice, Telling, type TellPause } from './telling.ts';
 
 export interface PausingClass {
   readonly name: EndpointClass;
@@ -168,9 +168,16 @@ export class Pausing {
     this.#pauseBucket(now, until, tell);
   }
 
-  /** Another replica asks what pauses. */
-  tellAgain(now: number): void {
-    this.#telling?.again(now);
+  /** What one that asks is to know of the bucket; null: nothing. */
+  notice(now: number): PauseNotice | null {
+    if (this.#certainUntil <= now) return null;
+    return {
+      class: this.#class.name,
+      bucket: this.#bucket,
+      bulk: false,
+      ms: this.#certainUntil - now,
+      answer: this.#said,
+    };
   }
 
   /** Lets go of the timer. */

@@ -27,6 +27,9 @@ export interface PauseFollower {
   tellAgain(): void;
 }
 
+/** Who asks what pauses is told of so many of a class at most, and finds out about the others by itself. */
+export const againMax = 1_000;
+
 /** How long before the others would go on they are told that the pause lasts, milliseconds. */
 const tellAgainMs = 1_000;
 /** A bucket is pushed back by so much at most. */
@@ -50,11 +53,6 @@ export class Telling {
   until(now: number, until: number): void {
     this.#until = Math.max(this.#until, until);
     if (this.#until - this.#told >= horizonMs) this.#say(now);
-  }
-
-  /** Somebody has come who may not know. */
-  again(now: number): void {
-    if (this.#until > now) this.#say(now);
   }
 
   /** Lets go of the timer. */

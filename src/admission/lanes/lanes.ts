@@ -109,6 +109,11 @@ export class Lanes {
     return true;
   }
 
+  /** Those that pause. */
+  *pausing(now: number): Iterable<Lane> {
+    for (const lane of this.#lanes.values()) if (lane.pausedUntil > now) yield lane;
+  }
+
   /** A request has used so many tokens more than it had taken; or, negative, fewer. */
   settled(bucket: string, tokens: number): void {
     this.#lanes.get(bucket)?.settled(tokens);
