@@ -9,7 +9,7 @@ import type { Readiness, ReloadReport } from '../ops/pages.ts';
 import { type Ops, startOps } from '../ops/server.ts';
 import { startServer } from '../wire/server/server.ts';
 import { AdminKeeper } from './admin.ts';
-import { keepCertificates } from './certificates.ts';
+import { Certificates } from './certificates.ts';
 import { tellEdge, tellNotAccepted } from './edge.ts';
 import { createGeneration } from './generation.ts';
 import { Running } from './running.ts';
@@ -88,8 +88,8 @@ export async function startApp(config: Config, coreappUrl: string, version: stri
   const admin = new AdminKeeper({ stores, passwords, clock, log }, config.auth.adminPassword);
   if (config.profile === 'coreapp') await admin.begin();
   readiness = { ready: true, why: null };
-  const { tls } = config.listen;
-  if (tls !== null) opened.adopt(keepCertificates(tls, main.secure, clock, log), (watch) => watch.close());
+  const certificates = opened.adopt(new Certificates(main.secure, clock, log), (some) => some.close());
+  certificates.keep(config.listen.tls);
   const open = opened.move();
   return {
     port: main.port,
@@ -105,6 +105,11 @@ export async function startApp(config: Config, coreappUrl: string, version: stri
       // From here on nothing is awaited: no request sees a part of it.
       services.configure(next);
       trust.networks = next.http.trustedProxies;
+      main.configure(next.http, {
+        max: services.connectionsMax,
+        perAddressMax: next.http.connectionsPerAddressMax,
+      });
+      certificates.keep(next.listen.tls);
       if (next.profile === 'coreapp') admin.configure(next.auth.adminPassword);
       // The last one, since from here on requests are served by it.
       traffic.generation = createGeneration(next, services);

@@ -1,6 +1,7 @@
 /** The main port's certificate: shown from the start, and again from its files when they change. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { type FileWatch, watchFiles } from '../adapters/node/watch.ts';
 import type { Clock } from '../clock.ts';
 import { formatProblem } from '../config/problems.ts';
@@ -8,6 +9,36 @@ import { attempt } from '../config/secret-files.ts';
 import { dateNote, type ListenTls, readTls } from '../config/tls.ts';
 import type { TlsMaterial } from '../config/tls-material.ts';
 import type { Log } from '../observe/ports.ts';
+import type { ServerSecure } from '../wire/server/tls.ts';
+
+/** The certificate by the configuration that there is. */
+export class Certificates {
+  readonly #secure: ServerSecure;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #tls: ListenTls | null = null;
+  #watch: FileWatch | null = null;
+
+  constructor(secure: ServerSecure, clock: Clock, log: Log) {
+    this.#secure = secure;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** From now on it is this one, and what its files change to. */
+  keep(tls: ListenTls | null): void {
+    const before = this.#tls;
+    if (tls === null || isDeepStrictEqual(before, tls)) return;
+    this.#tls = tls;
+    if (before !== null) this.#secure(tls.material, tls.minVersion);
+    this.#watch?.close();
+    this.#watch = keepCertificates(tls, (material) => this.#secure(material), this.#clock, this.#log);
+  }
+
+  close(): void {
+    this.#watch?.close();
+  }
+}
 
 /**
  * Hands changed files to `secure`, unless something is wrong with them: then the old ones stay. Callers that are

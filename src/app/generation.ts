@@ -44,7 +44,7 @@ export function createGeneration(config: Config, services: Services): Generation
   const { limits, auth, http, coreapp } = config;
   const { guardedPath, routeOf } = routingOf(config);
   const profile = profileOf(config, services);
-  const { clock, meter, log, stores, bodies, secrets, tokens } = services;
+  const { clock, meter, log, stores, bodies, secrets } = services;
   const cors = http.cors.origins.length === 0 ? null : new Cors(http.cors);
   const scoped = scopeFields(Object.values(limits).map(({ scope }) => scope));
   const keyField = auth.keyField?.toLowerCase() ?? null;
@@ -56,7 +56,7 @@ export function createGeneration(config: Config, services: Services): Generation
     passAuthorization: auth.open && coreapp.credentials.length === 0,
   });
   const identify = {
-    tokens,
+    tokens: services.tokens.all,
     guard: stores.guard,
     secrets,
     meter,

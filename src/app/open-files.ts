@@ -1,15 +1,16 @@
 /** What the limit of open files leaves for connections, and a word where that is less than the settings say. */
-import { openFiles, openFilesMax } from '../adapters/node/descriptors.ts';
+import { openFilesMax } from '../adapters/node/descriptors.ts';
 import { reserved } from '../admission/concurrency/in-flight-budget.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../observe/ports.ts';
 import { opsConnectionsMax } from '../ops/server.ts';
 import { type DescriptorNeeds, type DescriptorPlan, planDescriptors } from './descriptors.ts';
 
-export function fitOpenFiles(config: Config, log: Log): DescriptorPlan {
+/** @param inUse how many are open before anybody has come */
+export function fitOpenFiles(config: Config, inUse: number, log: Log): DescriptorPlan {
   const limit = openFilesMax();
   const { connectionsMax } = config.http;
-  const plan = planDescriptors(needsOf(config, openFiles()), limit);
+  const plan = planDescriptors(needsOf(config, inUse), limit);
   if (plan.connectionsMax < connectionsMax) {
     log.warn(
       `the settings may need ${plan.needed} open files, and the limit (ulimit -n) is ${limit}: ` +

@@ -45,7 +45,7 @@ function webappOf({ auth }: Config, services: Services): OwnEndpoints {
     guard: stores.guard,
     clock,
     log,
-    tokens,
+    tokens: tokens.all,
     tokenLifetimeMs: auth.tokenLifetimeMs,
     turn: (network) => ownTurns.enter(network),
     figures: (format) => meter.figures(format),

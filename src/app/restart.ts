@@ -1,4 +1,5 @@
 /** What cannot change while Weir runs, and what a new configuration comes to without it. */
+import { sameServer } from '../adapters/redis/login.ts';
 import type { Config } from '../config/config.ts';
 import { differingPlaces, settingsAt } from '../config/differences.ts';
 
@@ -12,23 +13,8 @@ export const needRestart: readonly string[] = [
   'ops',
   'coreapp.url',
   'redis',
-  'auth.jwt',
-  'auth.tokensPerUserMax',
-  'auth.tokenMemoryMs',
-  'auth.tokenMemoryMax',
-  'auth.storeAwayGraceMs',
   'limits.*.also',
   'bodies.folder',
-  'http.fieldsMaxBytes',
-  'http.headTimeoutMs',
-  'http.bodyIdleTimeoutMs',
-  'http.bodyMinBytesPerS',
-  'http.answerMinBytesPerS',
-  'http.keepAliveTimeoutMs',
-  'http.connectionsMax',
-  'http.connectionsPerAddressMax',
-  'http.connectionMaxRequests',
-  'http.tunnelsMax',
 ];
 
 export interface Change {
@@ -43,7 +29,7 @@ export interface Change {
 /** What of a new configuration can be in force at once. */
 export function changeTo(next: Config, running: Config): Change {
   const places = differingPlaces(running, next);
-  const needs = (place: string): boolean => needsRestart(place) && !(place === 'coreapp.url' && moves(running, next));
+  const needs = (place: string): boolean => needsRestart(place) && !mayChange(place, running, next);
   const waiting = places.filter(needs);
   let config = next;
   for (const place of waiting) config = withValueOf(config, running, place.split('.'));
@@ -52,9 +38,22 @@ export function changeTo(next: Config, running: Config): Change {
   return { config, changed, restartNeeded: named(waiting) };
 }
 
-/** The upstream is elsewhere now. Without any it is the simulator, which is there from the start or never. */
-function moves(running: Config, next: Config): boolean {
-  return running.coreapp.url !== null && next.coreapp.url !== null;
+type Exception = (running: Config, next: Config) => boolean;
+
+/** What of these may change in place all the same, and when. */
+const exceptions: Readonly<Record<string, Exception>> = {
+  // Without any it is the simulator, which is there from the start or never.
+  'coreapp.url': (running, next) => running.coreapp.url !== null && next.coreapp.url !== null,
+  // Another name or password.
+  'redis.url': (running, next) =>
+    running.redis.url !== null && next.redis.url !== null && sameServer(running.redis.url, next.redis.url),
+  // Whether callers have to show a certificate is said once, when the port is opened.
+  'listen.tls': ({ listen: running }, { listen: next }) =>
+    running.tls !== null && next.tls !== null && (running.tls.material.ca === null) === (next.tls.material.ca === null),
+};
+
+function mayChange(place: string, running: Config, next: Config): boolean {
+  return Object.entries(exceptions).some(([of, may]) => `${place}.`.startsWith(`${of}.`) && may(running, next));
 }
 
 function needsRestart(place: string): boolean {

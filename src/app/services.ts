@@ -10,27 +10,27 @@
  */
 import { randomBytes } from 'node:crypto';
 import { machineClock } from '../adapters/node/clock.ts';
+import { openFiles } from '../adapters/node/descriptors.ts';
 import { createPasswords, passwordsDefaults } from '../adapters/node/passwords.ts';
 import { nodeSecrets } from '../adapters/node/secrets.ts';
 import { createMeter, type PrometheusMeter } from '../adapters/prometheus/meter.ts';
 import { Admit, type AdmitSettings } from '../admission/admit.ts';
 import { concurrencyBounds } from '../admission/concurrency/in-flight-budget.ts';
 import { createCosts } from '../admission/rate/costs.ts';
-import { BearerTokens } from '../auth/bearer-tokens.ts';
 import { ownBounds } from '../bodies/own-bounds.ts';
 import type { Config } from '../config/config.ts';
 import type { EndpointClass } from '../exchange/route.ts';
 import type { Log } from '../observe/ports.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
-import { tunnelPlaces } from '../upstream/tunnel.ts';
-import { OpenRequests } from '../wire/open-requests.ts';
+import { boundTunnels, tunnelPlaces } from '../upstream/tunnel.ts';
+import { OpenRequests, type OpenRequestsBounds } from '../wire/open-requests.ts';
 import { OwnTurns } from '../wire/own-turns.ts';
 import { openBodies } from './bodies.ts';
 import { Credentials } from './credentials.ts';
-import { openJwtAuth } from './jwt.ts';
 import { fitOpenFiles } from './open-files.ts';
 import { Sending } from './sending.ts';
 import { openStores, type Stores } from './stores.ts';
+import { TokenKinds } from './tokens.ts';
 import { figuresForms, ownClassesOf } from './traits.ts';
 import { Upstreams } from './upstreams.ts';
 
@@ -79,14 +79,21 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
   credentials.watch(config.coreapp.credentials, log);
   const admit = createAdmit(config, stores, meter);
   stores.onPause(admit);
-  const fitting = fitOpenFiles(config, log);
-  const jwt = openJwtAuth(config, { stores, secrets, clock, meter, log });
-  const own = { tokens: stores.tokens, end: (text: string) => stores.accounts.dropToken(secrets.digest(text)) };
+  const inUse = openFiles();
+  let fitting = fitOpenFiles(config, inUse, log);
+  const openRequests = new OpenRequests(requestBounds(config, fitting.connectionsMax));
+  const places = tunnelPlaces(config.http.tunnelsMax);
+  const tokens = new TokenKinds(config, { stores, secrets, clock, meter, log });
   return {
     /** Another configuration counts for all of these, as far as it can (`restart.ts`). */
     configure(next: Config): void {
       meter.know(Object.keys(next.limits));
+      fitting = fitOpenFiles(next, inUse, log);
+      openRequests.configure(requestBounds(next, fitting.connectionsMax));
+      boundTunnels(places, next.http.tunnelsMax);
       bodies.configure(next);
+      stores.configure(next);
+      tokens.configure(next);
       upstreams.configure(next);
       credentials.replace(next.coreapp.credentials, next.coreapp.caseSensitivePaths, log);
       admit.configure(admitSettings(next));
@@ -101,25 +108,26 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
     passwords: createPasswords(passwordsDefaults, clock),
     bodies,
     stores,
-    tokens: [own, ...(jwt === null ? [] : [jwt])].map(
-      (kind) => new BearerTokens({ ...kind, guard: stores.guard, secrets }),
-    ),
+    tokens,
     upstreams,
     credentials,
     /** By the configuration in force. */
     sending: new Sending(),
     admit,
-    tunnelPlaces: tunnelPlaces(config.http.tunnelsMax),
+    tunnelPlaces: places,
     /** What the limit of open files leaves. */
-    connectionsMax: fitting.connectionsMax,
+    get connectionsMax(): number {
+      return fitting.connectionsMax;
+    },
     opsConnectionsMax: fitting.opsConnectionsMax,
-    openRequests: new OpenRequests({
-      max: fitting.connectionsMax,
-      perAddressMax: config.http.connectionsPerAddressMax,
-    }),
+    openRequests,
     ownTurns: new OwnTurns(setImmediate),
     ownBodies: ownBounds(clock),
   };
+}
+
+function requestBounds({ http }: Config, max: number): OpenRequestsBounds {
+  return { max, perAddressMax: http.connectionsPerAddressMax };
 }
 
 /** The classes whose requests are never held. */

@@ -20,6 +20,7 @@ import {
 import { createRedisEndedTokens } from '../adapters/redis/ended-tokens.ts';
 import { watchFailover } from '../adapters/redis/failover.ts';
 import { Lacks } from '../adapters/redis/lacks.ts';
+import { changeLogin, changeSentinelLogin } from '../adapters/redis/login.ts';
 import { noticeMessage, readNotice } from '../adapters/redis/pause-notices.ts';
 import { Replicas } from '../adapters/redis/replicas.ts';
 import {
@@ -37,6 +38,7 @@ import { createOwnTokens, tokensAtHand } from '../auth/own-tokens.ts';
 import type { Accounts, EndedTokens, LoginGuard } from '../auth/ports.ts';
 import type { RevocationListener } from '../auth/revocations.ts';
 import { confirmMaxMs, type Tokens } from '../auth/token-cache.ts';
+import type { TokenEntriesOptions } from '../auth/token-entries.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import type { TlsMaterial } from '../config/tls-material.ts';
@@ -55,14 +57,16 @@ export interface Stores {
   state(): StoreSnapshot;
   /** Resolves when the store is there, or after two seconds without it: the fallback serves as well. Called once. */
   begin(): Promise<void>;
-  /** Tells of revocations, whichever replica made them. */
-  onRevocation(listener: RevocationListener): void;
+  /** Tells of revocations, whichever replica made them. Returns what ends that. */
+  onRevocation(listener: RevocationListener): () => void;
   /** Tells the other replicas of a pause. */
   readonly tellPause: TellPause;
   /** Hears of those that others tell of. */
   onPause(follower: PauseFollower): void;
   /** Calls back whenever the accounts can be reached again. */
   onReturn(call: () => void): void;
+  /** What may change while Weir runs: who logs in to Redis, how many tokens a user has, how long they are known here. */
+  configure(config: Config): void;
   close(): Promise<void>;
 }
 
@@ -88,10 +92,11 @@ function memoryStores(tokensPerUserMax: number, clock: Clock, meter: Meter): Sto
     guard: createLoginGuard(null),
     begin: () => Promise.resolve(),
     state: () => ({ kind: 'memory', up: true, fallback: false, persistence: 'none', lacks: [] }),
-    onRevocation() {}, // Revocations are made in this process, so nobody has to be told.
+    onRevocation: () => () => {}, // Revocations are made in this process, so nobody has to be told.
     tellPause() {}, // Likewise.
     onPause() {},
     onReturn() {},
+    configure: ({ auth }) => accounts.configure({ tokensPerUserMax: auth.tokensPerUserMax }),
     close: () => Promise.resolve(),
   };
 }
@@ -108,6 +113,7 @@ interface RedisSettings {
   readonly storeAwayGraceMs: number;
 }
 
+type TokenSettings = Pick<RedisSettings, 'tokenMemoryMs' | 'tokenMemoryMax' | 'storeAwayGraceMs'>;
 type RedisDeps = { readonly clock: Clock; readonly meter: Meter; readonly log: Log };
 
 function redisStores(settings: RedisSettings, deps: RedisDeps): Stores {
@@ -142,6 +148,10 @@ function redisStores(settings: RedisSettings, deps: RedisDeps): Stores {
       lacks: lacks.commands,
     }),
     onReturn: (call) => onServing(forAccounts, call),
+    configure(config) {
+      own.configure(config);
+      connections.configure(config);
+    },
     async close() {
       await replicas.stop();
       connections.close();
@@ -172,7 +182,14 @@ function openConnections({ url, tls, callTimeoutMs }: RedisSettings, { clock, lo
     for (const redis of all) redis.disconnect();
     sentinel?.connection.disconnect();
   };
-  return { forBuckets, forAccounts, forRevocations, troubles, lacks, close };
+  let login = url;
+  const configure = ({ redis }: Config): void => {
+    if (redis.url === null || redis.url === login) return;
+    login = redis.url;
+    void changeLogin(all, login, log);
+    if (sentinel !== null) changeSentinelLogin(sentinel.connection, login);
+  };
+  return { forBuckets, forAccounts, forRevocations, troubles, lacks, configure, close };
 }
 
 function redisAccounts(settings: RedisSettings, connections: Connections, { clock, meter, log }: RedisDeps) {
@@ -181,19 +198,30 @@ function redisAccounts(settings: RedisSettings, connections: Connections, { cloc
   const store = createRedisAccounts(forAccounts, clock, keyPrefix, settings.tokensPerUserMax);
   const own = createOwnTokens(
     { store, secrets: nodeSecrets, clock, meter },
-    {
-      freshMs: settings.tokenMemoryMs,
-      keptMs: settings.storeAwayGraceMs,
-      max: settings.tokenMemoryMax,
-      confirmMaxMs: Math.max(confirmMaxMs, settings.callTimeoutMs),
-    },
+    { ...entriesOptions(settings), confirmMaxMs: Math.max(confirmMaxMs, settings.callTimeoutMs) },
   );
   const listeners: RevocationListener[] = [own.tokens];
   const pauses = pausesOn(forAccounts, keyPrefix);
   followRevocations(forRevocations, keyPrefix, tellingAll(listeners), { clock, log, lacks, pauses });
   watchPublishing(forAccounts, keyPrefix, lacks, clock);
-  const onRevocation = (listener: RevocationListener) => void listeners.push(listener);
-  return { ...own, onRevocation, tellPause: pauses.tell, onPause: pauses.follow };
+  const onRevocation = (listener: RevocationListener) => {
+    listeners.push(listener);
+    return () => void listeners.splice(listeners.indexOf(listener), 1);
+  };
+  const configure = ({ auth }: Config): void => {
+    store.tokensPerUserMax = auth.tokensPerUserMax;
+    own.tokens.configure(entriesOptions(auth));
+  };
+  return { ...own, configure, onRevocation, tellPause: pauses.tell, onPause: pauses.follow };
+}
+
+/** How long tokens are known here, and how many. */
+export function entriesOptions({
+  tokenMemoryMs,
+  storeAwayGraceMs,
+  tokenMemoryMax,
+}: TokenSettings): TokenEntriesOptions {
+  return { freshMs: tokenMemoryMs, keptMs: storeAwayGraceMs, max: tokenMemoryMax };
 }
 
 function pausesOn(redis: RedisConnection, keyPrefix: string) {

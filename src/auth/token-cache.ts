@@ -80,6 +80,11 @@ export class TokenCache implements Tokens, RevocationListener {
     this.#entries = new TokenEntries(options);
   }
 
+  /** Other spans, for what is confirmed from now on. */
+  configure(options: TokenEntriesOptions): void {
+    this.#entries.configure(options);
+  }
+
   /** How many tokens are known. */
   get size(): number {
     return this.#entries.size;

@@ -69,7 +69,7 @@ export class TokenEntry implements UserEntry {
 }
 
 export class TokenEntries {
-  readonly #options: TokenEntriesOptions;
+  #options: TokenEntriesOptions;
   /** In the order of confirmation. */
   readonly #tokens = new UserEntries<TokenEntry>();
   /** Digests of what is revoked together, by the name that it is revoked as. */
@@ -79,6 +79,11 @@ export class TokenEntries {
   #trustedFrom = 0;
 
   constructor(options: TokenEntriesOptions) {
+    this.#options = options;
+  }
+
+  /** Other spans, for what is confirmed from now on. */
+  configure(options: TokenEntriesOptions): void {
     this.#options = options;
   }
 

@@ -29,6 +29,10 @@ export function tunnelPlaces(max: number): Shares {
   return new Shares(max, callerShareMax);
 }
 
+export function boundTunnels(places: Shares, max: number): void {
+  places.configure(max, callerShareMax);
+}
+
 export function createTunnel<Switching extends Downstream>(deps: TunnelDeps<Switching>): Forward<Switching> {
   const { tunnelsOf, places, others } = deps;
   return (exchange, downstream) => {

@@ -56,7 +56,7 @@ export class Connection {
 }
 
 export class ConnectionTable {
-  readonly #bounds: ConnectionBounds;
+  #bounds: ConnectionBounds;
   readonly #addresses = new Map<string, Address>();
   #sweepAt = idleAddressesMax;
   /** The head of a ring of all connections; not a Set, which leaves tables behind (`wire/server/idlers.ts`). */
@@ -71,6 +71,11 @@ export class ConnectionTable {
     this.#ring = new Connection({ name: '', shared: false, count: 0, busy: 0, queue: null }, 0, () => {});
     this.#ring.next = this.#ring;
     this.#ring.previous = this.#ring;
+  }
+
+  /** Other bounds, from the next connection on. */
+  configure(bounds: ConnectionBounds): void {
+    this.#bounds = bounds;
   }
 
   get count(): number {

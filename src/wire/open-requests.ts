@@ -21,7 +21,7 @@ export interface Caller {
 }
 
 export class OpenRequests {
-  readonly #bounds: OpenRequestsBounds;
+  #bounds: OpenRequestsBounds;
   readonly #callers = new Callers<Caller>(
     () => ({ open: 0 }),
     ({ open }) => open === 0,
@@ -29,6 +29,11 @@ export class OpenRequests {
   #open = 0;
 
   constructor(bounds: OpenRequestsBounds) {
+    this.#bounds = bounds;
+  }
+
+  /** Other bounds, from the next request on. */
+  configure(bounds: OpenRequestsBounds): void {
     this.#bounds = bounds;
   }
 

@@ -22,7 +22,7 @@ const defaults: MemoryAccountsOptions = { tokensMax: 200_000, tokensPerUserMax: 
 /** Users and tokens in this process: gone when it ends, and seen by no other replica. */
 export class MemoryAccounts implements AccountStore {
   readonly #clock: Clock;
-  readonly #options: MemoryAccountsOptions;
+  #options: MemoryAccountsOptions;
   readonly #users = new Map<string, User>();
   /** In order of age. All have the same lifetime, so it is the order of expiry as well. */
   readonly #tokens = new Map<string, StoredToken>();
@@ -33,6 +33,11 @@ export class MemoryAccounts implements AccountStore {
   constructor(clock: Clock, options: Partial<MemoryAccountsOptions> = {}) {
     this.#clock = clock;
     this.#options = { ...defaults, ...options };
+  }
+
+  /** Other bounds. A user that has more loses them with the next login. */
+  configure(options: Partial<MemoryAccountsOptions>): void {
+    this.#options = { ...this.#options, ...options };
   }
 
   /** How many tokens are kept, including ended ones that nobody has met since. */

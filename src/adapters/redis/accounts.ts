@@ -56,6 +56,11 @@ interface Scripts {
   weirDropToken(token: string, channel: string, message: string, digest: string, tokensPrefix: string): Promise<null>;
 }
 
+export interface RedisAccountStore extends AccountStore, MadeTokens {
+  /** May be changed: a user that has more loses them with the next login. */
+  tokensPerUserMax: number;
+}
+
 /**
  * `redis` is a connection of its own, from `openRedis`. `prefix` begins all keys. If one user has more than
  * `tokensPerUserMax` tokens, the oldest end.
@@ -65,7 +70,7 @@ export function createRedisAccounts(
   clock: Clock,
   prefix = 'weir:',
   tokensPerUserMax = 1_000,
-): AccountStore & MadeTokens {
+): RedisAccountStore {
   redis.defineCommand('weirFindToken', script('find-token.lua', 2));
   redis.defineCommand('weirAddToken', script('add-token.lua', 3));
   redis.defineCommand('weirChangeUser', script('change-user.lua', 1));
@@ -74,7 +79,7 @@ export function createRedisAccounts(
   return new RedisAccounts(redis as RedisConnection & Scripts, clock, prefix, tokensPerUserMax);
 }
 
-class RedisAccounts implements AccountStore, MadeTokens {
+class RedisAccounts implements RedisAccountStore {
   readonly #redis: RedisConnection & Scripts;
   readonly #clock: Clock;
   readonly #users: string;
@@ -83,7 +88,7 @@ class RedisAccounts implements AccountStore, MadeTokens {
   readonly #claimPrefix: string;
   /** What tokens are called that an operator made: a hash by digest. */
   readonly #labels: string;
-  readonly #tokensPerUserMax: number;
+  tokensPerUserMax: number;
   readonly #channel: string;
 
   constructor(redis: RedisConnection & Scripts, clock: Clock, prefix: string, tokensPerUserMax: number) {
@@ -94,7 +99,7 @@ class RedisAccounts implements AccountStore, MadeTokens {
     this.#tokensPrefix = `${prefix}{accounts}:tokens:`;
     this.#labels = `${prefix}{accounts}:labels`;
     this.#claimPrefix = `${prefix}{accounts}:claim:`;
-    this.#tokensPerUserMax = tokensPerUserMax;
+    this.tokensPerUserMax = tokensPerUserMax;
     this.#channel = channelOf(prefix);
   }
 
@@ -165,7 +170,7 @@ class RedisAccounts implements AccountStore, MadeTokens {
       lifetimeMs,
       this.#tokenPrefix,
       digest,
-      this.#tokensPerUserMax,
+      this.tokensPerUserMax,
       this.#channel,
       offset,
     );

@@ -31,6 +31,7 @@ export class Idlers {
   readonly #ring: Watched;
   #sweep: NodeJS.Timeout | null = null;
   #sweeps = 0;
+  #isRetired = false;
 
   /**
    * @param minBytesPerS what a body has to bring within the limit, on average
@@ -61,6 +62,12 @@ export class Idlers {
     return this.#watch(new WatchedTaker(taker, taking, this.#limitMs / sweepsPerLimit, slow));
   }
 
+  /** Others take its place: it looks on for as long as it has something to watch. */
+  retire(): void {
+    this.#isRetired = true;
+    if (this.#ring.next === this.#ring) this.close();
+  }
+
   close(): void {
     if (this.#sweep !== null) clearInterval(this.#sweep);
     this.#sweep = null;
@@ -79,6 +86,7 @@ export class Idlers {
       if (one.isDue()) due.push(one);
     }
     for (const one of due) if (one.leave()) one.idle();
+    if (this.#isRetired && this.#ring.next === this.#ring) this.close();
   }
 }
 

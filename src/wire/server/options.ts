@@ -5,14 +5,8 @@ import type { Refusal } from '../../exchange/refusals.ts';
 import type { ServerTls } from './tls.ts';
 import type { UpgradeDownstream } from './upgrade.ts';
 
-export interface ServerOptions extends RefusalForm {
-  readonly host: string;
-  /** 0: any free port. */
-  readonly port: number;
-  /** Whether other processes may listen on the same port (SO_REUSEPORT). Not there: no. */
-  readonly reusePort?: boolean;
-  /** Null: plain HTTP. */
-  readonly tls: ServerTls | null;
+/** What connections go by; may be changed. */
+export interface ConnectionSettings {
   /** All header fields of a request together. */
   readonly fieldsMaxBytes: number;
   /** From the first byte of a request to the end of its head; the same for a TLS handshake. */
@@ -27,6 +21,16 @@ export interface ServerOptions extends RefusalForm {
   readonly keepAliveTimeoutMs: number;
   /** Most requests on one connection; null, or not there: any number. */
   readonly connectionMaxRequests?: number | null;
+}
+
+export interface ServerOptions extends RefusalForm, ConnectionSettings {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Whether other processes may listen on the same port (SO_REUSEPORT). Not there: no. */
+  readonly reusePort?: boolean;
+  /** Null: plain HTTP. */
+  readonly tls: ServerTls | null;
   readonly connectionsMax: number;
   /** Most of them from one address; null, or not there: as many as its share of what others leave. */
   readonly connectionsPerAddressMax?: number | null;

@@ -9,7 +9,7 @@ import type { ConnectionTable } from '../connections.ts';
 import { headText } from './answer-text.ts';
 import { Deadlines } from './deadlines.ts';
 import { Idlers } from './idlers.ts';
-import type { ServerEvents, ServerOptions } from './options.ts';
+import type { ConnectionSettings, ServerEvents, ServerOptions } from './options.ts';
 
 /** Of a request line. A target of more than 8,192 characters is refused by `receive`, which keeps the connection. */
 const lineMaxBytes = 16_384;
@@ -32,33 +32,46 @@ export class Reception {
   readonly events: ServerEvents;
   readonly table: ConnectionTable;
   readonly open = new OpenConnections();
-  readonly idlers: Idlers;
-  readonly headDeadlines: Deadlines;
-  readonly keepAliveDeadlines: Deadlines;
+  idlers: Idlers;
+  headDeadlines: Deadlines;
+  keepAliveDeadlines: Deadlines;
   readonly lingerDeadlines = new Deadlines(lingerMaxMs);
   readonly askDeadlines = new Deadlines(askEveryMs);
-  readonly limits: HeadLimits;
+  limits: HeadLimits;
   /** Of one connection. */
-  readonly requestsMax: number;
+  requestsMax: number;
   /** True: every answer ends its connection, so that its caller looks for another replica. */
   retiring = false;
   /** True: what is open is being broken. */
   stopping = false;
   readonly #refusals: RefusalForm;
-  readonly #keptAlive: string;
+  #keptAlive: string;
   #heads: HeadReader<RequestMessage> | null = null;
+  /** By which limits readers that are lent read. */
+  readonly #limitsOf = new WeakMap<HeadReader<RequestMessage>, HeadLimits>();
 
   constructor(options: ServerOptions, events: ServerEvents, table: ConnectionTable) {
-    const { fieldsMaxBytes, bodyIdleTimeoutMs, bodyMinBytesPerS, answerMinBytesPerS, keepAliveTimeoutMs } = options;
     this.events = events;
     this.table = table;
-    this.idlers = new Idlers(bodyIdleTimeoutMs, bodyMinBytesPerS, answerMinBytesPerS);
+    this.idlers = idlersOf(options);
     this.headDeadlines = new Deadlines(options.headTimeoutMs);
-    this.keepAliveDeadlines = new Deadlines(keepAliveTimeoutMs);
-    this.requestsMax = options.connectionMaxRequests ?? Number.POSITIVE_INFINITY;
-    this.limits = { lineMaxBytes, fieldsMaxBytes, fieldsMax };
+    this.keepAliveDeadlines = new Deadlines(options.keepAliveTimeoutMs);
+    this.requestsMax = requestsMaxOf(options);
+    this.limits = limitsOf(options);
     this.#refusals = options;
-    this.#keptAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveTimeoutMs / 1_000)}\r\n`;
+    this.#keptAlive = keptAlive(options);
+  }
+
+  /** Other times and bounds, for what begins from now on: what has begun keeps its own. */
+  configure(options: ConnectionSettings): void {
+    this.idlers.retire();
+    this.idlers = idlersOf(options);
+    this.headDeadlines = new Deadlines(options.headTimeoutMs);
+    this.keepAliveDeadlines = new Deadlines(options.keepAliveTimeoutMs);
+    this.requestsMax = requestsMaxOf(options);
+    this.limits = limitsOf(options);
+    this.#heads = null;
+    this.#keptAlive = keptAlive(options);
   }
 
   /** The field lines about what becomes of a connection. */
@@ -68,13 +81,19 @@ export class Reception {
 
   /** A reader is needed while a head comes. Nearly all come at once, so that one does for all connections. */
   borrowHeads(): HeadReader<RequestMessage> {
-    const heads = this.#heads ?? createRequestReader(this.limits);
+    const heads = this.#heads ?? this.#newHeads();
     this.#heads = null;
     return heads;
   }
 
   giveBackHeads(heads: HeadReader<RequestMessage>): void {
-    this.#heads = heads;
+    if (this.#limitsOf.get(heads) === this.limits) this.#heads = heads;
+  }
+
+  #newHeads(): HeadReader<RequestMessage> {
+    const heads = createRequestReader(this.limits);
+    this.#limitsOf.set(heads, this.limits);
+    return heads;
   }
 
   /** A whole answer where there is no exchange, in Latin-1, and the request id that it names. */
@@ -96,6 +115,18 @@ export class Reception {
       deadlines.close();
     }
   }
+}
+
+const limitsOf = ({ fieldsMaxBytes }: ConnectionSettings): HeadLimits => ({ lineMaxBytes, fieldsMaxBytes, fieldsMax });
+const requestsMaxOf = ({ connectionMaxRequests }: ConnectionSettings): number =>
+  connectionMaxRequests ?? Number.POSITIVE_INFINITY;
+
+function idlersOf({ bodyIdleTimeoutMs, bodyMinBytesPerS, answerMinBytesPerS }: ConnectionSettings): Idlers {
+  return new Idlers(bodyIdleTimeoutMs, bodyMinBytesPerS, answerMinBytesPerS);
+}
+
+function keptAlive({ keepAliveTimeoutMs }: ConnectionSettings): string {
+  return `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveTimeoutMs / 1_000)}\r\n`;
 }
 
 /** In a list and not a Set: `idlers.ts` says why. */

@@ -1,18 +1,20 @@
 /** The main port: it listens, and gives each connection its place and what serves it. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import type { TlsMaterial } from '../../config/tls-material.ts';
+import type { ConnectionBounds } from '../connections.ts';
 import { CallerConnection } from './connection.ts';
-import type { ServerEvents, ServerOptions } from './options.ts';
+import type { ConnectionSettings, ServerEvents, ServerOptions } from './options.ts';
 import { Places, plainAddress } from './places.ts';
 import { Reception } from './reception.ts';
-import { createSecureServer } from './tls.ts';
+import { createSecureServer, type ServerSecure } from './tls.ts';
 
 export interface MainServer {
   readonly port: number;
   readonly connections: number;
   /** Shows another certificate from the next connection on. Only where there is TLS. */
-  readonly secure: (material: TlsMaterial) => void;
+  readonly secure: ServerSecure;
+  /** Other times and bounds, for what begins from now on. */
+  configure(settings: ConnectionSettings, bounds: Omit<ConnectionBounds, 'closesBusy'>): void;
   /** From now on every answer ends its connection, so that callers look for another replica. */
   retire(): void;
   /** Takes no new connections; resolves when the last open one has been closed. Idle ones are closed at once. */
@@ -43,6 +45,10 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
       return places.table.count;
     },
     secure,
+    configure(settings, bounds) {
+      places.table.configure({ ...bounds, closesBusy: false });
+      reception.configure(settings);
+    },
     retire() {
       reception.retiring = true;
     },
@@ -65,7 +71,7 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
 
 interface Listening {
   readonly server: Server;
-  readonly secure: (material: TlsMaterial) => void;
+  readonly secure: ServerSecure;
 }
 
 function create(options: ServerOptions, events: ServerEvents, places: Places, reception: Reception): Listening {

@@ -15,16 +15,20 @@ export interface ServerTls {
   readonly material: TlsMaterial;
 }
 
+/** @param minVersion not there: the one that there was */
+export type ServerSecure = (material: TlsMaterial, minVersion?: SecureVersion) => void;
+
 /**
  * @param socketOptions for each connection
  * @param failed told of connections that end before they are secure
  */
 export function createSecureServer(
   socketOptions: TlsOptions,
-  { minVersion, material: first }: ServerTls,
+  { minVersion: firstVersion, material: first }: ServerTls,
   handshakeTimeoutMs: number,
   failed: (reason: string, address: string | undefined) => void,
-): { readonly server: Server; readonly secure: (material: TlsMaterial) => void } {
+): { readonly server: Server; readonly secure: ServerSecure } {
+  let minVersion = firstVersion;
   const contextOf = (material: TlsMaterial): SecureContextOptions => ({ ...contextOptions(material), minVersion });
   const server = createServer({
     ...socketOptions,
@@ -38,5 +42,11 @@ export function createSecureServer(
     failed(error.code ?? error.message, socket.remoteAddress);
     socket.destroy();
   });
-  return { server, secure: (material) => server.setSecureContext(contextOf(material)) };
+  return {
+    server,
+    secure(material, version = minVersion) {
+      minVersion = version;
+      server.setSecureContext(contextOf(material));
+    },
+  };
 }

@@ -1,0 +1,132 @@
+/** Reloads of what lives as long as the process: the port's times and bounds, certificates, tokens, Redis. */
+import { once } from 'node:events';
+import { connect } from 'node:tls';
+import { Redis } from 'ioredis';
+import { describe, expect, it } from 'vitest';
+import { createAuthority } from '../support/certificates.ts';
+import { newKey, sign, startProvider } from '../support/provider.ts';
+import { startRedis } from '../support/redis.ts';
+import { type ReloadableApp, startReloadable } from '../support/reloadable.ts';
+import { until } from '../support/until.ts';
+import { answer, say, startUpstream } from '../support/upstream.ts';
+
+const ok = say(answer(200, {}, 'ok'));
+
+describe('the main port', () => {
+  it('has other bounds for the next request, and other times', async () => {
+    await using upstream = await startUpstream(ok);
+    await using app = await startReloadable(upstream.url, 'http: {fieldsMaxBytes: 16384}\n');
+    const long = `X-Long: ${'x'.repeat(4_000)}\r\n`;
+    expect((await app.send('GET /v1/contacts', long)).status).toBe(200);
+    // This connection has been open since before.
+    await using caller = await app.call();
+    const again = async () => {
+      caller.send(app.request('GET /v1/contacts', long));
+      return await caller.answer('GET');
+    };
+    expect((await again()).field('keep-alive')).toBe('timeout=75');
+    const report = await app.change(
+      'http: {fieldsMaxBytes: 2048, keepAliveTimeoutMs: 9000, connectionMaxRequests: 2}\n',
+    );
+    expect(report).toMatchObject({ result: 'applied', restartNeeded: [] });
+    expect((await app.send('GET /v1/contacts')).field('keep-alive')).toBe('timeout=9');
+    expect((await again()).status).toBe(431);
+  });
+
+  it('waits for bodies by the times that there are when they begin', async () => {
+    await using upstream = await startUpstream(ok);
+    await using app = await startReloadable(upstream.url, 'http: {bodyIdleTimeoutMs: 600000}\n');
+    await app.change('http: {bodyIdleTimeoutMs: 100}\n');
+    await using caller = await app.call();
+    const [head] = app.request('POST /v1/contacts', '', 'x'.repeat(100)).toString('latin1').split('\r\n\r\n');
+    caller.send(`${head}\r\n\r\nnot all`);
+    expect((await caller.answer('POST')).status).toBe(408);
+  });
+
+  it('shows another certificate, from other files', async () => {
+    await using upstream = await startUpstream(ok);
+    const authority = createAuthority('Weir test');
+    const files: Record<string, string> = {};
+    for (const name of ['one', 'two']) {
+      const { cert, key } = authority.issue(name, ['localhost']);
+      Object.assign(files, { [`${name}.crt`]: cert, [`${name}.key`]: key });
+    }
+    const tls = (name: string, more = '') =>
+      `profile: none\nlisten: {tls: {certFile: FOLDER/${name}.crt, keyFile: FOLDER/${name}.key${more}}}\nauth: {open: true}\n`;
+    await using app = await startReloadable(upstream.url, tls('one'), files, { UPSTREAM_URL: upstream.url });
+    const shown = async (): Promise<string | undefined> => {
+      const socket = connect({ port: app.port, host: '127.0.0.1', ca: authority.cert, servername: 'localhost' });
+      await once(socket, 'secureConnect');
+      const subject = String(socket.getPeerCertificate().subject.CN);
+      socket.destroy();
+      return subject;
+    };
+    expect(await shown()).toBe('one');
+    expect(await app.change(tls('two', ', minVersion: TLSv1.3'))).toMatchObject({
+      result: 'applied',
+      restartNeeded: [],
+    });
+    expect(await shown()).toBe('two');
+    expect(await app.change(tls('two', ', clientCaFile: FOLDER/one.crt'))).toMatchObject({
+      restartNeeded: expect.arrayContaining(['listen.tls.clientCaFile']),
+    });
+  });
+});
+
+describe('tokens of an identity provider', () => {
+  it('are taken from the reload on that names it, and no longer after one that does not', async () => {
+    await using upstream = await startUpstream(ok);
+    const key = await newKey('1');
+    await using provider = await startProvider(key);
+    await using app = await startReloadable(upstream.url, '{}\n');
+    const exp = Math.floor(Date.now() / 1_000) + 3_600;
+    const token = await sign(key, { iss: 'https://login', aud: 'weir', sub: 'anna', exp });
+    const status = async () =>
+      (await app.ask('GET /v1/contacts', `Host: weir\r\nAuthorization: Bearer ${token}\r\n`)).status;
+    const jwt = (audience: string) =>
+      `auth: {jwt: {issuer: "https://login", audience: ${audience}, jwksUrl: "${provider.url}"}}\n`;
+    expect(await status()).toBe(401);
+    await app.change(jwt('weir'));
+    expect(await status()).toBe(200);
+    // It was in the cache: by other settings it has to be judged anew.
+    await app.change(jwt('another'));
+    expect(await status()).toBe(401);
+    await app.change('{}\n');
+    expect(await status()).toBe(401);
+  });
+});
+
+describe('the password of Redis', () => {
+  it('may be another one: connections show it at once, and whenever they are opened anew', async () => {
+    await using redis = await startRedis(['--requirepass', 'first-password']);
+    await using upstream = await startUpstream(ok);
+    const urlWith = (password: string) => redis.url.replace('redis://', `redis://:${password}@`);
+    const yaml = 'redis: {urlFile: FOLDER/redis}\n';
+    await using app = await startReloadable(upstream.url, yaml, { redis: `${urlWith('first-password')}\n` });
+    const admin = new Redis(urlWith('first-password'));
+    try {
+      await admin.config('SET', 'requirepass', 'second-password');
+      app.write('redis', `${urlWith('wrong-password')}\n`);
+      expect(await app.reloads.reload('SIGHUP')).toMatchObject({ changed: ['redis.url'], restartNeeded: [] });
+      const refused = ({ events }: ReloadableApp) =>
+        events.filter(({ message }) => /refuses the new login/.test(message));
+      await until(() => refused(app).length === 1, { what: 'the wrong one to be refused' });
+      expect(await app.user('anna')).not.toBe('');
+      app.write('redis', `${urlWith('second-password')}\n`);
+      expect(await app.reloads.reload('SIGHUP')).toMatchObject({ changed: ['redis.url'] });
+      await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+      await until(async () => (await app.user('otto').catch(() => '')) !== '', { what: 'Redis to serve again' });
+      expect(JSON.stringify(app.events)).not.toMatch(/(first|second|wrong)-password/);
+    } finally {
+      admin.disconnect();
+    }
+  });
+
+  it('does not let it be another server', async () => {
+    await using redis = await startRedis();
+    await using upstream = await startUpstream(ok);
+    await using app = await startReloadable(upstream.url, `redis: {url: "${redis.url}"}\n`);
+    const elsewhere = `redis: {url: "${redis.url.replace('127.0.0.1', '127.0.0.2')}"}\n`;
+    expect(await app.change(elsewhere)).toMatchObject({ result: 'unchanged', restartNeeded: ['redis.url'] });
+  });
+});
