@@ -10,8 +10,6 @@ const settingsOf: Readonly<Record<string, readonly string[]>> = {
   'throttled.byClass': ['limits.<class>.throttled'],
   'heed.all': ['heed'],
   'heed.byClass': ['limits.<class>.heed'],
-  'heed.all': ['heed'],
-  'heed.byClass': ['limits.<class>.heed'],
   'listen.tls.files.ca': ['listen.tls.clientCaFile'],
   'listen.tls.files.cert': ['listen.tls.certFile'],
   'listen.tls.files.key': ['listen.tls.keyFile'],
