@@ -16,6 +16,20 @@ all that is printed goes through toYaml or int64: 604800000 would else become 6.
 {{- toYaml (mergeOverwrite (deepCopy (.Values.config | default dict)) $own) -}}
 {{- end }}
 
+{{- /*
+What of the configuration is read at the start only. A change of the rest reaches the Pods by the ConfigMap, and Weir
+takes it up. docs/how-to/change-the-configuration.md has the list.
+*/ -}}
+{{- define "weir.configOfTheStart" -}}
+{{- $config := include "weir.config" . | fromYaml -}}
+{{- $start := pick $config "profile" "listen" "ops" "redis" -}}
+{{- $_ := set $start "folder" (get ($config.bodies | default dict) "folder") -}}
+{{- range $class, $limits := $config.limits | default dict -}}
+{{- with get ($limits | default dict) "also" -}}{{- $_ := set $start (printf "also %s" $class) . -}}{{- end -}}
+{{- end -}}
+{{- toYaml $start -}}
+{{- end }}
+
 {{- /* The settings that name the files of one `tls` section, by what its keys say. */ -}}
 {{- define "weir.tlsFiles" -}}
 {{- $files := dict -}}

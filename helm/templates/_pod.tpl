@@ -105,7 +105,7 @@ Another chart hands in `.Subcharts.weir` (README.md, "Sidecar").
 {{- end }}
 
 {{- define "weir.annotations" -}}
-checksum/weir-config: {{ include "weir.config" . | sha256sum }}
+checksum/weir-config: {{ include (ternary "weir.config" "weir.configOfTheStart" .Values.rollOnConfigChange) . | sha256sum }}
 {{- with include "weir.secretData" . }}
 checksum/weir-secret: {{ . | sha256sum }}
 {{- end }}

@@ -184,6 +184,7 @@ export const shapes: Readonly<Record<string, Schema>> = {
   fullnameOverride: maybe(serviceName),
   commonLabels: labels,
   podLabels: labels,
+  rollOnConfigChange: { type: 'boolean' },
   podAnnotations: annotations,
   podSecurityContext,
   securityContext,

@@ -167,11 +167,22 @@ describe.skipIf(toolsMissing !== null)('the chart', () => {
     });
   });
 
-  it('another configuration rolls the Pods, the same one does not, and neither does another version of the chart', async () => {
+  it('what needs a restart rolls the Pods; the rest does not, and neither does another version of the chart', async () => {
     const annotations = (manifests: readonly Manifest[]) =>
       one(manifests, 'Deployment').spec.template.metadata.annotations;
     expect(annotations(made())).toEqual(annotations(made()));
-    expect(annotations(made('config.limits.messages.rate=20'))).not.toEqual(annotations(made()));
+    const rate = 'config.limits.messages.rate=20';
+    expect(annotations(made(rate))).toEqual(annotations(made()));
+    expect(annotations(made(rate, 'rollOnConfigChange=true'))).not.toEqual(
+      annotations(made('rollOnConfigChange=true')),
+    );
+    for (const one of [
+      'config.profile=none',
+      'config.redis.keyPrefix=w:',
+      'config.ops.port=9999',
+      'config.bodies.folder=/b',
+    ])
+      expect([one, annotations(made(one))]).not.toEqual([one, annotations(made())]);
     const given = (host: string) =>
       annotations(rendered('helm 3', [...valueSet('try-out-redis').args, ...set([`redis.url=redis://${host}`])]));
     expect(given('one')).not.toEqual(given('two'));
