@@ -11,7 +11,7 @@ import { refuse } from '../exchange/refusals.ts';
 import type { Signal } from '../exchange/signal.ts';
 import type { ConcurrencyLimiter } from './concurrency/limiter.ts';
 import type { ConcurrencyLimiters, PermitWaiter } from './concurrency/limiters.ts';
-import { GateLanes, type LanesGate } from './lanes/gate-lanes.ts';
+import { GateLanes, type LanesGate, tooLate } from './lanes/gate-lanes.ts';
 import type { Lanes } from './lanes/lanes.ts';
 import type { ClassLimits } from './limits.ts';
 import type { Line } from './line/line.ts';
@@ -324,10 +324,7 @@ export class Gate implements Slots, PermitWaiter {
     const inVain = this.#lanes?.refusalFor(stay.exchange, until, now) ?? null;
     if (inVain !== null) return inVain;
     const lanesOpenAt = this.#lanes?.opensFor(stay.exchange, now) ?? now;
-    if (lanesOpenAt >= until) {
-      const details = `Its lane could not open within ${holdMs / 1_000} s.`;
-      return refuse('lineFull', details, Math.max(1_000, lanesOpenAt - now));
-    }
+    if (lanesOpenAt >= until) return tooLate(holdMs, lanesOpenAt, now);
     const toCome = slotsToCome(this.#class.limits, this.#lease.fullAt, now, until);
     const opening = this.#pausing.untilFor(caller, urgency) < until ? this.#lease.left(now) + toCome : 0;
     if (inLine <= opening) return null;

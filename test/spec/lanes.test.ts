@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { MemoryBuckets } from '../../src/adapters/memory/buckets.ts';
 import type { Gates } from '../../src/admission/gates.ts';
-import { heardMax, type NarrowLimit } from '../../src/admission/lanes/lanes.ts';
+import { type NarrowLimit, pausesMax } from '../../src/admission/lanes/lanes.ts';
 import { readScope, type Scope } from '../../src/admission/rate/scope.ts';
 import { deafMeter, gatesOn, messageFrom, roomyLimits, WaitingDownstream } from '../support/fleet.ts';
 import { Lines, type Visit } from '../support/lines.ts';
@@ -93,6 +93,36 @@ describe('A request goes when each of its limits has something for it', () => {
     expect(lines.sent).toEqual(['x1@0', 'x2@10000', 'x3@20000']);
   });
 
+  test.each<[string, NarrowLimit, refused: string, at: number]>([
+    ['whose next token is hours away', { ...pair, rate: 0.0001 }, 'lineFull', 0],
+    ['that one has and does not give back', { ...pair, rate: null, serial: true }, 'holdTimeOver', 10_000],
+  ])(
+    'a lane that never opens, %s, keeps nobody for longer than the hold time, and others not at all',
+    async (_, limit, refused, at) => {
+      const { lines, to } = scene([limit], { holdMaxMs: 10_000 });
+      const visits = ['x', 'x', 'x', 'y'].map((number) => to(number));
+      await lines.clock.advance(10_001);
+      expect(lines.sent).toEqual(['x1@0', 'y4@0']);
+      for (const { ends } of visits.slice(1, 3)) expect(ends).toEqual([{ kind: refused, at }]);
+      const late = to('x');
+      await lines.clock.run(60_000);
+      expect(late.state).toBe(refused);
+      done(lines, visits[0] as Visit, visits[3] as Visit);
+      expect([lines.admit.gates('messages').lanes?.size, lines.clock.pending]).toEqual([0, 0]);
+    },
+  );
+
+  test('who finds out only at its turn that its lane opens too late is told then, and the slot is another’s', async () => {
+    const { lines, to } = scene([{ ...pair, rate: 0.0001 }], { rate: 1, burst: 1, holdMaxMs: 10_000 });
+    const visits = ['x', 'x', 'x', 'y'].map((number) => to(number));
+    await lines.clock.advance(5_000);
+    expect(lines.sent).toEqual(['x1@0', 'y4@1000']);
+    for (const { ends, admission } of visits.slice(1, 3)) {
+      expect(ends).toEqual([{ kind: 'lineFull', at: 1_000 }]);
+      expect(admission).toMatchObject({ details: 'Its lane could not open within 10 s.', retryAfterMs: 9_999_000 });
+    }
+  });
+
   test('who leaves is gone from its lane, and the next takes its place', async () => {
     const { lines, to } = scene([pair]);
     const visits = ['x', 'x', 'x'].map((number) => to(number));
@@ -130,9 +160,24 @@ describe('A request goes when each of its limits has something for it', () => {
     const { lines } = scene([pair]);
     const hear = (i: number): void =>
       lines.admit.heard({ class: 'messages', bucket: `messages~1:n${i}`, bulk: false, ms: 5_000, answer: null });
-    for (let i = 0; i < heardMax + 500; i++) hear(i);
+    for (let i = 0; i < pausesMax + 500; i++) hear(i);
     const { lanes } = lines.admit.gates('messages');
-    expect(lanes?.size).toBe(heardMax);
+    expect(lanes?.size).toBe(pausesMax);
+    await lines.clock.run(10_000);
+    expect(lanes?.size).toBe(0);
+  });
+
+  test('and so are those that this replica has met itself', async () => {
+    const { lines, to } = scene([pair], { rate: 1_000_000, burst: 1_000_000, lineMaxRequests: 100_000 });
+    const visits = Array.from({ length: pausesMax + 500 }, (_, i) => to(`n${i}`));
+    await lines.clock.advance(0);
+    for (const visit of visits) {
+      if (visit.admission?.kind !== 'exchange') throw new Error('it was not sent');
+      visit.admission.slots.signalled({ of: 1, pauseMs: 5_000, bulk: false, as: null }, visit.admission);
+    }
+    done(lines, ...visits);
+    const { lanes } = lines.admit.gates('messages');
+    expect(lanes?.size).toBe(pausesMax);
     await lines.clock.run(10_000);
     expect(lanes?.size).toBe(0);
   });

@@ -81,6 +81,7 @@ export class GateLanes implements Home {
     if (shut === undefined) return lanes;
     this.#waiting.toLane(next);
     this.#park(next, shut);
+    if (shut.isTooLateFor(next, now)) this.inVain(next, shut, now);
     return null;
   }
 
@@ -104,7 +105,10 @@ export class GateLanes implements Home {
   }
 
   inVain(waiter: Waiter, lane: Lane, now: number): void {
-    this.#waiting.refuse(waiter, refusalBy(lane, 'holdTimeOver', now), now);
+    const { since, until } = waiter;
+    const pauses = lane.pausedUntil >= until;
+    const refusal = pauses ? refusalBy(lane, 'holdTimeOver', now) : tooLate(until - since, lane.nextAt, now);
+    this.#waiting.refuse(waiter, refusal, now);
   }
 
   /** Why a newcomer need not wait in a lane that pauses; null: none does for so long. */
@@ -146,7 +150,10 @@ export class GateLanes implements Home {
         this.#park(waiter, end as Lane);
       }
     }
-    for (const lane of lanes) lane.settle();
+    for (const lane of lanes) {
+      lane.sendLateAway(now);
+      lane.settle();
+    }
     return goes ? 1 : 0;
   }
 
@@ -158,6 +165,11 @@ export class GateLanes implements Home {
     waiter.releasedBy = null;
     for (const one of by === null || by === lane ? [lane] : [lane, by]) one.settle();
   }
+}
+
+/** @param opensAt when its lane would have something for it, by what is known, `Clock.now()` */
+export function tooLate(holdMs: number, opensAt: number, now: number): Refusal {
+  return refuse('lineFull', `Its lane could not open within ${holdMs / 1_000} s.`, Math.max(1_000, opensAt - now));
 }
 
 function refusalBy({ pausedUntil, said }: Lane, name: RefusalName, now: number): Refusal {

@@ -12,12 +12,14 @@ import { type Costing, estimated } from './cost.ts';
 
 /** How long a lane is shut at most whose tokens other replicas may give back, milliseconds. */
 const askAgainMs = 250;
+/** Nobody is looked for who would wait in vain for less than that, milliseconds. */
+const lateMinMs = 1_000;
 
 /** Whose line a parked request goes back to. */
 export interface Home {
   /** The lane has opened for it. */
   released(waiter: Waiter): void;
-  /** The lane pauses for longer than it may wait. */
+  /** The lane opens only when it may wait no longer. */
   inVain(waiter: Waiter, lane: Lane, now: number): void;
 }
 
@@ -87,12 +89,32 @@ export class Lane implements WaitersLane {
     if (until - this.pausedUntil < horizonMs) return false;
     this.pausedUntil = until;
     this.said = answer;
+    this.#sendAway(until, now);
+    this.settle();
+    return true;
+  }
+
+  /** Those whose time is over before the next token is there are told at once. */
+  sendLateAway(now: number): void {
+    if (this.#nextIsLate(now)) this.#sendAway(this.nextAt, now);
+  }
+
+  /** Whether a request is one of these. */
+  isTooLateFor(waiter: Waiter, now: number): boolean {
+    return this.#nextIsLate(now) && waiter.until <= this.nextAt;
+  }
+
+  /** Where requests cost more than one token, answers may give some back. */
+  #nextIsLate(now: number): boolean {
+    return this.quota !== null && this.costing === null && this.nextAt >= now + lateMinMs;
+  }
+
+  /** Nobody goes before that. */
+  #sendAway(until: number, now: number): void {
     const inVain = [...this.#rows.values()].flatMap(({ waiters }) =>
       waiters.filter((waiter) => waiter.parkedIn === this && waiter.until <= until),
     );
     for (const waiter of inVain) this.#homes.get(waiter)?.inVain(waiter, this, now);
-    this.settle();
-    return true;
   }
 
   get parked(): number {

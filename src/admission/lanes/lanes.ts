@@ -28,10 +28,10 @@ export interface NarrowLimit {
 const debtMaxUs = 3_600_000_000;
 
 /**
- * With so many lanes, pauses of others that others tell of are not kept: the bucket of each has been pushed back, so
- * its first request finds out.
+ * With so many lanes, pauses of those in which nobody waits are not kept: the bucket of each has been pushed back, and
+ * the first request after that finds out.
  */
-export const heardMax = 10_000;
+export const pausesMax = 10_000;
 
 export interface LanesDeps {
   readonly clock: Clock;
@@ -104,7 +104,7 @@ export class Lanes {
     const [, number = ''] = /~(\d+):/.exec(bucket.slice(this.#name.length)) ?? [];
     const limit = this.#limits[Number(number) - 1];
     if (number === '' || limit === undefined) return false;
-    if (this.#lanes.size >= heardMax && !this.#lanes.has(bucket)) return true;
+    if (this.#lanes.size >= pausesMax && !this.#lanes.has(bucket)) return true;
     this.#laneOf(bucket, limit).pause(until, answer, now);
     return true;
   }
@@ -141,7 +141,7 @@ export class Lanes {
       return;
     }
     // Nobody waits, but newcomers are to know of the pause.
-    if (lane.isIdle && lane.pausedUntil > now) {
+    if (lane.isIdle && lane.pausedUntil > now && this.#lanes.size <= pausesMax) {
       this.#lookAgain(lane, due, lane.pausedUntil, now);
       return;
     }

@@ -1,0 +1,49 @@
+/** Values of scopes that are as long as a request may bring: they count as any others, and no name gets long. */
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { answer, say, startUpstream, type Upstream } from '../support/upstream.ts';
+
+let server: TestRedis;
+let upstream: Upstream;
+let app: TestApp;
+beforeAll(async () => {
+  server = await startRedis();
+  upstream = await startUpstream(say(answer(200, {}, 'ok')));
+  app = await startTestApp(
+    upstream.url,
+    `profile: none
+auth: {open: true}
+limits: {default: {scope: "header:X-Number", rate: 0.1, burst: 1, holdMaxMs: 1000, also: [{scope: "body:/to", rate: 0.1, burst: 1}]}}`,
+    { REDIS_URL: server.url },
+  );
+});
+afterAll(async () => {
+  await app.close(0);
+  await upstream.stop();
+  await server.stop();
+});
+
+const long = (end: string): string => 'x'.repeat(10_240) + end;
+const send = async (number: string, to: string): Promise<number> => {
+  const body = JSON.stringify({ to });
+  const fields = `Host: weir\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nX-Number: ${number}\r\n`;
+  return (await app.ask('POST /x', fields, body)).status;
+};
+
+test('10 KB of a field and of a body have limits of their own, told apart to their last character', async () => {
+  expect(await send(long('a'), long('a'))).toBe(200);
+  expect(await send(long('b'), long('b'))).toBe(200);
+  expect(await send(long('a'), long('c'))).toBe(503);
+  expect(await send(long('d'), long('b'))).toBe(503);
+  expect(upstream.arrivals.map((one) => one.field('x-number'))).toEqual([long('a'), long('b')]);
+  const redis = new Redis(server.url);
+  try {
+    const keys = await redis.keys('*bucket*');
+    expect(keys.length).toBeGreaterThanOrEqual(3);
+    expect(Math.max(...keys.map((key) => key.length))).toBeLessThan(100);
+  } finally {
+    redis.disconnect();
+  }
+});
