@@ -1,10 +1,10 @@
 /** What the limit of open files leaves for connections, and a word where that is less than the settings say. */
 import { openFilesMax } from '../adapters/node/descriptors.ts';
-import { reserved } from '../admission/concurrency/in-flight-budget.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../observe/ports.ts';
 import { opsConnectionsMax } from '../ops/server.ts';
 import { type DescriptorNeeds, type DescriptorPlan, planDescriptors } from './descriptors.ts';
+import { poolMax } from './upstreams.ts';
 
 /** @param inUse how many are open before anybody has come */
 export function fitOpenFiles(config: Config, inUse: number, log: Log): DescriptorPlan {
@@ -22,17 +22,16 @@ export function fitOpenFiles(config: Config, inUse: number, log: Log): Descripto
 }
 
 /** @param inUse those that are open already */
-export function needsOf({ http, coreapp, bodies, limits }: Config, inUse: number): DescriptorNeeds {
-  const { connectionsMax, tunnelsMax } = http;
-  const notHeld = Object.values(limits).filter(({ hold }) => !hold);
+export function needsOf(config: Config, inUse: number): DescriptorNeeds {
+  const { connectionsMax, tunnelsMax } = config.http;
   return {
     inUse,
     connectionsMax,
     opsConnectionsMax,
-    poolMax: coreapp.permitsMax + reserved * notHeld.length,
+    poolMax: poolMax(config),
     tunnelsMax,
-    filesMax: bodies.filesMax,
+    filesMax: config.bodies.filesMax,
     // A class that has an upstream of its own has connections of its own.
-    upstreams: 1 + Object.keys(coreapp.urls).length,
+    upstreams: 1 + Object.keys(config.coreapp.urls).length,
   };
 }

@@ -44,7 +44,7 @@ export class Upstreams {
   constructor(config: Config, simulatorUrl: string, log: Log) {
     this.#log = log;
     this.#simulatorUrl = simulatorUrl;
-    const max = connectionsMax(config);
+    const max = poolMax(config);
     this.#usual = new Upstream(this.#usualWay(config), max, log);
     const others = Object.entries(config.coreapp.urls);
     this.#others = new Map(others.map(([name, url]) => [name, new Upstream(otherWay(config, url), max, log)]));
@@ -64,7 +64,7 @@ export class Upstreams {
   /** What goes from now on goes by this. */
   configure(config: Config): void {
     const before = new Set([this.#usual, ...this.#others.values()]);
-    const max = connectionsMax(config);
+    const max = poolMax(config);
     this.#usual = this.#along(this.#usual, this.#usualWay(config), max);
     const others = Object.entries(config.coreapp.urls);
     this.#others = new Map(
@@ -110,8 +110,8 @@ function otherWay({ coreapp }: Config, url: string): Way {
   return { url, host: null, tls, connectTimeoutMs, answerTimeoutMs, connectionMaxAgeMs };
 }
 
-/** A class that is not held has some in-flight requests of its own. */
-function connectionsMax({ coreapp, limits }: Config): number {
+/** Most connections to one of them. A class that is not held has some in-flight requests of its own. */
+export function poolMax({ coreapp, limits }: Config): number {
   const notHeld = Object.values(limits).filter(({ hold }) => !hold);
   return coreapp.permitsMax + reserved * notHeld.length;
 }
