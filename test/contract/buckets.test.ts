@@ -407,6 +407,20 @@ describe.each(Object.entries(places).filter(([kind]) => kind !== 'memory'))(
       await until(shut, { what: 'the bucket to be shut' });
     });
 
+    test('are settled all the same where they were pushed back meanwhile', async () => {
+      const quota = { rate: 0.001, burst: 10, settled: { debtMaxUs: 3_600_000_000 } };
+      const name = freshName();
+      const [one, other] = [await place.open({ replicas: 2 }), await place.open({ replicas: 2 })];
+      const taken = await one.tryTake(name, quota, 10);
+      if (!taken.taken) throw new Error('ten of ten were not to be had');
+      one.pushBackNarrow(name, quota, 1);
+      // All that was taken is spent: the next one is there in 1,000 s.
+      const tried = await other.tryTake(name, quota, 1);
+      expect(!tried.taken && tried.opensInUs > 0.9e9).toBe(true);
+      one.settle(name, quota, -6, taken.mark);
+      await until(async () => (await other.tryTake(name, quota, 5)).taken, { what: 'what was given back' });
+    });
+
     test('are settled for all replicas, also for those who knew that all was spent', async () => {
       const quota = { rate: 0.001, burst: 10, settled: { debtMaxUs: 3_600_000_000 } };
       const name = freshName();

@@ -24,7 +24,7 @@ import { neverUs } from './script-arguments.ts';
 interface Scripts {
   weirTryTake(key: string, ...args: number[]): Promise<unknown>;
   weirSettle(key: string, ...args: number[]): Promise<unknown>;
-  weirPushBack(key: string, ...args: number[]): Promise<unknown>;
+  weirPushBackNarrow(key: string, ...args: number[]): Promise<unknown>;
 }
 
 export interface RedisNarrowOptions {
@@ -49,7 +49,7 @@ export class RedisNarrowBuckets {
   constructor(redis: RedisConnection, clock: Clock, meter: Meter, options: RedisNarrowOptions) {
     redis.defineCommand('weirTryTake', script('try-take.lua', 1));
     redis.defineCommand('weirSettle', script('settle.lua', 1));
-    redis.defineCommand('weirPushBack', script('push-back.lua', 1));
+    redis.defineCommand('weirPushBackNarrow', script('push-back-narrow.lua', 1));
     this.#redis = redis as RedisConnection & Scripts;
     this.#clock = clock;
     this.#meter = meter;
@@ -85,9 +85,9 @@ export class RedisNarrowBuckets {
     const byUs = Math.min(1_000 * ms, narrowPushMaxUs);
     this.#known.pushBack(bucket, 1_000 * sentAt, quota, byUs);
     if (this.#options.away()) return;
-    const args = [intervalUs(quota), tauUs(quota), byUs, 0, 1, jumpMinUs + (quota.settled?.debtMaxUs ?? 0)];
+    const args = [tauUs(quota), byUs, furthestUs(quota), jumpMinUs];
     // The next try of this replica says it again.
-    this.#redis.weirPushBack(this.#keyOf(bucket), ...args).catch(() => {});
+    this.#redis.weirPushBackNarrow(this.#keyOf(bucket), ...args).catch(() => {});
   }
 
   #shared(bucket: string, quota: NarrowQuota, count: number): Promise<Tried> {
