@@ -325,8 +325,8 @@ export class Gates implements GateClass {
       slotsHeld += gate.slotsHeld(now);
       pausedUntil = Math.max(pausedUntil, gate.pausedUntil);
     }
-    const bulkPausedMs = Math.max(0, this.bulkPausedUntil - now);
-    const pausedMs = pausedUntil - now;
+    const bulkPausedMs = Math.ceil(Math.max(0, this.bulkPausedUntil - now));
+    const pausedMs = Math.ceil(pausedUntil - now);
     return { class: this.name, rate, burst, live: this.live, level, slotsHeld, pausedMs, bulkPausedMs };
   }
 

@@ -30,7 +30,7 @@ const gib = 2 ** 30;
 
 /** The defaults are for a class of which nobody says anything. What the classes of an API have is said in `config/profiles/`. */
 export const limitRows = <NumberOf, FlagOf, ScopeOf, AlsoOf>(kinds: LimitKinds<NumberOf, FlagOf, ScopeOf, AlsoOf>) => ({
-  rate: kinds.number(0.1, 1_000_000, {
+  rate: kinds.number(0.001, 1_000_000, {
     default: 20,
     text: 'Requests a second that reach the Coreapp in the long run, over all replicas. As many as the Coreapp allows: it answers more with 429.',
   }),

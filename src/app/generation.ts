@@ -2,30 +2,26 @@
  * What follows from one configuration: a plain value, made whole and replaced whole. It has no state of its own that
  * matters to others. State that has to outlive a configuration is in the services.
  */
-import { createHmac, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { decodeBody } from '../adapters/node/decode.ts';
 import { trustIn } from '../adapters/node/trust.ts';
 import { scopeFields } from '../admission/rate/scope.ts';
 import { createAuthenticate } from '../auth/authenticate.ts';
 import type { Config } from '../config/config.ts';
 import { createReceive } from '../exchange/receive.ts';
-import type { Route } from '../exchange/route.ts';
 import { Cors } from '../http/cors.ts';
 import { type OwnFields, ownFields } from '../http/own-fields.ts';
-import { readPointer } from '../http/pointer.ts';
-import { readTarget } from '../http/target.ts';
 import { createGateway, type Gateway, type GatewayDeps, type Stages } from '../proxy.ts';
 import { type RouteOf, routeBy } from '../routing/router.ts';
 import { createHeed } from '../signals/heed.ts';
 import { createSignals } from '../signals/signals.ts';
-import type { BodyUrls } from '../upstream/body-urls.ts';
 import { createForward } from '../upstream/forward.ts';
 import type { RetryPolicy } from '../upstream/retry-policy.ts';
-import type { Rewriting } from '../upstream/rewriting.ts';
 import type { ForwardDeps } from '../upstream/towards.ts';
 import { createTunnel } from '../upstream/tunnel.ts';
 import type { UpgradeDownstream } from '../wire/server/upgrade.ts';
 import { profileOf, routingOf } from './profile.ts';
+import { rewritingOf } from './rewriting.ts';
 import { seldom } from './seldom.ts';
 import type { Senders } from './sending.ts';
 import { notHeldBy, type Services } from './services.ts';
@@ -62,6 +58,7 @@ export function createGeneration(config: Config, services: Services): Generation
     meter,
     apiKeys: auth.apiKey ?? [],
     keyField,
+    keyParameter: auth.keyParameter,
     open: auth.open,
     may: auth.may,
     logins: config.profile === 'coreapp',
@@ -118,7 +115,7 @@ function sendersOf(config: Config, services: Services, own: OwnFields, routeOf: 
     reachability: upstreams.usual.reachability,
     others: upstreams.others,
     alarmed: alarmedBy(services),
-    rewriting: rewritingOf(coreapp, services, routeOf),
+    rewriting: rewritingOf(config, services, routeOf),
     own,
     retryPolicy: policyOf(config, services, otherwise),
     notHeld: notHeldBy(limits),
@@ -134,65 +131,6 @@ function sendersOf(config: Config, services: Services, own: OwnFields, routeOf: 
 function endingFields({ credentials, authorizationField, setFields, removeFields }: Config['coreapp']): string[] {
   const credential = credentials.length === 0 ? [] : [authorizationField];
   return [...credential, ...Object.keys(setFields), ...removeFields].map((name) => name.toLowerCase());
-}
-
-function rewritingOf(coreapp: Config['coreapp'], { upstreams, credentials }: Services, routeOf: RouteOf): Rewriting {
-  const { basePath, setFields, setQuery, authorizationField, urls, appSecret } = coreapp;
-  const origins = new Map(Object.entries(urls).map(([name, url]) => [name, new URL(url).origin]));
-  const own = new URL(upstreams.usual.way.url).origin;
-  const originOf = ({ route }: { readonly route: Route }): string => origins.get(route.class) ?? own;
-  return {
-    originOf,
-    basePath,
-    queryOf: queryOf(new URLSearchParams(setQuery).toString(), appSecret, credentials.of),
-    set: Object.entries(setFields).flat(),
-    credentialField: authorizationField,
-    credentialOf: credentials.of,
-    bodyUrls: bodyUrlsOf(coreapp, routeOf, originOf),
-  };
-}
-
-/** Null: none is changed. */
-function bodyUrlsOf(
-  { bodyUrls, basePath }: Config['coreapp'],
-  routeOf: RouteOf,
-  originOf: (routed: { readonly route: Route }) => string,
-): BodyUrls | null {
-  const places = Object.entries(bodyUrls).map(([name, list]) => [name, list.map(readPointer)] as const);
-  if (places.length === 0) return null;
-  return {
-    places: new Map(places),
-    throughWeir(url) {
-      if (!URL.canParse(url)) return null;
-      const { origin, username, password } = new URL(url);
-      const rest = url.slice(url.indexOf('//') + 2).replace(/^[^/?#]*/, '');
-      const path = rest.startsWith(`${basePath}/`) ? rest.slice(basePath.length) : null;
-      if (path === null || username !== '' || password !== '') return null;
-      const target = readTarget(path);
-      if (target.kind !== 'target') return null;
-      const route = routeOf({ method: 'GET', path: target.path, fields: [] });
-      return route.by === 'coreapp' && originOf({ route }) === origin ? path : null;
-    },
-  };
-}
-
-/**
- * With an app's secret each request proves that its token is the app's: an HMAC-SHA256 of the token, in hexadecimal
- * (developers.facebook.com/docs/graph-api/guides/secure-requests).
- */
-function queryOf(query: string, secret: string | null, credentialOf: Rewriting['credentialOf']): Rewriting['queryOf'] {
-  if (secret === null) return () => query;
-  const begun = query === '' ? '' : `${query}&`;
-  const proofs = new Map<string, string>();
-  return (exchange) => {
-    const credential = credentialOf(exchange);
-    if (credential === null) return query;
-    const token = credential.replace(/^bearer +/i, '');
-    const proof = proofs.get(token) ?? createHmac('sha256', secret).update(token).digest('hex');
-    // There are as many as there are credentials; those that were changed are few.
-    proofs.set(token, proof);
-    return `${begun}appsecret_proof=${proof}`;
-  };
 }
 
 /** Signals are asked first, where there are any; what is announced is heeded where nothing was said. */

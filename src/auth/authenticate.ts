@@ -9,6 +9,7 @@ import type { Principal } from '../exchange/principal.ts';
 import { type Refusal, refuse } from '../exchange/refusals.ts';
 import type { Route } from '../exchange/route.ts';
 import { networkOf } from '../http/network.ts';
+import { parameterOf } from '../http/query.ts';
 import type { Meter } from '../observe/ports.ts';
 import type { BearerTokens, Finding } from './bearer-tokens.ts';
 import { type Credentials, credentialsOf, takeCredentials, takeValue } from './credentials.ts';
@@ -25,6 +26,8 @@ export interface AuthenticateDeps {
   readonly apiKeys: readonly string[];
   /** A field, in lower case, in which a token or key may come in the place of `Authorization`; null: there is none. */
   readonly keyField?: string | null;
+  /** The parameter of the query in which one may come as well; null: there is none. */
+  readonly keyParameter?: string | null;
   /** True: what needs no admin needs no credentials either. Not there: it does. */
   readonly open?: boolean;
   /** The classes that single users may use, by name; all others may use all. */
@@ -57,6 +60,7 @@ export function createAuthenticate({
   meter,
   apiKeys,
   keyField = null,
+  keyParameter = null,
   open = false,
   may = new Map(),
   logins = true,
@@ -97,7 +101,9 @@ export function createAuthenticate({
   const shownBy = (exchange: Routed): Credentials => {
     if (isReadAgain(exchange.route)) return credentialsOf(exchange.fields);
     const credentials = takeCredentials(exchange.fields);
-    const text = keyField === null ? null : takeValue(exchange.fields, keyField);
+    const inField = keyField === null ? null : takeValue(exchange.fields, keyField);
+    const isElsewhere = keyParameter !== null && credentials.kind === 'none';
+    const text = inField ?? (isElsewhere ? parameterOf(exchange.target, keyParameter) : null);
     if (text === null) return credentials;
     return tokens.some((kind) => kind.couldBe(text)) ? { kind: 'bearer', token: text } : { kind: 'apikey', key: text };
   };

@@ -145,10 +145,13 @@ export function brokenPasswordRule(given: string): string | null {
 /** Names that paths below `/v1/users/` already use. */
 const takenNames: ReadonlySet<string> = new Set(['login', 'logout']);
 
+function brokenPathRule(username: string): string | null {
+  return username.includes(';') ? 'must not hold a semicolon: in a path it would begin a parameter' : null;
+}
+
 /** Which rule a new user name in its form breaks, in words that follow its field's name; null: none. */
 export function brokenUsernameRule(username: string): string | null {
-  if (username.includes(';')) return 'must not hold a semicolon: in a path it would begin a parameter';
-  return brokenKnownNameRule(username) ?? brokenIdentifierRule(username);
+  return brokenPathRule(username) ?? brokenKnownNameRule(username) ?? brokenIdentifierRule(username);
 }
 
 /**
@@ -158,7 +161,7 @@ export function brokenUsernameRule(username: string): string | null {
 export function brokenServiceNameRule(username: string): string | null {
   const text = brokenTextRule(username, 1, 64);
   if (text !== null) return text;
-  return brokenCharactersRule(username) ?? brokenIdentifierRule(username);
+  return brokenPathRule(username) ?? brokenCharactersRule(username) ?? brokenIdentifierRule(username);
 }
 
 /** Whether there can be a user of that name: one may be older than a rule for new names. */

@@ -35,6 +35,8 @@ function ignoreError(): void {}
 
 /** Resolves to the exit code. */
 export async function run(given: readonly string[]): Promise<number> {
+  // It has flags and a help of its own, for each API.
+  if (given[0] === 'simulate') return await simulator(given.slice(1).map((arg) => (arg === '-h' ? '--help' : arg)));
   const asked = helpAsked(given);
   if (asked !== null) return await help(asked);
   const [command, ...args] = given;
@@ -49,8 +51,6 @@ export async function run(given: readonly string[]): Promise<number> {
       return explain(args, process.env, io);
     case 'profile':
       return profile(args, io);
-    case 'simulate':
-      return await simulator(args);
     case 'users':
       return await users(args, process.env, io);
     case 'tokens':

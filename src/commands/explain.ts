@@ -4,7 +4,7 @@ import { trustIn } from '../adapters/node/trust.ts';
 import { estimated } from '../admission/lanes/cost.ts';
 import type { ClassLimits } from '../admission/limits.ts';
 import { createCosts } from '../admission/rate/costs.ts';
-import { type Scope, scopeValue, scopeWords } from '../admission/rate/scope.ts';
+import { readScope, type Scope, scopeValue, scopeWords } from '../admission/rate/scope.ts';
 import { routingOf } from '../app/profile.ts';
 import type { Config } from '../config/config.ts';
 import { type Collected, collected, identified, type Received, routed } from '../exchange/exchange.ts';
@@ -104,8 +104,15 @@ function routeRows({ auth, classes, coreapp }: Config, { method, path }: Receive
   return [
     ['class', `${route.class}${route.by === 'weir' ? '' : by}`],
     ['answered by', route.by === 'weir' ? 'Weir itself' : 'the upstream'],
+    ...mayRows(auth, route),
     ['allowed to', auth.open && route.access === 'user' && route.by !== 'weir' ? 'anybody' : accessWords[route.access]],
   ];
+}
+
+/** Users who may use other classes only. */
+function mayRows({ may }: Config['auth'], route: Route): Rows {
+  const kept = [...may].filter(([, classes]) => !classes.has(route.class)).map(([name]) => name);
+  return route.by === 'weir' || kept.length === 0 ? [] : [['not allowed to', kept.join(', ')]];
 }
 
 function upstreamRows(config: Config, exchange: Received, route: Route, body: Buffer | null): Rows {
@@ -127,8 +134,8 @@ function upstreamRows(config: Config, exchange: Received, route: Route, body: Bu
     ['held', limits.hold ? `${limits.holdMaxMs / 1_000} s at most` : 'never: the upstream’s own answer is passed on'],
     ...signalRows(config, route),
     ...heedRows(config, route),
-    ['goes to', `${coreapp.urls[route.class] ?? coreapp.url ?? 'the bundled simulator'}${coreapp.basePath}`],
-    ['credential', credentialWords(config, route)],
+    ['goes to', `${urlOf(coreapp, route)}${coreapp.basePath}`],
+    ['credential', credentialWords(config, request)],
   ];
 }
 
@@ -141,12 +148,23 @@ function sharersOf(scope: Scope, request: Collected, { coreapp }: Config): strin
   return value === null ? `${words}; this request has none` : `${words}: here ${value.replaceAll('\0', ', ')}`;
 }
 
-/** Never the credential itself. */
-function credentialWords({ coreapp }: Config, route: Route): string {
-  const special = coreapp.credentials.filter(({ of }) => of === route.class || of?.includes('=') === true);
-  const named = special.map(({ of }) => `coreapp.authorizations: ${of}`);
-  const all = coreapp.credentials.some(({ of }) => of === null) ? ['coreapp.authorization'] : [];
-  return [...named, ...all].join(', else ') || 'none';
+function urlOf({ url, urls }: Config['coreapp'], route: Route): string {
+  return (Object.hasOwn(urls, route.class) ? urls[route.class] : url) ?? 'the bundled simulator';
+}
+
+/** Never the credential itself. One for the value of a user or a field that the command does not know may take its place. */
+function credentialWords({ coreapp }: Config, request: Collected): string {
+  const byValue = coreapp.credentials.flatMap(({ of }) => (of?.includes('=') === true ? [of] : []));
+  const fitting = byValue.find((of) => {
+    const [scope = '', value] = of.split(/=(.*)/s);
+    return scopeValue(readScope(scope) as Scope, request, coreapp.caseSensitivePaths) === value;
+  });
+  const open = byValue.filter((of) => /^(?:principal|header:)/.test(of)).map((of) => `coreapp.authorizations: ${of}`);
+  const ofClass = coreapp.credentials.find(({ of }) => of === request.route.class);
+  const all = coreapp.credentials.find(({ of }) => of === null);
+  const one = fitting ?? ofClass?.of;
+  const found = one != null ? `coreapp.authorizations: ${one}` : all === undefined ? 'none' : 'coreapp.authorization';
+  return fitting === undefined ? [...open, found].join(', else ') : found;
 }
 
 /** By which answers it would be too fast, the first that fits. 429 and 503 count besides. */

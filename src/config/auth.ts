@@ -70,6 +70,18 @@ export const auth = section({
       'A field in which callers may bring their token, or the API key, in the place of Authorization. It never travels on. Not set: none.',
     wanted: 'the name of a field that Weir does not write itself, such as X-API-Key',
   }),
+  keyParameter: setting(
+    z
+      .string()
+      .regex(/^[\w.~-]{1,64}$/)
+      .nullable()
+      .default(null),
+    {
+      description:
+        'A parameter of the query in which callers may bring their token as well, such as access_token. It never travels on. Not set: none.',
+      wanted: 'the name of a parameter, such as access_token',
+    },
+  ),
   may: setting(z.record(z.string().regex(/^\S{1,256}$/), z.array(z.string().regex(classForm)).max(1_000)).default({}), {
     description:
       'The classes that single users may use, by user name; those of an identity provider are called jwt:<name>. Whoever is not named may use all. Others get 403.',

@@ -166,6 +166,10 @@ export function explainPattern(text: string): Fault | null {
   if (!patternForm.test(text)) return null;
   const given = JSON.stringify(text);
   const method = text.slice(0, text.indexOf(' '));
+  const host = text.slice(text.indexOf(' ') + 1, text.indexOf('/'));
+  if (host !== '' && host !== 'localhost' && !host.includes('.')) {
+    return { given, fault: `has ${host} as its host`, wanted: 'give a path that begins with /, or a host with a dot' };
+  }
   if (knownMethods.has(method.toUpperCase()) && method !== method.toUpperCase()) {
     return { given, fault: 'matches nothing', wanted: `write the method as ${method.toUpperCase()}` };
   }

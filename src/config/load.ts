@@ -180,7 +180,8 @@ function settingsOf(given: ReadonlyMap<string, Given>): Settings {
     const path = name.split('.');
     let section = tree;
     for (const key of path.slice(0, -1)) {
-      section[key] ??= {};
+      // A class may be called as something that every object has.
+      if (!Object.hasOwn(section, key)) section[key] = {};
       section = section[key] as Record<string, unknown>;
     }
     section[path.at(-1) as string] = value;

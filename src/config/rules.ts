@@ -3,6 +3,7 @@
  * bad.
  */
 import { atMost, type ClassLimits, type LimitName } from '../admission/limits.ts';
+import { type Scope, scopeWords } from '../admission/rate/scope.ts';
 import { defaultClass, type EndpointClass } from '../exchange/route.ts';
 import { foldedPath } from '../http/paths.ts';
 import { both, readPattern, relate, takesPath } from '../http/patterns.ts';
@@ -30,7 +31,11 @@ export const clashes = (facts: Facts): Clash[] => [
   ...permitsClash(facts),
   ...tlsClashes(facts),
   ...jwtClashes(facts.settings.auth.jwt, (name) => whereOf(facts, name)),
-  ...classesIn(facts).flatMap((name) => [...limitClashes(facts, name), ...scopeClash(facts, name)]),
+  ...classesIn(facts).flatMap((name) => [
+    ...limitClashes(facts, name),
+    ...scopeClash(facts, name),
+    ...alsoScopeClash(facts, name),
+  ]),
   ...patternClashes(facts),
   ...ownClashes(facts),
   ...adminPathClash(facts),
@@ -214,12 +219,14 @@ function laneClashes(facts: Facts): Clash[] {
   const owners = classesIn(facts).filter((of) => of !== defaultClass && givenOf(of) !== undefined);
   const others = classesIn(facts).filter((of) => !owners.includes(of));
   const ofDefault = throttled.byClass.get(defaultClass) ?? [];
+  // Of a profile's own rules, those that speak of what a class no longer has fit nothing.
   const lists = [
     ['throttled', throttled.all, Math.max(0, ...classesIn(facts).map(countOf))] as const,
     [`limits.${defaultClass}.throttled`, ofDefault, Math.max(0, ...others.map(countOf))] as const,
     ...owners.map((of) => [`limits.${of}.throttled`, throttled.byClass.get(of) ?? [], countOf(of)] as const),
   ];
   return lists.flatMap(([name, rules, count]) => {
+    if (facts.given(name) === undefined) return [];
     const beyond = rules.map(({ of }) => of).find((of) => typeof of === 'number' && of > count);
     if (beyond === undefined) return [];
     const many = count === 0 ? 'none there' : `${count} there`;
@@ -310,14 +317,47 @@ const isLoopback = (host: string): boolean => host === 'localhost' || host === '
 /** What a field holds that is a secret is gone before limits are looked at. */
 function keyFieldClash(facts: Facts): Clash[] {
   const { keyField } = facts.settings.auth;
+  if (keyField === null) return [];
+  const isKey = (scope: Scope): boolean =>
+    scope.by === 'several' ? scope.parts.some(isKey) : scope.by === 'header' && scope.name === keyField.toLowerCase();
+  const wanted = 'principal: auth.keyField says who a caller is';
   return classesIn(facts).flatMap((of) => {
-    const { scope } = limitsFor(facts, of);
-    if (keyField === null || scope.by !== 'header' || scope.name !== keyField.toLowerCase()) return [];
-    const setting = sourceOf(facts, of, 'scope');
-    return [
-      clash(facts, setting, 'auth.keyField', `header:${keyField}`, 'principal: auth.keyField says who a caller is'),
+    const { scope, also } = limitsFor(facts, of);
+    const settings = [
+      ...(isKey(scope) ? (['scope'] as const) : []),
+      ...(also.some((one) => isKey(one.scope)) ? (['also'] as const) : []),
     ];
+    return settings.map((name) =>
+      clash(facts, sourceOf(facts, of, name), 'auth.keyField', `header:${keyField}`, wanted),
+    );
   });
+}
+
+/** A narrow limit whose values none of the class's requests has binds nobody. */
+function alsoScopeClash(facts: Facts, of: EndpointClass): Clash[] {
+  const { classes, coreapp } = facts.config;
+  const own = classes.filter(([, name]) => name === of).map(([pattern]) => pattern);
+  const name = `limits.${of}.also`;
+  if (of === defaultClass || own.length === 0 || facts.given(name) === undefined) return [];
+  const isForeign = (scope: Scope): boolean => {
+    if (scope.by === 'several') return scope.parts.some(isForeign);
+    const path = samplePath(scope);
+    if (path === null) return false;
+    const pattern = readPattern(`* ${path}`, coreapp.caseSensitivePaths);
+    return own.every((one) => relate({ ...one, method: null, host: null }, pattern) === 'apart');
+  };
+  const foreign = limitsFor(facts, of).also.find(({ scope }) => isForeign(scope));
+  if (foreign === undefined) return [];
+  const given = scopeWords(foreign.scope);
+  return [clash(facts, name, name, given, 'a scope whose path requests of this class have')];
+}
+
+/** The paths that have a value of the scope, as a pattern; null: its value is not of the path. */
+function samplePath(scope: Scope): string | null {
+  if (scope.by === 'path') return `${scope.before}{any}${scope.after}/**`;
+  if (scope.by !== 'segments') return null;
+  const segments = scope.template.map((name) => `/${name === null || name === '*' ? '{any}' : name}`);
+  return `${segments.join('')}${scope.below ? '/**' : ''}`;
 }
 
 /** Next to credentials a browser takes `*` for a name (Fetch standard, 3.3.5). */

@@ -111,6 +111,8 @@ describe('weir', () => {
   it.each([
     ['users add anna -h', /^Usage: weir users add NAME /],
     ['help simulate', /^Usage: weir simulate /],
+    ['simulate --profile cloud --help', /--number-rate/],
+    ['simulate -h', /^Usage: weir simulate /],
   ])('%s: what it takes, exit code 0', async (words, line) => {
     const said = await run(words.split(' '));
     expect(said).toMatchObject({ code: 0, stderr: [] });

@@ -8,7 +8,7 @@ describe('a bad value in the file is named with its place, itself and what would
   it.each([
     [
       'limits: {messages: {rate: -5}}',
-      '1:27: limits.messages.rate: -5 is not allowed; give a number from 0.1 to 1000000',
+      '1:27: limits.messages.rate: -5 is not allowed; give a number from 0.001 to 1000000',
     ],
     [
       'limits: {stats: {scope: user}}',
@@ -22,11 +22,14 @@ describe('a bad value in the file is named with its place, itself and what would
       'limits: {stats: {rateLimitFields: yes}}',
       '1:35: limits.stats.rateLimitFields: "yes" is not allowed; give true or false',
     ],
-    ['limits: {media: {rate: 0}}', '1:24: limits.media.rate: 0 is not allowed; give a number from 0.1 to 1000000'],
-    ['limits: {stats: {rate: .nan}}', '1:24: limits.stats.rate: NaN is not allowed; give a number from 0.1 to 1000000'],
+    ['limits: {media: {rate: 0}}', '1:24: limits.media.rate: 0 is not allowed; give a number from 0.001 to 1000000'],
+    [
+      'limits: {stats: {rate: .nan}}',
+      '1:24: limits.stats.rate: NaN is not allowed; give a number from 0.001 to 1000000',
+    ],
     [
       'limits: {stats: {rate: 50/s}}',
-      '1:24: limits.stats.rate: "50/s" is not allowed; give a number from 0.1 to 1000000',
+      '1:24: limits.stats.rate: "50/s" is not allowed; give a number from 0.001 to 1000000',
     ],
     [
       'limits: {stats: {burst: 0.5}}',

@@ -145,6 +145,34 @@ describe('A class of one’s own', () => {
       'limits.default.also[0].rate: no value is not allowed; give a number from 0.0001 to 1000000, tokens a second, or serial: true without a rate',
     ],
     [
+      'limits: {a: {match: ["POST v2/orders"]}}',
+      '"POST v2/orders" has v2 as its host; give a path that begins with /, or a host with a dot',
+    ],
+    [
+      'limits: {a: {match: ["* /a/**"], also: [{scope: "path:/b/{x}", rate: 1}]}}',
+      'limits.a.also: "path:/b/{…}" is not allowed; give a scope whose path requests of this class have',
+    ],
+    [
+      'limits: {a: {match: ["* /a/**"], also: [{scope: "principal + path:/{x}/b/**", rate: 1}, {scope: "path:/{x}/{y}/**", rate: 1}, {scope: "query:y + path:/b/*/{x}", rate: 1}]}}',
+      'limits.a.also: "query:y + path:/b/*/{…}" is not allowed; give a scope whose path requests of this class have',
+    ],
+    [
+      'auth: {keyField: X-Key}\nlimits: {default: {also: [{scope: "principal + header:x-key", rate: 1}]}}',
+      'limits.default.also: "header:X-Key" is not allowed; give principal: auth.keyField says who a caller is',
+    ],
+    [
+      'limits: {default: {rate: 0.0001}}',
+      'limits.default.rate: 0.0001 is not allowed; give a number from 0.001 to 1000000',
+    ],
+    [
+      'throttled: [{status: []}]',
+      'throttled[0].status: an empty list is not allowed; give a status from 300 to 599, 4xx or 5xx',
+    ],
+    [
+      'throttled: [{status: 429, pause: {grow: 0^n s}}]',
+      'throttled[0].pause.grow: "0^n s" is not allowed; give a growing time such as 4^n s',
+    ],
+    [
       'limits: {default: {also: [{scope: "body:to", rate: 1}]}}',
       'limits.default.also[0].scope: "body:to" is not allowed; give fleet, principal, header:<Field-Name>, query:<name>, body:<JSON pointer>, path:<template>, or several with " + " between',
     ],
@@ -168,6 +196,25 @@ describe('A class of one’s own', () => {
     expect(found).toHaveLength(1);
     expect(found[0]).toContain(line);
   });
+});
+
+test.each(['constructor', 'toString', 'valueOf', 'hasOwnProperty', 'isPrototypeOf'])(
+  'a class may be called %s',
+  (name) => {
+    const yaml = `profile: none\nlimits: {${name}: {match: ["GET /x"], rate: 7}}\nauth: {may: {${name}: [${name}]}}\n`;
+    const { limits, classes, auth } = config(load(yaml, { UPSTREAM_URL: upstream }));
+    expect(limits[name]?.rate).toBe(7);
+    expect(classes.map(([, of]) => of)).toEqual([name]);
+    expect([...auth.may.keys()]).toEqual([name]);
+    expect(({} as Record<string, unknown>)['rate']).toBeUndefined();
+    const { out } = run(explain, ['GET /x', '--config', 'w.yaml'], { UPSTREAM_URL: upstream }, { 'w.yaml': yaml });
+    expect(out[0]).toMatch(new RegExp(`^class +${name}  \\(GET /x\\)$`));
+  },
+);
+
+test('what a profile says of limits that a file takes away is no mistake of that file', () => {
+  const yaml = 'profile: cloud\nlimits: {messages: {also: []}}\n';
+  expect(problems(load(yaml, { UPSTREAM_URL: upstream }))).toEqual([]);
 });
 
 describe('In the profile coreapp', () => {
@@ -203,6 +250,35 @@ line: {costs: {"POST /v2/orders": 5}}
     expect([code, err]).toEqual([0, []]);
     return Object.fromEntries(out.map((line) => line.split(/ {2,}(.*)/).slice(0, 2) as [string, string]));
   };
+
+  it('says which credential goes with it, and who may not send it', () => {
+    const config = `profile: none
+auth: {may: {crm: [orders], shop: [other, orders], ops: [other]}}
+coreapp:
+  url: "${upstream}"
+  authorization: of all
+  urls: {other: "http://other.example.com"}
+  authorizations: {"path:/v2/{tenant}=7": /7, other: /other}
+limits: {orders: {match: ["* /v2/**"]}, other: {match: ["* /other"]}}
+`;
+    const rowsOf = (request: string) => {
+      const files = { 'w.yaml': config, '/7': 'of 7', '/other': 'of other' };
+      const { err, out } = run(explain, [request, '--config', 'w.yaml'], {}, files);
+      expect(err).toEqual([]);
+      return Object.fromEntries(out.map((line) => line.split(/ {2,}(.*)/).slice(0, 2) as [string, string]));
+    };
+    expect(rowsOf('GET /v2/7')).toMatchObject({
+      credential: 'coreapp.authorizations: path:/v2/{tenant}=7',
+      'not allowed to': 'ops',
+      'goes to': upstream,
+    });
+    expect(rowsOf('GET /v2/8')).toMatchObject({ credential: 'coreapp.authorization' });
+    expect(rowsOf('GET /other')).toMatchObject({
+      credential: 'coreapp.authorizations: other',
+      'not allowed to': 'crm',
+      'goes to': 'http://other.example.com',
+    });
+  });
 
   it('says what becomes of a request', () => {
     expect(rows('POST /v2/orders/7')).toEqual({

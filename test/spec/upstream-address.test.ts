@@ -85,6 +85,31 @@ describe('A request', async () => {
     expect((await app.ask('POST /orders', host)).field('location')).toBe(told);
   });
 
+  it('sets its parameters in the place of the caller’s own, and leaves the others as they are', async () => {
+    const yaml = `${open}coreapp: {setQuery: {api-version: "7", k: a b}, urls: {files: "http://127.0.0.1:1"}, host: api.internal}\nlimits: {files: {match: ["* /files/**"]}}`;
+    await using app = await startTestApp(upstream.url, yaml);
+    const arrived = async (target: string): Promise<string | undefined> => {
+      await app.ask(`GET ${target}`, host);
+      return upstream.arrivals.at(-1)?.target;
+    };
+    const set = 'api-version=7&k=a+b';
+    expect(await arrived('/x')).toBe(`/x?${set}`);
+    expect(await arrived('/x?api-version=1')).toBe(`/x?${set}`);
+    expect(await arrived('/x?a=%20&api%2Dversion=1&b&k=&=c')).toBe(`/x?a=%20&b&=c&${set}`);
+    const told = async (location: string): Promise<string | undefined> => {
+      upstream.play(say(answer(201, { Location: location })));
+      return (await app.ask('POST /x', host)).field('location');
+    };
+    // The upstream knows itself by what requests say as Host, and names other upstreams of Weir's.
+    expect(await told('https://api.internal/x/7?y')).toBe('/x/7?y');
+    expect(await told('http://API.internal/x/7')).toBe('/x/7');
+    expect(await told('//api.internal/x/7')).toBe('/x/7');
+    expect(await told(`//${new URL(upstream.url).host}/x/7`)).toBe('/x/7');
+    expect(await told('http://127.0.0.1:1/files/7')).toBe('/files/7');
+    expect(await told('http://127.0.0.1:1/x/7')).toBe('http://127.0.0.1:1/x/7');
+    expect(await told('//api.internal.example/x')).toBe('//api.internal.example/x');
+  });
+
   it('that of an answer that leads nowhere stays', async () => {
     upstream.play(say(answer(200, { Location: '/api/v2/x' })));
     expect((await app.ask('GET /orders', host)).field('location')).toBe('/api/v2/x');

@@ -111,6 +111,38 @@ describe('auth.keyField', async () => {
   });
 });
 
+describe('auth.keyParameter', async () => {
+  const app = await startForAll('auth: {keyParameter: access_token}');
+  const ask = (target: string, fields = '') => app.ask(`GET ${target}`, `Host: weir\r\n${fields}`);
+
+  it('takes a token in the query, and does not pass it on', async () => {
+    const told = await ask(`/v1/messages?a=1&access_token=${app.token}&b=%20`);
+    expect([told.status, upstream.arrivals[0]?.target]).toEqual([200, '/v1/messages?a=1&b=%20']);
+    expect(app.lines.at(-1)).toMatchObject({ principal: { kind: 'user', name: 'admin' }, path: '/v1/messages' });
+  });
+
+  it('goes by Authorization where there are both, and passes neither on', async () => {
+    const bearer = `Authorization: Bearer ${app.token}\r\n`;
+    expect((await ask('/v1/messages?access_token=wrong', bearer)).status).toBe(200);
+    expect(upstream.arrivals[0]?.target).toBe('/v1/messages');
+    expect((await ask(`/v1/messages?access_token=${app.token}`, 'Authorization: Bearer wrong\r\n')).status).toBe(401);
+  });
+
+  test.each(['', '?access_token=', '?access_token=wrong', '?ACCESS_TOKEN=', '?x=access_token'])(
+    'refuses %j',
+    async (query) => {
+      expect((await ask(`/v1/messages${query}`)).status).toBe(401);
+      expect(upstream.arrivals).toEqual([]);
+    },
+  );
+
+  it('is a name', () => {
+    expect(problems(load('auth: {keyParameter: "a b"}'))).toEqual([
+      'w.yaml:1:22: auth.keyParameter: "a b" is not allowed; give the name of a parameter, such as access_token',
+    ]);
+  });
+});
+
 describe('auth.may', async () => {
   const app = await startForAll('auth: {may: {anna: [messages, default]}}');
   const token = await app.user('anna');

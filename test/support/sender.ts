@@ -47,7 +47,9 @@ export const plainForward = {
   answers: noAnswerBudget(),
   others: null,
   rewriting: {
-    originOf: () => '',
+    originsOf: () => [''],
+    queryNames: new Set<string>(),
+    throughWeir: () => null,
     basePath: '',
     queryOf: () => '',
     set: [],

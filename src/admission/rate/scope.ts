@@ -7,6 +7,7 @@ import { nameOf } from '../../exchange/principal.ts';
 import type { Fields } from '../../http/fields.ts';
 import { foldedPath } from '../../http/paths.ts';
 import { type Pointer, readPointer, valueAt } from '../../http/pointer.ts';
+import { parameterOf } from '../../http/query.ts';
 import { readTarget } from '../../http/target.ts';
 import { documentOf } from './document.ts';
 
@@ -128,12 +129,6 @@ function segmentsOf(
     else if (name !== '*' && folded[i] !== foldedPath(name, caseSensitive)) return null;
   }
   return values.includes('') ? null : values.join('\0');
-}
-
-function parameterOf(target: string, name: string): string | null {
-  const query = target.indexOf('?');
-  const value = query === -1 ? null : new URLSearchParams(target.slice(query)).get(name);
-  return value === '' ? null : value;
 }
 
 /** Texts and numbers are told apart by nothing else than what they say. */

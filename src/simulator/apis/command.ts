@@ -70,7 +70,9 @@ export function parseApiCommand(name: ApiName, args: readonly string[]): ApiComm
     const number = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
     const least = setting === 'latencyMs' ? 0 : Number.MIN_VALUE;
     if (typeof fallback === 'string') settings[setting] = text;
-    else if (number >= least && number <= 1e6) settings[setting] = number;
+    else if (setting === 'throttleStatus' && (number < 400 || number > 599)) {
+      lines.push(`--throttle-status: ${JSON.stringify(text)} is not allowed; give a status from 400 to 599`);
+    } else if (number >= least && number <= 1e6) settings[setting] = number;
     else
       lines.push(`--${kebab(setting)}: ${JSON.stringify(text)} is not allowed; give a number above 0, up to 1000000`);
   }
