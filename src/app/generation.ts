@@ -69,6 +69,7 @@ export function createGeneration(config: Config, services: Services): Generation
       newId: randomUUID,
       own,
       guardedPath,
+      encodedSlashes: coreapp.encodedSlashes,
       trusts: trustIn(http.trustedProxies),
       cors,
     }),

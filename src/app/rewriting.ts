@@ -19,7 +19,7 @@ export function rewritingOf(
   const origins = new Map(Object.entries(urls).map(([name, url]) => [name, new URL(url).origin]));
   const own = new URL(upstreams.usual.way.url).origin;
   const originOf: OriginOf = ({ route }) => origins.get(route.class) ?? own;
-  const throughWeir = leadingBack(basePath, routeOf, originOf);
+  const throughWeir = leadingBack(coreapp, routeOf, originOf);
   const places = Object.entries(bodyUrls).map(([name, list]) => [name, list.map(readPointer)] as const);
   // The upstream knows itself by the Host that requests say.
   const ownNames = host === null ? [own] : [own, `http://${host.toLowerCase()}`, `https://${host.toLowerCase()}`];
@@ -40,14 +40,18 @@ export function rewritingOf(
   };
 }
 
-function leadingBack(basePath: string, routeOf: RouteOf, originOf: OriginOf): Rewriting['throughWeir'] {
+function leadingBack(
+  { basePath, encodedSlashes }: Config['coreapp'],
+  routeOf: RouteOf,
+  originOf: OriginOf,
+): Rewriting['throughWeir'] {
   return (url) => {
     if (!URL.canParse(url)) return null;
     const { origin, username, password } = new URL(url);
     const rest = url.slice(url.indexOf('//') + 2).replace(/^[^/?#]*/, '');
     const path = rest.startsWith(`${basePath}/`) ? rest.slice(basePath.length) : null;
     if (path === null || username !== '' || password !== '') return null;
-    const target = readTarget(path);
+    const target = readTarget(path, 'GET', null, encodedSlashes);
     if (target.kind !== 'target') return null;
     const route = routeOf({ method: 'GET', path: target.path, fields: [] });
     return route.by === 'coreapp' && originOf({ route }) === origin ? path : null;

@@ -74,6 +74,7 @@ function explanationOf(config: Config, method: string, target: string, body: Buf
     newId: () => '',
     own: ownFields(),
     guardedPath,
+    encodedSlashes: config.coreapp.encodedSlashes,
     trusts: trustIn([]),
   });
   const host = hostIn(target) ?? 'weir';

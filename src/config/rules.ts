@@ -39,6 +39,7 @@ export const clashes = (facts: Facts): Clash[] => [
   ...patternClashes(facts),
   ...ownClashes(facts),
   ...adminPathClash(facts),
+  ...encodedSlashesClash(facts),
   ...laneClashes(facts),
   ...unknownClasses(facts),
   ...openClash(facts),
@@ -281,6 +282,14 @@ function adminPathClash(facts: Facts): Clash[] {
     const where = places[index] ?? `${whereOf(facts, name)}[${index}]`;
     return [{ between: [name], problem: badValue(where, { description: '', wanted }, path) }];
   });
+}
+
+/** What Weir answers itself must not be read in two ways. */
+function encodedSlashesClash(facts: Facts): Clash[] {
+  const { profile, coreapp } = facts.config;
+  if (profile !== 'coreapp' || !coreapp.encodedSlashes) return [];
+  const name = 'coreapp.encodedSlashes';
+  return [clash(facts, name, 'profile', true, 'false with the profile coreapp, none of whose names hold a slash')];
 }
 
 /** The classes of other settings, where there are none such. */

@@ -161,6 +161,11 @@ const coreapp = section({
       'Whether the Coreapp tells /v1/Messages and /v1/messages apart. Not set: classes, costs and what needs the admin are found without regard to case.',
     wanted: 'true or false',
   }),
+  encodedSlashes: setting(z.boolean().default(false), {
+    description:
+      'Whether the upstream takes %2F in a path for a part of a name, and never for a slash, as APIs do whose names hold slashes (/projects/group%2Fname). Not set: such a path is refused with 400, since it can be read in two ways. Not with the profile coreapp.',
+    wanted: 'true or false',
+  }),
   honoursIdempotencyKey: setting(z.array(z.string().regex(classForm)).max(1_000).default([]), {
     description:
       'The classes where the Coreapp honours Idempotency-Key: a POST or PATCH with one is sent again after an exchange that broke. In any other class it would be sent twice.',

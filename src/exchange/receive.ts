@@ -20,6 +20,8 @@ export interface ReceiveDeps {
   readonly own: OwnFields;
   /** A path below which Weir answers itself; null: it passes all of them on. */
   readonly guardedPath: string | null;
+  /** The upstream takes `%2F` for a part of a name. Not there: it may be a slash. */
+  readonly encodedSlashes?: boolean;
   /** True for the addresses of proxies whose `X-Forwarded-*` is believed. */
   readonly trusts: (address: string) => boolean;
   /** What browsers are told; null, or not there: nothing. */
@@ -34,7 +36,7 @@ export function createReceive(deps: ReceiveDeps): Receive {
   const { cors = null } = deps;
   return (head) => {
     const { method, fields } = head;
-    const target = readTarget(head.target, method, deps.guardedPath);
+    const target = readTarget(head.target, method, deps.guardedPath, deps.encodedSlashes);
     const refusal = target.kind === 'malformed' ? refuse(target.refusal, target.why) : headRefusal(head, deps.own);
     if (target.kind === 'target' && target.authority !== null) setHost(fields, target.authority);
     const exchange = received({

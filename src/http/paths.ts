@@ -11,6 +11,7 @@ const slash = 0x2f;
 const readTwice = /[A-Z%]|[^\x21-\x7e]/;
 const encoded = /%(?:u[\da-f]{4}|[\da-f]{2})|[^\x20-\x7e]/i;
 
+const encodedSlash = /%2f/i;
 const isAscii = /^[\0-\x7f]*$/;
 
 /** What `readTarget` has decoded or refused where it is encoded once. */
@@ -28,6 +29,12 @@ const decodingsMax = 4;
  */
 export function foldedPath(path: string, caseSensitive: boolean): string {
   if (!readTwice.test(path)) return path;
+  // It is there only if the upstream takes it for a part of a name.
+  if (encodedSlash.test(path))
+    return path
+      .split(encodedSlash)
+      .map((part) => foldedPath(part, caseSensitive))
+      .join('%2f');
   const plain = encoded.test(path) ? (decodedWhole(path) ?? path) : path;
   // Both ways: some characters have a capital that is ASCII's, but are small already (ı, ſ).
   return caseSensitive ? plain : plain.toUpperCase().toLowerCase();

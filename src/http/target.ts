@@ -28,25 +28,34 @@ const strayPercent = /%(?![\da-f]{2})/i;
 const controls = /[\0-\x20\x7f]/;
 /** As `//host/path`, which is a reference to another host where it is resolved as a URL (RFC 3986, 4.2). */
 const emptyFirst = /^\/(?:;[^/]*)?\//;
+const encodedFirst = /^\/%2f/i;
+const anySlash = /\/|%2f/i;
 const encodedDot = /%2e/i;
-const encodedSeparator = /%2f|%5c|%00/i;
+const encodedSlash = /%2f/i;
+const encodedSeparator = /%5c|%00/i;
 const unreserved = /%(?:2[de]|3\d|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])/gi;
 
 /**
  * `OPTIONS *` asks about the server and not about a path, and so does an URL without one (RFC 9112, 3.2.4).
  * @param guarded a path below which Weir answers itself: what others might take for it is refused; null: there is none
+ * @param encodedSlashes the upstream takes `%2F` for a part of a name, and never for a slash
  */
-export function readTarget(target: string, method = 'GET', guarded: string | null = null): Target {
+export function readTarget(
+  target: string,
+  method = 'GET',
+  guarded: string | null = null,
+  encodedSlashes = false,
+): Target {
   if (method === 'OPTIONS' && target === '*') return { kind: 'target', raw: '*', path: '*', authority: null };
   const authority = target.startsWith('/') ? '' : authorityOf(target);
   if (authority === null) return malformed('the request target has to be a path that starts with "/", or an http URL');
-  if (authority === '') return readPath(target, null, guarded);
+  if (authority === '') return readPath(target, null, guarded, encodedSlashes);
   const origin = originForm(target, authority);
   if (method === 'OPTIONS' && origin === '') return { kind: 'target', raw: '*', path: '*', authority };
-  return readPath(origin.startsWith('/') ? origin : `/${origin}`, authority, guarded);
+  return readPath(origin.startsWith('/') ? origin : `/${origin}`, authority, guarded, encodedSlashes);
 }
 
-function readPath(raw: string, authority: string | null, guarded: string | null): Target {
+function readPath(raw: string, authority: string | null, guarded: string | null, encodedSlashes: boolean): Target {
   if (raw.length > targetMaxLength) {
     const why = `the request target has ${raw.length} characters; at most ${targetMaxLength} are accepted`;
     return { kind: 'malformed', refusal: 'targetTooLong', why };
@@ -57,16 +66,16 @@ function readPath(raw: string, authority: string | null, guarded: string | null)
   const path = query === -1 ? raw : raw.slice(0, query);
   if (!dubious.test(path)) return readNormal(raw, withoutTrailingSlash(path), authority, guarded);
   if (controls.test(path)) return malformed('the path holds a blank or a control character that is not encoded');
-  if (path.includes('\\') || encodedSeparator.test(path)) {
+  if (path.includes('\\') || encodedSeparator.test(path) || (!encodedSlashes && encodedSlash.test(path))) {
     return malformed('the path holds a backslash or an encoded slash, which can be read in two ways');
   }
-  if (emptyFirst.test(path)) return malformed(namelessFirst);
+  if (emptyFirst.test(path) || encodedFirst.test(path)) return malformed(namelessFirst);
   const normal = path
     .replace(unreserved, (code) => String.fromCharCode(Number.parseInt(code.slice(1), 16)))
     .replace(/;[^/]*/g, '') // Parameters of a segment (RFC 3986, 3.3), which some servers take off.
     .replace(/\/{2,}/g, '/');
   const mixed = encodedDot.test(path);
-  if (normal.split('/').some((segment) => isDots(segment, mixed))) {
+  if (normal.split(anySlash).some((segment) => isDots(segment, mixed))) {
     return malformed('the path holds a "." or ".." segment; send the path it stands for');
   }
   if (guarded !== null && path.includes(';') && isWithin(foldedPath(normal, false), guarded)) {
@@ -74,7 +83,8 @@ function readPath(raw: string, authority: string | null, guarded: string | null)
       `the path below ${guarded} holds a ";", which could name two things; a ";" in a name is sent as %3B`,
     );
   }
-  const second = secondReading(normal);
+  // What is between encoded slashes must not become a dot segment, either.
+  const second = secondReading(normal.replace(/%2f/gi, '/'));
   if (second !== null) return malformed(`the path could be read in two ways: ${second}`);
   if (strayPercent.test(path)) return malformed('the path holds a "%" without two hexadecimal digits; send it as %25');
   return readNormal(raw, withoutTrailingSlash(normal), authority, guarded);

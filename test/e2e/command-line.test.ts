@@ -76,7 +76,11 @@ describe('weir', () => {
   });
 
   it.each([
-    ['a negative rate', 'limits:\n  messages:\n    rate: -5\n', /^.*weir\.yaml:3:11: limits\.messages\.rate.*-5.*0\.001/],
+    [
+      'a negative rate',
+      'limits:\n  messages:\n    rate: -5\n',
+      /^.*weir\.yaml:3:11: limits\.messages\.rate.*-5.*0\.001/,
+    ],
     ['a misspelt setting', 'limits:\n  mesages:\n    rate: 5\n', /^.*weir\.yaml:2:3: .*mesages.*messages/],
     ['YAML that is none', 'limits: {messages: {rate: 5}\nlog:\n', /^.*weir\.yaml:\d+:\d+: /],
   ])('%s in the file: one line with its place, exit code 1, for serve and for check', async (_, text, line) => {
