@@ -175,4 +175,46 @@ describe('the limit, through reloads', () => {
     expect(fleet.sent.length - sent).toBeGreaterThanOrEqual(0.99 * expected - 1);
     expect(fleet.sent.length - sent).toBeLessThanOrEqual(expected + 2);
   });
+
+  it('counts at once while Redis is away, and when it is back', async () => {
+    const [before, after] = [
+      { rate: 50, burst: 150 },
+      { rate: 10, burst: 20 },
+    ];
+    let redis: VirtualRedis | undefined;
+    const fleet = new Fleet({
+      limits: roomyLimits(before),
+      replicas: 2,
+      oneWayMs: () => 0,
+      bucketsOf: (clock) => {
+        redis ??= new VirtualRedis(clock, () => 0.2);
+        const options = { keyPrefix: '', replicas: () => 2, callTimeoutMs: 50 };
+        return new RedisBuckets(redis.connection(), clock, deafMeter, options);
+      },
+    });
+    for (let i = 0; i < 10_000; i++) void fleet.arrive(i % 2);
+    await fleet.clock.advance(10_000);
+    redis?.stall();
+    await fleet.clock.advance(1_000);
+    for (const gates of fleet.gates) {
+      gates.configure(roomyLimits(after));
+      gates.pump();
+    }
+    const sentIn = async (ms: number): Promise<number> => {
+      const sent = fleet.sent.length;
+      await fleet.clock.advance(ms);
+      return fleet.sent.length - sent;
+    };
+    // What is spent beyond the new burst flows back first: 130 at 10 a second.
+    expect(await sentIn(5_000)).toBeLessThanOrEqual(2);
+    await fleet.clock.advance(15_000);
+    const away = await sentIn(20_000);
+    expect(away).toBeGreaterThanOrEqual(0.9 * 200);
+    expect(away).toBeLessThanOrEqual(200 + 4);
+    redis?.comeBack({ empty: true });
+    await fleet.clock.advance(2_000);
+    const back = await sentIn(20_000);
+    expect(back).toBeGreaterThanOrEqual(0.95 * 200);
+    expect(back).toBeLessThanOrEqual(200 + 4);
+  });
 });

@@ -175,13 +175,15 @@ export class RedisBuckets implements Buckets {
   #shared(bucket: string, known: Known, quota: Quota, want: number): Promise<Grant> {
     const { callTimeoutMs } = this.#options;
     const sentAt = this.#clock.now();
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       let late = false;
       const goAlone = (error: unknown): void => {
         late = true;
         this.#meter.storeCalled('reserve', 'error', this.#clock.now() - sentAt);
-        this.#trip(known, quota, error);
-        resolve(this.#alone(bucket, known, quota, want));
+        this.#trip(known, error);
+        // It was asked by a limit that there is no more: whoever asks again gets its share of the new one.
+        if (known.quota === quota) resolve(this.#alone(bucket, known, quota, want));
+        else reject(error instanceof Error ? error : new Error(String(error)));
       };
       // One more turn of the event loop: a replica that was itself stalled finds the reply there.
       let alarm = this.#clock.after(callTimeoutMs, () => {
@@ -299,10 +301,10 @@ export class RedisBuckets implements Buckets {
    * Keeps away until Redis would give slots for this bucket again. Only the script itself can tell: a server may answer
    * and be a replica, be full, or have a key of another type.
    */
-  #trip(known: Known, quota: Quota, error: unknown): void {
+  #trip(known: Known, error: unknown): void {
     if (causeOf(error).ofKey === true) known.own ??= this.#newBreaker();
     const breaker = causeOf(error).ofKey === true ? (known.own as Breaker) : this.#breakerOf(known);
-    breaker.trip(() => this.#serves(known, quota));
+    breaker.trip(() => this.#serves(known));
     const first = this.#open.size === 0;
     this.#open.add(breaker);
     if (!first) return;
@@ -314,10 +316,10 @@ export class RedisBuckets implements Buckets {
    * Whether Redis would give slots in time. Takes none: slots that a stalled Redis gives when it wakes up would be
    * lost.
    */
-  async #serves(known: Known, quota: Quota): Promise<boolean> {
+  async #serves(known: Known): Promise<boolean> {
     const sentAt = this.#clock.now();
     try {
-      await this.#ask(known, quota, 0);
+      await this.#ask(known, known.quota, 0);
       const ms = this.#clock.now() - sentAt;
       this.#meter.storeCalled('probe', 'ok', ms);
       return ms <= this.#options.callTimeoutMs;

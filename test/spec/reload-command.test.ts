@@ -1,0 +1,91 @@
+/** `weir reload` asks the ops port of this machine, and says what came of it. */
+import { describe, expect, it } from 'vitest';
+import { reload } from '../../src/commands/reload.ts';
+import type { OpsSources, ReloadReport } from '../../src/ops/pages.ts';
+import { startOps } from '../../src/ops/server.ts';
+import { freePort } from '../support/ports.ts';
+
+async function asked(args: readonly string[], env: Readonly<Record<string, string>>, file = '') {
+  const [out, err]: [string[], string[]] = [[], []];
+  const io = {
+    out: (line: string) => void out.push(line),
+    err: (line: string) => void err.push(line),
+    readFile: () => file,
+  };
+  return { code: await reload(args, env, io), out, err };
+}
+
+async function withOps<T>(
+  answer: OpsSources['reload'],
+  check: (port: number) => Promise<T>,
+  host = '127.0.0.1',
+): Promise<T> {
+  const sources = {
+    ready: () => expect.unreachable(),
+    snapshot: () => expect.unreachable(),
+    metrics: () => expect.unreachable(),
+    ...(answer === undefined ? {} : { reload: answer }),
+  };
+  const ops = await startOps({ host, port: 0 }, sources);
+  return await check(ops.port).finally(() => ops.close());
+}
+
+const answering = (report: ReloadReport) => () => Promise.resolve(report);
+
+describe('weir reload', () => {
+  it('names what is in force, and what waits for a restart', async () => {
+    const changed = ['limits.messages.rate', 'auth.apiKey'];
+    const report = answering({ result: 'applied', hash: 'ab', changed, restartNeeded: ['listen.port'] });
+    expect(await withOps(report, (port) => asked([], { OPS_PORT: `${port}` }))).toEqual({
+      code: 0,
+      out: ['in force: limits.messages.rate, auth.apiKey', 'these wait for a restart: listen.port'],
+      err: [],
+    });
+  });
+
+  it('says that nothing has changed', async () => {
+    const report = answering({ result: 'unchanged', changed: [], restartNeeded: [] });
+    const told = await withOps(report, (port) => asked(['--config', 'w.yaml'], {}, `ops: {port: ${port}}`));
+    expect(told).toEqual({ code: 0, out: ['nothing has changed'], err: [] });
+  });
+
+  it('names every problem, and that the old one stays', async () => {
+    const problems = ['w.yaml:1:1: log.level: no', 'w.yaml:2:1: http: no'];
+    const told = await withOps(answering({ result: 'refused', problems }), (port) =>
+      asked([], { OPS_PORT: `${port}` }),
+    );
+    expect(told).toEqual({ code: 1, out: [], err: [...problems, 'refused: the old configuration stays'] });
+  });
+
+  it('finds the port by the environment where the file can’t be read any more', async () => {
+    const report = answering({ result: 'unchanged', changed: [], restartNeeded: [] });
+    const told = await withOps(report, (port) => asked([], { OPS_PORT: `${port}` }, 'ops: {'));
+    expect([told.code, told.out]).toEqual([0, ['nothing has changed']]);
+  });
+
+  it.each([
+    ['that is starting', () => null, /503|starting/],
+    ['of before, which has no reload', undefined, /starting/],
+  ])('says so of a Weir %s', async (_, answer, words) => {
+    const { code, err } = await withOps(answer, (port) => asked([], { OPS_PORT: `${port}` }));
+    expect([code, err.join()]).toEqual([1, expect.stringMatching(words)]);
+  });
+
+  it('says so where nobody listens', async () => {
+    const { code, err } = await asked([], { OPS_PORT: `${await freePort()}` });
+    expect([code, err]).toEqual([1, [expect.stringContaining('ECONNREFUSED')]]);
+  });
+
+  it('takes nothing but --config', async () => {
+    expect(await asked(['now'], {})).toMatchObject({
+      code: 1,
+      err: [expect.stringContaining('unknown argument "now"')],
+    });
+  });
+
+  it('is answered to this machine also where the port has an address of its own', async () => {
+    const report = answering({ result: 'unchanged', changed: [], restartNeeded: [] });
+    const told = await withOps(report, (port) => asked([], {}, `ops: {host: 127.0.0.9, port: ${port}}`), '127.0.0.9');
+    expect(told.code).toBe(0);
+  });
+});
