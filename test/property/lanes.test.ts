@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { NarrowLimit } from '../../src/admission/lanes/lanes.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
 import { readScope, type Scope } from '../../src/admission/rate/scope.ts';
-import { excess, Fleet, roomyLimits, type Sent, tolerance, WaitingDownstream } from '../support/fleet.ts';
+import { excess, Fleet, messageFrom, roomyLimits, type Sent, tolerance, WaitingDownstream } from '../support/fleet.ts';
 
 const byNumber = readScope('path:/v1/messages/{number}') as Scope;
 const byAccount = readScope('header:X-Account') as Scope;
@@ -114,13 +114,139 @@ describe('several limits at once', () => {
   });
 });
 
+/** What a request brings, and the value of each scope in it; null: it is not bound. */
+interface Brought {
+  readonly number: string;
+  readonly account: string | null;
+  readonly user: string;
+}
+const scopes: Readonly<Record<string, (of: Brought) => string | null>> = {
+  fleet: () => 'all',
+  principal: ({ user }) => user,
+  'path:/v1/messages/{number}': ({ number }) => number,
+  'header:X-Account': ({ account }) => account,
+  'principal + header:X-Account': ({ user, account }) => (account === null ? null : `${user} ${account}`),
+  'path:/v1/messages/{number} + principal': ({ number, user }) => `${number} ${user}`,
+};
+
+describe('up to three limits of any scope, while answers pause lanes, buckets and classes', () => {
+  const limit = fc.record({
+    scope: fc.constantFrom(...Object.keys(scopes)),
+    rate: fc.double({ min: 0.5, max: 20, noNaN: true }),
+    burst: fc.integer({ min: 1, max: 30 }),
+    serial: fc.boolean(),
+  });
+  const steps = fc.array(
+    fc.record({
+      pauseMs: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 300 })),
+      replica: fc.nat(3),
+      number: fc.constantFrom('x', 'x', 'y', 'z'),
+      account: fc.constantFrom('1', '2', null),
+      user: fc.constantFrom('a', 'b'),
+      signal: fc.oneof(
+        { weight: 4, arbitrary: fc.constant(null) },
+        {
+          weight: 1,
+          arbitrary: fc.record({
+            of: fc.constantFrom('class' as const, 'bucket' as const, 1, 2),
+            pauseMs: fc.integer({ min: 150, max: 4_000 }),
+          }),
+        },
+      ),
+    }),
+    { minLength: 1, maxLength: 80 },
+  );
+
+  it('hold each in every window, whoever waits is served, and nothing is left behind', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        quotas,
+        fc.array(limit, { minLength: 1, maxLength: 3 }),
+        replicas,
+        ways,
+        steps,
+        async (wide, narrows, count, oneWayMs, all) => {
+          const also = narrows.map(({ scope, ...one }) => ({ ...one, scope: readScope(scope) as Scope }));
+          const fleet = new Fleet({
+            limits: { ...roomyLimits(wide), also },
+            replicas: count,
+            oneWayMs: () => oneWayMs,
+          });
+          const brought = new Map<string, Brought>();
+          for (const [i, { pauseMs, replica, number, account, user, signal }] of all.entries()) {
+            await fleet.clock.advance(pauseMs);
+            brought.set(`${user}#${i}`, { number, account, user });
+            // The path tells which request it was.
+            const path = `/v1/messages/${number}/${user}#${i}`;
+            const fields = account === null ? [] : ['X-Account', account];
+            void fleet.arrive(replica % count, user, new WaitingDownstream(), { path, fields });
+            if (signal === null) continue;
+            await fleet.clock.advance(1);
+            fleet.slots[replica % count]?.signalled(
+              { ...signal, bulk: false, as: null },
+              messageFrom(user, { path, fields }),
+            );
+          }
+          const slowest = Math.min(wide.rate, ...narrows.map(({ rate }) => rate));
+          await fleet.clock.advance((all.length * 8_000) / slowest + 400_000);
+          expect(fleet.refused).toEqual([]);
+          expect(fleet.sent).toHaveLength(all.length);
+          holds(
+            wide,
+            fleet.sent.map(({ at }) => at),
+          );
+          for (const narrow of narrows) {
+            const valueOf = ({ path }: Sent): string | null =>
+              (scopes[narrow.scope] as (of: Brought) => string | null)(
+                brought.get(path.split('/').at(-1) ?? '') as Brought,
+              );
+            for (const [value, instants] of by(fleet.sent, valueOf)) if (value !== null) holds(narrow, instants);
+          }
+          for (const gates of fleet.gates) expect(gates.lanes?.size).toBe(0);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('give each caller of a lane its turn, however many another one has sent', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.double({ min: 0.5, max: 20, noNaN: true }),
+        fc.integer({ min: 1, max: 5 }),
+        fc.integer({ min: 2, max: 5 }),
+        fc.integer({ min: 10, max: 60 }),
+        async (rate, burst, callers, flood) => {
+          const also: NarrowLimit[] = [{ scope: byNumber, rate, burst, serial: false }];
+          const fleet = new Fleet({
+            limits: { ...roomyLimits({ rate: 500, burst: 500 }), also },
+            replicas: 1,
+            oneWayMs: () => 1,
+          });
+          const send = (user: string): void =>
+            void fleet.arrive(0, user, new WaitingDownstream(), { path: '/v1/messages/x' });
+          for (let i = 0; i < flood; i++) send('flood');
+          for (let i = 1; i < callers; i++) for (let k = 0; k < 3; k++) send(`other${i}`);
+          await fleet.clock.advance(((flood + 3 * callers) * 2_000) / rate + 60_000);
+          const order = fleet.sent.map(({ caller }) => caller);
+          // The others are through as soon as each has had three turns; what was there before may have been on its way.
+          const last = order.findLastIndex((caller) => caller !== 'flood');
+          expect(order).toHaveLength(flood + 3 * (callers - 1));
+          expect(last + 1).toBeLessThanOrEqual(burst + 3 * callers + 2);
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+});
+
 describe('1,000 recipients, one of which gets 100 messages', () => {
-  it.each([1, 2, 4])('leave all others undisturbed, over %d replicas', async (count) => {
+  it.each([1, 2, 4])('leave all others undisturbed and are in order, over %d replicas', async (count) => {
     const wide = { rate: 80, burst: 80 };
-    const pair: NarrowLimit = { scope: byNumber, rate: 1 / 6, burst: 45, serial: false };
+    const pair: NarrowLimit = { scope: byNumber, rate: 1 / 6, burst: 45, serial: true };
     const fleet = new Fleet({ limits: { ...roomyLimits(wide), also: [pair] }, replicas: count, oneWayMs: () => 0.5 });
     const send = (i: number, number: string): void =>
-      void fleet.arrive(i % count, 'crm', new WaitingDownstream(), { path: `/v1/messages/${number}` });
+      void fleet.arrive(i % count, `crm${i}`, new WaitingDownstream(), { path: `/v1/messages/${number}` });
     // 100 a second for 10 s and a bit more: one in ten to the one recipient.
     for (let i = 0; i < 1_000; i++) {
       send(i, `n${i}`);
@@ -135,6 +261,12 @@ describe('1,000 recipients, one of which gets 100 messages', () => {
     expect(one.length).toBeLessThanOrEqual(45 + 2);
     await fleet.clock.advance(400_000);
     expect(fleet.sent).toHaveLength(1_100);
+    // Each replica sends what it has for the one in the order of its coming.
+    for (let replica = 0; replica < count; replica++) {
+      const came = fleet.sent.filter((sent) => sent.replica === replica && sent.path.endsWith('/one'));
+      const numbers = came.map(({ caller }) => Number(caller.slice(3)));
+      expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
+    }
     holds(
       wide,
       fleet.sent.map(({ at }) => at),

@@ -108,6 +108,7 @@ describe('A request goes when each of its limits has something for it', () => {
       await lines.clock.run(60_000);
       expect(late.state).toBe(refused);
       done(lines, visits[0] as Visit, visits[3] as Visit);
+      for (const { exchange } of [...visits, late]) exchange.held?.[Symbol.dispose]();
       expect([lines.admit.gates('messages').lanes?.size, lines.clock.pending]).toEqual([0, 0]);
     },
   );
@@ -196,9 +197,27 @@ describe('A request goes when each of its limits has something for it', () => {
     expect(await sentAt).toBeGreaterThanOrEqual(20_000);
   });
 
+  test.each([
+    ['limits', pair],
+    ['serial limits', { ...pair, serial: true }],
+  ])('who is refused, leaves or waits in vain for the wide limit leaves no lane of %s behind', async (_, limit) => {
+    const { lines, to } = scene([limit], { rate: 1, burst: 1, holdMaxMs: 5_000 });
+    const visits = Array.from({ length: 60 }, (_, i) => to(`n${i}`));
+    await lines.clock.advance(0);
+    for (const visit of visits) if (visit.state === 'waiting' && visit.label.endsWith('3')) visit.downstream.hangUp();
+    await lines.clock.run(20_000);
+    const states = new Set(visits.map(({ state }) => state));
+    expect([...states].toSorted()).toEqual(['gone', 'lineFull', 'sent']);
+    for (const visit of visits) {
+      if (visit.state === 'sent') done(lines, visit);
+      else visit.exchange.held?.[Symbol.dispose]();
+    }
+    expect(lines.admit.gates('messages').lanes?.size).toBe(0);
+  });
+
   test('lanes that are idle are forgotten', async () => {
-    const { lines, to } = scene([pair], { rate: 100_000, burst: 100_000 });
-    const visits = Array.from({ length: 1_000 }, (_, i) => to(`n${i}`));
+    const { lines, to } = scene([pair], { rate: 1_000_000, burst: 1_000_000, lineMaxRequests: 1_000_000 });
+    const visits = Array.from({ length: 100_000 }, (_, i) => to(`n${i}`));
     await lines.clock.advance(0);
     expect(visits.every(({ state }) => state === 'sent')).toBe(true);
     expect(lines.admit.gates('messages').lanes?.size).toBe(0);
@@ -207,6 +226,29 @@ describe('A request goes when each of its limits has something for it', () => {
 
 describe('A serial lane', () => {
   const serial: NarrowLimit = { scope: byNumber, rate: null, burst: 1, serial: true };
+
+  test('and another one never wait for each other, whatever they wait for', async () => {
+    const byAccount = readScope('header:X-Account') as Scope;
+    const also = [serial, { ...serial, scope: byAccount }];
+    const lines = new Lines({ limits: { messages: { ...wide, also } } });
+    const send = (label: string, number: string, account: string) =>
+      lines.arrive(label, { path: `/v1/messages/${number}`, fields: ['X-Account', account] });
+    // The third waits for the account that the first has; the fourth for the number that the second has, and for that account.
+    const visits = [
+      send('a', 'x', '1'),
+      send('b', 'y', '2'),
+      send('c', 'y', '1'),
+      send('d', 'x', '2'),
+      send('e', 'y', '1'),
+    ];
+    for (const label of ['a', 'b', 'c', 'd', 'e']) {
+      await lines.clock.advance(1);
+      const visit = visits.find((one) => one.label === label) as Visit;
+      expect(visit.state, label).toBe('sent');
+      done(lines, visit);
+    }
+    expect(lines.admit.gates('messages').lanes?.size).toBe(0);
+  });
 
   test('has one in flight, in the order of their coming, whoever they are of', async () => {
     const { lines, to } = scene([serial]);

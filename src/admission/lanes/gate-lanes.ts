@@ -54,17 +54,16 @@ export class GateLanes implements Home {
 
   /** When a newcomer's lanes would have something for it, by what is known here, `Clock.now()`. */
   opensFor(exchange: Collected, now: number): number {
-    return Math.max(now, ...this.#lanes.of(exchange).map((lane) => lane.opensForNext(exchange, now)));
+    return Math.max(now, ...this.#lanes.inUseBy(exchange).map((lane) => lane.opensForNext(exchange, now)));
   }
 
   /** A newcomer stands in line, or is parked behind those of its lane that were there before. */
   join(waiter: Waiter, now: number): void {
     const { exchange } = waiter;
-    const lanes = this.#lanes.of(exchange);
-    const shut = lanes.find((lane) => lane.isShutTo(exchange, now));
-    const serial = lanes.filter((lane) => lane.serial);
+    const shut = this.#lanes.inUseBy(exchange).find((lane) => lane.isShutTo(exchange, now));
+    const serial = this.#lanes.serialOf(exchange);
     if (serial.length > 0) exchange.held = holdingOf(exchange, serial);
-    for (const lane of serial) if (!lane.isShutTo(exchange, now)) lane.holder = exchange;
+    for (const lane of serial) lane.enter(exchange);
     if (shut === undefined) {
       this.#waiting.join(waiter);
       return;
@@ -76,9 +75,8 @@ export class GateLanes implements Home {
 
   /** The lanes of one whose turn it is; null: one of them is shut, and it is parked there. */
   lanesOf(next: Waiter, now: number): readonly Lane[] | null {
-    const lanes = this.#lanes.of(next.exchange);
-    const shut = lanes.find((lane) => lane.isShutAtTurn(next, now));
-    if (shut === undefined) return lanes;
+    const shut = this.#lanes.inUseBy(next.exchange).find((lane) => lane.isShutAtTurn(next, now));
+    if (shut === undefined) return this.#lanes.of(next.exchange);
     this.#waiting.toLane(next);
     this.#park(next, shut);
     if (shut.isTooLateFor(next, now)) this.inVain(next, shut, now);
@@ -113,14 +111,13 @@ export class GateLanes implements Home {
 
   /** Why a newcomer need not wait in a lane that pauses; null: none does for so long. */
   refusalFor(exchange: Collected, until: number, now: number): Refusal | null {
-    const paused = this.#lanes.of(exchange).find((lane) => lane.pausedUntil >= until);
+    const paused = this.#lanes.inUseBy(exchange).find((lane) => lane.pausedUntil >= until);
     return paused === undefined ? null : refusalBy(paused, 'lineFull', now);
   }
 
   /** A signal speaks of a lane of the request. Null: it has none, or it is no news. */
   pause(exchange: Collected, number: number, until: number, answer: KeptAnswer | null, now: number): Lane | null {
-    const lane = this.#lanes.numbered(exchange, number);
-    return lane?.pause(until, answer, now) === true ? lane : null;
+    return this.#lanes.pause(exchange, number, until, answer, now);
   }
 
   readonly #reckon: Reckon = (bucket, charged, used) => {
@@ -182,7 +179,7 @@ function holdingOf(exchange: Collected, serial: readonly Lane[]): Disposable {
   return {
     [Symbol.dispose]() {
       for (const lane of serial) {
-        if (lane.holder === exchange) lane.holder = null;
+        lane.leave(exchange);
         lane.settle();
       }
     },

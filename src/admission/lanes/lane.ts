@@ -48,8 +48,13 @@ export class Lane implements WaitersLane {
   asking: Waiter | null = null;
   /** Let go to the line, and not sent yet. */
   released: Waiter | null = null;
-  /** Of a serial lane: the request that has it, until its exchange is over. */
-  holder: Collected | null = null;
+  /**
+   * Of a serial lane: those who have entered it, in the order of their coming, until their exchanges are over. The first
+   * has it. Each enters all of its serial lanes at once, so two never wait for one another.
+   */
+  readonly #entered = new Set<Collected>();
+  /** Those of them that are parked here. */
+  readonly #parkedHere = new Map<Collected, Waiter>();
   readonly #rows = new Map<string, Row>();
   readonly #homes = new WeakMap<Waiter, Home>();
   #parked = 0;
@@ -57,8 +62,6 @@ export class Lane implements WaitersLane {
   #parkedTokens = 0;
   /** Whose turn it is, whatever the order; null: nobody's in particular. */
   #first: string | null = null;
-  /** Parked although it has the lane: it waits for a token. */
-  #holding: Waiter | null = null;
   readonly #settle: (lane: Lane) => void;
 
   constructor(
@@ -123,8 +126,8 @@ export class Lane implements WaitersLane {
 
   /** True: nobody needs it. That it may be shut for a while is found out anew. */
   get isIdle(): boolean {
-    const { asking, released, holder } = this;
-    return this.#parked === 0 && asking === null && released === null && holder === null;
+    const { asking, released } = this;
+    return this.#parked === 0 && asking === null && released === null && this.#entered.size === 0;
   }
 
   /** Whether a request may not even stand in line. Those that are parked were there before. */
@@ -198,7 +201,7 @@ export class Lane implements WaitersLane {
   /** Whether one of those that are parked is next, once the lane is open. */
   get mayRelease(): boolean {
     if (this.#parked === 0 || this.asking !== null || this.released !== null) return false;
-    return this.holder === null || this.#holding !== null;
+    return !this.serial || this.#holder() !== null;
   }
 
   park(waiter: Waiter, home: Home): void {
@@ -211,7 +214,7 @@ export class Lane implements WaitersLane {
     this.#homes.set(waiter, home);
     this.#parked += 1;
     this.#parkedTokens += this.tokensFor(waiter.exchange);
-    if (waiter.exchange === this.holder) this.#holding = waiter;
+    if (this.serial) this.#parkedHere.set(waiter.exchange, waiter);
     // It had its turn and found nothing: it is still its turn.
     if (waiter.releasedBy === this) this.#first = waiter.caller;
   }
@@ -222,7 +225,7 @@ export class Lane implements WaitersLane {
     waiter.parkedIn = null;
     this.#parked -= 1;
     this.#parkedTokens -= this.tokensFor(waiter.exchange);
-    if (waiter === this.#holding) this.#holding = null;
+    this.#parkedHere.delete(waiter.exchange);
     const row = this.#rows.get(waiter.caller);
     if (row === undefined) return;
     row.gone += 1;
@@ -239,18 +242,32 @@ export class Lane implements WaitersLane {
     this.unpark(waiter);
     this.released = waiter;
     waiter.releasedBy = this;
-    if (this.serial) this.holder = waiter.exchange;
     home?.released(waiter);
   }
 
-  /** Of a serial lane: whether another request has it, or was there before. */
+  /** Of a serial lane: a request is behind all that are there, until its exchange is over. */
+  enter(exchange: Collected): void {
+    this.#entered.add(exchange);
+  }
+
+  leave(exchange: Collected): void {
+    this.#entered.delete(exchange);
+  }
+
+  /** Of a serial lane: whether another request has it. */
   #isOthers(exchange: Collected): boolean {
-    return this.holder !== exchange && (this.holder !== null || this.#parked > 0);
+    const [first = exchange] = this.#entered;
+    return first !== exchange;
+  }
+
+  /** Of a serial lane: the one that has it, if it is parked here; null: it is elsewhere. */
+  #holder(): Waiter | null {
+    const [first] = this.#entered;
+    return first === undefined ? null : (this.#parkedHere.get(first) ?? null);
   }
 
   #whoIsNext(): Waiter | null {
-    if (this.#holding !== null) return this.#holding;
-    if (this.serial) return this.#oldest();
+    if (this.serial) return this.#holder();
     const first = this.#first !== null && this.#rows.has(this.#first) ? this.#first : this.#rows.keys().next().value;
     const row = first === undefined ? undefined : this.#rows.get(first);
     return row === undefined ? null : this.#headOf(row);
@@ -263,15 +280,6 @@ export class Lane implements WaitersLane {
     if (row === undefined) return;
     this.#rows.delete(caller);
     this.#rows.set(caller, row);
-  }
-
-  #oldest(): Waiter | null {
-    let oldest: Waiter | null = null;
-    for (const row of this.#rows.values()) {
-      const head = this.#headOf(row);
-      if (head !== null && (oldest === null || head.since < oldest.since)) oldest = head;
-    }
-    return oldest;
   }
 
   #headOf(row: Row): Waiter | null {

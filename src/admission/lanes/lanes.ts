@@ -40,6 +40,11 @@ export interface LanesDeps {
   readonly caseSensitivePaths?: boolean;
 }
 
+interface Name {
+  readonly bucket: string;
+  readonly limit: NarrowLimit;
+}
+
 /** When a lane with parked requests opens. */
 class Opening extends Due<Opening> {
   readonly lane: Lane;
@@ -59,7 +64,8 @@ export class Lanes {
   readonly #openings = new Deadlines<Opening>();
   /** Which lanes have one. */
   readonly #due = new Map<Lane, Opening>();
-  readonly #of = new WeakMap<Collected, readonly Lane[]>();
+  /** What a request's lanes are called, found out once. */
+  readonly #names = new WeakMap<Collected, readonly Name[]>();
   #alarm: Alarm | null = null;
   #alarmAt = Number.POSITIVE_INFINITY;
 
@@ -76,27 +82,44 @@ export class Lanes {
     return this.#lanes.size;
   }
 
-  /** The lanes of a request; none: no narrow limit binds it. */
+  /** The lanes of a request; none: no narrow limit binds it. Whoever asks makes use of them, or settles them. */
   of(exchange: Collected): readonly Lane[] {
-    const known = this.#of.get(exchange);
-    // A lane that was idle has been let go of, and another one may have its name.
-    if (known?.every((lane) => this.#lanes.get(lane.bucket) === lane) === true) return known;
-    const { digest, caseSensitivePaths } = this.#deps;
-    const lanes = this.#limits.flatMap((limit, i) => {
-      const { scope } = limit;
-      const value = scope.by === 'fleet' ? 'fleet' : scopeValue(scope, exchange, caseSensitivePaths);
-      if (value === null) return [];
-      const bucket = bucketName(`${this.#name}~${i + 1}`, digest(value));
-      return [this.#laneOf(bucket, limit)];
-    });
-    this.#of.set(exchange, lanes);
-    return lanes;
+    return this.#namesOf(exchange).map(({ bucket, limit }) => this.#laneOf(bucket, limit));
   }
 
-  /** The lane of a request of one narrow limit, by its number from 1 on; undefined: it has none. */
-  numbered(exchange: Collected, number: number): Lane | undefined {
-    const begins = `${bucketName(`${this.#name}~${number}`, '')}`;
-    return this.of(exchange).find(({ bucket }) => bucket.startsWith(begins));
+  /** Those of them that are in use: of the others nothing is known. */
+  inUseBy(exchange: Collected): readonly Lane[] {
+    return this.#namesOf(exchange).flatMap(({ bucket }) => this.#lanes.get(bucket) ?? []);
+  }
+
+  /** Those of them that are serial. */
+  serialOf(exchange: Collected): readonly Lane[] {
+    const serial = this.#namesOf(exchange).filter(({ limit }) => limit.serial);
+    return serial.map(({ bucket, limit }) => this.#laneOf(bucket, limit));
+  }
+
+  /** The lane of a request of one narrow limit, by its number from 1 on, pauses. Null: it has none, or it is no news. */
+  pause(exchange: Collected, number: number, until: number, answer: KeptAnswer | null, now: number): Lane | null {
+    const name = this.#namesOf(exchange).find(({ limit }) => limit === this.#limits[number - 1]);
+    if (name === undefined) return null;
+    const lane = this.#laneOf(name.bucket, name.limit);
+    if (lane.pause(until, answer, now)) return lane;
+    lane.settle();
+    return null;
+  }
+
+  #namesOf(exchange: Collected): readonly Name[] {
+    let names = this.#names.get(exchange);
+    if (names === undefined) {
+      const { digest, caseSensitivePaths } = this.#deps;
+      names = this.#limits.flatMap((limit, i) => {
+        const { scope } = limit;
+        const value = scope.by === 'fleet' ? 'fleet' : scopeValue(scope, exchange, caseSensitivePaths);
+        return value === null ? [] : [{ bucket: bucketName(`${this.#name}~${i + 1}`, digest(value)), limit }];
+      });
+      this.#names.set(exchange, names);
+    }
+    return names;
   }
 
   /** Another replica says how long a lane pauses. False: it is none of these. */
@@ -105,7 +128,8 @@ export class Lanes {
     const limit = this.#limits[Number(number) - 1];
     if (number === '' || limit === undefined) return false;
     if (this.#lanes.size >= pausesMax && !this.#lanes.has(bucket)) return true;
-    this.#laneOf(bucket, limit).pause(until, answer, now);
+    const lane = this.#laneOf(bucket, limit);
+    if (!lane.pause(until, answer, now)) lane.settle();
     return true;
   }
 
