@@ -5,7 +5,7 @@ import { section, setting } from './setting.ts';
 const addressWords = 'an IP address or a host name, without a port';
 export const pathWords = 'the path of a readable file';
 
-/** A file of PEM texts that stays a file: it is read and judged at the start. */
+/** A file of PEM texts that stays a file: it is read and judged with the configuration. */
 export const pemFile = (description: string) =>
   setting(filePath().nullable().default(null), { description, wanted: pathWords });
 
