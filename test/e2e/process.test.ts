@@ -1,7 +1,9 @@
 /** What may befall a process: signals, readers that go, bugs. None of it loses what callers wait for. */
+import { writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { ask } from '../support/ask.ts';
 import { testFile } from '../support/files.ts';
+import { startProcess } from '../support/processes.ts';
 import { until } from '../support/until.ts';
 import { answer, say, startUpstream } from '../support/upstream.ts';
 import { login, type RunningWeir, startWeir } from '../support/weir.ts';
@@ -31,6 +33,30 @@ describe('signals', () => {
       expect(await weir.process.stop(20_000, 'SIGINT')).toEqual({ code: 0, signal: null });
     },
   );
+
+  it('SIGHUP has a changed configuration be in force, or says what is wrong with it; and so does `weir reload`', async () => {
+    await using upstream = await startUpstream(say(answer(200, {}, 'ok')));
+    const quiet = 'log: {level: warn}\n';
+    await using config = await testFile('weir.yaml', '{}\n');
+    await using weir = await startWeir({ COREAPP_URL: upstream.url, WEIR_CONFIG: config.path });
+    const fields = { authorization: `Bearer ${await login(weir.url)}` };
+    const request = async () => (await ask('GET', `${weir.url}/v1/contacts`, { fields })).status;
+    const inForce = (word: string) => new RegExp(`"msg":"a changed configuration is ${word}`);
+    await writeFile(config.path, `${quiet}http: {serverTiming: 7}\n`);
+    weir.process.kill('SIGHUP');
+    await weir.process.waitForLine(inForce('refused'));
+    expect(await request()).toBe(200);
+    await weir.process.waitForLine(/"msg":"request".*"path":"\/v1\/contacts"/);
+    await writeFile(config.path, quiet);
+    const env = { OPS_PORT: new URL(weir.opsUrl).port, WEIR_CONFIG: config.path };
+    await using reload = startProcess(['reload'], { env });
+    expect((await reload.exited).code).toBe(0);
+    expect(reload.stdout.join('\n')).toMatch(/^(in force: log\.level|nothing has changed)$/);
+    const said = weir.process.lines.length;
+    expect(await request()).toBe(200);
+    await alive(weir);
+    expect(weir.process.lines).toHaveLength(said);
+  });
 
   it('the inspector is open for whoever asks for it', async () => {
     await using upstream = await startUpstream();
