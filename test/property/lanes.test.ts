@@ -196,11 +196,11 @@ describe('up to three limits of any scope, while answers pause lanes, buckets an
             fleet.sent.map(({ at }) => at),
           );
           for (const narrow of narrows) {
-            const valueOf = ({ path }: Sent): string | null =>
+            const valueIn = ({ path }: Sent): string | null =>
               (scopes[narrow.scope] as (of: Brought) => string | null)(
                 brought.get(path.split('/').at(-1) ?? '') as Brought,
               );
-            for (const [value, instants] of by(fleet.sent, valueOf)) if (value !== null) holds(narrow, instants);
+            for (const [value, instants] of by(fleet.sent, valueIn)) if (value !== null) holds(narrow, instants);
           }
           for (const gates of fleet.gates) expect(gates.lanes?.size).toBe(0);
         },
