@@ -15,7 +15,7 @@ export function rewritingOf(
   { upstreams, credentials }: Services,
   routeOf: RouteOf,
 ): Rewriting {
-  const { basePath, host, setFields, setQuery, authorizationField, urls, bodyUrls, appSecret } = coreapp;
+  const { version, basePath, host, setFields, setQuery, authorizationField, urls, bodyUrls, appSecret } = coreapp;
   const origins = new Map(Object.entries(urls).map(([name, url]) => [name, new URL(url).origin]));
   const own = new URL(upstreams.usual.way.url).origin;
   const originOf: OriginOf = ({ route }) => origins.get(route.class) ?? own;
@@ -25,6 +25,7 @@ export function rewritingOf(
   const ownNames = host === null ? [own] : [own, `http://${host.toLowerCase()}`, `https://${host.toLowerCase()}`];
   return {
     originsOf: ({ route }) => (origins.has(route.class) ? [originOf({ route })] : ownNames),
+    version,
     basePath,
     queryOf: queryOf(new URLSearchParams(setQuery).toString(), appSecret, credentials.of),
     queryNames: new Set([

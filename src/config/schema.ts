@@ -92,6 +92,18 @@ const coreapp = section({
       'What the path of every request begins with at the upstream. Callers don’t say it, and Location of answers doesn’t.',
     wanted: 'a path such as /api/v2, without a slash at its end',
   }),
+  version: setting(
+    z
+      .string()
+      .regex(/^v\d{1,3}(?:\.\d{1,3})?$/)
+      .nullable()
+      .default(null),
+    {
+      description:
+        'The version that the upstream is asked for: it takes the place of a first segment such as v19.0. Not set: the caller’s own.',
+      wanted: 'a version such as v26.0',
+    },
+  ),
   host: setting(authority().nullable().default(null), {
     description: 'What requests say as Host. Not set: the host of coreapp.url.',
     wanted: 'a host, with a port where it is not the usual one',

@@ -7,6 +7,8 @@ import type { BodyUrls } from './body-urls.ts';
 export interface Rewriting {
   /** By which the upstream of its class is known, its own first, in lower case: `https://api.example.com`. */
   readonly originsOf: (exchange: Admitted) => readonly string[];
+  /** What takes the place of a version at the beginning of the target; null: nothing. */
+  readonly version: string | null;
   /** What the target begins with, without a slash at its end; empty: nothing. */
   readonly basePath: string;
   /** Parameters that the target gets, as they are written: `api-version=7&x=y`; empty: none. */
@@ -26,8 +28,9 @@ export interface Rewriting {
 }
 
 /** The target as the upstream gets it. `*` is no path. */
-export function targetFor(exchange: Admitted, { basePath, queryOf, queryNames }: Rewriting): string {
-  const target = withoutParameters(exchange.target, queryNames);
+export function targetFor(exchange: Admitted, { version, basePath, queryOf, queryNames }: Rewriting): string {
+  const given = withoutParameters(exchange.target, queryNames);
+  const target = version === null ? given : given.replace(/^\/v\d+(?:\.\d+)?(?=[/?]|$)/, `/${version}`);
   const query = queryOf(exchange);
   if (target === '*' || (basePath === '' && query === '')) return target;
   const whole = basePath + target;

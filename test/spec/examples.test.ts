@@ -1,7 +1,9 @@
 /** `config/examples/`: each is valid, and does in front of a simulator what it says. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it, test } from 'vitest';
+import { tokens } from '../../src/commands/tokens.ts';
 import { SimulatedAny } from '../../src/simulator/apis/any.ts';
+import { cloudDefaults, SimulatedCloud } from '../../src/simulator/apis/cloud/cloud.ts';
 import { startApi } from '../../src/simulator/apis/server.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { load, problems } from '../support/config.ts';
@@ -92,4 +94,34 @@ async function tokensOf(app: TestApp): Promise<{ charged: number; used: number }
       0,
     );
   return { charged: sum('weir_tokens_charged_total'), used: sum('weir_tokens_used_total') };
+}
+
+describe('cloud-api.yaml in front of the simulator', () => {
+  it('has a team that may send messages, and nothing else', async () => {
+    const cloud = new SimulatedCloud({ ...cloudDefaults, latencyMs: 0, token: 'put-the-token-in-a-file' });
+    await using simulator = await startApi(cloud);
+    const redis = await startRedis();
+    try {
+      await using app = await startTestApp(simulator.url, text('cloud-api.yaml'), { REDIS_URL: redis.url });
+      const token = await tokenFor('crm', redis.url);
+      const bearer = `Host: weir\r\nAuthorization: Bearer ${token}\r\n`;
+      const body = JSON.stringify({ messaging_product: 'whatsapp', to: '4915', type: 'text', text: { body: 'x' } });
+      const fields = `${bearer}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`;
+      const sent = await app.ask('POST /v23.0/1055/messages', fields, body);
+      expect([sent.status, sent.json.contacts]).toEqual([200, [{ input: '4915', wa_id: '4915' }]]);
+      const managed = await app.ask('GET /v23.0/1055/phone_numbers', bearer);
+      expect([managed.status, managed.json.error.type]).toEqual([403, 'WeirException']);
+      expect((await app.ask('GET /v23.0/1055/phone_numbers?access_token=x', 'Host: weir\r\n')).status).toBe(401);
+    } finally {
+      await redis.stop();
+    }
+  });
+});
+
+/** As `weir tokens create` makes one. */
+async function tokenFor(user: string, url: string): Promise<string> {
+  const out: string[] = [];
+  const io = { out: (line: string) => void out.push(line), err: () => {}, readFile: () => '', terminal: null };
+  expect(await tokens(['create', '--user', user], { REDIS_URL: url }, io)).toBe(0);
+  return out[0] ?? '';
 }

@@ -85,6 +85,20 @@ describe('A request', async () => {
     expect((await app.ask('POST /orders', host)).field('location')).toBe(told);
   });
 
+  test.each([
+    ['/v19.0/1055/messages?a=/v1', '/api/v26.0/1055/messages?a=/v1'],
+    ['/v7', '/api/v26.0'],
+    ['/v19.0?x', '/api/v26.0?x'],
+    ['/1055/v19.0', '/api/1055/v19.0'],
+    ['/v19.0.1/x', '/api/v19.0.1/x'],
+    ['/vx/x', '/api/vx/x'],
+    ['/v19.0x/x', '/api/v19.0x/x'],
+  ])('with a version of its own gets %s as %s', async (target, arrived) => {
+    await using app = await startTestApp(upstream.url, `${open}coreapp: {version: v26.0, basePath: /api}`);
+    await app.ask(`GET ${target}`, host);
+    expect(upstream.arrivals.at(-1)?.target).toBe(arrived);
+  });
+
   it('sets its parameters in the place of the caller’s own, and leaves the others as they are', async () => {
     const yaml = `${open}coreapp: {setQuery: {api-version: "7", k: a b}, urls: {files: "http://127.0.0.1:1"}, host: api.internal}\nlimits: {files: {match: ["* /files/**"]}}`;
     await using app = await startTestApp(upstream.url, yaml);

@@ -50,6 +50,7 @@ export const plainForward = {
     originsOf: () => [''],
     queryNames: new Set<string>(),
     throughWeir: () => null,
+    version: null,
     basePath: '',
     queryOf: () => '',
     set: [],

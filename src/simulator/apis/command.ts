@@ -30,6 +30,7 @@ const helps: Readonly<Record<ApiName, Readonly<Record<string, string>>>> = {
 const abouts: Readonly<Record<ApiName, readonly string[]>> = {
   cloud: [
     'POST /_simulator/maintenance?seconds=5 and /_simulator/spam?seconds=5 refuse messages for so long (131057, 131048).',
+    'POST /_simulator/account?number=N&seconds=5 refuses those of one number, as where its account is at its limit (80007).',
     'POST /_simulator/window?to=N refuses all but templates to N (131047), /_simulator/undeliverable?to=N tells by webhook',
     'that messages to N have failed (131026). Templates: hello_world, and those made by POST /v23.0/1/message_templates.',
   ],

@@ -62,6 +62,8 @@ export class SimulatedCloud implements SimulatedApi {
   /** To whom a message will not arrive, and who has not written for a day. */
   readonly #undeliverable = new Set<string>();
   readonly #closed = new Set<string>();
+  /** Numbers whose account has reached its limit, and until when. */
+  readonly #limited = new Map<string, number>();
   #duplicates = 0;
   #accepted = 0;
   #maintenanceUntil = Number.NEGATIVE_INFINITY;
@@ -90,6 +92,7 @@ export class SimulatedCloud implements SimulatedApi {
     if (what === 'maintenance') this.#maintenanceUntil = until;
     else if (what === 'spam') this.#spamUntil = until;
     else if (what === 'undeliverable' && to !== null) this.#undeliverable.add(to);
+    else if (what === 'account' && query.get('number') !== null) this.#limited.set(query.get('number') ?? '', until);
     else if (what === 'window' && to !== null) this.#closed.add(to);
     else return false;
     return true;
@@ -142,6 +145,7 @@ export class SimulatedCloud implements SimulatedApi {
     }
     if (now < this.#maintenanceUntil) return this.#refuse(131057);
     if (now < this.#spamUntil) return this.#refuse(131048);
+    if (now < (this.#limited.get(number) ?? 0)) return this.#refuse(80007);
     const of = this.#numbers.get(number) ?? new Bucket(this.#settings.numberRate, this.#settings.numberRate);
     this.#numbers.set(number, of);
     if (message['status'] === 'read') return { status: 200, body: { success: true } };
