@@ -68,7 +68,7 @@ async function run(
   io: CommandIo,
 ): Promise<number> {
   const simulator = given.coreapp.url === null ? await startBundledFor(given.profile) : null;
-  const adapt = (read: Config): Config => (simulator === null ? read : towardsSimulator(read));
+  const adapt = (read: Config): Config => (simulator === null ? read : towardsSimulator(read, simulator));
   const config = adapt(given);
   let app: App;
   try {
@@ -117,22 +117,25 @@ function keepReloaded(app: App, origin: Origin, log: AdjustableLog, signals: Sig
 }
 
 /** Stands in for the upstream, to try Weir out. */
-type Bundled = Pick<Simulator, 'url' | 'close'>;
+interface Bundled extends Pick<Simulator, 'url' | 'close'> {
+  /** Where media are downloaded from, if not from `url`. */
+  readonly mediaUrl: string | null;
+}
 
-function startBundledFor(profile: ProfileName): Promise<Bundled> {
-  return profile === 'coreapp' ? startSimulator() : startBundled(profile);
+async function startBundledFor(profile: ProfileName): Promise<Bundled> {
+  return profile === 'coreapp' ? { ...(await startSimulator()), mediaUrl: null } : await startBundled(profile);
 }
 
 /**
  * The bundled simulator stands for all upstreams of a profile. Those of other APIs want a credential, as the APIs do: any
  * one will do.
  */
-function towardsSimulator(config: Config): Config {
+function towardsSimulator(config: Config, { mediaUrl }: Bundled): Config {
   const { profile, coreapp } = config;
   if (profile === 'coreapp') return config;
   const simulated = [{ of: null, file: null, text: 'Bearer simulated' }];
   const credentials = coreapp.credentials.length > 0 ? coreapp.credentials : simulated;
-  return { ...config, coreapp: { ...coreapp, urls: {}, credentials } };
+  return { ...config, coreapp: { ...coreapp, urls: mediaUrl === null ? {} : { download: mediaUrl }, credentials } };
 }
 
 /** A token to try Weir out with, where there is no login: it ends with this process. Null: tokens are in Redis. */

@@ -1,6 +1,7 @@
 /** `weir simulate`: the Coreapp simulator alone, until it is stopped. */
+
+import type { CloudSimulator } from './apis/cloud/start.ts';
 import { type ApiName, parseApiCommand } from './apis/command.ts';
-import { type ApiSimulator, startApi } from './apis/server.ts';
 import { parseCommand } from './flags.ts';
 import { type Simulator, startSimulator } from './simulator.ts';
 
@@ -41,13 +42,16 @@ async function simulateApi(name: ApiName, args: readonly string[], io: Io, stop?
   }
   if (command.kind === 'problems') return failed(command.lines, io);
   using stopping = new Stopping(stop);
-  let simulator: ApiSimulator;
+  let simulator: CloudSimulator;
   try {
-    simulator = await startApi(command.api, command);
+    simulator = await command.start();
   } catch (error) {
-    return failed([listenProblem(error as NodeJS.ErrnoException, { ...command, controlPort: -1 })], io);
+    const other = { flag: '--media-port', port: command.ports.mediaPort ?? -1 };
+    return failed([listenProblem(error as NodeJS.ErrnoException, command.ports, other)], io);
   }
-  io.stdout(`${command.api.name}: ${simulator.url}`);
+  io.stdout(
+    `${command.name}: ${simulator.url}${simulator.mediaUrl === null ? '' : `, media at ${simulator.mediaUrl}`}`,
+  );
   io.stdout(`What it has seen: ${simulator.url}/_simulator/seen`);
   await stopping.asked;
   await simulator.close();
@@ -67,7 +71,8 @@ async function simulateCoreapp(args: readonly string[], io: Io, stop?: AbortSign
   try {
     simulator = await startSimulator(command.options);
   } catch (error) {
-    return failed([listenProblem(error as NodeJS.ErrnoException, command.options)], io);
+    const other = { flag: '--control-port', port: command.options.controlPort };
+    return failed([listenProblem(error as NodeJS.ErrnoException, command.options, other)], io);
   }
   io.stdout(`Coreapp simulator: ${simulator.url}`);
   io.stdout(
@@ -86,11 +91,15 @@ function failed(lines: readonly string[], io: Io): number {
 interface Asked {
   readonly host: string;
   readonly port: number;
-  readonly controlPort: number;
 }
 
-function listenProblem(error: NodeJS.ErrnoException & { port?: number }, { host, port, controlPort }: Asked): string {
-  const flag = error.port === controlPort && error.port !== port ? '--control-port' : '--port';
+/** @param other the flag of a second port */
+function listenProblem(
+  error: NodeJS.ErrnoException & { port?: number },
+  { host, port }: Asked,
+  other: { readonly flag: string; readonly port: number },
+): string {
+  const flag = error.port === other.port && error.port !== port ? other.flag : '--port';
   switch (error.code) {
     case 'EADDRINUSE':
       return `${flag}: ${error.port} on ${host} is taken; give another, or 0 for a free one`;

@@ -33,14 +33,22 @@ const ofBytes: ReadonlySet<string> = new Set([
 /** Null: nothing in this answer's body is to be changed. */
 export function placesIn(
   { places }: BodyUrls,
-  { method, route }: Admitted,
+  { route }: Admitted,
   status: number,
   fields: Fields,
 ): readonly Pointer[] | null {
   const pointers = places.get(route.class);
-  if (pointers === undefined || method === 'HEAD' || status < 200 || status === 206 || status >= 300) return null;
+  if (pointers === undefined || status < 200 || status === 206 || status >= 300) return null;
   if (!json.test(fieldOf(fields, 'content-type') ?? '') || fieldOf(fields, 'content-encoding') !== null) return null;
   return Number(fieldOf(fields, 'content-length') ?? 0) > bodyMaxBytes ? null : pointers;
+}
+
+/**
+ * The fields of an answer to HEAD, without those that GET might give another value: nobody knows whether something in its
+ * body would be changed (RFC 9110, 8.6 and 9.3.2).
+ */
+export function withoutThoseOfBytes(fields: Fields): Fields {
+  return fields.filter((_, i) => !ofBytes.has((fields[i - (i % 2)] as string).toLowerCase()));
 }
 
 /** An answer whose head waits until its body is whole. */
@@ -84,8 +92,7 @@ export class Withheld {
     }
     if (parts.length === 0) return null;
     const whole = Buffer.concat([...parts, body.subarray(done)]);
-    const kept = this.fields.filter((_, i) => !ofBytes.has((this.fields[i - (i % 2)] as string).toLowerCase()));
-    return { fields: [...kept, 'Content-Length', String(whole.length)], body: whole };
+    return { fields: [...withoutThoseOfBytes(this.fields), 'Content-Length', String(whole.length)], body: whole };
   }
 }
 

@@ -12,7 +12,7 @@ import { serverTiming } from '../exchange/server-timing.ts';
 import type { Signal } from '../exchange/signal.ts';
 import { endToEnd, type Fields } from '../http/fields.ts';
 import { isFinal } from '../http/status.ts';
-import { placesIn, Withheld } from './body-urls.ts';
+import { placesIn, Withheld, withoutThoseOfBytes } from './body-urls.ts';
 import { GuardedObserver } from './guarded.ts';
 import { fieldsAs, Keeping } from './keeping.ts';
 import { diskRetryAfterMs, endAfter, endWithout, reasonFor, refusalAfter } from './lessons.ts';
@@ -191,6 +191,7 @@ class Sending extends GuardedObserver {
     const { bodyUrls } = this.#deps.rewriting;
     const places = bodyUrls === null ? null : placesIn(bodyUrls, this.#exchange, status, fields);
     if (places === null) this.#relayNow(status, fields);
+    else if (this.#exchange.method === 'HEAD') this.#relayNow(status, withoutThoseOfBytes(fields));
     else this.#withheld = new Withheld(status, fields, places);
   }
 

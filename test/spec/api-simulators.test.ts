@@ -4,6 +4,8 @@ import { describe, expect, it, test } from 'vitest';
 import { anyDefaults, SimulatedAny } from '../../src/simulator/apis/any.ts';
 import { Bucket } from '../../src/simulator/apis/bucket.ts';
 import { cloudDefaults, SimulatedCloud } from '../../src/simulator/apis/cloud/cloud.ts';
+import { Media } from '../../src/simulator/apis/cloud/media.ts';
+import { startCloud } from '../../src/simulator/apis/cloud/start.ts';
 import { parseApiCommand } from '../../src/simulator/apis/command.ts';
 import { startApi } from '../../src/simulator/apis/server.ts';
 import { simulate } from '../../src/simulator/command.ts';
@@ -36,9 +38,9 @@ describe('The Cloud API', () => {
     expect(status).toBe(200);
     expect(json).toMatchObject({ messaging_product: 'whatsapp', contacts: [{ input: '+4915', wa_id: '4915' }] });
     expect(json.messages[0].id).toMatch(/^wamid\./);
-    expect((await api.send({ messaging_product: 'whatsapp', status: 'read', message_id: 'x' })).json).toEqual({
-      success: true,
-    });
+    const read = (id: string) => api.send({ messaging_product: 'whatsapp', status: 'read', message_id: id });
+    expect((await read(json.messages[0].id)).json).toEqual({ success: true });
+    expect((await read('x')).json.error.code).toBe(131009);
   });
 
   it('refuses each in its own words', async () => {
@@ -85,6 +87,9 @@ describe('The Cloud API', () => {
     const codeOf = async (body: unknown) => (await api.send(body)).json.error?.code;
     expect(await codeOf(template('hello_world'))).toBeUndefined();
     expect(await codeOf(template('order'))).toBe(132001);
+    expect(await codeOf(message('1', { type: 'template', template: null }))).toBe(132001);
+    const odd = { name: 'hello_world', language: { code: 'en_US' }, components: [null, 1] };
+    expect(await codeOf(message('1', { type: 'template', template: odd }))).toBeUndefined();
     const made = { name: 'order', language: 'en_US', components: [{ type: 'BODY', text: '{{1}} of {{2}}, {{1}}' }] };
     const manage = (path: string, body?: unknown) =>
       ask(body === undefined ? 'GET' : 'POST', api.url + path, { fields, body });
@@ -130,6 +135,7 @@ describe('The Cloud API', () => {
     });
     const webhookUrl = `${receiver.url}/hook`;
     await using api = await start({ webhookUrl, verifyToken: 'word', appSecret: 'of the app' });
+    await until(() => challenged.length > 0, { what: 'the word, before there is a message' });
     await ask('POST', `${api.url}/_simulator/undeliverable?to=2`);
     const told = [message('1', { biz_opaque_callback_data: 'a' }), message('2', { biz_opaque_callback_data: 'b' })];
     for (const one of told) expect((await api.send(one)).status).toBe(200);
@@ -157,16 +163,17 @@ describe('The Cloud API', () => {
     ]);
     expect(challenged).toEqual(['word']);
     await until(() => (api.cloud.seen() as { webhooks: { told: number } }).webhooks.told === 5, { what: 'the count' });
-    expect(api.cloud.seen()).toMatchObject({ webhooks: { told: 5, waiting: 0, dropped: 0 } });
+    expect(api.cloud.seen()).toMatchObject({ webhooks: { verified: true, told: 5, waiting: 0, dropped: 0 } });
   });
 
-  it('tells a receiver nothing that does not say the word back', async () => {
+  it('tells a receiver nothing that does not say the word back, asked at the start and once more', async () => {
     await using receiver = await startUpstream(say(answer(200, {}, 'hello')));
     await using api = await start({ webhookUrl: receiver.url });
     await api.send(message('1'));
     const seen = () => api.cloud.seen() as { webhooks: { dropped: number } };
     await until(() => seen().webhooks.dropped === 3, { what: 'the statuses to be dropped' });
-    expect(receiver.arrivals.map(({ method }) => method)).toEqual(['GET']);
+    expect(receiver.arrivals.map(({ method }) => method)).toEqual(['GET', 'GET']);
+    expect(api.cloud.seen()).toMatchObject({ webhooks: { verified: false, told: 0 } });
   });
 
   const formOf = (file: string): string =>
@@ -186,12 +193,44 @@ describe('The Cloud API', () => {
     expect((await ask('GET', found.json.url, { fields })).status).toBe(404);
   });
 
+  it('has its media on a host of their own, where nothing else is', async () => {
+    const cloud = new SimulatedCloud({ ...cloudDefaults, latencyMs: 0, token: 'right' });
+    await using api = await startCloud(cloud, { mediaPort: 0 });
+    const form = { Authorization: 'Bearer right', 'Content-Type': 'multipart/form-data; boundary=x' };
+    const { json } = await ask('POST', `${api.url}/v23.0/1/media`, { fields: form, body: formOf('bytes') });
+    const { url } = (await ask('GET', `${api.url}/v23.0/${json.id}`, { fields })).json;
+    expect([new URL(url).origin, new URL(api.url).origin === api.mediaUrl]).toEqual([api.mediaUrl, false]);
+    expect((await ask('GET', url, { fields })).text).toBe('bytes');
+    const statusOf = async (at: string, token = 'right') =>
+      (await ask('GET', at, { fields: { Authorization: `Bearer ${token}` } })).status;
+    expect([
+      await statusOf(url, 'of Weir'),
+      await statusOf(url.replace(api.mediaUrl, api.url)),
+      await statusOf(`${api.mediaUrl}/v23.0/${json.id}`),
+    ]).toEqual([401, 400, 404]);
+  });
+
+  it('gives a medium by a URL for 5 minutes', () => {
+    const media = new Media();
+    const asked = { method: 'POST', path: '', query: new URLSearchParams(), body: Buffer.from(formOf('bytes')) };
+    const id = media.upload({ ...asked, fields: { 'content-type': 'multipart/form-data; boundary=x' } }) ?? '';
+    const { url } = media.about(id, 'http://media', 1_000_000) as { readonly url: string };
+    const statusAt = (now: number, query = new URL(url).searchParams) =>
+      media.download({ ...asked, fields: {}, query }, now).status;
+    expect([statusAt(1_000_000), statusAt(1_299_999), statusAt(1_300_000)]).toEqual([200, 200, 404]);
+    const longer = new URL(url.replace('ext=1300', 'ext=9300')).searchParams;
+    expect(statusAt(1_000_000, longer)).toBe(404);
+  });
+
   it('tells what it has seen, and what came twice', async () => {
     await using api = await start();
     for (const mark of ['a', 'b', 'a']) await api.send(message('1', { biz_opaque_callback_data: mark }));
     const { json } = await ask('GET', `${api.url}/_simulator/seen`);
     expect(json).toMatchObject({ accepted: 3, duplicates: 1, refused: {}, recipients: { '1 1': ['a', 'b', 'a'] } });
-    expect((await ask('POST', `${api.url}/_simulator/frob`)).status).toBe(404);
+    for (const what of ['frob', 'window', 'account', 'spam?seconds=x']) {
+      const { status, json: said } = await ask('POST', `${api.url}/_simulator/${what}`);
+      expect([status, said.error]).toEqual([404, `unknown, or without what it needs: POST /_simulator/${what}`]);
+    }
   });
 });
 
@@ -204,6 +243,7 @@ describe('Any API', () => {
   test.each([
     ['/retry-after/x', 429, 'retry-after', /^2$/],
     ['/leaky/x', 429, 'retry-after', /^[12]\.\d$/],
+    ['/leaky/x', 429, 'x-api-call-limit', /^1\/1$/],
     ['/reset/epoch/x', 429, 'x-ratelimit-reset', /^1\d{9}$/],
     ['/reset/epochMs/x', 429, 'x-ratelimit-reset', /^1\d{12}$/],
     ['/reset/seconds/x', 429, 'x-ratelimit-reset', /^2$/],
@@ -249,6 +289,15 @@ describe('weir simulate --profile', () => {
       '--pair-rate: "0" is not allowed; give a number above 0, up to 1000000',
     ],
     [['--profile=none', '--port', '99999'], '--port: "99999" is not a port; give a whole number from 0 to 65535'],
+    [['--profile=cloud', '--media-port', 'x'], '--media-port: "x" is not a port; give a whole number from 0 to 65535'],
+    [
+      ['--profile=cloud', '--webhook-url', 'nonsense'],
+      '--webhook-url: "nonsense" is not allowed; give a URL, such as http://127.0.0.1:9002/hook',
+    ],
+    [
+      ['--profile=cloud', '--media-origin', 'ftp://x'],
+      '--media-origin: "ftp://x" is not allowed; give an origin, such as http://127.0.0.1:9001',
+    ],
     [
       ['--profile=none', '--frob', '1'],
       '--frob: unknown, or without a value; --profile none --help lists what there is',

@@ -107,10 +107,8 @@ const kinds: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   [
     'leaky',
     (_, bucket, now) => {
-      const size = 40;
       const waitMs = bucket.take(now);
-      const used = Math.min(size, Math.max(0, size - bucket.left(now)));
-      const fields = { 'X-Api-Call-Limit': `${used}/${size}` };
+      const fields = { 'X-Api-Call-Limit': `${bucket.burst - bucket.left(now)}/${bucket.burst}` };
       return waitMs > 0
         ? { status: 429, fields: { ...fields, 'Retry-After': (waitMs / 1_000).toFixed(1) }, body: 'leaking' }
         : { ...ok, fields };

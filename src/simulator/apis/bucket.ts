@@ -1,11 +1,13 @@
 /** A limit of a simulated API, kept as one number (GCRA): the referee's own, which shares no code with Weir. */
 export class Bucket {
+  readonly burst: number;
   readonly #intervalMs: number;
   readonly #tauMs: number;
   #tat = Number.NEGATIVE_INFINITY;
 
   /** @param rate a second */
   constructor(rate: number, burst: number) {
+    this.burst = burst;
     this.#intervalMs = 1_000 / rate;
     this.#tauMs = (burst - 1) * this.#intervalMs;
   }

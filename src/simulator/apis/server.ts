@@ -28,6 +28,8 @@ export interface SimulatedApi {
   seen(): unknown;
   /** `POST /_simulator/<what>`: true, it is done; else what there is. */
   command(what: string, query: URLSearchParams): boolean;
+  /** It is reachable now. */
+  open?(): void;
   /** Lets go of its timers. */
   close?(): void;
 }
@@ -58,6 +60,7 @@ export async function startApi(api: SimulatedApi, { host = '127.0.0.1', port = 0
   server.listen(port, host);
   await once(server, 'listening');
   const { port: taken } = server.address() as AddressInfo;
+  api.open?.();
   const close = async (): Promise<void> => {
     api.close?.();
     const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
@@ -82,7 +85,8 @@ async function serve(api: SimulatedApi, request: IncomingMessage, response: Serv
     const what = pathname.slice(prefix.length);
     if (method === 'GET' && what === 'seen') return write(response, { status: 200, body: api.seen() });
     const done = method === 'POST' && api.command(what, searchParams);
-    return write(response, done ? { status: 204 } : { status: 404, body: { error: `unknown: ${method} ${pathname}` } });
+    const error = `unknown, or without what it needs: ${method} ${request.url}`;
+    return write(response, done ? { status: 204 } : { status: 404, body: { error } });
   }
   const asked = { method, path: pathname, query: searchParams, fields: request.headers, body: Buffer.concat(chunks) };
   write(response, await api.answer(asked));

@@ -20,7 +20,7 @@ export interface CloudSettings extends WebhookSettings {
   readonly hourly: number;
   /** The status of what is refused for being too fast: the API's own is inconsistent. */
   readonly throttleStatus: number;
-  /** Where media are downloaded from, an origin; empty: from where the call was made. */
+  /** Where media are downloaded from, an origin; empty: the host of the call, at the port of the media's own. */
   readonly mediaOrigin: string;
   /** The bearer token that is right; empty: any one. */
   readonly token: string;
@@ -50,6 +50,8 @@ interface Recipient {
 
 export class SimulatedCloud implements SimulatedApi {
   readonly name = 'Cloud API simulator';
+  /** The host of media, if it is one of its own: what listens there is this. */
+  readonly mediaHost: SimulatedApi;
   readonly #settings: CloudSettings;
   readonly #numbers = new Map<string, Bucket>();
   readonly #recipients = new Map<string, Recipient>();
@@ -64,6 +66,8 @@ export class SimulatedCloud implements SimulatedApi {
   readonly #closed = new Set<string>();
   /** Numbers whose account has reached its limit, and until when. */
   readonly #limited = new Map<string, number>();
+  /** Null: media are downloaded from where calls go. */
+  #mediaPort: number | null = null;
   #duplicates = 0;
   #accepted = 0;
   #maintenanceUntil = Number.NEGATIVE_INFINITY;
@@ -73,6 +77,21 @@ export class SimulatedCloud implements SimulatedApi {
     this.#settings = settings;
     this.#management = new Bucket(settings.hourly / 3_600, settings.hourly);
     this.#webhooks = new Webhooks(settings);
+    this.mediaHost = {
+      name: 'Media',
+      answer: (asked) => this.#answerLater(asked, (one, now) => this.#download(one, now)),
+      seen: () => this.seen(),
+      command: (what, query) => this.command(what, query),
+    };
+  }
+
+  /** From now on media are downloaded at that port, and no longer where calls go. */
+  mediaAt(port: number): void {
+    this.#mediaPort = port;
+  }
+
+  open(): void {
+    this.#webhooks.open();
   }
 
   seen(): unknown {
@@ -89,6 +108,7 @@ export class SimulatedCloud implements SimulatedApi {
   command(what: string, query: URLSearchParams): boolean {
     const until = Date.now() + 1_000 * Number(query.get('seconds') ?? 5);
     const to = query.get('to');
+    if (Number.isNaN(until)) return false;
     if (what === 'maintenance') this.#maintenanceUntil = until;
     else if (what === 'spam') this.#spamUntil = until;
     else if (what === 'undeliverable' && to !== null) this.#undeliverable.add(to);
@@ -102,17 +122,20 @@ export class SimulatedCloud implements SimulatedApi {
     this.#webhooks.close();
   }
 
-  async answer(asked: Asked): Promise<Answer> {
-    const answer = this.#answerAt(asked, Date.now());
+  answer(asked: Asked): Promise<Answer> {
+    return this.#answerLater(asked, (one, now) => this.#answerAt(one, now));
+  }
+
+  async #answerLater(asked: Asked, answerAt: (asked: Asked, now: number) => Answer): Promise<Answer> {
+    const answer = answerAt(asked, Date.now());
     if (this.#settings.latencyMs > 0) await new Promise((resolve) => setTimeout(resolve, this.#settings.latencyMs));
     return answer;
   }
 
   #answerAt(asked: Asked, now: number): Answer {
-    const { token } = this.#settings;
-    const shown = /^Bearer (\S+)$/i.exec(asked.fields.authorization ?? '')?.[1];
-    if (shown === undefined || (token !== '' && shown !== token)) return this.#refuse(190, 401);
-    if (asked.method === 'GET' && asked.path.startsWith(attachments)) return this.#media.download(asked, now);
+    const shown = this.#tokenOf(asked);
+    if (shown === null) return this.#refuse(190, 401);
+    if (this.#mediaPort === null && asked.path.startsWith(attachments)) return this.#download(asked, now);
     const [, version = '', id = '', what = ''] = asked.path.split('/');
     if (!/^v\d+\.\d+$/.test(version) || id === '') return this.#refuse(100, 400, 'Unknown path components');
     if (!this.#isProved(shown, asked.query.get('appsecret_proof'))) {
@@ -120,6 +143,27 @@ export class SimulatedCloud implements SimulatedApi {
     }
     const answer = this.#answerTo(asked, id, what, now);
     return { ...answer, fields: { 'facebook-api-version': version, ...answer.fields } };
+  }
+
+  /** Null: it is not the right one. */
+  #tokenOf({ fields }: Asked): string | null {
+    const { token } = this.#settings;
+    const shown = /^Bearer (\S+)$/i.exec(fields.authorization ?? '')?.[1];
+    return shown === undefined || (token !== '' && shown !== token) ? null : shown;
+  }
+
+  #download(asked: Asked, now: number): Answer {
+    if (this.#tokenOf(asked) === null) return { status: 401 };
+    return asked.method === 'GET' && asked.path.startsWith(attachments)
+      ? this.#media.download(asked, now)
+      : { status: 404 };
+  }
+
+  #mediaOriginFor(host: string): string {
+    const { mediaOrigin } = this.#settings;
+    if (mediaOrigin !== '') return mediaOrigin;
+    if (this.#mediaPort === null || !URL.canParse(`http://${host}`)) return `http://${host}`;
+    return `http://${new URL(`http://${host}`).hostname}:${this.#mediaPort}`;
   }
 
   /** What is not asked for need not be there; what is there has to be right. */
@@ -148,7 +192,7 @@ export class SimulatedCloud implements SimulatedApi {
     if (now < (this.#limited.get(number) ?? 0)) return this.#refuse(80007);
     const of = this.#numbers.get(number) ?? new Bucket(this.#settings.numberRate, this.#settings.numberRate);
     this.#numbers.set(number, of);
-    if (message['status'] === 'read') return { status: 200, body: { success: true } };
+    if (message['status'] === 'read') return this.#markAsRead(message['message_id']);
     const to = message['to'];
     if (typeof to !== 'string' || to === '') return this.#refuse(131009, 400, 'to is missing');
     const isTemplate = message['type'] === 'template';
@@ -160,6 +204,11 @@ export class SimulatedCloud implements SimulatedApi {
     if (recipient.bucket.take(now) > 0) return this.#refuse(131056);
     of.take(now);
     return this.#accept(message, number, to, recipient);
+  }
+
+  #markAsRead(id: unknown): Answer {
+    const isOne = typeof id === 'string' && id.startsWith('wamid.');
+    return isOne ? { status: 200, body: { success: true } } : this.#refuse(131009, 400, 'message_id is none');
   }
 
   #accept(message: Readonly<Record<string, unknown>>, number: string, to: string, recipient: Recipient): Answer {
@@ -206,8 +255,7 @@ export class SimulatedCloud implements SimulatedApi {
       return made === null ? this.#refuse(100, 400, 'name and language are missing') : { status: 200, body: made };
     }
     if (method === 'DELETE' && what === '' && this.#media.delete(id)) return { status: 200, body: { success: true } };
-    const origin = this.#settings.mediaOrigin === '' ? `http://${fields.host}` : this.#settings.mediaOrigin;
-    const medium = what === '' ? this.#media.about(id, origin, now) : null;
+    const medium = what === '' ? this.#media.about(id, this.#mediaOriginFor(fields.host ?? ''), now) : null;
     if (medium !== null) return { status: 200, body: medium };
     if (method !== 'GET') return { status: 200, body: { success: true } };
     const wanted = (query.get('fields') ?? '').split(',');

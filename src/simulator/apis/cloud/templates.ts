@@ -28,9 +28,11 @@ export class Templates {
     const template = given as { name?: unknown; language?: { code?: unknown }; components?: unknown } | undefined;
     const expected = this.#parameters.get(`${String(template?.name)} ${String(template?.language?.code)}`);
     if (expected === undefined) return 132001;
-    const components = (Array.isArray(template?.components) ? template.components : []) as { parameters?: unknown }[];
+    const components = (Array.isArray(template?.components) ? template.components : []) as ({
+      parameters?: unknown;
+    } | null)[];
     const parameters = components.flatMap((one) =>
-      Array.isArray(one.parameters) ? (one.parameters as unknown[]) : [],
+      Array.isArray(one?.parameters) ? (one.parameters as unknown[]) : [],
     );
     return parameters.length === expected ? null : 132000;
   }

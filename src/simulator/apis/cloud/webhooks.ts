@@ -35,6 +35,8 @@ const batchMax = 1_000;
 /** It is tried again after so long, and then after twice as long, …, so often. */
 const retryMs = 100;
 const retriesMax = 10;
+/** A receiver that takes longer has not taken it. */
+const patienceMs = 10_000;
 
 export class Webhooks {
   readonly #settings: WebhookSettings;
@@ -43,17 +45,23 @@ export class Webhooks {
   #told = 0;
   #failedPosts = 0;
   #dropped = 0;
-  #isVerified: Promise<boolean> | null = null;
-  #isClosed = false;
+  #verified: Promise<boolean> = Promise.resolve(false);
+  #isVerified = false;
+  readonly #closing = new AbortController();
 
   constructor(settings: WebhookSettings) {
     this.#settings = settings;
   }
 
+  open(): void {
+    if (this.#settings.webhookUrl !== '') this.#verified = this.#verify();
+  }
+
   /** For `GET /_simulator/seen`. */
   seen(): object {
     const waiting = this.#updates.length;
-    return { told: this.#told, waiting, failedPosts: this.#failedPosts, dropped: this.#dropped };
+    const verified = this.#isVerified;
+    return { verified, told: this.#told, waiting, failedPosts: this.#failedPosts, dropped: this.#dropped };
   }
 
   accepted(message: Accepted): void {
@@ -75,9 +83,17 @@ export class Webhooks {
   }
 
   close(): void {
-    this.#isClosed = true;
+    this.#closing.abort();
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
+  }
+
+  get #isClosed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  #patience(): AbortSignal {
+    return AbortSignal.any([this.#closing.signal, AbortSignal.timeout(patienceMs)]);
   }
 
   #after(ms: number, call: () => void): void {
@@ -91,13 +107,18 @@ export class Webhooks {
   async #flush(): Promise<void> {
     const updates = this.#updates;
     this.#updates = [];
-    this.#isVerified ??= this.#verify();
-    if (!(await this.#isVerified)) {
-      this.#isVerified = null;
+    if (!(await this.#verifiedAtLast())) {
       this.#dropped += updates.length;
       return;
     }
     for (let i = 0; i < updates.length; i += batchMax) void this.#post(updates.slice(i, i + batchMax), 0);
+  }
+
+  /** A receiver that was not there at the start, or said something else, is asked once more. */
+  async #verifiedAtLast(): Promise<boolean> {
+    if (await this.#verified) return true;
+    this.#verified = this.#verify();
+    return await this.#verified;
   }
 
   /** As at the receiver's registration: it has to say a word back. */
@@ -109,8 +130,9 @@ export class Webhooks {
     asked.searchParams.set('hub.verify_token', verifyToken);
     asked.searchParams.set('hub.challenge', challenge);
     try {
-      const told = await fetch(asked);
-      return told.status === 200 && (await told.text()) === challenge;
+      const told = await fetch(asked, { signal: this.#patience() });
+      this.#isVerified = (await told.text()) === challenge && told.status === 200;
+      return this.#isVerified;
     } catch {
       return false;
     }
@@ -123,7 +145,7 @@ export class Webhooks {
     if (appSecret !== '') {
       fields['X-Hub-Signature-256'] = `sha256=${createHmac('sha256', appSecret).update(body).digest('hex')}`;
     }
-    const taken = await fetch(webhookUrl, { method: 'POST', headers: fields, body }).then(
+    const taken = await fetch(webhookUrl, { method: 'POST', headers: fields, body, signal: this.#patience() }).then(
       async (told) => {
         await told.arrayBuffer();
         return told.status === 200;
