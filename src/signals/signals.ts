@@ -57,11 +57,12 @@ export function createSignals(
   deps: SignalDeps,
 ): RetryPolicy {
   const all = tableOf(ofAll);
+  const refusals = new Refusals();
   const tables = new Map([...ofClass].map(([name, rules]) => [name, tableOf([...rules, ...ofAll])] as const));
   return {
     answered(request, status, fields, body) {
       const rules = (tables.get(request.route.class) ?? all).get(status);
-      const verdict = rules === undefined ? null : judge(rules, request, { status, fields, body }, deps);
+      const verdict = rules === undefined ? null : judge(rules, { request, refusals }, { status, fields, body }, deps);
       return verdict ?? otherwise.answered(request, status, fields, body);
     },
     failed: (request, sent, failure) => otherwise.failed(request, sent, failure),
@@ -76,6 +77,28 @@ function tableOf(rules: readonly SignalRule[]): Table {
   return table;
 }
 
+/**
+ * How often each rule has refused a request, for as long as there is the request: what another limit has said says
+ * nothing of how long this one lasts.
+ */
+class Refusals {
+  readonly #of = new WeakMap<TriedRequest, Map<SignalRule, number>>();
+
+  /** How often before; this one counts from now on. */
+  before(request: TriedRequest, rule: SignalRule): number {
+    const counts = this.#of.get(request) ?? new Map<SignalRule, number>();
+    const before = counts.get(rule) ?? 0;
+    counts.set(rule, before + 1);
+    this.#of.set(request, counts);
+    return before;
+  }
+}
+
+interface Judged {
+  readonly request: TriedRequest;
+  readonly refusals: Refusals;
+}
+
 interface Answer {
   readonly status: number;
   readonly fields: Fields;
@@ -83,7 +106,7 @@ interface Answer {
 }
 
 /** Null: none of the rules fits. */
-function judge(rules: readonly SignalRule[], request: TriedRequest, answer: Answer, deps: SignalDeps): Verdict | null {
+function judge(rules: readonly SignalRule[], asked: Judged, answer: Answer, deps: SignalDeps): Verdict | null {
   let document: unknown = notRead;
   for (const rule of rules) {
     if (!rule.fields.every(({ name, values }) => hasValue(answer.fields, name, values))) continue;
@@ -95,7 +118,7 @@ function judge(rules: readonly SignalRule[], request: TriedRequest, answer: Answ
       const fits = rule.body.every(({ pointer, values }) => isOneOf(valueAt(document, pointer), values));
       if (!fits) continue;
     }
-    return verdictOf(rule, request, answer, document === notRead ? undefined : document, deps);
+    return verdictOf(rule, asked, answer, document === notRead ? undefined : document, deps);
   }
   return null;
 }
@@ -105,13 +128,14 @@ const notRead = Symbol('not read');
 const readsBody = ({ body, pause }: SignalRule): boolean => body.length > 0 || pause.some(({ by }) => by === 'body');
 
 function verdictOf(
-  { of, pause, mostMs, as, then, warn }: SignalRule,
-  { refusals }: TriedRequest,
+  rule: SignalRule,
+  { request, refusals }: Judged,
   { fields }: Answer,
   document: unknown,
   { wallMs, random }: SignalDeps,
 ): Verdict {
-  const asked = { fields, document, refusals, wallMs: wallMs(), random: random() };
+  const { of, pause, mostMs, as, then, warn } = rule;
+  const asked = { fields, document, refusals: refusals.before(request, rule), wallMs: wallMs(), random: random() };
   const pauseMs = Math.min(mostMs, pauseMsOf(pause, asked));
   const signal: Signal = { of, pauseMs, as, bulk: then === 'alarm', ...(warn !== null && { warn }) };
   if (then !== 'replay') return { kind: 'pass', signal };

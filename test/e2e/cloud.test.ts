@@ -38,6 +38,13 @@ coreapp: {authorization: Bearer of-the-vendor}
 limits: {messages: {holdMaxMs: 600000}}
 stop: {graceMs: 600000}`;
 
+/** However long it is held. */
+async function answered(app: TestApp, line: string, fields: string, body: string) {
+  await using caller = await app.call();
+  caller.send(`${line} HTTP/1.1\r\n${fields}\r\n`).send(body);
+  return await caller.answer(line.split(' ')[0], 170_000);
+}
+
 async function world(settings: Partial<typeof cloudDefaults> = {}) {
   const cloud = new SimulatedCloud({ ...cloudDefaults, token: 'of-the-vendor', ...settings });
   const simulator = await startApi(cloud);
@@ -48,7 +55,7 @@ async function world(settings: Partial<typeof cloudDefaults> = {}) {
     const length =
       body === null ? '' : `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n`;
     const app = apps[sent++ % 2] as TestApp;
-    return app.ask(line, `Host: weir\r\nAuthorization: Bearer ${token}\r\n${length}`, text);
+    return answered(app, line, `Host: weir\r\nAuthorization: Bearer ${token}\r\n${length}`, text);
   };
   return {
     cloud,
