@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
-import { type FileWatch, watchFiles } from '../adapters/node/watch.ts';
+import { canBeReadAgain, type FileWatch, watchFiles } from '../adapters/node/watch.ts';
 import type { Clock } from '../clock.ts';
 import { formatProblem } from '../config/problems.ts';
 import { attempt } from '../config/secret-files.ts';
@@ -77,6 +77,7 @@ export function keepCertificates(
     const fields = { expires: certificate.validToDate.toISOString(), ...(note === null ? {} : { note }) };
     log[note === null ? 'info' : 'warn']('changed TLS files are in use', fields);
   };
+  if (!paths.every(canBeReadAgain)) return { close() {} };
   const watch = watchFiles(paths, look);
   // A change since the configuration was read has made no event.
   look();

@@ -1,6 +1,6 @@
 /** What Weir shows to the upstream: by class, by a value of the request, or to all; from files that may change. */
 import { readFileSync } from 'node:fs';
-import { type FileWatch, watchFiles } from '../adapters/node/watch.ts';
+import { canBeReadAgain, type FileWatch, watchFiles } from '../adapters/node/watch.ts';
 import { readScope, type Scope, scopeValue } from '../admission/rate/scope.ts';
 import { type Credential, credentialIn } from '../config/credentials.ts';
 import type { Admitted } from '../exchange/exchange.ts';
@@ -46,7 +46,7 @@ export class Credentials {
   /** Takes up what changes in the files. What can't be read, or is no credential, changes nothing. */
   watch(given: readonly Credential[], log: Log): void {
     const files = given.flatMap(({ file }) => file ?? []);
-    if (files.length === 0) return;
+    if (files.length === 0 || !files.every(canBeReadAgain)) return;
     let seen = given;
     const look = (): void => {
       const now = seen.map((one) => reread(one, log));

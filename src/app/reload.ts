@@ -8,7 +8,7 @@
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { type FileWatch, watchFiles } from '../adapters/node/watch.ts';
+import { canBeReadAgain, type FileWatch, watchFiles } from '../adapters/node/watch.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { formatProblem, type Loaded, loadConfig, type Sources } from '../config/load.ts';
@@ -47,6 +47,8 @@ interface Reading {
   readonly otherProfile: boolean;
   /** What each file holds, or why it could not be read. */
   readonly texts: ReadonlyMap<string, string>;
+  /** One of them that can be read only once, when Weir starts; null: there is none. */
+  readonly onceOnly: string | null;
 }
 
 /** How long a file with problems is left alone before it is read again, milliseconds. */
@@ -81,6 +83,11 @@ export class Reload {
   /** Takes up changes of files from now on, and those since the configuration was read. */
   watch(): void {
     const reading = this.#read();
+    const { onceOnly } = reading;
+    if (onceOnly !== null) {
+      this.#deps.log.info('the configuration is not watched: one of its files is a pipe', { file: onceOnly });
+      return;
+    }
     this.#follow(reading);
     if (!reading.loaded.ok || this.#changeTo(reading, reading.loaded).changed.length > 0) void this.reload('file');
   }
@@ -114,8 +121,13 @@ export class Reload {
       log.warn('the configuration is not reloaded: Weir is stopping', { reason });
       return { result: 'refused', problems: ['Weir is stopping'] };
     }
+    const { loaded, onceOnly } = reading;
+    if (onceOnly !== null) {
+      return this.#refuse(reason, [
+        `${onceOnly}: is a pipe, which can be read only once; restart Weir, or give a file`,
+      ]);
+    }
     this.#follow(reading);
-    const { loaded } = reading;
     if (!loaded.ok) return this.#refuse(reason, loaded.problems.map(formatProblem));
     const change = this.#changeTo(reading, loaded);
     if (change.changed.length > 0) return await this.#apply(reason, loaded, change);
@@ -171,7 +183,12 @@ export class Reload {
   /** The defaults of another profile are for another process: what runs goes on with its own. */
   #read(): Reading {
     const texts = new Map<string, string>();
+    let onceOnly: string | null = null;
     const readFile = (path: string): string => {
+      if (!canBeReadAgain(path)) {
+        onceOnly = path;
+        throw new Error('it is a pipe');
+      }
       const read = attempt(() => readFileSync(path, 'utf8'));
       texts.set(path, textOf(read));
       if (read.ok) return read.text;
@@ -180,9 +197,9 @@ export class Reload {
     const { sources } = this.#deps;
     const { profile } = this.#config;
     const loaded = loadConfig({ ...sources, readFile });
-    if (!loaded.ok || loaded.config.profile === profile) return { loaded, otherProfile: false, texts };
+    if (!loaded.ok || loaded.config.profile === profile) return { loaded, otherProfile: false, texts, onceOnly };
     const env = { ...sources.env, WEIR_PROFILE: profile };
-    return { loaded: loadConfig({ ...sources, env, readFile }), otherProfile: true, texts };
+    return { loaded: loadConfig({ ...sources, env, readFile }), otherProfile: true, texts, onceOnly };
   }
 
   /** What was read is known, and watched from now on. */

@@ -55,7 +55,10 @@ describe.skipIf(toolsMissing !== null)('the chart refuses', () => {
       ['mode=daemonset', /mode.*deployment.*sidecar/i],
       ['securityContext.readonlyRootFilesystem=true', /securityContext.*additional propert.*readonlyRootFilesystem/i],
       ['config.limits.mesages.rate=20', /config[./]limits[./]mesages.*(match is required|missing propert.*match)/i],
-      ['config.limits.messages.rate=0', /config[./]limits[./]messages[./]rate.*(minimum|greater than or equal).*0\.1/i],
+      [
+        'config.limits.messages.rate=0',
+        /config[./]limits[./]messages[./]rate.*(minimum|greater than or equal).*0\.001/i,
+      ],
       [
         'config.limits.messages.holdMaxMs=30s',
         /config[./]limits[./]messages[./]holdMaxMs.*(expected: integer|want integer)/i,

@@ -1,5 +1,6 @@
 /** The configuration is read again while Weir runs: by command, and when a file of it has changed. */
-import { appendFileSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, readFileSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { needRestart } from '../../src/app/restart.ts';
@@ -55,6 +56,22 @@ describe('reload', () => {
     expect(await figure(app, 'weir_config_reloads_total{result="applied"}')).toBe(1);
     expect(await figure(app, `weir_config_info{hash="${after.hash}"}`)).toBe(1);
     expect(JSON.stringify([app.events, report, after])).not.toContain(newKey);
+  });
+
+  it('does not wait for a pipe, whose text comes once, and says so', async () => {
+    await using upstream = await startUpstream(ok);
+    await using app = await startReloadable(upstream.url, 'http: {serverTiming: false}\n');
+    const path = join(app.folder, 'weir.yaml');
+    unlinkSync(path);
+    execFileSync('mkfifo', [path]);
+    // Were it read, nobody would be answered any more.
+    app.reloads.watch();
+    expect(said(app, /is not watched: one of its files is a pipe/)).toMatchObject([
+      { level: 'info', fields: { file: path } },
+    ]);
+    const problem = `${path}: is a pipe, which can be read only once; restart Weir, or give a file`;
+    expect(await app.reloads.reload('command')).toEqual({ result: 'refused', problems: [problem] });
+    expect((await app.send('GET /v1/contacts')).status).toBe(200);
   });
 
   it('has rules for answers be in force, and says whether they are of all classes or of some', async () => {

@@ -1,5 +1,5 @@
 /** Notices that files may have changed. */
-import { type FSWatcher, watch } from 'node:fs';
+import { type FSWatcher, statSync, watch } from 'node:fs';
 import { dirname } from 'node:path';
 
 export interface FileWatch {
@@ -33,6 +33,18 @@ export function watchFiles(paths: readonly string[], look: () => void): FileWatc
       for (const watcher of watchers) watcher.close();
     },
   };
+}
+
+/**
+ * False: it is a pipe, such as `--config <(…)`, whose text comes once. Whoever reads it again waits for a writer, and the
+ * whole process with it. One that is not there now may be put there.
+ */
+export function canBeReadAgain(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isFile() ?? true;
+  } catch {
+    return true;
+  }
 }
 
 /** There is none where the system has no watcher left (inotify's limit): looking once a minute has to do. */
