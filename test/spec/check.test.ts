@@ -1,18 +1,13 @@
 /** `weir check`: would Weir start with this? */
 import { describe, expect, it } from 'vitest';
 import { check } from '../../src/commands/check.ts';
-import { type Env, type Files, readFrom } from '../support/config.ts';
+import { runCommand } from '../support/command.ts';
+import type { Env, Files } from '../support/config.ts';
 
 describe('weir check', () => {
   async function run(args: readonly string[], env: Env = {}, files: Files = {}) {
-    const out: string[] = [];
-    const err: string[] = [];
-    const io = {
-      out: (line: string) => out.push(line),
-      err: (line: string) => err.push(line),
-      readFile: readFrom(files),
-    };
-    return { code: await check(args, env, io), out, err };
+    const { code, ...said } = runCommand(check, args, env, files);
+    return { code: await code, ...said };
   }
 
   it('says that the file is valid and what differs from the defaults', async () => {

@@ -5,20 +5,10 @@ import { explain } from '../../src/commands/explain.ts';
 import { profile } from '../../src/commands/profile.ts';
 import { profileLayer, profileText } from '../../src/config/profiles.ts';
 import { profileNames } from '../../src/config/schema.ts';
-import { config, type Env, type Files, load, problems, readFrom, shipped } from '../support/config.ts';
+import { runCommand } from '../support/command.ts';
+import { config, load, problems, readFrom, shipped } from '../support/config.ts';
 
 const upstream = 'http://api.example.com';
-
-function run(command: typeof explain | typeof check, args: readonly string[], env: Env = {}, files: Files = {}) {
-  const out: string[] = [];
-  const err: string[] = [];
-  const io = {
-    out: (line: string) => out.push(line),
-    err: (line: string) => err.push(line),
-    readFile: readFrom(files),
-  };
-  return { code: command(args, env, io), out, err };
-}
 
 describe.each(profileNames)('The profile %s', (name) => {
   test('is a configuration without a problem, each class of which says what belongs to it', () => {
@@ -207,7 +197,12 @@ test.each(['constructor', 'toString', 'valueOf', 'hasOwnProperty', 'isPrototypeO
     expect(classes.map(([, of]) => of)).toEqual([name]);
     expect([...auth.may.keys()]).toEqual([name]);
     expect(({} as Record<string, unknown>)['rate']).toBeUndefined();
-    const { out } = run(explain, ['GET /x', '--config', 'w.yaml'], { UPSTREAM_URL: upstream }, { 'w.yaml': yaml });
+    const { out } = runCommand(
+      explain,
+      ['GET /x', '--config', 'w.yaml'],
+      { UPSTREAM_URL: upstream },
+      { 'w.yaml': yaml },
+    );
     expect(out[0]).toMatch(new RegExp(`^class +${name}  \\(GET /x\\)$`));
   },
 );
@@ -246,7 +241,7 @@ limits:
 line: {costs: {"POST /v2/orders": 5}}
 `;
   const rows = (request: string) => {
-    const { code, out, err } = run(explain, [request, '--config', 'w.yaml'], {}, { 'w.yaml': yaml });
+    const { code, out, err } = runCommand(explain, [request, '--config', 'w.yaml'], {}, { 'w.yaml': yaml });
     expect([code, err]).toEqual([0, []]);
     return Object.fromEntries(out.map((line) => line.split(/ {2,}(.*)/).slice(0, 2) as [string, string]));
   };
@@ -263,7 +258,7 @@ limits: {orders: {match: ["* /v2/**"]}, other: {match: ["* /other"]}}
 `;
     const rowsOf = (request: string) => {
       const files = { 'w.yaml': config, '/7': 'of 7', '/other': 'of other' };
-      const { err, out } = run(explain, [request, '--config', 'w.yaml'], {}, files);
+      const { err, out } = runCommand(explain, [request, '--config', 'w.yaml'], {}, files);
       expect(err).toEqual([]);
       return Object.fromEntries(out.map((line) => line.split(/ {2,}(.*)/).slice(0, 2) as [string, string]));
     };
@@ -305,7 +300,7 @@ heed: [{usage: x-app-usage}]
       'burst: 40,',
       'burst: 40, throttled: [{status: 400, body: {/code: 4}, then: pass}], heed: [{structured: ratelimit}],',
     );
-    const { out } = run(explain, ['POST /v2/orders/7', '--config', 'w.yaml'], {}, { 'w.yaml': signals });
+    const { out } = runCommand(explain, ['POST /v2/orders/7', '--config', 'w.yaml'], {}, { 'w.yaml': signals });
     expect(out.filter((line) => /^(?:too fast|heeds)/.test(line)).map((line) => line.replace(/ {2,}/, ': '))).toEqual([
       'too fast: 400 and /code 4: bucket, pass',
       'too fast: 403: class, replay',
@@ -315,7 +310,7 @@ heed: [{usage: x-app-usage}]
   });
 
   it('of the profile coreapp, which answers some itself', () => {
-    const { out } = run(explain, ['POST /v1/users/login', '--profile', 'coreapp']);
+    const { out } = runCommand(explain, ['POST /v1/users/login', '--profile', 'coreapp']);
     expect(out).toEqual([
       'class        users',
       'answered by  Weir itself',
@@ -334,6 +329,6 @@ heed: [{usage: x-app-usage}]
       "weir explain: an argument is missing; give weir explain 'METHOD TARGET' [--body FILE] [--config FILE] [--profile NAME]",
     ],
   ])('%j is told what is wrong', (args, line) => {
-    expect(run(explain, args)).toEqual({ code: 1, out: [], err: [line] });
+    expect(runCommand(explain, args)).toEqual({ code: 1, out: [], err: [line] });
   });
 });

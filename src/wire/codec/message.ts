@@ -79,11 +79,3 @@ export interface ChunkReader {
   /** What came behind the last chunk, filtered by nobody yet; complete at the end. */
   readonly trailers: string[];
 }
-
-/** What `src/wire/codec/` exports: `createRequestReader`, `createResponseReader`, `createChunkReader`, `write…`. */
-export interface Codec {
-  createRequestReader(limits: HeadLimits): HeadReader<RequestMessage>;
-  /** @param methodOf asked when a head is complete: an answer's body depends on its request's method */
-  createResponseReader(limits: HeadLimits, methodOf: () => string): HeadReader<ResponseMessage>;
-  createChunkReader(limits: HeadLimits): ChunkReader;
-}
