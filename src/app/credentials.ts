@@ -83,6 +83,14 @@ export class Credentials {
   }
 }
 
+/** By what values of requests some of them go. */
+export function credentialScopes(given: readonly Credential[]): Scope[] {
+  return given.flatMap(({ of }) => {
+    const equals = of?.indexOf('=') ?? -1;
+    return equals === -1 ? [] : [readScope((of as string).slice(0, equals)) as Scope];
+  });
+}
+
 function reread(one: Credential, log: Log): Credential {
   if (one.file === null) return one;
   try {

@@ -20,7 +20,8 @@ import type { RetryPolicy } from '../upstream/retry-policy.ts';
 import type { ForwardDeps } from '../upstream/towards.ts';
 import { createTunnel } from '../upstream/tunnel.ts';
 import type { UpgradeDownstream } from '../wire/server/upgrade.ts';
-import { profileOf, routingOf } from './profile.ts';
+import { credentialScopes } from './credentials.ts';
+import { type Profile, profileOf, routingOf } from './profile.ts';
 import { rewritingOf } from './rewriting.ts';
 import { seldom } from './seldom.ts';
 import type { Senders } from './sending.ts';
@@ -37,20 +38,13 @@ export interface Generation {
 
 /** Every stage with its deps. */
 export function createGeneration(config: Config, services: Services): Generation {
-  const { limits, auth, http, coreapp } = config;
+  const { auth, http, coreapp } = config;
   const { guardedPath, routeOf } = routingOf(config);
   const profile = profileOf(config, services);
-  const { clock, meter, log, stores, bodies, secrets } = services;
+  const { clock, meter, stores, secrets } = services;
   const cors = http.cors.origins.length === 0 ? null : new Cors(http.cors);
-  const scoped = scopeFields(Object.values(limits).map(({ scope }) => scope));
   const keyField = auth.keyField?.toLowerCase() ?? null;
-  const own = ownFields({
-    scoped,
-    instance: services.instance,
-    passes: http.passFields.map((name) => name.toLowerCase()),
-    secrets: [...endingFields(coreapp), ...(keyField === null ? [] : [keyField])],
-    passAuthorization: auth.open && coreapp.credentials.length === 0,
-  });
+  const own = ownFieldsOf(config, services.instance, keyField);
   const identify = {
     tokens: services.tokens.all,
     guard: stores.guard,
@@ -79,19 +73,7 @@ export function createGeneration(config: Config, services: Services): Generation
     forward: services.sending.forward,
     own: profile.own,
   };
-  const deps: GatewayDeps = {
-    ownBodies: services.ownBodies,
-    openRequests: services.openRequests,
-    ownTurns: services.ownTurns,
-    disk: bodies.disk,
-    clock,
-    meter,
-    log,
-    serverTiming: http.serverTiming,
-    audit: profile.audit,
-    preflight: cors === null ? undefined : preflightBy(cors),
-    ...refusalForms[config.profile],
-  };
+  const deps = gatewayDeps(config, services, profile, cors);
   const switching: Stages<UpgradeDownstream> = {
     ...stages,
     authenticate: createAuthenticate({ ...identify, upgrading: true }),
@@ -101,6 +83,34 @@ export function createGeneration(config: Config, services: Services): Generation
     request: createGateway(stages, deps),
     upgrade: createGateway(switching, deps),
     senders: sendersOf(config, services, own, routeOf),
+  };
+}
+
+function ownFieldsOf({ limits, auth, http, coreapp }: Config, instance: string, keyField: string | null): OwnFields {
+  const scopes = Object.values(limits).flatMap(({ scope, also }) => [scope, ...also.map((narrow) => narrow.scope)]);
+  return ownFields({
+    scoped: scopeFields([...scopes, ...credentialScopes(coreapp.credentials)]),
+    instance,
+    passes: http.passFields.map((name) => name.toLowerCase()),
+    secrets: [...endingFields(coreapp), ...(keyField === null ? [] : [keyField])],
+    passAuthorization: auth.open && coreapp.credentials.length === 0,
+  });
+}
+
+function gatewayDeps(config: Config, services: Services, profile: Profile, cors: Cors | null): GatewayDeps {
+  const { ownBodies, openRequests, ownTurns, bodies, clock, meter, log } = services;
+  return {
+    ownBodies,
+    openRequests,
+    ownTurns,
+    disk: bodies.disk,
+    clock,
+    meter,
+    log,
+    serverTiming: config.http.serverTiming,
+    audit: profile.audit,
+    preflight: cors === null ? undefined : preflightBy(cors),
+    ...refusalForms[config.profile],
   };
 }
 

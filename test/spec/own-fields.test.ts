@@ -5,6 +5,7 @@
 import { beforeEach, describe, expect, it, test } from 'vitest';
 import { readScope, type Scope, scopeFields } from '../../src/admission/rate/scope.ts';
 import { ownFields, travelling } from '../../src/http/own-fields.ts';
+import { startTestApp } from '../support/app.ts';
 import { startForAll } from '../support/start-for-all.ts';
 import { type Arrival, answer, breakOff, say } from '../support/upstream.ts';
 
@@ -79,6 +80,18 @@ describe('A limit that goes by a field', () => {
     ['header:X-Real-IP', ['X_Real_IP', '1'], []],
   ])('%s takes its twins out, whichever is the odd one', (scope, came, travel) => {
     expect(travelling(came, true, by(scope))).toEqual(travel);
+  });
+
+  test.each([
+    ['a class', 'limits: {default: {scope: "header:X-Account"}}'],
+    ['a narrow limit', 'limits: {default: {also: [{scope: "fleet + header:X-Account", rate: 100, burst: 100}]}}'],
+    ['a credential', 'coreapp: {authorizations: {"header:X-Account=7": /seven}}'],
+  ])('its twin does not arrive where it is of %s', async (_, given) => {
+    await using other = await startTestApp(upstream.url, given, {}, { '/seven': 'Bearer seven' });
+    upstream.play(say(answer(200, {}, 'ok')));
+    expect((await other.send('GET /v1/contacts', 'X-Account: 1\r\nX_Account: 7\r\n')).status).toBe(200);
+    const [arrival] = upstream.arrivals;
+    expect([arrival?.field('x-account'), arrival?.field('x_account')]).toEqual(['1', undefined]);
   });
 
   test('two that are twins of each other both arrive', () => {
