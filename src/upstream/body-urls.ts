@@ -67,7 +67,8 @@ export class Withheld {
 
   /** False: it has become too large, and is not to be changed. */
   add(chunk: Buffer): boolean {
-    this.#chunks.push(chunk);
+    // A copy: small parts would keep the whole buffers that they were read into.
+    this.#chunks.push(Buffer.from(chunk));
     this.#bytes += chunk.length;
     return this.#bytes <= bodyMaxBytes;
   }

@@ -62,6 +62,20 @@ describe('A URL in a body', () => {
     expect(told.field('content-length')).toBe(String(told.body.length));
   });
 
+  it('in parts that come one by one', async () => {
+    const body = `{"url":"${url()}","rest":"${'x'.repeat(3_000)}"}`;
+    const head = `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+    const told = await got((_, socket) => {
+      const parts = (head + body).match(/[^]{1,40}/g) ?? [];
+      const next = (): void => {
+        const part = parts.shift();
+        if (part !== undefined) socket.write(part, () => setImmediate(next));
+      };
+      next();
+    });
+    expect(told.json).toEqual({ url: `${at}/files/7?sig=a%2Fb&x=1`, rest: 'x'.repeat(3_000) });
+  });
+
   it('asks for a body without a coding, and for nothing else anew', async () => {
     await got(say(answer(200, jsonType, '{}')), 'GET /items/1', 'Accept-Encoding: gzip\r\n');
     expect(upstream.arrivals.at(-1)?.all('accept-encoding')).toEqual(['identity']);
