@@ -88,9 +88,11 @@ export class Gate implements Slots, PermitWaiter {
   configure(): void {
     const { limits } = this.#class;
     this.#rateLimit = this.#fieldsOf(limits);
-    if (!this.#lease.configure(limits, this.#deps.clock.now())) return;
-    // A bucket that nobody waits for has the new limit with the next request.
-    if (!this.#waiting.isEmpty) this.#deps.buckets.configure(this.bucket, limits);
+    const now = this.#deps.clock.now();
+    if (!this.#lease.configure(limits, now)) return;
+    // A bucket that nobody waits for has the new limit with the next request. But slots in hand go by it from now on, and
+    // what the bucket gives next has to come behind them.
+    if (!this.#waiting.isEmpty || this.#lease.left(now) > 0) this.#deps.buckets.configure(this.bucket, limits);
     // It was set for the old limit's slots.
     this.#alarm?.cancel();
     this.#alarm = null;
