@@ -66,7 +66,7 @@ describe('A URL in a body', () => {
     const body = `{"url":"${url()}","rest":"${'x'.repeat(3_000)}"}`;
     const head = `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
     const told = await got((_, socket) => {
-      const parts = (head + body).match(/[^]{1,40}/g) ?? [];
+      const parts = (head + body).match(/.{1,40}/gs) ?? [];
       const next = (): void => {
         const part = parts.shift();
         if (part !== undefined) socket.write(part, () => setImmediate(next));
