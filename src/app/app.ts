@@ -7,7 +7,7 @@ import type { Log } from '../observe/ports.ts';
 import { Shared } from '../observe/shared.ts';
 import type { Readiness, ReloadReport } from '../ops/pages.ts';
 import { type Ops, startOps } from '../ops/server.ts';
-import { startServer } from '../wire/server/server.ts';
+import { type MainServer, startServer } from '../wire/server/server.ts';
 import { AdminKeeper } from './admin.ts';
 import { Certificates } from './certificates.ts';
 import { tellEdge, tellNotAccepted } from './edge.ts';
@@ -52,45 +52,35 @@ const stopping: Readiness = { ready: false, why: 'stopping' };
  */
 export async function startApp(config: Config, coreappUrl: string, version: string, log: Log, hash = ''): Promise<App> {
   await using opened = new AsyncDisposableStack();
-  let readiness: Readiness = { ready: false, why: 'starting' };
-  let connections = (): number => 0;
+  const state: State = { readiness: { ready: false, why: 'starting' }, connections: () => 0, reload: () => null };
   const running = new Running(machineClock, hash);
   const ports = () => ({
     config: running.snapshot(),
-    connections: connections(),
-    ready: readiness.ready,
-    stopping: readiness.why === stopping.why,
+    connections: state.connections(),
+    ready: state.readiness.ready,
+    stopping: state.readiness === stopping,
   });
   const services = await openServices({ config, coreappUrl, version, log, ports }, opened);
-  const { clock, stores, passwords, admit, upstreams } = services;
+  const { clock, stores, passwords } = services;
   const traffic = new Traffic(createGeneration(config, services), services.sending);
   // Before the main port: nobody comes to a process that can't start.
-  let reload = (): Promise<ReloadReport> | null => null;
-  const ops = opened.adopt(
-    await openOps(
-      config,
-      services,
-      () => readiness,
-      () => reload(),
-    ),
-    (some) => some.close(),
-  );
+  const ops = opened.adopt(await openOps(config, services, state), (some) => some.close());
   const trust = new Trust(config.http.trustedProxies);
   const main = await openMain(config, services, traffic, trust);
   opened.defer(() => {
     void main.close();
     main.destroy();
   });
-  connections = () => main.connections;
+  state.connections = () => main.connections;
   await stores.begin();
   traffic.begin();
   // Only a process that has its ports may touch what it shares with others.
   const admin = new AdminKeeper({ stores, passwords, clock, log }, config.auth.adminPassword);
   if (config.profile === 'coreapp') await admin.begin();
-  readiness = { ready: true, why: null };
+  state.readiness = { ready: true, why: null };
   const certificates = opened.adopt(new Certificates(main.secure, clock, log), (some) => some.close());
   certificates.keep(config.listen.tls);
-  const open = opened.move();
+  const parts = { services, traffic, main, trust, admin, certificates };
   return {
     port: main.port,
     opsPort: ops.port,
@@ -98,36 +88,56 @@ export async function startApp(config: Config, coreappUrl: string, version: stri
     traffic,
     running,
     onReload(ask) {
-      reload = ask;
+      state.reload = ask;
     },
-    async apply(next) {
-      await services.bodies.prepare(next);
-      // From here on nothing is awaited: no request sees a part of it.
-      services.configure(next);
-      trust.networks = next.http.trustedProxies;
-      main.configure(next.http, {
-        max: services.connectionsMax,
-        perAddressMax: next.http.connectionsPerAddressMax,
-      });
-      certificates.keep(next.listen.tls);
-      if (next.profile === 'coreapp') admin.configure(next.auth.adminPassword);
-      // The last one, since from here on requests are served by it.
-      traffic.generation = createGeneration(next, services);
-    },
+    apply: (next) => apply(next, parts),
     lameDuck() {
-      readiness = stopping;
+      state.readiness = stopping;
       main.retire();
     },
-    async close(graceMs) {
-      readiness = stopping;
-      const closed = main.close();
-      await Promise.race([traffic.idle(), pause(services, graceMs)]);
-      admit.refuseAll('stopping');
-      // Tunnels never end by themselves: they had the lame-duck time, and as long as there was other work.
-      upstreams.closeTunnels();
-      await Promise.race([closed, pause(services, lastAnswersMs)]);
-      await open.disposeAsync();
-    },
+    close: closing(opened.move(), state, parts),
+  };
+}
+
+/** What the ops port tells of the app. */
+interface State {
+  readiness: Readiness;
+  connections: () => number;
+  reload: () => Promise<ReloadReport> | null;
+}
+
+interface Parts {
+  readonly services: Services;
+  readonly traffic: Traffic;
+  readonly main: MainServer;
+  readonly trust: Trust;
+  readonly admin: AdminKeeper;
+  readonly certificates: Certificates;
+}
+
+async function apply(next: Config, { services, traffic, main, trust, admin, certificates }: Parts): Promise<void> {
+  await services.bodies.prepare(next);
+  // From here on nothing is awaited: no request sees a part of it.
+  services.configure(next);
+  trust.networks = next.http.trustedProxies;
+  main.configure(next.http, { max: services.connectionsMax, perAddressMax: next.http.connectionsPerAddressMax });
+  certificates.keep(next.listen.tls);
+  if (next.profile === 'coreapp') admin.configure(next.auth.adminPassword);
+  // The last one, since from here on requests are served by it.
+  traffic.generation = createGeneration(next, services);
+}
+
+/** @param open what was opened */
+function closing(open: AsyncDisposableStack, state: State, { services, traffic, main }: Parts): App['close'] {
+  return async (graceMs) => {
+    state.readiness = stopping;
+    const closed = main.close();
+    await Promise.race([traffic.idle(), pause(services, graceMs)]);
+    services.admit.refuseAll('stopping');
+    // Tunnels never end by themselves: they had the lame-duck time, and as long as there was other work.
+    services.upstreams.closeTunnels();
+    await Promise.race([closed, pause(services, lastAnswersMs)]);
+    await open.disposeAsync();
   };
 }
 
@@ -169,19 +179,19 @@ async function openMain(
   });
 }
 
-async function openOps(
-  { ops }: Config,
-  services: Services,
-  ready: () => Readiness,
-  reload: () => Promise<ReloadReport> | null,
-): Promise<Ops> {
+async function openOps({ ops }: Config, services: Services, state: State): Promise<Ops> {
   const { clock, meter, log, snapshot, opsConnectionsMax: connectionsMax } = services;
   const status = new Shared(
     async () => snapshot(),
     ops.figuresMaxAgeMs,
     () => clock.now(),
   );
-  const sources = { ready, snapshot: () => status.get(), metrics: (accept?: string) => meter.scrape(accept), reload };
+  const sources = {
+    ready: () => state.readiness,
+    snapshot: () => status.get(),
+    metrics: (accept?: string) => meter.scrape(accept),
+    reload: () => state.reload(),
+  };
   const notAccepted = tellNotAccepted(clock, log, 'the ops port');
   return await startOps({ ...ops, connectionsMax }, sources, notAccepted).catch((error: unknown) => {
     throw listenProblem('ops', ops, error);

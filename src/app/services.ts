@@ -52,31 +52,17 @@ const secrets = nodeSecrets;
 
 /** @param opened closes what was opened, also where not all of it could be */
 export async function openServices({ config, coreappUrl, version, log, ports }: Start, opened: AsyncDisposableStack) {
-  const { figuresMaxAgeMs } = config.ops;
   const snapshot = (): Snapshot => ({
     ...admit.snapshot(),
     ...bodies.snapshot(),
     store: stores.state(),
     ...ports(),
   });
-  const classes = Object.keys(config.limits);
-  const meter = createMeter({
-    version,
-    classes,
-    ownClasses: ownClassesOf(config.profile),
-    form: figuresForms[config.profile],
-    snapshot,
-    figuresMaxAgeMs,
-    now: () => clock.now(),
-  });
+  const meter = openMeter(config, version, snapshot);
   const bodies = opened.adopt(await openBodies(config, clock, log), (some) => some.close());
   const stores = opened.adopt(openStores(config, clock, meter, log), (some) => some.close());
   const upstreams = opened.adopt(new Upstreams(config, coreappUrl, log), (some) => some.close());
-  const credentials = opened.adopt(
-    new Credentials(config.coreapp.credentials, config.coreapp.caseSensitivePaths),
-    (some) => some.close(),
-  );
-  credentials.watch(config.coreapp.credentials, log);
+  const credentials = opened.adopt(openCredentials(config, log), (some) => some.close());
   const admit = createAdmit(config, stores, meter);
   stores.onPause(admit);
   const inUse = openFiles();
@@ -126,6 +112,24 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
   };
 }
 
+function openMeter({ profile, limits, ops }: Config, version: string, snapshot: () => Snapshot): PrometheusMeter {
+  return createMeter({
+    version,
+    classes: Object.keys(limits),
+    ownClasses: ownClassesOf(profile),
+    form: figuresForms[profile],
+    snapshot,
+    figuresMaxAgeMs: ops.figuresMaxAgeMs,
+    now: () => clock.now(),
+  });
+}
+
+function openCredentials({ coreapp }: Config, log: Log): Credentials {
+  const credentials = new Credentials(coreapp.credentials, coreapp.caseSensitivePaths);
+  credentials.watch(coreapp.credentials, log);
+  return credentials;
+}
+
 function requestBounds({ http }: Config, max: number): OpenRequestsBounds {
   return { max, perAddressMax: http.connectionsPerAddressMax };
 }
@@ -148,7 +152,7 @@ function createAdmit(config: Config, { buckets, tellPause }: Stores, meter: Prom
 }
 
 /** What admission does by a configuration. */
-export function admitSettings({ limits, line, coreapp }: Config): AdmitSettings {
+function admitSettings({ limits, line, coreapp }: Config): AdmitSettings {
   const { permitsMin, permitsMax, pauseMaxMs, caseSensitivePaths } = coreapp;
   return {
     limits,

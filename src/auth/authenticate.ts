@@ -53,29 +53,12 @@ const wantsLogin = refuse('unauthenticated', 'A bearer token is needed: log in f
 const wantsToken = refuse('unauthenticated', 'A token is needed.');
 const wantsTokenOrKey = refuse('unauthenticated', 'An API key or a bearer token is needed.');
 
-export function createAuthenticate({
-  tokens,
-  guard,
-  secrets,
-  meter,
-  apiKeys,
-  keyField = null,
-  keyParameter = null,
-  open = false,
-  may = new Map(),
-  logins = true,
-  upgrading = false,
-}: AuthenticateDeps): Authenticate {
+export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
+  const { tokens, guard, secrets, open = false, logins = true, upgrading = false } = deps;
   const strangers = new Strangers('key', guard);
-  const keyDigests = apiKeys.map((text) => secrets.digest(text));
-
-  /** Compares with every key, so that the time tells neither which key it was nor how much of it matched. */
-  const isApiKey = (text: string): boolean => {
-    const digest = secrets.digest(text);
-    let found = false;
-    for (const known of keyDigests) found = secrets.same(known, digest) || found;
-    return found;
-  };
+  const shownBy = createShownBy(deps);
+  const isApiKey = createKeyCheck(deps);
+  const asUser = createAsUser(deps.may ?? new Map());
 
   const find = (token: string, remote: string): Finding | Promise<Finding> => {
     for (const kind of tokens) if (kind.couldBe(token)) return kind.find(token, remote);
@@ -88,33 +71,13 @@ export function createAuthenticate({
     return found instanceof Promise ? found.then((one) => asUser(exchange, one)) : asUser(exchange, found);
   };
 
-  const asUser = (exchange: Routed, token: Finding): Identified | Refusal => {
-    if ('kind' in token) return token;
-    const { route } = exchange;
-    // A refused caller is known all the same: the log says who it was.
-    const known = identified(exchange, { kind: 'user', name: token.user, role: token.role });
-    if (route.access === 'admin' && token.role !== 'ROLE_ADMIN') return forbidden;
-    if (may.size === 0 || route.by === 'weir' || may.get(token.user)?.has(route.class) !== false) return known;
-    return refuse('forbidden', `This user may not use the class ${route.class}.`);
-  };
-
-  const shownBy = (exchange: Routed): Credentials => {
-    if (isReadAgain(exchange.route)) return credentialsOf(exchange.fields);
-    const credentials = takeCredentials(exchange.fields);
-    const inField = keyField === null ? null : takeValue(exchange.fields, keyField);
-    const isElsewhere = keyParameter !== null && credentials.kind === 'none';
-    const text = inField ?? (isElsewhere ? parameterOf(exchange.target, keyParameter) : null);
-    if (text === null) return credentials;
-    return tokens.some((kind) => kind.couldBe(text)) ? { kind: 'bearer', token: text } : { kind: 'apikey', key: text };
-  };
-
   /**
    * Operators know the trouble: scraping stops whenever its token expires. A provider's tokens are renewed by their
    * owners.
    */
   const byMonitoringToken = async (exchange: Routed, token: string, finding: Finding | Promise<Finding>) => {
     const found = await finding;
-    if (!('kind' in found) && secrets.couldBeToken(token)) meter.monitored(found.expiresAtMs);
+    if (!('kind' in found) && secrets.couldBeToken(token)) deps.meter.monitored(found.expiresAtMs);
     return asUser(exchange, found);
   };
 
@@ -135,6 +98,43 @@ export function createAuthenticate({
       return logins ? wantsLogin : wantsToken;
     }
     return credentials.kind === 'apikey' ? byKey(exchange, credentials.key) : wantsTokenOrKey;
+  };
+}
+
+/** Reads what a request shows of its caller, from whichever of the configured places it is in. */
+function createShownBy({ tokens, keyField = null, keyParameter = null }: AuthenticateDeps) {
+  return (exchange: Routed): Credentials => {
+    if (isReadAgain(exchange.route)) return credentialsOf(exchange.fields);
+    const credentials = takeCredentials(exchange.fields);
+    const inField = keyField === null ? null : takeValue(exchange.fields, keyField);
+    const isElsewhere = keyParameter !== null && credentials.kind === 'none';
+    const text = inField ?? (isElsewhere ? parameterOf(exchange.target, keyParameter) : null);
+    if (text === null) return credentials;
+    return tokens.some((kind) => kind.couldBe(text)) ? { kind: 'bearer', token: text } : { kind: 'apikey', key: text };
+  };
+}
+
+/** Compares with every key, so that the time tells neither which key it was nor how much of it matched. */
+function createKeyCheck({ apiKeys, secrets }: AuthenticateDeps) {
+  const keyDigests = apiKeys.map((text) => secrets.digest(text));
+  return (text: string): boolean => {
+    const digest = secrets.digest(text);
+    let found = false;
+    for (const known of keyDigests) found = secrets.same(known, digest) || found;
+    return found;
+  };
+}
+
+/** What a user's token opens: what needs an admin is for admins, a class for those who may use it. */
+function createAsUser(may: NonNullable<AuthenticateDeps['may']>) {
+  return (exchange: Routed, token: Finding): Identified | Refusal => {
+    if ('kind' in token) return token;
+    const { route } = exchange;
+    // A refused caller is known all the same: the log says who it was.
+    const known = identified(exchange, { kind: 'user', name: token.user, role: token.role });
+    if (route.access === 'admin' && token.role !== 'ROLE_ADMIN') return forbidden;
+    if (may.size === 0 || route.by === 'weir' || may.get(token.user)?.has(route.class) !== false) return known;
+    return refuse('forbidden', `This user may not use the class ${route.class}.`);
   };
 }
 
