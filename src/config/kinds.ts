@@ -206,11 +206,11 @@ export const scope = () =>
     .refine((text) => readScope(text) !== null);
 
 /** A JSON pointer (RFC 6901) into a body; not the whole of it. */
-export const bodyPointer = () =>
+export const bodyPointer = (error?: string) =>
   z
-    .string()
+    .string({ error })
     .max(256)
-    .regex(/^(?:\/(?:[^~/]|~[01])+)+$/);
+    .regex(/^(?:\/(?:[^~/]|~[01])+)+$/, { error });
 
 /** One of a kind, or a list of such. */
 export const oneOrMore = <Item extends z.ZodType>(item: Item, wanted: string) =>

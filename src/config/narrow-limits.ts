@@ -5,7 +5,7 @@ import type { NarrowLimit } from '../admission/lanes/lanes.ts';
 import { readScope, type Scope } from '../admission/rate/scope.ts';
 import type { UsagePlace } from '../exchange/charge.ts';
 import { readPointer } from '../http/pointer.ts';
-import { answerField, object, oneOrMore } from './kinds.ts';
+import { answerField, bodyPointer, object, oneOrMore } from './kinds.ts';
 
 const scopeWords =
   'fleet, principal, header:<Field-Name>, query:<name>, body:<JSON pointer>, path:<template>, or several with " + " between';
@@ -18,10 +18,7 @@ const pointerWords =
 const toldWords =
   '{body: /usage/total_tokens}, {body: "/usage/input_tokens + /usage/output_tokens"} or {field: x-tokens-used}, or a list of such';
 
-const pointer = z
-  .string({ error: pointerWords })
-  .max(256)
-  .regex(/^(?:\/(?:[^~/]|~[01])+)+$/, { error: pointerWords });
+const pointer = bodyPointer(pointerWords);
 const sum = z
   .string({ error: toldWords })
   .max(1_024)

@@ -26,7 +26,7 @@ const plain = z.union([z.string(), z.number(), z.boolean()]);
 const pointer = z.string().max(256).regex(pointerForm, { error: 'a JSON pointer such as /error/code (RFC 6901)' });
 const duration = z.string().refine((text) => between(durationMs(text)), { error: 'a time up to 1 h, such as 2 s' });
 const growth = z.string().regex(/^[1-9]\d*(?:\.\d+)?\^n (?:ms|s|min)$/, {
-  error: 'a growing time such as 4^n s, where n counts the refusals of the request',
+  error: 'a growing time such as 4^n s, where n counts the refusals of a request by this rule',
 });
 const as = z.enum(timeForms).default('auto');
 

@@ -1,5 +1,4 @@
 /** Where a request came from and by which way: `Forwarded` (RFC 7239), `X-Forwarded-*`, `Via` (RFC 9110, 7.6.3). */
-
 import { isAuthority } from './authority.ts';
 import { type Fields, fieldOf, fieldsOf } from './fields.ts';
 import { addressIn } from './network.ts';

@@ -7,6 +7,7 @@ import type { RouteClass } from '../exchange/route.ts';
 import { type Fields, fieldOf } from '../http/fields.ts';
 import { addressAsked } from '../http/forwarded.ts';
 import { JsonValues } from '../http/json-values.ts';
+import { isPlainJson } from '../http/media-type.ts';
 import type { Pointer } from '../http/pointer.ts';
 
 export interface BodyUrls {
@@ -18,7 +19,6 @@ export interface BodyUrls {
 
 /** A larger body passes as it is. */
 const bodyMaxBytes = 65_536;
-const json = /^\s*application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
 /** What is said of the body as it was. */
 const ofBytes: ReadonlySet<string> = new Set([
   'content-length',
@@ -39,7 +39,7 @@ export function placesIn(
 ): readonly Pointer[] | null {
   const pointers = places.get(route.class);
   if (pointers === undefined || status < 200 || status === 206 || status >= 300) return null;
-  if (!json.test(fieldOf(fields, 'content-type') ?? '') || fieldOf(fields, 'content-encoding') !== null) return null;
+  if (!isPlainJson(fields)) return null;
   return Number(fieldOf(fields, 'content-length') ?? 0) > bodyMaxBytes ? null : pointers;
 }
 

@@ -2,6 +2,7 @@
 import type { UsagePlace } from '../exchange/charge.ts';
 import { type Fields, fieldOf } from '../http/fields.ts';
 import { JsonValues } from '../http/json-values.ts';
+import { isPlainEventStream, isPlainJson } from '../http/media-type.ts';
 import { EventData } from './event-data.ts';
 
 type ToldIn = readonly (readonly UsagePlace[])[];
@@ -10,9 +11,6 @@ type ToldIn = readonly (readonly UsagePlace[])[];
 export function isToldInBody(toldIn: ToldIn): boolean {
   return toldIn.some((places) => places.some(({ by }) => by === 'body'));
 }
-
-const json = /^\s*application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
-const eventStream = /^\s*text\/event-stream\s*(?:;|$)/i;
 
 export class UsageReader {
   readonly #toldIn: ToldIn;
@@ -27,10 +25,9 @@ export class UsageReader {
   constructor(toldIn: ToldIn, fields: Fields) {
     this.#toldIn = toldIn;
     this.#fields = fields;
-    const type = fieldOf(fields, 'content-type') ?? '';
-    const isStream = eventStream.test(type);
-    const isReadable = (isStream || json.test(type)) && fieldOf(fields, 'content-encoding') === null;
-    this.#values = isReadable && isToldInBody(toldIn) ? new JsonValues(pointersIn(toldIn)) : null;
+    const isStream = isPlainEventStream(fields);
+    this.#values =
+      (isStream || isPlainJson(fields)) && isToldInBody(toldIn) ? new JsonValues(pointersIn(toldIn)) : null;
     if (isStream && this.#values !== null) this.#events = new EventData(this.#values);
   }
 

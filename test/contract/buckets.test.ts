@@ -1,16 +1,16 @@
 /** What every `Buckets` does, whether it lives in this process or in a Redis that replicas share. */
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MemoryBuckets } from '../../src/adapters/memory/buckets.ts';
 import { machineClock } from '../../src/adapters/node/clock.ts';
-import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
-import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
+import type { RedisConnection } from '../../src/adapters/redis/client.ts';
 import type { Buckets } from '../../src/admission/rate/ports.ts';
 import type { NarrowQuota, Quota } from '../../src/admission/rate/quota.ts';
 import type { Grant } from '../../src/admission/rate/slots.ts';
 import type { Clock } from '../../src/clock.ts';
 import { deafMeter } from '../support/fleet.ts';
+import { openBuckets } from '../support/redis-buckets.ts';
 import { deployCluster, deploySentinel, deployServer, type RedisDeployment } from '../support/redis-deployments.ts';
-import { silentLog } from '../support/silent-log.ts';
 import { pass, until } from '../support/until.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -47,13 +47,13 @@ const places: Readonly<Record<string, () => Promise<Place>>> = {
 async function inRedis(deployed: Promise<RedisDeployment>): Promise<Place> {
   const deployment = await deployed;
   const { url } = deployment;
-  const opened: ReturnType<typeof openRedis>[] = [];
+  const opened: RedisConnection[] = [];
   return {
     async open({ replicas = 1, keyPrefix = 'weir:', clock = machineClock } = {}) {
-      const redis = openRedis({ url, callTimeoutMs: 2_000 }, silentLog, 'test');
+      const timeouts = { callTimeoutMs: 1_000, connectionTimeoutMs: 2_000 };
+      const { redis, buckets } = await openBuckets(url, { replicas, keyPrefix, clock, ...timeouts });
       opened.push(redis);
-      if (!(await firstConnection(redis, 60_000))) throw new Error(`Nobody answers at ${url}.`);
-      return new RedisBuckets(redis, clock, deafMeter, { keyPrefix, replicas: () => replicas, callTimeoutMs: 1_000 });
+      return buckets;
     },
     now: () => performance.now(),
     pass,

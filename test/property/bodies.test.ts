@@ -1,7 +1,9 @@
 /** Bodies in whatever order: they come whole, in pieces, too slowly or not at all, and their requests end in every way. */
+
 import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Admit } from '../../src/admission/admit.ts';
 import { BodyAllocation } from '../../src/bodies/body-allocation.ts';
 import { BodyBudget } from '../../src/bodies/body-budget.ts';
 import { DiskBudget } from '../../src/bodies/disk.ts';
@@ -128,20 +130,9 @@ class Uploader extends WaitingDownstream {
   }
 }
 
-interface SceneOptions {
-  readonly memoryMaxBytes?: number;
-  readonly script?: DiskScript;
-}
-
-function scene({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: SceneOptions = {}) {
-  const limits = { rate: 20, burst: 2, holdMaxMs: 500, lineMaxRequests: 4, lineMaxBytes, callerMaxBytes, bodyMaxBytes };
-  const lines = new Lines({ limits: { messages: limits, contacts: limits } });
-  const { clock, admit } = lines;
-  const drive = new ScriptedDisk(clock, script);
-  const disk = new DiskBudget({ memoryMaxBytes: inMemory, diskMaxBytes, filesMax, callerFilesMax }, drive.create);
-  const errors: unknown[] = [];
-  const uploaders: Uploader[] = [];
-  const stages: Stages = {
+/** Forwards as the uploads' scripts say. */
+function stagesOf(clock: VirtualClock, admit: Admit): Stages {
+  return {
     receive: createReceive({ clock, newId: () => 'id', own: ownFields(), guardedPath: null, trusts: () => false }),
     route: (exchange) => routed(exchange, routeOf(exchange.path)),
     authenticate: (exchange) =>
@@ -169,7 +160,22 @@ function scene({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: SceneOptio
     },
     own: { answer: async () => page(200, {}) },
   };
-  const gateway = createGateway(stages, {
+}
+
+interface SceneOptions {
+  readonly memoryMaxBytes?: number;
+  readonly script?: DiskScript;
+}
+
+function scene({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: SceneOptions = {}) {
+  const limits = { rate: 20, burst: 2, holdMaxMs: 500, lineMaxRequests: 4, lineMaxBytes, callerMaxBytes, bodyMaxBytes };
+  const lines = new Lines({ limits: { messages: limits, contacts: limits } });
+  const { clock, admit } = lines;
+  const drive = new ScriptedDisk(clock, script);
+  const disk = new DiskBudget({ memoryMaxBytes: inMemory, diskMaxBytes, filesMax, callerFilesMax }, drive.create);
+  const errors: unknown[] = [];
+  const uploaders: Uploader[] = [];
+  const gateway = createGateway(stagesOf(clock, admit), {
     ownBodies: ownBounds(clock),
     openRequests: new OpenRequests({ max: 10_000, perAddressMax: null }),
     ownTurns: new OwnTurns(setImmediate),

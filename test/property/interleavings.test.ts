@@ -3,11 +3,12 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Buckets } from '../../src/admission/rate/ports.ts';
 import type { Grant } from '../../src/admission/rate/slots.ts';
-import { pushBack, reserve } from '../../src/admission/rate/slots.ts';
+import { reserve } from '../../src/admission/rate/slots.ts';
 import type { PermitEnd } from '../../src/exchange/exchange.ts';
 import type { EndpointClass } from '../../src/exchange/route.ts';
 import { excess, noNarrow, tolerance } from '../support/fleet.ts';
 import { Lines, type Visit } from '../support/lines.ts';
+import { pushBack } from '../support/redis-bucket.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';
 
 const classes = ['messages', 'contacts', 'media'] as const satisfies EndpointClass[];

@@ -1,20 +1,14 @@
-/** `push-back.lua` in a real Redis and `pushBack` in `admission/rate/slots.ts` are one arithmetic, and keep the port's law. */
+/** `push-back.lua` in a real Redis and `pushBack` in `support/redis-bucket.ts` are one arithmetic, and keep the port's law. */
+
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pushBackArguments, reserveArguments } from '../../src/adapters/redis/script-arguments.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
-import {
-  aheadMaxUs,
-  type Demand,
-  jumpMinUs,
-  pushBack,
-  pushMaxUs,
-  reserve,
-  tauUs,
-} from '../../src/admission/rate/slots.ts';
+import { aheadMaxUs, type Demand, jumpMinUs, pushMaxUs, reserve, tauUs } from '../../src/admission/rate/slots.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
+import { pushBack } from '../support/redis-bucket.ts';
 
 const lua = (name: string) => readFileSync(new URL(`../../src/adapters/redis/${name}`, import.meta.url), 'utf8');
 

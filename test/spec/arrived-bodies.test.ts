@@ -1,10 +1,11 @@
 /** A body that has arrived before anybody asked for it: while its token was being looked up, say. */
+
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BodyRead } from '../../src/exchange/bodies.ts';
 import type { Downstream } from '../../src/exchange/ports.ts';
-import { errorEnvelope } from '../../src/profiles/coreapp/envelope.ts';
 import { type MainServer, startServer } from '../../src/wire/server/server.ts';
 import { roomForAll } from '../support/allocation.ts';
+import { patientServer } from '../support/patient-server.ts';
 import { openCaller } from '../support/raw.ts';
 import { pass, until } from '../support/until.ts';
 
@@ -12,23 +13,10 @@ describe('A body that is there already', () => {
   let server: MainServer;
   let downstreams: Downstream[] = [];
   beforeAll(async () => {
-    const options = {
-      host: '127.0.0.1',
-      port: 0,
-      tls: null,
-      fieldsMaxBytes: 16_384,
-      headTimeoutMs: 5_000,
-      bodyIdleTimeoutMs: 5_000,
-      bodyMinBytesPerS: 0,
-      answerMinBytesPerS: 0,
-      keepAliveTimeoutMs: 5_000,
-      connectionsMax: 10,
-      refusalBody: errorEnvelope,
-    };
     const nothing = (): void => {};
     const request = (_head: unknown, downstream: Downstream): void => void downstreams.push(downstream);
     const others = { upgrade: nothing, unreadable: nothing, handshakeFailed: nothing, acceptFailed: nothing };
-    server = await startServer(options, { request, ...others });
+    server = await startServer(patientServer, { request, ...others });
   });
   afterAll(async () => {
     const closed = server.close();

@@ -1,14 +1,15 @@
 /** A caller that shuts its sending side has its answer; one that has gone is heard no more of. */
+
 import { once } from 'node:events';
 import { connect as connectPlainly } from 'node:net';
 import { connect as connectSecurely } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Downstream, RequestHead } from '../../src/exchange/ports.ts';
-import { errorEnvelope } from '../../src/profiles/coreapp/envelope.ts';
 import { type MainServer, startServer } from '../../src/wire/server/server.ts';
 import { roomForAll } from '../support/allocation.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { createAuthority } from '../support/certificates.ts';
+import { patientServer } from '../support/patient-server.ts';
 import { RawCaller } from '../support/raw.ts';
 import { until } from '../support/until.ts';
 import { answer, type Script, say, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
@@ -25,19 +26,7 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
     downstreams = [];
     unread = 0;
     const tls = kind === 'plain' ? null : ({ minVersion: 'TLSv1.2', material: { ca: null, cert, key } } as const);
-    const options = {
-      host: '127.0.0.1',
-      port: 0,
-      tls,
-      fieldsMaxBytes: 16_384,
-      headTimeoutMs: 600_000,
-      bodyIdleTimeoutMs: 600_000,
-      bodyMinBytesPerS: 0,
-      answerMinBytesPerS: 0,
-      keepAliveTimeoutMs: 600_000,
-      connectionsMax: 10,
-      refusalBody: errorEnvelope,
-    };
+    const options = { ...patientServer, tls };
     server = await startServer(options, {
       request: (head, downstream) => void downstreams.push({ head, downstream }),
       upgrade: (head, downstream) => void downstreams.push({ head, downstream }),

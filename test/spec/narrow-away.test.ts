@@ -1,24 +1,16 @@
 /** Narrow buckets while Redis is away: each replica goes on with its share, from what it knows to be spent. */
+
 import { expect, test } from 'vitest';
-import { machineClock } from '../../src/adapters/node/clock.ts';
-import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
-import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
+import type { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
 import type { NarrowQuota } from '../../src/admission/rate/quota.ts';
-import { deafMeter } from '../support/fleet.ts';
 import { startRedis } from '../support/redis.ts';
-import { silentLog } from '../support/silent-log.ts';
+import { openBuckets } from '../support/redis-buckets.ts';
 
 /** Nothing comes back within the time of a test. */
 const slow: NarrowQuota = { rate: 0.0001, burst: 8, settled: null };
 
 async function replicaOf(url: string, replicas: number): Promise<RedisBuckets & { close(): void }> {
-  const redis = openRedis({ url, callTimeoutMs: 20_000 }, silentLog, 'test');
-  await firstConnection(redis, 60_000);
-  const buckets = new RedisBuckets(redis, machineClock, deafMeter, {
-    keyPrefix: 'away:',
-    replicas: () => replicas,
-    callTimeoutMs: 20_000,
-  });
+  const { redis, buckets } = await openBuckets(url, { replicas, callTimeoutMs: 20_000 });
   return Object.assign(buckets, { close: () => redis.disconnect() });
 }
 

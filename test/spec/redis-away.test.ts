@@ -2,12 +2,13 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
-import { firstConnection, openRedis, type RedisConnection } from '../../src/adapters/redis/client.ts';
+import { openRedis, type RedisConnection } from '../../src/adapters/redis/client.ts';
 import { Replicas } from '../../src/adapters/redis/replicas.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
 import type { Grant } from '../../src/admission/rate/slots.ts';
 import { deafMeter } from '../support/fleet.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
+import { connectedTo, openBuckets } from '../support/redis-buckets.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { pass, until } from '../support/until.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -27,8 +28,6 @@ let sources: Record<string, number>;
 
 beforeEach(async () => {
   server = await startRedis();
-  redis = openRedis({ url: server.url, callTimeoutMs }, silentLog, 'test');
-  await firstConnection(redis, 60_000);
   sources = {};
   const meter = {
     ...deafMeter,
@@ -36,11 +35,7 @@ beforeEach(async () => {
       sources[source] = (sources[source] ?? 0) + slots;
     },
   };
-  buckets = new RedisBuckets(redis, machineClock, meter, {
-    keyPrefix: 'weir:',
-    replicas: () => replicas,
-    callTimeoutMs,
-  });
+  ({ redis, buckets } = await openBuckets(server.url, { replicas, callTimeoutMs, meter }));
 });
 afterEach(async () => {
   redis.disconnect();
@@ -215,8 +210,7 @@ describe('A Redis that is not there from the start', () => {
 describe('The number of replicas', () => {
   /** Replicas of one Redis, each with its connection; stopped at the end of the test. */
   async function join(names: readonly string[]): Promise<{ replicas: Replicas[] } & AsyncDisposable> {
-    const clients = names.map(() => openRedis({ url: server.url, callTimeoutMs }, silentLog, 'test'));
-    await Promise.all(clients.map((client) => firstConnection(client, 60_000)));
+    const clients = await Promise.all(names.map(() => connectedTo(server.url, callTimeoutMs)));
     const joined = names.map((name, i) => new Replicas(clients[i] as RedisConnection, machineClock, 'weir:', name));
     for (const replica of joined) await replica.start();
     return {

@@ -1,11 +1,10 @@
 /** The way back to Redis: what a replica spent on its own is spent, and a Redis that comes back empty is not full. */
+
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { machineClock } from '../../src/adapters/node/clock.ts';
-import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
-import { firstConnection, openRedis, type RedisConnection } from '../../src/adapters/redis/client.ts';
-import { deafMeter } from '../support/fleet.ts';
+import type { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
+import type { RedisConnection } from '../../src/adapters/redis/client.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
-import { silentLog } from '../support/silent-log.ts';
+import { openBuckets } from '../support/redis-buckets.ts';
 import { until } from '../support/until.ts';
 
 /** So slow that nothing flows in while a test runs. */
@@ -20,13 +19,8 @@ let buckets: RedisBuckets;
 
 beforeEach(async () => {
   server = await startRedis();
-  redis = openRedis({ url: server.url, callTimeoutMs: 1_000 }, silentLog, 'test');
-  await firstConnection(redis, 60_000);
-  buckets = new RedisBuckets(redis, machineClock, deafMeter, {
-    keyPrefix: 'weir:',
-    replicas: () => replicas,
-    callTimeoutMs,
-  });
+  const opened = await openBuckets(server.url, { replicas, callTimeoutMs, connectionTimeoutMs: 1_000 });
+  ({ redis, buckets } = opened);
 });
 afterEach(async () => {
   redis.disconnect();

@@ -2,15 +2,13 @@
  * One replica without its HTTP: a line, a lease and the shared bucket, asked by made-up arrivals in real time, as a process
  * of its own: `node test/support/driver.ts ORDER`. For rates that two cores could not bring through the whole of Weir.
  */
+
 import { machineClock } from '../../src/adapters/node/clock.ts';
-import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
-import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
-import { deafMeter } from './deaf-meter.ts';
 import { gatesOn, messageFrom, roomyLimits, WaitingDownstream } from './fleet.ts';
 import { startProcess } from './processes.ts';
+import { openBuckets } from './redis-buckets.ts';
 import { Sender } from './sender.ts';
-import { silentLog } from './silent-log.ts';
 
 export interface DriverOrder {
   readonly redisUrl: string;
@@ -63,11 +61,8 @@ function behindMs(): number {
 }
 
 async function replica({ redisUrl, quota, replicas, count, ratePerS, beginAt }: DriverOrder): Promise<Instants> {
-  const redis = openRedis({ url: redisUrl, callTimeoutMs: patienceMs }, silentLog, 'driver');
-  if (!(await firstConnection(redis, patienceMs))) throw new Error(`Nobody answers at ${redisUrl}.`);
   // A machine that is busy is no outage.
-  const options = { keyPrefix: 'driver:', replicas: () => replicas, callTimeoutMs: patienceMs };
-  const buckets = new RedisBuckets(redis, machineClock, deafMeter, options);
+  const { redis, buckets } = await openBuckets(redisUrl, { replicas, callTimeoutMs: patienceMs });
   const gates = gatesOn(buckets, machineClock, roomyLimits(quota));
   const sender = new Sender({ clock: machineClock });
   const sentAt: number[] = [];

@@ -1,13 +1,13 @@
 /** Replicas on a real Redis, in real time: each has its connection, its buckets and a line that never empties. */
+
 import { machineClock as clock } from '../../src/adapters/node/clock.ts';
-import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
-import { firstConnection, openRedis, type RedisConnection } from '../../src/adapters/redis/client.ts';
+import type { RedisConnection } from '../../src/adapters/redis/client.ts';
 import { Replicas } from '../../src/adapters/redis/replicas.ts';
 import type { Gates } from '../../src/admission/gates.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
 import { deafMeter, gatesOn, messageFrom, roomyLimits, WaitingDownstream } from './fleet.ts';
+import { openBuckets } from './redis-buckets.ts';
 import { Sender } from './sender.ts';
-import { silentLog } from './silent-log.ts';
 import { until } from './until.ts';
 
 /** Where a request left for the Coreapp, milliseconds of the machine's clock. */
@@ -48,6 +48,50 @@ const newcomerEveryMs = 70;
 /** Far from its limit. */
 const idleQuota: Quota = { rate: 1_000, burst: 1_000 };
 
+/** How often replicas went on alone, and for how long some did while others did not. */
+class Outages {
+  readonly #replicas: number;
+  count = 0;
+  #loneMs = 0;
+  #alone = 0;
+  #since = 0;
+
+  constructor(replicas: number) {
+    this.#replicas = replicas;
+  }
+
+  turned(by: 1 | -1): void {
+    this.#loneMs = this.loneMs();
+    this.#since = clock.now();
+    this.#alone += by;
+    if (by === 1) this.count += 1;
+  }
+
+  loneMs(): number {
+    const isSplit = this.#alone > 0 && this.#alone < this.#replicas;
+    return this.#loneMs + (isSplit ? clock.now() - this.#since : 0);
+  }
+}
+
+async function openMember(
+  url: string,
+  replica: number,
+  callTimeoutMs: number,
+  meter: typeof deafMeter,
+  outages: Outages,
+) {
+  const { redis, buckets } = await openBuckets(url, {
+    replicas: () => replicas.count(),
+    callTimeoutMs,
+    connectionTimeoutMs: Math.max(1_000, callTimeoutMs),
+    meter,
+    changed: (alone) => outages.turned(alone === null ? -1 : 1),
+  });
+  const replicas = new Replicas(redis, clock, 'weir:', `${replica}`);
+  await replicas.start();
+  return { redis, replicas, buckets };
+}
+
 export async function startLiveFleet({ urls, quota, callTimeoutMs = 50 }: LiveFleetOptions): Promise<LiveFleet> {
   const departures: Departure[] = [];
   let newcomers = 0;
@@ -59,30 +103,10 @@ export async function startLiveFleet({ urls, quota, callTimeoutMs = 50 }: LiveFl
       if (bucket === 'messages' && source !== 'memory') slots[source] += count;
     },
   };
-  let outages = 0;
-  let [loneMs, aloneNow, since] = [0, 0, 0];
-  const turned = (by: 1 | -1): void => {
-    const now = clock.now();
-    if (aloneNow > 0 && aloneNow < urls.length) loneMs += now - since;
-    aloneNow += by;
-    since = now;
-    if (by === 1) outages += 1;
-  };
+  const outages = new Outages(urls.length);
   let stopped = false;
   const members = await Promise.all(
-    urls.map(async (url, replica) => {
-      const redis = openRedis({ url, callTimeoutMs: Math.max(1_000, callTimeoutMs) }, silentLog, 'buckets');
-      if (!(await firstConnection(redis, 60_000))) throw new Error(`Nobody answers at ${url}.`);
-      const replicas = new Replicas(redis, clock, 'weir:', `${replica}`);
-      await replicas.start();
-      const buckets = new RedisBuckets(redis, clock, meter, {
-        keyPrefix: 'weir:',
-        replicas: replicas.count,
-        callTimeoutMs,
-        changed: (alone) => turned(alone === null ? -1 : 1),
-      });
-      return { redis, replicas, buckets };
-    }),
+    urls.map((url, replica) => openMember(url, replica, callTimeoutMs, meter, outages)),
   );
   await until(() => members.every(({ replicas }) => replicas.count() === urls.length), { what: 'all to be counted' });
 
@@ -120,8 +144,8 @@ export async function startLiveFleet({ urls, quota, callTimeoutMs = 50 }: LiveFl
     slots,
     connections: members.map(({ redis }) => redis),
     alone: () => members.filter(({ buckets }) => buckets.away).length,
-    outages: () => outages,
-    loneMs: () => loneMs + (aloneNow > 0 && aloneNow < urls.length ? clock.now() - since : 0),
+    outages: () => outages.count,
+    loneMs: () => outages.loneMs(),
     stop,
     async [Symbol.asyncDispose]() {
       stop();

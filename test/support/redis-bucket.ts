@@ -10,6 +10,7 @@ import {
   convertedUs,
   intervalUs,
   jumpMinUs,
+  pushMaxUs,
   type Reserved,
   reserveFrom,
   type Sharing,
@@ -65,6 +66,13 @@ export function reserveInRedis(
     intervalUs: interval,
     reachUs: Math.max(tauUs(quota), Math.min(reachUs, reserved.tat - nowUs)),
   };
+}
+
+/** Pushes a bucket back: its next slot opens `byUs` from now or later. It is empty then, as whoever asked for it is. */
+export function pushBack(tat: number, nowUs: number, quota: Quota, sharing: Sharing, byUs: number): number {
+  const furthest = nowUs + tauUs(quota) + aheadMaxUs(quota, sharing);
+  const known = tat > furthest + jumpMinUs ? furthest : tat;
+  return Math.max(known, nowUs + tauUs(quota) + Math.min(byUs, pushMaxUs));
 }
 
 export function pushBackInRedis(stored: Stored, nowUs: number, quota: Quota, sharing: Sharing, byUs: number): Stored {

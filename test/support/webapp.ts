@@ -97,13 +97,14 @@ export function request(method: string, target: string, fields: Fields = [], rem
   );
 }
 
-export async function startWebapp(options: TestWebappOptions = {}): Promise<TestWebapp> {
-  const clock = options.clock ?? new VirtualClock(Date.UTC(2018, 1, 22, 15, 29, 26, 500));
-  const accounts = options.accounts ?? new MemoryAccounts(clock);
-  const passwords = options.passwords ?? createPasswords(cheapPasswords, realTime);
-  const adminPassword = options.adminPassword === undefined ? goodPassword : options.adminPassword;
-  await ensureAdmin(accounts, createPasswords(cheapPasswords, realTime), adminPassword);
-  const guard = createLoginGuard(null, options.guard);
+interface Shared {
+  readonly clock: Clock;
+  readonly accounts: NonNullable<TestWebappOptions['accounts']>;
+  readonly passwords: NonNullable<TestWebappOptions['passwords']>;
+  readonly guard: ReturnType<typeof createLoginGuard>;
+}
+
+function stagesOf({ jwt, apiKeys = [] }: TestWebappOptions, { clock, accounts, passwords, guard }: Shared) {
   const own = {
     tokens: {
       verifier: ownVerifier(accounts, nodeSecrets),
@@ -112,7 +113,7 @@ export async function startWebapp(options: TestWebappOptions = {}): Promise<Test
     } satisfies Tokens,
     end: (text: string) => accounts.dropToken(nodeSecrets.digest(text)),
   };
-  const tokens = (options.jwt === undefined ? [own] : [own, options.jwt]).map(
+  const tokens = (jwt === undefined ? [own] : [own, jwt]).map(
     (kind) => new BearerTokens({ ...kind, guard, secrets: nodeSecrets }),
   );
   const authenticate = createAuthenticate({
@@ -120,7 +121,7 @@ export async function startWebapp(options: TestWebappOptions = {}): Promise<Test
     tokens,
     guard,
     secrets: nodeSecrets,
-    apiKeys: options.apiKeys ?? [],
+    apiKeys,
   });
   const webapp = createWebapp({
     accounts,
@@ -134,6 +135,17 @@ export async function startWebapp(options: TestWebappOptions = {}): Promise<Test
     turn: () => null,
     figures: async (format) => ({ kind: 'page', status: 200, fields: [], body: JSON.stringify({ format }) }),
   });
+  return { authenticate, webapp };
+}
+
+export async function startWebapp(options: TestWebappOptions = {}): Promise<TestWebapp> {
+  const clock = options.clock ?? new VirtualClock(Date.UTC(2018, 1, 22, 15, 29, 26, 500));
+  const accounts = options.accounts ?? new MemoryAccounts(clock);
+  const passwords = options.passwords ?? createPasswords(cheapPasswords, realTime);
+  const adminPassword = options.adminPassword === undefined ? goodPassword : options.adminPassword;
+  await ensureAdmin(accounts, createPasswords(cheapPasswords, realTime), adminPassword);
+  const guard = createLoginGuard(null, options.guard);
+  const { authenticate, webapp } = stagesOf(options, { clock, accounts, passwords, guard });
 
   const trail: AuditLine[] = [];
   const log = { ...silentLog, audit: (line: AuditLine) => void trail.push(line) };

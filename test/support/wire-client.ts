@@ -1,8 +1,9 @@
 /** Exchanges over the client of src/wire/client/, and all that their observers were told, in order. */
-
+import { afterEach, beforeEach } from 'vitest';
 import type { CoreappCall, CoreappFailure, CoreappObserver, CoreappRequest } from '../../src/upstream/ports.ts';
 import { connectCoreapp } from '../../src/wire/client/coreapp.ts';
 import { within } from './until.ts';
+import { answer, say, startUpstream, type Upstream } from './upstream.ts';
 
 type Options = Parameters<typeof connectCoreapp>[0];
 
@@ -31,6 +32,28 @@ export function connectClient(options: Partial<Options> & Pick<Options, 'url'>) 
 }
 
 export type Client = ReturnType<typeof connectClient>;
+
+/** For each test of the file: an upstream that answers 200, and a client of it. */
+export function wireClient() {
+  const wire = {
+    upstream: undefined as unknown as Upstream,
+    client: undefined as unknown as Client,
+    /** Another client, with other options. */
+    async reconnect(options: Partial<Options>): Promise<void> {
+      await wire.client.close();
+      wire.client = connectClient({ url: wire.upstream.url, ...options });
+    },
+  };
+  beforeEach(async () => {
+    wire.upstream = await startUpstream(say(answer(200, {}, 'ok')));
+    wire.client = connectClient({ url: wire.upstream.url });
+  });
+  afterEach(async () => {
+    await wire.client.close();
+    await wire.upstream.stop();
+  });
+  return wire;
+}
 
 export class Exchange implements CoreappObserver {
   /** What was told, as words: `may`, `103`, `head 200`, `data 5`, `end`, `broken`. */

@@ -1,10 +1,9 @@
 /** The JSON document in a request's body, for limits that go by what stands there. */
 import type { Collected } from '../../exchange/exchange.ts';
-import { fieldOf } from '../../http/fields.ts';
+import { isPlainJson } from '../../http/media-type.ts';
 
 /** The largest body that is read for its values, bytes. */
 const documentMaxBytes = 1_048_576;
-const json = /^\s*application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
 
 /** Each body is read once, however many limits look into it. */
 const documents = new WeakMap<Collected, unknown>();
@@ -19,8 +18,7 @@ export function documentOf(exchange: Collected): unknown {
 
 function parsed({ body, fields }: Collected): unknown {
   if (!Buffer.isBuffer(body) || body.length > documentMaxBytes) return undefined;
-  if (!json.test(fieldOf(fields, 'content-type') ?? '') || fieldOf(fields, 'content-encoding') !== null)
-    return undefined;
+  if (!isPlainJson(fields)) return undefined;
   try {
     return JSON.parse(body.toString());
   } catch {

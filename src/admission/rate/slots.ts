@@ -113,13 +113,6 @@ export const aheadMaxUs = (quota: Quota, { replicas, horizonUs }: Sharing): numb
 export const convertedUs = (aheadUs: number, fromIntervalUs: number, toIntervalUs: number): number =>
   aheadUs > 0 && fromIntervalUs !== toIntervalUs ? (aheadUs * toIntervalUs) / fromIntervalUs : aheadUs;
 
-/** Pushes a bucket back: its next slot opens `byUs` from now or later. It is empty then, as whoever asked for it is. */
-export function pushBack(tat: number, nowUs: number, quota: Quota, sharing: Sharing, byUs: number): number {
-  const furthest = nowUs + tauUs(quota) + aheadMaxUs(quota, sharing);
-  const known = tat > furthest + jumpMinUs ? furthest : tat;
-  return Math.max(known, nowUs + tauUs(quota) + Math.min(byUs, pushMaxUs));
-}
-
 /** What a bucket gives, and its tat from then on. */
 export interface Reserved {
   readonly tat: number;
@@ -159,14 +152,14 @@ export const furthestUs = (quota: NarrowQuota): number =>
  * bucket with a burst of 1 is used as well as one of 45.
  * @param count 1 to the burst
  */
-export function tryTake(tat: number, nowUs: number, quota: NarrowQuota, leadUs: number, count = 1): TryTaken {
+export function tryTake(tat: number, nowUs: number, quota: NarrowQuota, leadUs: number, count: number): TryTaken {
   const furthest = furthestUs(quota);
   const aheadUs = tat - nowUs > furthest + jumpMinUs ? furthest : tat - nowUs;
   return tryTakeFrom(aheadUs, nowUs, quota, leadUs, count);
 }
 
 /** The same from a bucket whose tat lies that far ahead of now. */
-export function tryTakeFrom(aheadUs: number, nowUs: number, quota: Quota, leadUs: number, count = 1): TryTaken {
+function tryTakeFrom(aheadUs: number, nowUs: number, quota: Quota, leadUs: number, count: number): TryTaken {
   const tau = tauUs(quota);
   const spanUs = (count - 1) * intervalUs(quota);
   if (aheadUs + spanUs > tau) {

@@ -1,27 +1,13 @@
 /** One exchange with the Coreapp: what goes on the wire, what the observer is told of what comes, and when it is over. */
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { BodyFile } from '../../../src/exchange/bodies.ts';
 import { driveTimers } from '../../support/still-timers.ts';
 import { until } from '../../support/until.ts';
-import { answer, inTurn, type Script, say, sayNothing, startUpstream, type Upstream } from '../../support/upstream.ts';
-import { type Client, connectClient } from '../../support/wire-client.ts';
+import { answer, inTurn, type Script, say, sayNothing } from '../../support/upstream.ts';
+import { wireClient } from '../../support/wire-client.ts';
 
 const ok = answer(200, {}, 'ok');
-let upstream: Upstream;
-let client: Client;
-beforeEach(async () => {
-  upstream = await startUpstream(say(ok));
-  client = connectClient({ url: upstream.url });
-});
-afterEach(async () => {
-  await client.close();
-  await upstream.stop();
-});
-
-async function reconnect(options: Partial<Parameters<typeof connectClient>[0]>): Promise<void> {
-  await client.close();
-  client = connectClient({ url: upstream.url, ...options });
-}
+const wire = wireClient();
 
 /** Writes one piece after the other, each in a turn of its own. */
 const inPieces =
@@ -53,7 +39,7 @@ describe('A request', () => {
   let bytes: Buffer[];
   beforeEach(() => {
     bytes = [];
-    upstream.onConnection((socket) => void socket.prependListener('data', (chunk: Buffer) => bytes.push(chunk)));
+    wire.upstream.onConnection((socket) => void socket.prependListener('data', (chunk: Buffer) => bytes.push(chunk)));
   });
 
   it.each<[string, method: string, Buffer | null, end: string]>([
@@ -63,11 +49,10 @@ describe('A request', () => {
     ['with a small one', 'POST', Buffer.from('{"a":"ä"}'), 'Content-Length: 10\r\n\r\n{"a":"ä"}'],
     ['with all octets', 'DELETE', Buffer.from([0, 10, 13, 255]), 'Content-Length: 4\r\n\r\n\0\n\r\xff'],
   ])('%s leaves in one piece', async (_, method, body, end) => {
-    expect(await client.ask({ method, target: '/a?b=%20', fields: ['X-A', 'b', 'x-latin', '\xe4'], body })).toEqual([
-      200,
-      'ok',
-    ]);
-    const { host } = new URL(upstream.url);
+    expect(
+      await wire.client.ask({ method, target: '/a?b=%20', fields: ['X-A', 'b', 'x-latin', '\xe4'], body }),
+    ).toEqual([200, 'ok']);
+    const { host } = new URL(wire.upstream.url);
     const head = `${method} /a?b=%20 HTTP/1.1\r\nHost: ${host}\r\nConnection: keep-alive\r\nX-A: b\r\nx-latin: \xe4\r\n`;
     const expected = method === 'POST' && body !== null ? Buffer.from(end).toString('latin1') : end;
     expect(bytes.map((chunk) => chunk.toString('latin1'))).toEqual([head + expected]);
@@ -75,10 +60,10 @@ describe('A request', () => {
 
   it.each([8_192, 8_193, 65_536, 65_537, 3_000_000])('has all of a body of %i bytes', async (size) => {
     const body = Buffer.from(Uint8Array.from({ length: size }, (_, i) => i % 251));
-    expect(await client.ask({ method: 'POST', body })).toEqual([200, 'ok']);
-    expect(upstream.arrivals[0]?.body.equals(body)).toBe(true);
-    await client.ask({ method: 'POST', body });
-    expect(upstream.arrivals.map(({ connection }) => connection)).toEqual([1, 1]);
+    expect(await wire.client.ask({ method: 'POST', body })).toEqual([200, 'ok']);
+    expect(wire.upstream.arrivals[0]?.body.equals(body)).toBe(true);
+    await wire.client.ask({ method: 'POST', body });
+    expect(wire.upstream.arrivals.map(({ connection }) => connection)).toEqual([1, 1]);
   });
 
   it.each<[string, { method?: string; target?: string; fields?: string[] }]>([
@@ -105,10 +90,10 @@ describe('A request', () => {
     ['a Connection', { fields: ['Connection', 'close'] }],
     ['an Upgrade', { fields: ['Upgrade', 'websocket'] }],
   ])('with %s is invalid, and not a byte of it is written', async (_, request) => {
-    const exchange = client.send(request);
+    const exchange = wire.client.send(request);
     expect(exchange.failure).toMatchObject({ phase: 'unsent', cause: 'invalid' });
     expect(exchange.told).toEqual(['invalid']);
-    await client.ask();
+    await wire.client.ask();
     expect(Buffer.concat(bytes).toString('latin1')).toMatch(
       /^GET \/ HTTP\/1\.1\r\nHost: [^\r]+\r\nConnection: keep-alive\r\n\r\n$/,
     );
@@ -116,12 +101,12 @@ describe('A request', () => {
 
   it('that is late is not written, and leaves its connection to the next one', async () => {
     for (const body of [null, Buffer.from('x'), Buffer.alloc(100_000), file(100_000)]) {
-      const late = client.send({ method: 'POST', body }, { mayWrite: () => false });
+      const late = wire.client.send({ method: 'POST', body }, { mayWrite: () => false });
       expect(await late.failed()).toMatchObject({ phase: 'unsent', cause: 'late' });
       expect(late.told).toEqual(['may', 'late']);
     }
-    await client.ask();
-    expect(upstream.arrivals.map(({ method, connection }) => [method, connection])).toEqual([['GET', 1]]);
+    await wire.client.ask();
+    expect(wire.upstream.arrivals.map(({ method, connection }) => [method, connection])).toEqual([['GET', 1]]);
   });
 });
 
@@ -148,8 +133,8 @@ describe('An answer', () => {
       'x'.repeat(900_000) + 'y'.repeat(900_000),
     ],
   ])('%s comes whole', async (_, script, body) => {
-    upstream.play(script);
-    const exchange = client.send();
+    wire.upstream.play(script);
+    const exchange = wire.client.send();
     expect(await exchange.failed()).toBe(null);
     expect(exchange.body() === body).toBe(true);
     expect(exchange.told.slice(0, 2)).toEqual(['may', exchange.told[1]]);
@@ -158,50 +143,50 @@ describe('An answer', () => {
   });
 
   it('has its fields as they came, and its trailers', async () => {
-    upstream.play(
+    wire.upstream.play(
       say(
         'HTTP/1.1 200 OK\r\nSet-Cookie: a\r\nx-ODD: \xe4\r\nset-cookie: b\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Late: 1\r\n\r\n',
       ),
     );
-    const exchange = client.send();
+    const exchange = wire.client.send();
     await exchange.ended();
     expect(exchange.fields.slice(0, 6)).toEqual(['Set-Cookie', 'a', 'x-ODD', '\xe4', 'set-cookie', 'b']);
     expect(exchange.trailers).toEqual(['X-Late', '1']);
   });
 
   it('is its observer’s to keep: what comes on other connections does not change it', async () => {
-    await reconnect({ connectionsMax: 2 });
-    upstream.play(({ target }, socket) => void socket.write(answer(200, {}, target.repeat(1_000))));
-    const exchanges = ['/a', '/b', '/c', '/d'].map((target) => client.send({ target }));
+    await wire.reconnect({ connectionsMax: 2 });
+    wire.upstream.play(({ target }, socket) => void socket.write(answer(200, {}, target.repeat(1_000))));
+    const exchanges = ['/a', '/b', '/c', '/d'].map((target) => wire.client.send({ target }));
     for (const exchange of exchanges) await exchange.ended();
     expect(exchanges.map((exchange) => exchange.body())).toEqual(['/a', '/b', '/c', '/d'].map((a) => a.repeat(1_000)));
   });
 
   it('to HEAD has no body, whatever its fields say', async () => {
-    upstream.play(inTurn(say('HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n'), say(ok)));
-    const exchange = client.send({ method: 'HEAD' });
+    wire.upstream.play(inTurn(say('HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n'), say(ok)));
+    const exchange = wire.client.send({ method: 'HEAD' });
     await exchange.ended();
     expect(exchange.told).toEqual(['may', 'head 200', 'end']);
     expect(exchange.fields).toEqual(['Content-Length', '12']);
   });
 
   it('has any number of 1xx before it, of which 100 says nothing', async () => {
-    upstream.play(
+    wire.upstream.play(
       inPieces(
         'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n',
         'HTTP/1.1 100 Go\r\nX: y\r\n\r\n',
         `HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 199 X\r\n\r\n${ok}`,
       ),
     );
-    const exchange = client.send({ method: 'POST', body: Buffer.from('x') });
+    const exchange = wire.client.send({ method: 'POST', body: Buffer.from('x') });
     await exchange.ended();
     expect(exchange.told).toEqual(['may', '103', '102', '199', 'head 200', 'data 2', 'end']);
     expect(exchange.informations[0]).toEqual([103, ['Link', '</a>']]);
     for (let i = 0; i < 3; i++) {
-      upstream.play(say('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(900) + ok));
-      expect(await client.ask()).toEqual([200, 'ok']);
+      wire.upstream.play(say('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(900) + ok));
+      expect(await wire.client.ask()).toEqual([200, 'ok']);
     }
-    expect(upstream.arrivals[0]?.connection).toBe(1);
+    expect(wire.upstream.arrivals[0]?.connection).toBe(1);
   });
 
   it.each<[string, bytes: string, detail: RegExp]>([
@@ -215,10 +200,10 @@ describe('An answer', () => {
     ],
     ['something else', 'hello\r\n\r\n', /can’t be read/],
   ])('%s breaks the exchange', async (_, bytes, detail) => {
-    upstream.play(say(bytes));
-    const exchange = client.send();
+    wire.upstream.play(say(bytes));
+    const exchange = wire.client.send();
     expect(await exchange.failed()).toMatchObject({ cause: 'broken', detail });
-    await until(() => upstream.sockets.size === 0, { what: 'the connection to close' });
+    await until(() => wire.upstream.sockets.size === 0, { what: 'the connection to close' });
   });
 
   it.each<[string, Script]>([
@@ -229,8 +214,11 @@ describe('An answer', () => {
     ['before the last chunk', (_, socket) => void socket.end(chunks('whole'))],
     ['behind a 1xx', (_, socket) => void socket.end('HTTP/1.1 103 X\r\n\r\n')],
   ])('that ends %s is broken', async (_, script) => {
-    upstream.play(script);
-    expect(await client.send().failed()).toMatchObject({ cause: 'broken', detail: /other side closed the connection/ });
+    wire.upstream.play(script);
+    expect(await wire.client.send().failed()).toMatchObject({
+      cause: 'broken',
+      detail: /other side closed the connection/,
+    });
   });
 
   it.each<[string, Script]>([
@@ -238,10 +226,10 @@ describe('An answer', () => {
     ['in many small chunks', say(`${chunks(...Array.from({ length: 5_000 }, () => 'part'))}0\r\nX-Late: 1\r\n\r\n`)],
     ['until the end', (_, socket) => void socket.end(`HTTP/1.1 200 OK\r\n\r\n${'x'.repeat(1_000_000)}`)],
   ])('%s waits while the observer wants no more', async (_, script) => {
-    upstream.play(script);
+    wire.upstream.play(script);
     let open = true;
     let tooMany = 0;
-    const exchange = client.send(
+    const exchange = wire.client.send(
       {},
       {
         onData() {
@@ -260,26 +248,26 @@ describe('An answer', () => {
   });
 
   it('that waits leaves its connection good for the next one', async () => {
-    upstream.play(say(`${chunks('one', 'two')}0\r\n\r\n`));
+    wire.upstream.play(say(`${chunks('one', 'two')}0\r\n\r\n`));
     for (let i = 0; i < 3; i++) {
-      const exchange = client.send({}, { onData: () => false });
+      const exchange = wire.client.send({}, { onData: () => false });
       while (!exchange.told.includes('end')) {
         await new Promise(setImmediate);
         exchange.call.resume();
       }
       expect(exchange.body()).toBe('onetwo');
     }
-    expect(upstream.arrivals.map(({ connection }) => connection)).toEqual([1, 1, 1]);
+    expect(wire.upstream.arrivals.map(({ connection }) => connection)).toEqual([1, 1, 1]);
   });
 
   it('that nobody takes any more reads no further', async () => {
-    upstream.play((_, socket) => {
+    wire.upstream.play((_, socket) => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n');
       socket.write(Buffer.alloc(100_000_000));
     });
-    const exchange = client.send({}, { onData: () => false });
+    const exchange = wire.client.send({}, { onData: () => false });
     await until(() => exchange.told.length === 3, { what: 'the first part' });
-    const [socket] = upstream.sockets;
+    const [socket] = wire.upstream.sockets;
     await until(() => (socket?.writableLength ?? 0) > 0, { what: 'the Coreapp to wait' });
     exchange.call.abort();
     expect(exchange.told.slice(3)).toEqual(['aborted']);
@@ -289,7 +277,7 @@ describe('An answer', () => {
 describe('A final answer that comes early', () => {
   /** Answers as soon as the head of a request is there. */
   const early = (bytes: string) =>
-    upstream.onConnection((socket) => {
+    wire.upstream.onConnection((socket) => {
       socket.once('data', () => socket.write(bytes));
     });
 
@@ -299,25 +287,25 @@ describe('A final answer that comes early', () => {
   ])('ends the sending of a body from %s, and its connection', async (_, body) => {
     early(answer(413, {}, 'too large'));
     const sent = body();
-    const exchange = client.send({ method: 'POST', body: sent });
+    const exchange = wire.client.send({ method: 'POST', body: sent });
     expect(await exchange.failed()).toBe(null);
     expect(exchange.told).toEqual(['may', 'head 413', 'data 9', 'end']);
-    await until(() => upstream.sockets.size === 0, { what: 'the connection to close' });
-    expect(upstream.arrivals).toHaveLength(0);
+    await until(() => wire.upstream.sockets.size === 0, { what: 'the connection to close' });
+    expect(wire.upstream.arrivals).toHaveLength(0);
     if ('readBytes' in sent) expect(sent.readBytes).toBeLessThan(50_000_000);
   });
 
   it('of success goes on beside the body, which is sent to its end', async () => {
     const whole = 20_000_000;
     let bytes = 0;
-    upstream.onConnection((socket) => {
+    wire.upstream.onConnection((socket) => {
       socket.on('data', (part: Buffer) => {
         if (bytes === 0) socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
         bytes += part.length;
         if (bytes > whole) socket.write('4\r\nread\r\n0\r\n\r\n');
       });
     });
-    const exchange = client.send({ method: 'POST', body: Buffer.alloc(whole) });
+    const exchange = wire.client.send({ method: 'POST', body: Buffer.alloc(whole) });
     expect(await exchange.failed()).toBe(null);
     expect(exchange.told).toEqual(['may', 'head 200', 'data 4', 'end']);
   });
@@ -334,26 +322,26 @@ describe('A call that is given up', () => {
       (told) => told.includes('data 2'),
     ],
   ])('%s ends once, and closes its connection', async (_, script, seen) => {
-    upstream.play(script);
-    const exchange = client.send();
-    await until(() => seen(exchange.told) && upstream.arrivals.length === 1, { what: 'the moment' });
+    wire.upstream.play(script);
+    const exchange = wire.client.send();
+    await until(() => seen(exchange.told) && wire.upstream.arrivals.length === 1, { what: 'the moment' });
     exchange.call.abort();
     exchange.call.abort();
     exchange.call.resume();
     expect(exchange.told.filter((word) => word === 'aborted')).toHaveLength(1);
-    await until(() => upstream.sockets.size === 0, { what: 'the connection to close' });
+    await until(() => wire.upstream.sockets.size === 0, { what: 'the connection to close' });
     expect(exchange.told.at(-1)).toBe('aborted');
   });
 
   it.each(['mayWrite', 'onInformation', 'onHead', 'onData'] as const)(
     'from within %s is told nothing more',
     async (where) => {
-      upstream.play(
+      wire.upstream.play(
         say(
           `HTTP/1.1 103 X\r\n\r\nHTTP/1.1 103 X\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n2\r\nok\r\n0\r\n\r\n`,
         ),
       );
-      const exchange = client.send(
+      const exchange = wire.client.send(
         {},
         {
           [where]: () => {
@@ -363,25 +351,25 @@ describe('A call that is given up', () => {
         },
       );
       await exchange.ended();
-      expect(await client.send().failed()).toBe(null);
+      expect(await wire.client.send().failed()).toBe(null);
       expect(exchange.told.filter((word) => word === 'aborted')).toHaveLength(1);
       expect(exchange.told.at(-1)).toBe('aborted');
     },
   );
 
   it('and has ended already is not given up', async () => {
-    const exchange = client.send();
+    const exchange = wire.client.send();
     await exchange.ended();
     exchange.call.abort();
-    await client.ask();
+    await wire.client.ask();
     expect(exchange.told.at(-1)).toBe('end');
-    expect(upstream.arrivals.map(({ connection }) => connection)).toEqual([1, 1]);
+    expect(wire.upstream.arrivals.map(({ connection }) => connection)).toEqual([1, 1]);
   });
 });
 
 describe('An answer that is late', () => {
   const answerTimeoutMs = 60;
-  beforeEach(() => reconnect({ answerTimeoutMs }));
+  beforeEach(() => wire.reconnect({ answerTimeoutMs }));
 
   it.each<[string, Script, phase: string]>([
     ['to begin', sayNothing, 'sent'],
@@ -389,25 +377,25 @@ describe('An answer that is late', () => {
     ['behind a 1xx', say('HTTP/1.1 103 X\r\n\r\n'), 'sent'],
     ['to go on', say('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf'), 'answering'],
   ])('%s is a timeout, not before its time', async (_, script, phase) => {
-    upstream.play(script);
+    wire.upstream.play(script);
     const asked = performance.now();
-    const exchange = client.send();
+    const exchange = wire.client.send();
     expect(await exchange.failed()).toMatchObject({
       cause: 'timeout',
       phase,
       detail: 'nothing of the answer within 60 ms',
     });
     expect(performance.now() - asked).toBeGreaterThanOrEqual(answerTimeoutMs);
-    await until(() => upstream.sockets.size === 0, { what: 'the connection to close' });
+    await until(() => wire.upstream.sockets.size === 0, { what: 'the connection to close' });
   });
 
   it('is not, as long as its parts come in time', async () => {
     using _ = driveTimers();
-    await reconnect({ answerTimeoutMs: 1_000 });
-    upstream.play(say('HTTP/1.1 103 X\r\n\r\n'));
-    const exchange = client.send();
+    await wire.reconnect({ answerTimeoutMs: 1_000 });
+    wire.upstream.play(say('HTTP/1.1 103 X\r\n\r\n'));
+    const exchange = wire.client.send();
     const write = (bytes: string): void => {
-      for (const socket of upstream.sockets) socket.write(bytes);
+      for (const socket of wire.upstream.sockets) socket.write(bytes);
     };
     const pieces = ['HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n', 'x', 'x'];
     for (let seen = 2; seen <= 5; seen++) {
@@ -423,12 +411,12 @@ describe('An answer that is late', () => {
   });
 
   it('does not count the time in which the observer wants no more', async () => {
-    upstream.play(inTurn(say('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha'), sayNothing));
-    await reconnect({ answerTimeoutMs, connectionsMax: 2 });
-    const exchange = client.send({}, { onData: () => false });
+    wire.upstream.play(inTurn(say('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nha'), sayNothing));
+    await wire.reconnect({ answerTimeoutMs, connectionsMax: 2 });
+    const exchange = wire.client.send({}, { onData: () => false });
     await until(() => exchange.told.length === 3, { what: 'the first part' });
     // Another exchange is late meanwhile, twice.
-    for (let i = 0; i < 2; i++) expect(await client.send().failed()).toMatchObject({ cause: 'timeout' });
+    for (let i = 0; i < 2; i++) expect(await wire.client.send().failed()).toMatchObject({ cause: 'timeout' });
     expect(exchange.told).toEqual(['may', 'head 200', 'data 2']);
     exchange.call.resume();
     expect(await exchange.failed()).toMatchObject({ cause: 'timeout', phase: 'answering' });

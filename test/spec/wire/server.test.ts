@@ -1,11 +1,12 @@
 /** The server of the wire: what it makes of bytes as they come over a socket, and what it writes. */
+
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Downstream, RequestHead } from '../../../src/exchange/ports.ts';
 import type { Fields } from '../../../src/http/fields.ts';
-import { errorEnvelope } from '../../../src/profiles/coreapp/envelope.ts';
 import type { ServerOptions } from '../../../src/wire/server/options.ts';
 import { type MainServer, startServer } from '../../../src/wire/server/server.ts';
 import { roomForAll } from '../../support/allocation.ts';
+import { patientServer } from '../../support/patient-server.ts';
 import { openCaller, type RawCaller } from '../../support/raw.ts';
 import { pass, until } from '../../support/until.ts';
 
@@ -28,27 +29,13 @@ async function echo({ head, downstream }: Asked): Promise<void> {
   downstream.page(200, [], `${head.method} ${head.target} ${body}`);
 }
 
-const patient = {
-  host: '127.0.0.1',
-  port: 0,
-  tls: null,
-  fieldsMaxBytes: 16_384,
-  headTimeoutMs: 600_000,
-  bodyIdleTimeoutMs: 600_000,
-  bodyMinBytesPerS: 0,
-  answerMinBytesPerS: 0,
-  keepAliveTimeoutMs: 600_000,
-  connectionsMax: 10_000,
-  refusalBody: errorEnvelope,
-};
-
 async function start(options: Partial<ServerOptions> = {}): Promise<void> {
   const one = (head: RequestHead, downstream: Downstream): void => {
     asked.push({ head, downstream });
     void serve({ head, downstream });
   };
   server = await startServer(
-    { ...patient, ...options },
+    { ...patientServer, ...options },
     { request: one, upgrade: one, unreadable: () => void unreadable++, handshakeFailed() {}, acceptFailed() {} },
   );
 }
