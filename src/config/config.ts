@@ -9,6 +9,7 @@ import type { SignalRule } from '../signals/signals.ts';
 import type { Credential } from './credentials.ts';
 import { type JwtConfig, jwtOf } from './jwt-rules.ts';
 import { type Classes, classesOf, heedByClass, type Limits, limitsOf, signalsByClass } from './limits.ts';
+import { withLogin } from './redis-url.ts';
 import type { ProfileName, Settings } from './schema.ts';
 import { heedOf, signalsOf } from './signals.ts';
 import type { ListenTls } from './tls.ts';
@@ -21,14 +22,15 @@ type Section<Name extends keyof Settings> = {
 export type Config = {
   readonly [Name in Exclude<
     keyof Settings,
-    'profile' | 'listen' | 'throttled' | 'heed' | 'auth' | 'limits' | 'line'
+    'profile' | 'listen' | 'redis' | 'throttled' | 'heed' | 'auth' | 'limits' | 'line'
   >]: Section<Name>;
 } & {
   readonly profile: ProfileName;
   /** `tls` null: plain HTTP. */
   readonly listen: Omit<Section<'listen'>, 'tls'> & { readonly tls: ListenTls | null };
   readonly coreapp: { readonly tls: TlsMaterial; readonly credentials: readonly Credential[] };
-  readonly redis: { readonly tls: TlsMaterial };
+  /** `url` with name and password in it. */
+  readonly redis: Omit<Section<'redis'>, 'username' | 'password'> & { readonly tls: TlsMaterial };
   /** `jwt` null: tokens of Weir's own only. */
   readonly auth: Omit<Section<'auth'>, 'jwt' | 'may'> & {
     readonly jwt: JwtConfig | null;
@@ -71,7 +73,7 @@ export function configOf(settings: Settings, tls: TlsParts, credentials: readonl
       tls: tls.coreapp,
       credentials,
     },
-    redis: { ...withoutFiles(redis), tls: tls.redis },
+    redis: redisOf(redis, tls.redis),
     auth: { ...withoutFiles(settings.auth), jwt: jwtOf(settings.auth.jwt), may: mayOf(settings.auth.may) },
     limits: limitsOf(settings.limits),
     throttled: { all: signalsOf(settings.throttled), byClass: signalsByClass(settings.limits) },
@@ -79,6 +81,11 @@ export function configOf(settings: Settings, tls: TlsParts, credentials: readonl
     classes: classesOf(settings.limits, coreapp.caseSensitivePaths),
     line: { ...settings.line, bestUrgency: bestUrgencyOf(settings.line.bestUrgency) },
   };
+}
+
+function redisOf({ username, password, ...settings }: Settings['redis'], tls: TlsMaterial): Config['redis'] {
+  const url = settings.url === null ? null : withLogin(settings.url, { username, password });
+  return { ...withoutFiles(settings), url, tls };
 }
 
 type WithoutFiles<S> = { readonly [Key in keyof S as Key extends `${string}File` ? never : Key]: S[Key] };

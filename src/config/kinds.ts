@@ -99,6 +99,13 @@ export const secretText = () =>
     .regex(/^[!-~]{1,128}$/)
     .refine(isFilled);
 
+/** What Redis may take for a name or a password: one line, as it is, nothing percent-encoded. */
+export const redisWord = () =>
+  z
+    .string()
+    .regex(/^[^\r\n]{1,512}$/)
+    .refine(isFilled);
+
 /** What targets begin with: empty, or a path without a slash at its end. */
 export const basePath = () => z.union([z.literal(''), routePath().refine((path) => path !== '/')]);
 

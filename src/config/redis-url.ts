@@ -62,6 +62,14 @@ const parametersOf: Readonly<Record<Kind, readonly string[]>> = {
 const encodingWords =
   'in names and passwords write @ : / ? # & = % , and spaces as %40 %3A %2F %3F %23 %26 %3D %25 %2C %20';
 
+/** The URL with a name and a password in it, which it must not have already. */
+export function withLogin(url: string, { username, password }: Login): string {
+  if (password === null) return url;
+  const host = url.indexOf('://') + '://'.length;
+  const login = `${encodeURIComponent(username ?? '')}:${encodeURIComponent(password)}@`;
+  return `${url.slice(0, host)}${login}${url.slice(host)}`;
+}
+
 /** A fault while a URL is read: ends the reading. */
 class Bad extends Error {
   readonly fault: string;

@@ -30,6 +30,7 @@ export const clashes = (facts: Facts): Clash[] => [
   ...missingCoreapp(facts),
   ...permitsClash(facts),
   ...tlsClashes(facts),
+  ...redisLoginClashes(facts),
   ...jwtClashes(facts.settings.auth.jwt, (name) => whereOf(facts, name)),
   ...classesIn(facts).flatMap((name) => [
     ...limitClashes(facts, name),
@@ -145,6 +146,26 @@ function plainPeer(
     const problem: Problem = { where: whereOf(facts, name), given, fault: 'is not allowed', wanted };
     return [{ between: [name, `${section}.url`], problem }];
   });
+}
+
+/** Half a login, or one next to that of the URL: the operator would believe that it is used. */
+function redisLoginClashes(facts: Facts): Clash[] {
+  const { url, username, password } = facts.settings.redis;
+  const [inUrl, user, secret] = ['redis.url', 'redis.username', 'redis.password'];
+  const found = (name: string, other: string, given: string, wanted: string): Clash => ({
+    between: [name, other],
+    problem: { where: whereOf(facts, name), given, fault: 'is not allowed', wanted },
+  });
+  if (password !== null && url === null) {
+    return [found(secret, inUrl, `a password without ${inUrl}`, `give ${inUrl}, too, or leave ${secret} out`)];
+  }
+  if (username !== null && password === null) {
+    return [found(user, secret, `a user without ${secret}`, `give ${secret}, too, or leave ${user} out`)];
+  }
+  if (password !== null && url?.includes('@')) {
+    return [found(secret, inUrl, `a password next to that in ${inUrl}`, 'give one of them')];
+  }
+  return [];
 }
 
 /** A class that has both from `default` is not told again. */

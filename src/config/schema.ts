@@ -25,6 +25,7 @@ import {
   passableField,
   passableOrAuthorization,
   redisUrl,
+  redisWord,
   secretText,
   whole,
 } from './kinds.ts';
@@ -203,6 +204,23 @@ const redis = section({
     wanted: pathWords,
     env: 'REDIS_URL_FILE',
     contentOf: 'url',
+  }),
+  username: setting(redisWord().nullable().default(null), {
+    description: 'The user of redis.password, where redis.url names none. Not set: the user default.',
+    wanted: '1 to 512 characters in one line',
+    env: 'REDIS_USERNAME',
+  }),
+  password: setting(redisWord().nullable().default(null), {
+    description: 'The password for a redis.url that has none, as it is: nothing in it is percent-encoded.',
+    wanted: '1 to 512 characters in one line',
+    env: 'REDIS_PASSWORD',
+    secret: true,
+  }),
+  passwordFile: setting(filePath().nullable().default(null), {
+    description: 'A file that holds redis.password.',
+    wanted: pathWords,
+    env: 'REDIS_PASSWORD_FILE',
+    contentOf: 'password',
   }),
   ...peerTls('Redis', 'rediss://'),
   keyPrefix: setting(

@@ -1,5 +1,6 @@
 /** Configuration: secrets come in files of their own where wanted, and never show. */
 import { describe, expect, it } from 'vitest';
+import { readRedisUrl } from '../../src/config/redis-url.ts';
 import { config, type Env, load, problems } from '../support/config.ts';
 
 describe('secrets in files of their own', () => {
@@ -70,6 +71,48 @@ describe('secrets in files of their own', () => {
     ],
   ])('%s %j', (yaml, env, line) => {
     expect(problems(load(yaml, env as Env, files))).toEqual([line]);
+  });
+});
+
+describe('a login of Redis apart from its URL', () => {
+  const url = 'redis: {url: "redis://redis:6379/1"}';
+  const files = { '/run/password': 'p@ss:w/rd %41\n', '/run/url': 'redis-sentinel://s:26379/2?master=m' };
+
+  it.each<[string, string, Env, string]>([
+    ['a password, as it is', url, { REDIS_PASSWORD: 'a#b' }, 'redis://:a%23b@redis:6379/1'],
+    ['its file', url, { REDIS_PASSWORD_FILE: '/run/password' }, 'redis://:p%40ss%3Aw%2Frd%20%2541@redis:6379/1'],
+    ['a user', url, { REDIS_PASSWORD: 'x', REDIS_USERNAME: 'we ir' }, 'redis://we%20ir:x@redis:6379/1'],
+    [
+      'a URL from a file',
+      '',
+      { REDIS_URL_FILE: '/run/url', REDIS_PASSWORD: 'x' },
+      'redis-sentinel://:x@s:26379/2?master=m',
+    ],
+  ])('becomes part of it: %s', (_, yaml, env, wanted) => {
+    const { redis } = config(load(yaml, env, files));
+    expect(redis.url).toBe(wanted);
+    expect(Object.keys(redis)).not.toContain('password');
+    expect(readRedisUrl(wanted)).toMatchObject({ login: { username: env['REDIS_USERNAME'] ?? null } });
+  });
+
+  it.each<[string, Env, string]>([
+    [
+      '',
+      { REDIS_PASSWORD: 'x' },
+      'REDIS_PASSWORD: a password without redis.url is not allowed; give redis.url, too, or leave redis.password out',
+    ],
+    [
+      url,
+      { REDIS_USERNAME: 'x' },
+      'REDIS_USERNAME: a user without redis.password is not allowed; give redis.password, too, or leave redis.username out',
+    ],
+    [
+      'redis: {url: "redis://:y@redis"}',
+      { REDIS_PASSWORD: 'x' },
+      'REDIS_PASSWORD: a password next to that in redis.url is not allowed; give one of them',
+    ],
+  ])('%s %j', (yaml, env, line) => {
+    expect(problems(load(yaml, env))).toEqual([line]);
   });
 });
 

@@ -97,30 +97,37 @@ describe('tokens of an identity provider', () => {
 });
 
 describe('the password of Redis', () => {
-  it('may be another one: connections show it at once, and whenever they are opened anew', async () => {
-    await using redis = await startRedis(['--requirepass', 'first-password']);
-    await using upstream = await startUpstream(ok);
-    const urlWith = (password: string) => redis.url.replace('redis://', `redis://:${password}@`);
-    const yaml = 'redis: {urlFile: FOLDER/redis}\n';
-    await using app = await startReloadable(upstream.url, yaml, { redis: `${urlWith('first-password')}\n` });
-    const admin = new Redis(urlWith('first-password'));
-    try {
-      await admin.config('SET', 'requirepass', 'second-password');
-      app.write('redis', `${urlWith('wrong-password')}\n`);
-      expect(await app.reloads.reload('SIGHUP')).toMatchObject({ changed: ['redis.url'], restartNeeded: [] });
-      const refused = ({ events }: ReloadableApp) =>
-        events.filter(({ message }) => /refuses the new login/.test(message));
-      await until(() => refused(app).length === 1, { what: 'the wrong one to be refused' });
-      expect(await app.user('anna')).not.toBe('');
-      app.write('redis', `${urlWith('second-password')}\n`);
-      expect(await app.reloads.reload('SIGHUP')).toMatchObject({ changed: ['redis.url'] });
-      await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-      await until(async () => (await app.user('otto').catch(() => '')) !== '', { what: 'Redis to serve again' });
-      expect(JSON.stringify(app.events)).not.toMatch(/(first|second|wrong)-password/);
-    } finally {
-      admin.disconnect();
-    }
-  });
+  it.each(['in the URL', 'apart'])(
+    'may be another one, %s: shown at once, and whenever one connects',
+    async (place) => {
+      await using redis = await startRedis(['--requirepass', 'first-password']);
+      await using upstream = await startUpstream(ok);
+      const urlWith = (password: string) => redis.url.replace('redis://', `redis://:${password}@`);
+      const apart = place === 'apart';
+      const yaml = apart
+        ? `redis: {url: "${redis.url}", passwordFile: FOLDER/redis}\n`
+        : 'redis: {urlFile: FOLDER/redis}\n';
+      const fileOf = (password: string) => `${apart ? password : urlWith(password)}\n`;
+      await using app = await startReloadable(upstream.url, yaml, { redis: fileOf('first-password') });
+      const admin = new Redis(urlWith('first-password'));
+      try {
+        await admin.config('SET', 'requirepass', 'second-password');
+        app.write('redis', fileOf('wrong-password'));
+        expect(await app.reloads.reload('SIGHUP')).toMatchObject({ changed: ['redis.url'], restartNeeded: [] });
+        const refused = ({ events }: ReloadableApp) =>
+          events.filter(({ message }) => /refuses the new login/.test(message));
+        await until(() => refused(app).length === 1, { what: 'the wrong one to be refused' });
+        expect(await app.user('anna')).not.toBe('');
+        app.write('redis', fileOf('second-password'));
+        expect(await app.reloads.reload('SIGHUP')).toMatchObject({ changed: ['redis.url'] });
+        await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+        await until(async () => (await app.user('otto').catch(() => '')) !== '', { what: 'Redis to serve again' });
+        expect(JSON.stringify(app.events)).not.toMatch(/(first|second|wrong)-password/);
+      } finally {
+        admin.disconnect();
+      }
+    },
+  );
 
   it('does not let it be another server', async () => {
     await using redis = await startRedis();
