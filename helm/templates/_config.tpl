@@ -10,10 +10,29 @@ all that is printed goes through toYaml or int64: 604800000 would else become 6.
 {{- $main := include "weir.tlsFiles" (dict "tls" .Values.tls "folder" "main" "ca" "clientCaFile") | fromYaml -}}
 {{- if $main -}}{{- $_ := set $own "listen" (dict "tls" $main) -}}{{- end -}}
 {{- $_ := merge $own.coreapp (include "weir.tlsFiles" (dict "tls" .Values.coreapp.tls "folder" "coreapp" "ca" "caFile") | fromYaml) -}}
-{{- with include "weir.tlsFiles" (dict "tls" .Values.redis.tls "folder" "redis" "ca" "caFile") | fromYaml -}}
-{{- $_ := set $own "redis" . -}}
-{{- end -}}
+{{- $_ := set $own "redis" (merge (include "weir.redisHost" . | fromYaml) (include "weir.tlsFiles" (dict "tls" .Values.redis.tls "folder" "redis" "ca" "caFile") | fromYaml)) -}}
+{{- if not $own.redis -}}{{- $_ := unset $own "redis" -}}{{- end -}}
+{{- with .Values.profile -}}{{- $_ := set $own "profile" . -}}{{- end -}}
 {{- toYaml (mergeOverwrite (deepCopy (.Values.config | default dict)) $own) -}}
+{{- end }}
+
+{{- /* `redis.host` and what belongs to it, as settings. The password is a file, so the URL is no secret. */ -}}
+{{- define "weir.redisHost" -}}
+{{- $redis := .Values.redis -}}
+{{- $settings := dict -}}
+{{- if $redis.host -}}
+{{- $scheme := ternary "rediss" "redis" (or $redis.tls.enabled (ne $redis.tls.existingSecret "")) -}}
+{{- $_ := set $settings "url" (printf "%s://%s:%d/%d" $scheme $redis.host (int64 $redis.port) (int64 $redis.database)) -}}
+{{- with $redis.username -}}{{- $_ := set $settings "username" . -}}{{- end -}}
+{{- if $redis.passwordSecret -}}
+{{- $_ := set $settings "passwordFile" (printf "%s/redis-password/%s" (include "weir.secretsFolder" .) $redis.passwordKey) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $settings -}}
+{{- end }}
+
+{{- define "weir.profile" -}}
+{{- .Values.profile | default ((.Values.config).profile) | default "coreapp" -}}
 {{- end }}
 
 {{- /*
@@ -73,7 +92,7 @@ takes it up. docs/how-to/change-the-configuration.md has the list.
 {{- $name := index . 1 -}}
 {{- $given := ($root.Values.config).limits | default dict -}}
 {{- $all := include "weir.defaults" $root | fromYaml -}}
-{{- $defaults := merge (dict) $all.limits (get $all.profiles (($root.Values.config).profile | default "coreapp")) -}}
+{{- $defaults := merge (dict) $all.limits (get $all.profiles (include "weir.profile" $root)) -}}
 {{- $common := get (get $given "default" | default dict) $name | default (get $defaults.default $name) -}}
 {{- $limits := dict -}}
 {{- range $class := concat (keys $defaults) (keys $given) | uniq -}}
@@ -100,10 +119,16 @@ takes it up. docs/how-to/change-the-configuration.md has the list.
 {{- end -}}
 {{- end }}
 
-{{- /* When Kubernetes kills: lame duck and grace, and 10 s of slack, since a kill would lose what is in flight. */ -}}
-{{- define "weir.terminationGracePeriodSeconds" -}}
+{{- /* How long a stop may take: a `preStop` that sleeps, lame duck and grace, rounded up to seconds. */ -}}
+{{- define "weir.stopSeconds" -}}
 {{- $lameDuckMs := include "weir.setting" (list . "stop" "lameDuckMs") | int64 -}}
-{{- div (add $lameDuckMs (include "weir.graceMs" . | int64) 10999) 1000 -}}
+{{- $preStopSeconds := (((.Values.lifecycle).preStop).sleep).seconds | default 0 | int64 -}}
+{{- add $preStopSeconds (div (add $lameDuckMs (include "weir.graceMs" . | int64) 999) 1000) -}}
+{{- end }}
+
+{{- /* When Kubernetes kills: 10 s of slack, since a kill would lose what is in flight. */ -}}
+{{- define "weir.terminationGracePeriodSeconds" -}}
+{{- .Values.terminationGracePeriodSeconds | default (add 10 (include "weir.stopSeconds" . | int64)) -}}
 {{- end }}
 
 {{- /* How long a caller may wait for its answer at most: held to the end, then answered as late as the Coreapp may. */ -}}

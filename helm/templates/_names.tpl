@@ -14,6 +14,10 @@
 {{- end -}}
 {{- end }}
 
+{{- define "weir.namespace" -}}
+{{- .Values.namespaceOverride | default .Release.Namespace -}}
+{{- end }}
+
 {{- define "weir.labels" -}}
 {{- $own := dict
   "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-")
@@ -56,6 +60,11 @@ app.kubernetes.io/component: proxy
 {{- /* The Secret with Redis' URL; empty: there is none. */ -}}
 {{- define "weir.redisSecret" -}}
 {{- .Values.redis.existingSecret | default (ternary (include "weir.fullname" .) "" (ne .Values.redis.url "")) -}}
+{{- end }}
+
+{{- /* Whether there is a Redis; empty: there is none. */ -}}
+{{- define "weir.hasRedis" -}}
+{{- if or (include "weir.redisSecret" .) .Values.redis.host -}}true{{- end -}}
 {{- end }}
 
 {{- /* The Secret with the admin's password and the API key; empty: there is none. */ -}}

@@ -33,35 +33,25 @@ Another chart hands in `.Subcharts.weir` (README.md, "Sidecar").
     {{- with .Values.extraEnv }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
+  {{- with .Values.envFrom }}
+  envFrom:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.lifecycle }}
+  lifecycle:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
   ports:
     - name: weir-http
       containerPort: {{ include "weir.listenPort" . }}
     - name: weir-ops
       containerPort: {{ include "weir.opsPort" . }}
-  # It serves within a second; a node under load may take a minute.
   startupProbe:
-    httpGet:
-      path: /livez
-      port: weir-ops
-    periodSeconds: 1
-    timeoutSeconds: 2
-    failureThreshold: 60
-  # It says no only while it stops: the first no takes the Pod out, within the lame-duck time.
+    {{- include "weir.probe" (list "/livez" .Values.probes.startup) | nindent 4 }}
   readinessProbe:
-    httpGet:
-      path: /readyz
-      port: weir-ops
-    periodSeconds: 2
-    timeoutSeconds: 2
-    failureThreshold: 1
-  # Asks nobody else. A restart loses what is held, so it takes a minute of silence.
+    {{- include "weir.probe" (list "/readyz" .Values.probes.readiness) | nindent 4 }}
   livenessProbe:
-    httpGet:
-      path: /livez
-      port: weir-ops
-    periodSeconds: 10
-    timeoutSeconds: 5
-    failureThreshold: 6
+    {{- include "weir.probe" (list "/livez" .Values.probes.liveness) | nindent 4 }}
   resources:
     {{- toYaml .Values.resources | nindent 4 }}
   securityContext:
@@ -82,6 +72,22 @@ Another chart hands in `.Subcharts.weir` (README.md, "Sidecar").
     {{- with .Values.extraVolumeMounts }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
+{{- end }}
+
+{{- define "weir.probe" -}}
+httpGet:
+  path: {{ index . 0 }}
+  port: weir-ops
+{{ toYaml (index . 1) }}
+{{- end }}
+
+{{- /* Fields of a Pod that Weir's own and that of `helm test` have alike; empty: none of them is given. */ -}}
+{{- define "weir.ofThePod" -}}
+{{- $fields := dict -}}
+{{- range $name := list "runtimeClassName" "dnsPolicy" "dnsConfig" "hostAliases" -}}
+{{- with get $.Values $name -}}{{- $_ := set $fields $name . -}}{{- end -}}
+{{- end -}}
+{{- if $fields -}}{{- toYaml $fields -}}{{- end -}}
 {{- end }}
 
 {{- define "weir.volumes" -}}
@@ -116,6 +122,7 @@ checksum/weir-secret: {{ . | sha256sum }}
 {{- $secrets := include "weir.secretsFolder" . -}}
 {{- $mounts := list
   (dict "name" "weir-redis" "secret" (include "weir.redisSecret" .) "path" (printf "%s/redis" $secrets))
+  (dict "name" "weir-redis-password" "secret" .Values.redis.passwordSecret "path" (printf "%s/redis-password" $secrets))
   (dict "name" "weir-auth" "secret" (include "weir.authSecret" .) "path" (printf "%s/auth" $secrets))
   (dict "name" "weir-coreapp" "secret" .Values.coreapp.existingSecret "path" (printf "%s/coreapp" $secrets))
   (dict "name" "weir-tls-main" "secret" .Values.tls.existingSecret "path" "/etc/weir/tls/main")

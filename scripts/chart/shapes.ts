@@ -1,43 +1,51 @@
 /**
  * What the chart's values may be, as JSON Schema. Their defaults and descriptions are in helm/values.yaml, and what
  * `config` may be is in src/config/schema.ts; `values-schema.ts` puts the three together.
- *
- * Patterns are read by Go and by JavaScript: no lookahead.
  */
-export type Schema = { readonly [keyword: string]: unknown };
+import { profileNames } from '../../src/config/schema.ts';
+import {
+  address,
+  annotations,
+  dnsLabel,
+  dnsName,
+  duration,
+  hostName,
+  key,
+  kubernetes,
+  labels,
+  list,
+  maybe,
+  maybeKey,
+  namespace,
+  network,
+  oneOf,
+  path,
+  port,
+  quantity,
+  type Schema,
+  scrapeTime,
+  seconds,
+  secret,
+  section,
+  serviceName,
+  text,
+  whole,
+  yesOrNo,
+} from './forms.ts';
+import {
+  container,
+  dnsConfig,
+  envFrom,
+  extraEnv,
+  numberOrPart,
+  podSecurityContext,
+  probe,
+  resources,
+  securityContext,
+  toleration,
+  updateStrategy,
+} from './pod-shapes.ts';
 
-const section = (properties: Readonly<Record<string, Schema>>): Schema => ({
-  type: 'object',
-  properties,
-  additionalProperties: false,
-});
-const oneOf = (...options: readonly string[]): Schema => ({ type: 'string', enum: options });
-const text = (pattern?: RegExp): Schema => ({ type: 'string', ...(pattern && { pattern: pattern.source }) });
-/** A text that may also be empty, which means that it isn't given. */
-const maybe = (pattern: RegExp): Schema => ({ type: 'string', pattern: `^$|${pattern.source}` });
-const whole = (minimum: number, maximum: number): Schema => ({ type: 'integer', minimum, maximum });
-const yesOrNo: Schema = { type: 'boolean' };
-const list = (items: Schema): Schema => ({ type: 'array', items });
-/** Free names, such as those of labels. */
-const named = (values: Schema): Schema => ({ type: 'object', additionalProperties: values });
-/** What Kubernetes knows better, and judges itself. */
-const kubernetes: Schema = { type: 'object' };
-
-const dnsLabel = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
-const dnsName = /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/;
-const serviceName = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
-const hostName = /^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-const dataKey = /^[-._a-zA-Z0-9]+$/;
-const labelValue = /^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/;
-const amount = /^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$/;
-const duration = /^([0-9]+(h|m|s|ms))+$/;
-
-const secret = maybe(dnsName);
-const key = text(dataKey);
-const maybeKey = maybe(dataKey);
-const annotations = named(text());
-const labels = named(text(labelValue));
-const quantity: Schema = { type: ['string', 'integer', 'number'], pattern: amount.source, minimum: 0 };
 const labelSelector = section({ matchLabels: labels, matchExpressions: list(kubernetes) });
 const peers = list(
   section({
@@ -46,19 +54,17 @@ const peers = list(
     ipBlock: section({ cidr: text(), except: list(text()) }),
   }),
 );
-const port = whole(1, 65_535);
-const tlsFiles = section({ existingSecret: secret, caKey: maybeKey, certKey: maybeKey, keyKey: maybeKey });
-const monitor = section({ enabled: yesOrNo, labels, interval: maybe(duration) });
-
-const seccompProfile = section({ type: oneOf('RuntimeDefault', 'Localhost', 'Unconfined'), localhostProfile: text() });
-const identity = {
-  runAsNonRoot: yesOrNo,
-  runAsUser: whole(0, 2 ** 31 - 1),
-  runAsGroup: whole(0, 2 ** 31 - 1),
-  seLinuxOptions: kubernetes,
-  seccompProfile,
-  appArmorProfile: kubernetes,
-};
+const tlsParts = { existingSecret: secret, caKey: maybeKey, certKey: maybeKey, keyKey: maybeKey };
+const tlsFiles = section(tlsParts);
+const monitor = section({
+  enabled: yesOrNo,
+  labels,
+  interval: maybe(scrapeTime),
+  scrapeTimeout: maybe(scrapeTime),
+  namespace,
+  relabelings: list(kubernetes),
+  metricRelabelings: list(kubernetes),
+});
 
 const coreapp = section({
   url: maybe(/^https?:\/\/[^/?#@\s]+\/?$/),
@@ -66,7 +72,18 @@ const coreapp = section({
   authorizationKey: key,
   tls: tlsFiles,
 });
-const redis = section({ existingSecret: secret, urlKey: key, url: maybe(/^rediss?:\/\/[^?#\s]+$/), tls: tlsFiles });
+const redis = section({
+  existingSecret: secret,
+  urlKey: key,
+  url: maybe(/^rediss?:\/\/[^?#\s]+$/),
+  host: maybe(dnsName),
+  port,
+  database: whole(0, 99_999),
+  username: text(),
+  passwordSecret: secret,
+  passwordKey: key,
+  tls: section({ enabled: yesOrNo, ...tlsParts }),
+});
 const auth = section({
   existingSecret: secret,
   adminPasswordKey: maybeKey,
@@ -86,14 +103,38 @@ const service = section({
   port,
   nodePort: whole(0, 65_535),
   annotations,
+  labels,
   externalTrafficPolicy: oneOf('', 'Cluster', 'Local'),
+  internalTrafficPolicy: oneOf('', 'Cluster', 'Local'),
+  loadBalancerClass: text(),
+  loadBalancerSourceRanges: list(text(network)),
+  loadBalancerIP: maybe(address),
+  externalIPs: list(text(address)),
+  clusterIP: maybe(/^None$|^[0-9a-fA-F.:]+$/),
+  ipFamilyPolicy: oneOf('', 'SingleStack', 'PreferDualStack', 'RequireDualStack'),
+  ipFamilies: list(oneOf('IPv4', 'IPv6')),
 });
+const pathType = oneOf('Prefix', 'Exact', 'ImplementationSpecific');
+const ingressPath: Schema = {
+  ...section({ path: text(path), pathType }),
+  type: ['string', 'object'],
+  pattern: path.source,
+  required: ['path'],
+};
+const ingressHost: Schema = {
+  ...section({ host: maybe(hostName), paths: list(ingressPath) }),
+  type: ['string', 'object'],
+  pattern: hostName.source,
+  required: ['host'],
+};
 const ingress = section({
   enabled: yesOrNo,
   className: secret,
   annotationsFor: oneOf('nginx', 'none'),
   annotations,
-  hosts: list(text(hostName)),
+  labels,
+  hosts: list(ingressHost),
+  pathType,
   tls: list(section({ secretName: text(dnsName), hosts: list(text(hostName)) })),
 });
 const httpRoute = section({
@@ -111,6 +152,9 @@ const httpRoute = section({
   }),
   hostnames: list(text(hostName)),
   annotations,
+  labels,
+  matches: list(kubernetes),
+  filters: list(kubernetes),
   timeout: maybe(duration),
 });
 const autoscaling = section({
@@ -119,6 +163,8 @@ const autoscaling = section({
   maxReplicas: whole(1, 1_000),
   cpuAverage: quantity,
   metrics: list(kubernetes),
+  behavior: section({ scaleUp: kubernetes, scaleDown: kubernetes }),
+  annotations,
 });
 const networkPolicy = section({
   enabled: yesOrNo,
@@ -128,67 +174,57 @@ const networkPolicy = section({
   coreapp: section({ peers }),
   extraEgress: list(section({ to: peers, ports: list(kubernetes) })),
 });
-const podSecurityContext = section({
-  ...identity,
-  fsGroup: whole(0, 2 ** 31 - 1),
-  fsGroupChangePolicy: oneOf('Always', 'OnRootMismatch'),
-  supplementalGroups: list(whole(0, 2 ** 31 - 1)),
-  sysctls: list(kubernetes),
-});
-const securityContext = section({
-  ...identity,
-  allowPrivilegeEscalation: yesOrNo,
-  privileged: yesOrNo,
-  readOnlyRootFilesystem: yesOrNo,
-  capabilities: section({ add: list(text()), drop: list(text()) }),
-});
-const toleration = section({
-  key: text(),
-  operator: oneOf('Exists', 'Equal'),
-  value: text(),
-  effect: oneOf('NoSchedule', 'PreferNoSchedule', 'NoExecute'),
-  tolerationSeconds: { type: 'integer' },
-});
-const extraEnv = list({
-  ...section({ name: text(/^[A-Za-z_][A-Za-z0-9_]*$/), value: text(), valueFrom: kubernetes }),
-  required: ['name'],
-});
-
 /** Every value but `config`, in the order of helm/values.yaml. */
 export const shapes: Readonly<Record<string, Schema>> = {
   mode: oneOf('deployment', 'sidecar'),
+  profile: oneOf('', ...profileNames),
   coreapp,
   redis,
   auth,
   tls: tlsFiles,
   image,
-  replicaCount: whole(0, 1_000),
-  resources: section({ requests: named(quantity), limits: named(quantity), claims: list(kubernetes) }),
+  replicaCount: { ...whole(0, 1_000), type: ['integer', 'null'] },
+  updateStrategy,
+  minReadySeconds: seconds,
+  revisionHistoryLimit: whole(0, 100),
+  terminationGracePeriodSeconds: seconds,
+  probes: section({ startup: probe, readiness: probe, liveness: probe }),
+  resources,
   tmp: section({ sizeLimit: quantity }),
   service,
+  opsService: section({ annotations, labels }),
   ingress,
   httpRoute,
   autoscaling,
   podDisruptionBudget: section({
     enabled: yesOrNo,
-    maxUnavailable: { type: ['integer', 'string'], minimum: 0, pattern: '^[0-9]{1,2}%$|^100%$' },
+    maxUnavailable: numberOrPart,
+    minAvailable: { ...numberOrPart, pattern: `^$|${numberOrPart.pattern}` },
   }),
   networkPolicy,
   serviceMonitor: monitor,
   podMonitor: monitor,
   prometheusRule: section({ enabled: yesOrNo, labels }),
-  dashboard: section({ enabled: yesOrNo, labels }),
+  dashboard: section({ enabled: yesOrNo, labels, annotations, namespace }),
   serviceAccount: section({ create: yesOrNo, name: secret, annotations }),
+  test: section({ enabled: yesOrNo, nodeSelector: labels, tolerations: list(toleration), resources }),
   sidecar: section({ podLabels: labels }),
   nameOverride: maybe(serviceName),
   fullnameOverride: maybe(serviceName),
+  namespaceOverride: namespace,
   commonLabels: labels,
+  deploymentLabels: labels,
+  deploymentAnnotations: annotations,
   podLabels: labels,
   rollOnConfigChange: { type: 'boolean' },
   podAnnotations: annotations,
   podSecurityContext,
   securityContext,
   extraEnv,
+  envFrom,
+  lifecycle: section({ postStart: kubernetes, preStop: kubernetes, stopSignal: text() }),
+  initContainers: list(container),
+  extraContainers: list(container),
   extraVolumes: list({ ...kubernetes, required: ['name'] }),
   extraVolumeMounts: list({ ...kubernetes, required: ['name', 'mountPath'] }),
   nodeSelector: labels,
@@ -196,4 +232,13 @@ export const shapes: Readonly<Record<string, Schema>> = {
   affinity: section({ nodeAffinity: kubernetes, podAffinity: kubernetes, podAntiAffinity: kubernetes }),
   topologySpreadConstraints: list({ ...kubernetes, required: ['topologyKey', 'maxSkew', 'whenUnsatisfiable'] }),
   priorityClassName: secret,
+  runtimeClassName: secret,
+  dnsPolicy: oneOf('', 'ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'),
+  dnsConfig,
+  hostAliases: list({
+    ...section({ ip: text(address), hostnames: list(text(dnsName)) }),
+    required: ['ip', 'hostnames'],
+  }),
+  shareProcessNamespace: yesOrNo,
+  extraObjects: list({ type: ['object', 'string'] }),
 };

@@ -1,6 +1,7 @@
 /** `helm/values.schema.json`: what Helm refuses before it renders. `config` is Weir's own schema. */
 import { settingsJsonSchema } from '../json-schema.ts';
-import { type Schema, shapes } from './shapes.ts';
+import type { Schema } from './forms.ts';
+import { shapes } from './shapes.ts';
 import { chartValues } from './values.ts';
 
 export function valuesSchema(): Schema {

@@ -1,7 +1,7 @@
 /** helm/values.yaml as its reader sees it: every value with its default and the comment above it. */
 import { readFileSync } from 'node:fs';
 import { isMap, parseDocument, type YAMLMap } from 'yaml';
-import type { Schema } from './shapes.ts';
+import type { Schema } from './forms.ts';
 
 export interface Value {
   readonly path: readonly string[];

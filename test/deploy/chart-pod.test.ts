@@ -58,6 +58,23 @@ describe.skipIf(missing !== null)('The chart’s Deployment', () => {
     expect(await playTest(pod)).toMatchObject({ code: 0, stdout: 'ready: ok\nmetrics: ok\na stranger is refused: ok' });
   });
 
+  it('logs in to a Redis as a chart of Redis gives it: host and password apart', async () => {
+    await using guarded = await startRedis(['--requirepass', 'p@ss:w/rd']);
+    const name = `redis-${guarded.port}`;
+    await using pod = await Pod.play({
+      values: [
+        ...[`coreapp.url=${simulator.url}`, 'redis.existingSecret=', 'redis.host=127.0.0.1'],
+        ...[`redis.port=${guarded.port}`, `redis.passwordSecret=${name}`],
+      ],
+      secrets: { auth },
+      further: { [name]: { 'redis-password': 'p@ss:w/rd' } },
+    });
+    await pod.serving();
+    expect(await login(pod.url)).not.toBe('');
+    const status = await (await fetch(`${pod.opsUrl}/status`)).text();
+    expect(status).toContain('redis');
+  });
+
   it('may do nothing but serve: another user, no capabilities, no privileges, one folder to write to', async () => {
     await using pod = await play();
     await pod.serving();

@@ -210,7 +210,9 @@ describe.skipIf(toolsMissing !== null)('the chart', () => {
     });
     expect(one(of(valueSet('other-ingress')), 'Ingress').metadata.annotations).toBeUndefined();
     expect(
-      one(of(valueSet('ingress')), 'Ingress').metadata.annotations?.['nginx.ingress.kubernetes.io/proxy-body-size'],
+      one(of(valueSet('ingress-nginx')), 'Ingress').metadata.annotations?.[
+        'nginx.ingress.kubernetes.io/proxy-body-size'
+      ],
     ).toBe('200m');
   });
 
@@ -228,9 +230,10 @@ describe.skipIf(toolsMissing !== null)('the chart', () => {
     expect(one(monitored, 'PrometheusRule').spec).toEqual(parse(file('rules.yaml')));
     const { data } = one(monitored, 'ConfigMap', 'weir-dashboard');
     expect(JSON.parse(data?.['dashboard.json'] ?? '')).toEqual(JSON.parse(file('dashboard.json')));
-    expect(one(monitored, 'ServiceMonitor').spec.endpoints[0].relabelings).toEqual([
-      { targetLabel: 'job', replacement: 'weir' },
-    ]);
+    expect(one(monitored, 'ServiceMonitor').spec.endpoints[0].relabelings[0]).toEqual({
+      targetLabel: 'job',
+      replacement: 'weir',
+    });
     const named = rendered('helm 3', [...valueSet('pod-monitored').args, ...set(['fullnameOverride=gate'])]);
     expect(one(named, 'PodMonitor').spec.podMetricsEndpoints[0].relabelings[0].replacement).toBe('weir-gate');
   });
@@ -304,8 +307,8 @@ describe.skipIf(toolsMissing !== null)('the chart', () => {
   });
 
   describe('helm test', () => {
-    const run = (env: Readonly<Record<string, string>>) => {
-      const [container] = one(made(), 'Pod').spec.containers;
+    const run = (env: Readonly<Record<string, string>>, ...values: string[]) => {
+      const [container] = one(made(...values), 'Pod').spec.containers;
       const [command, ...args] = [...container.command, ...container.args] as [string, ...string[]];
       expect(command).toBe('node');
       return spawnSync(process.execPath, args, { env, encoding: 'utf8' });
@@ -318,6 +321,15 @@ describe.skipIf(toolsMissing !== null)('the chart', () => {
       expect(good.stdout, good.stderr).toBe('ready: ok\nmetrics: ok\na stranger is refused: ok\n');
       expect(run({ MAIN: simulator.url, OPS: weir.opsUrl }).status).toBe(1);
       expect(run({ MAIN: weir.url, OPS: simulator.url }).status).toBe(1);
+    });
+
+    it('knows how each profile refuses a stranger, and asks the upstream nothing where nobody is refused', async () => {
+      await using simulator = await startSimulatorProcess();
+      await using weir = await startWeir({ COREAPP_URL: simulator.url, WEIR_PROFILE: 'none' });
+      const env = { MAIN: weir.url, OPS: weir.opsUrl };
+      expect([run(env, 'profile=none').status, run(env).status]).toEqual([0, 1]);
+      const open = one(made('profile=none', 'config.auth.open=true'), 'Pod').spec.containers[0].env;
+      expect(open.map(({ name }: { name: string }) => name)).toEqual(['OPS']);
     });
 
     it('asks through the Services', () => {

@@ -57,6 +57,7 @@ function filesNamedIn(config: string): [path: string, text: string][] {
   const authority = createAuthority('an authority');
   const certificate = authority.issue('weir', ['weir.example.com']);
   return [...config.matchAll(/^\s+(\w+File): (\S+)$/gm)].map(([, setting = '', path = '']) => {
+    if (setting === 'passwordFile') return [path, 'a password'];
     if (setting === 'authorizationFile') return [path, 'Bearer coreapp'];
     if (/ca/i.test(basename(path))) return [path, authority.cert];
     return [path, setting === 'keyFile' ? certificate.key : certificate.cert];

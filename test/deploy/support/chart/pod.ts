@@ -18,7 +18,9 @@ export interface PodOptions {
   /** The example of the sidecar form: its chart, and where its Coreapp listens on loopback. Not there: the chart's own Pod. */
   readonly example?: { readonly path: string; readonly coreappPort: number };
   /** What the Secrets have, by their names in the values: `redis`, `auth`. */
-  readonly secrets: Readonly<Record<'redis' | 'auth', Readonly<Record<string, string>>>>;
+  readonly secrets: Readonly<Partial<Record<'redis' | 'auth', Readonly<Record<string, string>>>>>;
+  /** Further Secrets, by names of their own. */
+  readonly further?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 export class Pod implements AsyncDisposable {
@@ -96,7 +98,7 @@ interface Made {
   readonly volumes: readonly string[];
 }
 
-async function manifestsFor({ values, secrets, example }: PodOptions): Promise<Made> {
+async function manifestsFor({ values, secrets, further = {}, example }: PodOptions): Promise<Made> {
   const name = `weir-${randomBytes(4).toString('hex')}`;
   const [port, opsPort] = [await freePort(), await freePort()];
   const [repository, tag] = image.split(':');
@@ -115,11 +117,13 @@ async function manifestsFor({ values, secrets, example }: PodOptions): Promise<M
   const { spec } = deployment.spec.template;
   if (example !== undefined) simulatorBeside(spec, example.coreappPort);
   forPodman(spec);
-  const configMaps = Object.entries(secrets).map(([of, data]) => configMap(`${name}-${of}`, data));
+  const own = Object.fromEntries(Object.entries(secrets).map(([of, data]) => [`${name}-${of}`, data]));
+  const all = Object.entries({ ...own, ...further });
+  const configMaps = all.map(([of, data]) => configMap(of, data));
   const file = join(cache, `${name}.yaml`);
-  const all = [one(manifests, 'ConfigMap'), ...configMaps, deployment];
-  await writeFile(file, all.map((manifest) => stringify(manifest)).join('---\n'));
-  return { port, opsPort, manifests, file, volumes: [name, `${name}-redis`, `${name}-auth`, 'weir-tmp'] };
+  const played = [one(manifests, 'ConfigMap'), ...configMaps, deployment];
+  await writeFile(file, played.map((manifest) => stringify(manifest)).join('---\n'));
+  return { port, opsPort, manifests, file, volumes: [name, ...all.map(([of]) => of), 'weir-tmp'] };
 }
 
 /** The example's Coreapp is the simulator. Podman 4.3 knows no native sidecars: it waits for init containers to end. */

@@ -55,6 +55,11 @@ function podFaults(pod: PodTemplate, manifests: readonly Manifest[], outside: Re
       ...(volume.secret ? [['Secret', volume.secret.secretName]] : []),
       ...(volume.configMap ? [['ConfigMap', volume.configMap.name]] : []),
     ]),
+    ...containersOf(pod).flatMap((container) =>
+      (container.envFrom ?? []).map(({ secretRef, configMapRef }: Any) =>
+        secretRef === undefined ? ['ConfigMap', configMapRef.name] : ['Secret', secretRef.name],
+      ),
+    ),
     ...(spec.imagePullSecrets ?? []).map((secret: Any) => ['Secret', secret.name]),
     ...(spec.serviceAccountName === undefined ? [] : [['ServiceAccount', spec.serviceAccountName]]),
   ];
@@ -161,16 +166,20 @@ function selectorFaults(manifests: readonly Manifest[]): string[] {
           ? []
           : [`${nameOf(manifest)}: scrapes ${found.length} Services`];
       }
-      case 'HorizontalPodAutoscaler': {
-        const { kind: wanted, name } = spec.scaleTargetRef;
-        const target = ofKind(manifests, wanted).find(({ metadata }) => metadata.name === name);
-        if (target === undefined) return [`${nameOf(manifest)}: there is no ${wanted} ${name}`];
-        return 'replicas' in target.spec ? [`${nameOf(manifest)}: the Deployment has replicas of its own`] : [];
-      }
+      case 'HorizontalPodAutoscaler':
+        return scaleFaults(manifest, spec.scaleTargetRef, manifests);
+      case 'ScaledObject':
+        return scaleFaults(manifest, { kind: 'Deployment', ...spec.scaleTargetRef }, manifests);
       default:
         return [];
     }
   });
+}
+
+function scaleFaults(manifest: Manifest, { kind, name }: Any, manifests: readonly Manifest[]): string[] {
+  const target = ofKind(manifests, kind).find(({ metadata }) => metadata.name === name);
+  if (target === undefined) return [`${nameOf(manifest)}: there is no ${kind} ${name}`];
+  return 'replicas' in target.spec ? [`${nameOf(manifest)}: the Deployment has replicas of its own`] : [];
 }
 
 /** Ingress and HTTPRoute lead to a port that a Service has. */

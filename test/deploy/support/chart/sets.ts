@@ -1,8 +1,10 @@
-/** The value sets of helm/ci: a file each, whose first line says what it is about. */
+/** The value sets: helm/examples has one for each task, helm/ci what else the tests want. The first line says what it is about. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { parse } from 'yaml';
 import { chart } from './manifests.ts';
+
+const ending = '-values.yaml';
 
 export interface ValueSet {
   /** `three-values` */
@@ -13,11 +15,14 @@ export interface ValueSet {
   readonly texts: ReadonlySet<string>;
 }
 
-export const valueSets: readonly ValueSet[] = readdirSync(join(chart, 'ci')).map((file) => {
-  const path = join(chart, 'ci', file);
+const files = ['examples', 'ci'].flatMap((folder) =>
+  readdirSync(join(chart, folder)).flatMap((file) => (file.endsWith(ending) ? [join(chart, folder, file)] : [])),
+);
+
+export const valueSets: readonly ValueSet[] = files.map((path) => {
   const text = readFileSync(path, 'utf8');
   return {
-    name: file.replace('-values.yaml', ''),
+    name: basename(path, ending),
     about: (text.split('\n', 1)[0] as string).replace('# ', ''),
     args: ['--values', path],
     texts: new Set(textsIn(parse(text))),
@@ -31,6 +36,6 @@ function textsIn(value: unknown): string[] {
 
 export function valueSet(name: string): ValueSet {
   const found = valueSets.find((set) => set.name === name);
-  if (found === undefined) throw new Error(`there is no helm/ci/${name}-values.yaml`);
+  if (found === undefined) throw new Error(`there is no ${name}${ending} in helm/examples and helm/ci`);
   return found;
 }

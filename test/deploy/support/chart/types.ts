@@ -1,5 +1,5 @@
 /**
- * Manifests against the types of Kubernetes, the Prometheus operator and the Gateway API. TypeScript judges each as a literal
+ * Manifests against the types of Kubernetes, the Prometheus operator, the Gateway API, KEDA and Traefik. TypeScript judges each as a literal
  * of its kind's interface: wrong types, missing and unknown fields. The packages' own validators then judge what types
  * can't say, such as formats and bounds.
  */
@@ -11,6 +11,8 @@ import { fromTools, toolsFile } from './tools.ts';
 const packages: Readonly<Record<string, string>> = {
   'monitoring.coreos.com': '@kubernetes-models/prometheus-operator/',
   'gateway.networking.k8s.io': '@kubernetes-models/gateway-api/',
+  'keda.sh': '@kubernetes-models/keda/',
+  'traefik.io': '@kubernetes-models/traefik/',
 };
 
 /** `apps/v1/Deployment` in its package. */
