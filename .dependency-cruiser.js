@@ -219,6 +219,15 @@ export default {
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
     },
     {
+      name: 'packages-of-traces-are-loaded-when-needed',
+      severity: 'error',
+      comment:
+        'The packages of OpenTelemetry take time and memory, and most do not need them: src/app/tracing.ts imports src/adapters/otel/ ' +
+        'by import() where spans are sent.',
+      from: { path: '^src/', pathNot: '^src/adapters/otel/' },
+      to: { path: '^src/adapters/otel/', dependencyTypesNot: ['dynamic-import', 'type-only'] },
+    },
+    {
       name: 'everything-resolves',
       severity: 'error',
       comment: 'There is no such file or package; imports of files end in .ts.',

@@ -21,7 +21,7 @@ import type { Receive } from './exchange/receive.ts';
 import type { Refusal } from './exchange/refusals.ts';
 import { refuse } from './exchange/refusals.ts';
 import { networkOf } from './http/network.ts';
-import type { Log, Meter } from './observe/ports.ts';
+import type { Log, Meter, Tracer } from './observe/ports.ts';
 import { record } from './observe/record.ts';
 import type { RouteStage } from './routing/router.ts';
 import type { Forward } from './upstream/forward.ts';
@@ -49,6 +49,8 @@ export interface GatewayDeps extends RefusalForm {
   readonly clock: Clock;
   readonly meter: Meter;
   readonly log: Log;
+  /** Null, or not there: nobody is told of traces. */
+  readonly tracer?: Tracer | null;
   /** Whether callers are told where the time went. */
   readonly serverTiming: boolean;
   /** Writes down what was done to accounts. */

@@ -9,6 +9,7 @@ import { nameOf } from '../exchange/principal.ts';
 import type { KeptAnswer, Refusal, RefusalName } from '../exchange/refusals.ts';
 import { refuse } from '../exchange/refusals.ts';
 import type { Signal } from '../exchange/signal.ts';
+import type { HoldReason } from '../exchange/trace.ts';
 import type { ConcurrencyLimiter } from './concurrency/limiter.ts';
 import type { ConcurrencyLimiters, PermitWaiter } from './concurrency/limiters.ts';
 import { GateLanes, type LanesGate, tooLate } from './lanes/gate-lanes.ts';
@@ -345,6 +346,7 @@ export class Gate implements Slots, PermitWaiter {
     }
     return new Promise((settle) => {
       const waiter = new Waiter(stay, now, settle);
+      stay.exchange.trace?.recording?.holdBegan(now, this.#whyHeld(stay, now, restsUntil));
       if (restsUntil === null && this.#lanes !== null) this.#lanes.join(waiter, now);
       else if (restsUntil === null) this.#waiting.join(waiter);
       else this.#waiting.rejoin(waiter, now, restsUntil);
@@ -352,18 +354,38 @@ export class Gate implements Slots, PermitWaiter {
     });
   }
 
+  /** For its trace. What keeps the whole line says more than that there is one. */
+  #whyHeld({ caller, urgency }: Stay, now: number, restsUntil: number | null): HoldReason {
+    if (restsUntil !== null && restsUntil > now) return 'rest';
+    if (Math.max(this.#pausing.until, this.#pausing.untilFor(caller, urgency)) > now) return 'pause';
+    if (!this.#hasSlot(now)) return 'slots';
+    return this.#class.limiter.availableTo(caller, now) ? 'line' : 'permits';
+  }
+
+  /** What keeps the line just now, for the trace of the request at its head. */
+  #headWaits(now: number, reason: HoldReason): void {
+    this.line.anybody?.exchange.trace?.recording?.waits(now, reason);
+  }
+
   #serve(now: number): number {
     let served = 0;
     while (this.line.requests > 0) {
-      if (now < this.#pausing.until) break;
+      if (now < this.#pausing.until) {
+        this.#headWaits(now, 'pause');
+        break;
+      }
       if (this.#pausing.pausesCallers(now)) {
         this.#waiting.standAside(this.#pausing.untilOf, now);
         if (this.line.requests === 0) break;
       }
-      if (!this.#hasSlot(now)) break;
+      if (!this.#hasSlot(now)) {
+        this.#headWaits(now, 'slots');
+        break;
+      }
       const next = this.#choose(now);
       if (next === null) {
         this.#deps.limiters.wait(this.#class.limiter, this, now);
+        this.#headWaits(now, 'permits');
         break;
       }
       const lanes = this.#lanes === null ? null : this.#lanes.lanesOf(next, now);

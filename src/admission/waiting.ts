@@ -7,6 +7,7 @@ import type { Admission } from '../exchange/outcome.ts';
 import { gone } from '../exchange/outcome.ts';
 import type { Refusal } from '../exchange/refusals.ts';
 import type { EndpointClass } from '../exchange/route.ts';
+import { type HoldReason, sampledId } from '../exchange/trace.ts';
 import type { HoldOutcome, Meter } from '../observe/ports.ts';
 import type { Shares } from '../shares/shares.ts';
 import { Deadlines } from './line/deadlines.ts';
@@ -71,24 +72,28 @@ export class Waiting {
   /** For a newcomer whose lane is shut: outside the line, until the lane lets it go. */
   joinLane(waiter: Waiter): void {
     this.#enter(waiter);
+    this.#tell(waiter, 'lane');
     this.#rest(waiter, waiter.until);
   }
 
   /** One that stands in line goes to its lane. */
   toLane(waiter: Waiter): void {
     this.line.leave(waiter);
+    this.#tell(waiter, 'lane');
     this.#rest(waiter, waiter.until);
   }
 
   /** One whose turn it was goes to its lane: it has left the line already, and the slot in its hand is another's. */
   backToLane(waiter: Waiter): void {
     waiter.owed = 1;
+    this.#tell(waiter, 'lane');
     this.#rest(waiter, waiter.until);
   }
 
   /** A lane has let it go: it stands in line again, where its age puts it. */
   fromLane(waiter: Waiter): void {
     this.#leaveRest(waiter);
+    this.#tell(waiter, 'line');
     this.line.rejoin(waiter);
   }
 
@@ -101,6 +106,7 @@ export class Waiting {
   wake(now: number): void {
     for (let waiter = this.#resting(now); waiter !== null; waiter = this.#resting(now)) {
       this.#leaveRest(waiter);
+      this.#tell(waiter, 'line');
       this.line.rejoin(waiter);
     }
   }
@@ -117,6 +123,7 @@ export class Waiting {
   /** One that stands in line rests, or until its time is over. */
   restUntil(waiter: Waiter, until: number): void {
     this.line.leave(waiter);
+    this.#tell(waiter, 'pause');
     this.#rest(waiter, Math.min(until, waiter.until));
   }
 
@@ -180,9 +187,16 @@ export class Waiting {
     if (waiter.releasedBy !== null) this.#class.leftLane(waiter);
     waiter.downstream.onGone(null);
     const ms = now - waiter.stoodSince;
-    waiter.exchange.counters.heldMs += ms;
-    this.#deps.meter.held(this.#class.name, outcome, ms);
+    const { counters, trace } = waiter.exchange;
+    counters.heldMs += ms;
+    trace?.recording?.holdEnded(now, outcome);
+    this.#deps.meter.held(this.#class.name, outcome, ms, sampledId(trace));
     waiter.settle(admission);
+  }
+
+  /** Why it waits from now on. */
+  #tell({ exchange: { trace } }: Waiter, reason: HoldReason): void {
+    if (trace !== null && trace.recording !== null) trace.recording.waits(this.#deps.clock.now(), reason);
   }
 
   #rest(waiter: Waiter, until: number): void {

@@ -66,6 +66,7 @@ export function createGeneration(config: Config, services: Services): Generation
       encodedSlashes: coreapp.encodedSlashes,
       trusts: trustIn(http.trustedProxies),
       cors,
+      traceOf: services.tracing.traceOf(config),
     }),
     route: routeBy(routeOf),
     authenticate: createAuthenticate(identify),
@@ -98,7 +99,7 @@ function ownFieldsOf({ limits, auth, http, coreapp }: Config, instance: string, 
 }
 
 function gatewayDeps(config: Config, services: Services, profile: Profile, cors: Cors | null): GatewayDeps {
-  const { ownBodies, openRequests, ownTurns, bodies, clock, meter, log } = services;
+  const { ownBodies, openRequests, ownTurns, bodies, clock, meter, log, tracing } = services;
   return {
     ownBodies,
     openRequests,
@@ -107,6 +108,7 @@ function gatewayDeps(config: Config, services: Services, profile: Profile, cors:
     clock,
     meter,
     log,
+    tracer: tracing.tracer,
     serverTiming: config.http.serverTiming,
     audit: profile.audit,
     preflight: cors === null ? undefined : preflightBy(cors),

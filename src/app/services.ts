@@ -31,6 +31,7 @@ import { fitOpenFiles } from './open-files.ts';
 import { Sending } from './sending.ts';
 import { openStores, type Stores } from './stores.ts';
 import { TokenKinds } from './tokens.ts';
+import { openTracing } from './tracing.ts';
 import { figuresForms, ownClassesOf } from './traits.ts';
 import { Upstreams } from './upstreams.ts';
 
@@ -65,6 +66,10 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
   const credentials = opened.adopt(openCredentials(config, log), (some) => some.close());
   const admit = createAdmit(config, stores, meter);
   stores.onPause(admit);
+  const instance = randomBytes(4).toString('hex');
+  const tracing = opened.adopt(await openTracing(config.otel, { clock, log, meter, version, instance }), (some) =>
+    some.close(),
+  );
   const inUse = openFiles();
   let fitting = fitOpenFiles(config, inUse, log);
   const openRequests = new OpenRequests(requestBounds(config, fitting.connectionsMax));
@@ -85,7 +90,7 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
       admit.configure(admitSettings(next));
     },
     /** Tells this process from others. */
-    instance: randomBytes(4).toString('hex'),
+    instance,
     clock,
     log,
     meter,
@@ -95,6 +100,7 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
     bodies,
     stores,
     tokens,
+    tracing,
     upstreams,
     credentials,
     /** By the configuration in force. */

@@ -25,7 +25,9 @@ export const serveGrammar: Grammar = {
   about: `Serve, until SIGTERM or Ctrl-C. Without any setting a bundled simulator is the upstream.
 
 These environment variables go before the file:
-${columns([...variables].map(([name, text]) => [name, text.split(/[.;] |\.$/)[0] as string])).join('\n')}`,
+${columns([...variables].map(([name, text]) => [name, text.split(/[.;] |\.$/)[0] as string])).join('\n')}
+
+With OTEL_EXPORTER_OTLP_ENDPOINT spans of traces are sent to a collector (docs/how-to/trace-requests.md).`,
   ...configAndProfile,
 };
 

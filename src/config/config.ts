@@ -9,6 +9,7 @@ import type { SignalRule } from '../signals/signals.ts';
 import type { Credential } from './credentials.ts';
 import { type JwtConfig, jwtOf } from './jwt-rules.ts';
 import { type Classes, classesOf, heedByClass, type Limits, limitsOf, signalsByClass } from './limits.ts';
+import type { Otel } from './otel.ts';
 import { withLogin } from './redis-url.ts';
 import type { ProfileName, Settings } from './schema.ts';
 import { heedOf, signalsOf } from './signals.ts';
@@ -53,6 +54,8 @@ export type Config = {
     readonly bestUrgency: BestUrgency;
     readonly costs: Readonly<Record<string, number>>;
   };
+  /** What the variables of OpenTelemetry say. */
+  readonly otel: Otel;
 };
 
 /** What the files came to that the settings of TLS name. */
@@ -62,7 +65,7 @@ export interface TlsParts {
   readonly redis: TlsMaterial;
 }
 
-export function configOf(settings: Settings, tls: TlsParts, credentials: readonly Credential[]): Config {
+export function configOf(settings: Settings, tls: TlsParts, credentials: readonly Credential[], otel: Otel): Config {
   const { coreapp, redis } = settings;
   return {
     ...settings,
@@ -80,6 +83,7 @@ export function configOf(settings: Settings, tls: TlsParts, credentials: readonl
     heed: { all: heedOf(settings.heed), byClass: heedByClass(settings.limits) },
     classes: classesOf(settings.limits, coreapp.caseSensitivePaths),
     line: { ...settings.line, bestUrgency: bestUrgencyOf(settings.line.bestUrgency) },
+    otel,
   };
 }
 

@@ -10,6 +10,7 @@ import { fileLayer } from './file.ts';
 import { nearest } from './hints.ts';
 import { keyFileProblems } from './jwt-rules.ts';
 import { emptyLayer, type Given, type Layer, leafOf, leaves } from './layer.ts';
+import { otelOf } from './otel.ts';
 import { badFile, type Problem } from './problems.ts';
 import { profileLayer } from './profiles.ts';
 import { clashes, type Facts, notesOn } from './rules.ts';
@@ -76,7 +77,7 @@ export function loadConfig(sources: Sources): Loaded {
   const { credentials, problems: badCredentials } = readCredentials(settings.coreapp, filesAt, sources.readFile);
   const facts: Facts = {
     settings,
-    config: configOf(settings, tls.parts, credentials),
+    config: configOf(settings, tls.parts, credentials, otelOf(sources.env)),
     given: (name) => own.given.get(name),
     production: sources.env['NODE_ENV'] === 'production',
   };
@@ -93,7 +94,7 @@ export function loadConfig(sources: Sources): Loaded {
   ];
   const stray = strayVariables(sources.env);
   if (problems.length > 0) return { ok: false, problems, notes: stray };
-  const notes = [...stray, ...tls.notes, ...notesOn(facts)];
+  const notes = [...stray, ...tls.notes, ...facts.config.otel.notes, ...notesOn(facts)];
   return {
     ok: true,
     config: facts.config,

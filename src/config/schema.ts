@@ -286,6 +286,10 @@ const http = section({
       'Whether answers tell in Server-Timing how long the request was in line (hold) and at the Coreapp (coreapp), milliseconds.',
     wanted: 'true or false',
   }),
+  traceContext: setting(z.enum(['auto', 'join', 'pass']).default('auto'), {
+    description:
+      'What becomes of traceparent and tracestate. join: Weir goes on with the trace of its caller, or begins one, and is the parent of the upstream’s spans. pass: the fields travel on as they came. auto: join where spans are sent (OTEL_EXPORTER_OTLP_ENDPOINT), else pass.',
+  }),
   trustedProxies: setting(z.array(network()).max(1_000).default([]), {
     description:
       'Whose X-Forwarded-For, -Proto and -Host are believed: the load balancers in front. They have to overwrite ' +

@@ -11,6 +11,7 @@ import type { Principal } from './principal.ts';
 import type { RefusalName } from './refusals.ts';
 import type { Route } from './route.ts';
 import type { Signal } from './signal.ts';
+import type { Trace } from './trace.ts';
 
 /** What the stage `receive` knows. */
 export interface Head {
@@ -28,6 +29,8 @@ export interface Head {
   readonly arrivedAt: number;
   /** What its answer tells browsers (`http/cors.ts`); null, or not there: nothing. */
   readonly cors?: Fields | null;
+  /** Null, or not there: it belongs to none that is known. */
+  readonly trace?: Trace | null;
 }
 
 /** What became of a request so far. It decides when the request goes again, how often, and who waits because of it. */
@@ -70,6 +73,7 @@ export interface Counters {
 export interface Received extends Head, Steering {
   readonly kind: 'exchange';
   readonly cors: Fields | null;
+  readonly trace: Trace | null;
   readonly counters: Counters;
 }
 
@@ -149,6 +153,7 @@ class Exchange {
   readonly origin: Origin;
   readonly arrivedAt: number;
   readonly cors: Fields | null;
+  readonly trace: Trace | null;
   readonly counters: Counters = { heldMs: 0, coreappMs: 0, attempts: 0, bytesOut: 0, note: null };
   joinedAt = -1;
   waitSeconds = -1;
@@ -178,6 +183,7 @@ class Exchange {
     this.origin = head.origin;
     this.arrivedAt = head.arrivedAt;
     this.cors = head.cors ?? null;
+    this.trace = head.trace ?? null;
   }
 }
 

@@ -11,6 +11,7 @@ import { received } from './exchange.ts';
 import type { RequestHead } from './ports.ts';
 import type { Refusal } from './refusals.ts';
 import { refuse, refuseMethod } from './refusals.ts';
+import type { Trace } from './trace.ts';
 
 export interface ReceiveDeps {
   readonly clock: Clock;
@@ -26,6 +27,8 @@ export interface ReceiveDeps {
   readonly trusts: (address: string) => boolean;
   /** What browsers are told; null, or not there: nothing. */
   readonly cors?: Cors | null;
+  /** Finds the trace that a request belongs to; takes its fields out where Weir writes them anew. Not there: none. */
+  readonly traceOf?: (fields: string[], now: number) => Trace | null;
 }
 
 const requestId = /^[\x21-\x7e]{1,128}$/;
@@ -33,12 +36,13 @@ const requestId = /^[\x21-\x7e]{1,128}$/;
 export type Receive = (head: RequestHead) => { readonly exchange: Received; readonly refusal: Refusal | null };
 
 export function createReceive(deps: ReceiveDeps): Receive {
-  const { cors = null } = deps;
+  const { cors = null, traceOf = noTrace } = deps;
   return (head) => {
     const { method, fields } = head;
     const target = readTarget(head.target, method, deps.guardedPath, deps.encodedSlashes);
     const refusal = target.kind === 'malformed' ? refuse(target.refusal, target.why) : headRefusal(head, deps.own);
     if (target.kind === 'target' && target.authority !== null) setHost(fields, target.authority);
+    const arrivedAt = deps.clock.now();
     const exchange = received({
       id: idOf(fields) ?? deps.newId(),
       method,
@@ -46,12 +50,15 @@ export function createReceive(deps: ReceiveDeps): Receive {
       path: target.kind === 'target' ? target.path : '',
       fields,
       origin: originOf(head.peer, head.secure, fields, deps.trusts),
-      arrivedAt: deps.clock.now(),
+      arrivedAt,
       cors: cors === null ? null : cors.toAnswer(fields),
+      trace: traceOf(fields, arrivedAt),
     });
     return { exchange, refusal };
   };
 }
+
+const noTrace = (): null => null;
 
 function idOf(fields: Fields): string | null {
   const [id] = fieldsOf(fields, 'x-request-id');

@@ -4,6 +4,7 @@ import type { RefusalName } from '../exchange/refusals.ts';
 import type { RouteClass } from '../exchange/route.ts';
 import type { AuditLine } from './audit.ts';
 import type { RequestLine } from './request-line.ts';
+import type { Span } from './spans.ts';
 
 /** How a stay in line ended. */
 export type HoldOutcome = 'sent' | 'refused' | 'gone';
@@ -12,11 +13,18 @@ export type HoldOutcome = 'sent' | 'refused' | 'gone';
 export const reloadResults = ['applied', 'unchanged', 'refused'] as const;
 export type ReloadResult = (typeof reloadResults)[number];
 
-/** Counts and times, for Prometheus. No caller's name is ever a label. */
+/** What became of a span. */
+export const spanOutcomes = ['exported', 'failed', 'dropped'] as const;
+export type SpanOutcome = (typeof spanOutcomes)[number];
+
+/**
+ * Counts and times, for Prometheus. No caller's name is ever a label. `traceId` is that of a trace that is recorded: one
+ * of those who took so long.
+ */
 export interface Meter {
-  answered(route: RouteClass | 'none', method: string, status: number, ms: number): void;
-  held(route: RouteClass, outcome: HoldOutcome, ms: number): void;
-  coreappAnswered(route: RouteClass, status: number | 'failure', ms: number): void;
+  answered(route: RouteClass | 'none', method: string, status: number, ms: number, traceId?: string | null): void;
+  held(route: RouteClass, outcome: HoldOutcome, ms: number, traceId?: string | null): void;
+  coreappAnswered(route: RouteClass, status: number | 'failure', ms: number, traceId?: string | null): void;
   /** An answer of the upstream's paused what is least urgent of the class. */
   alarmed(route: RouteClass): void;
   replayed(route: RouteClass, reason: ReplayReason): void;
@@ -29,8 +37,16 @@ export interface Meter {
   /** What a narrow limit was charged for an attempt, and what the attempt used of it. */
   settled(bucket: string, charged: number, used: number): void;
   storeCalled(call: string, outcome: 'ok' | 'error', ms: number): void;
+  /** So many spans were taken by the collector, could not be sent, or were too many to wait. */
+  spans(outcome: SpanOutcome, spans: number): void;
   /** The configuration was read again while Weir ran. */
   reloaded(result: ReloadResult): void;
+}
+
+/** Tells of traces. */
+export interface Tracer {
+  /** A request has ended whose trace is recorded. It never fails, and nothing waits for it. */
+  ended(spans: readonly Span[]): void;
 }
 
 /** One line a request, and what an operator must know besides. Never a secret, never a body. */

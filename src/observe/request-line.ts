@@ -6,6 +6,8 @@ import type { RouteClass } from '../exchange/route.ts';
 
 export interface RequestLine {
   readonly id: string;
+  /** Null: it belongs to no trace that is known. */
+  readonly traceId: string | null;
   readonly class: RouteClass | 'none';
   readonly principal: Principal | null;
   readonly method: string;

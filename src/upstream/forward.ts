@@ -10,6 +10,7 @@ import { nameOf } from '../exchange/principal.ts';
 import { refuse } from '../exchange/refusals.ts';
 import { serverTiming } from '../exchange/server-timing.ts';
 import type { Signal } from '../exchange/signal.ts';
+import { type AttemptRecord, sampledId } from '../exchange/trace.ts';
 import { endToEnd, type Fields } from '../http/fields.ts';
 import { isFinal } from '../http/status.ts';
 import { placesIn, Withheld, withoutThoseOfBytes } from './body-urls.ts';
@@ -75,6 +76,9 @@ class Sending extends GuardedObserver {
   #withheld: Withheld | null = null;
   /** Made where an answer may tell how much was used. */
   #usage: UsageReader | null = null;
+  #failure: CoreappFailure['cause'] | null = null;
+  /** Where the trace is recorded. */
+  #traced: AttemptRecord | null = null;
   #isOver = false;
 
   constructor(
@@ -99,13 +103,21 @@ class Sending extends GuardedObserver {
     try {
       const { method, body, counters } = this.#exchange;
       counters.attempts += 1;
-      const fields = requestFields(this.#exchange, this.#deps);
       const target = targetFor(this.#exchange, this.#deps.rewriting);
+      this.#traced = this.#beginTrace(target);
+      const fields = requestFields(this.#exchange, this.#deps, this.#traced?.spanId);
       this.#downstream.onGone(() => this.#call?.abort());
       this.#call = this.#upstream.coreapp.send({ method, target, fields, body }, this);
     } catch (error) {
       this.threw(error);
     }
+  }
+
+  #beginTrace(target: string): AttemptRecord | null {
+    const recording = this.#exchange.trace?.recording ?? null;
+    if (recording === null) return null;
+    const [origin = ''] = this.#deps.rewriting.originsOf(this.#exchange);
+    return recording.attemptBegan(this.#sentAt, origin, target);
   }
 
   /**
@@ -262,6 +274,7 @@ class Sending extends GuardedObserver {
   }
 
   protected failed(failure: CoreappFailure): void {
+    this.#failure = failure.cause;
     if (this.#cut !== null) {
       this.#over('failure', 'failed');
       this.#answered(this.#cut);
@@ -358,6 +371,7 @@ class Sending extends GuardedObserver {
   #giveSlotUp(): void {
     const { counters, permit } = this.#exchange;
     counters.attempts -= 1;
+    if (this.#traced !== null) this.#exchange.trace?.recording?.withdraw(this.#traced);
     this.#exchange.slotsGivenUp += 1;
     counters.coreappMs += this.#deps.clock.now() - this.#sentAt;
     this.#downstream.onGone(null);
@@ -368,20 +382,29 @@ class Sending extends GuardedObserver {
 
   #finish(answer: number | 'failure', how: PermitEnd, attempt: Attempt): void {
     this.#over(answer, how);
+    if (this.#traced !== null && attempt.kind === 'replay') this.#traced.replay = attempt.reason;
     this.#settle(attempt);
   }
 
   /** The exchange with the Coreapp is over. */
   #over(answer: number | 'failure', how: PermitEnd): void {
-    const { counters, permit, route } = this.#exchange;
-    const ms = this.#deps.clock.now() - this.#sentAt;
+    const { counters, permit, route, trace } = this.#exchange;
+    const now = this.#deps.clock.now();
+    const ms = now - this.#sentAt;
     this.#exchange.slotsGivenUp = 0;
     counters.coreappMs += ms;
     this.#isOver = true;
     this.#downstream.onGone(null);
-    this.#deps.meter.coreappAnswered(route.class, answer, ms);
+    if (this.#traced !== null) this.#endTrace(this.#traced, answer, now);
+    this.#deps.meter.coreappAnswered(route.class, answer, ms, sampledId(trace));
     permit.end(how);
     this.#settleCharge(answer);
+  }
+
+  #endTrace(traced: AttemptRecord, answer: number | 'failure', now: number): void {
+    traced.endedAt = now;
+    traced.status = answer === 'failure' ? this.#status : answer;
+    if (answer === 'failure') traced.failure = this.#failure ?? this.#cut ?? 'broken';
   }
 
   /** What the upstream refused has used nothing; a mistake of the caller's neither, unless the answer says so. */

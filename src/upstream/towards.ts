@@ -4,8 +4,10 @@ import type { Clock } from '../clock.ts';
 import type { Admitted } from '../exchange/exchange.ts';
 import type { RouteClass } from '../exchange/route.ts';
 import type { Signal } from '../exchange/signal.ts';
+import type { Trace } from '../exchange/trace.ts';
 import { addForwarded } from '../http/forwarded.ts';
 import { type OwnFields, travelling } from '../http/own-fields.ts';
+import { traceParentOf } from '../http/trace-context.ts';
 import type { Meter } from '../observe/ports.ts';
 import type { Coreapp } from './ports.ts';
 import type { Reachability } from './reachability.ts';
@@ -39,17 +41,32 @@ export interface OtherUpstream {
   readonly reachability: Reachability;
 }
 
-/** The fields of the request as the Coreapp gets it. */
-export function requestFields(exchange: Admitted, { own, rewriting }: ForwardDeps): string[] {
+/**
+ * The fields of the request as the Coreapp gets it.
+ * @param spanId the span of this attempt; null: it has none of its own
+ */
+export function requestFields(
+  exchange: Admitted,
+  { own, rewriting }: ForwardDeps,
+  spanId: string | null = null,
+): string[] {
   const out = travelling(exchange.fields, exchange.origin.trusted, own);
   addForwarded(out, exchange.origin, exchange.fields, own.via);
   out.push('X-Request-Id', exchange.id);
+  if (exchange.trace !== null) addTrace(out, exchange.trace, spanId);
   if (isRead(exchange, rewriting)) setUncoded(out);
   const { set, credentialField, credentialOf } = rewriting;
   if (set.length > 0) out.push(...set);
   const credential = credentialOf(exchange);
   if (credential !== null) out.push(credentialField, credential);
   return out;
+}
+
+/** Where Weir takes part in the trace, the upstream's parent is Weir. */
+function addTrace(out: string[], { traceId, spanId, flags, state }: Trace, attempt: string | null): void {
+  if (spanId === null) return;
+  out.push('traceparent', traceParentOf(traceId, attempt ?? spanId, flags));
+  if (state !== '') out.push('tracestate', state);
 }
 
 /** Whether something in the answer's body is read by Weir, which undoes no coding of it. */

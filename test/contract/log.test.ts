@@ -12,6 +12,7 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 
 const line: RequestLine = {
   id: 'r-1',
+  traceId: null,
   class: 'messages',
   principal: { kind: 'user', name: 'bulk', role: 'ROLE_USER' },
   method: 'POST',
@@ -57,6 +58,7 @@ describe('the line of a request', () => {
     ['the API key', { principal: { kind: 'key' } }, { principal: 'key' }],
     ['nobody yet', { principal: null, class: 'none' }, { principal: null, class: 'none' }],
     ['no query, where secrets travel', { path: '/v1/media?token=abc' }, { path: '/v1/media' }],
+    ['the trace, where there is one', { traceId: 'ab'.repeat(16) }, { trace_id: 'ab'.repeat(16) }],
     ['a quote and a newline as JSON has them', { id: 'a"\n\\b' }, { requestId: 'a"\n\\b' }],
     ['letters beyond ASCII', { path: '/v1/übung\u2028' }, { path: '/v1/übung\u2028' }],
     [

@@ -13,5 +13,6 @@ export const deafMeter: Meter = {
   reserved() {},
   settled() {},
   storeCalled() {},
+  spans() {},
   reloaded() {},
 };

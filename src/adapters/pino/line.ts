@@ -19,7 +19,7 @@ export function levelOf(line: RequestLine): LineLevel {
 export function textOf(line: RequestLine, level: LineLevel, time: string): string {
   const principal = line.principal === null ? 'null' : `"${escaped(nameOf(line.principal))}"`;
   return (
-    `{"level":"${level}","time":"${time}","msg":"request","requestId":"${escaped(line.id)}","class":"${line.class}"` +
+    `{"level":"${level}","time":"${time}","msg":"request","requestId":"${escaped(line.id)}"${line.traceId === null ? '' : `,"trace_id":"${line.traceId}"`},"class":"${line.class}"` +
     `,"principal":${principal},"method":"${escaped(line.method)}","path":"${escaped(withoutQuery(line.path))}"` +
     `,"status":${line.status},"remote":"${escaped(line.remote)}","heldMs":${tenths(line.heldMs)}` +
     `,"coreappMs":${tenths(line.coreappMs)},"totalMs":${tenths(line.totalMs)},"attempts":${line.attempts}` +

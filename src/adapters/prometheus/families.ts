@@ -8,7 +8,7 @@ import type { RefusalName } from '../../exchange/refusals.ts';
 import { refusalTable } from '../../exchange/refusals.ts';
 import type { Family, Sample } from '../../observe/family.ts';
 import { sample } from '../../observe/family.ts';
-import { reloadResults } from '../../observe/ports.ts';
+import { reloadResults, spanOutcomes } from '../../observe/ports.ts';
 import type { Snapshot } from '../../observe/snapshot.ts';
 import { histogramSamples } from './family.ts';
 import type { ClassTally, Tally } from './tally.ts';
@@ -27,6 +27,7 @@ export function weirFamilies(tally: Tally, snapshot: Snapshot, build: Build): Fa
     disk(snapshot),
     store(tally, snapshot),
     configuration(tally, snapshot),
+    spans(tally),
     replica(snapshot, build),
   );
 }
@@ -290,6 +291,14 @@ function configuration({ reloads }: Tally, { config: { hash, loadedAt, restartNe
     family('gauge', 'weir_config_restart_needed', 'How many changed settings wait for a restart.', () => [
       sample(restartNeeded.length),
     ]),
+  ];
+}
+
+function spans({ spanCounts }: Tally): Family[] {
+  return [
+    family('counter', 'weir_spans_total', 'Spans of traces, by what became of them.', () =>
+      spanOutcomes.map((outcome) => sample(spanCounts[outcome], { outcome })),
+    ),
   ];
 }
 

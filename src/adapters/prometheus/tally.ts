@@ -4,7 +4,14 @@ import type { RefusalName } from '../../exchange/refusals.ts';
 import { refusalTable } from '../../exchange/refusals.ts';
 import type { RouteClass } from '../../exchange/route.ts';
 import type { AnswerFigure } from '../../observe/figures.ts';
-import { type HoldOutcome, type Meter, type ReloadResult, reloadResults } from '../../observe/ports.ts';
+import {
+  type HoldOutcome,
+  type Meter,
+  type ReloadResult,
+  reloadResults,
+  type SpanOutcome,
+  spanOutcomes,
+} from '../../observe/ports.ts';
 import { ByStatus, Histogram } from './counts.ts';
 import { Lately } from './lately.ts';
 
@@ -69,6 +76,10 @@ export class Tally implements Meter {
   readonly reloads: Readonly<Record<ReloadResult, number>> = Object.fromEntries(
     reloadResults.map((result) => [result, 0]),
   ) as Record<ReloadResult, number>;
+
+  readonly spanCounts: Readonly<Record<SpanOutcome, number>> = Object.fromEntries(
+    spanOutcomes.map((outcome) => [outcome, 0]),
+  ) as Record<SpanOutcome, number>;
 
   /** @param classes all, so that each is told from the start */
   constructor(classes: readonly string[]) {
@@ -135,6 +146,10 @@ export class Tally implements Meter {
 
   reloaded(result: ReloadResult): void {
     (this.reloads as Record<ReloadResult, number>)[result] += 1;
+  }
+
+  spans(outcome: SpanOutcome, spans: number): void {
+    (this.spanCounts as Record<SpanOutcome, number>)[outcome] += spans;
   }
 
   *answerFigures(): Iterable<AnswerFigure> {

@@ -1,0 +1,59 @@
+/** Traces: whether Weir takes part in them, and who is told of its spans. Packages are loaded only where spans are sent. */
+import { newSpanId, newTraceId } from '../adapters/node/trace-ids.ts';
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config/config.ts';
+import type { Otel } from '../config/otel.ts';
+import type { Log, Meter, Tracer } from '../observe/ports.ts';
+import { samplerOf } from '../observe/sampling.ts';
+import { joinedTrace, passedTrace, type TraceOf } from '../observe/tracing.ts';
+import { seldom } from './seldom.ts';
+
+export interface Tracing {
+  /** Null: nobody is told of spans. */
+  readonly tracer: Tracer | null;
+  /** Which trace a request belongs to, by a configuration. */
+  traceOf(config: Config): TraceOf;
+  /** Sends the last spans. */
+  close(): Promise<void>;
+}
+
+export interface TracingDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: Pick<Meter, 'spans'>;
+  /** Weir's own. */
+  readonly version: string;
+  /** Tells this process from others. */
+  readonly instance: string;
+}
+
+export async function openTracing(otel: Otel, deps: TracingDeps): Promise<Tracing> {
+  const exporter = otel.exports ? await openExporter(otel, deps) : null;
+  const joined = joinedTrace({
+    clock: deps.clock,
+    sampler: samplerOf(otel.sampler, otel.ratio),
+    newTraceId,
+    newSpanId,
+    records: exporter !== null,
+  });
+  return {
+    tracer: exporter,
+    traceOf({ http: { traceContext } }) {
+      const joins = traceContext === 'auto' ? exporter !== null : traceContext === 'join';
+      return joins ? joined : passedTrace;
+    },
+    close: async () => await exporter?.close(),
+  };
+}
+
+async function openExporter({ batches }: Otel, { clock, log, meter, version, instance }: TracingDeps) {
+  const { createTracer } = await import('../adapters/otel/tracer.ts');
+  return createTracer({
+    batches,
+    version,
+    instance,
+    clock,
+    told: (outcome, spans) => meter.spans(outcome, spans),
+    warn: seldom(clock, (reason: string) => log.warn('spans could not be sent to the collector', { reason })),
+  });
+}

@@ -1,0 +1,327 @@
+/** Traces: spans of requests as a collector decodes them, and what the upstream is told. */
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { type CollectedSpan, type Collector, startCollector } from '../support/collector.ts';
+import { config, load } from '../support/config.ts';
+import { until } from '../support/until.ts';
+import { answer, breakOff, inTurn, say, startUpstream, type Upstream } from '../support/upstream.ts';
+
+const ok = answer(200, {}, 'ok');
+const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+const parentId = '00f067aa0ba902b7';
+const from = (flags: string, state = ''): string =>
+  `traceparent: 00-${traceId}-${parentId}-${flags}\r\n${state === '' ? '' : `tracestate: ${state}\r\n`}`;
+
+afterEach(() => vi.unstubAllEnvs());
+
+/** Weir with a collector; variables are set for the packages, which read the process's own. */
+async function startTraced(collector: Collector, upstream: Upstream, env: Record<string, string> = {}, yaml = '{}') {
+  const all = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_SCHEDULE_DELAY: '20', ...env };
+  for (const [name, value] of Object.entries(all)) vi.stubEnv(name, value);
+  return await startTestApp(upstream.url, yaml, all);
+}
+
+/** The spans of the trace once all of them have come: those of one request are sent together. */
+async function spansOf(collector: Collector, id: string): Promise<readonly CollectedSpan[]> {
+  const all = (): CollectedSpan[] => collector.spans.filter((span) => span.traceId === id);
+  await until(() => all().some(({ kind }) => kind === 'SPAN_KIND_SERVER'), { what: 'spans to come' });
+  return all();
+}
+
+const only = (spans: readonly CollectedSpan[], kind: string): CollectedSpan[] =>
+  spans.filter((span) => span.kind === `SPAN_KIND_${kind}`);
+
+describe('a request whose caller traces it', () => {
+  it('is a span below its caller’s, and each attempt one below that', async () => {
+    await using collector = await startCollector();
+    await using upstream = await startUpstream(say(ok));
+    await using app = await startTraced(collector, upstream);
+    const told = await app.send(
+      'POST /v1/messages?access_token=hidden-1&x=1',
+      `${from('01', 'vendor=a')}User-Agent: tests\r\nX-Request-Id: r-1\r\n`,
+      '{}',
+    );
+    expect(told.status).toBe(200);
+    const spans = await spansOf(collector, traceId);
+    const [server, ...others] = only(spans, 'SERVER');
+    expect(others).toEqual([]);
+    expect(server).toMatchObject({
+      parentSpanId: parentId,
+      traceState: 'vendor=a',
+      name: 'POST messages',
+      status: 'STATUS_CODE_UNSET',
+      scope: 'weir',
+      attributes: {
+        'http.request.method': 'POST',
+        'url.scheme': 'http',
+        'url.path': '/v1/messages',
+        'server.address': 'weir',
+        'server.port': 80,
+        'client.address': '127.0.0.1',
+        'network.peer.address': '127.0.0.1',
+        'user_agent.original': 'tests',
+        'http.response.status_code': 200,
+        'weir.request_id': 'r-1',
+        'weir.class': 'messages',
+        'weir.attempts': 1,
+      },
+      resource: { 'service.name': 'weir', 'service.version': '0.0.0', 'telemetry.sdk.language': 'nodejs' },
+    });
+    const [client] = only(spans, 'CLIENT');
+    expect(client).toMatchObject({
+      parentSpanId: server?.spanId,
+      name: 'POST messages',
+      attributes: {
+        'http.request.method': 'POST',
+        'url.full': `${upstream.url}/v1/messages`,
+        'server.address': '127.0.0.1',
+        'server.port': upstream.port,
+        'http.response.status_code': 200,
+      },
+    });
+    expect(client?.attributes).not.toHaveProperty('http.request.resend_count');
+    expect(upstream.arrivals[0]?.all('traceparent')).toEqual([`00-${traceId}-${client?.spanId}-01`]);
+    expect(upstream.arrivals[0]?.all('tracestate')).toEqual(['vendor=a']);
+    expect(app.lines.at(-1)?.traceId).toBe(traceId);
+    // Its own time is around that of the attempt.
+    expect(server?.startMs).toBeLessThanOrEqual(client?.startMs ?? 0);
+    expect(server?.endMs).toBeGreaterThanOrEqual(client?.endMs ?? Number.POSITIVE_INFINITY);
+    expect(Math.abs(Date.now() - (server?.endMs ?? 0))).toBeLessThan(60_000);
+    const bytes = collector.requests.map((request) => request.bytes).join('');
+    expect(bytes).toContain('/v1/messages');
+    expect(bytes).not.toContain('hidden-1');
+    expect(bytes).not.toContain(app.token);
+  });
+
+  it('has a span for each attempt, with what became of it', async () => {
+    await using collector = await startCollector();
+    await using upstream = await startUpstream(inTurn(say(answer(429)), breakOff, say(ok)));
+    await using app = await startTraced(collector, upstream);
+    expect((await app.send('GET /v1/contacts', from('01'))).status).toBe(200);
+    const spans = await spansOf(collector, traceId);
+    const attempts = only(spans, 'CLIENT').sort((a, b) => a.startMs - b.startMs);
+    expect(attempts).toMatchObject([
+      {
+        status: 'STATUS_CODE_ERROR',
+        attributes: { 'http.response.status_code': 429, 'error.type': '429', 'weir.replay.reason': 'throttled' },
+      },
+      {
+        status: 'STATUS_CODE_ERROR',
+        attributes: { 'error.type': 'broken', 'weir.replay.reason': 'broken', 'http.request.resend_count': 1 },
+      },
+      { status: 'STATUS_CODE_UNSET', attributes: { 'http.request.resend_count': 2 } },
+    ]);
+    expect(upstream.arrivals.map((one) => one.field('traceparent')?.split('-')[2])).toEqual(
+      attempts.map(({ spanId }) => spanId),
+    );
+    // Before the last one it rested.
+    const [server] = only(spans, 'SERVER');
+    const holds = only(spans, 'INTERNAL');
+    expect(holds.at(-1)).toMatchObject({
+      name: 'hold',
+      parentSpanId: server?.spanId,
+      attributes: { 'weir.hold.outcome': 'sent', 'weir.class': 'contacts' },
+    });
+    expect(holds.at(-1)?.events[0]).toMatchObject({ name: 'rest', atMs: holds.at(-1)?.startMs });
+  });
+
+  it('has a span of its time in line, with what it waited for', async () => {
+    await using collector = await startCollector();
+    await using upstream = await startUpstream(say(ok));
+    await using app = await startTraced(collector, upstream, {}, 'limits: {contacts: {rate: 5, burst: 1}}');
+    await app.send('GET /v1/contacts');
+    await app.send('GET /v1/contacts', from('01'));
+    const spans = await spansOf(collector, traceId);
+    const [hold] = only(spans, 'INTERNAL');
+    expect(hold).toMatchObject({ attributes: { 'weir.hold.outcome': 'sent' }, status: 'STATUS_CODE_UNSET' });
+    expect(hold?.events.map(({ name }) => name)).toEqual(['slots']);
+    const [client] = only(spans, 'CLIENT');
+    expect(hold?.endMs).toBeLessThanOrEqual(client?.startMs ?? 0);
+  });
+
+  it('is told of as an error where Weir refuses it with a 5xx', async () => {
+    await using collector = await startCollector();
+    await using upstream = await startUpstream(say(answer(503)));
+    await using app = await startTraced(collector, upstream, {}, 'limits: {contacts: {holdMaxMs: 100}}');
+    const told = await app.send('GET /v1/contacts', from('01'));
+    expect(told.status).toBeGreaterThanOrEqual(500);
+    const [server] = only(await spansOf(collector, traceId), 'SERVER');
+    expect(server).toMatchObject({
+      status: 'STATUS_CODE_ERROR',
+      attributes: {
+        'http.response.status_code': told.status,
+        'error.type': 'holdTimeOver',
+        'weir.refusal': 'holdTimeOver',
+      },
+    });
+  });
+
+  it('is not told of where its caller did not sample it, and the upstream still has Weir for its parent', async () => {
+    await using collector = await startCollector();
+    await using upstream = await startUpstream(say(ok));
+    await using app = await startTraced(collector, upstream);
+    const sampled = 'ab'.repeat(16);
+    await app.send('GET /v1/contacts', from('00'));
+    await app.send('GET /v1/contacts', `traceparent: 00-${sampled}-${parentId}-01\r\n`);
+    await spansOf(collector, sampled);
+    expect(collector.spans.map((span) => span.traceId)).not.toContain(traceId);
+    const [, id, parent, flags] = upstream.arrivals[0]?.field('traceparent')?.split('-') ?? [];
+    expect([id, flags]).toEqual([traceId, '00']);
+    expect(parent).toMatch(/^[\da-f]{16}$/);
+    expect(parent).not.toBe(parentId);
+  });
+});
+
+describe('a trace begins at Weir', () => {
+  it.each<[string, string]>([
+    ['where the caller has none', ''],
+    [
+      'where the caller’s is not valid, whose state is dropped',
+      `${from('01').replace('00-4', 'ff-4')}tracestate: a=1\r\n`,
+    ],
+  ])('%s', async (_, fields) => {
+    await using collector = await startCollector();
+    await using upstream = await startUpstream(say(ok));
+    await using app = await startTraced(collector, upstream);
+    await app.send('GET /v1/contacts', fields);
+    const [version, id = '', , flags] = upstream.arrivals[0]?.field('traceparent')?.split('-') ?? [];
+    expect([version, flags]).toEqual(['00', '03']);
+    expect(upstream.arrivals[0]?.all('tracestate')).toEqual([]);
+    const [server] = only(await spansOf(collector, id), 'SERVER');
+    expect(server?.parentSpanId).toBe('');
+    expect(id).not.toBe(traceId);
+    expect(app.lines.at(-1)?.traceId).toBe(id);
+  });
+
+  it('and is recorded as OTEL_TRACES_SAMPLER says', async () => {
+    await using collector = await startCollector();
+    await using upstream = await startUpstream(say(ok));
+    const sampler = { OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '0' };
+    await using app = await startTraced(collector, upstream, sampler);
+    await app.send('GET /v1/contacts');
+    await app.send('GET /v1/contacts', from('01'));
+    await spansOf(collector, traceId);
+    expect(collector.spans.every((span) => span.traceId === traceId)).toBe(true);
+    expect(upstream.arrivals[0]?.field('traceparent')).toMatch(/-02$/);
+  });
+});
+
+describe('the collector', () => {
+  it('is called by the standard variables', async () => {
+    await using collector = await startCollector();
+    await using upstream = await startUpstream(say(ok));
+    await using app = await startTraced(collector, upstream, {
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/here`,
+      OTEL_EXPORTER_OTLP_HEADERS: 'x-key=secret-1,x-more=2',
+      OTEL_SERVICE_NAME: 'gateway',
+      OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test,service.name=other',
+    });
+    await app.send('GET /v1/contacts', from('01'));
+    const [span] = await spansOf(collector, traceId);
+    expect(collector.requests[0]).toMatchObject({
+      path: '/here',
+      headers: { 'content-type': 'application/x-protobuf', 'x-key': 'secret-1', 'x-more': '2' },
+    });
+    expect(span?.resource).toMatchObject({ 'service.name': 'gateway', 'deployment.environment.name': 'test' });
+    expect(JSON.stringify(app.events)).not.toContain('secret-1');
+  });
+
+  it('that is away is a line in the log once in a while, and nothing to callers', async () => {
+    await using collector = await startCollector();
+    await using upstream = await startUpstream(say(ok));
+    collector.answers(400);
+    await using app = await startTraced(collector, upstream);
+    for (let i = 0; i < 3; i++) {
+      expect((await app.send('GET /v1/contacts', from('01'))).status).toBe(200);
+      await until(() => collector.requests.length > i, { what: 'spans to be refused' });
+    }
+    const failed = await until(async () => /weir_spans_total\{outcome="failed"\} (?!0)/.test(await metricsOf(app)), {
+      what: 'refused spans to be counted',
+    });
+    expect(failed).toBe(true);
+    const told = app.events.filter(({ message }) => message.includes('collector'));
+    expect(told).toHaveLength(1);
+    expect(told[0]).toMatchObject({ level: 'warn' });
+  });
+
+  it('that takes nothing keeps no more spans waiting than OTEL_BSP_MAX_QUEUE_SIZE', async () => {
+    await using upstream = await startUpstream(say(ok));
+    await using collector = await startCollector();
+    collector.answers(null);
+    await using app = await startTraced(collector, upstream, {
+      OTEL_BSP_MAX_QUEUE_SIZE: '4',
+      OTEL_EXPORTER_OTLP_TIMEOUT: '3600000',
+      OTEL_BSP_EXPORT_TIMEOUT: '3600000',
+    });
+    // One span of the login, two of each of these. None of the four that wait gets away.
+    for (let i = 0; i < 5; i++) await app.send('GET /v1/contacts', from('01'));
+    await until(async () => (await metricsOf(app)).includes('weir_spans_total{outcome="dropped"} 7\n'), {
+      what: 'seven of eleven spans to be dropped',
+    });
+    await app.close(0);
+    expect(app.events.at(-1)).toMatchObject({
+      message: 'spans could not be sent to the collector',
+      fields: { reason: expect.stringContaining('4 spans were left when Weir stopped') },
+    });
+  });
+
+  it('gets the last spans before Weir stops', async () => {
+    await using collector = await startCollector();
+    await using upstream = await startUpstream(say(ok));
+    const app = await startTraced(collector, upstream, { OTEL_BSP_SCHEDULE_DELAY: '3600000' });
+    await app.send('GET /v1/contacts', from('01'));
+    expect(collector.spans).toEqual([]);
+    await app.close(1_000);
+    expect(collector.spans.filter((span) => span.traceId === traceId)).toHaveLength(2);
+  });
+});
+
+const metricsOf = async (app: TestApp): Promise<string> =>
+  await (await fetch(`http://127.0.0.1:${app.opsPort}/metrics`)).text();
+
+describe('without a collector', () => {
+  it.each<[string, Record<string, string>]>([
+    ['nothing is set', {}],
+    ['OpenTelemetry is turned off', { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1', OTEL_SDK_DISABLED: 'true' }],
+    ['no traces are exported', { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1', OTEL_TRACES_EXPORTER: 'none' }],
+  ])('a trace travels on as it came, and the log names it: %s', async (_, env) => {
+    await using upstream = await startUpstream(say(ok));
+    await using app = await startTestApp(upstream.url, '{}', env);
+    await app.send('GET /v1/contacts', from('01', 'b=2, a=1'));
+    await app.send('GET /v1/contacts');
+    const [first, second] = upstream.arrivals;
+    expect(first?.all('traceparent')).toEqual([`00-${traceId}-${parentId}-01`]);
+    expect(first?.all('tracestate')).toEqual(['b=2, a=1']);
+    expect(second?.all('traceparent')).toEqual([]);
+    expect(app.lines.map((line) => line.traceId)).toEqual([traceId, null]);
+  });
+
+  it('Weir takes part all the same where http.traceContext says join', async () => {
+    await using upstream = await startUpstream(say(ok));
+    await using app = await startTestApp(upstream.url, 'http: {traceContext: join}');
+    await app.send('GET /v1/contacts', from('01'));
+    await app.send('GET /v1/contacts');
+    const [first, second] = upstream.arrivals.map((one) => one.field('traceparent'));
+    expect(first).toMatch(new RegExp(`^00-${traceId}-(?!${parentId})[\\da-f]{16}-01$`));
+    expect(second).toMatch(/^00-[\da-f]{32}-[\da-f]{16}-03$/);
+  });
+});
+
+describe('variables that mean nothing', () => {
+  it.each<[Record<string, string>, string]>([
+    [{ OTEL_TRACES_SAMPLER: 'sometimes' }, 'the variable OTEL_TRACES_SAMPLER is none of always_on'],
+    [{ OTEL_TRACES_SAMPLER_ARG: '1.5' }, 'the variable OTEL_TRACES_SAMPLER_ARG is no number from 0 to 1; 1 is taken'],
+    [{ OTEL_BSP_MAX_QUEUE_SIZE: 'many' }, 'the variable OTEL_BSP_MAX_QUEUE_SIZE is no number'],
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318' }, 'OTEL_EXPORTER_OTLP_ENDPOINT is no URL'],
+    [
+      { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4317', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' },
+      'OTEL_EXPORTER_OTLP_PROTOCOL is not http/protobuf',
+    ],
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318', OTEL_TRACES_EXPORTER: 'zipkin' }, 'is neither otlp nor none'],
+  ])('are told, and do no harm: %j', (env, note) => {
+    const loaded = load('{}', { COREAPP_URL: 'http://127.0.0.1:1', ...env });
+    expect(loaded.ok).toBe(true);
+    expect(loaded.notes.join('\n')).toContain(note);
+    expect(config(loaded).otel).toMatchObject({ sampler: 'parentbased_always_on', ratio: 1 });
+  });
+});
