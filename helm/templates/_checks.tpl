@@ -156,6 +156,12 @@ which every form of the chart has.
 {{- if and .Values.ingress.enabled (not .Values.ingress.hosts) -}}
 {{- $problems = append $problems "ingress.hosts is empty: give host names, such as [weir.example.com]" -}}
 {{- end -}}
+{{- if and .Values.ingress.serversTransport (ne .Values.ingress.annotationsFor "traefik") -}}
+{{- $problems = append $problems "ingress.serversTransport without ingress.annotationsFor traefik: only Traefik has it" -}}
+{{- end -}}
+{{- if hasKey .Values.ingress.serversTransport "forwardingTimeouts" -}}
+{{- $problems = append $problems "ingress.serversTransport.forwardingTimeouts is not allowed: the times follow config.limits and config.http" -}}
+{{- end -}}
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) -}}
 {{- $problems = append $problems "httpRoute.parentRefs is empty: name a Gateway, such as [{name: public, namespace: gateways}]" -}}
 {{- end -}}

@@ -137,6 +137,11 @@ takes it up. docs/how-to/change-the-configuration.md has the list.
 {{- div (add (include "weir.largest" (list . "holdMaxMs") | int64) $answerMs 5999) 1000 -}}
 {{- end }}
 
+{{- /* How long whoever is in front may keep an idle connection: a fifth less than Weir does. */ -}}
+{{- define "weir.idleInFrontSeconds" -}}
+{{- max 1 (div (include "weir.setting" (list . "http" "keepAliveTimeoutMs") | int64) 1250) -}}
+{{- end }}
+
 {{- /*
 The most bytes of bodies in memory: what the lines of all classes may hold, and no more than a connection may bring into
 memory, a small body or the buffer of 64 KiB on the way to a file, for each of them.

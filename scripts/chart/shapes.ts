@@ -130,7 +130,8 @@ const ingressHost: Schema = {
 const ingress = section({
   enabled: yesOrNo,
   className: secret,
-  annotationsFor: oneOf('nginx', 'none'),
+  annotationsFor: oneOf('', 'nginx', 'haproxy', 'traefik', 'none'),
+  serversTransport: kubernetes,
   annotations,
   labels,
   hosts: list(ingressHost),

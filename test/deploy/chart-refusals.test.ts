@@ -55,6 +55,7 @@ describe.skipIf(toolsMissing !== null)('the chart refuses', () => {
       ['dnsPolicy=Cluster', /dnsPolicy.*ClusterFirst/i],
       ['lifecycle.prestop.sleep.seconds=5', /lifecycle.*additional propert.*prestop/i],
       ['ingress.hosts[0].paths={/}', /ingress[./]hosts[./]0.*host/i],
+      ['ingress.annotationsFor=envoy', /annotationsFor.*nginx.*haproxy.*traefik/i],
       ['ingress.pathType=Regex', /ingress[./]pathType.*Prefix.*Exact/i],
       ['serviceMonitor.scrapeTimeout=10x', /scrapeTimeout.*does not match pattern/i],
       ['podDisruptionBudget.minAvailable=most', /minAvailable.*does not match pattern/i],
@@ -262,6 +263,16 @@ describe.skipIf(toolsMissing !== null)('the chart refuses', () => {
         'ingress.hosts is empty: give host names, such as [weir.example.com]',
       ],
       ['a route of no Gateway', ['httpRoute.enabled=true'], 'httpRoute.parentRefs is empty: name a Gateway'],
+      [
+        'Traefik’s fields for another controller',
+        ['ingress.serversTransport.serverName=weir'],
+        'ingress.serversTransport without ingress.annotationsFor traefik',
+      ],
+      [
+        'times that follow the configuration',
+        ['ingress.annotationsFor=traefik', 'ingress.serversTransport.forwardingTimeouts.dialTimeout=1s'],
+        'ingress.serversTransport.forwardingTimeouts is not allowed',
+      ],
       ['a sidecar of no Pod', ['mode=sidecar'], 'sidecar.podLabels is missing: give labels that select the Pods'],
       [
         'a policy for another’s Pod',

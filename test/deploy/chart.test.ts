@@ -195,27 +195,6 @@ describe.skipIf(toolsMissing !== null)('the chart', () => {
     );
   });
 
-  it('what is in front waits as long as a request may be held and answered, and takes the largest body', () => {
-    const { annotations } = one(of(valueSet('tls')), 'Ingress').metadata;
-    expect(annotations).toEqual({
-      'nginx.ingress.kubernetes.io/backend-protocol': 'HTTPS',
-      'nginx.ingress.kubernetes.io/proxy-body-size': '104857600',
-      'nginx.ingress.kubernetes.io/proxy-next-upstream': 'error',
-      'nginx.ingress.kubernetes.io/proxy-read-timeout': '80',
-      'nginx.ingress.kubernetes.io/proxy-send-timeout': '80',
-    });
-    expect(one(of(valueSet('gateway')), 'HTTPRoute').spec.rules[0].timeouts).toEqual({
-      request: '80s',
-      backendRequest: '80s',
-    });
-    expect(one(of(valueSet('other-ingress')), 'Ingress').metadata.annotations).toBeUndefined();
-    expect(
-      one(of(valueSet('ingress-nginx')), 'Ingress').metadata.annotations?.[
-        'nginx.ingress.kubernetes.io/proxy-body-size'
-      ],
-    ).toBe('200m');
-  });
-
   it('no load balancer and no node ever has the ops port', () => {
     const services = ofKind(of(valueSet('load-balancer')), 'Service');
     const open = services.filter(({ spec }) => spec.type !== undefined && spec.type !== 'ClusterIP');
