@@ -94,6 +94,7 @@ export interface KeyFiles {
  * @param limits those of messages
  * @param checkout where its sources are; not there: here
  * @param tls what it serves with; null: plain HTTP
+ * @param env more variables
  */
 export async function startWeir(
   upstream: string,
@@ -102,6 +103,7 @@ export async function startWeir(
   limits = '{ rate: 1000000, burst: 1000000 }',
   checkout?: string,
   tls: KeyFiles | null = null,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Weir> {
   await using opened = new AsyncDisposableStack();
   const folder = mkdtempSync(join(tmpdir(), 'weir-bench-'));
@@ -111,7 +113,7 @@ export async function startWeir(
   const child = opened.use(
     startChild('src/main.ts', ['serve', '--config', file], {
       nodeArgs,
-      env: { COREAPP_URL: upstream, WEIR_ADMIN_PASSWORD: adminPassword },
+      env: { COREAPP_URL: upstream, WEIR_ADMIN_PASSWORD: adminPassword, ...env },
       stdio: ['ignore', 'ignore', 'pipe'],
       ...(checkout === undefined ? {} : { checkout }),
     }),

@@ -20,20 +20,33 @@ export interface TraceParent {
   readonly flags: number;
 }
 
-/** A version, a trace id, a parent id, flags. Later versions may have more behind them. */
-const form = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/;
-const noTrace = '0'.repeat(32);
-const noParent = '0'.repeat(16);
+/** A version, a trace id, a parent id, flags: not all zeros, and not version ff. Later versions may have more behind them. */
+const form = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}(?:$|-)/;
+/** Where these stand, and how long version 00 is. */
+const at = { trace: 3, parent: 36, flags: 53, end: 55 } as const;
 const knownFlags = traceFlags.sampled | traceFlags.random;
 
 /** Null: there is none, several, or one that is not valid. Then `tracestate` means nothing either. */
 export function traceParentIn(fields: Fields): TraceParent | null {
-  const value = fieldOf(fields, 'traceparent');
-  if (value === null || fieldsOf(fields, 'traceparent').length > 1) return null;
-  const [, version, traceId = '', parentId = '', flags = '', more] = form.exec(value.trim()) ?? [];
-  if (version === undefined || version === 'ff' || (version === '00' && more !== undefined)) return null;
-  if (traceId === noTrace || parentId === noParent) return null;
-  return { traceId, parentId, flags: Number.parseInt(flags, 16) & knownFlags };
+  const text = theOnly(fields, 'traceparent')?.trim() ?? null;
+  if (text === null || !form.test(text) || (text.length > at.end && text.startsWith('00'))) return null;
+  return {
+    traceId: text.slice(at.trace, at.parent - 1),
+    parentId: text.slice(at.parent, at.flags - 1),
+    flags: Number.parseInt(text.slice(at.flags, at.end), 16) & knownFlags,
+  };
+}
+
+/** Null: there is none, or there are several. */
+function theOnly(fields: Fields, name: string): string | null {
+  let value: string | null = null;
+  for (let i = 0; i < fields.length; i += 2) {
+    const candidate = fields[i] as string;
+    if (candidate.length !== name.length || candidate.toLowerCase() !== name) continue;
+    if (value !== null) return null;
+    value = fields[i + 1] as string;
+  }
+  return value;
 }
 
 /** @param flags those of `traceFlags` */

@@ -1,0 +1,95 @@
+/**
+ * What traces cost: CPU a request of Weir that sends spans of some requests to a collector, against one that sends none:
+ *
+ *     npm run bench:traces                         1 % of the requests
+ *     npm run bench:traces -- --ratio 1            all of them
+ *     npm run bench:traces -- --starts 8           more processes of each: a process keeps the luck of its start
+ *
+ * The first row is Weir against itself, which is what the machine adds. README.md says how to read ratios.
+ */
+import { createServer } from 'node:http';
+import { parseArgs } from 'node:util';
+import { messageOf, startChild } from './child.ts';
+import { number, run } from './command.ts';
+import { startWeir, type Weir } from './contestants.ts';
+import { Load } from './measure.ts';
+
+const rounds = 8;
+const roundMs = 500;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { ratio: { type: 'string', default: '0.01' }, starts: { type: 'string', default: '4' } },
+  });
+  const ratio = number('--ratio', values.ratio, 0, 1, true);
+  const starts = number('--starts', values.starts, 1, 100);
+  await using upstream = startChild('bench/upstream.ts');
+  const { port } = await messageOf<{ port: number }>(upstream, 'the port of the upstream');
+  await using collector = await startCountingCollector();
+  const env = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    OTEL_TRACES_SAMPLER: 'traceidratio',
+    OTEL_TRACES_SAMPLER_ARG: String(ratio),
+  };
+  await using load = new Load();
+  const start = (more: Readonly<Record<string, string>>): Promise<Weir> =>
+    startWeir(`http://127.0.0.1:${port}`, [], '', undefined, undefined, null, more);
+  const [itself, traced]: [number[], number[]] = [[], []];
+  for (let i = 0; i < starts; i++) {
+    await using off = await start({});
+    await using again = await start({});
+    await using on = await start(env);
+    const found = await ratiosOf(load, off, [again, on]);
+    itself.push(...(found[0] as number[]));
+    traced.push(...(found[1] as number[]));
+  }
+  console.log(`| against no traces | CPU | spread |\n|---|---|---|`);
+  console.log(row('no traces, once more', itself));
+  console.log(row(`spans of ${ratio * 100} % of the requests`, traced));
+  console.log(`\nThe collector was sent ${collector.bytes()} bytes.`);
+}
+
+/** The CPU a request of each other one against the first, in rounds whose order turns. */
+async function ratiosOf(load: Load, first: Weir, others: readonly Weir[]): Promise<number[][]> {
+  const all = [first, ...others];
+  for (const one of all) await load.warmUp(one);
+  const ratios: number[][] = others.map(() => []);
+  for (let round = 0; round < rounds; round++) {
+    const spent = new Map<Weir, number>();
+    for (const one of round % 2 === 0 ? all : all.toReversed()) spent.set(one, (await load.on(one, roundMs)).cpuUs);
+    for (const [i, other] of others.entries()) {
+      ratios[i]?.push((spent.get(other) as number) / (spent.get(first) as number));
+    }
+  }
+  return ratios;
+}
+
+function row(what: string, ratios: readonly number[]): string {
+  const sorted = ratios.toSorted((a, b) => a - b);
+  const at = (part: number): string => (sorted[Math.round(part * (sorted.length - 1))] as number).toFixed(3);
+  return `| ${what} | ${at(0.5)} | ${at(0.25)} to ${at(0.75)} |`;
+}
+
+/** Takes all that comes. */
+async function startCountingCollector() {
+  let bytes = 0;
+  const server = createServer((request, response) => {
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+    });
+    request.on('end', () => response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end());
+  });
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    bytes: () => bytes,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+await run(main);
