@@ -130,8 +130,8 @@ export class Gate implements Slots, PermitWaiter {
 
   /** One that has waited elsewhere takes its place by its age. */
   adopt({ waiter, restsUntil, wasParked }: Moving, now: number): void {
-    if (wasParked && this.#lanes !== null) this.#lanes.join(waiter, now);
-    else if (restsUntil !== null) this.#waiting.rejoin(waiter, now, restsUntil);
+    if (restsUntil !== null) this.#waiting.rejoin(waiter, now, restsUntil);
+    else if (this.#lanes !== null && (wasParked || waiter.releasedBy === null)) this.#lanes.join(waiter, now);
     else this.#waiting.join(waiter);
   }
 
@@ -157,6 +157,8 @@ export class Gate implements Slots, PermitWaiter {
   readmit(exchange: Collected, downstream: Downstream, replay: Replay): Admission | Promise<Admission> {
     const now = this.#deps.clock.now();
     const stay = stayOf(exchange, downstream, this.#deps);
+    // There may be other lanes than when it was sent.
+    this.#lanes?.enter(exchange);
     const pausedUntil = this.#class.pausedUntil;
     const restsUntil = this.#pausing.restAfter(stay, replay, now);
     if (this.#class.pausedUntil > pausedUntil) this.#class.pumpOthers(this);

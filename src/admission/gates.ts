@@ -15,7 +15,7 @@ import type { BucketSnapshot, LineSnapshot } from '../observe/snapshot.ts';
 import { Shares } from '../shares/shares.ts';
 import type { ConcurrencyLimiter } from './concurrency/limiter.ts';
 import { Gate, type GateClass, type GateDeps } from './gate.ts';
-import { Lanes } from './lanes/lanes.ts';
+import { Lanes, sameLanes } from './lanes/lanes.ts';
 import { type ClassLimits, lineMax } from './limits.ts';
 import { Answers, Pauses } from './pauses.ts';
 import { pauseClass } from './pausing.ts';
@@ -24,6 +24,7 @@ import { bucketName, sameScope, scopeValue } from './rate/scope.ts';
 import { convertedUs, intervalUs } from './rate/slots.ts';
 import type { Waiter } from './stay.ts';
 import { againMax, type PauseNotice, Telling } from './telling.ts';
+import type { Moving } from './waiting.ts';
 
 export interface GatesDeps extends GateDeps {
   /** A one-way digest. */
@@ -60,7 +61,7 @@ export class Gates implements GateClass {
   /** Who has how many requests in line. */
   readonly headcount: Shares;
   /** Null: the class has no narrow limits. */
-  readonly lanes: Lanes | null;
+  lanes: Lanes | null;
   readonly answers = new Answers();
   /** One caller never speaks for all: nobody else need know, and others find out by themselves. */
   readonly pauses = new Pauses(this.answers, 'never');
@@ -102,7 +103,7 @@ export class Gates implements GateClass {
     this.bulkTelling = new Telling(clock, (ms) =>
       tellPause?.({ class: name, bucket: null, bulk: true, ms, answer: null }),
     );
-    this.lanes = limits.also.length === 0 ? null : new Lanes(name, limits.also, deps);
+    this.lanes = this.#lanesBy(limits);
     this.#only = limits.scope.by === 'fleet' ? new Gate(name, nobody, this, deps) : null;
   }
 
@@ -120,15 +121,24 @@ export class Gates implements GateClass {
     const now = this.#deps.clock.now();
     this.#spentUntil = now + convertedUs(this.#spentUntil - now, intervalUs(before), intervalUs(limits));
     for (const gate of [...this.#all(), ...this.#former]) gate.configure();
-    if (!sameScope(before.scope, limits.scope)) this.#rescope(now);
+    const same = sameLanes(before.also, limits.also);
+    if (same) this.lanes?.configure(limits.also, this.#deps.buckets);
+    if (!same || !sameScope(before.scope, limits.scope)) this.#rescope(now, same);
+  }
+
+  #lanesBy({ also }: ClassLimits): Lanes | null {
+    return also.length === 0 ? null : new Lanes(this.name, also, this.#deps);
   }
 
   pump(): void {
     for (const gate of this.#all()) gate.pump();
   }
 
-  /** Requests share other buckets from now on: those that wait go to them. */
-  #rescope(now: number): void {
+  /**
+   * Requests share other buckets from now on, or other narrow limits bind them: those that wait go to gates of the new.
+   * @param sameLanes whether their lanes stay what they are
+   */
+  #rescope(now: number, sameLanes: boolean): void {
     const former = [...this.#all()];
     // Nobody knows who spent what: each may have spent all of it.
     const spent = Math.max(0, ...former.map((gate) => gate.spent(now)));
@@ -138,6 +148,7 @@ export class Gates implements GateClass {
     this.#only = null;
     this.#gates.clear();
     const moving = former.flatMap((gate) => gate.vacate()).sort((a, b) => a.waiter.since - b.waiter.since);
+    if (!sameLanes) this.#otherLanes(moving);
     for (const gate of former) {
       this.#former.add(gate);
       if (gate.owner !== nobody) this.#opened.give(gate.owner);
@@ -148,6 +159,16 @@ export class Gates implements GateClass {
     }
     for (const one of moving) this.#gateFor(one.waiter.exchange).adopt(one, now);
     this.#sweepLater();
+  }
+
+  #otherLanes(moving: readonly Moving[]): void {
+    const { also } = this.limits;
+    if (this.lanes === null || also.length === 0) this.lanes = this.#lanesBy(this.limits);
+    else this.lanes.configure(also, this.#deps.buckets);
+    for (const { waiter } of moving) {
+      const { releasedBy } = waiter;
+      if (releasedBy !== null && this.lanes?.has(releasedBy) !== true) waiter.releasedBy = null;
+    }
   }
 
   #beginSpent(gate: Gate, now: number): void {

@@ -30,6 +30,7 @@ const wishOf = ({ body }: Collected): Wish => JSON.parse((body as Buffer).toStri
 
 interface Use {
   readonly at: number;
+  readonly takenAt: number;
   readonly endsAt: number;
   readonly charged: number;
   readonly used: number;
@@ -49,12 +50,15 @@ function worstOf(quota: Quota, uses: readonly Use[]): number {
   return worst - quota.burst;
 }
 
-/** By how much those that are in flight at one time use more than they were charged, at most. */
+/**
+ * By how much those that are in flight at one time use more than they were charged, at most. To the bucket they are from
+ * when it gave their tokens until it is told what they used.
+ */
 function inFlightMax(uses: readonly Use[]): number {
   const short = ({ used, charged }: Use): number => Math.max(0, used - charged);
   return Math.max(
-    ...uses.map(({ at }) =>
-      uses.filter((one) => one.at <= at && one.endsAt >= at).reduce((sum, one) => sum + short(one), 0),
+    ...uses.map(({ takenAt: at }) =>
+      uses.filter((one) => one.takenAt <= at && one.endsAt >= at).reduce((sum, one) => sum + short(one), 0),
     ),
   );
 }
@@ -101,7 +105,7 @@ describe('what answers tell', () => {
             const charged = Math.min(quota.burst, most);
             const used = part === null ? charged : Math.round(part * most);
             // Settled where the bucket is once the answer, and then the message of it, have come.
-            uses.push({ at, endsAt: at + serviceMs + oneWayMs, charged, used });
+            uses.push({ at, takenAt: at - oneWayMs, endsAt: at + serviceMs + oneWayMs, charged, used });
           }
           const late = (quota.rate * oneWayMs) / 1_000;
           const most = inFlightMax(uses) + Math.max(1, 0.005 * quota.rate) + late + 1e-6;

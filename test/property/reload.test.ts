@@ -6,8 +6,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MemoryBuckets } from '../../src/adapters/memory/buckets.ts';
 import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
+import type { Gates } from '../../src/admission/gates.ts';
+import type { NarrowLimit } from '../../src/admission/lanes/lanes.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
 import { readScope, type Scope } from '../../src/admission/rate/scope.ts';
+import type { Clock } from '../../src/clock.ts';
 import { deafMeter, Fleet, roomyLimits, tolerance, WaitingDownstream } from '../support/fleet.ts';
 import { VirtualRedis } from '../support/virtual-redis.ts';
 
@@ -67,6 +70,14 @@ async function play(fleet: Fleet, limits: readonly Quota[], sequence: readonly S
     return { ...(limits[0] as Quota), from: Number.NEGATIVE_INFINITY, replica };
   });
   const callers: WaitingDownstream[] = [];
+  /** The most slots that each replica had in hand at a change. */
+  const inHand = Array.from({ length: count }, () => 0);
+  const changed = (): void => {
+    const now = fleet.clock.now();
+    for (const [i, gates] of fleet.gates.entries()) {
+      inHand[i] = Math.max(inHand[i] as number, gates.bucketSnapshot(now).slotsHeld);
+    }
+  };
   for (const { pauseMs, replica: any, does } of sequence) {
     await fleet.clock.advance(pauseMs);
     const replica = any % count;
@@ -79,6 +90,7 @@ async function play(fleet: Fleet, limits: readonly Quota[], sequence: readonly S
       continue;
     }
     const limit = limits[does.limit] as Quota;
+    changed();
     history.push({ ...limit, from: fleet.clock.now(), replica });
     fleet.gates[replica]?.configure({ ...roomyLimits(limit), scope: scopes && does.byCaller ? byCaller : fleetwide });
     fleet.gates[replica]?.pump();
@@ -86,6 +98,7 @@ async function play(fleet: Fleet, limits: readonly Quota[], sequence: readonly S
   // All replicas end with the first limit, so whoever waits is served some time.
   const [first] = limits;
   for (const [replica, gates] of fleet.gates.entries()) {
+    changed();
     history.push({ ...(first as Quota), from: fleet.clock.now(), replica });
     gates.configure(roomyLimits(first as Quota));
     gates.pump();
@@ -93,7 +106,7 @@ async function play(fleet: Fleet, limits: readonly Quota[], sequence: readonly S
   const slowest = Math.min(...limits.map(({ rate }) => rate));
   await fleet.clock.advance((callers.length / slowest) * 2_000 + 10_000);
   const instants = fleet.sent.map(({ at }) => at).toSorted((a, b) => a - b);
-  return { history, instants, asked: callers.length };
+  return { history, instants, asked: callers.length, inHand: inHand.reduce((sum, slots) => sum + slots, 0) };
 }
 
 /** A slot whose window is stretched may be used under the next limit: there the tolerances of both add up. */
@@ -105,9 +118,6 @@ const tolerated = (limits: readonly Quota[]): number => {
 /** A replica reckons anew what it has at hand, and Redis the rest when the call has come: milliseconds later. */
 const onTheWay = (limits: readonly Quota[], changes: number): number =>
   0.001 * changes * Math.max(...limits.map(({ rate }) => rate));
-
-/** Always the same runs: a long search finds one in a thousand or two that is not kept (docs/reference/promises.md). */
-const seed = 20_261_127;
 
 const three = fc.tuple(quotas, quotas, quotas);
 
@@ -129,7 +139,54 @@ describe('the limit, through reloads', () => {
         expect(came.filter((at, i) => at < (came[i - 1] ?? at) - 1e-6)).toEqual([]);
         expect(excessOver(history, instants)).toBeLessThanOrEqual(tolerated(limits));
       }),
-      { numRuns: 200, seed },
+      { numRuns: 200 },
+    );
+  });
+
+  it('is never more than the highest in force for narrow limits either, and nobody stays behind in a lane', async () => {
+    const changes = fc.array(
+      fc.record({
+        pauseMs: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 2_000 })),
+        does: fc.oneof(
+          { weight: 3, arbitrary: fc.record({ requests: fc.integer({ min: 1, max: 20 }) }) },
+          { weight: 2, arbitrary: fc.record({ limit: fc.nat(2), others: fc.nat(3) }) },
+        ),
+      }),
+      { minLength: 4, maxLength: 30 },
+    );
+    await fc.assert(
+      fc.asyncProperty(three, changes, async (limits, sequence) => {
+        const bucketsOf = (clock: Clock) => new MemoryBuckets(clock, deafMeter);
+        const bySender = (limit: Quota): NarrowLimit => ({ scope: byCaller, ...limit, serial: false });
+        const wide = roomyLimits({ rate: 10_000, burst: 10_000 });
+        const also = [bySender(limits[0])];
+        const fleet = new Fleet({ limits: { ...wide, also }, replicas: 1, oneWayMs: () => 0, bucketsOf });
+        const [gates] = fleet.gates as [Gates];
+        const history: InForce[] = [{ ...limits[0], from: Number.NEGATIVE_INFINITY, replica: 0 }];
+        let asked = 0;
+        const use = (limit: Quota, others: number): void => {
+          history.push({ ...limit, from: fleet.clock.now(), replica: 0 });
+          // Behind the one that is looked at others come and go: one that is serial, and one more.
+          const more = [
+            { scope: fleetwide, rate: null, burst: 1, serial: true },
+            bySender({ rate: 9_000, burst: 9_000 }),
+          ];
+          gates.configure({ ...wide, also: [bySender(limit), ...more.filter((_, i) => (others & (i + 1)) !== 0)] });
+          gates.pump();
+        };
+        for (const { pauseMs, does } of sequence) {
+          await fleet.clock.advance(pauseMs);
+          if ('requests' in does) for (let i = 0; i < does.requests; i++, asked++) void fleet.arrive(0);
+          else use(limits[does.limit] as Quota, does.others);
+        }
+        use(limits[0], 0);
+        await fleet.clock.advance((asked / Math.min(...limits.map(({ rate }) => rate))) * 2_000 + 10_000);
+        expect(fleet.sent).toHaveLength(asked);
+        const instants = fleet.sent.map(({ at }) => at).toSorted((a, b) => a - b);
+        expect(excessOver(history, instants)).toBeLessThanOrEqual(tolerated(limits));
+        expect(gates.lanes?.size).toBe(0);
+      }),
+      { numRuns: 150 },
     );
   });
 
@@ -148,11 +205,13 @@ describe('the limit, through reloads', () => {
             return new RedisBuckets(redis.connection(), clock, deafMeter, options);
           },
         });
-        const { history, instants, asked } = await play(fleet, limits, sequence, count);
+        const { history, instants, asked, inHand } = await play(fleet, limits, sequence, count);
         expect(instants).toHaveLength(asked);
-        expect(excessOver(history, instants)).toBeLessThanOrEqual(tolerated(limits) + onTheWay(limits, history.length));
+        // While replicas go by different limits, what one has in hand may come on top (decision 0024).
+        const most = tolerated(limits) + onTheWay(limits, history.length) + inHand;
+        expect(excessOver(history, instants)).toBeLessThanOrEqual(most);
       }),
-      { numRuns: 40, seed },
+      { numRuns: 40 },
     );
   });
 

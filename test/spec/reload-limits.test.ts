@@ -1,10 +1,11 @@
 /** Limits that change while requests wait: places, ages and promises stay. Virtual time. */
 import { describe, expect, it } from 'vitest';
 import type { AdmitSettings } from '../../src/admission/admit.ts';
+import type { NarrowLimit } from '../../src/admission/lanes/lanes.ts';
 import type { ClassLimits } from '../../src/admission/limits.ts';
 import { readScope, type Scope } from '../../src/admission/rate/scope.ts';
 import { plainOrder, roomyLimits } from '../support/fleet.ts';
-import { Lines } from '../support/lines.ts';
+import { Lines, type Visit } from '../support/lines.ts';
 
 const usual = { rate: 1, burst: 1 };
 const bySender = readScope('principal') as Scope;
@@ -221,6 +222,87 @@ describe('permits', () => {
     lines.admit.configure(settings({ messages: { rate: 100, burst: 100 } }, bounds));
     for (const visit of lines.visits) lines.answer(visit);
     expect(lines.admit.budget.inUse).toBe(0);
+  });
+});
+
+describe('narrow limits', () => {
+  const wide = { rate: 1_000, burst: 1_000 };
+  const alsoBy = (limit: Partial<NarrowLimit>): Partial<ClassLimits> => ({
+    ...wide,
+    also: [{ scope: bySender, rate: 1, burst: 1, serial: false, ...limit }],
+  });
+  /** Six of one caller, of which the first has gone; the others are in its lane. */
+  async function inLane(limits: Partial<ClassLimits> = alsoBy({})): Promise<Lines> {
+    const lines = new Lines({ limits: { messages: limits } });
+    for (let i = 1; i <= 6; i++) lines.arrive(String(i), { user: 'anna' });
+    await lines.clock.advance(100);
+    expect(lines.sent.map((one) => one[0]).join('')).toBe('1');
+    return lines;
+  }
+  const sentIn = async (lines: Lines, ms: number): Promise<string> => {
+    await lines.clock.advance(ms);
+    return lines.sent.map((one) => one[0]).join('');
+  };
+
+  /** Its exchange is over. */
+  const over = ({ exchange }: Visit): void => exchange.held?.[Symbol.dispose]();
+
+  it('become higher: those in their lanes go by them, from what was spent', async () => {
+    const lines = await inLane();
+    lines.admit.configure(settings({ messages: alsoBy({ rate: 10 }) }));
+    expect(await sentIn(lines, 80)).toBe('1');
+    expect(await sentIn(lines, 20)).toBe('12');
+    expect(await sentIn(lines, 400)).toBe('123456');
+  });
+
+  it('become lower: what was spent flows back at the lower rate', async () => {
+    const lines = await inLane();
+    lines.admit.configure(settings({ messages: alsoBy({ rate: 0.1 }) }));
+    expect(await sentIn(lines, 8_900)).toBe('1');
+    expect(await sentIn(lines, 200)).toBe('12');
+  });
+
+  it('get a larger burst, which is there at once', async () => {
+    const lines = await inLane();
+    lines.admit.configure(settings({ messages: alsoBy({ burst: 4 }) }));
+    expect(await sentIn(lines, 30)).toBe('1234');
+  });
+
+  it('that are gone bind nobody any more', async () => {
+    const lines = await inLane();
+    lines.admit.configure(settings({ messages: wide }));
+    expect(await sentIn(lines, 30)).toBe('123456');
+    expect(lines.admit.gates('messages').lanes).toBe(null);
+  });
+
+  it('that are new bind also those that stand in line', async () => {
+    const lines = new Lines({ limits: { messages: { rate: 1, burst: 1 } } });
+    for (let i = 1; i <= 6; i++) lines.arrive(String(i), { user: 'anna' });
+    lines.admit.configure(settings({ messages: alsoBy({ rate: 2 }) }));
+    expect(await sentIn(lines, 1_400)).toBe('1234');
+    expect(await sentIn(lines, 1_500)).toBe('123456');
+  });
+
+  it('that become serial have one in flight, also where it was sent before and comes back', async () => {
+    const lines = await inLane();
+    lines.admit.configure(settings({ messages: alsoBy({ rate: 1_000, burst: 1, serial: true }) }));
+    expect(await sentIn(lines, 100)).toBe('12');
+    const [first, second] = lines.visits as [Visit, Visit];
+    lines.sendBack(first);
+    expect(await sentIn(lines, 100)).toBe('12');
+    over(second);
+    // Those that were in line when it became serial have entered before the one that came back.
+    expect(await sentIn(lines, 100)).toBe('123');
+  });
+
+  it('that stay serial know who is in flight', async () => {
+    const lines = await inLane(alsoBy({ rate: null, serial: true }));
+    const more = { scope: readScope('fleet') as Scope, rate: 100, burst: 100, serial: false };
+    const { also = [] } = alsoBy({ rate: null, serial: true });
+    lines.admit.configure(settings({ messages: { ...wide, also: [...also, more] } }));
+    expect(await sentIn(lines, 1_000)).toBe('1');
+    over(lines.visits[0] as Visit);
+    expect(await sentIn(lines, 100)).toBe('12');
   });
 });
 

@@ -30,10 +30,11 @@ export { deafMeter };
 const unbounded: ConcurrencyBounds = { min: 1, initial: 10_000_000, max: 10_000_000 };
 
 /** For classes without narrow limits. */
-export const noNarrow: Pick<Buckets, 'tryTake' | 'settle' | 'pushBackNarrow'> = {
+export const noNarrow: Pick<Buckets, 'tryTake' | 'configureNarrow' | 'settle' | 'pushBackNarrow'> = {
   tryTake: () => {
     throw new Error('There is no narrow bucket.');
   },
+  configureNarrow() {},
   settle() {},
   pushBackNarrow() {},
 };
@@ -176,6 +177,9 @@ export class DistantStore {
       },
       pushBackNarrow: (bucket: string, quota: NarrowQuota, ms: number): void => {
         void this.#travel().then(() => this.#narrow.pushBack(bucket, this.#clock.now() * 1_000, quota, 1_000 * ms));
+      },
+      configureNarrow: (beginning: string, from: NarrowQuota, to: NarrowQuota): void => {
+        this.#narrow.configure(beginning, this.#clock.now() * 1_000, from, to);
       },
       configure() {},
       spent() {},

@@ -108,6 +108,7 @@ export class Lines {
           return store.tryTake(name, quota, count);
         },
         pushBackNarrow: (name, quota, ms) => store.pushBackNarrow(name, quota, ms),
+        configureNarrow: (beginning, from, to) => store.configureNarrow(beginning, from, to),
         settle: (name, quota, count, mark) => store.settle(name, quota, count, mark),
         forget: (name) => {
           this.forgotten.push(name);

@@ -70,6 +70,10 @@ export class MemoryBuckets implements Buckets {
     return this.#narrow.tryTake(bucket, this.#clock.now() * 1_000, quota, leadOf(quota, keepUs, 0), count);
   }
 
+  configureNarrow(beginning: string, from: NarrowQuota, to: NarrowQuota): void {
+    this.#narrow.configure(beginning, this.#clock.now() * 1_000, from, to);
+  }
+
   settle(bucket: string, quota: NarrowQuota, count: number, mark: number): void {
     this.#narrow.settle(bucket, this.#clock.now() * 1_000, quota, count, mark);
   }

@@ -158,6 +158,10 @@ export class RedisBuckets implements Buckets {
     return this.#narrow.tryTake(bucket, quota, count);
   }
 
+  configureNarrow(beginning: string, from: NarrowQuota, to: NarrowQuota): void {
+    this.#narrow.configure(beginning, from, to);
+  }
+
   settle(bucket: string, quota: NarrowQuota, count: number, mark: number): void {
     this.#narrow.settle(bucket, quota, count, mark);
   }

@@ -60,6 +60,14 @@ export class RedisNarrowBuckets {
     return this.#options.away() ? this.#alone(bucket, quota, count) : this.#shared(bucket, quota, count);
   }
 
+  /** Redis knows by which limit a key is meant; this has what the replica knows follow. */
+  configure(beginning: string, from: NarrowQuota, to: NarrowQuota): void {
+    this.#known.configure(beginning, 1_000 * this.#clock.now(), from, to);
+    for (const [bucket, backUs] of this.#givenBack) {
+      if (bucket.startsWith(beginning)) this.#givenBack.set(bucket, (backUs * intervalUs(to)) / intervalUs(from));
+    }
+  }
+
   settle(bucket: string, quota: NarrowQuota, count: number, mark: number): void {
     if (this.#options.away()) {
       this.#settleAlone(bucket, quota, count);
@@ -67,7 +75,8 @@ export class RedisNarrowBuckets {
     }
     const sentAt = this.#clock.now();
     const by = count * intervalUs(quota);
-    this.#redis.weirSettle(this.#keyOf(bucket), by, mark, ...this.#knownArguments(bucket, quota, sentAt)).then(
+    const args = [by, mark, intervalUs(quota), ...this.#knownArguments(bucket, quota, sentAt)];
+    this.#redis.weirSettle(this.#keyOf(bucket), ...args).then(
       (reply) => {
         const [ahead, back] = numbersIn(reply);
         this.#told(bucket, 1_000 * sentAt + ahead, back);
@@ -85,7 +94,7 @@ export class RedisNarrowBuckets {
     const byUs = Math.min(1_000 * ms, narrowPushMaxUs);
     this.#known.pushBack(bucket, 1_000 * sentAt, quota, byUs);
     if (this.#options.away()) return;
-    const args = [tauUs(quota), byUs, furthestUs(quota), jumpMinUs];
+    const args = [intervalUs(quota), tauUs(quota), byUs, furthestUs(quota), jumpMinUs];
     // The next try of this replica says it again.
     this.#redis.weirPushBackNarrow(this.#keyOf(bucket), ...args).catch(() => {});
   }
@@ -168,9 +177,9 @@ export class RedisNarrowBuckets {
 
   #shareOf({ rate, burst, settled }: NarrowQuota): NarrowQuota {
     const replicas = this.#options.replicas();
-    const debt =
-      settled === null ? null : { debtMaxUs: replicas * settled.debtMaxUs + burst * (1_000_000 / rate) * replicas };
-    return { rate: rate / replicas, burst: Math.max(1, Math.floor(burst / replicas)), settled: debt };
+    const share = { rate: rate / replicas, burst: Math.max(1, Math.floor(burst / replicas)), settled: null };
+    if (settled === null) return share;
+    return { ...share, settled: { debtMaxUs: replicas * settled.debtMaxUs + burst * intervalUs(share) } };
   }
 
   #knownArguments(bucket: string, quota: NarrowQuota, sentAt: number): number[] {

@@ -8,9 +8,15 @@ const lines = new Map<string, readonly string[]>();
  * A Lua file of this folder, in the form of `defineCommand`: by its hash, and whole again only where Redis lacks it.
  */
 export function script(file: string, numberOfKeys: number): { lua: string; numberOfKeys: number } {
-  const lua = readFileSync(new URL(file, import.meta.url), 'utf8');
+  const lua = luaIn(file);
   lines.set(createHash('sha1').update(lua).digest('hex'), lua.split('\n'));
   return { lua, numberOfKeys };
+}
+
+/** Its text; where a line says `-- include FILE`, that file's. */
+export function luaIn(file: string): string {
+  const lua = readFileSync(new URL(file, import.meta.url), 'utf8');
+  return lua.replace(/^-- include (\S+)$/m, (_, included: string) => luaIn(included));
 }
 
 /** The command that a script calls where an error of Redis says that it stopped; null: it does not say. */

@@ -61,9 +61,7 @@ export class GateLanes implements Home {
   join(waiter: Waiter, now: number): void {
     const { exchange } = waiter;
     const shut = this.#lanes.inUseBy(exchange).find((lane) => lane.isShutTo(exchange, now));
-    const serial = this.#lanes.serialOf(exchange);
-    if (serial.length > 0) exchange.held = holdingOf(exchange, serial);
-    for (const lane of serial) lane.enter(exchange);
+    this.enter(exchange);
     if (shut === undefined) {
       this.#waiting.join(waiter);
       return;
@@ -71,6 +69,13 @@ export class GateLanes implements Home {
     this.#waiting.joinLane(waiter);
     shut.park(waiter, this);
     shut.settle();
+  }
+
+  /** Of its serial lanes: it is behind all that are there. Where it has been before, it keeps its place. */
+  enter(exchange: Collected): void {
+    const serial = this.#lanes.serialOf(exchange);
+    if (serial.length > 0) exchange.held = holdingOf(exchange, serial);
+    for (const lane of serial) lane.enter(exchange);
   }
 
   /** The lanes of one whose turn it is; null: one of them is shut, and it is parked there. */

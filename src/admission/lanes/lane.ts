@@ -7,6 +7,7 @@ import type { Collected } from '../../exchange/exchange.ts';
 import type { KeptAnswer } from '../../exchange/refusals.ts';
 import { horizonMs } from '../rate/lease.ts';
 import type { NarrowQuota } from '../rate/quota.ts';
+import { convertedUs, intervalUs, tauUs } from '../rate/slots.ts';
 import type { Waiter, WaitersLane } from '../stay.ts';
 import { type Costing, estimated } from './cost.ts';
 
@@ -31,11 +32,9 @@ interface Row {
 
 export class Lane implements WaitersLane {
   readonly bucket: string;
-  /** Null: it is serial and nothing else. */
-  readonly quota: NarrowQuota | null;
   readonly serial: boolean;
-  /** Null: each request takes one token. */
-  readonly costing: Costing | null;
+  #quota: NarrowQuota | null;
+  #costing: Costing | null;
   /** No token before, `Clock.now()`. */
   shutUntil = Number.NEGATIVE_INFINITY;
   /** Nobody before, by a signal, `Clock.now()`, whatever its bucket says. */
@@ -72,10 +71,35 @@ export class Lane implements WaitersLane {
     settle: (lane: Lane) => void,
   ) {
     this.bucket = bucket;
-    this.quota = quota;
+    this.#quota = quota;
     this.serial = serial;
-    this.costing = costing;
+    this.#costing = costing;
     this.#settle = settle;
+  }
+
+  /** Null: it is serial and nothing else. */
+  get quota(): NarrowQuota | null {
+    return this.#quota;
+  }
+
+  /** Null: each request takes one token. */
+  get costing(): Costing | null {
+    return this.#costing;
+  }
+
+  /** Another limit, which has a rate if the one before had. What was spent stays spent, and flows back at the new rate. */
+  configure(quota: NarrowQuota | null, costing: Costing | null, now: number): void {
+    if (this.#quota !== null && quota !== null) {
+      this.nextAt = movedTo(this.nextAt, this.#quota, quota, now);
+      this.shutUntil = Math.ceil(movedTo(this.shutUntil, this.#quota, quota, now));
+    }
+    this.#quota = quota;
+    this.#costing = costing;
+    this.#parkedTokens = 0;
+    for (const { waiters } of this.#rows.values()) {
+      for (const { parkedIn, exchange } of waiters)
+        if (parkedIn === this) this.#parkedTokens += this.tokensFor(exchange);
+    }
   }
 
   settle(): void {
@@ -109,7 +133,7 @@ export class Lane implements WaitersLane {
 
   /** Where requests cost more than one token, answers may give some back. */
   #nextIsLate(now: number): boolean {
-    return this.quota !== null && this.costing === null && this.nextAt >= now + lateMinMs;
+    return this.#quota !== null && this.#costing === null && this.nextAt >= now + lateMinMs;
   }
 
   /** Nobody goes before that. */
@@ -151,14 +175,14 @@ export class Lane implements WaitersLane {
 
   /** Its bucket has not as many as were asked for; it will have by then. */
   exhausted(opensInMs: number, count: number, now: number): void {
-    this.nextAt = now + opensInMs - ((count - 1) * 1_000) / (this.quota?.rate ?? 1);
+    this.nextAt = now + opensInMs - ((count - 1) * 1_000) / (this.#quota?.rate ?? 1);
     this.#shut(now + opensInMs, now);
   }
 
   /** An answer has told how many tokens its request used: so many more than it took, or, negative, fewer. */
   settled(tokens: number): void {
-    if (this.quota === null) return;
-    this.nextAt += (tokens * 1_000) / this.quota.rate;
+    if (this.#quota === null) return;
+    this.nextAt += (tokens * 1_000) / this.#quota.rate;
     if (tokens >= 0 || this.#parked === 0) return;
     this.shutUntil = Math.min(this.shutUntil, Math.ceil(this.opensForFirst));
     this.settle();
@@ -166,31 +190,31 @@ export class Lane implements WaitersLane {
 
   #shut(until: number, now: number): void {
     // Elsewhere answers may give tokens back, of which nobody tells here.
-    const at = this.costing === null ? until : Math.min(until, now + askAgainMs);
+    const at = this.#costing === null ? until : Math.min(until, now + askAgainMs);
     // A timer is early by less than a millisecond, and a try that comes too early costs a call.
     this.shutUntil = now + Math.max(1, Math.ceil(at - now));
   }
 
   /** How many tokens a request takes of its bucket. */
   tokensFor(exchange: Collected): number {
-    if (this.costing === null || this.quota === null) return 1;
-    return estimated(this.costing.cost.estimate, exchange, this.quota.burst);
+    if (this.#costing === null || this.#quota === null) return 1;
+    return estimated(this.#costing.cost.estimate, exchange, this.#quota.burst);
   }
 
   /** When a newcomer would be sent behind all that are parked, by what is known here, `Clock.now()`. */
   opensForNext(exchange: Collected, now: number): number {
     const from = Math.max(now, this.pausedUntil);
-    if (this.quota === null) return from;
+    if (this.#quota === null) return from;
     const own = this.tokensFor(exchange);
-    const before = this.costing?.expected(this.#parkedTokens) ?? this.#parkedTokens;
-    return Math.max(from, this.#openFor(before + own, this.quota));
+    const before = this.#costing?.expected(this.#parkedTokens) ?? this.#parkedTokens;
+    return Math.max(from, this.#openFor(before + own, this.#quota));
   }
 
   /** When there will be enough for the one whose turn it is, `Clock.now()`; in the past, if nobody waits. */
   get opensForFirst(): number {
     const first = this.#parked === 0 ? null : this.#whoIsNext();
-    if (first === null || this.quota === null) return Number.NEGATIVE_INFINITY;
-    return this.#openFor(this.tokensFor(first.exchange), this.quota);
+    if (first === null || this.#quota === null) return Number.NEGATIVE_INFINITY;
+    return this.#openFor(this.tokensFor(first.exchange), this.#quota);
   }
 
   /** @param tokens 1 or more: `nextAt` is when there is one. */
@@ -289,4 +313,10 @@ export class Lane implements WaitersLane {
   #tidy(caller: string, row: Row): void {
     this.#rows.set(caller, { waiters: row.waiters.filter((waiter) => waiter.parkedIn === this), gone: 0 });
   }
+}
+
+/** When a bucket has what it had at some moment, by another limit: milliseconds, as `now`. */
+function movedTo(moment: number, from: NarrowQuota, to: NarrowQuota, now: number): number {
+  const aheadUs = (moment - now) * 1_000 + tauUs(from);
+  return now + (convertedUs(aheadUs, intervalUs(from), intervalUs(to)) - tauUs(to)) / 1_000;
 }

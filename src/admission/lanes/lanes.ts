@@ -3,11 +3,15 @@
  * taken as ever; with it in hand each narrow bucket is asked for a token, and gives one only if it has one now. So a
  * request goes when each of its limits has something for it, and one whose narrow limit is exhausted holds up nobody.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Alarm, Clock } from '../../clock.ts';
 import type { Collected } from '../../exchange/exchange.ts';
 import type { KeptAnswer } from '../../exchange/refusals.ts';
 import { Deadlines, Due } from '../line/deadlines.ts';
-import { bucketName, type Scope, scopeValue } from '../rate/scope.ts';
+import type { Buckets } from '../rate/ports.ts';
+import type { NarrowQuota } from '../rate/quota.ts';
+import { bucketName, type Scope, sameScope, scopeValue } from '../rate/scope.ts';
+import type { WaitersLane } from '../stay.ts';
 import { type Cost, Costing } from './cost.ts';
 import { Lane } from './lane.ts';
 
@@ -55,17 +59,29 @@ class Opening extends Due<Opening> {
   }
 }
 
+/** Whether a limit binds the same requests as the one before, in the same way: only its numbers may differ. */
+const binds = (before: NarrowLimit | undefined, { scope, serial, rate }: NarrowLimit): boolean =>
+  before !== undefined &&
+  sameScope(before.scope, scope) &&
+  before.serial === serial &&
+  (before.rate === null) === (rate === null);
+
+/** Whether lanes can stay as they are: each limit only has other numbers. */
+export const sameLanes = (before: readonly NarrowLimit[], limits: readonly NarrowLimit[]): boolean =>
+  before.length === limits.length && limits.every((limit, i) => binds(before[i], limit));
+
 export class Lanes {
   readonly #name: string;
-  readonly #limits: readonly NarrowLimit[];
+  #limits: readonly NarrowLimit[];
   readonly #deps: LanesDeps;
-  readonly #costings: ReadonlyMap<NarrowLimit, Costing>;
+  /** By the number of the limit, from 0 on. */
+  #costings: readonly (Costing | null)[];
   readonly #lanes = new Map<string, Lane>();
   readonly #openings = new Deadlines<Opening>();
   /** Which lanes have one. */
   readonly #due = new Map<Lane, Opening>();
   /** What a request's lanes are called, found out once. */
-  readonly #names = new WeakMap<Collected, readonly Name[]>();
+  #names = new WeakMap<Collected, readonly Name[]>();
   #alarm: Alarm | null = null;
   #alarmAt = Number.POSITIVE_INFINITY;
 
@@ -73,8 +89,61 @@ export class Lanes {
   constructor(name: string, limits: readonly NarrowLimit[], deps: LanesDeps) {
     this.#name = name;
     this.#limits = limits;
-    this.#costings = new Map(limits.flatMap((limit) => (limit.cost == null ? [] : [[limit, new Costing(limit.cost)]])));
+    this.#costings = limits.map(({ cost }) => (cost == null ? null : new Costing(cost)));
     this.#deps = deps;
+  }
+
+  /**
+   * Other limits. A limit is the one that had its number before if they bind the same requests in the same way: its lanes
+   * stay, and what was spent of them. Those of the others go: nobody is parked in them any more (`vacate` of the gates).
+   */
+  configure(limits: readonly NarrowLimit[], tell: Pick<Buckets, 'configureNarrow'>): void {
+    const now = this.#deps.clock.now();
+    const [before, costings] = [this.#limits, this.#costings];
+    this.#costings = limits.map(({ cost = null }, i) => {
+      if (cost === null) return null;
+      const known = costings[i] ?? null;
+      return known !== null && isDeepStrictEqual(known.cost, cost) ? known : new Costing(cost);
+    });
+    this.#limits = limits;
+    this.#names = new WeakMap();
+    for (const [i, limit] of limits.entries()) {
+      const [from, to] = [this.#quotaOf(before[i]), this.#quotaOf(limit)];
+      // Also where it binds others from now on: their buckets may have the same names.
+      if (from === null || to === null || isDeepStrictEqual(from, to)) continue;
+      tell.configureNarrow(bucketName(this.#nameOf(i), ''), from, to);
+    }
+    for (const lane of [...this.#lanes.values()]) {
+      const i = this.#numberOf(lane.bucket);
+      const limit = limits[i];
+      if (limit !== undefined && binds(before[i], limit)) {
+        lane.configure(this.#quotaOf(limit), this.#costings[i] ?? null, now);
+      } else {
+        this.#forgetOpening(lane, this.#due.get(lane));
+        this.#lanes.delete(lane.bucket);
+      }
+    }
+    for (const lane of [...this.#lanes.values()]) lane.settle();
+  }
+
+  /** Whether a lane is one of these: it may be of a limit that is gone. */
+  has(lane: WaitersLane): boolean {
+    return lane instanceof Lane && this.#lanes.get(lane.bucket) === lane;
+  }
+
+  #nameOf(i: number): string {
+    return `${this.#name}~${i + 1}`;
+  }
+
+  /** Of which limit a bucket is, from 0 on; NaN: of none. */
+  #numberOf(bucket: string): number {
+    const [, number] = /^~(\d+):/.exec(bucket.slice(this.#name.length)) ?? [];
+    return Number(number ?? Number.NaN) - 1;
+  }
+
+  #quotaOf(limit: NarrowLimit | undefined): NarrowQuota | null {
+    if (limit === undefined || limit.rate === null) return null;
+    return { rate: limit.rate, burst: limit.burst, settled: limit.cost == null ? null : { debtMaxUs } };
   }
 
   /** How many are in use. */
@@ -115,7 +184,7 @@ export class Lanes {
       names = this.#limits.flatMap((limit, i) => {
         const { scope } = limit;
         const value = scope.by === 'fleet' ? 'fleet' : scopeValue(scope, exchange, caseSensitivePaths);
-        return value === null ? [] : [{ bucket: bucketName(`${this.#name}~${i + 1}`, digest(value)), limit }];
+        return value === null ? [] : [{ bucket: bucketName(this.#nameOf(i), digest(value)), limit }];
       });
       this.#names.set(exchange, names);
     }
@@ -124,9 +193,8 @@ export class Lanes {
 
   /** Another replica says how long a lane pauses. False: it is none of these. */
   heard(bucket: string, until: number, answer: KeptAnswer | null, now: number): boolean {
-    const [, number = ''] = /~(\d+):/.exec(bucket.slice(this.#name.length)) ?? [];
-    const limit = this.#limits[Number(number) - 1];
-    if (number === '' || limit === undefined) return false;
+    const limit = this.#limits[this.#numberOf(bucket)];
+    if (limit === undefined) return false;
     if (this.#lanes.size >= pausesMax && !this.#lanes.has(bucket)) return true;
     const lane = this.#laneOf(bucket, limit);
     if (!lane.pause(until, answer, now)) lane.settle();
@@ -144,11 +212,10 @@ export class Lanes {
   }
 
   #laneOf(bucket: string, limit: NarrowLimit): Lane {
-    const { rate, burst, serial, cost = null } = limit;
     const known = this.#lanes.get(bucket);
     if (known !== undefined) return known;
-    const quota = rate === null ? null : { rate, burst, settled: cost === null ? null : { debtMaxUs } };
-    const lane = new Lane(bucket, quota, serial, this.#costings.get(limit) ?? null, this.#settle);
+    const costing = this.#costings[this.#limits.indexOf(limit)] ?? null;
+    const lane = new Lane(bucket, this.#quotaOf(limit), limit.serial, costing, this.#settle);
     this.#lanes.set(bucket, lane);
     return lane;
   }

@@ -74,7 +74,7 @@ export class Lease {
   configure(quota: Quota, now: number): boolean {
     const before = this.#quota;
     if (quota.rate === before.rate && quota.burst === before.burst) return false;
-    this.#batches = this.#batches.map((batch) => converted(batch, before, quota, now));
+    this.#batches = this.#batches.flatMap((batch) => converted(batch, before, quota, now));
     this.#fullAt = now + convertedUs(this.#fullAt - now, intervalUs(before), intervalUs(quota));
     this.#by(quota);
     return true;
@@ -189,12 +189,15 @@ export class Lease {
     this.#roundTripMs += 0.25 * (tripMs - this.#roundTripMs);
     if (tripMs > 0) this.#trips?.add(tripMs);
     const given = this.#batchOf(grant, sentAt, receivedAt, by);
-    const batch = by === this.#quota ? given : converted(given, by, this.#quota, receivedAt);
-    const { opensAt, closesAt, intervalMs, left } = batch;
-    this.#fullAt = Math.max(this.#fullAt, opensAt + this.#tauMs + left * intervalMs);
-    if (closesAt < opensAt) return;
-    this.#lastsMs = Math.min(horizonMs, this.#useOf(opensAt - receivedAt, closesAt - receivedAt));
-    this.#batches.push(batch);
+    const fullIn = given.opensAt + tauUs(by) / 1000 + given.left * given.intervalMs - receivedAt;
+    this.#fullAt = Math.max(this.#fullAt, receivedAt + convertedUs(fullIn, intervalUs(by), intervalUs(this.#quota)));
+    const batches = by === this.#quota ? [given] : converted(given, by, this.#quota, receivedAt);
+    for (const batch of batches) {
+      const { opensAt, closesAt } = batch;
+      if (closesAt < opensAt) continue;
+      this.#lastsMs = Math.min(horizonMs, this.#useOf(opensAt - receivedAt, closesAt - receivedAt));
+      this.#batches.push(batch);
+    }
   }
 
   #batchOf(grant: Grant, sentAt: number, receivedAt: number, by: Quota): Batch {
@@ -260,16 +263,26 @@ export class Lease {
 
 /**
  * The same slots by another limit: what is spent stays spent, so the TAT of each is as many intervals ahead of now. One
- * whose TAT has passed only has what is left of its window.
+ * whose TAT has passed only has what is left of its window. A batch can have slots of both kinds.
  */
-function converted(batch: Batch, from: Quota, to: Quota, now: number): Batch {
-  const [fromUs, toUs] = [intervalUs(from), intervalUs(to)];
-  const moved = (moment: number, fromAheadMs: number, toAheadMs: number): number => {
-    return now + convertedUs(moment + fromAheadMs - now, fromUs, toUs) - toAheadMs;
+function converted(batch: Batch, from: Quota, to: Quota, now: number): Batch[] {
+  const { opensAt, closesAt, intervalMs, left } = batch;
+  const tauMs = tauUs(from) / 1000;
+  const passed = Math.max(0, Math.min(left, Math.floor((now - opensAt - tauMs) / intervalMs) + 1));
+  const sooner = { opens: tauMs - tauUs(to) / 1000, closes: tatAfterCloseMs(from) - tatAfterCloseMs(to) };
+  const late = { opensAt: opensAt + sooner.opens, closesAt: closesAt + sooner.closes, intervalMs, left: passed };
+  if (passed === left) return [late];
+  const toMs = intervalUs(to) / 1000;
+  const stretch = toMs / intervalMs;
+  /** @param tat of the first that is left */
+  const moved = (tat: number): number => now + (tat + passed * intervalMs - now) * stretch;
+  const ahead = {
+    opensAt: moved(opensAt + tauMs) - tauUs(to) / 1000,
+    closesAt: moved(closesAt + tatAfterCloseMs(from)) - tatAfterCloseMs(to),
+    intervalMs: toMs,
+    left: left - passed,
   };
-  const opensAt = moved(batch.opensAt, tauUs(from) / 1000, tauUs(to) / 1000);
-  const closesAt = moved(batch.closesAt, tatAfterCloseMs(from), tatAfterCloseMs(to));
-  return { opensAt, closesAt, intervalMs: toUs / 1000, left: batch.left };
+  return passed === 0 ? [ahead] : [late, ahead];
 }
 
 /** How long after the end of its window a slot has its TAT, milliseconds; negative: before. */

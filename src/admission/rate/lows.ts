@@ -55,3 +55,7 @@ export function lowestSince(lows: readonly Low[], mark: number): number {
 /** So much has been given back: all before would have been so much lower. */
 export const givenBack = (lows: readonly Low[], byUs: number): Low[] =>
   lows.map(({ mark, aheadUs }) => ({ mark, aheadUs: Math.max(0, aheadUs - byUs) }));
+
+/** By another rate. */
+export const stretched = (lows: readonly Low[], by: number): Low[] =>
+  lows.map(({ mark, aheadUs }) => ({ mark, aheadUs: aheadUs * by }));

@@ -28,6 +28,11 @@ export interface Buckets {
    */
   tryTake(bucket: string, quota: NarrowQuota, count: number): Tried | Promise<Tried>;
   /**
+   * Narrow buckets have another limit from now on: all whose names begin so. What was spent stays spent, and flows back at
+   * the new rate.
+   */
+  configureNarrow(beginning: string, from: NarrowQuota, to: NarrowQuota): void;
+  /**
    * So many tokens more were used than had been taken; or fewer, and `count` is negative. Not to be waited for: where the
    * others can't be told what was used, this process knows; what was not used is lost then, and never too much.
    * @param mark of the take

@@ -148,18 +148,11 @@ export const furthestUs = (quota: NarrowQuota): number =>
   tauUs(quota) + intervalUs(quota) + (quota.settled?.debtMaxUs ?? 0);
 
 /**
- * Takes tokens of a narrow bucket if there are as many now, and nothing else: nobody waits with tokens in hand, so a
- * bucket with a burst of 1 is used as well as one of 45.
+ * Takes tokens of a narrow bucket whose tat lies so far ahead of now, if there are as many now, and nothing else: nobody
+ * waits with tokens in hand, so a bucket with a burst of 1 is used as well as one of 45.
  * @param count 1 to the burst
  */
-export function tryTake(tat: number, nowUs: number, quota: NarrowQuota, leadUs: number, count: number): TryTaken {
-  const furthest = furthestUs(quota);
-  const aheadUs = tat - nowUs > furthest + jumpMinUs ? furthest : tat - nowUs;
-  return tryTakeFrom(aheadUs, nowUs, quota, leadUs, count);
-}
-
-/** The same from a bucket whose tat lies that far ahead of now. */
-function tryTakeFrom(aheadUs: number, nowUs: number, quota: Quota, leadUs: number, count: number): TryTaken {
+export function tryTake(aheadUs: number, nowUs: number, quota: Quota, leadUs: number, count: number): TryTaken {
   const tau = tauUs(quota);
   const spanUs = (count - 1) * intervalUs(quota);
   if (aheadUs + spanUs > tau) {
@@ -185,7 +178,7 @@ export function takenFrom(firstInUs: number, quota: Quota, leadUs: number, count
 
 /** So many more tokens were used than had been taken: a debt, which is paid before anybody gets a token again. */
 export function overdrawn(tat: number, nowUs: number, quota: NarrowQuota, count: number): number {
-  return Math.min(Math.max(tat, nowUs) + count * intervalUs(quota), nowUs + furthestUs(quota));
+  return Math.max(tat, Math.min(Math.max(tat, nowUs) + count * intervalUs(quota), nowUs + furthestUs(quota)));
 }
 
 /** Takes slots from a bucket. */
