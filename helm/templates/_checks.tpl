@@ -133,6 +133,11 @@ which every form of the chart has.
 {{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled -}}
 {{- $problems = append $problems "serviceMonitor.enabled next to podMonitor.enabled: everything would be scraped twice; enable one of them" -}}
 {{- end -}}
+{{- range $name := .Values.prometheusRule.disabled -}}
+{{- if not (contains (printf "alert: %s\n" $name) ($.Files.Get "files/rules.yaml")) -}}
+{{- $problems = append $problems (printf "prometheusRule.disabled: there is no alert %s; files/rules.yaml has their names" $name) -}}
+{{- end -}}
+{{- end -}}
 {{- range $name := list "serviceMonitor" "podMonitor" -}}
 {{- $monitor := get $.Values $name -}}
 {{- if and $monitor.interval (gt (include "weir.durationMs" $monitor.scrapeTimeout | int64) (include "weir.durationMs" $monitor.interval | int64)) -}}

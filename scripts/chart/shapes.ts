@@ -23,7 +23,6 @@ import {
   port,
   quantity,
   type Schema,
-  scrapeTime,
   seconds,
   secret,
   section,
@@ -32,6 +31,7 @@ import {
   whole,
   yesOrNo,
 } from './forms.ts';
+import { monitor, prometheusRule } from './monitoring-shapes.ts';
 import {
   container,
   dnsConfig,
@@ -56,15 +56,6 @@ const peers = list(
 );
 const tlsParts = { existingSecret: secret, caKey: maybeKey, certKey: maybeKey, keyKey: maybeKey };
 const tlsFiles = section(tlsParts);
-const monitor = section({
-  enabled: yesOrNo,
-  labels,
-  interval: maybe(scrapeTime),
-  scrapeTimeout: maybe(scrapeTime),
-  namespace,
-  relabelings: list(kubernetes),
-  metricRelabelings: list(kubernetes),
-});
 
 const coreapp = section({
   url: maybe(/^https?:\/\/[^/?#@\s]+\/?$/),
@@ -205,7 +196,7 @@ export const shapes: Readonly<Record<string, Schema>> = {
   networkPolicy,
   serviceMonitor: monitor,
   podMonitor: monitor,
-  prometheusRule: section({ enabled: yesOrNo, labels }),
+  prometheusRule,
   dashboard: section({ enabled: yesOrNo, labels, annotations, namespace }),
   serviceAccount: section({ create: yesOrNo, name: secret, annotations }),
   test: section({ enabled: yesOrNo, nodeSelector: labels, tolerations: list(toleration), resources }),

@@ -38,7 +38,7 @@ export const listen = section({
 
 export const ops = section({
   host: setting(host().default('0.0.0.0'), {
-    description: 'Address of the ops port (/livez, /readyz, /metrics, /status). It asks for no credentials.',
+    description: 'Address of the ops port (/livez, /readyz, /metrics, /status, /runbook). It asks for no credentials.',
     wanted: addressWords,
   }),
   port: setting(port().default(9_464), {

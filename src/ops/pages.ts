@@ -1,4 +1,5 @@
-/** What the ops port says: liveness, readiness, metrics and the replica's status. */
+/** What the ops port says: liveness, readiness, metrics, the replica's status, and what to do when an alert fires. */
+import { readFileSync } from 'node:fs';
 import type { Snapshot } from '../observe/snapshot.ts';
 
 export interface Readiness {
@@ -34,6 +35,9 @@ export interface OpsPage {
   readonly body: string;
 }
 
+/** Where the links of the alerts lead. */
+const runbook = readFileSync(new URL('runbook.html', import.meta.url), 'utf8');
+
 type Answer = (sources: OpsSources, accept: string | undefined) => OpsPage | Promise<OpsPage>;
 
 const answers: Readonly<Record<string, Answer>> = {
@@ -50,6 +54,7 @@ const answers: Readonly<Record<string, Answer>> = {
     const status = { ...snapshot, ready, why };
     return json(200, status);
   },
+  '/runbook': () => ({ status: 200, contentType: 'text/html; charset=utf-8', body: runbook }),
 };
 
 /** Where this machine asks for a reload, with POST. */

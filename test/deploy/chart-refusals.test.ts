@@ -58,6 +58,8 @@ describe.skipIf(toolsMissing !== null)('the chart refuses', () => {
       ['ingress.annotationsFor=envoy', /annotationsFor.*nginx.*haproxy.*traefik/i],
       ['ingress.pathType=Regex', /ingress[./]pathType.*Prefix.*Exact/i],
       ['serviceMonitor.scrapeTimeout=10x', /scrapeTimeout.*does not match pattern/i],
+      ['prometheusRule.thresholds.lineRatio=80', /lineRatio.*(maximum|less than or equal).*1/i],
+      ['prometheusRule.runbookBaseUrl=docs', /runbookBaseUrl.*does not match pattern/i],
       ['podDisruptionBudget.minAvailable=most', /minAvailable.*does not match pattern/i],
       ['autoscaling.behavior.scaledown.x=1', /autoscaling[./]behavior.*additional propert.*scaledown/i],
       ['service.port=0', /service[./]port.*(minimum|greater than or equal).*1/i],
@@ -190,6 +192,11 @@ describe.skipIf(toolsMissing !== null)('the chart refuses', () => {
         'a scrape that takes longer than its interval',
         ['serviceMonitor.interval=30s', 'serviceMonitor.scrapeTimeout=1m'],
         'serviceMonitor.scrapeTimeout 1m is longer than serviceMonitor.interval 30s',
+      ],
+      [
+        'an alert that there is not',
+        ['prometheusRule.disabled={WeirUp}'],
+        'prometheusRule.disabled: there is no alert WeirUp',
       ],
       [
         'a container for another chart’s Pod',

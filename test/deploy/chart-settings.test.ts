@@ -211,6 +211,63 @@ describe.skipIf(toolsMissing !== null)('values of the chart', () => {
       });
     });
 
+    describe('rules', () => {
+      const alertsOf = (manifests: readonly Manifest[]): Any[] =>
+        one(manifests, 'PrometheusRule').spec.groups.flatMap(({ rules }: Any) =>
+          rules.filter(({ alert }: Any) => alert),
+        );
+      const plain = new Map<string, Any>();
+      beforeAll(() => {
+        for (const rule of alertsOf(of('monitored'))) plain.set(rule.alert, rule);
+      });
+
+      it.each([
+        ['refusedRatio', 0.5, 'WeirRefusesManyCallers', '> 0.5'],
+        ['waitSeconds', 2.5, 'WeirWaitAboveTarget', '> 2.5'],
+        ['lineRatio', 0.9, 'WeirLineNearBound', '> 0.9'],
+        ['coreappRefusedRatio', 0.25, 'WeirCoreappRefuses', '> 0.25'],
+        ['tokenExpirySeconds', 604_800, 'WeirMonitoringTokenExpires', '< 604800'],
+        ['restarts', 9, 'WeirRestarts', '> 9'],
+        ['eventLoopLagSeconds', 1, 'WeirBusy', '> 1'],
+        ['filesRatio', 0.5, 'WeirFilesNearLimit', '> 0.5'],
+      ])('a threshold is that of one alert: %s', (threshold, value, alert, text) => {
+        const made = alertsOf(
+          // With --set a number with a point is a text.
+          rendered('helm 3', [
+            ...valueSet('monitored').args,
+            '--set-json',
+            `prometheusRule.thresholds.${threshold}=${value}`,
+          ]),
+        );
+        const changed = made.filter((rule) => rule.expr !== plain.get(rule.alert).expr);
+        expect(changed.map((rule) => rule.alert)).toEqual([alert]);
+        expect(changed[0].expr).toContain(text);
+      });
+
+      it('a runbook of your own, labels for a team, groups of your own, and what is left out', () => {
+        const values = ['runbookBaseUrl=https://runbooks.example.com/weir', 'alertLabels.team=messaging'];
+        const more = ['disabled={WeirDown}', 'namespace=rules', 'extraGroups[0].name=ours'];
+        const rule = [
+          ...values,
+          ...more,
+          'extraGroups[0].rules[0].record=a:b',
+          'extraGroups[0].rules[0].expr=vector(1)',
+        ];
+        const made = of('monitored', ...rule.map((value) => `prometheusRule.${value}`));
+        const alerts = alertsOf(made);
+        expect([...plain.keys()].filter((name) => !alerts.some(({ alert }) => alert === name))).toEqual(['WeirDown']);
+        for (const { annotations, labels } of alerts) {
+          expect(annotations.runbook_url).toMatch(/^https:\/\/runbooks\.example\.com\/weir#weir[a-z]+$/);
+          expect(labels).toMatchObject({
+            team: 'messaging',
+            severity: /^(warning|critical)$/.exec(labels.severity)?.[0],
+          });
+        }
+        const { metadata, spec } = one(made, 'PrometheusRule');
+        expect([metadata.namespace, spec.groups.at(-1).name]).toEqual(['rules', 'ours']);
+      });
+    });
+
     it('the dashboard is where Grafana looks, in its folder', () => {
       const { metadata } = one(of('monitored'), 'ConfigMap', 'weir-dashboard');
       expect(metadata).toMatchObject({ namespace: 'monitoring', annotations: { grafana_folder: 'WhatsApp' } });

@@ -40,6 +40,7 @@ function unknownMetrics(expr: string): string[] {
 describe('Every alert', () => {
   const runbooks = text('docs/how-to/answer-an-alert.md');
   const cases = text('test/deploy/rules/alerts.test.yaml');
+  const shown = text('src/ops/runbook.html');
 
   it.each(alerts)('$alert says what it is, how bad, and where its runbook is', ({ alert, labels, annotations }) => {
     expect(alert).toMatch(/^Weir[A-Z]\w+$/);
@@ -49,6 +50,14 @@ describe('Every alert', () => {
     const anchor = annotations?.['runbook_url']?.replace('docs/how-to/answer-an-alert.md#', '');
     const headings = [...runbooks.matchAll(/^### (.*)$/gm)].map(([, heading = '']) => heading.toLowerCase());
     expect(headings).toContain(anchor);
+    expect(shown).toContain(`<h3 id="${anchor}">`);
+  });
+
+  it('has its runbook on the ops port, where every link to another alert leads to one', () => {
+    const anchors = [...shown.matchAll(/<a href="#([^"]*)">/g)].map(([, anchor]) => anchor);
+    expect(anchors.length).toBeGreaterThan(0);
+    for (const anchor of anchors) expect(shown).toContain(` id="${anchor}">`);
+    expect(shown).not.toMatch(/<a href="[^#]/);
   });
 
   it.each(alerts)('$alert has a case in which it fires', ({ alert }) => {

@@ -44,9 +44,9 @@ describe('the ops port', () => {
     ['HEAD', '/livez', 200, ''],
     ['GET', '/livez?verbose', 200, 'ok\n'],
     ['GET', '/readyz', 200, 'ok\n'],
-    ['GET', '/', 404, 'Nothing is here. There are /livez, /readyz, /metrics, /status.\n'],
-    ['GET', '/constructor', 404, 'Nothing is here. There are /livez, /readyz, /metrics, /status.\n'],
-    ['POST', '/nowhere', 404, 'Nothing is here. There are /livez, /readyz, /metrics, /status.\n'],
+    ['GET', '/', 404, 'Nothing is here. There are /livez, /readyz, /metrics, /status, /runbook.\n'],
+    ['GET', '/constructor', 404, 'Nothing is here. There are /livez, /readyz, /metrics, /status, /runbook.\n'],
+    ['POST', '/nowhere', 404, 'Nothing is here. There are /livez, /readyz, /metrics, /status, /runbook.\n'],
     ['POST', '/livez', 405, 'Only GET and HEAD are answered here.\n'],
     ['DELETE', '/metrics', 405, 'Only GET and HEAD are answered here.\n'],
   ])('answers %s %s with %i', async (method, path, status, body) => {
@@ -55,6 +55,12 @@ describe('the ops port', () => {
     expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
     expect(response.headers.get('cache-control')).toBe('no-store');
     expect(response.headers.get('allow')).toBe(status === 405 ? 'GET, HEAD' : null);
+  });
+
+  it('says what to do when an alert fires', async () => {
+    const response = await ask(await ops(), '/runbook');
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+    expect(await response.text()).toMatch(/<h3 id="weirdown">WeirDown<\/h3>\n<p>/);
   });
 
   it('is not ready for a reason, and says it; alive it is all the same', async () => {
