@@ -50,6 +50,8 @@ export interface GatewayDeps extends RefusalForm {
   readonly log: Log;
   /** Null, or not there: nobody is told of traces. */
   readonly tracer?: Tracer | null;
+  /** The limits of the classes: requests a second. */
+  readonly limits: Readonly<Record<string, { readonly rate: number }>>;
   /** Whether callers are told where the time went. */
   readonly serverTiming: boolean;
   /** Writes down what was done to accounts. */
@@ -83,6 +85,7 @@ export function createGateway<From extends Downstream>(stages: Stages<From>, dep
         release(exchange);
         if (caller !== null) deps.openRequests.leave(caller);
       }
+      exchange.counters.bytesIn = downstream.bytesIn;
       const status = finish(exchange, downstream, outcome, deps);
       answered = true;
       record(deps, exchange, outcome, status, outcome.kind === 'passed' ? outcome.cut : downstream.cutFor);

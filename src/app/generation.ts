@@ -110,6 +110,7 @@ function gatewayDeps(config: Config, services: Services, profile: Profile, cors:
     meter,
     log,
     tracer: tracing.tracer,
+    limits: config.limits,
     serverTiming: config.http.serverTiming,
     audit: profile.audit,
     preflight: cors === null ? undefined : preflightBy(cors),

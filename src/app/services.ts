@@ -57,6 +57,7 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
     ...admit.snapshot(),
     ...bodies.snapshot(),
     store: stores.state(),
+    log: { leftOut: log.leftOut() },
     ...ports(),
   });
   const meter = openMeter(config, version, snapshot);

@@ -1,7 +1,9 @@
 /** `weir serve`: reads the configuration, starts the app, and on SIGTERM drains and closes it. */
+
+import type { AdjustableLog } from '../adapters/log/log.ts';
 import { machineClock } from '../adapters/node/clock.ts';
-import { type AdjustableLog, createLog } from '../adapters/pino/log.ts';
 import { type App, startApp } from '../app/app.ts';
+import { Logging } from '../app/logging.ts';
 import { Reload } from '../app/reload.ts';
 import { StartError } from '../app/start-error.ts';
 import type { Config } from '../config/config.ts';
@@ -44,11 +46,13 @@ export async function serve(
   }
   const loaded = configuredWith(read, env, io);
   if (loaded === null) return 1;
-  const log = createLog({ level: loaded.config.log.level, clock: machineClock });
-  const signals = new Signals(log);
+  const logging = openLogging(loaded.config, io);
+  if (logging === null) return 1;
+  const { log } = logging;
+  const signals = new Signals(log, logging);
   const lastResort = new LastResort(log);
   try {
-    const code = await run(loaded, sourcesOf(read.options, env), log, signals, lastResort, io);
+    const code = await run(loaded, sourcesOf(read.options, env), logging, signals, lastResort, io);
     await log.flush();
     return code;
   } catch (error) {
@@ -59,16 +63,28 @@ export async function serve(
   }
 }
 
+/** Null: it is said why its file can't be written to. */
+function openLogging({ log }: Config, io: CommandIo): Logging | null {
+  try {
+    return new Logging(log, version, machineClock);
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    io.err(`weir serve: ${error.message}`);
+    return null;
+  }
+}
+
 type Loaded = NonNullable<ReturnType<typeof configuredWith>>;
 
 async function run(
   { config: given, notes, file, hash }: Loaded,
   sources: ReturnType<typeof sourcesOf>,
-  log: AdjustableLog,
+  logging: Logging,
   signals: Signals,
   lastResort: LastResort,
   io: CommandIo,
 ): Promise<number> {
+  const { log } = logging;
   const simulator = given.coreapp.url === null ? await startBundledFor(given.profile) : null;
   const adapt = (read: Config): Config => (simulator === null ? read : towardsSimulator(read, simulator));
   const config = adapt(given);
@@ -85,7 +101,7 @@ async function run(
   const token = simulator === null || config.profile === 'coreapp' ? null : await demoToken(config, app);
   for (const line of welcome(config, file, app, simulator, token)) io.err(line);
   log.info('serving', { port: app.port, opsPort: app.opsPort, version, config: hash });
-  const reloads = keepReloaded(app, { config, notes, adapt, sources }, log, signals);
+  const reloads = keepReloaded(app, { config, notes, adapt, sources }, logging, signals);
 
   const signal = signals.next();
   const why = await Promise.race([signal, lastResort.struck]);
@@ -105,11 +121,18 @@ interface Origin {
 }
 
 /** The configuration is read again at SIGHUP, when a file has changed, and when `weir reload` asks for it. */
-function keepReloaded(app: App, origin: Origin, log: AdjustableLog, signals: Signals): Reload {
+function keepReloaded(app: App, origin: Origin, logging: Logging, signals: Signals): Reload {
   const { clock, meter } = app.services;
+  const { log } = logging;
   const apply = async (config: Config): Promise<void> => {
-    await app.apply(config);
-    log.setLevel(config.log.level);
+    const change = logging.prepare(config.log);
+    try {
+      await app.apply(config);
+    } catch (error) {
+      change.discard();
+      throw error;
+    }
+    change.commit();
   };
   const reloads = new Reload({ ...origin, running: app.running, apply, clock, meter, log });
   app.onReload(() => reloads.reload('command'));

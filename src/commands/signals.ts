@@ -15,8 +15,10 @@ const table = {
     means: 'note',
     note: 'SIGUSR1: Node’s inspector stays closed; start with NODE_OPTIONS=--inspect to have it open',
   },
-  SIGUSR2: { means: 'note', note: 'SIGUSR2 means nothing here' },
-} as const satisfies Partial<Record<NodeJS.Signals, { means: 'stop' | 'reload' } | { means: 'note'; note: string }>>;
+  SIGUSR2: { means: 'reopen' },
+} as const satisfies Partial<
+  Record<NodeJS.Signals, { means: 'stop' | 'reload' | 'reopen' } | { means: 'note'; note: string }>
+>;
 
 /** npm passes on the SIGINT that the terminal has sent to both of them: what comes twice at once was meant once. */
 const echoMs = 500;
@@ -31,13 +33,15 @@ export class Signals {
   #reload: (() => void) | null = null;
   #reloadAsked = false;
 
-  constructor(log: Pick<Log, 'warn'>) {
+  /** @param logging has its file opened anew */
+  constructor(log: Pick<Log, 'warn'>, logging: { reopen(): void }) {
     for (const name of Object.keys(table) as (keyof typeof table)[]) {
       const entry = table[name];
       if (entry.means === 'stop') this.#listenToStop(name as Stopping);
       else if (entry.means === 'reload') process.on(name, () => this.#askToReload());
+      else if (entry.means === 'note') process.on(name, () => log.warn(entry.note));
       // Where Node was told to do something at SIGUSR2, such as to write a heap snapshot, it listens already.
-      else if (name !== 'SIGUSR2' || process.listenerCount(name) === 0) process.on(name, () => log.warn(entry.note));
+      else if (process.listenerCount(name) === 0) process.on(name, () => logging.reopen());
     }
   }
 

@@ -1,14 +1,16 @@
 /** The accounts of a configuration's Redis, for a command that works on them. */
+
+import { createLog } from '../adapters/log/log.ts';
 import { machineClock } from '../adapters/node/clock.ts';
-import { createLog } from '../adapters/pino/log.ts';
 import { createRedisAccounts } from '../adapters/redis/accounts.ts';
 import { firstConnection, openRedis } from '../adapters/redis/client.ts';
 import { type AccountStore, type MadeTokens, StoreAway } from '../auth/ports.ts';
 import type { Config } from '../config/config.ts';
 import type { AuditAction } from '../observe/audit.ts';
-import type { Log } from '../observe/ports.ts';
+import { type Log, noneLeftOut } from '../observe/ports.ts';
 import { configured } from './configured.ts';
 import type { CommandIo } from './options.ts';
+import { version } from './version.ts';
 
 /** How long a command waits for Redis to answer, milliseconds: nobody else waits for it. */
 const callTimeoutMs = 5_000;
@@ -82,13 +84,14 @@ function firstWarning(fail: (reason: StoreAway) => void): Log {
     info() {},
     warn: (_message, fields) => fail(new StoreAway(String(fields?.['reason']))),
     error() {},
+    leftOut: () => noneLeftOut,
   };
 }
 
 /** The audit trail goes to stderr, so that what a command prints stays for pipes. */
-function auditTo(config: StoreConfig, { err }: CommandIo): StoreDeps['audit'] {
+function auditTo({ log: { level, format } }: StoreConfig, { err }: CommandIo): StoreDeps['audit'] {
   const destination = { write: (line: string) => err(line.trimEnd()) };
-  const log = createLog({ level: config.log.level, clock: machineClock, destination });
+  const log = createLog({ level, format: format ?? 'weir', version, clock: machineClock, destination });
   return (action, user) =>
     log.audit({
       action,

@@ -32,11 +32,10 @@ import {
 import { limits } from './limits.ts';
 import { line } from './line.ts';
 import { listen, ops, pathWords, pemFile } from './listen.ts';
+import { log } from './log.ts';
 import { isTarget, readRedisUrl } from './redis-url.ts';
 import { section, setting } from './setting.ts';
 import { heed, throttled } from './signals.ts';
-
-const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -302,14 +301,6 @@ const http = section({
     wanted: 'a list of field names, without those that Weir writes itself, such as [X-Real-IP, X_Request_Id]',
   }),
   cors,
-});
-
-const log = section({
-  level: setting(z.enum(logLevels).default('info'), {
-    description:
-      'The lowest level that is logged. At info each request is one line; at warn there is only what needs attention. The audit trail comes with every level but silent.',
-    env: 'LOG_LEVEL',
-  }),
 });
 
 const stop = section({

@@ -68,6 +68,8 @@ export interface Counters {
   attempts: number;
   /** Bytes of answer body that went to the caller. */
   bytesOut: number;
+  /** Bytes of its own body that were read. */
+  bytesIn: number;
   /** For the audit trail; null: an endpoint of Weir's own had nothing to add, or it was none. */
   note: AuditNote | null;
 }
@@ -156,7 +158,7 @@ class Exchange {
   readonly arrivedAt: number;
   readonly cors: Fields | null;
   readonly trace: Trace | null;
-  readonly counters: Counters = { heldMs: 0, coreappMs: 0, attempts: 0, bytesOut: 0, note: null };
+  readonly counters: Counters = { heldMs: 0, coreappMs: 0, attempts: 0, bytesOut: 0, bytesIn: 0, note: null };
   joinedAt = -1;
   waitSeconds = -1;
   holdMaxMs = -1;

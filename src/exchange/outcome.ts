@@ -11,10 +11,10 @@ export interface Gone {
 export const gone: Gone = { kind: 'gone' };
 
 /**
- * Why an answer was cut off though its caller had not hung up: it took too little of it, the Coreapp's own broke off,
- * the disk did not give back what waited for the caller, or Weir has stopped.
+ * Why an answer was cut off though its caller had not hung up: it took too little of it, the Coreapp's own broke off or
+ * paused too long, the disk did not give back what waited for the caller, or Weir has stopped.
  */
-export type CutCause = 'callerSlow' | 'coreappBroke' | 'diskFailed' | 'stopping';
+export type CutCause = 'callerSlow' | 'coreappBroke' | 'coreappTimeout' | 'diskFailed' | 'stopping';
 
 /** The Coreapp's answer has gone to the caller, whole or cut off. */
 export interface Passed {

@@ -17,6 +17,8 @@ export interface Downstream {
   known(): void;
   /** The announced length of the body; null: unknown (chunked). */
   readonly bodyBytes: number | null;
+  /** How much of the body was read so far, without what frames it. */
+  readonly bytesIn: number;
   /**
    * Reads the whole body, at most `maxBytes`; at once where it has arrived already. `100 Continue` is sent where the
    * caller waits for it. All that a body takes is allocated before: its announced length, or for a chunked one as much

@@ -14,3 +14,11 @@ export function isAuthority(text: string): boolean {
   const [matched, later, address = ''] = bracketed.exec(text) ?? [];
   return matched !== undefined && (later !== undefined || isIpv6(address));
 }
+
+/** The host, an IPv6 address without its brackets, and the port where it names one that could be. Null: it is neither. */
+export function splitHost(text: string | null): { readonly host: string; readonly port: string | null } | null {
+  if (text === null || !isAuthority(text)) return null;
+  const [, host = '', digits = ''] = /^(\[.*\]|[^:]*)(?::(\d*))?$/.exec(text) as RegExpExecArray;
+  const port = digits === '' || Number(digits) > 65_535 ? null : `${Number(digits)}`;
+  return { host: host.replace(/^\[|\]$/g, ''), port };
+}

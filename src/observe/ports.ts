@@ -49,6 +49,10 @@ export interface Tracer {
   ended(spans: readonly Span[]): void;
 }
 
+/** How many lines are missing from the log, by why: `log.sample`, a reader that is slow, a file that can't be written. */
+export type LinesLeftOut = Readonly<Record<'sample' | 'slowReader' | 'notWritten', number>>;
+export const noneLeftOut: LinesLeftOut = { sample: 0, slowReader: 0, notWritten: 0 };
+
 /** One line a request, and what an operator must know besides. Never a secret, never a body. */
 export interface Log {
   request(line: RequestLine): void;
@@ -61,4 +65,5 @@ export interface Log {
   info(message: string, fields?: Readonly<Record<string, unknown>>): void;
   warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
   error(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  leftOut(): LinesLeftOut;
 }

@@ -4,6 +4,7 @@ import type { Identified, Received } from '../exchange/exchange.ts';
 import type { CutCause, Outcome } from '../exchange/outcome.ts';
 import { sampledId } from '../exchange/trace.ts';
 import type { Log, Meter, Tracer } from './ports.ts';
+import type { EarlyEnd } from './request-line.ts';
 import { spansOf } from './spans.ts';
 
 export interface RecordDeps {
@@ -12,6 +13,8 @@ export interface RecordDeps {
   readonly log: Log;
   /** Null, or not there: nobody is told of traces. */
   readonly tracer?: Tracer | null;
+  /** The limits of the classes: requests a second. */
+  readonly limits: Readonly<Record<string, { readonly rate: number }>>;
 }
 
 /** @param cut why its answer was cut off by Weir; null: it was not */
@@ -33,6 +36,7 @@ export function record(
   deps.log.request({
     id: exchange.id,
     traceId: trace === null ? null : trace.traceId,
+    spanId: trace === null ? null : trace.spanId,
     class: route?.class ?? 'none',
     principal: principal ?? null,
     method,
@@ -45,9 +49,18 @@ export function record(
     attempts: counters.attempts,
     bytesOut: counters.bytesOut,
     refusal: name,
-    cut,
+    bytesIn: counters.bytesIn,
+    fields: exchange.fields,
+    classRate: route === undefined ? null : (deps.limits[route.class]?.rate ?? null),
+    cut: cut ?? earlyEnd(outcome, status),
   });
   if (trace !== null && trace.recording !== null) {
     deps.tracer?.ended(spansOf(exchange, { outcome, status, cut, at: now }));
   }
+}
+
+/** Where Weir cut nothing off. The status 499 may be the upstream's own. */
+function earlyEnd(outcome: Outcome, status: number): EarlyEnd | null {
+  if (outcome.kind === 'refusal' && outcome.name === 'requestTimeout') return 'bodySlow';
+  return status === 499 && outcome.kind !== 'passed' ? 'callerGone' : null;
 }

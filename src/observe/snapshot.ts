@@ -2,6 +2,7 @@
 import type { AnswersSnapshot } from '../bodies/answers.ts';
 import type { DiskSnapshot } from '../bodies/disk.ts';
 import type { EndpointClass } from '../exchange/route.ts';
+import type { LinesLeftOut } from './ports.ts';
 
 export interface LineSnapshot {
   readonly class: EndpointClass;
@@ -85,6 +86,7 @@ export interface Snapshot {
   /** Bodies and answers in files, over all classes. */
   readonly disk: DiskSnapshot;
   readonly store: StoreSnapshot;
+  readonly log: { readonly leftOut: LinesLeftOut };
   readonly config: ConfigSnapshot;
   /** Open connections of callers. */
   readonly connections: number;

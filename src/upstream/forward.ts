@@ -290,21 +290,21 @@ class Sending extends GuardedObserver {
     this.#release(false);
     // The answer's beginning said that the Coreapp did not act; what broke is only the rest of it.
     if (this.#retry !== null) this.#refused(this.#status ?? 0, this.#retry);
-    else if (this.#status !== null) this.#brokeOff();
+    else if (this.#status !== null) this.#brokeOff(failure.cause === 'timeout' ? 'coreappTimeout' : 'coreappBroke');
     else if (failure.cause === 'late') this.#giveSlotUp();
     else this.#unanswered(failure, failure.cause);
   }
 
   /** The caller gets what has come of the answer. */
-  #brokeOff(): void {
+  #brokeOff(why: CutCause): void {
     this.#over('failure', 'failed');
     if (this.#spool === null) {
       this.#downstream.cut();
-      this.#answered('coreappBroke');
+      this.#answered(why);
       return;
     }
     this.#downstream.onGone(() => this.#leave());
-    this.#spool.breakOff('coreappBroke');
+    this.#spool.breakOff(why);
   }
 
   /** The caller has its answer, or was cut off. */

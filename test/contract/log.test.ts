@@ -3,8 +3,9 @@ import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { LogLevel } from '../../src/adapters/log/format.ts';
+import { createLog } from '../../src/adapters/log/log.ts';
 import { machineClock } from '../../src/adapters/node/clock.ts';
-import { createLog, type LogLevel } from '../../src/adapters/pino/log.ts';
 import type { RequestLine } from '../../src/observe/request-line.ts';
 import { type Script, startScript } from '../support/scripts.ts';
 import { until, within } from '../support/until.ts';
@@ -13,6 +14,7 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 const line: RequestLine = {
   id: 'r-1',
   traceId: null,
+  spanId: null,
   class: 'messages',
   principal: { kind: 'user', name: 'bulk', role: 'ROLE_USER' },
   method: 'POST',
@@ -25,6 +27,9 @@ const line: RequestLine = {
   attempts: 2,
   bytesOut: 99,
   refusal: null,
+  bytesIn: 150,
+  fields: ['Host', 'weir.example.com:8443', 'User-Agent', 'curl/8.14.1'],
+  classRate: 50,
   cut: null,
 };
 
@@ -50,7 +55,8 @@ describe('the line of a request', () => {
     expect(texts).toEqual([
       '{"level":"info","time":"2026-01-01T00:00:00.000Z","msg":"request","requestId":"r-1","class":"messages",' +
         '"principal":"user:bulk","method":"POST","path":"/v1/messages","status":201,"remote":"10.0.0.1",' +
-        '"heldMs":120,"coreappMs":33.1,"totalMs":154,"attempts":2,"bytesOut":99,"refusal":null}\n',
+        '"heldMs":120,"coreappMs":33.1,"totalMs":154,"attempts":2,"bytesOut":99,"refusal":null,"bytesIn":150,' +
+        '"host":"weir.example.com:8443","userAgent":"curl/8.14.1","classRate":50}\n',
     ]);
   });
 
@@ -209,7 +215,7 @@ describe('a file descriptor', () => {
 });
 
 const saying = (body: string): string => `
-  import { createLog } from './src/adapters/pino/log.ts';
+  import { createLog } from './src/adapters/log/log.ts';
   import { machineClock } from './src/adapters/node/clock.ts';
   const log = createLog({ level: 'info', clock: machineClock });
   ${body}`;

@@ -181,6 +181,7 @@ function scene({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: SceneOptio
     ownTurns: new OwnTurns(setImmediate),
     disk,
     clock,
+    limits: {},
     meter: deafMeter,
     log: { ...silentLog, error: (_, fields) => void errors.push(fields?.error) },
     serverTiming: true,

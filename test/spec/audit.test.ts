@@ -1,6 +1,7 @@
 /** The audit trail: one line for each login, logout and change of an account, done or refused, and no secret in it. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { createLog, type LogLevel } from '../../src/adapters/pino/log.ts';
+import type { LogLevel } from '../../src/adapters/log/format.ts';
+import { createLog } from '../../src/adapters/log/log.ts';
 import { type Accounts, StoreAway } from '../../src/auth/ports.ts';
 import type { AuditLine } from '../../src/observe/audit.ts';
 import { startTestApp } from '../support/app.ts';

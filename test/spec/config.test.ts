@@ -108,10 +108,22 @@ describe('an unknown name is refused, with what was probably meant', () => {
       '1:8: http.keep_alive_timeout is not a setting; did you mean http.keepAliveTimeoutMs?',
     ],
     ['port: 80', '1:1: port is not a setting; did you mean listen.port or ops.port?'],
-    ['log: {colour: red}', '1:7: log.colour is not a setting; known here: level'],
-    ['log: {constructor: 1}', '1:7: log.constructor is not a setting; known here: level'],
-    ['log: {__proto__: 1}', '1:7: log.__proto__ is not a setting; known here: level'],
-    ['log: {[a]: 1}', '1:7: a name that is not a word is not a setting; known here: level'],
+    [
+      'log: {colour: red}',
+      '1:7: log.colour is not a setting; known here: level, format, file, requests, fields, sample, slowMs',
+    ],
+    [
+      'log: {constructor: 1}',
+      '1:7: log.constructor is not a setting; known here: level, format, file, requests, fields, sample, slowMs',
+    ],
+    [
+      'log: {__proto__: 1}',
+      '1:7: log.__proto__ is not a setting; known here: level, format, file, requests, fields, sample, slowMs',
+    ],
+    [
+      'log: {[a]: 1}',
+      '1:7: a name that is not a word is not a setting; known here: level, format, file, requests, fields, sample, slowMs',
+    ],
   ])('%s', (yaml, line) => {
     expect(problems(load(yaml))).toEqual([`w.yaml:${line}`]);
   });

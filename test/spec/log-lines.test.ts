@@ -1,6 +1,6 @@
 /** Log lines wait for their batch as bytes, in pages; no line may notice. */
 import { describe, expect, it } from 'vitest';
-import { Lines } from '../../src/adapters/pino/lines.ts';
+import { Lines } from '../../src/adapters/log/lines.ts';
 
 const cases = [
   { says: 'none at all', lines: [] },

@@ -165,7 +165,7 @@ describe('An answer that is not taken', () => {
     caller.send(app.request('GET /v1/media/1'));
     await until(() => upstream.arrivals.length === 1, { what: 'the request at the Coreapp' });
     caller.reset();
-    expect(await logged('/v1/media/1')).toMatchObject({ status: 499, cut: null });
+    expect(await logged('/v1/media/1')).toMatchObject({ status: 499, cut: 'callerGone' });
     expect(await cutLines(app.opsPort)).toEqual([]);
   });
 

@@ -179,7 +179,7 @@ describe('An answer that its caller takes slowly', () => {
     expect((await status()).answers.waiting).toBe(1);
     caller.reset();
     await until(() => app.lines[0], { what: 'the log line' });
-    expect(app.lines).toMatchObject([{ status: 499, cut: null }]);
+    expect(app.lines).toMatchObject([{ status: 499, cut: 'callerGone' }]);
     expect((await status()).answers).toMatchObject({ waiting: 0, memoryBytes: 0 });
     await until(() => openFiles() === 0, { what: 'the file to be closed' });
   });

@@ -2,7 +2,7 @@
 import { type App, startApp } from '../../src/app/app.ts';
 import type { Config } from '../../src/config/config.ts';
 import type { AuditLine } from '../../src/observe/audit.ts';
-import type { Log } from '../../src/observe/ports.ts';
+import { type Log, noneLeftOut } from '../../src/observe/ports.ts';
 import type { RequestLine } from '../../src/observe/request-line.ts';
 import { config, type Env, type Files, load } from './config.ts';
 import { openCaller, type RawAnswer, type RawCaller } from './raw.ts';
@@ -75,6 +75,7 @@ export async function startAppOf(settings: Config, coreappUrl: string, hash = ''
     info: event('info'),
     warn: event('warn'),
     error: event('error'),
+    leftOut: () => noneLeftOut,
   };
   const app = await startApp(settings, coreappUrl, '0.0.0', log, hash);
   const ask: TestApp['ask'] = async (line, fields = '', body = '') => {

@@ -54,6 +54,7 @@ export class WaitingDownstream implements Downstream {
   gone = false;
   readonly cutFor = null;
   readonly bodyBytes: number | null = 0;
+  bytesIn = 0;
   #listener: (() => void) | null = null;
 
   onGone(listener: (() => void) | null): void {

@@ -9,6 +9,7 @@ import type { Log } from '../../src/observe/ports.ts';
 import { adminPassword, apiKey, type Event, withFreshFigures } from './app.ts';
 import { config, type Env, load } from './config.ts';
 import { RawCaller } from './raw.ts';
+import { silentLog } from './silent-log.ts';
 import { within } from './until.ts';
 
 /** A folder that is gone at the end, and what was written into it. */
@@ -48,8 +49,7 @@ export async function startSecureApp(
   const event = (level: Event['level']) => (message: string, fields?: Event['fields']) =>
     void events.push({ level, message, fields: fields ?? {} });
   const log: Log = {
-    request() {},
-    audit() {},
+    ...silentLog,
     debug: event('debug'),
     info: event('info'),
     warn: event('warn'),

@@ -1,4 +1,4 @@
-import type { Log } from '../../src/observe/ports.ts';
+import { type Log, noneLeftOut } from '../../src/observe/ports.ts';
 
 /** A log that nobody reads. */
 export const silentLog: Log = {
@@ -8,4 +8,5 @@ export const silentLog: Log = {
   info() {},
   warn() {},
   error() {},
+  leftOut: () => noneLeftOut,
 };

@@ -49,6 +49,7 @@ export const busy: Snapshot = {
   },
   disk: { files: 1, filesMax: 1_000, bytes: 330, bytesMax: 4_096 },
   store: { kind: 'redis', up: true, fallback: false, persistence: 'aof', lacks: [] },
+  log: { leftOut: { sample: 11, slowReader: 13, notWritten: 17 } },
   connections: 7,
   ready: true,
   config: {

@@ -28,6 +28,7 @@ export function weirFamilies(tally: Tally, snapshot: Snapshot, build: Build): Fa
     store(tally, snapshot),
     configuration(tally, snapshot),
     spans(tally),
+    log(snapshot),
     replica(snapshot, build),
   );
 }
@@ -298,6 +299,14 @@ function spans({ spanCounts }: Tally): Family[] {
   return [
     family('counter', 'weir_spans_total', 'Spans of traces, by what became of them.', () =>
       spanOutcomes.map((outcome) => sample(spanCounts[outcome], { outcome })),
+    ),
+  ];
+}
+
+function log({ log: { leftOut } }: Snapshot): Family[] {
+  return [
+    family('counter', 'weir_log_lines_left_out_total', 'Lines that are missing from the log, by why.', () =>
+      Object.entries(leftOut).map(([reason, lines]) => sample(lines, { reason })),
     ),
   ];
 }

@@ -39,7 +39,13 @@ export class ClassTally {
   readonly coreapp = new ByStatus();
   readonly coreappDuration = new Histogram(answerBoundsMs);
   readonly replays: Record<ReplayReason, number> = { throttled: 0, overloaded: 0, unsent: 0, late: 0, broken: 0 };
-  readonly cuts: Record<CutCause, number> = { callerSlow: 0, coreappBroke: 0, diskFailed: 0, stopping: 0 };
+  readonly cuts: Record<CutCause, number> = {
+    callerSlow: 0,
+    coreappBroke: 0,
+    coreappTimeout: 0,
+    diskFailed: 0,
+    stopping: 0,
+  };
   alarms = 0;
   readonly slots: Record<SlotSource, number> = { store: 0, fallback: 0, memory: 0 };
 

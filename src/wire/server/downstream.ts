@@ -74,6 +74,7 @@ export class WireDownstream implements Downstream, Taker {
   #ended = false;
   #gone = false;
   #cutFor: CutCause | null = null;
+  #bytesIn = 0;
   #reading: Reading | null = null;
   /** Watches over bytes that the caller has to take or to send before it goes on. */
   #idler: Pick<Idler, 'done'> | null = null;
@@ -97,6 +98,10 @@ export class WireDownstream implements Downstream, Taker {
 
   get cutFor(): CutCause | null {
     return this.#cutFor ?? (this.connection.reception.stopping ? 'stopping' : null);
+  }
+
+  get bytesIn(): number {
+    return this.#bytesIn;
   }
 
   /** Whether a byte of its answer was written, other than 1xx. */
@@ -139,6 +144,7 @@ export class WireDownstream implements Downstream, Taker {
       if (bodyBytes > maxBytes) return { kind: 'tooLarge' };
       if (bodyBytes > allocation.memoryMaxBytes || bodyBytes > connection.restBytes)
         return this.#readComing(maxBytes, allocation);
+      this.#bytesIn = bodyBytes;
       return keep(allocation, connection.takeBody() as Buffer);
     }
     // How much there is of it shows only by taking it out of its chunks.
@@ -146,6 +152,7 @@ export class WireDownstream implements Downstream, Taker {
     if (part === null) return { kind: 'gone' };
     if (!connection.bodyIsRead || part.length > allocation.memoryMaxBytes)
       return this.#readComing(maxBytes, allocation, part);
+    this.#bytesIn = part.length;
     return part.length > maxBytes ? { kind: 'tooLarge' } : keep(allocation, part);
   }
 
@@ -172,6 +179,7 @@ export class WireDownstream implements Downstream, Taker {
 
   /** A part of the body that is being read. @param last whether it is the end of it */
   came(part: Buffer, last: boolean): void {
+    this.#bytesIn += part.length;
     if (part.length > 0) this.#reading?.take(part);
     if (last) this.#reading?.finish();
   }

@@ -1,4 +1,4 @@
-import { write, writeSync } from 'node:fs';
+import { close, write, writeSync } from 'node:fs';
 import type { Alarm, Clock } from '../../clock.ts';
 import { Lines } from './lines.ts';
 
@@ -19,28 +19,67 @@ const retryMs = 10;
 /** How long `flush()`, and the end of the process, wait for a reader that does not read. */
 const flushMaxMs = 1_000;
 
+/** stdin, stdout, stderr: what Weir did not open it does not close. */
+const ownFdMin = 3;
+const newline = 10;
+
+/** The line that says how many are lost, and why. */
+type TroubleLine = (message: string, fields: { readonly lines: number; readonly code?: string }) => string;
+
 /**
  * Writes lines to a file descriptor in batches, off the event loop. pino's own destination (sonic-boom 4.2) would do,
  * but its flush at exit never returns when the reader is gone, and it measures the whole batch again at every line.
  */
 export class Sink {
-  readonly #fd: number;
+  #fd: number;
   readonly #clock: Clock;
-  readonly #droppedLine: (lines: number) => string;
+  readonly #troubleLine: TroubleLine;
   readonly #pending = new Lines();
   #alarm: Alarm | null = null;
   #writing = false;
+  /** Lost and not yet told of: since the reader was slow, and since they could not be written. */
   #dropped = 0;
+  #notWritten = 0;
+  #errorCode = '';
+  /** The last bytes that were written are a part of a line, whose rest is lost. */
+  #torn = false;
+  /** What to write to once the batch under way is written; null: the same. */
+  #nextFd: number | null = null;
+  readonly #lost = { slowReader: 0, notWritten: 0 };
   /** Nobody reads any more, or whoever waited for the last lines has given up. */
   #closed = false;
   #drained: (() => void)[] = [];
 
-  /** @param droppedLine the line that says how many were dropped */
-  constructor(fd: number, clock: Clock, droppedLine: (lines: number) => string) {
+  constructor(fd: number, clock: Clock, troubleLine: TroubleLine) {
     this.#fd = fd;
     this.#clock = clock;
-    this.#droppedLine = droppedLine;
+    this.#troubleLine = troubleLine;
     process.once('exit', () => this.#flushAtExit());
+  }
+
+  /** How many lines are lost, for which reason. */
+  get lost(): { readonly slowReader: number; readonly notWritten: number } {
+    return this.#lost;
+  }
+
+  /** What was not yet handed over goes to another file descriptor. The one before is closed, if it is not stdout. */
+  redirect(fd: number): void {
+    if (this.#nextFd !== null) this.#close(this.#nextFd);
+    this.#nextFd = fd;
+    if (!this.#writing) this.#turnToNext();
+  }
+
+  #turnToNext(): void {
+    if (this.#nextFd === null) return;
+    this.#close(this.#fd);
+    this.#fd = this.#nextFd;
+    this.#nextFd = null;
+    this.#torn = false;
+    this.#closed = false;
+  }
+
+  #close(fd: number): void {
+    if (fd >= ownFdMin) close(fd, () => {});
   }
 
   /** Takes a whole line, newline included. `weight`: an audit line's outcome. */
@@ -48,6 +87,7 @@ export class Sink {
     if (this.#closed) return;
     if (this.#pending.bytes + line.length > pendingMaxBytes[weight]) {
       this.#dropped += 1;
+      this.#lost.slowReader += 1;
       return;
     }
     this.#pending.add(line);
@@ -81,43 +121,71 @@ export class Sink {
 
   #send(): void {
     this.#writing = true;
-    this.#writeFrom(this.#pending.take(), 0);
+    this.#writeFrom(this.#take(), 0);
+  }
+
+  /** All that is pending. What follows a part of a line must not be taken for the rest of it. */
+  #take(): Buffer {
+    const batch = this.#pending.take();
+    return this.#torn ? Buffer.concat([Buffer.of(newline), batch]) : batch;
   }
 
   #writeFrom(batch: Buffer, from: number): void {
     write(this.#fd, batch, from, batch.length - from, null, (error, written) => {
       if (error === null && from + written < batch.length) this.#writeFrom(batch, from + written);
-      else if (error === null) this.#sent();
+      else if (error === null) this.#written();
       else if (isBusy(error)) this.#clock.after(retryMs, () => this.#writeFrom(batch, from));
-      else this.#failed(error, batch.subarray(from));
+      else this.#failed(error, batch, from);
     });
   }
 
-  #failed(error: NodeJS.ErrnoException, rest: Buffer): void {
+  #written(): void {
+    this.#torn = false;
+    this.#tellLost();
+    this.#sent();
+  }
+
+  #failed(error: NodeJS.ErrnoException, batch: Buffer, from: number): void {
     if (error.code === 'EPIPE' || error.code === 'EBADF') {
       this.#closed = true;
       this.#pending.clear();
     } else {
-      for (const byte of rest) if (byte === 10) this.#dropped += 1;
+      let lines = this.#torn && from === 0 ? -1 : 0;
+      for (const byte of batch.subarray(from)) if (byte === newline) lines += 1;
+      this.#notWritten += lines;
+      this.#lost.notWritten += lines;
+      this.#errorCode = error.code ?? error.message;
+      if (from > 0) this.#torn = batch[from - 1] !== newline;
     }
     this.#sent();
   }
 
   #sent(): void {
     this.#writing = false;
-    if (this.#dropped > 0 && !this.#closed) {
-      this.#pending.add(this.#droppedLine(this.#dropped));
-      this.#dropped = 0;
-    }
+    this.#turnToNext();
     if (this.#pending.bytes === 0) for (const drained of this.#drained.splice(0)) drained();
     else if (this.#drained.length > 0) this.#send();
     else this.#schedule();
   }
 
+  /** Once lines can be written again: else the line that tells of it would be lost as well, for ever. */
+  #tellLost(): void {
+    if (this.#dropped > 0) {
+      this.#pending.add(this.#troubleLine('log lines dropped: the reader was slow', { lines: this.#dropped }));
+    }
+    if (this.#notWritten > 0) {
+      const fields = { lines: this.#notWritten, code: this.#errorCode };
+      this.#pending.add(this.#troubleLine('log lines lost: they could not be written', fields));
+    }
+    this.#dropped = 0;
+    this.#notWritten = 0;
+  }
+
   /** No event loop is left: what is pending goes out now, or not at all. */
   #flushAtExit(): void {
+    if (!this.#writing) this.#turnToNext();
     if (this.#closed) return;
-    let rest = this.#pending.take();
+    let rest = this.#take();
     for (let waitedMs = 0; rest.length > 0 && waitedMs < flushMaxMs; ) {
       try {
         rest = rest.subarray(writeSync(this.#fd, rest));

@@ -1,0 +1,154 @@
+/**
+ * Elastic Common Schema: nested JSON with Elastic's names and types, as ecs-logging has it. What the schema has no field
+ * for is below `weir`.
+ */
+import { nameOf } from '../../exchange/principal.ts';
+import { tenths } from '../../exchange/server-timing.ts';
+import type { AuditAction, AuditLine } from '../../observe/audit.ts';
+import { type RequestField, type RequestLine, requestFields } from '../../observe/request-line.ts';
+import { errorOf } from './errors.ts';
+import {
+  type Format,
+  type FormatOptions,
+  hostSplitter,
+  IsoTimes,
+  type Member,
+  membersOf,
+  quoted,
+  userAgentText,
+  valueTexts,
+  withoutQuery,
+} from './format.ts';
+
+/** The version of the schema. */
+const ecsVersion = '9.4.0';
+
+export function ecsFormat({ fields, version }: FormatOptions): Format {
+  const times = new IsoTimes();
+  const members = (fields ?? requestFields).flatMap((field) => ecsMembers[field]);
+  const request = membersOf([...accessMembers(version), ...members]);
+  const service = { name: 'weir', type: 'weir', version };
+  const begin = (level: string, message: string, wallMs: number) => ({
+    '@timestamp': times.of(wallMs),
+    'log.level': level,
+    message,
+    'ecs.version': ecsVersion,
+    service,
+  });
+  return {
+    request: (line, level, wallMs) =>
+      `{"@timestamp":"${times.of(wallMs)}","log.level":"${level}","message":${quoted(summary(line))}` +
+      `,"ecs.version":"${ecsVersion}",${request(line)}}\n`,
+    audit: (line, wallMs) => `${JSON.stringify({ ...begin('info', 'audit', wallMs), ...auditMembers(line) })}\n`,
+    event(level, message, given, wallMs) {
+      const { error, others } = errorOf(given);
+      const event = { kind: 'event', dataset: 'weir.log' };
+      const weir = Object.keys(others).length === 0 ? {} : { weir: others };
+      return `${JSON.stringify({ ...begin(level, message, wallMs), event, ...shownError(error), ...weir })}\n`;
+    },
+  };
+}
+
+/** `POST /v1/messages 201` */
+export function summary({ method, path, status }: RequestLine): string {
+  return `${method} ${withoutQuery(path)} ${status}`;
+}
+
+/** What every line of a request has. */
+function accessMembers(version: string): Member[] {
+  return [
+    ['service.name', () => '"weir"'],
+    ['service.type', () => '"weir"'],
+    ['service.version', () => quoted(version)],
+    ['event.kind', () => '"event"'],
+    ['event.category', () => '["web"]'],
+    ['event.type', () => '["access"]'],
+    ['event.dataset', () => '"weir.access"'],
+    ['event.outcome', ({ status, cut }) => (status < 400 && cut === null ? '"success"' : '"failure"')],
+  ];
+}
+
+const split = hostSplitter();
+
+/** What becomes of each field. */
+const ecsMembers: Readonly<Record<RequestField, readonly Member[]>> = {
+  requestId: [['http.request.id', valueTexts.requestId]],
+  class: [['weir.class', valueTexts.class]],
+  principal: [
+    ['user.name', ({ principal }) => (principal?.kind === 'user' ? quoted(principal.name) : null)],
+    ['weir.principal', ({ principal }) => (principal === null ? null : quoted(nameOf(principal)))],
+  ],
+  method: [['http.request.method', valueTexts.method]],
+  path: [['url.path', valueTexts.path]],
+  status: [['http.response.status_code', valueTexts.status]],
+  remote: [
+    ['client.address', valueTexts.remote],
+    ['client.ip', (line) => (isPlainIp(line.remote) ? valueTexts.remote(line) : null)],
+  ],
+  heldMs: [['weir.held_ms', valueTexts.heldMs]],
+  coreappMs: [['weir.coreapp_ms', valueTexts.coreappMs]],
+  // Nanoseconds, as a whole number; as precise as the other forms.
+  totalMs: [['event.duration', ({ totalMs }) => `${Math.round(tenths(totalMs) * 1e6)}`]],
+  attempts: [['weir.attempts', valueTexts.attempts]],
+  bytesOut: [['http.response.body.bytes', valueTexts.bytesOut]],
+  refusal: [
+    ['error.type', ({ refusal, cut }) => (refusal === null && cut === null ? null : `"${refusal ?? cut}"`)],
+    ['weir.refusal', ({ refusal }) => (refusal === null ? null : `"${refusal}"`)],
+  ],
+  bytesIn: [['http.request.body.bytes', valueTexts.bytesIn]],
+  host: [
+    ['url.domain', (line) => split(line).host],
+    ['url.port', (line) => split(line).port],
+  ],
+  userAgent: [['user_agent.original', userAgentText]],
+  classRate: [['weir.class_rate', valueTexts.classRate]],
+  trace_id: [
+    ['trace.id', valueTexts.trace_id],
+    ['span.id', ({ spanId }) => (spanId === null ? null : `"${spanId}"`)],
+  ],
+  cut: [['weir.cut', valueTexts.cut]],
+};
+
+/** Elastic takes no IPv6 address with a zone. */
+function isPlainIp(address: string): boolean {
+  return !address.includes('%');
+}
+
+const auditKinds: Readonly<
+  Record<AuditAction, { readonly category: readonly string[]; readonly type: readonly string[] }>
+> = {
+  login: { category: ['authentication'], type: ['start'] },
+  logout: { category: ['authentication'], type: ['end'] },
+  'user.add': { category: ['iam'], type: ['user', 'creation'] },
+  'user.password': { category: ['iam'], type: ['user', 'change'] },
+  'user.delete': { category: ['iam'], type: ['user', 'deletion'] },
+  'tokens.create': { category: ['iam'], type: ['user', 'change'] },
+  'tokens.revoke': { category: ['iam'], type: ['user', 'change'] },
+};
+
+function auditMembers({ action, outcome, reason, by, requestId, principal, user, remote }: AuditLine): object {
+  const name = principal?.startsWith('user:') ? principal.slice('user:'.length) : undefined;
+  const event = {
+    kind: 'event',
+    ...auditKinds[action],
+    dataset: 'weir.audit',
+    action,
+    outcome: outcome === 'done' ? 'success' : 'failure',
+    ...(reason !== null && { reason }),
+  };
+  return {
+    event,
+    ...((name !== undefined || user !== null) && {
+      user: { ...(name !== undefined && { name }), ...(user !== null && { target: { name: user } }) },
+    }),
+    ...(remote !== null && { client: { address: remote, ...(isPlainIp(remote) && { ip: remote }) } }),
+    ...(requestId !== null && { http: { request: { id: requestId } } }),
+    weir: { by, ...(principal !== null && { principal }) },
+  };
+}
+
+function shownError(error: ReturnType<typeof errorOf>['error']): object {
+  if (error === null) return {};
+  const { type, message, stack } = error;
+  return { error: { type, message, stack_trace: stack } };
+}

@@ -1,0 +1,78 @@
+/** Weir's own form: flat JSON. */
+import { nameOf } from '../../exchange/principal.ts';
+import { tenths } from '../../exchange/server-timing.ts';
+import type { RequestLine } from '../../observe/request-line.ts';
+import {
+  escaped,
+  type Format,
+  type FormatOptions,
+  IsoTimes,
+  membersOf,
+  type RequestLevel,
+  valueTexts,
+  withoutQuery,
+} from './format.ts';
+
+/** What a line always has; an event's field of that name would be a second member with the same key. */
+const ownKeys: ReadonlySet<string> = new Set(['level', 'time', 'msg']);
+
+export function weirFormat({ fields }: Pick<FormatOptions, 'fields'>): Format {
+  const times = new IsoTimes();
+  const chosen = fields === null ? null : membersOf(fields.map((name) => [name, valueTexts[name]]));
+  return {
+    request: (line, level, wallMs) =>
+      chosen === null ? textOf(line, level, times.of(wallMs)) : chosenText(chosen(line), level, times.of(wallMs)),
+    audit({ action, outcome, reason, by, requestId, principal, user, remote }, wallMs) {
+      const time = times.of(wallMs);
+      const line = {
+        level: 'info',
+        time,
+        msg: 'audit',
+        action,
+        outcome,
+        reason,
+        by,
+        requestId,
+        principal,
+        user,
+        remote,
+      };
+      return `${JSON.stringify(line)}\n`;
+    },
+    event: (level, msg, given, wallMs) =>
+      `${JSON.stringify({ level, time: times.of(wallMs), ...withoutOwnKeys(given), msg })}\n`,
+  };
+}
+
+/**
+ * With all fields. Written by hand, since its shape never changes: 0.4 µs instead of the 2 µs that it takes to walk an
+ * object of thirteen members.
+ */
+function textOf(line: RequestLine, level: RequestLevel, time: string): string {
+  const principal = line.principal === null ? 'null' : `"${escaped(nameOf(line.principal))}"`;
+  return (
+    `{"level":"${level}","time":"${time}","msg":"request","requestId":"${escaped(line.id)}"` +
+    `${line.traceId === null ? '' : `,"trace_id":"${line.traceId}"`},"class":"${line.class}"` +
+    `,"principal":${principal},"method":"${escaped(line.method)}","path":"${escaped(withoutQuery(line.path))}"` +
+    `,"status":${line.status},"remote":"${escaped(line.remote)}","heldMs":${tenths(line.heldMs)}` +
+    `,"coreappMs":${tenths(line.coreappMs)},"totalMs":${tenths(line.totalMs)},"attempts":${line.attempts}` +
+    `,"bytesOut":${line.bytesOut},"refusal":${line.refusal === null ? 'null' : `"${line.refusal}"`}` +
+    `,"bytesIn":${line.bytesIn}${member('host', valueTexts.host(line))}${member('userAgent', valueTexts.userAgent(line))}` +
+    `${line.classRate === null ? '' : `,"classRate":${line.classRate}`}` +
+    `${line.cut === null ? '' : `,"cut":"${line.cut}"`}}\n`
+  );
+}
+
+function member(name: string, value: string | null): string {
+  return value === null ? '' : `,"${name}":${value}`;
+}
+
+function chosenText(members: string, level: RequestLevel, time: string): string {
+  return `{"level":"${level}","time":"${time}","msg":"request"${members === '' ? '' : `,${members}`}}\n`;
+}
+
+function withoutOwnKeys(fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const entries = Object.entries(fields);
+  if (!entries.some(([key]) => ownKeys.has(key))) return fields;
+  return Object.fromEntries(entries.map(([key, value]) => [ownKeys.has(key) ? `field_${key}` : key, value]));
+}
