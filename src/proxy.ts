@@ -6,6 +6,7 @@
  *                                                    └── replay ────┘  if it may be sent again, within the hold time
  */
 import type { Admit } from './admission/admit.ts';
+import type { Gates } from './admission/gates.ts';
 import type { Authenticate } from './auth/authenticate.ts';
 import { BodyAllocation } from './bodies/body-allocation.ts';
 import { type BodyBounds, collect } from './bodies/collect.ts';
@@ -73,16 +74,13 @@ export function createGateway<From extends Downstream>(stages: Stages<From>, dep
       let outcome: Outcome;
       const caller = deps.openRequests.enter(exchange.origin);
       try {
-        const reached = refusal ?? (caller === null ? tooManyOpen : await prepare(stages, deps, exchange, downstream));
-        outcome = reached.kind === 'exchange' ? await deliver(stages, deps, reached, downstream) : reached;
-        release(exchange);
+        outcome = refusal ?? (caller === null ? tooManyOpen : await travel(stages, deps, exchange, downstream));
         // A request that waited in line doesn't wait again: where Weir stops, all are refused at once.
         if (outcome.kind === 'refusal' && exchange.joinedAt === -1) await ownTurn(deps, exchange);
       } catch (error) {
         deps.log.error('a bug: a stage threw', { requestId: exchange.id, error });
         outcome = refuse('bug');
       } finally {
-        release(exchange);
         if (caller !== null) deps.openRequests.leave(caller);
       }
       exchange.counters.bytesIn = downstream.bytesIn;
@@ -97,16 +95,12 @@ export function createGateway<From extends Downstream>(stages: Stages<From>, dep
   };
 }
 
-/**
- * The stages before the line, and all of what Weir answers itself. `deliver` goes on only once this is over: while a
- * request is held, each function that waits for another takes half a kilobyte.
- */
-async function prepare<From extends Downstream>(
+async function travel<From extends Downstream>(
   stages: Stages<From>,
   deps: GatewayDeps,
   arrived: Received,
   downstream: From,
-): Promise<Collected | Outcome> {
+): Promise<Outcome> {
   const preflight = deps.preflight?.(arrived) ?? null;
   if (preflight !== null) {
     await ownTurn(deps, arrived);
@@ -117,22 +111,20 @@ async function prepare<From extends Downstream>(
   if (identified.kind !== 'exchange') return identified;
   if (identified.principal.kind !== 'nobody') downstream.known();
   const to = identified.route;
-  const bounds = to.by === 'weir' ? deps.ownBodies : stages.admit.gates(to.class);
+  const gates = to.by === 'weir' ? null : stages.admit.gates(to.class);
+  const bounds = gates ?? deps.ownBodies;
   const allocation = new BodyAllocation(bounds.bodies, sharingOf(identified), deps.disk);
-  identified.allocation = allocation;
-  const collecting = collect(identified, downstream, bounds, allocation);
-  const request = collecting instanceof Promise ? await collecting : collecting;
-  if (request.kind !== 'exchange' || to.by !== 'weir') return request;
-  await ownTurn(deps, request);
-  return await stages.own.answer(request);
-}
-
-/** What it has held to its end. Doing so twice does nothing. */
-function release(exchange: Received): void {
-  exchange.allocation?.release();
-  exchange.allocation = null;
-  exchange.held?.[Symbol.dispose]();
-  exchange.held = null;
+  try {
+    const collecting = collect(identified, downstream, bounds, allocation);
+    const request = collecting instanceof Promise ? await collecting : collecting;
+    if (request.kind !== 'exchange') return request;
+    if (gates !== null) return await deliver(stages.forward, deps, gates, request, downstream);
+    await ownTurn(deps, request);
+    return await stages.own.answer(request);
+  } finally {
+    allocation.release();
+    identified.held?.[Symbol.dispose]();
+  }
 }
 
 /** What Weir answers itself waits for its turn. */
@@ -147,12 +139,12 @@ export function sharingOf({ principal, origin }: Identified): Principal {
 
 /** Stand in line, forward, and again as long as it may be sent again. */
 async function deliver<From extends Downstream>(
-  { admit, forward }: Stages<From>,
+  forward: Forward<From>,
   deps: GatewayDeps,
+  gates: Gates,
   request: Collected,
   downstream: From,
 ): Promise<Outcome> {
-  const gates = admit.gates(request.route.class);
   const admitting = gates.admit(request, downstream);
   if (!(admitting instanceof Promise) && admitting.kind === 'refusal') await ownTurn(deps, request);
   let admission = admitting instanceof Promise ? await admitting : admitting;

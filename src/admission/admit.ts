@@ -140,13 +140,14 @@ export class Admit {
   }
 
   /** What waits, which slots are left, what is in flight. */
-  snapshot(): Pick<Snapshot, 'lines' | 'buckets' | 'permits'> {
+  snapshot(): Pick<Snapshot, 'lines' | 'buckets' | 'lanes' | 'permits'> {
     const now = this.#clock.now();
     this.#forgetFormer();
     const classes = [...this.#classes.values(), ...this.#former.values()];
     return {
       lines: classes.map((gates) => gates.lineSnapshot(now)),
       buckets: classes.map((gates) => gates.bucketSnapshot(now)),
+      lanes: classes.flatMap((gates) => gates.lanes?.snapshot(now) ?? []),
       permits: classes.map(({ name, limiter }) => ({
         class: name,
         inUse: limiter.inUse,

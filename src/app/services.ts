@@ -79,7 +79,7 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
   return {
     /** Another configuration counts for all of these, as far as it can (`restart.ts`). */
     configure(next: Config): void {
-      meter.know(Object.keys(next.limits));
+      meter.know(Object.keys(next.limits), longestHoldMs(next.limits));
       fitting = fitOpenFiles(next, inUse, log);
       openRequests.configure(requestBounds(next, fitting.connectionsMax));
       boundTunnels(places, next.http.tunnelsMax);
@@ -128,6 +128,8 @@ function openMeter({ profile, limits, ops }: Config, version: string, snapshot: 
     snapshot,
     figuresMaxAgeMs: ops.figuresMaxAgeMs,
     now: () => clock.now(),
+    wallMs: () => clock.wallMs(),
+    holdMaxMs: longestHoldMs(limits),
   });
 }
 
@@ -139,6 +141,10 @@ function openCredentials({ coreapp }: Config, log: Log): Credentials {
 
 function requestBounds({ http }: Config, max: number): OpenRequestsBounds {
   return { max, perAddressMax: http.connectionsPerAddressMax };
+}
+
+function longestHoldMs(limits: Config['limits']): number {
+  return Math.max(0, ...Object.values(limits).map(({ holdMaxMs }) => holdMaxMs));
 }
 
 /** The classes whose requests are never held. */

@@ -60,8 +60,13 @@ export interface AttemptRecord {
 /** How many of each are kept of one request. A request may be replayed for as long as it is held. */
 const recordsMax = 32;
 
-/** A shorter stay that ended in sending tells nothing: it is the time of asking the bucket. */
+/** A shorter stay that ended in sending tells nothing, nor does a reason: it is the time of asking the bucket. */
 const holdMinMs = 1;
+
+function dropPassing(reasons: Hold['reasons'], now: number): void {
+  const last = reasons.at(-1);
+  if (last !== undefined && now - last.at < holdMinMs) reasons.pop();
+}
 
 export class Recording {
   readonly #newSpanId: () => string;
@@ -90,14 +95,18 @@ export class Recording {
   /** It goes on waiting for another reason. */
   waits(now: number, reason: HoldReason): void {
     const hold = this.holds.at(-1);
-    if (hold === undefined || hold.endedAt !== null || hold.reasons.at(-1)?.reason === reason) return;
-    if (hold.reasons.length < recordsMax) hold.reasons.push({ reason, at: now });
+    if (hold === undefined || hold.endedAt !== null) return;
+    const { reasons } = hold;
+    if (reasons.at(-1)?.reason === reason) return;
+    dropPassing(reasons, now);
+    if (reasons.at(-1)?.reason !== reason && reasons.length < recordsMax) reasons.push({ reason, at: now });
   }
 
   holdEnded(now: number, outcome: Hold['outcome']): void {
     const hold = this.holds.at(-1);
     if (hold === undefined || hold.endedAt !== null) return;
     if (outcome === 'sent' && now - hold.startedAt < holdMinMs) this.holds.pop();
+    if (hold.reasons.length > 1) dropPassing(hold.reasons, now);
     hold.endedAt = now;
     hold.outcome = outcome;
   }

@@ -40,6 +40,19 @@ export interface BucketSnapshot {
   readonly bulkPausedMs: number;
 }
 
+/** The lanes of one narrow limit. */
+export interface LanesSnapshot {
+  readonly class: EndpointClass;
+  /** As in the configuration: `also 1`. */
+  readonly limit: string;
+  /** How many are in use. */
+  readonly live: number;
+  /** How many requests are parked in them. */
+  readonly parked: number;
+  /** How many of them pause. */
+  readonly paused: number;
+}
+
 /** What a restart of the store leaves of users and tokens: nothing, its last snapshot, its log of changes. */
 export type Persistence = 'none' | 'rdb' | 'aof' | 'unknown';
 
@@ -80,6 +93,8 @@ export interface ConfigSnapshot {
 export interface Snapshot {
   readonly lines: readonly LineSnapshot[];
   readonly buckets: readonly BucketSnapshot[];
+  /** One for each narrow limit. */
+  readonly lanes: readonly LanesSnapshot[];
   readonly permits: readonly PermitsSnapshot[];
   /** Answers that wait for their callers to take them, over all classes. */
   readonly answers: AnswersSnapshot;

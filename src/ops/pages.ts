@@ -24,7 +24,7 @@ export interface OpsSources {
   ready(): Readiness;
   snapshot(): Snapshot | Promise<Snapshot>;
   /** @param accept the scraper's `Accept` field */
-  metrics(accept: string | undefined): Promise<{ readonly contentType: string; readonly body: string }>;
+  metrics(accept: string | undefined): Promise<{ readonly contentType: string; readonly body: string | Buffer }>;
   /** Reads the configuration again. Null: it is too early. */
   reload?(): Promise<ReloadReport> | null;
 }
@@ -32,7 +32,7 @@ export interface OpsSources {
 export interface OpsPage {
   readonly status: number;
   readonly contentType: string;
-  readonly body: string;
+  readonly body: string | Buffer;
 }
 
 /** Where the links of the alerts lead. */

@@ -19,9 +19,19 @@ const meterOf = (snapshot: Snapshot = busy): PrometheusMeter =>
   });
 
 const openMetrics = 'application/openmetrics-text;version=1.0.0';
+const openMetricsType = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
+const protobuf = 'application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited';
+const prometheusNative =
+  'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited,' +
+  'application/openmetrics-text;version=1.0.0;q=0.8,application/openmetrics-text;version=0.0.1;q=0.75,' +
+  'text/plain;version=0.0.4;q=0.5,*/*;q=0.1';
+
+async function textFrom(meter: PrometheusMeter, accept?: string): Promise<string> {
+  return String((await meter.scrape(accept)).body);
+}
 
 async function lines(meter: PrometheusMeter, accept?: string): Promise<string[]> {
-  return (await meter.scrape(accept)).body.split('\n');
+  return (await textFrom(meter, accept)).split('\n');
 }
 
 describe('what is counted', () => {
@@ -205,6 +215,18 @@ describe('the text formats', () => {
     ['OpenMetrics refused', `${openMetrics};q=0`, 'text/plain; version=0.0.4; charset=utf-8'],
     ['an unknown version', 'application/openmetrics-text;version=9.0.0', 'text/plain; version=0.0.4; charset=utf-8'],
     ['nonsense', ';;q=x,,=', 'text/plain; version=0.0.4; charset=utf-8'],
+    ['what Prometheus asks for that is to take native histograms', prometheusNative, protobuf],
+    ['protocol buffers that weigh less', `${protobuf};q=0.4,${openMetrics};q=0.5`, openMetricsType],
+    [
+      'protocol buffers of another kind',
+      'application/vnd.google.protobuf;proto=x;encoding=delimited',
+      'text/plain; version=0.0.4; charset=utf-8',
+    ],
+    [
+      'protocol buffers in another form',
+      'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text',
+      'text/plain; version=0.0.4; charset=utf-8',
+    ],
   ])('%s', async (_, accept, expected) => {
     expect((await meterOf().scrape(accept)).contentType).toBe(expected);
   });
@@ -212,7 +234,7 @@ describe('the text formats', () => {
   it('OpenMetrics names a counter’s family without _total, its samples with it, and says where it ends', async () => {
     const meter = meterOf();
     meter.answered('messages', 'POST', 201, 12);
-    const { body } = await meter.scrape(openMetrics);
+    const body = await textFrom(meter, openMetrics);
     expect(body).toContain('# TYPE weir_requests counter\nweir_requests_total{class="messages"');
     expect(body).toContain('# TYPE process_cpu_seconds counter\nprocess_cpu_seconds_total ');
     expect(body).not.toContain('_total_total');
@@ -222,7 +244,7 @@ describe('the text formats', () => {
   it('a scrape as OpenMetrics leaves the plain text as it was', async () => {
     const meter = meterOf();
     await meter.scrape(openMetrics);
-    const { body } = await meter.scrape(undefined);
+    const body = await textFrom(meter);
     expect(body).toContain('# TYPE weir_refusals_total counter');
     expect(body).toContain('# TYPE process_cpu_seconds_total counter');
     expect(body).not.toContain('# EOF');

@@ -215,6 +215,17 @@ describe('A request goes when each of its limits has something for it', () => {
     expect(lines.admit.gates('messages').lanes?.size).toBe(0);
   });
 
+  test('its lanes are counted by narrow limit', async () => {
+    const user: NarrowLimit = { scope: { by: 'principal' }, rate: 10, burst: 10, serial: false };
+    const { lines, to } = scene([user, pair]);
+    for (const number of ['x', 'x', 'x', 'y', 'y', 'z']) to(number);
+    await lines.clock.advance(0);
+    expect(lines.admit.snapshot().lanes).toEqual([
+      { class: 'messages', limit: 'also 1', live: 0, parked: 0, paused: 0 },
+      { class: 'messages', limit: 'also 2', live: 2, parked: 3, paused: 0 },
+    ]);
+  });
+
   test('lanes that are idle are forgotten', async () => {
     const { lines, to } = scene([pair], { rate: 1_000_000, burst: 1_000_000, lineMaxRequests: 1_000_000 });
     const visits = Array.from({ length: 100_000 }, (_, i) => to(`n${i}`));

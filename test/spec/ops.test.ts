@@ -167,7 +167,7 @@ describe('a scrape', () => {
     everything.settled('messages~1:digest', 100, 30);
     everything.storeCalled('reserve', 'ok', 1);
     everything.monitored(1);
-    const { body } = await everything.scrape(undefined);
+    const body = String((await everything.scrape(undefined)).body);
     const scraped = [...body.matchAll(/^# TYPE (weir_\w+) (\w+)$/gm)].map(([, name, type]) => {
       const labels = new RegExp(`^${name}(?:_count)?(?:\\{(.*)\\})? `, 'm').exec(body)?.[1] ?? '';
       return [name, type, [...labels.matchAll(/(\w+)="/g)].map(([, label]) => label).join(', ')].join(' | ');

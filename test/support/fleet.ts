@@ -17,6 +17,7 @@ import { collected, identified, received, routed } from '../../src/exchange/exch
 import type { Admission } from '../../src/exchange/outcome.ts';
 import type { Downstream } from '../../src/exchange/ports.ts';
 import type { EndpointClass } from '../../src/exchange/route.ts';
+import type { Trace } from '../../src/exchange/trace.ts';
 import type { Fields } from '../../src/http/fields.ts';
 import { deafMeter } from './deaf-meter.ts';
 import { pushBack } from './redis-bucket.ts';
@@ -91,10 +92,11 @@ export interface Bringing {
   readonly path?: string;
   readonly fields?: string[];
   readonly body?: Buffer;
+  readonly trace?: Trace | null;
 }
 
 export function messageFrom(user: string, brought: Bringing = {}): Collected {
-  const { method = 'POST', path = '/v1/messages', fields = [], body = null } = brought;
+  const { method = 'POST', path = '/v1/messages', fields = [], body = null, trace = null } = brought;
   const head = {
     id: 'id',
     method,
@@ -103,6 +105,7 @@ export function messageFrom(user: string, brought: Bringing = {}): Collected {
     fields,
     origin: { peer: '127.0.0.1', remote: '127.0.0.1', scheme: 'http', trusted: false },
     arrivedAt: 0,
+    trace,
   };
   const here = routed(received(head), routeOf(path));
   return collected(identified(here, { kind: 'user', name: user, role: 'ROLE_USER' }), body);

@@ -36,10 +36,13 @@ export class Visit {
   /** How its stays ended, and when. */
   readonly ends: { readonly kind: string; readonly at: number }[] = [];
 
-  constructor(label: string, { name = 'messages', user = 'a', path = `/v1/${name}`, fields = [] }: Arrival) {
+  constructor(
+    label: string,
+    { name = 'messages', user = 'a', path = `/v1/${name}`, fields = [], trace = null }: Arrival,
+  ) {
     this.label = label;
     this.class = name;
-    this.exchange = messageFrom(user, { path, fields });
+    this.exchange = messageFrom(user, { path, fields, trace });
     this.kind = `${name} ${user} ${fieldOf(fields, 'priority') ?? ''}`;
   }
 

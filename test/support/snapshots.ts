@@ -37,6 +37,7 @@ export const busy: Snapshot = {
     },
     { class: 'contacts', rate: 20, burst: 60, live: 9, level: 60, slotsHeld: 0, pausedMs: 0, bulkPausedMs: 0 },
   ],
+  lanes: [{ class: 'messages', limit: 'also 1', live: 41, parked: 17, paused: 6 }],
   permits: [{ class: 'messages', inUse: 2, limit: 64, probing: true, pausedMs: 250 }],
   answers: {
     waiting: 12,

@@ -2,26 +2,61 @@
  * The counters of the hot path: plain numbers, found by one Map lookup each. prom-client's own counters hash their
  * labels at every call, which costs more than all of a request's figures may.
  */
+import { ExponentialCounts } from './exponential.ts';
 
-/** A histogram with fixed bounds, in milliseconds; shown in seconds. */
+/** A trace whose request is in a bucket: the last one. */
+interface Seen {
+  readonly traceId: string;
+  readonly ms: number;
+  /** Milliseconds since 1970-01-01 UTC. */
+  readonly atMs: number;
+}
+
+/** A histogram with fixed bounds, in milliseconds; shown in seconds. Beside them it has those of a native histogram. */
 export class Histogram {
   /** Upper bounds, ascending; the last bucket, above all of them, has none. */
-  readonly boundsMs: readonly number[];
+  boundsMs: readonly number[];
   /** How many fell into each bucket (not cumulative), one longer than the bounds. */
   readonly counts: number[];
+  readonly exponential = new ExponentialCounts();
   sumMs = 0;
+  /** By bucket. Made with the first one. */
+  #seen: (Seen | undefined)[] | null = null;
 
   constructor(boundsMs: readonly number[]) {
     this.boundsMs = boundsMs;
     this.counts = new Array<number>(boundsMs.length + 1).fill(0);
   }
 
-  observe(ms: number): void {
+  /** Returns the bucket. */
+  observe(ms: number): number {
     const bounds = this.boundsMs;
     let bucket = 0;
     while (bucket < bounds.length && ms > (bounds[bucket] as number)) bucket++;
     (this.counts[bucket] as number) += 1;
     this.sumMs += ms;
+    this.exponential.observe(ms);
+    return bucket;
+  }
+
+  /** The same for one whose trace is recorded. */
+  observeTraced(ms: number, traceId: string, atMs: number): void {
+    const bucket = this.observe(ms);
+    this.#seen ??= [];
+    this.#seen[bucket] = { traceId, ms, atMs };
+  }
+
+  seen(bucket: number): Seen | undefined {
+    return this.#seen?.[bucket];
+  }
+
+  /** Further bounds above all that there are. What was above these is not known to be below any: it stays above all. */
+  extend(boundsMs: readonly number[]): void {
+    const more = boundsMs.length - this.boundsMs.length;
+    if (more <= 0) return;
+    this.counts.splice(-1, 0, ...new Array<number>(more).fill(0));
+    if (this.#seen !== null) this.#seen.length = this.boundsMs.length;
+    this.boundsMs = boundsMs;
   }
 
   get total(): number {

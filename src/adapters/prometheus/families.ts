@@ -21,6 +21,7 @@ export interface Build {
 
 export function weirFamilies(tally: Tally, snapshot: Snapshot, build: Build): Family[] {
   return [...requests(tally), ...line(tally, snapshot), ...slots(tally, snapshot), ...coreapp(tally, snapshot)].concat(
+    lanes(snapshot),
     refusals(tally),
     monitoring(tally),
     answers(snapshot),
@@ -105,6 +106,26 @@ function line(tally: Tally, snapshot: Snapshot): Family[] {
     ),
     family('gauge', 'weir_line_oldest_seconds', 'How long the request at the head of the line has waited.', () =>
       lines.map((one) => sample(one.oldestMs / 1000, { class: one.class })),
+    ),
+  ];
+}
+
+function lanes({ lanes: limits }: Snapshot): Family[] {
+  return [
+    family(
+      'gauge',
+      'weir_lanes',
+      'Lanes of narrow limits that are in use in this replica: values, in other words.',
+      () => limits.map(({ class: name, limit, live }) => sample(live, { class: name, limit })),
+    ),
+    family('gauge', 'weir_lanes_paused', 'Those of them that pause, since the upstream asked for it.', () =>
+      limits.map(({ class: name, limit, paused }) => sample(paused, { class: name, limit })),
+    ),
+    family(
+      'gauge',
+      'weir_lane_requests',
+      'Requests that are parked in lanes: those of weir_line_requests that hold up nobody.',
+      () => limits.map(({ class: name, limit, parked }) => sample(parked, { class: name, limit })),
     ),
   ];
 }

@@ -6,7 +6,8 @@ import type { Meter } from '../../observe/ports.ts';
 import { Shared } from '../../observe/shared.ts';
 import type { Snapshot } from '../../observe/snapshot.ts';
 import { weirFamilies } from './families.ts';
-import { formatFor, type TextFormat } from './negotiate.ts';
+import { type Format, formatFor, protobuf } from './negotiate.ts';
+import { protobufOf } from './protobuf.ts';
 import { Tally } from './tally.ts';
 import { familiesOf, textOf } from './text.ts';
 
@@ -20,6 +21,8 @@ export interface MeterOptions {
   readonly classes: readonly string[];
   /** What Weir answers itself. */
   readonly ownClasses: readonly string[];
+  /** The longest that a request of any class may be held. Default: 0, the usual bounds will do. */
+  readonly holdMaxMs?: number;
   /** How the profile's figures name this replica. Default: `<host name>:weir`. */
   readonly node?: string;
   /** How the profile shows figures to its callers; null: it doesn't. */
@@ -30,18 +33,21 @@ export interface MeterOptions {
   readonly figuresMaxAgeMs?: number;
   /** Milliseconds since some moment. */
   readonly now?: () => number;
+  /** Milliseconds since 1970-01-01 UTC. */
+  readonly wallMs?: () => number;
 }
 
 export interface Scrape {
   readonly contentType: string;
-  readonly body: string;
+  /** Bytes where the format is no text. */
+  readonly body: string | Buffer;
 }
 
 export interface PrometheusMeter extends Meter {
   /** Everything, for a scraper: `accept` is its `Accept` field. */
   scrape(accept: string | undefined): Promise<Scrape>;
-  /** There are further classes. */
-  know(classes: readonly string[]): void;
+  /** There are further classes, or a request may be held longer. */
+  know(classes: readonly string[], holdMaxMs: number): void;
   /** As the profile shows them to its callers: its own and Weir's, without Node's. */
   figures(format: 'json' | 'prometheus'): Promise<Page>;
 }
@@ -59,11 +65,12 @@ class RegistryMeter extends Tally implements PrometheusMeter {
   readonly #snapshot: () => Snapshot;
   readonly #nodeDefaults: Registry;
 
-  readonly #scrapes: Readonly<Record<TextFormat, Shared<Scrape>>>;
+  readonly #scrapes: Readonly<Record<Format, Shared<Scrape>>>;
   readonly #figures: Readonly<Record<'json' | 'prometheus', Shared<Page>>>;
 
   constructor(options: MeterOptions, defaults: Registry) {
-    super([...options.classes, ...options.ownClasses]);
+    const { wallMs = Date.now } = options;
+    super([...options.classes, ...options.ownClasses], options.holdMaxMs ?? 0, wallMs);
     const { version, node = `${hostname()}:weir`, form, snapshot, figuresMaxAgeMs = 0, now = () => 0 } = options;
     this.#build = { version, node: process.version };
     this.#node = node;
@@ -74,6 +81,7 @@ class RegistryMeter extends Tally implements PrometheusMeter {
     this.#scrapes = {
       [plainText]: shared(() => this.#scrape(plainText)),
       [openMetrics]: shared(() => this.#scrape(openMetrics)),
+      [protobuf]: shared(() => this.#scrape(protobuf)),
     };
     this.#figures = {
       json: shared(() => this.#page('json')),
@@ -89,9 +97,10 @@ class RegistryMeter extends Tally implements PrometheusMeter {
     return this.#figures[format].get();
   }
 
-  async #scrape(format: TextFormat): Promise<Scrape> {
+  async #scrape(format: Format): Promise<Scrape> {
     const own = weirFamilies(this, this.#snapshot(), this.#build);
-    return { contentType: format, body: await textOf([...own, ...(await familiesOf(this.#nodeDefaults))], format) };
+    const families = [...own, ...(await familiesOf(this.#nodeDefaults))];
+    return { contentType: format, body: format === protobuf ? protobufOf(families) : await textOf(families, format) };
   }
 
   async #page(format: 'json' | 'prometheus'): Promise<Page> {

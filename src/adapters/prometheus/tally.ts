@@ -20,6 +20,15 @@ export type SlotSource = Parameters<Meter['reserved']>[1];
 
 const answerBoundsMs = [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000];
 const holdBoundsMs = [1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 20_000, 30_000, 60_000];
+/** For those who hold longer than that. */
+const longHoldBoundsMs = [120_000, 300_000, 600_000];
+
+/** Up to the first bound that is no less than the longest hold time. */
+function holdBoundsFor(holdMaxMs: number): readonly number[] {
+  const all = [...holdBoundsMs, ...longHoldBoundsMs];
+  const last = all.findIndex((bound) => bound >= holdMaxMs);
+  return last === -1 ? all : all.slice(0, Math.max(holdBoundsMs.length, last + 1));
+}
 const storeBoundsMs = [0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250];
 
 /** Any other method is counted as `other`: callers can invent methods, and each label value lives for ever. */
@@ -31,11 +40,7 @@ const storeCallsMax = 32;
 export class ClassTally {
   readonly answers = new Map<string, ByStatus>();
   readonly duration = new Histogram(answerBoundsMs);
-  readonly holds: Readonly<Record<HoldOutcome, Histogram>> = {
-    sent: new Histogram(holdBoundsMs),
-    refused: new Histogram(holdBoundsMs),
-    gone: new Histogram(holdBoundsMs),
-  };
+  readonly holds: Readonly<Record<HoldOutcome, Histogram>>;
   readonly coreapp = new ByStatus();
   readonly coreappDuration = new Histogram(answerBoundsMs);
   readonly replays: Record<ReplayReason, number> = { throttled: 0, overloaded: 0, unsent: 0, late: 0, broken: 0 };
@@ -48,6 +53,10 @@ export class ClassTally {
   };
   alarms = 0;
   readonly slots: Record<SlotSource, number> = { store: 0, fallback: 0, memory: 0 };
+
+  constructor(boundsMs: readonly number[]) {
+    this.holds = { sent: new Histogram(boundsMs), refused: new Histogram(boundsMs), gone: new Histogram(boundsMs) };
+  }
 
   answersTo(method: string): ByStatus {
     return this.answers.get(method) ?? this.#firstOf(methods.has(method) ? method : 'other');
@@ -70,7 +79,10 @@ export interface StoreCallTally {
 
 /** The hot side of the meter: it only adds. `families.ts` reads it at each scrape. */
 export class Tally implements Meter {
-  readonly #none = new ClassTally();
+  readonly #wallMs: () => number;
+  /** The same for all classes, so that they can be added up. */
+  #holdBoundsMs: readonly number[];
+  readonly #none: ClassTally;
   readonly classes: Map<string, ClassTally>;
   readonly refusals: Readonly<Record<RefusalName, number>> = Object.fromEntries(
     Object.keys(refusalTable).map((name) => [name, 0]),
@@ -87,30 +99,51 @@ export class Tally implements Meter {
     spanOutcomes.map((outcome) => [outcome, 0]),
   ) as Record<SpanOutcome, number>;
 
-  /** @param classes all, so that each is told from the start */
-  constructor(classes: readonly string[]) {
-    this.classes = new Map([...classes.map((name) => [name, new ClassTally()] as const), ['none', this.#none]]);
+  /**
+   * @param classes all, so that each is told from the start
+   * @param holdMaxMs the longest that a request of any of them may be held
+   * @param wallMs milliseconds since 1970-01-01 UTC
+   */
+  constructor(classes: readonly string[], holdMaxMs: number, wallMs: () => number) {
+    this.#wallMs = wallMs;
+    this.#holdBoundsMs = holdBoundsFor(holdMaxMs);
+    this.#none = new ClassTally(this.#holdBoundsMs);
+    this.classes = new Map([...classes.map((name) => [name, this.#newTally()] as const), ['none', this.#none]]);
   }
 
-  /** Further classes. Those that are gone keep their counts: a counter never goes back. */
-  know(classes: readonly string[]): void {
-    for (const name of classes) if (!this.classes.has(name)) this.classes.set(name, new ClassTally());
+  /** Further classes, or a longer hold time. What is gone keeps its counts and bounds: a counter never goes back. */
+  know(classes: readonly string[], holdMaxMs: number): void {
+    const bounds = holdBoundsFor(holdMaxMs);
+    if (bounds.length > this.#holdBoundsMs.length) {
+      this.#holdBoundsMs = bounds;
+      for (const { holds } of this.classes.values()) for (const one of Object.values(holds)) one.extend(bounds);
+    }
+    for (const name of classes) if (!this.classes.has(name)) this.classes.set(name, this.#newTally());
   }
 
-  answered(route: ClassLabel, method: string, status: number, ms: number): void {
+  #newTally(): ClassTally {
+    return new ClassTally(this.#holdBoundsMs);
+  }
+
+  #observe(histogram: Histogram, ms: number, traceId: string | null): void {
+    if (traceId === null) histogram.observe(ms);
+    else histogram.observeTraced(ms, traceId, this.#wallMs());
+  }
+
+  answered(route: ClassLabel, method: string, status: number, ms: number, traceId: string | null = null): void {
     const tally = this.#of(route);
     tally.answersTo(method).add(status, ms);
-    tally.duration.observe(ms);
+    this.#observe(tally.duration, ms, traceId);
   }
 
-  held(route: RouteClass, outcome: HoldOutcome, ms: number): void {
-    this.#of(route).holds[outcome].observe(ms);
+  held(route: RouteClass, outcome: HoldOutcome, ms: number, traceId: string | null = null): void {
+    this.#observe(this.#of(route).holds[outcome], ms, traceId);
   }
 
-  coreappAnswered(route: RouteClass, status: number | 'failure', ms: number): void {
+  coreappAnswered(route: RouteClass, status: number | 'failure', ms: number, traceId: string | null = null): void {
     const tally = this.#of(route);
     tally.coreapp.add(status, ms);
-    tally.coreappDuration.observe(ms);
+    this.#observe(tally.coreappDuration, ms, traceId);
   }
 
   alarmed(route: RouteClass): void {

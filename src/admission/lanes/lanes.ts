@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Alarm, Clock } from '../../clock.ts';
 import type { Collected } from '../../exchange/exchange.ts';
 import type { KeptAnswer } from '../../exchange/refusals.ts';
+import type { LanesSnapshot } from '../../observe/snapshot.ts';
 import { Deadlines, Due } from '../line/deadlines.ts';
 import type { Buckets } from '../rate/ports.ts';
 import type { NarrowQuota } from '../rate/quota.ts';
@@ -204,6 +205,21 @@ export class Lanes {
   /** Those that pause. */
   *pausing(now: number): Iterable<Lane> {
     for (const lane of this.#lanes.values()) if (lane.pausedUntil > now) yield lane;
+  }
+
+  /** What each narrow limit has, in the order of the configuration. Looks at every lane: not for each request. */
+  snapshot(now: number): LanesSnapshot[] {
+    const all = this.#limits.map((_, i) => {
+      return { class: this.#name, limit: `also ${i + 1}`, live: 0, parked: 0, paused: 0 };
+    });
+    for (const [bucket, lane] of this.#lanes) {
+      const counts = all[this.#numberOf(bucket)];
+      if (counts === undefined) continue;
+      counts.live += 1;
+      counts.parked += lane.parked;
+      if (lane.pausedUntil > now) counts.paused += 1;
+    }
+    return all;
   }
 
   /** A request has used so many tokens more than it had taken; or, negative, fewer. */

@@ -42,8 +42,15 @@ export class Prometheus implements AsyncDisposable {
     this.#folder = folder;
   }
 
-  /** Scrapes every second. */
-  static async start(targets: readonly Target[], ruleFiles: readonly string[]): Promise<Prometheus> {
+  /**
+   * Scrapes every second.
+   * @param features what it can do if it is told to: `native-histograms`, …
+   */
+  static async start(
+    targets: readonly Target[],
+    ruleFiles: readonly string[],
+    features: readonly string[] = [],
+  ): Promise<Prometheus> {
     const folder = await mkdtemp(join(tmpdir(), 'weir-prometheus-'));
     const config = {
       global: { scrape_interval: '1s', evaluation_interval: '1s' },
@@ -62,6 +69,7 @@ export class Prometheus implements AsyncDisposable {
         `--config.file=${join(folder, 'prometheus.yml')}`,
         `--storage.tsdb.path=${join(folder, 'data')}`,
         `--web.listen-address=${address}`,
+        ...features.map((feature) => `--enable-feature=${feature}`),
       ],
       { stdio: ['ignore', 'ignore', 'pipe'] },
     );
