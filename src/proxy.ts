@@ -6,7 +6,6 @@
  *                                                    └── replay ────┘  if it may be sent again, within the hold time
  */
 import type { Admit } from './admission/admit.ts';
-import type { Gates } from './admission/gates.ts';
 import type { Authenticate } from './auth/authenticate.ts';
 import { BodyAllocation } from './bodies/body-allocation.ts';
 import { type BodyBounds, collect } from './bodies/collect.ts';
@@ -74,13 +73,16 @@ export function createGateway<From extends Downstream>(stages: Stages<From>, dep
       let outcome: Outcome;
       const caller = deps.openRequests.enter(exchange.origin);
       try {
-        outcome = refusal ?? (caller === null ? tooManyOpen : await travel(stages, deps, exchange, downstream));
+        const reached = refusal ?? (caller === null ? tooManyOpen : await prepare(stages, deps, exchange, downstream));
+        outcome = reached.kind === 'exchange' ? await deliver(stages, deps, reached, downstream) : reached;
+        release(exchange);
         // A request that waited in line doesn't wait again: where Weir stops, all are refused at once.
         if (outcome.kind === 'refusal' && exchange.joinedAt === -1) await ownTurn(deps, exchange);
       } catch (error) {
         deps.log.error('a bug: a stage threw', { requestId: exchange.id, error });
         outcome = refuse('bug');
       } finally {
+        release(exchange);
         if (caller !== null) deps.openRequests.leave(caller);
       }
       exchange.counters.bytesIn = downstream.bytesIn;
@@ -95,12 +97,16 @@ export function createGateway<From extends Downstream>(stages: Stages<From>, dep
   };
 }
 
-async function travel<From extends Downstream>(
+/**
+ * The stages before the line, and all of what Weir answers itself. `deliver` goes on only once this is over: while a
+ * request is held, each function that waits for another takes half a kilobyte.
+ */
+async function prepare<From extends Downstream>(
   stages: Stages<From>,
   deps: GatewayDeps,
   arrived: Received,
   downstream: From,
-): Promise<Outcome> {
+): Promise<Collected | Outcome> {
   const preflight = deps.preflight?.(arrived) ?? null;
   if (preflight !== null) {
     await ownTurn(deps, arrived);
@@ -111,20 +117,22 @@ async function travel<From extends Downstream>(
   if (identified.kind !== 'exchange') return identified;
   if (identified.principal.kind !== 'nobody') downstream.known();
   const to = identified.route;
-  const gates = to.by === 'weir' ? null : stages.admit.gates(to.class);
-  const bounds = gates ?? deps.ownBodies;
+  const bounds = to.by === 'weir' ? deps.ownBodies : stages.admit.gates(to.class);
   const allocation = new BodyAllocation(bounds.bodies, sharingOf(identified), deps.disk);
-  try {
-    const collecting = collect(identified, downstream, bounds, allocation);
-    const request = collecting instanceof Promise ? await collecting : collecting;
-    if (request.kind !== 'exchange') return request;
-    if (gates !== null) return await deliver(stages.forward, deps, gates, request, downstream);
-    await ownTurn(deps, request);
-    return await stages.own.answer(request);
-  } finally {
-    allocation.release();
-    identified.held?.[Symbol.dispose]();
-  }
+  identified.allocation = allocation;
+  const collecting = collect(identified, downstream, bounds, allocation);
+  const request = collecting instanceof Promise ? await collecting : collecting;
+  if (request.kind !== 'exchange' || to.by !== 'weir') return request;
+  await ownTurn(deps, request);
+  return await stages.own.answer(request);
+}
+
+/** What it has held to its end. Doing so twice does nothing. */
+function release(exchange: Received): void {
+  exchange.allocation?.release();
+  exchange.allocation = null;
+  exchange.held?.[Symbol.dispose]();
+  exchange.held = null;
 }
 
 /** What Weir answers itself waits for its turn. */
@@ -139,12 +147,12 @@ export function sharingOf({ principal, origin }: Identified): Principal {
 
 /** Stand in line, forward, and again as long as it may be sent again. */
 async function deliver<From extends Downstream>(
-  forward: Forward<From>,
+  { admit, forward }: Stages<From>,
   deps: GatewayDeps,
-  gates: Gates,
   request: Collected,
   downstream: From,
 ): Promise<Outcome> {
+  const gates = admit.gates(request.route.class);
   const admitting = gates.admit(request, downstream);
   if (!(admitting instanceof Promise) && admitting.kind === 'refusal') await ownTurn(deps, request);
   let admission = admitting instanceof Promise ? await admitting : admitting;

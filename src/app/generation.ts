@@ -2,8 +2,9 @@
  * What follows from one configuration: a plain value, made whole and replaced whole. It has no state of its own that
  * matters to others. State that has to outlive a configuration is in the services.
  */
-import { randomUUID } from 'node:crypto';
+
 import { decodeBody } from '../adapters/node/decode.ts';
+import { newRequestId } from '../adapters/node/request-ids.ts';
 import { trustIn } from '../adapters/node/trust.ts';
 import { scopeFields } from '../admission/rate/scope.ts';
 import { createAuthenticate } from '../auth/authenticate.ts';
@@ -60,7 +61,7 @@ export function createGeneration(config: Config, services: Services): Generation
   const stages: Stages = {
     receive: createReceive({
       clock,
-      newId: randomUUID,
+      newId: newRequestId,
       own,
       guardedPath,
       encodedSlashes: coreapp.encodedSlashes,

@@ -54,6 +54,8 @@ export interface Steering {
   brokenRepeats: number;
   /** What it holds until its end, over all attempts; null: nothing. */
   held: Disposable | null;
+  /** What its body has taken, to be given back at its end; null: nothing. */
+  allocation: { release(): void } | null;
 }
 
 /** What a request cost, for the log and `Server-Timing`. Nothing is decided by it. */
@@ -167,6 +169,7 @@ class Exchange {
   pausedOthers = false;
   brokenRepeats = 0;
   held: Disposable | null = null;
+  allocation: { release(): void } | null = null;
   route: Route | undefined = undefined;
   principal: Principal | undefined = undefined;
   body: BufferedBody | null | undefined = undefined;

@@ -1,7 +1,10 @@
-/** A caller that shuts its sending side has its answer; one that has gone is heard no more of. */
+/**
+ * A caller that shuts its sending side has its answer; one that has gone is heard no more of, also where its end lies behind
+ * bytes that are not read.
+ */
 
 import { once } from 'node:events';
-import { connect as connectPlainly } from 'node:net';
+import { connect as connectPlainly, type Socket } from 'node:net';
 import { connect as connectSecurely } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Downstream, RequestHead } from '../../src/exchange/ports.ts';
@@ -22,6 +25,8 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
   let server: MainServer;
   let downstreams: { readonly head: RequestHead; readonly downstream: Downstream }[];
   let unread: number;
+  /** Of the caller that called last; with TLS, what is below it. */
+  let carrier: Socket;
   beforeEach(async () => {
     downstreams = [];
     unread = 0;
@@ -42,8 +47,9 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
   });
 
   async function call(): Promise<RawCaller> {
-    const to = { port: server.port, host: '127.0.0.1', allowHalfOpen: true };
-    const socket = kind === 'plain' ? connectPlainly(to) : connectSecurely({ ...to, ca: authority.cert });
+    carrier = connectPlainly({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+    const secure = { socket: carrier, host: '127.0.0.1', allowHalfOpen: true, ca: authority.cert };
+    const socket = kind === 'plain' ? carrier : connectSecurely(secure);
     await once(socket, kind === 'plain' ? 'connect' : 'secureConnect');
     return new RawCaller(socket);
   }
@@ -109,6 +115,59 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
     await until(() => downstream(0).gone, { what: 'the caller to be gone' });
     await until(() => server.connections === 0, { what: 'its connection to be closed' });
     expect(downstreams).toHaveLength(1);
+  });
+
+  describe('behind whose request more waits than is read', () => {
+    const many = get('/x').repeat(400_000);
+    async function callWith(first: string): Promise<RawCaller> {
+      const caller = await call();
+      caller.send(first + many);
+      await arrived(1);
+      return caller;
+    }
+    /** The system takes some 10 MB before a connection on loopback stands still. */
+    const standing = (caller: RawCaller): Promise<true> =>
+      until(() => (caller.socket.writableLength > 0 ? true : null), { what: 'bytes that are not read' });
+
+    it.each<[string, (caller: RawCaller) => unknown]>([
+      ['goes', (caller) => caller.socket.destroy()],
+      ['resets its connection', () => carrier.resetAndDestroy()],
+    ])('one that %s is gone', async (_, go) => {
+      const caller = await callWith(get('/a'));
+      await standing(caller);
+      go(caller);
+      await until(() => downstream(0).gone, { what: 'the caller to be gone' });
+      await until(() => server.connections === 0, { what: 'its connection to be closed' });
+      expect(downstreams).toHaveLength(1);
+    });
+
+    // TLS has no record for an empty write, so that there a reset shows with the answer.
+    const notAsked = [
+      ['of HTTP/1.0', 'GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n'],
+      ['whose body nobody has asked for yet', 'POST /a HTTP/1.1\r\nHost: weir\r\nContent-Length: 9000000\r\n\r\n'],
+    ];
+    it.each(kind === 'plain' ? notAsked : [])('one %s is not asked, but its reset is found', async (_, first) => {
+      const caller = await callWith(first);
+      const itsCarrier = carrier;
+      await standing(caller);
+      // Whoever is asked is asked 0.2 s after it has been paused; another one that is asked shows that this is over.
+      await using asked = await call();
+      asked.send(get('/b')).socket.end();
+      await until(() => asked.unread.includes('HTTP/1.1 102 '), { what: 'an interim answer' });
+      expect(String(caller.unread)).toBe('');
+      itsCarrier.resetAndDestroy();
+      await until(() => downstream(0).gone, { what: 'the caller to be gone' });
+    });
+
+    it('one that is still there is asked, and answered', async () => {
+      await using caller = await callWith(get('/a'));
+      await until(() => caller.unread.includes('HTTP/1.1 102 '), { what: 'an interim answer' });
+      downstream(0).page(200, [], 'hello');
+      const told = await caller.answer();
+      expect(told).toMatchObject({ status: 200, text: 'hello', whole: true });
+      expect(new Set(told.interim.map(({ status }) => status))).toEqual(new Set([102]));
+      await arrived(2);
+    });
   });
 
   it('one of HTTP/1.0 has its answer as well, without having been asked', async () => {

@@ -4,9 +4,11 @@
  * answered in their order, and nobody has more than one under way on a connection.
  *
  * Callers that have shut their sending side (`nc -N`) have their answer. TCP says the same of a caller that has gone: an
- * end, and no more. Only bytes tell them apart, since a caller that has gone answers them with a reset, which the next
- * write finds. So one that waits is sent `102 Processing`, twice: every client of HTTP/1.1 has to let it pass (RFC 9110,
- * 15.2). HTTP/1.0 has no such answers: whether its caller is still there shows when it is answered.
+ * end, and no more. Of a caller whose bytes wait unread not even the end is seen. Only bytes tell who is still there,
+ * since the system of a caller that has gone answers them with a reset. So one that waits is sent `102 Processing`: every
+ * client of HTTP/1.1 has to let it pass (RFC 9110, 15.2). HTTP/1.0 has no such answers: whether its caller is still
+ * there shows when it is answered. A reset is found by an empty write, which sends nothing, and which the system refuses.
+ * TLS passes no empty write on: there, the next 102 finds it.
  */
 import type { Socket } from 'node:net';
 import { type Refusal, refuse } from '../../exchange/refusals.ts';
@@ -27,9 +29,9 @@ import { UpgradeDownstream } from './upgrade.ts';
  */
 type State = 'head' | 'wait' | 'body' | 'drain' | 'linger' | 'away';
 
-/** How much may wait before the socket is paused. While it is not, the caller's end is noticed. */
+/** How much may wait before the socket is paused. While it is not, the caller's end is read. */
 const waitingMaxBytes = 16_384;
-/** A caller that has shut its sending side may go later: after so many looks it is asked again. */
+/** A caller that is still there may go later: after so many looks it is asked again. */
 const looksPerRound = 25;
 const processing = interimText(102, []);
 const nothing = Buffer.alloc(0);
@@ -181,6 +183,7 @@ export class CallerConnection extends Dated implements AnsweredConnection, Open 
     if (!this.#paused && this.#rest !== null && this.#rest.length >= waitingMaxBytes) {
       this.#paused = true;
       this.socket.pause();
+      this.#watchCaller();
     }
   }
 
@@ -212,11 +215,11 @@ export class CallerConnection extends Dated implements AnsweredConnection, Open 
         if (this.#heads === null) this.socket.destroy();
         else this.#refuse(refuse('requestTimeout'));
         break;
-      case 'wait':
-        this.#askCaller();
+      case 'linger':
+        this.socket.destroy();
         break;
       default:
-        this.socket.destroy();
+        this.#askCaller();
     }
   }
 
@@ -306,7 +309,8 @@ export class CallerConnection extends Dated implements AnsweredConnection, Open 
 
   /** Goes on with a socket that was paused, once there is room. */
   #flow(): void {
-    if (!this.#paused || (this.#rest !== null && this.#rest.length >= waitingMaxBytes)) return;
+    if (!this.#paused) return;
+    if (this.#rest !== null && this.#rest.length >= waitingMaxBytes) return void this.#watchCaller();
     this.#paused = false;
     this.socket.resume();
   }
@@ -322,8 +326,8 @@ export class CallerConnection extends Dated implements AnsweredConnection, Open 
       this.socket.destroy(); // Half a connection is no use to it.
     } else if (!this.#restHoldsBody()) {
       this.#refuse(refuse('malformed', 'The connection ended in the middle of a body.'));
-    } else if (this.next === null && !current.old && !current.answering) {
-      this.reception.askDeadlines.join(this);
+    } else {
+      this.#watchCaller();
     }
   }
 
@@ -337,9 +341,22 @@ export class CallerConnection extends Dated implements AnsweredConnection, Open 
     return this.#rest !== null && chunks.read(this.#rest, 0, () => {}) !== 'more';
   }
 
+  /** Nothing that is read will tell that the caller has gone. */
+  #watchCaller(): void {
+    if (this.#current !== null && this.next === null) this.reception.askDeadlines.join(this);
+  }
+
   #askCaller(): void {
-    if (this.#current === null || this.#current.answering) return;
-    if (this.#looks % looksPerRound < 2) this.socket.write(processing, 'latin1');
+    const { socket } = this;
+    const current = this.#current;
+    if (current === null || !(this.#paused || this.#callerEnded)) return;
+    // Behind what the caller has not taken yet, more would only wait.
+    if (socket.writableLength === 0) {
+      const takes102 = !current.old && !current.answering && !(current instanceof UpgradeDownstream);
+      // Where its body waits, the caller may not listen yet.
+      const asks = this.#looks % looksPerRound < (this.secure ? 2 : 1) && takes102 && this.bodyIsRead;
+      socket.write(asks ? processing : '', 'latin1');
+    }
     this.#looks += 1;
     this.reception.askDeadlines.join(this);
   }

@@ -16,7 +16,7 @@ const lineMaxBytes = 16_384;
 const fieldsMax = 1_000;
 /** Once a caller has its last answer: how long what it still sends is let go. With what deadlines may add: 5 s. */
 const lingerMaxMs = 4_700;
-/** How often it is considered to ask a caller that sends no more. An answer that is there by then comes without a 102. */
+/** How often a caller is looked after whose end can't be read. An answer that is there by then comes without a 102. */
 const askEveryMs = 200;
 
 /** A connection among those that are open. */
