@@ -35,6 +35,8 @@ export interface ReloadDeps {
   readonly adapt?: (config: Config) => Config;
   /** Has it be in force. Rejects with a `StartError` where that can't be; then nothing has changed. */
   readonly apply: (config: Config) => Promise<void>;
+  /** Told of each reload. Not there: nobody is. */
+  readonly manager?: { reloading(): void; reloaded(report: ReloadReport): void };
   readonly clock: Clock;
   readonly meter: Pick<Meter, 'reloaded'>;
   readonly log: Log;
@@ -102,7 +104,7 @@ export class Reload {
   /** At most one is under way, and one waits: it reads what is there when its turn comes. */
   reload(reason: ReloadReason): Promise<ReloadReport> {
     if (this.#current === null) {
-      this.#current = this.#reload(reason).finally(() => {
+      this.#current = this.#told(reason).finally(() => {
         this.#current = null;
       });
       return this.#current;
@@ -112,6 +114,13 @@ export class Reload {
       return this.reload(reason);
     });
     return this.#next;
+  }
+
+  async #told(reason: ReloadReason): Promise<ReloadReport> {
+    this.#deps.manager?.reloading();
+    const report = await this.#reload(reason);
+    this.#deps.manager?.reloaded(report);
+    return report;
   }
 
   async #reload(reason: ReloadReason): Promise<ReloadReport> {

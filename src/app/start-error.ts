@@ -14,10 +14,18 @@ export class StartError extends Error {
 }
 
 /** What to throw in the place of an error that came of listening on the main port or on the ops port. */
-export function listenProblem(section: 'listen' | 'ops', at: { host: string; port: number }, error: unknown): unknown {
+export function listenProblem(
+  section: 'listen' | 'ops',
+  at: { host: string; port: number; fd?: number },
+  error: unknown,
+): unknown {
   const { code, message, syscall } = error as NodeJS.ErrnoException;
   if (syscall !== 'listen' && syscall !== 'getaddrinfo') return error;
   const port = (problem: string) => new StartError(`${section}.port`, `${at.port} ${problem}`, error);
+  if (at.fd !== undefined) {
+    const problem = `the socket that was handed over (LISTEN_FDS, descriptor ${at.fd}) does not listen (${code ?? message}); hand over a listening one of TCP`;
+    return new StartError(`${section}.port`, problem, error);
+  }
   if (code === 'EADDRINUSE') return port('is taken by another process; stop that one or give another port');
   if (code === 'EACCES') return port('needs privileges that this process lacks; give a port above 1023');
   const problem = `${at.host} cannot be listened on (${code ?? message}); give an address of this machine`;

@@ -16,6 +16,10 @@ export function opsAddress(
   const loaded = fromFile.ok ? fromFile : loadConfig({ file, env, readFile: () => '', needs });
   if (!fromFile.ok) for (const problem of fromFile.problems) io.err(formatProblem(problem));
   if (!loaded.ok) return '127.0.0.1:9464';
-  const { host, port } = loaded.config.ops;
+  return reachable(loaded.config.ops);
+}
+
+/** What to ask where Weir listens on all addresses, too. */
+export function reachable({ host, port }: { readonly host: string; readonly port: number }): string {
   return `${host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -26,7 +26,7 @@ interface Answer {
   readonly text: string;
 }
 
-function ask(url: string): Promise<Answer> {
+export function ask(url: string): Promise<Answer> {
   return new Promise((resolve) => {
     const request = get(url, { agent: false, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
       let text = '';

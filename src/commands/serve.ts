@@ -16,7 +16,9 @@ import { welcome } from './banner.ts';
 import { configuredWith, sourcesOf } from './configured.ts';
 import { bugExitCode, LastResort } from './last-resort.ts';
 import { type CommandIo, columns, configAndProfile, type Grammar, readArguments } from './options.ts';
+import { managerOf, type ServiceManager } from './service-manager.ts';
 import { Signals, type Stopping } from './signals.ts';
+import { type HandedOver, handedOver, withSockets } from './sockets.ts';
 import { version } from './version.ts';
 
 /** A week. */
@@ -46,13 +48,24 @@ export async function serve(
   }
   const loaded = configuredWith(read, env, io);
   if (loaded === null) return 1;
+  const sockets = handedOver(env, io);
+  if (sockets === null) return 1;
   const logging = openLogging(loaded.config, io);
   if (logging === null) return 1;
   const { log } = logging;
   const signals = new Signals(log, logging);
   const lastResort = new LastResort(log);
   try {
-    const code = await run(loaded, sourcesOf(read.options, env), logging, signals, lastResort, io);
+    const manager = managerOf(env, log);
+    const code = await run(loaded, sourcesOf(read.options, env), {
+      sockets,
+      manager,
+      logging,
+      signals,
+      lastResort,
+      io,
+    });
+    await manager.close();
     await log.flush();
     return code;
   } catch (error) {
@@ -79,14 +92,13 @@ type Loaded = NonNullable<ReturnType<typeof configuredWith>>;
 async function run(
   { config: given, notes, file, hash }: Loaded,
   sources: ReturnType<typeof sourcesOf>,
-  logging: Logging,
-  signals: Signals,
-  lastResort: LastResort,
-  io: CommandIo,
+  parts: ServeParts,
 ): Promise<number> {
+  const { sockets, manager, logging, signals, lastResort, io } = parts;
   const { log } = logging;
   const simulator = given.coreapp.url === null ? await startBundledFor(given.profile) : null;
-  const adapt = (read: Config): Config => (simulator === null ? read : towardsSimulator(read, simulator));
+  const adapt = (read: Config): Config =>
+    withSockets(simulator === null ? read : towardsSimulator(read, simulator), sockets);
   const config = adapt(given);
   let app: App;
   try {
@@ -101,16 +113,28 @@ async function run(
   const token = simulator === null || config.profile === 'coreapp' ? null : await demoToken(config, app);
   for (const line of welcome(config, file, app, simulator, token)) io.err(line);
   log.info('serving', { port: app.port, opsPort: app.opsPort, version, config: hash });
-  const reloads = keepReloaded(app, { config, notes, adapt, sources }, logging, signals);
+  const reloads = keepReloaded(app, { config, notes, adapt, sources }, parts);
+  manager.ready(app.port, { host: config.ops.host, port: app.opsPort });
 
   const signal = signals.next();
   const why = await Promise.race([signal, lastResort.struck]);
   void endAtOnce(why, signal, signals, log);
   reloads.close();
+  manager.stopping();
   await stop(app, reloads.config, why, log);
   await simulator?.close();
   log.info('stopped');
   return lastResort.hasStruck ? bugExitCode : 0;
+}
+
+/** What `weir serve` has to do with the process that it is. */
+interface ServeParts {
+  readonly sockets: HandedOver;
+  readonly manager: ServiceManager;
+  readonly logging: Logging;
+  readonly signals: Signals;
+  readonly lastResort: LastResort;
+  readonly io: CommandIo;
 }
 
 interface Origin {
@@ -121,7 +145,7 @@ interface Origin {
 }
 
 /** The configuration is read again at SIGHUP, when a file has changed, and when `weir reload` asks for it. */
-function keepReloaded(app: App, origin: Origin, logging: Logging, signals: Signals): Reload {
+function keepReloaded(app: App, origin: Origin, { manager, logging, signals }: ServeParts): Reload {
   const { clock, meter } = app.services;
   const { log } = logging;
   const apply = async (config: Config): Promise<void> => {
@@ -134,7 +158,7 @@ function keepReloaded(app: App, origin: Origin, logging: Logging, signals: Signa
     }
     change.commit();
   };
-  const reloads = new Reload({ ...origin, running: app.running, apply, clock, meter, log });
+  const reloads = new Reload({ ...origin, running: app.running, apply, manager, clock, meter, log });
   app.onReload(() => reloads.reload('command'));
   signals.onReload(() => void reloads.reload('SIGHUP'));
   reloads.watch();

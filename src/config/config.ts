@@ -20,15 +20,22 @@ type Section<Name extends keyof Settings> = {
   readonly [Key in keyof WithoutFiles<Settings[Name]>]: Readonly<Settings[Name][Key]>;
 };
 
+/** A port that somebody else has opened. */
+interface HandedOver {
+  /** The file descriptor that listens, in the place of host and port. Not there: Weir opens it. */
+  readonly fd?: number;
+}
+
 export type Config = {
   readonly [Name in Exclude<
     keyof Settings,
-    'profile' | 'listen' | 'redis' | 'throttled' | 'heed' | 'auth' | 'limits' | 'line'
+    'profile' | 'listen' | 'ops' | 'redis' | 'throttled' | 'heed' | 'auth' | 'limits' | 'line'
   >]: Section<Name>;
 } & {
   readonly profile: ProfileName;
   /** `tls` null: plain HTTP. */
-  readonly listen: Omit<Section<'listen'>, 'tls'> & { readonly tls: ListenTls | null };
+  readonly listen: Omit<Section<'listen'>, 'tls'> & HandedOver & { readonly tls: ListenTls | null };
+  readonly ops: Section<'ops'> & HandedOver;
   readonly coreapp: { readonly tls: TlsMaterial; readonly credentials: readonly Credential[] };
   /** `url` with name and password in it. */
   readonly redis: Omit<Section<'redis'>, 'username' | 'password'> & { readonly tls: TlsMaterial };

@@ -11,6 +11,8 @@ export interface OpsAddress {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
+  /** A file descriptor that listens already, in the place of host and port. Not there: none. */
+  readonly fd?: number;
   /** Default: `opsConnectionsMax`. */
   readonly connectionsMax?: number;
 }
@@ -68,7 +70,8 @@ export async function startOps(
       .then((page) => send(request, response, page, closing))
       .catch(() => response.destroy());
   });
-  server.listen(address.port, address.host);
+  const { fd, port, host } = address;
+  server.listen(fd === undefined ? { port, host } : { fd });
   await once(server, 'listening');
   server.on('error', acceptFailed);
   return {

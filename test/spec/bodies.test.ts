@@ -170,3 +170,28 @@ describe('the log says how many bytes were answered', () => {
     expect(told.body.length > 0).toBe(!line.startsWith('HEAD'));
   });
 });
+
+describe('the log says how many bytes came, and why no more', () => {
+  const logged = () => until(() => app.lines.at(-1), { what: 'the line in the log' });
+  beforeEach(() => {
+    (app.lines as unknown[]).length = 0;
+  });
+
+  it.each<[string, string, string, object]>([
+    ['of a whole body', announced(2), 'ab', { status: 200, bytesIn: 2, cut: null }],
+    ['of one in chunks', chunked, `${chunk(3)}${chunk(4)}0\r\n\r\n`, { status: 200, bytesIn: 7, cut: null }],
+    ['of one that stands still', announced(4_000), 'abc', { status: 408, bytesIn: 3, cut: 'bodySlow' }],
+  ])('%s', async (_, framing, bytes, line) => {
+    upstream.play(say(answer(200, {}, 'ok')));
+    await using caller = await app.call();
+    await caller.send(upload(framing, bytes)).answer('POST');
+    expect(await logged()).toMatchObject(line);
+  });
+
+  it('of one whose caller hangs up', async () => {
+    await using uploads = await begin(upload(announced(4_000), 'abcd'));
+    await heldIs(4);
+    uploads.callers[0]?.reset();
+    expect(await logged()).toMatchObject({ status: 499, bytesIn: 4, cut: 'callerGone' });
+  });
+});

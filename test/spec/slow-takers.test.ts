@@ -177,6 +177,19 @@ describe('An answer that is not taken', () => {
     expect(await cutLines(app.opsPort)).toEqual(['weir_answers_cut_total{class="messages",cause="coreappBroke"} 1']);
   });
 
+  it('because it pauses for too long at the Coreapp says so', async () => {
+    await open({ coreapp: { answerTimeoutMs: 100 } });
+    upstream.play((_, socket) => void socket.write('HTTP/1.1 201 Any\r\nContent-Length: 10\r\n\r\nabc'));
+    expect(await app.send('POST /v1/messages', '', '{"to":1}')).toMatchObject({ status: 201, whole: false });
+    expect(await logged('/v1/messages')).toMatchObject({
+      status: 201,
+      cut: 'coreappTimeout',
+      bytesIn: 8,
+      classRate: 50,
+    });
+    expect(await cutLines(app.opsPort)).toEqual(['weir_answers_cut_total{class="messages",cause="coreappTimeout"} 1']);
+  });
+
   it('because Weir stops says so, whether it had begun or not', async () => {
     await open({ http: {} });
     upstream.play((arrival, socket) =>

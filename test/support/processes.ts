@@ -28,6 +28,8 @@ export interface ProcessOptions {
   readonly fileMaxBlocks?: number;
   /** How many files it may have open. Default: as the tests themselves. */
   readonly openFilesMax?: number;
+  /** File descriptors that it has from 3 on, as systemd hands sockets over. */
+  readonly sockets?: readonly number[];
 }
 
 export interface OutputLine {
@@ -137,14 +139,15 @@ export function startProcess(args: readonly string[], options: ProcessOptions = 
   const limits = [
     ...(options.fileMaxBlocks === undefined ? [] : [`ulimit -f ${options.fileMaxBlocks}`]),
     ...(options.openFilesMax === undefined ? [] : [`ulimit -n ${options.openFilesMax}`]),
+    ...(options.sockets === undefined ? [] : ['export LISTEN_PID=$$']),
   ];
   const [program = '', ...rest] =
     limits.length === 0 ? command : ['sh', '-c', [...limits, 'exec "$0" "$@"'].join(' && '), ...command];
   const child = spawn(program, rest, {
     cwd: options.cwd ?? root,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+    stdio: ['ignore', 'pipe', 'pipe', ...(options.sockets ?? [])],
+  }) as ChildProcessByStdio<null, Readable, Readable>;
   const started = new TestProcess(leash(child), [script, ...args].join(' '));
   if (options.unread !== undefined) started.stopReading(options.unread);
   return started;

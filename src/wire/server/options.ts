@@ -27,6 +27,8 @@ export interface ServerOptions extends RefusalForm, ConnectionSettings {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
+  /** A file descriptor that listens already, in the place of host and port. Not there: none. */
+  readonly fd?: number;
   /** Whether other processes may listen on the same port (SO_REUSEPORT). Not there: no. */
   readonly reusePort?: boolean;
   /** Null: plain HTTP. */

@@ -36,7 +36,8 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
   });
   const reception = new Reception(options, events, places.table);
   const { server, secure } = create(options, events, places, reception);
-  server.listen({ port: options.port, host: options.host, reusePort: options.reusePort ?? false });
+  const { fd, port, host, reusePort = false } = options;
+  server.listen(fd === undefined ? { port, host, reusePort } : { fd });
   await once(server, 'listening');
   server.on('error', (error) => events.acceptFailed(error));
   return {

@@ -21,24 +21,32 @@ const forPrometheus: readonly Need[] = [
   { probe: ['/usr/bin/python3', '-c', 'import prometheus_client.openmetrics'], package: 'python3-prometheus-client' },
 ];
 
+const forSystemd: readonly Need[] = [
+  { probe: ['systemd-notify', '--version'], package: 'systemd' },
+  { probe: ['systemd-analyze', '--version'], package: 'systemd' },
+  { probe: ['/usr/bin/python3', '--version'], package: 'python3' },
+];
+
 export interface Lacking {
   /** Why this machine runs no containers; null: it can. */
   readonly containers: string | null;
   /** Why it has no Prometheus; null: it has. */
   readonly prometheus: string | null;
+  /** Why it has none of systemd's tools; null: it has. */
+  readonly systemd: string | null;
 }
 
 /** Installs what is missing. Throws where that is possible and fails: only what is impossible may be skipped. */
 export function provideMachine(): Lacking {
   const isRoot = process.getuid?.() === 0;
   const forContainersHere = process.platform === 'linux' && isRoot ? forContainers : [];
-  const missing = () => [...forContainersHere, ...forPrometheus].filter((need) => !isThere(need));
+  const missing = () => [...forContainersHere, ...forPrometheus, ...forSystemd].filter((need) => !isThere(need));
   if (isRoot && runs('apt-get', '--version')) {
-    install(missing().map((need) => need.package));
+    install([...new Set(missing().map((need) => need.package))]);
     const useless = missing().map((need) => need.probe.join(' '));
     if (useless.length > 0) throw new Error(`what is installed does not run: ${useless.join(', ')}`);
   }
-  return { containers: noContainers(isRoot), prometheus: lacking(forPrometheus) };
+  return { containers: noContainers(isRoot), prometheus: lacking(forPrometheus), systemd: lacking(forSystemd) };
 }
 
 function noContainers(isRoot: boolean): string | null {

@@ -15,10 +15,11 @@ declare module 'vitest' {
 }
 
 export function setup({ provide }: TestProject): void {
-  const { containers, prometheus } = provideMachine();
-  const lacking = { prometheus, containers: containers ?? refusedContainers() };
+  const { containers, prometheus, systemd } = provideMachine();
+  const lacking = { prometheus, systemd, containers: containers ?? refusedContainers() };
   if (lacking.containers !== null) told('no image is built and no container run on this machine', lacking.containers);
   if (lacking.prometheus !== null) told('nothing is scraped', lacking.prometheus);
+  if (lacking.systemd !== null) told('no unit is verified, and no message sent to systemd', lacking.systemd);
   provide('lacking', lacking);
 }
 

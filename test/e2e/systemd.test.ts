@@ -1,0 +1,75 @@
+/** A whole process under a service manager: sockets that it hands over, and what it is told. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { ask } from '../support/ask.ts';
+import { startProcess } from '../support/processes.ts';
+import { until } from '../support/until.ts';
+import { answer, say, startUpstream } from '../support/upstream.ts';
+import { startWeir } from '../support/weir.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'weir-systemd-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A socket that listens, for a process that it is handed over to. */
+async function listening() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
+  const { port } = server.address() as { port: number };
+  return { fd, port, close: () => server.close() };
+}
+
+it('the main port and the ops port may be handed over', async () => {
+  await using upstream = await startUpstream(say(answer(200, {}, 'ok')));
+  const [ops, main] = [await listening(), await listening()];
+  const starting = startWeir(
+    { UPSTREAM_URL: upstream.url, WEIR_PROFILE: 'none', LISTEN_FDS: '2', LISTEN_FDNAMES: 'ops:weir.socket' },
+    { sockets: [ops.fd, main.fd] },
+  );
+  // From now on the process alone has them.
+  ops.close();
+  main.close();
+  await using weir = await starting;
+  expect([weir.url, weir.opsUrl]).toEqual([`http://127.0.0.1:${main.port}`, `http://127.0.0.1:${ops.port}`]);
+  expect((await ask('GET', `${weir.opsUrl}/readyz`)).status).toBe(200);
+  expect((await ask('GET', `${weir.url}/x`)).status).toBe(401);
+  weir.process.kill('SIGHUP');
+  expect(await weir.process.waitForLine(/"reason":"SIGHUP"/)).toContain('the configuration is the one that runs');
+});
+
+it('sockets that cannot be used keep Weir from starting, and it says why', async () => {
+  const { fd, close } = await listening();
+  const env = { LISTEN_FDS: '2', LISTEN_FDNAMES: 'a:b', OPS_PORT: '0' };
+  await using weir = startProcess(['serve'], { env, sockets: [fd, fd] });
+  close();
+  expect(await weir.exited).toEqual({ code: 1, signal: null });
+  expect(weir.stderr.join('\n')).toMatch(/weir serve: LISTEN_FDS: 2 sockets, and two of them are for the main port/);
+});
+
+it('systemd-notify is run for each message, with nothing of the environment but where to send it', async () => {
+  const told = join(folder, 'told');
+  writeFileSync(join(folder, 'systemd-notify'), `#!/bin/sh\n{ echo "$*"; env; echo; } >> ${told}\n`, { mode: 0o755 });
+  const env = {
+    PATH: `${folder}:${process.env.PATH}`,
+    NOTIFY_SOCKET: '/run/weir-test/notify',
+    WATCHDOG_USEC: '1000000',
+    WEIR_PROFILE: 'none',
+    WA_API_KEY: 'monitoring-key-1',
+  };
+  const messages = (): string[] => readFileSync(told, 'utf8').match(/^[A-Z]+=1 .*$|^WATCHDOG=1$/gm) ?? [];
+  await using weir = await startWeir(env);
+  await until(() => messages().includes('WATCHDOG=1'), { what: 'a sign of life' });
+  weir.process.kill('SIGHUP');
+  await weir.process.waitForLine(/"reason":"SIGHUP"/);
+  expect(await weir.process.stop(60_000, 'SIGINT')).toEqual({ code: 0, signal: null });
+  const kinds = messages().filter((one) => one !== 'WATCHDOG=1');
+  const ready = `READY=1 STATUS=Serving on port ${new URL(weir.url).port}; the ops port is ${new URL(weir.opsUrl).port}`;
+  expect(kinds[0]).toBe(ready);
+  expect(kinds[1]).toMatch(/^RELOADING=1 MONOTONIC_USEC=\d{6,} STATUS=Reloading$/);
+  expect(kinds.slice(2)).toEqual([ready, 'STOPPING=1 STATUS=Stopping: requests that wait are served']);
+  expect(readFileSync(told, 'utf8')).toContain('NOTIFY_SOCKET=/run/weir-test/notify');
+  expect(readFileSync(told, 'utf8')).not.toContain('monitoring-key-1');
+});
