@@ -1,6 +1,7 @@
 /**
  * The Grafana dashboard, from one table: rows of panels, each with its question and the expressions that answer it.
- * `test/deploy/prometheus.test.ts` runs every expression against a Prometheus that scraped a Weir under load.
+ * `test/deploy/prometheus.test.ts` runs every expression against a Prometheus that scraped a Weir under load, and draws
+ * what came out: `.cache/dashboard.svg`.
  */
 
 interface Panel {
@@ -19,7 +20,8 @@ interface Row {
   readonly panels: readonly Panel[];
 }
 
-const replicas = 'job=~"$job"';
+/** Where there is no Kubernetes there is no namespace, which "all" takes as well. */
+const replicas = 'namespace=~"$namespace", job=~"$job", instance=~"$instance"';
 const classes = `${replicas}, class=~"$class"`;
 
 const rate = (metric: string, labels = classes): string => `rate(${metric}{${labels}}[$__rate_interval])`;
@@ -111,6 +113,9 @@ const rows: readonly Row[] = [
       lines('Slots by source', 'store: shared. fallback: Redis is away, replicas use their shares.', 'reqps', {
         '{{source}}': `sum by (source) (${rate('weir_slots_total')})`,
       }),
+      lines('Pauses', 'For how long the upstream has asked for one, the worst replica’s.', 's', {
+        '{{class}} {{whose}}': `max by (class, whose) (weir_pause_seconds{${classes}})`,
+      }),
       lines('Slots held', 'Taken ahead of need and not yet used.', 'short', {
         '{{class}}': `sum by (class) (weir_slots_held{${classes}})`,
       }),
@@ -160,17 +165,29 @@ const rows: readonly Row[] = [
     title: 'The processes',
     panels: [
       lines('CPU', 'Cores; one replica’s event loop can use one.', 'short', {
-        '{{instance}}': `${rate('process_cpu_seconds_total', replicas)} and on (job, instance) weir_build_info`,
+        '{{instance}}': `${rate('process_cpu_seconds_total', replicas)} and on (namespace, job, instance) weir_build_info`,
       }),
       lines('Memory', 'Resident. Bodies in memory are part of it.', 'bytes', {
-        '{{instance}}': `process_resident_memory_bytes{${replicas}} and on (job, instance) weir_build_info`,
+        '{{instance}}': `process_resident_memory_bytes{${replicas}} and on (namespace, job, instance) weir_build_info`,
       }),
       lines('Event loop', 'How late it is, p99. Above 0.1 s a replica has too much to do.', 's', {
-        '{{instance}}': `nodejs_eventloop_lag_p99_seconds{${replicas}} and on (job, instance) weir_build_info`,
+        '{{instance}}': `nodejs_eventloop_lag_p99_seconds{${replicas}} and on (namespace, job, instance) weir_build_info`,
+      }),
+      lines('Disk for bodies', 'As a part of bodies.diskMaxBytes.', 'percentunit', {
+        '{{instance}}': `weir_disk_bytes{${replicas}} / weir_disk_bytes_max{${replicas}}`,
+      }),
+      lines('Open files', 'As a part of what the process may open. Connections and bodies take them.', 'percentunit', {
+        '{{instance}}': `process_open_fds{${replicas}} / process_max_fds{${replicas}} and on (namespace, job, instance) weir_build_info`,
       }),
       lines('Connections', 'Of callers.', 'short', { '{{instance}}': `weir_connections{${replicas}}` }),
       lines('Versions', 'More than one for longer than a rollout takes: something is stuck.', 'short', {
         '{{version}} on Node {{node}}': `count by (version, node) (weir_build_info{${replicas}})`,
+      }),
+      lines('Configurations', 'By their hash. More than one for long: a replica has refused a change.', 'short', {
+        '{{hash}}': `count by (hash) (weir_config_info{${replicas}})`,
+      }),
+      lines('Reloads', 'What became of changed files, over all replicas.', 'short', {
+        '{{result}}': `sum by (result) (increase(weir_config_reloads_total{${replicas}}[$__rate_interval]))`,
       }),
     ],
   },
@@ -240,12 +257,13 @@ function layOut(): unknown[] {
   return placed;
 }
 
-const variable = (name: string, label: string, labelOf: string, of: string) => ({
+/** Whose values are those of a label, of the series that the variables before it leave. Several may be chosen, or all. */
+const variable = (name: string, label: string, of: string) => ({
   name,
   label,
   type: 'query',
   datasource,
-  query: `label_values(${of}, ${labelOf})`,
+  query: `label_values(${of}, ${name})`,
   refresh: 2,
   multi: true,
   includeAll: true,
@@ -269,8 +287,10 @@ export function dashboard(): string {
     templating: {
       list: [
         { name: 'datasource', label: 'Data source', type: 'datasource', query: 'prometheus' },
-        variable('job', 'Job', 'job', 'weir_build_info'),
-        variable('class', 'Endpoint class', 'class', 'weir_bucket_rate'),
+        variable('namespace', 'Namespace', 'weir_build_info'),
+        variable('job', 'Job', 'weir_build_info{namespace=~"$namespace"}'),
+        variable('instance', 'Replica', 'weir_build_info{namespace=~"$namespace", job=~"$job"}'),
+        variable('class', 'Endpoint class', `weir_bucket_rate{${replicas}}`),
       ],
     },
     annotations: { list: [] },

@@ -1,5 +1,5 @@
 /** Weir as a scrape target: a real Prometheus scrapes two replicas under load; rules and dashboard run on what it got. */
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { ask } from '../support/ask.ts';
@@ -14,27 +14,26 @@ import {
   startSimulatorProcess,
   startWeir,
 } from '../support/weir.ts';
+import { type Answer, drawn, type Panel } from './support/picture.ts';
 import { Prometheus, said } from './support/prometheus.ts';
 
 const inRepository = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const rulesFile = inRepository('helm/files/rules.yaml');
 const openMetrics = 'application/openmetrics-text;version=1.0.0';
 
-interface Panel {
-  readonly title: string;
-  readonly targets?: readonly { readonly expr: string }[];
-}
-
-const { panels } = JSON.parse(readFileSync(inRepository('helm/files/dashboard.json'), 'utf8')) as {
+const { panels, templating } = JSON.parse(readFileSync(inRepository('helm/files/dashboard.json'), 'utf8')) as {
   readonly panels: readonly Panel[];
+  readonly templating: { readonly list: readonly { readonly name: string; readonly query: string }[] };
 };
-/** As Grafana fills its variables in. */
-const expressions = panels.flatMap(({ title, targets = [] }) =>
-  targets.map(
-    ({ expr }) =>
-      [title, expr.replaceAll('$__rate_interval', '1m').replaceAll('$job', 'weir').replaceAll('$class', '.*')] as const,
-  ),
+const targets = panels.flatMap((panel) =>
+  (panel.targets ?? []).map((target) => [panel.title, target.expr, panel, target] as const),
 );
+
+/** As Grafana fills its variables in: what is not chosen is all. */
+const filled = (expr: string, chosen: Readonly<Record<string, string>> = {}): string =>
+  expr
+    .replaceAll('$__rate_interval', '10s')
+    .replaceAll(/\$(namespace|job|instance|class)\b/g, (_, name: string) => chosen[name] ?? '.*');
 
 const noPrometheus = inject('lacking').prometheus !== null;
 
@@ -54,6 +53,9 @@ describe.skipIf(noPrometheus)('Two replicas under load', () => {
   let simulator: RunningSimulator;
   let replicas: RunningWeir[];
   let prometheus: Prometheus;
+  /** When the first scrape may have been, by Prometheus's clock, in seconds. */
+  let fromS = 0;
+  const now = async (): Promise<number> => Number((await prometheus.query('vector(time())'))[0]?.value[0] ?? 0);
 
   beforeAll(async () => {
     redis = await startRedis();
@@ -61,7 +63,9 @@ describe.skipIf(noPrometheus)('Two replicas under load', () => {
     const env = { COREAPP_URL: simulator.url, REDIS_URL: redis.url };
     replicas = [await startWeir(env), await startWeir(env)];
     const addresses = replicas.map(({ opsUrl }) => new URL(opsUrl).host);
-    prometheus = await Prometheus.start([{ job: 'weir', addresses, path: '/metrics' }], [rulesFile]);
+    const labels = { namespace: 'messaging' };
+    prometheus = await Prometheus.start([{ job: 'weir', addresses, path: '/metrics', labels }], [rulesFile]);
+    fromS = await now();
     await traffic();
   });
 
@@ -72,20 +76,36 @@ describe.skipIf(noPrometheus)('Two replicas under load', () => {
     await redis?.stop();
   });
 
-  /** Messages beyond the limit, a Coreapp that is overloaded for a moment, monitoring with a token, a stranger. */
+  /**
+   * Twice, since a rate is between two scrapes: messages beyond the limit, a Coreapp that is overloaded for a moment,
+   * monitoring with a token, a stranger. The second time begins when Prometheus has seen the first.
+   */
   async function traffic(): Promise<void> {
+    const token = await login(replicas[0]?.url as string);
+    await busyMoment(token);
+    for (const counter of ['weir_replays_total', 'weir_refusals_total']) {
+      const seen = async () => Number((await prometheus.query(`sum(${counter})`))[0]?.value[1] ?? 0) > 0;
+      await until(seen, { what: `${counter} in Prometheus` });
+    }
+    await busyMoment(token);
+  }
+
+  async function busyMoment(token: string): Promise<void> {
     const urls = replicas.map(({ url }) => url);
-    const token = await login(urls[0] as string);
-    const offered = offerMessages({ urls, token, ratePerS: 100, count: 500 });
-    await until(async () => (await simulator.arrivals('messages')).length > 100, { what: 'messages at the Coreapp' });
+    const count = async (): Promise<number> => (await simulator.seen()).total['overloaded503'] ?? 0;
+    const before = { arrivals: (await simulator.arrivals('messages')).length, refused: await count() };
+    const offered = offerMessages({ urls, token, ratePerS: 100, count: 250 });
+    await until(async () => (await simulator.arrivals('messages')).length > before.arrivals + 50, {
+      what: 'messages at the Coreapp',
+    });
     await simulator.configure({ overloaded: true });
-    await until(async () => (await simulator.seen()).total['overloaded503'] ?? 0, { what: 'a refusal' });
+    await until(async () => (await count()) > before.refused, { what: 'a refusal' });
     await simulator.configure({ overloaded: false });
     for (const url of urls) {
       await ask('GET', `${url}/v1/health`, { fields: { authorization: `Bearer ${token}` } });
       await ask('GET', `${url}/v1/health`, { fields: { authorization: 'Bearer nobody' } });
     }
-    expect(byStatus(await offered)).toEqual({ 201: 500 });
+    expect(byStatus(await offered)).toEqual({ 201: 250 });
   }
 
   it('are seen within ten seconds of Prometheus’s start, and say which Weir they are', async () => {
@@ -96,18 +116,66 @@ describe.skipIf(noPrometheus)('Two replicas under load', () => {
     await until(async () => (await sent())?.value[1] === '500', { what: 'the last scrape after the load' });
   });
 
-  it.each(expressions)('show on the dashboard: %s', async (_, expr) => {
-    // A refusal's series is there with 0; what is away or refused is not, on a good day.
-    const quiet = /weir_refusals_total.* > 0|weir_replays_total.* > 0/.test(expr);
-    const result = await until(
-      async () => {
-        const series = await prometheus.query(expr);
-        return (quiet || series.length > 0) && series;
-      },
-      { what: `an answer to ${expr}` },
-    );
-    // A class that nobody asked for lately has no quantiles.
-    if (result.length > 0) expect(result.map(({ value }) => Number(value[1])).some(Number.isFinite)).toBe(true);
+  describe('show on the dashboard', () => {
+    const curvesOf = async (expr: string) => prometheus.queryRange(filled(expr), fromS, await now());
+
+    it.each(targets)('%s: %s', async (_, expr) => {
+      const hasFigure = async () =>
+        // A class that nobody asked for has no quantiles, others have.
+        (await curvesOf(expr)).some(({ values }) => values.some(([, value]) => Number.isFinite(Number(value))));
+      await until(hasFigure, { what: `a figure for ${expr}` });
+    });
+
+    it('as a picture, in which every panel has something drawn', async () => {
+      const answered = targets.map(async ([, expr, panel, target]) => ({
+        panel,
+        target,
+        curves: await curvesOf(expr),
+      }));
+      const answers: Answer[] = await Promise.all(answered);
+      const picture = drawn(panels, answers, fromS, await now());
+      mkdirSync(inRepository('.cache'), { recursive: true });
+      writeFileSync(inRepository('.cache/dashboard.svg'), picture);
+      const parts = picture.split(/(?=<svg x)/).filter((part) => part.includes('fill="#fff"'));
+      expect(parts.length).toBe(panels.filter(({ type }) => type !== 'row').length);
+      expect(parts.filter((part) => !/<polyline|font-size="32"/.test(part))).toEqual([]);
+      expect(picture).not.toMatch(/NaN|undefined|>nothing</);
+    });
+
+    it('of the replicas that are chosen alone', async () => {
+      const one = new URL(replicas[0]?.opsUrl as string).host;
+      const [, connections = ''] = targets.find(([title]) => title === 'Connections') ?? [];
+      const shown = async (instance: string) =>
+        (await prometheus.query(filled(connections, { instance }))).map(({ metric }) => metric['instance']);
+      expect(await shown(one)).toEqual([one]);
+      const both = replicas.map(({ opsUrl }) => new URL(opsUrl).host).toSorted();
+      expect(new Set(await shown(`(${both.join('|')})`))).toEqual(new Set(both));
+    });
+
+    it.each(['namespace', 'job', 'instance'])('nothing of another %s', async (variable) => {
+      const strays = await Promise.all(
+        targets.map(async ([title, expr]) => {
+          const found = await prometheus.query(filled(expr, { [variable]: 'elsewhere' }));
+          return found.some(({ value }) => value[1] !== '0') ? [title] : [];
+        }),
+      );
+      expect(strays.flat()).toEqual([]);
+    });
+
+    it('and offer what can be chosen: namespaces, jobs, replicas, classes', async () => {
+      const offered: Record<string, unknown> = {};
+      for (const { name, query } of templating.list) {
+        const [, match, label] = /^label_values\((.*), (\w+)\)$/.exec(query) ?? [];
+        if (match === undefined) continue; // The data source itself.
+        offered[name] = await prometheus.get(`label/${label}/values?match[]=${encodeURIComponent(filled(match))}`);
+      }
+      expect(offered).toMatchObject({
+        namespace: ['messaging'],
+        job: ['weir'],
+        instance: replicas.map(({ opsUrl }) => new URL(opsUrl).host).toSorted(),
+        class: expect.arrayContaining(['messages', 'media']),
+      });
+    });
   });
 
   it('are told of by every rule that has something to tell', async () => {

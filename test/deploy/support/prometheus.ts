@@ -24,11 +24,18 @@ export interface Target {
   /** `127.0.0.1:9464` */
   readonly addresses: readonly string[];
   readonly path: string;
+  /** What Kubernetes would say of them. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 export interface Series {
   readonly metric: Readonly<Record<string, string>>;
   readonly value: readonly [at: number, value: string];
+}
+
+export interface Curve {
+  readonly metric: Readonly<Record<string, string>>;
+  readonly values: readonly (readonly [atS: number, value: string])[];
 }
 
 export class Prometheus implements AsyncDisposable {
@@ -55,10 +62,10 @@ export class Prometheus implements AsyncDisposable {
     const config = {
       global: { scrape_interval: '1s', evaluation_interval: '1s' },
       rule_files: ruleFiles,
-      scrape_configs: targets.map(({ job, addresses, path }) => ({
+      scrape_configs: targets.map(({ job, addresses, path, labels = {} }) => ({
         job_name: job,
         metrics_path: path,
-        static_configs: [{ targets: addresses }],
+        static_configs: [{ targets: addresses, labels }],
       })),
     };
     await writeFile(join(folder, 'prometheus.yml'), JSON.stringify(config)); // JSON is YAML.
@@ -94,6 +101,12 @@ export class Prometheus implements AsyncDisposable {
       readonly result: readonly Series[];
     };
     return answer.result;
+  }
+
+  /** What an expression comes to, second by second. */
+  async queryRange(expr: string, fromS: number, toS: number): Promise<readonly Curve[]> {
+    const query = `query=${encodeURIComponent(expr)}&start=${fromS}&end=${toS}&step=1`;
+    return ((await this.get(`query_range?${query}`)) as { readonly result: readonly Curve[] }).result;
   }
 
   /** What is below `/api/v1/`: the answer's data, or an error with Prometheus's own words. */
