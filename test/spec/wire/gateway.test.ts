@@ -1,6 +1,7 @@
 /**
  * The table of the wire on a whole Weir: bytes in, the answers, whether the connection goes on, what arrived. `npm run
- * bench:strict` plays the same rows on nginx and HAProxy.
+ * bench:strict` plays the same rows on nginx and HAProxy. `cuts.test.ts` has every cut on the codec; `npm run cuts:wire`
+ * has every cut in two on a whole Weir, which takes some minutes.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestApp, type TestApp } from '../../support/app.ts';
@@ -15,6 +16,19 @@ const inTwo: readonly Cut[] = [
   (length) => [length - 1],
   (length) => [length >> 2, length - (length >> 2)],
 ];
+/** Rows up to this length are also sent byte by byte. */
+const shortBytes = 400;
+
+/** Of a row of this length. */
+function cutsFor(length: number): readonly Cut[] {
+  if (length > shortBytes) return [whole, ...inTwo];
+  const everyPlace = Array.from(
+    { length: length - 1 },
+    (_, at): Cut =>
+      () => [at + 1],
+  );
+  return [whole, ...(process.env.WIRE_CUTS === 'every' ? everyPlace : inTwo), byteByByte];
+}
 
 let app: TestApp;
 let recorder: Recorder;
@@ -41,7 +55,7 @@ describe.each([...new Set(rows.map(({ section }) => section))])('section %s', (s
   it.each(own.map((row) => [row.what, row] as const))('%s', async (_, row) => {
     const auth = `Authorization: Bearer ${app.token}\r\n`;
     const { length } = row.bytes + (row.answer?.bytes ?? '');
-    for (const cut of [whole, ...inTwo, ...(length > 400 ? [] : [byteByByte])]) {
+    for (const cut of cutsFor(length)) {
       const fault = faultIn(row, await play(row, cut, { port: app.port, auth, recorder }));
       expect(fault, `cut at ${cut(row.bytes.length).slice(0, 3)}`).toBeNull();
     }
