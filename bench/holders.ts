@@ -5,6 +5,8 @@ import { connect, type Socket } from 'node:net';
 export interface HoldersOrder {
   readonly port: number;
   readonly connections: number;
+  /** From how many addresses of loopback they come; not there: 1. One address may not have all connections. */
+  readonly addresses?: number;
   /** The whole request, head and body. */
   readonly request: string;
 }
@@ -24,13 +26,14 @@ const reportEveryMs = 50;
 process.on('message', (order: HoldersOrder) => hold(order));
 process.once('disconnect', () => process.exit());
 
-function hold({ port, connections, request }: HoldersOrder): void {
+function hold({ port, connections, request, addresses = 1 }: HoldersOrder): void {
   const report = { sent: 0, answered: 0, failure: null as string | null };
   let opened = 0;
   const open = (): void => {
     if (opened === connections) return;
     opened += 1;
-    const socket: Socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => {
+    const localAddress = `127.0.0.${1 + (opened % addresses)}`;
+    const socket: Socket = connect({ port, host: '127.0.0.1', localAddress, noDelay: true }, () => {
       socket.write(request, 'latin1', () => {
         report.sent += 1;
         open();

@@ -11,7 +11,7 @@ export interface LoadOrder {
   readonly port: number;
   readonly connections: number;
   readonly ms: number;
-  /** The whole request, head and body; `{n}` becomes another number in each. */
+  /** The whole request, head and body; `{n}` becomes another number in each, `{nnnnnn}` the same with six digits. */
   readonly request: string;
   /** How many numbers there are; not there: 1. */
   readonly numbers?: number;
@@ -99,7 +99,9 @@ function one(order: LoadOrder, listener: Listener): Promise<void> {
 let asked = 0;
 
 function nextRequest({ request, numbers }: LoadOrder): string {
-  return numbers === undefined ? request : request.replaceAll('{n}', String(asked++ % numbers));
+  if (numbers === undefined) return request;
+  const number = String(asked++ % numbers);
+  return request.replaceAll('{nnnnnn}', number.padStart(6, '0')).replaceAll('{n}', number);
 }
 
 /** The status of an answer that is complete; null: more is to come. Only one request is on its way at a time. */

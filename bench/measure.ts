@@ -15,6 +15,7 @@ const message = '{"to":"16315551000","type":"text","recipient_type":"individual"
 export const body = `${message}${'Your code is 123456. '.repeat(4).slice(0, 147 - message.length)}"}}`;
 
 export interface Measured {
+  readonly requests: number;
   readonly requestsPerSecond: number;
   /** CPU of the proxy's process, all its threads, microseconds. */
   readonly cpuUs: number;
@@ -31,7 +32,9 @@ export class Load implements AsyncDisposable {
     const order: LoadOrder = { port, connections, ms, request: requestTo(port, token), ...how };
     const before = cpuMs(child.pid);
     this.#child.process.send(order);
-    const report = await messageOf<LoadReport>(this.#child, `the load on ${name} to end`, ms + 10_000);
+    // To open them takes its time as well, above all with TLS.
+    const patienceMs = ms + 10_000 + 10 * order.connections;
+    const report = await messageOf<LoadReport>(this.#child, `the load on ${name} to end`, patienceMs);
     const cpuSpentMs = cpuMs(child.pid) - before;
     if (report.failures > 0 || report.requests === 0) {
       throw new Error(
@@ -39,6 +42,7 @@ export class Load implements AsyncDisposable {
       );
     }
     return {
+      requests: report.requests,
       requestsPerSecond: (report.requests / report.ms) * 1_000,
       cpuUs: (cpuSpentMs * 1_000) / report.requests,
     };
