@@ -27,7 +27,7 @@ describe('the package, installed globally', () => {
 
   it('has what runs, without types, and brings no Node', async () => {
     const folder = join(cwd, 'lib/node_modules/weir');
-    const own = ['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'config', 'dist', 'package.json'];
+    const own = ['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'config', 'dist', 'package.json', 'packaging'];
     expect((await readdir(folder)).toSorted()).toEqual([...own, 'node_modules'].toSorted());
     expect((await readdir(join(folder, 'dist'), { recursive: true })).filter((path) => path.endsWith('.ts'))).toEqual(
       [],
