@@ -63,7 +63,7 @@ const clock = '^src/clock[.]ts$';
 const moduleOf = (name) => `^src/${name}/`;
 const every = Object.keys(subjects).map(moduleOf);
 const sockets = '^src/wire/(server|client)/';
-const composition = '^src/((main|ready)[.]ts|commands/|app/)';
+const composition = '^src/((main|ready|worker)[.]ts|commands/|app/|workers/)';
 
 /** Node's own modules that only compute: no clock, no socket, no file. */
 const pureNode = '^(node:)?(buffer|util)$';
@@ -193,7 +193,8 @@ export default {
       name: 'nobody-imports-the-composition',
       severity: 'error',
       comment:
-        'src/main.ts, src/ready.ts, src/commands/ and src/app/ put everything together; what others need from there has a module of its own.',
+        'src/main.ts, src/ready.ts, src/worker.ts, src/commands/, src/workers/ and src/app/ put everything together; what others need ' +
+        'from there has a module of its own.',
       from: { path: '^src/', pathNot: composition },
       to: { path: composition },
     },
@@ -202,7 +203,16 @@ export default {
       severity: 'error',
       comment: 'src/app/ is started by a command, and by tests: what it needs of the command line is handed in.',
       from: { path: '^src/app/' },
-      to: { path: '^src/((main|ready)[.]ts|commands/|simulator/)' },
+      to: { path: '^src/((main|ready|worker)[.]ts|commands/|simulator/|workers/)' },
+    },
+    {
+      name: 'workers-know-no-commands',
+      severity: 'error',
+      comment:
+        'src/workers/ makes one replica of several processes, each of which has an app. Signals, exit codes and the simulator belong to the ' +
+        'command that starts it (src/commands/).',
+      from: { path: '^src/workers/' },
+      to: { path: '^src/((main|ready|worker)[.]ts|commands/|simulator/)' },
     },
     {
       name: 'src-needs-no-tools',
@@ -244,9 +254,10 @@ export default {
     {
       name: 'no-dead-files',
       severity: 'error',
-      comment: 'Nothing that starts from src/main.ts or src/ready.ts imports this file: use it or delete it.',
-      from: { path: '^src/(main|ready)[.]ts$' },
-      to: { path: '^src/', pathNot: '^src/(main|ready)[.]ts$', reachable: false },
+      comment:
+        'Nothing that starts from src/main.ts, src/ready.ts or src/worker.ts imports this file: use it or delete it.',
+      from: { path: '^src/(main|ready|worker)[.]ts$' },
+      to: { path: '^src/', pathNot: '^src/(main|ready|worker)[.]ts$', reachable: false },
     },
   ],
   options: {

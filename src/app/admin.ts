@@ -3,6 +3,7 @@ import { adminName, ensureAdmin } from '../auth/first-admin.ts';
 import { type Passwords, StoreAway } from '../auth/ports.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../observe/ports.ts';
+import type { WorkerPlace } from './place.ts';
 import type { Stores } from './stores.ts';
 
 interface AdminDeps {
@@ -32,14 +33,18 @@ const byConfiguration = {
 export class AdminKeeper {
   readonly #deps: AdminDeps;
   #password: string | null;
+  #care: WorkerPlace['admin'] = 'none';
 
   constructor(deps: AdminDeps, password: string | null) {
     this.#deps = deps;
     this.#password = password;
   }
 
-  async begin(): Promise<void> {
-    await this.#tryUntilDone('set');
+  /** @param care `none`: another process of this replica sees to the admin */
+  async begin(care: WorkerPlace['admin']): Promise<void> {
+    this.#care = care;
+    if (care === 'none') return;
+    await this.#tryUntilDone(care);
     this.#deps.stores.onReturn(() => void this.#tryUntilDone('keep'));
   }
 
@@ -47,7 +52,7 @@ export class AdminKeeper {
   configure(password: string | null): void {
     if (password === this.#password) return;
     this.#password = password;
-    void this.#tryUntilDone('set');
+    if (this.#care !== 'none') void this.#tryUntilDone('set');
   }
 
   /**

@@ -3,7 +3,7 @@
 import { machineClock } from '../adapters/node/clock.ts';
 import { trustIn } from '../adapters/node/trust.ts';
 import type { Config } from '../config/config.ts';
-import type { Log } from '../observe/ports.ts';
+import type { Log, Meter } from '../observe/ports.ts';
 import { Shared } from '../observe/shared.ts';
 import type { Readiness, ReloadReport } from '../ops/pages.ts';
 import { type Ops, startOps } from '../ops/server.ts';
@@ -12,36 +12,57 @@ import { AdminKeeper } from './admin.ts';
 import { Certificates } from './certificates.ts';
 import { tellEdge, tellNotAccepted } from './edge.ts';
 import { createGeneration } from './generation.ts';
+import type { WorkerPlace } from './place.ts';
 import { Running } from './running.ts';
 import { openServices, type Services } from './services.ts';
 import { listenProblem } from './start-error.ts';
 import { Traffic } from './traffic.ts';
 import { refusalForms } from './traits.ts';
 
-export interface App {
-  /** The ports that are listened on, for when the configuration says 0. */
+/** What serves callers. */
+export interface Serving {
+  /** The one that is listened on, for when the configuration says 0. */
   readonly port: number;
-  readonly opsPort: number;
   readonly services: Services;
   readonly traffic: Traffic;
   /** Which configuration is in force. */
   readonly running: Running;
-  /** Tells the ops port what to do where this machine asks for a reload. */
-  onReload(reload: () => Promise<ReloadReport>): void;
   /**
-   * Has another configuration be in force: one that differs in what may change while Weir runs (`restart.ts`). Rejects
-   * with a `StartError` where that can't be, and nothing has changed then.
+   * Gets ready for another configuration: one that differs in what may change while Weir runs (`restart.ts`). What it
+   * resolves to has that be in force. Rejects with a `StartError` where that can't be; nothing has changed then.
    */
-  apply(config: Config): Promise<void>;
+  prepare(config: Config): Promise<() => void>;
   /** No longer ready: balancers look elsewhere, and requests that come all the same are served. */
   lameDuck(): void;
   /** Takes nothing new, serves what waits for at most `graceMs`, refuses the rest, lets go of everything. */
   close(graceMs: number): Promise<void>;
 }
 
+/** A whole replica in one process. */
+export interface App extends Serving {
+  readonly opsPort: number;
+  readonly meter: Pick<Meter, 'reloaded'>;
+  /** Tells the ops port what to do where this machine asks for a reload. */
+  onReload(reload: () => Promise<ReloadReport>): void;
+  /** Has it be in force, as `prepare` does. */
+  apply(config: Config): Promise<void>;
+}
+
 /** How long refused callers get to take their answer once the grace time is over. */
 const lastAnswersMs = 1_000;
 const stopping: Readiness = { ready: false, why: 'stopping' };
+
+/** What a process serves by, and how it is told of. */
+export interface AppStart {
+  readonly config: Config;
+  /** Where the Coreapp is, or its simulator. */
+  readonly coreappUrl: string;
+  /** Weir's own. */
+  readonly version: string;
+  readonly log: Log;
+  /** Of the configuration. */
+  readonly hash: string;
+}
 
 /**
  * Rejects with a `StartError` where a port can't be listened on, or large bodies can't be kept. Nothing stays open then.
@@ -52,6 +73,47 @@ const stopping: Readiness = { ready: false, why: 'stopping' };
  */
 export async function startApp(config: Config, coreappUrl: string, version: string, log: Log, hash = ''): Promise<App> {
   await using opened = new AsyncDisposableStack();
+  const whole = await open({ config, coreappUrl, version, log, hash }, null, opened);
+  const { state, services } = whole;
+  // Before the main port: nobody comes to a process that can't start.
+  const ops = opened.adopt(await openOps(config, services, state), (some) => some.close());
+  const serving = await serve(config, whole, opened);
+  return {
+    ...serving,
+    opsPort: ops.port,
+    meter: services.meter,
+    onReload(ask) {
+      state.reload = ask;
+    },
+    apply: async (next) => (await serving.prepare(next))(),
+  };
+}
+
+/** One of several processes that serve a port as one replica; the ops port is another's. Rejects as `startApp` does. */
+export async function startWorkerApp(start: AppStart, place: WorkerPlace): Promise<Serving> {
+  await using opened = new AsyncDisposableStack();
+  return await serve(start.config, await open(start, place, opened), opened);
+}
+
+/** What the ops port tells of the app. */
+interface State {
+  readiness: Readiness;
+  connections: () => number;
+  reload: () => Promise<ReloadReport> | null;
+}
+
+interface Opened {
+  readonly place: WorkerPlace | null;
+  readonly state: State;
+  readonly running: Running;
+  readonly services: Services;
+}
+
+async function open(
+  { hash, ...start }: AppStart,
+  place: WorkerPlace | null,
+  opened: AsyncDisposableStack,
+): Promise<Opened> {
   const state: State = { readiness: { ready: false, why: 'starting' }, connections: () => 0, reload: () => null };
   const running = new Running(machineClock, hash);
   const ports = () => ({
@@ -60,13 +122,19 @@ export async function startApp(config: Config, coreappUrl: string, version: stri
     ready: state.readiness.ready,
     stopping: state.readiness === stopping,
   });
-  const services = await openServices({ config, coreappUrl, version, log, ports }, opened);
-  const { clock, stores, passwords } = services;
+  return { place, state, running, services: await openServices({ ...start, place, ports }, opened) };
+}
+
+/** Opens the main port. What is open then is closed by `close`. */
+async function serve(
+  config: Config,
+  { place, state, running, services }: Opened,
+  opened: AsyncDisposableStack,
+): Promise<Serving> {
+  const { clock, log, stores, passwords } = services;
   const traffic = new Traffic(createGeneration(config, services), services.sending);
-  // Before the main port: nobody comes to a process that can't start.
-  const ops = opened.adopt(await openOps(config, services, state), (some) => some.close());
   const trust = new Trust(config.http.trustedProxies);
-  const main = await openMain(config, services, traffic, trust);
+  const main = await openMain(config, services, traffic, trust, place);
   opened.defer(() => {
     void main.close();
     main.destroy();
@@ -76,34 +144,23 @@ export async function startApp(config: Config, coreappUrl: string, version: stri
   traffic.begin();
   // Only a process that has its ports may touch what it shares with others.
   const admin = new AdminKeeper({ stores, passwords, clock, log }, config.auth.adminPassword);
-  if (config.profile === 'coreapp') await admin.begin();
+  if (config.profile === 'coreapp') await admin.begin(place?.admin ?? 'set');
   state.readiness = { ready: true, why: null };
   const certificates = opened.adopt(new Certificates(main.secure, clock, log), (some) => some.close());
   certificates.keep(config.listen.tls);
   const parts = { services, traffic, main, trust, admin, certificates };
   return {
     port: main.port,
-    opsPort: ops.port,
     services,
     traffic,
     running,
-    onReload(ask) {
-      state.reload = ask;
-    },
-    apply: (next) => apply(next, parts),
+    prepare: (next) => prepare(next, parts),
     lameDuck() {
       state.readiness = stopping;
       main.retire();
     },
     close: closing(opened.move(), state, parts),
   };
-}
-
-/** What the ops port tells of the app. */
-interface State {
-  readiness: Readiness;
-  connections: () => number;
-  reload: () => Promise<ReloadReport> | null;
 }
 
 interface Parts {
@@ -115,16 +172,18 @@ interface Parts {
   readonly certificates: Certificates;
 }
 
-async function apply(next: Config, { services, traffic, main, trust, admin, certificates }: Parts): Promise<void> {
+async function prepare(next: Config, { services, traffic, main, trust, admin, certificates }: Parts) {
   await services.bodies.prepare(next);
-  // From here on nothing is awaited: no request sees a part of it.
-  services.configure(next);
-  trust.networks = next.http.trustedProxies;
-  main.configure(next.http, { max: services.connectionsMax, perAddressMax: next.http.connectionsPerAddressMax });
-  certificates.keep(next.listen.tls);
-  if (next.profile === 'coreapp') admin.configure(next.auth.adminPassword);
-  // The last one, since from here on requests are served by it.
-  traffic.generation = createGeneration(next, services);
+  // Nothing of this is awaited: no request sees a part of it.
+  return (): void => {
+    services.configure(next);
+    trust.networks = next.http.trustedProxies;
+    main.configure(next.http, { max: services.connectionsMax, perAddressMax: next.http.connectionsPerAddressMax });
+    certificates.keep(next.listen.tls);
+    if (next.profile === 'coreapp') admin.configure(next.auth.adminPassword);
+    // The last one, since from here on requests are served by it.
+    traffic.generation = createGeneration(next, services);
+  };
 }
 
 /** @param open what was opened */
@@ -161,10 +220,12 @@ async function openMain(
   { connectionsMax, clock, meter, log }: Services,
   traffic: Traffic,
   trust: Trust,
+  place: WorkerPlace | null,
 ) {
   const options = {
     ...listen,
     ...http,
+    reusePort: place?.sharing === 'reusePort',
     connectionsMax,
     trusts: trust.in,
     ...refusalForms[profile],

@@ -11,7 +11,7 @@ type LogConfig = Config['log'];
 
 const stdout = 1;
 
-/** What stdout is to the process. */
+/** What the log's stdout is. */
 export interface Terminal {
   readonly isTTY?: boolean | undefined;
   hasColors?(): boolean;
@@ -20,16 +20,39 @@ export interface Terminal {
 export class Logging {
   readonly log: AdjustableLog;
   readonly #terminal: Terminal;
+  /** Null: the replica is one process, or this one is the parent, which writes what its workers have written. */
+  readonly #worker: number | null;
   /** Null: stdout. */
   #file: string | null;
 
   /** @throws StartError where its file can't be written to */
-  constructor(config: LogConfig, version: string, clock: Clock, terminal: Terminal = process.stdout) {
+  constructor(
+    config: LogConfig,
+    version: string,
+    clock: Clock,
+    terminal: Terminal = process.stdout,
+    worker: number | null = null,
+  ) {
     this.#terminal = terminal;
+    this.#worker = worker;
     this.#file = config.file;
-    const destination = open(config.file);
+    const destination = worker === null ? open(config.file) : stdout;
     const colours = terminal.isTTY === true && (terminal.hasColors?.() ?? false);
-    this.log = createLog({ ...config, format: formatFor(config, terminal), clock, destination, version, colours });
+    this.log = createLog({
+      ...config,
+      format: formatFor(config, terminal),
+      clock,
+      destination,
+      version,
+      worker,
+      colours,
+    });
+  }
+
+  /** What workers need to know of it, who write to a pipe. */
+  get terminal(): { readonly isTTY: boolean; readonly colours: boolean } {
+    const { isTTY = false } = this.#terminal;
+    return { isTTY, colours: isTTY && (this.#terminal.hasColors?.() ?? false) };
   }
 
   /**
@@ -37,7 +60,7 @@ export class Logging {
    * be in force, or lets go of what was opened.
    */
   prepare(config: LogConfig): { commit(): void; discard(): void } {
-    const moves = config.file !== this.#file;
+    const moves = this.#worker === null && config.file !== this.#file;
     const fd = moves ? open(config.file) : null;
     return {
       commit: () => {

@@ -37,7 +37,7 @@ const nothing: OwnEndpoints = {
 };
 
 function webappOf({ auth }: Config, services: Services): OwnEndpoints {
-  const { clock, meter, log, stores, secrets, tokens, passwords, ownTurns } = services;
+  const { clock, figures, log, stores, secrets, tokens, passwords, ownTurns } = services;
   return createWebapp({
     accounts: stores.accounts,
     passwords,
@@ -48,6 +48,6 @@ function webappOf({ auth }: Config, services: Services): OwnEndpoints {
     tokens: tokens.all,
     tokenLifetimeMs: auth.tokenLifetimeMs,
     turn: (network) => ownTurns.enter(network),
-    figures: (format) => meter.figures(format),
+    figures,
   });
 }

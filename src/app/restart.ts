@@ -7,7 +7,15 @@ import { differingPlaces, settingsAt } from '../config/differences.ts';
  * Places in the configuration, each with all that is below it; `*` is any class. The how-to page on reloads has the same
  * list.
  */
-export const needRestart: readonly string[] = ['profile', 'listen', 'ops', 'coreapp.url', 'redis', 'bodies.folder'];
+export const needRestart: readonly string[] = [
+  'profile',
+  'workers',
+  'listen',
+  'ops',
+  'coreapp.url',
+  'redis',
+  'bodies.folder',
+];
 
 export interface Change {
   /** What can be in force from now on. */

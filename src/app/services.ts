@@ -11,7 +11,7 @@
 import { randomBytes } from 'node:crypto';
 import { machineClock } from '../adapters/node/clock.ts';
 import { openFiles } from '../adapters/node/descriptors.ts';
-import { createPasswords, passwordsDefaults } from '../adapters/node/passwords.ts';
+import { createPasswords, type PasswordsOptions, passwordsDefaults } from '../adapters/node/passwords.ts';
 import { nodeSecrets } from '../adapters/node/secrets.ts';
 import { createMeter, type PrometheusMeter } from '../adapters/prometheus/meter.ts';
 import { Admit, type AdmitSettings } from '../admission/admit.ts';
@@ -28,6 +28,7 @@ import { OwnTurns } from '../wire/own-turns.ts';
 import { openBodies } from './bodies.ts';
 import { Credentials } from './credentials.ts';
 import { fitOpenFiles } from './open-files.ts';
+import type { WorkerPlace } from './place.ts';
 import { Sending } from './sending.ts';
 import { openStores, type Stores } from './stores.ts';
 import { TokenKinds } from './tokens.ts';
@@ -44,6 +45,8 @@ export interface Start {
   /** Weir's own. */
   readonly version: string;
   readonly log: Log;
+  /** Null: this process is the whole replica. */
+  readonly place: WorkerPlace | null;
   /** The state of the ports, and which configuration is in force. */
   readonly ports: () => Pick<Snapshot, 'config' | 'connections' | 'ready' | 'stopping'>;
 }
@@ -52,7 +55,10 @@ const clock = machineClock;
 const secrets = nodeSecrets;
 
 /** @param opened closes what was opened, also where not all of it could be */
-export async function openServices({ config, coreappUrl, version, log, ports }: Start, opened: AsyncDisposableStack) {
+export async function openServices(
+  { config, coreappUrl, version, log, place, ports }: Start,
+  opened: AsyncDisposableStack,
+) {
   const snapshot = (): Snapshot => ({
     ...admit.snapshot(),
     ...bodies.snapshot(),
@@ -67,9 +73,12 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
   const credentials = opened.adopt(openCredentials(config, log), (some) => some.close());
   const admit = createAdmit(config, stores, meter);
   stores.onPause(admit);
-  const instance = randomBytes(4).toString('hex');
-  const tracing = opened.adopt(await openTracing(config.otel, { clock, log, meter, version, instance }), (some) =>
-    some.close(),
+  const instance = place?.instance ?? newInstance();
+  // To a collector each process is an instance of the service.
+  const ofProcess = place === null ? instance : newInstance();
+  const tracing = opened.adopt(
+    await openTracing(config.otel, { clock, log, meter, version, instance: ofProcess }),
+    (some) => some.close(),
   );
   const inUse = openFiles();
   let fitting = fitOpenFiles(config, inUse, log);
@@ -90,14 +99,16 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
       credentials.replace(next.coreapp.credentials, next.coreapp.caseSensitivePaths, log);
       admit.configure(admitSettings(next));
     },
-    /** Tells this process from others. */
+    /** Tells this replica from others. */
     instance,
+    /** As the profile shows them to its callers. */
+    figures: place?.figures ?? ((format: 'json' | 'prometheus') => meter.figures(format)),
     clock,
     log,
     meter,
     snapshot,
     secrets,
-    passwords: createPasswords(passwordsDefaults, clock),
+    passwords: createPasswords(passwordsFor(config.workers), clock),
     bodies,
     stores,
     tokens,
@@ -118,6 +129,14 @@ export async function openServices({ config, coreappUrl, version, log, ports }: 
     ownBodies: ownBounds(clock),
   };
 }
+
+/** Workers share the cores. */
+function passwordsFor(workers: number): PasswordsOptions {
+  const { turnsMax } = passwordsDefaults;
+  return { ...passwordsDefaults, turnsMax: Math.max(1, Math.floor(turnsMax / workers)) };
+}
+
+export const newInstance = (): string => randomBytes(4).toString('hex');
 
 function openMeter({ profile, limits, ops }: Config, version: string, snapshot: () => Snapshot): PrometheusMeter {
   return createMeter({
@@ -143,7 +162,7 @@ function requestBounds({ http }: Config, max: number): OpenRequestsBounds {
   return { max, perAddressMax: http.connectionsPerAddressMax };
 }
 
-function longestHoldMs(limits: Config['limits']): number {
+export function longestHoldMs(limits: Config['limits']): number {
   return Math.max(0, ...Object.values(limits).map(({ holdMaxMs }) => holdMaxMs));
 }
 

@@ -4,12 +4,14 @@ import { leafOf } from '../config/layer.ts';
 export class StartError extends Error {
   /** By its name in the configuration file: `ops.port`. */
   readonly setting: string;
+  /** What is wrong with it, and what would be right. */
+  readonly problem: string;
 
-  /** @param problem what is wrong with it, and what would be right */
   constructor(setting: string, problem: string, cause?: unknown) {
     const variable = leafOf(setting).about.env;
     super(`${setting}${variable === undefined ? '' : ` (${variable})`}: ${problem}`, { cause });
     this.setting = setting;
+    this.problem = problem;
   }
 }
 

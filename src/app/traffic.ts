@@ -48,6 +48,11 @@ export class Traffic {
     this.#follow(this.#generation.upgrade, head, downstream);
   }
 
+  /** How many are under way. */
+  get underWay(): number {
+    return this.#underWay;
+  }
+
   /** Resolves when nothing is under way. */
   idle(): Promise<void> {
     if (this.#underWay === 0) return Promise.resolve();

@@ -9,7 +9,7 @@ import type { Simulator } from '../simulator/simulator.ts';
 export function welcome(
   config: Config,
   file: string | null,
-  app: App,
+  app: Pick<App, 'port' | 'opsPort'>,
   simulator: Pick<Simulator, 'url'> | null,
   token: string | null,
 ): string[] {
@@ -17,11 +17,13 @@ export function welcome(
     `${scheme}://${['0.0.0.0', '::'].includes(host) ? 'localhost' : host.includes(':') ? `[${host}]` : host}:${port}`;
   const main = at(config.listen.host, app.port, config.listen.tls === null ? 'http' : 'https');
   const ops = at(config.ops.host, app.opsPort);
+  const { workers } = config;
   const lines = [
     `Weir serves on      ${main}`,
     `  for operators     ${ops}  (/livez /readyz /metrics /status)`,
     upstreamLine(config, simulator),
     `  limits, users     ${config.redis.url === null ? 'in this process, gone when it ends. Set REDIS_URL to share and keep them.' : 'in Redis'}`,
+    ...(workers === 1 ? [] : [`  workers           ${workers}`]),
     `  configuration     ${file ?? (config.profile === 'coreapp' ? 'defaults and environment' : `the profile ${config.profile}, and environment`)}`,
   ];
   if (simulator === null) return lines;

@@ -11,6 +11,7 @@ import { variables } from '../config/environment.ts';
 import type { ProfileName } from '../config/schema.ts';
 import { startBundled } from '../simulator/apis/command.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
+import { type Replica, startReplica } from '../workers/replica.ts';
 
 import { welcome } from './banner.ts';
 import { configuredWith, sourcesOf } from './configured.ts';
@@ -100,9 +101,13 @@ async function run(
   const adapt = (read: Config): Config =>
     withSockets(simulator === null ? read : towardsSimulator(read, simulator), sockets);
   const config = adapt(given);
-  let app: App;
+  let app: App | Replica;
   try {
-    app = await startApp(config, config.coreapp.url ?? (simulator as Bundled).url, version, log, hash);
+    const coreappUrl = config.coreapp.url ?? (simulator as Bundled).url;
+    app =
+      config.workers === 1
+        ? await startApp(config, coreappUrl, version, log, hash)
+        : await startReplica({ config, coreappUrl, version, hash, logging });
   } catch (error) {
     await simulator?.close();
     if (!(error instanceof StartError)) throw error;
@@ -112,9 +117,11 @@ async function run(
   for (const note of notes) log.warn(note);
   const token = simulator === null || config.profile === 'coreapp' ? null : await demoToken(config, app);
   for (const line of welcome(config, file, app, simulator, token)) io.err(line);
-  log.info('serving', { port: app.port, opsPort: app.opsPort, version, config: hash });
+  const { port, opsPort } = app;
+  const workers = config.workers === 1 ? {} : { workers: config.workers };
+  log.info('serving', { port, opsPort, version, config: hash, ...workers });
   const reloads = keepReloaded(app, { config, notes, adapt, sources }, parts);
-  manager.ready(app.port, { host: config.ops.host, port: app.opsPort });
+  manager.ready(port, { host: config.ops.host, port: opsPort });
 
   const signal = signals.next();
   const why = await Promise.race([signal, lastResort.struck]);
@@ -145,8 +152,8 @@ interface Origin {
 }
 
 /** The configuration is read again at SIGHUP, when a file has changed, and when `weir reload` asks for it. */
-function keepReloaded(app: App, origin: Origin, { manager, logging, signals }: ServeParts): Reload {
-  const { clock, meter } = app.services;
+function keepReloaded(app: App | Replica, origin: Origin, { manager, logging, signals }: ServeParts): Reload {
+  const { running, meter } = app;
   const { log } = logging;
   const apply = async (config: Config): Promise<void> => {
     const change = logging.prepare(config.log);
@@ -158,7 +165,7 @@ function keepReloaded(app: App, origin: Origin, { manager, logging, signals }: S
     }
     change.commit();
   };
-  const reloads = new Reload({ ...origin, running: app.running, apply, manager, clock, meter, log });
+  const reloads = new Reload({ ...origin, running, apply, manager, clock: machineClock, meter, log });
   app.onReload(() => reloads.reload('command'));
   signals.onReload(() => void reloads.reload('SIGHUP'));
   reloads.watch();
@@ -188,9 +195,9 @@ function towardsSimulator(config: Config, { mediaUrl }: Bundled): Config {
 }
 
 /** A token to try Weir out with, where there is no login: it ends with this process. Null: tokens are in Redis. */
-async function demoToken({ redis }: Config, { services }: App): Promise<string | null> {
-  if (redis.url !== null) return null;
-  const { stores, secrets, clock } = services;
+async function demoToken({ redis }: Config, app: App | Replica): Promise<string | null> {
+  if (redis.url !== null || !('services' in app)) return null;
+  const { stores, secrets, clock } = app.services;
   await stores.accounts.addUser({ name: 'demo', role: 'ROLE_USER', passwordHash: '', mustChangePassword: false });
   const user = await stores.accounts.findUser('demo');
   const token = secrets.token();
@@ -200,7 +207,7 @@ async function demoToken({ redis }: Config, { services }: App): Promise<string |
 }
 
 async function stop(
-  app: App,
+  app: App | Replica,
   { stop: { lameDuckMs, graceMs } }: Config,
   why: Stopping | 'bug',
   log: AdjustableLog,

@@ -15,6 +15,7 @@ import type { ProfileName, Settings } from './schema.ts';
 import { heedOf, signalsOf } from './signals.ts';
 import type { ListenTls } from './tls.ts';
 import type { TlsMaterial } from './tls-material.ts';
+import { workersOf } from './workers.ts';
 
 type Section<Name extends keyof Settings> = {
   readonly [Key in keyof WithoutFiles<Settings[Name]>]: Readonly<Settings[Name][Key]>;
@@ -29,10 +30,12 @@ interface HandedOver {
 export type Config = {
   readonly [Name in Exclude<
     keyof Settings,
-    'profile' | 'listen' | 'ops' | 'redis' | 'throttled' | 'heed' | 'auth' | 'limits' | 'line'
+    'profile' | 'workers' | 'listen' | 'ops' | 'redis' | 'throttled' | 'heed' | 'auth' | 'limits' | 'line'
   >]: Section<Name>;
 } & {
   readonly profile: ProfileName;
+  /** How many processes: what `auto` comes to on this machine. */
+  readonly workers: number;
   /** `tls` null: plain HTTP. */
   readonly listen: Omit<Section<'listen'>, 'tls'> & HandedOver & { readonly tls: ListenTls | null };
   readonly ops: Section<'ops'> & HandedOver;
@@ -76,6 +79,7 @@ export function configOf(settings: Settings, tls: TlsParts, credentials: readonl
   const { coreapp, redis } = settings;
   return {
     ...settings,
+    workers: workersOf(settings.workers),
     listen: { ...settings.listen, tls: tls.listen },
     coreapp: {
       ...withoutFiles(coreapp),

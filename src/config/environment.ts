@@ -21,7 +21,7 @@ export function environmentLayer(env: Environment): Layer {
       layer.problems.push({ ...problem, wanted: 'they mean the same; give one of them', setting: leaf.name });
       continue;
     }
-    const value = unwrapped(leaf.schema) instanceof z.ZodNumber ? strictNumber(text) : text;
+    const value = takesNumber(leaf.schema) ? strictNumber(text) : text;
     const parsed = leaf.schema.safeParse(value);
     if (parsed.success) {
       layer.given.set(leaf.name, { value: parsed.data, where });
@@ -34,6 +34,11 @@ export function environmentLayer(env: Environment): Layer {
 }
 
 const namesOf = ({ about: { env, envToo } }: Leaf): string[] => [env, envToo].filter((name) => name !== undefined);
+
+function takesNumber(schema: z.core.$ZodType): boolean {
+  const inner = unwrapped(schema);
+  return inner instanceof z.ZodNumber || (inner instanceof z.ZodUnion && inner.options.some(takesNumber));
+}
 
 /**
  * Plain decimals only: no hexadecimal, no exponent, no blanks. Anything else stays text, which no number setting takes.

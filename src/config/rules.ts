@@ -15,6 +15,7 @@ import { jwtClashes } from './jwt-rules.ts';
 import type { Given } from './layer.ts';
 import { badValue, type Clash, type Problem } from './problems.ts';
 import type { Settings } from './schema.ts';
+import { dividedIn, dividedOf } from './worker-share.ts';
 
 export interface Facts {
   readonly settings: Settings;
@@ -47,6 +48,7 @@ export const clashes = (facts: Facts): Clash[] => [
   ...keyFieldClash(facts),
   ...corsClash(facts),
   ...diskClash(facts),
+  ...workersClashes(facts),
 ];
 
 const classesIn = ({ config }: Pick<Facts, 'config'>): EndpointClass[] => Object.keys(config.limits);
@@ -191,6 +193,31 @@ function diskClash(facts: Facts): Clash[] {
   if (bodyMaxBytes <= bodies.memoryMaxBytes || bodyMaxBytes <= bodies.diskMaxBytes) return [];
   const body = sourceOf(facts, largest, 'bodyMaxBytes');
   return [clash(facts, 'bodies.diskMaxBytes', body, bodies.diskMaxBytes, `at least ${body} (${bodyMaxBytes})`)];
+}
+
+/** Several processes share what replicas share, and each has a part of what a replica may take. */
+function workersClashes(facts: Facts): Clash[] {
+  const { workers, redis, limits } = facts.config;
+  const given = facts.settings.workers;
+  if (given === 1) return [];
+  if (redis.url === null) {
+    const problem: Problem = {
+      where: whereOf(facts, 'workers'),
+      given: `${given} without redis.url`,
+      fault: 'is not allowed',
+      wanted: 'give redis.url (REDIS_URL), which workers share as replicas do, or 1',
+    };
+    return [{ between: ['workers', 'redis.url'], problem }];
+  }
+  const ofClasses = Object.entries(limits).flatMap(([of, one]) =>
+    Object.entries(dividedOf(one)).map(([name, divided]) => [sourceOf(facts, of, name as LimitName), divided] as const),
+  );
+  const all = [...Object.entries(dividedIn(facts.config)), ...ofClasses];
+  // A class that goes by `default` would have the same problem told again.
+  const tooSmall = new Map(all.filter(([, { value, least }]) => value < workers * least));
+  return [...tooSmall].map(([name, { value, least }]) =>
+    clash(facts, name, 'workers', value, `at least ${workers * least}: ${least} for each of ${workers} workers`),
+  );
 }
 
 /** The class whose limit of that kind is the highest. */
@@ -429,5 +456,15 @@ export function notesOn(facts: Facts): string[] {
       `stop.graceMs (${stop.graceMs}) is shorter than holdMaxMs of ${longest} (${holdMaxMs}): at a stop, what waits longest is refused`,
     );
   }
+  notes.push(...workersNotes(facts));
   return notes;
+}
+
+/** What each worker keeps by itself, as each replica does. */
+function workersNotes(facts: Facts): string[] {
+  const { workers } = facts.config;
+  if (workers === 1) return [];
+  const serial = classesIn(facts).filter((of) => limitsFor(facts, of).also.some((narrow) => narrow.serial));
+  const settings = new Set(serial.map((of) => sourceOf(facts, of, 'also')));
+  return [...settings].map((name) => `${name}: serial holds within each of the ${workers} workers, not over them`);
 }

@@ -36,6 +36,7 @@ import { log } from './log.ts';
 import { isTarget, readRedisUrl } from './redis-url.ts';
 import { section, setting } from './setting.ts';
 import { heed, throttled } from './signals.ts';
+import { workers } from './workers.ts';
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -316,7 +317,23 @@ const stop = section({
 
 /** The whole configuration as a file has it. Every entry has a default, so `{}` is valid. */
 export const settingsSchema = z
-  .strictObject({ profile, listen, ops, coreapp, throttled, heed, redis, auth, limits, line, bodies, http, log, stop })
+  .strictObject({
+    profile,
+    workers,
+    listen,
+    ops,
+    coreapp,
+    throttled,
+    heed,
+    redis,
+    auth,
+    limits,
+    line,
+    bodies,
+    http,
+    log,
+    stop,
+  })
   .describe('Configuration of Weir.');
 
 export type Settings = z.output<typeof settingsSchema>;

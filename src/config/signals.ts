@@ -5,7 +5,7 @@ import { durationMs } from '../signals/durations.ts';
 import type { HeedRule } from '../signals/heed.ts';
 import type { SignalRule } from '../signals/signals.ts';
 import { type PauseRule, timeForms } from '../signals/times.ts';
-import { Values } from '../signals/values.ts';
+import { readValues, type Values } from '../signals/values.ts';
 import { answerField, object, oneOrMore } from './kinds.ts';
 import { setting } from './setting.ts';
 
@@ -156,7 +156,7 @@ function listOf<Item>(given: Item | readonly Item[]): readonly Item[] {
   return Array.isArray(given) ? given : [given as Item];
 }
 
-const valuesOf = (given: unknown): Values => new Values(listOf(given));
+const valuesOf = (given: unknown): Values => readValues(listOf(given));
 
 /** `4xx` are all of them. */
 function statusesOf(given: number | string): number[] {

@@ -90,6 +90,27 @@ export interface ConfigSnapshot {
   readonly refused: { readonly at: string; readonly problems: readonly string[] } | null;
 }
 
+/** A process that serves, one of several. */
+export interface WorkerSnapshot {
+  /** From 1 on. It stays when the process is replaced. */
+  readonly worker: number;
+  /** Null: there is no process just now, the next one is waited for. */
+  readonly pid: number | null;
+  readonly state: 'starting' | 'serving' | 'waiting';
+  /** How often it had to be started again. */
+  readonly restarts: number;
+  /** Open connections of callers. */
+  readonly connections: number;
+}
+
+export interface WorkersSnapshot {
+  /** How many there are to be. */
+  readonly count: number;
+  readonly each: readonly WorkerSnapshot[];
+  /** Requests that were open in workers when these died, as last told by them. */
+  readonly requestsLost: number;
+}
+
 export interface Snapshot {
   readonly lines: readonly LineSnapshot[];
   readonly buckets: readonly BucketSnapshot[];
@@ -107,4 +128,6 @@ export interface Snapshot {
   readonly connections: number;
   readonly ready: boolean;
   readonly stopping: boolean;
+  /** Not there: one process is the whole replica. */
+  readonly workers?: WorkersSnapshot;
 }

@@ -14,7 +14,7 @@ import {
   type Verdict,
 } from '../upstream/retry-policy.ts';
 import { type PauseRule, pauseMsOf } from './times.ts';
-import type { Values } from './values.ts';
+import { fits, type Values } from './values.ts';
 
 export interface SignalRule {
   readonly status: readonly number[];
@@ -143,11 +143,11 @@ function verdictOf(
 }
 
 function hasValue(fields: Fields, name: string, values: Values): boolean {
-  return fieldsOf(fields, name).some((value) => values.has(value.trim()));
+  return fieldsOf(fields, name).some((value) => fits(value.trim(), values));
 }
 
 function isOneOf(value: unknown, values: Values): boolean {
-  return ['string', 'number', 'boolean'].includes(typeof value) && values.has(String(value));
+  return ['string', 'number', 'boolean'].includes(typeof value) && fits(String(value), values);
 }
 
 /** `application/json`, `application/problem+json`, `text/javascript`; or nothing is said. */

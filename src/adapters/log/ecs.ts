@@ -23,10 +23,10 @@ import {
 /** The version of the schema. */
 const ecsVersion = '9.4.0';
 
-export function ecsFormat({ fields, version }: FormatOptions): Format {
+export function ecsFormat({ fields, version, worker }: FormatOptions): Format {
   const times = new IsoTimes();
   const members = (fields ?? requestFields).flatMap((field) => ecsMembers[field]);
-  const request = membersOf([...accessMembers(version), ...members]);
+  const request = membersOf([...accessMembers(version, worker), ...members]);
   const service = { name: 'weir', type: 'weir', version };
   const begin = (level: string, message: string, wallMs: number) => ({
     '@timestamp': times.of(wallMs),
@@ -39,11 +39,13 @@ export function ecsFormat({ fields, version }: FormatOptions): Format {
     request: (line, level, wallMs) =>
       `{"@timestamp":"${times.of(wallMs)}","log.level":"${level}","message":${quoted(summary(line))}` +
       `,"ecs.version":"${ecsVersion}",${request(line)}}\n`,
-    audit: (line, wallMs) => `${JSON.stringify({ ...begin('info', 'audit', wallMs), ...auditMembers(line) })}\n`,
+    audit: (line, wallMs) =>
+      `${JSON.stringify({ ...begin('info', 'audit', wallMs), ...auditMembers(line, worker) })}\n`,
     event(level, message, given, wallMs) {
       const { error, others } = errorOf(given);
       const event = { kind: 'event', dataset: 'weir.log' };
-      const weir = Object.keys(others).length === 0 ? {} : { weir: others };
+      const own = { ...(worker !== null && { worker }), ...others };
+      const weir = Object.keys(own).length === 0 ? {} : { weir: own };
       return `${JSON.stringify({ ...begin(level, message, wallMs), event, ...shownError(error), ...weir })}\n`;
     },
   };
@@ -55,8 +57,9 @@ export function summary({ method, path, status }: RequestLine): string {
 }
 
 /** What every line of a request has. */
-function accessMembers(version: string): Member[] {
+function accessMembers(version: string, worker: number | null): Member[] {
   return [
+    ...(worker === null ? [] : [['weir.worker', () => `${worker}`] as const]),
     ['service.name', () => '"weir"'],
     ['service.type', () => '"weir"'],
     ['service.version', () => quoted(version)],
@@ -126,7 +129,10 @@ const auditKinds: Readonly<
   'tokens.revoke': { category: ['iam'], type: ['user', 'change'] },
 };
 
-function auditMembers({ action, outcome, reason, by, requestId, principal, user, remote }: AuditLine): object {
+function auditMembers(
+  { action, outcome, reason, by, requestId, principal, user, remote }: AuditLine,
+  worker: number | null,
+): object {
   const name = principal?.startsWith('user:') ? principal.slice('user:'.length) : undefined;
   const event = {
     kind: 'event',
@@ -143,7 +149,7 @@ function auditMembers({ action, outcome, reason, by, requestId, principal, user,
     }),
     ...(remote !== null && { client: { address: remote, ...(isPlainIp(remote) && { ip: remote }) } }),
     ...(requestId !== null && { http: { request: { id: requestId } } }),
-    weir: { by, ...(principal !== null && { principal }) },
+    weir: { ...(worker !== null && { worker }), by, ...(principal !== null && { principal }) },
   };
 }
 

@@ -25,6 +25,8 @@ export interface FormatOptions {
   readonly fields: readonly RequestField[] | null;
   /** Weir's own. */
   readonly version: string;
+  /** Which worker of the replica writes: every line has it. Null: the replica is one process. */
+  readonly worker: number | null;
 }
 
 /** A value as JSON text; null: the line goes without it. */

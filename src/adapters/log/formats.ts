@@ -12,7 +12,7 @@ export type FormatName = (typeof formatNames)[number];
 export function formatOf(name: FormatName, options: FormatOptions, colours: boolean): Format {
   switch (name) {
     case 'pretty':
-      return prettyFormat(colours);
+      return prettyFormat(colours, options.worker);
     case 'weir':
       return weirFormat(options);
     case 'ecs':

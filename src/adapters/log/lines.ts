@@ -22,6 +22,11 @@ export class Lines {
     else this.#end += this.#page.write(line, this.#end);
   }
 
+  addWhole(lines: Buffer): void {
+    this.#turnPage();
+    this.#keep(lines);
+  }
+
   /** Hands all of them over and is empty. */
   take(): Buffer {
     this.#turnPage();

@@ -29,6 +29,8 @@ export interface LogOptions extends LogSettings {
   readonly destination?: number | { write(line: string): void };
   /** Weir's own. */
   readonly version?: string;
+  /** Which worker of the replica it is. Null, or not there: the replica is one process. */
+  readonly worker?: number | null;
   /** Whether `pretty` may have colours. Default: no. */
   readonly colours?: boolean;
   /** Default: `Math.random`. */
@@ -40,6 +42,8 @@ export interface AdjustableLog extends Log {
   configure(settings: LogSettings): void;
   /** Lines go to another file descriptor from now on; not where the destination is none. */
   redirect(fd: number): void;
+  /** Takes whole lines of another process of this replica. Resolves when there is room for more. */
+  pass(lines: Buffer): Promise<void>;
   flush(): Promise<void>;
 }
 
@@ -50,7 +54,7 @@ type EventFields = Readonly<Record<string, unknown>>;
  * audit trail at every level but `silent`.
  */
 export function createLog(options: LogOptions): AdjustableLog {
-  const { clock, destination = 1, version = '', colours = false, random = Math.random } = options;
+  const { clock, destination = 1, version = '', worker = null, colours = false, random = Math.random } = options;
   const now = (): number => clock.wallMs();
   let format: Format;
   let least = 0;
@@ -59,7 +63,7 @@ export function createLog(options: LogOptions): AdjustableLog {
   const writes = { info: false, warn: false, audit: false };
   const isEnabled = (level: LogLevel): boolean => logLevels.indexOf(level) >= least;
   const configure = ({ level, requests = true, ...more }: LogSettings): void => {
-    format = formatOf(more.format ?? 'weir', { fields: more.fields ?? null, version }, colours);
+    format = formatOf(more.format ?? 'weir', { fields: more.fields ?? null, version, worker }, colours);
     ({ sample = 1, slowMs = Number.POSITIVE_INFINITY } = more);
     least = logLevels.indexOf(level);
     writes.info = requests && isEnabled('info');
@@ -97,6 +101,7 @@ export function createLog(options: LogOptions): AdjustableLog {
     leftOut: (): LinesLeftOut => ({ ...noneLeftOut, ...sink?.lost, sample: sampledOut }),
     configure,
     redirect: (fd) => sink?.redirect(fd),
+    pass: async (lines) => (sink === null ? output.write(lines.toString()) : await sink.pass(lines)),
     flush: () => sink?.flush() ?? Promise.resolve(),
   };
 }

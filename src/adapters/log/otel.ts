@@ -21,11 +21,15 @@ import {
 
 const severities: Readonly<Record<EventLevel, number>> = { debug: 5, info: 9, warn: 13, error: 17 };
 
-export function otelFormat({ fields, version }: FormatOptions): Format {
+export function otelFormat({ fields, version, worker }: FormatOptions): Format {
   const chosen = fields ?? requestFields;
   const parts = chosen.flatMap((field) => attributes[field]).map(attributeText);
   const traced = chosen.includes('trace_id');
-  const resource = attributesOf({ 'service.name': 'weir', 'service.version': version });
+  const resource = attributesOf({
+    'service.name': 'weir',
+    'service.version': version,
+    ...(worker !== null && { 'weir.worker': worker }),
+  });
   const head =
     `{"resourceLogs":[{"resource":{"attributes":${JSON.stringify(resource)}},"scopeLogs":[{"scope":{"name":"weir"},` +
     '"logRecords":[';

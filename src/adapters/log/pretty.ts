@@ -11,11 +11,13 @@ type Style = Parameters<typeof styleText>[0];
 
 const levelStyles: Readonly<Record<EventLevel, Style>> = { debug: 'dim', info: 'green', warn: 'yellow', error: 'red' };
 
-export function prettyFormat(colours: boolean): Format {
+/** @param worker as in `FormatOptions` */
+export function prettyFormat(colours: boolean, worker: number | null): Format {
   const styled = (style: Style, text: string): string =>
     colours ? styleText(style, text, { validateStream: false }) : text;
+  const ofWorker = worker === null ? '' : ` ${styled('dim', `#${worker}`)}`;
   const begin = (level: EventLevel, wallMs: number): string =>
-    `${styled('dim', localTime(wallMs))} ${styled(levelStyles[level], level.toUpperCase().padEnd(5))}`;
+    `${styled('dim', localTime(wallMs))} ${styled(levelStyles[level], level.toUpperCase().padEnd(5))}${ofWorker}`;
   const more = (fields: Readonly<Record<string, unknown>>): string => {
     const shown = Object.entries(fields).map(([name, value]) => `${name}=${valueShown(value)}`);
     return shown.length === 0 ? '' : `  ${styled('dim', shown.join(' '))}`;

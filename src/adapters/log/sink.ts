@@ -15,6 +15,8 @@ const batchMaxMs = 100;
  * refused logins push out the lines of what was done, which cost a password or a token each.
  */
 const pendingMaxBytes = { ordinary: 8 * 1024 * 1024, refused: 16 * 1024 * 1024, done: 64 * 1024 * 1024 } as const;
+/** While as much as this is pending, lines of other processes wait at their senders. */
+const passedMaxBytes = 1024 * 1024;
 const retryMs = 10;
 /** How long `flush()`, and the end of the process, wait for a reader that does not read. */
 const flushMaxMs = 1_000;
@@ -49,6 +51,8 @@ export class Sink {
   /** Nobody reads any more, or whoever waited for the last lines has given up. */
   #closed = false;
   #drained: (() => void)[] = [];
+  /** Those who pass lines on, and wait for room. */
+  #passing: (() => void)[] = [];
 
   constructor(fd: number, clock: Clock, troubleLine: TroubleLine) {
     this.#fd = fd;
@@ -92,6 +96,14 @@ export class Sink {
     }
     this.#pending.add(line);
     if (!this.#writing) this.#schedule();
+  }
+
+  /** Takes whole lines of another process. Resolves when there is room for more. */
+  async pass(lines: Buffer): Promise<void> {
+    if (this.#closed) return;
+    this.#pending.addWhole(lines);
+    if (!this.#writing) this.#schedule();
+    if (this.#pending.bytes >= passedMaxBytes) await new Promise<void>((resolve) => this.#passing.push(resolve));
   }
 
   /** Resolves when what was taken so far is written, or after a second without a reader. */
@@ -163,6 +175,7 @@ export class Sink {
   #sent(): void {
     this.#writing = false;
     this.#turnToNext();
+    for (const passed of this.#passing.splice(0)) passed();
     if (this.#pending.bytes === 0) for (const drained of this.#drained.splice(0)) drained();
     else if (this.#drained.length > 0) this.#send();
     else this.#schedule();

@@ -16,17 +16,20 @@ import {
 /** What a line always has; an event's field of that name would be a second member with the same key. */
 const ownKeys: ReadonlySet<string> = new Set(['level', 'time', 'msg']);
 
-export function weirFormat({ fields }: Pick<FormatOptions, 'fields'>): Format {
+export function weirFormat({ fields, worker }: Pick<FormatOptions, 'fields' | 'worker'>): Format {
   const times = new IsoTimes();
+  const ofWorker = worker === null ? '' : `,"worker":${worker}`;
+  const isoTime = (wallMs: number): string => `"${times.of(wallMs)}"${ofWorker}`;
   const chosen = fields === null ? null : membersOf(fields.map((name) => [name, valueTexts[name]]));
   return {
     request: (line, level, wallMs) =>
-      chosen === null ? textOf(line, level, times.of(wallMs)) : chosenText(chosen(line), level, times.of(wallMs)),
+      chosen === null ? textOf(line, level, isoTime(wallMs)) : chosenText(chosen(line), level, isoTime(wallMs)),
     audit({ action, outcome, reason, by, requestId, principal, user, remote }, wallMs) {
       const time = times.of(wallMs);
       const line = {
         level: 'info',
         time,
+        ...(worker !== null && { worker }),
         msg: 'audit',
         action,
         outcome,
@@ -40,18 +43,20 @@ export function weirFormat({ fields }: Pick<FormatOptions, 'fields'>): Format {
       return `${JSON.stringify(line)}\n`;
     },
     event: (level, msg, given, wallMs) =>
-      `${JSON.stringify({ level, time: times.of(wallMs), ...withoutOwnKeys(given), msg })}\n`,
+      `${JSON.stringify({ level, time: times.of(wallMs), ...(worker !== null && { worker }), ...withoutOwnKeys(given), msg })}\n`,
   };
 }
 
 /**
  * With all fields. Written by hand, since its shape never changes: 0.4 µs instead of the 2 µs that it takes to walk an
  * object of thirteen members.
+ *
+ * @param timeText the time as JSON text, and which worker it is
  */
-function textOf(line: RequestLine, level: RequestLevel, time: string): string {
+function textOf(line: RequestLine, level: RequestLevel, timeText: string): string {
   const principal = line.principal === null ? 'null' : `"${escaped(nameOf(line.principal))}"`;
   return (
-    `{"level":"${level}","time":"${time}","msg":"request","requestId":"${escaped(line.id)}"` +
+    `{"level":"${level}","time":${timeText},"msg":"request","requestId":"${escaped(line.id)}"` +
     `${line.traceId === null ? '' : `,"trace_id":"${line.traceId}"`},"class":"${line.class}"` +
     `,"principal":${principal},"method":"${escaped(line.method)}","path":"${escaped(withoutQuery(line.path))}"` +
     `,"status":${line.status},"remote":"${escaped(line.remote)}","heldMs":${tenths(line.heldMs)}` +
@@ -67,8 +72,8 @@ function member(name: string, value: string | null): string {
   return value === null ? '' : `,"${name}":${value}`;
 }
 
-function chosenText(members: string, level: RequestLevel, time: string): string {
-  return `{"level":"${level}","time":"${time}","msg":"request"${members === '' ? '' : `,${members}`}}\n`;
+function chosenText(members: string, level: RequestLevel, timeText: string): string {
+  return `{"level":"${level}","time":${timeText},"msg":"request"${members === '' ? '' : `,${members}`}}\n`;
 }
 
 function withoutOwnKeys(fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {

@@ -2,7 +2,7 @@
  * The counters of the hot path: plain numbers, found by one Map lookup each. prom-client's own counters hash their
  * labels at every call, which costs more than all of a request's figures may.
  */
-import { ExponentialCounts } from './exponential.ts';
+import { ExponentialCounts, type ExponentialData } from './exponential.ts';
 
 /** A trace whose request is in a bucket: the last one. */
 interface Seen {
@@ -10,6 +10,15 @@ interface Seen {
   readonly ms: number;
   /** Milliseconds since 1970-01-01 UTC. */
   readonly atMs: number;
+}
+
+/** What a histogram holds, as plain data. */
+export interface HistogramData {
+  readonly boundsMs: readonly number[];
+  readonly counts: readonly number[];
+  readonly exponential: ExponentialData;
+  readonly sumMs: number;
+  readonly seen: readonly (Seen | undefined)[] | null;
 }
 
 /** A histogram with fixed bounds, in milliseconds; shown in seconds. Beside them it has those of a native histogram. */
@@ -64,6 +73,27 @@ export class Histogram {
     for (const count of this.counts) total += count;
     return total;
   }
+
+  data(): HistogramData {
+    const { boundsMs, counts, exponential, sumMs } = this;
+    return { boundsMs, counts, exponential: exponential.data(), sumMs, seen: this.#seen };
+  }
+
+  /** What another one holds, whose bounds are the same, or fewer, or more above all that there are. */
+  add({ boundsMs, counts, exponential, sumMs, seen }: HistogramData): void {
+    this.extend(boundsMs);
+    for (const [bucket, count] of counts.entries()) {
+      const isAboveAll = bucket === boundsMs.length;
+      (this.counts[isAboveAll ? this.boundsMs.length : bucket] as number) += count;
+    }
+    this.exponential.add(exponential);
+    this.sumMs += sumMs;
+    for (const [bucket, one] of seen?.entries() ?? []) {
+      if (one === undefined || one.atMs < (this.seen(bucket)?.atMs ?? 0)) continue;
+      this.#seen ??= [];
+      this.#seen[bucket] = one;
+    }
+  }
 }
 
 /** Answers with one status. */
@@ -73,6 +103,9 @@ export interface Cell {
   count: number;
   ms: number;
 }
+
+/** The same as plain data. */
+export type ByStatusData = readonly (readonly [key: number, cell: Cell])[];
 
 /** Answers by status. */
 export class ByStatus {
@@ -91,5 +124,18 @@ export class ByStatus {
 
   cells(): IterableIterator<Cell> {
     return this.#cells.values();
+  }
+
+  data(): ByStatusData {
+    return [...this.#cells];
+  }
+
+  addAll(cells: ByStatusData): void {
+    for (const [key, { status, count, ms }] of cells) {
+      const cell = this.#cells.get(key) ?? { status, count: 0, ms: 0 };
+      cell.count += count;
+      cell.ms += ms;
+      this.#cells.set(key, cell);
+    }
   }
 }

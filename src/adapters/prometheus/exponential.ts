@@ -16,6 +16,12 @@ const lastIndex = greatestOctave * perOctave;
 /** If there are more of them, each two are shown as one. Scrapers may bound how many they take. */
 const shownMax = 160;
 
+/** What one holds, as plain data. */
+export interface ExponentialData {
+  readonly zeros: number;
+  readonly counts: Float64Array | null;
+}
+
 export class ExponentialCounts {
   /** Made with the first one that counts. */
   #counts: Float64Array | null = null;
@@ -29,6 +35,17 @@ export class ExponentialCounts {
     }
     this.#counts ??= new Float64Array(lastIndex - firstIndex + 1);
     (this.#counts[Math.min(index, lastIndex) - firstIndex] as number) += 1;
+  }
+
+  data(): ExponentialData {
+    return { zeros: this.#zeros, counts: this.#counts };
+  }
+
+  add({ zeros, counts }: ExponentialData): void {
+    this.#zeros += zeros;
+    if (counts === null) return;
+    this.#counts ??= new Float64Array(counts.length);
+    for (const [at, count] of counts.entries()) (this.#counts[at] as number) += count;
   }
 
   shown(): NativeBuckets {

@@ -336,8 +336,27 @@ function replica(snapshot: Snapshot, build: Build): Family[] {
   return [
     family('gauge', 'weir_connections', 'Open connections of callers.', () => [sample(snapshot.connections)]),
     family('gauge', 'weir_ready', '1: /readyz says yes.', () => [sample(Number(snapshot.ready))]),
+    ...workers(snapshot),
     family('gauge', 'weir_build_info', 'What runs: always 1, the versions are the labels.', () => [
       sample(1, { version: build.version, node: build.node }),
+    ]),
+  ];
+}
+
+/** Without workers the process is the only one, and nothing restarts it but its own orchestrator. */
+function workers({ workers, ready }: Snapshot): Family[] {
+  const serving = workers?.each.filter(({ state }) => state === 'serving').length ?? Number(ready);
+  const restarts = workers?.each.reduce((sum, one) => sum + one.restarts, 0) ?? 0;
+  return [
+    family('gauge', 'weir_workers', 'How many processes are to serve: the setting workers.', () => [
+      sample(workers?.count ?? 1),
+    ]),
+    family('gauge', 'weir_workers_serving', 'How many do.', () => [sample(serving)]),
+    family('counter', 'weir_worker_restarts_total', 'Workers that were started again since they had ended.', () => [
+      sample(restarts),
+    ]),
+    family('counter', 'weir_worker_requests_lost_total', 'Requests that were open in workers when these died.', () => [
+      sample(workers?.requestsLost ?? 0),
     ]),
   ];
 }

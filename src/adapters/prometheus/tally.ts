@@ -180,7 +180,11 @@ export class Tally implements Meter {
   }
 
   storeCalled(call: string, outcome: 'ok' | 'error', ms: number): void {
-    (this.storeCalls.get(call) ?? this.#firstCall(call))[outcome].observe(ms);
+    this.storeCall(call)[outcome].observe(ms);
+  }
+
+  storeCall(call: string): StoreCallTally {
+    return this.storeCalls.get(call) ?? this.#firstCall(call);
   }
 
   reloaded(result: ReloadResult): void {

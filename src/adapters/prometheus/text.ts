@@ -24,12 +24,15 @@ function withoutTotal(family: Family): Family {
   return family.type === 'counter' ? { ...family, name: family.name.replace(/_total$/, '') } : family;
 }
 
+/** As prom-client has them, with the rule by which it adds up those of several processes. */
+export type NodeMetrics = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
+
 /**
  * The Node defaults of prom-client, with bounds written as Weir's own are. Left out: gauges that call themselves
  * totals, as only counters may; they are the sums of others.
  */
-export async function familiesOf(registry: Registry): Promise<Family[]> {
-  const families = (await registry.getMetricsAsJSON()) as unknown as Family[];
+export function familiesOf(metrics: NodeMetrics): Family[] {
+  const families = metrics as unknown as Family[];
   const wellNamed = families.filter(({ type, name }) => type === 'counter' || !name.endsWith('_total'));
   return wellNamed.map((family) => ({ ...family, values: family.values.map(withBoundLabel) }));
 }

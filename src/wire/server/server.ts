@@ -37,7 +37,8 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
   const reception = new Reception(options, events, places.table);
   const { server, secure } = create(options, events, places, reception);
   const { fd, port, host, reusePort = false } = options;
-  server.listen(fd === undefined ? { port, host, reusePort } : { fd });
+  // A process that Node's cluster module started would have its parent listen, unless it wants the port for itself.
+  server.listen(fd === undefined ? { port, host, reusePort, exclusive: reusePort } : { fd });
   await once(server, 'listening');
   server.on('error', (error) => events.acceptFailed(error));
   return {

@@ -1,0 +1,15 @@
+/** The place of a process among several that serve one port as one replica. */
+import type { Page } from '../exchange/outcome.ts';
+
+/** How they share the port: each listens by itself (SO_REUSEPORT), or Node's cluster module listens for all. */
+export type Sharing = 'reusePort' | 'cluster';
+
+export interface WorkerPlace {
+  readonly sharing: Sharing;
+  /** What this one does about the admin: sees to the password and that there is one, only to the latter, or nothing. */
+  readonly admin: 'set' | 'keep' | 'none';
+  /** Tells the replica from others. */
+  readonly instance: string;
+  /** The replica's figures, as the profile shows them to its callers. */
+  readonly figures: (format: 'json' | 'prometheus') => Promise<Page>;
+}

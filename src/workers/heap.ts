@@ -1,0 +1,14 @@
+/** The heap of a worker: its part of what one process would have. */
+
+/** V8 needs some tens of MiB for Weir itself. */
+const leastMib = 64;
+
+/** Options of Node for a worker. @param limitBytes of the parent's heap, by its own options or by Node's default */
+export function heapOptions(limitBytes: number, workers: number): string[] {
+  return [`--max-old-space-size=${Math.max(leastMib, Math.floor(limitBytes / workers / 2 ** 20))}`];
+}
+
+/** What else there is: options that say the same of the whole would go before. */
+export function withoutHeapOptions(options: readonly string[]): string[] {
+  return options.filter((option) => !/^--max[-_]old[-_]space[-_]size/.test(option));
+}

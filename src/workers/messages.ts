@@ -1,0 +1,69 @@
+/**
+ * What the parent and a worker say to each other: each kind of message has its shape, and either side switches over all.
+ * They are plain data, sent over Node's channel between the two processes. Messages of one side arrive in their order.
+ */
+import type { Counted } from '../adapters/prometheus/meter.ts';
+import type { AppStart } from '../app/app.ts';
+import type { WorkerPlace } from '../app/place.ts';
+import type { Config } from '../config/config.ts';
+import type { Page } from '../exchange/outcome.ts';
+import type { Snapshot } from '../observe/snapshot.ts';
+
+/** Everything that a worker goes by. */
+export interface WorkerStart extends Omit<AppStart, 'log'> {
+  /** From 1 on: which one it is. */
+  readonly worker: number;
+  /** Its share of the replica's: `workerShare`. */
+  readonly config: Config;
+  readonly place: Omit<WorkerPlace, 'figures'>;
+  /** What the parent's log is written to: colours are for people. */
+  readonly terminal: { readonly isTTY: boolean; readonly colours: boolean };
+}
+
+/** What a worker has counted, and how it stands. */
+export interface Report {
+  readonly counted: Counted;
+  readonly snapshot: Snapshot;
+  /** Requests that are not answered yet. */
+  readonly openRequests: number;
+}
+
+/** Why a configuration, or a start, can't be: a setting and what is wrong with it, as in a `StartError`. */
+export interface Objection {
+  readonly setting: string;
+  readonly problem: string;
+}
+
+export type ToWorker =
+  /** The first one, once. */
+  | { readonly kind: 'start'; readonly start: WorkerStart }
+  /** Get ready for this configuration; answered by `prepared`. */
+  | { readonly kind: 'prepare'; readonly id: number; readonly config: Config }
+  /** All are ready: the one that was prepared last is in force; answered by `committed`. */
+  | { readonly kind: 'commit'; readonly id: number }
+  /** Somebody is not: the old one stays. */
+  | { readonly kind: 'discard' }
+  /** Answered by `report`. */
+  | { readonly kind: 'report'; readonly id: number }
+  /** Answers `figures`. Null: they could not be had. */
+  | { readonly kind: 'figures'; readonly id: number; readonly page: Page | null }
+  | { readonly kind: 'lameDuck' }
+  /** Drain within so many milliseconds, and end. */
+  | { readonly kind: 'close'; readonly graceMs: number };
+
+export type FromWorker =
+  /** `port`: the one that it listens on. */
+  | { readonly kind: 'serving'; readonly port: number }
+  /** It can't start, and ends. */
+  | { readonly kind: 'cannot'; readonly objection: Objection }
+  | { readonly kind: 'prepared'; readonly id: number; readonly objection: Objection | null }
+  | { readonly kind: 'committed'; readonly id: number }
+  /** `id` null: it was not asked for, but comes once a second. */
+  | { readonly kind: 'report'; readonly id: number | null; readonly report: Report }
+  /** A caller asks this worker for what the whole replica has counted. */
+  | { readonly kind: 'figures'; readonly id: number; readonly format: 'json' | 'prometheus' }
+  /** A bug has struck: it drains by itself, takes nothing new, and ends. */
+  | { readonly kind: 'leaving' };
+
+/** An answer to something that the parent has asked for. */
+export type Answer = Extract<FromWorker, { readonly kind: 'prepared' | 'committed' | 'report' }>;

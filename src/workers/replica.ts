@@ -1,0 +1,179 @@
+/**
+ * A replica of several workers: the process that callers never meet. It has the ops port, the figures of all, the log,
+ * and the workers.
+ */
+import { machineClock } from '../adapters/node/clock.ts';
+import { FleetMeter, type FleetReading } from '../adapters/prometheus/fleet-meter.ts';
+import type { AppStart } from '../app/app.ts';
+import { tellNotAccepted } from '../app/edge.ts';
+import type { Logging } from '../app/logging.ts';
+import { Running } from '../app/running.ts';
+import { longestHoldMs, newInstance } from '../app/services.ts';
+import { listenProblem } from '../app/start-error.ts';
+import { figuresForms, ownClassesOf } from '../app/traits.ts';
+import type { Config } from '../config/config.ts';
+import { addedLeftOut, mergedSnapshot } from '../observe/merged.ts';
+import { noneLeftOut } from '../observe/ports.ts';
+import { Shared } from '../observe/shared.ts';
+import type { OpsSources, Readiness, ReloadReport } from '../ops/pages.ts';
+import { type Ops, startOps } from '../ops/server.ts';
+import { Fleet } from './fleet.ts';
+import type { Report } from './messages.ts';
+import { spawnBy } from './processes.ts';
+import { type SharedPort, sharedPort } from './sharing.ts';
+
+/** As an `App`, for those who start and stop it. */
+export interface Replica {
+  readonly port: number;
+  readonly opsPort: number;
+  readonly running: Running;
+  readonly meter: Pick<FleetMeter, 'reloaded'>;
+  onReload(reload: () => Promise<ReloadReport>): void;
+  apply(config: Config): Promise<void>;
+  lameDuck(): void;
+  close(graceMs: number): Promise<void>;
+}
+
+export type ReplicaStart = Omit<AppStart, 'log'> & { readonly logging: Logging };
+
+/** Rejects with a `StartError` where a port can't be listened on, or a worker can't start. Nothing stays open then. */
+export async function startReplica(start: ReplicaStart): Promise<Replica> {
+  await using opened = new AsyncDisposableStack();
+  const { listen } = start.config;
+  const shared = await sharedPort(listen).catch((error: unknown) => {
+    throw listenProblem('listen', listen, error);
+  });
+  const parent = new Parent(start, shared);
+  const killAll = (): void => parent.fleet.kill();
+  process.on('exit', killAll);
+  opened.defer(() => void process.off('exit', killAll));
+  // Before the workers: nobody comes to a process that can't start.
+  const ops = opened.adopt(await parent.openOps(), (some) => some.close());
+  await parent.begin();
+  const open = opened.move();
+  return {
+    port: parent.fleet.port,
+    opsPort: ops.port,
+    running: parent.running,
+    meter: parent.meter,
+    onReload: (ask) => parent.onReload(ask),
+    apply: (next) => parent.apply(at(shared, next)),
+    lameDuck: () => parent.lameDuck(),
+    async close(graceMs) {
+      parent.stopping = true;
+      await parent.fleet.close(graceMs);
+      await open.disposeAsync();
+    },
+  };
+}
+
+/** With the port that was free, where any will do: all workers listen on the same one. */
+const at = ({ port }: SharedPort, config: Config): Config => ({ ...config, listen: { ...config.listen, port } });
+
+const countedBy = ({ limits, profile }: Config) => ({
+  classes: [...Object.keys(limits), ...ownClassesOf(profile)],
+  holdMaxMs: longestHoldMs(limits),
+});
+
+class Parent {
+  readonly fleet: Fleet;
+  readonly meter: FleetMeter;
+  readonly running: Running;
+  stopping = false;
+  readonly #start: ReplicaStart;
+  #begun = false;
+  /** Of workers that are gone. */
+  #leftOut = noneLeftOut;
+  #reload: () => Promise<ReloadReport> | null = () => null;
+
+  constructor(start: ReplicaStart, shared: SharedPort) {
+    const { config, coreappUrl, version, hash, logging } = start;
+    const { log, terminal } = logging;
+    this.#start = start;
+    this.running = new Running(machineClock, hash);
+    this.meter = new FleetMeter({
+      version,
+      ...countedBy(config),
+      form: figuresForms[config.profile],
+      figuresMaxAgeMs: config.ops.figuresMaxAgeMs,
+      now: () => machineClock.now(),
+      read: () => this.#read(),
+    });
+    const place = { sharing: shared.sharing, instance: newInstance() };
+    this.fleet = new Fleet(
+      { config: at(shared, config), coreappUrl, version, hash, place, terminal },
+      {
+        spawn: spawnBy(config.workers, (lines) => log.pass(lines)),
+        clock: machineClock,
+        log,
+        figures: (format) => this.meter.figures(format),
+        keep: (report) => this.#keep(report),
+      },
+    );
+  }
+
+  async begin(): Promise<void> {
+    await this.fleet.begin();
+    this.#begun = true;
+  }
+
+  async apply(config: Config): Promise<void> {
+    await this.fleet.apply(config);
+    const { classes, holdMaxMs } = countedBy(config);
+    this.meter.know(classes, holdMaxMs);
+  }
+
+  onReload(reload: () => Promise<ReloadReport>): void {
+    this.#reload = reload;
+  }
+
+  lameDuck(): void {
+    this.stopping = true;
+    this.fleet.lameDuck();
+  }
+
+  async openOps(): Promise<Ops> {
+    const { ops } = this.#start.config;
+    const { log } = this.#start.logging;
+    const status = new Shared(
+      async () => (await this.#read()).snapshot,
+      ops.figuresMaxAgeMs,
+      () => machineClock.now(),
+    );
+    const sources: OpsSources = {
+      ready: () => this.#readiness(),
+      snapshot: () => status.get(),
+      metrics: (accept) => this.meter.scrape(accept),
+      reload: () => this.#reload(),
+    };
+    return await startOps(ops, sources, tellNotAccepted(machineClock, log, 'the ops port')).catch((error: unknown) => {
+      throw listenProblem('ops', ops, error);
+    });
+  }
+
+  async #read(): Promise<FleetReading> {
+    const reports = await this.fleet.reports();
+    const ofParent = {
+      config: this.running.snapshot(),
+      ready: this.#readiness().ready,
+      stopping: this.stopping,
+      workers: this.fleet.snapshot(),
+    };
+    const snapshots = reports.map(({ snapshot }) => snapshot);
+    const merged = mergedSnapshot(snapshots, ofParent);
+    const leftOut = addedLeftOut([merged.log.leftOut, this.#leftOut, this.#start.logging.log.leftOut()]);
+    return { counted: reports.map(({ counted }) => counted), snapshot: { ...merged, log: { leftOut } } };
+  }
+
+  #keep({ counted, snapshot }: Report): void {
+    void this.meter.keep(counted);
+    this.#leftOut = addedLeftOut([this.#leftOut, snapshot.log.leftOut]);
+  }
+
+  /** As long as one worker serves, callers are served. */
+  #readiness(): Readiness {
+    if (this.stopping) return { ready: false, why: 'stopping' };
+    if (!this.#begun) return { ready: false, why: 'starting' };
+    return this.fleet.serving > 0 ? { ready: true, why: null } : { ready: false, why: 'no worker serves' };
+  }
+}

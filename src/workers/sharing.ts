@@ -1,0 +1,36 @@
+/** How workers can share the port on this system, and which port it is. */
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type ListenOptions } from 'node:net';
+import type { Sharing } from '../app/place.ts';
+import type { Config } from '../config/config.ts';
+
+export interface SharedPort {
+  /** Where the configuration says 0: the one that is free. */
+  readonly port: number;
+  readonly sharing: Sharing;
+}
+
+/**
+ * Looks before the workers start. Each of them would share a port also with another program that shares its own; so it
+ * is taken alone first, and rejects with the system's error where that can't be. A socket that was handed over is the
+ * parent's, and listens for all.
+ */
+export async function sharedPort({ host, port, fd }: Config['listen']): Promise<SharedPort> {
+  if (fd !== undefined) return { port, sharing: 'cluster' };
+  const taken = await tryToListen({ host, port });
+  try {
+    await tryToListen({ host, port: taken, reusePort: true });
+    return { port: taken, sharing: 'reusePort' };
+  } catch {
+    return { port: taken, sharing: 'cluster' };
+  }
+}
+
+async function tryToListen(options: ListenOptions): Promise<number> {
+  const server = createServer().listen(options);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

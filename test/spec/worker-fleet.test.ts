@@ -1,0 +1,235 @@
+/** A fleet of workers that are played, in virtual time: who is started when, and all or none of them reloaded. */
+import { describe, expect, it } from 'vitest';
+import { StartError } from '../../src/app/start-error.ts';
+import type { Config } from '../../src/config/config.ts';
+import { Fleet } from '../../src/workers/fleet.ts';
+import type { WorkerEvents } from '../../src/workers/member.ts';
+import type { FromWorker, Report, ToWorker, WorkerStart } from '../../src/workers/messages.ts';
+import { config, load } from '../support/config.ts';
+import { silentLog } from '../support/silent-log.ts';
+import { busy } from '../support/snapshots.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+const settings = (yaml = ''): Config => config(load(`workers: 2\n${yaml}`, { REDIS_URL: 'redis://redis:6379' }));
+
+type Play = (message: ToWorker, worker: PlayedWorker) => void;
+
+class PlayedWorker {
+  readonly start: WorkerStart;
+  readonly heard: ToWorker[] = [];
+  readonly #events: WorkerEvents;
+
+  constructor(start: WorkerStart, events: WorkerEvents) {
+    this.start = start;
+    this.#events = events;
+  }
+
+  says(message: FromWorker): void {
+    this.#events.said(message);
+  }
+
+  dies(signal: string | null = 'SIGKILL'): void {
+    this.#events.ended({ code: signal === null ? 0 : null, signal });
+  }
+
+  heardOf(kind: ToWorker['kind']): number {
+    return this.heard.filter((message) => message.kind === kind).length;
+  }
+}
+
+const reportOf = (openRequests: number): Report => ({
+  counted: { tally: {} as Report['counted']['tally'], ofNode: [] },
+  snapshot: busy,
+  openRequests,
+});
+
+/** What a worker does that is well. */
+const well: Play = (message, worker) => {
+  if (message.kind === 'start') worker.says({ kind: 'serving', port: 8_080 });
+  if (message.kind === 'prepare') worker.says({ kind: 'prepared', id: message.id, objection: null });
+  if (message.kind === 'commit') worker.says({ kind: 'committed', id: message.id });
+  if (message.kind === 'report') worker.says({ kind: 'report', id: message.id, report: reportOf(3) });
+  if (message.kind === 'close') worker.dies(null);
+};
+
+async function played(play: Play = well) {
+  const clock = new VirtualClock();
+  const workers: PlayedWorker[] = [];
+  const kept: Report[] = [];
+  const stage = { play };
+  const spawn = (events: WorkerEvents) => {
+    const process = {
+      pid: workers.length + 1,
+      send(message: ToWorker): void {
+        if (message.kind === 'start') {
+          mine = new PlayedWorker(message.start, events);
+          workers.push(mine);
+        }
+        const worker = mine;
+        if (worker === undefined) throw new Error('A worker was told something before its start.');
+        worker.heard.push(message);
+        queueMicrotask(() => stage.play(message, worker));
+      },
+      kill: () => queueMicrotask(() => mine?.dies()),
+    };
+    let mine: PlayedWorker | undefined;
+    return process;
+  };
+  const start = {
+    config: settings(),
+    coreappUrl: 'http://coreapp',
+    version: '1',
+    hash: '',
+    place: { sharing: 'reusePort', instance: 'i' },
+    terminal: { isTTY: false, colours: false },
+  } as const;
+  const figures = () => Promise.reject(new Error('none'));
+  const fleet = new Fleet(start, { spawn, clock, log: silentLog, figures, keep: (report) => kept.push(report) });
+  return { fleet, clock, workers, kept, stage };
+}
+
+describe('A fleet', () => {
+  it('has begun when all serve, and only the first sees to the admin', async () => {
+    const { fleet, workers } = await played();
+    await fleet.begin();
+    expect(workers.map(({ start }) => [start.worker, start.place.admin])).toEqual([
+      [1, 'set'],
+      [2, 'none'],
+    ]);
+    expect(fleet.serving).toBe(2);
+    await fleet.close(1_000);
+  });
+
+  it('does not begin where one cannot start, and leaves none behind', async () => {
+    const { fleet, workers } = await played((message, worker) => {
+      if (message.kind !== 'start') return;
+      if (worker.start.worker === 1) worker.says({ kind: 'serving', port: 8_080 });
+      else worker.says({ kind: 'cannot', objection: { setting: 'bodies.folder', problem: 'no' } });
+    });
+    await expect(fleet.begin()).rejects.toThrow(new StartError('bodies.folder', 'no').message);
+    expect(workers).toHaveLength(2);
+    expect(fleet.snapshot().each.map(({ pid }) => pid)).toEqual([null, null]);
+  });
+
+  it('starts another one in the place of one that dies, by the configuration in force', async () => {
+    const { fleet, clock, workers, kept } = await played();
+    await fleet.begin();
+    await fleet.apply(settings('limits: {messages: {rate: 7}}'));
+    await fleet.reports();
+    await clock.advance(5_000);
+    workers[0]?.dies();
+    await clock.advance(1);
+    expect(workers).toHaveLength(3);
+    expect(workers[2]?.start).toMatchObject({ worker: 1, place: { admin: 'keep' } });
+    expect(workers[2]?.start.config.limits['messages']?.rate).toBe(7);
+    expect(kept).toHaveLength(1);
+    expect(fleet.snapshot()).toMatchObject({ requestsLost: 3, each: [{ restarts: 1 }, { restarts: 0 }] });
+    await fleet.close(1_000);
+  });
+
+  it('sets another admin password by the first one only', async () => {
+    const { fleet, clock, workers } = await played();
+    await fleet.begin();
+    const next = { ...settings(), auth: { ...settings().auth, adminPassword: 'Another-1' } };
+    workers[0]?.dies(); // It did not hear of it.
+    await fleet.apply(next);
+    await clock.advance(2_000);
+    expect(workers[2]?.start.place.admin).toBe('keep');
+    await fleet.close(1_000);
+  });
+
+  it('has all take a configuration, or none', async () => {
+    const { fleet, workers, stage } = await played();
+    await fleet.begin();
+    stage.play = (message, worker) => {
+      const objection = worker.start.worker === 2 ? { setting: 'bodies.folder', problem: 'no' } : null;
+      if (message.kind === 'prepare') worker.says({ kind: 'prepared', id: message.id, objection });
+      else well(message, worker);
+    };
+    await expect(fleet.apply(settings('limits: {messages: {rate: 7}}'))).rejects.toThrow(/^bodies\.folder/);
+    expect(workers.map((worker) => [worker.heardOf('commit'), worker.heardOf('discard')])).toEqual([
+      [0, 1],
+      [0, 1],
+    ]);
+    stage.play = well;
+    await fleet.apply(settings('limits: {messages: {rate: 8}}'));
+    expect(workers.map((worker) => worker.heardOf('commit'))).toEqual([1, 1]);
+    await fleet.close(1_000);
+  });
+
+  it('refuses a configuration that one does not answer, and takes no notice of one that has died', async () => {
+    const { fleet, clock, stage } = await played();
+    await fleet.begin();
+    stage.play = (message, worker) => {
+      if (worker.start.worker === 1 || message.kind === 'close') well(message, worker);
+    };
+    const refused = expect(fleet.apply(settings())).rejects.toThrow(/worker 2 did not answer within 10000 ms/);
+    await clock.advance(10_000);
+    await refused;
+    stage.play = (message, worker) => {
+      if (worker.start.worker === 2 && message.kind === 'prepare') worker.dies();
+      else well(message, worker);
+    };
+    await fleet.apply(settings());
+    await fleet.close(1_000);
+  });
+
+  it('gives what is in force to one that was started meanwhile', async () => {
+    const { fleet, clock, workers, stage } = await played();
+    await fleet.begin();
+    await clock.advance(5_000);
+    stage.play = (message, worker) => {
+      if (message.kind === 'prepare' && worker === workers[0]) {
+        workers[1]?.dies();
+        void clock.advance(1).then(() => worker.says({ kind: 'prepared', id: message.id, objection: null }));
+      } else if (message.kind !== 'prepare' || worker !== workers[1]) well(message, worker);
+    };
+    await fleet.apply(settings('limits: {messages: {rate: 7}}'));
+    expect(workers[2]?.start.config.limits['messages']?.rate).toBe(50);
+    expect(workers[2]?.heard.map(({ kind }) => kind)).toEqual(['start', 'prepare', 'commit']);
+    stage.play = well;
+    await fleet.close(1_000);
+  });
+
+  it('kills one that says nothing for half a minute', async () => {
+    const { fleet, clock, workers } = await played();
+    await fleet.begin();
+    const alive = async (ms: number): Promise<void> => {
+      for (let passed = 0; passed < ms; passed += 1_000) {
+        await clock.advance(1_000);
+        for (const worker of workers.slice(1)) worker.says({ kind: 'report', id: null, report: reportOf(0) });
+      }
+    };
+    await alive(30_000);
+    expect(workers).toHaveLength(2);
+    await alive(10_000);
+    expect(workers.map(({ start }) => start.worker)).toEqual([1, 2, 1]);
+    await fleet.close(1_000);
+  });
+
+  it('has another one take the place of one with a bug while that drains', async () => {
+    const { fleet, clock, workers, kept } = await played();
+    await fleet.begin();
+    await fleet.reports();
+    workers[1]?.says({ kind: 'leaving' });
+    await clock.advance(1_000);
+    expect(workers.map(({ start }) => start.worker)).toEqual([1, 2, 2]);
+    workers[1]?.dies(null);
+    expect(kept).toHaveLength(1);
+    expect(fleet.snapshot()).toMatchObject({ requestsLost: 0, each: [{ restarts: 0 }, { restarts: 1 }] });
+    await fleet.close(1_000);
+  });
+
+  it('drains together, starts none meanwhile, and kills what stays beyond the grace time', async () => {
+    const { fleet, clock, workers, stage } = await played();
+    await fleet.begin();
+    stage.play = () => {};
+    fleet.lameDuck();
+    workers[0]?.dies();
+    const closed = fleet.close(1_000);
+    expect(workers[1]?.heardOf('close')).toBe(1);
+    await clock.advance(10_000);
+    await closed;
+    expect(workers).toHaveLength(2);
+  });
+});
