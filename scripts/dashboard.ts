@@ -122,6 +122,20 @@ const rows: readonly Row[] = [
     ],
   },
   {
+    title: 'Narrow limits, where there are any',
+    panels: [
+      lines('Lanes', 'Values of a narrow limit (limits.<class>.also) for which something is remembered.', 'short', {
+        '{{class}} {{limit}}': `sum by (class, limit) (weir_lanes{${classes}})`,
+      }),
+      lines('Parked in lanes', 'Requests that wait for their own narrow limit, and hold up nobody.', 'short', {
+        '{{class}} {{limit}}': `sum by (class, limit) (weir_lane_requests{${classes}})`,
+      }),
+      lines('Lanes that pause', 'Since the upstream asked for it.', 'short', {
+        '{{class}} {{limit}}': `sum by (class, limit) (weir_lanes_paused{${classes}})`,
+      }),
+    ],
+  },
+  {
     title: 'The Coreapp',
     panels: [
       lines(

@@ -1,5 +1,8 @@
 /** Weir as a scrape target: a real Prometheus scrapes two replicas under load; rules and dashboard run on what it got. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { ask } from '../support/ask.ts';
@@ -50,6 +53,7 @@ describe.skipIf(noPrometheus)('The rules', () => {
 
 describe.skipIf(noPrometheus)('Two replicas under load', () => {
   let redis: TestRedis;
+  let folder = '';
   let simulator: RunningSimulator;
   let replicas: RunningWeir[];
   let prometheus: Prometheus;
@@ -60,7 +64,11 @@ describe.skipIf(noPrometheus)('Two replicas under load', () => {
   beforeAll(async () => {
     redis = await startRedis();
     simulator = await startSimulatorProcess();
-    const env = { COREAPP_URL: simulator.url, REDIS_URL: redis.url };
+    folder = await mkdtemp(join(tmpdir(), 'weir-scraped-'));
+    const file = join(folder, 'weir.yaml');
+    // A narrow limit that nobody meets, so that there are lanes.
+    await writeFile(file, 'limits: {messages: {also: [{scope: body:/to, rate: 1000, burst: 1000}]}}\n');
+    const env = { COREAPP_URL: simulator.url, REDIS_URL: redis.url, WEIR_CONFIG: file };
     replicas = [await startWeir(env), await startWeir(env)];
     const addresses = replicas.map(({ opsUrl }) => new URL(opsUrl).host);
     const labels = { namespace: 'messaging' };
@@ -74,6 +82,7 @@ describe.skipIf(noPrometheus)('Two replicas under load', () => {
     for (const replica of replicas ?? []) await replica[Symbol.asyncDispose]();
     await simulator?.[Symbol.asyncDispose]();
     await redis?.stop();
+    await rm(folder, { recursive: true, force: true });
   });
 
   /**
