@@ -131,8 +131,8 @@ async function prepare<From extends Downstream>(
 function release(exchange: Received): void {
   exchange.allocation?.release();
   exchange.allocation = null;
-  exchange.held?.[Symbol.dispose]();
-  exchange.held = null;
+  exchange.serialLanes?.[Symbol.dispose]();
+  exchange.serialLanes = null;
 }
 
 /** What Weir answers itself waits for its turn. */

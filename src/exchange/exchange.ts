@@ -52,8 +52,8 @@ export interface Steering {
   pausedOthers: boolean;
   /** How often it goes again after an exchange that broke or timed out once bytes had been written. */
   brokenRepeats: number;
-  /** What it holds until its end, over all attempts; null: nothing. */
-  held: Disposable | null;
+  /** Its places in serial lanes, which end with it, whatever its attempts; null: none. */
+  serialLanes: Disposable | null;
   /** What its body has taken, to be given back at its end; null: nothing. */
   allocation: { release(): void } | null;
 }
@@ -168,7 +168,7 @@ class Exchange {
   refusedAt = -1;
   pausedOthers = false;
   brokenRepeats = 0;
-  held: Disposable | null = null;
+  serialLanes: Disposable | null = null;
   allocation: { release(): void } | null = null;
   route: Route | undefined = undefined;
   principal: Principal | undefined = undefined;

@@ -24,7 +24,7 @@ export function nameOf(principal: Principal): string {
   }
 }
 
-/** Whose share of a scarce thing it takes. Callers that nobody knows yet have one share for each network. */
+/** The name by which shares of scarce things are counted. Callers that nobody knows yet have one share for each network. */
 export function sharerOf(principal: Principal): string {
   return principal.kind === 'nobody' && principal.from !== undefined ? `from ${principal.from}` : nameOf(principal);
 }

@@ -22,7 +22,7 @@ function scene(also: readonly NarrowLimit[], limits = {}) {
 const done = (lines: Lines, ...visits: readonly Visit[]) => {
   for (const visit of visits) {
     lines.answer(visit);
-    visit.exchange.held?.[Symbol.dispose]();
+    visit.exchange.serialLanes?.[Symbol.dispose]();
   }
 };
 
@@ -108,7 +108,7 @@ describe('A request goes when each of its limits has something for it', () => {
       await lines.clock.run(60_000);
       expect(late.state).toBe(refused);
       done(lines, visits[0] as Visit, visits[3] as Visit);
-      for (const { exchange } of [...visits, late]) exchange.held?.[Symbol.dispose]();
+      for (const { exchange } of [...visits, late]) exchange.serialLanes?.[Symbol.dispose]();
       expect([lines.admit.gates('messages').lanes?.size, lines.clock.pending]).toEqual([0, 0]);
     },
   );
@@ -210,7 +210,7 @@ describe('A request goes when each of its limits has something for it', () => {
     expect([...states].toSorted()).toEqual(['gone', 'lineFull', 'sent']);
     for (const visit of visits) {
       if (visit.state === 'sent') done(lines, visit);
-      else visit.exchange.held?.[Symbol.dispose]();
+      else visit.exchange.serialLanes?.[Symbol.dispose]();
     }
     expect(lines.admit.gates('messages').lanes?.size).toBe(0);
   });
@@ -296,7 +296,7 @@ describe('A serial lane', () => {
     const [first, second, third] = [to('x'), to('x'), to('x')];
     await lines.clock.advance(10);
     second.downstream.hangUp();
-    second.exchange.held?.[Symbol.dispose]();
+    second.exchange.serialLanes?.[Symbol.dispose]();
     done(lines, first);
     await lines.clock.advance(10);
     expect([second.state, third.state]).toEqual(['gone', 'sent']);

@@ -245,7 +245,7 @@ describe('narrow limits', () => {
   };
 
   /** Its exchange is over. */
-  const over = ({ exchange }: Visit): void => exchange.held?.[Symbol.dispose]();
+  const over = ({ exchange }: Visit): void => exchange.serialLanes?.[Symbol.dispose]();
 
   it('become higher: those in their lanes go by them, from what was spent', async () => {
     const lines = await inLane();

@@ -530,7 +530,7 @@ describe('In virtual time, a rule that speaks of', () => {
       const x = to('x');
       await lines.clock.advance(1);
       lines.sendBackBy(x, of(3_000));
-      x.exchange.held?.[Symbol.dispose]();
+      x.exchange.serialLanes?.[Symbol.dispose]();
       to('x');
       to('y');
       await lines.clock.run(2_999);

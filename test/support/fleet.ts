@@ -332,7 +332,7 @@ export class Fleet {
         this.clock.after(this.#serviceMs, () => {
           permit.end('answered');
           charge?.settle(charge.toldIn.map(() => this.#usedBy(request)));
-          request.held?.[Symbol.dispose]();
+          request.serialLanes?.[Symbol.dispose]();
         });
         break;
       }

@@ -74,7 +74,7 @@ export class GateLanes implements Home {
   /** Of its serial lanes: it is behind all that are there. Where it has been before, it keeps its place. */
   enter(exchange: Collected): void {
     const serial = this.#lanes.serialOf(exchange);
-    if (serial.length > 0) exchange.held = holdingOf(exchange, serial);
+    if (serial.length > 0) exchange.serialLanes = holdingOf(exchange, serial);
     for (const lane of serial) lane.enter(exchange);
   }
 

@@ -143,7 +143,7 @@ async function throttled(
   return refuse('unauthenticated', `Too many failed logins. Try again in ${seconds} s.`, retryAfterMs);
 }
 
-/** Who is being guessed at, as far as can be told. */
+/** The user whose password is being guessed, if that can be told. */
 async function userNamed(sentName: string, accounts: Accounts): Promise<string | null> {
   try {
     return (await findUserNamed(accounts, sentName))?.name ?? null;
