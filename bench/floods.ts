@@ -14,6 +14,7 @@ import { messageOf, startChild } from './child.ts';
 import { number, run } from './command.ts';
 import { startWeir, type Weir } from './contestants.ts';
 import { residentKb } from './cpu.ts';
+import { drop, whyNoFirewall } from './floods/firewall.ts';
 import type { FloodReport } from './floods/flood.ts';
 import { type Cast, type Kind, kinds, names, password } from './floods/kinds.ts';
 import type { SmallReport } from './floods/small.ts';
@@ -42,7 +43,15 @@ async function main(): Promise<void> {
   );
   console.log('|---|---|---|---|---|---|---|---|---|');
   const floods: string[] = [];
-  for (const kind of wanted) floods.push(`${kind.name}: ${await play(kind, seconds * 1_000)}`);
+  const noFirewall = whyNoFirewall();
+  for (const kind of wanted) {
+    if (kind.unheard !== undefined && noFirewall !== null) {
+      floods.push(`${kind.name}: left out, since ${noFirewall}`);
+      continue;
+    }
+    if (kind.unheard !== undefined) drop(kind.unheard);
+    floods.push(`${kind.name}: ${await play(kind, seconds * 1_000)}`);
+  }
   console.log(`\nWhat the floods were answered, and what was left of them:\n${floods.join('\n')}`);
 }
 

@@ -1,5 +1,6 @@
 /** What can be scarce, who floods it, and what a small caller asks for beside that flood. */
 import { body } from '../measure.ts';
+import type { Unheard } from './firewall.ts';
 import type { FloodOrder } from './flood.ts';
 import type { SmallRequest } from './small.ts';
 
@@ -26,6 +27,8 @@ export interface Kind {
   readonly tokens?: number;
   /** True: both ask the ops port. */
   readonly ops?: boolean;
+  /** What of the flood never arrives. */
+  readonly unheard?: Unheard;
   readonly small: (cast: Cast) => SmallRequest;
   readonly flood: (cast: Cast) => WithoutPort<FloodOrder>;
 }
@@ -38,6 +41,9 @@ export const names = { small: 'small', greedy: 'greedy', greedier: 'greedier' } 
 const stranger = ['127.0.0.2'];
 const greedyOnes = ['127.0.0.3', '127.0.0.4'];
 const manyAddresses = Array.from({ length: 250 }, (_, i) => `127.0.1.${i + 1}`);
+
+const halfOpen = Array.from({ length: 250 }, (_, i) => `127.8.0.${i + 1}`);
+const vanishing = Array.from({ length: 250 }, (_, i) => `127.9.0.${i + 1}`);
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 const basic = (name: string, text: string) => `Basic ${Buffer.from(`${name}:${text}`).toString('base64')}`;
@@ -242,6 +248,21 @@ export const kinds: readonly Kind[] = [
     flood: (cast) => ({
       ...{ does: 'read slowly', bytesPerS: 16_000, connections: 4, from: greedyOnes },
       requests: [bytes('GET /v1/media/huge', first(cast))],
+    }),
+  },
+  {
+    name: 'half-open: handshakes that are never finished',
+    unheard: { from: '127.8.0.0/16', what: 'handshakes' },
+    small: (cast) => ({ ...message(cast), rate: 20, fresh: true }),
+    flood: () => ({ ...{ does: 'stay', connections: 2_000, from: halfOpen }, requests: [''] }),
+  },
+  {
+    name: 'half-open: callers that vanish behind their answer',
+    unheard: { from: '127.9.0.0/16', what: 'ends' },
+    small: (cast) => ({ ...message(cast), rate: 20, fresh: true }),
+    flood: (cast) => ({
+      ...{ does: 'abort', afterMs: 100, connections: 25, from: vanishing },
+      requests: [bytes('POST /v1/messages', first(cast), body)],
     }),
   },
 ];
