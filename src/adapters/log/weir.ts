@@ -1,4 +1,5 @@
-/** Weir's own form: flat JSON. */
+/** Weir's own form: flat JSON. Events are pino's lines; those of requests are written by hand. */
+import { pino } from 'pino';
 import { nameOf } from '../../exchange/principal.ts';
 import { tenths } from '../../exchange/server-timing.ts';
 import type { RequestLine } from '../../observe/request-line.ts';
@@ -42,8 +43,37 @@ export function weirFormat({ fields, worker }: Pick<FormatOptions, 'fields' | 'w
       };
       return `${JSON.stringify(line)}\n`;
     },
-    event: (level, msg, given, wallMs) =>
-      `${JSON.stringify({ level, time: times.of(wallMs), ...(worker !== null && { worker }), ...withoutOwnKeys(given), msg })}\n`,
+    event: eventsBy(isoTime),
+  };
+}
+
+/**
+ * pino makes a line at once, so the one that was made last is the event's.
+ * @param timeText the time as JSON text, and which worker it is
+ */
+function eventsBy(timeText: (wallMs: number) => string): Format['event'] {
+  let time = '';
+  let made = '';
+  const events = pino(
+    {
+      // Which events are written is decided before (`log.ts`).
+      level: 'trace',
+      base: null,
+      // pino's own would take our copy of an error for an error and call its type Object.
+      serializers: { err: (copy: unknown) => copy },
+      timestamp: () => `,"time":${time}`,
+      formatters: { level: (level) => ({ level }) },
+    },
+    {
+      write(line) {
+        made = line;
+      },
+    },
+  );
+  return (level, message, given, wallMs) => {
+    time = timeText(wallMs);
+    events[level](withoutOwnKeys(given), message);
+    return made;
   };
 }
 
