@@ -1,0 +1,184 @@
+/**
+ * Two workers against one, on a Redis: requests a second, and CPU a request of all processes together. Then two workers of
+ * which one is killed every second: who loses a request, and what the limit came to.
+ *
+ *     npm run bench:workers
+ *     npm run bench:workers -- --workers 4 --seconds 60
+ *
+ * Load and upstream need cores of their own: on a machine with fewer than four, requests a second say how the cores are
+ * shared, and CPU a request says what free ones would give. Exit code 1 where a request failed that was in no worker when
+ * that was killed, where more was sent than the limit allows, or where a worker was not started again.
+ */
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { ask } from '../test/support/ask.ts';
+import { testFile } from '../test/support/files.ts';
+import { excess, tolerance } from '../test/support/fleet.ts';
+import { startRedis } from '../test/support/redis.ts';
+import { login, type RunningWeir, startWeir as startServe, startSimulatorProcess } from '../test/support/weir.ts';
+import { messageOf, startChild } from './child.ts';
+import { number, run } from './command.ts';
+import { startWeir, type Weir } from './contestants.ts';
+import { cpuMs } from './cpu.ts';
+import { connections, Load } from './measure.ts';
+
+const rounds = 8;
+const roundMs = 1_000;
+const quota = { rate: 190, burst: 60 };
+const ratePerS = 150;
+const killEveryMs = 1_000;
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
+const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number;
+
+/** Of a process and those that it has started. */
+function cpuOfAll(pid: number): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean);
+  return [pid, ...children.map(Number)].reduce((sum, one) => sum + cpuMs(one), 0);
+}
+
+interface Cost {
+  readonly requestsPerSecond: number;
+  /** Of all processes together. */
+  readonly cpuUs: number;
+}
+
+async function throughput(workers: number, redisUrl: string): Promise<void> {
+  await using upstream = startChild('bench/upstream.ts');
+  const { port } = await messageOf<{ port: number }>(upstream, 'the port of the upstream');
+  const start = (count: number): Promise<Weir> =>
+    startWeir(`http://127.0.0.1:${port}`, [], '', undefined, undefined, null, {
+      REDIS_URL: redisUrl,
+      WEIR_WORKERS: `${count}`,
+    });
+  await using one = await start(1);
+  await using several = await start(workers);
+  await using load = new Load();
+  const how = { connections: connections * workers };
+  for (const weir of [one, several]) await load.warmUp(weir, how);
+  const measured = async (weir: Weir): Promise<Cost> => {
+    const before = cpuOfAll(weir.child.pid);
+    const { requests, requestsPerSecond } = await load.on(weir, roundMs, how);
+    return { requestsPerSecond, cpuUs: ((cpuOfAll(weir.child.pid) - before) * 1_000) / requests };
+  };
+  const found: { readonly alone: Cost; readonly together: Cost }[] = [];
+  for (let round = 0; round < rounds; round++) {
+    if (round % 2 === 0) {
+      const alone = await measured(one);
+      found.push({ alone, together: await measured(several) });
+    } else {
+      const together = await measured(several);
+      found.push({ alone: await measured(one), together });
+    }
+  }
+  const cpu = median(found.map(({ alone, together }) => together.cpuUs / alone.cpuUs));
+  const rate = median(found.map(({ alone, together }) => together.requestsPerSecond / alone.requestsPerSecond));
+  console.log(
+    `${workers} workers against one on ${availableParallelism()} cores, load and upstream included: ` +
+      `requests a second ${rate.toFixed(2)}, CPU a request ${cpu.toFixed(3)}; ` +
+      `with a core for each worker that is ${(workers / cpu).toFixed(2)} times the requests`,
+  );
+}
+
+interface Told {
+  readonly beganAt: number;
+  readonly endedAt: number;
+  /** A status, or the code of how the connection broke. */
+  readonly end: number | string;
+}
+
+async function tell(weir: RunningWeir, token: string): Promise<Told> {
+  const beganAt = performance.now();
+  const fields = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const body = { to: '16315551000', type: 'text', text: { body: 'hello' } };
+  const end = await ask('POST', `${weir.url}/v1/messages`, { fields, body }).then(
+    ({ status }) => status,
+    ({ code }: NodeJS.ErrnoException) => code ?? 'no code',
+  );
+  return { beganAt, endedAt: performance.now(), end };
+}
+
+interface WorkersStatus {
+  readonly workers: { readonly each: readonly { readonly pid: number | null; readonly state: string }[] };
+}
+
+const workersOf = async (weir: RunningWeir) =>
+  ((await ask('GET', `${weir.opsUrl}/status`)).json as WorkersStatus).workers.each;
+
+/** When a worker was killed, and when its parent had seen its end: until then the system may give it connections. */
+interface Kill {
+  readonly at: number;
+  readonly goneAt: number;
+}
+
+/** Kills the workers in turn, each time one while all serve. */
+async function killing(weir: RunningWeir, seconds: number): Promise<Kill[]> {
+  const kills: Kill[] = [];
+  const until = performance.now() + seconds * 1_000;
+  while (performance.now() < until) {
+    await pause(killEveryMs);
+    const each = await workersOf(weir);
+    const victim = each[kills.length % each.length];
+    if (victim === undefined || victim.pid === null || each.some(({ state }) => state !== 'serving')) continue;
+    process.kill(victim.pid, 'SIGKILL');
+    const at = performance.now();
+    while ((await workersOf(weir)).some(({ pid }) => pid === victim.pid)) await pause(5);
+    kills.push({ at, goneAt: performance.now() });
+  }
+  return kills;
+}
+
+async function counter(weir: RunningWeir, name: string): Promise<number> {
+  const { text } = await ask('GET', `${weir.opsUrl}/metrics`);
+  return Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1]);
+}
+
+async function kills(workers: number, seconds: number, redisUrl: string): Promise<void> {
+  const yaml = `ops: {figuresMaxAgeMs: 0}\nlimits: {messages: ${JSON.stringify(quota)}}\n`;
+  await using config = await testFile('weir.yaml', yaml);
+  await using simulator = await startSimulatorProcess(['--no-limits']);
+  await using weir = await startServe({
+    COREAPP_URL: simulator.url,
+    REDIS_URL: `${redisUrl}/1`,
+    WEIR_WORKERS: `${workers}`,
+    WEIR_CONFIG: config.path,
+  });
+  const token = await login(weir.url);
+  const requests: Promise<Told>[] = [];
+  const pacer = setInterval(() => requests.push(tell(weir, token)), 1_000 / ratePerS);
+  const killed = await killing(weir, seconds);
+  clearInterval(pacer);
+  const told = await Promise.all(requests);
+  const failed = told.filter(({ end }) => end !== 201);
+  const unexplained = failed.filter(
+    ({ beganAt, endedAt }) => !killed.some(({ at, goneAt }) => beganAt <= goneAt && endedAt >= at),
+  );
+  const restarts = await counter(weir, 'weir_worker_restarts_total');
+  const lost = await counter(weir, 'weir_worker_requests_lost_total');
+  const surplus = excess(
+    quota,
+    (await simulator.arrivals('messages')).map(([at]) => at),
+  );
+  console.log(
+    `${told.length} requests, ${killed.length} kills in ${seconds} s: ${failed.length} failed, ` +
+      `${unexplained.length} of them in no worker that was killed; Weir counted ${lost} lost and ${restarts} restarts; ` +
+      `surplus over the limit: ${surplus.toFixed(1)} (tolerated: ${tolerance(quota).toFixed(1)})`,
+  );
+  for (const { end } of unexplained.slice(0, 5)) console.log(`  unexplained: ${end}`);
+  if (unexplained.length > 0 || surplus > tolerance(quota) || restarts !== killed.length) process.exitCode = 1;
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { workers: { type: 'string', default: '2' }, seconds: { type: 'string', default: '20' } },
+  });
+  const workers = number('--workers', values.workers, 2, 64);
+  const seconds = number('--seconds', values.seconds, 1, 3_600);
+  await using redis = await startRedis();
+  await throughput(workers, redis.url);
+  await kills(workers, seconds, redis.url);
+}
+
+await run(main);
