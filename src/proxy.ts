@@ -19,6 +19,7 @@ import type { Principal } from './exchange/principal.ts';
 import type { Receive } from './exchange/receive.ts';
 import type { Refusal } from './exchange/refusals.ts';
 import { refuse } from './exchange/refusals.ts';
+import type { TimesTold } from './exchange/server-timing.ts';
 import { networkOf } from './http/network.ts';
 import type { Log, Meter, Tracer } from './observe/ports.ts';
 import { record } from './observe/record.ts';
@@ -52,8 +53,8 @@ export interface GatewayDeps extends RefusalForm {
   readonly tracer?: Tracer | null;
   /** The limits of the classes: requests a second. */
   readonly limits: Readonly<Record<string, { readonly rate: number }>>;
-  /** Whether callers are told where the time went. */
-  readonly serverTiming: boolean;
+  /** What callers are told of where the time went. */
+  readonly times: TimesTold;
   /** Writes down what was done to accounts. */
   readonly audit: Audit;
   /** Answers browsers that ask whether a script may send a request; null: it is no such question. Not there: to nobody. */
@@ -182,7 +183,7 @@ function finish(exchange: Received, downstream: Downstream, outcome: Outcome, de
     case 'page':
       return answerPage(exchange, downstream, outcome);
     case 'refusal':
-      return answerRefusal(exchange, downstream, outcome, deps, deps.serverTiming);
+      return answerRefusal(exchange, downstream, outcome, deps, deps.times);
     case 'gone':
       return 499;
   }

@@ -8,10 +8,14 @@ import type { RefusalName } from '../exchange/refusals.ts';
 import { defaultClass, type EndpointClass } from '../exchange/route.ts';
 import type { Meter } from '../observe/ports.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
+import type { OnceOrder } from '../observe/steering.ts';
+import type { CallersView, WaitView } from '../observe/views.ts';
 import type { ConcurrencyBounds, InFlightBudget } from './concurrency/in-flight-budget.ts';
 import { ConcurrencyLimiters } from './concurrency/limiters.ts';
 import { Gates, type GatesDeps } from './gates.ts';
 import type { ClassLimits } from './limits.ts';
+import { callersOf, findWaiter, waitersOf, waitOf } from './looking.ts';
+import { OperatorPauses } from './operator-pauses.ts';
 import { horizonMs } from './rate/lease.ts';
 import type { Buckets } from './rate/ports.ts';
 import type { Order } from './stay.ts';
@@ -41,6 +45,8 @@ export interface AdmitDeps extends AdmitSettings {
 }
 
 export class Admit {
+  /** What an operator has paused. Call `pump` once it has changed. */
+  readonly operatorPauses = new OperatorPauses();
   /** What is in flight, and may be. */
   readonly budget: InFlightBudget;
   #classes: ReadonlyMap<EndpointClass, Gates>;
@@ -60,7 +66,7 @@ export class Admit {
     this.#clock = clock;
     this.#limiters = new ConcurrencyLimiters(deps.concurrency, clock, deps.random);
     this.budget = this.#limiters.budget;
-    this.#deps = { ...deps, limiters: this.#limiters };
+    this.#deps = { ...deps, limiters: this.#limiters, operatorPauses: this.operatorPauses };
     const classes = Object.entries(limits);
     this.#classes = new Map(classes.map(([name, limit]) => [name, new Gates(name, limit, this.#deps)]));
   }
@@ -76,8 +82,17 @@ export class Admit {
     this.#classes = new Map(Object.entries(limits).map(([name, limit]) => [name, this.#configured(name, limit)]));
     for (const gates of this.#former.values()) gates.configure(gates.limits);
     this.#forgetFormer();
-    for (const gates of [...this.#classes.values(), ...this.#former.values()]) gates.pump();
+    this.pump();
     this.#limiters.changed();
+  }
+
+  /** Serves who can be served now. */
+  pump(): void {
+    for (const gates of this.#all()) gates.pump();
+  }
+
+  #all(): Gates[] {
+    return [...this.#classes.values(), ...this.#former.values()];
   }
 
   #configured(name: EndpointClass, limits: ClassLimits): Gates {
@@ -136,14 +151,40 @@ export class Admit {
   /** Refuses all that wait: the grace time of a stop is over. */
   refuseAll(name: RefusalName): void {
     this.#refusing = name;
-    for (const gates of [...this.#classes.values(), ...this.#former.values()]) gates.refuseAll(name);
+    for (const gates of this.#all()) gates.refuseAll(name);
+  }
+
+  /** The callers in the line of a class, by place; null: there is no such class. @param max how many are told */
+  callers(name: EndpointClass, max: number): CallersView | null {
+    const gates = this.#classes.get(name) ?? this.#former.get(name);
+    return gates === undefined ? null : callersOf(gates, max, this.#clock.now());
+  }
+
+  /** Why a request waits, by its `X-Request-Id`; null: none of that name does. Looks at all that wait. */
+  wait(id: string): WaitView | null {
+    const found = findWaiter(this.#all(), id);
+    return found === null ? null : waitOf(found, this.#clock.now());
+  }
+
+  /** Does what an operator orders of those that wait. Returns how many requests it concerned. */
+  once(order: OnceOrder): number {
+    if (order.kind === 'endCaller') {
+      const found = waitersOf(this.#all(), order.caller);
+      for (const { gate, waiter } of found) gate.end(waiter);
+      return found.length;
+    }
+    const found = findWaiter(this.#all(), order.request);
+    if (found === null) return 0;
+    if (order.kind === 'first') return found.gate.rush(found.waiter) ? 1 : 0;
+    found.gate.end(found.waiter);
+    return 1;
   }
 
   /** What waits, which slots are left, what is in flight. */
   snapshot(): Pick<Snapshot, 'lines' | 'buckets' | 'lanes' | 'permits'> {
     const now = this.#clock.now();
     this.#forgetFormer();
-    const classes = [...this.#classes.values(), ...this.#former.values()];
+    const classes = this.#all();
     return {
       lines: classes.map((gates) => gates.lineSnapshot(now)),
       buckets: classes.map((gates) => gates.bucketSnapshot(now)),

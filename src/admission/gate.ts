@@ -17,10 +17,11 @@ import type { Lanes } from './lanes/lanes.ts';
 import type { ClassLimits } from './limits.ts';
 import type { Line } from './line/line.ts';
 import { bulkUrgency, urgencyOf } from './line/urgency.ts';
+import type { OperatorPauses } from './operator-pauses.ts';
 import { Pausing, type PausingClass, type PausingDeps } from './pausing.ts';
 import { Lease } from './rate/lease.ts';
 import type { Buckets } from './rate/ports.ts';
-import { slotsToCome } from './rate/quota.ts';
+import { slotComesAt, slotsToCome } from './rate/quota.ts';
 import { type Left, leftOf, RateLimitFields } from './rate/rate-limit-fields.ts';
 import { type Grant, intervalUs } from './rate/slots.ts';
 import { type Order, type Stay, slotsFor, stayOf, Waiter, waitAsked } from './stay.ts';
@@ -30,6 +31,7 @@ import { type Moving, Waiting, type WaitingClass, type WaitingDeps } from './wai
 export interface GateDeps extends Order, WaitingDeps, PausingDeps {
   readonly buckets: Buckets;
   readonly limiters: ConcurrencyLimiters;
+  readonly operatorPauses: OperatorPauses;
 }
 
 /** What the gates of one endpoint class share (`gates.ts`). */
@@ -40,6 +42,8 @@ export interface GateClass extends WaitingClass, PausingClass {
   readonly limiter: ConcurrencyLimiter;
   /** Nobody may wait any more: what the Coreapp sends back from now on is refused as well. */
   readonly refusing: RefusalName | null;
+  /** Whether an operator has paused the class, or that caller. */
+  pausedByOperator(caller: string): boolean;
   /** All of the class has been paused, which all of its gates have to know. */
   pumpOthers(gate: Gate): void;
 }
@@ -276,6 +280,45 @@ export class Gate implements Slots, PermitWaiter {
     this.#pausing.close();
   }
 
+  /** An operator ends a wait. */
+  end(waiter: Waiter): void {
+    const now = this.#deps.clock.now();
+    this.#waiting.refuse(waiter, this.#refusal('endedByOperator', this.line.slots, now), now);
+    this.pump();
+  }
+
+  /** An operator lets one go first. False: it rests, or waits in a lane. */
+  rush(waiter: Waiter): boolean {
+    if (!waiter.waiting) return false;
+    this.line.rush(waiter);
+    this.pump();
+    return true;
+  }
+
+  /** Everybody who waits, in line or outside it. Looks at each. */
+  get waiters(): Iterable<Waiter> {
+    return this.#waiting;
+  }
+
+  /**
+   * When a slot comes, at the earliest, milliseconds from now: other replicas take their part, and for how long is not
+   * known here.
+   * @param number the next one is 1
+   */
+  turnInMs(number: number, now: number): number {
+    const left = this.#lease.left(now);
+    const at =
+      number <= left
+        ? this.#lease.opensAtOf(number, now)
+        : slotComesAt(this.#class.limits, this.#lease.fullAt, now, number - left);
+    return Math.round(Math.max(0, at - now, this.#pausing.until - now));
+  }
+
+  /** Whether there is a slot that only waits for its use. */
+  hasOpenSlot(now: number): boolean {
+    return this.#lease.opensAt(now) <= now;
+  }
+
   /** What a newcomer would find. */
   #left(): Left {
     const now = this.#deps.clock.now();
@@ -288,6 +331,7 @@ export class Gate implements Slots, PermitWaiter {
     if (now < this.#class.bulkPausedUntil && urgencyOf(fields, principal, this.#deps.bestUrgency) >= bulkUrgency)
       return false;
     if (now < this.#pausing.until || !this.#class.limiter.availableTo(caller, now)) return false;
+    if (this.#class.pausedByOperator(caller)) return false;
     return !this.#isPaused(caller, now);
   }
 
@@ -297,7 +341,9 @@ export class Gate implements Slots, PermitWaiter {
 
   /** Chooses the next turn: of a caller for which there is a permit, and that is not paused. Null: there is none. */
   #choose(now: number): Waiter | null {
-    const may = (caller: string): boolean => this.#class.limiter.availableTo(caller, now);
+    const { limiter } = this.#class;
+    const { operatorPauses } = this.#deps;
+    const may = (caller: string): boolean => limiter.availableTo(caller, now) && !operatorPauses.ofCaller(caller);
     for (let next = this.line.choose(may); next !== null; next = this.line.choose(may)) {
       const isBulk = now < this.#class.bulkPausedUntil && next.urgency >= bulkUrgency;
       if (!isBulk && !this.#isPaused(next.caller, now)) return next;
@@ -376,6 +422,7 @@ export class Gate implements Slots, PermitWaiter {
         this.#headWaits(now, 'pause');
         break;
       }
+      if (this.#isStopped) break;
       if (this.#pausing.pausesCallers(now)) {
         this.#waiting.standAside(this.#pausing.untilOf, now);
         if (this.line.requests === 0) break;
@@ -424,6 +471,19 @@ export class Gate implements Slots, PermitWaiter {
     };
   }
 
+  /** All of the class pause by an operator's order. */
+  get #isStopped(): boolean {
+    return this.#deps.operatorPauses.ofClass(this.#class.name);
+  }
+
+  /** How many slots those need that an operator has not paused. */
+  get #slotsWanted(): number {
+    const { operatorPauses } = this.#deps;
+    let slots = this.line.slots;
+    if (operatorPauses.any) for (const caller of operatorPauses.callers) slots -= this.line.slotsOf(caller);
+    return slots;
+  }
+
   #hasSlot(now: number): boolean {
     while (this.#spares.length > 0) {
       if ((this.#spares.at(-1) as number) >= now) return true;
@@ -441,8 +501,8 @@ export class Gate implements Slots, PermitWaiter {
   }
 
   /** Asks the bucket for slots if it is time. True: there are new ones already. */
-  #ask(now: number, waiting = this.line.slots): boolean {
-    if (this.#asking || now < this.#askNotBefore || now < this.#pausing.until) return false;
+  #ask(now: number, waiting = this.#slotsWanted): boolean {
+    if (this.#asking || now < this.#askNotBefore || now < this.#pausing.until || this.#isStopped) return false;
     if (this.#lease.askAt(now, waiting) > now) return false;
     // A slot that is open and unused waits for a permit; more of them would not help.
     if (this.line.requests > 0 && this.#lease.opensAt(now) <= now) return false;
@@ -494,10 +554,10 @@ export class Gate implements Slots, PermitWaiter {
     const opensAt = this.#lease.opensAt(now);
     const resumesAt = this.#pausing.until;
     // Open already and still unused: what is missing is a permit, and the limiters pump this gate.
-    const blocked = opensAt <= now && resumesAt <= now;
+    const blocked = (opensAt <= now && resumesAt <= now) || this.#isStopped;
     const slot = blocked ? Number.POSITIVE_INFINITY : Math.max(opensAt, resumesAt);
-    if (this.#asking || opensAt <= now) return slot;
-    const askAt = Math.max(this.#lease.askAt(now, this.line.slots), this.#askNotBefore, resumesAt);
+    if (this.#asking || opensAt <= now || this.#isStopped) return slot;
+    const askAt = Math.max(this.#lease.askAt(now, this.#slotsWanted), this.#askNotBefore, resumesAt);
     return Math.min(slot, askAt);
   }
 

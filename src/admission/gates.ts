@@ -280,6 +280,16 @@ export class Gates implements GateClass {
     this.#heard.set(bucket, { until, answer });
   }
 
+  pausedByOperator(caller: string): boolean {
+    const { operatorPauses } = this.#deps;
+    return operatorPauses.any && (operatorPauses.ofClass(this.name) || operatorPauses.ofCaller(caller));
+  }
+
+  /** One for each bucket that is in use here, and for those of an earlier scope. */
+  get inUse(): Iterable<Gate> {
+    return [...this.#all(), ...this.#former];
+  }
+
   /** How many buckets are in use here. */
   get live(): number {
     return this.#only === null ? this.#gates.size : 1;

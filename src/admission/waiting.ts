@@ -137,7 +137,7 @@ export class Waiting {
     }
   }
 
-  /** Refuses one that stands in line. */
+  /** Refuses one that waits, wherever it does. */
   refuse(waiter: Waiter, refusal: Refusal, now: number): void {
     this.#leave(waiter, refusal, 'refused', now);
   }
@@ -161,6 +161,12 @@ export class Waiting {
       moving.push({ waiter, restsUntil, wasParked });
     }
     return moving.sort((a, b) => a.waiter.since - b.waiter.since);
+  }
+
+  /** Everybody who waits, in line or outside it. Looks at each: not for each request. */
+  *[Symbol.iterator](): Generator<Waiter> {
+    yield* this.line;
+    if (this.#rests !== null) for (const { waiter } of this.#rests.all()) yield waiter;
   }
 
   /** When somebody's time or rest is over, or sooner; infinity: nobody waits. */

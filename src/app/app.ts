@@ -4,14 +4,14 @@ import { machineClock } from '../adapters/node/clock.ts';
 import { trustIn } from '../adapters/node/trust.ts';
 import type { Config } from '../config/config.ts';
 import type { Log, Meter } from '../observe/ports.ts';
-import { Shared } from '../observe/shared.ts';
-import type { Readiness, ReloadReport } from '../ops/pages.ts';
-import { type Ops, startOps } from '../ops/server.ts';
+import type { Readiness, ReloadReport } from '../ops/ports.ts';
 import { type MainServer, startServer } from '../wire/server/server.ts';
 import { AdminKeeper } from './admin.ts';
 import { Certificates } from './certificates.ts';
-import { tellEdge, tellNotAccepted } from './edge.ts';
+import { Control } from './control.ts';
+import { tellEdge } from './edge.ts';
 import { createGeneration } from './generation.ts';
+import { Operations } from './operations.ts';
 import type { WorkerPlace } from './place.ts';
 import { Running } from './running.ts';
 import { openServices, type Services } from './services.ts';
@@ -51,6 +51,8 @@ export interface App extends Serving {
 /** How long refused callers get to take their answer once the grace time is over. */
 const lastAnswersMs = 1_000;
 const stopping: Readiness = { ready: false, why: 'stopping' };
+const drained: Readiness = { ready: false, why: 'drained by an operator' };
+const serving: Readiness = { ready: true, why: null };
 
 /** What a process serves by, and how it is told of. */
 export interface AppStart {
@@ -74,9 +76,9 @@ export interface AppStart {
 export async function startApp(config: Config, coreappUrl: string, version: string, log: Log, hash = ''): Promise<App> {
   await using opened = new AsyncDisposableStack();
   const whole = await open({ config, coreappUrl, version, log, hash }, null, opened);
-  const { state, services } = whole;
+  const { state, services, control } = whole;
   // Before the main port: nobody comes to a process that can't start.
-  const ops = opened.adopt(await openOps(config, services, state), (some) => some.close());
+  const ops = opened.adopt(await Operations.open(config, version, services, state, control), (some) => some.close());
   const serving = await serve(config, whole, opened);
   return {
     ...serving,
@@ -85,7 +87,11 @@ export async function startApp(config: Config, coreappUrl: string, version: stri
     onReload(ask) {
       state.reload = ask;
     },
-    apply: async (next) => (await serving.prepare(next))(),
+    async apply(next) {
+      const commit = await serving.prepare(next);
+      commit();
+      ops.configure(next);
+    },
   };
 }
 
@@ -107,6 +113,7 @@ interface Opened {
   readonly state: State;
   readonly running: Running;
   readonly services: Services;
+  readonly control: Control;
 }
 
 async function open(
@@ -122,13 +129,15 @@ async function open(
     ready: state.readiness.ready,
     stopping: state.readiness === stopping,
   });
-  return { place, state, running, services: await openServices({ ...start, place, ports }, opened) };
+  const services = await openServices({ ...start, place, ports }, opened);
+  const control = opened.adopt(new Control(start.config, services), (some) => some.close());
+  return { place, state, running, services, control };
 }
 
 /** Opens the main port. What is open then is closed by `close`. */
 async function serve(
   config: Config,
-  { place, state, running, services }: Opened,
+  { place, state, running, services, control }: Opened,
   opened: AsyncDisposableStack,
 ): Promise<Serving> {
   const { clock, log, stores, passwords } = services;
@@ -145,10 +154,10 @@ async function serve(
   // Only a process that has its ports may touch what it shares with others.
   const admin = new AdminKeeper({ stores, passwords, clock, log }, config.auth.adminPassword);
   if (config.profile === 'coreapp') await admin.begin(place?.admin ?? 'set');
-  state.readiness = { ready: true, why: null };
+  followDrains(control, state, main);
   const certificates = opened.adopt(new Certificates(main.secure, clock, log), (some) => some.close());
   certificates.keep(config.listen.tls);
-  const parts = { services, traffic, main, trust, admin, certificates };
+  const parts = { services, traffic, main, trust, admin, certificates, control };
   return {
     port: main.port,
     services,
@@ -170,13 +179,14 @@ interface Parts {
   readonly trust: Trust;
   readonly admin: AdminKeeper;
   readonly certificates: Certificates;
+  readonly control: Control;
 }
 
-async function prepare(next: Config, { services, traffic, main, trust, admin, certificates }: Parts) {
+async function prepare(next: Config, { services, traffic, main, trust, admin, certificates, control }: Parts) {
   await services.bodies.prepare(next);
   // Nothing of this is awaited: no request sees a part of it.
   return (): void => {
-    services.configure(next);
+    services.configure(control.over(next));
     trust.networks = next.http.trustedProxies;
     main.configure(next.http, { max: services.connectionsMax, perAddressMax: next.http.connectionsPerAddressMax });
     certificates.keep(next.listen.tls);
@@ -184,6 +194,15 @@ async function prepare(next: Config, { services, traffic, main, trust, admin, ce
     // The last one, since from here on requests are served by it.
     traffic.generation = createGeneration(next, services);
   };
+}
+
+/** Ready from now on, but while an operator has the replica drained: balancers look elsewhere then, as before a stop. */
+function followDrains(control: Control, state: State, main: MainServer): void {
+  control.onDrain((isDrained) => {
+    if (state.readiness === stopping) return;
+    state.readiness = isDrained ? drained : serving;
+    main.retire(isDrained);
+  });
 }
 
 /** @param open what was opened */
@@ -237,25 +256,6 @@ async function openMain(
   };
   return await startServer(options, events).catch((error: unknown) => {
     throw listenProblem('listen', listen, error);
-  });
-}
-
-async function openOps({ ops }: Config, services: Services, state: State): Promise<Ops> {
-  const { clock, meter, log, snapshot, opsConnectionsMax: connectionsMax } = services;
-  const status = new Shared(
-    async () => snapshot(),
-    ops.figuresMaxAgeMs,
-    () => clock.now(),
-  );
-  const sources = {
-    ready: () => state.readiness,
-    snapshot: () => status.get(),
-    metrics: (accept?: string) => meter.scrape(accept),
-    reload: () => state.reload(),
-  };
-  const notAccepted = tellNotAccepted(clock, log, 'the ops port');
-  return await startOps({ ...ops, connectionsMax }, sources, notAccepted).catch((error: unknown) => {
-    throw listenProblem('ops', ops, error);
   });
 }
 

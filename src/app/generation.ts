@@ -111,7 +111,7 @@ function gatewayDeps(config: Config, services: Services, profile: Profile, cors:
     log,
     tracer: tracing.tracer,
     limits: config.limits,
-    serverTiming: config.http.serverTiming,
+    times: config.http,
     audit: profile.audit,
     preflight: cors === null ? undefined : preflightBy(cors),
     ...refusalForms[config.profile],
@@ -134,7 +134,7 @@ function sendersOf(config: Config, services: Services, own: OwnFields, routeOf: 
     own,
     retryPolicy: policyOf(config, services, otherwise),
     notHeld: notHeldBy(limits),
-    serverTiming: http.serverTiming,
+    times: http,
   };
   return {
     forward: createForward({ ...towards, coreapp: upstreams.usual.coreapp }),

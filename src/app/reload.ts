@@ -14,7 +14,7 @@ import type { Config } from '../config/config.ts';
 import { formatProblem, type Loaded, loadConfig, type Sources } from '../config/load.ts';
 import { attempt } from '../config/secret-files.ts';
 import type { Log, Meter } from '../observe/ports.ts';
-import type { ReloadReport } from '../ops/pages.ts';
+import type { ReloadReport } from '../ops/ports.ts';
 import { type Change, changeTo } from './restart.ts';
 import type { Running } from './running.ts';
 import { StartError } from './start-error.ts';

@@ -42,6 +42,8 @@ type Exception = (running: Config, next: Config) => boolean;
 
 /** What of these may change in place all the same, and when. */
 const exceptions: Readonly<Record<string, Exception>> = {
+  'ops.token': () => true,
+  'ops.names': () => true,
   // Without any it is the simulator, which is there from the start or never.
   'coreapp.url': (running, next) => running.coreapp.url !== null && next.coreapp.url !== null,
   // Another name or password.

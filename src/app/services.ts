@@ -99,6 +99,10 @@ export async function openServices(
       credentials.replace(next.coreapp.credentials, next.coreapp.caseSensitivePaths, log);
       admit.configure(admitSettings(next));
     },
+    /** Other limits for the same classes, at once: an operator's. */
+    limit(next: Config): void {
+      admit.configure(admitSettings(next));
+    },
     /** Tells this replica from others. */
     instance,
     /** As the profile shows them to its callers. */

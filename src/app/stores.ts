@@ -28,8 +28,10 @@ import {
   channelOf,
   followRevocations,
   pauseMessage,
+  steeringMessage,
   watchPublishing,
 } from '../adapters/redis/revocations.ts';
+import { readSteering, type SteeringMessage, steeringText } from '../adapters/redis/steering-messages.ts';
 import { Troubles } from '../adapters/redis/troubles.ts';
 import { tooOld } from '../adapters/redis/version.ts';
 import type { Buckets } from '../admission/rate/ports.ts';
@@ -63,11 +65,21 @@ export interface Stores {
   readonly tellPause: TellPause;
   /** Hears of those that others tell of. */
   onPause(follower: PauseFollower): void;
+  /** Tells the other replicas of an operator's orders; null: there are none. */
+  readonly tellSteering: ((message: SteeringMessage) => void) | null;
+  /** Hears of those that others tell of. */
+  onSteering(follower: SteeringFollower): void;
   /** Calls back whenever the accounts can be reached again. */
   onReturn(call: () => void): void;
   /** What may change while Weir runs: who logs in to Redis, how many tokens a user has, how long they are known here. */
   configure(config: Config): void;
   close(): Promise<void>;
+}
+
+/** What follows the orders that other replicas tell of, and tells its own to who asks. */
+export interface SteeringFollower {
+  heard(message: SteeringMessage): void;
+  tellAgain(): void;
 }
 
 /** How long the first requests and readiness wait for Redis: not for ever, since the fallback serves without it. */
@@ -95,6 +107,8 @@ function memoryStores(tokensPerUserMax: number, clock: Clock, meter: Meter): Sto
     onRevocation: () => () => {}, // Revocations are made in this process, so nobody has to be told.
     tellPause() {}, // Likewise.
     onPause() {},
+    tellSteering: null,
+    onSteering() {},
     onReturn() {},
     configure: ({ auth }) => accounts.configure({ tokensPerUserMax: auth.tokensPerUserMax }),
     close: () => Promise.resolve(),
@@ -212,7 +226,15 @@ function redisAccounts(settings: RedisSettings, connections: Connections, { cloc
     store.tokensPerUserMax = auth.tokensPerUserMax;
     own.tokens.configure(entriesOptions(auth));
   };
-  return { ...own, configure, onRevocation, tellPause: pauses.tell, onPause: pauses.follow };
+  return {
+    ...own,
+    configure,
+    onRevocation,
+    tellPause: pauses.tell,
+    onPause: pauses.follow,
+    tellSteering: pauses.tellSteering,
+    onSteering: pauses.onSteering,
+  };
 }
 
 /** How long tokens are known here, and how many. */
@@ -227,14 +249,21 @@ export function entriesOptions({
 function pausesOn(redis: RedisConnection, keyPrefix: string) {
   const own = randomUUID();
   const followers: PauseFollower[] = [];
+  const steered: SteeringFollower[] = [];
   // It is told again while the pause lasts, and asked again when the subscription begins anew.
   const say = (message: string): void => void redis.publish(channelOf(keyPrefix), message).catch(() => {});
   return {
     tell: (notice: PauseNotice): void => say(pauseMessage(noticeMessage(own, notice))),
     follow: (follower: PauseFollower): void => void followers.push(follower),
+    tellSteering: (message: SteeringMessage): void => say(steeringMessage(steeringText(own, message))),
+    onSteering: (follower: SteeringFollower): void => void steered.push(follower),
+    steered(text: string): void {
+      const message = readSteering(own, text);
+      if (message !== null) for (const follower of steered) follower.heard(message);
+    },
     missed: (): void => say(askMessage(own)),
     asked(by: string): void {
-      if (by !== own) for (const follower of followers) follower.tellAgain();
+      if (by !== own) for (const follower of [...followers, ...steered]) follower.tellAgain();
     },
     told(text: string): void {
       const notice = readNotice(own, text);

@@ -9,7 +9,10 @@ import type { PasswordIo } from './passwords.ts';
 import { profile } from './profile.ts';
 import { reload } from './reload.ts';
 import { serve } from './serve.ts';
+import { status } from './status.ts';
+import { steer } from './steer.ts';
 import { tokens } from './tokens.ts';
+import { top } from './top.ts';
 import { users } from './users.ts';
 import { version } from './version.ts';
 
@@ -45,6 +48,15 @@ export async function run(given: readonly string[]): Promise<number> {
       return await serve(args, process.env, io);
     case 'reload':
       return await reload(args, process.env, io);
+    case 'status':
+      return await status(args, process.env, io);
+    case 'top':
+      return await top(args, process.env, io);
+    case 'pause':
+    case 'resume':
+    case 'limit':
+    case 'drain':
+      return await steer(command, args, process.env, io);
     case 'check':
       return await check(args, process.env, io);
     case 'explain':
@@ -84,7 +96,7 @@ async function help(words: readonly string[]): Promise<number> {
 
 function unknown(command: string): number {
   io.err(
-    `weir: unknown command ${JSON.stringify(command)}; give serve, reload, check, explain, profile, simulate, users, tokens, --help or --version`,
+    `weir: unknown command ${JSON.stringify(command)}; give serve, reload, status, top, pause, resume, limit, drain, check, explain, profile, simulate, users, tokens, --help or --version`,
   );
   return 1;
 }

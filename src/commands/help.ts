@@ -5,13 +5,19 @@ import { columns, type Grammar } from './options.ts';
 import { profileGrammar } from './profile.ts';
 import { reloadGrammar } from './reload.ts';
 import { serveGrammar } from './serve.ts';
+import { statusGrammar } from './status.ts';
+import { steeringGrammars } from './steer.ts';
 import { tokenGrammars } from './tokens.ts';
+import { topGrammar } from './top.ts';
 import { userGrammars } from './users.ts';
 
 /** All commands but the simulator's, which shares no code with the rest. */
 const grammars: readonly Grammar[] = [
   serveGrammar,
   reloadGrammar,
+  statusGrammar,
+  topGrammar,
+  ...steeringGrammars,
   checkGrammar,
   explainGrammar,
   profileGrammar,
@@ -24,9 +30,11 @@ const options: Readonly<Record<`--${string}`, string>> = {
   '--profile': 'the API that is behind Weir: coreapp, cloud or none; as WEIR_PROFILE',
   '--body': 'holds the body of the request, for scopes and costs that look into it',
   '--password-file': 'holds the password, in one line; - is the standard input',
-  '--user': 'the user whose tokens are meant',
+  '--user': 'the user who is meant',
   '--expires': 'how long the token is valid: 12h, 90d, 1y or never; 90d where nothing is said',
   '--label': 'what the token is for, as weir tokens list shows it',
+  '--for': 'how long: 30s, 10m, 2h; an hour where nothing is said, a day at most',
+  '--replica': 'the name of a replica, as weir status shows it',
   '--role': 'user or admin, for a user that is added; user where nothing is said',
 };
 
@@ -48,7 +56,7 @@ export function helpFor(words: readonly string[]): string | null {
 
 export function overview(): string {
   const lines: [string, string][] = grammars.map(({ command, about }) => [command, about.split('\n')[0] as string]);
-  lines.splice(5, 0, ['simulate', 'Run the Coreapp simulator alone.']);
+  lines.splice(1, 0, ['simulate', 'Run the Coreapp simulator alone.']);
   return [
     'Weir: an authenticating, rate-limiting reverse proxy for APIs that say "slow down".',
     '',

@@ -11,12 +11,28 @@ export function opsAddress(
   env: Readonly<Record<string, string | undefined>>,
   io: Pick<CommandIo, 'err' | 'readFile'>,
 ): string {
+  return opsPort(file, env, io).address;
+}
+
+/** Where the ops port is, and the operator's token, where the configuration has one. */
+export interface OpsPort {
+  readonly address: string;
+  readonly token: string | null;
+}
+
+/** The same, with the token. */
+export function opsPort(
+  file: string | null,
+  env: Readonly<Record<string, string | undefined>>,
+  io: Pick<CommandIo, 'err' | 'readFile'>,
+): OpsPort {
   const needs = (setting: string): boolean => setting.startsWith('ops.');
   const fromFile = loadConfig({ file, env, readFile: io.readFile, needs });
   const loaded = fromFile.ok ? fromFile : loadConfig({ file, env, readFile: () => '', needs });
   if (!fromFile.ok) for (const problem of fromFile.problems) io.err(formatProblem(problem));
-  if (!loaded.ok) return '127.0.0.1:9464';
-  return reachable(loaded.config.ops);
+  if (!loaded.ok) return { address: '127.0.0.1:9464', token: null };
+  const { ops } = loaded.config;
+  return { address: reachable(ops), token: ops.token };
 }
 
 /** What to ask where Weir listens on all addresses, too. */

@@ -1,7 +1,7 @@
 /** `weir reload`: has the Weir on this machine read its configuration again, and says what came of it. */
-import { request } from 'node:http';
-import type { ReloadReport } from '../ops/pages.ts';
+import type { ReloadReport } from '../ops/ports.ts';
 import { opsAddress } from './ops-address.ts';
+import { askOps } from './ops-call.ts';
 import { type CommandIo, configOnly, type Grammar, readArguments } from './options.ts';
 
 export const reloadGrammar: Grammar = {
@@ -12,8 +12,6 @@ It reads its own file, by its own environment; --config only says where the ops 
 configuration is in force, 1 if it has problems (the old one stays) or if no Weir answers.`,
   ...configOnly,
 };
-
-const timeoutMs = 30_000;
 
 /** Resolves to the exit code. */
 export async function reload(
@@ -27,7 +25,7 @@ export async function reload(
     return 1;
   }
   const url = `http://${opsAddress(read.options.get('--config') ?? null, env, io)}/reload`;
-  const answer = await post(url);
+  const answer = await askOps('POST', url);
   if (answer.status === 200 || answer.status === 422) return tell(JSON.parse(answer.text) as ReloadReport, io);
   io.err(`weir reload: ${url}: ${answer.text}`);
   return 1;
@@ -42,27 +40,4 @@ function tell(report: ReloadReport, { out, err }: CommandIo): number {
   out(report.result === 'unchanged' ? 'nothing has changed' : `in force: ${report.changed.join(', ')}`);
   if (report.restartNeeded.length > 0) out(`these wait for a restart: ${report.restartNeeded.join(', ')}`);
   return 0;
-}
-
-interface Answer {
-  /** Null: none came. */
-  readonly status: number | null;
-  readonly text: string;
-}
-
-function post(url: string): Promise<Answer> {
-  return new Promise((resolve) => {
-    const failed = ({ message, code }: NodeJS.ErrnoException): void =>
-      resolve({ status: null, text: message === '' ? (code ?? 'no answer') : message });
-    const options = { method: 'POST', agent: false, signal: AbortSignal.timeout(timeoutMs) } as const;
-    const asking = request(url, options, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (part: string) => {
-        text += part;
-      });
-      response.on('end', () => resolve({ status: response.statusCode ?? null, text: text.trim() }));
-      response.on('error', failed);
-    });
-    asking.on('error', failed).end();
-  });
 }

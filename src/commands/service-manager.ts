@@ -3,7 +3,7 @@ import { machineClock } from '../adapters/node/clock.ts';
 import { type Send, systemdNotify, watchdogMs } from '../adapters/systemd/notify.ts';
 import type { Alarm, Clock } from '../clock.ts';
 import type { Log } from '../observe/ports.ts';
-import type { ReloadReport } from '../ops/pages.ts';
+import type { ReloadReport } from '../ops/ports.ts';
 import { reachable } from './ops-address.ts';
 import { ask } from './ready.ts';
 

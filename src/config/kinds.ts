@@ -106,6 +106,12 @@ export const redisWord = () =>
     .regex(/^[^\r\n]{1,512}$/)
     .refine(isFilled);
 
+export const operatorToken = () =>
+  z
+    .string()
+    .regex(/^[!-~]{16,128}$/)
+    .refine(isFilled);
+
 /** What targets begin with: empty, or a path without a slash at its end. */
 export const basePath = () => z.union([z.literal(''), routePath().refine((path) => path !== '/')]);
 

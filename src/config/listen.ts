@@ -1,5 +1,6 @@
 /** The settings under `listen` and `ops`: where Weir is reached. */
-import { filePath, host, port, tlsVersion, whole } from './kinds.ts';
+import { z } from 'zod';
+import { filePath, host, operatorToken, port, tlsVersion, whole } from './kinds.ts';
 import { section, setting } from './setting.ts';
 
 const addressWords = 'an IP address or a host name, without a port';
@@ -38,12 +39,29 @@ export const listen = section({
 
 export const ops = section({
   host: setting(host().default('0.0.0.0'), {
-    description: 'Address of the ops port (/livez, /readyz, /metrics, /status, /runbook). It asks for no credentials.',
+    description:
+      'Address of the ops port (the page at /, /livez, /readyz, /metrics, /status, /runbook). To look, it asks for no credentials; to steer, for ops.token.',
     wanted: addressWords,
   }),
   port: setting(port().default(9_464), {
     description: 'The ops port; 0 is any free one. Another than listen.port.',
     env: 'OPS_PORT',
+  }),
+  token: setting(operatorToken().nullable().default(null), {
+    description:
+      'The operator’s token: whoever sends it to the ops port as Authorization: Bearer … may pause, limit and end what waits. Not set: nobody may, and the page only shows.',
+    wanted: '16 to 128 characters (visible ASCII, no spaces)',
+    secret: true,
+  }),
+  tokenFile: setting(filePath().nullable().default(null), {
+    description: 'A file that holds ops.token.',
+    wanted: pathWords,
+    contentOf: 'token',
+  }),
+  names: setting(z.enum(['always', 'token', 'never']).default('token'), {
+    description:
+      'Who sees the names of users on the ops port: whoever looks (always), whoever shows ops.token (token), or nobody (never). In the place of a name there is a short digest, the same for one user while ops.token stays, or else while the process runs.',
+    wanted: 'always, token or never',
   }),
   figuresMaxAgeMs: setting(whole(0, 60_000).default(1_000), {
     description:

@@ -290,6 +290,11 @@ const http = section({
     description:
       'What becomes of traceparent and tracestate. join: Weir goes on with the trace of its caller, or begins one, and is the parent of the upstream’s spans. pass: the fields travel on as they came. auto: join where spans are sent (OTEL_EXPORTER_OTLP_ENDPOINT), else pass.',
   }),
+  holdField: setting(z.boolean().default(false), {
+    description:
+      'Whether answers tell in X-Weir-Hold how long the request was in line, in whole milliseconds, in which class, and how often it was sent: 1240;class="messages";attempts=2.',
+    wanted: 'true or false',
+  }),
   trustedProxies: setting(z.array(network()).max(1_000).default([]), {
     description:
       'Whose X-Forwarded-For, -Proto and -Host are believed: the load balancers in front. They have to overwrite ' +

@@ -10,7 +10,7 @@ import type { Page } from './outcome.ts';
 import type { Downstream } from './ports.ts';
 import type { KeptAnswer, Refusal } from './refusals.ts';
 import { refusalTable } from './refusals.ts';
-import { serverTiming } from './server-timing.ts';
+import { type TimesTold, timeFields } from './server-timing.ts';
 
 export const json = 'application/json; charset=utf-8';
 /** Written by Weir itself. */
@@ -48,14 +48,14 @@ export interface RefusalForm {
 
 /**
  * Weir's own "no". Returns its status.
- * @param timed whether one that stood in line is told for how long
+ * @param times what one that stood in line is told of that
  */
 export function answerRefusal(
   exchange: Received,
   downstream: Downstream,
   refusal: Refusal,
   { refusalBody, refusalType = json }: RefusalForm,
-  timed: boolean,
+  times: TimesTold,
 ): number {
   const { answer } = refusal;
   if (answer !== undefined && canRead(exchange, answer)) {
@@ -67,7 +67,7 @@ export function answerRefusal(
     fields.push('Retry-After', String(Math.max(1, Math.ceil(refusal.retryAfterMs / 1_000))));
   }
   if (refusal.allow !== undefined) fields.push('Allow', refusal.allow);
-  if (timed && exchange.joinedAt !== -1) fields.push('Server-Timing', serverTiming(exchange.counters, 0));
+  if (exchange.joinedAt !== -1) fields.push(...timeFields(exchange, 0, times));
   if (status === 401) fields.push('WWW-Authenticate', challenge(exchange));
   return answerPage(exchange, downstream, { kind: 'page', status, fields, body: refusalBody(refusal) });
 }
@@ -100,14 +100,14 @@ function tellAnswer(
 
 /**
  * The head of the Coreapp's answer.
- * @param timing a further line of `Server-Timing`, behind the Coreapp's own; null: none
+ * @param times what is told of the time, behind what the Coreapp says itself
  */
 export function relayHead(
   exchange: Admitted,
   downstream: Downstream,
   status: number,
   fields: Fields,
-  timing: string | null,
+  times: Fields,
 ): void {
   const out = endToEnd(fields, status === 204 ? to204 : toAnswers);
   const via = fieldOf(fields, 'via') === null ? viaName : [...fieldsOf(fields, 'via'), viaName].join(', ');
@@ -117,7 +117,7 @@ export function relayHead(
     exchange.rateLimit.addTo(out, fields);
   }
   addPreference(out, exchange);
-  if (timing !== null) out.push('Server-Timing', timing);
+  if (times.length > 0) out.push(...times);
   downstream.head(status, toBrowsers(out, exchange));
 }
 

@@ -35,6 +35,7 @@ const table = {
   broken: entry(502, 'coreapp', 'The upstream broke the exchange off.'),
   lineFull: entry(503, 'weir', 'The line is full.'),
   holdTimeOver: entry(503, 'weir', 'The hold time is over.'),
+  endedByOperator: entry(503, 'weir', 'An operator has ended its wait.'),
   scopesFull: entry(503, 'weir', 'Too many buckets of this class are in use.'),
   diskFailed: entry(503, 'weir', 'The disk did not keep the body.'),
   loginsFull: entry(503, 'weir', 'Too many logins wait.'),

@@ -9,15 +9,27 @@ export type AuditAction =
   | 'user.password'
   | 'user.delete'
   | 'tokens.create'
-  | 'tokens.revoke';
+  | 'tokens.revoke'
+  | 'ops.token'
+  | 'line.pause'
+  | 'line.resume'
+  | 'line.limit'
+  | 'line.unlimit'
+  | 'line.end'
+  | 'line.first'
+  | 'replica.drain'
+  | 'replica.undrain';
 
 export interface AuditLine {
   readonly action: AuditAction;
   readonly outcome: 'done' | 'refused';
   /** Null: it was done. */
   readonly reason: AuditReason | null;
-  /** What made it happen: a request, a `weir users` or `weir tokens` command, or `auth.adminPassword` at a start. */
-  readonly by: 'request' | 'command line' | 'configuration';
+  /**
+   * What made it happen: a request, a `weir users` or `weir tokens` command, `auth.adminPassword` at a start, or an
+   * operator at the ops port.
+   */
+  readonly by: 'request' | 'command line' | 'configuration' | 'operator';
   /** Null: no request. */
   readonly requestId: string | null;
   /** Who did it, as `nameOf` says; null: nobody that is known. */
@@ -29,4 +41,6 @@ export interface AuditLine {
   readonly user: string | null;
   /** The caller's address; null: no request. */
   readonly remote: string | null;
+  /** What an operator has ordered. Not there: it was no order. */
+  readonly order?: string;
 }

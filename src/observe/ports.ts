@@ -28,7 +28,8 @@ export interface Meter {
   /** An answer of the upstream's paused what is least urgent of the class. */
   alarmed(route: RouteClass): void;
   replayed(route: RouteClass, reason: ReplayReason): void;
-  refused(name: RefusalName): void;
+  /** @param route whose request it was; not there: it belongs to no class */
+  refused(name: RefusalName, route?: RouteClass | 'none'): void;
   /** An answer was cut off by Weir. */
   cut(route: RouteClass | 'none', cause: CutCause): void;
   /** A token of Weir's own opened health, metrics or stats. @param expiresAtMs milliseconds since 1970-01-01 UTC */

@@ -30,7 +30,7 @@ export function record(
   const now = deps.clock.now();
   const totalMs = now - exchange.arrivedAt;
   const name = outcome.kind === 'refusal' ? outcome.name : null;
-  if (name !== null) deps.meter.refused(name);
+  if (name !== null) deps.meter.refused(name, route?.class);
   if (cut !== null) deps.meter.cut(route?.class ?? 'none', cut);
   deps.meter.answered(route?.class ?? 'none', method, status, totalMs, sampledId(trace));
   deps.log.request({

@@ -4,8 +4,12 @@ import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { networkOf } from '../http/network.ts';
 import { type Connection, ConnectionTable } from '../wire/connections.ts';
-import type { OpsPage, OpsSources } from './pages.ts';
-import { opsPaths, pageFor, reloadPage, reloadPath, text } from './pages.ts';
+import { type Operator, wrongToken } from './operator.ts';
+import { json, type OpsPage, problem, text } from './page.ts';
+import { openPaths, opsPaths, pageFor, reloadPage, reloadPath } from './pages.ts';
+import type { OpsSources } from './ports.ts';
+import { isWaitPath, waitPage } from './status.ts';
+import { isSteeringPath, steeringPath, steerPage } from './steer.ts';
 
 export interface OpsAddress {
   readonly host: string;
@@ -42,12 +46,14 @@ const stalledMaxMs = 10_000;
 
 /**
  * Opens the ops port.
+ * @param operator who may steer, and see names
  * @param acceptFailed told where the port stays open, but a connection could not be accepted
  * Rejects with the system's error where the address can't be listened on.
  */
 export async function startOps(
   address: OpsAddress,
   sources: OpsSources,
+  operator: Operator,
   acceptFailed: (error: NodeJS.ErrnoException) => void = () => {},
 ): Promise<Ops> {
   const server = createServer(limits);
@@ -65,7 +71,7 @@ export async function startOps(
     });
     response.on('error', () => {}); // 'close' follows; unheard, it would end the process.
     const failed = (error: unknown): OpsPage => text(500, `failed: ${messageOf(error)}`);
-    answer(request, sources)
+    answer(request, sources, operator)
       .catch(failed)
       .then((page) => send(request, response, page, closing))
       .catch(() => response.destroy());
@@ -109,15 +115,40 @@ function boundConnections(server: Server, max: number): { began(socket: Socket):
 
 const methodNotAllowed = text(405, 'Only GET and HEAD are answered here.');
 const wantsPost = text(405, 'Only POST is answered here.');
+const nobodySteers = problem(403, 'Nobody may steer', 'Set ops.tokenFile: whoever shows that token may.');
 const notFromHere = text(403, 'Only this machine may have the configuration reloaded: weir reload, or SIGHUP.');
 
-async function answer(request: IncomingMessage, sources: OpsSources): Promise<OpsPage> {
-  const path = (request.url ?? '').split('?', 1)[0] as string;
+async function answer(request: IncomingMessage, sources: OpsSources, operator: Operator): Promise<OpsPage> {
+  const [path = '', query = ''] = (request.url ?? '').split(/\?(.*)/s, 2);
   if (path === reloadPath) return await reload(request, sources);
+  if (isSteeringPath(path)) return await steered(request, path, sources, operator);
   const page = pageFor(path);
-  if (page === null) return text(404, `Nothing is here. There are ${opsPaths.join(', ')}.`);
+  const isWait = isWaitPath(path);
+  if (page === null && !isWait) return text(404, `Nothing is here. There are ${opsPaths.join(', ')}.`);
   if (request.method !== 'GET' && request.method !== 'HEAD') return methodNotAllowed;
-  return page(sources, request.headers.accept);
+  const isOperator = openPaths.has(path) ? false : whoAsks(request, operator);
+  if (typeof isOperator !== 'boolean') return isOperator;
+  const viewer = { isOperator, names: operator.names };
+  if (page === null) return await waitPage(sources, path, viewer);
+  return await page(sources, { ...viewer, query: new URLSearchParams(query), accept: request.headers.accept });
+}
+
+async function steered(
+  request: IncomingMessage,
+  path: string,
+  { steer }: OpsSources,
+  operator: Operator,
+): Promise<OpsPage> {
+  if (steer === undefined || !operator.isThere) return nobodySteers;
+  const isOperator = whoAsks(request, operator);
+  if (typeof isOperator !== 'boolean') return isOperator;
+  if (!isOperator) return wrongToken;
+  if (path !== steeringPath) return await steerPage(request, path, steer);
+  return request.method === 'GET' || request.method === 'HEAD' ? json(200, await steer.inForce()) : methodNotAllowed;
+}
+
+function whoAsks({ headers, socket }: IncomingMessage, operator: Operator): boolean | OpsPage {
+  return operator.identify(headers.authorization, socket.remoteAddress ?? '');
 }
 
 /** It changes nothing but what the files say. Still, others are not to have them read again and again. */
@@ -135,6 +166,7 @@ function send(request: IncomingMessage, response: ServerResponse, page: OpsPage,
     'content-type': page.contentType,
     'content-length': Buffer.byteLength(page.body),
     'cache-control': 'no-store',
+    ...page.fields,
     ...(page === methodNotAllowed ? { allow: 'GET, HEAD' } : {}),
     ...(page === wantsPost ? { allow: 'POST' } : {}),
     // A body that nobody wants to read ends the connection; so does the end of the server.

@@ -8,7 +8,7 @@ import { gone } from '../exchange/outcome.ts';
 import type { Downstream } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
 import { refuse } from '../exchange/refusals.ts';
-import { serverTiming } from '../exchange/server-timing.ts';
+import { timeFields } from '../exchange/server-timing.ts';
 import type { Signal } from '../exchange/signal.ts';
 import { type AttemptRecord, sampledId } from '../exchange/trace.ts';
 import { endToEnd, type Fields } from '../http/fields.ts';
@@ -210,7 +210,7 @@ class Sending extends GuardedObserver {
   #relayNow(status: number, fields: Fields): void {
     const leads = status === 201 || (status >= 300 && status < 400);
     const told = leads ? withLocation(fields, this.#exchange, this.#deps.rewriting) : fields;
-    relayHead(this.#exchange, this.#downstream, status, told, this.#timing());
+    relayHead(this.#exchange, this.#downstream, status, told, this.#times());
     this.#status = status;
   }
 
@@ -336,9 +336,10 @@ class Sending extends GuardedObserver {
     this.#call?.abort();
   }
 
-  #timing(): string | null {
-    if (!this.#deps.serverTiming) return null;
-    return serverTiming(this.#exchange.counters, this.#deps.clock.now() - this.#sentAt);
+  #times(): Fields {
+    const { times } = this.#deps;
+    if (!times.serverTiming && !times.holdField) return [];
+    return timeFields(this.#exchange, this.#deps.clock.now() - this.#sentAt, times);
   }
 
   #refused(status: number, retry: Retry): void {

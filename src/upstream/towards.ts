@@ -3,6 +3,7 @@ import type { AnswerBudget } from '../bodies/answers.ts';
 import type { Clock } from '../clock.ts';
 import type { Admitted } from '../exchange/exchange.ts';
 import type { RouteClass } from '../exchange/route.ts';
+import type { TimesTold } from '../exchange/server-timing.ts';
 import type { Signal } from '../exchange/signal.ts';
 import type { Trace } from '../exchange/trace.ts';
 import { addForwarded } from '../http/forwarded.ts';
@@ -32,8 +33,8 @@ export interface ForwardDeps {
   readonly alarmed: (name: RouteClass, status: number, signal: Signal) => void;
   /** The classes whose requests are never held: whatever comes of the first attempt is told at once. */
   readonly notHeld: readonly RouteClass[];
-  /** Whether callers are told where the time went. */
-  readonly serverTiming: boolean;
+  /** What callers are told of where the time went. */
+  readonly times: TimesTold;
 }
 
 export interface OtherUpstream {

@@ -7,6 +7,7 @@ import { FleetMeter, type FleetReading } from '../adapters/prometheus/fleet-mete
 import type { AppStart } from '../app/app.ts';
 import { tellNotAccepted } from '../app/edge.ts';
 import type { Logging } from '../app/logging.ts';
+import { openOperator } from '../app/operations.ts';
 import { Running } from '../app/running.ts';
 import { longestHoldMs, newInstance } from '../app/services.ts';
 import { listenProblem } from '../app/start-error.ts';
@@ -15,7 +16,8 @@ import type { Config } from '../config/config.ts';
 import { addedLeftOut, mergedSnapshot } from '../observe/merged.ts';
 import { noneLeftOut } from '../observe/ports.ts';
 import { Shared } from '../observe/shared.ts';
-import type { OpsSources, Readiness, ReloadReport } from '../ops/pages.ts';
+import type { Operator } from '../ops/operator.ts';
+import type { OpsSources, Readiness, ReloadReport } from '../ops/ports.ts';
 import { type Ops, startOps } from '../ops/server.ts';
 import { Fleet } from './fleet.ts';
 import type { Report } from './messages.ts';
@@ -79,6 +81,7 @@ class Parent {
   readonly fleet: Fleet;
   readonly meter: FleetMeter;
   readonly running: Running;
+  readonly #operator: Operator;
   stopping = false;
   readonly #start: ReplicaStart;
   #begun = false;
@@ -91,6 +94,7 @@ class Parent {
     const { log, terminal } = logging;
     this.#start = start;
     this.running = new Running(machineClock, hash);
+    this.#operator = openOperator(config.ops, { clock: machineClock, log });
     this.meter = new FleetMeter({
       version,
       ...countedBy(config),
@@ -121,6 +125,7 @@ class Parent {
     await this.fleet.apply(config);
     const { classes, holdMaxMs } = countedBy(config);
     this.meter.know(classes, holdMaxMs);
+    this.#operator.configure(config.ops);
   }
 
   onReload(reload: () => Promise<ReloadReport>): void {
@@ -146,7 +151,7 @@ class Parent {
       metrics: (accept) => this.meter.scrape(accept),
       reload: () => this.#reload(),
     };
-    return await startOps(ops, sources, tellNotAccepted(machineClock, log, 'the ops port')).catch((error: unknown) => {
+    return await startOps(ops, sources, this.#operator, tellNotAccepted(machineClock, log, 'the ops port')).catch((error: unknown) => {
       throw listenProblem('ops', ops, error);
     });
   }

@@ -184,7 +184,7 @@ function scene({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: SceneOptio
     limits: {},
     meter: deafMeter,
     log: { ...silentLog, error: (_, fields) => void errors.push(fields?.error) },
-    serverTiming: true,
+    times: { serverTiming: true, holdField: false },
     audit: () => {},
     refusalBody: errorEnvelope,
   });

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Ops, opsConnectionsMax, startOps } from '../../src/ops/server.ts';
 import { startTestApp } from '../support/app.ts';
+import { operatorWith } from '../support/operator.ts';
 import { RawCaller } from '../support/raw.ts';
 import { busy } from '../support/snapshots.ts';
 import { startUpstream } from '../support/upstream.ts';
@@ -17,7 +18,7 @@ describe('On the ops port', () => {
     callers = [];
     const never = new Promise<never>(() => {});
     const sources = { ready: () => ({ ready: true, why: null }), snapshot: () => busy, metrics: () => never };
-    server = await startOps({ host: '127.0.0.1', port: 0 }, sources);
+    server = await startOps({ host: '127.0.0.1', port: 0 }, sources, operatorWith());
   });
   afterEach(async () => {
     for (const caller of callers) await caller[Symbol.asyncDispose]();

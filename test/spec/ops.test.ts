@@ -5,10 +5,11 @@ import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createMeter } from '../../src/adapters/prometheus/meter.ts';
 import type { Snapshot } from '../../src/observe/snapshot.ts';
-import type { OpsSources } from '../../src/ops/pages.ts';
+import type { OpsSources } from '../../src/ops/ports.ts';
 import { type Ops, startOps } from '../../src/ops/server.ts';
 import { figuresText, webappFamilies } from '../../src/profiles/coreapp/figures.ts';
 import { endpointClasses, ownClasses } from '../support/classes.ts';
+import { operatorWith } from '../support/operator.ts';
 import { busy } from '../support/snapshots.ts';
 import { within } from '../support/until.ts';
 
@@ -31,6 +32,7 @@ async function ops(sources: Partial<OpsSources> = {}): Promise<Ops> {
       metrics: (accept) => scraped.scrape(accept),
       ...sources,
     },
+    operatorWith(),
   );
   open.push(started);
   return started;

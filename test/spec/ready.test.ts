@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { ready } from '../../src/commands/ready.ts';
 import { startOps } from '../../src/ops/server.ts';
+import { operatorWith } from '../support/operator.ts';
 import { freePort } from '../support/ports.ts';
 
 async function withOps(isReady: boolean, host: string, check: (port: number) => Promise<void>): Promise<void> {
@@ -10,7 +11,7 @@ async function withOps(isReady: boolean, host: string, check: (port: number) => 
     snapshot: () => expect.unreachable(),
     metrics: () => expect.unreachable(),
   };
-  const ops = await startOps({ host, port: 0 }, sources);
+  const ops = await startOps({ host, port: 0 }, sources, operatorWith());
   await check(ops.port).finally(() => ops.close());
 }
 

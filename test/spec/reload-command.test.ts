@@ -1,8 +1,9 @@
 /** `weir reload` asks the ops port of this machine, and says what came of it. */
 import { describe, expect, it } from 'vitest';
 import { reload } from '../../src/commands/reload.ts';
-import type { OpsSources, ReloadReport } from '../../src/ops/pages.ts';
+import type { OpsSources, ReloadReport } from '../../src/ops/ports.ts';
 import { startOps } from '../../src/ops/server.ts';
+import { operatorWith } from '../support/operator.ts';
 import { freePort } from '../support/ports.ts';
 
 async function asked(args: readonly string[], env: Readonly<Record<string, string>>, file = '') {
@@ -26,7 +27,7 @@ async function withOps<T>(
     metrics: () => expect.unreachable(),
     ...(answer === undefined ? {} : { reload: answer }),
   };
-  const ops = await startOps({ host, port: 0 }, sources);
+  const ops = await startOps({ host, port: 0 }, sources, operatorWith());
   return await check(ops.port).finally(() => ops.close());
 }
 

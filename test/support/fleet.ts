@@ -3,6 +3,7 @@ import type { ConcurrencyBounds } from '../../src/admission/concurrency/in-fligh
 import { ConcurrencyLimiters } from '../../src/admission/concurrency/limiters.ts';
 import { Gates } from '../../src/admission/gates.ts';
 import type { ClassLimits } from '../../src/admission/limits.ts';
+import { OperatorPauses } from '../../src/admission/operator-pauses.ts';
 import { NarrowBuckets } from '../../src/admission/rate/narrow-buckets.ts';
 import type { Buckets } from '../../src/admission/rate/ports.ts';
 import type { NarrowQuota, Quota } from '../../src/admission/rate/quota.ts';
@@ -261,6 +262,7 @@ export function gatesOn(
     buckets,
     meter: deafMeter,
     limiters,
+    operatorPauses: new OperatorPauses(),
     digest: String,
     ...plainOrder,
     tellPause,

@@ -6,7 +6,7 @@ import { machineClock } from '../../src/adapters/node/clock.ts';
 import { Reload } from '../../src/app/reload.ts';
 import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import type { ReloadReport } from '../../src/ops/pages.ts';
+import type { ReloadReport } from '../../src/ops/ports.ts';
 import { startAppOf, type TestApp, testEnv, withFreshFigures } from './app.ts';
 
 export interface ReloadableApp extends TestApp {

@@ -62,7 +62,7 @@ export const plainForward = {
   retryPolicy,
   alarmed: () => {},
   notHeld: [],
-  serverTiming: false,
+  times: { serverTiming: false, holdField: false },
 };
 
 export class Sender {

@@ -127,10 +127,19 @@ const auditKinds: Readonly<
   'user.delete': { category: ['iam'], type: ['user', 'deletion'] },
   'tokens.create': { category: ['iam'], type: ['user', 'change'] },
   'tokens.revoke': { category: ['iam'], type: ['user', 'change'] },
+  'ops.token': { category: ['authentication'], type: ['start'] },
+  'line.pause': { category: ['configuration'], type: ['change'] },
+  'line.resume': { category: ['configuration'], type: ['change'] },
+  'line.limit': { category: ['configuration'], type: ['change'] },
+  'line.unlimit': { category: ['configuration'], type: ['change'] },
+  'line.end': { category: ['configuration'], type: ['change'] },
+  'line.first': { category: ['configuration'], type: ['change'] },
+  'replica.drain': { category: ['configuration'], type: ['change'] },
+  'replica.undrain': { category: ['configuration'], type: ['change'] },
 };
 
 function auditMembers(
-  { action, outcome, reason, by, requestId, principal, user, remote }: AuditLine,
+  { action, outcome, reason, by, requestId, principal, user, remote, order }: AuditLine,
   worker: number | null,
 ): object {
   const name = principal?.startsWith('user:') ? principal.slice('user:'.length) : undefined;
@@ -149,7 +158,7 @@ function auditMembers(
     }),
     ...(remote !== null && { client: { address: remote, ...(isPlainIp(remote) && { ip: remote }) } }),
     ...(requestId !== null && { http: { request: { id: requestId } } }),
-    weir: { ...(worker !== null && { worker }), by, ...(principal !== null && { principal }) },
+    weir: { ...(worker !== null && { worker }), by, ...(principal !== null && { principal }), ...(order !== undefined && { order }) },
   };
 }
 

@@ -135,7 +135,7 @@ function attributeText([name, kind, value]: Attribute): ValueText {
   };
 }
 
-function auditAttributes({ action, outcome, reason, by, requestId, principal, user, remote }: AuditLine) {
+function auditAttributes({ action, outcome, reason, by, requestId, principal, user, remote, order }: AuditLine) {
   const name = principal?.startsWith('user:') ? principal.slice('user:'.length) : null;
   return {
     'weir.action': action,
@@ -147,6 +147,7 @@ function auditAttributes({ action, outcome, reason, by, requestId, principal, us
     'weir.principal': principal,
     'weir.user': user,
     'client.address': remote,
+    'weir.order': order ?? null,
   };
 }
 

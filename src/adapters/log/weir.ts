@@ -25,7 +25,7 @@ export function weirFormat({ fields, worker }: Pick<FormatOptions, 'fields' | 'w
   return {
     request: (line, level, wallMs) =>
       chosen === null ? textOf(line, level, isoTime(wallMs)) : chosenText(chosen(line), level, isoTime(wallMs)),
-    audit({ action, outcome, reason, by, requestId, principal, user, remote }, wallMs) {
+    audit({ action, outcome, reason, by, requestId, principal, user, remote, order }, wallMs) {
       const time = times.of(wallMs);
       const line = {
         level: 'info',
@@ -40,6 +40,7 @@ export function weirFormat({ fields, worker }: Pick<FormatOptions, 'fields' | 'w
         principal,
         user,
         remote,
+        order,
       };
       return `${JSON.stringify(line)}\n`;
     },

@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Page } from '../../exchange/outcome.ts';
 import type { Meter } from '../../observe/ports.ts';
+import type { Totals } from '../../observe/recent.ts';
 import type { Snapshot } from '../../observe/snapshot.ts';
 import { Exposition, type ExpositionOptions, type Scrape } from './exposition.ts';
 import { Tally } from './tally.ts';
@@ -32,6 +33,8 @@ export interface PrometheusMeter extends Meter {
   scrape(accept: string | undefined): Promise<Scrape>;
   /** There are further classes, or a request may be held longer. */
   know(classes: readonly string[], holdMaxMs: number): void;
+  /** What has happened since the start, by class. */
+  totals(): ReadonlyMap<string, Totals>;
   /** As the profile shows them to its callers: its own and Weir's, without Node's. */
   figures(format: 'json' | 'prometheus'): Promise<Page>;
   /** Everything, for a process that adds up what several have counted. */

@@ -12,6 +12,7 @@ import {
   type SpanOutcome,
   spanOutcomes,
 } from '../../observe/ports.ts';
+import type { Totals } from '../../observe/recent.ts';
 import { ByStatus, Histogram } from './counts.ts';
 import { Lately } from './lately.ts';
 
@@ -52,6 +53,7 @@ export class ClassTally {
     stopping: 0,
   };
   alarms = 0;
+  refusals = 0;
   readonly slots: Record<SlotSource, number> = { store: 0, fallback: 0, memory: 0 };
 
   constructor(boundsMs: readonly number[]) {
@@ -154,7 +156,8 @@ export class Tally implements Meter {
     this.#of(route).replays[reason] += 1;
   }
 
-  refused(name: RefusalName): void {
+  refused(name: RefusalName, route: ClassLabel = 'none'): void {
+    this.#of(route).refusals += 1;
     (this.refusals as Record<RefusalName, number>)[name] += 1;
   }
 
@@ -195,6 +198,11 @@ export class Tally implements Meter {
     (this.spanCounts as Record<SpanOutcome, number>)[outcome] += spans;
   }
 
+  /** What has happened since the start, by class. */
+  totals(): ReadonlyMap<string, Totals> {
+    return new Map([...this.classes].map(([name, tally]) => [name, totalsOf(tally)]));
+  }
+
   *answerFigures(): Iterable<AnswerFigure> {
     for (const [name, figures] of this.classes) {
       for (const [method, answers] of figures.answers) {
@@ -216,4 +224,15 @@ export class Tally implements Meter {
     this.storeCalls.set(name, tally);
     return tally;
   }
+}
+
+function totalsOf({ answers, holds, coreapp, replays, refusals }: ClassTally): Totals {
+  let came = 0;
+  for (const byStatus of answers.values()) for (const { count } of byStatus.cells()) came += count;
+  let sent = 0;
+  for (const { count } of coreapp.cells()) sent += count;
+  // The first bucket is up to a millisecond: those that were sent at once are in it.
+  const held = Object.values(holds).reduce((sum, { total, counts }) => sum + total - (counts[0] as number), 0);
+  const replayed = Object.values(replays).reduce((sum, count) => sum + count, 0);
+  return { came, held, sent, replayed, refused: refusals };
 }

@@ -16,6 +16,7 @@ export const tokenMessage = (digest: string): string => `token ${digest}`;
 /** Says nothing: it is only to see whether Redis lets this replica say something. */
 const probeMessage = 'probe -';
 export const pauseMessage = (notice: string): string => `pause ${notice}`;
+export const steeringMessage = (text: string): string => `steer ${text}`;
 /** Asks the others what pauses. @param from the replica's own name */
 export const askMessage = (from: string): string => `pauses ${from}`;
 export const userMessage = (name: string): string => `user ${name}`;
@@ -45,6 +46,8 @@ export function watchPublishing(redis: RedisConnection, prefix: string, lacks: L
 
 export interface PauseListener {
   told(notice: string): void;
+  /** An operator's orders. */
+  steered(text: string): void;
   /** A replica asks what pauses. */
   asked(by: string): void;
   /** Messages may have been missed. */
@@ -98,6 +101,9 @@ function tell(listener: RevocationListener, message: string, pauses: PauseListen
       return;
     case 'pause':
       pauses?.told(what);
+      return;
+    case 'steer':
+      pauses?.steered(what);
       return;
     case 'pauses':
       pauses?.asked(what);

@@ -69,6 +69,17 @@ export class Deadlines<D extends Due<D>> {
     return this.#from;
   }
 
+  /** All of them. Looks at each: not for each request. */
+  *all(): Generator<D> {
+    for (const first of this.#pages.values()) {
+      for (let item: D | null = first; item !== null; ) {
+        const next: D | null = item.nextDue;
+        yield item;
+        item = next === first ? null : next;
+      }
+    }
+  }
+
   #turnPages(now: number): void {
     if (this.#pages.size === 0) {
       this.#from = Number.POSITIVE_INFINITY;

@@ -25,6 +25,8 @@ export abstract class Place<Self> extends Due<Self> {
   next: Self | null = null;
   previous: Self | null = null;
   waiting = false;
+  /** An operator lets it go first: its caller's next turns are for it. */
+  rushed = false;
 
   constructor(caller: string, urgency: number, cost: number, since: number, until: number) {
     super(until);
@@ -70,6 +72,13 @@ class Queue<P extends Place<P>> extends Member<Queue<P>> {
     this.slots -= place.owed;
   }
 
+  /** Those that the Coreapp sent back stay behind it in their order. */
+  moveToHead(place: P): void {
+    this.remove(place);
+    this.#insert(place, null);
+    if (this.returned === null) this.returned = place;
+  }
+
   #insert(place: P, previous: P | null): void {
     const next = previous === null ? this.head : previous.next;
     place.previous = previous;
@@ -92,6 +101,22 @@ class Standing<P extends Place<P>> extends Member<Standing<P>> {
     super();
     this.name = name;
   }
+}
+
+/** One caller of those in line. */
+export interface Standings {
+  readonly caller: string;
+  readonly requests: number;
+  /** Its part of the turns. */
+  readonly share: number;
+  /** When the oldest of its requests joined. */
+  readonly since: number;
+}
+
+/** How many slots go before a place: to its caller's other requests, and to other callers. */
+export interface InFront {
+  readonly own: number;
+  readonly others: number;
 }
 
 export class Line<P extends Place<P>> {
@@ -140,6 +165,17 @@ export class Line<P extends Place<P>> {
     this.#joined(place, caller, queue);
   }
 
+  /** The next turn is for one that stands in line. It keeps its other places: time, and what it needs. */
+  rush(place: P): void {
+    const caller = this.#callers.get(place.caller) as Standing<P>;
+    const queue = caller.queues.first(place.urgency) as Queue<P>;
+    this.#chosen = null;
+    place.rushed = true;
+    queue.moveToHead(place);
+    caller.queues.rush(queue);
+    this.#rounds.rush(caller);
+  }
+
   /** Leaves from anywhere in line. Leaving twice does nothing. */
   leave(place: P): void {
     if (!place.waiting) return;
@@ -182,6 +218,7 @@ export class Line<P extends Place<P>> {
     this.#rounds.turned();
     if (caller.requests === 0) this.#forget(caller);
     else this.#rounds.requeue(caller, caller.queues.best);
+    if (!sent && place.rushed) this.rush(place);
     return sent ? place : null;
   }
 
@@ -222,6 +259,54 @@ export class Line<P extends Place<P>> {
     const others = Math.floor(this.#backlog.usedWithin((own - 1) * apart));
     for (const queue of standing.queues) this.#backlog.count(queue.burden, queue.slots, queue.urgency);
     return own + others;
+  }
+
+  /** How many slots one caller's requests need. */
+  slotsOf(caller: string): number {
+    let slots = 0;
+    for (const queue of this.#callers.get(caller)?.queues ?? []) slots += queue.slots;
+    return slots;
+  }
+
+  /** Who has something in line, in the order of their next turns. Looks at every caller: not for each request. */
+  standings(): Standings[] {
+    return this.#inTurn().map((caller) => {
+      let since = Number.POSITIVE_INFINITY;
+      for (const { head } of caller.queues) if (head !== null) since = Math.min(since, head.since);
+      const { name, requests } = caller;
+      return { caller: name, requests, share: this.#rounds.shareOf(caller), since };
+    });
+  }
+
+  /** Everybody in line. */
+  *[Symbol.iterator](): Generator<P> {
+    for (const { queues } of this.#callers.values()) {
+      for (const { head } of queues.members()) {
+        for (let place = head; place !== null; place = place.next) yield place;
+      }
+    }
+  }
+
+  /** How many slots go before one that stands in line, by what is in line now. Looks at every caller. */
+  inFrontOf(place: P): InFront {
+    const caller = this.#callers.get(place.caller) as Standing<P>;
+    const queue = caller.queues.first(place.urgency) as Queue<P>;
+    let own = place.owed - 1;
+    for (let older = queue.head; older !== null && older !== place; older = older.next) own += older.owed;
+    const apart = 2 ** Math.min(place.urgency, caller.urgency);
+    const dueBefore = this.#inTurn().indexOf(caller);
+    let ownSlots = 0;
+    for (const one of caller.queues) {
+      this.#backlog.discount(one.burden);
+      ownSlots += one.slots;
+    }
+    const inRounds = Math.floor(this.#backlog.usedWithin(own * apart));
+    for (const one of caller.queues) this.#backlog.count(one.burden, one.slots, one.urgency);
+    return { own, others: Math.min(this.#slots - ownSlots, inRounds + dueBefore) };
+  }
+
+  #inTurn(): Standing<P>[] {
+    return [...this.#rounds.members()].sort((a, b) => a.due - b.due || a.lane - b.lane);
   }
 
   #callerOf({ caller: name, urgency }: P): Standing<P> {

@@ -75,6 +75,22 @@ export class Rounds<M extends Member<M>> {
     for (const head of this.#lanes) if (head !== null) yield head;
   }
 
+  /** All members, lane by lane: those of a lane in the order of their turns. */
+  *members(): Generator<M> {
+    for (const head of this) {
+      for (let member: M | null = head; member !== null; ) {
+        const next: M | null = member.nextInLane;
+        yield member;
+        member = next === head ? null : next;
+      }
+    }
+  }
+
+  /** Which part of the turns a member has while nobody comes and nobody leaves. */
+  shareOf({ urgency }: M): number {
+    return weightOf(urgency) / this.#weight;
+  }
+
   /** The first lane with somebody in it; `urgencies`: there is none. */
   get best(): number {
     let lane = 0;
@@ -105,6 +121,16 @@ export class Rounds<M extends Member<M>> {
     this.#weight += weightOf(urgency) - weightOf(member.urgency);
     member.urgency = urgency;
     this.#queue(member, urgency, this.#time + 2 ** urgency);
+  }
+
+  /** The next turn is its own, whenever it would have been due. */
+  rush(member: M): void {
+    const { next } = this;
+    if (next === null || next === member) return;
+    this.#unqueue(member);
+    this.#queue(member, member.lane, Math.min(member.due, next.due - 1));
+    // It is queued as the last of its lane; a lane is a ring, so it becomes the first by being its head.
+    this.#lanes[member.lane] = member;
   }
 
   /** It has become more urgent while it waits: it is due as if it came now, if that is sooner. */

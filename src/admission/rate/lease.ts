@@ -155,6 +155,17 @@ export class Lease {
     return slots;
   }
 
+  /** When a slot opens of those that are left; infinity: there are fewer. @param number the next one is 1 */
+  opensAtOf(number: number, now: number): number {
+    this.#front(now);
+    let before = 0;
+    for (const { opensAt, intervalMs, left } of this.#batches) {
+      if (number <= before + left) return opensAt + (number - before - 1) * intervalMs;
+      before += left;
+    }
+    return Number.POSITIVE_INFINITY;
+  }
+
   /** Throws all slots away: the bucket was pushed back, and nobody is to use them. */
   drop(fullAt: number): void {
     this.#batches = [];

@@ -16,6 +16,15 @@ export interface NarrowQuota extends Quota {
 }
 
 /**
+ * When the bucket gives one of the slots that come after those of the lease, at the earliest: the reverse of
+ * `slotsToCome`. In the past: now.
+ * @param number the next one is 1
+ */
+export function slotComesAt({ rate, burst }: Quota, fullAt: number, now: number, number: number): number {
+  return Math.max(now, fullAt) - ((burst - number) / rate) * 1_000;
+}
+
+/**
  * How many slots a bucket can give that open before a moment, at most, besides those that are left of a lease. Other
  * replicas take their part of them, but for how long is not known here, so nothing is deducted.
  * @param fullAt when it will be full again, by the last grant; milliseconds, like `now` and `until`

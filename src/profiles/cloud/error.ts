@@ -24,6 +24,7 @@ const codes: Readonly<Partial<Record<RefusalName, Code>>> = {
   bug: { code: 131000, title: 'Something went wrong', transient: false },
   lineFull: later,
   holdTimeOver: later,
+  endedByOperator: later,
   scopesFull: later,
   loginsFull: later,
   unreachable: away,

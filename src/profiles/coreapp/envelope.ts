@@ -29,6 +29,7 @@ export const codes: Readonly<Record<RefusalName, readonly [code: number, title: 
   broken: [1014, 'Internal error'],
   lineFull: [1016, 'System overloaded'],
   holdTimeOver: [1016, 'System overloaded'],
+  endedByOperator: [1016, 'System overloaded'],
   scopesFull: [1016, 'System overloaded'],
   diskFailed: [1016, 'System overloaded'],
   loginsFull: [1016, 'System overloaded'],

@@ -15,8 +15,8 @@ export interface MainServer {
   readonly secure: ServerSecure;
   /** Other times and bounds, for what begins from now on. */
   configure(settings: ConnectionSettings, bounds: Omit<ConnectionBounds, 'closesBusy'>): void;
-  /** From now on every answer ends its connection, so that callers look for another replica. */
-  retire(): void;
+  /** From now on every answer ends its connection, so that callers look for another replica; false: no longer. */
+  retire(isRetiring?: boolean): void;
   /** Takes no new connections; resolves when the last open one has been closed. Idle ones are closed at once. */
   close(): Promise<void>;
   /** Breaks what is still open. */
@@ -51,8 +51,8 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
       places.table.configure({ ...bounds, closesBusy: false });
       reception.configure(settings);
     },
-    retire() {
-      reception.retiring = true;
+    retire(isRetiring = true) {
+      reception.retiring = isRetiring;
     },
     close: () =>
       new Promise((resolve) => {

@@ -1,0 +1,136 @@
+/** What an operator may order of this process, each with its line in the audit trail. */
+import { hostname } from 'node:os';
+import type { Config } from '../config/config.ts';
+import type { AuditAction } from '../observe/audit.ts';
+import type { Done, OnceOrder, StandingOrder, SteeringView } from '../observe/steering.ts';
+import { ordersMax } from '../observe/steering.ts';
+import type { Steer } from '../ops/ports.ts';
+import type { Services } from './services.ts';
+import { Steering } from './steering.ts';
+
+const given: Readonly<Record<StandingOrder['kind'], AuditAction>> = {
+  pauseClass: 'line.pause',
+  pauseCaller: 'line.pause',
+  limit: 'line.limit',
+  drain: 'replica.drain',
+};
+const lifted: Readonly<Record<StandingOrder['kind'], AuditAction>> = {
+  pauseClass: 'line.resume',
+  pauseCaller: 'line.resume',
+  limit: 'line.unlimit',
+  drain: 'replica.undrain',
+};
+const doneOnce: Readonly<Record<OnceOrder['kind'], AuditAction>> = {
+  endRequest: 'line.end',
+  endCaller: 'line.end',
+  first: 'line.first',
+};
+
+/** The name of its machine or Pod, and what tells it from others there. */
+export const replicaName = (instance: string): string => `${hostname()}-${instance}`;
+
+export class Control implements Steer {
+  readonly #services: Services;
+  readonly #replica: string;
+  readonly #steering: Steering;
+  /** The configuration without what is ordered. */
+  #base: Config;
+  #onDrain: (isDrained: boolean) => void = () => {};
+
+  constructor(config: Config, services: Services) {
+    const replica = replicaName(services.instance);
+    this.#base = config;
+    this.#services = services;
+    this.#replica = replica;
+    const { clock, admit, stores } = services;
+    const { tellSteering } = stores;
+    this.#steering = new Steering({
+      clock,
+      replica,
+      changed: () => this.#changed(),
+      once: (order) => admit.once(order),
+      tell: tellSteering === null ? null : (words, once) => tellSteering({ words, once }),
+    });
+    stores.onSteering({
+      heard: ({ words, once }) => this.#steering.heard(words, once),
+      tellAgain: () => this.#steering.tellAgain(),
+    });
+  }
+
+  /** Another configuration is in force, with what is ordered over it. */
+  over(next: Config): Config {
+    this.#base = next;
+    return this.#steering.over(next);
+  }
+
+  /** Calls back, now and at each change. */
+  onDrain(call: (isDrained: boolean) => void): void {
+    this.#onDrain = call;
+    call(this.#steering.isDrained);
+  }
+
+  inForce(): SteeringView {
+    return this.#steering.view();
+  }
+
+  give(order: StandingOrder, forMs: number, from: string): SteeringView | { readonly wrong: string } {
+    const wrong = this.#whatIsWrong(order);
+    if (wrong !== null) return { wrong };
+    if (!this.#steering.give(order, forMs)) return { wrong: `There are ${ordersMax} orders in force already.` };
+    this.#write(given[order.kind], from, order, `for ${forMs / 1_000} s`);
+    return this.inForce();
+  }
+
+  lift(order: StandingOrder, from: string): SteeringView {
+    this.#steering.lift(order);
+    this.#write(lifted[order.kind], from, order, '');
+    return this.inForce();
+  }
+
+  once(order: OnceOrder, from: string): Done {
+    const done = this.#steering.doOnce(order);
+    this.#write(doneOnce[order.kind], from, order, `${done.requests} here`);
+    return done;
+  }
+
+  close(): void {
+    this.#steering.close();
+  }
+
+  #changed(): void {
+    const { admit } = this.#services;
+    admit.operatorPauses.set(this.#steering.pausedClasses, this.#steering.pausedCallers);
+    // It pumps, so whoever is paused no longer goes on.
+    this.#services.limit(this.#steering.over(this.#base));
+    this.#onDrain(this.#steering.isDrained);
+  }
+
+  #whatIsWrong(order: StandingOrder): string | null {
+    if (order.kind === 'pauseClass' || order.kind === 'limit') {
+      if (Object.hasOwn(this.#base.limits, order.class)) return null;
+      return `${order.class}: there is no such class. There are ${Object.keys(this.#base.limits).join(', ')}.`;
+    }
+    const isAlone = this.#steering.view().reach === 'replica';
+    if (order.kind === 'drain' && isAlone && order.replica !== this.#replica) {
+      return `${order.replica}: there is no such replica. This one is ${this.#replica}.`;
+    }
+    return null;
+  }
+
+  #write(action: AuditAction, remote: string, order: StandingOrder | OnceOrder, more: string): void {
+    const { kind, ...of } = order;
+    const said = [kind, ...Object.entries(of).map(([name, value]) => `${name} ${value}`), more];
+    const caller = 'caller' in order && order.caller.startsWith('user:') ? order.caller.slice(5) : null;
+    this.#services.log.audit({
+      action,
+      outcome: 'done',
+      reason: null,
+      by: 'operator',
+      requestId: 'request' in order ? order.request : null,
+      principal: null,
+      user: caller,
+      remote,
+      order: said.filter((part) => part !== '').join(', '),
+    });
+  }
+}

@@ -1,0 +1,136 @@
+/** The ops port on the app: what it shows, and who may steer. */
+import { WindowCounts } from '../adapters/login-guard/window-counts.ts';
+import type { Alarm } from '../clock.ts';
+import type { Config } from '../config/config.ts';
+import { Recent, recentStepMs } from '../observe/recent.ts';
+import { Shared } from '../observe/shared.ts';
+import { Operator } from '../ops/operator.ts';
+import type { Look, OpsSources, Readiness, ReloadReport } from '../ops/ports.ts';
+import { type Ops, startOps } from '../ops/server.ts';
+import { type Control, replicaName } from './control.ts';
+import { tellNotAccepted } from './edge.ts';
+import type { Services } from './services.ts';
+import { listenProblem } from './start-error.ts';
+
+/** What the ops port tells of the app. */
+export interface OpsState {
+  readonly readiness: Readiness;
+  readonly reload: () => Promise<ReloadReport> | null;
+}
+
+/** So many wrong tokens from one network in a minute; then it waits. */
+const guessesMax = 10;
+const guessWindowMs = 60_000;
+const networksMax = 1_000;
+
+export class Operations {
+  readonly #ops: Ops;
+  readonly #operator: Operator;
+  readonly #stepping: Stepping;
+
+  private constructor(ops: Ops, operator: Operator, stepping: Stepping) {
+    this.#ops = ops;
+    this.#operator = operator;
+    this.#stepping = stepping;
+  }
+
+  /** Rejects with a `StartError` where the ops port can't be listened on. */
+  static async open(
+    { ops }: Config,
+    version: string,
+    services: Services,
+    state: OpsState,
+    control: Control,
+  ): Promise<Operations> {
+    const { clock, log, opsConnectionsMax: connectionsMax } = services;
+    const operator = openOperator(ops, services);
+    const recent = new Recent(() => services.meter.totals());
+    const look = lookOf(replicaName(services.instance), version, services, recent);
+    const sources = { ...sourcesOf(ops, services, state, look), steer: control };
+    const notAccepted = tellNotAccepted(clock, log, 'the ops port');
+    const opened = await startOps({ ...ops, connectionsMax }, sources, operator, notAccepted).catch(
+      (error: unknown) => {
+        throw listenProblem('ops', ops, error);
+      },
+    );
+    return new Operations(opened, operator, new Stepping(clock, recent));
+  }
+
+  get port(): number {
+    return this.#ops.port;
+  }
+
+  configure({ ops }: Config): void {
+    this.#operator.configure(ops);
+  }
+
+  async close(): Promise<void> {
+    this.#stepping.close();
+    await this.#ops.close();
+  }
+}
+
+/** Who may steer and see names, by the configuration; wrong tokens are written down. */
+export function openOperator(settings: Config['ops'], { clock, log }: Pick<Services, 'clock' | 'log'>): Operator {
+  const guesses = new WindowCounts(guessesMax, guessWindowMs, networksMax);
+  const wrong = (remote: string): void =>
+    log.audit({
+      action: 'ops.token',
+      outcome: 'refused',
+      reason: 'unauthenticated',
+      by: 'operator',
+      requestId: null,
+      principal: null,
+      user: null,
+      remote,
+    });
+  return new Operator(settings, { guesses, now: () => clock.now(), wrong });
+}
+
+function sourcesOf(ops: Config['ops'], services: Services, state: OpsState, look: Look): OpsSources {
+  const { clock, meter, snapshot } = services;
+  const status = new Shared(
+    async () => snapshot(),
+    ops.figuresMaxAgeMs,
+    () => clock.now(),
+  );
+  return {
+    ready: () => state.readiness,
+    snapshot: () => status.get(),
+    metrics: (accept?: string) => meter.scrape(accept),
+    reload: () => state.reload(),
+    look,
+  };
+}
+
+function lookOf(name: string, version: string, { admit, clock }: Services, recent: Recent): Look {
+  const about = {
+    name,
+    version,
+    startedAt: new Date(clock.wallMs()).toISOString(),
+  };
+  return {
+    about: () => about,
+    callers: (name, max) => admit.callers(name, max),
+    wait: (id) => admit.wait(id),
+    recent: () => recent.figures(),
+  };
+}
+
+/** Ends the steps of what happened lately, one after the other. */
+class Stepping {
+  #alarm: Alarm;
+
+  constructor(clock: Services['clock'], recent: Recent) {
+    const again = (): Alarm =>
+      clock.after(recentStepMs, () => {
+        recent.step();
+        this.#alarm = again();
+      });
+    this.#alarm = again();
+  }
+
+  close(): void {
+    this.#alarm.cancel();
+  }
+}

@@ -1,0 +1,97 @@
+/** What `weir status` and `weir top` show, as lines of text. */
+import type { Snapshot } from '../observe/snapshot.ts';
+import type { SteeringView } from '../observe/steering.ts';
+import type { CallerView, RecentFigures } from '../observe/views.ts';
+import type { AboutReplica } from '../ops/ports.ts';
+
+/** As `/status` answers. */
+export interface Shown extends Snapshot {
+  readonly replica: AboutReplica;
+  readonly why: string | null;
+  readonly callers: readonly CallerView[];
+  readonly more: number;
+  readonly recent: RecentFigures;
+  readonly steering?: SteeringView;
+}
+
+export function screenOf(shown: Shown): string[] {
+  const { replica, ready, why, store, connections } = shown;
+  const state = ready ? 'ready' : `not ready: ${why}`;
+  const stored = `${store.kind}${store.up ? '' : ' (away)'}`;
+  return [
+    `${replica.name}  Weir ${replica.version}  ${state}  store: ${stored}  connections: ${connections}`,
+    ...ordersOf(shown),
+    '',
+    ...classesOf(shown),
+    '',
+    ...callersOf(shown),
+  ];
+}
+
+function ordersOf({ steering }: Shown): string[] {
+  return (steering?.inForce ?? []).map(({ order, leftMs }) => {
+    const { kind, ...of } = order;
+    const said = Object.entries(of).map(([name, value]) => `${name} ${value}`);
+    return `ordered: ${kind} ${said.join(', ')}, for ${seconds(leftMs)} more`;
+  });
+}
+
+function classesOf({ lines, buckets, permits, recent }: Shown): string[] {
+  if (lines.length === 0) return ['Every class is idle.'];
+  const rows = lines.map((line) => {
+    const bucket = buckets.find((one) => one.class === line.class);
+    const permit = permits.find((one) => one.class === line.class);
+    const lately = recent.classes.find((one) => one.class === line.class);
+    const sum = (counts: readonly number[] = []): string => String(counts.reduce((all, one) => all + one, 0));
+    return [
+      line.class,
+      String(line.requests),
+      seconds(line.oldestMs),
+      bucket === undefined ? '' : `${bucket.level}/${bucket.burst} at ${bucket.rate}/s`,
+      permit === undefined ? '' : `${permit.inUse}/${Math.floor(permit.limit)}`,
+      pausesOf(bucket?.pausedMs ?? 0, permit?.probing === true),
+      ...[lately?.came, lately?.held, lately?.replayed, lately?.refused].map(sum),
+    ];
+  });
+  return tableOf([
+    ['CLASS', 'WAIT', 'OLDEST', 'BUCKET', 'IN FLIGHT', 'UPSTREAM', 'CAME/15M', 'HELD', 'REPLAYED', 'REFUSED'],
+    ...rows,
+  ]);
+}
+
+function pausesOf(pausedMs: number, probing: boolean): string {
+  if (probing) return 'refuses all';
+  return pausedMs > 0 ? `pauses ${seconds(pausedMs)}` : 'takes';
+}
+
+function callersOf({ callers, more }: Shown): string[] {
+  if (callers.length === 0) return ['Nobody waits.'];
+  const rows = callers.map(({ class: name, place, caller, requests, share, oldestMs, turnInMs }) => [
+    name,
+    String(place),
+    plain(caller),
+    String(requests),
+    `${Math.round(share * 100)} %`,
+    seconds(oldestMs),
+    turnInMs === null ? '' : seconds(turnInMs),
+  ]);
+  const left = more > 0 ? [`and ${more} more callers`] : [];
+  return [...tableOf([['CLASS', 'PLACE', 'CALLER', 'WAIT', 'SHARE', 'OLDEST', 'TURN IN'], ...rows]), ...left];
+}
+
+/** Names come from elsewhere: nothing in them moves the cursor. */
+const plain = (text: string): string => text.replace(/[^\x20-\x7e\u00a1-\u{10ffff}]/gu, '?');
+
+const seconds = (ms: number): string => (ms === 0 ? '0 s' : `${(ms / 1_000).toFixed(1)} s`);
+
+function tableOf(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] as readonly string[]).map((_, i) =>
+    Math.max(...rows.map((row) => (row[i] as string).length)),
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] as number))
+      .join('  ')
+      .trimEnd(),
+  );
+}

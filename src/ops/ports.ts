@@ -1,0 +1,68 @@
+/**
+ * What the ops port asks of the app: one narrow port, whose questions and answers are JSON, so that other processes can
+ * answer as well as this one.
+ */
+import type { Snapshot } from '../observe/snapshot.ts';
+import type { Done, OnceOrder, StandingOrder, SteeringView } from '../observe/steering.ts';
+import type { CallersView, RecentFigures, WaitView } from '../observe/views.ts';
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** Why not; null when ready. */
+  readonly why: string | null;
+}
+
+/** What became of a reload. */
+export type ReloadReport =
+  | {
+      readonly result: 'applied';
+      readonly hash: string;
+      /** Settings, by their names. */
+      readonly changed: readonly string[];
+      readonly restartNeeded: readonly string[];
+    }
+  | { readonly result: 'unchanged'; readonly changed: readonly []; readonly restartNeeded: readonly string[] }
+  | { readonly result: 'refused'; readonly problems: readonly string[] };
+
+type Maybe<T> = T | Promise<T>;
+
+/** Which process answers. */
+export interface AboutReplica {
+  /** Tells it from others: the name of its machine or Pod, and what tells it from others there. */
+  readonly name: string;
+  readonly version: string;
+  /** ISO 8601. */
+  readonly startedAt: string;
+}
+
+/** How an operator looks at what waits. */
+export interface Look {
+  about(): Maybe<AboutReplica>;
+  /** The callers in the line of a class, by place; null: there is no such class. @param max how many are told */
+  callers(name: string, max: number): Maybe<CallersView | null>;
+  /** Why a request waits, by its `X-Request-Id`; null: none of that name does. */
+  wait(id: string): Maybe<WaitView | null>;
+  /** What happened in the last 15 minutes. */
+  recent(): Maybe<RecentFigures>;
+}
+
+/** How an operator steers. Each order is written down. @param from whence it came: an address */
+export interface Steer {
+  inForce(): Maybe<SteeringView>;
+  give(order: StandingOrder, forMs: number, from: string): Maybe<SteeringView | { readonly wrong: string }>;
+  lift(order: StandingOrder, from: string): Maybe<SteeringView>;
+  once(order: OnceOrder, from: string): Maybe<Done>;
+}
+
+export interface OpsSources {
+  ready(): Readiness;
+  snapshot(): Maybe<Snapshot>;
+  /** @param accept the scraper's `Accept` field */
+  metrics(accept: string | undefined): Promise<{ readonly contentType: string; readonly body: string | Buffer }>;
+  /** Reads the configuration again. Null: it is too early. */
+  reload?(): Promise<ReloadReport> | null;
+  /** Not there: nothing more than the snapshot is shown. */
+  readonly look?: Look;
+  /** Not there: nobody steers. */
+  readonly steer?: Steer;
+}

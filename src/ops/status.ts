@@ -1,0 +1,153 @@
+/** `/status`: the snapshot, and what is asked for besides. */
+import type { URLSearchParams } from 'node:url';
+import type { Snapshot } from '../observe/snapshot.ts';
+import type { CallersView } from '../observe/views.ts';
+import type { Names } from './names.ts';
+import { json, type OpsPage, problem } from './page.ts';
+import type { Look, OpsSources } from './ports.ts';
+
+/** Who looks. */
+export interface Viewer {
+  readonly isOperator: boolean;
+  readonly names: Names;
+}
+
+export interface StatusQuery {
+  /** Null: all. */
+  readonly class: string | null;
+  /** How many callers of each class are told, by their places in line; null: none. */
+  readonly callers: number | null;
+  /** Whether classes are told in which nothing happens. */
+  readonly idle: boolean;
+  /** Whether the last 15 minutes are told. */
+  readonly recent: boolean;
+}
+
+/** More callers than that are not told at once. */
+export const callersMax = 1_000;
+
+/** The page and `weir top` see this. */
+export const wholeView: StatusQuery = { class: null, callers: 10, idle: false, recent: true };
+
+export async function statusPage(sources: OpsSources, query: URLSearchParams, viewer: Viewer): Promise<OpsPage> {
+  const read = readQuery(query);
+  if ('contentType' in read) return read;
+  const status = await statusOf(sources, read, viewer);
+  if (status !== null) return json(200, status);
+  const { lines } = await sources.snapshot();
+  const known = lines.map((line) => line.class).join(', ');
+  return problem(404, 'No such class', `class=${read.class}: there is no such class. There are ${known}.`);
+}
+
+const flags: Readonly<Record<string, boolean>> = { true: true, false: false };
+
+function readQuery(query: URLSearchParams): StatusQuery | OpsPage {
+  const wrong = (name: string, wanted: string): OpsPage =>
+    problem(400, 'Bad query', `${name}=${query.get(name)}: give ${wanted}.`);
+  const callers = query.get('callers');
+  if (callers !== null && !(/^\d{1,4}$/.test(callers) && Number(callers) <= callersMax)) {
+    return wrong('callers', `a number from 0 to ${callersMax}`);
+  }
+  for (const name of ['idle', 'recent']) {
+    if (query.has(name) && flags[query.get(name) as string] === undefined) return wrong(name, 'true or false');
+  }
+  const looks = callers !== null && !query.has('class');
+  return {
+    class: query.get('class'),
+    callers: callers === null ? null : Number(callers),
+    idle: query.has('idle') ? query.get('idle') === 'true' : !looks,
+    recent: query.get('recent') === 'true',
+  };
+}
+
+/** Null: there is no such class. */
+export async function statusOf(sources: OpsSources, query: StatusQuery, viewer: Viewer): Promise<object | null> {
+  const snapshot = await sources.snapshot();
+  const { ready, why } = sources.ready();
+  const told = { ...chosen(snapshot, query), ready, why };
+  if (query.class !== null && told.lines.length === 0) return null;
+  const { look } = sources;
+  if (look === undefined) return told;
+  const isPlain = query.callers === null && !query.recent;
+  if (isPlain) return told;
+  const names = told.lines.map((line) => line.class);
+  return {
+    at: new Date().toISOString(),
+    replica: await look.about(),
+    ...told,
+    ...(query.callers === null ? {} : await callersTold(look, names, query.callers, viewer)),
+    ...(query.recent ? { recent: await look.recent() } : {}),
+    ...(await ordersTold(sources, viewer)),
+  };
+}
+
+function chosen(snapshot: Snapshot, { class: name, idle }: StatusQuery): Snapshot {
+  const isAsked = (one: { readonly class: string }): boolean => name === null || one.class === name;
+  const busy = busyClasses(snapshot);
+  const isTold = (one: { readonly class: string }): boolean => isAsked(one) && (idle || busy.has(one.class));
+  return {
+    ...snapshot,
+    lines: snapshot.lines.filter(isTold),
+    buckets: snapshot.buckets.filter(isTold),
+    permits: snapshot.permits.filter(isTold),
+  };
+}
+
+/** A class is idle if nobody waits, nothing is in flight, its bucket is full, and nothing pauses. */
+function busyClasses({ lines, buckets, permits }: Snapshot): Set<string> {
+  const busy = [
+    ...lines.filter(({ requests, bytes }) => requests + bytes > 0),
+    ...buckets.filter(({ level, burst, pausedMs, bulkPausedMs }) => level < burst || pausedMs + bulkPausedMs > 0),
+    ...permits.filter(({ inUse, probing }) => inUse > 0 || probing),
+  ];
+  return new Set(busy.map((one) => one.class));
+}
+
+/** What an operator has ordered; callers that it names are names, too. */
+async function ordersTold({ steer }: OpsSources, { names, isOperator }: Viewer): Promise<object> {
+  if (steer === undefined) return {};
+  const { reach, inForce } = await steer.inForce();
+  const told = inForce.map(({ order, leftMs }) => ({
+    order: order.kind === 'pauseCaller' ? { ...order, caller: names.of(order.caller, isOperator) } : order,
+    leftMs,
+  }));
+  return { steering: { reach, inForce: told } };
+}
+
+async function callersTold(look: Look, names: readonly string[], max: number, viewer: Viewer): Promise<CallersView> {
+  const views = await Promise.all(names.map((name) => look.callers(name, max)));
+  const there = views.filter((view) => view !== null);
+  return {
+    callers: there.flatMap(({ callers }) =>
+      callers.map((one) => ({ ...one, caller: viewer.names.of(one.caller, viewer.isOperator) })),
+    ),
+    more: there.reduce((sum, { more }) => sum + more, 0),
+  };
+}
+
+const requestsPath = '/status/requests/';
+
+export function isWaitPath(path: string): boolean {
+  return path.startsWith(requestsPath);
+}
+
+/** Why a request waits. */
+export async function waitPage({ look }: OpsSources, path: string, viewer: Viewer): Promise<OpsPage> {
+  const id = decoded(path.slice(requestsPath.length));
+  const wait = id === null ? null : ((await look?.wait(id)) ?? null);
+  if (wait === null) {
+    const detail =
+      'No request with this X-Request-Id waits in this replica: it was answered, is in flight, or never came.';
+    return problem(404, 'No such request waits', detail);
+  }
+  return json(200, { ...wait, caller: viewer.names.of(wait.caller, viewer.isOperator) });
+}
+
+/** Null: it is no text in UTF-8. */
+export function decoded(part: string): string | null {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return null;
+  }
+}
