@@ -257,7 +257,7 @@ export default {
       comment:
         'Nothing that starts from src/main.ts, src/ready.ts or src/worker.ts imports this file: use it or delete it.',
       from: { path: '^src/(main|ready|worker)[.]ts$' },
-      to: { path: '^src/', pathNot: '^src/(main|ready|worker)[.]ts$', reachable: false },
+      to: { path: '^src/', pathNot: ['^src/(main|ready|worker)[.]ts$', '^src/ops/page/'], reachable: false },
     },
   ],
   options: {

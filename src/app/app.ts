@@ -154,7 +154,9 @@ async function serve(
   // Only a process that has its ports may touch what it shares with others.
   const admin = new AdminKeeper({ stores, passwords, clock, log }, config.auth.adminPassword);
   if (config.profile === 'coreapp') await admin.begin(place?.admin ?? 'set');
-  followDrains(control, state, main);
+  // With several workers it is the parent's port that would have to say so.
+  if (place === null) followDrains(control, state, main);
+  else state.readiness = serving;
   const certificates = opened.adopt(new Certificates(main.secure, clock, log), (some) => some.close());
   certificates.keep(config.listen.tls);
   const parts = { services, traffic, main, trust, admin, certificates, control };

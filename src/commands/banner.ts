@@ -20,14 +20,20 @@ export function welcome(
   const { workers } = config;
   const lines = [
     `Weir serves on      ${main}`,
-    `  for operators     ${ops}  (/livez /readyz /metrics /status)`,
+    `  for operators     ${ops}  (the page, /livez /readyz /metrics /status)`,
     upstreamLine(config, simulator),
     `  limits, users     ${config.redis.url === null ? 'in this process, gone when it ends. Set REDIS_URL to share and keep them.' : 'in Redis'}`,
     ...(workers === 1 ? [] : [`  workers           ${workers}`]),
     `  configuration     ${file ?? (config.profile === 'coreapp' ? 'defaults and environment' : `the profile ${config.profile}, and environment`)}`,
   ];
   if (simulator === null) return lines;
-  return [...lines, '', 'Try:', ...triesOf(main, config, token).map((line) => `  ${line}`), `  curl -s ${ops}/status`];
+  return [
+    ...lines,
+    '',
+    'Try:',
+    ...triesOf(main, config, token).map((line) => `  ${line}`),
+    `  curl -s ${ops}/status    # or open ${ops}/ in a browser: the line, as it moves`,
+  ];
 }
 
 function upstreamLine({ profile, coreapp }: Config, simulator: Pick<Simulator, 'url'> | null): string {

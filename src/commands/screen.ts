@@ -6,20 +6,22 @@ import type { AboutReplica } from '../ops/ports.ts';
 
 /** As `/status` answers. */
 export interface Shown extends Snapshot {
-  readonly replica: AboutReplica;
+  /** These are not told where there are several workers. */
+  readonly replica?: AboutReplica;
   readonly why: string | null;
-  readonly callers: readonly CallerView[];
-  readonly more: number;
-  readonly recent: RecentFigures;
+  readonly callers?: readonly CallerView[];
+  readonly more?: number;
+  readonly recent?: RecentFigures;
   readonly steering?: SteeringView;
 }
 
 export function screenOf(shown: Shown): string[] {
   const { replica, ready, why, store, connections } = shown;
+  const name = replica === undefined ? 'a replica of several workers' : `${replica.name}  Weir ${replica.version}`;
   const state = ready ? 'ready' : `not ready: ${why}`;
   const stored = `${store.kind}${store.up ? '' : ' (away)'}`;
   return [
-    `${replica.name}  Weir ${replica.version}  ${state}  store: ${stored}  connections: ${connections}`,
+    `${name}  ${state}  store: ${stored}  connections: ${connections}`,
     ...ordersOf(shown),
     '',
     ...classesOf(shown),
@@ -41,7 +43,7 @@ function classesOf({ lines, buckets, permits, recent }: Shown): string[] {
   const rows = lines.map((line) => {
     const bucket = buckets.find((one) => one.class === line.class);
     const permit = permits.find((one) => one.class === line.class);
-    const lately = recent.classes.find((one) => one.class === line.class);
+    const lately = recent?.classes.find((one) => one.class === line.class);
     const sum = (counts: readonly number[] = []): string => String(counts.reduce((all, one) => all + one, 0));
     return [
       line.class,
@@ -64,7 +66,8 @@ function pausesOf(pausedMs: number, probing: boolean): string {
   return pausedMs > 0 ? `pauses ${seconds(pausedMs)}` : 'takes';
 }
 
-function callersOf({ callers, more }: Shown): string[] {
+function callersOf({ callers, more = 0 }: Shown): string[] {
+  if (callers === undefined) return ['Callers are not told of a replica of several workers.'];
   if (callers.length === 0) return ['Nobody waits.'];
   const rows = callers.map(({ class: name, place, caller, requests, share, oldestMs, turnInMs }) => [
     name,

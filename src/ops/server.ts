@@ -4,12 +4,14 @@ import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { networkOf } from '../http/network.ts';
 import { type Connection, ConnectionTable } from '../wire/connections.ts';
+import { assets } from './assets.ts';
 import { type Operator, wrongToken } from './operator.ts';
 import { json, type OpsPage, problem, text } from './page.ts';
 import { openPaths, opsPaths, pageFor, reloadPage, reloadPath } from './pages.ts';
 import type { OpsSources } from './ports.ts';
 import { isWaitPath, waitPage } from './status.ts';
 import { isSteeringPath, steeringPath, steerPage } from './steer.ts';
+import { Viewers } from './viewers.ts';
 
 export interface OpsAddress {
   readonly host: string;
@@ -59,6 +61,7 @@ export async function startOps(
   const server = createServer(limits);
   server.timeout = stalledMaxMs;
   const bound = boundConnections(server, address.connectionsMax ?? opsConnectionsMax);
+  const viewers = new Viewers(sources);
   let answering = 0;
   let closing = false;
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
@@ -71,9 +74,9 @@ export async function startOps(
     });
     response.on('error', () => {}); // 'close' follows; unheard, it would end the process.
     const failed = (error: unknown): OpsPage => text(500, `failed: ${messageOf(error)}`);
-    answer(request, sources, operator)
+    answerOrStream(request, response, { sources, operator, viewers })
       .catch(failed)
-      .then((page) => send(request, response, page, closing))
+      .then((page) => (page === null ? undefined : send(request, response, page, closing)))
       .catch(() => response.destroy());
   });
   const { fd, port, host } = address;
@@ -85,6 +88,7 @@ export async function startOps(
     close: () =>
       new Promise((resolve) => {
         closing = true;
+        viewers.close();
         server.close(() => resolve());
         if (answering === 0) server.closeAllConnections();
       }),
@@ -118,14 +122,39 @@ const wantsPost = text(405, 'Only POST is answered here.');
 const nobodySteers = problem(403, 'Nobody may steer', 'Set ops.tokenFile: whoever shows that token may.');
 const notFromHere = text(403, 'Only this machine may have the configuration reloaded: weir reload, or SIGHUP.');
 
+/** Where the page hears of what changes. */
+const eventsPath = '/events';
+
+interface Answering {
+  readonly sources: OpsSources;
+  readonly operator: Operator;
+  readonly viewers: Viewers;
+}
+
+/** Null: it is a stream, which has begun. */
+async function answerOrStream(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { sources, operator, viewers }: Answering,
+): Promise<OpsPage | null> {
+  const path = (request.url ?? '').split('?', 1)[0] as string;
+  if (path !== eventsPath || request.method !== 'GET') return await answer(request, sources, operator);
+  const isOperator = whoAsks(request, operator);
+  if (typeof isOperator !== 'boolean') return isOperator;
+  return viewers.add(response, { isOperator, names: operator.names });
+}
+
 async function answer(request: IncomingMessage, sources: OpsSources, operator: Operator): Promise<OpsPage> {
   const [path = '', query = ''] = (request.url ?? '').split(/\?(.*)/s, 2);
   if (path === reloadPath) return await reload(request, sources);
   if (isSteeringPath(path)) return await steered(request, path, sources, operator);
   const page = pageFor(path);
+  const asset = Object.hasOwn(assets, path) ? (assets[path] as OpsPage) : null;
   const isWait = isWaitPath(path);
-  if (page === null && !isWait) return text(404, `Nothing is here. There are ${opsPaths.join(', ')}.`);
+  if (page === null && asset === null && !isWait)
+    return text(404, `Nothing is here. There are /, ${opsPaths.join(', ')}.`);
   if (request.method !== 'GET' && request.method !== 'HEAD') return methodNotAllowed;
+  if (asset !== null) return asset;
   const isOperator = openPaths.has(path) ? false : whoAsks(request, operator);
   if (typeof isOperator !== 'boolean') return isOperator;
   const viewer = { isOperator, names: operator.names };

@@ -115,7 +115,7 @@ async function ordersTold({ steer }: OpsSources, { names, isOperator }: Viewer):
 }
 
 async function callersTold(look: Look, names: readonly string[], max: number, viewer: Viewer): Promise<CallersView> {
-  const views = await Promise.all(names.map((name) => look.callers(name, max)));
+  const views = await Promise.all(names.map(async (name) => await look.callers(name, max)));
   const there = views.filter((view) => view !== null);
   return {
     callers: there.flatMap(({ callers }) =>

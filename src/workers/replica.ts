@@ -151,9 +151,11 @@ class Parent {
       metrics: (accept) => this.meter.scrape(accept),
       reload: () => this.#reload(),
     };
-    return await startOps(ops, sources, this.#operator, tellNotAccepted(machineClock, log, 'the ops port')).catch((error: unknown) => {
-      throw listenProblem('ops', ops, error);
-    });
+    return await startOps(ops, sources, this.#operator, tellNotAccepted(machineClock, log, 'the ops port')).catch(
+      (error: unknown) => {
+        throw listenProblem('ops', ops, error);
+      },
+    );
   }
 
   async #read(): Promise<FleetReading> {

@@ -46,9 +46,9 @@ describe('the ops port', () => {
     ['HEAD', '/livez', 200, ''],
     ['GET', '/livez?verbose', 200, 'ok\n'],
     ['GET', '/readyz', 200, 'ok\n'],
-    ['GET', '/', 404, 'Nothing is here. There are /livez, /readyz, /metrics, /status, /runbook.\n'],
-    ['GET', '/constructor', 404, 'Nothing is here. There are /livez, /readyz, /metrics, /status, /runbook.\n'],
-    ['POST', '/nowhere', 404, 'Nothing is here. There are /livez, /readyz, /metrics, /status, /runbook.\n'],
+    ['GET', '/none', 404, 'Nothing is here. There are /, /livez, /readyz, /metrics, /status, /runbook.\n'],
+    ['GET', '/constructor', 404, 'Nothing is here. There are /, /livez, /readyz, /metrics, /status, /runbook.\n'],
+    ['POST', '/nowhere', 404, 'Nothing is here. There are /, /livez, /readyz, /metrics, /status, /runbook.\n'],
     ['POST', '/livez', 405, 'Only GET and HEAD are answered here.\n'],
     ['DELETE', '/metrics', 405, 'Only GET and HEAD are answered here.\n'],
   ])('answers %s %s with %i', async (method, path, status, body) => {

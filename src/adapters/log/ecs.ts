@@ -158,7 +158,12 @@ function auditMembers(
     }),
     ...(remote !== null && { client: { address: remote, ...(isPlainIp(remote) && { ip: remote }) } }),
     ...(requestId !== null && { http: { request: { id: requestId } } }),
-    weir: { ...(worker !== null && { worker }), by, ...(principal !== null && { principal }), ...(order !== undefined && { order }) },
+    weir: {
+      ...(worker !== null && { worker }),
+      by,
+      ...(principal !== null && { principal }),
+      ...(order !== undefined && { order }),
+    },
   };
 }
 
