@@ -17,6 +17,12 @@ which every form of the chart has.
 {{- if not .Values.coreapp.url -}}
 {{- $problems = append $problems "coreapp.url is missing: give the Coreapp's origin, such as https://coreapp:9090" -}}
 {{- end -}}
+{{- if and (ne (toString .Values.workers) "1") (not (include "weir.hasRedis" .)) -}}
+{{- $problems = append $problems (printf "workers %v needs a Redis that all workers share: name a Secret with its URL in redis.existingSecret, or its Service in redis.host" .Values.workers) -}}
+{{- end -}}
+{{- if and (eq (toString .Values.workers) "auto") (not ((.Values.resources).limits).cpu) -}}
+{{- $problems = append $problems "workers auto without resources.limits.cpu would be as many as the node has cores: give a limit of CPU, or a number of workers" -}}
+{{- end -}}
 {{- if and (eq .Values.mode "deployment") (not (include "weir.hasRedis" .)) -}}
 {{- $words := "needs a Redis that all replicas share: name a Secret with its URL in redis.existingSecret, or its Service in redis.host, or give replicaCount 1 without autoscaling (users and tokens then end with the Pod)" -}}
 {{- if .Values.autoscaling.enabled -}}

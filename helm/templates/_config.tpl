@@ -13,6 +13,7 @@ all that is printed goes through toYaml or int64: 604800000 would else become 6.
 {{- $_ := set $own "redis" (merge (include "weir.redisHost" . | fromYaml) (include "weir.tlsFiles" (dict "tls" .Values.redis.tls "folder" "redis" "ca" "caFile") | fromYaml)) -}}
 {{- if not $own.redis -}}{{- $_ := unset $own "redis" -}}{{- end -}}
 {{- with .Values.profile -}}{{- $_ := set $own "profile" . -}}{{- end -}}
+{{- if ne (toString .Values.workers) "1" -}}{{- $_ := set $own "workers" .Values.workers -}}{{- end -}}
 {{- toYaml (mergeOverwrite (deepCopy (.Values.config | default dict)) $own) -}}
 {{- end }}
 
@@ -41,11 +42,8 @@ takes it up. docs/how-to/change-the-configuration.md has the list.
 */ -}}
 {{- define "weir.configOfTheStart" -}}
 {{- $config := include "weir.config" . | fromYaml -}}
-{{- $start := pick $config "profile" "listen" "ops" "redis" -}}
+{{- $start := pick $config "profile" "workers" "listen" "ops" "redis" -}}
 {{- $_ := set $start "folder" (get ($config.bodies | default dict) "folder") -}}
-{{- range $class, $limits := $config.limits | default dict -}}
-{{- with get ($limits | default dict) "also" -}}{{- $_ := set $start (printf "also %s" $class) . -}}{{- end -}}
-{{- end -}}
 {{- toYaml $start -}}
 {{- end }}
 

@@ -176,6 +176,7 @@ export const shapes: Readonly<Record<string, Schema>> = {
   tls: tlsFiles,
   image,
   replicaCount: { ...whole(0, 1_000), type: ['integer', 'null'] },
+  workers: { oneOf: [whole(1, 256), { const: 'auto' }] },
   updateStrategy,
   minReadySeconds: seconds,
   revisionHistoryLimit: whole(0, 100),

@@ -144,6 +144,13 @@ describe.skipIf(toolsMissing !== null)('the chart refuses', () => {
         trial,
       ],
       ['TLS for a URL', ['redis.tls.enabled=true'], 'redis.tls.enabled without redis.host'],
+      ['workers without Redis', ['workers=2'], 'workers 2 needs a Redis that all workers share', trial],
+      [
+        'as many workers as the node has cores',
+        ['workers=auto', 'redis.host=r'],
+        'workers auto without resources.limits.cpu would be as many as the node has cores',
+        trial,
+      ],
       [
         'two profiles',
         ['profile=none', 'config.profile=cloud'],

@@ -110,6 +110,16 @@ describe.skipIf(toolsMissing !== null)('values of the chart', () => {
     expect(tls).toMatch(/url: rediss:\/\/redis-master:6379\/3\n\s+username: weir/);
   });
 
+  it('workers stand in the configuration, and another number rolls the Pods', () => {
+    const workers = (...sets: string[]) => configOf(of('redis-chart', ...sets));
+    expect(workers()).not.toMatch(/workers/);
+    expect(workers('workers=2')).toMatch(/^\s*workers: 2$/m);
+    expect(workers('workers=auto', 'resources.limits.cpu=2')).toMatch(/^\s*workers: auto$/m);
+    const checksum = (...sets: string[]) =>
+      one(of('redis-chart', ...sets), 'Deployment').spec.template.metadata.annotations['checksum/weir-config'];
+    expect(checksum('workers=3')).not.toBe(checksum('workers=2'));
+  });
+
   it('a profile stands in the configuration, its own limits count, and another one rolls the Pods', () => {
     const manifests = of('any-api');
     expect(configOf(manifests)).toMatch(/^\s*profile: none$/m);
