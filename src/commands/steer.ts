@@ -72,7 +72,7 @@ export async function steer(
     view = JSON.parse(answer.text) as SteeringView;
   }
   const { reach, inForce } = view as SteeringView;
-  io.out(`done, in ${reach === 'fleet' ? 'all replicas' : 'this replica'}; ${inForce.length} orders are in force`);
+  io.out(`done, in ${reach === 'fleet' ? 'all replicas' : 'this replica'}; orders in force: ${inForce.length}`);
   return 0;
 }
 

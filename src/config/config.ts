@@ -87,6 +87,7 @@ export function configOf(settings: Settings, tls: TlsParts, credentials: readonl
       tls: tls.coreapp,
       credentials,
     },
+    ops: withoutFiles(settings.ops),
     redis: redisOf(redis, tls.redis),
     auth: { ...withoutFiles(settings.auth), jwt: jwtOf(settings.auth.jwt), may: mayOf(settings.auth.may) },
     limits: limitsOf(settings.limits),

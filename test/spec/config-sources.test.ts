@@ -101,7 +101,14 @@ describe('environment variables', () => {
     expect(names.toSorted()).toEqual(
       ['HOST', 'PORT', 'OPS_PORT', 'COREAPP_URL', 'REDIS_URL', 'REDIS_URL_FILE', 'WA_API_KEY', 'WA_API_KEY_FILE']
         .concat('REDIS_USERNAME', 'REDIS_PASSWORD', 'REDIS_PASSWORD_FILE')
-        .concat('WEIR_PROFILE', 'WEIR_ADMIN_PASSWORD', 'WEIR_ADMIN_PASSWORD_FILE', 'LOG_LEVEL', 'LOG_FORMAT')
+        .concat(
+          'WEIR_PROFILE',
+          'WEIR_WORKERS',
+          'WEIR_ADMIN_PASSWORD',
+          'WEIR_ADMIN_PASSWORD_FILE',
+          'LOG_LEVEL',
+          'LOG_FORMAT',
+        )
         .toSorted(),
     );
     for (const name of names) expect(shipped).toContain(`# ${name}.`);

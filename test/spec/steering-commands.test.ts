@@ -1,0 +1,122 @@
+/** `weir status`, `top`, `pause`, `resume`, `limit` and `drain` on a Weir that serves. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { status } from '../../src/commands/status.ts';
+import { type SteeringCommand, steer } from '../../src/commands/steer.ts';
+import { top } from '../../src/commands/top.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { operatorToken } from '../support/operator.ts';
+import { until } from '../support/until.ts';
+import { answer, say, startUpstream, type Upstream } from '../support/upstream.ts';
+
+const yaml = `ops: {token: ${operatorToken}}\nlimits: {messages: {rate: 50, burst: 150}}\n`;
+let upstream: Upstream;
+let app: TestApp;
+beforeEach(async () => {
+  upstream = await startUpstream(say(answer(201, {}, '{}')));
+  app = await startTestApp(upstream.url, yaml);
+});
+afterEach(async () => {
+  await app[Symbol.asyncDispose]();
+  await upstream.stop();
+});
+
+type Command = (
+  args: readonly string[],
+  env: Record<string, string>,
+  io: Parameters<typeof status>[2],
+) => Promise<number>;
+
+/** What a command says, as it is typed, on the machine of that Weir. */
+function started(command: Command, args: readonly string[], file = yaml) {
+  const [out, err]: [string[], string[]] = [[], []];
+  const io = {
+    out: (line: string) => void out.push(line),
+    err: (line: string) => void err.push(line),
+    readFile: () => file,
+  };
+  const env = { OPS_PORT: `${app.opsPort}`, WA_API_KEY: 'key', COREAPP_URL: upstream.url };
+  return { out, err, code: command(['--config', 'weir.yaml', ...args], env, io) };
+}
+async function said(command: Command, args: readonly string[], file?: string) {
+  const { out, err, code } = started(command, args, file);
+  return { code: await code, out, err };
+}
+const order = (name: SteeringCommand, ...args: readonly string[]) =>
+  said((rest, env, io) => steer(name, rest, env, io), args);
+const done = (inForce: number) => ({ code: 0, out: [`done, in this replica; orders in force: ${inForce}`], err: [] });
+
+const waiting = (count: number) =>
+  until(() => app.services.admit.gates('messages').headcount.total === count, { what: `${count} in line` });
+
+describe('An operator at the command line', () => {
+  test('pauses a class, sees who waits, and has it go on', async () => {
+    expect(await order('pause', 'messages', '--for', '10m')).toEqual(done(1));
+    const held = app.send('POST /v1/messages', '', '{}');
+    await waiting(1);
+    const shown = await said(status, []);
+    expect(shown.code).toBe(0);
+    expect(shown.out.join('\n')).toMatch(/^messages +1 .*50\/s/m);
+    expect(shown.out.join('\n')).toMatch(/^messages +1 +user:admin +1 /m);
+    expect(await order('resume', 'messages')).toEqual(done(0));
+    expect((await held).status).toBe(201);
+    const orders = app.trail.filter(({ by }) => by === 'operator').map(({ action }) => action);
+    expect(orders).toEqual(expect.arrayContaining(['line.pause', 'line.resume']));
+  });
+
+  test('pauses a user, whose requests are held', async () => {
+    expect(await order('pause', '--user', 'admin')).toEqual(done(1));
+    const held = app.send('POST /v1/messages', '', '{}');
+    await waiting(1);
+    expect(await order('resume', '--user', 'admin')).toEqual(done(0));
+    expect((await held).status).toBe(201);
+  });
+
+  test('limits a class for a while', async () => {
+    expect(await order('limit', 'messages', '20', '40', '--for', '1h')).toEqual(done(1));
+    expect(app.services.admit.gates('messages').limits).toMatchObject({ rate: 20, burst: 40 });
+    expect(await order('resume', 'messages')).toEqual(done(0));
+    expect(app.services.admit.gates('messages').limits).toMatchObject({ rate: 50, burst: 150 });
+  });
+
+  test('drains a replica, by the name that the status shows, and takes it back', async () => {
+    const shown = await fetch(`http://127.0.0.1:${app.opsPort}/status?callers=1`);
+    const { replica } = (await shown.json()) as { replica: { name: string } };
+    const ready = async () => (await fetch(`http://127.0.0.1:${app.opsPort}/readyz`)).status;
+    expect(await order('drain', replica.name)).toEqual(done(1));
+    expect(await ready()).toBe(503);
+    expect(await order('resume', '--replica', replica.name)).toEqual(done(0));
+    expect(await ready()).toBe(200);
+  });
+
+  test('watches the line until no Weir answers', async () => {
+    const { out, err, code } = started(top, []);
+    await until(() => out.length > 0, { what: 'the first screen' });
+    expect(out[0]).toMatch(/Weir \d/);
+    await app.close(0);
+    expect(await code).toBe(1);
+    expect(err).toEqual([expect.stringMatching(/^weir top: http:\/\/\S+: /)]);
+  });
+
+  test.each([
+    ['a class that is not there', ['pause', 'nobody'], /nobody/],
+    ['a time that is none', ['pause', 'messages', '--for', 'ever'], /--for: give a time such as 30s, 10m or 2h/],
+    ['nothing that is meant', ['pause'], /give weir pause CLASS \| --user NAME/],
+    ['two things at once', ['resume', 'messages', '--user', 'admin'], /give weir resume CLASS/],
+    ['a rate that is none', ['limit', 'messages', 'much', '1'], /rate/],
+  ] as const)('is told of %s', async (_, [name, ...args], words) => {
+    const { code, out, err } = await order(name, ...args);
+    expect([code, out, err]).toEqual([1, [], [expect.stringMatching(words)]]);
+  });
+
+  test('who has no token may not steer', async () => {
+    const pause: Command = (rest, env, io) => steer('pause', rest, env, io);
+    expect(await said(pause, ['messages'], '{}\n')).toMatchObject({
+      code: 1,
+      err: [/no ops\.tokenFile/].map((words) => expect.stringMatching(words)),
+    });
+    expect(await said(pause, ['messages'], 'ops: {token: another-token-than-that}\n')).toMatchObject({
+      code: 1,
+      out: [],
+    });
+  });
+});
