@@ -9,13 +9,15 @@ export type UsagePlace =
   | { readonly by: 'body'; readonly pointers: readonly Pointer[] };
 
 export interface Charge {
-  /** For each limit that charged it, the places that may tell how much it was: the first that does counts. */
+  /** For each limit whose answers settle it, the places that may tell how much it was: the first that does counts. */
   readonly toldIn: readonly (readonly UsagePlace[])[];
   /**
    * The attempt is over. Settled once: what comes later counts for nothing.
    * @param used for each limit; null: nobody knows, and what was charged stays
    */
   settle(used: readonly (number | null)[]): void;
+  /** Nothing of the attempt was written: all that any narrow limit gave for it goes back. */
+  unsent(): void;
 }
 
 /** The attempt has used nothing: all that was charged is given back. */

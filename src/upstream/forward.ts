@@ -40,7 +40,7 @@ export function createForward(deps: ForwardDeps): Forward {
     new Promise((settle, threw) => {
       if (downstream.gone) {
         exchange.permit.end('unused');
-        unused(exchange.charge);
+        exchange.charge?.unsent();
         settle(gone);
         return;
       }
@@ -199,7 +199,7 @@ class Sending extends GuardedObserver {
 
   #relay(status: number, fields: Fields): void {
     const { charge } = this.#exchange;
-    if (charge !== null) this.#usage = new UsageReader(charge.toldIn, fields);
+    if (charge !== null && charge.toldIn.length > 0) this.#usage = new UsageReader(charge.toldIn, fields);
     const { bodyUrls } = this.#deps.rewriting;
     const places = bodyUrls === null ? null : placesIn(bodyUrls, this.#exchange, status, fields);
     if (places === null) this.#relayNow(status, fields);
@@ -281,7 +281,7 @@ class Sending extends GuardedObserver {
       return;
     }
     if (this.#downstream.gone) {
-      if (failure.phase === 'unsent') unused(this.#exchange.charge);
+      if (failure.phase === 'unsent') this.#exchange.charge?.unsent();
       this.#over('failure', failure.phase === 'unsent' ? 'unused' : 'failed');
       this.#leave();
       return;
@@ -359,7 +359,7 @@ class Sending extends GuardedObserver {
     if (cause === 'body') this.#finish('failure', 'failed', refuse(name, null, diskRetryAfterMs));
     else if (cause === 'invalid') this.#finish('failure', 'failed', refuse(name, failure.detail));
     else {
-      if (failure.phase === 'unsent') unused(this.#exchange.charge);
+      if (failure.phase === 'unsent') this.#exchange.charge?.unsent();
       const sent = requestFields(this.#exchange, this.#deps);
       const { again, teaches } = this.#policy.failed(this.#exchange, sent, failure);
       const reason = failure.phase === 'unsent' ? 'unsent' : 'broken';
@@ -377,7 +377,7 @@ class Sending extends GuardedObserver {
     counters.coreappMs += this.#deps.clock.now() - this.#sentAt;
     this.#downstream.onGone(null);
     permit.end('unused');
-    unused(this.#exchange.charge);
+    this.#exchange.charge?.unsent();
     this.#settle({ kind: 'replay', reason: 'late', pauseMs: 0, otherwise: null });
   }
 

@@ -3,7 +3,6 @@
  * other until it is answered; what is open after that is counted, since it has no permit. A tunnel lasts as long as its
  * caller likes, so no caller may have all of them.
  */
-import { unused } from '../exchange/charge.ts';
 import type { Downstream } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
 import { refuse } from '../exchange/refusals.ts';
@@ -39,7 +38,7 @@ export function createTunnel<Switching extends Downstream>(deps: TunnelDeps<Swit
     const caller = nameOf(exchange.principal);
     if (!places.hasRoomFor(caller)) {
       exchange.permit.end('unused');
-      unused(exchange.charge);
+      exchange.charge?.unsent();
       const details = places.total < places.max ? 'This caller has too many WebSocket connections open.' : null;
       return Promise.resolve(refuse('tunnelsFull', details, fullRetryAfterMs));
     }

@@ -1,6 +1,10 @@
 /** Histograms: native buckets beside the classic ones, traces as exemplars, bounds up to the longest hold time. */
+
+import { Histogram, Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { createMeter, type PrometheusMeter } from '../../src/adapters/prometheus/meter.ts';
+import { protobufOf } from '../../src/adapters/prometheus/protobuf.ts';
+import { familiesOf } from '../../src/adapters/prometheus/text.ts';
 import { startTestApp } from '../support/app.ts';
 import { endpointClasses, ownClasses } from '../support/classes.ts';
 import { type HistogramRead, nativeCounts, readFamilies } from '../support/metric-families.ts';
@@ -46,6 +50,16 @@ describe('a scrape in protocol buffers', () => {
     });
     const gauge = families.find(({ name }) => name === 'weir_line_oldest_seconds')?.metric[0];
     expect(gauge?.gauge?.value).toBe(1.5);
+  });
+
+  it('has the histograms of prom-client as well, such as those of the garbage collector once it has run', async () => {
+    const registry = new Registry();
+    new Histogram({ name: 'gc', help: 'of Node', buckets: [1], registers: [registry] }).observe(0.5);
+    const families = readFamilies(protobufOf(familiesOf(await registry.getMetricsAsJSON())));
+    expect(families.get('gc')?.metric[0]?.histogram).toMatchObject({
+      sample_sum: 0.5,
+      bucket: [{ upper_bound: 1 }, {}],
+    });
   });
 
   it('has each histogram with classic and with native buckets, of the same count', async () => {

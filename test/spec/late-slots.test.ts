@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MemoryBuckets } from '../../src/adapters/memory/buckets.ts';
+import { readScope, type Scope } from '../../src/admission/rate/scope.ts';
 import type { Clock } from '../../src/clock.ts';
 import type { BodyFile } from '../../src/exchange/bodies.ts';
 import { slotsGivenUpMax } from '../../src/upstream/forward.ts';
@@ -53,6 +54,23 @@ describe('A request that is late', () => {
     expect(fleet.givenUp).toBe(0);
     expect(fleet.sent.every(({ at, closesAt }) => at <= closesAt)).toBe(true);
     expect(excess(quota, instantsOf(fleet))).toBeLessThanOrEqual(tolerance(quota));
+  });
+
+  it('gives back what narrow limits gave for it: nothing was written, and a token of theirs may be one of a minute', async () => {
+    const narrow = { rate: 0.2, burst: 2 };
+    const also = [{ scope: readScope('principal') as Scope, ...narrow, serial: false }];
+    // Each way takes longer than the 20 ms for which an idle bucket keeps what it gives, until the request is sent all the same.
+    const fleet = new Fleet({
+      limits: { ...roomyLimits({ rate: 1_000, burst: 1_000 }), also },
+      replicas: 2,
+      oneWayMs: () => 0.2,
+      wayMs: () => 50,
+    });
+    for (let i = 0; i < 4; i++) void fleet.arrive(i % 2);
+    await fleet.clock.advance(2 * 5_000 + 2_000);
+    expect(fleet.givenUp).toBeGreaterThan(slotsGivenUpMax);
+    expect(fleet.sent).toHaveLength(4);
+    expect(excess(narrow, instantsOf(fleet))).toBeLessThanOrEqual(tolerance(narrow));
   });
 
   it('never adds to what the limit lets through: all of a burst are held up at once', async () => {

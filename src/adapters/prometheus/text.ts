@@ -29,15 +29,16 @@ export type NodeMetrics = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
 
 /**
  * The Node defaults of prom-client, with bounds written as Weir's own are. Left out: gauges that call themselves
- * totals, as only counters may; they are the sums of others.
+ * totals, as only counters may; they are the sums of others. Its bucket without an exemplar has null in its place.
  */
 export function familiesOf(metrics: NodeMetrics): Family[] {
   const families = metrics as unknown as Family[];
   const wellNamed = families.filter(({ type, name }) => type === 'counter' || !name.endsWith('_total'));
-  return wellNamed.map((family) => ({ ...family, values: family.values.map(withBoundLabel) }));
+  return wellNamed.map((family) => ({ ...family, values: family.values.map(asOurs) }));
 }
 
-function withBoundLabel(one: Sample): Sample {
+function asOurs({ exemplar, ...one }: Sample): Sample {
   const { le } = one.labels ?? {};
-  return typeof le === 'number' ? { ...one, labels: { ...one.labels, le: boundLabel(le) } } : one;
+  const told = exemplar == null ? one : { ...one, exemplar };
+  return typeof le === 'number' ? { ...told, labels: { ...one.labels, le: boundLabel(le) } } : told;
 }

@@ -1,9 +1,9 @@
 -- A narrow bucket as its scripts find it and leave it. They include this file.
 --
 -- The key is text: its tat, microseconds since the epoch of reserve.lua, with the interval by which that was reckoned and its
--- reach behind slashes (how far ahead of now tat may be by the limits that there were, microseconds); where answers settle
--- what was taken, how much has been given back, microseconds of its rate: by so much less counts what replicas know from
--- before; and its low points (lows.ts), a mark and a number each.
+-- reach behind slashes (how far ahead of now tat may be by the limits that there were, microseconds); where any was given
+-- back, how much, microseconds of its rate: by so much less counts what replicas know from before; and where answers settle
+-- what was taken, its low points (lows.ts), a mark and a number each.
 
 local function number(text, least, most, otherwise)
   local value = tonumber(text or '')

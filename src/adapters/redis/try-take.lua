@@ -29,7 +29,7 @@ end
 local earliest = math.min(lead, tau - span)
 local first = math.max(ahead, earliest)
 bucket.ahead = first + count * interval
-local mark, back = 0, bucket.back
+local mark = 0
 -- Low points of a time when answers settled: some may have yet to do so.
 if ARGV[5] == '1' or #bucket.lows > 0 then
   local lowest, kept = math.max(0, ahead - earliest), {}
@@ -49,8 +49,6 @@ if ARGV[5] == '1' or #bucket.lows > 0 then
     table.remove(kept, at)
   end
   bucket.lows = kept
-else
-  bucket.back = 0
 end
 keep(KEYS[1], bucket, now, interval, furthest)
-return { 1, string.format('%.17g', first), string.format('%.3f', back), string.format('%.0f', mark) }
+return { 1, string.format('%.17g', first), string.format('%.3f', bucket.back), string.format('%.0f', mark) }

@@ -8,7 +8,7 @@ import type { Meter } from '../../observe/ports.ts';
 import type { Buckets } from '../rate/ports.ts';
 import type { Waiter } from '../stay.ts';
 import type { Waiting } from '../waiting.ts';
-import { chargeFor, type Reckon } from './charges.ts';
+import { chargeFor, type Reckoning } from './charges.ts';
 import type { Home, Lane } from './lane.ts';
 import type { Lanes } from './lanes.ts';
 import { Trial } from './trial.ts';
@@ -125,9 +125,12 @@ export class GateLanes implements Home {
     return this.#lanes.pause(exchange, number, until, answer, now);
   }
 
-  readonly #reckon: Reckon = (bucket, charged, used) => {
-    this.#lanes.settled(bucket, used - charged);
-    this.#deps.meter.settled(bucket, charged, used);
+  readonly #reckoning: Reckoning = {
+    settled: (bucket, charged, used) => {
+      this.#lanes.settled(bucket, used - charged);
+      this.#deps.meter.settled(bucket, charged, used);
+    },
+    wentBack: (bucket, count) => this.#lanes.settled(bucket, -count),
   };
 
   /** @param end true: each lane has given its tokens; else the one that has too few */
@@ -139,7 +142,7 @@ export class GateLanes implements Home {
     const refusal = this.#gate.refusal(now);
     const goes = end === true && !waiter.downstream.gone && refusal === null;
     if (goes) {
-      const charge = chargeFor(trial.taken, this.#deps.buckets, this.#reckon);
+      const charge = chargeFor(trial.taken, this.#deps.buckets, this.#deps.clock, this.#reckoning);
       this.#waiting.sent(waiter, this.#gate.admitted(waiter.exchange, permit, closesAt, now, charge), now);
     } else {
       trial.giveBack(this.#deps.buckets);

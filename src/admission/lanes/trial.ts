@@ -2,7 +2,7 @@
 import type { Permit } from '../../exchange/exchange.ts';
 import type { Buckets } from '../rate/ports.ts';
 import type { NarrowQuota } from '../rate/quota.ts';
-import type { Tried } from '../rate/slots.ts';
+import { type Tried, tauUs } from '../rate/slots.ts';
 import type { Waiter } from '../stay.ts';
 import type { Taken } from './charges.ts';
 import type { Lane } from './lane.ts';
@@ -36,9 +36,10 @@ export class Trial {
       const lane = this.lanes[this.#next] as Lane;
       if (lane.quota === null) continue;
       const count = lane.tokensFor(this.waiter.exchange);
+      const askedAt = now();
       const reply = buckets.tryTake(lane.bucket, lane.quota, count);
-      if (reply instanceof Promise) return this.#later(reply, lane, count, buckets, now);
-      if (!this.#took(lane, count, reply, now())) return lane;
+      if (reply instanceof Promise) return this.#later(reply, lane, count, askedAt, buckets, now);
+      if (!this.#took(lane, count, reply, askedAt, askedAt)) return lane;
     }
     return true;
   }
@@ -59,21 +60,23 @@ export class Trial {
     reply: Promise<Tried>,
     lane: Lane,
     count: number,
+    askedAt: number,
     buckets: Buckets,
     now: () => number,
   ): Promise<true | Lane> {
     const tried = await reply;
-    if (!this.#took(lane, count, tried, now())) return lane;
+    if (!this.#took(lane, count, tried, askedAt, now())) return lane;
     this.#next += 1;
     return await this.ask(buckets, now);
   }
 
-  #took(lane: Lane, count: number, tried: Tried, now: number): boolean {
+  #took(lane: Lane, count: number, tried: Tried, askedAt: number, now: number): boolean {
     if (!tried.taken) {
       lane.exhausted(tried.opensInUs / 1_000, count, now);
       return false;
     }
-    this.#taken.push({ lane, count, mark: tried.mark });
+    const fullInUs = tried.nextInUs + tauUs(lane.quota as NarrowQuota);
+    this.#taken.push({ lane, count, mark: tried.mark, wholeUntil: askedAt + fullInUs / 2_000 });
     lane.gave(tried.nextInUs / 1_000, now);
     this.closesAt = Math.min(this.closesAt, now + tried.closesInUs / 1_000);
     return true;
