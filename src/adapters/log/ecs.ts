@@ -56,7 +56,7 @@ export function summary({ method, path, status }: RequestLine): string {
   return `${method} ${withoutQuery(path)} ${status}`;
 }
 
-/** What every line of a request has. */
+/** The members of every request's line. */
 function accessMembers(version: string, worker: number | null): Member[] {
   return [
     ...(worker === null ? [] : [['weir.worker', () => `${worker}`] as const]),
@@ -73,7 +73,7 @@ function accessMembers(version: string, worker: number | null): Member[] {
 
 const split = hostSplitter();
 
-/** What becomes of each field. */
+/** The ECS names of each field. */
 const ecsMembers: Readonly<Record<RequestField, readonly Member[]>> = {
   requestId: [['http.request.id', valueTexts.requestId]],
   class: [['weir.class', valueTexts.class]],

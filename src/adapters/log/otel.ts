@@ -84,7 +84,7 @@ const knownMethods: ReadonlySet<string> = new Set(
 
 const split = hostSplitter();
 
-/** What becomes of each field. */
+/** The attributes of each field. */
 const attributes: Readonly<Record<RequestField, readonly Attribute[]>> = {
   requestId: [['weir.request_id', 'stringValue', valueTexts.requestId]],
   class: [['weir.class', 'stringValue', valueTexts.class]],

@@ -1,6 +1,8 @@
 /** How replicas tell one another of pauses: in the channel of revocations, as JSON. */
+
 import { z } from 'zod';
 import type { PauseNotice } from '../../admission/telling.ts';
+import { readFromOthers } from './replica-message.ts';
 
 /** A longer answer is not told to other replicas: their callers get Weir's words. */
 const answerMaxBytes = 8_192;
@@ -30,15 +32,9 @@ export function noticeMessage(from: string, { answer, ...notice }: PauseNotice):
 
 /** Null: it is one's own, or one that this version does not know. */
 export function readNotice(own: string, text: string): PauseNotice | null {
-  let given: unknown;
-  try {
-    given = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  const read = form.safeParse(given);
-  if (!read.success || read.data.from === own) return null;
-  const { from: _, answer, ...notice } = read.data;
+  const read = readFromOthers(form, own, text);
+  if (read === null) return null;
+  const { from: _, answer, ...notice } = read;
   return { ...notice, answer: answer === null ? null : { ...answer, body: Buffer.from(answer.body, 'base64') } };
 }
 

@@ -1,6 +1,8 @@
 /** How replicas tell one another of an operator's orders: in the channel of revocations, as JSON. */
+
 import { z } from 'zod';
 import { type OnceOrder, ordersMax, ordersMaxMs, type Word } from '../../observe/steering.ts';
+import { readFromOthers } from './replica-message.ts';
 
 const name = z.string().min(1).max(512);
 
@@ -40,12 +42,5 @@ export function steeringText(from: string, { words, once: one }: SteeringMessage
 
 /** Null: it is one's own, or one that this version does not know. */
 export function readSteering(own: string, text: string): SteeringMessage | null {
-  let given: unknown;
-  try {
-    given = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  const read = form.safeParse(given);
-  return read.success && read.data.from !== own ? read.data : null;
+  return readFromOthers(form, own, text);
 }
