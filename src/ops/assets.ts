@@ -17,8 +17,10 @@ function asset(file: string, contentType: string): OpsPage {
   return { status: 200, contentType: `${contentType}; charset=utf-8`, body, fields: security };
 }
 
+const scripts = ['page.js', 'classes.js', 'callers.js', 'orders.js', 'dom.js'];
+
 export const assets: Readonly<Record<string, OpsPage>> = {
   '/': asset('index.html', 'text/html'),
   '/page.css': asset('page.css', 'text/css'),
-  '/page.js': asset('page.js', 'text/javascript'),
+  ...Object.fromEntries(scripts.map((file) => [`/${file}`, asset(file, 'text/javascript')])),
 };

@@ -1,6 +1,7 @@
 /** The page of the ops port: what is served, and who is told what changes. */
 import { get, type IncomingMessage } from 'node:http';
 import { afterEach, expect, test } from 'vitest';
+import { assets } from '../../src/ops/assets.ts';
 import { startOps } from '../../src/ops/server.ts';
 import { viewersMax } from '../../src/ops/viewers.ts';
 import { ask } from '../support/ask.ts';
@@ -38,7 +39,7 @@ const stream = (url: string): Promise<IncomingMessage> =>
 test('is under 100 KB in all, asks no other host, and has nothing inline', async () => {
   const { url } = await open();
   let bytes = 0;
-  for (const path of ['/', '/page.css', '/page.js']) {
+  for (const path of Object.keys(assets)) {
     const { status, fields, text } = await ask('GET', url + path);
     expect([status, fields['x-content-type-options'], fields['referrer-policy']]).toEqual([
       200,

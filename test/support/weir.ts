@@ -94,9 +94,9 @@ export async function startSimulatorProcess(
   };
 }
 
-/** Logs in as the admin and returns the token. */
-export async function login(url: string): Promise<string> {
-  return (await loginAnswer(url)).token;
+/** Logs in and returns the token. @param name the admin's, or that of a user who has the admin's password */
+export async function login(url: string, name = 'admin'): Promise<string> {
+  return (await loginAnswer(url, name)).token;
 }
 
 export interface LoginAnswer {
@@ -105,10 +105,10 @@ export interface LoginAnswer {
   readonly expires_after: string;
 }
 
-export async function loginAnswer(url: string): Promise<LoginAnswer> {
+export async function loginAnswer(url: string, name = 'admin'): Promise<LoginAnswer> {
   const response = await fetch(`${url}/v1/users/login`, {
     method: 'POST',
-    headers: { authorization: `Basic ${Buffer.from(`admin:${adminPassword}`).toString('base64')}` },
+    headers: { authorization: `Basic ${Buffer.from(`${name}:${adminPassword}`).toString('base64')}` },
   });
   const body = (await response.json()) as { users?: [LoginAnswer] };
   const answer = body.users?.[0];

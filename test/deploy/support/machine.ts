@@ -1,4 +1,4 @@
-/** What the tests of deployment need of a machine: Debian, and root to install and run what is missing. */
+/** What the tests of deployment, and of the page, need of a machine: Debian, and root to install and run what is missing. */
 import { spawnSync } from 'node:child_process';
 
 interface Need {
@@ -27,6 +27,8 @@ const forSystemd: readonly Need[] = [
   { probe: ['/usr/bin/python3', '--version'], package: 'python3' },
 ];
 
+const forBrowser: readonly Need[] = [{ probe: ['/usr/bin/chromium', '--version'], package: 'chromium' }];
+
 export interface Lacking {
   /** Why this machine runs no containers; null: it can. */
   readonly containers: string | null;
@@ -38,18 +40,28 @@ export interface Lacking {
 
 /** Installs what is missing. Throws where that is possible and fails: only what is impossible may be skipped. */
 export function provideMachine(): Lacking {
-  const isRoot = process.getuid?.() === 0;
   const forContainersHere = process.platform === 'linux' && isRoot ? forContainers : [];
-  const missing = () => [...forContainersHere, ...forPrometheus, ...forSystemd].filter((need) => !isThere(need));
-  if (isRoot && runs('apt-get', '--version')) {
-    install([...new Set(missing().map((need) => need.package))]);
-    const useless = missing().map((need) => need.probe.join(' '));
-    if (useless.length > 0) throw new Error(`what is installed does not run: ${useless.join(', ')}`);
-  }
-  return { containers: noContainers(isRoot), prometheus: lacking(forPrometheus), systemd: lacking(forSystemd) };
+  provide([...forContainersHere, ...forPrometheus, ...forSystemd]);
+  return { containers: noContainers(), prometheus: lacking(forPrometheus), systemd: lacking(forSystemd) };
 }
 
-function noContainers(isRoot: boolean): string | null {
+/** Why this machine has no browser; null: it has. */
+export function provideBrowser(): string | null {
+  provide(forBrowser);
+  return lacking(forBrowser);
+}
+
+const isRoot = process.getuid?.() === 0;
+
+function provide(needs: readonly Need[]): void {
+  if (!isRoot || !runs('apt-get', '--version')) return;
+  const missing = () => needs.filter((need) => !isThere(need));
+  install([...new Set(missing().map((need) => need.package))]);
+  const useless = missing().map((need) => need.probe.join(' '));
+  if (useless.length > 0) throw new Error(`what is installed does not run: ${useless.join(', ')}`);
+}
+
+function noContainers(): string | null {
   if (process.platform !== 'linux') return `they need Linux, and this is ${process.platform}`;
   return isRoot ? lacking(forContainers) : 'they need root';
 }
@@ -62,7 +74,7 @@ function lacking(needs: readonly Need[]): string | null {
 
 function install(packages: readonly string[]): void {
   if (packages.length === 0) return;
-  console.log(`weir: installing Debian's ${packages.join(', ')} for the tests of deployment (once) …`);
+  console.log(`weir: installing Debian's ${packages.join(', ')} for the tests (once) …`);
   apt('update');
   apt('install', '-y', '--no-install-recommends', ...packages);
 }
