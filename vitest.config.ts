@@ -9,8 +9,8 @@ const common = { environment: 'node', pool: 'forks', testTimeout: 180_000, hookT
 
 /** Whole processes: they mostly wait for one another, so more of them run at a time. */
 const processes = 'test/e2e/**/*.test.ts';
-/** Has a configuration of its own: `npm run test:deploy`. */
-const deployed = 'test/deploy/**/*.test.ts';
+/** Have a configuration of their own: `npm run test:deploy`. */
+const deployed = ['test/deploy/**/*.test.ts', 'test/browser/**/*.test.ts'];
 
 export default defineConfig({
   test: {
@@ -23,7 +23,7 @@ export default defineConfig({
           ...common,
           name: 'fast',
           include: ['test/**/*.test.ts'],
-          exclude: [processes, deployed],
+          exclude: [processes, ...deployed],
           maxWorkers: 3,
         },
       },

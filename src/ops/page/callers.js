@@ -1,14 +1,23 @@
 /** Callers, by their places in line. */
-import { button, byId, fill, say, seconds } from './dom.js';
-import { order } from './orders.js';
+import { byId, element, say, seconds } from './dom.js';
+import { orderButton } from './orders.js';
+
+/** Whose turn it is changes from second to second. No button may move to another caller while somebody is about to press it. */
+const isBeingUsed = (table) => table.matches(':hover, :focus-within');
 
 export function showCallers({ callers = [], more = 0 }) {
   const table = byId('callers');
-  table.hidden = callers.length === 0;
-  byId('nobody').hidden = callers.length > 0;
-  fill(
-    table.tBodies[0],
-    callers.map((one) => [
+  const body = table.tBodies[0];
+  const rows = new Map([...body.rows].map((row) => [row.dataset.key, row]));
+  const times = new Map();
+  const shown = callers.map((one) => {
+    // With a scope a caller stands in several lines of a class.
+    const name = `${one.class} ${one.caller}`;
+    times.set(name, (times.get(name) ?? 0) + 1);
+    const key = `${name} ${times.get(name)}`;
+    const row = rows.get(key) ?? rowOf(key, one.caller);
+    rows.delete(key);
+    return told(row, [
       one.class,
       one.place,
       one.caller,
@@ -16,23 +25,40 @@ export function showCallers({ callers = [], more = 0 }) {
       `${Math.round(one.share * 100)} %`,
       seconds(one.oldestMs),
       seconds(one.turnInMs),
-    ]),
-  );
-  [...table.tBodies[0].rows].forEach((row, i) => {
-    const { caller } = callers[i];
-    if (row.dataset.caller === caller) return;
-    row.dataset.caller = caller;
-    row.cells[7]?.remove();
-    const cell = row.insertCell();
-    cell.className = 'operators';
-    // A digest in the place of a name is nobody's name.
-    if (/^(user:|from )#/.test(caller)) return;
-    const name = encodeURIComponent(caller);
-    cell.append(
-      button(`Pause ${caller}`, () => order('PUT', `pauses/callers/${name}`, { seconds: 600 })),
-      ' ',
-      button(`End the waits of ${caller}`, () => order('POST', `callers/${name}/end`)),
-    );
+    ]);
   });
+  const isStill = isBeingUsed(table);
+  for (const row of rows.values()) {
+    if (isStill) told(row, [row.cells[0].textContent, '–', row.cells[2].textContent, 0, '–', '–', '–']);
+    else row.remove();
+  }
+  if (isStill) body.append(...shown.filter((row) => !row.isConnected));
+  else if (shown.some((row, i) => body.rows[i] !== row)) body.replaceChildren(...shown);
+  table.hidden = body.rows.length === 0;
+  byId('nobody').hidden = callers.length > 0;
   say(byId('more'), more > 0 ? `and ${more} more callers` : '');
+}
+
+function told(row, cells) {
+  cells.forEach((cell, i) => {
+    say(row.cells[i], String(cell));
+  });
+  return row;
+}
+
+function rowOf(key, caller) {
+  const row = element('tr');
+  row.dataset.key = key;
+  for (let i = 0; i < 7; i++) row.insertCell();
+  const cell = row.insertCell();
+  cell.className = 'operators';
+  // A digest in the place of a name is nobody's name.
+  if (/^(user:|from )#/.test(caller)) return row;
+  const name = encodeURIComponent(caller);
+  cell.append(
+    orderButton(`Pause ${caller} for 10 minutes`, ['PUT', `pauses/callers/${name}`, { seconds: 600 }], 'Pause'),
+    ' ',
+    orderButton(`End the waits of ${caller}`, ['POST', `callers/${name}/end`], 'End the waits'),
+  );
+  return row;
 }

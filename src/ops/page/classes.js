@@ -1,9 +1,8 @@
 /** Classes: what waits, what may go, and the last 15 minutes as plots. */
-import { button, byId, element, fill, say, seconds, sum, tell } from './dom.js';
-import { order } from './orders.js';
+import { byId, element, fill, say, seconds, sum, tell, whole } from './dom.js';
+import { orderButton, orderForm } from './orders.js';
 
 const kinds = ['came', 'held', 'sent', 'replayed', 'refused'];
-
 const namespace = 'http://www.w3.org/2000/svg';
 
 /** Bars, one for each step. The table below says the same. */
@@ -14,7 +13,7 @@ function draw(figure, kind, counts) {
     return `M${60 - counts.length + i} 40v-${height.toFixed(1)}h.8v${height.toFixed(1)}z`;
   });
   figure.querySelector('path').setAttribute('d', bars.join(''));
-  say(figure.querySelector('figcaption'), `${kind} ${sum(counts)}`);
+  say(figure.querySelector('figcaption'), `${kind} ${whole(sum(counts))}`);
 }
 
 function figureOf() {
@@ -28,50 +27,75 @@ function figureOf() {
   return figure;
 }
 
-function cardOf(name) {
+function cardOf(name, bucket) {
   const card = byId('class').content.cloneNode(true).firstElementChild;
   card.dataset.class = name;
   card.querySelector('h3').textContent = name;
   card.querySelector('.plots').append(...kinds.map(figureOf));
-  const at = `pauses/classes/${encodeURIComponent(name)}`;
-  card.querySelector('.operators').append(
-    button(`Pause ${name} for 10 minutes`, () => order('PUT', at, { seconds: 600 })),
-    button(`Resume ${name}`, () => order('DELETE', at)),
-  );
+  const part = encodeURIComponent(name);
+  const at = `pauses/classes/${part}`;
+  card
+    .querySelector('div.operators')
+    .append(
+      orderButton(`Pause ${name} for 10 minutes`, ['PUT', at, { seconds: 600 }]),
+      orderButton(`Resume ${name}`, ['DELETE', at]),
+    );
+  const form = card.querySelector('form');
+  form.elements.rate.value = bucket.rate;
+  form.elements.burst.value = bucket.burst;
+  const said = (number) => ({ rate: number('rate'), burst: number('burst') });
+  orderForm(form, `Limit ${name}`, () => `limits/${part}`, said);
   return card;
 }
 
-function classRows(line, bucket, permits) {
-  const upstream = permits?.probing
-    ? ['refuses everything; one request at a time tries it', 'bad']
-    : bucket.pausedMs > 0
-      ? [`asked for a pause, ${seconds(bucket.pausedMs)} more`, 'bad']
-      : ['takes requests', 'good'];
+function upstreamOf(bucket, permits) {
+  if (permits?.probing) return ['refuses everything; one request at a time tries it', 'bad'];
+  if (bucket.pausedMs > 0) return [`asked for a pause, ${seconds(bucket.pausedMs)} more`, 'bad'];
+  return ['takes requests', 'good'];
+}
+
+function classRows({ line, bucket, permits, lanes, turnInMs }) {
   return [
-    ['Wait', `${line.requests} of ${line.requestsMax}, of ${line.callers} callers`],
+    ['Wait', `${whole(line.requests)} of ${whole(line.requestsMax)}, of ${whole(line.callers)} callers`],
     ['Oldest', line.requests === 0 ? 'nobody' : seconds(line.oldestMs)],
-    ['Bucket', `${bucket.level} of ${bucket.burst}; ${bucket.rate} a second flow back`],
-    ['Buckets, slots at hand', `${bucket.live}, ${bucket.slotsHeld}`],
+    ['Next turn in', turnInMs === undefined ? 'nobody' : seconds(turnInMs)],
+    [bucket.live > 1 ? `Emptiest of ${bucket.live} buckets` : 'Bucket', `${bucket.level} of ${bucket.burst}`],
+    ['Refill', `${bucket.rate} a second`],
+    ['Slots at hand', whole(bucket.slotsHeld)],
+    ...lanes.map(({ limit, live, parked, paused }) => [
+      `Lanes, ${limit}`,
+      `${whole(live)}, ${whole(parked)} wait in them, ${whole(paused)} pause`,
+    ]),
     ['In flight', permits === undefined ? '0' : `${permits.inUse} of ${Math.floor(permits.limit)}`],
-    ['Bodies', `${Math.round(line.bytes / 1_024)} KiB`],
-    ['The upstream', ...upstream],
+    ['Bodies', `${whole(Math.round(line.bytes / 1_024))} KiB`],
+    ['The upstream', ...upstreamOf(bucket, permits)],
   ];
 }
 
-export function showClasses({ lines, buckets, permits, recent }) {
-  const cards = byId('classes');
+/** A card in which somebody types stays, though its class is idle now. */
+function removeOthers(cards, lines) {
   for (const card of [...cards.children]) {
-    if (!lines.some((line) => line.class === card.dataset.class)) card.remove();
+    if (lines.some((line) => line.class === card.dataset.class)) continue;
+    if (card.contains(document.activeElement)) tell(card.querySelector('dl'), [['Wait', 'nobody: the class is idle']]);
+    else card.remove();
   }
-  byId('idle').hidden = lines.length > 0;
+}
+
+export function showClasses({ lines, buckets, permits, lanes, callers = [], recent }) {
+  const cards = byId('classes');
+  removeOthers(cards, lines);
+  byId('idle').hidden = cards.children.length > 0 || lines.length > 0;
   for (const line of lines) {
     const of = (one) => one.class === line.class;
+    const bucket = buckets.find(of);
     let card = [...cards.children].find((one) => one.dataset.class === line.class);
     if (card === undefined) {
-      card = cardOf(line.class);
+      card = cardOf(line.class, bucket);
       cards.append(card);
     }
-    tell(card.querySelector('dl'), classRows(line, buckets.find(of), permits.find(of)));
+    const turnInMs = callers.find(of)?.turnInMs;
+    const rows = classRows({ line, bucket, permits: permits.find(of), lanes: lanes.filter(of), turnInMs });
+    tell(card.querySelector('dl'), rows);
     const lately = recent?.classes.find(of) ?? { came: [], held: [], sent: [], replayed: [], refused: [] };
     const figures = card.querySelectorAll('figure');
     kinds.forEach((kind, i) => {

@@ -16,6 +16,9 @@ export function say(node, text, className = '') {
 }
 
 export const seconds = (ms) => (ms === null ? 'unknown' : `${(ms / 1_000).toFixed(1)} s`);
+export const whole = new Intl.NumberFormat('en').format;
+/** @param iso a moment, ISO 8601 in UTC */
+export const moment = (iso) => iso.replace('T', ' ').replace(/(\.\d+)?Z$/, ' UTC');
 export const sum = (counts) => counts.reduce((all, count) => all + count, 0);
 
 /** Rows of a `dl`, in place. */
@@ -37,10 +40,4 @@ export function fill(body, rows) {
       say(row.cells[j] ?? row.insertCell(), String(cell));
     });
   });
-}
-
-export function button(text, act) {
-  const made = element('button', text, { type: 'button' });
-  made.addEventListener('click', act);
-  return made;
 }

@@ -1,5 +1,5 @@
 /** Orders: those in force, and those that whoever has the operator's token gives. */
-import { button, byId, element, say } from './dom.js';
+import { byId, element, say } from './dom.js';
 
 /** Only here: it is gone with the page. */
 let token = null;
@@ -12,15 +12,45 @@ export function useToken(shown) {
 export const hasToken = () => token !== null;
 export const credentials = () => (hasToken() ? { authorization: `Bearer ${token}` } : {});
 
-export async function order(method, path, body) {
-  const response = await fetch(`/steering/${path}`, {
-    method,
-    headers: { ...credentials(), 'content-type': 'application/json' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+/** @param what it is called to whoever gave it */
+export async function order(what, method, path, body) {
+  const said = byId('said');
+  // Said again where it is the same again.
+  say(said, '');
+  try {
+    const response = await fetch(`/steering/${path}`, {
+      method,
+      headers: { ...credentials(), 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    if (response.ok) return say(said, `Done: ${what}`, 'good');
+    const { title, detail } = await response.json();
+    return say(said, `${what}: ${title}. ${detail}`, 'bad');
+  } catch {
+    return say(said, `${what}: no answer came. The order may have been taken.`, 'bad');
+  }
+}
+
+/** A button that gives one order. @param short what can be read on it; a screen reader says all of `what` */
+export function orderButton(what, [method, path, body], short = what) {
+  const made = element('button', short, { type: 'button', title: what, 'aria-label': what });
+  made.addEventListener('click', () => order(what, method, path, body));
+  return made;
+}
+
+/**
+ * A form for an order that lasts for so many minutes.
+ * @param where its path, when it is given
+ * @param said what else its body says, by the form's fields
+ */
+export function orderForm(form, what, where, said = () => ({})) {
+  form.setAttribute('aria-label', what);
+  form.querySelector('button').textContent = what;
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    const number = (name) => form.elements[name].valueAsNumber;
+    void order(what, 'PUT', where(), { seconds: number('minutes') * 60, ...said(number) });
   });
-  if (response.ok) return say(byId('said'), 'Done', 'good');
-  const { title, detail } = await response.json();
-  return say(byId('said'), `${title}: ${detail}`, 'bad');
 }
 
 const paths = {
@@ -46,10 +76,12 @@ export function showOrders({ steering }) {
     list.replaceChildren(
       ...inForce.map((one) => {
         const item = element('li');
-        const end = button(`End: ${words[one.order.kind](one.order)}`, () =>
-          order('DELETE', paths[one.order.kind](one.order)),
+        const end = orderButton(
+          `End: ${words[one.order.kind](one.order)}`,
+          ['DELETE', paths[one.order.kind](one.order)],
+          'End',
         );
-        end.className = 'ends';
+        end.className = 'operators';
         item.append(element('span'), ' ', end);
         return item;
       }),

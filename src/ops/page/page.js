@@ -1,25 +1,31 @@
 /** The page of the ops port. It reads one stream of events, writes what came into the document, and sends orders. */
 import { showCallers } from './callers.js';
 import { showClasses } from './classes.js';
-import { button, byId, element, say, seconds, tell } from './dom.js';
-import { credentials, hasToken, order, showOrders, useToken } from './orders.js';
+import { byId, moment, say, tell } from './dom.js';
+import { credentials, hasToken, orderForm, showOrders, useToken } from './orders.js';
+import { showWait } from './wait.js';
 
 const retryMs = 2_000;
 let reading = null;
+/** Which replica this is; null: it has not said so. */
+let name = null;
 
 function showReplica(view) {
   const { replica, ready, why, store, config, connections } = view;
+  name = replica?.name ?? null;
+  byId('drain').hidden = name === null;
   say(
     byId('replica'),
     replica ? `${replica.name}, Weir ${replica.version}` : 'A replica of several workers: callers are not told',
   );
   say(byId('state'), ready ? 'Ready' : `Not ready: ${why}`, ready ? 'good' : 'bad');
-  const refused = config.refused === null ? 'none' : `${config.refused.at}: ${config.refused.problems.join('; ')}`;
+  const refused =
+    config.refused === null ? 'none' : `${moment(config.refused.at)}: ${config.refused.problems.join('; ')}`;
   tell(byId('about'), [
-    ['Since', replica?.startedAt ?? 'unknown'],
+    ['Since', replica ? moment(replica.startedAt) : 'unknown'],
     ['Connections', String(connections)],
     ['Store', `${store.kind}, ${store.up ? 'up' : 'away'}${store.fallback ? ', alone with its share' : ''}`],
-    ['Configuration', `${config.hash || 'unnamed'}, in force since ${config.loadedAt}`],
+    ['Configuration', `${config.hash || 'unnamed'}, in force since ${moment(config.loadedAt)}`],
     ['Refused reload', refused, config.refused === null ? '' : 'bad'],
     ['Waits for a restart', config.restartNeeded.join(', ') || 'nothing'],
   ]);
@@ -30,6 +36,7 @@ function show(view) {
   showOrders(view);
   showClasses(view);
   showCallers(view);
+  void showWait();
 }
 
 /** `EventSource` can't show a token, so the stream is read by hand. */
@@ -74,35 +81,6 @@ async function refused(response) {
   say(byId('said'), detail, 'bad');
 }
 
-async function look(id) {
-  const response = await fetch(`/status/requests/${encodeURIComponent(id)}`, { headers: credentials() });
-  const told = await response.json();
-  const place = byId('wait');
-  if (!response.ok) return place.replaceChildren(element('p', told.detail));
-  const list = element('dl');
-  const front =
-    told.inFront === null
-      ? 'it does not stand in line'
-      : `${told.inFront.own} of its own caller, ${told.inFront.others} of others`;
-  tell(list, [
-    ['Class', told.class],
-    ['Caller', told.caller],
-    ['Waits for', `${told.waitsFor}: ${told.limit}`],
-    ['Place', told.place === null ? 'none' : String(told.place)],
-    ['In front', front],
-    ['Turn in', told.turnInMs === null ? 'unknown' : `${seconds(told.turnInMs)} at the earliest`],
-    ['Waited', `${seconds(told.waitedMs)}; ${seconds(told.leftMs)} are left`],
-    ['Sent', `${told.attempts} times`],
-  ]);
-  const orders = element('div', '', { class: 'operators' });
-  const at = `requests/${encodeURIComponent(id)}`;
-  orders.append(
-    button('Let it go first', () => order('POST', `${at}/first`)),
-    button('End its wait', () => order('POST', `${at}/end`)),
-  );
-  return place.replaceChildren(list, orders);
-}
-
 byId('operator').addEventListener('submit', (event) => {
   event.preventDefault();
   useToken(byId('token').value || null);
@@ -110,10 +88,7 @@ byId('operator').addEventListener('submit', (event) => {
   say(byId('said'), '');
   void follow();
 });
-byId('why').addEventListener('submit', (event) => {
-  event.preventDefault();
-  void look(byId('request').value);
-});
+orderForm(byId('drain'), 'Drain this replica', () => `drains/${encodeURIComponent(name)}`);
 // What scrolls can be scrolled with the keyboard.
 byId('scrolls').tabIndex = 0;
 void follow();

@@ -12,11 +12,11 @@ import {
   startWeir,
 } from '../../support/weir.ts';
 
-/** Below what the simulator grants. Of `contacts` all but the first wait until somebody orders otherwise. */
+/** Below what the simulator grants. Of `contacts` each but the first waits for minutes. */
 const config = JSON.stringify({
   limits: {
     messages: { rate: 10, burst: 20, holdMaxMs: 600_000 },
-    contacts: { rate: 0.001, burst: 1, holdMaxMs: 600_000 },
+    contacts: { rate: 0.005, burst: 1, holdMaxMs: 600_000 },
   },
   ops: { token: operatorToken, figuresMaxAgeMs: 0 },
 });
