@@ -25,7 +25,7 @@ export interface Child extends AsyncDisposable {
   readonly startedAt: number;
 }
 
-export interface ChildOptions {
+interface ChildOptions {
   readonly nodeArgs?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly stdio?: StdioOptions;

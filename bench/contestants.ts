@@ -83,7 +83,7 @@ log: { level: info }
 stop: { lameDuckMs: 0, graceMs: 1000 }
 `;
 
-export interface KeyFiles {
+interface KeyFiles {
   readonly certFile: string;
   readonly keyFile: string;
 }

@@ -22,7 +22,7 @@ export interface Measured {
 }
 
 /** What is another load than 64 connections that each send the message. */
-export type How = Partial<Omit<LoadOrder, 'port' | 'ms'>>;
+type How = Partial<Omit<LoadOrder, 'port' | 'ms'>>;
 
 export class Load implements AsyncDisposable {
   readonly #child: Child = startChild('bench/load.ts');

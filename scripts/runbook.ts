@@ -8,7 +8,7 @@ import { Marked } from 'marked';
 const source = new URL('../docs/how-to/answer-an-alert.md', import.meta.url);
 
 /** What a heading is linked by, as forges of repositories have it. */
-export const anchorOf = (heading: string): string =>
+const anchorOf = (heading: string): string =>
   heading
     .toLowerCase()
     .replace(/[^\w\- ]/g, '')

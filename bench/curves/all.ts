@@ -11,7 +11,7 @@ import { Held, heldLimits } from './held.ts';
 import { cpu, each, median, type Point, type Rounds } from './rounds.ts';
 import { callersToken, makeTokens } from './tokens.ts';
 
-export interface Measured {
+interface Measured {
   readonly title: string;
   readonly measure: (url: string, rounds: Rounds) => Promise<Point[]>;
 }

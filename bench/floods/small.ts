@@ -17,7 +17,7 @@ export interface SmallRequest {
 }
 
 /** What to do, told by the bench over IPC; `stop` ends it. */
-export interface SmallOrder extends SmallRequest {
+interface SmallOrder extends SmallRequest {
   readonly port: number;
 }
 

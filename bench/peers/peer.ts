@@ -13,7 +13,7 @@ import { messageOf, startChild, startProgram } from '../child.ts';
 import type { Contestant } from '../contestants.ts';
 
 export const peerNames = ['nginx', 'nginx-lua', 'haproxy', 'fastify'] as const;
-export type PeerName = (typeof peerNames)[number];
+type PeerName = (typeof peerNames)[number];
 type ProgramName = Exclude<PeerName, 'fastify'>;
 
 const lua = '/usr/lib/nginx/modules/ngx_http_lua_module.so';

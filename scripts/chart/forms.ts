@@ -22,9 +22,9 @@ export const dnsLabel = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 export const dnsName = /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/;
 export const serviceName = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
 export const hostName = /^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-export const dataKey = /^[-._a-zA-Z0-9]+$/;
-export const labelValue = /^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/;
-export const amount = /^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$/;
+const dataKey = /^[-._a-zA-Z0-9]+$/;
+const labelValue = /^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/;
+const amount = /^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$/;
 export const duration = /^([0-9]+(h|m|s|ms))+$/;
 /** Of Prometheus, as far as anybody scrapes: `15s`, `1m30s`. */
 export const scrapeTime = /^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$/;

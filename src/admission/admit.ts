@@ -32,7 +32,7 @@ export interface AdmitSettings extends Order {
   readonly caseSensitivePaths?: boolean;
 }
 
-export interface AdmitDeps extends AdmitSettings {
+interface AdmitDeps extends AdmitSettings {
   readonly clock: Clock;
   readonly buckets: Buckets;
   readonly meter: Meter;

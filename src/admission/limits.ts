@@ -16,7 +16,7 @@ export interface LimitRow<Value> {
 }
 
 /** The kinds of values. The caller of `limitRows` says what each becomes: a type, or a schema. */
-export interface LimitKinds<NumberOf, FlagOf, ScopeOf, AlsoOf> {
+interface LimitKinds<NumberOf, FlagOf, ScopeOf, AlsoOf> {
   readonly number: (min: number, max: number, row: LimitRow<number>) => NumberOf;
   readonly whole: (min: number, max: number, row: LimitRow<number>) => NumberOf;
   readonly flag: (row: LimitRow<boolean>) => FlagOf;

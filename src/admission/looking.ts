@@ -6,7 +6,7 @@ import type { Gates } from './gates.ts';
 import type { Waiter } from './stay.ts';
 
 /** A request that waits, and where. */
-export interface Found {
+interface Found {
   readonly gates: Gates;
   readonly gate: Gate;
   readonly waiter: Waiter;

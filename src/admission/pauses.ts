@@ -17,10 +17,10 @@
 import type { Steering } from '../exchange/exchange.ts';
 
 /** Who waits: that request, its caller's requests in this replica, everybody's here, or everybody's in all replicas. */
-export type PauseScope = 'request' | 'caller' | 'replica' | 'fleet';
+type PauseScope = 'request' | 'caller' | 'replica' | 'fleet';
 
 /** When one caller may pause all: always, as there are no others; if no other has been answered of late; never. */
-export type OneSpeaks = 'always' | 'alone' | 'never';
+type OneSpeaks = 'always' | 'alone' | 'never';
 
 const companyMs = 600_000;
 const distrustMs = 600_000;

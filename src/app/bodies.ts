@@ -11,7 +11,7 @@ import type { Snapshot } from '../observe/snapshot.ts';
 import { seldom } from './seldom.ts';
 import { StartError } from './start-error.ts';
 
-export interface Bodies {
+interface Bodies {
   readonly disk: DiskBudget;
   readonly answers: AnswerBudget;
   /** Other bounds. Rejects with a `StartError` where these need files for the first time, and there can be none. */

@@ -44,12 +44,7 @@ export class Certificates {
  * Hands changed files to `secure`, unless something is wrong with them: then the old ones stay. Callers that are
  * connected notice nothing either way.
  */
-export function keepCertificates(
-  tls: ListenTls,
-  secure: (material: TlsMaterial) => void,
-  clock: Clock,
-  log: Log,
-): FileWatch {
+function keepCertificates(tls: ListenTls, secure: (material: TlsMaterial) => void, clock: Clock, log: Log): FileWatch {
   const { ca, cert, key } = tls.files;
   const paths = [ca, cert, key].flatMap(({ path }) => path ?? []);
   let seen = digest([tls.material.ca, tls.material.cert, tls.material.key].filter((text) => text !== null));

@@ -12,7 +12,7 @@ type LogConfig = Config['log'];
 const stdout = 1;
 
 /** What the log's stdout is. */
-export interface Terminal {
+interface Terminal {
   readonly isTTY?: boolean | undefined;
   hasColors?(): boolean;
 }

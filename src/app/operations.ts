@@ -13,7 +13,7 @@ import type { Services } from './services.ts';
 import { listenProblem } from './start-error.ts';
 
 /** What the ops port tells of the app. */
-export interface OpsState {
+interface OpsState {
   readonly readiness: Readiness;
   readonly reload: () => Promise<ReloadReport> | null;
 }

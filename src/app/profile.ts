@@ -7,7 +7,7 @@ import { createWebapp } from '../profiles/coreapp/webapp.ts';
 import { createRouter, type RouteOf } from '../routing/router.ts';
 import type { Services } from './services.ts';
 
-export interface Routing {
+interface Routing {
   /** A path below which Weir answers itself; null: it passes all of them on. */
   readonly guardedPath: string | null;
   readonly routeOf: RouteOf;

@@ -22,9 +22,9 @@ import { StartError } from './start-error.ts';
 type LoadedWell = Extract<Loaded, { ok: true }>;
 
 /** What brought it about. */
-export type ReloadReason = 'SIGHUP' | 'file' | 'command';
+type ReloadReason = 'SIGHUP' | 'file' | 'command';
 
-export interface ReloadDeps {
+interface ReloadDeps {
   /** Where the configuration comes from; `readFile` is not asked. */
   readonly sources: Omit<Sources, 'readFile'>;
   /** What runs, and what the log has said of it. */

@@ -38,7 +38,7 @@ import { Upstreams } from './upstreams.ts';
 
 export type Services = Awaited<ReturnType<typeof openServices>>;
 
-export interface Start {
+interface Start {
   readonly config: Config;
   /** Where the Coreapp is, or its simulator. */
   readonly coreappUrl: string;

@@ -15,12 +15,12 @@ import {
 } from '../observe/steering.ts';
 
 /** What replicas tell one another. */
-export interface SteeringTalk {
+interface SteeringTalk {
   /** Null: there are no others. */
   readonly tell: ((words: readonly Word[], once: OnceOrder | null) => void) | null;
 }
 
-export interface SteeringDeps extends SteeringTalk {
+interface SteeringDeps extends SteeringTalk {
   readonly clock: Clock;
   /** The name of this replica. */
   readonly replica: string;

@@ -77,7 +77,7 @@ export interface Stores {
 }
 
 /** What follows the orders that other replicas tell of, and tells its own to who asks. */
-export interface SteeringFollower {
+interface SteeringFollower {
   heard(message: SteeringMessage): void;
   tellAgain(): void;
 }

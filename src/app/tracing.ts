@@ -8,7 +8,7 @@ import { samplerOf } from '../observe/sampling.ts';
 import { joinedTrace, passedTrace, type TraceOf } from '../observe/tracing.ts';
 import { seldom } from './seldom.ts';
 
-export interface Tracing {
+interface Tracing {
   /** Null: nobody is told of spans. */
   readonly tracer: Tracer | null;
   /** Which trace a request belongs to, by a configuration. */
@@ -17,7 +17,7 @@ export interface Tracing {
   close(): Promise<void>;
 }
 
-export interface TracingDeps {
+interface TracingDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly meter: Pick<Meter, 'spans'>;

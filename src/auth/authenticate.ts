@@ -16,7 +16,7 @@ import { type Credentials, credentialsOf, takeCredentials, takeValue } from './c
 import type { Secrets, StrangerGuard } from './ports.ts';
 import { Strangers } from './strangers.ts';
 
-export interface AuthenticateDeps {
+interface AuthenticateDeps {
   /** Of each kind: Weir's own, and where there is one an identity provider's. */
   readonly tokens: readonly Pick<BearerTokens, 'couldBe' | 'find'>[];
   readonly guard: StrangerGuard;

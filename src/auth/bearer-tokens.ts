@@ -16,7 +16,7 @@ import type { Tokens } from './token-cache.ts';
 /** Whose token it is, or why it is refused. */
 export type Finding = TokenRecord | Refusal;
 
-export interface BearerTokensDeps {
+interface BearerTokensDeps {
   readonly tokens: Tokens;
   readonly end: (text: string) => Promise<void>;
   readonly guard: StrangerGuard;

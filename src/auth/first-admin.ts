@@ -2,7 +2,7 @@ import type { AuditAction } from '../observe/audit.ts';
 import type { User } from './accounts.ts';
 import type { Accounts, Passwords, PasswordTurn } from './ports.ts';
 
-export type AdminChange = Extract<AuditAction, 'user.add' | 'user.password'>;
+type AdminChange = Extract<AuditAction, 'user.add' | 'user.password'>;
 
 export const adminName = 'admin';
 /** The contract's first password; it is good only for setting another one. */

@@ -14,7 +14,7 @@ const restMs = 0;
 /** Short: a token may be sent before its time has come, or before its key has been published. */
 const unknownMs = 1_000;
 
-export interface JwtAuthDeps {
+interface JwtAuthDeps {
   readonly jwts: JwtCheck;
   readonly ended: EndedTokens;
   readonly secrets: Pick<Secrets, 'digest'>;

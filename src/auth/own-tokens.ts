@@ -17,7 +17,7 @@ const unknownMs = 60_000;
 /** What a token of Weir's own looks like. */
 type OwnForm = Pick<Secrets, 'couldBeToken'>;
 
-export interface OwnTokensDeps {
+interface OwnTokensDeps {
   readonly store: Omit<AccountStore, 'tokensOf'>;
   readonly secrets: OwnForm;
   readonly clock: Clock;

@@ -24,7 +24,7 @@ export interface Asker {
   readonly standing: Standing;
 }
 
-export interface PlacesOptions {
+interface PlacesOptions {
   /** Most turns at once. */
   readonly turnsMax: number;
   /** Most turns at once for one group, 1 or more. */

@@ -34,7 +34,7 @@ export interface Tokens {
   find(digest: string, text: string): TokenRecord | undefined | Promise<TokenRecord | undefined>;
 }
 
-export interface TokenCacheDeps {
+interface TokenCacheDeps {
   readonly verifier: Verifier;
   readonly clock: Clock;
   readonly meter: Pick<Meter, 'storeCalled'>;

@@ -33,7 +33,7 @@ export interface TokenEntriesOptions {
 }
 
 /** An answer of the verifier. Instants are `Clock.now()`. */
-export interface Confirmation {
+interface Confirmation {
   readonly askedAt: number;
   readonly expiresAt: number;
   /** The cache's when the verifier was asked. */
@@ -43,7 +43,7 @@ export interface Confirmation {
 /** How long before the end of freshness a token in use is confirmed again: longer than an answer may take. */
 const refreshAheadMs = 2_000;
 
-export class TokenEntry implements UserEntry {
+class TokenEntry implements UserEntry {
   readonly record: Verified;
   readonly refreshAt: number;
   readonly freshUntil: number;

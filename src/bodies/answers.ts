@@ -6,7 +6,7 @@ import type { BodyFile } from '../exchange/bodies.ts';
 import { Shares } from '../shares/shares.ts';
 import type { DiskBudget } from './disk.ts';
 
-export interface AnswerBounds {
+interface AnswerBounds {
   /** Of one answer. Whatever is more goes to a file. */
   readonly memoryMaxBytes: number;
   /** Of all answers. */

@@ -10,7 +10,7 @@ import type { CallerBytes, ComingBody } from './coming-bodies.ts';
 import type { DiskBudget } from './disk.ts';
 
 /** Where room was missing. `slow`: there was some, and the body gave way to a quicker one. */
-export type Lack = Shortage | 'disk' | 'callerDisk' | 'slow';
+type Lack = Shortage | 'disk' | 'callerDisk' | 'slow';
 
 export class BodyAllocation implements Allocation, ComingBody {
   place = -1;

@@ -7,7 +7,7 @@ import { Callers } from '../shares/callers.ts';
 import { partOf } from '../shares/part.ts';
 import { type CallerBytes, ComingBodies } from './coming-bodies.ts';
 
-export interface BodyBudgetBounds {
+interface BodyBudgetBounds {
   /** What all bodies together may take. */
   readonly lineMaxBytes: number;
   /** What one caller may have while it is alone; beside others it is the same part of what those leave. */

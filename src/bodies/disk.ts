@@ -2,7 +2,7 @@
 import type { BodyFile } from '../exchange/bodies.ts';
 import { mayHaveOneMore, partOf } from '../shares/part.ts';
 
-export interface DiskBounds {
+interface DiskBounds {
   /** The largest body that stays in memory. */
   readonly memoryMaxBytes: number;
   /** Most bytes of all files together. */

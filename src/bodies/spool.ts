@@ -23,7 +23,7 @@ const aheadOfDisk = 4;
 /** What the objects around a chunk take: of many small ones that is the most. */
 const chunkBytes = 200;
 
-export interface SpoolEnds {
+interface SpoolEnds {
   /** There is room again, after an `add` that said no. */
   readonly resume: () => void;
   /** Told once: the caller has all of the answer, or it was cut off. */

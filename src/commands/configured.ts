@@ -4,7 +4,7 @@ import { type Arguments, type CommandIo, type Grammar, readArguments } from './o
 
 type Environment = Readonly<Record<string, string | undefined>>;
 type Configured = Extract<Loaded, { ok: true }>;
-export type Read = Extract<Arguments, { ok: true }>;
+type Read = Extract<Arguments, { ok: true }>;
 
 /** For commands that look at the whole configuration and take nothing else. Null: it is said what is wrong. */
 export function configuredBy(

@@ -15,7 +15,7 @@ export function opsAddress(
 }
 
 /** Where the ops port is, and the operator's token, where the configuration has one. */
-export interface OpsPort {
+interface OpsPort {
   readonly address: string;
   readonly token: string | null;
 }

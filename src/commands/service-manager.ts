@@ -7,12 +7,12 @@ import type { ReloadReport } from '../ops/ports.ts';
 import { reachable } from './ops-address.ts';
 import { ask } from './ready.ts';
 
-export interface OpsPort {
+interface OpsPort {
   readonly host: string;
   readonly port: number;
 }
 
-export interface ServiceManagerDeps {
+interface ServiceManagerDeps {
   /** Null: nobody wants to be told. */
   readonly send: Send | null;
   /** How often it wants to hear that Weir is alive, milliseconds; null: never. */

@@ -31,7 +31,7 @@ export interface StoreDeps {
 /** A command's end that is no success: one line for whoever typed it. */
 export class CommandFailure extends Error {}
 
-export interface StoreCommand {
+interface StoreCommand {
   /** As it is typed: `users add`. */
   readonly command: string;
   /** What `--config` names. */

@@ -2,7 +2,7 @@
  * What a text file holds, without what its editor added. The text is as a decoder of UTF-8 gives it: bytes that are not
  * UTF-8 have become U+FFFD (`auth/hidden.ts` finds them), and UTF-16 shows as NULs between the characters.
  */
-export type FileText =
+type FileText =
   | { readonly ok: true; readonly text: string }
   /** Both in words: what is wrong, and what would be right. */
   | { readonly ok: false; readonly fault: string; readonly wanted: string };

@@ -48,7 +48,7 @@ export type Loaded =
     }
   | { readonly ok: false; readonly problems: readonly Problem[]; readonly notes: readonly string[] };
 
-export interface Change {
+interface Change {
   /** `limits.messages.rate` */
   readonly setting: string;
   /** As text; a secret only says that it is set. */

@@ -9,7 +9,7 @@ import { type SamplerName, samplerNames } from '../observe/sampling.ts';
 import type { Environment } from './environment.ts';
 
 /** How many spans wait for how long. */
-export interface SpanBatches {
+interface SpanBatches {
   readonly scheduledDelayMillis: number;
   readonly exportTimeoutMillis: number;
   readonly maxQueueSize: number;

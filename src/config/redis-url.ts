@@ -34,7 +34,7 @@ export type RedisTarget =
   | (Common & { readonly kind: 'sentinel'; readonly master: string; readonly sentinelLogin: Login });
 
 /** What is wrong with a URL: the URL without its secrets, and what would be right, a clause. */
-export interface UrlFault {
+interface UrlFault {
   readonly given: string;
   readonly fault: string;
   readonly wanted: string;

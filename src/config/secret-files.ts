@@ -4,7 +4,7 @@ import { type Given, type Layer, leafOf, leaves } from './layer.ts';
 import { badFile, badText, badValue, type Problem, strayCharacter } from './problems.ts';
 import type { Leaf } from './setting.ts';
 
-export interface FilePair {
+interface FilePair {
   readonly content: Leaf;
   readonly file: Leaf;
 }

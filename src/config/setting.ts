@@ -114,7 +114,7 @@ export function entriesOf(schema: z.core.$ZodType): Readonly<Record<string, z.Zo
 }
 
 /** The schema of the entries that a section takes under any name; undefined: it takes none but those that it lists. */
-export function anyEntryOf(schema: z.core.$ZodType): z.ZodType | undefined {
+function anyEntryOf(schema: z.core.$ZodType): z.ZodType | undefined {
   const inner = unwrapped(schema);
   const rest = inner instanceof z.ZodObject ? inner.def.catchall : undefined;
   return rest === undefined || rest instanceof z.ZodNever ? undefined : (rest as z.ZodType);

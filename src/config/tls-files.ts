@@ -5,7 +5,7 @@ import type { Problem } from './problems.ts';
 import type { Settings } from './schema.ts';
 import { dateNote, readTls, type TlsFiles } from './tls.ts';
 
-export interface TlsFilesRead {
+interface TlsFilesRead {
   readonly parts: TlsParts;
   readonly problems: readonly Problem[];
   /** What an operator should know before the start. */

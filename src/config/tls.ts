@@ -8,7 +8,7 @@ import { attempt } from './secret-files.ts';
 import { contextOptions, type TlsMaterial } from './tls-material.ts';
 
 /** The setting that names a file, and the file's path; null: it is not set. */
-export interface TlsFile {
+interface TlsFile {
   readonly setting: string;
   readonly path: string | null;
 }
@@ -27,7 +27,7 @@ export interface ListenTls {
   readonly material: TlsMaterial;
 }
 
-export interface TlsRead {
+interface TlsRead {
   readonly material: TlsMaterial;
   /** By the setting whose file is wrong; `where` is its name. */
   readonly problems: readonly Problem[];

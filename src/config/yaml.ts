@@ -13,7 +13,7 @@ import {
 } from 'yaml';
 import type { Problem } from './problems.ts';
 
-export interface YamlFile {
+interface YamlFile {
   /** The outermost node; null: the file is empty or cannot be understood. */
   readonly root: YamlNode | null;
   readonly problems: readonly Problem[];

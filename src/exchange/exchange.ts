@@ -14,7 +14,7 @@ import type { Signal } from './signal.ts';
 import type { Trace } from './trace.ts';
 
 /** What the stage `receive` knows. */
-export interface Head {
+interface Head {
   /** `X-Request-Id`, kept or made. */
   readonly id: string;
   readonly method: string;

@@ -17,7 +17,7 @@ export const gone: Gone = { kind: 'gone' };
 export type CutCause = 'callerSlow' | 'coreappBroke' | 'coreappTimeout' | 'diskFailed' | 'stopping';
 
 /** The Coreapp's answer has gone to the caller, whole or cut off. */
-export interface Passed {
+interface Passed {
   readonly kind: 'passed';
   readonly status: number;
   /** Null: it is whole. */

@@ -13,7 +13,7 @@ import type { Refusal } from './refusals.ts';
 import { refuse, refuseMethod } from './refusals.ts';
 import type { Trace } from './trace.ts';
 
-export interface ReceiveDeps {
+interface ReceiveDeps {
   readonly clock: Clock;
   /** Makes a request id. */
   readonly newId: () => string;

@@ -32,7 +32,7 @@ export function fieldsOf(fields: Fields, name: string): string[] {
 }
 
 /** Names that equal one of Weir's own for software that makes one letter of all that is neither letter nor digit. */
-export interface FieldTwins {
+interface FieldTwins {
   /** Weir's own names as `plainName` gives them. */
   readonly of: ReadonlySet<string>;
   /** Odd names that are Weir's own as they stand. */

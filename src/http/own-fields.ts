@@ -60,7 +60,7 @@ export function mayPass(name: string): boolean {
   return !callersOwn.includes(name) && !hopByHop.has(name);
 }
 
-export interface OwnFieldsOptions {
+interface OwnFieldsOptions {
   /** The fields that configured limits go by, in lower case: they are Weir's own as well. */
   readonly scoped?: readonly string[];
   /** Tells this process from others; not there: nothing does. */

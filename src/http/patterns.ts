@@ -43,7 +43,7 @@ export function readPattern(text: string, caseSensitive: boolean): Pattern {
 }
 
 /** How the requests that one pattern takes lie to those that another one takes. */
-export type Relation = 'apart' | 'same' | 'narrower' | 'wider' | 'crossing';
+type Relation = 'apart' | 'same' | 'narrower' | 'wider' | 'crossing';
 
 export function relate(a: Pattern, b: Pattern): Relation {
   return [relateOne(a.method, b.method), relateOne(a.host, b.host), relatePaths(a, b)].reduce(combined);
@@ -108,7 +108,7 @@ interface Branch<Value> {
   readonly below: Rule<Value>[];
 }
 
-export interface Asked {
+interface Asked {
   readonly method: string;
   /** As `foldedPath` gives it. */
   readonly folded: string;

@@ -6,7 +6,7 @@
 import { isAuthority } from './authority.ts';
 import { foldedPath, hasNamelessFirst, isDots, isWithin, secondReading } from './paths.ts';
 
-export type Target =
+type Target =
   | {
       readonly kind: 'target';
       /** Path and query, to forward. */

@@ -11,7 +11,7 @@ export const traceFlags = {
   random: 0x02,
 } as const;
 
-export interface TraceParent {
+interface TraceParent {
   /** 32 hexadecimal digits in lower case, not all of them 0. */
   readonly traceId: string;
   /** 16 of them: the span of whoever sent the request. */

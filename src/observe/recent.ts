@@ -14,7 +14,7 @@ type Kind = (typeof kinds)[number];
 export type Totals = Readonly<Record<Kind, number>>;
 
 /** The counts of all classes. */
-export type ReadTotals = () => ReadonlyMap<string, Totals>;
+type ReadTotals = () => ReadonlyMap<string, Totals>;
 
 const nothing: Totals = { came: 0, held: 0, sent: 0, replayed: 0, refused: 0 };
 

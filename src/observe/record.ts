@@ -7,7 +7,7 @@ import type { Log, Meter, Tracer } from './ports.ts';
 import type { EarlyEnd } from './request-line.ts';
 import { spansOf } from './spans.ts';
 
-export interface RecordDeps {
+interface RecordDeps {
   readonly clock: Clock;
   readonly meter: Meter;
   readonly log: Log;

@@ -91,7 +91,7 @@ export interface ConfigSnapshot {
 }
 
 /** A process that serves, one of several. */
-export interface WorkerSnapshot {
+interface WorkerSnapshot {
   /** From 1 on. It stays when the process is replaced. */
   readonly worker: number;
   /** Null: there is no process just now, the next one is waited for. */

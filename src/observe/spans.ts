@@ -8,7 +8,7 @@ import type { AttemptRecord, Hold, Recording, Trace } from '../exchange/trace.ts
 import { fieldOf } from '../http/fields.ts';
 import { addressAsked } from '../http/forwarded.ts';
 
-export type SpanAttributes = Readonly<Record<string, string | number>>;
+type SpanAttributes = Readonly<Record<string, string | number>>;
 
 export interface Span {
   readonly kind: 'server' | 'internal' | 'client';
@@ -32,7 +32,7 @@ export interface Span {
 }
 
 /** How a request ended. */
-export interface RequestEnd {
+interface RequestEnd {
   readonly outcome: Outcome;
   /** The status that its caller saw. */
   readonly status: number;

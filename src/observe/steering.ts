@@ -45,7 +45,7 @@ export function subjectOf(order: StandingOrder): string {
 }
 
 /** Whom an order reaches: all replicas that share a Redis, or this one. */
-export type Reach = 'fleet' | 'replica';
+type Reach = 'fleet' | 'replica';
 
 export interface SteeringView {
   readonly reach: Reach;

@@ -13,7 +13,7 @@ export const passedTrace: TraceOf = (fields) => {
   return parent === null ? null : { ...parent, spanId: null, state: '', recording: null };
 };
 
-export interface JoinDeps {
+interface JoinDeps {
   readonly clock: Pick<Clock, 'wallMs'>;
   readonly sampler: Sampler;
   /** Random, in hexadecimal digits: 32, and 16. */

@@ -19,7 +19,7 @@ export interface RoutingRules {
 }
 
 /** What routes go by. */
-export type Routable = Pick<Received, 'method' | 'path' | 'fields'>;
+type Routable = Pick<Received, 'method' | 'path' | 'fields'>;
 
 export type RouteOf = (request: Routable, folded?: string) => Route;
 

@@ -35,7 +35,7 @@ export interface SignalRule {
   readonly warn: string | null;
 }
 
-export interface SignalDeps {
+interface SignalDeps {
   /** Milliseconds since 1970-01-01 UTC. */
   readonly wallMs: () => number;
   /** Uniform in [0, 1). */

@@ -19,7 +19,7 @@ export type PauseRule =
   /** The longest `estimated_time_to_regain_access` of a field such as X-Business-Use-Case-Usage, minutes. */
   | { readonly by: 'usage'; readonly name: string };
 
-export interface Asked {
+interface Asked {
   readonly fields: Fields;
   /** The document in the body; undefined: there is none. */
   readonly document: unknown;

@@ -1,5 +1,5 @@
 /** How a request ended here; `pending` while that is open. After `acted` an answer may still have gone wrong. */
-export const outcomes = [
+const outcomes = [
   'pending',
   'acted',
   'throttled429',

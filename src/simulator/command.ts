@@ -5,7 +5,7 @@ import { type ApiName, parseApiCommand } from './apis/command.ts';
 import { parseCommand } from './flags.ts';
 import { type Simulator, startSimulator } from './simulator.ts';
 
-export interface Io {
+interface Io {
   stdout(line: string): void;
   stderr(line: string): void;
 }

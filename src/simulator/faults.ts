@@ -4,8 +4,8 @@ import { type Fault, type FaultName, faultNames, type Settings } from './setting
 const before = ['resetBeforeBody', 'error429', 'error503'] as const;
 const after = ['error500', 'resetAfterBody', 'hang', 'truncate', 'trickle'] as const;
 
-export type FaultBefore = (typeof before)[number];
-export type FaultAfter = (typeof after)[number];
+type FaultBefore = (typeof before)[number];
+type FaultAfter = (typeof after)[number];
 
 /**
  * Decides which requests and connections go wrong. `next` and `ms` count down in the settings themselves, where they

@@ -11,13 +11,13 @@ import {
   settingsSchema,
 } from './settings.ts';
 
-export interface CommandOptions extends SettingsPatch {
+interface CommandOptions extends SettingsPatch {
   readonly host: string;
   readonly port: number;
   readonly controlPort: number;
 }
 
-export type Command =
+type Command =
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'problems'; readonly lines: readonly string[] }
   | { readonly kind: 'run'; readonly options: CommandOptions };

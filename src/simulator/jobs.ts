@@ -2,7 +2,7 @@
  * The Coreapp's job queue: so many workers, each busy for `serviceMs` with a job, and a bounded number of jobs that
  * wait. A job that was taken is done, whether or not somebody still waits for its answer.
  */
-export interface JobSettings {
+interface JobSettings {
   readonly workers: number;
   readonly serviceMs: number;
   readonly queueMax: number;

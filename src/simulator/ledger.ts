@@ -11,7 +11,7 @@ const actedTwiceMax = 1_000;
 /**
  * Every request is `seen` once, then ends as at most one of the others; `faulted` comes on top of `acted` where it was.
  */
-export class Counts {
+class Counts {
   seen = 0;
   acted = 0;
   throttled429 = 0;
@@ -25,7 +25,7 @@ export class Counts {
 }
 
 /** A request head as it came. */
-export interface RequestHead {
+interface RequestHead {
   readonly method: string;
   /** The request target: path and query. */
   readonly target: string;
@@ -46,7 +46,7 @@ export interface Trace {
   readonly last: RequestHead | null;
 }
 
-export interface ActedTwice {
+interface ActedTwice {
   readonly id: string;
   readonly class: Class;
   readonly method: string;

@@ -4,7 +4,7 @@ import { Generations } from './generations.ts';
 const mediaMaxBytes = 268_435_456;
 const itemOverheadBytes = 200;
 
-export interface MediaItem {
+interface MediaItem {
   readonly type: string;
   readonly body: Buffer;
 }

@@ -138,7 +138,7 @@ export const defaultSettings: Settings = {
   listening: true,
 };
 
-export type Configured =
+type Configured =
   | { readonly kind: 'settings'; readonly settings: Settings }
   | { readonly kind: 'problems'; readonly problems: readonly Problem[] };
 

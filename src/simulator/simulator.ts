@@ -31,7 +31,7 @@ export interface Simulator extends Controls, AsyncDisposable {
 }
 
 /** Wrong settings: each problem names the field, what was given and what would be right. */
-export class SettingsError extends Error {
+class SettingsError extends Error {
   override readonly name = 'SettingsError';
   readonly problems: readonly Problem[];
 

@@ -63,7 +63,7 @@ export interface Tunnels<Switching extends Downstream> {
 }
 
 /** Called once each for every attempt. */
-export interface TunnelObserver {
+interface TunnelObserver {
   /** The attempt begins. */
   asked(): void;
   /** It came to no tunnel, or the tunnel has ended. */

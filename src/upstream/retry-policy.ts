@@ -43,7 +43,7 @@ export interface BodyStart {
 export type Verdict = Pass | Retry | Need;
 
 /** The answer is the caller's. */
-export interface Pass {
+interface Pass {
   readonly kind: 'pass';
   /** What it says of a limit all the same; not there: nothing. */
   readonly signal?: Signal;
@@ -76,7 +76,7 @@ export interface Retry {
  * cannot be had: more than `needMaxBytes`, more than there is of a body that has ended, or no more than the policy has
  * already seen.
  */
-export interface Need {
+interface Need {
   readonly kind: 'need';
   readonly bytes: number;
 }

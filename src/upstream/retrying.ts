@@ -19,7 +19,7 @@ export interface RetryRules {
 }
 
 /** Whether a request that was answered 503 may go again. @param fields of the answer */
-export type MayRepeat = (fields: Fields, isRepeatable: () => boolean) => boolean;
+type MayRepeat = (fields: Fields, isRepeatable: () => boolean) => boolean;
 
 const again: FailureVerdict = { again: true, teaches: true };
 const over: FailureVerdict = { again: false, teaches: true };

@@ -12,7 +12,7 @@ import { createForward, type Forward } from './forward.ts';
 import type { Tunnels } from './ports.ts';
 import type { ForwardDeps } from './towards.ts';
 
-export interface TunnelDeps<Switching extends Downstream> extends Omit<ForwardDeps, 'coreapp'> {
+interface TunnelDeps<Switching extends Downstream> extends Omit<ForwardDeps, 'coreapp'> {
   /** To the upstream of a class. */
   readonly tunnelsOf: (name: RouteClass) => Tunnels<Switching>;
   /** Who has how many tunnels, including those that are being asked for. */

@@ -30,13 +30,13 @@ export interface BusyOptions {
 }
 
 /** One attempt as the Coreapp saw it. */
-export interface Attempt {
+interface Attempt {
   readonly at: number;
   readonly replica: number;
   readonly taken: boolean;
 }
 
-export interface Flow {
+interface Flow {
   /** The share of what it could have taken in this time, with every place filled again as fast as the way allows. */
   readonly used: number;
   /** The share of attempts that it refused. */

@@ -16,13 +16,13 @@ export interface Authority extends Issued {
   issue(commonName: string, names?: readonly string[], details?: Details): Issued;
 }
 
-export interface Details {
+interface Details {
   readonly from?: Date;
   readonly to?: Date;
   readonly keys?: KeyPair;
 }
 
-export interface KeyPair {
+interface KeyPair {
   readonly publicKey: KeyObject;
   readonly privateKey: KeyObject;
 }

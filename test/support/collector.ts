@@ -27,7 +27,7 @@ export interface CollectedSpan {
   readonly scope: string;
 }
 
-export interface CollectedRequest {
+interface CollectedRequest {
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   /** The bytes as Latin-1: to look for what must not be there. */

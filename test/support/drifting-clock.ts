@@ -1,6 +1,6 @@
 import type { Alarm, Clock } from '../../src/clock.ts';
 
-export interface Drift {
+interface Drift {
   /** By how much it is ahead at the beginning, milliseconds. */
   readonly offsetMs: number;
   /** How much too fast it runs: 0.001 is a millisecond a second. */

@@ -10,7 +10,7 @@ import { startProcess } from './processes.ts';
 import { openBuckets } from './redis-buckets.ts';
 import { Sender } from './sender.ts';
 
-export interface DriverOrder {
+interface DriverOrder {
   readonly redisUrl: string;
   readonly quota: Quota;
   readonly replicas: number;
@@ -25,7 +25,7 @@ export interface DriverOrder {
 type Instants = readonly number[];
 
 /** What all replicas are asked for together. */
-export interface Drive {
+interface Drive {
   readonly redisUrl: string;
   readonly quota: Quota;
   readonly replicas: number;
@@ -35,7 +35,7 @@ export interface Drive {
   readonly seconds: number;
 }
 
-export const machineMs = (): number => Number(process.hrtime.bigint() / 1_000n) / 1_000;
+const machineMs = (): number => Number(process.hrtime.bigint() / 1_000n) / 1_000;
 
 /** By then all have started, as a rule. One that starts later has its arrivals at once. */
 const startMs = 1_500;

@@ -113,7 +113,7 @@ export function messageFrom(user: string, brought: Bringing = {}): Collected {
 }
 
 /** A store with a clock of its own and a way there and back; counts its calls. */
-export class DistantStore {
+class DistantStore {
   calls = 0;
   pushes = 0;
   /** How often a narrow bucket was asked. */
@@ -207,7 +207,7 @@ export interface Sent {
   readonly closesAt: number;
 }
 
-export interface FleetOptions {
+interface FleetOptions {
   readonly limits: ClassLimits;
   readonly replicas: number;
   readonly oneWayMs: () => number;

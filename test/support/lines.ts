@@ -16,7 +16,7 @@ import { type Bringing, deafMeter, messageFrom, plainOrder, roomyLimits, Waiting
 import { VirtualClock } from './virtual-clock.ts';
 
 /** Where a request stands in line, who sends it, and what it brings. */
-export interface Arrival extends Bringing {
+interface Arrival extends Bringing {
   readonly name?: EndpointClass;
   readonly user?: string;
 }

@@ -11,7 +11,7 @@ import { Sender } from './sender.ts';
 import { until } from './until.ts';
 
 /** Where a request left for the Coreapp, milliseconds of the machine's clock. */
-export interface Departure {
+interface Departure {
   readonly at: number;
   readonly replica: number;
 }
@@ -35,7 +35,7 @@ export interface LiveFleet extends AsyncDisposable {
   stop(): void;
 }
 
-export interface LiveFleetOptions {
+interface LiveFleetOptions {
   /** Where each replica finds Redis. */
   readonly urls: readonly string[];
   readonly quota: Quota;

@@ -38,7 +38,7 @@ export const refusedLogin: AuditLine = {
   remote: '192.0.2.1',
 };
 
-export interface KeptLog {
+interface KeptLog {
   readonly log: AdjustableLog;
   /** As they were written, each with its newline. */
   readonly texts: readonly string[];

@@ -50,14 +50,14 @@ interface Pair {
   readonly value: string;
 }
 
-export interface MetricRead {
+interface MetricRead {
   readonly label: readonly Pair[];
   readonly gauge?: { readonly value: number } | null;
   readonly counter?: { readonly value: number } | null;
   readonly histogram?: HistogramRead | null;
 }
 
-export interface FamilyRead {
+interface FamilyRead {
   readonly name: string;
   readonly help: string;
   readonly type: string;

@@ -32,7 +32,7 @@ export interface ProcessOptions {
   readonly sockets?: readonly number[];
 }
 
-export interface OutputLine {
+interface OutputLine {
   readonly from: 'stdout' | 'stderr';
   readonly text: string;
 }

@@ -5,7 +5,7 @@ import { until, within } from './until.ts';
 
 export type Pairs = readonly (readonly [name: string, value: string])[];
 
-export interface RawHead {
+interface RawHead {
   readonly version: string;
   readonly status: number;
   readonly fields: Pairs;

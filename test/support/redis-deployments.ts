@@ -16,7 +16,7 @@ export interface RedisDeployment extends AsyncDisposable {
 }
 
 /** How a deployment is guarded: by a user who may only what docs/how-to/set-up-redis.md says, by TLS. */
-export interface Guarded {
+interface Guarded {
   readonly user?: boolean;
   /** Paths of PEM files. */
   readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
@@ -26,7 +26,7 @@ const password = 'p@ss/w:rd,100%';
 const login = `weir:${encodeURIComponent(password)}@`;
 
 /** What docs/how-to/set-up-redis.md says that Weir's user needs. */
-export const aclRule = ['~weir:*', '&weir:revoked', '+@all', '-@dangerous', '+info', '+config|get'];
+const aclRule = ['~weir:*', '&weir:revoked', '+@all', '-@dangerous', '+info', '+config|get'];
 
 function guardArgs({ user = false, tls }: Guarded, tlsPort: number): string[] {
   const files = tls && ['--tls-ca-cert-file', tls.ca, '--tls-cert-file', tls.cert, '--tls-key-file', tls.key];

@@ -14,7 +14,7 @@ const bucket = 'weir:{bucket:messages}';
 const inLine = 60;
 const newcomerEveryMs = 100;
 
-export interface Scene {
+interface Scene {
   readonly redis: RedisDeployment;
   readonly simulator: RunningSimulator;
   readonly weirs: readonly RunningWeir[];
@@ -22,7 +22,7 @@ export interface Scene {
   readonly backMs: number[];
 }
 
-export interface Report {
+interface Report {
   /** How often each status was answered to those in line, and to newcomers of a class that is far from its limit. */
   readonly answered: Readonly<Record<number, number>>;
   readonly newcomers: Readonly<Record<number, number>>;
@@ -155,8 +155,8 @@ interface Logged {
   readonly totalMs: number;
 }
 
-export const away = 'limits: Redis does not serve; going on with a share';
-export const there = 'limits: Redis serves again; shared by all replicas';
+const away = 'limits: Redis does not serve; going on with a share';
+const there = 'limits: Redis serves again; shared by all replicas';
 
 function logged(weirs: readonly RunningWeir[]): Pick<Report, 'loneSeconds' | 'newcomerMs' | 'outsideMs'> {
   const lines = weirs.flatMap(({ process }) => process.stdout.map((line) => JSON.parse(line) as Logged));

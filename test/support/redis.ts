@@ -27,7 +27,7 @@ export interface TestRedis extends AsyncDisposable {
 const portAttempts = 5;
 
 /** `REDIS_SERVER`, the one on the `PATH`, or the one that `scripts/redis.mjs` fetched. */
-export function redisServer(): string {
+function redisServer(): string {
   const fetched = fileURLToPath(new URL('../../.cache/redis/redis-server', import.meta.url));
   const onPath = (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, 'redis-server'));
   const found = process.env.REDIS_SERVER ?? [...onPath, fetched].find(isExecutable);

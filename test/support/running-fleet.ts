@@ -19,7 +19,7 @@ export interface CountedClass {
   readonly quota: Quota;
 }
 
-export type Asking = Omit<CrowdOrder, 'urls' | 'token' | 'body'>;
+type Asking = Omit<CrowdOrder, 'urls' | 'token' | 'body'>;
 
 export const pathOf = ({ name }: CountedClass): string => `/v1/${name}`;
 
@@ -33,7 +33,7 @@ const configOf = (classes: readonly CountedClass[]) => ({
   redis: { callTimeoutMs: 10_000 },
 });
 
-export interface FleetOptions {
+interface FleetOptions {
   /** The replicas' file. Default: `fresh-figures.yaml`. */
   readonly config?: string;
   readonly simulatorArgs?: readonly string[];

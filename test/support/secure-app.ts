@@ -74,7 +74,7 @@ export async function startSecureApp(
   };
 }
 
-export class SecureCaller extends RawCaller {
+class SecureCaller extends RawCaller {
   readonly tls: TLSSocket;
 
   constructor(socket: TLSSocket) {

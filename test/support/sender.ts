@@ -15,7 +15,7 @@ import { pass, type RetryPolicy } from '../../src/upstream/retry-policy.ts';
 import { deafMeter } from './deaf-meter.ts';
 import { silentLog } from './silent-log.ts';
 
-export interface SenderOptions {
+interface SenderOptions {
   readonly clock: Clock;
   /** How long it takes from the slot until the request can be written. Default: it is written at once. */
   readonly wayMs?: () => number;

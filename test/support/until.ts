@@ -1,5 +1,5 @@
 /** How a wait is bounded and what it is for; `what` completes the sentence "waited for …". */
-export interface Wait {
+interface Wait {
   readonly what: string;
   /** Default: 50 s. No machine is so slow as to need them: a wait ends by the state that it is for. */
   readonly deadlineMs?: number;

@@ -34,14 +34,14 @@ export const cheapPasswords: PasswordsOptions = {
   waitMaxMs: 5_000,
 };
 
-export interface Asked {
+interface Asked {
   readonly fields?: Fields;
   /** Text as it is; anything else as JSON. */
   readonly body?: unknown;
   readonly remote?: string;
 }
 
-export interface Said {
+interface Said {
   readonly status: number;
   /** The envelope's error, where there is one. */
   readonly error: { readonly code: number; readonly title: string; readonly details?: string } | undefined;
@@ -62,7 +62,7 @@ export interface TestWebapp {
   readonly user: (username: string) => Promise<string>;
 }
 
-export interface TestWebappOptions {
+interface TestWebappOptions {
   readonly accounts?: AccountStore;
   /** The admin's; null: `admin`/`secret`, to be changed. */
   readonly adminPassword?: string | null;

@@ -99,7 +99,7 @@ export async function login(url: string, name = 'admin'): Promise<string> {
   return (await loginAnswer(url, name)).token;
 }
 
-export interface LoginAnswer {
+interface LoginAnswer {
   readonly token: string;
   /** When the token ends, by the clock of the replica: a date. */
   readonly expires_after: string;
@@ -116,7 +116,7 @@ export async function loginAnswer(url: string, name = 'admin'): Promise<LoginAns
   return answer;
 }
 
-export interface Offer {
+interface Offer {
   readonly urls: readonly string[];
   readonly token: string;
   readonly ratePerS: number;

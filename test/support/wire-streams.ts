@@ -17,7 +17,7 @@ export interface Meaning {
   readonly body: string;
 }
 
-export interface ReadStream {
+interface ReadStream {
   /** The requests that were read whole. */
   readonly meanings: readonly Meaning[];
   /** Where in the bytes each of them ends. */

@@ -18,7 +18,7 @@ export interface HttpProxyTunnels extends Tunnels<SwitchingDownstream> {
   close(): void;
 }
 
-export interface TunnelOptions {
+interface TunnelOptions {
   /** Origin of the Coreapp. */
   readonly url: string;
   /** What the requests say as `Host`; null, or not there: the host of the URL. */

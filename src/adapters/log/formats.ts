@@ -5,7 +5,7 @@ import { otelFormat } from './otel.ts';
 import { prettyFormat } from './pretty.ts';
 import { weirFormat } from './weir.ts';
 
-export const formatNames = ['pretty', 'weir', 'ecs', 'otel'] as const;
+const formatNames = ['pretty', 'weir', 'ecs', 'otel'] as const;
 export type FormatName = (typeof formatNames)[number];
 
 /** @param colours whether `pretty` may have them */

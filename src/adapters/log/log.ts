@@ -9,7 +9,7 @@ import { withoutCredentials, withoutSecrets } from './redact.ts';
 import { Sink } from './sink.ts';
 
 /** What a reload may change. */
-export interface LogSettings {
+interface LogSettings {
   readonly level: LogLevel;
   /** Default: `weir`. */
   readonly format?: FormatName;

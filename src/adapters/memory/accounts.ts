@@ -10,7 +10,7 @@ interface StoredToken extends TokenRecord {
   readonly expiresAt: number;
 }
 
-export interface MemoryAccountsOptions {
+interface MemoryAccountsOptions {
   /** How many tokens are kept at most; the oldest goes first. */
   readonly tokensMax: number;
   /** How many tokens of one user are kept at most; the oldest goes first. */

@@ -18,7 +18,7 @@ export interface BodyFiles {
 }
 
 /** Told of each call that the disk has failed. */
-export type DiskFailed = (error: NodeJS.ErrnoException) => void;
+type DiskFailed = (error: NodeJS.ErrnoException) => void;
 
 /** Weir's own names, and no others: what else is in the folder belongs to somebody else. */
 const ownName = /^weir-body-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

@@ -18,7 +18,7 @@ import type { Clock } from '../../clock.ts';
 import type { SpanOutcome, Tracer } from '../../observe/ports.ts';
 import type { Span } from '../../observe/spans.ts';
 
-export interface OtelOptions {
+interface OtelOptions {
   readonly batches: {
     readonly scheduledDelayMillis: number;
     readonly exportTimeoutMillis: number;
@@ -36,7 +36,7 @@ export interface OtelOptions {
   readonly warn: (reason: string) => void;
 }
 
-export interface OtelTracer extends Tracer {
+interface OtelTracer extends Tracer {
   /** Sends what waits, for as long as `flushMaxMs`. */
   close(): Promise<void>;
 }

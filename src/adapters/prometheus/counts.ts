@@ -97,7 +97,7 @@ export class Histogram {
 }
 
 /** Answers with one status. */
-export interface Cell {
+interface Cell {
   /** The status as a label: `200`, `failure`, or `other` for what is no HTTP status. */
   readonly status: string;
   count: number;

@@ -35,7 +35,7 @@ export interface Scrape {
 }
 
 /** All that there is to say at one moment. */
-export interface Reading {
+interface Reading {
   readonly tally: Tally;
   readonly snapshot: Snapshot;
   /** What Node and the system say of the process, or of all processes of the replica. */

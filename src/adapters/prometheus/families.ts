@@ -14,7 +14,7 @@ import { histogramSamples } from './family.ts';
 import type { ClassTally, Tally } from './tally.ts';
 
 /** What runs: Weir's version and Node's. */
-export interface Build {
+interface Build {
   readonly version: string;
   readonly node: string;
 }

@@ -16,7 +16,7 @@ export interface FleetReading {
   readonly snapshot: Snapshot;
 }
 
-export interface FleetMeterOptions extends ExpositionOptions {
+interface FleetMeterOptions extends ExpositionOptions {
   /** Those of upstreams, and those that Weir answers itself. */
   readonly classes: readonly string[];
   /** The longest that a request of any class may be held. */

@@ -8,7 +8,7 @@ import { Tally } from './tally.ts';
 import { dataOf, type TallyData } from './tally-data.ts';
 import { familiesOf, type NodeMetrics } from './text.ts';
 
-export interface MeterOptions extends ExpositionOptions {
+interface MeterOptions extends ExpositionOptions {
   /** Whose requests go to the upstream. */
   readonly classes: readonly string[];
   /** What Weir answers itself. */

@@ -16,8 +16,8 @@ import type { Totals } from '../../observe/recent.ts';
 import { ByStatus, Histogram } from './counts.ts';
 import { Lately } from './lately.ts';
 
-export type ClassLabel = RouteClass;
-export type SlotSource = Parameters<Meter['reserved']>[1];
+type ClassLabel = RouteClass;
+type SlotSource = Parameters<Meter['reserved']>[1];
 
 const answerBoundsMs = [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000];
 const holdBoundsMs = [1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 20_000, 30_000, 60_000];

@@ -56,7 +56,7 @@ interface Scripts {
   weirDropToken(token: string, channel: string, message: string, digest: string, tokensPrefix: string): Promise<null>;
 }
 
-export interface RedisAccountStore extends AccountStore, MadeTokens {
+interface RedisAccountStore extends AccountStore, MadeTokens {
   /** May be changed: a user that has more loses them with the next login. */
   tokensPerUserMax: number;
 }

@@ -4,7 +4,7 @@ import type { Alarm, Clock } from '../../clock.ts';
 const restMs = 250;
 
 /** Looks whether it serves again, and in time. Never rejects. */
-export type Probe = () => Promise<boolean>;
+type Probe = () => Promise<boolean>;
 
 /** Keeps away from what has failed until a probe succeeds: one at a time, with a rest in between, asked for or not. */
 export class Breaker {

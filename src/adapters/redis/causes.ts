@@ -137,9 +137,9 @@ const causes = {
   other: { sign: /(?:)/, remedy: 'look at the log of Redis' },
 } as const satisfies Readonly<Record<string, Words>>;
 
-export type CauseName = keyof typeof causes;
+type CauseName = keyof typeof causes;
 
-export interface Cause extends Words {
+interface Cause extends Words {
   readonly name: CauseName;
   /** What was said. */
   readonly reason: string;

@@ -20,7 +20,7 @@ import { doWithoutInfo } from './without-info.ts';
 /** Whatever the URL leads to: the commands are the same. */
 export type RedisConnection = Redis | Cluster;
 
-export interface RedisOptions extends ConnectionWishes {
+interface RedisOptions extends ConnectionWishes {
   /** In a form of `src/config/redis-url.ts`. */
   readonly url: string;
   /** Told of missing commands that Weir can do without. Not there: nobody is told. */

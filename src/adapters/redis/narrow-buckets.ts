@@ -27,7 +27,7 @@ interface Scripts {
   weirPushBackNarrow(key: string, ...args: number[]): Promise<unknown>;
 }
 
-export interface RedisNarrowOptions {
+interface RedisNarrowOptions {
   readonly keyPrefix: string;
   readonly replicas: () => number;
   readonly callTimeoutMs: number;

@@ -44,7 +44,7 @@ export function watchPublishing(redis: RedisConnection, prefix: string, lacks: L
   redis.on('end', () => alarm?.cancel());
 }
 
-export interface PauseListener {
+interface PauseListener {
   told(notice: string): void;
   /** An operator's orders. */
   steered(text: string): void;
@@ -54,7 +54,7 @@ export interface PauseListener {
   missed(): void;
 }
 
-export interface FollowingDeps {
+interface FollowingDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly lacks?: Lacks;

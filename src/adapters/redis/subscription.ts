@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import type { Alarm, Clock } from '../../clock.ts';
 import { reopen } from './client.ts';
 
-export interface Subscriber {
+interface Subscriber {
   message(text: string): void;
   /** Messages may have been missed: the subscription was lost, or begins. */
   gap(): void;

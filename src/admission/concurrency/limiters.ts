@@ -14,7 +14,7 @@ export interface PermitWaiter extends Owned {
 }
 
 /** What configuration says of the permits of one class. */
-export interface PermitRules {
+interface PermitRules {
   /** False: the class has some permits of its own (`ReservedInFlightBudget`). */
   readonly hold: boolean;
   /** What one caller may have of what others leave, above 0 and up to 1. */

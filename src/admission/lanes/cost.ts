@@ -4,7 +4,7 @@ import type { Collected } from '../../exchange/exchange.ts';
 import { type Pointer, valueAt } from '../../http/pointer.ts';
 import { documentOf } from '../rate/document.ts';
 
-export interface Estimate {
+interface Estimate {
   /** Tokens for each byte of the body. */
   readonly perByte: number;
   /** The first of these that leads to a number in a JSON body is added … */

@@ -13,7 +13,7 @@ import type { Home, Lane } from './lane.ts';
 import type { Lanes } from './lanes.ts';
 import { Trial } from './trial.ts';
 
-export interface GateLanesDeps {
+interface GateLanesDeps {
   readonly clock: Pick<Clock, 'now'>;
   readonly buckets: Buckets;
   readonly meter: Pick<Meter, 'settled'>;

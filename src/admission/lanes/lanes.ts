@@ -38,7 +38,7 @@ const debtMaxUs = 3_600_000_000;
  */
 export const pausesMax = 10_000;
 
-export interface LanesDeps {
+interface LanesDeps {
   readonly clock: Clock;
   /** A one-way digest. */
   readonly digest: (text: string) => string;

@@ -104,7 +104,7 @@ class Standing<P extends Place<P>> extends Member<Standing<P>> {
 }
 
 /** One caller of those in line. */
-export interface Standings {
+interface Standings {
   readonly caller: string;
   readonly requests: number;
   /** Its part of the turns. */
@@ -114,7 +114,7 @@ export interface Standings {
 }
 
 /** How many slots go before a place: to its caller's other requests, and to other callers. */
-export interface InFront {
+interface InFront {
   readonly own: number;
   readonly others: number;
 }

@@ -136,7 +136,7 @@ interface Taken {
 }
 
 /** The tat of a narrow bucket from then on, and what the asker is told. */
-export interface TryTaken {
+interface TryTaken {
   readonly tat: number;
   readonly tried: Tried;
   /** The low point of the bucket that this is (lows.ts), microseconds. */

@@ -3,9 +3,9 @@ import type { Refusal, RefusalName } from '../../exchange/refusals.ts';
 import { refusalTable } from '../../exchange/refusals.ts';
 
 /** The API version whose answers Weir gives: the last of the On-Premises API. */
-export const apiVersion = '2.61.1';
+const apiVersion = '2.61.1';
 
-export const meta = { version: apiVersion, api_status: 'stable' } as const;
+const meta = { version: apiVersion, api_status: 'stable' } as const;
 
 /** The Webapp's codes and titles (docs/reference/webapp-contract.md, "Answers"). */
 export const codes: Readonly<Record<RefusalName, readonly [code: number, title: string]>> = {

@@ -3,12 +3,12 @@ import type { BufferedBody } from '../../exchange/bodies.ts';
 import { type Refusal, refuse } from '../../exchange/refusals.ts';
 
 /** What a body must look like: each field is text, and only the required ones have to be there. */
-export interface Shape<Required extends string, Optional extends string> {
+interface Shape<Required extends string, Optional extends string> {
   readonly required: readonly Required[];
   readonly optional: readonly Optional[];
 }
 
-export type JsonBody<Required extends string, Optional extends string> = {
+type JsonBody<Required extends string, Optional extends string> = {
   readonly kind: 'json';
   readonly values: { readonly [Name in Required]: string } & { readonly [Name in Optional]?: string };
 };

@@ -20,7 +20,7 @@ export interface Lead {
 }
 
 /** `right`: the password is, of a user as it was read then. `late`: it waited too long, or too many did. */
-export type Shared = Lead | { readonly kind: 'right'; readonly user: User } | { readonly kind: 'late' };
+type Shared = Lead | { readonly kind: 'right'; readonly user: User } | { readonly kind: 'late' };
 
 type Followers = Set<(shared: Shared) => void>;
 

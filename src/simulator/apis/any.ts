@@ -5,7 +5,7 @@
 import { Bucket } from './bucket.ts';
 import { type Answer, type Asked, objectIn, type SimulatedApi } from './server.ts';
 
-export interface AnySettings {
+interface AnySettings {
   /** Requests a second, and at once; of a language model: a second, the tokens are a thousand times as many. */
   readonly rate: number;
   readonly burst: number;

@@ -41,7 +41,7 @@ const abouts: Readonly<Record<ApiName, readonly string[]>> = {
   ],
 };
 
-export type ApiCommand =
+type ApiCommand =
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'problems'; readonly lines: readonly string[] }
   | {

@@ -5,7 +5,7 @@ import { until } from '../../support/until.ts';
 import { image } from './image.ts';
 import { podman, podmanSaid, type Said } from './podman.ts';
 
-export interface ContainerOptions {
+interface ContainerOptions {
   /** What stands behind the image's name: a command of Weir. */
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;

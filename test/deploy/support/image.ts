@@ -40,7 +40,7 @@ async function build(tag: string, folder: string): Promise<void> {
   await podman('build', ...how, ...args, '--tag', tag, folder);
 }
 
-export interface ImageFacts {
+interface ImageFacts {
   readonly bytes: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly user: string;

@@ -9,7 +9,7 @@ export interface Panel {
   readonly targets?: readonly Target[];
 }
 
-export interface Target {
+interface Target {
   readonly expr: string;
   readonly legendFormat: string;
 }

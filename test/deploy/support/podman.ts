@@ -9,7 +9,7 @@ export const root = fileURLToPath(new URL('../../..', import.meta.url));
 export const cache = join(root, '.cache/deploy');
 
 const settings = { containers: join(cache, 'containers.conf'), storage: join(cache, 'storage.conf') };
-export const podmanEnv = {
+const podmanEnv = {
   ...process.env,
   CONTAINERS_CONF: settings.containers,
   CONTAINERS_STORAGE_CONF: settings.storage,

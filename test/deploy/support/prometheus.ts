@@ -19,7 +19,7 @@ export async function said(program: string, args: readonly string[], stdin?: str
   return stdout + stderr;
 }
 
-export interface Target {
+interface Target {
   readonly job: string;
   /** `127.0.0.1:9464` */
   readonly addresses: readonly string[];
@@ -28,7 +28,7 @@ export interface Target {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
-export interface Series {
+interface Series {
   readonly metric: Readonly<Record<string, string>>;
   readonly value: readonly [at: number, value: string];
 }

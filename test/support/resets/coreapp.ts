@@ -40,7 +40,7 @@ const scripts: Readonly<Record<string, Script>> = {
   '/v1/contacts': say(answer(503, {}, 'busy')),
 };
 
-export interface AnyCoreapp extends AsyncDisposable {
+interface AnyCoreapp extends AsyncDisposable {
   readonly upstream: Upstream;
   /** The ids of the requests that have come. */
   readonly seen: ReadonlySet<string>;

@@ -12,7 +12,7 @@ import { type Connection, type Ending, endings, openConnection } from './connect
 import { oddScripts, startAnyCoreapp } from './coreapp.ts';
 import { type State, type StateDeps, states } from './states.ts';
 
-export interface ResetReport {
+interface ResetReport {
   readonly connections: number;
   /** What should not have been. Empty: all is well. */
   readonly problems: readonly string[];

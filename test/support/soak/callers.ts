@@ -17,7 +17,7 @@ export interface CallerEnd {
   readonly wrong: string | null;
 }
 
-export interface CallerDeps {
+interface CallerDeps {
   readonly port: number;
   readonly token: string;
   readonly random: () => number;

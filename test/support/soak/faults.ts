@@ -3,7 +3,7 @@ import type { TestRedis } from '../redis.ts';
 import { pass } from '../until.ts';
 import type { RunningSimulator } from '../weir.ts';
 
-export interface FaultDeps {
+interface FaultDeps {
   readonly simulator: RunningSimulator;
   /** Null: this run has none. */
   readonly redis: TestRedis | null;

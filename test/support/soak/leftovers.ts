@@ -4,7 +4,7 @@ import { ask } from '../ask.ts';
 import { until } from '../until.ts';
 import type { RunningWeir } from '../weir.ts';
 
-export interface Holdings {
+interface Holdings {
   /** Descriptors that are open. */
   readonly descriptors: number;
   /** Timers that keep the process running. */

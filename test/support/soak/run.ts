@@ -14,7 +14,7 @@ import { type CallerEnd, call } from './callers.ts';
 import { stirUp } from './faults.ts';
 import { holdingsOf, leftovers } from './leftovers.ts';
 
-export interface SoakOptions {
+interface SoakOptions {
   /** The same seed throws the same dice; how the machine interleaves what follows is its own affair. Even: with Redis. */
   readonly seed: number;
   readonly seconds: number;

@@ -10,7 +10,7 @@ import { attachments, Media } from './media.ts';
 import { Templates } from './templates.ts';
 import { type WebhookSettings, Webhooks } from './webhooks.ts';
 
-export interface CloudSettings extends WebhookSettings {
+interface CloudSettings extends WebhookSettings {
   /** Messages a second of one number, and at once. */
   readonly numberRate: number;
   /** Messages a second to one recipient, and at once. */

@@ -15,7 +15,7 @@ export interface WebhookSettings {
 }
 
 /** A message that was accepted. */
-export interface Accepted {
+interface Accepted {
   readonly id: string;
   readonly number: string;
   readonly to: string;

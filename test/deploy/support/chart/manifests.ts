@@ -16,7 +16,7 @@ export interface Manifest {
   readonly automountServiceAccountToken?: boolean;
 }
 
-export interface Metadata {
+interface Metadata {
   readonly name: string;
   readonly namespace?: string;
   readonly labels?: Labels;
@@ -25,7 +25,7 @@ export interface Metadata {
 
 export type Labels = Readonly<Record<string, string>>;
 
-export const releaseName = 'weir';
+const releaseName = 'weir';
 export const namespace = 'messaging';
 
 /** `helm template` with further arguments. */
@@ -40,7 +40,7 @@ export function rendered(name: HelmName, args: readonly string[], path = chart):
 }
 
 /** A key twice in one map is an error, as for a strict server. */
-export function manifestsOf(text: string): Manifest[] {
+function manifestsOf(text: string): Manifest[] {
   return parseAllDocuments(text, { uniqueKeys: true }).flatMap((document) => {
     if (document.errors[0] !== undefined) throw document.errors[0];
     const value = document.toJS() as Manifest | null;

@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { createAuthority } from '../../../support/certificates.ts';
 import { configOf, type Manifest, podsOf } from './manifests.ts';
 
-export interface Mounted extends AsyncDisposable {
+interface Mounted extends AsyncDisposable {
   readonly folder: string;
   readonly env: Readonly<Record<string, string>>;
 }

@@ -12,7 +12,7 @@ import { type Manifest, namespace, one, rendered } from './manifests.ts';
 // biome-ignore lint/suspicious/noExplicitAny: the types of Kubernetes have judged it (types.ts)
 type Spec = any;
 
-export interface PodOptions {
+interface PodOptions {
   /** Values on top of the three and of the image. */
   readonly values: readonly string[];
   /** The example of the sidecar form: its chart, and where its Coreapp listens on loopback. Not there: the chart's own Pod. */
@@ -143,7 +143,7 @@ const configMap = (name: string, data: Readonly<Record<string, string>>): Manife
 });
 
 /** What podman 4.3 without systemd and without a network of containers can't do is taken out, and nothing else. */
-export function forPodman(spec: Spec): void {
+function forPodman(spec: Spec): void {
   spec.hostNetwork = true;
   for (const container of spec.containers) {
     delete container.ports;

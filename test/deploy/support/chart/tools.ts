@@ -65,7 +65,7 @@ export const toolsFile = (path: string): string => join(folder, 'node_modules', 
 /** A module of one of the tools' packages. */
 export const fromTools = async (path: string): Promise<unknown> => await import(pathToFileURL(toolsFile(path)).href);
 
-export interface Said {
+interface Said {
   readonly ok: boolean;
   readonly stdout: string;
   readonly stderr: string;

@@ -14,7 +14,7 @@ export interface Arrival {
   readonly connection: number;
 }
 
-export interface Seen {
+interface Seen {
   readonly answers: readonly RawAnswer[];
   /** `probe`: the request behind the row's was answered. `silence`: no more came in time. */
   readonly how: 'probe' | 'end' | 'reset' | 'garbled' | 'silence';
@@ -141,7 +141,7 @@ function readOne(bytes: Buffer): Read | null {
   }
 }
 
-export interface Gateway {
+interface Gateway {
   readonly port: number;
   /** The line of a credential; null: each row has one of its own, so that what comes late is not taken for another row's. */
   readonly auth: string | null;
