@@ -1,19 +1,8 @@
-/** The commands by their names. */
+/** The commands by their names. Each is loaded when it is asked for: loading all of them takes longer than most of them run. */
 import { readFileSync } from 'node:fs';
 import { createTerminal } from '../adapters/node/terminal.ts';
-import { simulate } from '../simulator/command.ts';
-import { check } from './check.ts';
-import { explain } from './explain.ts';
-import { helpAsked, helpFor, overview } from './help.ts';
+import { helpAsked } from './options.ts';
 import type { PasswordIo } from './passwords.ts';
-import { profile } from './profile.ts';
-import { reload } from './reload.ts';
-import { serve } from './serve.ts';
-import { status } from './status.ts';
-import { steer } from './steer.ts';
-import { tokens } from './tokens.ts';
-import { top } from './top.ts';
-import { users } from './users.ts';
 import { version } from './version.ts';
 
 const io: PasswordIo = {
@@ -45,44 +34,48 @@ export async function run(given: readonly string[]): Promise<number> {
   const [command, ...args] = given;
   switch (command) {
     case 'serve':
-      return await serve(args, process.env, io);
+      return await (await import('./serve.ts')).serve(args, process.env, io);
     case 'reload':
-      return await reload(args, process.env, io);
+      return await (await import('./reload.ts')).reload(args, process.env, io);
     case 'status':
-      return await status(args, process.env, io);
+      return await (await import('./status.ts')).status(args, process.env, io);
     case 'top':
-      return await top(args, process.env, io);
+      return await (await import('./top.ts')).top(args, process.env, io);
     case 'pause':
     case 'resume':
     case 'limit':
     case 'drain':
-      return await steer(command, args, process.env, io);
+      return await (await import('./steer.ts')).steer(command, args, process.env, io);
     case 'check':
-      return await check(args, process.env, io);
+      return await (await import('./check.ts')).check(args, process.env, io);
     case 'explain':
-      return explain(args, process.env, io);
+      return await (await import('./explain.ts')).explain(args, process.env, io);
     case 'profile':
-      return profile(args, io);
+      return await (await import('./profile.ts')).profile(args, io);
     case 'users':
-      return await users(args, process.env, io);
+      return await (await import('./users.ts')).users(args, process.env, io);
     case 'tokens':
-      return await tokens(args, process.env, io);
+      return await (await import('./tokens.ts')).tokens(args, process.env, io);
     case '--version':
     case '-v':
       io.out(version);
       return 0;
     case undefined:
-      io.err(overview());
+      io.err((await import('./help.ts')).overview());
       return 1;
     default:
       return unknown(command);
   }
 }
 
-const simulator = (args: readonly string[]) => simulate(args, { stdout: io.out, stderr: io.err });
+async function simulator(args: readonly string[]): Promise<number> {
+  const { simulate } = await import('../simulator/command.ts');
+  return await simulate(args, { stdout: io.out, stderr: io.err });
+}
 
 async function help(words: readonly string[]): Promise<number> {
   const [command] = words;
+  const { helpFor, overview } = await import('./help.ts');
   if (command === undefined) {
     io.out(overview());
     return 0;

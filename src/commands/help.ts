@@ -38,14 +38,6 @@ const options: Readonly<Record<`--${string}`, string>> = {
   '--role': 'user or admin, for a user that is added; user where nothing is said',
 };
 
-/** The words of the command whose help is asked for, none for all commands; null: no help is asked for. */
-export function helpAsked(args: readonly string[]): readonly string[] | null {
-  const end = args.indexOf('--');
-  const given = end === -1 ? args : args.slice(0, end);
-  if (given[0] !== 'help' && !given.includes('--help') && !given.includes('-h')) return null;
-  return given.filter((arg) => !arg.startsWith('-') && arg !== 'help');
-}
-
 /** The help for a command, or for a group of commands; null: there is none of that name. */
 export function helpFor(words: readonly string[]): string | null {
   const exact = grammars.find(({ command }) => command === words.slice(0, command.split(' ').length).join(' '));

@@ -110,3 +110,11 @@ export function columns(rows: readonly (readonly [string, string])[]): string[] 
   const width = Math.max(...rows.map(([left]) => left.length)) + 2;
   return rows.map(([left, right]) => `  ${left.padEnd(width)}${right}`);
 }
+
+/** The words of the command whose help is asked for, none for all commands; null: no help is asked for. */
+export function helpAsked(args: readonly string[]): readonly string[] | null {
+  const end = args.indexOf('--');
+  const given = end === -1 ? args : args.slice(0, end);
+  if (given[0] !== 'help' && !given.includes('--help') && !given.includes('-h')) return null;
+  return given.filter((arg) => !arg.startsWith('-') && arg !== 'help');
+}

@@ -1,6 +1,7 @@
 /** What `--help`, `-h` and `weir help` say of each command. */
 import { describe, expect, it } from 'vitest';
-import { helpAsked, helpFor, overview } from '../../src/commands/help.ts';
+import { helpFor, overview } from '../../src/commands/help.ts';
+import { helpAsked } from '../../src/commands/options.ts';
 
 const commands = ['serve', 'check', 'users add', 'users list', 'users passwd', 'users delete', 'tokens list'];
 commands.push('tokens revoke');
