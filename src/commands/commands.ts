@@ -49,9 +49,9 @@ export async function run(given: readonly string[]): Promise<number> {
     case 'check':
       return await (await import('./check.ts')).check(args, process.env, io);
     case 'explain':
-      return await (await import('./explain.ts')).explain(args, process.env, io);
+      return (await import('./explain.ts')).explain(args, process.env, io);
     case 'profile':
-      return await (await import('./profile.ts')).profile(args, io);
+      return (await import('./profile.ts')).profile(args, io);
     case 'users':
       return await (await import('./users.ts')).users(args, process.env, io);
     case 'tokens':
