@@ -1,8 +1,11 @@
 /** The place of a process among several that serve one port as one replica. */
 import type { Page } from '../exchange/outcome.ts';
 
-/** How they share the port: each listens by itself (SO_REUSEPORT), or Node's cluster module listens for all. */
-export type Sharing = 'reusePort' | 'cluster';
+/**
+ * How they share the port: each listens by itself (SO_REUSEPORT), Node's cluster module listens for all, or all accept from
+ * one socket that was handed over.
+ */
+export type Sharing = 'reusePort' | 'cluster' | 'handedOver';
 
 export interface WorkerPlace {
   readonly sharing: Sharing;

@@ -1,7 +1,7 @@
 /**
  * What a worker does: it starts the app by what its parent says, answers its questions, and drains when told to. Its
  * parent alone heeds signals: a terminal or an orchestrator may send them to all processes at once. When the parent is
- * gone, Node's cluster module ends the worker.
+ * gone, it ends.
  */
 import { machineClock } from '../adapters/node/clock.ts';
 import { Logging } from '../app/logging.ts';
@@ -12,6 +12,7 @@ import { bugExitCode, LastResort } from './last-resort.ts';
 /** Resolves to the exit code. */
 export async function work(): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {});
+  process.on('disconnect', () => process.exit());
   const { promise, resolve: end } = Promise.withResolvers<number>();
   let life: WorkerLife | null = null;
   process.on('message', (message: ToWorker) => {

@@ -1,4 +1,5 @@
-/** Workers as processes of Node's cluster module, which can listen for them where the system has no SO_REUSEPORT. */
+/** Workers as processes. Where the system has no SO_REUSEPORT, Node's cluster module starts them, which listens for them. */
+import { type ChildProcess, fork } from 'node:child_process';
 import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { extname } from 'node:path';
@@ -8,6 +9,7 @@ import { getHeapStatistics } from 'node:v8';
 import { heapOptions, withoutHeapOptions } from './heap.ts';
 import type { SpawnWorker } from './member.ts';
 import type { FromWorker } from './messages.ts';
+import type { SharedPort } from './sharing.ts';
 import { passWholeLines } from './whole-lines.ts';
 
 /** Beside `main.ts`, in the repository and in a package. */
@@ -15,25 +17,17 @@ const script = fileURLToPath(new URL(`../worker${extname(import.meta.filename)}`
 
 /**
  * @param count how many there are to be at a time
+ * @param shared the port that they share
  * @param take is handed what they write to stdout, by whole lines
  */
-export function spawnBy(count: number, take: (lines: Buffer) => Promise<void>): SpawnWorker {
-  cluster.setupPrimary({
-    exec: script,
-    args: [],
-    execArgv: [...withoutHeapOptions(process.execArgv), ...heapOptions(getHeapStatistics().heap_size_limit, count)],
-    // Maps, sets and buffers arrive as what they are.
-    serialization: 'advanced',
-    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-  });
-  const env = { NODE_OPTIONS: withoutHeapOptions((process.env['NODE_OPTIONS'] ?? '').split(' ')).join(' ') };
+export function spawnBy(count: number, shared: SharedPort, take: (lines: Buffer) => Promise<void>): SpawnWorker {
+  const start = starting(count, shared);
   return (events) => {
-    const worker = cluster.fork(env);
-    const child = worker.process;
+    const child = start();
     const read = passWholeLines(child.stdout as Readable, take).catch(() => {});
-    worker.on('message', (message: FromWorker) => events.said(message));
+    child.on('message', (message: FromWorker) => events.said(message));
     // A message to one that has just died: its end is told anyway.
-    worker.on('error', () => {});
+    child.on('error', () => {});
     void once(child, 'exit').then(async ([code, signal]) => {
       await read;
       events.ended({ code, signal });
@@ -42,9 +36,27 @@ export function spawnBy(count: number, take: (lines: Buffer) => Promise<void>): 
     return {
       pid: child.pid ?? 0,
       send: (message) => {
-        if (worker.isConnected()) worker.send(message, () => {});
+        if (child.connected) child.send(message, () => {});
       },
       kill,
     };
+  };
+}
+
+function starting(count: number, { sharing, fd }: SharedPort): () => ChildProcess {
+  const options = {
+    execArgv: [...withoutHeapOptions(process.execArgv), ...heapOptions(getHeapStatistics().heap_size_limit, count)],
+    // Maps, sets and buffers arrive as what they are.
+    serialization: 'advanced' as const,
+    // A socket that was handed over is at `socketOfWorkers` in each.
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc', ...(fd === undefined ? [] : [fd])] as ('ignore' | 'pipe' | number)[],
+  };
+  const env = { NODE_OPTIONS: withoutHeapOptions((process.env['NODE_OPTIONS'] ?? '').split(' ')).join(' ') };
+  if (sharing !== 'cluster') return () => fork(script, { ...options, env: { ...process.env, ...env } });
+  cluster.setupPrimary({ ...options, exec: script, args: [] });
+  return () => {
+    const worker = cluster.fork(env);
+    worker.on('error', () => {});
+    return worker.process;
   };
 }

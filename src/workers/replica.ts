@@ -22,7 +22,7 @@ import { type Ops, startOps } from '../ops/server.ts';
 import { Fleet } from './fleet.ts';
 import type { Report } from './messages.ts';
 import { spawnBy } from './processes.ts';
-import { type SharedPort, sharedPort } from './sharing.ts';
+import { type SharedPort, sharedPort, socketOfWorkers } from './sharing.ts';
 
 /** As an `App`, for those who start and stop it. */
 export interface Replica {
@@ -69,8 +69,10 @@ export async function startReplica(start: ReplicaStart): Promise<Replica> {
   };
 }
 
-/** With the port that was free, where any will do: all workers listen on the same one. */
-const at = ({ port }: SharedPort, config: Config): Config => ({ ...config, listen: { ...config.listen, port } });
+/** With the port that was free, where any will do, or with the socket as workers have it: all listen on the same one. */
+function at({ port, sharing }: SharedPort, { listen, ...config }: Config): Config {
+  return { ...config, listen: { ...listen, port, ...(sharing === 'handedOver' && { fd: socketOfWorkers }) } };
+}
 
 const countedBy = ({ limits, profile }: Config) => ({
   classes: [...Object.keys(limits), ...ownClassesOf(profile)],
@@ -107,7 +109,7 @@ class Parent {
     this.fleet = new Fleet(
       { config: at(shared, config), coreappUrl, version, hash, place, terminal },
       {
-        spawn: spawnBy(config.workers, (lines) => log.pass(lines)),
+        spawn: spawnBy(config.workers, shared, (lines) => log.pass(lines)),
         clock: machineClock,
         log,
         figures: (format) => this.meter.figures(format),

@@ -8,15 +8,20 @@ export interface SharedPort {
   /** Where the configuration says 0: the one that is free. */
   readonly port: number;
   readonly sharing: Sharing;
+  /** The socket that was handed over to this process. Not there: none was. */
+  readonly fd?: number;
 }
+
+/** Where a worker has that: after stdin, stdout, stderr and Node's channel. */
+export const socketOfWorkers = 4;
 
 /**
  * Looks before the workers start. Each of them would share a port also with another program that shares its own; so it
- * is taken alone first, and rejects with the system's error where that can't be. A socket that was handed over is the
- * parent's, and listens for all.
+ * is taken alone first, and rejects with the system's error where that can't be. A socket that was handed over is given
+ * on to all: it stays open in the parent, so callers wait in it also while no worker is there.
  */
 export async function sharedPort({ host, port, fd }: Config['listen']): Promise<SharedPort> {
-  if (fd !== undefined) return { port, sharing: 'cluster' };
+  if (fd !== undefined) return { port, sharing: 'handedOver', fd };
   const taken = await tryToListen({ host, port });
   try {
     await tryToListen({ host, port: taken, reusePort: true });

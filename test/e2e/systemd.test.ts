@@ -9,6 +9,7 @@ import { startProcess } from '../support/processes.ts';
 import { until } from '../support/until.ts';
 import { answer, say, startUpstream } from '../support/upstream.ts';
 import { startWeir } from '../support/weir.ts';
+import { isGone, RunningWorkers } from '../support/workers.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'weir-systemd-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -38,6 +39,32 @@ it('the main port and the ops port may be handed over', async () => {
   expect((await ask('GET', `${weir.url}/x`)).status).toBe(401);
   weir.process.kill('SIGHUP');
   expect(await weir.process.waitForLine(/"reason":"SIGHUP"/)).toContain('the configuration is the one that runs');
+});
+
+it('a socket that is handed over is that of all workers, and callers wait in it while there are none', async () => {
+  const [ops, main] = [await listening(), await listening()];
+  const env = { LISTEN_FDS: '2', LISTEN_FDNAMES: 'ops:weir.socket' };
+  await using replica = await RunningWorkers.start(env, { sockets: [ops.fd, main.fd] }, () => {
+    ops.close();
+    main.close();
+  });
+  expect([replica.weir.url, replica.weir.opsUrl]).toEqual([
+    `http://127.0.0.1:${main.port}`,
+    `http://127.0.0.1:${ops.port}`,
+  ]);
+  // A worker that has stopped takes nothing: the other one gets all that comes.
+  const pids = (await replica.workers()).map(({ pid }) => pid as number);
+  for (const pid of pids) {
+    process.kill(pid, 'SIGSTOP');
+    const told = await replica.ended([replica.get()]);
+    process.kill(pid, 'SIGCONT');
+    expect(told).toEqual([200]);
+  }
+  expect([...(await replica.servedByLog(2)).values()]).toEqual([1, 1]);
+  for (const pid of pids) process.kill(pid, 'SIGKILL');
+  await until(() => pids.every(isGone), { what: 'the end of both' });
+  const requests = Array.from({ length: 10 }, () => replica.get());
+  expect(new Set(await replica.ended(requests))).toEqual(new Set([200]));
 });
 
 it('sockets that cannot be used keep Weir from starting, and it says why', async () => {

@@ -8,7 +8,7 @@ import { startProcess } from '../support/processes.ts';
 import { type CountedClass, pathOf, RunningFleet } from '../support/running-fleet.ts';
 import { until } from '../support/until.ts';
 import { adminPassword } from '../support/weir.ts';
-import { RunningWorkers } from '../support/workers.ts';
+import { isGone, RunningWorkers } from '../support/workers.ts';
 
 const noReusePort = { NODE_OPTIONS: `--import ${new URL('../support/no-reuse-port.ts', import.meta.url)}` };
 /** No limit that matters, and permits for all that a test has in flight. */
@@ -16,14 +16,6 @@ const wide = `ops: {figuresMaxAgeMs: 0}
 limits: {default: {rate: 100000, burst: 100000}}
 coreapp: {permitsMin: 200, permitsMax: 400}
 `;
-
-const isGone = (pid: number): boolean => {
-  try {
-    return !process.kill(pid, 0);
-  } catch {
-    return true;
-  }
-};
 
 describe('Workers', () => {
   const messages: CountedClass = { name: 'messages', quota: { rate: 50, burst: 60 } };

@@ -1,6 +1,7 @@
 /** A replica of several workers as real processes on a Redis of its own, in front of an upstream that answers when told to. */
 import type { Socket } from 'node:net';
 import { ask, type Told } from './ask.ts';
+import type { ProcessOptions } from './processes.ts';
 import { startRedis } from './redis.ts';
 import { until } from './until.ts';
 import { answer, startUpstream } from './upstream.ts';
@@ -36,8 +37,15 @@ export class RunningWorkers implements AsyncDisposable {
     this.#others = others;
   }
 
-  /** @param env on top of two workers and no limit that matters */
-  static async start(env: Readonly<Record<string, string>> = {}): Promise<RunningWorkers> {
+  /**
+   * @param env on top of two workers and no limit that matters
+   * @param spawned called when the process has been started, and does not serve yet
+   */
+  static async start(
+    env: Readonly<Record<string, string>> = {},
+    options: Omit<ProcessOptions, 'env'> = {},
+    spawned: () => void = () => {},
+  ): Promise<RunningWorkers> {
     await using opened = new AsyncDisposableStack();
     const waiting: Socket[] = [];
     const hold = { on: false };
@@ -48,9 +56,10 @@ export class RunningWorkers implements AsyncDisposable {
       }),
     );
     const redis = opened.use(await startRedis());
-    const weir = opened.use(
-      await startWeir({ WEIR_WORKERS: '2', REDIS_URL: redis.url, COREAPP_URL: upstream.url, ...env }),
-    );
+    const all = { WEIR_WORKERS: '2', REDIS_URL: redis.url, COREAPP_URL: upstream.url, ...env };
+    const starting = startWeir(all, options);
+    spawned();
+    const weir = opened.use(await starting);
     return new RunningWorkers(weir, await login(weir.url), waiting, hold, opened.move());
   }
 
@@ -113,3 +122,12 @@ export class RunningWorkers implements AsyncDisposable {
     await this.#others.disposeAsync();
   }
 }
+
+/** Whether no process has this id any more. */
+export const isGone = (pid: number): boolean => {
+  try {
+    return !process.kill(pid, 0);
+  } catch {
+    return true;
+  }
+};

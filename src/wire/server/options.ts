@@ -27,7 +27,7 @@ export interface ServerOptions extends RefusalForm, ConnectionSettings {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  /** A file descriptor that listens already, in the place of host and port. Not there: none. */
+  /** A file descriptor that listens already, in the place of host and port; other processes may have it, too. Not there: none. */
   readonly fd?: number;
   /** Whether other processes may listen on the same port (SO_REUSEPORT). Not there: no. */
   readonly reusePort?: boolean;
