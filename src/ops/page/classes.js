@@ -32,6 +32,10 @@ function cardOf(name, bucket) {
   card.dataset.class = name;
   card.querySelector('h3').textContent = name;
   card.querySelector('.plots').append(...kinds.map(figureOf));
+  // What scrolls can be scrolled with the keyboard.
+  const scrolls = card.querySelector('.scrolls');
+  scrolls.tabIndex = 0;
+  scrolls.ariaLabel = `${name}: the last 15 minutes`;
   const part = encodeURIComponent(name);
   const at = `pauses/classes/${part}`;
   card

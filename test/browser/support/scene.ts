@@ -1,6 +1,6 @@
 /** A Weir in the middle of its work: the simulator behind it, and callers who ask for more than the limits. */
 import { type Dispatcher, Pool } from 'undici';
-import { ask } from '../../support/ask.ts';
+import { ask, type Told } from '../../support/ask.ts';
 import { testFile } from '../../support/files.ts';
 import { operatorToken } from '../../support/operator.ts';
 import {
@@ -15,7 +15,7 @@ import {
 /** Below what the simulator grants. Of `contacts` each but the first waits for minutes. */
 const config = JSON.stringify({
   limits: {
-    messages: { rate: 10, burst: 20, holdMaxMs: 600_000 },
+    messages: { rate: 20, burst: 20, holdMaxMs: 600_000 },
     contacts: { rate: 0.005, burst: 1, holdMaxMs: 600_000 },
   },
   ops: { token: operatorToken, figuresMaxAgeMs: 0 },
@@ -29,13 +29,22 @@ type Class = keyof typeof bodies;
 
 export class Scene implements AsyncDisposable {
   readonly opsUrl: string;
+  readonly simulator: RunningSimulator;
+  readonly #weir: RunningWeir;
   readonly #opened: AsyncDisposableStack;
   readonly #pool: Pool;
   readonly #tokens: ReadonlyMap<string, string>;
   #goesOn = true;
 
-  private constructor(weir: RunningWeir, tokens: ReadonlyMap<string, string>, opened: AsyncDisposableStack) {
+  private constructor(
+    weir: RunningWeir,
+    simulator: RunningSimulator,
+    tokens: ReadonlyMap<string, string>,
+    opened: AsyncDisposableStack,
+  ) {
     this.opsUrl = weir.opsUrl;
+    this.simulator = simulator;
+    this.#weir = weir;
     this.#tokens = tokens;
     this.#opened = opened;
     this.#pool = new Pool(weir.url, { connections: null, headersTimeout: 0 });
@@ -44,7 +53,7 @@ export class Scene implements AsyncDisposable {
   /** @param users who may ask */
   static async start(users: readonly string[]): Promise<Scene> {
     await using opened = new AsyncDisposableStack();
-    const simulator: RunningSimulator = opened.use(await startSimulatorProcess());
+    const simulator = opened.use(await startSimulatorProcess());
     const { path } = opened.use(await testFile('weir.yaml', config));
     const weir = opened.use(await startWeir({ COREAPP_URL: simulator.url, WEIR_CONFIG: path }));
     const fields = { authorization: `Bearer ${await login(weir.url)}` };
@@ -54,10 +63,10 @@ export class Scene implements AsyncDisposable {
       if (made.status !== 201) throw new Error(`no user ${username}: ${made.text}`);
       tokens.set(username, await login(weir.url, username));
     }
-    return new Scene(weir, tokens, opened.move());
+    return new Scene(weir, simulator, tokens, opened.move());
   }
 
-  /** One request. Resolves to the status of its answer. @param id its `X-Request-Id` */
+  /** One request. Resolves to the status of its answer; to 0 if it has none when the scene ends. @param id its `X-Request-Id` */
   async send(user: string, to: Class, id?: string): Promise<number> {
     const headers = {
       authorization: `Bearer ${this.#tokens.get(user)}`,
@@ -66,9 +75,14 @@ export class Scene implements AsyncDisposable {
       ...(id === undefined ? {} : { 'x-request-id': id }),
     };
     const asked: Dispatcher.RequestOptions = { method: 'POST', path: `/v1/${to}`, headers, body: bodies[to] };
-    const { statusCode, body } = await this.#pool.request(asked);
-    await body.dump();
-    return statusCode;
+    try {
+      const { statusCode, body } = await this.#pool.request(asked);
+      await body.dump();
+      return statusCode;
+    } catch (error) {
+      if (this.#goesOn) throw error;
+      return 0;
+    }
   }
 
   /** Until the end so many requests of the user are under way: the next begins once one has its answer. */
@@ -76,13 +90,23 @@ export class Scene implements AsyncDisposable {
     const goOn = async (): Promise<void> => {
       while (this.#goesOn) await this.send(user, to);
     };
-    // At the end those that wait hang up.
-    for (let i = 0; i < count; i++) void goOn().catch(() => {});
+    for (let i = 0; i < count; i++) void goOn();
+  }
+
+  /** What the ops port says to an operator. */
+  async see(path: string): Promise<Told> {
+    return await ask('GET', this.opsUrl + path, { fields: { authorization: `Bearer ${operatorToken}` } });
+  }
+
+  /** Weir ends, and nobody takes its place. */
+  async end(): Promise<void> {
+    this.#goesOn = false;
+    await this.#pool.destroy();
+    await this.#weir[Symbol.asyncDispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#goesOn = false;
-    await this.#pool.destroy();
+    await this.end();
     await this.#opened.disposeAsync();
   }
 }
