@@ -15,6 +15,7 @@ import { parseArgs } from 'node:util';
 import { messageOf, startChild } from './child.ts';
 import { number, run } from './command.ts';
 import { type Contestant, type ContestantName, contestantNames, startContestant } from './contestants.ts';
+import { median } from './figures.ts';
 import { connections, Load, type Measured } from './measure.ts';
 import { isPeer, missingFor } from './peers/peer.ts';
 import { profile } from './profile.ts';
@@ -106,13 +107,6 @@ function table(measured: Measurements): string {
 function ratios(measured: Measurements, name: ContestantName, against: ContestantName = 'bare-undici'): number[] {
   const yardstick = measured.get(against) ?? [];
   return (measured.get(name) ?? []).map((one, round) => one.cpuUs / (yardstick[round]?.cpuUs ?? Number.NaN));
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
 }
 
 type Measurements = ReadonlyMap<ContestantName, readonly Measured[]>;

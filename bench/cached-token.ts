@@ -16,6 +16,7 @@ import { createOwnTokens } from '../src/auth/own-tokens.ts';
 import type { Routed } from '../src/exchange/exchange.ts';
 import { deafMeter } from '../test/support/fleet.ts';
 import { request } from '../test/support/webapp.ts';
+import { median } from './figures.ts';
 
 /**
  * The most that it may cost, microseconds of CPU: less than a tenth of what a request costs in all (README.md,
@@ -57,7 +58,7 @@ async function measure(tokenCount: number): Promise<string> {
   }
   const costs: number[] = [];
   for (let round = 0; round < rounds; round++) costs.push(await cost(tokens, authenticate));
-  const us = costs.toSorted((a, b) => a - b)[Math.floor(rounds / 2)] as number;
+  const us = median(costs);
   if (us >= aimUs) process.exitCode = 1;
   const asked = `${lookUps} questions to the store for ${rounds * requestsInRound} requests`;
   return `${tokenCount} tokens: ${us.toFixed(2)} µs of CPU a request (aim: under ${aimUs}); ${asked}`;

@@ -14,6 +14,7 @@ import { messageOf, startChild } from './child.ts';
 import { number, run } from './command.ts';
 import { startWeir, type Weir } from './contestants.ts';
 import { residentKb } from './cpu.ts';
+import { percentile } from './figures.ts';
 import { drop, whyNoFirewall } from './floods/firewall.ts';
 import type { FloodReport } from './floods/flood.ts';
 import { type Cast, type Kind, kinds, names, password } from './floods/kinds.ts';
@@ -158,10 +159,6 @@ function said(answers: Readonly<Record<string, number>>): string {
   return Object.entries(answers)
     .map(([answer, times]) => `${times} × ${answer}`)
     .join(', ');
-}
-
-function percentile(values: readonly number[], share: number): number {
-  return values.toSorted((a, b) => a - b)[Math.ceil(values.length * share) - 1] ?? Number.NaN;
 }
 
 function readOptions(): { readonly seconds: number; readonly wanted: readonly Kind[] } {

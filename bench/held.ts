@@ -12,6 +12,7 @@ import type { Readable } from 'node:stream';
 import { pass, until, within } from '../test/support/until.ts';
 import { type Child, startChild } from './child.ts';
 import { startWeir } from './contestants.ts';
+import { percentile } from './figures.ts';
 import type { HoldersOrder, HoldersReport } from './holders.ts';
 import { requestTo } from './measure.ts';
 
@@ -63,20 +64,19 @@ async function main(): Promise<void> {
   await until(() => arrivals.length >= first + releases, { what: 'so many to be released', deadlineMs: 60_000 });
   if (report.failure !== null) throw new Error(`a request failed: ${report.failure}`);
   const late = lateness(arrivals.slice(first, first + releases));
-  const p99 = at(late, 0.99);
+  const p99 = percentile(late, 0.99);
   console.log(`Node ${process.version}, ${waiting} requests held, ${releases} released`);
   console.log(
     `memory: ${kb.toFixed(1)} KB each (aim: ${memoryAimKb}, at most ${memoryMaxKb}), ${heapKb.toFixed(1)} of them in the heap`,
   );
   console.log(
-    `from the slot's opening to the Coreapp: p50 ${at(late, 0.5).toFixed(2)} ms, p99 ${p99.toFixed(2)} ms (aim: under ${releaseMaxMs}), worst ${at(late, 1).toFixed(2)} ms`,
+    `from the slot's opening to the Coreapp: p50 ${percentile(late, 0.5).toFixed(2)} ms, p99 ${p99.toFixed(2)} ms (aim: under ${releaseMaxMs}), worst ${percentile(late, 1).toFixed(2)} ms`,
   );
-  console.log(`a timer of the bench itself, on the same machine meanwhile: p99 ${at(own(), 0.99).toFixed(2)} ms late`);
+  console.log(
+    `a timer of the bench itself, on the same machine meanwhile: p99 ${percentile(own(), 0.99).toFixed(2)} ms late`,
+  );
   if (kb > memoryMaxKb || p99 > releaseMaxMs) process.exitCode = 1;
 }
-
-const at = (ascending: readonly number[], share: number): number =>
-  ascending[Math.ceil(share * ascending.length) - 1] as number;
 
 /** How late a timer is that is due as often as slots open: what the machine adds by itself. */
 function ownLateness(): () => number[] {
@@ -88,7 +88,7 @@ function ownLateness(): () => number[] {
   }, 1_000 / slotsASecond);
   return () => {
     clearInterval(timer);
-    return late.toSorted((a, b) => a - b);
+    return late;
   };
 }
 
@@ -98,7 +98,7 @@ function ownLateness(): () => number[] {
 function lateness(instants: readonly number[]): number[] {
   const shifted = instants.map((at, index) => at - (index * 1_000) / slotsASecond);
   const opening = Math.min(...shifted);
-  return shifted.map((at) => at - opening).toSorted((a, b) => a - b);
+  return shifted.map((at) => at - opening);
 }
 
 /** The process's memory once its garbage is collected. */

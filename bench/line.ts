@@ -9,6 +9,7 @@ import { MemoryBuckets } from '../src/adapters/memory/buckets.ts';
 import type { Collected } from '../src/exchange/exchange.ts';
 import { deafMeter, gatesOn, messageFrom, roomyLimits, WaitingDownstream } from '../test/support/fleet.ts';
 import { VirtualClock } from '../test/support/virtual-clock.ts';
+import { median } from './figures.ts';
 
 /** The most that each may cost, microseconds of CPU. */
 const aimUs = 5;
@@ -44,8 +45,6 @@ function cost(count: number, work: () => void): number {
   const { user, system } = process.cpuUsage(before);
   return (user + system) / count;
 }
-
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] as number;
 
 arrive(requests(inLine));
 const costs = { arrival: [] as number[], turn: [] as number[], 'hang-up': [] as number[] };

@@ -11,6 +11,7 @@ import { pass } from '../test/support/until.ts';
 import { type Child, messageOf, startChild } from './child.ts';
 import { number, run } from './command.ts';
 import { type Contestant, startWeir } from './contestants.ts';
+import { percentile } from './figures.ts';
 import { body, Load } from './measure.ts';
 import type { PacedOrder, PacedReport } from './paced.ts';
 
@@ -163,11 +164,6 @@ function said({ p50, p99, max, lateP99 }: Latencies): string {
 
 function signed(ms: number): string {
   return ms < 0 ? ms.toFixed(1) : `+${ms.toFixed(1)}`;
-}
-
-/** The least value that at least this share of all values doesn't exceed; the lower middle one of an even number. */
-function percentile(values: readonly number[], share: number): number {
-  return values.toSorted((a, b) => a - b)[Math.ceil(values.length * share) - 1] ?? Number.NaN;
 }
 
 function readOptions(): { readonly rounds: number; readonly logins: number } {

@@ -7,6 +7,7 @@
  * 120 a second for 8 s, then 30 a second again: to one directly, to the other through Weir. No caller sends anything again.
  */
 import { writeFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import {
   type Answered,
@@ -17,6 +18,7 @@ import {
   startWeir,
 } from '../test/support/weir.ts';
 import { run } from './command.ts';
+import { median } from './figures.ts';
 
 const phases = [
   { ratePerS: 30, seconds: 5 },
@@ -25,8 +27,6 @@ const phases = [
 ] as const;
 const limitPerS = 50;
 const seconds = phases.reduce((sum, phase) => sum + phase.seconds, 0);
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
 
 /** When each message was sent, milliseconds from the first, and what came of it. */
 async function offer(url: string, token: string): Promise<readonly Answered[]> {
@@ -66,7 +66,7 @@ function counts(title: string, answers: readonly Answered[]): string {
 function waits(answers: readonly Answered[]): string {
   const medians = Array.from({ length: seconds }, (_, second) => {
     const of = answers.filter(({ at, status }) => Math.floor(at / 1_000) === second && status === 201);
-    return (of.map(({ ms }) => ms).toSorted((a, b) => a - b)[of.length >> 1] ?? 0) / 1_000;
+    return (of.length === 0 ? 0 : median(of.map(({ ms }) => ms))) / 1_000;
   });
   const most = Math.ceil(Math.max(...medians));
   const yOf = (s: number): number => panelHeight - bottom - ((panelHeight - top - bottom) * s) / most;

@@ -12,6 +12,7 @@ import { messageOf, startChild } from './child.ts';
 import { run } from './command.ts';
 import { type Contestant, startContestant, startWeir } from './contestants.ts';
 import { cpuMs, residentKb } from './cpu.ts';
+import { median, percentile } from './figures.ts';
 import { body, Load } from './measure.ts';
 import type { PacedOrder, PacedReport } from './paced.ts';
 import { missingFor, startPeer } from './peers/peer.ts';
@@ -113,12 +114,12 @@ async function latency(upstream: string): Promise<void> {
   const added: (readonly [p50: number, p99: number])[] = [];
   for (let round = 0; round < rounds; round++) {
     const [own, floor] = [await latencies(weir), await latencies(raw)];
-    added.push([at(own, 0.5) - at(floor, 0.5), at(own, 0.99) - at(floor, 0.99)]);
+    added.push([percentile(own, 0.5) - percentile(floor, 0.5), percentile(own, 0.99) - percentile(floor, 0.99)]);
   }
   const [p50, p99] = ([0, 1] as const).map((i) => median(added.map((one) => one[i])).toFixed(2));
   console.log(`Latency added at ${pacedRate}/s: p50 ${p50} ms (aim: 0.15), p99 ${p99} ms (aim: 1)`);
 
-  async function latencies({ port, token }: Contestant): Promise<number[]> {
+  async function latencies({ port, token }: Contestant): Promise<readonly number[]> {
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
     const order: PacedOrder = {
       origin: `http://127.0.0.1:${port}`,
@@ -132,7 +133,7 @@ async function latency(upstream: string): Promise<void> {
     paced.process.send('stop');
     const { latenciesMs, firstFailure } = await messageOf<PacedReport>(paced, 'the latencies', 30_000);
     if (firstFailure !== null) throw new Error(firstFailure);
-    return latenciesMs.toSorted((a, b) => a - b);
+    return latenciesMs;
   }
 }
 
@@ -161,14 +162,5 @@ async function ratioOf(own: () => Promise<number>, peer: () => Promise<number>):
   const ratio = median(pairs.map(([a, b]) => a / b)).toFixed(2);
   return (unit) => `${left} and ${right} ${unit}, ratio ${ratio}`;
 }
-
-const at = (ascending: readonly number[], share: number): number =>
-  ascending[Math.ceil(share * ascending.length) - 1] as number;
-
-const median = (values: readonly number[]): number =>
-  at(
-    values.toSorted((a, b) => a - b),
-    0.5,
-  );
 
 await run(main);

@@ -11,6 +11,7 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { excess, tolerance } from '../test/support/fleet.ts';
 import {
@@ -23,6 +24,7 @@ import {
 } from '../test/support/weir.ts';
 import { number, run } from './command.ts';
 import { residentKb } from './cpu.ts';
+import { percentile } from './figures.ts';
 
 const ratePerS = 200;
 const seconds = 20;
@@ -35,8 +37,6 @@ const bad = 'limits: {messages: {rate: -1}, nobody: {burst: 2}}\nlog: {level: lo
 const good = (i: number): string =>
   `limits: {messages: {rate: ${140 + 10 * (i % 6)}, burst: ${20 + 10 * (i % 5)}}}\nlog: {level: ${i % 2 === 0 ? 'info' : 'warn'}}\n`;
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
-
 async function reloadsTotal(opsUrl: string): Promise<Record<string, number>> {
   const text = await (await fetch(`${opsUrl}/metrics`)).text();
   const found = text.matchAll(/^weir_config_reloads_total\{result="(\w+)"\} (\d+)/gm);
@@ -44,8 +44,8 @@ async function reloadsTotal(opsUrl: string): Promise<Record<string, number>> {
 }
 
 function waits(answers: readonly Answered[]): string {
-  const sorted = answers.map(({ ms }) => ms).toSorted((a, b) => a - b);
-  const at = (part: number): string => `${(sorted[Math.floor(part * (sorted.length - 1))] as number).toFixed(0)} ms`;
+  const waitsMs = answers.map(({ ms }) => ms);
+  const at = (share: number): string => `${percentile(waitsMs, share).toFixed(0)} ms`;
   return `p50 ${at(0.5)}, p99 ${at(0.99)}, longest ${at(1)}`;
 }
 

@@ -13,6 +13,7 @@ import { deafMeter } from '../test/support/fleet.ts';
 import { startRedis } from '../test/support/redis.ts';
 import { silentLog } from '../test/support/silent-log.ts';
 import { cpuMs } from './cpu.ts';
+import { median } from './figures.ts';
 
 /** As many buckets as are asked at a time, each once at a time, as gates do. */
 const buckets = 8;
@@ -59,9 +60,6 @@ async function cost(call: Call): Promise<Cost> {
     replicaUs: (user + system) / callsInRound,
   };
 }
-
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number;
 
 try {
   await firstConnection(redis, 5_000);

@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { messageOf, startChild } from './child.ts';
 import { number, run } from './command.ts';
 import { startWeir, type Weir } from './contestants.ts';
+import { percentile } from './figures.ts';
 import { Load } from './measure.ts';
 
 const rounds = 8;
@@ -65,8 +66,7 @@ async function ratiosOf(load: Load, first: Weir, others: readonly Weir[]): Promi
 }
 
 function row(what: string, ratios: readonly number[]): string {
-  const sorted = ratios.toSorted((a, b) => a - b);
-  const at = (part: number): string => (sorted[Math.round(part * (sorted.length - 1))] as number).toFixed(3);
+  const at = (share: number): string => percentile(ratios, share).toFixed(3);
   return `| ${what} | ${at(0.5)} | ${at(0.25)} to ${at(0.75)} |`;
 }
 

@@ -11,6 +11,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { ask } from '../test/support/ask.ts';
 import { testFile } from '../test/support/files.ts';
@@ -21,6 +22,7 @@ import { messageOf, startChild } from './child.ts';
 import { number, run } from './command.ts';
 import { startWeir, type Weir } from './contestants.ts';
 import { cpuMs } from './cpu.ts';
+import { median } from './figures.ts';
 import { connections, Load } from './measure.ts';
 
 const rounds = 8;
@@ -28,10 +30,6 @@ const roundMs = 1_000;
 const quota = { rate: 190, burst: 60 };
 const ratePerS = 150;
 const killEveryMs = 1_000;
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number;
 
 /** Of a process and those that it has started. */
 function cpuOfAll(pid: number): number {

@@ -1,5 +1,6 @@
 /** How the points of a curve are measured. */
 import type { Weir } from '../contestants.ts';
+import { median as medianOf } from '../figures.ts';
 import type { Load } from '../measure.ts';
 
 export type Point = readonly [x: number, cpuUs: number];
@@ -36,5 +37,5 @@ export async function cpu(
 export async function median(rounds: number, measure: () => Promise<number>): Promise<number> {
   const measured: number[] = [];
   for (let round = 0; round <= rounds; round++) measured.push(await measure());
-  return measured.slice(1).toSorted((a, b) => a - b)[rounds >> 1] as number;
+  return medianOf(measured.slice(1));
 }

@@ -9,8 +9,6 @@ export interface Part {
 
 export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 export const ms = (value: number): string => `${Math.round(value)} ms`;
-export const middle = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 /** What is wrong with answers that should all have one of these statuses. */
 export function otherThan(wanted: readonly string[], answered: Readonly<Record<string, number>>): string[] {

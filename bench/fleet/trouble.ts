@@ -12,7 +12,8 @@ import {
   startSimulatorProcess,
   startWeir,
 } from '../../test/support/weir.ts';
-import { middle, ms, otherThan, type Part, percent } from './part.ts';
+import { median } from '../figures.ts';
+import { ms, otherThan, type Part, percent } from './part.ts';
 
 const workers = 8;
 /** Long compared with what a busy machine adds to the way of an answer and of the next request. */
@@ -103,7 +104,7 @@ export async function revocations(): Promise<Part> {
     await until(async () => !(await passes()), { what: 'the token to be refused' });
     times.push(performance.now() - since);
   }
-  const row = [ms(middle(times)), ms(Math.max(...times))];
+  const row = [ms(median(times)), ms(Math.max(...times))];
   return {
     title: 'a logout on one replica, until the other knows (aim: 100 ms)',
     header: ['median', 'longest of 20'],

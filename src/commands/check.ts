@@ -1,4 +1,5 @@
 /** `weir check`: says whether Weir would start with this configuration, and what it would do differently by it. */
+import type { Environment } from '../config/environment.ts';
 import { configuredBy } from './configured.ts';
 import { type CommandIo, configAndProfile, type Grammar } from './options.ts';
 
@@ -10,11 +11,7 @@ export const checkGrammar: Grammar = {
 };
 
 /** Prints every problem at once on stderr, or what was found valid on stdout. Resolves to the exit code: 0 or 1. */
-export async function check(
-  args: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-  io: CommandIo,
-): Promise<number> {
+export async function check(args: readonly string[], env: Environment, io: CommandIo): Promise<number> {
   const loaded = configuredBy(checkGrammar, args, env, io);
   if (loaded === null) return 1;
   io.out(`${loaded.file ?? 'defaults and environment'}: valid`);

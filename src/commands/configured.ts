@@ -1,10 +1,9 @@
 /** The configuration that a command's arguments and environment come to, or every problem of it on stderr. */
+import type { Environment } from '../config/environment.ts';
 import { formatProblem, type Loaded, loadConfig, type Sources } from '../config/load.ts';
-import { type Arguments, type CommandIo, type Grammar, readArguments } from './options.ts';
+import { type CommandIo, type Given, type Grammar, givenTo } from './options.ts';
 
-type Environment = Readonly<Record<string, string | undefined>>;
 type Configured = Extract<Loaded, { ok: true }>;
-type Read = Extract<Arguments, { ok: true }>;
 
 /** For commands that look at the whole configuration and take nothing else. Null: it is said what is wrong. */
 export function configuredBy(
@@ -13,15 +12,13 @@ export function configuredBy(
   env: Environment,
   io: CommandIo,
 ): Configured | null {
-  const read = readArguments(grammar, args);
-  if (read.ok) return configuredWith(read, env, io);
-  io.err(read.problem);
-  return null;
+  const given = givenTo(grammar, args, io);
+  return given === null ? null : configuredWith(given, env, io);
 }
 
 /** By `--config` and `--profile`, which is the same as `WEIR_PROFILE`. Null: it is said what is wrong. */
-export function configuredWith({ options }: Read, given: Environment, io: CommandIo): Configured | null {
-  return configured({ ...sourcesOf(options, given), readFile: io.readFile }, io);
+export function configuredWith({ options }: Given, env: Environment, io: CommandIo): Configured | null {
+  return configured({ ...sourcesOf(options, env), readFile: io.readFile }, io);
 }
 
 /** Where the configuration comes from. */

@@ -1,4 +1,5 @@
 /** `weir explain 'POST /v1/messages'`: what the configuration says of one request. */
+
 import { machineClock } from '../adapters/node/clock.ts';
 import { trustIn } from '../adapters/node/trust.ts';
 import { estimated } from '../admission/lanes/cost.ts';
@@ -7,6 +8,7 @@ import { createCosts } from '../admission/rate/costs.ts';
 import { readScope, type Scope, scopeValue, scopeWords } from '../admission/rate/scope.ts';
 import { routingOf } from '../app/profile.ts';
 import type { Config } from '../config/config.ts';
+import type { Environment } from '../config/environment.ts';
 import { type Collected, collected, identified, type Received, routed } from '../exchange/exchange.ts';
 import { createReceive } from '../exchange/receive.ts';
 import type { Access, Route } from '../exchange/route.ts';
@@ -15,7 +17,7 @@ import { foldedPath } from '../http/paths.ts';
 import { takesPath } from '../http/patterns.ts';
 import type { HeedRule } from '../signals/heed.ts';
 import { configuredWith } from './configured.ts';
-import { type CommandIo, columns, configAndProfile, type Grammar, readArguments } from './options.ts';
+import { type CommandIo, columns, configAndProfile, type Grammar, givenTo } from './options.ts';
 
 export const explainGrammar: Grammar = {
   command: 'explain',
@@ -33,21 +35,18 @@ const accessWords: Readonly<Record<Access, string>> = {
 };
 
 /** Resolves to the exit code: 0, or 1 with what is wrong on stderr. */
-export function explain(
-  args: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-  io: CommandIo,
-): number {
-  const read = readArguments(explainGrammar, args);
-  const asked = read.ok ? /^(\S+) (\S+)$/.exec(read.operands[0] as string) : null;
-  if (!read.ok || asked === null) {
-    io.err(read.ok ? "weir explain: give a method and a target, such as 'POST /v1/messages'" : read.problem);
+export function explain(args: readonly string[], env: Environment, io: CommandIo): number {
+  const given = givenTo(explainGrammar, args, io);
+  if (given === null) return 1;
+  const asked = /^(\S+) (\S+)$/.exec(given.operands[0] as string);
+  if (asked === null) {
+    io.err("weir explain: give a method and a target, such as 'POST /v1/messages'");
     return 1;
   }
-  const loaded = configuredWith(read, env, io);
+  const loaded = configuredWith(given, env, io);
   if (loaded === null) return 1;
   const [, method = '', target = ''] = asked;
-  const file = read.options.get('--body');
+  const file = given.options.get('--body');
   let body: Buffer | null = null;
   try {
     if (file !== undefined) body = Buffer.from(io.readFile(file));

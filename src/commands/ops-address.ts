@@ -1,31 +1,19 @@
 /** Where the ops port of the Weir on this machine is, for commands that ask it. */
+import type { Environment } from '../config/environment.ts';
 import { formatProblem, loadConfig } from '../config/load.ts';
 import type { CommandIo } from './options.ts';
+
+/** Where the ops port is, and the operator's token, where the configuration has one. */
+export interface OpsPort {
+  readonly address: string;
+  readonly token: string | null;
+}
 
 /**
  * As the configuration has it now. If that can't be read any more, the running process may still have the good one.
  * @param file that the command line names; null: none
  */
-export function opsAddress(
-  file: string | null,
-  env: Readonly<Record<string, string | undefined>>,
-  io: Pick<CommandIo, 'err' | 'readFile'>,
-): string {
-  return opsPort(file, env, io).address;
-}
-
-/** Where the ops port is, and the operator's token, where the configuration has one. */
-interface OpsPort {
-  readonly address: string;
-  readonly token: string | null;
-}
-
-/** The same, with the token. */
-export function opsPort(
-  file: string | null,
-  env: Readonly<Record<string, string | undefined>>,
-  io: Pick<CommandIo, 'err' | 'readFile'>,
-): OpsPort {
+export function opsPort(file: string | null, env: Environment, io: Pick<CommandIo, 'err' | 'readFile'>): OpsPort {
   const needs = (setting: string): boolean => setting.startsWith('ops.');
   const fromFile = loadConfig({ file, env, readFile: io.readFile, needs });
   const loaded = fromFile.ok ? fromFile : loadConfig({ file, env, readFile: () => '', needs });

@@ -7,10 +7,16 @@ interface OpsAnswer {
   readonly text: string;
 }
 
-const timeoutMs = 30_000;
+interface OpsRequest {
+  /** The operator's; null: none is shown. */
+  readonly token?: string | null;
+  /** As JSON. */
+  readonly body?: object | undefined;
+  readonly timeoutMs?: number;
+}
 
-/** @param token the operator's; null: none is shown. @param body as JSON */
-export function askOps(method: string, url: string, token: string | null = null, body?: object): Promise<OpsAnswer> {
+export function askOps(method: string, url: string, asked: OpsRequest = {}): Promise<OpsAnswer> {
+  const { token = null, body, timeoutMs = 30_000 } = asked;
   const text = body === undefined ? '' : JSON.stringify(body);
   const headers = {
     ...(text === '' ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),

@@ -25,15 +25,19 @@ export interface Grammar {
   readonly optional?: number;
 }
 
-export type Arguments =
-  | { readonly ok: true; readonly options: ReadonlyMap<string, string>; readonly operands: readonly string[] }
-  | { readonly ok: false; readonly problem: string };
+/** What a command was given, read by its grammar. */
+export interface Given {
+  readonly options: ReadonlyMap<string, string>;
+  readonly operands: readonly string[];
+}
+
+type Arguments = ({ readonly ok: true } & Given) | { readonly ok: false; readonly problem: string };
 
 /**
  * Reads a command's arguments, in any order; after `--` none is an option. Only a command that takes no arguments
  * repeats one that is too many: elsewhere it may be a password.
  */
-export function readArguments(grammar: Grammar, args: readonly string[]): Arguments {
+function readArguments(grammar: Grammar, args: readonly string[]): Arguments {
   const options = new Map<string, string>();
   const operands: string[] = [];
   const wrong = (what: string): Arguments => ({ ok: false, problem: `weir ${grammar.command}: ${what}` });
@@ -62,6 +66,14 @@ export function readArguments(grammar: Grammar, args: readonly string[]): Argume
   return wrong(`${missing > 0 ? 'an argument is missing' : 'an argument too many'}; ${give}`);
 }
 
+/** What a command was given; null: what is wrong with it was told. */
+export function givenTo(grammar: Grammar, args: readonly string[], { err }: Pick<CommandIo, 'err'>): Given | null {
+  const read = readArguments(grammar, args);
+  if (read.ok) return read;
+  err(read.problem);
+  return null;
+}
+
 /** A command of several, such as `users add`. */
 export interface Verb<Work> {
   readonly grammar: Grammar;
@@ -72,18 +84,16 @@ export interface Verb<Work> {
 export function readVerb<Work>(
   verbs: Readonly<Record<string, Verb<Work>>>,
   [verb = '', ...args]: readonly string[],
-  { err }: CommandIo,
+  io: CommandIo,
   give: string,
-): (Verb<Work> & Extract<Arguments, { ok: true }>) | null {
+): (Verb<Work> & Given) | null {
   const known = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
   if (known === undefined) {
-    err(give);
+    io.err(give);
     return null;
   }
-  const read = readArguments(known.grammar, args);
-  if (read.ok) return { ...known, ...read };
-  err(read.problem);
-  return null;
+  const given = givenTo(known.grammar, args, io);
+  return given === null ? null : { ...known, ...given };
 }
 
 function unknownOption(name: string, { options }: Grammar, give: string): string {

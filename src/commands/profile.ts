@@ -1,7 +1,7 @@
 /** `weir profile NAME`: what a configuration begins with, for one API. */
 import { profileText } from '../config/profiles.ts';
 import { type ProfileName, profileNames } from '../config/schema.ts';
-import { type CommandIo, type Grammar, readArguments } from './options.ts';
+import { type CommandIo, type Grammar, givenTo } from './options.ts';
 
 export const profileGrammar: Grammar = {
   command: 'profile',
@@ -13,12 +13,9 @@ export const profileGrammar: Grammar = {
 
 /** Resolves to the exit code: 0, or 1 with what is wrong on stderr. */
 export function profile(args: readonly string[], io: CommandIo): number {
-  const read = readArguments(profileGrammar, args);
-  if (!read.ok) {
-    io.err(read.problem);
-    return 1;
-  }
-  const name = read.operands[0] as ProfileName;
+  const given = givenTo(profileGrammar, args, io);
+  if (given === null) return 1;
+  const name = given.operands[0] as ProfileName;
   if (!profileNames.includes(name)) {
     io.err(`weir profile: ${JSON.stringify(name)} is not a profile; give ${profileNames.join(', ')}`);
     return 1;

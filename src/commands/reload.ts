@@ -1,8 +1,9 @@
 /** `weir reload`: has the Weir on this machine read its configuration again, and says what came of it. */
+import type { Environment } from '../config/environment.ts';
 import type { ReloadReport } from '../ops/ports.ts';
-import { opsAddress } from './ops-address.ts';
+import { opsPort } from './ops-address.ts';
 import { askOps } from './ops-call.ts';
-import { type CommandIo, configOnly, type Grammar, readArguments } from './options.ts';
+import { type CommandIo, configOnly, type Grammar, givenTo } from './options.ts';
 
 export const reloadGrammar: Grammar = {
   command: 'reload',
@@ -14,17 +15,11 @@ configuration is in force, 1 if it has problems (the old one stays) or if no Wei
 };
 
 /** Resolves to the exit code. */
-export async function reload(
-  args: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-  io: CommandIo,
-): Promise<number> {
-  const read = readArguments(reloadGrammar, args);
-  if (!read.ok) {
-    io.err(read.problem);
-    return 1;
-  }
-  const url = `http://${opsAddress(read.options.get('--config') ?? null, env, io)}/reload`;
+export async function reload(args: readonly string[], env: Environment, io: CommandIo): Promise<number> {
+  const given = givenTo(reloadGrammar, args, io);
+  if (given === null) return 1;
+  const { address } = opsPort(given.options.get('--config') ?? null, env, io);
+  const url = `http://${address}/reload`;
   const answer = await askOps('POST', url);
   if (answer.status === 200 || answer.status === 422) return tell(JSON.parse(answer.text) as ReloadReport, io);
   io.err(`weir reload: ${url}: ${answer.text}`);

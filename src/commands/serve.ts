@@ -7,7 +7,7 @@ import { Logging } from '../app/logging.ts';
 import { Reload } from '../app/reload.ts';
 import { StartError } from '../app/start-error.ts';
 import type { Config } from '../config/config.ts';
-import { variables } from '../config/environment.ts';
+import { type Environment, variables } from '../config/environment.ts';
 import type { ProfileName } from '../config/schema.ts';
 import { startBundled } from '../simulator/apis/command.ts';
 import { type Simulator, startSimulator } from '../simulator/simulator.ts';
@@ -16,7 +16,7 @@ import { type Replica, startReplica } from '../workers/replica.ts';
 import { welcome } from './banner.ts';
 import { configuredWith, sourcesOf } from './configured.ts';
 import { bugExitCode, LastResort } from './last-resort.ts';
-import { type CommandIo, columns, configAndProfile, type Grammar, readArguments } from './options.ts';
+import { type CommandIo, columns, configAndProfile, type Grammar, givenTo } from './options.ts';
 import { managerOf, type ServiceManager } from './service-manager.ts';
 import { Signals, type Stopping } from './signals.ts';
 import { type HandedOver, handedOver, withSockets } from './sockets.ts';
@@ -37,17 +37,10 @@ With OTEL_EXPORTER_OTLP_ENDPOINT spans of traces are sent to a collector (docs/h
 };
 
 /** Resolves to the exit code once the process has been told to stop, or could not start. */
-export async function serve(
-  args: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-  io: CommandIo,
-): Promise<number> {
-  const read = readArguments(serveGrammar, args);
-  if (!read.ok) {
-    io.err(read.problem);
-    return 1;
-  }
-  const loaded = configuredWith(read, env, io);
+export async function serve(args: readonly string[], env: Environment, io: CommandIo): Promise<number> {
+  const given = givenTo(serveGrammar, args, io);
+  if (given === null) return 1;
+  const loaded = configuredWith(given, env, io);
   if (loaded === null) return 1;
   const sockets = handedOver(env, io);
   if (sockets === null) return 1;
@@ -58,7 +51,7 @@ export async function serve(
   const lastResort = new LastResort(log);
   try {
     const manager = managerOf(env, log);
-    const code = await run(loaded, sourcesOf(read.options, env), {
+    const code = await run(loaded, sourcesOf(given.options, env), {
       sockets,
       manager,
       logging,

@@ -1,11 +1,14 @@
 /** What the service manager is told while `weir serve` runs: that it serves, reloads, stops, and is alive. */
+
 import { machineClock } from '../adapters/node/clock.ts';
 import { type Send, systemdNotify, watchdogMs } from '../adapters/systemd/notify.ts';
 import type { Alarm, Clock } from '../clock.ts';
+import type { Environment } from '../config/environment.ts';
 import type { Log } from '../observe/ports.ts';
 import type { ReloadReport } from '../ops/ports.ts';
 import { reachable } from './ops-address.ts';
-import { ask } from './ready.ts';
+import { askOps } from './ops-call.ts';
+import { healthTimeoutMs } from './ready.ts';
 
 interface OpsPort {
   readonly host: string;
@@ -88,11 +91,14 @@ export class ServiceManager {
 }
 
 /** By the environment: systemd, or nobody. */
-export function managerOf(env: Readonly<Record<string, string | undefined>>, log: Log): ServiceManager {
+export function managerOf(env: Environment, log: Log): ServiceManager {
   return new ServiceManager({
     send: systemdNotify(env),
     watchdogMs: watchdogMs(env, process.pid),
-    alive: async (ops) => (await ask(`http://${reachable(ops)}/livez`)).status === 200,
+    async alive(ops) {
+      const answer = await askOps('GET', `http://${reachable(ops)}/livez`, { timeoutMs: healthTimeoutMs });
+      return answer.status === 200;
+    },
     monotonicUs: () => process.hrtime.bigint() / 1_000n,
     clock: machineClock,
     log,

@@ -1,12 +1,14 @@
 /** Ports that the service manager has opened for `weir serve`. */
+
 import { type HandedOver, SocketProblem, socketsHandedOver } from '../adapters/systemd/sockets.ts';
 import type { Config } from '../config/config.ts';
+import type { Environment } from '../config/environment.ts';
 import type { CommandIo } from './options.ts';
 
 export type { HandedOver };
 
 /** Null: it is said why they can't be used. */
-export function handedOver(env: Readonly<Record<string, string | undefined>>, io: CommandIo): HandedOver | null {
+export function handedOver(env: Environment, io: CommandIo): HandedOver | null {
   try {
     return socketsHandedOver(env, process.pid);
   } catch (error) {

@@ -1,8 +1,9 @@
 /** `weir pause`, `resume`, `limit` and `drain`: an operator's orders to the Weir on this machine. */
+import type { Environment } from '../config/environment.ts';
 import type { SteeringView } from '../observe/steering.ts';
 import { opsPort } from './ops-address.ts';
 import { askOps, wrongIn } from './ops-call.ts';
-import { type CommandIo, type Grammar, readArguments } from './options.ts';
+import { type CommandIo, type Grammar, givenTo } from './options.ts';
 
 export type SteeringCommand = 'pause' | 'resume' | 'limit' | 'drain';
 
@@ -47,27 +48,24 @@ export const steeringGrammars: readonly Grammar[] = Object.values(grammars);
 export async function steer(
   command: SteeringCommand,
   args: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
   io: CommandIo,
 ): Promise<number> {
   const fail = (what: string): number => {
     io.err(`weir ${command}: ${what}`);
     return 1;
   };
-  const read = readArguments(grammars[command], args);
-  if (!read.ok) {
-    io.err(read.problem);
-    return 1;
-  }
-  const forS = secondsOf(read.options.get('--for') ?? '1h');
+  const given = givenTo(grammars[command], args, io);
+  if (given === null) return 1;
+  const forS = secondsOf(given.options.get('--for') ?? '1h');
   if (forS === null) return fail('--for: give a time such as 30s, 10m or 2h, a day at most');
-  const orders = ordersOf(command, read.operands, read.options, forS);
+  const orders = ordersOf(command, given.operands, given.options, forS);
   if (orders === null) return fail(`give weir ${command} ${grammars[command].usage}`);
-  const { address, token } = opsPort(read.options.get('--config') ?? null, env, io);
+  const { address, token } = opsPort(given.options.get('--config') ?? null, env, io);
   if (token === null) return fail('the configuration has no ops.tokenFile, so nobody may steer');
   let view: SteeringView | null = null;
   for (const { method, path, body } of orders) {
-    const answer = await askOps(method, `http://${address}/steering/${path}`, token, body);
+    const answer = await askOps(method, `http://${address}/steering/${path}`, { token, body });
     if (answer.status !== 200) return fail(wrongIn(answer));
     view = JSON.parse(answer.text) as SteeringView;
   }

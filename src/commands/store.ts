@@ -6,6 +6,7 @@ import { createRedisAccounts } from '../adapters/redis/accounts.ts';
 import { firstConnection, openRedis } from '../adapters/redis/client.ts';
 import { type AccountStore, type MadeTokens, StoreAway } from '../auth/ports.ts';
 import type { Config } from '../config/config.ts';
+import type { Environment } from '../config/environment.ts';
 import type { AuditAction } from '../observe/audit.ts';
 import { type Log, noneLeftOut } from '../observe/ports.ts';
 import { configured } from './configured.ts';
@@ -36,7 +37,7 @@ interface StoreCommand {
   readonly command: string;
   /** What `--config` names. */
   readonly file: string | null;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly io: CommandIo;
 }
 

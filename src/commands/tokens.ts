@@ -1,10 +1,12 @@
 /** `weir tokens create|list|revoke`: tokens for callers that do not log in, which are valid, and their end. */
+
 import { machineClock } from '../adapters/node/clock.ts';
 import { nodeSecrets } from '../adapters/node/secrets.ts';
 import type { ListedToken, User } from '../auth/accounts.ts';
 import { brokenServiceNameRule } from '../auth/credentials.ts';
 import { findUserNamed, likeNamed, takenWords } from '../auth/names.ts';
 import { usernameForm } from '../auth/precis.ts';
+import type { Environment } from '../config/environment.ts';
 import { type CommandIo, type Grammar, readVerb, type Verb } from './options.ts';
 import { CommandFailure, type StoreDeps, withAccounts } from './store.ts';
 import { change, existing, hashed } from './users.ts';
@@ -51,11 +53,7 @@ const verbs: Readonly<Record<string, Verb<Work>>> = {
 export const tokenGrammars: readonly Grammar[] = [createGrammar, listGrammar, revokeGrammar];
 
 /** Resolves to the exit code: 0, or 1 with what is wrong on stderr. */
-export async function tokens(
-  args: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-  io: CommandIo,
-): Promise<number> {
+export async function tokens(args: readonly string[], env: Environment, io: CommandIo): Promise<number> {
   const give = 'weir tokens: give create, revoke or list, such as weir tokens revoke --user NAME';
   const read = readVerb(verbs, args, io, give);
   if (read === null) return 1;

@@ -1,10 +1,10 @@
 /** `weir top`: the line of the Weir on this machine, anew each second, until Ctrl-C. */
+
 import { machineClock } from '../adapters/node/clock.ts';
+import type { Environment } from '../config/environment.ts';
 import { opsPort } from './ops-address.ts';
-import { askOps, wrongIn } from './ops-call.ts';
-import { type CommandIo, configOnly, type Grammar, readArguments } from './options.ts';
-import { type Shown, screenOf } from './screen.ts';
-import { shownPath } from './status.ts';
+import { type CommandIo, configOnly, type Grammar, givenTo } from './options.ts';
+import { linesShown } from './status.ts';
 
 export const topGrammar: Grammar = {
   command: 'top',
@@ -21,25 +21,13 @@ const clearLine = '\x1b[K';
 const clearBelow = '\x1b[J';
 
 /** Resolves to the exit code: 1 once no Weir answers. */
-export async function top(
-  args: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-  io: CommandIo,
-): Promise<number> {
-  const read = readArguments(topGrammar, args);
-  if (!read.ok) {
-    io.err(read.problem);
-    return 1;
-  }
-  const { address, token } = opsPort(read.options.get('--config') ?? null, env, io);
-  const url = `http://${address}${shownPath}`;
+export async function top(args: readonly string[], env: Environment, io: CommandIo): Promise<number> {
+  const given = givenTo(topGrammar, args, io);
+  if (given === null) return 1;
+  const ops = opsPort(given.options.get('--config') ?? null, env, io);
   for (;;) {
-    const answer = await askOps('GET', url, token);
-    if (answer.status !== 200) {
-      io.err(`weir top: ${url}: ${wrongIn(answer)}`);
-      return 1;
-    }
-    const lines = screenOf(JSON.parse(answer.text) as Shown);
+    const lines = await linesShown('top', ops, io);
+    if (lines === null) return 1;
     io.out(home + lines.map((line) => line + clearLine).join('\n') + clearBelow);
     await new Promise<void>((resolve) => void machineClock.after(everyMs, resolve));
   }

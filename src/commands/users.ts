@@ -1,4 +1,5 @@
 /** `weir users add|list|passwd|delete`: users, without going through an admin's login. */
+
 import { machineClock } from '../adapters/node/clock.ts';
 import { createPasswords, passwordsDefaults } from '../adapters/node/passwords.ts';
 import type { User } from '../auth/accounts.ts';
@@ -7,6 +8,7 @@ import { adminName } from '../auth/first-admin.ts';
 import { findUserNamed, likeNamed, takenWords } from '../auth/names.ts';
 import type { Accounts } from '../auth/ports.ts';
 import { usernameForm } from '../auth/precis.ts';
+import type { Environment } from '../config/environment.ts';
 import { configOnly, type Grammar, readVerb, type Verb } from './options.ts';
 import { newPassword, type PasswordIo } from './passwords.ts';
 import { CommandFailure, type StoreDeps, withAccounts } from './store.ts';
@@ -60,11 +62,7 @@ const verbs: Readonly<Record<string, Verb<Work>>> = {
 export const userGrammars: readonly Grammar[] = Object.values(verbs).map(({ grammar }) => grammar);
 
 /** Resolves to the exit code: 0, or 1 with what is wrong on stderr. */
-export async function users(
-  args: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-  io: PasswordIo,
-): Promise<number> {
+export async function users(args: readonly string[], env: Environment, io: PasswordIo): Promise<number> {
   const read = readVerb(verbs, args, io, `weir users: give ${Object.keys(verbs).join(', ')}, such as weir users list`);
   if (read === null) return 1;
   const { grammar, work } = read;

@@ -3,6 +3,7 @@
  * got is measured against the share that it should have had.
  */
 import { describe, expect, test } from 'vitest';
+import { jain } from '../support/fleet.ts';
 import { Lines, type LinesOptions, type Visit } from '../support/lines.ts';
 
 const rate = 50;
@@ -32,12 +33,6 @@ interface Story {
 
 const p99 = ({ waits }: Story): number => waits[Math.ceil(0.99 * waits.length) - 1] ?? Number.NaN;
 const worst = ({ waits }: Story): number => waits.at(-1) ?? Number.NaN;
-
-/** Jain's index: 1 where all have the same, 1/n where one has all. */
-function jain(shares: readonly number[]): number {
-  const sum = shares.reduce((total, share) => total + share, 0);
-  return sum ** 2 / (shares.length * shares.reduce((total, share) => total + share ** 2, 0));
-}
 
 /** Lets senders send, for so long. */
 async function play(senders: readonly Sender[], ms: number, options: LinesOptions = {}) {
