@@ -48,7 +48,7 @@ function peerFiles(settings: Settings, section: 'coreapp' | 'redis'): TlsFiles {
   };
 }
 
-/** One of a pair alone is a clash of its own (rules.ts): its file is then not looked at. */
+/** One of a pair alone is a clash of its own (connection-rules.ts): its file is then not looked at. */
 function paired(files: TlsFiles): TlsFiles {
   const whole = files.cert.path !== null && files.key.path !== null;
   return whole ? files : { ...files, cert: { ...files.cert, path: null }, key: { ...files.key, path: null } };

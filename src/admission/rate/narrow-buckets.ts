@@ -18,10 +18,6 @@ export class NarrowBuckets {
   readonly #lows = new Map<string, readonly Low[]>();
   #calls = 0;
 
-  get size(): number {
-    return this.#tats.size;
-  }
-
   tryTake(bucket: string, nowUs: number, quota: NarrowQuota, leadUs: number, count: number): Tried {
     this.sweep(nowUs);
     const { tat, tried, lowUs } = tryTake(this.tat(bucket) - nowUs, nowUs, quota, leadUs, count);
