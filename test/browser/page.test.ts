@@ -244,6 +244,14 @@ describe.skipIf(noBrowser)('The page', () => {
     await reads(card('messages').locator('figcaption').nth(3), /^replayed [1-9]/);
   });
 
+  test('forgets the token when it is told to', async () => {
+    await press('Forget the operator’s token');
+    await page.getByLabel('Operator’s token').waitFor();
+    await reads(page.locator('#callers'), /user:#/);
+    expect(await page.locator('body').innerText()).not.toMatch(/user:(anna|bulk)/);
+    expect(await page.getByRole('button').allInnerTexts()).toEqual(['Use it', 'Look']);
+  });
+
   test('runs nothing that is written into it, and asks no other host', async () => {
     await page.evaluate(
       `document.body.append(Object.assign(document.createElement('script'), { text: 'globalThis.ran = 1' }))`,
@@ -256,11 +264,12 @@ describe.skipIf(noBrowser)('The page', () => {
       expect.stringMatching(/inline script violates .*Content Security Policy/),
       expect.stringMatching(/'http:\/\/127\.0\.0\.2:9\/seen\.png' violates .*Content Security Policy/),
     ]);
+    await page.evaluate(`document.querySelector('img').remove()`);
   });
 
   test('says so when nobody answers any more', async () => {
     await scene.end();
-    await reads(page.locator('#state'), /^No connection; trying again$/);
+    await reads(page.locator('#state'), /^No connection\. /);
     await picture(page, 'away');
     for (const trouble of chromium.troubles.splice(0)) expect(trouble).toMatch(/net::ERR_/);
   });

@@ -105,7 +105,7 @@ export function showClasses({ lines, buckets, permits, lanes, callers = [], rece
     kinds.forEach((kind, i) => {
       draw(figures[i], kind, lately[kind]);
     });
-    if (card.querySelector('details').open) fill(card.querySelector('tbody'), minutesOf(lately, recent.stepMs));
+    if (recent !== undefined) fill(card.querySelector('tbody'), minutesOf(lately, recent.stepMs));
   }
 }
 

@@ -3,6 +3,8 @@ import { byId, element, say } from './dom.js';
 
 /** Only here: it is gone with the page. */
 let token = null;
+/** How long it can be read that an order was taken. What went wrong can be read until the next order. */
+const doneMs = 8_000;
 
 /** @param shown what was typed in; null: nobody is an operator any more */
 export function useToken(shown) {
@@ -23,12 +25,19 @@ export async function order(what, method, path, body) {
       headers: { ...credentials(), 'content-type': 'application/json' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    if (response.ok) return say(said, `Done: ${what}`, 'good');
+    if (response.ok) return sayDone(said, `Done: ${what}`);
     const { title, detail } = await response.json();
     return say(said, `${what}: ${title}. ${detail}`, 'bad');
   } catch {
     return say(said, `${what}: no answer came. The order may have been taken.`, 'bad');
   }
+}
+
+function sayDone(said, text) {
+  say(said, text, 'good');
+  setTimeout(() => {
+    if (said.textContent === text) say(said, '');
+  }, doneMs);
 }
 
 /** A button that gives one order. @param short what can be read on it; a screen reader says all of `what` */

@@ -49,13 +49,13 @@ async function follow() {
       const response = await fetch('/events', { headers: credentials(), signal: mine.signal });
       if (response.status === 401 || response.status === 429) return await refused(response);
       if (!response.ok) throw new Error(`${response.status}`);
-      document.body.classList.toggle('steers', hasToken());
+      showOperator();
       await read(response.body.pipeThrough(new TextDecoderStream()).getReader());
     } catch {
       // The next try tells.
     }
     if (reading !== mine) return;
-    say(byId('state'), 'No connection; trying again', 'bad');
+    say(byId('state'), 'No connection. What is shown is as it was; trying again', 'bad');
     await new Promise((resolve) => setTimeout(resolve, retryMs));
   }
 }
@@ -73,10 +73,15 @@ async function read(reader) {
   }
 }
 
+function showOperator() {
+  document.body.classList.toggle('steers', hasToken());
+  say(byId('use'), hasToken() ? 'Forget the operator’s token' : 'Use it');
+}
+
 async function refused(response) {
   const { detail } = await response.json();
   useToken(null);
-  document.body.classList.remove('steers');
+  showOperator();
   void follow();
   say(byId('said'), detail, 'bad');
 }
