@@ -19,11 +19,10 @@ import type { Line } from './line/line.ts';
 import { bulkUrgency, urgencyOf } from './line/urgency.ts';
 import type { OperatorPauses } from './operator-pauses.ts';
 import { Pausing, type PausingClass, type PausingDeps } from './pausing.ts';
-import { Lease } from './rate/lease.ts';
 import type { Buckets } from './rate/ports.ts';
-import { slotComesAt, slotsToCome } from './rate/quota.ts';
+import { slotsToCome } from './rate/quota.ts';
 import { type Left, leftOf, RateLimitFields } from './rate/rate-limit-fields.ts';
-import { type Grant, intervalUs } from './rate/slots.ts';
+import { Supply } from './rate/supply.ts';
 import { type Order, type Stay, slotsFor, stayOf, Waiter, waitAsked } from './stay.ts';
 import type { PauseNotice } from './telling.ts';
 import { type Moving, Waiting, type WaitingClass, type WaitingDeps } from './waiting.ts';
@@ -48,28 +47,21 @@ export interface GateClass extends WaitingClass, PausingClass {
   pumpOthers(gate: Gate): void;
 }
 
-/** How long to leave the store alone after it did not grant, milliseconds. */
-const askAgainMs = 50;
-
 export class Gate implements Slots, PermitWaiter {
   /** The bucket's name. */
   readonly bucket: string;
   /** Who brought the value that it is for. */
   readonly owner: string;
   readonly line: Line<Waiter>;
+  readonly supply: Supply;
   readonly #waiting: Waiting;
   readonly #class: GateClass;
   readonly #deps: GateDeps;
-  readonly #lease: Lease;
   readonly #pausing: Pausing;
   #rateLimit: RateLimitFields | null;
-  #asking = false;
   #pumping: 'no' | 'yes' | 'again' = 'no';
   /** Null: the class has no narrow limits. */
   readonly #lanes: GateLanes | null;
-  /** When slots close that are in hand, and that nobody needed. */
-  readonly #spares: number[] = [];
-  #askNotBefore = Number.NEGATIVE_INFINITY;
   readonly #holdTimeOver = (now: number): Refusal => this.#refusal('holdTimeOver', this.line.slots, now);
   #alarm: Alarm | null = null;
   #alarmAt = Number.POSITIVE_INFINITY;
@@ -82,10 +74,10 @@ export class Gate implements Slots, PermitWaiter {
     this.#deps = deps;
     this.#waiting = new Waiting(ofClass, deps);
     this.line = this.#waiting.line;
-    this.#lease = new Lease(limits);
+    this.supply = new Supply(bucket, limits, () => void this.pump(), deps);
     const { lanes } = ofClass;
     this.#lanes = lanes === null ? null : new GateLanes(lanes, this.#waiting, this.#forLanes(), deps);
-    this.#pausing = new Pausing(bucket, ofClass, this.#lease, deps);
+    this.#pausing = new Pausing(bucket, ofClass, this.supply, deps);
     this.#rateLimit = this.#fieldsOf(limits);
   }
 
@@ -93,11 +85,7 @@ export class Gate implements Slots, PermitWaiter {
   configure(): void {
     const { limits } = this.#class;
     this.#rateLimit = this.#fieldsOf(limits);
-    const now = this.#deps.clock.now();
-    if (!this.#lease.configure(limits, now)) return;
-    // A bucket that nobody waits for has the new limit with the next request. But slots in hand go by it from now on, and
-    // what the bucket gives next has to come behind them.
-    if (!this.#waiting.isEmpty || this.#lease.left(now) > 0) this.#deps.buckets.configure(this.bucket, limits);
+    if (!this.supply.configure(limits, !this.#waiting.isEmpty, this.#deps.clock.now())) return;
     // It was set for the old limit's slots.
     this.#alarm?.cancel();
     this.#alarm = null;
@@ -106,18 +94,6 @@ export class Gate implements Slots, PermitWaiter {
 
   #fieldsOf(limits: ClassLimits): RateLimitFields | null {
     return limits.rateLimitFields ? new RateLimitFields(this.bucket, limits, () => this.#left()) : null;
-  }
-
-  /** How many slots of the bucket are spent, by all that is known here: they have not flowed back yet. */
-  spent(now: number): number {
-    return Math.max(0, this.#lease.fullAt - now) / (intervalUs(this.#class.limits) / 1_000);
-  }
-
-  /** The bucket takes the place of another one, and begins as spent as that. */
-  beginSpent(slots: number): void {
-    const { limits } = this.#class;
-    this.#lease.drop(this.#deps.clock.now() + (slots * intervalUs(limits)) / 1_000);
-    this.#deps.buckets.spent(this.bucket, limits, slots);
   }
 
   /** Others take its place: lets go of all that wait, who go on waiting there. The oldest comes first. */
@@ -147,9 +123,9 @@ export class Gate implements Slots, PermitWaiter {
     exchange.waitSeconds = waitAsked(exchange.fields, exchange.holdMaxMs);
     if (downstream.gone) return gone;
     const cost = slotsFor(exchange, this.#deps);
-    for (let slots = 0; slots < cost; slots++) this.#lease.arrived(now);
+    for (let slots = 0; slots < cost; slots++) this.supply.lease.arrived(now);
     const maybeNow = this.#lanes === null && this.line.requests === 0 && cost === 1 && this.#mayTake(exchange, now);
-    if (maybeNow && this.#lease.take(now)) return this.#admitAtOnce(exchange, now);
+    if (maybeNow && this.supply.lease.take(now)) return this.#admitAtOnce(exchange, now);
     const stay = stayOf(exchange, downstream, this.#deps);
     return this.#refusalOf(stay, now) ?? this.#wait(stay, now, null);
   }
@@ -177,8 +153,9 @@ export class Gate implements Slots, PermitWaiter {
   another(): number | null {
     const now = this.#deps.clock.now();
     if (this.line.requests > 0 || now < this.#pausing.until) return null;
-    const taken = this.#lease.take(now) || (this.#ask(now, 1) && this.#lease.take(now));
-    return taken ? this.#lease.takenClosesAt : null;
+    const { lease } = this.supply;
+    const taken = lease.take(now) || (this.#ask(now, 1) && lease.take(now));
+    return taken ? lease.takenClosesAt : null;
   }
 
   signalled(signal: Signal, exchange?: Collected): void {
@@ -249,10 +226,6 @@ export class Gate implements Slots, PermitWaiter {
     this.#waiting.refuseAll(now, () => this.#refusal(name, this.line.slots, now));
   }
 
-  slotsHeld(now: number): number {
-    return this.#lease.left(now);
-  }
-
   /** When the bucket goes on; in the past: it does not pause. */
   get pausedUntil(): number {
     return this.#pausing.until;
@@ -260,7 +233,7 @@ export class Gate implements Slots, PermitWaiter {
 
   /** How many requests the bucket would let pass now. */
   level(now: number): number {
-    return Math.floor(this.#lease.level(now) + 1e-6);
+    return Math.floor(this.supply.lease.level(now) + 1e-6);
   }
 
   /** True: nothing is under way, and the bucket is full again by all that is known here. Nothing is lost with it. */
@@ -268,9 +241,9 @@ export class Gate implements Slots, PermitWaiter {
     return (
       this.#waiting.isEmpty &&
       (this.#lanes?.trials ?? 0) === 0 &&
-      !this.#asking &&
+      !this.supply.asking &&
       this.#pausing.isOver(now) &&
-      this.#lease.fullAt <= now
+      this.supply.lease.fullAt <= now
     );
   }
 
@@ -306,23 +279,14 @@ export class Gate implements Slots, PermitWaiter {
    * @param number the next one is 1
    */
   turnInMs(number: number, now: number): number {
-    const left = this.#lease.left(now);
-    const at =
-      number <= left
-        ? this.#lease.opensAtOf(number, now)
-        : slotComesAt(this.#class.limits, this.#lease.fullAt, now, number - left);
-    return Math.round(Math.max(0, at - now, this.#pausing.until - now));
-  }
-
-  /** Whether there is a slot that only waits for its use. */
-  hasOpenSlot(now: number): boolean {
-    return this.#lease.opensAt(now) <= now;
+    return Math.round(Math.max(0, this.supply.comesAt(number, now) - now, this.#pausing.until - now));
   }
 
   /** What a newcomer would find. */
   #left(): Left {
     const now = this.#deps.clock.now();
-    const level = this.#lease.level(now) + this.#lease.open(now);
+    const { lease } = this.supply;
+    const level = lease.level(now) + lease.open(now);
     return leftOf(this.#class.limits, level, this.line.requests, this.#pausing.until - now);
   }
 
@@ -357,7 +321,7 @@ export class Gate implements Slots, PermitWaiter {
   #admitAtOnce(exchange: Collected, now: number): Admission {
     this.#deps.meter.held(this.#class.name, 'sent', 0);
     const permit = this.#class.limiter.take(now, nameOf(exchange.principal));
-    const admission = this.#admitted(exchange, now, permit, this.#lease.takenClosesAt);
+    const admission = this.#admitted(exchange, now, permit, this.supply.lease.takenClosesAt);
     this.#ask(now);
     return admission;
   }
@@ -376,8 +340,9 @@ export class Gate implements Slots, PermitWaiter {
     if (inVain !== null) return inVain;
     const lanesOpenAt = this.#lanes?.opensFor(stay.exchange, now) ?? now;
     if (lanesOpenAt >= until) return tooLate(holdMs, lanesOpenAt, now);
-    const toCome = slotsToCome(this.#class.limits, this.#lease.fullAt, now, until);
-    const opening = this.#pausing.untilFor(caller, urgency) < until ? this.#lease.left(now) + toCome : 0;
+    const { lease } = this.supply;
+    const toCome = slotsToCome(this.#class.limits, lease.fullAt, now, until);
+    const opening = this.#pausing.untilFor(caller, urgency) < until ? lease.left(now) + toCome : 0;
     if (inLine <= opening) return null;
     const needed = this.line.slotsUntil(caller, urgency, cost);
     if (needed <= opening) return null;
@@ -406,7 +371,7 @@ export class Gate implements Slots, PermitWaiter {
   #whyHeld({ caller, urgency }: Stay, now: number, restsUntil: number | null): HoldReason {
     if (restsUntil !== null && restsUntil > now) return 'rest';
     if (Math.max(this.#pausing.until, this.#pausing.untilFor(caller, urgency)) > now) return 'pause';
-    if (!this.#hasSlot(now)) return 'slots';
+    if (!this.supply.isOpen(now)) return 'slots';
     return this.#class.limiter.availableTo(caller, now) ? 'line' : 'permits';
   }
 
@@ -427,7 +392,7 @@ export class Gate implements Slots, PermitWaiter {
         this.#waiting.standAside(this.#pausing.untilOf, now);
         if (this.line.requests === 0) break;
       }
-      if (!this.#hasSlot(now)) {
+      if (!this.supply.isOpen(now)) {
         this.#headWaits(now, 'slots');
         break;
       }
@@ -439,7 +404,7 @@ export class Gate implements Slots, PermitWaiter {
       }
       const lanes = this.#lanes === null ? null : this.#lanes.lanesOf(next, now);
       if (this.#lanes !== null && lanes === null) continue;
-      const closesAt = this.#takeSlot(now);
+      const closesAt = this.supply.take(now);
       const waiter = this.line.take();
       if (waiter === null) continue;
       const permit = this.#class.limiter.take(now, waiter.caller);
@@ -462,7 +427,7 @@ export class Gate implements Slots, PermitWaiter {
         exchange.sentAt = now;
         return admitted(exchange, permit, slots, closesAt, this.#rateLimit, charge);
       },
-      spare: (closesAt) => void this.#spares.push(closesAt),
+      spare: (closesAt) => this.supply.spare(closesAt),
       refusal: (now) => {
         const { refusing } = this.#class;
         return refusing === null ? null : this.#refusal(refusing, this.line.slots, now);
@@ -484,53 +449,12 @@ export class Gate implements Slots, PermitWaiter {
     return slots;
   }
 
-  #hasSlot(now: number): boolean {
-    while (this.#spares.length > 0) {
-      if ((this.#spares.at(-1) as number) >= now) return true;
-      this.#spares.pop();
-    }
-    return this.#lease.opensAt(now) <= now;
-  }
-
-  /** Returns when it closes. One that is in hand goes first. */
-  #takeSlot(now: number): number {
-    const spare = this.#spares.pop();
-    if (spare !== undefined) return spare;
-    this.#lease.take(now);
-    return this.#lease.takenClosesAt;
-  }
-
   /** Asks the bucket for slots if it is time. True: there are new ones already. */
   #ask(now: number, waiting = this.#slotsWanted): boolean {
-    if (this.#asking || now < this.#askNotBefore || now < this.#pausing.until || this.#isStopped) return false;
-    if (this.#lease.askAt(now, waiting) > now) return false;
+    if (now < this.#pausing.until || this.#isStopped) return false;
     // A slot that is open and unused waits for a permit; more of them would not help.
-    if (this.line.requests > 0 && this.#lease.opensAt(now) <= now) return false;
-    const want = this.#lease.wanted(now, waiting);
-    const reply = this.#deps.buckets.reserve(this.bucket, this.#class.limits, want);
-    if (!(reply instanceof Promise)) {
-      this.#lease.add(reply, now, now);
-      return true;
-    }
-    this.#asking = true;
-    const by = this.#class.limits;
-    reply.then(
-      (grant) => this.#granted(grant, now, by),
-      () => this.#notGranted(),
-    );
-    return false;
-  }
-
-  #granted(grant: Grant, sentAt: number, by: ClassLimits): void {
-    this.#asking = false;
-    if (sentAt > this.#pausing.since) this.#lease.add(grant, sentAt, this.#deps.clock.now(), by);
-    this.pump();
-  }
-
-  #notGranted(): void {
-    this.#asking = false;
-    this.#askNotBefore = this.#deps.clock.now() + askAgainMs;
-    this.pump();
+    if (this.line.requests > 0 && this.supply.lease.opensAt(now) <= now) return false;
+    return this.supply.ask(now, waiting);
   }
 
   /** Sets the timer to the next moment at which something can change by itself. */
@@ -551,14 +475,13 @@ export class Gate implements Slots, PermitWaiter {
 
   /** When the line can move or the bucket may be asked, with somebody waiting. */
   #nextMove(now: number): number {
-    const opensAt = this.#lease.opensAt(now);
+    const opensAt = this.supply.lease.opensAt(now);
     const resumesAt = this.#pausing.until;
     // Open already and still unused: what is missing is a permit, and the limiters pump this gate.
     const blocked = (opensAt <= now && resumesAt <= now) || this.#isStopped;
     const slot = blocked ? Number.POSITIVE_INFINITY : Math.max(opensAt, resumesAt);
-    if (this.#asking || opensAt <= now || this.#isStopped) return slot;
-    const askAt = Math.max(this.#lease.askAt(now, this.#slotsWanted), this.#askNotBefore, resumesAt);
-    return Math.min(slot, askAt);
+    if (opensAt <= now || this.#isStopped) return slot;
+    return Math.min(slot, Math.max(this.supply.askAt(now, this.#slotsWanted), resumesAt));
   }
 
   /** @param slots how many are to be used until it would have been its turn */

@@ -141,7 +141,7 @@ export class Gates implements GateClass {
   #rescope(now: number, sameLanes: boolean): void {
     const former = [...this.#all()];
     // Nobody knows who spent what: each may have spent all of it.
-    const spent = Math.max(0, ...former.map((gate) => gate.spent(now)));
+    const spent = Math.max(0, ...former.map((gate) => gate.supply.spent(now)));
     this.#spentUntil = Math.max(this.#spentUntil, now + (spent * intervalUs(this.limits)) / 1_000);
     // A pause of all of the class is one, whatever its requests share.
     if (this.#only !== null) this.pausedUntil = Math.max(this.pausedUntil, this.#only.pausedUntil);
@@ -173,7 +173,7 @@ export class Gates implements GateClass {
 
   #beginSpent(gate: Gate, now: number): void {
     const slots = (this.#spentUntil - now) / (intervalUs(this.limits) / 1_000);
-    if (slots > 0) gate.beginSpent(slots);
+    if (slots > 0) gate.supply.beginSpent(slots, now);
   }
 
   /** The one that a request belongs to that is not a newcomer: it gets in whatever the bounds. */
@@ -353,7 +353,7 @@ export class Gates implements GateClass {
     let pausedUntil = Math.max(now, this.pausedUntil);
     for (const gate of this.#all()) {
       level = Math.min(level, gate.level(now));
-      slotsHeld += gate.slotsHeld(now);
+      slotsHeld += gate.supply.lease.left(now);
       pausedUntil = Math.max(pausedUntil, gate.pausedUntil);
     }
     const bulkPausedMs = Math.ceil(Math.max(0, this.bulkPausedUntil - now));

@@ -87,7 +87,7 @@ function reasonOf(gates: Gates, gate: Gate, waiter: Waiter, now: number): WaitRe
   if (!waiter.waiting) return 'rest';
   const isBulk = gates.bulkPausedUntil > now && waiter.urgency > 3;
   if (isBulk) return 'pause';
-  return gate.hasOpenSlot(now) || !gates.limiter.availableTo(nameOf(waiter.exchange.principal), now)
+  return gate.supply.lease.opensAt(now) <= now || !gates.limiter.availableTo(nameOf(waiter.exchange.principal), now)
     ? 'permit'
     : 'rate';
 }

@@ -10,9 +10,10 @@ import type { Signal } from '../exchange/signal.ts';
 import type { ClassLimits } from './limits.ts';
 import { bulkUrgency } from './line/urgency.ts';
 import { type Answers, Pauses } from './pauses.ts';
-import { horizonMs, type Lease } from './rate/lease.ts';
+import { horizonMs } from './rate/lease.ts';
 import type { Buckets } from './rate/ports.ts';
 import { pushMaxUs, tauUs } from './rate/slots.ts';
+import type { Supply } from './rate/supply.ts';
 import type { Stay } from './stay.ts';
 import { type PauseNotice, Telling, type TellPause } from './telling.ts';
 
@@ -50,11 +51,10 @@ export interface PausingDeps {
 export class Pausing {
   readonly #bucket: string;
   readonly #class: PausingClass;
-  readonly #lease: Lease;
+  readonly #supply: Supply;
   readonly #deps: PausingDeps;
   /** When the bucket's pause is over; in the past: there is none. */
   #until = Number.NEGATIVE_INFINITY;
-  #since = Number.NEGATIVE_INFINITY;
   /** Those that refusals for the rate ask for; made for the first of them. */
   #pauses: Pauses | null = null;
   /** What the upstream said when it asked for the bucket's pause. */
@@ -63,10 +63,10 @@ export class Pausing {
   #telling: Telling | null = null;
   #certainUntil = Number.NEGATIVE_INFINITY;
 
-  constructor(bucket: string, ofClass: PausingClass, lease: Lease, deps: PausingDeps) {
+  constructor(bucket: string, ofClass: PausingClass, supply: Supply, deps: PausingDeps) {
     this.#bucket = bucket;
     this.#class = ofClass;
-    this.#lease = lease;
+    this.#supply = supply;
     this.#deps = deps;
   }
 
@@ -89,11 +89,6 @@ export class Pausing {
   /** When the pause of all is over of which a rule of the configuration speaks; in the past: there is none. */
   get certainUntil(): number {
     return Math.max(this.#certainUntil, this.#class.certainUntil);
-  }
-
-  /** When the bucket's pause was prolonged last: no slot that was asked for before that is for use. */
-  get since(): number {
-    return this.#since;
   }
 
   /** False: no caller is paused besides. */
@@ -192,9 +187,7 @@ export class Pausing {
   #pauseBucket(now: number, until: number, tell: boolean): void {
     if (until <= this.#until) return;
     this.#until = until;
-    this.#since = now;
-    const { limits } = this.#class;
-    this.#lease.drop(until + tauUs(limits) / 1_000);
+    this.#supply.drop(until + tauUs(this.#class.limits) / 1_000, now);
     if (!tell) return;
     this.#telling ??= new Telling(this.#deps.clock, (ms) => this.#tell(ms));
     this.#telling.until(now, until);

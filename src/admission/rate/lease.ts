@@ -80,6 +80,10 @@ export class Lease {
     return true;
   }
 
+  get quota(): Quota {
+    return this.#quota;
+  }
+
   #by(quota: Quota): void {
     this.#quota = quota;
     this.#intervalMs = intervalUs(quota) / 1000;
