@@ -10,6 +10,7 @@ import type { KeptAnswer, Refusal, RefusalName } from '../exchange/refusals.ts';
 import { refuse } from '../exchange/refusals.ts';
 import type { Signal } from '../exchange/signal.ts';
 import type { HoldReason } from '../exchange/trace.ts';
+import type { BucketPause } from './class-pauses.ts';
 import type { ConcurrencyLimiter } from './concurrency/limiter.ts';
 import type { ConcurrencyLimiters, PermitWaiter } from './concurrency/limiters.ts';
 import { GateLanes, type LanesGate, tooLate } from './lanes/gate-lanes.ts';
@@ -139,9 +140,10 @@ export class Gate implements Slots, PermitWaiter {
     const stay = stayOf(exchange, downstream, this.#deps);
     // There may be other lanes than when it was sent.
     this.#lanes?.enter(exchange);
-    const pausedUntil = this.#class.pausedUntil;
+    const { pauses } = this.#class;
+    const pausedUntil = pauses.until;
     const restsUntil = this.#pausing.restAfter(stay, replay, now);
-    if (this.#class.pausedUntil > pausedUntil) this.#class.pumpOthers(this);
+    if (pauses.until > pausedUntil) this.#class.pumpOthers(this);
     if (replay.signal !== undefined) this.#pauseLane(replay.signal, exchange, replay.answer ?? null, now);
     if (replay.answer !== undefined && stay.until <= restsUntil) {
       const refusal = refuse('holdTimeOver', null, restsUntil - now);
@@ -182,7 +184,7 @@ export class Gate implements Slots, PermitWaiter {
   }
 
   /** Another replica says how long the bucket pauses, and what the upstream said. */
-  heard(answer: KeptAnswer | null, until: number): void {
+  heard({ until, answer }: BucketPause): void {
     this.#pausing.heard(answer, this.#deps.clock.now(), until);
     this.pump();
   }
@@ -292,7 +294,7 @@ export class Gate implements Slots, PermitWaiter {
 
   #mayTake({ principal, fields }: Collected, now: number): boolean {
     const caller = nameOf(principal);
-    if (now < this.#class.bulkPausedUntil && urgencyOf(fields, principal, this.#deps.bestUrgency) >= bulkUrgency)
+    if (now < this.#class.pauses.bulkUntil && urgencyOf(fields, principal, this.#deps.bestUrgency) >= bulkUrgency)
       return false;
     if (now < this.#pausing.until || !this.#class.limiter.availableTo(caller, now)) return false;
     if (this.#class.pausedByOperator(caller)) return false;
@@ -309,7 +311,7 @@ export class Gate implements Slots, PermitWaiter {
     const { operatorPauses } = this.#deps;
     const may = (caller: string): boolean => limiter.availableTo(caller, now) && !operatorPauses.ofCaller(caller);
     for (let next = this.line.choose(may); next !== null; next = this.line.choose(may)) {
-      const isBulk = now < this.#class.bulkPausedUntil && next.urgency >= bulkUrgency;
+      const isBulk = now < this.#class.pauses.bulkUntil && next.urgency >= bulkUrgency;
       if (!isBulk && !this.#isPaused(next.caller, now)) return next;
       const until = this.#pausing.untilFor(next.caller, next.urgency);
       if (isBulk && until >= next.until) this.#waiting.refuse(next, this.#holdTimeOver(now), now);

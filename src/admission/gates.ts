@@ -8,22 +8,20 @@ import type { Collected } from '../exchange/exchange.ts';
 import type { Admission, Replay } from '../exchange/outcome.ts';
 import type { Downstream } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
-import type { KeptAnswer, RefusalName } from '../exchange/refusals.ts';
+import type { RefusalName } from '../exchange/refusals.ts';
 import { refuse } from '../exchange/refusals.ts';
 import type { EndpointClass } from '../exchange/route.ts';
 import type { BucketSnapshot, LineSnapshot } from '../observe/snapshot.ts';
 import { Shares } from '../shares/shares.ts';
+import { type BucketPause, ClassPauses } from './class-pauses.ts';
 import type { ConcurrencyLimiter } from './concurrency/limiter.ts';
 import { Gate, type GateClass, type GateDeps } from './gate.ts';
 import { Lanes, sameLanes } from './lanes/lanes.ts';
 import { type ClassLimits, lineMax } from './limits.ts';
-import { Answers, Pauses } from './pauses.ts';
-import { pauseClass } from './pausing.ts';
-import { horizonMs } from './rate/lease.ts';
 import { bucketName, sameScope, scopeValue } from './rate/scope.ts';
 import { convertedUs, intervalUs } from './rate/slots.ts';
 import type { Waiter } from './stay.ts';
-import { againMax, type PauseNotice, Telling } from './telling.ts';
+import { againMax, type PauseNotice } from './telling.ts';
 import type { Moving } from './waiting.ts';
 
 export interface GatesDeps extends GateDeps {
@@ -62,17 +60,7 @@ export class Gates implements GateClass {
   readonly headcount: Shares;
   /** Null: the class has no narrow limits. */
   lanes: Lanes | null;
-  readonly answers = new Answers();
-  /** One caller never speaks for all: nobody else need know, and others find out by themselves. */
-  readonly pauses = new Pauses(this.answers, 'never');
-  pausedUntil = Number.NEGATIVE_INFINITY;
-  certainUntil = Number.NEGATIVE_INFINITY;
-  bulkPausedUntil = Number.NEGATIVE_INFINITY;
-  said: KeptAnswer | null = null;
-  readonly telling: Telling;
-  readonly bulkTelling: Telling;
-  /** What other replicas have said of buckets that are not in use here, and until when it holds. */
-  readonly #heard = new Map<string, { readonly until: number; readonly answer: KeptAnswer | null }>();
+  readonly pauses: ClassPauses;
   #refusing: RefusalName | null = null;
   readonly #deps: GatesDeps;
   /** The one gate of the scope `fleet`. */
@@ -96,13 +84,7 @@ export class Gates implements GateClass {
     this.headcount = new Shares(limits.lineMaxRequests, limits.callerShareMax);
     this.#opened = new Shares(limits.scopesMax, limits.callerShareMax);
     this.#deps = deps;
-    const { clock, tellPause } = deps;
-    this.telling = new Telling(clock, (ms) =>
-      tellPause?.({ class: name, bucket: null, bulk: false, ms, answer: this.said }),
-    );
-    this.bulkTelling = new Telling(clock, (ms) =>
-      tellPause?.({ class: name, bucket: null, bulk: true, ms, answer: null }),
-    );
+    this.pauses = new ClassPauses(name, deps);
     this.lanes = this.#lanesBy(limits);
     this.#only = limits.scope.by === 'fleet' ? new Gate(name, nobody, this, deps) : null;
   }
@@ -144,7 +126,7 @@ export class Gates implements GateClass {
     const spent = Math.max(0, ...former.map((gate) => gate.supply.spent(now)));
     this.#spentUntil = Math.max(this.#spentUntil, now + (spent * intervalUs(this.limits)) / 1_000);
     // A pause of all of the class is one, whatever its requests share.
-    if (this.#only !== null) this.pausedUntil = Math.max(this.pausedUntil, this.#only.pausedUntil);
+    if (this.#only !== null) this.pauses.pause(this.#only.pausedUntil);
     this.#only = null;
     this.#gates.clear();
     const moving = former.flatMap((gate) => gate.vacate()).sort((a, b) => a.waiter.since - b.waiter.since);
@@ -191,8 +173,7 @@ export class Gates implements GateClass {
   /** Lets go of all timers: nobody comes here any more. */
   close(): void {
     this.#sweep?.cancel();
-    this.telling.close();
-    this.bulkTelling.close();
+    this.pauses.close();
     for (const gate of [...this.#all(), ...this.#former]) {
       this.#deps.limiters.leave(this.limiter, gate);
       gate.close();
@@ -220,14 +201,14 @@ export class Gates implements GateClass {
   }
 
   /** What another replica has learned of a pause. */
-  heard({ bucket, bulk, ms, answer }: PauseNotice): void {
+  heard(notice: PauseNotice): void {
+    const { bucket, ms, answer } = notice;
     const until = this.#deps.clock.now() + ms;
     if (bucket !== null) {
-      this.#heardOf(bucket, until, answer);
+      this.#heardOf(bucket, { until, answer });
       return;
     }
-    if (bulk) this.bulkPausedUntil = Math.max(this.bulkPausedUntil, until);
-    else if (until - this.certainUntil >= horizonMs) pauseClass(this, until, answer);
+    this.pauses.heard(notice, until);
     for (const gate of this.#all()) gate.pump();
   }
 
@@ -246,38 +227,25 @@ export class Gates implements GateClass {
   }
 
   *#notices(now: number): Iterable<PauseNotice> {
-    const { name, certainUntil, bulkPausedUntil, said } = this;
-    const common = { class: name, bulk: false };
-    if (certainUntil > now) yield { ...common, bucket: null, ms: certainUntil - now, answer: said };
-    if (bulkPausedUntil > now) {
-      yield { ...common, bucket: null, bulk: true, ms: bulkPausedUntil - now, answer: null };
-    }
+    yield* this.pauses.notices(now);
     for (const gate of this.#all()) {
       const notice = gate.notice(now);
       if (notice !== null) yield notice;
     }
-    for (const [bucket, { until, answer }] of this.#heard) {
-      if (until > now) yield { ...common, bucket, ms: until - now, answer };
-    }
+    yield* this.pauses.heardNotices(now);
     for (const { bucket, pausedUntil, said: answer } of this.lanes?.pausing(now) ?? []) {
-      yield { ...common, bucket, ms: pausedUntil - now, answer };
+      yield { class: this.name, bulk: false, bucket, ms: pausedUntil - now, answer };
     }
   }
 
-  #heardOf(bucket: string, until: number, answer: KeptAnswer | null): void {
-    if (this.lanes?.heard(bucket, until, answer, this.#deps.clock.now()) === true) return;
+  #heardOf(bucket: string, pause: BucketPause): void {
+    if (this.lanes?.heard(bucket, pause.until, pause.answer, this.#deps.clock.now()) === true) return;
     for (const gate of this.#all()) {
       if (gate.bucket !== bucket) continue;
-      gate.heard(answer, until);
+      gate.heard(pause);
       return;
     }
-    this.#heard.delete(bucket);
-    // What was heard first is forgotten first: its replica says it again while it lasts.
-    for (const first of this.#heard.keys()) {
-      if (this.#heard.size < this.limits.scopesMax) break;
-      this.#heard.delete(first);
-    }
-    this.#heard.set(bucket, { until, answer });
+    this.pauses.heardOf(bucket, pause, this.limits.scopesMax);
   }
 
   pausedByOperator(caller: string): boolean {
@@ -317,7 +285,7 @@ export class Gates implements GateClass {
 
   /** The Coreapp has answered a request, and has not refused it. */
   passed({ principal, sentAt }: Collected): void {
-    this.answers.add(nameOf(principal), sentAt);
+    this.pauses.answers.add(nameOf(principal), sentAt);
   }
 
   /** Refuses all that wait, and all that the Coreapp sends back from now on. */
@@ -350,13 +318,13 @@ export class Gates implements GateClass {
     const { rate, burst } = this.limits;
     let level = burst;
     let slotsHeld = 0;
-    let pausedUntil = Math.max(now, this.pausedUntil);
+    let pausedUntil = Math.max(now, this.pauses.until);
     for (const gate of this.#all()) {
       level = Math.min(level, gate.level(now));
       slotsHeld += gate.supply.lease.left(now);
       pausedUntil = Math.max(pausedUntil, gate.pausedUntil);
     }
-    const bulkPausedMs = Math.ceil(Math.max(0, this.bulkPausedUntil - now));
+    const bulkPausedMs = Math.ceil(Math.max(0, this.pauses.bulkUntil - now));
     const pausedMs = Math.ceil(pausedUntil - now);
     return { class: this.name, rate, burst, live: this.live, level, slotsHeld, pausedMs, bulkPausedMs };
   }
@@ -388,8 +356,8 @@ export class Gates implements GateClass {
     const gate = new Gate(bucketName(this.name, key === none ? null : digest), caller, this, this.#deps);
     this.#gates.set(key, gate);
     this.#beginSpent(gate, this.#deps.clock.now());
-    const heard = this.#heard.get(gate.bucket);
-    if (heard !== undefined && this.#heard.delete(gate.bucket)) gate.heard(heard.answer, heard.until);
+    const heard = this.pauses.takeHeard(gate.bucket);
+    if (heard !== null) gate.heard(heard);
     this.#opened.take(caller);
     this.#sweepLater();
     return gate;

@@ -85,7 +85,7 @@ function reasonOf(gates: Gates, gate: Gate, waiter: Waiter, now: number): WaitRe
   if (waiter.parkedIn !== null) return 'lane';
   if (gate.pausedUntil > now) return 'pause';
   if (!waiter.waiting) return 'rest';
-  const isBulk = gates.bulkPausedUntil > now && waiter.urgency > 3;
+  const isBulk = gates.pauses.bulkUntil > now && waiter.urgency > 3;
   if (isBulk) return 'pause';
   return gate.supply.lease.opensAt(now) <= now || !gates.limiter.availableTo(nameOf(waiter.exchange.principal), now)
     ? 'permit'

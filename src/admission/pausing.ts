@@ -7,9 +7,10 @@ import type { Replay } from '../exchange/outcome.ts';
 import type { KeptAnswer } from '../exchange/refusals.ts';
 import type { EndpointClass } from '../exchange/route.ts';
 import type { Signal } from '../exchange/signal.ts';
+import type { ClassPauses } from './class-pauses.ts';
 import type { ClassLimits } from './limits.ts';
 import { bulkUrgency } from './line/urgency.ts';
-import { type Answers, Pauses } from './pauses.ts';
+import { Pauses } from './pauses.ts';
 import { horizonMs } from './rate/lease.ts';
 import type { Buckets } from './rate/ports.ts';
 import { pushMaxUs, tauUs } from './rate/slots.ts';
@@ -20,21 +21,7 @@ import { type PauseNotice, Telling, type TellPause } from './telling.ts';
 export interface PausingClass {
   readonly name: EndpointClass;
   readonly limits: ClassLimits;
-  /** Whom the Coreapp answers. */
-  readonly answers: Answers;
-  /** Those that refusals for load ask for. */
-  readonly pauses: Pauses;
-  /** None of the class is sent before, `Clock.now()`. */
-  pausedUntil: number;
-  /** The same by a rule of the configuration: nobody need wait in vain for the end of it. */
-  certainUntil: number;
-  /** None of its least urgent requests is sent before, `Clock.now()`. */
-  bulkPausedUntil: number;
-  /** What the upstream said when it asked for the pause of the class; null: nothing that can be told. */
-  said: KeptAnswer | null;
-  /** What other replicas are told of the pauses of the class, and of those of its least urgent requests. */
-  readonly telling: Telling;
-  readonly bulkTelling: Telling;
+  readonly pauses: ClassPauses;
 }
 
 export interface PausingDeps {
@@ -72,33 +59,34 @@ export class Pausing {
 
   /** When everybody's requests may go again; in the past: now. */
   get until(): number {
-    return Math.max(this.#until, this.#class.pausedUntil);
+    return Math.max(this.#until, this.#class.pauses.until);
   }
 
   /** When a request of that caller and urgency may go again; in the past: now. */
   untilFor(caller: string, urgency: number): number {
-    return Math.max(this.untilOf(caller), urgency < bulkUrgency ? this.until : this.#class.bulkPausedUntil);
+    return Math.max(this.untilOf(caller), urgency < bulkUrgency ? this.until : this.#class.pauses.bulkUntil);
   }
 
   /** What the upstream said of the pause that there is; null: nothing that can be told. */
   said(now: number): KeptAnswer | null {
     if (this.#certainUntil > now) return this.#said;
-    return this.#class.certainUntil > now ? this.#class.said : null;
+    const { pauses } = this.#class;
+    return pauses.certainUntil > now ? pauses.said : null;
   }
 
   /** When the pause of all is over of which a rule of the configuration speaks; in the past: there is none. */
   get certainUntil(): number {
-    return Math.max(this.#certainUntil, this.#class.certainUntil);
+    return Math.max(this.#certainUntil, this.#class.pauses.certainUntil);
   }
 
   /** False: no caller is paused besides. */
   pausesCallers(now: number): boolean {
-    return this.#class.pauses.any(now) || this.#pauses?.any(now) === true;
+    return this.#class.pauses.ofLoad.any(now) || this.#pauses?.any(now) === true;
   }
 
   /** When one caller's requests may go again; in the past: now. */
   readonly untilOf = (caller: string): number =>
-    Math.max(this.until, this.#class.pauses.untilOf(caller), this.#pauses?.untilOf(caller) ?? this.until);
+    Math.max(this.until, this.#class.pauses.ofLoad.untilOf(caller), this.#pauses?.untilOf(caller) ?? this.until);
 
   /** True: nothing is lost with it. */
   isOver(now: number): boolean {
@@ -122,7 +110,7 @@ export class Pausing {
       return now;
     }
     const until = now + Math.min(pauseMs, pauseMaxMs);
-    const pauses = reason === 'throttled' ? this.#own() : this.#class.pauses;
+    const pauses = reason === 'throttled' ? this.#own() : this.#class.pauses.ofLoad;
     const scope = pauses.refused(exchange, caller, now, until);
     if (scope === 'request') {
       if (exchange.refusals === 1 || until > now) return until;
@@ -130,7 +118,7 @@ export class Pausing {
     }
     if (scope !== 'caller') {
       if (reason === 'throttled') this.#pauseBucket(now, until, scope === 'fleet');
-      else this.#class.pausedUntil = Math.max(this.#class.pausedUntil, until);
+      else this.#class.pauses.pause(until);
     }
     return now;
   }
@@ -138,15 +126,11 @@ export class Pausing {
   /** What a rule of the configuration says that an answer means counts for all, at once and in all replicas. */
   signalled({ of, pauseMs, bulk }: Signal, answer: KeptAnswer | null, now: number): void {
     const until = now + pauseMs;
-    const ofClass = this.#class;
-    if (bulk) {
-      ofClass.bulkPausedUntil = Math.max(ofClass.bulkPausedUntil, until);
-      ofClass.bulkTelling.until(now, until);
-    } else if (of === 'class' && until > ofClass.certainUntil) {
-      pauseClass(ofClass, until, answer);
-      ofClass.telling.until(now, until);
+    const { pauses, limits } = this.#class;
+    if (bulk) pauses.bulkSignalled(until, now);
+    else if (of === 'class') {
       // A bucket for all of the class stands for the class in the other replicas, too.
-      if (ofClass.limits.scope.by === 'fleet') this.#pauseBucket(now, until, true);
+      if (pauses.signalled(until, answer, now) && limits.scope.by === 'fleet') this.#pauseBucket(now, until, true);
     } else if (of === 'bucket' && until > this.#certainUntil) {
       this.#certain(answer, now, until, true);
     }
@@ -202,16 +186,10 @@ export class Pausing {
   }
 
   #own(): Pauses {
-    this.#pauses ??= new Pauses(this.#class.answers, this.#class.limits.scope.by === 'principal' ? 'always' : 'alone');
+    const { pauses, limits } = this.#class;
+    this.#pauses ??= new Pauses(pauses.answers, limits.scope.by === 'principal' ? 'always' : 'alone');
     return this.#pauses;
   }
-}
-
-/** All of a class pause, by a rule of the configuration. */
-export function pauseClass(ofClass: PausingClass, until: number, answer: KeptAnswer | null): void {
-  ofClass.pausedUntil = Math.max(ofClass.pausedUntil, until);
-  ofClass.certainUntil = until;
-  ofClass.said = answer;
 }
 
 const againRestMs = 10;
