@@ -21,6 +21,8 @@ export interface OpsAddress {
   readonly fd?: number;
   /** Default: `opsConnectionsMax`. */
   readonly connectionsMax?: number;
+  /** A reader that takes nothing of its answer for so long is cut off. Default: 10 s. */
+  readonly stalledMaxMs?: number;
 }
 
 export interface Ops {
@@ -43,7 +45,6 @@ const limits = {
  * longest makes room. So a probe is always answered.
  */
 export const opsConnectionsMax = 64;
-/** A reader that takes nothing of its answer for so long is cut off. */
 const stalledMaxMs = 10_000;
 
 /**
@@ -59,7 +60,7 @@ export async function startOps(
   acceptFailed: (error: NodeJS.ErrnoException) => void = () => {},
 ): Promise<Ops> {
   const server = createServer(limits);
-  server.timeout = stalledMaxMs;
+  server.timeout = address.stalledMaxMs ?? stalledMaxMs;
   const bound = boundConnections(server, address.connectionsMax ?? opsConnectionsMax);
   const viewers = new Viewers(sources);
   let answering = 0;

@@ -1,6 +1,6 @@
 /**
  * Those who look at the page: once a second each gets what there is to see, as a server-sent event (HTML, 9.2). It is made
- * once for all who see the same. While nobody looks, nothing is made and no timer runs.
+ * once for all who see the same; a newcomer gets the latest one. While nobody looks, nothing is made or kept and no timer runs.
  */
 import type { ServerResponse } from 'node:http';
 import { type OpsPage, problem, rounded } from './page.ts';
@@ -19,7 +19,10 @@ export class Viewers {
   readonly #sources: OpsSources;
   readonly #viewers = new Map<ServerResponse, Viewer>();
   #timer: NodeJS.Timeout | null = null;
-  #making = false;
+  /** What was made since the last tick, by who sees it: operators, or everybody else. */
+  readonly #latest = new Map<boolean, Promise<string>>();
+  /** How many of these are on their way. */
+  #making = 0;
 
   constructor(sources: OpsSources) {
     this.#sources = sources;
@@ -41,8 +44,8 @@ export class Viewers {
       // A proxy in between is not to collect it first.
       'x-accel-buffering': 'no',
     });
-    this.#timer ??= setInterval(() => void this.#tick(), everyMs);
-    void this.#tick();
+    this.#timer ??= setInterval(() => this.#tick(), everyMs);
+    void this.#show(response, viewer);
     return null;
   }
 
@@ -55,26 +58,34 @@ export class Viewers {
     if (this.#viewers.size > 0 || this.#timer === null) return;
     clearInterval(this.#timer);
     this.#timer = null;
+    this.#latest.clear();
   }
 
-  async #tick(): Promise<void> {
-    if (this.#making) return;
-    this.#making = true;
+  #tick(): void {
+    // Whoever waits for one that takes longer than a second gets that one.
+    if (this.#making > 0) return;
+    this.#latest.clear();
+    for (const [response, viewer] of this.#viewers) void this.#show(response, viewer);
+  }
+
+  async #show(response: ServerResponse, viewer: Viewer): Promise<void> {
+    // Whoever has not taken the last one gets none: the next is newer.
+    if (response.writableLength > 0) return;
     try {
-      const made = new Map<boolean, string>();
-      for (const [response, viewer] of this.#viewers) {
-        // Whoever has not taken the last one gets none: the next is newer.
-        if (response.writableLength > 0) continue;
-        const known = made.get(viewer.isOperator);
-        const event = known ?? (await this.#eventFor(viewer));
-        made.set(viewer.isOperator, event);
-        response.write(event);
-      }
+      const event = await (this.#latest.get(viewer.isOperator) ?? this.#make(viewer));
+      if (this.#viewers.has(response)) response.write(event);
     } catch {
       // The status failed; the next one may not.
-    } finally {
-      this.#making = false;
     }
+  }
+
+  #make(viewer: Viewer): Promise<string> {
+    this.#making += 1;
+    const event = this.#eventFor(viewer).finally(() => {
+      this.#making -= 1;
+    });
+    this.#latest.set(viewer.isOperator, event);
+    return event;
   }
 
   async #eventFor(viewer: Viewer): Promise<string> {

@@ -17,3 +17,9 @@ export function driveTimers(immediates = false): Disposable {
   });
   return { [Symbol.dispose]: () => void vi.useRealTimers() };
 }
+
+/** What goes on at intervals goes by `vi.advanceTimersByTime`, and `vi.getTimerCount` tells whether it does; all else goes on. */
+export function driveIntervals(): Disposable {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  return { [Symbol.dispose]: () => void vi.useRealTimers() };
+}
