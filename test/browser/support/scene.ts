@@ -93,6 +93,11 @@ export class Scene implements AsyncDisposable {
     for (let i = 0; i < count; i++) void goOn();
   }
 
+  /** Of Weir. */
+  get pid(): number {
+    return this.#weir.process.pid;
+  }
+
   /** What the ops port says to an operator. */
   async see(path: string): Promise<Told> {
     return await ask('GET', this.opsUrl + path, { fields: { authorization: `Bearer ${operatorToken}` } });
