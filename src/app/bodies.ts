@@ -14,7 +14,7 @@ import { StartError } from './start-error.ts';
 interface Bodies {
   readonly disk: DiskBudget;
   readonly answers: AnswerBudget;
-  /** Other bounds. Rejects with a `StartError` where these need files for the first time, and there can be none. */
+  /** Other bounds, or another folder. Rejects with a `StartError` where these need files, and there can be none. */
   prepare(config: Config): Promise<void>;
   configure(config: Config): void;
   snapshot(): Pick<Snapshot, 'answers' | 'disk'>;
@@ -29,20 +29,23 @@ const tmpfs = 0x0102_1994;
  * `StartError` where the folder can't be written to.
  */
 export async function openBodies(config: Config, clock: Clock, log: Log): Promise<Bodies> {
+  /** By where they are. Those of a folder that is no longer used may still be read. */
+  const opened = new Map<string, BodyFiles>();
   let files: BodyFiles | null = null;
   const prepare = async ({ bodies, limits }: Config): Promise<void> => {
     const allSmall = Object.values(limits).every(({ bodyMaxBytes }) => bodyMaxBytes <= bodies.memoryMaxBytes);
-    if (allSmall || files !== null) return;
-    // A disk that is full fails every large body.
-    const failed = seldom(clock, ({ code, message }: NodeJS.ErrnoException) =>
-      log.error('bodies: the disk fails; large ones are refused', { folder: files?.folder, reason: code ?? message }),
-    );
-    files = await openBodyFiles(bodies.folder ?? tmpdir(), failed).catch((error: unknown) => {
-      throw error instanceof FolderUnfit ? new StartError('bodies.folder', error.message, error) : error;
-    });
-    await noteOn(files.folder, bodies.diskMaxBytes, log);
+    const parent = parentOf(bodies);
+    if (allSmall || opened.has(parent)) return;
+    const some = await openIn(parent, clock, log);
+    opened.set(parent, some);
+    await noteOn(some.folder, bodies.diskMaxBytes, log);
+  };
+  /** Once there are files there are files, also where no class needs them any more. */
+  const use = ({ bodies }: Config): void => {
+    files = opened.get(parentOf(bodies)) ?? files;
   };
   await prepare(config);
+  use(config);
   const boundsOf = ({ bodies }: Config) => (files === null ? { ...bodies, answersDiskShareMax: 0 } : bodies);
   const disk = new DiskBudget(config.bodies, () => (files === null ? noFiles() : files.create()));
   const answers = new AnswerBudget(boundsOf(config), disk);
@@ -51,12 +54,26 @@ export async function openBodies(config: Config, clock: Clock, log: Log): Promis
     answers,
     prepare,
     configure(next) {
+      use(next);
       disk.configure(next.bodies);
       answers.configure(boundsOf(next));
     },
     snapshot: () => ({ answers: answers.snapshot(), disk: disk.snapshot() }),
-    close: () => files?.close() ?? Promise.resolve(),
+    close: async () => void (await Promise.all([...opened.values()].map((some) => some.close()))),
   };
+}
+
+const parentOf = ({ folder }: Config['bodies']): string => folder ?? tmpdir();
+
+async function openIn(parent: string, clock: Clock, log: Log): Promise<BodyFiles> {
+  // A disk that is full fails every large body.
+  const failed = seldom(clock, ({ code, message }: NodeJS.ErrnoException) =>
+    log.error('bodies: the disk fails; large ones are refused', { folder: files.folder, reason: code ?? message }),
+  );
+  const files = await openBodyFiles(parent, failed).catch((error: unknown) => {
+    throw error instanceof FolderUnfit ? new StartError('bodies.folder', error.message, error) : error;
+  });
+  return files;
 }
 
 function noFiles(): never {

@@ -46,7 +46,7 @@ export class Operations {
     const operator = openOperator(ops, services);
     const recent = new Recent(() => services.meter.totals());
     const look = lookOf(replicaName(services.instance), version, services, recent);
-    const sources = { ...sourcesOf(ops, services, state, look), steer: control };
+    const sources = { ...sourcesOf(services, state, look), steer: control };
     const notAccepted = tellNotAccepted(clock, log, 'the ops port');
     const opened = await startOps({ ...ops, connectionsMax }, sources, operator, notAccepted).catch(
       (error: unknown) => {
@@ -87,11 +87,11 @@ export function openOperator(settings: Config['ops'], { clock, log }: Pick<Servi
   return new Operator(settings, { guesses, now: () => clock.now(), wrong });
 }
 
-function sourcesOf(ops: Config['ops'], services: Services, state: OpsState, look: Look): OpsSources {
-  const { clock, meter, snapshot } = services;
+function sourcesOf(services: Services, state: OpsState, look: Look): OpsSources {
+  const { clock, meter, snapshot, figuresMaxAgeMs } = services;
   const status = new Shared(
     async () => snapshot(),
-    ops.figuresMaxAgeMs,
+    figuresMaxAgeMs,
     () => clock.now(),
   );
   return {

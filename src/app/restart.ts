@@ -11,10 +11,11 @@ export const needRestart: readonly string[] = [
   'profile',
   'workers',
   'listen',
-  'ops',
+  'ops.host',
+  'ops.port',
   'coreapp.url',
-  'redis',
-  'bodies.folder',
+  'redis.url',
+  'redis.keyPrefix',
 ];
 
 export interface Change {
@@ -42,8 +43,6 @@ type Exception = (running: Config, next: Config) => boolean;
 
 /** What of these may change in place all the same, and when. */
 const exceptions: Readonly<Record<string, Exception>> = {
-  'ops.token': () => true,
-  'ops.names': () => true,
   // Without any it is the simulator, which is there from the start or never.
   'coreapp.url': (running, next) => running.coreapp.url !== null && next.coreapp.url !== null,
   // Another name or password.

@@ -66,7 +66,8 @@ export async function openServices(
     log: { leftOut: log.leftOut() },
     ...ports(),
   });
-  const meter = openMeter(config, version, snapshot);
+  let { figuresMaxAgeMs } = config.ops;
+  const meter = openMeter(config, version, () => figuresMaxAgeMs, snapshot);
   const bodies = opened.adopt(await openBodies(config, clock, log), (some) => some.close());
   const stores = opened.adopt(openStores(config, clock, meter, log), (some) => some.close());
   const upstreams = opened.adopt(new Upstreams(config, coreappUrl, log), (some) => some.close());
@@ -88,6 +89,7 @@ export async function openServices(
   return {
     /** Another configuration counts for all of these, as far as it can (`restart.ts`). */
     configure(next: Config): void {
+      ({ figuresMaxAgeMs } = next.ops);
       meter.know(Object.keys(next.limits), longestHoldMs(next.limits));
       fitting = fitOpenFiles(next, inUse, log);
       openRequests.configure(requestBounds(next, fitting.connectionsMax));
@@ -111,6 +113,8 @@ export async function openServices(
     log,
     meter,
     snapshot,
+    /** How old may be what is shown of it. */
+    figuresMaxAgeMs: () => figuresMaxAgeMs,
     secrets,
     passwords: createPasswords(passwordsFor(config.workers), clock),
     bodies,
@@ -142,14 +146,19 @@ function passwordsFor(workers: number): PasswordsOptions {
 
 export const newInstance = (): string => randomBytes(4).toString('hex');
 
-function openMeter({ profile, limits, ops }: Config, version: string, snapshot: () => Snapshot): PrometheusMeter {
+function openMeter(
+  { profile, limits }: Config,
+  version: string,
+  figuresMaxAgeMs: () => number,
+  snapshot: () => Snapshot,
+): PrometheusMeter {
   return createMeter({
     version,
     classes: Object.keys(limits),
     ownClasses: ownClassesOf(profile),
     form: figuresForms[profile],
     snapshot,
-    figuresMaxAgeMs: ops.figuresMaxAgeMs,
+    figuresMaxAgeMs,
     now: () => clock.now(),
     wallMs: () => clock.wallMs(),
     holdMaxMs: longestHoldMs(limits),

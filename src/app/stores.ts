@@ -19,6 +19,7 @@ import {
 } from '../adapters/redis/client.ts';
 import { createRedisEndedTokens } from '../adapters/redis/ended-tokens.ts';
 import { watchFailover } from '../adapters/redis/failover.ts';
+import { changeCallTimeout, changeTls } from '../adapters/redis/in-place.ts';
 import { Lacks } from '../adapters/redis/lacks.ts';
 import { changeLogin, changeSentinelLogin } from '../adapters/redis/login.ts';
 import { noticeMessage, readNotice } from '../adapters/redis/pause-notices.ts';
@@ -71,7 +72,7 @@ export interface Stores {
   onSteering(follower: SteeringFollower): void;
   /** Calls back whenever the accounts can be reached again. */
   onReturn(call: () => void): void;
-  /** What may change while Weir runs: who logs in to Redis, how many tokens a user has, how long they are known here. */
+  /** What may change while Weir runs: how Redis is reached, how many tokens a user has, how long they are known here. */
   configure(config: Config): void;
   close(): Promise<void>;
 }
@@ -165,6 +166,8 @@ function redisStores(settings: RedisSettings, deps: RedisDeps): Stores {
     configure(config) {
       own.configure(config);
       connections.configure(config);
+      buckets.callTimeoutMs = config.redis.callTimeoutMs;
+      replicas.least = config.redis.replicasAtLeast;
     },
     async close() {
       await replicas.stop();
@@ -192,12 +195,17 @@ function openConnections({ url, tls, callTimeoutMs }: RedisSettings, { clock, lo
       if (what !== null) troubles.refused({ purpose: 'buckets' }, new Error(what));
     });
   });
+  const withSentinel = sentinel === null ? all : [...all, sentinel.connection];
   const close = (): void => {
-    for (const redis of all) redis.disconnect();
-    sentinel?.connection.disconnect();
+    for (const redis of withSentinel) redis.disconnect();
   };
   let login = url;
   const configure = ({ redis }: Config): void => {
+    for (const connection of withSentinel) {
+      const leastMs = connection === forBuckets ? lateRepliesMs : accountsTimeoutMs;
+      changeCallTimeout(connection, Math.max(redis.callTimeoutMs, leastMs));
+      changeTls(connection, redis.tls);
+    }
     if (redis.url === null || redis.url === login) return;
     login = redis.url;
     void changeLogin(all, login, log);
@@ -212,7 +220,7 @@ function redisAccounts(settings: RedisSettings, connections: Connections, { cloc
   const store = createRedisAccounts(forAccounts, clock, keyPrefix, settings.tokensPerUserMax);
   const own = createOwnTokens(
     { store, secrets: nodeSecrets, clock, meter },
-    { ...entriesOptions(settings), confirmMaxMs: Math.max(confirmMaxMs, settings.callTimeoutMs) },
+    { ...entriesOptions(settings), ...confirming(settings) },
   );
   const listeners: RevocationListener[] = [own.tokens];
   const pauses = pausesOn(forAccounts, keyPrefix);
@@ -222,9 +230,9 @@ function redisAccounts(settings: RedisSettings, connections: Connections, { cloc
     listeners.push(listener);
     return () => void listeners.splice(listeners.indexOf(listener), 1);
   };
-  const configure = ({ auth }: Config): void => {
+  const configure = ({ auth, redis }: Config): void => {
     store.tokensPerUserMax = auth.tokensPerUserMax;
-    own.tokens.configure(entriesOptions(auth));
+    own.tokens.configure({ ...entriesOptions(auth), ...confirming(redis) });
   };
   return {
     ...own,
@@ -236,6 +244,10 @@ function redisAccounts(settings: RedisSettings, connections: Connections, { cloc
     onSteering: pauses.onSteering,
   };
 }
+
+const confirming = ({ callTimeoutMs }: Pick<RedisSettings, 'callTimeoutMs'>) => ({
+  confirmMaxMs: Math.max(confirmMaxMs, callTimeoutMs),
+});
 
 /** How long tokens are known here, and how many. */
 export function entriesOptions({

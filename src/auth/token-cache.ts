@@ -63,7 +63,7 @@ export class TokenCache implements Tokens, RevocationListener {
   readonly verifier: Verifier;
   readonly #clock: Clock;
   readonly #meter: Pick<Meter, 'storeCalled'>;
-  readonly #options: Required<TokenCacheOptions>;
+  #options: Required<TokenCacheOptions>;
   readonly #entries: TokenEntries;
   /** Until when, by digest. */
   readonly #unknown = new Map<string, number>();
@@ -81,7 +81,8 @@ export class TokenCache implements Tokens, RevocationListener {
   }
 
   /** Other spans, for what is confirmed from now on. */
-  configure(options: TokenEntriesOptions): void {
+  configure(options: TokenEntriesOptions & Pick<TokenCacheOptions, 'confirmMaxMs'>): void {
+    this.#options = { ...this.#options, ...options };
     this.#entries.configure(options);
   }
 

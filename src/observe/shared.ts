@@ -4,22 +4,23 @@
  */
 export class Shared<T> {
   readonly #make: () => Promise<T>;
-  readonly #maxAgeMs: number;
+  readonly #maxAgeMs: () => number;
   readonly #now: () => number;
   #made: Promise<T> | null = null;
   #madeAt = 0;
   #making = false;
 
-  /** @param maxAgeMs 0: made for each who asks */
-  constructor(make: () => Promise<T>, maxAgeMs: number, now: () => number) {
+  /** @param maxAgeMs as it is configured now; 0: made for each who asks */
+  constructor(make: () => Promise<T>, maxAgeMs: () => number, now: () => number) {
     this.#make = make;
     this.#maxAgeMs = maxAgeMs;
     this.#now = now;
   }
 
   get(): Promise<T> {
-    if (this.#maxAgeMs === 0) return this.#make();
-    if (this.#made !== null && (this.#making || this.#now() - this.#madeAt < this.#maxAgeMs)) return this.#made;
+    const maxAgeMs = this.#maxAgeMs();
+    if (maxAgeMs === 0) return this.#make();
+    if (this.#made !== null && (this.#making || this.#now() - this.#madeAt < maxAgeMs)) return this.#made;
     this.#madeAt = this.#now();
     this.#making = true;
     this.#made = this.#make();

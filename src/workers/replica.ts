@@ -86,6 +86,8 @@ class Parent {
   readonly #operator: Operator;
   stopping = false;
   readonly #start: ReplicaStart;
+  /** In force. */
+  #ops: Config['ops'];
   #begun = false;
   /** Of workers that are gone. */
   #leftOut = noneLeftOut;
@@ -95,13 +97,14 @@ class Parent {
     const { config, coreappUrl, version, hash, logging } = start;
     const { log, terminal } = logging;
     this.#start = start;
+    this.#ops = config.ops;
     this.running = new Running(machineClock, hash);
     this.#operator = openOperator(config.ops, { clock: machineClock, log });
     this.meter = new FleetMeter({
       version,
       ...countedBy(config),
       form: figuresForms[config.profile],
-      figuresMaxAgeMs: config.ops.figuresMaxAgeMs,
+      figuresMaxAgeMs: () => this.#ops.figuresMaxAgeMs,
       now: () => machineClock.now(),
       read: () => this.#read(),
     });
@@ -127,6 +130,7 @@ class Parent {
     await this.fleet.apply(config);
     const { classes, holdMaxMs } = countedBy(config);
     this.meter.know(classes, holdMaxMs);
+    this.#ops = config.ops;
     this.#operator.configure(config.ops);
   }
 
@@ -144,7 +148,7 @@ class Parent {
     const { log } = this.#start.logging;
     const status = new Shared(
       async () => (await this.#read()).snapshot,
-      ops.figuresMaxAgeMs,
+      () => this.#ops.figuresMaxAgeMs,
       () => machineClock.now(),
     );
     const sources: OpsSources = {

@@ -9,7 +9,7 @@ describe('A shared value', () => {
     let made = 0;
     const shared = new Shared(
       async () => ++made,
-      1_000,
+      () => 1_000,
       () => clock.now(),
     );
     expect(await Promise.all([shared.get(), shared.get()])).toEqual([1, 1]);
@@ -24,7 +24,7 @@ describe('A shared value', () => {
     const making: ((value: number) => void)[] = [];
     const shared = new Shared(
       () => new Promise<number>((resolve) => making.push(resolve)),
-      1_000,
+      () => 1_000,
       () => clock.now(),
     );
     const first = shared.get();
@@ -43,7 +43,11 @@ describe('A shared value', () => {
       if (tries === 1) throw new Error('not yet');
       return tries;
     };
-    const shared = new Shared(make, 1_000, () => 0);
+    const shared = new Shared(
+      make,
+      () => 1_000,
+      () => 0,
+    );
     const both = [shared.get(), shared.get()];
     for (const one of both) await expect(one).rejects.toThrow('not yet');
     expect(await shared.get()).toBe(2);
@@ -53,7 +57,7 @@ describe('A shared value', () => {
     let made = 0;
     const shared = new Shared(
       async () => ++made,
-      0,
+      () => 0,
       () => 0,
     );
     expect([await shared.get(), await shared.get()]).toEqual([1, 2]);

@@ -7,6 +7,8 @@ import { until } from './until.ts';
 export interface RedisDeployment extends AsyncDisposable {
   readonly kind: 'server' | 'sentinel' | 'cluster';
   readonly url: string;
+  /** All that there are, Sentinels not included. */
+  readonly servers: readonly TestRedis[];
   /** The server that has a key now. */
   ownerOf(key: string): Promise<TestRedis>;
   /** Resolves when another server than `before` has the key and takes writes. */
@@ -23,7 +25,8 @@ interface Guarded {
 }
 
 const password = 'p@ss/w:rd,100%';
-const login = `weir:${encodeURIComponent(password)}@`;
+/** Of the user `weir`, as a URL has it. */
+export const login = `weir:${encodeURIComponent(password)}@`;
 
 /** What docs/how-to/set-up-redis.md says that Weir's user needs. */
 const aclRule = ['~weir:*', '&weir:revoked', '+@all', '-@dangerous', '+info', '+config|get'];
@@ -50,6 +53,7 @@ export async function deployServer(args: readonly string[] = [], guarded: Guarde
   return {
     kind: 'server',
     url: urlOf('redis', guarded, [guarded.tls === undefined ? server.port : tlsPort], '/3'),
+    servers: [server],
     ownerOf: () => Promise.resolve(server),
     takenOver: () => Promise.reject(new Error('There is no other server.')),
     inStep: () => Promise.reject(new Error('There is no other server.')),
@@ -89,6 +93,7 @@ export async function deploySentinel(guarded: Guarded = {}): Promise<RedisDeploy
   const query = `master=mymaster${ownLogin}`;
   return {
     kind: 'sentinel',
+    servers,
     url: urlOf('redis-sentinel', guarded, [dead, tls === undefined ? sentinel.port : sentinelTlsPort], `/3?${query}`),
     ownerOf,
     takenOver: (_, before) => takenOver(ownerOf, before),
@@ -136,6 +141,7 @@ export async function deployCluster(wishes: Guarded & { readonly replicas: boole
   if (replicas) for (const primary of nodes.slice(0, 3)) await hasReplica(async () => primary);
   return {
     kind: 'cluster',
+    servers: nodes,
     url: urlOf(
       'redis-cluster',
       wishes,
@@ -217,7 +223,7 @@ function connected({ port }: TestRedis): { readonly redis: Redis } & AsyncDispos
 }
 
 /** The reply as text. */
-async function asked(server: TestRedis, command: string, ...args: (string | number)[]): Promise<string> {
+export async function asked(server: TestRedis, command: string, ...args: (string | number)[]): Promise<string> {
   await using client = connected(server);
   return String(await client.redis.call(command, ...args));
 }

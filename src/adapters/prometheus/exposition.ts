@@ -22,8 +22,8 @@ export interface ExpositionOptions {
   readonly node?: string;
   /** How the profile shows figures to its callers; null: it doesn't. */
   readonly form: FiguresForm | null;
-  /** How old the figures that are shown may be, milliseconds. Default: 0, they are made for each scrape. */
-  readonly figuresMaxAgeMs?: number;
+  /** How old the figures that are shown may be now, milliseconds. Default: 0, they are made for each scrape. */
+  readonly figuresMaxAgeMs?: () => number;
   /** Milliseconds since some moment. */
   readonly now?: () => number;
 }
@@ -51,7 +51,7 @@ export class Exposition {
   readonly #figures: Readonly<Record<'json' | 'prometheus', Shared<Page>>>;
 
   constructor(options: ExpositionOptions, read: () => Promise<Reading>) {
-    const { version, node = `${hostname()}:weir`, form, figuresMaxAgeMs = 0, now = () => 0 } = options;
+    const { version, node = `${hostname()}:weir`, form, figuresMaxAgeMs = () => 0, now = () => 0 } = options;
     this.#build = { version, node: process.version };
     this.#node = node;
     this.#form = form;

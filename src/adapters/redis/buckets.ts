@@ -90,7 +90,7 @@ export class RedisBuckets implements Buckets {
   readonly #redis: RedisConnection & Scripts;
   readonly #clock: Clock;
   readonly #meter: Meter;
-  readonly #options: RedisBucketsOptions;
+  #options: RedisBucketsOptions;
   readonly #known = new Map<string, Known>();
   /** One for each server: what one of a cluster does not do, another may. */
   readonly #breakers = new Map<string, Breaker>();
@@ -114,6 +114,12 @@ export class RedisBuckets implements Buckets {
     redis.on('end', () => {
       for (const breaker of this.#open) breaker.stop();
     });
+  }
+
+  /** How long Redis may take to answer, from now on. */
+  set callTimeoutMs(callTimeoutMs: number) {
+    this.#options = { ...this.#options, callTimeoutMs };
+    this.#narrow.callTimeoutMs = callTimeoutMs;
   }
 
   /** True while the replica goes on alone with some bucket. */

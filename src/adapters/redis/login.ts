@@ -2,11 +2,12 @@
  * Another name or password for connections that stand: shown at once, so that a mistake is told now, and used whenever
  * one is opened anew. A connection whose new login is refused goes on by the old one for as long as it stands.
  */
-import { Cluster, type Redis, type RedisOptions } from 'ioredis';
+import type { Redis, RedisOptions } from 'ioredis';
 import { isTarget, type Login, type RedisTarget, readRedisUrl } from '../../config/redis-url.ts';
 import type { Log } from '../../observe/ports.ts';
 import { causeOf } from './causes.ts';
 import type { RedisConnection } from './client.ts';
+import { nodesIn, optionsOf } from './in-place.ts';
 
 /** Whether two URLs lead to the same place, whoever logs in. */
 export function sameServer(one: string, other: string): boolean {
@@ -22,22 +23,12 @@ function withoutLogins(target: RedisTarget): object {
   return { ...target, login: null, sentinelLogin: null };
 }
 
-/** What ioredis has besides: it opens nodes by these. */
-interface Pool {
-  readonly connectionPool: { readonly redisOptions: RedisOptions };
-}
-
 /** @param url where these lead already, with the new login */
 export async function changeLogin(connections: readonly RedisConnection[], url: string, log: Log): Promise<void> {
   const target = readRedisUrl(url);
   if (!isTarget(target)) return;
-  const nodes = connections.flatMap((redis) => {
-    if (!(redis instanceof Cluster)) return [redis];
-    take((redis as unknown as Pool).connectionPool.redisOptions, target);
-    if (redis.options.redisOptions !== undefined) take(redis.options.redisOptions, target);
-    return redis.nodes();
-  });
-  const refusals = await Promise.all(nodes.map((node) => showTo(node, target)));
+  for (const options of connections.flatMap(optionsOf)) take(options, target);
+  const refusals = await Promise.all(connections.flatMap(nodesIn).map((node) => showTo(node, target)));
   const refused = refusals.find((error) => error !== null);
   if (refused === undefined) return;
   const { name: cause, remedy } = causeOf(refused);
@@ -51,9 +42,7 @@ export function changeSentinelLogin(redis: Redis, url: string): void {
 }
 
 /** The error that it is answered with; null: it is accepted, or will be shown when the connection is opened. */
-async function showTo(node: Redis, target: RedisTarget): Promise<unknown> {
-  take(node.options, target);
-  const { username, password } = target.login;
+async function showTo(node: Redis, { login: { username, password } }: RedisTarget): Promise<unknown> {
   if (node.status !== 'ready' || password === null) return null;
   try {
     await (username === null ? node.auth(password) : node.auth(username, password));

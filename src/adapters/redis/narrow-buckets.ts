@@ -39,7 +39,7 @@ export class RedisNarrowBuckets {
   readonly #redis: RedisConnection & Scripts;
   readonly #clock: Clock;
   readonly #meter: Meter;
-  readonly #options: RedisNarrowOptions;
+  #options: RedisNarrowOptions;
   /** As Redis told last, on this replica's clock; and what it took on its own since. */
   readonly #known = new NarrowBuckets();
   /** How much had been given back of those by then, where some was, microseconds of their rate. */
@@ -54,6 +54,11 @@ export class RedisNarrowBuckets {
     this.#clock = clock;
     this.#meter = meter;
     this.#options = options;
+  }
+
+  /** How long Redis may take to answer, from now on. */
+  set callTimeoutMs(callTimeoutMs: number) {
+    this.#options = { ...this.#options, callTimeoutMs };
   }
 
   tryTake(bucket: string, quota: NarrowQuota, count: number): Tried | Promise<Tried> {

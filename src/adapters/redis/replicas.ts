@@ -22,7 +22,7 @@ export class Replicas {
   readonly #clock: Clock;
   readonly #key: string;
   readonly #name: string;
-  readonly #least: number;
+  #least: number;
   #count: number;
   /** What the last answered beats told, the latest first. */
   #told: readonly number[] = [];
@@ -49,6 +49,12 @@ export class Replicas {
    * `least`.
    */
   readonly count = (): number => this.#count;
+
+  /** How many there are at least, from now on. */
+  set least(least: number) {
+    this.#least = least;
+    this.#count = Math.max(least, ...this.#told);
+  }
 
   /** Says hello now and then once a second. */
   async start(): Promise<void> {

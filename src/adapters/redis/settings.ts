@@ -47,8 +47,7 @@ export function settingsOf(
     ...secured(target, options.tls ?? nothingOfOurOwn),
     db: target.database,
     connectionName: `weir-${meeting.purpose}`,
-    commandTimeout: options.callTimeoutMs,
-    socketTimeout: Math.max(silenceMs, options.callTimeoutMs),
+    ...timeoutsOf(options.callTimeoutMs),
     connectTimeout: silenceMs,
     disconnectTimeout: closeMs,
     maxLoadingRetryTime: 500,
@@ -70,6 +69,14 @@ export function settingsOf(
     },
   };
 }
+
+/** What follows from how long a command may take, milliseconds. */
+export function timeoutsOf(callTimeoutMs: number) {
+  return { commandTimeout: callTimeoutMs, socketTimeout: Math.max(silenceMs, callTimeoutMs) };
+}
+
+/** The same for what Sentinels are asked. */
+export const sentinelTimeoutOf = (callTimeoutMs: number): number => Math.max(sentinelMs, callTimeoutMs);
 
 /** Which command an error answers; empty: none. */
 export const commandOf = (error: Error): string =>
@@ -103,7 +110,7 @@ export function sentinelSettings(target: SentinelTarget, { tls, commandTimeout =
     sentinels: [...target.endpoints],
     name: target.master,
     updateSentinels: false,
-    sentinelCommandTimeout: Math.max(sentinelMs, commandTimeout),
+    sentinelCommandTimeout: sentinelTimeoutOf(commandTimeout),
     sentinelRetryStrategy: retryMs,
     ...(username === null ? {} : { sentinelUsername: username }),
     ...(password === null ? {} : { sentinelPassword: password }),

@@ -1,0 +1,123 @@
+/** Another password, other authorities and other times for a Redis that stays where it is, however it is deployed. */
+import { afterAll, describe, expect, it } from 'vitest';
+import { createAuthority } from '../support/certificates.ts';
+import { startRedis } from '../support/redis.ts';
+import {
+  asked,
+  deployCluster,
+  deploySentinel,
+  deployServer,
+  login,
+  type RedisDeployment,
+} from '../support/redis-deployments.ts';
+import { type ReloadableApp, startReloadable } from '../support/reloadable.ts';
+import { Folder } from '../support/secure-app.ts';
+import { until } from '../support/until.ts';
+import { answer, say, startUpstream } from '../support/upstream.ts';
+
+const folder = new Folder();
+afterAll(() => folder[Symbol.dispose]());
+
+const ok = say(answer(200, {}, 'ok'));
+const [first, second] = ['First', 'Second'].map((name) => {
+  const authority = createAuthority(`${name} authority`);
+  const { cert, key } = authority.issue('redis', ['localhost', '127.0.0.1']);
+  return {
+    authority: authority.cert,
+    cert: folder.write(`${name}.crt`, cert),
+    key: folder.write(`${name}.key`, key),
+  };
+}) as [Issued, Issued];
+interface Issued {
+  readonly authority: string;
+  readonly cert: string;
+  readonly key: string;
+}
+const both = first.authority + second.authority;
+const tls = { ca: folder.write('both.crt', both), cert: first.cert, key: first.key };
+const guarded = { user: true, tls };
+
+const deployments: readonly [string, () => Promise<RedisDeployment>][] = [
+  ['one server', () => deployServer([], guarded)],
+  ['the primary of Sentinels', () => deploySentinel(guarded)],
+  ['a cluster', () => deployCluster({ replicas: false, ...guarded })],
+];
+
+const told = (app: ReloadableApp, message: RegExp): number =>
+  app.events.filter(({ message: text }) => message.test(text)).length;
+
+async function purposes({ servers }: RedisDeployment): Promise<Set<string>> {
+  const lists = await Promise.all(servers.map((server) => asked(server, 'CLIENT', 'LIST')));
+  return new Set(lists.flatMap((list) => [...list.matchAll(/ name=weir-(\w+) /g)].map(([, name]) => name as string)));
+}
+
+describe.concurrent('While Weir runs,', () => {
+  it.each(deployments)('%s may want another password, and be vouched for by another authority', async (_, deploy) => {
+    await using redis = await deploy();
+    await using upstream = await startUpstream(ok);
+    const all = (...command: [string, ...string[]]) =>
+      Promise.all(redis.servers.map((server) => asked(server, ...command)));
+    const yaml = 'redis: {urlFile: FOLDER/redis, caFile: FOLDER/ca.crt, callTimeoutMs: 10000}\n';
+    const files = { redis: redis.url, 'ca.crt': first.authority };
+    await using app = await startReloadable(upstream.url, yaml, files);
+    const connected = () => until(async () => (await purposes(redis)).size === 3, { what: 'all connections to stand' });
+    await connected();
+
+    await all('ACL', 'SETUSER', 'weir', '>another');
+    app.write('redis', redis.url.replace(login, 'weir:another@'));
+    expect(await app.reloads.reload('SIGHUP')).toMatchObject({ changed: ['redis.url'], restartNeeded: [] });
+    await all('ACL', 'SETUSER', 'weir', `<${decodeURIComponent(login.slice('weir:'.length, -1))}`);
+    await all('CLIENT', 'KILL', 'USER', 'weir');
+    await connected();
+    expect(await app.user('anna')).not.toBe('');
+    expect(told(app, /refuses/)).toBe(0);
+
+    await all('CONFIG', 'SET', 'tls-cert-file', second.cert, 'tls-key-file', second.key);
+    await all('CLIENT', 'KILL', 'USER', 'weir');
+    // Where Sentinels say which one it is, ioredis tells of them alone.
+    const refused = (): boolean =>
+      redis.kind === 'sentinel'
+        ? !app.services.snapshot().store.up
+        : JSON.stringify(app.events).includes('"certificate"');
+    await until(refused, { what: 'the certificate to be refused' });
+    app.write('ca.crt', both);
+    expect(await app.reloads.reload('SIGHUP')).toMatchObject({
+      changed: ['redis.caFile', 'redis.certFile', 'redis.keyFile'],
+      restartNeeded: [],
+    });
+    await connected();
+    await until(async () => (await app.user('otto').catch(() => '')) !== '', { what: 'Redis to serve again' });
+  });
+
+  it('Redis may be given less time to answer', async () => {
+    await using redis = await startRedis();
+    await using upstream = await startUpstream(ok);
+    const yaml = (callTimeoutMs: number) =>
+      `redis: {url: "${redis.url}", callTimeoutMs: ${callTimeoutMs}}\nauth: {tokenMemoryMs: 60000}\n`;
+    await using app = await startReloadable(upstream.url, yaml(10_000));
+    expect((await app.send('GET /v1/contacts')).status).toBe(200);
+    expect(await app.change(yaml(20))).toMatchObject({ changed: ['redis.callTimeoutMs'], restartNeeded: [] });
+    await asked(redis, 'CLIENT', 'PAUSE', 600_000, 'ALL');
+    // The slots that came with the first one may be at hand.
+    await until(
+      async () => (await app.send('GET /v1/contacts')).status === 200 && app.services.snapshot().store.fallback,
+      {
+        what: 'the replica to go on alone',
+      },
+    );
+    expect(JSON.stringify(app.events)).toContain('no answer within 20 ms');
+  });
+
+  it('there may be more replicas that share its limits while it is away', async () => {
+    await using upstream = await startUpstream(ok);
+    const yaml = (replicasAtLeast: number) =>
+      `redis: {url: "redis://127.0.0.1:1", replicasAtLeast: ${replicasAtLeast}}\n` +
+      'profile: none\nauth: {open: true}\nlimits: {default: {rate: 0.001, burst: 8, holdMaxMs: 1000}}\n';
+    await using app = await startReloadable(upstream.url, yaml(1), {}, { UPSTREAM_URL: upstream.url });
+    const status = async () => (await app.send('GET /x')).status;
+    expect(await status()).toBe(200);
+    expect(await app.change(yaml(4))).toMatchObject({ changed: ['redis.replicasAtLeast'], restartNeeded: [] });
+    const statuses = [await status(), await status(), await status()];
+    expect(statuses.filter((one) => one === 200).length).toBeLessThan(3);
+  });
+});
