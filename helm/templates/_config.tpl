@@ -42,8 +42,9 @@ takes it up. docs/how-to/change-the-configuration.md has the list.
 */ -}}
 {{- define "weir.configOfTheStart" -}}
 {{- $config := include "weir.config" . | fromYaml -}}
-{{- $start := pick $config "profile" "workers" "listen" "ops" "redis" -}}
-{{- $_ := set $start "folder" (get ($config.bodies | default dict) "folder") -}}
+{{- $start := pick $config "profile" "workers" "listen" -}}
+{{- $_ := set $start "ops" (pick ($config.ops | default dict) "host" "port") -}}
+{{- $_ := set $start "redis" (pick ($config.redis | default dict) "url" "urlFile" "keyPrefix") -}}
 {{- toYaml $start -}}
 {{- end }}
 

@@ -15,6 +15,7 @@ const settingsOf: Readonly<Record<string, readonly string[]>> = {
   'listen.tls.files.key': ['listen.tls.keyFile'],
   'listen.tls.material': ['listen.tls'],
   'coreapp.credentials': ['coreapp.authorization', 'coreapp.authorizations'],
+  'auth.jwt.keys': ['auth.jwt.jwksUrl', 'auth.jwt.jwksFile'],
   'coreapp.tls': ['coreapp.caFile', 'coreapp.certFile', 'coreapp.keyFile'],
   'redis.tls': ['redis.caFile', 'redis.certFile', 'redis.keyFile'],
 };

@@ -185,13 +185,10 @@ describe.skipIf(toolsMissing !== null)('the chart', () => {
     expect(annotations(made(rate, 'rollOnConfigChange=true'))).not.toEqual(
       annotations(made('rollOnConfigChange=true')),
     );
-    for (const one of [
-      'config.profile=none',
-      'config.redis.keyPrefix=w:',
-      'config.ops.port=9999',
-      'config.bodies.folder=/b',
-    ])
+    for (const one of ['config.profile=none', 'config.redis.keyPrefix=w:', 'config.ops.port=9999'])
       expect([one, annotations(made(one))]).not.toEqual([one, annotations(made())]);
+    for (const one of ['config.redis.callTimeoutMs=60', 'config.ops.figuresMaxAgeMs=0', 'config.bodies.folder=/b'])
+      expect([one, annotations(made(one))]).toEqual([one, annotations(made())]);
     const given = (host: string) =>
       annotations(rendered('helm 3', [...valueSet('try-out-redis').args, ...set([`redis.url=redis://${host}`])]));
     expect(given('one')).not.toEqual(given('two'));

@@ -1,7 +1,9 @@
 /** Signals, as an orchestrator sends them to a real process. */
+import { writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { ask } from '../support/ask.ts';
 import { testFile } from '../support/files.ts';
+import { startRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 import { answer, say, startUpstream } from '../support/upstream.ts';
 import { login, type RunningWeir, startWeir } from '../support/weir.ts';
@@ -50,6 +52,23 @@ describe('SIGTERM', () => {
       expect(await weir.process.exited).toEqual({ code: 0, signal: null });
       expect(weir.process.stdout.at(-1)).toMatch(/"msg":"stopped"/);
     });
+  });
+
+  it.each(['1', '2'])('goes by the times of the last reload, with %s processes', async (WEIR_WORKERS) => {
+    const yaml = (ms: number) => `stop: {lameDuckMs: ${ms}, graceMs: ${ms}}\n`;
+    await using redis = await startRedis();
+    await using upstream = await startUpstream(() => {}); // Says nothing, ever.
+    await using config = await testFile('weir.yaml', yaml(600_000));
+    const env = { WEIR_WORKERS, REDIS_URL: redis.url, COREAPP_URL: upstream.url, WEIR_CONFIG: config.path };
+    await using weir = await startWeir(env);
+    const fields = { authorization: `Bearer ${await login(weir.url)}` };
+    const waiting = ask('GET', `${weir.url}/v1/contacts`, { fields }).catch(() => null);
+    await until(() => upstream.arrivals.length === 1, { what: 'the request at the upstream' });
+    await writeFile(config.path, yaml(0));
+    await weir.process.waitForLine(/"msg":"a changed configuration is in force"/);
+    weir.process.kill('SIGTERM');
+    expect(await weir.process.exited).toEqual({ code: 0, signal: null });
+    await waiting;
   });
 
   it('refuses with 503 and error 1011 who can’t be served in the grace time, and ends with 0', async () => {
