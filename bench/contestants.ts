@@ -1,13 +1,13 @@
 /** The proxies that are measured, started in front of an upstream and ready to be asked. */
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { json } from 'node:stream/consumers';
+import { temporaryFolder } from '../test/support/files.ts';
 import { startRedis } from '../test/support/redis.ts';
 import { within } from '../test/support/until.ts';
 import { type Child, messageOf, startChild } from './child.ts';
@@ -106,8 +106,7 @@ export async function startWeir(
   env: Readonly<Record<string, string>> = {},
 ): Promise<Weir> {
   await using opened = new AsyncDisposableStack();
-  const folder = mkdtempSync(join(tmpdir(), 'weir-bench-'));
-  opened.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder(opened.defer.bind(opened));
   const file = join(folder, 'weir.yaml');
   writeFileSync(file, weirConfig(limits, tls) + settings);
   const child = opened.use(

@@ -1,8 +1,8 @@
 /** Where a proxy spends its time: V8's sampling profiler over the load alone, by who is to blame and by function. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { temporaryFolder } from '../test/support/files.ts';
 import { type ContestantName, startContestant } from './contestants.ts';
 import type { Load } from './measure.ts';
 
@@ -28,23 +28,20 @@ interface ProfileNode {
 type Owner = 'own code' | 'undici' | 'node' | 'packages' | 'garbage collector' | 'native';
 
 export async function profile(name: ContestantName, upstream: string, load: Load, ms: number): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), 'weir-profile-'));
-  try {
-    let skipUs: number;
-    let cpuUs: number;
-    {
-      const args = ['--cpu-prof', `--cpu-prof-interval=${sampleUs}`, `--cpu-prof-dir=${folder}`];
-      await using contestant = await startContestant(name, upstream, args);
-      await load.warmUp(contestant);
-      skipUs = (performance.now() - contestant.child.startedAt) * 1_000;
-      ({ cpuUs } = await load.on(contestant, ms));
-    }
-    const [file] = readdirSync(folder);
-    if (file === undefined) throw new Error(`${name} left no profile`);
-    return report(name, JSON.parse(readFileSync(join(folder, file), 'utf8')) as CpuProfile, skipUs, cpuUs);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+  using opened = new DisposableStack();
+  const folder = temporaryFolder(opened.defer.bind(opened));
+  let skipUs: number;
+  let cpuUs: number;
+  {
+    const args = ['--cpu-prof', `--cpu-prof-interval=${sampleUs}`, `--cpu-prof-dir=${folder}`];
+    await using contestant = await startContestant(name, upstream, args);
+    await load.warmUp(contestant);
+    skipUs = (performance.now() - contestant.child.startedAt) * 1_000;
+    ({ cpuUs } = await load.on(contestant, ms));
   }
+  const [file] = readdirSync(folder);
+  if (file === undefined) throw new Error(`${name} left no profile`);
+  return report(name, JSON.parse(readFileSync(join(folder, file), 'utf8')) as CpuProfile, skipUs, cpuUs);
 }
 
 /** @param cpuUs CPU a request, which the shares of the samples are laid out on (the profiler's own cost included) */

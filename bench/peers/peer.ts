@@ -1,11 +1,11 @@
 /** The peers that are programs of their own, as they are installed here, with configurations of ours beside this file. */
 import { createHash } from 'node:crypto';
-import { accessSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
+import { temporaryFolder } from '../../test/support/files.ts';
 import { freePort } from '../../test/support/ports.ts';
 import { startRedis } from '../../test/support/redis.ts';
 import { until } from '../../test/support/until.ts';
@@ -49,8 +49,7 @@ export async function startPeer(
 ): Promise<Contestant> {
   if (name === 'fastify') return await startFastify(upstream);
   await using opened = new AsyncDisposableStack();
-  const folder = mkdtempSync(join(tmpdir(), 'weir-peer-'));
-  opened.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder(opened.defer.bind(opened));
   const token = 'x'.repeat(43);
   const store = name === 'nginx-lua' ? await storeFor(token, opened) : {};
   const { program, file, args } = peers[name];

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
-import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { LogLevel } from '../../src/adapters/log/format.ts';
 import { createLog } from '../../src/adapters/log/log.ts';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import type { RequestLine } from '../../src/observe/request-line.ts';
+import { temporaryFolder } from '../support/files.ts';
 import { type Script, startScript } from '../support/scripts.ts';
 import { until, within } from '../support/until.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -196,8 +196,7 @@ describe('events', () => {
 });
 
 describe('a file descriptor', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'weir-log-'));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder(afterAll);
 
   it('gets the lines of a quiet system soon, in order', async () => {
     const file = join(folder, 'log');

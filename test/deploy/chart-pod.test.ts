@@ -1,8 +1,6 @@
 /** The chart's own Deployment, run for real: Weir's image, the ConfigMap, the files of the Secrets, the security context. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
+import { temporaryFolder } from '../support/files.ts';
 import { freePort } from '../support/ports.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
@@ -122,25 +120,21 @@ describe.skipIf(missing !== null)('The chart’s Deployment', () => {
   });
 
   it('in the sidecar form stands in the example’s Pod, where the Coreapp is on loopback', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'weir-sidecar-'));
-    try {
-      const coreappPort = await freePort();
-      await using pod = await Pod.play({
-        values: [`coreapp.url=http://127.0.0.1:${coreappPort}`],
-        secrets: { redis: { 'redis-url': redis.url }, auth },
-        example: { path: await exampleIn(folder, 'helm 3'), coreappPort },
-      });
-      await pod.serving();
-      const answers = await offerMessages({ urls: [pod.url], token: await login(pod.url), ratePerS: 50, count: 20 });
-      expect(byStatus(answers)).toEqual({ 201: 20 });
-      const seen = await fetch(`http://127.0.0.1:${coreappPort}/_simulator/seen`);
-      expect(await seen.json()).toMatchObject({ classes: { messages: { acted: 20 } } });
-      expect(await pod.found('[process.getuid(), process.env.WEIR_CONFIG]')).toEqual([
-        10001,
-        '/etc/weir/config/weir.yaml',
-      ]);
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
+    const folder = temporaryFolder(onTestFinished);
+    const coreappPort = await freePort();
+    await using pod = await Pod.play({
+      values: [`coreapp.url=http://127.0.0.1:${coreappPort}`],
+      secrets: { redis: { 'redis-url': redis.url }, auth },
+      example: { path: await exampleIn(folder, 'helm 3'), coreappPort },
+    });
+    await pod.serving();
+    const answers = await offerMessages({ urls: [pod.url], token: await login(pod.url), ratePerS: 50, count: 20 });
+    expect(byStatus(answers)).toEqual({ 201: 20 });
+    const seen = await fetch(`http://127.0.0.1:${coreappPort}/_simulator/seen`);
+    expect(await seen.json()).toMatchObject({ classes: { messages: { acted: 20 } } });
+    expect(await pod.found('[process.getuid(), process.env.WEIR_CONFIG]')).toEqual([
+      10001,
+      '/etc/weir/config/weir.yaml',
+    ]);
   });
 });

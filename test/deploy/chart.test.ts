@@ -4,11 +4,11 @@
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { temporaryFolder } from '../support/files.ts';
 import { startProcess } from '../support/processes.ts';
 import { startSimulatorProcess, startWeir } from '../support/weir.ts';
 import { exampleIn } from './support/chart/example.ts';
@@ -55,14 +55,12 @@ const kindsOf = (manifests: readonly Manifest[]): string[] =>
 describe.skipIf(toolsMissing !== null)('the chart', () => {
   const bySet = new Map<string, readonly Manifest[]>();
   const of = ({ name }: ValueSet): readonly Manifest[] => bySet.get(name) as readonly Manifest[];
-  let folder = '';
+  const folder = temporaryFolder(afterAll);
 
   beforeAll(async () => {
     await installTools();
     for (const each of valueSets) bySet.set(each.name, rendered('helm 3', each.args));
-    folder = await mkdtemp(join(tmpdir(), 'weir-chart-'));
   });
-  afterAll(() => rm(folder, { recursive: true, force: true }));
 
   describe.each(valueSets)('$about', (each) => {
     it('has nothing that lint objects to', () => {

@@ -1,11 +1,11 @@
 /** Weir as a scrape target: a real Prometheus scrapes two replicas under load; rules and dashboard run on what it got. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { ask } from '../support/ask.ts';
+import { temporaryFolder } from '../support/files.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 import {
@@ -53,7 +53,7 @@ describe.skipIf(noPrometheus)('The rules', () => {
 
 describe.skipIf(noPrometheus)('Two replicas under load', () => {
   let redis: TestRedis;
-  let folder = '';
+  const folder = temporaryFolder(afterAll);
   let simulator: RunningSimulator;
   let replicas: RunningWeir[];
   let prometheus: Prometheus;
@@ -64,7 +64,6 @@ describe.skipIf(noPrometheus)('Two replicas under load', () => {
   beforeAll(async () => {
     redis = await startRedis();
     simulator = await startSimulatorProcess();
-    folder = await mkdtemp(join(tmpdir(), 'weir-scraped-'));
     const file = join(folder, 'weir.yaml');
     // A narrow limit that nobody meets, so that there are lanes.
     await writeFile(file, 'limits: {messages: {also: [{scope: body:/to, rate: 1000, burst: 1000}]}}\n');
@@ -82,7 +81,6 @@ describe.skipIf(noPrometheus)('Two replicas under load', () => {
     for (const replica of replicas ?? []) await replica[Symbol.asyncDispose]();
     await simulator?.[Symbol.asyncDispose]();
     await redis?.stop();
-    await rm(folder, { recursive: true, force: true });
   });
 
   /**

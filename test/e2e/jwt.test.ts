@@ -1,10 +1,10 @@
 /** An identity provider's tokens for real: two Weir processes on one Redis, a provider on loopback, a simulator behind. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JWTPayload } from 'jose';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ask as askUrl, type Told } from '../support/ask.ts';
+import { temporaryFolder } from '../support/files.ts';
 import { newKey, type Provider, type ProviderKey, respelled, sign, startProvider } from '../support/provider.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
@@ -13,7 +13,7 @@ import { type RunningSimulator, type RunningWeir, startSimulatorProcess, startWe
 const issuer = 'https://login.example.com/';
 const audience = 'whatsapp';
 
-let folder: string;
+const folder = temporaryFolder(afterAll);
 let key: ProviderKey;
 let provider: Provider;
 let redis: TestRedis;
@@ -30,7 +30,6 @@ async function start(name: string): Promise<RunningWeir> {
 }
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'weir-jwt-'));
   key = await newKey('one', 'RS256');
   [provider, redis, simulator] = [await startProvider(key), await startRedis(), await startSimulatorProcess()];
   [one, other] = [await start('one'), await start('other')];
@@ -38,7 +37,6 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const each of [other, one, simulator, provider]) await each?.[Symbol.asyncDispose]();
   await redis?.stop();
-  await rm(folder, { recursive: true, force: true });
 });
 
 let ids = 0;

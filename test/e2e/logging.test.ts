@@ -1,17 +1,16 @@
 /** Log lines of a whole process: at a terminal, in a file that is rotated, on a disk that is full. */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ask } from '../support/ask.ts';
+import { temporaryFolder } from '../support/files.ts';
 import { leash } from '../support/leash.ts';
 import { until } from '../support/until.ts';
 import { answer, say, startUpstream } from '../support/upstream.ts';
 import { type RunningWeir, startWeir } from '../support/weir.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'weir-logging-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder(afterAll);
 
 const textOf = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');
 const linesOf = (path: string): { msg: string; path?: string }[] =>

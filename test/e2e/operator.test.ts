@@ -1,9 +1,9 @@
 /** What an operator types while Weir runs: the users and tokens of the running replicas. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ask, type Told } from '../support/ask.ts';
+import { temporaryFolder } from '../support/files.ts';
 import { type Exit, startProcess } from '../support/processes.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
@@ -11,11 +11,10 @@ import { type RunningWeir, startWeir } from '../support/weir.ts';
 
 const password = 'Correct-Horse-1';
 
-let folder: string;
+const folder = temporaryFolder(afterAll);
 let redis: TestRedis;
 let running: RunningWeir;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'weir-operator-'));
   await writeFile(join(folder, 'password'), `${password}\n`);
   // Cached for so long that only a message explains an end.
   await writeFile(join(folder, 'weir.yaml'), JSON.stringify({ auth: { tokenMemoryMs: 60_000 } }));
@@ -25,7 +24,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await running?.[Symbol.asyncDispose]();
   await redis?.stop();
-  await rm(folder, { recursive: true, force: true });
 });
 
 async function weir(...args: string[]): Promise<{ exit: Exit; stdout: string[]; stderr: string[] }> {

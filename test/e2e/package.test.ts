@@ -1,10 +1,10 @@
 /** What `npm pack` makes: installed where nothing of the repository is, it serves. */
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Pool } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../support/files.ts';
 import { onMachine } from '../support/machine.ts';
 import { startProcess } from '../support/processes.ts';
 import { login, postMessage, startSimulatorProcess, startWeir } from '../support/weir.ts';
@@ -12,18 +12,15 @@ import { login, postMessage, startSimulatorProcess, startWeir } from '../support
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 describe('the package, installed globally', () => {
-  let cwd: string;
+  const cwd = temporaryFolder(afterAll);
   let script: string;
   let tarball: string;
 
   beforeAll(async () => {
-    cwd = await mkdtemp(join(tmpdir(), 'weir-package-'));
     tarball = onMachine('npm', 'pack', root, '--silent', '--pack-destination', cwd).trim();
     onMachine('npm', 'install', '--global', '--prefer-offline', '--prefix', cwd, join(cwd, tarball));
     script = join(cwd, 'bin/weir');
   });
-
-  afterAll(() => rm(cwd, { recursive: true, force: true }));
 
   it('has what runs, without types, and brings no Node', async () => {
     const folder = join(cwd, 'lib/node_modules/weir');

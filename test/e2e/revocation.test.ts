@@ -1,9 +1,9 @@
 /** Promise P8 for real: two Weir processes on one Redis; what is revoked on one is refused on the other. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../support/files.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { pass, until } from '../support/until.ts';
@@ -13,7 +13,7 @@ import { login, type RunningSimulator, type RunningWeir, startSimulatorProcess, 
 const longMs = 60_000;
 const shortMs = 800;
 
-let folder: string;
+const folder = temporaryFolder(afterAll);
 let redis: TestRedis;
 let simulator: RunningSimulator;
 let proxy: TcpProxy;
@@ -23,7 +23,6 @@ let other: RunningWeir;
 let late: RunningWeir;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'weir-revocation-'));
   [redis, simulator] = [
     await startRedis(['--appendonly', 'yes', '--appendfsync', 'always']),
     await startSimulatorProcess(),
@@ -42,7 +41,6 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const each of [late, other, one, proxy, simulator]) await each?.[Symbol.asyncDispose]();
   await redis?.stop();
-  await rm(folder, { recursive: true, force: true });
 });
 
 interface Answer {

@@ -1,18 +1,17 @@
 /** A whole process under a service manager: sockets that it hands over, and what it is told. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { ask } from '../support/ask.ts';
+import { temporaryFolder } from '../support/files.ts';
 import { startProcess } from '../support/processes.ts';
 import { until } from '../support/until.ts';
 import { answer, say, startUpstream } from '../support/upstream.ts';
 import { startWeir } from '../support/weir.ts';
 import { isGone, RunningWorkers } from '../support/workers.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'weir-systemd-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder(afterAll);
 
 /** A socket that listens, for a process that it is handed over to. */
 async function listening() {

@@ -8,10 +8,11 @@ import type { TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { adminPassword, apiKey } from '../support/app.ts';
 import { type Authority, createAuthority, type Issued } from '../support/certificates.ts';
+import { Folder } from '../support/files.ts';
 import { freePort } from '../support/ports.ts';
 import { openCaller } from '../support/raw.ts';
 import { startRedis } from '../support/redis.ts';
-import { callSecurely, Folder, type SecureApp, startSecureApp } from '../support/secure-app.ts';
+import { callSecurely, type SecureApp, startSecureApp } from '../support/secure-app.ts';
 import { until } from '../support/until.ts';
 import { startUpstream, type Upstream } from '../support/upstream.ts';
 

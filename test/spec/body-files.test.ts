@@ -5,7 +5,6 @@ import {
   chownSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -13,11 +12,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { openBodyFiles } from '../../src/adapters/node/body-files.ts';
 import type { BodyFile } from '../../src/exchange/bodies.ts';
+import { temporaryFolder } from '../support/files.ts';
 import { notApplicable } from '../support/not-applicable.ts';
 import { contentOf } from '../support/scripted-disk.ts';
 
@@ -26,10 +25,9 @@ let parent: string;
 let failures: (string | undefined)[];
 
 beforeEach(() => {
-  parent = mkdtempSync(join(tmpdir(), 'weir-test-'));
+  parent = temporaryFolder(onTestFinished);
   failures = [];
 });
-afterEach(() => rmSync(parent, { recursive: true }));
 
 const opened = () => openBodyFiles(parent, ({ code }) => void failures.push(code));
 const own = () => join(parent, `weir-${uid}`);

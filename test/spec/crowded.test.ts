@@ -4,8 +4,9 @@ import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { createAuthority } from '../support/certificates.ts';
+import { Folder } from '../support/files.ts';
 import { RawCaller } from '../support/raw.ts';
-import { callSecurely, Folder, type SecureApp, startSecureApp } from '../support/secure-app.ts';
+import { callSecurely, type SecureApp, startSecureApp } from '../support/secure-app.ts';
 import { until } from '../support/until.ts';
 import { sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
 

@@ -3,10 +3,10 @@
  * at the end.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, truncateSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readlinkSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../support/files.ts';
 import type { RawCaller } from '../support/raw.ts';
 import { startForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
@@ -23,8 +23,7 @@ const limits = {
   bodyMaxBytes: 4 * mib,
 };
 
-const parent = mkdtempSync(join(tmpdir(), 'weir-test-'));
-afterAll(() => rmSync(parent, { recursive: true }));
+const parent = temporaryFolder(afterAll);
 
 const { upstream, app } = await startForAll(
   JSON.stringify({

@@ -13,10 +13,8 @@ import type { BodyFile } from '../../src/exchange/bodies.ts';
 import { slotsGivenUpMax } from '../../src/upstream/forward.ts';
 import type { CoreappFailure, CoreappObserver, CoreappRequest } from '../../src/upstream/ports.ts';
 import { type CoreappConnections, connectCoreapp } from '../../src/wire/client/coreapp.ts';
-import { deafMeter, excess, Fleet, roomyLimits, tolerance } from '../support/fleet.ts';
+import { deafMeter, Fleet, roomyLimits, tolerance } from '../support/fleet.ts';
 import { until, within } from '../support/until.ts';
-
-const instantsOf = ({ sent }: Fleet): number[] => sent.map(({ at }) => at);
 
 /** A fleet whose ways to the Coreapp take so long, one after the other and again from the first. */
 function fleetWith(
@@ -53,7 +51,7 @@ describe('A request that is late', () => {
     expect(fleet.sent).toHaveLength(50);
     expect(fleet.givenUp).toBe(0);
     expect(fleet.sent.every(({ at, closesAt }) => at <= closesAt)).toBe(true);
-    expect(excess(quota, instantsOf(fleet))).toBeLessThanOrEqual(tolerance(quota));
+    expect(fleet.excess(quota)).toBeLessThanOrEqual(tolerance(quota));
   });
 
   it('gives back what narrow limits gave for it: nothing was written, and a token of theirs may be one of a minute', async () => {
@@ -70,7 +68,7 @@ describe('A request that is late', () => {
     await fleet.clock.advance(2 * 5_000 + 2_000);
     expect(fleet.givenUp).toBeGreaterThan(slotsGivenUpMax);
     expect(fleet.sent).toHaveLength(4);
-    expect(excess(narrow, instantsOf(fleet))).toBeLessThanOrEqual(tolerance(narrow));
+    expect(fleet.excess(narrow)).toBeLessThanOrEqual(tolerance(narrow));
   });
 
   it('never adds to what the limit lets through: all of a burst are held up at once', async () => {
@@ -86,7 +84,7 @@ describe('A request that is late', () => {
     await fleet.clock.advance(3_000);
     expect(fleet.sent).toHaveLength(600);
     expect(fleet.givenUp).toBeGreaterThan(100);
-    expect(excess(quota, instantsOf(fleet))).toBeLessThanOrEqual(tolerance(quota));
+    expect(fleet.excess(quota)).toBeLessThanOrEqual(tolerance(quota));
   });
 
   it('is written at last where the way always takes longer than a slot is open, and the limit holds', async () => {
@@ -96,7 +94,7 @@ describe('A request that is late', () => {
     await fleet.clock.advance(5_000);
     expect(fleet.sent).toHaveLength(5);
     expect(fleet.givenUp).toBe(5 * slotsGivenUpMax);
-    expect(excess(quota, instantsOf(fleet))).toBeLessThanOrEqual(tolerance(quota));
+    expect(fleet.excess(quota)).toBeLessThanOrEqual(tolerance(quota));
   });
 
   it('has not been at the Coreapp: no attempt is counted, and its permit teaches nothing', async () => {

@@ -1,23 +1,22 @@
 /** `log.file`: where lines go, what logrotate does to it, and a disk that is full. */
-import { mkdtempSync, openSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { openSync, readFileSync, renameSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { openLogFile } from '../../src/adapters/log/file.ts';
 import { createLog } from '../../src/adapters/log/log.ts';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { Logging } from '../../src/app/logging.ts';
 import type { Config } from '../../src/config/config.ts';
 import { config, load } from '../support/config.ts';
+import { temporaryFolder } from '../support/files.ts';
 import { until } from '../support/until.ts';
 
 let folder: string;
 let file: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'weir-log-file-'));
+  folder = temporaryFolder(onTestFinished);
   file = join(folder, 'weir.log');
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const logConfig = (yaml: string): Config['log'] => config(load(`log: ${yaml}`)).log;
 const openLogging = (yaml: string, isTTY = false): Logging =>

@@ -5,8 +5,8 @@ import { startSimulator } from '../../src/simulator/simulator.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { readFrom } from '../support/config.ts';
+import { Folder } from '../support/files.ts';
 import { deployCluster, deploySentinel, deployServer, type RedisDeployment } from '../support/redis-deployments.ts';
-import { Folder } from '../support/secure-app.ts';
 import { until } from '../support/until.ts';
 
 const folder = new Folder();

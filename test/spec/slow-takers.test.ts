@@ -5,7 +5,8 @@ import { Taking } from '../../src/wire/taking.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { ask } from '../support/ask.ts';
 import { createAuthority } from '../support/certificates.ts';
-import { callSecurely, Folder, startSecureApp } from '../support/secure-app.ts';
+import { Folder } from '../support/files.ts';
+import { callSecurely, startSecureApp } from '../support/secure-app.ts';
 import { pass, until } from '../support/until.ts';
 import { type Script, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
 

@@ -1,14 +1,13 @@
 /** Answers that come faster than they are taken: the Coreapp is done with them at once, and the caller misses nothing. */
-import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AnswerBudget } from '../../src/bodies/answers.ts';
 import { DiskBudget } from '../../src/bodies/disk.ts';
 import { Spool } from '../../src/bodies/spool.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { ask } from '../support/ask.ts';
+import { temporaryFolder } from '../support/files.ts';
 import type { RawCaller } from '../support/raw.ts';
 import { ScriptedDisk } from '../support/scripted-disk.ts';
 import { SlowDownstream } from '../support/slow-downstream.ts';
@@ -18,17 +17,15 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 
 const mib = 2 ** 20;
 
-let parent: string;
+const parent = temporaryFolder(afterAll);
 let upstream: Upstream;
 let app: TestApp;
 
 beforeAll(async () => {
-  parent = mkdtempSync(join(tmpdir(), 'weir-test-'));
   upstream = await startUpstream();
 });
 afterAll(async () => {
   await upstream.stop();
-  rmSync(parent, { recursive: true });
 });
 beforeEach(async () => {
   app = await startTestApp(upstream.url, JSON.stringify({ bodies: { folder: parent } }));

@@ -1,19 +1,18 @@
 /** What a request becomes on its way to an upstream with another path, host or key, and its answer on the way back. */
 import { createHmac } from 'node:crypto';
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it, test } from 'vitest';
 import { startTestApp } from '../support/app.ts';
 import { load, problems } from '../support/config.ts';
+import { temporaryFolder } from '../support/files.ts';
 import { until } from '../support/until.ts';
 import { answer, say, startUpstream } from '../support/upstream.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'weir-credentials-'));
+const folder = temporaryFolder(afterAll);
 const upstream = await startUpstream();
 const files = await startUpstream(say(answer(200, {}, 'files')));
 afterAll(async () => {
-  rmSync(folder, { recursive: true });
   await files.stop();
   await upstream.stop();
 });

@@ -1,20 +1,17 @@
 /** Files are looked at when something happens in their folders, and now and then in any case. */
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { watchFiles } from '../../src/adapters/node/watch.ts';
+import { temporaryFolder } from '../support/files.ts';
 import { until } from '../support/until.ts';
 
 describe('watching files', () => {
   let folder: string;
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'weir-watch-'));
+    folder = temporaryFolder(onTestFinished);
   });
-  afterEach(() => {
-    vi.useRealTimers();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterEach(() => vi.useRealTimers());
 
   it('looks once at what happens at once, also where a file is replaced by another', async () => {
     const file = join(folder, 'a');

@@ -306,6 +306,14 @@ export class Fleet {
     return this.#sender?.givenUp ?? 0;
   }
 
+  /** By how many requests what was sent breaks a limit in its worst window; negative: it never does. */
+  excess(quota: Quota): number {
+    return excess(
+      quota,
+      this.sent.map(({ at }) => at),
+    );
+  }
+
   /** One request comes to a replica. */
   async arrive(
     replica: number,

@@ -1,34 +1,14 @@
 /** A real Weir with TLS around it, and callers who look closely at what they are shown. */
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { startApp } from '../../src/app/app.ts';
 import type { Log } from '../../src/observe/ports.ts';
 import { adminPassword, apiKey, type Event, withFreshFigures } from './app.ts';
 import { config, type Env, load } from './config.ts';
+import type { Folder } from './files.ts';
 import { RawCaller } from './raw.ts';
 import { silentLog } from './silent-log.ts';
 import { within } from './until.ts';
-
-/** A folder that is gone at the end, and what was written into it. */
-export class Folder implements Disposable {
-  readonly path = mkdtempSync(join(tmpdir(), 'weir-tls-'));
-  readonly texts: Record<string, string> = {};
-
-  /** Returns the file's path. */
-  write(name: string, text: string): string {
-    const path = join(this.path, name);
-    writeFileSync(path, text);
-    this.texts[path] = text;
-    return path;
-  }
-
-  [Symbol.dispose](): void {
-    rmSync(this.path, { recursive: true, force: true });
-  }
-}
 
 export interface SecureApp extends AsyncDisposable {
   readonly port: number;

@@ -4,7 +4,7 @@
  */
 import { ask } from '../ask.ts';
 import { createAuthority } from '../certificates.ts';
-import { Folder } from '../secure-app.ts';
+import { Folder } from '../files.ts';
 import { holdingsOf, leftovers } from '../soak/leftovers.ts';
 import { until } from '../until.ts';
 import { adminPassword, type RunningWeir, startWeir } from '../weir.ts';

@@ -2,11 +2,11 @@
  * A soak run: a Weir between callers of every kind and a Coreapp (and a Redis) with faults of every kind, for some
  * seconds. It uses nothing but what is public: the ports, `/status`, `/metrics`, the simulator's control endpoint.
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ask } from '../ask.ts';
 import { dice } from '../dice.ts';
+import { temporaryFolder } from '../files.ts';
 import { startRedis } from '../redis.ts';
 import { pass, until } from '../until.ts';
 import { adminPassword, type RunningSimulator, type RunningWeir, startSimulatorProcess, startWeir } from '../weir.ts';
@@ -52,46 +52,41 @@ const limits = { messages: { ratePerS: 100, burst: 50 }, contacts: { ratePerS: 2
 export async function soak({ seed, seconds }: SoakOptions): Promise<SoakReport> {
   const random = dice(seed);
   const withRedis = seed % 2 === 0;
-  const folder = await mkdtemp(join(tmpdir(), 'weir-soak-'));
-  const temporary = await mkdtemp(join(tmpdir(), 'weir-soak-files-'));
-  try {
-    const file = join(folder, 'weir.yaml');
-    await writeFile(file, settings);
-    await using stack = new AsyncDisposableStack();
-    const simulator = stack.use(await startSimulatorProcess());
-    await simulator.configure({ limits });
-    // Users and tokens have to outlive it.
-    const redis = withRedis ? stack.use(await startRedis(['--appendonly', 'yes', '--appendfsync', 'always'])) : null;
-    const env = { COREAPP_URL: simulator.url, WEIR_CONFIG: file, TMPDIR: temporary };
-    const weir = stack.use(await startWeir(redis === null ? env : { ...env, REDIS_URL: redis.url }));
-    const token = await loginAndLeave(weir);
-    const before = await holdingsOf(weir, temporary);
-    const saidBefore = weir.process.stderr.length;
+  await using stack = new AsyncDisposableStack();
+  const [folder, temporary] = [temporaryFolder(stack.defer.bind(stack)), temporaryFolder(stack.defer.bind(stack))];
+  const file = join(folder, 'weir.yaml');
+  await writeFile(file, settings);
+  const simulator = stack.use(await startSimulatorProcess());
+  await simulator.configure({ limits });
+  // Users and tokens have to outlive it.
+  const redis = withRedis ? stack.use(await startRedis(['--appendonly', 'yes', '--appendfsync', 'always'])) : null;
+  const env = { COREAPP_URL: simulator.url, WEIR_CONFIG: file, TMPDIR: temporary };
+  const weir = stack.use(await startWeir(redis === null ? env : { ...env, REDIS_URL: redis.url }));
+  const token = await loginAndLeave(weir);
+  const before = await holdingsOf(weir, temporary);
+  const saidBefore = weir.process.stderr.length;
 
-    const endsAt = performance.now() + 1_000 * seconds;
-    const stirring = stirUp({ simulator, redis, random }, endsAt);
-    const deps = { port: Number(new URL(weir.url).port), token, random, answerMaxMs: holdMaxMs + 10_000 };
-    const calls: Promise<CallerEnd>[] = [];
-    while (performance.now() < endsAt) {
-      calls.push(call(deps, `${seed}-${calls.length}`));
-      await pass((-Math.log(1 - random()) * 1_000) / arrivalsPerS);
-    }
-    const faults = await stirring;
-    const ends = await Promise.all(calls);
-    // It closes the connections that are idle, so that what is left then is left over.
-    await simulator.configure({ listening: false });
-    const problems = [
-      ...ends.flatMap(({ wrong }) => (wrong === null ? [] : [wrong])),
-      ...(await wrongAtTheCoreapp(simulator, ends)),
-      ...(await leftovers(weir, temporary, before)),
-      ...saidOnItsWay(weir, ends),
-      ...weir.process.stderr.slice(saidBefore),
-      ...(await stopped(weir)),
-    ];
-    return { seed, withRedis, callers: calls.length, ends: counted(ends), faults, problems };
-  } finally {
-    await Promise.all([folder, temporary].map((path) => rm(path, { recursive: true })));
+  const endsAt = performance.now() + 1_000 * seconds;
+  const stirring = stirUp({ simulator, redis, random }, endsAt);
+  const deps = { port: Number(new URL(weir.url).port), token, random, answerMaxMs: holdMaxMs + 10_000 };
+  const calls: Promise<CallerEnd>[] = [];
+  while (performance.now() < endsAt) {
+    calls.push(call(deps, `${seed}-${calls.length}`));
+    await pass((-Math.log(1 - random()) * 1_000) / arrivalsPerS);
   }
+  const faults = await stirring;
+  const ends = await Promise.all(calls);
+  // It closes the connections that are idle, so that what is left then is left over.
+  await simulator.configure({ listening: false });
+  const problems = [
+    ...ends.flatMap(({ wrong }) => (wrong === null ? [] : [wrong])),
+    ...(await wrongAtTheCoreapp(simulator, ends)),
+    ...(await leftovers(weir, temporary, before)),
+    ...saidOnItsWay(weir, ends),
+    ...weir.process.stderr.slice(saidBefore),
+    ...(await stopped(weir)),
+  ];
+  return { seed, withRedis, callers: calls.length, ends: counted(ends), faults, problems };
 }
 
 /** The token of a login whose connection is closed, as is everybody's. */
