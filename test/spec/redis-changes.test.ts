@@ -1,6 +1,7 @@
 /** Another password, other authorities and other times for a Redis that stays where it is, however it is deployed. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { createAuthority } from '../support/certificates.ts';
+import { Folder } from '../support/files.ts';
 import { startRedis } from '../support/redis.ts';
 import {
   asked,
@@ -11,7 +12,6 @@ import {
   type RedisDeployment,
 } from '../support/redis-deployments.ts';
 import { type ReloadableApp, startReloadable } from '../support/reloadable.ts';
-import { Folder } from '../support/secure-app.ts';
 import { until } from '../support/until.ts';
 import { answer, say, startUpstream } from '../support/upstream.ts';
 
