@@ -194,6 +194,10 @@ const rows: readonly Row[] = [
         '{{instance}}': `process_open_fds{${replicas}} / process_max_fds{${replicas}} and on (namespace, job, instance) weir_build_info`,
       }),
       lines('Connections', 'Of callers.', 'short', { '{{instance}}': `weir_connections{${replicas}}` }),
+      lines('Workers', 'Processes that serve, and those that were started again. Without workers it is 1.', 'short', {
+        '{{instance}} serving': `weir_workers_serving{${replicas}}`,
+        '{{instance}} started again': `increase(weir_worker_restarts_total{${replicas}}[$__rate_interval])`,
+      }),
       lines('Versions', 'More than one for longer than a rollout takes: something is stuck.', 'short', {
         '{{version}} on Node {{node}}': `count by (version, node) (weir_build_info{${replicas}})`,
       }),
