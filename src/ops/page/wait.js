@@ -4,10 +4,12 @@ import { credentials, orderButton } from './orders.js';
 
 /** Its `X-Request-Id`; null: none is asked for, or it waits no more. */
 let asked = null;
+let isLooking = false;
 
 export async function showWait() {
   const id = asked;
-  if (id === null) return;
+  if (id === null || isLooking) return;
+  isLooking = true;
   try {
     const response = await fetch(`/status/requests/${encodeURIComponent(id)}`, { headers: credentials() });
     const told = await response.json();
@@ -23,6 +25,8 @@ export async function showWait() {
     }
   } catch {
     // The next event tells.
+  } finally {
+    isLooking = false;
   }
 }
 
