@@ -1,9 +1,10 @@
 /** A fleet of workers that are played, in virtual time: who is started when, and all or none of them reloaded. */
+import { queryObjects } from 'node:v8';
 import { describe, expect, it } from 'vitest';
 import { StartError } from '../../src/app/start-error.ts';
 import type { Config } from '../../src/config/config.ts';
 import { Fleet } from '../../src/workers/fleet.ts';
-import type { WorkerEvents } from '../../src/workers/member.ts';
+import { Member, type WorkerEvents } from '../../src/workers/member.ts';
 import type { FromWorker, Report, ToWorker, WorkerStart } from '../../src/workers/messages.ts';
 import { config, load } from '../support/config.ts';
 import { silentLog } from '../support/silent-log.ts';
@@ -124,6 +125,27 @@ describe('A fleet', () => {
     expect(workers[2]?.start.config.limits['messages']?.rate).toBe(7);
     expect(kept).toHaveLength(1);
     expect(fleet.snapshot()).toMatchObject({ requestsLost: 3, each: [{ restarts: 1 }, { restarts: 0 }] });
+    await fleet.close(1_000);
+  });
+
+  it('keeps nothing of those that have died', async () => {
+    const { fleet, clock, workers, kept } = await played();
+    await fleet.begin();
+    const deaths = 50;
+    for (let i = 0; i < deaths; i++) {
+      await fleet.reports();
+      await clock.advance(2_000);
+      workers.splice(i % 2, 1)[0]?.dies();
+      await clock.advance(1);
+    }
+    kept.length = 0;
+    expect(
+      fleet
+        .snapshot()
+        .each.map(({ restarts }) => restarts)
+        .reduce((sum, one) => sum + one),
+    ).toBe(deaths);
+    expect(queryObjects(Member, { format: 'count' })).toBe(2);
     await fleet.close(1_000);
   });
 

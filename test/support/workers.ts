@@ -63,9 +63,10 @@ export class RunningWorkers implements AsyncDisposable {
     return new RunningWorkers(weir, await login(weir.url), waiting, hold, opened.move());
   }
 
-  /** One request on a connection of its own. */
-  get(path = '/v1/contacts'): Promise<Told> {
-    return ask('GET', this.weir.url + path, { fields: { authorization: `Bearer ${this.token}` } });
+  /** One request on a connection of its own. @param id its `X-Request-Id`; not there: Weir makes one */
+  get(path = '/v1/contacts', id?: string): Promise<Told> {
+    const named = id === undefined ? {} : { 'x-request-id': id };
+    return ask('GET', this.weir.url + path, { fields: { authorization: `Bearer ${this.token}`, ...named } });
   }
 
   /** Resolves to what becomes of each: an answer, or the code of how its connection broke. */
@@ -74,10 +75,10 @@ export class RunningWorkers implements AsyncDisposable {
     return await Promise.all(requests.map((one) => one.then(({ status }) => status, codeOf)));
   }
 
-  /** So many requests, all of which the upstream has. */
-  async inFlight(count: number): Promise<Promise<Told>[]> {
+  /** So many requests, all of which the upstream has. @param idOf their ids by their numbers from 0 on */
+  async inFlight(count: number, idOf?: (number: number) => string): Promise<Promise<Told>[]> {
     this.#hold.on = true;
-    const requests = Array.from({ length: count }, () => this.get());
+    const requests = Array.from({ length: count }, (_, i) => this.get('/v1/contacts', idOf?.(i)));
     for (const request of requests) request.catch(() => {});
     await until(() => this.waiting.length === count, { what: 'all requests at the upstream' });
     return requests;
