@@ -58,9 +58,11 @@ function upstreamOf(bucket, permits) {
   return ['takes requests', 'good'];
 }
 
+const callersOf = (count) => (count === 1 ? '1 caller' : `${whole(count)} callers`);
+
 function classRows({ line, bucket, permits, lanes, turnInMs }) {
   return [
-    ['Wait', `${whole(line.requests)} of ${whole(line.requestsMax)}, of ${whole(line.callers)} callers`],
+    ['Wait', `${whole(line.requests)} of ${whole(line.requestsMax)}, of ${callersOf(line.callers)}`],
     ['Oldest', line.requests === 0 ? 'nobody' : seconds(line.oldestMs)],
     ['Next turn in', turnInMs === undefined ? 'nobody' : seconds(turnInMs)],
     [bucket.live > 1 ? `Emptiest of ${bucket.live} buckets` : 'Bucket', `${bucket.level} of ${bucket.burst}`],
