@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { json } from 'node:stream/consumers';
+import { basic } from '../test/support/basic.ts';
 import { temporaryFolder } from '../test/support/files.ts';
 import { startRedis } from '../test/support/redis.ts';
 import { within } from '../test/support/until.ts';
@@ -144,7 +145,7 @@ async function logIn(port: number, secure: boolean): Promise<string> {
   const { request } = secure ? https : http;
   const sent = request({
     ...{ host: '127.0.0.1', port, method: 'POST', path: '/v1/users/login', rejectUnauthorized: false },
-    headers: { authorization: `Basic ${Buffer.from(`admin:${adminPassword}`).toString('base64')}` },
+    headers: { authorization: basic('admin', adminPassword) },
   });
   const [response] = (await once(sent.end(), 'response')) as [IncomingMessage];
   const answer = (await json(response)) as { readonly users?: readonly { readonly token: string }[] };

@@ -8,6 +8,7 @@
 import { readdirSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { parseArgs } from 'node:util';
+import { basic } from '../test/support/basic.ts';
 import { startRedis } from '../test/support/redis.ts';
 import { pass } from '../test/support/until.ts';
 import { messageOf, startChild } from './child.ts';
@@ -120,8 +121,7 @@ async function castOf({ port, opsPort, token }: Weir, tokens: number): Promise<C
     return (await answer.json()) as { users: { token: string }[] };
   };
   const logIn = async (name: string): Promise<string> => {
-    const basic = `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`;
-    return (await post('/v1/users/login', basic)).users[0]?.token ?? '';
+    return (await post('/v1/users/login', basic(name, password))).users[0]?.token ?? '';
   };
   for (const username of Object.values(names)) {
     await post('/v1/users', `Bearer ${token}`, JSON.stringify({ username, password }));

@@ -1,4 +1,6 @@
 /** What can be scarce, who floods it, and what a small caller asks for beside that flood. */
+
+import { basic } from '../../test/support/basic.ts';
 import { body } from '../measure.ts';
 import type { Unheard } from './firewall.ts';
 import type { FloodOrder } from './flood.ts';
@@ -46,7 +48,6 @@ const halfOpen = Array.from({ length: 250 }, (_, i) => `127.8.0.${i + 1}`);
 const vanishing = Array.from({ length: 250 }, (_, i) => `127.9.0.${i + 1}`);
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
-const basic = (name: string, text: string) => `Basic ${Buffer.from(`${name}:${text}`).toString('base64')}`;
 
 /** A request as bytes. */
 function bytes(line: string, fields: Readonly<Record<string, string>>, text = ''): string {

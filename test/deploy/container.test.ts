@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { ask } from '../support/ask.ts';
+import { basic } from '../support/basic.ts';
 import { type TestFile, testFile } from '../support/files.ts';
 import { freePort } from '../support/ports.ts';
 import { until } from '../support/until.ts';
@@ -168,11 +169,10 @@ describe.skipIf(inject('lacking').containers !== null)('A container', () => {
     });
     await weir.serving();
     await weir.checkHealth();
-    const basic = `Basic ${Buffer.from(`admin:${adminPassword}`).toString('base64')}`;
     const caller = `(async () => {
       const post = async (path, authorization, body) =>
         (await fetch('http://127.0.0.1:8080/v1/' + path, { method: 'POST', headers: { authorization }, body })).json();
-      const { users: [{ token }] } = await post('users/login', '${basic}');
+      const { users: [{ token }] } = await post('users/login', '${basic('admin', adminPassword)}');
       const { messages } = await post('messages', 'Bearer ' + token, '${JSON.stringify(body)}');
       console.log(messages.length);
     })()`;

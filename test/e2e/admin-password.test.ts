@@ -1,6 +1,7 @@
 /** `WEIR_ADMIN_PASSWORD` is set at a start, and at nothing less than a start. */
 import { Redis } from 'ioredis';
 import { expect, it } from 'vitest';
+import { basic } from '../support/basic.ts';
 import { startProcess } from '../support/processes.ts';
 import { startRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
@@ -9,7 +10,7 @@ import { adminPassword, login, startWeir } from '../support/weir.ts';
 const changedTo = 'Changed-2026!';
 
 async function statusOfLogin(url: string, password: string): Promise<number> {
-  const authorization = `Basic ${Buffer.from(`admin:${password}`).toString('base64')}`;
+  const authorization = basic('admin', password);
   const response = await fetch(`${url}/v1/users/login`, { method: 'POST', headers: { authorization } });
   await response.body?.cancel();
   return response.status;

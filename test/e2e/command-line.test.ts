@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask } from '../support/ask.ts';
+import { basic } from '../support/basic.ts';
 import { testFile } from '../support/files.ts';
 import { freePort } from '../support/ports.ts';
 import { startProcess } from '../support/processes.ts';
@@ -175,7 +176,7 @@ describe('weir serve', () => {
 
   it('tells a login whose body isn’t JSON what is wrong, and goes on', async () => {
     await using weir = await startWeir({});
-    const fields = { authorization: `Basic ${Buffer.from(`admin:${adminPassword}`).toString('base64')}` };
+    const fields = { authorization: basic('admin', adminPassword) };
     const told = await ask('POST', `${weir.url}/v1/users/login`, { fields, body: '{"new_password":' });
     expect(told.status).toBe(400);
     expect(told.json.errors).toEqual([

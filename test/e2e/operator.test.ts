@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ask, type Told } from '../support/ask.ts';
+import { basic } from '../support/basic.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { type Exit, startProcess } from '../support/processes.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
@@ -36,8 +37,7 @@ const request = (method: string, path: string, authorization: string): Promise<T
   ask(method, running.url + path, { fields: { authorization } });
 
 async function login(): Promise<string> {
-  const basic = `Basic ${Buffer.from(`operated:${password}`).toString('base64')}`;
-  const { status, json } = await request('POST', '/v1/users/login', basic);
+  const { status, json } = await request('POST', '/v1/users/login', basic('operated', password));
   expect(status).toBe(200);
   return `Bearer ${json.users[0].token}`;
 }

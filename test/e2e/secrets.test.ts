@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { ask } from '../support/ask.ts';
+import { basic } from '../support/basic.ts';
 import { testFile } from '../support/files.ts';
 import { openCaller } from '../support/raw.ts';
 import { startRedis } from '../support/redis.ts';
@@ -22,8 +23,6 @@ const secrets = {
   wrongKey: 'Wrong-Key-Secret-8',
   strayToken: 'Stray-Token-Secret-9',
 };
-
-const basic = (name: string, password: string): string => Buffer.from(`${name}:${password}`).toString('base64');
 
 describe('a process that knows secrets', () => {
   it('says none of them, in the log, on the terminal, in metrics or status, to whom it refuses, or when the store breaks', async () => {
@@ -48,7 +47,7 @@ describe('a process that knows secrets', () => {
       return answered;
     };
     const login = async (name: string, password: string, body?: unknown): Promise<string> => {
-      const answered = await tell('POST /v1/users/login', `Basic ${basic(name, password)}`, body);
+      const answered = await tell('POST /v1/users/login', basic(name, password), body);
       return answered.status === 200 ? (answered.json.users[0].token as string) : '';
     };
 
@@ -61,14 +60,10 @@ describe('a process that knows secrets', () => {
     const tokens = [admin, worker, again].map((token) => token.slice('Bearer '.length));
 
     for (const [line, authorization, body] of [
-      ['POST /v1/users/login', `Basic ${basic('worker', secrets.wrongPassword)}`],
-      ['POST /v1/users/login', `Basic ${basic('worker', secrets.wrongPassword)}!`],
-      [
-        'POST /v1/users/login',
-        `Basic ${basic('worker', secrets.newPassword)}`,
-        `{"new_password":"${secrets.wrongPassword}"`,
-      ],
-      ['POST /v1/users/login', `Basic ${basic('worker', secrets.newPassword)}`, { unexpected: secrets.strayToken }],
+      ['POST /v1/users/login', basic('worker', secrets.wrongPassword)],
+      ['POST /v1/users/login', `${basic('worker', secrets.wrongPassword)}!`],
+      ['POST /v1/users/login', basic('worker', secrets.newPassword), `{"new_password":"${secrets.wrongPassword}"`],
+      ['POST /v1/users/login', basic('worker', secrets.newPassword), { unexpected: secrets.strayToken }],
       ['POST /v1/users', admin, { username: 'other', password: secrets.wrongPassword.toLowerCase() }],
       ['POST /v1/messages', worker, '{}'],
       ['POST /v1/messages', again, '{}'],
@@ -89,7 +84,7 @@ describe('a process that knows secrets', () => {
     );
     told.push((await caller.answer()).text);
     await redis.kill('SIGKILL');
-    await tell('POST /v1/users/login', `Basic ${basic('worker', secrets.newPassword)}`);
+    await tell('POST /v1/users/login', basic('worker', secrets.newPassword));
     await tell('POST /v1/messages', `Bearer ${'x'.repeat(43)}`);
     for (const path of ['/metrics', '/status', '/readyz']) told.push((await ask('GET', `${weir.opsUrl}${path}`)).text);
     await tell('POST /v1/users/logout', again);
@@ -100,7 +95,7 @@ describe('a process that knows secrets', () => {
     expect(output).toContain('"msg":"request"'); // Something was looked at.
     expect(output).toContain('worker');
     const basics = (['adminPassword', 'userPassword', 'newPassword', 'wrongPassword'] as const).map((name) =>
-      basic(name === 'adminPassword' ? 'admin' : 'worker', secrets[name]),
+      basic(name === 'adminPassword' ? 'admin' : 'worker', secrets[name]).slice('Basic '.length),
     );
     const digests = tokens.map((token) => createHash('sha256').update(token).digest('hex'));
     const known = { ...secrets, ...Object.fromEntries([...basics, ...tokens, ...digests].map((text) => [text, text])) };

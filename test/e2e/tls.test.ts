@@ -2,14 +2,15 @@
 import { once } from 'node:events';
 import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createSecureServer, type Http2SecureServer } from 'node:http2';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { adminPassword, apiKey } from '../support/app.ts';
+import { basic } from '../support/basic.ts';
 import { type Authority, createAuthority, type Issued } from '../support/certificates.ts';
 import { Folder } from '../support/files.ts';
-import { freePort } from '../support/ports.ts';
+import { freePort, listening } from '../support/ports.ts';
 import { openCaller } from '../support/raw.ts';
 import { startRedis } from '../support/redis.ts';
 import { callSecurely, type SecureApp, startSecureApp } from '../support/secure-app.ts';
@@ -237,9 +238,7 @@ describe('a Coreapp behind https', () => {
       socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
       socket.pipe(socket);
     });
-    coreapp.listen(0, '127.0.0.1');
-    await once(coreapp, 'listening');
-    url = `https://localhost:${(coreapp.address() as AddressInfo).port}`;
+    url = `https://localhost:${await listening(coreapp)}`;
   };
   beforeEach(() => {
     folder = new Folder();
@@ -278,9 +277,8 @@ describe('a Coreapp behind https', () => {
     const yaml = `listen: {tls: {${pair}}}\ncoreapp: {caFile: ${folder.write('ca', ca)}, ${pair}}`;
     await using app = await startSecureApp(url, yaml, folder);
     await using caller = await callSecurely(app.port, { ca });
-    const basic = Buffer.from(`admin:${adminPassword}`).toString('base64');
     caller.send(
-      `POST /v1/users/login HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nAuthorization: Basic ${basic}\r\n\r\n`,
+      `POST /v1/users/login HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nAuthorization: ${basic('admin', adminPassword)}\r\n\r\n`,
     );
     const { token } = (await caller.answer('POST')).json.users[0];
     caller.send(
@@ -314,8 +312,7 @@ describe('a Coreapp behind https', () => {
     await using app = await startSecureApp(url.replace('localhost', '127.0.0.2'), yaml, folder);
     coreapp.close();
     await once(coreapp, 'close');
-    coreapp.listen(Number(new URL(url).port), '127.0.0.2');
-    await once(coreapp, 'listening');
+    await listening(coreapp, Number(new URL(url).port), '127.0.0.2');
     expect((await health(app.port)).status).toBe(502);
     const details = app.events.map(({ fields }) => String(fields['detail']));
     expect(details.join('\n')).toMatch(/altnames/);

@@ -1,9 +1,11 @@
 /** Requests to switch protocols: the same door, the same line, then bytes both ways. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { basic } from '../support/basic.ts';
 import { type TestFile, testFile } from '../support/files.ts';
+import { listening } from '../support/ports.ts';
 import { adminPassword, login, type RunningWeir, startWeir } from '../support/weir.ts';
 
 /** A Coreapp that switches to a protocol which echoes. */
@@ -27,9 +29,7 @@ describe('an upgrade to WebSocket', () => {
   beforeEach(async () => {
     seen.length = 0;
     coreapp = echoing(seen);
-    coreapp.listen(0, '127.0.0.1');
-    await once(coreapp, 'listening');
-    const { port } = coreapp.address() as AddressInfo;
+    const port = await listening(coreapp);
     config = await testFile(
       'weir.yaml',
       'limits: {default: {holdMaxMs: 3000}}\nstop: {lameDuckMs: 100, graceMs: 60000}\n',
@@ -98,7 +98,7 @@ describe('an upgrade to WebSocket', () => {
   });
 
   it('with a body is none either: what a login brings is read', async () => {
-    const authorization = `Basic ${Buffer.from(`admin:${adminPassword}`).toString('base64')}`;
+    const authorization = basic('admin', adminPassword);
     const headers = { connection: 'Upgrade', upgrade: 'websocket', authorization };
     const call = request(`${weir.url}/v1/users/login`, { method: 'POST', headers }).end('{"new_password": "weak"}');
     const [answer] = (await once(call, 'response')) as [IncomingMessage];

@@ -8,7 +8,8 @@ import { tokensAtHand } from '../../src/auth/own-tokens.ts';
 import { StoreAway } from '../../src/auth/ports.ts';
 import type { Tokens } from '../../src/auth/token-cache.ts';
 import { refusalTable } from '../../src/exchange/refusals.ts';
-import { basic, request } from '../support/webapp.ts';
+import { basic } from '../support/basic.ts';
+import { request } from '../support/webapp.ts';
 
 const token = nodeSecrets.token();
 const adminToken = nodeSecrets.token();

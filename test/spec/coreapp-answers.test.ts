@@ -1,8 +1,8 @@
 /** 1xx answers that nobody asked for, and how old a connection to the Coreapp may get. */
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { connectCoreapp } from '../../src/wire/client/coreapp.ts';
+import { listening } from '../support/ports.ts';
 import { startForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
 import { answer, say, startUpstream } from '../support/upstream.ts';
@@ -109,9 +109,8 @@ describe('A connection to the Coreapp', () => {
       }),
     );
     const [first, second] = servers as [(typeof servers)[number], (typeof servers)[number]];
-    await once(first.server.listen(0, first.address), 'listening');
-    const { port } = first.server.address() as AddressInfo;
-    await once(second.server.listen(port, second.address), 'listening');
+    const port = await listening(first.server, 0, first.address);
+    await listening(second.server, port, second.address);
     let leadsTo = first.address;
     const ageMs = 100;
     const coreapp = connectCoreapp({

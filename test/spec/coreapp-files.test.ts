@@ -1,10 +1,10 @@
 /** A body from a file on its way to the Coreapp: what is on the wire when the file, the connection or the caller fails. */
-import { once } from 'node:events';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BodyFile } from '../../src/exchange/bodies.ts';
 import type { CoreappFailure } from '../../src/upstream/ports.ts';
 import { type CoreappConnections, connectCoreapp } from '../../src/wire/client/coreapp.ts';
+import { listening } from '../support/ports.ts';
 import { until, within } from '../support/until.ts';
 
 const bodyBytes = 200_000;
@@ -53,9 +53,8 @@ beforeEach(async () => {
     socket.on('data', (bytes) => {
       received += bytes.toString('latin1');
     });
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  });
+  const port = await listening(server);
   coreapp = connectCoreapp({
     url: `http://127.0.0.1:${port}`,
     connectTimeoutMs: 1_000,

@@ -6,7 +6,7 @@ import {
   credentialsOf,
   takeCredentials,
 } from '../../src/auth/credentials.ts';
-import { basic } from '../support/webapp.ts';
+import { basic } from '../support/basic.ts';
 
 const b64 = (bytes: string | Buffer): string => Buffer.from(bytes).toString('base64');
 

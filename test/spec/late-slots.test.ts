@@ -2,7 +2,6 @@
  * A slot is used no later than its close, by the moment at which the request is written. One that comes too late gives its
  * slot up before, and goes back to the head of its caller's queue.
  */
-import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -14,6 +13,7 @@ import { slotsGivenUpMax } from '../../src/upstream/forward.ts';
 import type { CoreappFailure, CoreappObserver, CoreappRequest } from '../../src/upstream/ports.ts';
 import { type CoreappConnections, connectCoreapp } from '../../src/wire/client/coreapp.ts';
 import { deafMeter, Fleet, roomyLimits, tolerance } from '../support/fleet.ts';
+import { listening } from '../support/ports.ts';
 import { until, within } from '../support/until.ts';
 
 /** A fleet whose ways to the Coreapp take so long, one after the other and again from the first. */
@@ -128,9 +128,8 @@ describe('A connection to the Coreapp', () => {
         received += chunk.toString('latin1');
         if (received.endsWith('!')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
       });
-    }).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    });
+    const url = `http://127.0.0.1:${await listening(server)}`;
     coreapp = connectCoreapp({ ...options, url, connectionsMax: 1 });
   });
   afterEach(async () => {

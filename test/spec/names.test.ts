@@ -7,7 +7,8 @@ import { formatPhc } from '../../src/adapters/node/phc.ts';
 import { brokenPasswordRule, brokenUsernameRule } from '../../src/auth/credentials.ts';
 import type { Accounts } from '../../src/auth/ports.ts';
 import { likenessOf, passwordForm, usernameForm } from '../../src/auth/precis.ts';
-import { basic, cheapPasswords, goodPassword, startWebapp, withBasic, withToken } from '../support/webapp.ts';
+import { basic } from '../support/basic.ts';
+import { cheapPasswords, goodPassword, startWebapp, withBasic, withToken } from '../support/webapp.ts';
 
 const login = '/v1/users/login';
 const nfc = 'zoë jürgen'.normalize('NFC');

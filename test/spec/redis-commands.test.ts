@@ -1,33 +1,13 @@
 /** A Redis that keeps a command from Weir: the log names it and what that costs, and Weir goes on without. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it, test } from 'vitest';
-import { machineClock } from '../../src/adapters/node/clock.ts';
 import { causeOf } from '../../src/adapters/redis/causes.ts';
 import { costOf, remedyFor } from '../../src/adapters/redis/commands.ts';
-import { openStores, type Stores } from '../../src/app/stores.ts';
-import type { Log } from '../../src/observe/ports.ts';
-import { config, load } from '../support/config.ts';
-import { deafMeter } from '../support/fleet.ts';
 import { startRedis } from '../support/redis.ts';
-import { silentLog } from '../support/silent-log.ts';
+import { storesOn } from '../support/stores.ts';
 import { until } from '../support/until.ts';
 
 const quota = { rate: 50, burst: 150 };
-
-interface Line {
-  readonly message: string;
-  readonly fields: Readonly<Record<string, unknown>>;
-}
-
-async function open(running: AsyncDisposableStack, url: string): Promise<{ stores: Stores; lines: Line[] }> {
-  const lines: Line[] = [];
-  const keep = (message: string, fields = {}): void => void lines.push({ message, fields });
-  const log: Log = { ...silentLog, warn: keep, error: keep };
-  const stores = openStores(config(load('', { REDIS_URL: url })), machineClock, deafMeter, log);
-  running.defer(() => stores.close());
-  await stores.begin();
-  return { stores, lines };
-}
 
 /** With the command renamed to nothing, or kept from the user that Weir logs in as. */
 const kinds = {
@@ -50,7 +30,7 @@ const kinds = {
 async function openWithout(running: AsyncDisposableStack, command: string, kind: keyof typeof kinds) {
   const { args, login } = kinds[kind];
   const server = running.use(await startRedis(args(command)));
-  return await open(running, `redis://${login}127.0.0.1:${server.port}`);
+  return await storesOn(running, `redis://${login}127.0.0.1:${server.port}`);
 }
 
 describe.concurrent('A Redis without', () => {
@@ -63,8 +43,8 @@ describe.concurrent('A Redis without', () => {
     ['SUBSCRIBE', 'not permitted'],
   ])('%s (%s): one line with what it costs, and the limits are shared', async (command, kind) => {
     await using running = new AsyncDisposableStack();
-    const { stores, lines } = await openWithout(running, command, kind);
-    const found = () => lines.filter(({ message }) => message === 'Redis lacks a command');
+    const { stores, events } = await openWithout(running, command, kind);
+    const found = () => events.filter(({ message }) => message === 'Redis lacks a command');
     await until(() => found().length > 0, { what: 'the line' });
     expect(found().map(({ fields }) => fields)).toEqual([
       {
@@ -73,7 +53,7 @@ describe.concurrent('A Redis without', () => {
         remedy: remedyFor(command.toLowerCase()),
       },
     ]);
-    expect(lines.filter(({ message }) => /^Redis (is away|refuses)/.test(message))).toEqual([]);
+    expect(events.filter(({ message }) => /^Redis (is away|refuses)/.test(message))).toEqual([]);
     expect((await stores.buckets.reserve('messages', quota, 1)).count).toBe(1);
     expect(stores.state()).toMatchObject({ up: true, fallback: false, lacks: [command] });
   });
@@ -86,20 +66,20 @@ describe.concurrent('A Redis without', () => {
     ['SET', 'renamed'],
   ])('%s (%s): the limits go on alone, and the line names it', async (command, kind) => {
     await using running = new AsyncDisposableStack();
-    const { stores, lines } = await openWithout(running, command, kind);
+    const { stores, events } = await openWithout(running, command, kind);
     expect((await stores.buckets.reserve('messages', quota, 1)).count).toBe(1);
     expect(stores.state().fallback).toBe(true);
-    const troubles = lines.filter(({ fields }) => fields['cause'] === 'commandMissing' && 'remedy' in fields);
+    const troubles = events.filter(({ fields }) => fields['cause'] === 'commandMissing' && 'remedy' in fields);
     expect(troubles.map(({ fields }) => fields['remedy'])).toContain(remedyFor(command.toLowerCase()));
   });
 
   test('HGET: logins fail, and one line names it', async () => {
     await using running = new AsyncDisposableStack();
-    const { stores, lines } = await openWithout(running, 'HGET', 'renamed');
+    const { stores, events } = await openWithout(running, 'HGET', 'renamed');
     await expect(stores.accounts.findUser('admin')).rejects.toThrow();
     const admin = { name: 'a', role: 'ROLE_ADMIN', passwordHash: '', mustChangePassword: false, version: 'v' } as const;
     await expect(stores.accounts.addToken('d', admin, Date.now() + 1_000)).rejects.toThrow();
-    expect(lines.flatMap(({ fields }) => fields['remedy'] ?? [])).toEqual([remedyFor('hget')]);
+    expect(events.flatMap(({ fields }) => fields['remedy'] ?? [])).toEqual([remedyFor('hget')]);
   });
 });
 

@@ -2,27 +2,18 @@
  * A Redis that is there and is no use: one line says why and what would mend it, once an outage; the limits go on without
  * it; and when it has been mended it is used again.
  */
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import { describe, expect, test } from 'vitest';
-import { machineClock } from '../../src/adapters/node/clock.ts';
-import { openStores, type Stores } from '../../src/app/stores.ts';
-import type { Log } from '../../src/observe/ports.ts';
-import { config, load } from '../support/config.ts';
-import { deafMeter } from '../support/fleet.ts';
-import { freePort } from '../support/ports.ts';
+import type { Stores } from '../../src/app/stores.ts';
+import { freePort, listening } from '../support/ports.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
-import { silentLog } from '../support/silent-log.ts';
+import type { Event } from '../support/silent-log.ts';
+import { storesOn } from '../support/stores.ts';
 import { pass, until } from '../support/until.ts';
 
 const quota = { rate: 50, burst: 150 };
 const bucket = 'weir:{bucket:messages}';
-
-interface Line {
-  readonly message: string;
-  readonly fields: Readonly<Record<string, unknown>>;
-}
 
 /** What a test has started. */
 type Running = AsyncDisposableStack;
@@ -41,17 +32,6 @@ async function told(server: TestRedis, password: string | null, command: string,
   }
 }
 
-/** A replica's stores on that Redis, and what they say at `warn` and above or about a return. */
-async function open(running: Running, url: string): Promise<{ readonly stores: Stores; readonly lines: Line[] }> {
-  const lines: Line[] = [];
-  const keep = (message: string, fields = {}): void => void lines.push({ message, fields });
-  const log: Log = { ...silentLog, info: keep, warn: keep, error: keep };
-  const stores = openStores(config(load('', { REDIS_URL: url })), machineClock, deafMeter, log);
-  running.defer(() => stores.close());
-  await stores.begin();
-  return { stores, lines };
-}
-
 /** Asks for slots for a while: there are always some. */
 async function askFor(stores: Stores, ms: number): Promise<void> {
   const until = performance.now() + ms;
@@ -61,7 +41,7 @@ async function askFor(stores: Stores, ms: number): Promise<void> {
   }
 }
 
-const troubles = (lines: readonly Line[]) => lines.filter(({ fields }) => 'remedy' in fields);
+const troubles = (events: readonly Event[]) => events.filter(({ fields }) => 'remedy' in fields);
 
 interface Case {
   readonly url: string;
@@ -152,14 +132,14 @@ async function pretender(running: Running, behave: (socket: Socket) => void): Pr
     const redis = connect(server.port, '127.0.0.1');
     redis.on('error', () => socket.destroy());
     socket.pipe(redis).pipe(socket);
-  }).listen(0, '127.0.0.1');
-  await once(listener, 'listening');
+  });
+  const port = await listening(listener);
   running.defer(() => {
     for (const socket of sockets) socket.destroy();
     listener.close();
   });
   return {
-    url: `redis://127.0.0.1:${(listener.address() as AddressInfo).port}`,
+    url: `redis://127.0.0.1:${port}`,
     async mend() {
       mended = true;
       // Not destroyed: with something unread that is a reset, a trouble of its own.
@@ -192,21 +172,22 @@ describe.concurrent('A Redis that', () => {
   test.each(cases)('%s', async (_, cause, remedy, start) => {
     await using running = new AsyncDisposableStack();
     const { url, mend } = await start(running);
-    const { stores, lines } = await open(running, url);
+    const { stores, events } = await storesOn(running, url);
     await askFor(stores, 1_200);
     expect(stores.state()).toMatchObject({ fallback: true });
-    expect(troubles(lines)).toEqual([
+    expect(troubles(events)).toEqual([
       {
+        level: expect.stringMatching(/^(warn|error)$/),
         message: expect.stringMatching(/^Redis (is away|refuses what Weir asks)$/),
         fields: expect.objectContaining({ cause, remedy: expect.stringMatching(remedy) }),
       },
     ]);
-    expect(JSON.stringify(lines)).not.toContain('secret');
+    expect(JSON.stringify(events)).not.toContain('secret');
     if (cause === 'database') return;
     await mend();
     await until(() => !stores.state().fallback, { what: 'Redis to be used again' });
-    await until(() => lines.some(({ message }) => message === 'Redis is back'), { what: 'the line that says so' });
-    expect(troubles(lines)).toHaveLength(1);
+    await until(() => events.some(({ message }) => message === 'Redis is back'), { what: 'the line that says so' });
+    expect(troubles(events)).toHaveLength(1);
   });
 });
 
@@ -214,12 +195,12 @@ test('The other classes share their limits as ever while one has a key of anothe
   await using running = new AsyncDisposableStack();
   const server = await redisWith(running);
   await told(server, null, 'RPUSH', bucket, 'somebody else’s');
-  const { stores, lines } = await open(running, server.url);
+  const { stores, events } = await storesOn(running, server.url);
   await stores.buckets.reserve('messages', quota, 1);
   await stores.buckets.reserve('contacts', quota, 1);
   expect(await told(server, null, 'EXISTS', 'weir:{bucket:contacts}')).toBe(1);
-  expect(lines.map(({ message }) => message)).toContain(
+  expect(events.map(({ message }) => message)).toContain(
     'the limit of one class: Redis does not serve it; going on with a share',
   );
-  expect(lines.find(({ fields }) => 'key' in fields)?.fields).toMatchObject({ key: bucket, cause: 'wrongType' });
+  expect(events.find(({ fields }) => 'key' in fields)?.fields).toMatchObject({ key: bucket, cause: 'wrongType' });
 });

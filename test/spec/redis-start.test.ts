@@ -1,14 +1,14 @@
 /** A start while Redis is away: the ports open at once, the log has one line for the outage, and the admin is kept later. */
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startApp } from '../../src/app/app.ts';
-import type { Log } from '../../src/observe/ports.ts';
 import { adminPassword } from '../support/app.ts';
+import { basic } from '../support/basic.ts';
 import { config, load } from '../support/config.ts';
-import { freePort } from '../support/ports.ts';
+import { freePort, listening } from '../support/ports.ts';
 import { startRedis } from '../support/redis.ts';
-import { silentLog } from '../support/silent-log.ts';
+import { eventLog } from '../support/silent-log.ts';
 import { stopTimers } from '../support/still-timers.ts';
 import { until } from '../support/until.ts';
 
@@ -31,9 +31,7 @@ class Door {
   }
 
   async open(): Promise<string> {
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server, 'listening');
-    return `redis://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `redis://127.0.0.1:${await listening(this.#server)}`;
   }
 
   leadTo(port: number): void {
@@ -48,20 +46,17 @@ class Door {
 }
 
 let running: AsyncDisposableStack;
-let lines: { readonly level: string; readonly message: string }[];
+let kept: ReturnType<typeof eventLog>;
 
 beforeEach(() => {
   running = new AsyncDisposableStack();
-  lines = [];
+  kept = eventLog();
 });
 afterEach(() => running.disposeAsync());
 
-const keep = (level: string) => (message: string) => void lines.push({ level, message });
-const log: Log = { ...silentLog, info: keep('info'), warn: keep('warn'), error: keep('error') };
-
 async function open(url: string, port: number, opsPort: number) {
   const env = { HOST: '127.0.0.1', PORT: `${port}`, OPS_PORT: `${opsPort}`, WEIR_ADMIN_PASSWORD: adminPassword };
-  const app = await startApp(config(load('', { ...env, REDIS_URL: url })), 'http://127.0.0.1:1', '0.0.0', log);
+  const app = await startApp(config(load('', { ...env, REDIS_URL: url })), 'http://127.0.0.1:1', '0.0.0', kept.log);
   running.defer(() => app.close(0));
   return app;
 }
@@ -69,13 +64,13 @@ async function open(url: string, port: number, opsPort: number) {
 const login = (port: number) =>
   fetch(`http://127.0.0.1:${port}/v1/users/login`, {
     method: 'POST',
-    headers: { authorization: `Basic ${Buffer.from(`admin:${adminPassword}`).toString('base64')}` },
+    headers: { authorization: basic('admin', adminPassword) },
   });
 
 const turn = () => new Promise((resolve) => void setImmediate(resolve));
 
 /** As soon as somebody listens, without a timer: those stand still. */
-async function listening(port: number): Promise<void> {
+async function answers(port: number): Promise<void> {
   for (;;) {
     const socket = connect(port, '127.0.0.1').on('error', () => {});
     const reached = await Promise.race([
@@ -100,8 +95,8 @@ describe('A start while Redis is away', () => {
     const opening = open(url, port, opsPort).then(() => {
       opened = true;
     });
-    await listening(port);
-    await listening(opsPort);
+    await answers(port);
+    await answers(opsPort);
     expect(opened).toBe(false);
     still[Symbol.dispose]();
     const ready = await fetch(`http://127.0.0.1:${opsPort}/readyz`);
@@ -125,7 +120,11 @@ describe('A start while Redis is away', () => {
     const server = running.use(await startRedis(['--appendonly', 'yes']));
     door.leadTo(server.port);
     await until(async () => (await login(app.port)).status === 200, { what: 'the admin to log in' });
-    expect(lines.filter(({ level }) => level !== 'info').map(({ message }) => message)).toEqual(['Redis is away']);
-    await until(() => lines.some(({ message }) => message === 'Redis is back'), { what: 'the line that says so' });
+    expect(
+      kept.events.filter(({ level }) => level === 'warn' || level === 'error').map(({ message }) => message),
+    ).toEqual(['Redis is away']);
+    await until(() => kept.events.some(({ message }) => message === 'Redis is back'), {
+      what: 'the line that says so',
+    });
   });
 });

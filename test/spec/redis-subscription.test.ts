@@ -1,11 +1,12 @@
 /** The subscription to revocations, on a Redis whose connections break at the worst moment. */
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { openSubscriber } from '../../src/adapters/redis/client.ts';
 import { watchFailover } from '../../src/adapters/redis/failover.ts';
 import { followRevocations } from '../../src/adapters/redis/revocations.ts';
+import { listening } from '../support/ports.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { until } from '../support/until.ts';
 
@@ -31,10 +32,8 @@ async function startYesSayer(onSubscribe: (socket: Socket) => 'answer' | 'broken
       }
     });
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
   return {
-    url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `redis://127.0.0.1:${await listening(server)}`,
     sockets,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();

@@ -7,6 +7,7 @@ import { needRestart } from '../../src/app/restart.ts';
 import type { Snapshot } from '../../src/observe/snapshot.ts';
 import { adminPassword } from '../support/app.ts';
 import { ask } from '../support/ask.ts';
+import { basic } from '../support/basic.ts';
 import { type ReloadableApp, startReloadable } from '../support/reloadable.ts';
 import { until } from '../support/until.ts';
 import { answer, say, startUpstream } from '../support/upstream.ts';
@@ -149,8 +150,8 @@ describe('reload', () => {
     app.write('password', 'Another-2026!\n');
     expect(await app.reloads.reload('SIGHUP')).toMatchObject({ changed: ['auth.adminPassword'] });
     const login = async (password: string): Promise<number> => {
-      const basic = Buffer.from(`admin:${password}`).toString('base64');
-      return (await app.ask('POST /v1/users/login', `Host: weir\r\nAuthorization: Basic ${basic}\r\n`)).status;
+      return (await app.ask('POST /v1/users/login', `Host: weir\r\nAuthorization: ${basic('admin', password)}\r\n`))
+        .status;
     };
     await until(async () => (await login('Another-2026!')) === 200, { what: 'the new password' });
     expect(await login(adminPassword)).toBe(401);

@@ -1,12 +1,12 @@
 /** A start that fails: it names the setting, and nothing stays open. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startApp } from '../../src/app/app.ts';
 import { StartError } from '../../src/app/start-error.ts';
 import { config, type Env, load } from '../support/config.ts';
+import { listening } from '../support/ports.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { until } from '../support/until.ts';
@@ -24,9 +24,8 @@ const keep = (message: unknown): void => void servers.push((message as { readonl
 beforeAll(async () => {
   server = await startRedis();
   redis = new Redis(server.url);
-  other = createServer().listen(0, '127.0.0.1');
-  await once(other, 'listening');
-  ({ port } = other.address() as AddressInfo);
+  other = createServer();
+  port = await listening(other);
 });
 afterAll(async () => {
   redis.disconnect();

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { loginGuardDefaults } from '../../src/adapters/login-guard/guard.ts';
 import { ensureAdmin } from '../../src/auth/first-admin.ts';
 import { type Accounts, type Passwords, StoreAway } from '../../src/auth/ports.ts';
-import { basic, goodPassword, startWebapp, tokenOf, withBasic, withToken } from '../support/webapp.ts';
+import { basic } from '../support/basic.ts';
+import { goodPassword, startWebapp, tokenOf, withBasic, withToken } from '../support/webapp.ts';
 
 const newPassword = 'Another-Horse-2';
 const login = '/v1/users/login';

@@ -2,16 +2,12 @@
 import { type App, startApp } from '../../src/app/app.ts';
 import type { Config } from '../../src/config/config.ts';
 import type { AuditLine } from '../../src/observe/audit.ts';
-import { type Log, noneLeftOut } from '../../src/observe/ports.ts';
+import type { Log } from '../../src/observe/ports.ts';
 import type { RequestLine } from '../../src/observe/request-line.ts';
+import { basic } from './basic.ts';
 import { config, type Env, type Files, load } from './config.ts';
 import { openCaller, type RawAnswer, type RawCaller } from './raw.ts';
-
-export interface Event {
-  readonly level: 'debug' | 'info' | 'warn' | 'error';
-  readonly message: string;
-  readonly fields: Readonly<Record<string, unknown>>;
-}
+import { type Event, eventLog } from './silent-log.ts';
 
 export interface TestApp extends App, AsyncDisposable {
   /** A token of the admin's; empty where the profile has no logins. */
@@ -64,19 +60,9 @@ export async function startTestApp(
 /** The same of a whole configuration. */
 export async function startAppOf(settings: Config, coreappUrl: string, hash = ''): Promise<TestApp> {
   const lines: RequestLine[] = [];
-  const events: Event[] = [];
+  const { log: kept, events } = eventLog();
   const trail: AuditLine[] = [];
-  const event = (level: Event['level']) => (message: string, fields?: Event['fields']) =>
-    void events.push({ level, message, fields: fields ?? {} });
-  const log: Log = {
-    request: (line) => void lines.push(line),
-    audit: (line) => void trail.push(line),
-    debug: event('debug'),
-    info: event('info'),
-    warn: event('warn'),
-    error: event('error'),
-    leftOut: () => noneLeftOut,
-  };
+  const log: Log = { ...kept, request: (line) => void lines.push(line), audit: (line) => void trail.push(line) };
   const app = await startApp(settings, coreappUrl, '0.0.0', log, hash);
   const ask: TestApp['ask'] = async (line, fields = '', body = '') => {
     await using caller = await openCaller(app.port);
@@ -84,8 +70,7 @@ export async function startAppOf(settings: Config, coreappUrl: string, hash = ''
     return await caller.answer(line.split(' ')[0]);
   };
   const login = async (name: string): Promise<string> => {
-    const basic = Buffer.from(`${name}:${adminPassword}`).toString('base64');
-    const told = await ask('POST /v1/users/login', `Host: weir\r\nAuthorization: Basic ${basic}\r\n`);
+    const told = await ask('POST /v1/users/login', `Host: weir\r\nAuthorization: ${basic(name, adminPassword)}\r\n`);
     return told.json.users[0].token;
   };
   const token = settings.profile === 'coreapp' ? await login('admin') : '';

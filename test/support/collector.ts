@@ -4,10 +4,10 @@
  */
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs';
+import { listening } from './ports.ts';
 
 export interface CollectedSpan {
   readonly traceId: string;
@@ -67,10 +67,8 @@ export async function startCollector(): Promise<Collector> {
       if (status !== null) response.writeHead(status, { 'content-type': 'application/x-protobuf' }).end();
     });
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${await listening(server)}`,
     requests,
     spans,
     answers(next) {

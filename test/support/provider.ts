@@ -1,8 +1,8 @@
 /** An identity provider on loopback: keys of its own, tokens that it signs, and the set of its keys for whoever asks. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { base64url, type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
+import { listening } from './ports.ts';
 
 export interface ProviderKey {
   readonly kid: string;
@@ -64,10 +64,8 @@ export async function startProvider(...keys: ProviderKey[]): Promise<Provider> {
     else response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: jwks() }));
   });
   const jwks = (): JWK[] => provider.keys.map(({ jwk }) => jwk);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
   const provider: Provider = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`,
+    url: `http://127.0.0.1:${await listening(server)}/keys`,
     keys,
     get asked() {
       return asked;

@@ -2,12 +2,11 @@
 import { once } from 'node:events';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { startApp } from '../../src/app/app.ts';
-import type { Log } from '../../src/observe/ports.ts';
-import { adminPassword, apiKey, type Event, withFreshFigures } from './app.ts';
+import { apiKey, testEnv, withFreshFigures } from './app.ts';
 import { config, type Env, load } from './config.ts';
 import type { Folder } from './files.ts';
 import { RawCaller } from './raw.ts';
-import { silentLog } from './silent-log.ts';
+import { type Event, eventLog } from './silent-log.ts';
 import { within } from './until.ts';
 
 export interface SecureApp extends AsyncDisposable {
@@ -25,24 +24,8 @@ export async function startSecureApp(
   folder: Folder,
   env: Env = {},
 ): Promise<SecureApp> {
-  const events: Event[] = [];
-  const event = (level: Event['level']) => (message: string, fields?: Event['fields']) =>
-    void events.push({ level, message, fields: fields ?? {} });
-  const log: Log = {
-    ...silentLog,
-    debug: event('debug'),
-    info: event('info'),
-    warn: event('warn'),
-    error: event('error'),
-  };
-  const own = {
-    HOST: '127.0.0.1',
-    PORT: '0',
-    OPS_PORT: '0',
-    WEIR_ADMIN_PASSWORD: adminPassword,
-    WA_API_KEY: apiKey,
-    COREAPP_URL: coreappUrl,
-  };
+  const { log, events } = eventLog();
+  const own = { ...testEnv, COREAPP_URL: coreappUrl };
   const settings = withFreshFigures(config(load(yaml, { ...own, ...env }, folder.texts)), yaml);
   const app = await startApp(settings, coreappUrl, '0.0.0', log);
   return {

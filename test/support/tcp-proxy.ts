@@ -1,6 +1,7 @@
 /** A TCP proxy with the troubles of networks: it goes deaf, is far away, loses packets, or swallows all of them. */
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
+import { listening } from './ports.ts';
 
 export interface TcpProxy extends AsyncDisposable {
   readonly port: number;
@@ -70,10 +71,8 @@ export async function startTcpProxy(port: number, link: Link = {}): Promise<TcpP
       });
     }
   });
-  listener.listen(0, '127.0.0.1');
-  await once(listener, 'listening');
   return {
-    port: (listener.address() as AddressInfo).port,
+    port: await listening(listener),
     silence(text, { lasting = false } = {}) {
       if (lasting) texts.push(text);
       const found = [...lines].filter((line) => line.sent.includes(text));

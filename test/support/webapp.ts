@@ -19,6 +19,7 @@ import type { AuditLine } from '../../src/observe/audit.ts';
 import { audit } from '../../src/profiles/coreapp/audit.ts';
 import { errorEnvelope } from '../../src/profiles/coreapp/envelope.ts';
 import { createWebapp } from '../../src/profiles/coreapp/webapp.ts';
+import { basic } from './basic.ts';
 import { deafMeter } from './fleet.ts';
 import { routeOf } from './routes.ts';
 import { silentLog } from './silent-log.ts';
@@ -74,10 +75,6 @@ interface TestWebappOptions {
 }
 
 export const goodPassword = 'Correct-Horse-1';
-
-export function basic(username: string, password: string): string {
-  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
-}
 
 export function withBasic(username: string, password: string): Fields {
   return ['Authorization', basic(username, password)];

@@ -1,6 +1,7 @@
 /** Weir, the simulator and callers as real processes and real requests, for end-to-end tests. */
 import { fileURLToPath } from 'node:url';
 import { Pool } from 'undici';
+import { basic } from './basic.ts';
 import { type ProcessOptions, startProcess, type TestProcess } from './processes.ts';
 
 export interface RunningWeir extends AsyncDisposable {
@@ -108,7 +109,7 @@ interface LoginAnswer {
 export async function loginAnswer(url: string, name = 'admin'): Promise<LoginAnswer> {
   const response = await fetch(`${url}/v1/users/login`, {
     method: 'POST',
-    headers: { authorization: `Basic ${Buffer.from(`${name}:${adminPassword}`).toString('base64')}` },
+    headers: { authorization: basic(name, adminPassword) },
   });
   const body = (await response.json()) as { users?: [LoginAnswer] };
   const answer = body.users?.[0];

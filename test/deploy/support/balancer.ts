@@ -2,12 +2,12 @@
  * A load balancer as plain as there is: it asks each replica's /readyz, takes turns over those that are ready, and
  * repeats nothing. What it could not hand on is a 502, and counted.
  */
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { Pool } from 'undici';
 import { ask } from '../../support/ask.ts';
+import { listening } from '../../support/ports.ts';
 import { until } from '../../support/until.ts';
 
 interface Replica {
@@ -33,8 +33,7 @@ export class Balancer implements AsyncDisposable {
 
   static async start(): Promise<Balancer> {
     const balancer = new Balancer();
-    balancer.#server.listen(0, '127.0.0.1');
-    await once(balancer.#server, 'listening');
+    await listening(balancer.#server);
     return balancer;
   }
 

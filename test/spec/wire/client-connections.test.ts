@@ -1,10 +1,10 @@
 /** Which connection a request to the Coreapp takes, which are kept, and what is known where one breaks. */
-import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { createServer as createSecureServer, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createAuthority } from '../../support/certificates.ts';
+import { listening } from '../../support/ports.ts';
 import { driveTimers } from '../../support/still-timers.ts';
 import { until } from '../../support/until.ts';
 import { answer, breakOff, inTurn, say, sayNothing } from '../../support/upstream.ts';
@@ -255,8 +255,7 @@ describe('Over TLS', () => {
       socket.on('error', () => {});
       socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok'));
     });
-    await once(server.listen(0, '127.0.0.1'), 'listening');
-    url = `https://coreapp.test:${(server.address() as AddressInfo).port}`;
+    url = `https://coreapp.test:${await listening(server)}`;
   });
   afterEach(() => {
     for (const socket of sockets) socket.destroy();
@@ -303,8 +302,7 @@ describe('Over TLS', () => {
 
   it('a handshake that does not end is given up in time', async () => {
     const deaf = createServer(() => {});
-    await once(deaf.listen(0, '127.0.0.1'), 'listening');
-    const { port } = deaf.address() as AddressInfo;
+    const port = await listening(deaf);
     await wire.reconnect({ url: `https://127.0.0.1:${port}`, tls, connectTimeoutMs: 50 });
     const exchange = wire.client.send();
     expect(await exchange.failed()).toMatchObject({

@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { Agent, createServer, get, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startTestApp, type TestApp } from '../../support/app.ts';
+import { listening } from '../../support/ports.ts';
 
 /** No two stretches of it are alike, so that one in another's place shows. */
 const content = Buffer.alloc(6_000_000);
@@ -22,10 +22,8 @@ beforeAll(async () => {
       response.end();
     } else response.writeHead(200, { 'Content-Length': content.length }).end(content);
   });
-  upstream.listen(0, '127.0.0.1');
-  await once(upstream, 'listening');
   const free = '{ rate: 1000000, burst: 1000000 }';
-  const { port } = upstream.address() as AddressInfo;
+  const port = await listening(upstream);
   app = await startTestApp(`http://127.0.0.1:${port}`, `limits: { media: ${free} }`);
 });
 afterAll(async () => {

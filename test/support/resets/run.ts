@@ -3,6 +3,7 @@
  * written. It uses nothing but what is public: the ports, `/status`, `/metrics`, and what the process says.
  */
 import { ask } from '../ask.ts';
+import { basic } from '../basic.ts';
 import { createAuthority } from '../certificates.ts';
 import { Folder } from '../files.ts';
 import { holdingsOf, leftovers } from '../soak/leftovers.ts';
@@ -85,8 +86,9 @@ class Run {
 
   async login(): Promise<void> {
     const connection = (await openConnection(this.#ports.main, this.#secure)).read();
-    const basic = Buffer.from(`admin:${adminPassword}`).toString('base64');
-    connection.send(`POST /v1/users/login HTTP/1.1\r\nHost: weir\r\nAuthorization: Basic ${basic}\r\n\r\n`);
+    connection.send(
+      `POST /v1/users/login HTTP/1.1\r\nHost: weir\r\nAuthorization: ${basic('admin', adminPassword)}\r\n\r\n`,
+    );
     const token = (): string | undefined => /"token":"([^"]+)"/.exec(connection.received)?.[1];
     this.#token = await until(token, { what: 'a token', deadlineMs: 60_000 });
     await connection.leave('close');

@@ -5,6 +5,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ask } from '../ask.ts';
+import { basic } from '../basic.ts';
 import { dice } from '../dice.ts';
 import { temporaryFolder } from '../files.ts';
 import { startRedis } from '../redis.ts';
@@ -91,7 +92,7 @@ export async function soak({ seed, seconds }: SoakOptions): Promise<SoakReport> 
 
 /** The token of a login whose connection is closed, as is everybody's. */
 async function loginAndLeave({ url, opsUrl }: RunningWeir): Promise<string> {
-  const authorization = `Basic ${Buffer.from(`admin:${adminPassword}`).toString('base64')}`;
+  const authorization = basic('admin', adminPassword);
   const { json } = await ask('POST', `${url}/v1/users/login`, { fields: { authorization } });
   const connections = async (): Promise<number> =>
     ((await (await fetch(`${opsUrl}/status`)).json()) as { connections: number }).connections;

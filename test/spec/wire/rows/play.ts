@@ -1,6 +1,7 @@
 /** Plays a row on a gateway in front of a recording upstream, and says what came of it. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { listening } from '../../../support/ports.ts';
 import { answerIn, chunkedBody, fieldLines, type RawAnswer, valuesOf } from '../../../support/raw.ts';
 import { within } from '../../../support/until.ts';
 import type { Reached, Row, UpstreamAnswer } from './row.ts';
@@ -52,8 +53,7 @@ export class Recorder implements AsyncDisposable {
 
   static async start(): Promise<Recorder> {
     const recorder = new Recorder();
-    recorder.#server.listen(0, '127.0.0.1');
-    await once(recorder.#server, 'listening');
+    await listening(recorder.#server);
     return recorder;
   }
 
