@@ -25,6 +25,7 @@ export interface Serving {
   readonly port: number;
   readonly services: Services;
   readonly traffic: Traffic;
+  readonly control: Control;
   /** Which configuration is in force. */
   readonly running: Running;
   /**
@@ -51,7 +52,7 @@ export interface App extends Serving {
 /** How long refused callers get to take their answer once the grace time is over. */
 const lastAnswersMs = 1_000;
 const stopping: Readiness = { ready: false, why: 'stopping' };
-const drained: Readiness = { ready: false, why: 'drained by an operator' };
+export const drained: Readiness = { ready: false, why: 'drained by an operator' };
 const serving: Readiness = { ready: true, why: null };
 
 /** What a process serves by, and how it is told of. */
@@ -154,9 +155,7 @@ async function serve(
   // Only a process that has its ports may touch what it shares with others.
   const admin = new AdminKeeper({ stores, passwords, clock, log }, config.auth.adminPassword);
   if (config.profile === 'coreapp') await admin.begin(place?.admin ?? 'set');
-  // With several workers it is the parent's port that would have to say so.
-  if (place === null) followDrains(control, state, main);
-  else state.readiness = serving;
+  followDrains(control, state, main);
   const certificates = opened.adopt(new Certificates(main.secure, clock, log), (some) => some.close());
   certificates.keep(config.listen.tls);
   const parts = { services, traffic, main, trust, admin, certificates, control };
@@ -164,6 +163,7 @@ async function serve(
     port: main.port,
     services,
     traffic,
+    control,
     running,
     prepare: (next) => prepare(next, parts),
     lameDuck() {

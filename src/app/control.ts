@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import type { Config } from '../config/config.ts';
 import type { AuditAction } from '../observe/audit.ts';
-import type { Done, OnceOrder, StandingOrder, SteeringView } from '../observe/steering.ts';
+import type { Done, OnceOrder, StandingOrder, SteeringView, Word } from '../observe/steering.ts';
 import { ordersMax } from '../observe/steering.ts';
 import type { Steer } from '../ops/ports.ts';
 import type { Services } from './services.ts';
@@ -87,10 +87,24 @@ export class Control implements Steer {
     return this.inForce();
   }
 
-  once(order: OnceOrder, from: string): Done {
-    const done = this.#steering.doOnce(order);
+  /** @param elsewhere how many requests it concerned in the other workers of this replica */
+  once(order: OnceOrder, from: string, elsewhere = 0): Done {
+    const done = this.#steering.doOnce(order, elsewhere);
     this.#write(doneOnce[order.kind], from, order, `${done.requests} here`);
     return done;
+  }
+
+  get isDrained(): boolean {
+    return this.#steering.isDrained;
+  }
+
+  /** For the other workers of this replica: what they hear of one another does not depend on Redis. */
+  get words(): readonly Word[] {
+    return this.#steering.words;
+  }
+
+  heard(words: readonly Word[]): void {
+    this.#steering.heard(words, null);
   }
 
   close(): void {

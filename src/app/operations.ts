@@ -1,11 +1,11 @@
 /** The ops port on the app: what it shows, and who may steer. */
 import { WindowCounts } from '../adapters/login-guard/window-counts.ts';
-import type { Alarm } from '../clock.ts';
+import type { Alarm, Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { Recent, recentStepMs } from '../observe/recent.ts';
 import { Shared } from '../observe/shared.ts';
 import { Operator } from '../ops/operator.ts';
-import type { Look, OpsSources, Readiness, ReloadReport } from '../ops/ports.ts';
+import type { AboutReplica, Look, OpsSources, Readiness, ReloadReport } from '../ops/ports.ts';
 import { type Ops, startOps } from '../ops/server.ts';
 import { type Control, replicaName } from './control.ts';
 import { tellNotAccepted } from './edge.ts';
@@ -45,7 +45,7 @@ export class Operations {
     const { clock, log, opsConnectionsMax: connectionsMax } = services;
     const operator = openOperator(ops, services);
     const recent = new Recent(() => services.meter.totals());
-    const look = lookOf(replicaName(services.instance), version, services, recent);
+    const look = lookOf(version, services, recent);
     const sources = { ...sourcesOf(services, state, look), steer: control };
     const notAccepted = tellNotAccepted(clock, log, 'the ops port');
     const opened = await startOps({ ...ops, connectionsMax }, sources, operator, notAccepted).catch(
@@ -103,12 +103,15 @@ function sourcesOf(services: Services, state: OpsState, look: Look): OpsSources 
   };
 }
 
-function lookOf(name: string, version: string, { admit, clock }: Services, recent: Recent): Look {
-  const about = {
-    name,
-    version,
-    startedAt: new Date(clock.wallMs()).toISOString(),
-  };
+/** Of a replica that starts now. */
+export const aboutReplica = (instance: string, version: string, { wallMs }: Pick<Clock, 'wallMs'>): AboutReplica => ({
+  name: replicaName(instance),
+  version,
+  startedAt: new Date(wallMs()).toISOString(),
+});
+
+function lookOf(version: string, { admit, clock, instance }: Services, recent: Recent): Look {
+  const about = aboutReplica(instance, version, clock);
   return {
     about: () => about,
     callers: (name, max) => admit.callers(name, max),
@@ -118,7 +121,7 @@ function lookOf(name: string, version: string, { admit, clock }: Services, recen
 }
 
 /** Ends the steps of what happened lately, one after the other. */
-class Stepping {
+export class Stepping {
   #alarm: Alarm;
 
   constructor(clock: Services['clock'], recent: Recent) {

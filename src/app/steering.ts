@@ -57,8 +57,9 @@ export class Steering {
     return wasThere;
   }
 
-  doOnce(order: OnceOrder): Done {
-    const requests = this.#deps.once(order);
+  /** @param elsewhere how many requests it concerned in the other workers of this replica */
+  doOnce(order: OnceOrder, elsewhere: number): Done {
+    const requests = this.#deps.once(order) + elsewhere;
     const isHere = requests > 0 && order.kind !== 'endCaller';
     if (!isHere) this.#deps.tell?.([], order);
     return { requests, reach: isHere || this.#deps.tell === null ? 'replica' : 'fleet' };
@@ -80,7 +81,12 @@ export class Steering {
 
   /** Another replica has come, or may have missed something. */
   tellAgain(): void {
-    if (this.#words.size > 0) this.#deps.tell?.([...this.#words.values()], null);
+    if (this.#words.size > 0) this.#deps.tell?.(this.words, null);
+  }
+
+  /** The latest word about each thing. */
+  get words(): Word[] {
+    return [...this.#words.values()];
   }
 
   /** The configuration with what is ordered over it. */
@@ -119,7 +125,7 @@ export class Steering {
   }
 
   #inForce(): Word[] {
-    return [...this.#words.values()].filter((word) => this.#isInForce(word));
+    return this.words.filter((word) => this.#isInForce(word));
   }
 
   #isInForce({ lifted, until }: Word): boolean {

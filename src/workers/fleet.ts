@@ -21,6 +21,8 @@ export interface FleetDeps {
   readonly figures: (format: 'json' | 'prometheus') => Promise<Page>;
   /** A worker has ended: what it told last. */
   readonly keep: (report: Report) => void;
+  /** Another one serves in the place of one that ended. */
+  readonly welcome: (member: Member) => void;
 }
 
 /** What all workers are started with; the rest is of each. */
@@ -102,15 +104,24 @@ export class Fleet {
 
   /** How many serve. */
   get serving(): number {
-    return this.#members.filter(({ hasServed }) => hasServed).length;
+    return this.whoServe.length;
+  }
+
+  /** Those that serve. */
+  get whoServe(): readonly Member[] {
+    return this.#members.filter(({ hasServed }) => hasServed);
+  }
+
+  /** What all that are left have told last. */
+  get latest(): Report[] {
+    return [...this.#members, ...this.#leaving].flatMap(({ report }) => report ?? []);
   }
 
   /** Of those that have said anything. Those that serve are asked now; one that does not answer counts as it did last. */
   async reports(): Promise<Report[]> {
-    const members = [...this.#members, ...this.#leaving];
-    const ask = (member: Member) => member.ask((id) => ({ kind: 'report', id }), reportMaxMs);
-    await Promise.all(members.filter(({ hasServed }) => hasServed).map(ask));
-    return members.flatMap(({ report }) => (report === null ? [] : [report]));
+    const serving = [...this.whoServe, ...this.#leaving];
+    await Promise.all(serving.map((member) => member.ask((id) => ({ kind: 'report', id }), reportMaxMs)));
+    return this.latest;
   }
 
   snapshot(): WorkersSnapshot {
@@ -237,6 +248,7 @@ export class Fleet {
         break;
       case 'prepared':
       case 'committed':
+      case 'told':
       case 'report':
         member.answered(message);
     }
@@ -249,6 +261,7 @@ export class Fleet {
     if (slot.worker === 1) this.#adminPassword = this.#config.auth.adminPassword;
     this.#deps.log.info('a worker serves', { worker: slot.worker, pid: member.process.pid });
     if (this.serving === this.#slots.length) this.#begun.resolve();
+    if (this.#phase === 'running') this.#deps.welcome(member);
   }
 
   #cannot({ worker }: Slot, { setting, problem }: { setting: string; problem: string }): void {

@@ -5,6 +5,7 @@ import type { Alarm, Clock } from '../clock.ts';
 import type { Page } from '../exchange/outcome.ts';
 import type { Log } from '../observe/ports.ts';
 import type { FromWorker, Objection, Report, ToWorker, WorkerStart } from './messages.ts';
+import { answerTo } from './questions.ts';
 
 export interface LifeDeps {
   readonly clock: Clock;
@@ -83,6 +84,11 @@ export class WorkerLife {
         this.#figures.get(message.id)?.(message.page);
         this.#figures.delete(message.id);
         break;
+      case 'ask': {
+        const { id } = message;
+        if (this.#serving !== null) void this.#deps.send({ kind: 'told', id, said: answerTo(message, this.#serving) });
+        break;
+      }
       case 'lameDuck':
         void this.#inTurn(async () => this.#serving?.lameDuck());
         break;
@@ -127,11 +133,12 @@ export class WorkerLife {
 
   async #report(id: number | null): Promise<void> {
     if (this.#serving === null) return;
-    const { services, traffic } = this.#serving;
+    const { services, traffic, control } = this.#serving;
     const report: Report = {
       counted: await services.meter.counted(),
       snapshot: services.snapshot(),
       openRequests: traffic.underWay,
+      drained: control.isDrained,
     };
     await this.#deps.send({ kind: 'report', id, report });
   }

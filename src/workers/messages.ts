@@ -7,7 +7,10 @@ import type { AppStart } from '../app/app.ts';
 import type { WorkerPlace } from '../app/place.ts';
 import type { Config } from '../config/config.ts';
 import type { Page } from '../exchange/outcome.ts';
+import type { EndpointClass } from '../exchange/route.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
+import type { Done, OnceOrder, StandingOrder, SteeringView, Word } from '../observe/steering.ts';
+import type { CallersView, WaitView } from '../observe/views.ts';
 
 /** Everything that a worker goes by. */
 export interface WorkerStart extends Omit<AppStart, 'log'> {
@@ -26,7 +29,28 @@ export interface Report {
   readonly snapshot: Snapshot;
   /** Requests that are not answered yet. */
   readonly openRequests: number;
+  /** An operator has the replica drained. */
+  readonly drained: boolean;
 }
+
+/** What operators ask, and order, of each worker: by name, what it takes and what it gives. */
+export interface Questions {
+  readonly callers: (name: EndpointClass, max: number) => CallersView | null;
+  readonly wait: (request: string) => WaitView | null;
+  readonly inForce: () => SteeringView;
+  /** As the replica: it writes it down, and tells the fleet. */
+  readonly give: (order: StandingOrder, forMs: number, from: string) => SteeringView | { readonly wrong: string };
+  readonly lift: (order: StandingOrder, from: string) => SteeringView;
+  /** @param elsewhere how many requests it concerned in the other workers */
+  readonly once: (order: OnceOrder, from: string, elsewhere: number) => Done;
+  /** As one of several. Returns how many requests it concerned here. */
+  readonly onceHere: (order: OnceOrder) => number;
+  /** All that was ordered, for another worker. */
+  readonly words: () => readonly Word[];
+  readonly hear: (words: readonly Word[]) => true;
+}
+
+export type QuestionName = keyof Questions;
 
 /** Why a configuration, or a start, can't be: a setting and what is wrong with it, as in a `StartError`. */
 export interface Objection {
@@ -45,6 +69,15 @@ export type ToWorker =
   | { readonly kind: 'discard' }
   /** Answered by `report`. */
   | { readonly kind: 'report'; readonly id: number }
+  /** Answered by `told`. */
+  | {
+      readonly [Name in QuestionName]: {
+        readonly kind: 'ask';
+        readonly id: number;
+        readonly name: Name;
+        readonly args: Parameters<Questions[Name]>;
+      };
+    }[QuestionName]
   /** Answers `figures`. Null: they could not be had. */
   | { readonly kind: 'figures'; readonly id: number; readonly page: Page | null }
   | { readonly kind: 'lameDuck' }
@@ -58,6 +91,8 @@ export type FromWorker =
   | { readonly kind: 'cannot'; readonly objection: Objection }
   | { readonly kind: 'prepared'; readonly id: number; readonly objection: Objection | null }
   | { readonly kind: 'committed'; readonly id: number }
+  /** `said` is what the question that was asked gives. */
+  | { readonly kind: 'told'; readonly id: number; readonly said: unknown }
   /** `id` null: it was not asked for, but comes once a second. */
   | { readonly kind: 'report'; readonly id: number | null; readonly report: Report }
   /** A caller asks this worker for what the whole replica has counted. */
@@ -66,4 +101,4 @@ export type FromWorker =
   | { readonly kind: 'leaving' };
 
 /** An answer to something that the parent has asked for. */
-export type Answer = Extract<FromWorker, { readonly kind: 'prepared' | 'committed' | 'report' }>;
+export type Answer = Extract<FromWorker, { readonly kind: 'prepared' | 'committed' | 'report' | 'told' }>;

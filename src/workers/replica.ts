@@ -4,10 +4,10 @@
  */
 import { machineClock } from '../adapters/node/clock.ts';
 import { FleetMeter, type FleetReading } from '../adapters/prometheus/fleet-meter.ts';
-import type { AppStart } from '../app/app.ts';
+import { type AppStart, drained } from '../app/app.ts';
 import { tellNotAccepted } from '../app/edge.ts';
 import type { Logging } from '../app/logging.ts';
-import { openOperator } from '../app/operations.ts';
+import { aboutReplica, openOperator, Stepping } from '../app/operations.ts';
 import { Running } from '../app/running.ts';
 import { longestHoldMs, newInstance } from '../app/services.ts';
 import { listenProblem } from '../app/start-error.ts';
@@ -15,12 +15,14 @@ import { figuresForms, ownClassesOf } from '../app/traits.ts';
 import type { Config } from '../config/config.ts';
 import { addedLeftOut, mergedSnapshot } from '../observe/merged.ts';
 import { noneLeftOut } from '../observe/ports.ts';
+import { Recent } from '../observe/recent.ts';
 import { Shared } from '../observe/shared.ts';
 import type { Operator } from '../ops/operator.ts';
 import type { OpsSources, Readiness, ReloadReport } from '../ops/ports.ts';
 import { type Ops, startOps } from '../ops/server.ts';
 import { Fleet } from './fleet.ts';
 import type { Report } from './messages.ts';
+import { Operating } from './operating.ts';
 import { spawnBy } from './processes.ts';
 import { type SharedPort, sharedPort, socketOfWorkers } from './sharing.ts';
 
@@ -51,6 +53,7 @@ export async function startReplica(start: ReplicaStart): Promise<Replica> {
   opened.defer(() => void process.off('exit', killAll));
   // Before the workers: nobody comes to a process that can't start.
   const ops = opened.adopt(await parent.openOps(), (some) => some.close());
+  opened.adopt(new Stepping(machineClock, parent.recent), (some) => some.close());
   await parent.begin();
   const open = opened.move();
   return {
@@ -83,6 +86,8 @@ class Parent {
   readonly fleet: Fleet;
   readonly meter: FleetMeter;
   readonly running: Running;
+  readonly recent: Recent;
+  readonly #operating: Operating;
   readonly #operator: Operator;
   stopping = false;
   readonly #start: ReplicaStart;
@@ -117,8 +122,16 @@ class Parent {
         log,
         figures: (format) => this.meter.figures(format),
         keep: (report) => this.#keep(report),
+        welcome: (member) => void this.#operating.welcome(member),
       },
     );
+    this.recent = new Recent(() => this.meter.totals(this.fleet.latest.map(({ counted }) => counted)));
+    this.#operating = new Operating({
+      about: aboutReplica(place.instance, version, machineClock),
+      workers: () => this.fleet.whoServe,
+      recent: () => this.recent.figures(),
+      refresh: () => this.fleet.reports(),
+    });
   }
 
   async begin(): Promise<void> {
@@ -156,6 +169,8 @@ class Parent {
       snapshot: () => status.get(),
       metrics: (accept) => this.meter.scrape(accept),
       reload: () => this.#reload(),
+      look: this.#operating,
+      steer: this.#operating,
     };
     return await startOps(ops, sources, this.#operator, tellNotAccepted(machineClock, log, 'the ops port')).catch(
       (error: unknown) => {
@@ -183,10 +198,11 @@ class Parent {
     this.#leftOut = addedLeftOut([this.#leftOut, snapshot.log.leftOut]);
   }
 
-  /** As long as one worker serves, callers are served. */
+  /** As long as one worker serves, callers are served. An operator has the whole replica drained. */
   #readiness(): Readiness {
     if (this.stopping) return { ready: false, why: 'stopping' };
     if (!this.#begun) return { ready: false, why: 'starting' };
+    if (this.fleet.latest.some((report) => report.drained)) return drained;
     return this.fleet.serving > 0 ? { ready: true, why: null } : { ready: false, why: 'no worker serves' };
   }
 }

@@ -3,12 +3,16 @@ import { queryObjects } from 'node:v8';
 import { describe, expect, it } from 'vitest';
 import { StartError } from '../../src/app/start-error.ts';
 import type { Config } from '../../src/config/config.ts';
+import type { SteeringView, Word } from '../../src/observe/steering.ts';
+import type { CallerView } from '../../src/observe/views.ts';
 import { Fleet } from '../../src/workers/fleet.ts';
 import { Member, type WorkerEvents } from '../../src/workers/member.ts';
-import type { FromWorker, Report, ToWorker, WorkerStart } from '../../src/workers/messages.ts';
+import type { FromWorker, QuestionName, Report, ToWorker, WorkerStart } from '../../src/workers/messages.ts';
+import { Operating } from '../../src/workers/operating.ts';
 import { config, load } from '../support/config.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { busy } from '../support/snapshots.ts';
+import { until } from '../support/until.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const settings = (yaml = ''): Config => config(load(`workers: 2\n${yaml}`, { REDIS_URL: 'redis://redis:6379' }));
@@ -42,6 +46,7 @@ const reportOf = (openRequests: number): Report => ({
   counted: { tally: {} as Report['counted']['tally'], ofNode: [] },
   snapshot: busy,
   openRequests,
+  drained: false,
 });
 
 /** What a worker does that is well. */
@@ -85,8 +90,21 @@ async function played(play: Play = well) {
     terminal: { isTTY: false, colours: false },
   } as const;
   const figures = () => Promise.reject(new Error('none'));
-  const fleet = new Fleet(start, { spawn, clock, log: silentLog, figures, keep: (report) => kept.push(report) });
-  return { fleet, clock, workers, kept, stage };
+  const fleet = new Fleet(start, {
+    spawn,
+    clock,
+    log: silentLog,
+    figures,
+    keep: (report) => kept.push(report),
+    welcome: (member) => void operating.welcome(member),
+  });
+  const operating = new Operating({
+    about: { name: 'r', version: '1', startedAt: '' },
+    workers: () => fleet.whoServe,
+    recent: () => ({ stepMs: 1, classes: [] }),
+    refresh: () => fleet.reports(),
+  });
+  return { fleet, operating, clock, workers, kept, stage };
 }
 
 describe('A fleet', () => {
@@ -253,5 +271,93 @@ describe('A fleet', () => {
     await clock.advance(10_000);
     await closed;
     expect(workers).toHaveLength(2);
+  });
+});
+
+describe('Operators of a fleet', () => {
+  const order = { kind: 'pauseClass', class: 'messages' } as const;
+  const view: SteeringView = { reach: 'fleet', inForce: [{ order, leftMs: 1_000 }] };
+  const words: Word[] = [{ order, at: 1, until: 1_001, lifted: false }];
+  const caller = (requests: number, turnInMs: number | null): CallerView => ({
+    class: 'messages',
+    place: 1,
+    caller: 'user:a',
+    requests,
+    share: 1,
+    oldestMs: requests,
+    turnInMs,
+  });
+
+  /** Workers that answer what is asked by its name; undefined: not at all. */
+  const answering =
+    (answer: (name: QuestionName, worker: PlayedWorker) => unknown): Play =>
+    (message, worker) => {
+      if (message.kind !== 'ask') return well(message, worker);
+      const said = answer(message.name, worker);
+      if (said !== undefined) worker.says({ kind: 'told', id: message.id, said });
+    };
+  const asked = (worker: PlayedWorker | undefined): string[] =>
+    (worker?.heard ?? []).flatMap((message) => (message.kind === 'ask' ? message.name : []));
+
+  it('give an order to one, and all have it, with no Redis between them', async () => {
+    const { fleet, operating, clock, workers } = await played(
+      answering((name) => (name === 'words' ? words : name === 'hear' ? true : view)),
+    );
+    await fleet.begin();
+    expect(await operating.give(order, 1_000, '::1')).toEqual(view);
+    expect(workers.map(asked)).toEqual([['give', 'words'], ['hear']]);
+    expect(workers[1]?.heard).toContainEqual(expect.objectContaining({ name: 'hear', args: [words] }));
+    workers[0]?.dies();
+    await clock.advance(1_000);
+    await until(() => asked(workers[2]).length > 0, { what: 'what the newcomer hears' });
+    expect(asked(workers[2])).toEqual(['hear']);
+    await fleet.close(1_000);
+  });
+
+  it('hear it where the one that was asked does not answer', async () => {
+    const { fleet, operating, clock } = await played(answering(() => undefined));
+    await fleet.begin();
+    const given = expect(operating.give(order, 1_000, '::1')).rejects.toThrow('has not answered within 1000 ms');
+    await clock.advance(1_000);
+    await given;
+    await fleet.close(1_000);
+    await expect(operating.lift(order, '::1')).rejects.toThrow('no worker serves');
+    expect(await operating.inForce()).toEqual({ reach: 'fleet', inForce: [] });
+  });
+
+  it('see a caller once whose requests wait in several, and those of the workers that answer', async () => {
+    const views = [caller(3, 40), caller(4, 20)].map((one) => ({ callers: [one], more: 0 }));
+    const { fleet, operating, workers, clock, stage } = await played(
+      answering((_, worker) => views[worker.start.worker - 1]),
+    );
+    await fleet.begin();
+    expect(await operating.callers('messages', 10)).toEqual({
+      callers: [{ ...caller(4, 20), requests: 7 }],
+      more: 0,
+    });
+    expect(await operating.callers('messages', 0)).toEqual({ callers: [], more: 1 });
+    stage.play = answering((_, worker) => (worker === workers[0] ? views[0] : undefined));
+    const seen = operating.callers('messages', 10);
+    await clock.advance(1_000);
+    expect(await seen).toEqual(views[0]);
+    await fleet.close(1_000);
+  });
+
+  it('end a request where it has waited longest, and all of a caller everywhere', async () => {
+    const { fleet, operating, workers } = await played(
+      answering((name, worker) => {
+        if (name === 'wait') return { waitedMs: worker.start.worker };
+        return name === 'onceHere' ? 5 : { requests: 1, reach: 'replica' };
+      }),
+    );
+    await fleet.begin();
+    await operating.once({ kind: 'endRequest', request: 'r' }, '::1');
+    expect(workers.map(asked)).toEqual([['wait'], ['wait', 'once']]);
+    await operating.once({ kind: 'endCaller', caller: 'user:a' }, '::1');
+    expect(workers[0]?.heard.at(-1)).toMatchObject({
+      name: 'once',
+      args: [{ kind: 'endCaller', caller: 'user:a' }, '::1', 5],
+    });
+    await fleet.close(1_000);
   });
 });

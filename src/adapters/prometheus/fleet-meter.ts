@@ -3,6 +3,7 @@ import { AggregatorRegistry } from 'prom-client';
 import type { Page } from '../../exchange/outcome.ts';
 import type { Family } from '../../observe/family.ts';
 import type { ReloadResult } from '../../observe/ports.ts';
+import type { Totals } from '../../observe/recent.ts';
 import type { Snapshot } from '../../observe/snapshot.ts';
 import { Exposition, type ExpositionOptions, type Scrape } from './exposition.ts';
 import { type Counted, nodeDefaults } from './meter.ts';
@@ -50,6 +51,11 @@ export class FleetMeter {
 
   figures(format: 'json' | 'prometheus'): Promise<Page> {
     return this.#exposition.figures(format);
+  }
+
+  /** What has happened in all classes, by what each worker has counted. */
+  totals(counted: readonly Counted[]): ReadonlyMap<string, Totals> {
+    return this.#sumOf(counted).totals();
   }
 
   reloaded(result: ReloadResult): void {
