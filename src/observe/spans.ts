@@ -73,7 +73,7 @@ function serverSpan({ trace, spanId, recording, exchange, end }: Recorded): Span
   const { outcome, status, cut } = end;
   const isGone = status === 499 && outcome.kind !== 'passed';
   const refusal = outcome.kind === 'refusal' ? outcome.name : null;
-  const failed = cut !== null || status >= 500;
+  const failed = cut !== null || isGone || status >= 500;
   return {
     ...common(trace, recording, { startedAt: recording.startedAt, endedAt: end.at }),
     kind: 'server',
@@ -90,7 +90,7 @@ function serverSpan({ trace, spanId, recording, exchange, end }: Recorded): Span
       'network.peer.address': exchange.origin.peer,
       ...text('user_agent.original', fieldOf(exchange.fields, 'user-agent')),
       ...(isGone ? { 'weir.outcome': 'gone' } : { 'http.response.status_code': status }),
-      ...(failed && { 'error.type': cut ?? refusal ?? `${status}` }),
+      ...(failed && { 'error.type': cut ?? (isGone ? 'callerGone' : (refusal ?? `${status}`)) }),
       'weir.request_id': exchange.id,
       'weir.class': classOf(exchange),
       'weir.held_ms': Math.round(exchange.counters.heldMs),
@@ -141,6 +141,7 @@ function attemptSpan(
       ...methodOf(exchange),
       'url.full': `${origin}${pathOf(path)}`,
       ...serverAt(origin),
+      'network.protocol.version': '1.1',
       ...(status !== null && { 'http.response.status_code': status }),
       ...(failed && { 'error.type': failure ?? `${status}` }),
       ...(resends > 0 && { 'http.request.resend_count': resends }),

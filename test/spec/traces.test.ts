@@ -1,10 +1,11 @@
 /** Traces: spans of requests as a collector decodes them, and what the upstream is told. */
+import * as conventions from '@opentelemetry/semantic-conventions';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { type CollectedSpan, type Collector, startCollector } from '../support/collector.ts';
 import { config, load } from '../support/config.ts';
 import { until } from '../support/until.ts';
-import { answer, breakOff, inTurn, say, startUpstream, type Upstream } from '../support/upstream.ts';
+import { answer, breakOff, inTurn, say, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
 
 const ok = answer(200, {}, 'ok');
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -169,6 +170,35 @@ describe('a request whose caller traces it', () => {
     expect([id, flags]).toEqual([traceId, '00']);
     expect(parent).toMatch(/^[\da-f]{16}$/);
     expect(parent).not.toBe(parentId);
+  });
+});
+
+describe('the names of what is told', () => {
+  /** Those that OpenTelemetry's own list has as stable. */
+  const stable = new Set<unknown>(
+    Object.entries(conventions).flatMap(([key, name]) => (key.startsWith('ATTR_') ? [name] : [])),
+  );
+  const isKnown = (name: string): boolean => stable.has(name) || /^weir\.[a-z_.]+$/.test(name);
+
+  it('are those of the semantic conventions, also where a request is replayed, refused, or its caller leaves', async () => {
+    await using collector = await startCollector();
+    await using upstream = await startUpstream(inTurn(say(answer(429)), say(ok), sayNothing));
+    await using app = await startTraced(collector, upstream, {}, 'auth: {adminPaths: [/v1/settings]}');
+    await app.send('GET /v1/contacts', `${from('01')}User-Agent: tests\r\n`);
+    await app.ask('BREW /v1/contacts', `Host: weir\r\n${from('01')}`);
+    await using caller = await app.call();
+    caller.send(app.request('GET /v1/contacts', from('01')));
+    await until(() => upstream.arrivals.length === 3, { what: 'the last one at the upstream' });
+    caller.socket.destroy();
+    const servers = () => only(collector.spans, 'SERVER').filter((span) => span.traceId === traceId);
+    await until(() => servers().length === 3, { what: 'all spans' });
+    const names = new Set(collector.spans.flatMap(({ attributes }) => Object.keys(attributes)));
+    expect([...names].filter((name) => !isKnown(name))).toEqual([]);
+    expect(names).toContain('http.request.resend_count');
+    expect(servers().map(({ attributes }) => attributes['http.request.method'])).toContain('_OTHER');
+    const gone = servers().find(({ attributes }) => attributes['weir.outcome'] === 'gone');
+    expect(gone).toMatchObject({ status: 'STATUS_CODE_ERROR', attributes: { 'error.type': 'callerGone' } });
+    expect(gone?.attributes).not.toHaveProperty('http.response.status_code');
   });
 });
 
