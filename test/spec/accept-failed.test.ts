@@ -33,7 +33,7 @@ describe('an accept that fails', () => {
       { level: 'warn', message: 'a connection to the ops port could not be accepted', fields: { reason: 'ENOMEM' } },
       { level: 'warn', message: 'a connection to the main port could not be accepted', fields: { reason: 'ENOMEM' } },
     ]);
-    expect((await ask('GET', `http://127.0.0.1:${app.opsPort}/livez`)).status).toBe(200);
+    expect((await app.ops('/livez')).status).toBe(200);
     await app.close(0);
   });
 

@@ -17,8 +17,7 @@ beforeEach(() => upstream.play(say(answer(200, {}, 'ok'))));
 
 /** What `/status` says is held for messages. */
 async function held(): Promise<number> {
-  const status = await fetch(`http://127.0.0.1:${app.opsPort}/status`);
-  const { lines } = (await status.json()) as { lines: { class: string; bytes: number }[] };
+  const { lines } = await app.status();
   return lines.find((line) => line.class === 'messages')?.bytes ?? Number.NaN;
 }
 

@@ -10,17 +10,9 @@ import { answer, breakOff, inTurn, type Script, say, sayNothing, startUpstream }
 const ok = say(answer(200, {}, 'ok'));
 const initial = 16;
 
-interface Permits {
-  readonly class: string;
-  readonly inUse: number;
-  readonly limit: number;
-  readonly probing: boolean;
-  readonly pausedMs: number;
-}
-
-async function permitsOf({ opsPort }: TestApp, name: string): Promise<Permits> {
-  const status = (await (await fetch(`http://127.0.0.1:${opsPort}/status`)).json()) as { permits: Permits[] };
-  return status.permits.find((one) => one.class === name) as Permits;
+async function permitsOf(app: TestApp, name: string) {
+  const { permits } = await app.status();
+  return permits.find((one) => one.class === name) as (typeof permits)[number];
 }
 
 describe('the number of permits of a class', async () => {

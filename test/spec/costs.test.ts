@@ -133,7 +133,7 @@ limits:
 });
 
 async function figures(app: TestApp): Promise<{ charged: number; used: number }> {
-  const text = await (await fetch(`http://127.0.0.1:${app.opsPort}/metrics`)).text();
+  const text = await app.metrics();
   const of = (name: string): number =>
     Number(new RegExp(`^weir_tokens_${name}_total\\{class="chat",limit="also 1"\\} (\\S+)$`, 'm').exec(text)?.[1] ?? 0);
   return { charged: of('charged'), used: of('used') };

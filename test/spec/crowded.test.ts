@@ -61,8 +61,7 @@ describe('A stranger', () => {
   }
 
   async function underWay(): Promise<number> {
-    const status = await (await fetch(`http://127.0.0.1:${app.opsPort}/status`)).json();
-    const { lines, permits } = status as { lines: { requests: number }[]; permits: { inUse: number }[] };
+    const { lines, permits } = await app.status();
     return [...lines.map(({ requests }) => requests), ...permits.map(({ inUse }) => inUse)].reduce((a, b) => a + b, 0);
   }
 

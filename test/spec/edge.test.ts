@@ -291,8 +291,7 @@ describe('a request that means nothing that Weir could do is refused with what i
     caller.send(app.request('GET /v1/media/1'));
     await until(() => upstream.arrivals.length === 1, { what: 'the request at the Coreapp' });
     await until(() => app.lines.at(-1)?.path === '/v1/media/1', { what: 'the end of the exchange' });
-    const status = await fetch(`http://127.0.0.1:${app.opsPort}/status`);
-    const { permits } = (await status.json()) as { permits: { inUse: number }[] };
+    const { permits } = await app.status();
     expect(permits.filter(({ inUse }) => inUse > 0)).toEqual([]);
   });
 });

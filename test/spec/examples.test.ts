@@ -87,7 +87,7 @@ describe('tokens-of-a-language-model.yaml in front of /v1/chat/completions, two 
 });
 
 async function tokensOf(app: TestApp): Promise<{ charged: number; used: number }> {
-  const page = await (await fetch(`http://127.0.0.1:${app.opsPort}/metrics`)).text();
+  const page = await app.metrics();
   const sum = (metric: string): number =>
     [...page.matchAll(new RegExp(`^${metric}\\{.*\\} (\\d+)$`, 'gm'))].reduce(
       (total, [, value]) => total + Number(value),

@@ -243,8 +243,7 @@ describe('In line', () => {
     const caller = await app.call();
     caller.send(app.request('POST /v1/contacts', '', 'two'));
     const line = async (): Promise<number> => {
-      const status = await (await fetch(`http://127.0.0.1:${app.opsPort}/status`)).json();
-      const { lines } = status as { lines: { requests: number }[] };
+      const { lines } = await app.status();
       return lines.reduce((sum, { requests }) => sum + requests, 0);
     };
     await until(async () => (await line()) === 1, { what: 'a request in line' });

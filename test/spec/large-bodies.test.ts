@@ -56,11 +56,7 @@ function openFiles(): string[] {
 const names = (): string[] => readdirSync(parent, { recursive: true, encoding: 'utf8' });
 
 async function status() {
-  const told = await fetch(`http://127.0.0.1:${app.opsPort}/status`);
-  const { lines, disk } = (await told.json()) as {
-    lines: { class: string; bytes: number; bytesOnDisk: number }[];
-    disk: { files: number; bytes: number };
-  };
+  const { lines, disk } = await app.status();
   const { bytes, bytesOnDisk } = lines.find((line) => line.class === 'messages') ?? { bytes: -1, bytesOnDisk: -1 };
   return { bytes, bytesOnDisk, disk };
 }

@@ -5,17 +5,13 @@ import { ConcurrencyLimiter } from '../../src/admission/concurrency/limiter.ts';
 import { Answers, Pauses } from '../../src/admission/pauses.ts';
 import type { PermitEnd, Steering } from '../../src/exchange/exchange.ts';
 import type { EndpointClass } from '../../src/exchange/route.ts';
-import { startTestApp, type TestApp } from '../support/app.ts';
-import { ask } from '../support/ask.ts';
+import { startTestApp } from '../support/app.ts';
 import { messageFrom } from '../support/fleet.ts';
 import { Lines, type Visit } from '../support/lines.ts';
 import { until } from '../support/until.ts';
 import { answer, startUpstream } from '../support/upstream.ts';
 
 const dayMs = 86_400_000;
-
-const metrics = async (app: TestApp): Promise<string> =>
-  (await ask('GET', `http://127.0.0.1:${app.opsPort}/metrics`)).text;
 
 describe('A pause is for', () => {
   /** One that was sent then. */
@@ -228,7 +224,7 @@ describe('A user whose request is always refused', () => {
     expect((await app.ask('GET /v1/contacts', anna)).status).toBe(200);
     await using caller = await app.call();
     caller.send(app.request('GET /v1/contacts/bad'));
-    await until(async () => (await metrics(app)).includes('weir_replays_total{class="contacts"'), {
+    await until(async () => (await app.metrics()).includes('weir_replays_total{class="contacts"'), {
       what: 'a refusal',
     });
     for (let i = 0; i < 5; i++) expect((await app.ask('GET /v1/contacts', anna)).status).toBe(200);

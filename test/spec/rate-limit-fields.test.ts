@@ -4,7 +4,6 @@ import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { type Left, leftOf, RateLimitFields } from '../../src/admission/rate/rate-limit-fields.ts';
 import { bucketName } from '../../src/admission/rate/scope.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { ask } from '../support/ask.ts';
 import { Lines } from '../support/lines.ts';
 import type { RawAnswer } from '../support/raw.ts';
 import { answer, say, startUpstream, type Upstream } from '../support/upstream.ts';
@@ -175,7 +174,7 @@ describe('On the wire', () => {
 
   test('/status shows the level', async () => {
     await app.send('GET /v1/contacts');
-    const { json } = await ask('GET', `http://127.0.0.1:${app.opsPort}/status`);
+    const { json } = await app.ops('/status');
     const bucket = json.buckets.find((one: { class: string }) => one.class === 'contacts');
     expect(bucket).toMatchObject({ class: 'contacts', live: 1, slotsHeld: 0 });
     expect([7, 8]).toContain(bucket.level);

@@ -4,7 +4,6 @@
  */
 import { describe, expect, it } from 'vitest';
 import type { Snapshot } from '../../src/observe/snapshot.ts';
-import { ask } from '../support/ask.ts';
 import { type ReloadableApp, startReloadable } from '../support/reloadable.ts';
 import { until } from '../support/until.ts';
 import { answer, say, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
@@ -13,15 +12,12 @@ const ok = say(answer(200, {}, 'ok'));
 const reloads = 50;
 const eachTime = 8;
 
-const statusOf = async ({ opsPort }: ReloadableApp): Promise<Snapshot> =>
-  (await ask('GET', `http://127.0.0.1:${opsPort}/status`)).json as Snapshot;
-
 const waitingIn = ({ lines }: Snapshot): number => lines.reduce((sum, { requests }) => sum + requests, 0);
 
 /** All that were sent have arrived at the upstream, or stand in line. */
 async function haveCome(app: ReloadableApp, upstreams: readonly Upstream[], sent: number): Promise<void> {
   const arrived = (): number => upstreams.reduce((sum, { arrivals }) => sum + arrivals.length, 0);
-  await until(async () => waitingIn(await statusOf(app)) + arrived() >= sent, {
+  await until(async () => waitingIn(await app.status()) + arrived() >= sent, {
     what: `${sent} requests to have come`,
   });
 }
@@ -43,7 +39,7 @@ describe('requests at the limit', () => {
     const statuses = (await Promise.all(asked)).map(({ status }) => status);
     expect(upstream.arrivals).toHaveLength(reloads * eachTime);
     expect(statuses).toEqual(Array.from({ length: reloads * eachTime }, () => 200));
-    expect(waitingIn(await statusOf(app))).toBe(0);
+    expect(waitingIn(await app.status())).toBe(0);
     expect(app.events.filter(({ level, message }) => level === 'error' && !/is refused/.test(message))).toEqual([]);
   });
 });
@@ -58,7 +54,7 @@ describe('another upstream', () => {
     const inFlight = app.send('GET /v1/contacts');
     await haveCome(app, [first], 1);
     const inLine = app.send('GET /v1/contacts');
-    await until(async () => waitingIn(await statusOf(app)) === 1, { what: 'one in line' });
+    await until(async () => waitingIn(await app.status()) === 1, { what: 'one in line' });
     expect(await app.change(towards(second.url))).toMatchObject({ result: 'applied', changed: ['coreapp.url'] });
     for (const socket of first.sockets) socket.write(answer(200, {}, 'from the first'));
     expect((await inFlight).body.toString()).toBe('from the first');
@@ -90,12 +86,12 @@ describe('a class', () => {
     expect(await app.change(orders)).toMatchObject({ result: 'applied' });
     expect((await app.send('GET /v2/orders')).status).toBe(200);
     expect(app.lines.at(-1)?.class).toBe('orders');
-    expect((await statusOf(app)).lines.map((one) => one.class)).toContain('orders');
+    expect((await app.status()).lines.map((one) => one.class)).toContain('orders');
     expect(await app.change(limited(50, 50))).toMatchObject({ result: 'applied' });
     expect((await app.send('GET /v2/orders')).status).toBe(200);
     expect(app.lines.at(-1)?.class).toBe('default');
-    expect((await statusOf(app)).lines.map((one) => one.class)).not.toContain('orders');
-    const { text } = await ask('GET', `http://127.0.0.1:${app.opsPort}/metrics`);
+    expect((await app.status()).lines.map((one) => one.class)).not.toContain('orders');
+    const { text } = await app.ops('/metrics');
     expect(text).toContain('weir_requests_total{class="orders",method="GET",status="200"} 1');
   });
 

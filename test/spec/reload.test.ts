@@ -18,11 +18,10 @@ const ok = say(answer(200, {}, 'ok'));
 const statusWith = async (app: ReloadableApp, key: string): Promise<number> =>
   (await app.ask('GET /v1/health', `Host: weir\r\nAuthorization: Apikey ${key}\r\n`)).status;
 
-const configOf = async ({ opsPort }: ReloadableApp): Promise<Snapshot['config']> =>
-  ((await ask('GET', `http://127.0.0.1:${opsPort}/status`)).json as Snapshot).config;
+const configOf = async (app: ReloadableApp): Promise<Snapshot['config']> => (await app.status()).config;
 
-const figure = async ({ opsPort }: ReloadableApp, name: string): Promise<number> => {
-  const { text } = await ask('GET', `http://127.0.0.1:${opsPort}/metrics`);
+const figure = async (app: ReloadableApp, name: string): Promise<number> => {
+  const text = await app.metrics();
   return Number(
     text
       .split('\n')
@@ -174,7 +173,7 @@ describe('reload', () => {
     expect(await post()).toMatchObject({ status: 200, json: { result: 'unchanged' } });
     app.write('weir.yaml', 'http: {serverTiming: 7}\n');
     expect(await post()).toMatchObject({ status: 422, json: { result: 'refused' } });
-    expect((await ask('GET', `http://127.0.0.1:${app.opsPort}/reload`)).status).toBe(405);
+    expect((await app.ops('/reload')).status).toBe(405);
   });
 
   it('is over when Weir stops', async () => {

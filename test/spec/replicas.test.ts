@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { ask } from '../support/ask.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 import { answer, inTurn, type Script, say, startUpstream, type Upstream } from '../support/upstream.ts';
@@ -36,11 +35,8 @@ afterEach(async () => {
   await server.stop();
 });
 
-const metrics = async (app: TestApp): Promise<string> =>
-  (await ask('GET', `http://127.0.0.1:${app.opsPort}/metrics`)).text;
-/** How often a replica has pushed a bucket back. */
 const pushes = async (app: TestApp): Promise<number> =>
-  Number(/call_duration_seconds_count\{call="pushBack",outcome="ok"\} (\d+)/.exec(await metrics(app))?.[1] ?? 0);
+  Number(/call_duration_seconds_count\{call="pushBack",outcome="ok"\} (\d+)/.exec(await app.metrics())?.[1] ?? 0);
 const number = (value: string) => `X-Number: ${value}\r\n`;
 
 describe('A 429 of the Coreapp', () => {
@@ -73,7 +69,7 @@ describe('A 429 of the Coreapp', () => {
     const began = performance.now();
     for (const refuse of waiting) refuse();
     const met = 'weir_replays_total{class="messages",reason="throttled"} 100';
-    await until(async () => (await metrics(one)).includes(met), { what: 'all refusals to be met' });
+    await until(async () => (await one.metrics()).includes(met), { what: 'all refusals to be met' });
     const tookMs = performance.now() - began;
     expect(new Set((await Promise.all(sent)).map(({ status }) => status))).toEqual(new Set([200]));
     const pushed = await pushes(one);
@@ -89,7 +85,7 @@ describe('A limit for each value of a field', () => {
     const send = (app: TestApp, value: string) => app.send('POST /v1/messages', number(value), '{}');
     await Promise.all([send(one, 'a'), send(other, 'a'), send(one, 'b'), send(other, 'c')]);
     const third = send(other, 'a');
-    const waits = async () => /^weir_line_requests\{class="messages"\} 1$/m.test(await metrics(other));
+    const waits = async () => /^weir_line_requests\{class="messages"\} 1$/m.test(await other.metrics());
     await until(waits, { what: 'the third to wait' });
     expect((await send(one, 'c')).status).toBe(200);
     expect(upstream.arrivals).toHaveLength(5);
@@ -110,13 +106,13 @@ describe('A limit for each value of a field', () => {
   test('is one figure in the metrics, and how many there are is in /status', async () => {
     await openBoth(slowly);
     for (const value of ['zoe-1', 'zoe-2', 'zoe-3']) await one.send('POST /v1/messages', number(value), '{}');
-    const text = await metrics(one);
+    const text = await one.metrics();
     expect(text).not.toContain('zoe');
     expect(text).toContain('weir_buckets_live{class="messages"} 3');
     expect(Number(/weir_slots_total\{class="messages",source="store"\} (\d+)/.exec(text)?.[1])).toBeGreaterThanOrEqual(
       3,
     );
-    const { json } = await ask('GET', `http://127.0.0.1:${one.opsPort}/status`);
+    const { json } = await one.ops('/status');
     const live = Object.fromEntries(
       json.buckets.map((bucket: { class: string; live: number }) => [bucket.class, bucket.live]),
     );
@@ -131,7 +127,7 @@ describe('More values than there may be', () => {
     const told = await one.send('POST /v1/messages', number('c'), '{}');
     expect(told).toMatchObject({ status: 503, json: { errors: [{ code: 1016 }] } });
     expect(told.field('retry-after')).toBe('1');
-    expect(await metrics(one)).toContain('weir_refusals_total{refusal="scopesFull",blame="weir"} 1');
+    expect(await one.metrics()).toContain('weir_refusals_total{refusal="scopesFull",blame="weir"} 1');
     expect((await other.send('POST /v1/messages', number('c'), '{}')).status).toBe(200);
   });
 });

@@ -355,7 +355,7 @@ describe('An upstream that says it in its own way', async () => {
     expect(lines.map(({ level, fields }) => [level, fields['class'], fields['status']])).toEqual([
       ['warn', 'default', 401],
     ]);
-    const metrics = await (await fetch(`http://127.0.0.1:${app.opsPort}/metrics`)).text();
+    const metrics = await app.metrics();
     expect(metrics).toContain('weir_alarms_total{class="default"} 3');
     upstream.play(say(answer(401, { 'WWW-Authenticate': 'OAuth' }, '{"code":200}')));
     const other = await app.ask('POST /x', host);

@@ -6,7 +6,6 @@ import { AnswerBudget } from '../../src/bodies/answers.ts';
 import { DiskBudget } from '../../src/bodies/disk.ts';
 import { Spool } from '../../src/bodies/spool.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { ask } from '../support/ask.ts';
 import { temporaryFolder } from '../support/files.ts';
 import type { RawCaller } from '../support/raw.ts';
 import { ScriptedDisk } from '../support/scripted-disk.ts';
@@ -42,9 +41,7 @@ const openFiles = (): number =>
     }
   }).length;
 
-const status = async () => (await ask('GET', `http://127.0.0.1:${app.opsPort}/status`)).json;
-const inFlight = async (): Promise<number> =>
-  (await status()).permits.reduce((sum: number, { inUse }: { inUse: number }) => sum + inUse, 0);
+const inFlight = async (): Promise<number> => (await app.status()).permits.reduce((sum, { inUse }) => sum + inUse, 0);
 
 /** Bytes of which each piece is another one. */
 const body = Buffer.from(Array.from({ length: mib }, (_, index) => (index * 7) % 251));
@@ -109,7 +106,7 @@ describe('An answer that its caller takes slowly', () => {
     const callers = await Promise.all([1, 2, 3].map((id) => slowCaller(`/v1/media/${id}`)));
     await until(() => upstream.arrivals.length === 3, { what: 'all at the Coreapp' });
     await until(async () => (await inFlight()) === 0, { what: 'the permits to be back' });
-    const { answers, disk } = await status();
+    const { answers, disk } = await app.status();
     expect(answers.waiting).toBe(3);
     expect(answers.files).toBe(3);
     expect(answers.diskBytes).toBeGreaterThan(12 * mib);
@@ -125,7 +122,7 @@ describe('An answer that its caller takes slowly', () => {
     );
     // A file is closed a little after its last byte was taken.
     const isAllBack = async (): Promise<boolean> => {
-      const { waiting, memoryBytes, files, diskBytes } = (await status()).answers;
+      const { waiting, memoryBytes, files, diskBytes } = (await app.status()).answers;
       return waiting + memoryBytes + files + diskBytes === 0;
     };
     await until(isAllBack, { what: 'all of it to be given back' });
@@ -173,11 +170,11 @@ describe('An answer that its caller takes slowly', () => {
     await until(async () => upstream.arrivals.length === 1 && (await inFlight()) === 0, {
       what: 'the permit',
     });
-    expect((await status()).answers.waiting).toBe(1);
+    expect((await app.status()).answers.waiting).toBe(1);
     caller.reset();
     await until(() => app.lines[0], { what: 'the log line' });
     expect(app.lines).toMatchObject([{ status: 499, cut: 'callerGone' }]);
-    expect((await status()).answers).toMatchObject({ waiting: 0, memoryBytes: 0 });
+    expect((await app.status()).answers).toMatchObject({ waiting: 0, memoryBytes: 0 });
     await until(() => openFiles() === 0, { what: 'the file to be closed' });
   });
 
@@ -222,9 +219,8 @@ describe('More answers than Weir has room for', () => {
       expect(await light.answer('GET')).toMatchObject({ status: 200, text: 'ok' });
     }
     // None of the large ones has ended meanwhile.
-    const { permits } = (await ask('GET', `http://127.0.0.1:${narrow.opsPort}/status`)).json;
-    const media = ({ class: name }: { class: string }): boolean => name === 'media';
-    expect(permits.find(media).inUse).toBeGreaterThanOrEqual(16);
+    const { permits } = await narrow.status();
+    expect(permits.find(({ class: name }) => name === 'media')?.inUse).toBeGreaterThanOrEqual(16);
     for (const caller of callers) await caller[Symbol.asyncDispose]();
   });
 });

@@ -79,9 +79,8 @@ describe('An operator at the command line', () => {
   });
 
   test('drains a replica, by the name that the status shows, and takes it back', async () => {
-    const shown = await fetch(`http://127.0.0.1:${app.opsPort}/status?callers=1`);
-    const { replica } = (await shown.json()) as { replica: { name: string } };
-    const ready = async () => (await fetch(`http://127.0.0.1:${app.opsPort}/readyz`)).status;
+    const { replica } = (await app.ops('/status?callers=1')).json;
+    const ready = async () => (await app.ops('/readyz')).status;
     expect(await order('drain', replica.name)).toEqual(done(1));
     expect(await ready()).toBe(503);
     expect(await order('resume', '--replica', replica.name)).toEqual(done(0));

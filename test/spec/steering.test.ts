@@ -154,7 +154,7 @@ describe('Over HTTP', () => {
       ...(body === undefined ? {} : { body }),
     });
   const requests = async (app: TestApp): Promise<number> => {
-    const { json } = await ask('GET', `http://127.0.0.1:${app.opsPort}/status?class=messages`);
+    const { json } = await app.ops('/status?class=messages');
     return json.lines[0].requests;
   };
 
@@ -184,7 +184,7 @@ describe('Over HTTP', () => {
 
   test('a limit counts at once, and the configured one again after it', async () => {
     const app = await openWith('limits: {messages: {rate: 0.1, burst: 1}}');
-    const bucket = async () => (await ask('GET', `http://127.0.0.1:${app.opsPort}/status`)).json.buckets[0];
+    const bucket = async () => (await app.status()).buckets[0];
     await order(app, 'PUT', '/limits/messages', { rate: 100, burst: 50, seconds: 60 });
     expect(await bucket()).toMatchObject({ class: 'messages', rate: 100, burst: 50 });
     await order(app, 'DELETE', '/limits/messages');
@@ -204,9 +204,9 @@ describe('Over HTTP', () => {
 
   test('a drained replica is not ready, and serves what comes all the same', async () => {
     const app = await openWith();
-    const { name } = (await ask('GET', `http://127.0.0.1:${app.opsPort}/status?callers=0`)).json.replica;
+    const { name } = (await app.ops('/status?callers=0')).json.replica;
     expect((await order(app, 'PUT', `/drains/${name}`)).status).toBe(200);
-    const ready = () => ask('GET', `http://127.0.0.1:${app.opsPort}/readyz`);
+    const ready = () => app.ops('/readyz');
     expect((await ready()).text).toBe('not ready: drained by an operator\n');
     const told = await app.send('POST /v1/messages', '', '{}');
     expect([told.status, told.field('connection')]).toEqual([200, 'close']);

@@ -2,7 +2,6 @@
 import { Agent, request as send } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { ask } from '../support/ask.ts';
 import { until } from '../support/until.ts';
 import { answer, say, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
 
@@ -24,13 +23,11 @@ afterEach(async () => {
   await upstream.stop();
 });
 
-const ready = async (): Promise<number> => (await ask('GET', `http://127.0.0.1:${app.opsPort}/readyz`)).status;
-const alive = async (): Promise<number> => (await ask('GET', `http://127.0.0.1:${app.opsPort}/livez`)).status;
+const ready = async (): Promise<number> => (await app.ops('/readyz')).status;
+const alive = async (): Promise<number> => (await app.ops('/livez')).status;
 const waiting = async (): Promise<number> => {
-  const { lines } = (await ask('GET', `http://127.0.0.1:${app.opsPort}/status`)).json as {
-    lines: Record<string, { requests: number }>;
-  };
-  return Object.values(lines).reduce((sum, line) => sum + line.requests, 0);
+  const { lines } = await app.status();
+  return lines.reduce((sum, { requests }) => sum + requests, 0);
 };
 const inLine = (requests: number): Promise<unknown> =>
   until(async () => (await waiting()) === requests, { what: `${requests} in line` });
@@ -79,7 +76,7 @@ describe('the grace time', () => {
     await expect(app.call()).rejects.toThrow('ECONNREFUSED');
     expect(await held).toMatchObject({ status: 200, text: 'ok' });
     await closed;
-    await expect(ask('GET', `http://127.0.0.1:${app.opsPort}/livez`)).rejects.toThrow('ECONNREFUSED');
+    await expect(app.ops('/livez')).rejects.toThrow('ECONNREFUSED');
   });
 
   it('ends as soon as all are served', async () => {

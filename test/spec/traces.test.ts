@@ -1,7 +1,7 @@
 /** Traces: spans of requests as a collector decodes them, and what the upstream is told. */
 import * as conventions from '@opentelemetry/semantic-conventions';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { startTestApp } from '../support/app.ts';
 import { type CollectedSpan, type Collector, startCollector } from '../support/collector.ts';
 import { config, load } from '../support/config.ts';
 import { until } from '../support/until.ts';
@@ -265,7 +265,7 @@ describe('the collector', () => {
       expect((await app.send('GET /v1/contacts', from('01'))).status).toBe(200);
       await until(() => collector.requests.length > i, { what: 'spans to be refused' });
     }
-    const failed = await until(async () => /weir_spans_total\{outcome="failed"\} (?!0)/.test(await metricsOf(app)), {
+    const failed = await until(async () => /weir_spans_total\{outcome="failed"\} (?!0)/.test(await app.metrics()), {
       what: 'refused spans to be counted',
     });
     expect(failed).toBe(true);
@@ -285,7 +285,7 @@ describe('the collector', () => {
     });
     // What Weir answers itself is one span, on a machine of any speed: with the login eleven. Four wait, and none gets away.
     for (let i = 0; i < 10; i++) await app.send('GET /v1/users', from('01'));
-    await until(async () => (await metricsOf(app)).includes('weir_spans_total{outcome="dropped"} 7\n'), {
+    await until(async () => (await app.metrics()).includes('weir_spans_total{outcome="dropped"} 7\n'), {
       what: 'seven of eleven spans to be dropped',
     });
     await app.close(0);
@@ -305,9 +305,6 @@ describe('the collector', () => {
     expect(collector.spans.map((span) => span.name)).toEqual(['POST users', 'GET users']);
   });
 });
-
-const metricsOf = async (app: TestApp): Promise<string> =>
-  await (await fetch(`http://127.0.0.1:${app.opsPort}/metrics`)).text();
 
 describe('without a collector', () => {
   it.each<[string, Record<string, string>]>([

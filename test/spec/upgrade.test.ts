@@ -1,7 +1,6 @@
 /** Requests to switch to WebSocket: answered like any other; what is open afterwards holds nothing that others need. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { ask } from '../support/ask.ts';
 import type { RawAnswer, RawCaller } from '../support/raw.ts';
 import { until } from '../support/until.ts';
 import {
@@ -69,8 +68,7 @@ async function told(fields = upgrade): Promise<RawAnswer> {
 
 /** Over all classes: how many are in use, and the lowest limit. */
 const permits = async (): Promise<{ inUse: number; limit: number }> => {
-  const status = (await ask('GET', `http://127.0.0.1:${app.opsPort}/status`)).json;
-  const all = status.permits as { inUse: number; limit: number }[];
+  const { permits: all } = await app.status();
   return { inUse: all.reduce((sum, one) => sum + one.inUse, 0), limit: Math.min(...all.map(({ limit }) => limit)) };
 };
 
@@ -149,7 +147,7 @@ describe('another answer', () => {
       expect(got.field('via')).toBe('1.1 weir');
       expect(got.field('x-request-id')).toBe(app.lines[0]?.id);
       expect(app.lines).toMatchObject([{ status, bytesOut: 6 }]);
-      const metrics = (await ask('GET', `http://127.0.0.1:${app.opsPort}/metrics`)).text;
+      const metrics = await app.metrics();
       expect(metrics).toMatch(new RegExp(`^weir_\\w+\\{[^}]*status="${status}"[^}]*\\} 1$`, 'm'));
       expect(metrics).not.toContain('status="101"');
     },

@@ -4,6 +4,8 @@ import type { Config } from '../../src/config/config.ts';
 import type { AuditLine } from '../../src/observe/audit.ts';
 import type { Log } from '../../src/observe/ports.ts';
 import type { RequestLine } from '../../src/observe/request-line.ts';
+import type { Snapshot } from '../../src/observe/snapshot.ts';
+import { ask, type Told } from './ask.ts';
 import { basic } from './basic.ts';
 import { config, type Env, type Files, load } from './config.ts';
 import { openCaller, type RawAnswer, type RawCaller } from './raw.ts';
@@ -24,6 +26,10 @@ export interface TestApp extends App, AsyncDisposable {
   send(line: string, fields?: string, body?: string | Buffer): Promise<RawAnswer>;
   /** Makes a user, whose password is the admin's. Returns its token. */
   user(name: string): Promise<string>;
+  /** GET on the ops port. */
+  ops(path: string): Promise<Told>;
+  status(): Promise<Snapshot>;
+  metrics(): Promise<string>;
   /** The bytes of what `send` sends. */
   request(line: string, fields?: string, body?: string | Buffer): Buffer;
 }
@@ -64,13 +70,16 @@ export async function startAppOf(settings: Config, coreappUrl: string, hash = ''
   const trail: AuditLine[] = [];
   const log: Log = { ...kept, request: (line) => void lines.push(line), audit: (line) => void trail.push(line) };
   const app = await startApp(settings, coreappUrl, '0.0.0', log, hash);
-  const ask: TestApp['ask'] = async (line, fields = '', body = '') => {
+  const askPlainly: TestApp['ask'] = async (line, fields = '', body = '') => {
     await using caller = await openCaller(app.port);
     caller.send(`${line} HTTP/1.1\r\n${fields}\r\n`).send(body);
     return await caller.answer(line.split(' ')[0]);
   };
   const login = async (name: string): Promise<string> => {
-    const told = await ask('POST /v1/users/login', `Host: weir\r\nAuthorization: ${basic(name, adminPassword)}\r\n`);
+    const told = await askPlainly(
+      'POST /v1/users/login',
+      `Host: weir\r\nAuthorization: ${basic(name, adminPassword)}\r\n`,
+    );
     return told.json.users[0].token;
   };
   const token = settings.profile === 'coreapp' ? await login('admin') : '';
@@ -85,6 +94,7 @@ export async function startAppOf(settings: Config, coreappUrl: string, hash = ''
     caller.send(request(line, fields, body));
     return await caller.answer(line.split(' ')[0]);
   };
+  const ops = (path: string) => ask('GET', `http://127.0.0.1:${app.opsPort}${path}`);
   return {
     ...app,
     token,
@@ -92,7 +102,10 @@ export async function startAppOf(settings: Config, coreappUrl: string, hash = ''
     events,
     trail,
     call: () => openCaller(app.port),
-    ask,
+    ops,
+    status: async () => (await ops('/status')).json,
+    metrics: async () => (await ops('/metrics')).text,
+    ask: askPlainly,
     send,
     async user(name) {
       const made = await send('POST /v1/users', '', JSON.stringify({ username: name, password: adminPassword }));
