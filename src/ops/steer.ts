@@ -40,8 +40,8 @@ type FieldName = keyof typeof fields;
 type Said = Readonly<Record<FieldName, number>>;
 
 interface Kind {
-  /** With one place for a name. */
-  readonly path: RegExp;
+  /** With one place for a name, in braces. */
+  readonly path: string;
   readonly says: readonly FieldName[];
   readonly order: (name: string, said: Said) => StandingOrder;
 }
@@ -49,49 +49,55 @@ interface Kind {
 /** In force for a while: PUT gives such an order, DELETE ends it. */
 const standing: readonly Kind[] = [
   {
-    path: /^\/steering\/pauses\/classes\/([^/]+)$/,
+    path: '/steering/pauses/classes/{class}',
     says: ['seconds'],
     order: (name) => ({ kind: 'pauseClass', class: name }),
   },
   {
-    path: /^\/steering\/pauses\/callers\/([^/]+)$/,
+    path: '/steering/pauses/callers/{caller}',
     says: ['seconds'],
     order: (caller) => ({ kind: 'pauseCaller', caller }),
   },
   {
-    path: /^\/steering\/limits\/([^/]+)$/,
+    path: '/steering/limits/{class}',
     says: ['rate', 'burst', 'seconds'],
     order: (name, { rate, burst }) => ({ kind: 'limit', class: name, rate, burst }),
   },
   {
-    path: /^\/steering\/drains\/([^/]+)$/,
+    path: '/steering/drains/{replica}',
     says: ['seconds'],
     order: (replica) => ({ kind: 'drain', replica }),
   },
 ];
 
 /** Done once, by POST. */
-const once: readonly { readonly path: RegExp; readonly order: (name: string) => OnceOrder }[] = [
-  { path: /^\/steering\/requests\/([^/]+)\/end$/, order: (request) => ({ kind: 'endRequest', request }) },
-  { path: /^\/steering\/requests\/([^/]+)\/first$/, order: (request) => ({ kind: 'first', request }) },
-  { path: /^\/steering\/callers\/([^/]+)\/end$/, order: (caller) => ({ kind: 'endCaller', caller }) },
+const once: readonly { readonly path: string; readonly order: (name: string) => OnceOrder }[] = [
+  { path: '/steering/requests/{id}/end', order: (request) => ({ kind: 'endRequest', request }) },
+  { path: '/steering/requests/{id}/first', order: (request) => ({ kind: 'first', request }) },
+  { path: '/steering/callers/{caller}/end', order: (caller) => ({ kind: 'endCaller', caller }) },
 ];
+
+/** As docs/reference/ops-port.openapi.yaml has them. */
+export const steeringPaths: readonly string[] = [...standing, ...once].map(({ path }) => path);
+
+const patternOf = ({ path }: { readonly path: string }): RegExp =>
+  new RegExp(`^${path.replace(/\{\w+\}/, '([^/]+)')}$`);
 
 /** Answers an operator. Whoever asks has shown the token. */
 export async function steerPage(request: IncomingMessage, path: string, steer: Steer): Promise<OpsPage> {
   const from = request.socket.remoteAddress ?? '';
   if (isFromElsewhere(request)) return problem(403, 'From another site', 'Orders of pages of other sites are refused.');
-  const kind = standing.find((one) => one.path.test(path));
+  const kind = standing.find((one) => patternOf(one).test(path));
   if (kind !== undefined) return await stand(request, path, kind, steer, from);
-  const single = once.find((one) => one.path.test(path));
+  const single = once.find((one) => patternOf(one).test(path));
   if (single === undefined) return problem(404, 'No such order', 'The reference of the ops port has all of them.');
   if (request.method !== 'POST') return wrongMethod('POST');
-  const name = nameIn(path, single.path);
+  const name = nameIn(path, patternOf(single));
   return name === null ? badName : done(await steer.once(single.order(name), from));
 }
 
 async function stand(request: IncomingMessage, path: string, kind: Kind, steer: Steer, from: string): Promise<OpsPage> {
-  const name = nameIn(path, kind.path);
+  const name = nameIn(path, patternOf(kind));
   if (name === null) return badName;
   if (request.method === 'DELETE') {
     const order = kind.order(name, { seconds: 1, rate: 1, burst: 1 });
