@@ -9,7 +9,7 @@
  * shared, and CPU a request says what free ones would give. Exit code 1 where a request failed that was in no worker when
  * that was killed, where more was sent than the limit allows, or where a worker was not started again.
  */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -21,7 +21,7 @@ import { login, type RunningWeir, startWeir as startServe, startSimulatorProcess
 import { messageOf, startChild } from './child.ts';
 import { number, run } from './command.ts';
 import { startWeir, type Weir } from './contestants.ts';
-import { cpuMs } from './cpu.ts';
+import { cpuMs, residentKb } from './cpu.ts';
 import { median } from './figures.ts';
 import { connections, Load } from './measure.ts';
 
@@ -111,6 +111,12 @@ interface Kill {
   readonly goneAt: number;
 }
 
+/** What the parent has: MiB of resident memory, and descriptors. */
+const parentOf = ({ process: { pid } }: RunningWeir) => ({
+  mib: Math.round(residentKb(pid) / 1_024),
+  descriptors: readdirSync(`/proc/${pid}/fd`).length,
+});
+
 /** Kills the workers in turn, each time one while all serve. */
 async function killing(weir: RunningWeir, seconds: number): Promise<Kill[]> {
   const kills: Kill[] = [];
@@ -146,6 +152,7 @@ async function kills(workers: number, seconds: number, redisUrl: string): Promis
   const token = await login(weir.url);
   const requests: Promise<Told>[] = [];
   const pacer = setInterval(() => requests.push(tell(weir, token)), 1_000 / ratePerS);
+  const before = parentOf(weir);
   const killed = await killing(weir, seconds);
   clearInterval(pacer);
   const told = await Promise.all(requests);
@@ -153,6 +160,8 @@ async function kills(workers: number, seconds: number, redisUrl: string): Promis
   const unexplained = failed.filter(
     ({ beganAt, endedAt }) => !killed.some(({ at, goneAt }) => beganAt <= goneAt && endedAt >= at),
   );
+  while ((await workersOf(weir)).some(({ state }) => state !== 'serving')) await pause(50);
+  const after = parentOf(weir);
   const restarts = await counter(weir, 'weir_worker_restarts_total');
   const lost = await counter(weir, 'weir_worker_requests_lost_total');
   const surplus = excess(
@@ -162,7 +171,8 @@ async function kills(workers: number, seconds: number, redisUrl: string): Promis
   console.log(
     `${told.length} requests, ${killed.length} kills in ${seconds} s: ${failed.length} failed, ` +
       `${unexplained.length} of them in no worker that was killed; Weir counted ${lost} lost and ${restarts} restarts; ` +
-      `surplus over the limit: ${surplus.toFixed(1)} (tolerated: ${tolerance(quota).toFixed(1)})`,
+      `surplus over the limit: ${surplus.toFixed(1)} (tolerated: ${tolerance(quota).toFixed(1)}); ` +
+      `the parent had ${before.mib} MiB and ${before.descriptors} descriptors, and has ${after.mib} and ${after.descriptors}`,
   );
   for (const { end } of unexplained.slice(0, 5)) console.log(`  unexplained: ${end}`);
   if (unexplained.length > 0 || surplus > tolerance(quota) || restarts !== killed.length) process.exitCode = 1;

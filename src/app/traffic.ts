@@ -12,9 +12,11 @@ export class Traffic {
   #begun = false;
   readonly #beginning = Promise.withResolvers<void>();
   #underWay = 0;
+  #changed: ((underWay: number) => void) | null = null;
   #idle: (() => void) | null = null;
   readonly #ended = (): void => {
     this.#underWay -= 1;
+    this.#changed?.(this.#underWay);
     if (this.#underWay === 0) this.#idle?.();
   };
 
@@ -48,6 +50,12 @@ export class Traffic {
     this.#follow(this.#generation.upgrade, head, downstream);
   }
 
+  /** Has somebody told how many are under way, now and whenever that changes. */
+  follow(changed: (underWay: number) => void): void {
+    this.#changed = changed;
+    changed(this.#underWay);
+  }
+
   /** How many are under way. */
   get underWay(): number {
     return this.#underWay;
@@ -63,6 +71,7 @@ export class Traffic {
 
   #follow<From extends Downstream>(gateway: Gateway<From>, head: RequestHead, downstream: From): void {
     this.#underWay += 1;
+    this.#changed?.(this.#underWay);
     const served = this.#begun
       ? gateway(head, downstream)
       : this.#beginning.promise.then(() => gateway(head, downstream));

@@ -26,7 +26,7 @@ export interface FleetDeps {
 }
 
 /** What all workers are started with; the rest is of each. */
-export type FleetStart = Omit<WorkerStart, 'worker' | 'place'> & {
+export type FleetStart = Omit<WorkerStart, 'worker' | 'place' | 'countFd'> & {
   readonly place: Pick<WorkerStart['place'], 'sharing' | 'instance'>;
 };
 
@@ -223,7 +223,9 @@ export class Fleet {
     slot.member = member;
     const { worker } = slot;
     const place = { ...this.#start.place, admin: this.#adminCareOf(worker) };
-    member.process.send({ kind: 'start', start: { ...this.#start, worker, place, config: workerShare(this.#config) } });
+    const { countFd } = member.process;
+    const start = { ...this.#start, worker, place, countFd, config: workerShare(this.#config) };
+    member.process.send({ kind: 'start', start });
   }
 
   /** Only one of them sees to the admin, and sets the password only once: the admin may have another one since. */
@@ -279,7 +281,7 @@ export class Fleet {
     this.#startAgain(slot, member);
   }
 
-  #memberEnded(slot: Slot, member: Member, { code, signal }: WorkerEnd): void {
+  #memberEnded(slot: Slot, member: Member, { code, signal, openRequests }: WorkerEnd): void {
     const { log, keep } = this.#deps;
     member.ended();
     if (member.report !== null) keep(member.report);
@@ -287,7 +289,7 @@ export class Fleet {
     const hadItsPlace = slot.member === member;
     if (hadItsPlace) slot.member = null;
     if (this.#phase !== 'stopping' && hadItsPlace) {
-      const lost = member.report?.openRequests ?? 0;
+      const lost = openRequests ?? member.report?.openRequests ?? 0;
       this.#requestsLost += lost;
       log.error('a worker has died', {
         worker: slot.worker,

@@ -5,6 +5,7 @@ import type { Alarm, Clock } from '../clock.ts';
 import type { Page } from '../exchange/outcome.ts';
 import type { Log } from '../observe/ports.ts';
 import type { FromWorker, Objection, Report, ToWorker, WorkerStart } from './messages.ts';
+import { countTo } from './open-count.ts';
 import { answerTo } from './questions.ts';
 
 export interface LifeDeps {
@@ -46,13 +47,14 @@ export class WorkerLife {
   /** Resolves to what is in the way; null: it serves. */
   begin(): Promise<Objection | null> {
     return this.#inTurn(async () => {
-      const { place, worker: _, terminal: __, ...start } = this.#start;
+      const { place, worker: _, terminal: __, countFd, ...start } = this.#start;
       const { send, log } = this.#deps;
       const figures = (format: 'json' | 'prometheus') => this.#askForFigures(format);
       let port = 0;
       const objection = await objectionTo(async () => {
         this.#serving = await startWorkerApp({ ...start, log }, { ...place, figures });
         ({ port } = this.#serving);
+        if (countFd !== null) this.#serving.traffic.follow(countTo(countFd, setImmediate));
       });
       if (objection !== null) {
         await send({ kind: 'cannot', objection });

@@ -5,6 +5,8 @@ import type { Answer, FromWorker, Report, ToWorker } from './messages.ts';
 /** The process itself. */
 export interface WorkerProcess {
   readonly pid: number;
+  /** Where it is to keep its count of open requests (`open-count.ts`), a descriptor of its own; null: nowhere. */
+  readonly countFd: number | null;
   send(message: ToWorker): void;
   /** At once: SIGKILL. */
   kill(): void;
@@ -13,6 +15,8 @@ export interface WorkerProcess {
 export interface WorkerEnd {
   readonly code: number | null;
   readonly signal: string | null;
+  /** How many were open in it; null: nobody knows but by its last report. */
+  readonly openRequests: number | null;
 }
 
 export interface WorkerEvents {

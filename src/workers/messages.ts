@@ -19,6 +19,8 @@ export interface WorkerStart extends Omit<AppStart, 'log'> {
   /** Its share of the replica's: `workerShare`. */
   readonly config: Config;
   readonly place: Omit<WorkerPlace, 'figures'>;
+  /** Of the file that it keeps its count of open requests in (`open-count.ts`); null: there is none. */
+  readonly countFd: number | null;
   /** What the parent's log is written to: colours are for people. */
   readonly terminal: { readonly isTTY: boolean; readonly colours: boolean };
 }

@@ -33,8 +33,9 @@ class PlayedWorker {
     this.#events.said(message);
   }
 
-  dies(signal: string | null = 'SIGKILL'): void {
-    this.#events.ended({ code: signal === null ? 0 : null, signal });
+  /** @param openRequests how many it has counted in its file; null: it has none */
+  dies(signal: string | null = 'SIGKILL', openRequests: number | null = null): void {
+    this.#events.ended({ code: signal === null ? 0 : null, signal, openRequests });
   }
 
   heardOf(kind: ToWorker['kind']): number {
@@ -66,6 +67,7 @@ async function played(play: Play = well) {
   const spawn = (events: WorkerEvents) => {
     const process = {
       pid: workers.length + 1,
+      countFd: null,
       send(message: ToWorker): void {
         if (message.kind === 'start') {
           mine = new PlayedWorker(message.start, events);
@@ -143,6 +145,18 @@ describe('A fleet', () => {
     expect(workers[2]?.start.config.limits['messages']?.rate).toBe(7);
     expect(kept).toHaveLength(1);
     expect(fleet.snapshot()).toMatchObject({ requestsLost: 3, each: [{ restarts: 1 }, { restarts: 0 }] });
+    await fleet.close(1_000);
+  });
+
+  it('counts what was open in one that dies by its file, which is newer than what it told', async () => {
+    const { fleet, clock, workers } = await played();
+    await fleet.begin();
+    await fleet.reports();
+    workers[0]?.dies('SIGKILL', 5);
+    await clock.advance(2_000);
+    expect(fleet.snapshot().requestsLost).toBe(5);
+    workers[1]?.dies('SIGKILL');
+    expect(fleet.snapshot().requestsLost).toBe(5 + 3);
     await fleet.close(1_000);
   });
 

@@ -1,5 +1,6 @@
 /** Workers without processes: what each gets, how they are told, and what their parent makes of what they say. */
 
+import { closeSync, openSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { deserialize, serialize } from 'node:v8';
 import { describe, expect, it, test } from 'vitest';
@@ -11,6 +12,7 @@ import { profileNames } from '../../src/config/schema.ts';
 import { workerShare } from '../../src/config/worker-share.ts';
 import { mergedSnapshot } from '../../src/observe/merged.ts';
 import { heapOptions, withoutHeapOptions } from '../../src/workers/heap.ts';
+import { countTo, type OpenCount, openCount } from '../../src/workers/open-count.ts';
 import { Restarts } from '../../src/workers/restarts.ts';
 import { passWholeLines } from '../../src/workers/whole-lines.ts';
 import { config, load, problems } from '../support/config.ts';
@@ -124,6 +126,31 @@ describe('A worker that ends', () => {
     expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
     expect(restarts.ended(now + 500, true)).toBe(500);
     expect(restarts.ended(now + 1_500, false)).toBe(500);
+  });
+});
+
+describe('The count of open requests', () => {
+  it('is written at the first change in a turn, and at its end where that was not the last', () => {
+    const turns: (() => void)[] = [];
+    const shown = (counts: readonly number[], ends: boolean): number | null => {
+      const file = openCount() as OpenCount;
+      const count = countTo(file.fd, (call) => void turns.push(call));
+      for (const one of counts) count(one);
+      if (ends) turns.pop()?.();
+      return file.end();
+    };
+    expect(shown([], false)).toBe(0);
+    expect(shown([7, 6, 5], false)).toBe(7);
+    expect(shown([7, 6, 5], true)).toBe(5);
+    expect(shown([300], true)).toBe(300);
+  });
+
+  it('is none where there can be no file, and a worker that cannot write goes on', () => {
+    expect(openCount('/nowhere')).toBeNull();
+    const fd = openSync('/dev/null', 'r');
+    const count = countTo(fd, () => {});
+    expect(() => count(1)).not.toThrow();
+    closeSync(fd);
   });
 });
 
