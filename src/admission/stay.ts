@@ -6,7 +6,7 @@ import { nameOf } from '../exchange/principal.ts';
 import type { Fields } from '../http/fields.ts';
 import { waitPreferred } from '../http/preference.ts';
 import { Due } from './line/deadlines.ts';
-import { Place } from './line/line.ts';
+import { Place } from './line/queue.ts';
 import { type BestUrgency, urgencyOf } from './line/urgency.ts';
 import type { CostOf } from './rate/costs.ts';
 

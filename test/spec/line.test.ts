@@ -1,7 +1,8 @@
 /** The line: whose turn it is, what it counts, and what a newcomer is told of it. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Line, Place } from '../../src/admission/line/line.ts';
+import { Line } from '../../src/admission/line/line.ts';
+import { Place } from '../../src/admission/line/queue.ts';
 import { urgencies } from '../../src/admission/line/rounds.ts';
 
 interface Coming {

@@ -10,6 +10,7 @@ import type { NarrowQuota } from '../rate/quota.ts';
 import { convertedUs, intervalUs, tauUs } from '../rate/slots.ts';
 import type { Waiter, WaitersLane } from '../stay.ts';
 import { type Costing, estimated } from './cost.ts';
+import { Rows } from './rows.ts';
 
 /** How long a lane is shut at most whose tokens other replicas may give back, milliseconds. */
 const askAgainMs = 250;
@@ -22,12 +23,6 @@ export interface Home {
   released(waiter: Waiter): void;
   /** The lane opens only when it may wait no longer. */
   inVain(waiter: Waiter, lane: Lane, now: number): void;
-}
-
-/** Parked requests of one caller, the oldest first; some may have left. */
-interface Row {
-  readonly waiters: Waiter[];
-  gone: number;
 }
 
 export class Lane implements WaitersLane {
@@ -54,13 +49,11 @@ export class Lane implements WaitersLane {
   readonly #entered = new Set<Collected>();
   /** Those of them that are parked here. */
   readonly #parkedHere = new Map<Collected, Waiter>();
-  readonly #rows = new Map<string, Row>();
+  readonly #rows = new Rows(this);
   readonly #homes = new WeakMap<Waiter, Home>();
   #parked = 0;
   /** How many tokens they take together. */
   #parkedTokens = 0;
-  /** Whose turn it is, whatever the order; null: nobody's in particular. */
-  #first: string | null = null;
   readonly #settle: (lane: Lane) => void;
 
   constructor(
@@ -96,10 +89,7 @@ export class Lane implements WaitersLane {
     this.#quota = quota;
     this.#costing = costing;
     this.#parkedTokens = 0;
-    for (const { waiters } of this.#rows.values()) {
-      for (const { parkedIn, exchange } of waiters)
-        if (parkedIn === this) this.#parkedTokens += this.tokensFor(exchange);
-    }
+    for (const { exchange } of this.#rows) this.#parkedTokens += this.tokensFor(exchange);
   }
 
   settle(): void {
@@ -138,9 +128,7 @@ export class Lane implements WaitersLane {
 
   /** Nobody goes before that. */
   #sendAway(until: number, now: number): void {
-    const inVain = [...this.#rows.values()].flatMap(({ waiters }) =>
-      waiters.filter((waiter) => waiter.parkedIn === this && waiter.until <= until),
-    );
+    const inVain = [...this.#rows].filter((waiter) => waiter.until <= until);
     for (const waiter of inVain) this.#homes.get(waiter)?.inVain(waiter, this, now);
   }
 
@@ -229,18 +217,14 @@ export class Lane implements WaitersLane {
   }
 
   park(waiter: Waiter, home: Home): void {
-    const row = this.#rows.get(waiter.caller) ?? { waiters: [], gone: 0 };
-    this.#rows.set(waiter.caller, row);
-    let at = row.waiters.length;
-    while (at > 0 && (row.waiters[at - 1] as Waiter).since > waiter.since) at -= 1;
-    row.waiters.splice(at, 0, waiter);
+    this.#rows.add(waiter);
     waiter.parkedIn = this;
     this.#homes.set(waiter, home);
     this.#parked += 1;
     this.#parkedTokens += this.tokensFor(waiter.exchange);
     if (this.serial) this.#parkedHere.set(waiter.exchange, waiter);
     // It had its turn and found nothing: it is still its turn.
-    if (waiter.releasedBy === this) this.#first = waiter.caller;
+    if (waiter.releasedBy === this) this.#rows.first = waiter.caller;
   }
 
   /** It has left, or was let go. */
@@ -250,18 +234,14 @@ export class Lane implements WaitersLane {
     this.#parked -= 1;
     this.#parkedTokens -= this.tokensFor(waiter.exchange);
     this.#parkedHere.delete(waiter.exchange);
-    const row = this.#rows.get(waiter.caller);
-    if (row === undefined) return;
-    row.gone += 1;
-    if (row.gone === row.waiters.length) this.#rows.delete(waiter.caller);
-    else if (row.gone > 32 && row.gone > row.waiters.length / 2) this.#tidy(waiter.caller, row);
+    this.#rows.left(waiter.caller);
   }
 
   /** Lets the next one go to its line: callers take turns, unless the lane is serial. */
   release(): void {
     const waiter = this.#whoIsNext();
     if (waiter === null) return;
-    this.#tookTurn(waiter.caller);
+    this.#rows.tookTurn(waiter.caller);
     const home = this.#homes.get(waiter);
     this.unpark(waiter);
     this.released = waiter;
@@ -291,27 +271,7 @@ export class Lane implements WaitersLane {
   }
 
   #whoIsNext(): Waiter | null {
-    if (this.serial) return this.#holder();
-    const first = this.#first !== null && this.#rows.has(this.#first) ? this.#first : this.#rows.keys().next().value;
-    const row = first === undefined ? undefined : this.#rows.get(first);
-    return row === undefined ? null : this.#headOf(row);
-  }
-
-  /** Behind all others, for its next turn. */
-  #tookTurn(caller: string): void {
-    this.#first = null;
-    const row = this.#rows.get(caller);
-    if (row === undefined) return;
-    this.#rows.delete(caller);
-    this.#rows.set(caller, row);
-  }
-
-  #headOf(row: Row): Waiter | null {
-    return row.waiters.find((waiter) => waiter.parkedIn === this) ?? null;
-  }
-
-  #tidy(caller: string, row: Row): void {
-    this.#rows.set(caller, { waiters: row.waiters.filter((waiter) => waiter.parkedIn === this), gone: 0 });
+    return this.serial ? this.#holder() : this.#rows.next;
   }
 }
 
