@@ -239,12 +239,16 @@ describe.skipIf(noBrowser)('The page', () => {
     await reads(card('messages').locator('figcaption').nth(3), /^replayed [1-9]/);
   });
 
-  test('forgets the token when it is told to', async () => {
+  test('forgets the token when it is told to; orders in force are shown all the same', async () => {
+    await press('Pause messages for 10 minutes');
+    await inForceIs({ kind: 'pauseClass', class: 'messages' });
     await press('Forget the operator’s token');
     await page.getByLabel('Operator’s token').waitFor();
     await reads(page.locator('#callers'), /user:#/);
     expect(await page.locator('body').innerText()).not.toMatch(/user:(anna|bulk)/);
+    await reads(page.locator('#orders'), /The class messages is paused/);
     expect(await page.getByRole('button').allInnerTexts()).toEqual(['Use it', 'Look']);
+    await scene.see('/steering/pauses/classes/messages', 'DELETE');
   });
 
   test('runs nothing that is written into it, and asks no other host', async () => {

@@ -14,10 +14,7 @@ function showReplica(view) {
   const { replica, ready, why, store, config, connections } = view;
   name = replica?.name ?? null;
   byId('drain').hidden = name === null;
-  say(
-    byId('replica'),
-    replica ? `${replica.name}, Weir ${replica.version}` : 'A replica of several workers: callers are not told',
-  );
+  say(byId('replica'), replica ? `${replica.name}, Weir ${replica.version}` : '');
   say(byId('state'), ready ? 'Ready' : `Not ready: ${why}`, ready ? 'good' : 'bad');
   const refused =
     config.refused === null ? 'none' : `${moment(config.refused.at)}: ${config.refused.problems.join('; ')}`;

@@ -99,8 +99,8 @@ export class Scene implements AsyncDisposable {
   }
 
   /** What the ops port says to an operator. */
-  async see(path: string): Promise<Told> {
-    return await ask('GET', this.opsUrl + path, { fields: { authorization: `Bearer ${operatorToken}` } });
+  async see(path: string, method = 'GET'): Promise<Told> {
+    return await ask(method, this.opsUrl + path, { fields: { authorization: `Bearer ${operatorToken}` } });
   }
 
   /** Weir ends, and nobody takes its place. */
