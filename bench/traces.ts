@@ -15,12 +15,12 @@ import { startWeir, type Weir } from './contestants.ts';
 import { percentile } from './figures.ts';
 import { Load } from './measure.ts';
 
-const rounds = 8;
+const rounds = 10;
 const roundMs = 500;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { ratio: { type: 'string', default: '0.01' }, starts: { type: 'string', default: '4' } },
+    options: { ratio: { type: 'string', default: '0.01' }, starts: { type: 'string', default: '3' } },
   });
   const ratio = number('--ratio', values.ratio, 0, 1, true);
   const starts = number('--starts', values.starts, 1, 100);
