@@ -1,20 +1,13 @@
 /** Limits that count what answers tell, over replicas, in virtual time: nobody uses more than the limit and what is in flight. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { NarrowLimit } from '../../src/admission/lanes/lanes.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
-import { readScope, type Scope } from '../../src/admission/rate/scope.ts';
 import type { Collected } from '../../src/exchange/exchange.ts';
-import { Fleet, roomyLimits, WaitingDownstream } from '../support/fleet.ts';
+import { Fleet, narrowLimit, roomyLimits, WaitingDownstream } from '../support/fleet.ts';
 
-const fleetScope = readScope('fleet') as Scope;
 const settle = [{ by: 'body', pointers: [['used']] }] as const;
-const tokensOf = (quota: Quota): NarrowLimit => ({
-  scope: fleetScope,
-  ...quota,
-  serial: false,
-  cost: { estimate: { perByte: 0, plus: [['most']], otherwise: 1 }, settle },
-});
+const tokensOf = (quota: Quota) =>
+  narrowLimit('fleet', { ...quota, cost: { estimate: { perByte: 0, plus: [['most']], otherwise: 1 }, settle } });
 
 /** What a request says that it will use at most, and what it does use; null: its answer does not tell. */
 interface Wish {

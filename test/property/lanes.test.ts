@@ -1,13 +1,19 @@
 /** Several limits for a request, over replicas, in virtual time: P1 and P2 hold for each, and lanes hold nobody up. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { NarrowLimit } from '../../src/admission/lanes/lanes.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
-import { readScope, type Scope } from '../../src/admission/rate/scope.ts';
-import { excess, Fleet, messageFrom, roomyLimits, type Sent, tolerance, WaitingDownstream } from '../support/fleet.ts';
+import {
+  excess,
+  Fleet,
+  messageFrom,
+  narrowLimit,
+  roomyLimits,
+  type Sent,
+  tolerance,
+  WaitingDownstream,
+} from '../support/fleet.ts';
 
-const byNumber = readScope('path:/v1/messages/{number}') as Scope;
-const byAccount = readScope('header:X-Account') as Scope;
+const byNumber = 'path:/v1/messages/{number}';
 
 const quotas = fc.record({ rate: fc.integer({ min: 5, max: 500 }), burst: fc.integer({ min: 1, max: 100 }) });
 const narrow = fc.record({
@@ -49,10 +55,7 @@ describe('several limits at once', () => {
         ways,
         arrivals,
         async (wide, one, other, count, oneWayMs, all) => {
-          const also: NarrowLimit[] = [
-            { scope: byNumber, ...one, serial: false },
-            { scope: byAccount, ...other, serial: false },
-          ];
+          const also = [narrowLimit(byNumber, one), narrowLimit('header:X-Account', other)];
           const limits = { ...roomyLimits(wide), also };
           const fleet = new Fleet({ limits, replicas: count, oneWayMs: () => oneWayMs });
           const accounts = new Map<string, number[]>();
@@ -86,7 +89,7 @@ describe('several limits at once', () => {
     const late = fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 400 })), { minLength: 1, maxLength: 12 });
     await fc.assert(
       fc.asyncProperty(narrow, replicas, ways, late, arrivals, async (one, count, oneWayMs, waysMs, all) => {
-        const also: NarrowLimit[] = [{ scope: byNumber, ...one, serial: false }];
+        const also = [narrowLimit(byNumber, one)];
         const limits = { ...roomyLimits({ rate: 5_000, burst: 5_000 }), also };
         let next = 0;
         const wayMs = () => waysMs[next++ % waysMs.length] as number;
@@ -110,7 +113,7 @@ describe('several limits at once', () => {
   it('send those of a lane in the order of their coming, where one replica has them all', async () => {
     await fc.assert(
       fc.asyncProperty(quotas, narrow, ways, arrivals, async (wide, one, oneWayMs, all) => {
-        const also: NarrowLimit[] = [{ scope: byNumber, ...one, serial: true }];
+        const also = [narrowLimit(byNumber, { ...one, serial: true })];
         const fleet = new Fleet({
           limits: { ...roomyLimits(wide), also },
           replicas: 1,
@@ -191,7 +194,7 @@ describe('up to three limits of any scope, while answers pause lanes, buckets an
         ways,
         steps,
         async (wide, narrows, count, oneWayMs, all) => {
-          const also = narrows.map(({ scope, ...one }) => ({ ...one, scope: readScope(scope) as Scope }));
+          const also = narrows.map(({ scope, ...one }) => narrowLimit(scope, one));
           const fleet = new Fleet({
             limits: { ...roomyLimits(wide), also },
             replicas: count,
@@ -242,7 +245,7 @@ describe('up to three limits of any scope, while answers pause lanes, buckets an
         fc.integer({ min: 2, max: 5 }),
         fc.integer({ min: 10, max: 60 }),
         async (rate, burst, callers, flood) => {
-          const also: NarrowLimit[] = [{ scope: byNumber, rate, burst, serial: false }];
+          const also = [narrowLimit(byNumber, { rate, burst })];
           const fleet = new Fleet({
             limits: { ...roomyLimits({ rate: 500, burst: 500 }), also },
             replicas: 1,
@@ -268,7 +271,7 @@ describe('up to three limits of any scope, while answers pause lanes, buckets an
 describe('1,000 recipients, one of which gets 100 messages', () => {
   it.each([1, 2, 4])('leave all others undisturbed and are in order, over %d replicas', async (count) => {
     const wide = { rate: 80, burst: 80 };
-    const pair: NarrowLimit = { scope: byNumber, rate: 1 / 6, burst: 45, serial: true };
+    const pair = narrowLimit(byNumber, { rate: 1 / 6, burst: 45, serial: true });
     const fleet = new Fleet({ limits: { ...roomyLimits(wide), also: [pair] }, replicas: count, oneWayMs: () => 0.5 });
     const send = (i: number, number: string): void =>
       void fleet.arrive(i % count, `crm${i}`, new WaitingDownstream(), { path: `/v1/messages/${number}` });

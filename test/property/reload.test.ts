@@ -7,11 +7,10 @@ import { describe, expect, it } from 'vitest';
 import { MemoryBuckets } from '../../src/adapters/memory/buckets.ts';
 import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
 import type { Gates } from '../../src/admission/gates.ts';
-import type { NarrowLimit } from '../../src/admission/lanes/lanes.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
 import { readScope, type Scope } from '../../src/admission/rate/scope.ts';
 import type { Clock } from '../../src/clock.ts';
-import { deafMeter, Fleet, roomyLimits, tolerance, WaitingDownstream } from '../support/fleet.ts';
+import { deafMeter, Fleet, narrowLimit, roomyLimits, tolerance, WaitingDownstream } from '../support/fleet.ts';
 import { VirtualRedis } from '../support/virtual-redis.ts';
 
 const [byCaller, fleetwide] = ['principal', 'fleet'].map((text) => readScope(text) as Scope) as [Scope, Scope];
@@ -157,7 +156,7 @@ describe('the limit, through reloads', () => {
     await fc.assert(
       fc.asyncProperty(three, changes, async (limits, sequence) => {
         const bucketsOf = (clock: Clock) => new MemoryBuckets(clock, deafMeter);
-        const bySender = (limit: Quota): NarrowLimit => ({ scope: byCaller, ...limit, serial: false });
+        const bySender = (limit: Quota) => narrowLimit('principal', limit);
         const wide = roomyLimits({ rate: 10_000, burst: 10_000 });
         const also = [bySender(limits[0])];
         const fleet = new Fleet({ limits: { ...wide, also }, replicas: 1, oneWayMs: () => 0, bucketsOf });
@@ -167,10 +166,7 @@ describe('the limit, through reloads', () => {
         const use = (limit: Quota, others: number): void => {
           history.push({ ...limit, from: fleet.clock.now(), replica: 0 });
           // Behind the one that is looked at others come and go: one that is serial, and one more.
-          const more = [
-            { scope: fleetwide, rate: null, burst: 1, serial: true },
-            bySender({ rate: 9_000, burst: 9_000 }),
-          ];
+          const more = [narrowLimit('fleet'), bySender({ rate: 9_000, burst: 9_000 })];
           gates.configure({ ...wide, also: [bySender(limit), ...more.filter((_, i) => (others & (i + 1)) !== 0)] });
           gates.pump();
         };

@@ -1,8 +1,7 @@
 /** What a trace is told of a stay in line: from when to when, and what the request waited for. */
 import { describe, expect, test } from 'vitest';
-import type { NarrowLimit } from '../../src/admission/lanes/lanes.ts';
-import { readScope, type Scope } from '../../src/admission/rate/scope.ts';
 import { Recording, type Trace } from '../../src/exchange/trace.ts';
+import { narrowLimit } from '../support/fleet.ts';
 import { Lines } from '../support/lines.ts';
 
 function traced(): { readonly trace: Trace; readonly told: () => unknown[] } {
@@ -63,12 +62,7 @@ describe('A stay in line', () => {
   });
 
   test('is parked in a lane, and then stands in line', async () => {
-    const pair: NarrowLimit = {
-      scope: readScope('path:/v1/messages/{number}') as Scope,
-      rate: 1,
-      burst: 1,
-      serial: false,
-    };
+    const pair = narrowLimit('path:/v1/messages/{number}', { rate: 1 });
     const lines = new Lines({ limits: { messages: { rate: 1_000, burst: 1_000, holdMaxMs: 60_000, also: [pair] } } });
     const { trace, told } = traced();
     lines.arrive('a', { path: '/v1/messages/x' });

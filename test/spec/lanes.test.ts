@@ -3,13 +3,12 @@ import { describe, expect, test } from 'vitest';
 import { MemoryBuckets } from '../../src/adapters/memory/buckets.ts';
 import type { Gates } from '../../src/admission/gates.ts';
 import { type NarrowLimit, pausesMax } from '../../src/admission/lanes/lanes.ts';
-import { readScope, type Scope } from '../../src/admission/rate/scope.ts';
-import { deafMeter, gatesOn, messageFrom, roomyLimits, WaitingDownstream } from '../support/fleet.ts';
+import { deafMeter, gatesOn, messageFrom, narrowLimit, roomyLimits, WaitingDownstream } from '../support/fleet.ts';
 import { Lines, type Visit } from '../support/lines.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
-const byNumber = readScope('path:/v1/messages/{number}') as Scope;
-const pair: NarrowLimit = { scope: byNumber, rate: 1, burst: 1, serial: false };
+const byNumber = 'path:/v1/messages/{number}';
+const pair = narrowLimit(byNumber, { rate: 1 });
 const wide = { rate: 1_000, burst: 1_000, holdMaxMs: 60_000 };
 
 function scene(also: readonly NarrowLimit[], limits = {}) {
@@ -52,7 +51,7 @@ describe('A request goes when each of its limits has something for it', () => {
   });
 
   test('of two narrow limits both bind, and a token that was of no use is given back', async () => {
-    const user: NarrowLimit = { scope: { by: 'principal' }, rate: 1, burst: 3, serial: false };
+    const user = narrowLimit('principal', { rate: 1, burst: 3 });
     const { lines, to } = scene([user, pair]);
     to('x');
     to('x');
@@ -216,7 +215,7 @@ describe('A request goes when each of its limits has something for it', () => {
   });
 
   test('its lanes are counted by narrow limit', async () => {
-    const user: NarrowLimit = { scope: { by: 'principal' }, rate: 10, burst: 10, serial: false };
+    const user = narrowLimit('principal', { rate: 10, burst: 10 });
     const { lines, to } = scene([user, pair]);
     for (const number of ['x', 'x', 'x', 'y', 'y', 'z']) to(number);
     await lines.clock.advance(0);
@@ -236,11 +235,10 @@ describe('A request goes when each of its limits has something for it', () => {
 });
 
 describe('A serial lane', () => {
-  const serial: NarrowLimit = { scope: byNumber, rate: null, burst: 1, serial: true };
+  const serial = narrowLimit(byNumber);
 
   test('and another one never wait for each other, whatever they wait for', async () => {
-    const byAccount = readScope('header:X-Account') as Scope;
-    const also = [serial, { ...serial, scope: byAccount }];
+    const also = [serial, narrowLimit('header:X-Account')];
     const lines = new Lines({ limits: { messages: { ...wide, also } } });
     const send = (label: string, number: string, account: string) =>
       lines.arrive(label, { path: `/v1/messages/${number}`, fields: ['X-Account', account] });

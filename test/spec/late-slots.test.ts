@@ -6,13 +6,12 @@ import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MemoryBuckets } from '../../src/adapters/memory/buckets.ts';
-import { readScope, type Scope } from '../../src/admission/rate/scope.ts';
 import type { Clock } from '../../src/clock.ts';
 import type { BodyFile } from '../../src/exchange/bodies.ts';
 import { slotsGivenUpMax } from '../../src/upstream/forward.ts';
 import type { CoreappFailure, CoreappObserver, CoreappRequest } from '../../src/upstream/ports.ts';
 import { type CoreappConnections, connectCoreapp } from '../../src/wire/client/coreapp.ts';
-import { deafMeter, Fleet, roomyLimits, tolerance } from '../support/fleet.ts';
+import { deafMeter, Fleet, narrowLimit, roomyLimits, tolerance } from '../support/fleet.ts';
 import { listening } from '../support/ports.ts';
 import { until, within } from '../support/until.ts';
 
@@ -56,7 +55,7 @@ describe('A request that is late', () => {
 
   it('gives back what narrow limits gave for it: nothing was written, and a token of theirs may be one of a minute', async () => {
     const narrow = { rate: 0.2, burst: 2 };
-    const also = [{ scope: readScope('principal') as Scope, ...narrow, serial: false }];
+    const also = [narrowLimit('principal', narrow)];
     // Each way takes longer than the 20 ms for which an idle bucket keeps what it gives, until the request is sent all the same.
     const fleet = new Fleet({
       limits: { ...roomyLimits({ rate: 1_000, burst: 1_000 }), also },

@@ -4,7 +4,7 @@ import type { AdmitSettings } from '../../src/admission/admit.ts';
 import type { NarrowLimit } from '../../src/admission/lanes/lanes.ts';
 import type { ClassLimits } from '../../src/admission/limits.ts';
 import { readScope, type Scope } from '../../src/admission/rate/scope.ts';
-import { plainOrder, roomyLimits } from '../support/fleet.ts';
+import { narrowLimit, plainOrder, roomyLimits } from '../support/fleet.ts';
 import { Lines, type Visit } from '../support/lines.ts';
 
 const usual = { rate: 1, burst: 1 };
@@ -229,7 +229,7 @@ describe('narrow limits', () => {
   const wide = { rate: 1_000, burst: 1_000 };
   const alsoBy = (limit: Partial<NarrowLimit>): Partial<ClassLimits> => ({
     ...wide,
-    also: [{ scope: bySender, rate: 1, burst: 1, serial: false, ...limit }],
+    also: [narrowLimit('principal', { rate: 1, ...limit })],
   });
   /** Six of one caller, of which the first has gone; the others are in its lane. */
   async function inLane(limits: Partial<ClassLimits> = alsoBy({})): Promise<Lines> {
@@ -297,7 +297,7 @@ describe('narrow limits', () => {
 
   it('that stay serial know who is in flight', async () => {
     const lines = await inLane(alsoBy({ rate: null, serial: true }));
-    const more = { scope: readScope('fleet') as Scope, rate: 100, burst: 100, serial: false };
+    const more = narrowLimit('fleet', { rate: 100, burst: 100 });
     const { also = [] } = alsoBy({ rate: null, serial: true });
     lines.admit.configure(settings({ messages: { ...wide, also: [...also, more] } }));
     expect(await sentIn(lines, 1_000)).toBe('1');

@@ -10,6 +10,7 @@ import { pauseMsOf, timeMs } from '../../src/signals/times.ts';
 import { fits, readValues } from '../../src/signals/values.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { load, problems } from '../support/config.ts';
+import { narrowLimit } from '../support/fleet.ts';
 import { Lines, type Visit } from '../support/lines.ts';
 import { until } from '../support/until.ts';
 import { answer, inTurn, type Script, say, startUpstream } from '../support/upstream.ts';
@@ -516,9 +517,8 @@ describe('In virtual time, a rule that speaks of', () => {
   });
 
   describe('a lane', () => {
-    const byNumber = { by: 'path', before: '/v1/messages/', after: '' } as const;
     const scene = (serial: boolean, tellPause: TellPause = () => {}) => {
-      const also = [{ scope: byNumber, rate: serial ? null : 1, burst: 2, serial }];
+      const also = [narrowLimit('path:/v1/messages/{number}', { rate: serial ? null : 1, burst: 2 })];
       const lines = new Lines({ limits: { messages: { rate: 100, burst: 100, holdMaxMs: 10_000, also } }, tellPause });
       const to = (number: string) => lines.arrive(number, { path: `/v1/messages/${number}` });
       return { lines, to };

@@ -1,12 +1,11 @@
 /** A pause by a signal, as replicas tell one another of it. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { noticeMessage, readNotice } from '../../src/adapters/redis/pause-notices.ts';
-import type { NarrowLimit } from '../../src/admission/lanes/lanes.ts';
-import { readScope, type Scope } from '../../src/admission/rate/scope.ts';
 import { againMax, type PauseNotice } from '../../src/admission/telling.ts';
 import type { Admitted } from '../../src/exchange/exchange.ts';
 import type { Signal } from '../../src/exchange/signal.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
+import { narrowLimit } from '../support/fleet.ts';
 import { Lines, type Visit } from '../support/lines.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
@@ -113,7 +112,7 @@ describe('In virtual time, a replica', () => {
 
   test('says what it has heard, too: the one that met it may have gone', async () => {
     const told: PauseNotice[] = [];
-    const pair: NarrowLimit = { scope: readScope('header:X-Number') as Scope, rate: null, burst: 1, serial: true };
+    const pair = narrowLimit('header:X-Number');
     const lines: Lines = new Lines({
       limits: { messages: { ...messages, also: [pair] } },
       tellPause: (one) => void told.push(one),

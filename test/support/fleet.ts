@@ -1,12 +1,15 @@
 /** Replicas that share one bucket, in virtual time: what the Coreapp would see of them. */
+
 import type { ConcurrencyBounds } from '../../src/admission/concurrency/in-flight-budget.ts';
 import { ConcurrencyLimiters } from '../../src/admission/concurrency/limiters.ts';
 import { Gates } from '../../src/admission/gates.ts';
+import type { NarrowLimit } from '../../src/admission/lanes/lanes.ts';
 import type { ClassLimits } from '../../src/admission/limits.ts';
 import { OperatorPauses } from '../../src/admission/operator-pauses.ts';
 import { NarrowBuckets } from '../../src/admission/rate/narrow-buckets.ts';
 import type { Buckets } from '../../src/admission/rate/ports.ts';
 import type { NarrowQuota, Quota } from '../../src/admission/rate/quota.ts';
+import { readScope, type Scope } from '../../src/admission/rate/scope.ts';
 import type { Grant, Tried } from '../../src/admission/rate/slots.ts';
 import { horizonUs, leadOf, reserve } from '../../src/admission/rate/slots.ts';
 import type { TellPause } from '../../src/admission/telling.ts';
@@ -246,6 +249,15 @@ export const roomyLimits = (quota: Quota): ClassLimits => ({
   lineMaxBytes: 1_000_000_000,
   callerMaxBytes: 1_000_000_000,
   bodyMaxBytes: 1_000_000,
+});
+
+/** A limit besides that of the class: one request at a time for each value of the scope, if `limit` does not say more. */
+export const narrowLimit = (scope: string, limit: Partial<NarrowLimit> = {}): NarrowLimit => ({
+  scope: readScope(scope) as Scope,
+  rate: null,
+  burst: 1,
+  serial: (limit.rate ?? null) === null,
+  ...limit,
 });
 
 /** One class of a replica, where permits are never missing. */
