@@ -10,8 +10,8 @@ import { createRetryPolicy as coreappRetries } from '../profiles/coreapp/retry.t
 import { ownClasses } from '../profiles/coreapp/routes.ts';
 import { problemsWith, problemType } from '../profiles/none/problem.ts';
 import { createRetryPolicy } from '../profiles/none/retry.ts';
+import type { RetryRules } from '../upstream/retry-by-status.ts';
 import type { RetryPolicy } from '../upstream/retry-policy.ts';
-import type { RetryRules } from '../upstream/retrying.ts';
 
 export const refusalForms: Readonly<Record<ProfileName, RefusalForm>> = {
   coreapp: { refusalBody: errorEnvelope },

@@ -4,8 +4,8 @@
  * between that lost the answer: then only what may be repeated anyhow goes again.
  */
 import { fieldOf } from '../../http/fields.ts';
+import { createRetryByStatus, type RetryRules } from '../../upstream/retry-by-status.ts';
 import type { RetryPolicy } from '../../upstream/retry-policy.ts';
-import { createRetrying, type RetryRules } from '../../upstream/retrying.ts';
 
 export const createRetryPolicy = (rules: RetryRules): RetryPolicy =>
-  createRetrying(rules, (fields, isRepeatable) => fieldOf(fields, 'retry-after') !== null || isRepeatable());
+  createRetryByStatus(rules, (fields, isRepeatable) => fieldOf(fields, 'retry-after') !== null || isRepeatable());

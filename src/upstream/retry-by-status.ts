@@ -30,7 +30,7 @@ const idempotent: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'DELETE',
 /** Methods for which `Idempotency-Key` is defined (draft-ietf-httpapi-idempotency-key-header). */
 const keyed: ReadonlySet<string> = new Set(['POST', 'PATCH']);
 
-export function createRetrying(rules: RetryRules, mayRepeat: MayRepeat): RetryPolicy {
+export function createRetryByStatus(rules: RetryRules, mayRepeat: MayRepeat): RetryPolicy {
   const { clock, honoursIdempotencyKey, brokenRepeatsMax } = rules;
   const isRepeatable = (method: string, of: RouteClass, fields: Fields): boolean =>
     idempotent.has(method) || (honoursIdempotencyKey.includes(of) && isKeyed(method, fields));
