@@ -8,7 +8,7 @@ import { startProcess } from '../support/processes.ts';
 import { type CountedClass, pathOf, RunningFleet } from '../support/running-fleet.ts';
 import { until } from '../support/until.ts';
 import { adminPassword } from '../support/weir.ts';
-import { isGone, RunningWorkers } from '../support/workers.ts';
+import { isGone, RunningWorkers, type WorkerStatus } from '../support/workers.ts';
 
 const noReusePort = { NODE_OPTIONS: `--import ${new URL('../support/no-reuse-port.ts', import.meta.url)}` };
 /** No limit that matters, and permits for all that a test has in flight. */
@@ -131,6 +131,27 @@ describe('Workers', () => {
     );
     expect(await closing()).toBe(40);
     expect(await replica.counter('weir_config_reloads_total', 'refused')).toBeGreaterThanOrEqual(1);
+  });
+
+  it('all keep the old configuration where one of them does not get ready for the new one', async () => {
+    const withLimit = (max: number): string => `${wide}http: {connectionMaxRequests: ${max}}\n`;
+    await using config = await testFile('weir.yaml', withLimit(1_000));
+    await using replica = await RunningWorkers.start({ WEIR_CONFIG: config.path });
+    const { pid } = (await replica.workers())[1] as WorkerStatus;
+    const closing = async (): Promise<number> => {
+      const fields = { authorization: `Bearer ${replica.token}`, connection: 'keep-alive' };
+      const asked = Array.from({ length: 40 }, () => ask('GET', `${replica.weir.url}/v1/contacts`, { fields }));
+      return (await Promise.all(asked)).filter((told) => told.fields.connection === 'close').length;
+    };
+    process.kill(pid as number, 'SIGSTOP');
+    await writeFile(config.path, withLimit(1));
+    const refused = await replica.weir.process.waitForLine(/"msg":"a changed configuration is refused/);
+    process.kill(pid as number, 'SIGCONT');
+    expect(refused).toContain('worker 2 did not answer within 10000 ms');
+    expect(await closing()).toBe(0);
+    replica.weir.process.kill('SIGHUP');
+    await replica.weir.process.waitForLine(/"msg":"a changed configuration is in force"/);
+    expect(await closing()).toBe(40);
   });
 
   it('cannot be more or fewer by a reload', async () => {

@@ -1,5 +1,9 @@
 /** Reloads of what lives as long as the process: the port's times and bounds, certificates, tokens, Redis. */
 import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
@@ -70,6 +74,84 @@ describe('the main port', () => {
     expect(await app.change(tls('two', ', clientCaFile: FOLDER/one.crt'))).toMatchObject({
       restartNeeded: expect.arrayContaining(['listen.tls.clientCaFile']),
     });
+  });
+});
+
+describe('what else lives as long as the process', () => {
+  it('keeps large bodies in another folder, and needs the old one no more', async () => {
+    await using upstream = await startUpstream(ok);
+    const yaml = (name: string) => `bodies: {folder: FOLDER/${name}, memoryMaxBytes: 16384}\n`;
+    await using app = await startReloadable(upstream.url, yaml('one'), {}, {}, (folder) => {
+      for (const name of ['one', 'two']) mkdirSync(join(folder, name));
+    });
+    const send = async () => (await app.send('POST /v1/messages', '', 'x'.repeat(100_000))).status;
+    expect(await send()).toBe(200);
+    expect(await app.change(yaml('none'))).toMatchObject({ result: 'refused' });
+    expect(await app.change(yaml('two'))).toMatchObject({ changed: ['bodies.folder'], restartNeeded: [] });
+    rmSync(join(app.folder, 'one'), { recursive: true });
+    expect(await send()).toBe(200);
+    expect(readdirSync(join(app.folder, 'two'))).toHaveLength(1);
+    expect(existsSync(join(app.folder, 'one'))).toBe(false);
+  });
+
+  it('shows figures that are as fresh as they should be now', async () => {
+    await using upstream = await startUpstream(ok);
+    await using app = await startReloadable(upstream.url, 'ops: {figuresMaxAgeMs: 60000}\n');
+    const counted = async (): Promise<boolean> => {
+      const text = await (await fetch(`http://127.0.0.1:${app.opsPort}/metrics`)).text();
+      return text.includes('weir_requests_total{class="contacts"');
+    };
+    expect(await counted()).toBe(false);
+    await app.send('GET /v1/contacts');
+    expect(await counted()).toBe(false);
+    await app.change('ops: {figuresMaxAgeMs: 0}\n');
+    expect(await counted()).toBe(true);
+  });
+});
+
+describe('authorities', () => {
+  const [first, second] = [createAuthority('First'), createAuthority('Second')];
+  const free = 'profile: none\nauth: {open: true}\n';
+
+  it('may be others that vouch for the upstream', async () => {
+    const { cert, key } = second.issue('upstream', ['localhost']);
+    const upstream = createServer({ cert, key }, (_, response) => void response.end('ok'));
+    await once(upstream.listen(0, '127.0.0.1'), 'listening');
+    const { port } = upstream.address() as AddressInfo;
+    const yaml = `${free}coreapp: {url: "https://localhost:${port}", caFile: FOLDER/ca}\nlimits: {default: {holdMaxMs: 200}}\n`;
+    await using app = await startReloadable('', yaml, { ca: first.cert });
+    const status = async () => (await app.ask('GET /x', 'Host: weir\r\n')).status;
+    expect(await status()).toBe(502);
+    app.write('ca', second.cert);
+    expect(await app.reloads.reload('SIGHUP')).toMatchObject({
+      changed: ['coreapp.caFile', 'coreapp.certFile', 'coreapp.keyFile'],
+      restartNeeded: [],
+    });
+    expect(await status()).toBe(200);
+    upstream.close();
+  });
+
+  it('may be others that vouch for callers', async () => {
+    await using upstream = await startUpstream(ok);
+    const own = first.issue('weir', ['localhost']);
+    const files = { ca: first.cert, cert: own.cert, key: own.key };
+    const tls = '{certFile: FOLDER/cert, keyFile: FOLDER/key, clientCaFile: FOLDER/ca}';
+    const env = { UPSTREAM_URL: upstream.url };
+    await using app = await startReloadable(upstream.url, `${free}listen: {tls: ${tls}}\n`, files, env);
+    const caller = second.issue('caller');
+    const told = async (): Promise<string> => {
+      const socket = connect({ ...caller, port: app.port, host: '127.0.0.1', ca: first.cert, servername: 'localhost' });
+      socket.on('error', () => {});
+      socket.write('GET /x HTTP/1.1\r\nHost: weir\r\nConnection: close\r\n\r\n');
+      const chunks: Buffer[] = [];
+      socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+      await once(socket, 'close');
+      return Buffer.concat(chunks).toString().split('\r\n', 1)[0] as string;
+    };
+    expect(await told()).toBe('');
+    app.write('ca', second.cert);
+    expect(await app.reloads.reload('SIGHUP')).toMatchObject({ restartNeeded: [] });
+    expect(await told()).toBe('HTTP/1.1 200 OK');
   });
 });
 

@@ -36,7 +36,7 @@ export async function startReloadable(
   const sources = { file: join(folder, 'weir.yaml'), env: { ...testEnv, ...env } };
   const loaded = loadConfig({ ...sources, readFile: (path) => readFileSync(path, 'utf8') });
   if (!loaded.ok) throw new Error(`refused: ${JSON.stringify(loaded.problems)}`);
-  const adapt = (config: Config): Config => withFreshFigures(config, '');
+  const adapt = (config: Config): Config => withFreshFigures(config, yaml);
   const config = adapt(loaded.config);
   const app = await startAppOf(config, coreappUrl, loaded.hash);
   const { clock: _, meter, log } = app.services;
