@@ -4,7 +4,7 @@ import { machineClock } from '../adapters/node/clock.ts';
 import { trustIn } from '../adapters/node/trust.ts';
 import type { Config } from '../config/config.ts';
 import type { Log, Meter } from '../observe/ports.ts';
-import type { Readiness, ReloadReport } from '../ops/ports.ts';
+import type { Look, Readiness, ReloadReport } from '../ops/ports.ts';
 import { type MainServer, startServer } from '../wire/server/server.ts';
 import { AdminKeeper } from './admin.ts';
 import { Certificates } from './certificates.ts';
@@ -12,6 +12,7 @@ import { Control } from './control.ts';
 import { tellEdge } from './edge.ts';
 import { createGeneration } from './generation.ts';
 import { Operations } from './operations.ts';
+import { OwnLook } from './own-look.ts';
 import type { WorkerPlace } from './place.ts';
 import { Running } from './running.ts';
 import { openServices, type Services } from './services.ts';
@@ -25,7 +26,8 @@ export interface Serving {
   readonly port: number;
   readonly services: Services;
   readonly traffic: Traffic;
-  readonly control: Control;
+  readonly steer: Control;
+  readonly look: Look;
   /** Which configuration is in force. */
   readonly running: Running;
   /**
@@ -77,9 +79,9 @@ export interface AppStart {
 export async function startApp(config: Config, coreappUrl: string, version: string, log: Log, hash = ''): Promise<App> {
   await using opened = new AsyncDisposableStack();
   const whole = await open({ config, coreappUrl, version, log, hash }, null, opened);
-  const { state, services, control } = whole;
+  const { state, services } = whole;
   // Before the main port: nobody comes to a process that can't start.
-  const ops = opened.adopt(await Operations.open(config, version, services, state, control), (some) => some.close());
+  const ops = opened.adopt(await Operations.open(config, services, state, whole), (some) => some.close());
   const serving = await serve(config, whole, opened);
   return {
     ...serving,
@@ -114,7 +116,8 @@ interface Opened {
   readonly state: State;
   readonly running: Running;
   readonly services: Services;
-  readonly control: Control;
+  readonly steer: Control;
+  readonly look: OwnLook;
 }
 
 async function open(
@@ -131,14 +134,15 @@ async function open(
     stopping: state.readiness === stopping,
   });
   const services = await openServices({ ...start, place, ports }, opened);
-  const control = opened.adopt(new Control(start.config, services), (some) => some.close());
-  return { place, state, running, services, control };
+  const steer = opened.adopt(new Control(start.config, services), (some) => some.close());
+  const look = opened.adopt(new OwnLook(start.version, services), (some) => some.close());
+  return { place, state, running, services, steer, look };
 }
 
 /** Opens the main port. What is open then is closed by `close`. */
 async function serve(
   config: Config,
-  { place, state, running, services, control }: Opened,
+  { place, state, running, services, steer, look }: Opened,
   opened: AsyncDisposableStack,
 ): Promise<Serving> {
   const { clock, log, stores, passwords } = services;
@@ -155,15 +159,16 @@ async function serve(
   // Only a process that has its ports may touch what it shares with others.
   const admin = new AdminKeeper({ stores, passwords, clock, log }, config.auth.adminPassword);
   if (config.profile === 'coreapp') await admin.begin(place?.admin ?? 'set');
-  followDrains(control, state, main);
+  followDrains(steer, state, main);
   const certificates = opened.adopt(new Certificates(main.secure, clock, log), (some) => some.close());
   certificates.keep(config.listen.tls);
-  const parts = { services, traffic, main, trust, admin, certificates, control };
+  const parts = { services, traffic, main, trust, admin, certificates, control: steer };
   return {
     port: main.port,
     services,
     traffic,
-    control,
+    steer,
+    look,
     running,
     prepare: (next) => prepare(next, parts),
     lameDuck() {

@@ -1,13 +1,10 @@
 /** The ops port on the app: what it shows, and who may steer. */
 import { WindowCounts } from '../adapters/login-guard/window-counts.ts';
-import type { Alarm, Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
-import { Recent, recentStepMs } from '../observe/recent.ts';
 import { Shared } from '../observe/shared.ts';
 import { Operator } from '../ops/operator.ts';
-import type { AboutReplica, Look, OpsSources, Readiness, ReloadReport } from '../ops/ports.ts';
+import type { Look, OpsSources, Readiness, ReloadReport, Steer } from '../ops/ports.ts';
 import { type Ops, startOps } from '../ops/server.ts';
-import { type Control, replicaName } from './control.ts';
 import { tellNotAccepted } from './edge.ts';
 import type { Services } from './services.ts';
 import { listenProblem } from './start-error.ts';
@@ -26,34 +23,29 @@ const networksMax = 1_000;
 export class Operations {
   readonly #ops: Ops;
   readonly #operator: Operator;
-  readonly #stepping: Stepping;
 
-  private constructor(ops: Ops, operator: Operator, stepping: Stepping) {
+  private constructor(ops: Ops, operator: Operator) {
     this.#ops = ops;
     this.#operator = operator;
-    this.#stepping = stepping;
   }
 
   /** Rejects with a `StartError` where the ops port can't be listened on. */
   static async open(
     { ops }: Config,
-    version: string,
     services: Services,
     state: OpsState,
-    control: Control,
+    { look, steer }: { readonly look: Look; readonly steer: Steer },
   ): Promise<Operations> {
     const { clock, log, opsConnectionsMax: connectionsMax } = services;
     const operator = openOperator(ops, services);
-    const recent = new Recent(() => services.meter.totals());
-    const look = lookOf(version, services, recent);
-    const sources = { ...sourcesOf(services, state, look), steer: control };
+    const sources = { ...sourcesOf(services, state), look, steer };
     const notAccepted = tellNotAccepted(clock, log, 'the ops port');
     const opened = await startOps({ ...ops, connectionsMax }, sources, operator, notAccepted).catch(
       (error: unknown) => {
         throw listenProblem('ops', ops, error);
       },
     );
-    return new Operations(opened, operator, new Stepping(clock, recent));
+    return new Operations(opened, operator);
   }
 
   get port(): number {
@@ -65,7 +57,6 @@ export class Operations {
   }
 
   async close(): Promise<void> {
-    this.#stepping.close();
     await this.#ops.close();
   }
 }
@@ -87,7 +78,7 @@ export function openOperator(settings: Config['ops'], { clock, log }: Pick<Servi
   return new Operator(settings, { guesses, now: () => clock.now(), wrong });
 }
 
-function sourcesOf(services: Services, state: OpsState, look: Look): OpsSources {
+function sourcesOf(services: Services, state: OpsState): OpsSources {
   const { clock, meter, snapshot, figuresMaxAgeMs } = services;
   const status = new Shared(
     async () => snapshot(),
@@ -99,41 +90,5 @@ function sourcesOf(services: Services, state: OpsState, look: Look): OpsSources 
     snapshot: () => status.get(),
     metrics: (accept?: string) => meter.scrape(accept),
     reload: () => state.reload(),
-    look,
   };
-}
-
-/** Of a replica that starts now. */
-export const aboutReplica = (instance: string, version: string, { wallMs }: Pick<Clock, 'wallMs'>): AboutReplica => ({
-  name: replicaName(instance),
-  version,
-  startedAt: new Date(wallMs()).toISOString(),
-});
-
-function lookOf(version: string, { admit, clock, instance }: Services, recent: Recent): Look {
-  const about = aboutReplica(instance, version, clock);
-  return {
-    about: () => about,
-    callers: (name, max) => admit.callers(name, max),
-    wait: (id) => admit.wait(id),
-    recent: () => recent.figures(),
-  };
-}
-
-/** Ends the steps of what happened lately, one after the other. */
-export class Stepping {
-  #alarm: Alarm;
-
-  constructor(clock: Services['clock'], recent: Recent) {
-    const again = (): Alarm =>
-      clock.after(recentStepMs, () => {
-        recent.step();
-        this.#alarm = again();
-      });
-    this.#alarm = again();
-  }
-
-  close(): void {
-    this.#alarm.cancel();
-  }
 }

@@ -19,6 +19,7 @@ import {
 } from '../adapters/redis/client.ts';
 import { createRedisEndedTokens } from '../adapters/redis/ended-tokens.ts';
 import { watchFailover } from '../adapters/redis/failover.ts';
+import { RedisFleetCards } from '../adapters/redis/fleet-cards.ts';
 import { changeCallTimeout, changeTls } from '../adapters/redis/in-place.ts';
 import { Lacks } from '../adapters/redis/lacks.ts';
 import { changeLogin, changeSentinelLogin } from '../adapters/redis/login.ts';
@@ -45,6 +46,7 @@ import type { TokenEntriesOptions } from '../auth/token-entries.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import type { TlsMaterial } from '../config/tls-material.ts';
+import type { FleetCards, ReplicaCard } from '../observe/fleet-view.ts';
 import type { Log, Meter } from '../observe/ports.ts';
 import type { StoreSnapshot } from '../observe/snapshot.ts';
 import { watchPersistence } from './persistence.ts';
@@ -70,11 +72,20 @@ export interface Stores {
   readonly tellSteering: ((message: SteeringMessage) => void) | null;
   /** Hears of those that others tell of. */
   onSteering(follower: SteeringFollower): void;
+  /** What the processes of a fleet tell of themselves; null: this one is alone. */
+  readonly fleet: FleetTelling | null;
   /** Calls back whenever the accounts can be reached again. */
   onReturn(call: () => void): void;
   /** What may change while Weir runs: how Redis is reached, how many tokens a user has, how long they are known here. */
   configure(config: Config): void;
   close(): Promise<void>;
+}
+
+interface FleetTelling {
+  /** @param card is made while somebody looks */
+  tells(card: () => ReplicaCard): void;
+  /** What the others tell. */
+  look(): Promise<FleetCards>;
 }
 
 /** What follows the orders that other replicas tell of, and tells its own to who asks. */
@@ -110,6 +121,7 @@ function memoryStores(tokensPerUserMax: number, clock: Clock, meter: Meter): Sto
     onPause() {},
     tellSteering: null,
     onSteering() {},
+    fleet: null,
     onReturn() {},
     configure: ({ auth }) => accounts.configure({ tokensPerUserMax: auth.tokensPerUserMax }),
     close: () => Promise.resolve(),
@@ -138,7 +150,7 @@ function redisStores(settings: RedisSettings, deps: RedisDeps): Stores {
   const { forBuckets, forAccounts, lacks } = connections;
   const persistence = watchPersistence(forAccounts, deps.log);
   const own = redisAccounts(settings, connections, deps);
-  const { buckets, replicas } = redisBuckets(settings, connections, deps);
+  const { buckets, replicas, fleet } = redisBuckets(settings, connections, deps);
   const connected = async (): Promise<void> => {
     await Promise.all([forBuckets, forAccounts].map((redis) => firstConnection(redis, redisWaitMs)));
     await replicas.start();
@@ -154,6 +166,7 @@ function redisStores(settings: RedisSettings, deps: RedisDeps): Stores {
     ...own,
     ended: createRedisEndedTokens(forAccounts, clock, keyPrefix),
     buckets,
+    fleet,
     guard: createLoginGuard(forAccounts, loginGuardDefaults, keyPrefix),
     state: () => ({
       kind: 'redis',
@@ -286,8 +299,16 @@ function pausesOn(redis: RedisConnection, keyPrefix: string) {
 
 function redisBuckets(settings: RedisSettings, connections: Connections, { clock, meter, log }: RedisDeps) {
   const { keyPrefix, callTimeoutMs, replicasAtLeast } = settings;
-  const { forBuckets, troubles } = connections;
-  const replicas = new Replicas(forBuckets, clock, keyPrefix, randomUUID(), replicasAtLeast);
+  const { forBuckets, forAccounts, troubles } = connections;
+  const name = randomUUID();
+  const replicas = new Replicas(forBuckets, clock, keyPrefix, name, replicasAtLeast);
+  const cards = new RedisFleetCards(forAccounts, clock, keyPrefix, name);
+  const fleet: FleetTelling = {
+    tells(card) {
+      replicas.looked = () => cards.tell(card());
+    },
+    look: () => cards.look(),
+  };
   const changed = (alone: Alone | null): void => {
     if (alone === null) {
       troubles.served('buckets');
@@ -302,7 +323,7 @@ function redisBuckets(settings: RedisSettings, connections: Connections, { clock
     log.warn(`${whose}; going on with a share`, { key, cause, replicas });
   };
   const options = { keyPrefix, replicas: replicas.count, callTimeoutMs, changed };
-  return { replicas, buckets: new RedisBuckets(forBuckets, clock, meter, options) };
+  return { replicas, fleet, buckets: new RedisBuckets(forBuckets, clock, meter, options) };
 }
 
 function tellingAll(listeners: readonly RevocationListener[]): RevocationListener {

@@ -1,4 +1,5 @@
 /** What `weir status` and `weir top` show, as lines of text. */
+import type { FleetCards, ReplicaView } from '../observe/fleet-view.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
 import type { SteeringView } from '../observe/steering.ts';
 import type { CallerView, RecentFigures } from '../observe/views.ts';
@@ -6,23 +7,24 @@ import type { AboutReplica } from '../ops/ports.ts';
 
 /** As `/status` answers. */
 export interface Shown extends Snapshot {
-  /** These are not told where there are several workers. */
-  readonly replica?: AboutReplica;
+  readonly replica: AboutReplica;
+  /** Where the whole fleet was asked for. */
+  readonly fleet?: Omit<FleetCards, 'cards'> & { readonly replicas: readonly ReplicaView[] };
   readonly why: string | null;
-  readonly callers?: readonly CallerView[];
-  readonly more?: number;
+  readonly callers: readonly CallerView[];
+  readonly more: number;
   readonly recent?: RecentFigures;
   readonly steering?: SteeringView;
 }
 
 export function screenOf(shown: Shown): string[] {
   const { replica, ready, why, store, connections } = shown;
-  const name = replica === undefined ? 'a replica of several workers' : `${replica.name}  Weir ${replica.version}`;
   const state = ready ? 'ready' : `not ready: ${why}`;
   const stored = `${store.kind}${store.up ? '' : ' (away)'}`;
   return [
-    `${name}  ${state}  store: ${stored}  connections: ${connections}`,
+    `${replica.name}  Weir ${replica.version}  ${state}  store: ${stored}  connections: ${connections}`,
     ...ordersOf(shown),
+    ...replicasIn(shown),
     '',
     ...classesOf(shown),
     '',
@@ -36,6 +38,21 @@ function ordersOf({ steering }: Shown): string[] {
     const said = Object.entries(of).map(([name, value]) => `${name} ${value}`);
     return `ordered: ${kind} ${said.join(', ')}, for ${seconds(leftMs)} more`;
   });
+}
+
+function replicasIn({ fleet }: Shown): string[] {
+  if (fleet === undefined) return [];
+  const rows = fleet.replicas.map(({ name, ready, fallback, version, workers, requests, connections, hash }) => [
+    plain(name),
+    `${ready ? 'ready' : 'not ready'}${fallback ? ', alone' : ''}`,
+    plain(version),
+    ...[workers, requests, connections].map(String),
+    plain(hash),
+  ]);
+  const header = ['REPLICA', 'STATE', 'VERSION', 'PROCESSES', 'WAIT', 'CONNECTIONS', 'CONFIGURATION'];
+  const silent = fleet.silent > 0 ? [`${fleet.silent} more processes tell nothing.`] : [];
+  const away = fleet.complete ? [] : ['Redis does not answer: there may be others.'];
+  return ['', ...tableOf([header, ...rows]), ...silent, ...away];
 }
 
 function classesOf({ lines, buckets, permits, recent }: Shown): string[] {
@@ -66,8 +83,7 @@ function pausesOf(pausedMs: number, probing: boolean): string {
   return pausedMs > 0 ? `pauses ${seconds(pausedMs)}` : 'takes';
 }
 
-function callersOf({ callers, more = 0 }: Shown): string[] {
-  if (callers === undefined) return ['Callers are not told of a replica of several workers.'];
+function callersOf({ callers, more }: Shown): string[] {
   if (callers.length === 0) return ['Nobody waits.'];
   const rows = callers.map(({ class: name, place, caller, requests, share, oldestMs, turnInMs }) => [
     name,

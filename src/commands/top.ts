@@ -2,16 +2,15 @@
 
 import { machineClock } from '../adapters/node/clock.ts';
 import type { Environment } from '../config/environment.ts';
-import { opsPort } from './ops-address.ts';
-import { type CommandIo, configOnly, type Grammar, givenTo } from './options.ts';
-import { linesShown } from './status.ts';
+import type { CommandIo, Grammar } from './options.ts';
+import { linesShown, shownOf, whatIsAsked } from './status.ts';
 
 export const topGrammar: Grammar = {
   command: 'top',
   about: `Show who waits, for how long and for what, anew each second, until Ctrl-C.
 
 As weir status does; weir pause, resume, limit and drain are for another terminal.`,
-  ...configOnly,
+  ...shownOf,
 };
 
 const everyMs = 1_000;
@@ -22,11 +21,10 @@ const clearBelow = '\x1b[J';
 
 /** Resolves to the exit code: 1 once no Weir answers. */
 export async function top(args: readonly string[], env: Environment, io: CommandIo): Promise<number> {
-  const given = givenTo(topGrammar, args, io);
-  if (given === null) return 1;
-  const ops = opsPort(given.options.get('--config') ?? null, env, io);
+  const asked = whatIsAsked(topGrammar, args, env, io);
+  if (asked === null) return 1;
   for (;;) {
-    const lines = await linesShown('top', ops, io);
+    const lines = await linesShown('top', asked, io);
     if (lines === null) return 1;
     io.out(home + lines.map((line) => line + clearLine).join('\n') + clearBelow);
     await new Promise<void>((resolve) => void machineClock.after(everyMs, resolve));

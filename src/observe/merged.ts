@@ -91,6 +91,8 @@ const snapshot: Rules<Omit<Snapshot, OfParent>> = {
   connections: sum,
 };
 
+type Figures = Pick<Snapshot, 'lines' | 'buckets' | 'lanes' | 'permits'>;
+
 /** When no worker has said anything. */
 const nothing: Omit<Snapshot, OfParent> = {
   lines: [],
@@ -107,6 +109,27 @@ const nothing: Omit<Snapshot, OfParent> = {
 export function mergedSnapshot(ofWorkers: readonly Snapshot[], ofParent: Pick<Snapshot, OfParent>): Snapshot {
   return { ...(ofWorkers.length === 0 ? nothing : merged(snapshot, ofWorkers)), ...ofParent };
 }
+
+/** What moves in each class, over all. */
+export const mergedFigures = (ones: readonly Figures[]): Figures => ({
+  lines: byClass(
+    line,
+    ones.map(({ lines }) => lines),
+  ),
+  buckets: byClass(
+    bucket,
+    ones.map(({ buckets }) => buckets),
+  ),
+  lanes: byClass(
+    lanes,
+    ones.map((one) => one.lanes),
+    ({ limit }) => limit,
+  ),
+  permits: byClass(
+    permits,
+    ones.map((one) => one.permits),
+  ),
+});
 
 /** Counts of lines, added up. */
 export const addedLeftOut = (ones: readonly LinesLeftOut[]): LinesLeftOut => merged(leftOut, ones);

@@ -17,7 +17,7 @@ function asset(file: string, contentType: string): OpsPage {
   return { status: 200, contentType: `${contentType}; charset=utf-8`, body, fields: security };
 }
 
-const scripts = ['page.js', 'classes.js', 'callers.js', 'wait.js', 'orders.js', 'dom.js'];
+const scripts = ['page.js', 'classes.js', 'callers.js', 'wait.js', 'fleet.js', 'orders.js', 'dom.js'];
 
 export const assets: Readonly<Record<string, OpsPage>> = {
   '/': asset('index.html', 'text/html'),

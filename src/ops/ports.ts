@@ -2,6 +2,7 @@
  * What the ops port asks of the app: one narrow port, whose questions and answers are JSON, so that other processes can
  * answer as well as this one.
  */
+import type { FleetCards } from '../observe/fleet-view.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
 import type { Done, OnceOrder, StandingOrder, SteeringView } from '../observe/steering.ts';
 import type { CallersView, RecentFigures, WaitView } from '../observe/views.ts';
@@ -44,6 +45,8 @@ export interface Look {
   wait(id: string): Maybe<WaitView | null>;
   /** What happened in the last 15 minutes. */
   recent(): Maybe<RecentFigures>;
+  /** This replica and all others. */
+  fleet(): Maybe<FleetCards>;
 }
 
 /** How an operator steers. Each order is written down. @param from whence it came: an address */

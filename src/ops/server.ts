@@ -138,11 +138,12 @@ async function answerOrStream(
   response: ServerResponse,
   { sources, operator, viewers }: Answering,
 ): Promise<OpsPage | null> {
-  const path = (request.url ?? '').split('?', 1)[0] as string;
+  const [path = '', query = ''] = (request.url ?? '').split(/\?(.*)/s, 2);
   if (path !== eventsPath || request.method !== 'GET') return await answer(request, sources, operator);
   const isOperator = whoAsks(request, operator);
   if (typeof isOperator !== 'boolean') return isOperator;
-  return viewers.add(response, { isOperator, names: operator.names });
+  const fleet = new URLSearchParams(query).get('fleet') === 'true';
+  return viewers.add(response, { isOperator, names: operator.names, fleet });
 }
 
 async function answer(request: IncomingMessage, sources: OpsSources, operator: Operator): Promise<OpsPage> {

@@ -1,7 +1,10 @@
 /** `/status`: the snapshot, and what is asked for besides. */
 import type { URLSearchParams } from 'node:url';
+import { type FleetCards, replicasOf } from '../observe/fleet-view.ts';
+import { mergedFigures } from '../observe/merged.ts';
+import { mergedCallers, mergedRecent } from '../observe/merged-views.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
-import type { CallersView } from '../observe/views.ts';
+import type { CallersView, CallerView, RecentFigures } from '../observe/views.ts';
 import type { Names } from './names.ts';
 import { json, type OpsPage, problem } from './page.ts';
 import type { Look, OpsSources } from './ports.ts';
@@ -21,13 +24,21 @@ export interface StatusQuery {
   readonly idle: boolean;
   /** Whether the last 15 minutes are told. */
   readonly recent: boolean;
+  /** Whether classes and callers are those of the whole fleet. */
+  readonly fleet: boolean;
 }
 
 /** More callers than that are not told at once. */
 export const callersMax = 1_000;
 
 /** The page and `weir top` see this. */
-export const wholeView: StatusQuery = { class: null, callers: 10, idle: false, recent: true };
+export const wholeView = (fleet: boolean): StatusQuery => ({
+  class: null,
+  callers: 10,
+  idle: false,
+  recent: true,
+  fleet,
+});
 
 export async function statusPage(sources: OpsSources, query: URLSearchParams, viewer: Viewer): Promise<OpsPage> {
   const read = readQuery(query);
@@ -48,7 +59,7 @@ function readQuery(query: URLSearchParams): StatusQuery | OpsPage {
   if (callers !== null && !(/^\d{1,4}$/.test(callers) && Number(callers) <= callersMax)) {
     return wrong('callers', `a number from 0 to ${callersMax}`);
   }
-  for (const name of ['idle', 'recent']) {
+  for (const name of ['idle', 'recent', 'fleet']) {
     if (query.has(name) && flags[query.get(name) as string] === undefined) return wrong(name, 'true or false');
   }
   const looks = callers !== null && !query.has('class');
@@ -57,28 +68,42 @@ function readQuery(query: URLSearchParams): StatusQuery | OpsPage {
     callers: callers === null ? null : Number(callers),
     idle: query.has('idle') ? query.get('idle') === 'true' : !looks,
     recent: query.get('recent') === 'true',
+    fleet: query.get('fleet') === 'true',
   };
 }
 
 /** Null: there is no such class. */
 export async function statusOf(sources: OpsSources, query: StatusQuery, viewer: Viewer): Promise<object | null> {
+  const { look } = sources;
+  const fleet = query.fleet ? ((await look?.fleet()) ?? null) : null;
   const snapshot = await sources.snapshot();
   const { ready, why } = sources.ready();
-  const told = { ...chosen(snapshot, query), ready, why };
+  const shown = fleet === null ? snapshot : { ...snapshot, ...mergedFigures(fleet.cards) };
+  const told = { ...chosen(shown, query), ready, why };
   if (query.class !== null && told.lines.length === 0) return null;
-  const { look } = sources;
   if (look === undefined) return told;
-  const isPlain = query.callers === null && !query.recent;
+  const isPlain = query.callers === null && !query.recent && fleet === null;
   if (isPlain) return told;
   const names = told.lines.map((line) => line.class);
   return {
     at: new Date().toISOString(),
     replica: await look.about(),
+    ...(fleet === null ? {} : { fleet: fleetTold(fleet) }),
     ...told,
-    ...(query.callers === null ? {} : await callersTold(look, names, query.callers, viewer)),
-    ...(query.recent ? { recent: await look.recent() } : {}),
+    ...(query.callers === null ? {} : named(await callersIn(fleet ?? look, names, query.callers), viewer)),
+    ...(query.recent ? { recent: await recentIn(fleet ?? look) } : {}),
     ...(await ordersTold(sources, viewer)),
   };
+}
+
+const fleetTold = ({ cards, silent, complete }: FleetCards): object => ({
+  replicas: replicasOf(cards),
+  silent,
+  complete,
+});
+
+async function recentIn(from: FleetCards | Look): Promise<RecentFigures> {
+  return 'cards' in from ? mergedRecent(from.cards.map(({ recent }) => recent)) : await from.recent();
 }
 
 function chosen(snapshot: Snapshot, { class: name, idle }: StatusQuery): Snapshot {
@@ -114,16 +139,25 @@ async function ordersTold({ steer }: OpsSources, { names, isOperator }: Viewer):
   return { steering: { reach, inForce: told } };
 }
 
-async function callersTold(look: Look, names: readonly string[], max: number, viewer: Viewer): Promise<CallersView> {
-  const views = await Promise.all(names.map(async (name) => await look.callers(name, max)));
-  const there = views.filter((view) => view !== null);
+async function callersIn(from: FleetCards | Look, names: readonly string[], max: number): Promise<CallersView> {
+  if ('cards' in from) {
+    const isAsked = (one: CallerView): boolean => names.includes(one.class);
+    const views = from.cards.map(({ callers: { callers, more } }) => ({ callers: callers.filter(isAsked), more }));
+    return mergedCallers(views, max);
+  }
+  const views = (await Promise.all(names.map(async (name) => await from.callers(name, max)))).filter(
+    (view) => view !== null,
+  );
   return {
-    callers: there.flatMap(({ callers }) =>
-      callers.map((one) => ({ ...one, caller: viewer.names.of(one.caller, viewer.isOperator) })),
-    ),
-    more: there.reduce((sum, { more }) => sum + more, 0),
+    callers: views.flatMap(({ callers }) => callers),
+    more: views.reduce((sum, { more }) => sum + more, 0),
   };
 }
+
+const named = ({ callers, more }: CallersView, { names, isOperator }: Viewer): CallersView => ({
+  callers: callers.map((one) => ({ ...one, caller: names.of(one.caller, isOperator) })),
+  more,
+});
 
 const requestsPath = '/status/requests/';
 

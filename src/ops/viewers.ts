@@ -11,16 +11,21 @@ import { statusOf, type Viewer, wholeView } from './status.ts';
 export const viewersMax = 32;
 const everyMs = 1_000;
 
+/** Who looks, and whether at the whole fleet. */
+interface PageViewer extends Viewer {
+  readonly fleet: boolean;
+}
+
 const tooMany = problem(503, 'Too many look', `At most ${viewersMax} pages are served at a time.`, {
   'retry-after': '5',
 });
 
 export class Viewers {
   readonly #sources: OpsSources;
-  readonly #viewers = new Map<ServerResponse, Viewer>();
+  readonly #viewers = new Map<ServerResponse, PageViewer>();
   #timer: NodeJS.Timeout | null = null;
-  /** What was made since the last tick, by who sees it: operators, or everybody else. */
-  readonly #latest = new Map<boolean, Promise<string>>();
+  /** What was made since the last tick, by who sees it: operators or everybody else, of the fleet or of this replica. */
+  readonly #latest = new Map<string, Promise<string>>();
   /** How many of these are on their way. */
   #making = 0;
 
@@ -33,7 +38,7 @@ export class Viewers {
   }
 
   /** Null: it is served from now on, until it goes. */
-  add(response: ServerResponse, viewer: Viewer): OpsPage | null {
+  add(response: ServerResponse, viewer: PageViewer): OpsPage | null {
     if (this.#viewers.size >= viewersMax) return tooMany;
     this.#viewers.set(response, viewer);
     response.once('close', () => this.#remove(response));
@@ -68,27 +73,29 @@ export class Viewers {
     for (const [response, viewer] of this.#viewers) void this.#show(response, viewer);
   }
 
-  async #show(response: ServerResponse, viewer: Viewer): Promise<void> {
+  async #show(response: ServerResponse, viewer: PageViewer): Promise<void> {
     // Whoever has not taken the last one gets none: the next is newer.
     if (response.writableLength > 0) return;
     try {
-      const event = await (this.#latest.get(viewer.isOperator) ?? this.#make(viewer));
+      const event = await (this.#latest.get(kindOf(viewer)) ?? this.#make(viewer));
       if (this.#viewers.has(response)) response.write(event);
     } catch {
       // The status failed; the next one may not.
     }
   }
 
-  #make(viewer: Viewer): Promise<string> {
+  #make(viewer: PageViewer): Promise<string> {
     this.#making += 1;
     const event = this.#eventFor(viewer).finally(() => {
       this.#making -= 1;
     });
-    this.#latest.set(viewer.isOperator, event);
+    this.#latest.set(kindOf(viewer), event);
     return event;
   }
 
-  async #eventFor(viewer: Viewer): Promise<string> {
-    return `data: ${JSON.stringify(await statusOf(this.#sources, wholeView, viewer), rounded)}\n\n`;
+  async #eventFor(viewer: PageViewer): Promise<string> {
+    return `data: ${JSON.stringify(await statusOf(this.#sources, wholeView(viewer.fleet), viewer), rounded)}\n\n`;
   }
 }
+
+const kindOf = ({ isOperator, fleet }: PageViewer): string => `${isOperator} ${fleet}`;

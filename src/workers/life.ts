@@ -88,7 +88,9 @@ export class WorkerLife {
         break;
       case 'ask': {
         const { id } = message;
-        if (this.#serving !== null) void this.#deps.send({ kind: 'told', id, said: answerTo(message, this.#serving) });
+        const { send } = this.#deps;
+        if (this.#serving !== null)
+          void answerTo(message, this.#serving).then((said) => send({ kind: 'told', id, said }));
         break;
       }
       case 'lameDuck':
@@ -135,12 +137,12 @@ export class WorkerLife {
 
   async #report(id: number | null): Promise<void> {
     if (this.#serving === null) return;
-    const { services, traffic, control } = this.#serving;
+    const { services, traffic, steer } = this.#serving;
     const report: Report = {
       counted: await services.meter.counted(),
       snapshot: services.snapshot(),
       openRequests: traffic.underWay,
-      drained: control.isDrained,
+      drained: steer.isDrained,
     };
     await this.#deps.send({ kind: 'report', id, report });
   }

@@ -8,6 +8,7 @@ import type { WorkerPlace } from '../app/place.ts';
 import type { Config } from '../config/config.ts';
 import type { Page } from '../exchange/outcome.ts';
 import type { EndpointClass } from '../exchange/route.ts';
+import type { FleetCards } from '../observe/fleet-view.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
 import type { Done, OnceOrder, StandingOrder, SteeringView, Word } from '../observe/steering.ts';
 import type { CallersView, WaitView } from '../observe/views.ts';
@@ -35,10 +36,12 @@ export interface Report {
   readonly drained: boolean;
 }
 
+type Maybe<T> = T | Promise<T>;
+
 /** What operators ask, and order, of each worker: by name, what it takes and what it gives. */
 export interface Questions {
-  readonly callers: (name: EndpointClass, max: number) => CallersView | null;
-  readonly wait: (request: string) => WaitView | null;
+  readonly callers: (name: EndpointClass, max: number) => Maybe<CallersView | null>;
+  readonly wait: (request: string) => Maybe<WaitView | null>;
   readonly inForce: () => SteeringView;
   /** As the replica: it writes it down, and tells the fleet. */
   readonly give: (order: StandingOrder, forMs: number, from: string) => SteeringView | { readonly wrong: string };
@@ -49,6 +52,8 @@ export interface Questions {
   readonly onceHere: (order: OnceOrder) => number;
   /** All that was ordered, for another worker. */
   readonly words: () => readonly Word[];
+  /** This worker, and what all other processes of the fleet tell. */
+  readonly fleet: () => Maybe<FleetCards>;
   readonly hear: (words: readonly Word[]) => true;
 }
 

@@ -4,8 +4,10 @@
  * holds for the whole replica also while Redis is away.
  */
 import type { EndpointClass } from '../exchange/route.ts';
+import type { FleetCards } from '../observe/fleet-view.ts';
+import { mergedCallers } from '../observe/merged-views.ts';
 import type { Done, OnceOrder, StandingOrder, SteeringView } from '../observe/steering.ts';
-import type { CallersView, CallerView, RecentFigures, WaitView } from '../observe/views.ts';
+import type { CallersView, RecentFigures, WaitView } from '../observe/views.ts';
 import type { AboutReplica, Look, Steer } from '../ops/ports.ts';
 import type { Member } from './member.ts';
 import type { QuestionName, Questions, ToWorker } from './messages.ts';
@@ -20,7 +22,7 @@ interface OperatingDeps {
 }
 
 /** How long a worker may take to answer. */
-const answerMaxMs = 1_000;
+const answerMaxMs = 3_000;
 
 export class Operating implements Look, Steer {
   readonly #deps: OperatingDeps;
@@ -35,6 +37,13 @@ export class Operating implements Look, Steer {
 
   recent(): RecentFigures {
     return this.#deps.recent();
+  }
+
+  /** Any of them hears of all, the other workers included. */
+  async fleet(): Promise<FleetCards> {
+    const [lead] = this.#deps.workers();
+    const told = lead === undefined ? null : await ask(lead, 'fleet');
+    return told ?? { cards: [], silent: 0, complete: false };
   }
 
   async callers(name: EndpointClass, max: number): Promise<CallersView | null> {
@@ -120,7 +129,7 @@ export class Operating implements Look, Steer {
 async function ask<Name extends QuestionName>(member: Member, name: Name, ...args: Parameters<Questions[Name]>) {
   const answer = await member.ask((id) => ({ kind: 'ask', id, name, args }) as ToWorker, answerMaxMs);
   // What is said is what the worker's `Questions` give: both sides are one build.
-  return answer?.kind === 'told' ? (answer.said as ReturnType<Questions[Name]>) : null;
+  return answer?.kind === 'told' ? (answer.said as Awaited<ReturnType<Questions[Name]>>) : null;
 }
 
 function answered<Answer>(answer: Answer | null): Answer {
@@ -128,28 +137,3 @@ function answered<Answer>(answer: Answer | null): Answer {
     throw new Error(`a worker has not answered within ${answerMaxMs} ms; it may have done what was asked`);
   return answer;
 }
-
-/**
- * A caller whose connections are of several workers waits in each. Its requests are added up; its place and its turn are
- * the first ones, its share is that of the line where it has most.
- */
-function mergedCallers(views: readonly CallersView[], max: number): CallersView {
-  const byCaller = Map.groupBy(
-    views.flatMap(({ callers }) => callers),
-    ({ caller }) => caller,
-  );
-  const all = [...byCaller.values()].map((ones): CallerView => {
-    const first = ones.toSorted(byTurn)[0] as CallerView;
-    return {
-      ...first,
-      requests: ones.reduce((sum, { requests }) => sum + requests, 0),
-      share: Math.max(...ones.map(({ share }) => share)),
-      oldestMs: Math.max(...ones.map(({ oldestMs }) => oldestMs)),
-    };
-  });
-  const more = views.reduce((sum, view) => sum + view.more, 0) + Math.max(0, all.length - max);
-  return { callers: all.toSorted(byTurn).slice(0, max), more };
-}
-
-const byTurn = (a: CallerView, b: CallerView): number =>
-  (a.turnInMs ?? Number.POSITIVE_INFINITY) - (b.turnInMs ?? Number.POSITIVE_INFINITY) || a.place - b.place;

@@ -4,23 +4,24 @@ import type { QuestionName, Questions } from './messages.ts';
 
 type Asked = { readonly name: QuestionName; readonly args: readonly unknown[] };
 
-/** @returns what the question gives */
-export function answerTo({ name, args }: Asked, serving: Serving): unknown {
-  return Reflect.apply(answersOf(serving)[name], null, args);
+/** Resolves to what the question gives. */
+export async function answerTo({ name, args }: Asked, serving: Serving): Promise<unknown> {
+  return (await Reflect.apply(answersOf(serving)[name], null, args)) as unknown;
 }
 
-function answersOf({ services: { admit }, control }: Serving): Questions {
+function answersOf({ services: { admit }, look, steer }: Serving): Questions {
   return {
-    callers: (name, max) => admit.callers(name, max),
-    wait: (request) => admit.wait(request),
-    inForce: () => control.inForce(),
-    give: (order, forMs, from) => control.give(order, forMs, from),
-    lift: (order, from) => control.lift(order, from),
-    once: (order, from, elsewhere) => control.once(order, from, elsewhere),
+    callers: (name, max) => look.callers(name, max),
+    wait: (request) => look.wait(request),
+    inForce: () => steer.inForce(),
+    give: (order, forMs, from) => steer.give(order, forMs, from),
+    lift: (order, from) => steer.lift(order, from),
+    once: (order, from, elsewhere) => steer.once(order, from, elsewhere),
     onceHere: (order) => admit.once(order),
-    words: () => control.words,
+    words: () => steer.words,
+    fleet: () => look.fleet(),
     hear(words) {
-      control.heard(words);
+      steer.heard(words);
       return true;
     },
   };

@@ -7,7 +7,8 @@ import { FleetMeter, type FleetReading } from '../adapters/prometheus/fleet-mete
 import { type AppStart, drained } from '../app/app.ts';
 import { tellNotAccepted } from '../app/edge.ts';
 import type { Logging } from '../app/logging.ts';
-import { aboutReplica, openOperator, Stepping } from '../app/operations.ts';
+import { openOperator } from '../app/operations.ts';
+import { aboutReplica, Stepping } from '../app/own-look.ts';
 import { Running } from '../app/running.ts';
 import { longestHoldMs, newInstance } from '../app/services.ts';
 import { listenProblem } from '../app/start-error.ts';

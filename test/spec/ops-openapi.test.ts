@@ -99,6 +99,7 @@ describe('What the ops port answers', () => {
     ['GET', '/runbook', 200],
     ['GET', '/status', 200],
     ['GET', '/status?callers=5&recent=true', 200],
+    ['GET', '/status?callers=5&fleet=true', 200],
     ['GET', '/status?callers=many', 400],
     ['GET', '/status?class=nowhere', 404],
     ['GET', '/steering', 200],

@@ -5,7 +5,7 @@ import { script } from './script.ts';
 
 export const beatMs = 1_000;
 /** Three beats missed. */
-const silenceSeconds = 4;
+export const silenceSeconds = 4;
 /**
  * A lower count is believed once this many beats in a row have told it. A Redis that comes back empty, or after a
  * silence of its own, knows only of replicas that have said hello since. If it were away again at that moment, each
@@ -13,19 +13,25 @@ const silenceSeconds = 4;
  */
 const beatsUntilFewer = 3;
 
+export const replicasKeyOf = (keyPrefix: string): string => `${keyPrefix}{replicas}`;
+/** There while somebody looks at the fleet. */
+export const lookedKeyOf = (keyPrefix: string): string => `${replicasKeyOf(keyPrefix)}:looked`;
+
 interface Scripts {
-  weirReplicas(key: string, name: string, silenceSeconds: number, leaving: 0 | 1): Promise<unknown>;
+  weirReplicas(key: string, looked: string, name: string, silenceSeconds: number, leaving: 0 | 1): Promise<unknown>;
 }
 
 export class Replicas {
   readonly #redis: RedisConnection & Scripts;
   readonly #clock: Clock;
-  readonly #key: string;
+  readonly #keyPrefix: string;
   readonly #name: string;
   #least: number;
   #count: number;
   /** What the last answered beats told, the latest first. */
   #told: readonly number[] = [];
+  /** Called with each beat while somebody looks at the fleet. */
+  looked: () => void = () => {};
   #alarm: Alarm | null = null;
   #stopped = false;
 
@@ -34,10 +40,10 @@ export class Replicas {
    * @param least how many there are at least, 1 or more
    */
   constructor(redis: RedisConnection, clock: Clock, keyPrefix: string, name: string, least = 1) {
-    redis.defineCommand('weirReplicas', script('replicas.lua', 1));
+    redis.defineCommand('weirReplicas', script('replicas.lua', 2));
     this.#redis = redis as RedisConnection & Scripts;
     this.#clock = clock;
-    this.#key = `${keyPrefix}{replicas}`;
+    this.#keyPrefix = keyPrefix;
     this.#name = name;
     this.#least = least;
     this.#count = least;
@@ -74,14 +80,18 @@ export class Replicas {
     if (this.#stopped) return;
     const told = await this.#call(0);
     if (told === null) return;
-    this.#told = [told, ...this.#told].slice(0, beatsUntilFewer);
+    if (told.looked) this.looked();
+    this.#told = [told.count, ...this.#told].slice(0, beatsUntilFewer);
     this.#count = Math.max(this.#least, ...this.#told);
   }
 
-  async #call(leaving: 0 | 1): Promise<number | null> {
+  async #call(leaving: 0 | 1): Promise<{ readonly count: number; readonly looked: boolean } | null> {
+    const keys = [replicasKeyOf(this.#keyPrefix), lookedKeyOf(this.#keyPrefix)] as const;
     try {
-      const told = await this.#redis.weirReplicas(this.#key, this.#name, silenceSeconds, leaving);
-      return typeof told === 'number' && told >= 0 ? told : null; // Something else than Redis may answer anything.
+      const told = await this.#redis.weirReplicas(...keys, this.#name, silenceSeconds, leaving);
+      // Something else than Redis may answer anything.
+      const [count, looked] = Array.isArray(told) ? (told as readonly unknown[]) : [];
+      return typeof count === 'number' && count >= 0 ? { count, looked: looked === 1 } : null;
     } catch {
       return null; // The next beat tells.
     }

@@ -2,6 +2,7 @@
 import { showCallers } from './callers.js';
 import { showClasses } from './classes.js';
 import { byId, moment, say, tell } from './dom.js';
+import { isOfFleet, onView, showFleet } from './fleet.js';
 import { credentials, hasToken, orderForm, showOrders, useToken } from './orders.js';
 import { showWait } from './wait.js';
 
@@ -12,14 +13,13 @@ let name = null;
 
 function showReplica(view) {
   const { replica, ready, why, store, config, connections } = view;
-  name = replica?.name ?? null;
-  byId('drain').hidden = name === null;
-  say(byId('replica'), replica ? `${replica.name}, Weir ${replica.version}` : '');
+  ({ name } = replica);
+  say(byId('replica'), `${replica.name}, Weir ${replica.version}`);
   say(byId('state'), ready ? 'Ready' : `Not ready: ${why}`, ready ? 'good' : 'bad');
   const refused =
     config.refused === null ? 'none' : `${moment(config.refused.at)}: ${config.refused.problems.join('; ')}`;
   tell(byId('about'), [
-    ['Since', replica ? moment(replica.startedAt) : 'unknown'],
+    ['Since', moment(replica.startedAt)],
     ['Connections', String(connections)],
     ['Store', `${store.kind}, ${store.up ? 'up' : 'away'}${store.fallback ? ', alone with its share' : ''}`],
     ['Configuration', `${config.hash || 'unnamed'}, in force since ${moment(config.loadedAt)}`],
@@ -30,6 +30,7 @@ function showReplica(view) {
 
 function show(view) {
   showReplica(view);
+  showFleet(view);
   showOrders(view);
   showClasses(view);
   showCallers(view);
@@ -43,7 +44,10 @@ async function follow() {
   reading = mine;
   while (reading === mine) {
     try {
-      const response = await fetch('/events', { headers: credentials(), signal: mine.signal });
+      const response = await fetch(isOfFleet() ? '/events?fleet=true' : '/events', {
+        headers: credentials(),
+        signal: mine.signal,
+      });
       if (response.status === 401 || response.status === 429) return await refused(response);
       if (!response.ok) throw new Error(`${response.status}`);
       showOperator();
@@ -90,7 +94,8 @@ byId('operator').addEventListener('submit', (event) => {
   say(byId('said'), '');
   void follow();
 });
+onView(() => void follow());
 orderForm(byId('drain'), 'Drain this replica', () => `drains/${encodeURIComponent(name)}`);
 // What scrolls can be scrolled with the keyboard.
-byId('scrolls').tabIndex = 0;
+for (const id of ['scrolls', 'replicas-scroll']) byId(id).tabIndex = 0;
 void follow();

@@ -1,0 +1,73 @@
+/** The whole fleet, as its processes tell of themselves while somebody looks. All of it is JSON. */
+import type { BucketSnapshot, LanesSnapshot, LineSnapshot, PermitsSnapshot } from './snapshot.ts';
+import type { CallersView, RecentFigures } from './views.ts';
+
+/** What a process tells the others of itself. */
+export interface ReplicaCard {
+  /** Of its replica: workers of one have the same. */
+  readonly name: string;
+  readonly version: string;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly ready: boolean;
+  /** Of the configuration in force. */
+  readonly hash: string;
+  /** ISO 8601: since when it is in force. */
+  readonly loadedAt: string;
+  readonly fallback: boolean;
+  readonly connections: number;
+  readonly lines: readonly LineSnapshot[];
+  readonly buckets: readonly BucketSnapshot[];
+  readonly lanes: readonly LanesSnapshot[];
+  readonly permits: readonly PermitsSnapshot[];
+  /** The first ones of each class. */
+  readonly callers: CallersView;
+  readonly recent: RecentFigures;
+}
+
+/** How many callers of each class a process tells of. */
+export const cardCallersMax = 10;
+
+export interface FleetCards {
+  readonly cards: readonly ReplicaCard[];
+  /** Processes that are there and tell nothing that this version understands. */
+  readonly silent: number;
+  /** False: Redis does not answer, so there may be others. */
+  readonly complete: boolean;
+}
+
+/** A replica in the list of all. */
+export interface ReplicaView
+  extends Pick<ReplicaCard, 'name' | 'version' | 'startedAt' | 'ready' | 'hash' | 'loadedAt'> {
+  /** Processes of it that serve. */
+  readonly workers: number;
+  /** One of them goes on alone, with its share of the limits. */
+  readonly fallback: boolean;
+  readonly connections: number;
+  /** How many wait. */
+  readonly requests: number;
+}
+
+/** By name. */
+export function replicasOf(cards: readonly ReplicaCard[]): ReplicaView[] {
+  const groups = Map.groupBy(cards, ({ name }) => name);
+  const views = [...groups.values()].map((ones): ReplicaView => {
+    const { name, version } = ones[0] as ReplicaCard;
+    const latest = ones.toSorted((a, b) => b.loadedAt.localeCompare(a.loadedAt))[0] as ReplicaCard;
+    return {
+      name,
+      version,
+      startedAt: ones.map(({ startedAt }) => startedAt).toSorted((a, b) => a.localeCompare(b))[0] as string,
+      ready: ones.some(({ ready }) => ready),
+      hash: latest.hash,
+      loadedAt: latest.loadedAt,
+      workers: ones.length,
+      fallback: ones.some(({ fallback }) => fallback),
+      connections: sum(ones.map(({ connections }) => connections)),
+      requests: sum(ones.flatMap(({ lines }) => lines.map(({ requests }) => requests))),
+    };
+  });
+  return views.toSorted((a, b) => a.name.localeCompare(b.name));
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

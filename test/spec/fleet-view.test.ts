@@ -1,0 +1,178 @@
+/** The whole fleet as any of its replicas shows it, and what Redis holds for that. */
+import { Redis } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
+import { status } from '../../src/commands/status.ts';
+import { type FleetCards, type ReplicaCard, replicasOf } from '../../src/observe/fleet-view.ts';
+import { mergedRecent } from '../../src/observe/merged-views.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { ask } from '../support/ask.ts';
+import { operatorToken } from '../support/operator.ts';
+import { startRedis, type TestRedis } from '../support/redis.ts';
+import { until } from '../support/until.ts';
+import { answer, say, startUpstream, type Upstream } from '../support/upstream.ts';
+
+const yaml = `ops: {token: ${operatorToken}}\nlimits: {messages: {rate: 0.1, burst: 1, holdMaxMs: 600000}}\n`;
+
+let server: TestRedis;
+let redis: Redis;
+let upstream: Upstream;
+let one: TestApp;
+let other: TestApp;
+const waiting: Promise<unknown>[] = [];
+
+beforeEach(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url);
+  upstream = await startUpstream(say(answer(200, {}, 'ok')));
+  one = await startTestApp(upstream.url, yaml, { REDIS_URL: server.url });
+  other = await startTestApp(upstream.url, yaml, { REDIS_URL: server.url });
+});
+afterEach(async () => {
+  await Promise.all([one.close(0), other.close(0)]);
+  await Promise.all(waiting.splice(0));
+  redis.disconnect();
+  await upstream.stop();
+  await server.stop();
+});
+
+// biome-ignore lint/suspicious/noExplicitAny: a test says what it expects.
+type Seen = any;
+async function see(app: TestApp, query: string, token: string | null = operatorToken): Promise<Seen> {
+  const fields: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` };
+  return (await ask('GET', `http://127.0.0.1:${app.opsPort}/status?${query}`, { fields })).json;
+}
+
+/** Five requests in line, three of them at the other replica. */
+async function fiveWait(): Promise<void> {
+  await one.send('POST /v1/messages', '', '{}');
+  const line = (app: TestApp): number => app.services.admit.gates('messages').headcount.total;
+  for (const app of [one, one, other, other, other]) waiting.push(app.send('POST /v1/messages', '', '{}'));
+  await until(() => line(one) === 2 && line(other) === 3, { what: 'five in line' });
+}
+
+const seenAll = (app: TestApp): Promise<Seen> =>
+  until(
+    async () => {
+      const view = await see(app, 'fleet=true&callers=10&recent=true');
+      return view.fleet.replicas.length === 2 && view.lines[0]?.requests === 5 ? view : null;
+    },
+    { what: 'both replicas to tell' },
+  );
+
+describe('The fleet, as a replica shows it', () => {
+  it('has the lines of all, their callers, the last minutes, and each replica', async () => {
+    await fiveWait();
+    const view = await seenAll(one);
+    expect(view.lines).toMatchObject([{ class: 'messages', requests: 5 }]);
+    expect(view.buckets).toMatchObject([{ class: 'messages', rate: 0.1, burst: 1 }]);
+    expect(view.callers).toMatchObject([{ class: 'messages', place: 1, caller: 'user:admin', requests: 5 }]);
+    expect(view.fleet).toMatchObject({ silent: 0, complete: true });
+    const names = (await Promise.all([one, other].map((app) => see(app, 'callers=0')))).map(
+      ({ replica }) => replica.name,
+    );
+    expect(
+      view.fleet.replicas.map(({ name, requests, ready }: ReplicaCard & { requests: number }) => [
+        name,
+        requests,
+        ready,
+      ]),
+    ).toEqual(
+      expect.arrayContaining([
+        [names[0], 2, true],
+        [names[1], 3, true],
+      ]),
+    );
+    const messages = view.recent.classes.find((each: { class: string }) => each.class === 'messages');
+    expect(messages.came.reduce((sum: number, count: number) => sum + count, 0)).toBe(1);
+    // One replica is still shown by itself.
+    expect((await see(one, 'callers=10')).lines).toMatchObject([{ requests: 2 }]);
+    // Names are for operators.
+    const plain = await see(other, 'fleet=true&callers=10', null);
+    expect(JSON.stringify(plain)).not.toContain('user:admin');
+    expect(plain.callers).toMatchObject([{ caller: expect.stringMatching(/^user:#/), requests: 5 }]);
+  });
+
+  it('is told on the page, to a terminal, and not without asking', async () => {
+    await fiveWait();
+    await seenAll(one);
+    const leaving = new AbortController();
+    const events = await fetch(`http://127.0.0.1:${one.opsPort}/events?fleet=true`, { signal: leaving.signal });
+    const { value } = (await events.body?.getReader().read()) ?? {};
+    leaving.abort();
+    expect(JSON.parse(new TextDecoder().decode(value).slice('data: '.length))).toMatchObject({
+      fleet: { replicas: [{}, {}] },
+      lines: [{ requests: 5 }],
+    });
+    const out: string[] = [];
+    const io = { out: (line: string) => void out.push(line), err: () => {}, readFile: () => yaml };
+    const env = { OPS_PORT: `${one.opsPort}`, WA_API_KEY: 'key', COREAPP_URL: upstream.url, REDIS_URL: server.url };
+    expect(await status(['fleet', '--config', 'weir.yaml'], env, io)).toBe(0);
+    expect(out.join('\n')).toMatch(/^REPLICA +STATE +VERSION/m);
+    expect(out.join('\n')).toMatch(/^messages +5 /m);
+    expect((await see(one, 'callers=10')).fleet).toBeUndefined();
+    expect((await see(one, 'fleet=perhaps')).detail).toBe('fleet=perhaps: give true or false.');
+  });
+
+  it('counts those that tell nothing, and what another version tells', async () => {
+    await redis.zadd('weir:{replicas}', Math.floor(Date.now() / 1_000), 'old', Math.floor(Date.now() / 1_000), 'newer');
+    await redis.set('weir:{replicas}:card:newer', '{"name": "newer", "lines": "many"}');
+    const { fleet } = await see(one, 'fleet=true');
+    expect(fleet.silent).toBeGreaterThanOrEqual(1);
+    expect(fleet.replicas.map(({ name }: ReplicaCard) => name)).not.toContain('newer');
+  });
+
+  it('is what is left where Redis does not answer', async () => {
+    await server.stop();
+    const { fleet } = await see(one, 'fleet=true');
+    expect(fleet).toMatchObject({ replicas: [{ ready: true }], complete: false });
+  });
+});
+
+test('Nothing is told while nobody looks, and what was told is gone after', async () => {
+  const cards = (): Promise<string[]> => redis.keys('weir:{replicas}:*');
+  expect(await cards()).toEqual([]);
+  await see(one, 'fleet=true');
+  expect((await cards()).length).toBeGreaterThan(0);
+  expect(Math.max(...(await Promise.all((await cards()).map((key) => redis.ttl(key)))))).toBeLessThanOrEqual(5);
+  await until(async () => (await cards()).length === 0, { what: 'nothing to be left' });
+});
+
+const card = (more: Partial<ReplicaCard>): ReplicaCard => ({
+  name: 'a',
+  version: '1',
+  startedAt: '2026-01-01T00:00:00Z',
+  ready: true,
+  hash: 'h',
+  loadedAt: '2026-01-01T00:00:00Z',
+  fallback: false,
+  connections: 2,
+  lines: [],
+  buckets: [],
+  lanes: [],
+  permits: [],
+  callers: { callers: [], more: 0 },
+  recent: { stepMs: 15_000, classes: [] },
+  ...more,
+});
+
+test('Workers of a replica are one in the list', () => {
+  const cards: FleetCards['cards'] = [
+    card({ name: 'b' }),
+    card({ ready: false, fallback: true }),
+    card({ hash: 'newer', loadedAt: '2026-01-02T00:00:00Z' }),
+  ];
+  expect(replicasOf(cards)).toMatchObject([
+    { name: 'a', workers: 2, ready: true, fallback: true, connections: 4, hash: 'newer' },
+    { name: 'b', workers: 1 },
+  ]);
+});
+
+test('Steps of several are added up from the latest back', () => {
+  const lately = (came: number[]) => ({
+    stepMs: 15_000,
+    classes: [{ class: 'messages', came, held: [0], sent: [], replayed: [], refused: [1, 1] }],
+  });
+  expect(mergedRecent([lately([1, 2, 3]), lately([10])]).classes).toEqual([
+    { class: 'messages', came: [1, 2, 13], held: [0], sent: [], replayed: [], refused: [2, 2] },
+  ]);
+});
