@@ -1,4 +1,5 @@
 /** The whole fleet, as its processes tell of themselves while somebody looks. All of it is JSON. */
+import { mergedFigures } from './merged.ts';
 import type { BucketSnapshot, LanesSnapshot, LineSnapshot, PermitsSnapshot } from './snapshot.ts';
 import type { CallersView, RecentFigures } from './views.ts';
 
@@ -46,6 +47,15 @@ export interface ReplicaView
   readonly connections: number;
   /** How many wait. */
   readonly requests: number;
+}
+
+/** What moves in each class, over all. A caller that waits in several processes counts once, where all of its class are told. */
+export function figuresOf(cards: readonly ReplicaCard[]): Pick<ReplicaCard, 'lines' | 'buckets' | 'lanes' | 'permits'> {
+  const figures = mergedFigures(cards);
+  if (cards.some(({ callers }) => callers.more > 0)) return figures;
+  const all = new Set(cards.flatMap(({ callers }) => callers.callers.map((one) => `${one.class} ${one.caller}`)));
+  const count = (name: string): number => [...all].filter((one) => one.startsWith(`${name} `)).length;
+  return { ...figures, lines: figures.lines.map((line) => ({ ...line, callers: count(line.class) })) };
 }
 
 /** By name. */

@@ -1,7 +1,6 @@
 /** `/status`: the snapshot, and what is asked for besides. */
 import type { URLSearchParams } from 'node:url';
-import { type FleetCards, replicasOf } from '../observe/fleet-view.ts';
-import { mergedFigures } from '../observe/merged.ts';
+import { type FleetCards, figuresOf, replicasOf } from '../observe/fleet-view.ts';
 import { mergedCallers, mergedRecent } from '../observe/merged-views.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
 import type { CallersView, CallerView, RecentFigures } from '../observe/views.ts';
@@ -78,7 +77,7 @@ export async function statusOf(sources: OpsSources, query: StatusQuery, viewer: 
   const fleet = query.fleet ? ((await look?.fleet()) ?? null) : null;
   const snapshot = await sources.snapshot();
   const { ready, why } = sources.ready();
-  const shown = fleet === null ? snapshot : { ...snapshot, ...mergedFigures(fleet.cards) };
+  const shown = fleet === null ? snapshot : { ...snapshot, ...figuresOf(fleet.cards) };
   const told = { ...chosen(shown, query), ready, why };
   if (query.class !== null && told.lines.length === 0) return null;
   if (look === undefined) return told;

@@ -3,7 +3,8 @@ import type { Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { operatorToken } from '../support/operator.ts';
 import { until } from '../support/until.ts';
-import { Chromium, findings, picture } from './support/chromium.ts';
+import { Chromium, picture } from './support/chromium.ts';
+import { expectGoodLooks } from './support/looks.ts';
 import { Scene } from './support/scene.ts';
 
 const noBrowser = inject('noBrowser') !== null;
@@ -56,20 +57,6 @@ async function hold(
 const focusable = `[...document.querySelectorAll('a, button, input, summary, [tabindex="0"]')]
   .filter((one) => one.checkVisibility())`;
 
-/** As they are, in light and dark, on a desk and on a phone: nothing for axe to find, and nothing to be scrolled sideways. */
-async function expectGoodLooks(name: string): Promise<void> {
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme });
-    for (const [device, width] of Object.entries({ desk: 1_280, phone: 360 })) {
-      await page.setViewportSize({ width, height: 800 });
-      await picture(page, `${name}-${colorScheme}-${device}`);
-      expect([name, colorScheme, device, await findings(page)]).toEqual([name, colorScheme, device, []]);
-      expect(await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
-    }
-  }
-  await page.setViewportSize({ width: 1_280, height: 800 });
-}
-
 describe.skipIf(noBrowser)('The page', () => {
   beforeAll(async () => {
     scene = await Scene.start(['anna', 'bulk', 'night-report']);
@@ -113,7 +100,7 @@ describe.skipIf(noBrowser)('The page', () => {
     await reads(page.locator('#callers tbody tr').first(), /user:#[0-9a-f]{8}/);
     expect(await page.getByRole('button').allInnerTexts()).toEqual(['Use it', 'Look']);
     expect(await page.locator('body').innerText()).not.toMatch(/anna|bulk/);
-    await expectGoodLooks('looking');
+    await expectGoodLooks(page, 'looking');
   });
 
   test('takes no wrong token', async () => {
@@ -223,7 +210,7 @@ describe.skipIf(noBrowser)('The page', () => {
     await reads(said(page.locator('#wait'), 'Waits for'), /^operator: /);
     await card('messages').getByText('as a table').click();
     await card('messages').getByRole('table').waitFor();
-    await expectGoodLooks('steering');
+    await expectGoodLooks(page, 'steering');
     await Promise.all([reads(page.locator('#said'), /^Done: Resume messages$/), press('Resume messages')]);
     expect(await held.status).toBe(201);
     await reads(page.locator('#wait-said'), /^seen-one: No request/);

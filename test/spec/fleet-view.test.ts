@@ -63,7 +63,7 @@ describe('The fleet, as a replica shows it', () => {
   it('has the lines of all, their callers, the last minutes, and each replica', async () => {
     await fiveWait();
     const view = await seenAll(one);
-    expect(view.lines).toMatchObject([{ class: 'messages', requests: 5 }]);
+    expect(view.lines).toMatchObject([{ class: 'messages', requests: 5, callers: 1 }]);
     expect(view.buckets).toMatchObject([{ class: 'messages', rate: 0.1, burst: 1 }]);
     expect(view.callers).toMatchObject([{ class: 'messages', place: 1, caller: 'user:admin', requests: 5 }]);
     expect(view.fleet).toMatchObject({ silent: 0, complete: true });
