@@ -6,9 +6,9 @@ import { extname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { getHeapStatistics } from 'node:v8';
-import { heapOptions, withoutHeapOptions } from './heap.ts';
 import type { SpawnWorker } from './member.ts';
 import type { FromWorker } from './messages.ts';
+import { heapOptions, inspectorOptions, withoutHeapOptions } from './node-options.ts';
 import { type OpenCount, openCount } from './open-count.ts';
 import { type SharedPort, socketOfWorkers } from './sharing.ts';
 import { passWholeLines } from './whole-lines.ts';
@@ -53,7 +53,11 @@ type Stdio = 'ignore' | 'pipe' | 'inherit' | 'ipc' | number;
 
 function starting(workers: number, { sharing, fd }: SharedPort): (count: OpenCount | null) => ChildProcess {
   const options = {
-    execArgv: [...withoutHeapOptions(process.execArgv), ...heapOptions(getHeapStatistics().heap_size_limit, workers)],
+    execArgv: [
+      ...withoutHeapOptions(process.execArgv),
+      ...heapOptions(getHeapStatistics().heap_size_limit, workers),
+      ...inspectorOptions(process.execArgv),
+    ],
     // Maps, sets and buffers arrive as what they are.
     serialization: 'advanced' as const,
   };

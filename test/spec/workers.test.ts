@@ -11,7 +11,7 @@ import { addData, dataOf } from '../../src/adapters/prometheus/tally-data.ts';
 import { profileNames } from '../../src/config/schema.ts';
 import { workerShare } from '../../src/config/worker-share.ts';
 import { mergedSnapshot } from '../../src/observe/merged.ts';
-import { heapOptions, withoutHeapOptions } from '../../src/workers/heap.ts';
+import { heapOptions, inspectorOptions, withoutHeapOptions } from '../../src/workers/node-options.ts';
 import { countTo, type OpenCount, openCount } from '../../src/workers/open-count.ts';
 import { Restarts } from '../../src/workers/restarts.ts';
 import { passWholeLines } from '../../src/workers/whole-lines.ts';
@@ -103,6 +103,7 @@ describe('What a worker may have', () => {
     expect(heapOptions(2 ** 28, 64)).toEqual(['--max-old-space-size=64']);
     const given = ['--max-old-space-size-percentage=50', '--inspect', '--max_old_space_size=9'];
     expect(withoutHeapOptions(given)).toEqual(['--inspect']);
+    expect([inspectorOptions(given), inspectorOptions(['--no-warnings'])]).toEqual([['--inspect-port=0'], []]);
   });
 });
 

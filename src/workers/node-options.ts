@@ -1,4 +1,4 @@
-/** The heap of a worker: its part of what one process would have. */
+/** Options of Node for a worker: its part of the heap that one process would have, and an inspector of its own. */
 
 /** V8 needs some tens of MiB for Weir itself. */
 const leastMib = 64;
@@ -11,4 +11,9 @@ export function heapOptions(limitBytes: number, workers: number): string[] {
 /** What else there is: options that say the same of the whole would go before. */
 export function withoutHeapOptions(options: readonly string[]): string[] {
   return options.filter((option) => !/^--max[-_]old[-_]space[-_]size/.test(option));
+}
+
+/** What makes a debugger's port another one in each worker, where there is one: its parent has the one that was named. */
+export function inspectorOptions(options: readonly string[]): string[] {
+  return options.some((option) => option.startsWith('--inspect')) ? ['--inspect-port=0'] : [];
 }
