@@ -281,7 +281,7 @@ export class Fleet {
     this.#startAgain(slot, member);
   }
 
-  #memberEnded(slot: Slot, member: Member, { code, signal, openRequests }: WorkerEnd): void {
+  #memberEnded(slot: Slot, member: Member, { code, signal, problem, openRequests }: WorkerEnd): void {
     const { log, keep } = this.#deps;
     member.ended();
     if (member.report !== null) keep(member.report);
@@ -296,9 +296,10 @@ export class Fleet {
         pid: member.process.pid,
         code,
         signal,
+        ...(problem !== null && { problem }),
         requestsLost: lost,
       });
-      const why = signal ?? `exit code ${code}`;
+      const why = problem ?? signal ?? `exit code ${code}`;
       this.#begun.reject(new StartError('workers', `worker ${slot.worker} ended before all served (${why})`));
       this.#startAgain(slot, member);
     }

@@ -15,6 +15,8 @@ export interface WorkerProcess {
 export interface WorkerEnd {
   readonly code: number | null;
   readonly signal: string | null;
+  /** Why it could not even be started; null: it was. */
+  readonly problem: string | null;
   /** How many were open in it; null: nobody knows but by its last report. */
   readonly openRequests: number | null;
 }

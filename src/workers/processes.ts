@@ -1,12 +1,11 @@
 /** Workers as processes. Where the system has no SO_REUSEPORT, Node's cluster module starts them, which listens for them. */
 import { type ChildProcess, fork } from 'node:child_process';
 import cluster from 'node:cluster';
-import { once } from 'node:events';
 import { extname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { getHeapStatistics } from 'node:v8';
-import type { SpawnWorker } from './member.ts';
+import type { SpawnWorker, WorkerEnd } from './member.ts';
 import type { FromWorker } from './messages.ts';
 import { heapOptions, inspectorOptions, withoutHeapOptions } from './node-options.ts';
 import { type OpenCount, openCount } from './open-count.ts';
@@ -28,25 +27,49 @@ export function spawnBy(workers: number, shared: SharedPort, take: (lines: Buffe
   const start = starting(workers, shared);
   return (events) => {
     const count = openCount();
-    const child = start(count);
+    const ended = (end: Omit<WorkerEnd, 'openRequests'>): void =>
+      events.ended({ ...end, openRequests: count?.end() ?? null });
+    const child = attemptTo(() => start(count));
+    if (child instanceof Error) {
+      queueMicrotask(() => ended(unstarted(child)));
+      return { pid: 0, countFd: null, send() {}, kill() {} };
+    }
     const read = passWholeLines(child.stdout as Readable, take).catch(() => {});
     child.on('message', (message: FromWorker) => events.said(message));
-    // A message to one that has just died: its end is told anyway.
-    child.on('error', () => {});
-    void once(child, 'exit').then(async ([code, signal]) => {
+    void endOf(child).then(async (end) => {
       await read;
-      events.ended({ code, signal, openRequests: count?.end() ?? null });
+      ended(end);
     });
-    const kill = (): void => void child.kill('SIGKILL');
     return {
       pid: child.pid ?? 0,
       countFd: count === null ? null : countOfWorkers,
       send: (message) => {
         if (child.connected) child.send(message, () => {});
       },
-      kill,
+      kill: () => void child.kill('SIGKILL'),
     };
   };
+}
+
+function endOf(child: ChildProcess): Promise<Omit<WorkerEnd, 'openRequests'>> {
+  return new Promise((resolve) => {
+    child.once('exit', (code, signal) => resolve({ code, signal, problem: null }));
+    // Of one that was started: a message to it after its death, whose end is told anyway.
+    child.on('error', (error) => {
+      if (child.pid === undefined) resolve(unstarted(error));
+    });
+  });
+}
+
+/** The system has no memory, process or descriptor left, as a rule. */
+const unstarted = ({ message }: Error) => ({ code: null, signal: null, problem: message });
+
+function attemptTo(start: () => ChildProcess): ChildProcess | Error {
+  try {
+    return start();
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }
 
 type Stdio = 'ignore' | 'pipe' | 'inherit' | 'ipc' | number;

@@ -35,7 +35,7 @@ class PlayedWorker {
 
   /** @param openRequests how many it has counted in its file; null: it has none */
   dies(signal: string | null = 'SIGKILL', openRequests: number | null = null): void {
-    this.#events.ended({ code: signal === null ? 0 : null, signal, openRequests });
+    this.#events.ended({ code: signal === null ? 0 : null, signal, problem: null, openRequests });
   }
 
   heardOf(kind: ToWorker['kind']): number {

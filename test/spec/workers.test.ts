@@ -11,8 +11,10 @@ import { addData, dataOf } from '../../src/adapters/prometheus/tally-data.ts';
 import { profileNames } from '../../src/config/schema.ts';
 import { workerShare } from '../../src/config/worker-share.ts';
 import { mergedSnapshot } from '../../src/observe/merged.ts';
+import type { WorkerEnd } from '../../src/workers/member.ts';
 import { heapOptions, inspectorOptions, withoutHeapOptions } from '../../src/workers/node-options.ts';
 import { countTo, type OpenCount, openCount } from '../../src/workers/open-count.ts';
+import { spawnBy } from '../../src/workers/processes.ts';
 import { Restarts } from '../../src/workers/restarts.ts';
 import { passWholeLines } from '../../src/workers/whole-lines.ts';
 import { config, load, problems } from '../support/config.ts';
@@ -152,6 +154,22 @@ describe('The count of open requests', () => {
     const count = countTo(fd, () => {});
     expect(() => count(1)).not.toThrow();
     closeSync(fd);
+  });
+});
+
+describe('A worker that the system cannot start', () => {
+  it('has ended at once, with the reason', async () => {
+    const { execPath } = process;
+    process.execPath = '/nowhere/node';
+    try {
+      const end = await new Promise<WorkerEnd>((ended) => {
+        const spawn = spawnBy(2, { port: 0, sharing: 'reusePort' }, async () => {});
+        spawn({ said: () => {}, ended }).send({ kind: 'discard' });
+      });
+      expect(end).toEqual({ code: null, signal: null, openRequests: 0, problem: 'spawn /nowhere/node ENOENT' });
+    } finally {
+      process.execPath = execPath;
+    }
   });
 });
 
