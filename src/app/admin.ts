@@ -26,9 +26,8 @@ const byConfiguration = {
 } as const;
 
 /**
- * At the start the configured password is set. The store may come back empty, so whenever it is back, a missing admin
- * is made again. An admin that is there keeps the password that it has been given since, until another one is
- * configured.
+ * The start sets the configured password. The store may come back empty, so whenever it is back, a missing admin is
+ * made again. An admin that is there keeps a password that it was given later, until another one is configured.
  */
 export class AdminKeeper {
   readonly #deps: AdminDeps;

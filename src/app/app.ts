@@ -156,7 +156,7 @@ async function serve(
   state.connections = () => main.connections;
   await stores.begin();
   traffic.begin();
-  // Only a process that has its ports may touch what it shares with others.
+  // A process without its ports must not touch what it shares with others.
   const admin = new AdminKeeper({ stores, passwords, clock, log }, config.auth.adminPassword);
   if (config.profile === 'coreapp') await admin.begin(place?.admin ?? 'set');
   followDrains(steer, state, main);
@@ -203,7 +203,7 @@ async function prepare(next: Config, { services, traffic, main, trust, admin, ce
   };
 }
 
-/** Ready from now on, but while an operator has the replica drained: balancers look elsewhere then, as before a stop. */
+/** Ready from now on, unless an operator has the replica drained: then balancers look elsewhere, as before a stop. */
 function followDrains(control: Control, state: State, main: MainServer): void {
   control.onDrain((isDrained) => {
     if (state.readiness === stopping) return;
@@ -226,7 +226,7 @@ function closing(open: AsyncDisposableStack, state: State, { services, traffic, 
   };
 }
 
-/** Whose word about callers is believed, as it is configured now. */
+/** The proxies whose word about callers is believed, as configured now. */
 class Trust {
   #in: (address: string) => boolean;
 

@@ -40,7 +40,7 @@ export async function openBodies(config: Config, clock: Clock, log: Log): Promis
     opened.set(parent, some);
     await noteOn(some.folder, bodies.diskMaxBytes, log);
   };
-  /** Once there are files there are files, also where no class needs them any more. */
+  /** Files stay once there are some, even if no class needs them any more. */
   const use = ({ bodies }: Config): void => {
     files = opened.get(parentOf(bodies)) ?? files;
   };

@@ -25,7 +25,7 @@ export class Certificates {
     this.#log = log;
   }
 
-  /** From now on it is this one, and what its files change to. */
+  /** From now on the certificate is this one, and whatever its files change to. */
   keep(tls: ListenTls | null): void {
     const before = this.#tls;
     if (tls === null || isDeepStrictEqual(before, tls)) return;
@@ -41,8 +41,8 @@ export class Certificates {
 }
 
 /**
- * Hands changed files to `secure`, unless something is wrong with them: then the old ones stay. Callers that are
- * connected notice nothing either way.
+ * Hands changed files to `secure`, unless something is wrong with them: then the old ones stay. Connected callers
+ * notice nothing either way.
  */
 function keepCertificates(tls: ListenTls, secure: (material: TlsMaterial) => void, clock: Clock, log: Log): FileWatch {
   const { ca, cert, key } = tls.files;

@@ -114,7 +114,7 @@ export class Control implements Steer {
   #changed(): void {
     const { admit } = this.#services;
     admit.operatorPauses.set(this.#steering.pausedClasses, this.#steering.pausedCallers);
-    // It pumps, so whoever is paused no longer goes on.
+    // It pumps the lines, so callers that are paused do not go on.
     this.#services.limit(this.#steering.over(this.#base));
     this.#onDrain(this.#steering.isDrained);
   }

@@ -12,7 +12,7 @@ interface ByValue {
   readonly texts: ReadonlyMap<string, string>;
 }
 
-/** The credential of a request: the most special one that there is. */
+/** The credential of a request: the most specific one. */
 export class Credentials {
   #all: string | null = null;
   #byClass: ReadonlyMap<string, string> = new Map();
@@ -34,7 +34,7 @@ export class Credentials {
     return this.#byClass.get(exchange.route.class) ?? this.#all;
   };
 
-  /** Others take their places, from the next request that is sent. */
+  /** Other credentials, from the next request that is sent. */
   replace(given: readonly Credential[], caseSensitive: boolean, log: Log): void {
     this.#caseSensitive = caseSensitive;
     this.#watch?.close();
@@ -83,7 +83,7 @@ export class Credentials {
   }
 }
 
-/** By what values of requests some of them go. */
+/** The scopes whose values choose some of them. */
 export function credentialScopes(given: readonly Credential[]): Scope[] {
   return given.flatMap(({ of }) => {
     const equals = of?.indexOf('=') ?? -1;

@@ -49,7 +49,7 @@ export class Logging {
     });
   }
 
-  /** What workers need to know of it, who write to a pipe. */
+  /** What workers need to know of it, since they write to a pipe. */
   get terminal(): { readonly isTTY: boolean; readonly colours: boolean } {
     const { isTTY = false } = this.#terminal;
     return { isTTY, colours: isTTY && (this.#terminal.hasColors?.() ?? false) };
@@ -74,7 +74,7 @@ export class Logging {
     };
   }
 
-  /** The file may have been renamed meanwhile. Where it can't be opened anew, lines go on to where they went. */
+  /** The file may have been renamed meanwhile. If it can't be opened anew, lines go on to the old one. */
   reopen(): void {
     if (this.#file === null) {
       this.log.warn('SIGUSR2 means nothing here: it has log.file opened anew, which is not set');

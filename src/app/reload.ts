@@ -21,7 +21,7 @@ import { StartError } from './start-error.ts';
 
 type LoadedWell = Extract<Loaded, { ok: true }>;
 
-/** What brought it about. */
+/** What caused it. */
 type ReloadReason = 'SIGHUP' | 'file' | 'command';
 
 interface ReloadDeps {

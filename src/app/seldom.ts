@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 
-/** What goes wrong again and again is said once in this time. */
+/** A trouble that comes again and again is logged once in this time. */
 const sayAgainMs = 60_000;
 
 export function seldom<What extends unknown[]>(clock: Clock, say: (...what: What) => void): (...what: What) => void {

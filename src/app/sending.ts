@@ -1,6 +1,6 @@
 /**
- * By which configuration a request is sent: by the one in force when it goes. It may have come under another, and have
- * waited through a reload. What was sent ends by the rules that it was sent by.
+ * A request is sent by the configuration that is in force when it goes. It may have come under another, and waited
+ * through a reload. An attempt ends by the rules that it was sent by.
  */
 import type { Downstream } from '../exchange/ports.ts';
 import type { Forward } from '../upstream/forward.ts';

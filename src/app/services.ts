@@ -87,7 +87,7 @@ export async function openServices(
   const places = tunnelPlaces(config.http.tunnelsMax);
   const tokens = new TokenKinds(config, { stores, secrets, clock, meter, log });
   return {
-    /** Another configuration counts for all of these, as far as it can (`restart.ts`). */
+    /** All of these go by another configuration, as far as they can (`restart.ts`). */
     configure(next: Config): void {
       ({ figuresMaxAgeMs } = next.ops);
       meter.know(Object.keys(next.limits), longestHoldMs(next.limits));

@@ -48,7 +48,7 @@ export class Steering {
     return true;
   }
 
-  /** False: it is not in force here. Other replicas are told all the same: they may have missed something. */
+  /** False: it was not in force here. Other replicas are told all the same: they may have missed something. */
   lift(order: StandingOrder): boolean {
     const known = this.#words.get(subjectOf(order));
     const wasThere = known !== undefined && this.#isInForce(known);

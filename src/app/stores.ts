@@ -317,7 +317,7 @@ function redisBuckets(settings: RedisSettings, connections: Connections, { clock
     }
     const { key, replicas, error } = alone;
     const { name: cause, ofKey } = causeOf(error);
-    // If Redis answered with an error, that has had its line. If only the call was late, nothing has been said yet.
+    // An error that Redis answered has its line already. If only the call was late, nothing has been logged yet.
     if (cause === 'late') troubles.broke({ purpose: 'buckets' }, error);
     const whose = ofKey === true ? 'the limit of one class: Redis does not serve it' : 'limits: Redis does not serve';
     log.warn(`${whose}; going on with a share`, { key, cause, replicas });

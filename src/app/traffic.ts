@@ -50,7 +50,7 @@ export class Traffic {
     this.#follow(this.#generation.upgrade, head, downstream);
   }
 
-  /** Has somebody told how many are under way, now and whenever that changes. */
+  /** Calls back with how many are under way, now and whenever that changes. */
   follow(changed: (underWay: number) => void): void {
     this.#changed = changed;
     changed(this.#underWay);

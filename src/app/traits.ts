@@ -1,4 +1,6 @@
-/** What is known of each profile without its services: how Weir says no, and what it answers itself. */
+/**
+ * What each profile says without services: the form of refusals, the retry policy, the figures, Weir's own classes.
+ */
 import { STATUS_CODES } from 'node:http';
 import type { ProfileName } from '../config/schema.ts';
 import type { RefusalForm } from '../exchange/answer.ts';

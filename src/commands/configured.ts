@@ -5,7 +5,7 @@ import { type CommandIo, type Given, type Grammar, givenTo } from './options.ts'
 
 type Configured = Extract<Loaded, { ok: true }>;
 
-/** For commands that look at the whole configuration and take nothing else. Null: it is said what is wrong. */
+/** For commands that look at the whole configuration and take nothing else. Null: what is wrong was told. */
 export function configuredBy(
   grammar: Grammar,
   args: readonly string[],
@@ -16,7 +16,7 @@ export function configuredBy(
   return given === null ? null : configuredWith(given, env, io);
 }
 
-/** By `--config` and `--profile`, which is the same as `WEIR_PROFILE`. Null: it is said what is wrong. */
+/** By `--config` and `--profile`, which is the same as `WEIR_PROFILE`. Null: what is wrong was told. */
 export function configuredWith({ options }: Given, env: Environment, io: CommandIo): Configured | null {
   return configured({ ...sourcesOf(options, env), readFile: io.readFile }, io);
 }
@@ -28,7 +28,7 @@ export function sourcesOf(options: ReadonlyMap<string, string>, given: Environme
   return { file: options.get('--config') ?? null, env };
 }
 
-/** Null: it is said what is wrong. */
+/** Null: what is wrong was told. */
 export function configured(sources: Sources, io: CommandIo): Configured | null {
   const loaded = loadConfig(sources);
   if (loaded.ok) return loaded;

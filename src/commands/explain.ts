@@ -109,7 +109,7 @@ function routeRows({ auth, classes, coreapp }: Config, { method, path }: Receive
   ];
 }
 
-/** Users who may use other classes only. */
+/** Users who may use only other classes. */
 function mayRows({ may }: Config['auth'], route: Route): Rows {
   const kept = [...may].filter(([, classes]) => !classes.has(route.class)).map(([name]) => name);
   return route.by === 'weir' || kept.length === 0 ? [] : [['not allowed to', kept.join(', ')]];
@@ -139,7 +139,7 @@ function upstreamRows(config: Config, exchange: Received, route: Route, body: Bu
   ];
 }
 
-/** Whose requests share a limit with this one. */
+/** Which requests share a limit with this one. */
 function sharersOf(scope: Scope, request: Collected, { coreapp }: Config): string {
   if (scope.by === 'fleet') return 'all requests of the class';
   if (scope.by === 'principal') return 'each user';
@@ -167,7 +167,7 @@ function credentialWords({ coreapp }: Config, request: Collected): string {
   return fitting === undefined ? [...open, found].join(', else ') : found;
 }
 
-/** By which answers it would be too fast, the first that fits. 429 and 503 count besides. */
+/** The answers that mean "too fast"; the first rule that fits counts. 429 and 503 count besides. */
 function signalRows({ throttled }: Config, route: Route): Rows {
   const rules = [...(throttled.byClass.get(route.class) ?? []), ...throttled.all];
   return rules.map(({ status, body, fields, of, then }) => {

@@ -1,7 +1,6 @@
 /**
- * At SIGUSR1 Node would open its inspector, through which whoever can reach the port runs code in the process. It does
- * not while somebody listens to the signal. A process that was started with `--inspect` has it open, as it was asked
- * to.
+ * At SIGUSR1 Node would open its inspector: anybody who reaches that port can run code in the process. A listener for
+ * the signal keeps it shut. A process that was started with `--inspect` has it open, as asked.
  */
 export function keepInspectorClosed(): void {
   process.on('SIGUSR1', () => {});

@@ -23,7 +23,7 @@ export function opsPort(file: string | null, env: Environment, io: Pick<CommandI
   return { address: reachable(ops), token: ops.token };
 }
 
-/** What to ask where Weir listens on all addresses, too. */
+/** An address to ask at, also if Weir listens on all addresses. */
 export function reachable({ host, port }: { readonly host: string; readonly port: number }): string {
   return `${host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -70,7 +70,7 @@ export async function serve(args: readonly string[], env: Environment, io: Comma
   }
 }
 
-/** Null: it is said why its file can't be written to. */
+/** Null: why its file can't be written to was told. */
 function openLogging({ log }: Config, io: CommandIo): Logging | null {
   try {
     return new Logging(log, version, machineClock);
@@ -176,8 +176,8 @@ async function startBundledFor(profile: ProfileName): Promise<Bundled> {
 }
 
 /**
- * The bundled simulator stands for all upstreams of a profile. Those of other APIs want a credential, as the APIs do: any
- * one will do.
+ * The bundled simulator stands for all upstreams of a profile. Simulators of other APIs want a credential, as these
+ * APIs do: any will do.
  */
 function towardsSimulator(config: Config, { mediaUrl }: Bundled): Config {
   const { profile, coreapp } = config;

@@ -16,7 +16,7 @@ interface OpsPort {
 }
 
 interface ServiceManagerDeps {
-  /** Null: nobody wants to be told. */
+  /** Null: there is no service manager to tell. */
   readonly send: Send | null;
   /** How often it wants to hear that Weir is alive, milliseconds; null: never. */
   readonly watchdogMs: number | null;

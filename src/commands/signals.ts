@@ -1,6 +1,6 @@
 /**
- * What each signal means to `weir serve`. docs/reference/signals-and-exit-codes.md says the same to operators. Signals
- * that are not here do what they do to any process; SIGPIPE and SIGXFSZ Node itself ignores.
+ * What each signal means to `weir serve`. docs/reference/signals-and-exit-codes.md says the same to operators. Other
+ * signals do what they do to any process; Node itself ignores SIGPIPE and SIGXFSZ.
  */
 import { machineClock } from '../adapters/node/clock.ts';
 import type { Log } from '../observe/ports.ts';
@@ -20,12 +20,12 @@ const table = {
   Record<NodeJS.Signals, { means: 'stop' | 'reload' | 'reopen' } | { means: 'note'; note: string }>
 >;
 
-/** npm passes on the SIGINT that the terminal has sent to both of them: what comes twice at once was meant once. */
+/** npm passes on a SIGINT that the terminal has already sent to both: two at once were meant as one. */
 const echoMs = 500;
 
 /**
- * Listens to all of the table. Those that stop come one at a time. One that asks for a reload is kept until somebody
- * can do it. The others are a line in the log each.
+ * Listens to all signals of the table. Signals to stop are handed out one at a time. A signal to reload is kept until
+ * somebody can do it. Each of the others is a line in the log.
  */
 export class Signals {
   readonly #came: Stopping[] = [];
@@ -40,7 +40,7 @@ export class Signals {
       if (entry.means === 'stop') this.#listenToStop(name as Stopping);
       else if (entry.means === 'reload') process.on(name, () => this.#askToReload());
       else if (entry.means === 'note') process.on(name, () => log.warn(entry.note));
-      // Where Node was told to do something at SIGUSR2, such as to write a heap snapshot, it listens already.
+      // If Node was told to do something at SIGUSR2, such as to write a heap snapshot, it listens already.
       else if (process.listenerCount(name) === 0) process.on(name, () => logging.reopen());
     }
   }

@@ -7,7 +7,7 @@ import type { CommandIo } from './options.ts';
 
 export type { HandedOver };
 
-/** Null: it is said why they can't be used. */
+/** Null: why they can't be used was told. */
 export function handedOver(env: Environment, io: CommandIo): HandedOver | null {
   try {
     return socketsHandedOver(env, process.pid);

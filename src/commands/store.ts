@@ -16,7 +16,9 @@ import { version } from './version.ts';
 /** How long a command waits for Redis to answer, milliseconds: nobody else waits for it. */
 const callTimeoutMs = 5_000;
 
-/** The rest may be wrong, or out of reach: an operator who manages users need not be allowed to read a TLS key. */
+/**
+ * Other settings may be wrong, or out of reach: an operator who manages users need not be allowed to read a TLS key.
+ */
 const needs = (setting: string): boolean => /^(redis|log)\.|^auth\.adminPassword/.test(setting);
 
 /** What the commands need of a configuration. */
@@ -29,7 +31,7 @@ export interface StoreDeps {
   readonly audit: (action: AuditAction, user: string) => void;
 }
 
-/** A command's end that is no success: one line for whoever typed it. */
+/** Why a command has failed: one line for whoever typed it. */
 export class CommandFailure extends Error {}
 
 interface StoreCommand {

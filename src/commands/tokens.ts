@@ -95,7 +95,7 @@ async function create({ accounts, audit }: StoreDeps, { options, io }: Given): P
   io.out(token);
 }
 
-/** The user of that name; where there is none a new one, as which nobody can log in. */
+/** The user of that name. If there is none, a new one is made, and nobody can log in as it. */
 async function userFor(
   { accounts, audit }: Pick<StoreDeps, 'accounts' | 'audit'>,
   name: string,
@@ -159,7 +159,7 @@ async function revokeOne({ accounts, audit }: StoreDeps, id: string, io: Command
   io.out(`${user}: token ${shortId(digest)} revoked`);
 }
 
-/** By user, and of one user by age. */
+/** By user, and for one user by age. */
 async function list({ accounts }: StoreDeps, { operand: name, io }: Given): Promise<void> {
   const names: string[] = [];
   if (name !== null) names.push((await existing(accounts, name)).name);
@@ -169,7 +169,7 @@ async function list({ accounts }: StoreDeps, { operand: name, io }: Given): Prom
   }
 }
 
-/** Of the digest only as much as tells tokens apart: nothing here opens anything. */
+/** Only as much of the digest as tells tokens apart: it opens nothing. */
 const shortId = (digest: string): string => digest.slice(0, 12);
 
 function lineOf(user: string, { digest, madeAtMs, expiresAtMs, label }: ListedToken): string {

@@ -1,4 +1,4 @@
-/** Names of callers, which are people's: who sees them, and what the others see. */
+/** Who sees the names of callers, which may be those of people, and what everybody else sees. */
 import { createHmac, randomBytes } from 'node:crypto';
 
 export type NamesShown = 'always' | 'token' | 'never';

@@ -49,7 +49,7 @@ export class Operator {
 
   /**
    * @param authorization the field, where there is one
-   * @returns whether it is the operator's; or the answer to whoever shows something wrong
+   * @returns whether it is the operator's; or the answer to a wrong token
    */
   identify(authorization: string | undefined, address: string): boolean | OpsPage {
     if (authorization === undefined) return false;

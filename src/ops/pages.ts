@@ -32,7 +32,7 @@ export const reloadPath = '/reload';
 
 export const opsPaths = Object.keys(answers);
 
-/** Where nobody is asked who it is: probes and scrapers may bring credentials that are for others. */
+/** These paths ask for no credential: probes and scrapers may bring some that are for others. */
 export const openPaths: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics']);
 
 /** The page for a request; null: there is none at this path. */

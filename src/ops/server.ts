@@ -182,7 +182,7 @@ function whoAsks({ headers, socket }: IncomingMessage, operator: Operator): bool
   return operator.identify(headers.authorization, socket.remoteAddress ?? '');
 }
 
-/** It changes nothing but what the files say. Still, others are not to have them read again and again. */
+/** A reload only takes up what the files say. Still, other machines must not have them read again and again. */
 async function reload(request: IncomingMessage, sources: OpsSources): Promise<OpsPage> {
   if (!isFromHere(request.socket)) return notFromHere;
   return request.method === 'POST' ? await reloadPage(sources) : wantsPost;

@@ -127,7 +127,7 @@ function nameIn(path: string, pattern: RegExp): string | null {
 const wrongMethod = (allow: string): OpsPage =>
   problem(405, 'Method not allowed', `Allowed here: ${allow}.`, { allow });
 
-/** A page of another site can't know the token. Should it ever, its orders are refused all the same. */
+/** A page of another site can't know the token. If it ever does, its orders are refused all the same. */
 function isFromElsewhere({ headers }: IncomingMessage): boolean {
   const site = headers['sec-fetch-site'];
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return true;

@@ -67,14 +67,14 @@ export class Viewers {
   }
 
   #tick(): void {
-    // Whoever waits for one that takes longer than a second gets that one.
+    // If one takes longer than a second to make, those who wait get that one.
     if (this.#making > 0) return;
     this.#latest.clear();
     for (const [response, viewer] of this.#viewers) void this.#show(response, viewer);
   }
 
   async #show(response: ServerResponse, viewer: PageViewer): Promise<void> {
-    // Whoever has not taken the last one gets none: the next is newer.
+    // A viewer that has not taken the last one gets none: the next is newer.
     if (response.writableLength > 0) return;
     try {
       const event = await (this.#latest.get(kindOf(viewer)) ?? this.#make(viewer));

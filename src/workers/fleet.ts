@@ -30,7 +30,7 @@ export type FleetStart = Omit<WorkerStart, 'worker' | 'place' | 'countFd'> & {
   readonly place: Pick<WorkerStart['place'], 'sharing' | 'instance'>;
 };
 
-/** The place of one worker after another. */
+/** A place among the workers: when the worker in it ends, the next one takes it. */
 interface Slot {
   readonly worker: number;
   readonly paces: Restarts;
@@ -117,7 +117,10 @@ export class Fleet {
     return [...this.#members, ...this.#leaving].flatMap(({ report }) => report ?? []);
   }
 
-  /** Of those that have said anything. Those that serve are asked now; one that does not answer counts as it did last. */
+  /**
+   * What all workers have counted that have said anything. Those that serve are asked now; if one does not answer, its
+   * last report counts.
+   */
   async reports(): Promise<Report[]> {
     const serving = [...this.whoServe, ...this.#leaving];
     await Promise.all(serving.map((member) => member.ask((id) => ({ kind: 'report', id }), reportMaxMs)));

@@ -26,7 +26,7 @@ export class WorkerLife {
   readonly #start: WorkerStart;
   #serving: Serving | null = null;
   #commit: (() => void) | null = null;
-  /** What changes something waits for what was asked before; a report does not. */
+  /** A message that changes something waits for those before it; a report does not. */
   #last: Promise<unknown> = Promise.resolve();
   readonly #figures = new Map<number, (page: Page | null) => void>();
   #ids = 0;

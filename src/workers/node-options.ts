@@ -8,7 +8,7 @@ export function heapOptions(limitBytes: number, workers: number): string[] {
   return [`--max-old-space-size=${Math.max(leastMib, Math.floor(limitBytes / workers / 2 ** 20))}`];
 }
 
-/** What else there is: options that say the same of the whole would go before. */
+/** The parent's other options: those that set the heap of the whole would override these. */
 export function withoutHeapOptions(options: readonly string[]): string[] {
   return options.filter((option) => !/^--max[-_]old[-_]space[-_]size/.test(option));
 }

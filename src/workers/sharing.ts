@@ -16,8 +16,8 @@ export interface SharedPort {
 export const socketOfWorkers = 4;
 
 /**
- * Looks before the workers start. Each of them would share a port also with another program that shares its own; so it
- * is taken alone first, and rejects with the system's error where that can't be. A socket that was handed over is given
+ * Looks before the workers start. They would share the port with any other program that shares its own. So this
+ * process takes it alone first, and rejects with the system's error if it can't. A socket that was handed over is given
  * on to all: it stays open in the parent, so callers wait in it also while no worker is there.
  */
 export async function sharedPort({ host, port, fd }: Config['listen']): Promise<SharedPort> {

@@ -19,7 +19,7 @@ interface LogSettings {
   readonly requests?: boolean;
   /** The part of the successes that have one: 0 to 1. Default: 1. */
   readonly sample?: number;
-  /** A request that took as long as this is no mere success, milliseconds. Default: none is. */
+  /** A request that took as long as this has one in any case, milliseconds. Default: none has. */
   readonly slowMs?: number;
 }
 

@@ -177,7 +177,7 @@ function anyValue(value: unknown): object {
   return {};
 }
 
-/** What JSON has no number for, it is named. */
+/** Numbers that JSON does not have are written by name. */
 function jsonDouble(value: number): number | string {
   return Number.isFinite(value) ? value : `${value}`;
 }

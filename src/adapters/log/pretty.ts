@@ -64,7 +64,7 @@ function times({ totalMs, heldMs, coreappMs, attempts }: RequestLine): string {
   return `${tenths(totalMs)} ms${parts.length === 0 ? '' : ` (${parts.join(', ')})`}`;
 }
 
-/** What is not as usual, and what finds the request again. */
+/** What is unusual about the request, and what helps to find it again. */
 function odd({ refusal, cut, id, remote, traceId }: RequestLine): Readonly<Record<string, unknown>> {
   return {
     ...(refusal !== null && { refusal }),
@@ -86,7 +86,7 @@ function stackOf({ stack, type, message }: ShownError): string {
   return `${lines.map((line) => `    ${printable(line)}`).join('\n')}\n`;
 }
 
-/** What a terminal would do something for, and what turns the direction of a text. */
+/** Characters that a terminal acts on, and those that turn the direction of a text. */
 const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 /** What callers say must not steer the terminal. */

@@ -10,9 +10,9 @@ const batchMinBytes = 61_440;
 /** … or the first has waited so long. */
 const batchMaxMs = 100;
 /**
- * How much may be pending for a reader that does not keep up when one more line comes; beyond, it is dropped, counted
- * and reported. Weightier lines have room of their own: many requests can't push out the audit trail. Nor can many
- * refused logins push out the lines of what was done, which cost a password or a token each.
+ * The most that may be pending when one more line comes, for a reader that does not keep up. A line beyond that is
+ * dropped, counted and reported. Weightier lines have room of their own: many requests can't push out the audit trail.
+ * Nor can many refused logins push out the lines of what was done, which cost a password or a token each.
  */
 const pendingMaxBytes = { ordinary: 8 * 1024 * 1024, refused: 16 * 1024 * 1024, done: 64 * 1024 * 1024 } as const;
 /** While as much as this is pending, lines of other processes wait at their senders. */
@@ -181,7 +181,7 @@ export class Sink {
     else this.#schedule();
   }
 
-  /** Once lines can be written again: else the line that tells of it would be lost as well, for ever. */
+  /** Told once lines can be written again: before, the line that tells of it would be lost as well. */
   #tellLost(): void {
     if (this.#dropped > 0) {
       this.#pending.add(this.#troubleLine('log lines dropped: the reader was slow', { lines: this.#dropped }));

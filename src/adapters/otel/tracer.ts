@@ -103,7 +103,7 @@ class CountingExporter implements SpanExporter {
       this.waiting -= spans.length;
       told(result.code === ExportResultCode.SUCCESS ? 'exported' : 'failed', spans.length);
       if (result.code !== ExportResultCode.SUCCESS) warn(reasonOf(result.error));
-      // It has been told: the processor would tell it once more.
+      // This failure has been told; the processor would tell it once more.
       settle({ code: ExportResultCode.SUCCESS });
     });
   }
@@ -123,7 +123,7 @@ function resourceOf({ version, instance }: OtelOptions): Resource {
   return defaultResource().merge(resourceFromAttributes(own)).merge(given);
 }
 
-/** What the packages have to say is of interest to operators as far as something goes wrong. */
+/** Operators are told what the packages say goes wrong, and nothing else. */
 function hearWarnings(warn: OtelOptions['warn']): void {
   setGlobalErrorHandler((error) => warn(reasonOf(error)));
   const say = (message: string): void => warn(message);
@@ -132,7 +132,7 @@ function hearWarnings(warn: OtelOptions['warn']): void {
   diag.setLogger(logger, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
 }
 
-/** Without what a collector has answered: nobody knows what it says. */
+/** Without the collector's answer: it may hold anything. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code } = error as NodeJS.ErrnoException;
