@@ -90,7 +90,7 @@ export class Steering {
   }
 
   /** The configuration with what is ordered over it. */
-  over(config: Config): Config {
+  over<Settings extends Pick<Config, 'limits'>>(config: Settings): Settings {
     const limits = { ...config.limits };
     for (const { order } of this.#inForce()) {
       if (order.kind !== 'limit') continue;

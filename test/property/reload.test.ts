@@ -10,15 +10,11 @@ import type { Gates } from '../../src/admission/gates.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
 import { readScope, type Scope } from '../../src/admission/rate/scope.ts';
 import type { Clock } from '../../src/clock.ts';
-import { deafMeter, Fleet, narrowLimit, roomyLimits, tolerance, WaitingDownstream } from '../support/fleet.ts';
+import { deafMeter, Fleet, narrowLimit, roomyLimits, WaitingDownstream } from '../support/fleet.ts';
+import { excessOver, type InForce, onTheWay, quotas, tolerated } from '../support/limits-in-force.ts';
 import { VirtualRedis } from '../support/virtual-redis.ts';
 
 const [byCaller, fleetwide] = ['principal', 'fleet'].map((text) => readScope(text) as Scope) as [Scope, Scope];
-
-const quotas: fc.Arbitrary<Quota> = fc.record({
-  rate: fc.oneof(fc.integer({ min: 1, max: 500 }), fc.double({ min: 0.5, max: 50, noNaN: true })),
-  burst: fc.integer({ min: 1, max: 200 }),
-});
 
 /** What happens after a pause: requests come, a replica takes up another limit, or a caller hangs up. */
 const steps = fc.array(
@@ -32,34 +28,6 @@ const steps = fc.array(
   }),
   { minLength: 4, maxLength: 40 },
 );
-
-/** A limit in a replica from some moment on. */
-interface InForce extends Quota {
-  readonly from: number;
-  readonly replica: number;
-}
-
-/** By how many requests the worst span breaks the highest limits that were in force in it. */
-function excessOver(history: readonly InForce[], instants: readonly number[]): number {
-  const spans = history.map((one) => {
-    const next = history.find(({ replica, from }) => replica === one.replica && from > one.from);
-    return { ...one, until: next?.from ?? Number.POSITIVE_INFINITY };
-  });
-  const edges = [...new Set([...history.map(({ from }) => from), ...instants])];
-  let worst = Number.NEGATIVE_INFINITY;
-  for (const [first, begin] of instants.entries()) {
-    if (first > 0 && instants[first - 1] === begin) continue;
-    for (const end of edges) {
-      if (end < begin) continue;
-      const last = instants.findLastIndex((at) => at <= end);
-      const within = spans.filter(({ from, until }) => from <= end && until >= begin);
-      const rate = Math.max(...within.map((one) => one.rate));
-      const burst = Math.max(...within.map((one) => one.burst));
-      worst = Math.max(worst, last - first + 1 - (rate * (end - begin)) / 1_000 - burst);
-    }
-  }
-  return worst;
-}
 
 type Step = typeof steps extends fc.Arbitrary<infer Value> ? (Value & unknown[])[number] : never;
 
@@ -107,16 +75,6 @@ async function play(fleet: Fleet, limits: readonly Quota[], sequence: readonly S
   const instants = fleet.sent.map(({ at }) => at).toSorted((a, b) => a - b);
   return { history, instants, asked: callers.length, inHand: inHand.reduce((sum, slots) => sum + slots, 0) };
 }
-
-/** A slot whose window is stretched may be used under the next limit: there the tolerances of both add up. */
-const tolerated = (limits: readonly Quota[]): number => {
-  const [most = 0, second = 0] = limits.map(tolerance).toSorted((a, b) => b - a);
-  return most + second + 1e-6;
-};
-
-/** A replica reckons anew what it has at hand, and Redis the rest when the call has come: milliseconds later. */
-const onTheWay = (limits: readonly Quota[], changes: number): number =>
-  0.001 * changes * Math.max(...limits.map(({ rate }) => rate));
 
 const three = fc.tuple(quotas, quotas, quotas);
 

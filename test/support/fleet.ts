@@ -267,6 +267,7 @@ export function gatesOn(
   limits: ClassLimits,
   name: EndpointClass = 'messages',
   tellPause: TellPause = () => {},
+  operatorPauses = new OperatorPauses(),
 ): Gates {
   const limiters = new ConcurrencyLimiters(unbounded, clock, () => 0.5);
   return new Gates(name, limits, {
@@ -274,7 +275,7 @@ export function gatesOn(
     buckets,
     meter: deafMeter,
     limiters,
-    operatorPauses: new OperatorPauses(),
+    operatorPauses,
     digest: String,
     ...plainOrder,
     tellPause,
@@ -285,6 +286,8 @@ export class Fleet {
   readonly clock = new VirtualClock();
   readonly store: DistantStore;
   readonly gates: Gates[];
+  /** By replica. */
+  readonly operatorPauses: readonly OperatorPauses[];
   readonly sent: Sent[] = [];
   readonly refused: Admission[] = [];
   /** By replica, where an answer to what it sent last may say something of a limit. */
@@ -301,15 +304,17 @@ export class Fleet {
     this.#usedBy = usedBy;
     this.#sender = wayMs === undefined ? null : new Sender({ clock, wayMs, serviceMs });
     this.store = new DistantStore(clock, options.replicas, options.oneWayMs);
+    this.operatorPauses = Array.from({ length: options.replicas }, () => new OperatorPauses());
     this.gates = Array.from({ length: options.replicas }, (_, replica) => {
       const own = options.clockOf?.(clock, replica) ?? clock;
       const buckets = options.bucketsOf?.(own) ?? this.store.asSeenFromReplica();
-      return gatesOn(buckets, own, options.limits, 'messages', (notice) => {
+      const tellPause: TellPause = (notice) => {
         const others = this.gates.filter((_, i) => i !== replica);
         this.clock.after(2 * options.oneWayMs(), () => {
           for (const gates of others) gates.heard(notice);
         });
-      });
+      };
+      return gatesOn(buckets, own, options.limits, 'messages', tellPause, this.operatorPauses[replica]);
     });
   }
 
