@@ -1,5 +1,5 @@
 /** Signals, as an orchestrator sends them to a real process. */
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { ask } from '../support/ask.ts';
 import { testFile } from '../support/files.ts';
@@ -64,7 +64,8 @@ describe('SIGTERM', () => {
     const fields = { authorization: `Bearer ${await login(weir.url)}` };
     const waiting = ask('GET', `${weir.url}/v1/contacts`, { fields }).catch(() => null);
     await until(() => upstream.arrivals.length === 1, { what: 'the request at the upstream' });
-    await writeFile(config.path, yaml(0));
+    await writeFile(`${config.path}.new`, yaml(0));
+    await rename(`${config.path}.new`, config.path);
     await weir.process.waitForLine(/"msg":"a changed configuration is in force"/);
     weir.process.kill('SIGTERM');
     expect(await weir.process.exited).toEqual({ code: 0, signal: null });

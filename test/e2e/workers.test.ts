@@ -17,6 +17,12 @@ limits: {default: {rate: 100000, burst: 100000}}
 coreapp: {permitsMin: 200, permitsMax: 400}
 `;
 
+/** Whole, as an editor does it: a file that is half written would be read, too. */
+async function replace(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.new`, text);
+  await rename(`${path}.new`, path);
+}
+
 describe('Workers', () => {
   const messages: CountedClass = { name: 'messages', quota: { rate: 50, burst: 60 } };
 
@@ -108,10 +114,7 @@ describe('Workers', () => {
       );
       return told.filter(({ fields }) => fields.connection === 'close').length;
     };
-    const change = async (yaml: string): Promise<void> => {
-      await writeFile(`${config.path}.new`, yaml);
-      await rename(`${config.path}.new`, config.path);
-    };
+    const change = (yaml: string) => replace(config.path, yaml);
     expect(await closing()).toBe(0);
     const next = `${wide}http: {connectionMaxRequests: 1}\nworkers: 3\n`;
     await change(next);
@@ -133,6 +136,28 @@ describe('Workers', () => {
     expect(await replica.counter('weir_config_reloads_total', 'refused')).toBeGreaterThanOrEqual(1);
   });
 
+  it('write by the settings of the log that are in force', async () => {
+    const withRequests = (requests: boolean): string => `${wide}log: {requests: ${requests}}\n`;
+    await using config = await testFile('weir.yaml', withRequests(true));
+    await using replica = await RunningWorkers.start({ WEIR_CONFIG: config.path });
+    const { process: weir } = replica.weir;
+    const change = async (requests: boolean, times: number): Promise<void> => {
+      await replace(config.path, withRequests(requests));
+      const applied = () => weir.stdout.filter((line) => line.includes('"msg":"a changed configuration is in force"'));
+      await until(() => applied().length === times, { what: 'the change to be in force' });
+    };
+    const ask20 = (name: string) =>
+      Promise.all(Array.from({ length: 20 }, (_, i) => replica.get('/v1/contacts', `${name}-${i}`)));
+    await change(false, 1);
+    await ask20('quiet');
+    await change(true, 2);
+    await ask20('loud');
+    const lines = (name: string) => weir.stdout.filter((line) => line.includes(`"requestId":"${name}-`));
+    await until(() => lines('loud').length === 20, { what: 'the lines of the last ones' });
+    expect(new Set(lines('loud').map((line) => JSON.parse(line).worker))).toEqual(new Set([1, 2]));
+    expect(lines('quiet')).toEqual([]);
+  });
+
   it('all keep the old configuration where one of them does not get ready for the new one', async () => {
     const withLimit = (max: number): string => `${wide}http: {connectionMaxRequests: ${max}}\n`;
     await using config = await testFile('weir.yaml', withLimit(1_000));
@@ -144,7 +169,7 @@ describe('Workers', () => {
       return (await Promise.all(asked)).filter((told) => told.fields.connection === 'close').length;
     };
     process.kill(pid as number, 'SIGSTOP');
-    await writeFile(config.path, withLimit(1));
+    await replace(config.path, withLimit(1));
     const refused = await replica.weir.process.waitForLine(/"msg":"a changed configuration is refused/);
     process.kill(pid as number, 'SIGCONT');
     expect(refused).toContain('worker 2 did not answer within 10000 ms');
@@ -157,7 +182,7 @@ describe('Workers', () => {
   it('cannot be more or fewer by a reload', async () => {
     await using config = await testFile('weir.yaml', `${wide}workers: 2\n`);
     await using replica = await RunningWorkers.start({ WEIR_CONFIG: config.path, WEIR_WORKERS: '' });
-    await writeFile(config.path, `${wide}workers: 3\n`);
+    await replace(config.path, `${wide}workers: 3\n`);
     await replica.weir.process.waitForLine(/"restartNeeded":\["workers"\]/);
     expect(await replica.workers()).toHaveLength(2);
     expect(await replica.status()).toMatchObject({ config: { restartNeeded: ['workers'] } });
