@@ -46,8 +46,10 @@ const deployments: readonly [string, () => Promise<RedisDeployment>][] = [
 const told = (app: ReloadableApp, message: RegExp): number =>
   app.events.filter(({ message: text }) => message.test(text)).length;
 
-async function purposes({ servers }: RedisDeployment): Promise<Set<string>> {
-  const lists = await Promise.all(servers.map((server) => asked(server, 'CLIENT', 'LIST')));
+/** What connections of Weir are for, those to a Sentinel among them. */
+async function purposes({ servers, sentinel }: RedisDeployment): Promise<Set<string>> {
+  const peers = sentinel === null ? servers : [...servers, sentinel];
+  const lists = await Promise.all(peers.map((peer) => asked(peer, 'CLIENT', 'LIST')));
   return new Set(lists.flatMap((list) => [...list.matchAll(/ name=weir-(\w+) /g)].map(([, name]) => name as string)));
 }
 
@@ -60,14 +62,20 @@ describe.concurrent('While Weir runs,', () => {
     const yaml = 'redis: {urlFile: FOLDER/redis, caFile: FOLDER/ca.crt, callTimeoutMs: 10000}\n';
     const files = { redis: redis.url, 'ca.crt': first.authority };
     await using app = await startReloadable(upstream.url, yaml, files);
-    const connected = () => until(async () => (await purposes(redis)).size === 3, { what: 'all connections to stand' });
+    const each = (...command: [string, ...string[]]) =>
+      Promise.all([all(...command), redis.sentinel === null ? null : asked(redis.sentinel, ...command)]);
+    const count = redis.sentinel === null ? 3 : 4;
+    const connected = () =>
+      until(async () => (await purposes(redis)).size === count, { what: 'all connections to stand' });
     await connected();
 
-    await all('ACL', 'SETUSER', 'weir', '>another');
-    app.write('redis', redis.url.replace(login, 'weir:another@'));
+    await each('ACL', 'SETUSER', 'weir', '>another');
+    const password = decodeURIComponent(login.slice('weir:'.length, -1));
+    const another = redis.url.replace(login, 'weir:another@').replace(encodeURIComponent(password), 'another');
+    app.write('redis', another);
     expect(await app.reloads.reload('SIGHUP')).toMatchObject({ changed: ['redis.url'], restartNeeded: [] });
-    await all('ACL', 'SETUSER', 'weir', `<${decodeURIComponent(login.slice('weir:'.length, -1))}`);
-    await all('CLIENT', 'KILL', 'USER', 'weir');
+    await each('ACL', 'SETUSER', 'weir', `<${password}`);
+    await each('CLIENT', 'KILL', 'USER', 'weir');
     await connected();
     // Redis knows of a connection before its client takes commands.
     await until(async () => (await app.user('anna').catch(() => '')) !== '', {

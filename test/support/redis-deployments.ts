@@ -9,6 +9,7 @@ export interface RedisDeployment extends AsyncDisposable {
   readonly url: string;
   /** All that there are, Sentinels not included. */
   readonly servers: readonly TestRedis[];
+  readonly sentinel: TestRedis | null;
   /** The server that has a key now. */
   ownerOf(key: string): Promise<TestRedis>;
   /** Resolves when another server than `before` has the key and takes writes. */
@@ -25,7 +26,7 @@ interface Guarded {
 }
 
 const password = 'p@ss/w:rd,100%';
-/** Of the user `weir`, as a URL has it. */
+/** Of the user `weir`, also at Sentinels; as a URL has it. */
 export const login = `weir:${encodeURIComponent(password)}@`;
 
 /** What docs/how-to/set-up-redis.md says that Weir's user needs. */
@@ -54,6 +55,7 @@ export async function deployServer(args: readonly string[] = [], guarded: Guarde
     kind: 'server',
     url: urlOf('redis', guarded, [guarded.tls === undefined ? server.port : tlsPort], '/3'),
     servers: [server],
+    sentinel: null,
     ownerOf: () => Promise.resolve(server),
     takenOver: () => Promise.reject(new Error('There is no other server.')),
     inStep: () => Promise.reject(new Error('There is no other server.')),
@@ -94,6 +96,7 @@ export async function deploySentinel(guarded: Guarded = {}): Promise<RedisDeploy
   return {
     kind: 'sentinel',
     servers,
+    sentinel,
     url: urlOf('redis-sentinel', guarded, [dead, tls === undefined ? sentinel.port : sentinelTlsPort], `/3?${query}`),
     ownerOf,
     takenOver: (_, before) => takenOver(ownerOf, before),
@@ -142,6 +145,7 @@ export async function deployCluster(wishes: Guarded & { readonly replicas: boole
   return {
     kind: 'cluster',
     servers: nodes,
+    sentinel: null,
     url: urlOf(
       'redis-cluster',
       wishes,
