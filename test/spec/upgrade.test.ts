@@ -1,6 +1,7 @@
 /** Requests to switch to WebSocket: answered like any other; what is open afterwards holds nothing that others need. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { adminPassword, startTestApp, type TestApp } from '../support/app.ts';
+import { basic } from '../support/basic.ts';
 import type { RawAnswer, RawCaller } from '../support/raw.ts';
 import { until } from '../support/until.ts';
 import {
@@ -128,6 +129,13 @@ describe('a 101', () => {
     await echoed(caller, '\x00not HTTP\r\n\r\n');
     await caller[Symbol.asyncDispose]();
   });
+});
+
+it('without a valid token is refused, and never reaches the Coreapp', async () => {
+  const told = await app.ask('GET /v1/socket', `Host: weir\r\n${upgrade}Authorization: Bearer wrong\r\n`);
+  expect(told.status).toBe(401);
+  expect(told.field('www-authenticate')).toContain('Bearer');
+  expect(upstream.arrivals).toEqual([]);
 });
 
 describe('another answer', () => {
@@ -258,6 +266,13 @@ describe('what only looks like an upgrade', () => {
     expect(await app.send(line, fields, body)).toMatchObject({ status: 200, text: 'plain' });
     expect(upstream.arrivals[0]?.field('upgrade')).toBeUndefined();
     expect(upstream.arrivals[0]?.body.toString()).toBe(body);
+  });
+
+  it('a login with a body is a login', async () => {
+    const credentials = `Authorization: ${basic('admin', adminPassword)}\r\nContent-Length: 23\r\n`;
+    const fields = `Host: weir\r\n${upgrade}${credentials}`;
+    const told = await app.ask('POST /v1/users/login', fields, '{"new_password":"weak"}');
+    expect(told).toMatchObject({ status: 400, text: expect.stringContaining('new_password must have') });
   });
 });
 
