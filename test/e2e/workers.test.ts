@@ -44,6 +44,29 @@ describe('Workers', () => {
     expect(await fleet.simulator.seen()).toMatchObject({ actedTwice: { count: 0 } });
   });
 
+  it('divide it among themselves while Redis is away', async () => {
+    const burst = 10;
+    const yaml = `${wide.replace('limits: {', `limits: {settings: {rate: 0.001, burst: ${burst}, holdMaxMs: 1000}, `)}`;
+    await using config = await testFile('weir.yaml', yaml);
+    await using replica = await RunningWorkers.start({ WEIR_CONFIG: config.path });
+    // Each of them knows the token from here on.
+    await Promise.all(Array.from({ length: 40 }, () => replica.get()));
+    expect((await replica.servedByLog(40)).size).toBe(2);
+    await replica.redis.stop();
+    const asked = Array.from({ length: 60 }, () => replica.get('/v1/settings/application'));
+    expect(new Set(await replica.ended(asked))).toEqual(new Set([200, 503]));
+    const lines = () =>
+      replica.weir.process.stdout.map((line) => JSON.parse(line)).filter((line) => line.class === 'settings');
+    await until(() => lines().length === 60, { what: 'a line for each request' });
+    const served = Map.groupBy(
+      lines().filter(({ status }) => status === 200),
+      ({ worker }) => worker as number,
+    );
+    expect(served.size).toBe(2);
+    // On a slow machine a slot may close before it is used.
+    for (const ofOne of served.values()) expect(ofOne.length).toBeLessThanOrEqual(burst / 2);
+  });
+
   it('are one replica to an operator: one status, sums of metrics, one log of whole lines', async () => {
     await using config = await testFile('weir.yaml', wide);
     await using replica = await RunningWorkers.start({ WEIR_CONFIG: config.path });

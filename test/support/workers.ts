@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { ask, type Told } from './ask.ts';
 import type { ProcessOptions } from './processes.ts';
-import { startRedis } from './redis.ts';
+import { startRedis, type TestRedis } from './redis.ts';
 import { until } from './until.ts';
 import { answer, startUpstream } from './upstream.ts';
 import { login, type RunningWeir, startWeir } from './weir.ts';
@@ -17,6 +17,7 @@ export interface WorkerStatus {
 
 export class RunningWorkers implements AsyncDisposable {
   readonly weir: RunningWeir;
+  readonly redis: TestRedis;
   readonly token: string;
   /** Requests that the upstream has got and not answered. */
   readonly waiting: Socket[];
@@ -25,12 +26,14 @@ export class RunningWorkers implements AsyncDisposable {
 
   private constructor(
     weir: RunningWeir,
+    redis: TestRedis,
     token: string,
     waiting: Socket[],
     hold: { on: boolean },
     others: AsyncDisposableStack,
   ) {
     this.weir = weir;
+    this.redis = redis;
     this.token = token;
     this.waiting = waiting;
     this.#hold = hold;
@@ -60,7 +63,7 @@ export class RunningWorkers implements AsyncDisposable {
     const starting = startWeir(all, options);
     spawned();
     const weir = opened.use(await starting);
-    return new RunningWorkers(weir, await login(weir.url), waiting, hold, opened.move());
+    return new RunningWorkers(weir, redis, await login(weir.url), waiting, hold, opened.move());
   }
 
   /** One request on a connection of its own. @param id its `X-Request-Id`; not there: Weir makes one */
