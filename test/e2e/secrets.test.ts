@@ -9,6 +9,7 @@ import { basic } from '../support/basic.ts';
 import { testFile } from '../support/files.ts';
 import { openCaller } from '../support/raw.ts';
 import { startRedis } from '../support/redis.ts';
+import { until } from '../support/until.ts';
 import { answer, say, startUpstream } from '../support/upstream.ts';
 import { startWeir } from '../support/weir.ts';
 
@@ -22,13 +23,51 @@ const secrets = {
   wrongPassword: 'Wrong-Secret-7!',
   wrongKey: 'Wrong-Key-Secret-8',
   strayToken: 'Stray-Token-Secret-9',
+  operatorToken: 'Operator-Secret-10',
 };
+
+const yaml = `coreapp: {authorization: Bearer ${secrets.coreappToken}}
+ops: {token: ${secrets.operatorToken}}
+limits: {contacts: {holdMaxMs: 600000}}
+`;
+
+/** All that the ops port tells: of those who wait, of what was ordered, and of wrong questions. */
+async function toldByOps(opsUrl: string, authorization: string): Promise<string> {
+  const fields: Record<string, string> = authorization === '' ? {} : { authorization };
+  const told: string[] = [];
+  for (const path of [
+    ...[
+      '/',
+      '/page.js',
+      '/livez',
+      '/readyz',
+      '/metrics',
+      '/runbook',
+      '/steering',
+      '/nothing',
+      '/status/requests/waits',
+    ],
+    ...['', '?callers=10&recent=true', '?class=contacts&callers=10', '?fleet=true&callers=10', '?callers=x'].map(
+      (query) => `/status${query}`,
+    ),
+  ]) {
+    const { fields: answered, text } = await ask('GET', opsUrl + path, { fields });
+    told.push(JSON.stringify(answered), text);
+  }
+  for (const path of ['/events', '/events?fleet=true']) {
+    const leaving = new AbortController();
+    const { body } = await fetch(opsUrl + path, { headers: fields, signal: leaving.signal });
+    told.push(new TextDecoder().decode((await body?.getReader().read())?.value));
+    leaving.abort();
+  }
+  return told.join('\n');
+}
 
 describe('a process that knows secrets', () => {
   it('says none of them, in the log, on the terminal, in metrics or status, to whom it refuses, or when the store breaks', async () => {
     await using redis = await startRedis(['--requirepass', secrets.redisPassword]);
     await using upstream = await startUpstream(say(answer(200, {}, 'ok')));
-    await using config = await testFile('weir.yaml', `coreapp: {authorization: Bearer ${secrets.coreappToken}}\n`);
+    await using config = await testFile('weir.yaml', yaml);
     await using weir = await startWeir({
       WEIR_CONFIG: config.path,
       COREAPP_URL: upstream.url,
@@ -83,6 +122,26 @@ describe('a process that knows secrets', () => {
       `GET /v1/contacts HTTP/1.1\r\nHost: weir\r\nAuthorization: ${admin}\r\nbroken ${secrets.strayToken}\r\n\r\n`,
     );
     told.push((await caller.answer()).text);
+    const operator = `Bearer ${secrets.operatorToken}`;
+    const pause = `${weir.opsUrl}/steering/pauses/callers/user:worker`;
+    for (const authorization of [`Bearer ${secrets.strayToken}`, operator]) {
+      told.push(
+        (await ask('PUT', pause, { fields: { authorization, 'content-type': 'application/json' }, body: {} })).text,
+      );
+    }
+    const waits = ask('GET', `${weir.url}/v1/contacts`, { fields: { authorization: again, 'x-request-id': 'waits' } });
+    const why = `${weir.opsUrl}/status/requests/waits`;
+    await until(async () => (await ask('GET', why)).status === 200, { what: 'somebody to wait' });
+    const [toOperator, toOthers] = [await toldByOps(weir.opsUrl, operator), await toldByOps(weir.opsUrl, '')];
+    told.push(toOperator, toOthers);
+    // Names are for operators.
+    expect([toOperator, toOthers].map((text) => text.includes('user:worker'))).toEqual([true, false]);
+    expect(toOthers).toMatch(/user:#\w{8}/);
+    expect(toOthers).not.toContain('worker"');
+    expect(
+      (await ask('POST', `${weir.opsUrl}/steering/requests/waits/end`, { fields: { authorization: operator } })).status,
+    ).toBe(200);
+    told.push((await waits).text);
     await redis.kill('SIGKILL');
     await tell('POST /v1/users/login', basic('worker', secrets.newPassword));
     await tell('POST /v1/messages', `Bearer ${'x'.repeat(43)}`);
