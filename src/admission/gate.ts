@@ -51,7 +51,7 @@ export interface GateClass extends WaitingClass, PausingClass {
 export class Gate implements Slots, PermitWaiter {
   /** The bucket's name. */
   readonly bucket: string;
-  /** Who brought the value that it is for. */
+  /** The caller that brought the value that it is for. */
   readonly owner: string;
   readonly line: Line<Waiter>;
   readonly supply: Supply;
@@ -215,7 +215,7 @@ export class Gate implements Slots, PermitWaiter {
   #pump(): number {
     const now = this.#deps.clock.now();
     this.#waiting.wake(now);
-    // Whoever would wait for the end of a pause in vain is told at once.
+    // Requests that would wait for the end of a pause in vain are refused at once.
     this.#waiting.expire(now, Math.max(now, this.#pausing.certainUntil), this.#holdTimeOver);
     let served = this.#serve(now);
     while (this.#ask(now)) served += this.#serve(now);

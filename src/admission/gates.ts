@@ -122,7 +122,7 @@ export class Gates implements GateClass {
    */
   #rescope(now: number, sameLanes: boolean): void {
     const former = [...this.#all()];
-    // Nobody knows who spent what: each may have spent all of it.
+    // It is not known which spent what: each may have spent all of it.
     const spent = Math.max(0, ...former.map((gate) => gate.supply.spent(now)));
     this.#spentUntil = Math.max(this.#spentUntil, now + (spent * intervalUs(this.limits)) / 1_000);
     // A pause of all of the class is one, whatever its requests share.

@@ -16,7 +16,7 @@
  */
 import type { Steering } from '../exchange/exchange.ts';
 
-/** Who waits: that request, its caller's requests in this replica, everybody's here, or everybody's in all replicas. */
+/** The requests that wait: that one, its caller's in this replica, all here, or all in all replicas. */
 type PauseScope = 'request' | 'caller' | 'replica' | 'fleet';
 
 /** When one caller may pause all: always, as there are no others; if no other has been answered of late; never. */

@@ -27,7 +27,7 @@ export interface PauseFollower {
   tellAgain(): void;
 }
 
-/** Who asks what pauses is told of so many of a class at most, and finds out about the others by itself. */
+/** A replica that asks what pauses is told of so many of a class at most, and finds out about the others by itself. */
 export const againMax = 1_000;
 
 /** How long before the others would go on they are told that the pause lasts, milliseconds. */

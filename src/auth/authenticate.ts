@@ -2,7 +2,7 @@
  * Authenticate: find out who asks. The answer is a principal, not a yes.
  *
  * Every request comes through here, so what it costs counts: one look over the field names, one SHA-256, one look-up.
- * Where the store is in this process nothing is awaited.
+ * If the store is in this process, nothing is awaited.
  */
 import { type Identified, identified, type Routed } from '../exchange/exchange.ts';
 import type { Principal } from '../exchange/principal.ts';

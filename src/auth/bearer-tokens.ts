@@ -13,7 +13,7 @@ import { type Secrets, StoreAway, type StrangerGuard } from './ports.ts';
 import { Strangers } from './strangers.ts';
 import type { Tokens } from './token-cache.ts';
 
-/** Whose token it is, or why it is refused. */
+/** The principal of a token, or why the token is refused. */
 export type Finding = TokenRecord | Refusal;
 
 interface BearerTokensDeps {

@@ -11,7 +11,7 @@ export async function findUserNamed(accounts: Pick<Accounts, 'findUser'>, name: 
   return found.find((user) => user !== undefined);
 }
 
-/** Whose name is this one, or could be taken for it; null: nobody's. */
+/** The user's name that is this one, or could be taken for it; null: there is none. */
 export async function likeNamed(accounts: Pick<Accounts, 'listUsers'>, name: string): Promise<string | null> {
   const likeness = likenessOf(name);
   for await (const user of accounts.listUsers()) if (likenessOf(user.name) === likeness) return user.name;

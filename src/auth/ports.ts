@@ -35,7 +35,10 @@ export interface Accounts {
 
 /** The same where they are stored. */
 export interface AccountStore extends Accounts {
-  /** Whose token it is; an expired one is removed when it is met. At once where the store is in this process. */
+  /**
+   * The user of a token; an expired token is removed when it is met. The answer comes at once if the store is in this
+   * process.
+   */
   findToken(digest: string): TokenRecord | undefined | Promise<TokenRecord | undefined>;
   /** For operators: which tokens of a user are valid, the oldest first. */
   tokensOf(name: string): Promise<readonly ListedToken[]>;

@@ -9,7 +9,7 @@ import type { BodyBudget, Shortage } from './body-budget.ts';
 import type { CallerBytes, ComingBody } from './coming-bodies.ts';
 import type { DiskBudget } from './disk.ts';
 
-/** Where room was missing. `slow`: there was some, and the body gave way to a quicker one. */
+/** The bound that left no room. `slow`: there was room, and the body gave way to a quicker one. */
 type Lack = Shortage | 'disk' | 'callerDisk' | 'slow';
 
 export class BodyAllocation implements Allocation, ComingBody {

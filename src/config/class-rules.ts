@@ -91,7 +91,7 @@ export function laneClashes(facts: Facts): Clash[] {
   const owners = classesIn(facts).filter((of) => of !== defaultClass && givenOf(of) !== undefined);
   const others = classesIn(facts).filter((of) => !owners.includes(of));
   const ofDefault = throttled.byClass.get(defaultClass) ?? [];
-  // Of a profile's own rules, those that speak of what a class no longer has fit nothing.
+  // A profile's own rules that speak of what a class no longer has fit nothing.
   const lists = [
     ['throttled', throttled.all, Math.max(0, ...classesIn(facts).map(countOf))] as const,
     [`limits.${defaultClass}.throttled`, ofDefault, Math.max(0, ...others.map(countOf))] as const,

@@ -48,7 +48,7 @@ export type Config = {
     readonly may: ReadonlyMap<string, ReadonlySet<EndpointClass>>;
   };
   readonly limits: Limits;
-  /** By what answers say "too fast": of all classes, and of single ones. */
+  /** What answers mean "too fast": of all classes, and of single ones. */
   readonly throttled: {
     readonly all: readonly SignalRule[];
     readonly byClass: ReadonlyMap<EndpointClass, readonly SignalRule[]>;

@@ -15,7 +15,7 @@ export const filePairs: readonly FilePair[] = leaves.flatMap((file) => {
   return [{ file, content: leafOf([...file.path.slice(0, -1), contentOf].join('.')) }];
 });
 
-/** Where a layer gives a setting, rightly or not; undefined: it does not. */
+/** The place where a layer gives a setting, rightly or not; undefined: it does not give it. */
 export const whereIn = (layer: Layer, leaf: Leaf): string | undefined =>
   layer.given.get(leaf.name)?.where ?? layer.broken.get(leaf.name);
 

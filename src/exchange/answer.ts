@@ -16,7 +16,7 @@ export const json = 'application/json; charset=utf-8';
 /** Written by Weir itself. */
 const ownNames = ['via', 'x-request-id'];
 const toAnswers = new FieldFilter(ownNames);
-/** To whom an answer is told that was another one's. */
+/** For a caller that is told the answer of another one's request. */
 const toOthers = new FieldFilter(['content-length', 'retry-after', 'set-cookie', 'date', ...ownNames]);
 /** No length is said where there can be no body (RFC 9110, 8.6). */
 const to204 = new FieldFilter(['content-length', ...ownNames]);

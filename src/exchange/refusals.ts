@@ -4,7 +4,7 @@
  */
 import type { Fields } from '../http/fields.ts';
 
-/** Whose doing it was: what an operator reads first. */
+/** Who caused it: what an operator reads first. */
 export type Blame = 'caller' | 'weir' | 'coreapp' | 'store';
 
 interface Entry {

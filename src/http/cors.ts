@@ -17,7 +17,7 @@ export interface CorsRules {
   readonly maxAgeMs: number;
 }
 
-/** To caches: an answer to one origin is none for another, nor for callers without an origin. */
+/** Tells caches that an answer to one origin is none for another, nor for callers without an origin. */
 const vary = ['Vary', 'Origin'];
 
 export class Cors {

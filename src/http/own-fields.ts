@@ -82,7 +82,7 @@ export function ownFields({
 }: OwnFieldsOptions = {}): OwnFields {
   const ending = [...callersOwn.filter((name) => !passAuthorization || name !== 'authorization'), ...secrets];
   const own = [...ending, ...targetOverrides, ...strangersOwn, ...believed, ...scoped];
-  // Where a configured name is the odd one, the plain one is its twin.
+  // If a configured name is the odd one, the plain one is its twin.
   const plainTwins = scoped.map(plainName).filter((name) => !own.includes(name));
   const twins = { of: new Set([...own, ...hopByHop].map(plainName)), except: new Set([...scoped, ...passes]) };
   const stays = (name: string): boolean => !passes.includes(name);

@@ -59,7 +59,7 @@ const member = /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,2
 const membersMax = 32;
 /** Up to this many characters a state always travels on. */
 const stateMaxChars = 512;
-/** Where a state is longer, members of more than this go first. */
+/** If a state is longer than that, members of more than this go first. */
 const memberMaxChars = 128;
 
 /**

@@ -59,7 +59,7 @@ export function record(
   }
 }
 
-/** Where Weir cut nothing off. The status 499 may be the upstream's own. */
+/** The early end of an answer that Weir did not cut off. The status 499 may be the upstream's own. */
 function earlyEnd(outcome: Outcome, status: number): EarlyEnd | null {
   if (outcome.kind === 'refusal' && outcome.name === 'requestTimeout') return 'bodySlow';
   return status === 499 && outcome.kind !== 'passed' ? 'callerGone' : null;

@@ -4,7 +4,7 @@ import type { EndpointClass } from '../exchange/route.ts';
 /** One caller in the line of one bucket. */
 export interface CallerView {
   readonly class: EndpointClass;
-  /** Whose turn is next has the place 1. With a scope each bucket has a line, and places, of its own. */
+  /** The caller whose turn is next has the place 1. With a scope each bucket has a line, and places, of its own. */
   readonly place: number;
   /** `nameOf(principal)`; what stands for it where names are not for everybody (`ops/names.ts`). */
   readonly caller: string;
@@ -38,7 +38,7 @@ export interface WaitView {
   readonly caller: string;
   readonly urgency: number;
   readonly waitsFor: WaitReason;
-  /** Where that comes from, for an operator: a setting, or what the upstream said. */
+  /** What that comes from, for an operator: a setting, or what the upstream said. */
   readonly limit: string;
   /** Its place among all that stand in the line of its bucket, from 1 on; null: it does not stand in line just now. */
   readonly place: number | null;

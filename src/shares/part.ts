@@ -9,7 +9,7 @@ export function partOf(share: number, amount: number): number {
   return Math.floor(share * amount + 1e-9);
 }
 
-/** Of what is counted piece by piece a caller may always have one, where there is one. */
+/** If something is counted piece by piece, a caller may always have one, if there is one. */
 export function mayHaveOneMore(share: number, own: number, left: number): boolean {
   return own === 0 || own + 1 <= partOf(share, left + own);
 }

@@ -5,7 +5,9 @@ import { withoutParameters } from '../http/query.ts';
 import type { BodyUrls } from './body-urls.ts';
 
 export interface Rewriting {
-  /** By which the upstream of its class is known, its own first, in lower case: `https://api.example.com`. */
+  /**
+   * The origins by which the upstream of its class is known, its own first, in lower case: `https://api.example.com`.
+   */
   readonly originsOf: (exchange: Admitted) => readonly string[];
   /** What takes the place of a version at the beginning of the target; null: nothing. */
   readonly version: string | null;

@@ -63,7 +63,7 @@ export function requestFields(
   return out;
 }
 
-/** Where Weir takes part in the trace, the upstream's parent is Weir. */
+/** If Weir takes part in the trace, the upstream's parent is Weir. */
 function addTrace(out: string[], { traceId, spanId, flags, state }: Trace, attempt: string | null): void {
   if (spanId === null) return;
   out.push('traceparent', traceParentOf(traceId, attempt ?? spanId, flags));

@@ -9,7 +9,7 @@ import { dataOf, type TallyData } from './tally-data.ts';
 import { familiesOf, type NodeMetrics } from './text.ts';
 
 interface MeterOptions extends ExpositionOptions {
-  /** Whose requests go to the upstream. */
+  /** The classes whose requests go to the upstream. */
   readonly classes: readonly string[];
   /** What Weir answers itself. */
   readonly ownClasses: readonly string[];

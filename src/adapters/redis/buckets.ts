@@ -136,7 +136,7 @@ export class RedisBuckets implements Buckets {
   configure(bucket: string, quota: Quota): void {
     if (!this.#known.has(bucket)) return;
     const known = this.#knownOf(bucket, quota);
-    // Where Redis can't be told, it has the new limit from the next call for slots on.
+    // If Redis can't be told, it has the new limit from the next call for slots on.
     if (!this.#breakerOf(known).open) this.#ask(known, quota, 0).catch(() => {});
   }
 
@@ -361,7 +361,7 @@ export class RedisBuckets implements Buckets {
   }
 }
 
-/** Where the tat is at least, by what the replica knows. */
+/** The least that the tat can be, by what the replica knows. */
 function spentUntilUs({ tatUs, pushedUntilUs, quota }: Known): number {
   return Math.max(tatUs, pushedUntilUs + tauUs(quota));
 }

@@ -13,7 +13,7 @@ import { script } from './script.ts';
 const lookSeconds = 5;
 /** What is longer is told without callers and the last 15 minutes. */
 const cardMaxChars = 65_536;
-/** Whoever looks first waits this often for the cards of all, a quarter of a beat each: all have had a beat by then. */
+/** The first look waits this often for the cards of all, a quarter of a beat each: all have had a beat by then. */
 const waitsMax = 6;
 
 const name = z.string().max(512);

@@ -6,7 +6,7 @@ import type { RedisConnection } from './client.ts';
 export async function persistenceOf(redis: RedisConnection): Promise<Persistence> {
   const servers = redis instanceof Cluster ? redis.nodes('master') : [redis];
   const found = await Promise.all(servers.map(ofServer));
-  // Of a cluster any node may come to hold them.
+  // In a cluster any node may come to hold them.
   return weakestFirst.find((persistence) => found.includes(persistence)) ?? 'unknown';
 }
 

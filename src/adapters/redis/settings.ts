@@ -54,7 +54,8 @@ export function settingsOf(
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
-    // Nobody would catch the rejection of ioredis’s own resubscribing, which ends the process: `subscription.ts` does
+    // The rejection of ioredis’s own resubscribing would be caught by nobody, and end the process: `subscription.ts`
+    // does
     // it.
     autoResubscribe: false,
     retryStrategy: retryMs,

@@ -10,7 +10,10 @@ export interface Meeting {
 
 interface Trouble {
   readonly node: string | undefined;
-  /** Of connections: over when they stand. Else Redis refuses something: over when it gives slots again. */
+  /**
+   * True: a connection has it, and it is over when the connection stands. False: Redis refuses something, and it is
+   * over when Redis gives slots again.
+   */
   readonly broken: boolean;
   /** Broken for a reason that says more than that it is gone. */
   readonly worse: boolean;

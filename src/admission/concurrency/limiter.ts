@@ -99,7 +99,7 @@ export class ConcurrencyLimiter {
     this.#budget = budget;
   }
 
-  /** By which it has been bounded of late. */
+  /** What has bounded it of late. */
   get budget(): InFlightBudget {
     return this.#budget;
   }

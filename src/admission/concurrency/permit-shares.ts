@@ -21,7 +21,7 @@ import { partOf } from '../../shares/part.ts';
 /** A permit that is in use for so long is one that lasts, milliseconds. */
 export const lastingMs = 250;
 
-/** Nobody counts as alone for so long after another caller has asked, milliseconds. */
+/** No caller counts as alone for so long after another one has asked, milliseconds. */
 const aloneAfterMs = 60_000;
 
 /** If there are so many permits or more, the last ones are at least two. */

@@ -1,5 +1,5 @@
 export interface Owned {
-  /** Whose turns it shares. */
+  /** The owner whose turns it shares. */
   readonly owner: string;
 }
 

@@ -19,7 +19,7 @@ export interface Taken {
 
 /** What becomes known of what was charged. */
 export interface Reckoning {
-  /** By what an answer told, or nobody knows: so many were charged, and it came to so many. */
+  /** How many were charged, and how many it came to, by what an answer told or by the estimate. */
   settled(bucket: string, charged: number, used: number): void;
   /** So many are in the bucket again. */
   wentBack(bucket: string, count: number): void;

@@ -15,7 +15,7 @@ interface Estimate {
 
 export interface Cost {
   readonly estimate: Estimate;
-  /** Where answers tell how much it was, the first that does counts; none: the estimate stays. */
+  /** The places where answers tell how much it was; the first that does counts. None: the estimate stays. */
   readonly settle: readonly UsagePlace[];
 }
 

@@ -71,7 +71,7 @@ export class GateLanes implements Home {
     shut.settle();
   }
 
-  /** Of its serial lanes: it is behind all that are there. Where it has been before, it keeps its place. */
+  /** In its serial lanes it is behind all that are there. In a lane that it has been in before it keeps its place. */
   enter(exchange: Collected): void {
     const serial = this.#lanes.serialOf(exchange);
     if (serial.length > 0) exchange.serialLanes = holdingOf(exchange, serial);

@@ -14,10 +14,10 @@ import { Rows } from './rows.ts';
 
 /** How long a lane is shut at most whose tokens other replicas may give back, milliseconds. */
 const askAgainMs = 250;
-/** Nobody is looked for who would wait in vain for less than that, milliseconds. */
+/** Requests that would wait in vain for less than that are not looked for, milliseconds. */
 const lateMinMs = 1_000;
 
-/** Whose line a parked request goes back to. */
+/** What a parked request goes back to: its gate's line. */
 export interface Home {
   /** The lane has opened for it. */
   released(waiter: Waiter): void;
@@ -32,7 +32,7 @@ export class Lane implements WaitersLane {
   #costing: Costing | null;
   /** No token before, `Clock.now()`. */
   shutUntil = Number.NEGATIVE_INFINITY;
-  /** Nobody before, by a signal, `Clock.now()`, whatever its bucket says. */
+  /** No request goes before that, by a signal, `Clock.now()`, whatever its bucket says. */
   pausedUntil = Number.NEGATIVE_INFINITY;
   /** What the upstream said when it asked for that; null: nothing that can be told. */
   said: KeptAnswer | null = null;
@@ -121,7 +121,7 @@ export class Lane implements WaitersLane {
     return this.#nextIsLate(now) && waiter.until <= this.nextAt;
   }
 
-  /** Where requests cost more than one token, answers may give some back. */
+  /** If requests cost more than one token, answers may give some back. */
   #nextIsLate(now: number): boolean {
     return this.#quota !== null && this.#costing === null && this.nextAt >= now + lateMinMs;
   }

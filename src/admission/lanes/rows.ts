@@ -10,7 +10,7 @@ interface Row {
 export class Rows {
   readonly #lane: WaitersLane;
   readonly #rows = new Map<string, Row>();
-  /** Whose turn it is, whatever the order; null: nobody's in particular. */
+  /** The caller whose turn it is, whatever the order; null: no special one. */
   first: string | null = null;
 
   constructor(lane: WaitersLane) {

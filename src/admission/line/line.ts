@@ -48,7 +48,7 @@ export class Line<P extends Place<P>> {
   readonly #deadlines = new Deadlines<P>();
   /** Made for the first who waits: many lines never have one. */
   #counted: Backlog | null = null;
-  /** Whose turn `take` is for; null: that of whoever is next. */
+  /** The caller whose turn `take` is for; null: the next one's. */
   #chosen: Standing<P> | null = null;
   #requests = 0;
   #slots = 0;

@@ -40,7 +40,7 @@ export class Rounds<M extends Member<M>> {
   #time = 0;
   #weight = 0;
 
-  /** Whose turn it is; of those that are due at once the most urgent. */
+  /** The member whose turn it is; of those that are due at once the most urgent. */
   get next(): M | null {
     let next: M | null = null;
     for (let lane = 0; lane < urgencies; lane++) {
@@ -50,7 +50,10 @@ export class Rounds<M extends Member<M>> {
     return next;
   }
 
-  /** Whose turn it is, among those that may have one; null: nobody's. Those that may not have one keep their place. */
+  /**
+   * The member whose turn it is among those that may have one; null: there is none. Those that may not have one keep
+   * their place.
+   */
   firstOf(may: (member: M) => boolean): M | null {
     const next = this.next;
     if (next === null || may(next)) return next;

@@ -56,6 +56,6 @@ export function lowestSince(lows: readonly Low[], mark: number): number {
 export const givenBack = (lows: readonly Low[], byUs: number): Low[] =>
   lows.map(({ mark, aheadUs }) => ({ mark, aheadUs: Math.max(0, aheadUs - byUs) }));
 
-/** By another rate. */
+/** The rate has changed. */
 export const stretched = (lows: readonly Low[], by: number): Low[] =>
   lows.map(({ mark, aheadUs }) => ({ mark, aheadUs: aheadUs * by }));

@@ -12,7 +12,7 @@ const sweepMin = 1_000;
 export class NarrowBuckets {
   /** Their tats, microseconds of this process's clock. */
   readonly #tats = new Map<string, number>();
-  /** Of those that are more spent than their limit allows, since there was a larger one: how far ahead of now they may be. */
+  /** How far ahead of now those may be that are more spent than their limit allows, since there was a larger one. */
   readonly #reaches = new Map<string, number>();
   /** Of those whose tokens are settled. */
   readonly #lows = new Map<string, readonly Low[]>();

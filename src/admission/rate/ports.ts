@@ -43,6 +43,9 @@ export interface Buckets {
    * out by themselves.
    */
   pushBackNarrow(bucket: string, quota: NarrowQuota, ms: number): void;
-  /** Nobody here asks for it any more: what this process remembers may go, if it says no more than that it is full. */
+  /**
+   * This process will not ask for it any more. What it remembers may go, if that says no more than that the bucket is
+   * full.
+   */
   forget(bucket: string): void;
 }

@@ -89,7 +89,7 @@ async function subject({ route, principal }: Collected, accounts: Accounts): Pro
   return user ?? unknown(name);
 }
 
-/** Whose token it was. */
+/** The user whose token it was. */
 function askerOf({ principal, origin }: Collected): Asker {
   const user = principal.kind === 'user' ? principal.name : principal.kind;
   return { user, address: networkOf(origin.remote, 56), standing: 'known' };
