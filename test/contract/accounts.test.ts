@@ -10,8 +10,9 @@ import type { NewUser, User } from '../../src/auth/accounts.ts';
 import { ensureAdmin } from '../../src/auth/first-admin.ts';
 import { type AccountStore, type Accounts, StoreAway } from '../../src/auth/ports.ts';
 import { freePort } from '../support/ports.ts';
-import { startRedis, type TestRedis } from '../support/redis.ts';
+import { startRedis } from '../support/redis.ts';
 import { silentLog } from '../support/silent-log.ts';
+import { redisForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { cheapPasswords } from '../support/webapp.ts';
@@ -400,12 +401,8 @@ describe('Accounts in memory', () => {
   });
 });
 
-describe('Accounts in Redis', () => {
-  let redis: TestRedis;
-  beforeAll(async () => {
-    redis = await startRedis(['--appendonly', 'yes', '--appendfsync', 'always']);
-  });
-  afterAll(async () => await redis?.stop());
+describe('Accounts in Redis', async () => {
+  const redis = await redisForAll(['--appendonly', 'yes', '--appendfsync', 'always']);
 
   test('keep neither the text of a token nor a token without an end', async () => {
     await using store = await connect(redis.url);

@@ -7,18 +7,14 @@ import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
 import { createRedisEndedTokens } from '../../src/adapters/redis/ended-tokens.ts';
 import { channelOf } from '../../src/adapters/redis/revocations.ts';
 import { type EndedTokens, StoreAway } from '../../src/auth/ports.ts';
-import { startRedis, type TestRedis } from '../support/redis.ts';
 import { silentLog } from '../support/silent-log.ts';
+import { redisForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
 
 const fresh = (): string => nodeSecrets.digest(nodeSecrets.token());
 const inMs = (ms: number): number => machineClock.wallMs() + ms;
 
-let redis: TestRedis;
-beforeAll(async () => {
-  redis = await startRedis();
-});
-afterAll(async () => await redis?.stop());
+const redis = await redisForAll();
 
 async function connect() {
   const client = openRedis({ url: redis.url, callTimeoutMs: 1_000 }, silentLog, 'test');

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLoginGuard, type LoginGuardOptions, loginGuardDefaults } from '../../src/adapters/login-guard/guard.ts';
 import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
 import type { LoginGuard } from '../../src/auth/ports.ts';
-import { startRedis, type TestRedis } from '../support/redis.ts';
 import { silentLog } from '../support/silent-log.ts';
+import { redisForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
 
 const options: LoginGuardOptions = {
@@ -16,7 +16,7 @@ const options: LoginGuardOptions = {
   stranger: { failures: 4, windowS: 60 },
 };
 
-let redis: TestRedis;
+const redis = await redisForAll();
 const clients: ReturnType<typeof openRedis>[] = [];
 
 /** @param callTimeoutMs long, so that a busy machine is not taken for a Redis that is away */
@@ -27,12 +27,8 @@ async function connect(callTimeoutMs = 5_000) {
   return client;
 }
 
-beforeAll(async () => {
-  redis = await startRedis();
-});
-afterAll(async () => {
+afterAll(() => {
   for (const client of clients) client.disconnect();
-  await redis?.stop();
 });
 
 /** Names and addresses that no other test uses. */

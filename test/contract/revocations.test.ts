@@ -13,6 +13,7 @@ import type { Log } from '../../src/observe/ports.ts';
 import { freePort } from '../support/ports.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { silentLog } from '../support/silent-log.ts';
+import { redisClientForAll } from '../support/start-for-all.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 
@@ -172,18 +173,9 @@ describe.each(Object.entries(deployments))('Over %s', (_, start) => {
   });
 });
 
-describe('When the subscription breaks', () => {
-  let redis: TestRedis;
-  let client: Redis;
-  beforeAll(async () => {
-    redis = await startRedis(['--appendonly', 'yes', '--appendfsync', 'always']);
-    client = new Redis(redis.url);
-    client.on('error', () => {});
-  });
-  afterAll(async () => {
-    client?.disconnect();
-    await redis?.stop();
-  });
+describe('When the subscription breaks', async () => {
+  const persistent = ['--appendonly', 'yes', '--appendfsync', 'always'];
+  const { server: redis, redis: client } = await redisClientForAll(persistent);
 
   test('everything is confirmed anew, and what was missed shows', async () => {
     await using one = await openReplica(redis.url);

@@ -1,14 +1,13 @@
 /** The profile cloud in front of its simulator: two replicas on one Redis, limits met, trouble in the middle. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
-import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
 import { cloudDefaults, SimulatedCloud } from '../../src/simulator/apis/cloud/cloud.ts';
 import { startApi } from '../../src/simulator/apis/server.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { startRedis, type TestRedis } from '../support/redis.ts';
-import { silentLog } from '../support/silent-log.ts';
+import { connectedTo } from '../support/redis-buckets.ts';
+import { redisForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
 
 interface Seen {
@@ -18,12 +17,10 @@ interface Seen {
   readonly recipients: Readonly<Record<string, readonly string[]>>;
 }
 
-let redis: TestRedis;
+const redis = await redisForAll();
 let token: string;
 beforeAll(async () => {
-  redis = await startRedis();
-  const connection = openRedis({ url: redis.url, callTimeoutMs: 5_000 }, silentLog, 'test');
-  await firstConnection(connection, 60_000);
+  const connection = await connectedTo(redis.url, 5_000);
   const accounts = createRedisAccounts(connection, machineClock);
   await accounts.addUser({ name: 'crm', role: 'ROLE_USER', passwordHash: '', mustChangePassword: false });
   const user = await accounts.findUser('crm');
@@ -31,7 +28,6 @@ beforeAll(async () => {
   if (user !== undefined) await accounts.makeToken(nodeSecrets.digest(token), user, Date.now() + 3_600_000, 'test');
   connection.disconnect();
 });
-afterAll(() => redis.stop());
 
 const yaml = `profile: cloud
 coreapp: {authorization: Bearer of-the-vendor}

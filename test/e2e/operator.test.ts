@@ -6,26 +6,22 @@ import { ask, type Told } from '../support/ask.ts';
 import { basic } from '../support/basic.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { type Exit, startProcess } from '../support/processes.ts';
-import { startRedis, type TestRedis } from '../support/redis.ts';
+import { redisForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
 import { type RunningWeir, startWeir } from '../support/weir.ts';
 
 const password = 'Correct-Horse-1';
 
 const folder = temporaryFolder(afterAll);
-let redis: TestRedis;
+const redis = await redisForAll();
 let running: RunningWeir;
 beforeAll(async () => {
   await writeFile(join(folder, 'password'), `${password}\n`);
   // Cached for so long that only a message explains an end.
   await writeFile(join(folder, 'weir.yaml'), JSON.stringify({ auth: { tokenMemoryMs: 60_000 } }));
-  redis = await startRedis();
   running = await startWeir({ WEIR_CONFIG: join(folder, 'weir.yaml'), REDIS_URL: redis.url });
 });
-afterAll(async () => {
-  await running?.[Symbol.asyncDispose]();
-  await redis?.stop();
-});
+afterAll(() => running?.[Symbol.asyncDispose]());
 
 async function weir(...args: string[]): Promise<{ exit: Exit; stdout: string[]; stderr: string[] }> {
   const process = startProcess(args, { env: { REDIS_URL: redis.url } });

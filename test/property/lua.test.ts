@@ -1,28 +1,15 @@
 /** `reserve.lua` in a real Redis and the reference in this process are one arithmetic: each holds the other to its word. */
-import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { luaIn } from '../../src/adapters/redis/script.ts';
 import { type Apart, type Asked, nothingApart, reserveArguments } from '../../src/adapters/redis/script-arguments.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
 import { aheadMaxUs, intervalUs, tauUs } from '../../src/admission/rate/slots.ts';
-import { startRedis, type TestRedis } from '../support/redis.ts';
 import { reserveInRedis, unused } from '../support/redis-bucket.ts';
+import { redisClientForAll } from '../support/start-for-all.ts';
 
-const lua = readFileSync(new URL('../../src/adapters/redis/reserve.lua', import.meta.url), 'utf8');
-
-let server: TestRedis;
-let redis: Redis;
-let sha: string;
-beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.url);
-  sha = (await redis.script('LOAD', lua)) as string;
-});
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
-});
+const { redis } = await redisClientForAll();
+const sha = (await redis.script('LOAD', luaIn('reserve.lua'))) as string;
 
 let keys = 0;
 const freshKey = (): string => `bucket:${++keys}`;

@@ -1,31 +1,17 @@
 /** `push-back.lua` in a real Redis and `pushBack` in `support/redis-bucket.ts` are one arithmetic, and keep the port's law. */
 
-import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { luaIn } from '../../src/adapters/redis/script.ts';
 import { pushBackArguments, reserveArguments } from '../../src/adapters/redis/script-arguments.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
 import { aheadMaxUs, type Demand, jumpMinUs, pushMaxUs, reserve, tauUs } from '../../src/admission/rate/slots.ts';
-import { startRedis, type TestRedis } from '../support/redis.ts';
 import { pushBack } from '../support/redis-bucket.ts';
+import { redisClientForAll } from '../support/start-for-all.ts';
 
-const lua = (name: string) => readFileSync(new URL(`../../src/adapters/redis/${name}`, import.meta.url), 'utf8');
-
-let server: TestRedis;
-let redis: Redis;
-let reserveSha: string;
-let pushBackSha: string;
-beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.url);
-  reserveSha = (await redis.script('LOAD', lua('reserve.lua'))) as string;
-  pushBackSha = (await redis.script('LOAD', lua('push-back.lua'))) as string;
-});
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
-});
+const { redis } = await redisClientForAll();
+const reserveSha = (await redis.script('LOAD', luaIn('reserve.lua'))) as string;
+const pushBackSha = (await redis.script('LOAD', luaIn('push-back.lua'))) as string;
 
 let keys = 0;
 const freshKey = (): string => `pushed:${++keys}`;

@@ -9,7 +9,7 @@
  *     or lost
  */
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
@@ -20,8 +20,8 @@ import { createOwnTokens, type OwnTokens } from '../../src/auth/own-tokens.ts';
 import { type Accounts, StoreAway } from '../../src/auth/ports.ts';
 import type { RevocationListener } from '../../src/auth/revocations.ts';
 import { DistantStore, type StoreMood } from '../support/distant-accounts.ts';
-import { startRedis, type TestRedis } from '../support/redis.ts';
 import { silentLog } from '../support/silent-log.ts';
+import { redisForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -307,12 +307,8 @@ class Scene {
   }
 }
 
-describe('Over a real Redis, with its own messages or none', () => {
-  let redis: TestRedis;
-  beforeAll(async () => {
-    redis = await startRedis();
-  });
-  afterAll(async () => await redis?.stop());
+describe('Over a real Redis, with its own messages or none', async () => {
+  const redis = await redisForAll();
 
   const simple = fc.record({
     what: fc.constantFrom('login', 'login', 'login', 'logout', 'change', 'delete', 'add', 'restart', 'wait'),

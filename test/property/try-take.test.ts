@@ -1,28 +1,18 @@
 /** `try-take.lua` and `settle.lua` in a real Redis have the arithmetic of narrow buckets in this process. */
 import fc from 'fast-check';
-import { Redis } from 'ioredis';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { luaIn } from '../../src/adapters/redis/script.ts';
 import { NarrowBuckets } from '../../src/admission/rate/narrow-buckets.ts';
 import type { NarrowQuota } from '../../src/admission/rate/quota.ts';
 import { furthestUs, intervalUs, jumpMinUs, tauUs } from '../../src/admission/rate/slots.ts';
-import { startRedis, type TestRedis } from '../support/redis.ts';
+import { redisClientForAll } from '../support/start-for-all.ts';
 
 const lua = luaIn('try-take.lua');
 const settle = luaIn('settle.lua');
 const long = -1e18;
 const tatIn = (stored: string | null): number => Number(stored?.split(/[ /]/)[0]);
 
-let server: TestRedis;
-let redis: Redis;
-beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.url);
-});
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
-});
+const { redis } = await redisClientForAll();
 
 let keys = 0;
 

@@ -1,29 +1,17 @@
 /** Values of scopes that are as long as a request may bring: they count as any others, and no name gets long. */
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
-import { startRedis, type TestRedis } from '../support/redis.ts';
-import { answer, say, startUpstream, type Upstream } from '../support/upstream.ts';
+import { expect, test } from 'vitest';
+import { redisForAll, startForAll } from '../support/start-for-all.ts';
+import { answer, say } from '../support/upstream.ts';
 
-let server: TestRedis;
-let upstream: Upstream;
-let app: TestApp;
-beforeAll(async () => {
-  server = await startRedis();
-  upstream = await startUpstream(say(answer(200, {}, 'ok')));
-  app = await startTestApp(
-    upstream.url,
-    `profile: none
+const server = await redisForAll();
+const { upstream, app } = await startForAll(
+  `profile: none
 auth: {open: true}
 limits: {default: {scope: "header:X-Number", rate: 0.1, burst: 1, holdMaxMs: 1000, also: [{scope: "body:/to", rate: 0.1, burst: 1}]}}`,
-    { REDIS_URL: server.url },
-  );
-});
-afterAll(async () => {
-  await app.close(0);
-  await upstream.stop();
-  await server.stop();
-});
+  { REDIS_URL: server.url },
+  say(answer(200, {}, 'ok')),
+);
 
 const long = (end: string): string => 'x'.repeat(10_240) + end;
 const send = async (number: string, to: string): Promise<number> => {

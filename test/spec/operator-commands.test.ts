@@ -1,19 +1,18 @@
 /** `weir users …` and `weir tokens revoke`: what an operator types, what is printed, and what has changed. */
 import { PassThrough } from 'node:stream';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { createTerminal, type Terminal } from '../../src/adapters/node/terminal.ts';
 import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
-import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
 import type { User } from '../../src/auth/accounts.ts';
-import type { AccountStore } from '../../src/auth/ports.ts';
 import { tokens } from '../../src/commands/tokens.ts';
 import { users } from '../../src/commands/users.ts';
 import { type Env, type Files, readFrom } from '../support/config.ts';
 import { freePort } from '../support/ports.ts';
-import { startRedis, type TestRedis } from '../support/redis.ts';
-import { silentLog } from '../support/silent-log.ts';
+import { startRedis } from '../support/redis.ts';
+import { connectedTo } from '../support/redis-buckets.ts';
+import { redisForAll } from '../support/start-for-all.ts';
 import { goodPassword } from '../support/webapp.ts';
 
 const nobody: Terminal = {
@@ -28,19 +27,10 @@ const typing = (...answers: string[]): Terminal => ({
   askHidden: async () => (answers.length === 0 ? null : answers),
 });
 
-let redis: TestRedis;
-let connection: ReturnType<typeof openRedis>;
-let accounts: AccountStore;
-beforeAll(async () => {
-  redis = await startRedis();
-  connection = openRedis({ url: redis.url, callTimeoutMs: 2_000 }, silentLog, 'test');
-  await firstConnection(connection, 60_000);
-  accounts = createRedisAccounts(connection, machineClock);
-});
-afterAll(async () => {
-  connection?.disconnect();
-  await redis?.stop();
-});
+const redis = await redisForAll();
+const connection = await connectedTo(redis.url, 2_000);
+afterAll(() => connection.disconnect());
+const accounts = createRedisAccounts(connection, machineClock);
 
 interface Typed {
   readonly env?: Env;

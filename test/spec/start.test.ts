@@ -1,18 +1,16 @@
 /** A start that fails: it names the setting, and nothing stays open. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer, type Server } from 'node:net';
-import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startApp } from '../../src/app/app.ts';
 import { StartError } from '../../src/app/start-error.ts';
 import { config, type Env, load } from '../support/config.ts';
 import { listening } from '../support/ports.ts';
-import { startRedis, type TestRedis } from '../support/redis.ts';
 import { silentLog } from '../support/silent-log.ts';
+import { redisClientForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
 
-let server: TestRedis;
-let redis: Redis;
+const { server, redis } = await redisClientForAll();
 let other: Server;
 let port: number;
 /** Those that begin to listen. */
@@ -22,16 +20,10 @@ const began = 'tracing:net.server.listen:asyncEnd';
 const keep = (message: unknown): void => void servers.push((message as { readonly server: Server }).server);
 
 beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.url);
   other = createServer();
   port = await listening(other);
 });
-afterAll(async () => {
-  redis.disconnect();
-  other.close();
-  await server.stop();
-});
+afterAll(() => void other.close());
 beforeEach(() => {
   servers = [];
   subscribe(began, keep);

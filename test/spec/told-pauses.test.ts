@@ -1,5 +1,5 @@
 /** A pause by a signal, as replicas tell one another of it. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { noticeMessage, readNotice } from '../../src/adapters/redis/pause-notices.ts';
 import { againMax, type PauseNotice } from '../../src/admission/telling.ts';
 import type { Admitted } from '../../src/exchange/exchange.ts';
@@ -7,9 +7,9 @@ import type { Signal } from '../../src/exchange/signal.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { narrowLimit } from '../support/fleet.ts';
 import { Lines, type Visit } from '../support/lines.ts';
-import { startRedis, type TestRedis } from '../support/redis.ts';
+import { redisForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
-import { answer, inTurn, say, startUpstream, type Upstream } from '../support/upstream.ts';
+import { answer, inTurn, say, startUpstream } from '../support/upstream.ts';
 
 const notice: PauseNotice = { class: 'a', bucket: 'a:1', bulk: false, ms: 5_000, answer: null };
 const kept = { status: 400, fields: ['Content-Type', 'application/json'], body: Buffer.from('{"code":4}') };
@@ -212,18 +212,13 @@ describe('In virtual time, a replica', () => {
   });
 });
 
-describe('Two replicas on one Redis', () => {
-  let server: TestRedis;
-  let upstream: Upstream;
+describe('Two replicas on one Redis', async () => {
+  const server = await redisForAll();
+  const upstream = await startUpstream();
   const apps: TestApp[] = [];
-  beforeAll(async () => {
-    server = await startRedis();
-    upstream = await startUpstream();
-  });
   afterAll(async () => {
     for (const app of apps) await app.close(0);
     await upstream.stop();
-    await server.stop();
   });
   const host = 'Host: weir\r\n';
   const start = async (throttled: string, prefix: string): Promise<[TestApp, TestApp]> => {

@@ -1,14 +1,39 @@
+import { Redis } from 'ioredis';
 import { afterAll } from 'vitest';
 import { startTestApp, type TestApp } from './app.ts';
-import { startUpstream, type Upstream } from './upstream.ts';
+import type { Env } from './config.ts';
+import { startRedis, type TestRedis } from './redis.ts';
+import { type Script, startUpstream, type Upstream } from './upstream.ts';
 
 /** An upstream with Weir in front of it, for all tests of a file or of a block. @param yaml as for `startTestApp` */
-export async function startForAll(yaml?: string): Promise<{ readonly upstream: Upstream; readonly app: TestApp }> {
-  const upstream = await startUpstream();
-  const app = await startTestApp(upstream.url, yaml);
+export async function startForAll(
+  yaml?: string,
+  env?: Env,
+  script?: Script,
+): Promise<{ readonly upstream: Upstream; readonly app: TestApp }> {
+  const upstream = await startUpstream(script);
+  const app = await startTestApp(upstream.url, yaml, env);
   afterAll(async () => {
     await app.close(0);
     await upstream.stop();
   });
   return { upstream, app };
+}
+
+/** A Redis for all tests of a file or of a block. */
+export async function redisForAll(extraArgs: readonly string[] = []): Promise<TestRedis> {
+  const redis = await startRedis(extraArgs);
+  afterAll(() => redis.stop());
+  return redis;
+}
+
+/** The same with a client of its own. */
+export async function redisClientForAll(
+  extraArgs: readonly string[] = [],
+): Promise<{ server: TestRedis; redis: Redis }> {
+  const server = await redisForAll(extraArgs);
+  const redis = new Redis(server.url);
+  redis.on('error', () => {});
+  afterAll(() => redis.disconnect());
+  return { server, redis };
 }
