@@ -3,17 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { reload } from '../../src/commands/reload.ts';
 import type { OpsSources, ReloadReport } from '../../src/ops/ports.ts';
 import { startOps } from '../../src/ops/server.ts';
+import { runCommand } from '../support/command.ts';
 import { operatorWith } from '../support/operator.ts';
 import { freePort } from '../support/ports.ts';
 
 async function asked(args: readonly string[], env: Readonly<Record<string, string>>, file = '') {
-  const [out, err]: [string[], string[]] = [[], []];
-  const io = {
-    out: (line: string) => void out.push(line),
-    err: (line: string) => void err.push(line),
-    readFile: () => file,
-  };
-  return { code: await reload(args, env, io), out, err };
+  const { code, ...said } = runCommand(reload, args, env, file);
+  return { code: await code, ...said };
 }
 
 async function withOps<T>(

@@ -4,6 +4,7 @@ import { status } from '../../src/commands/status.ts';
 import { type SteeringCommand, steer } from '../../src/commands/steer.ts';
 import { top } from '../../src/commands/top.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
+import { runCommand } from '../support/command.ts';
 import { operatorToken } from '../support/operator.ts';
 import { until } from '../support/until.ts';
 import { answer, say, startUpstream, type Upstream } from '../support/upstream.ts';
@@ -20,22 +21,12 @@ afterEach(async () => {
   await upstream.stop();
 });
 
-type Command = (
-  args: readonly string[],
-  env: Record<string, string>,
-  io: Parameters<typeof status>[2],
-) => Promise<number>;
+type Command = typeof status;
 
 /** What a command says, as it is typed, on the machine of that Weir. */
 function started(command: Command, args: readonly string[], file = yaml) {
-  const [out, err]: [string[], string[]] = [[], []];
-  const io = {
-    out: (line: string) => void out.push(line),
-    err: (line: string) => void err.push(line),
-    readFile: () => file,
-  };
   const env = { OPS_PORT: `${app.opsPort}`, WA_API_KEY: 'key', COREAPP_URL: upstream.url };
-  return { out, err, code: command(['--config', 'weir.yaml', ...args], env, io) };
+  return runCommand(command, ['--config', 'weir.yaml', ...args], env, file);
 }
 async function said(command: Command, args: readonly string[], file?: string) {
   const { out, err, code } = started(command, args, file);

@@ -4,13 +4,19 @@ import { type Env, type Files, readFrom } from './config.ts';
 
 type Command<Code> = (args: readonly string[], env: Env, io: CommandIo) => Code;
 
-export function runCommand<Code>(command: Command<Code>, args: readonly string[], env: Env = {}, files: Files = {}) {
+/** @param files a text: every file that is read has it */
+export function runCommand<Code>(
+  command: Command<Code>,
+  args: readonly string[],
+  env: Env = {},
+  files: Files | string = {},
+) {
   const out: string[] = [];
   const err: string[] = [];
   const io: CommandIo = {
     out: (line) => void out.push(line),
     err: (line) => void err.push(line),
-    readFile: readFrom(files),
+    readFile: typeof files === 'string' ? () => files : readFrom(files),
   };
   return { code: command(args, env, io), out, err };
 }
