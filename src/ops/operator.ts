@@ -5,7 +5,7 @@ import { Names, type NamesShown } from './names.ts';
 import { type OpsPage, problem } from './page.ts';
 
 /** Counts wrong tokens by network. */
-export interface Guesses {
+interface Guesses {
   /** How long until another one is judged, milliseconds; 0: now. */
   waitMs(network: string, now: number): number;
   add(network: string, now: number): void;
@@ -17,7 +17,7 @@ export interface OperatorSettings {
   readonly names: NamesShown;
 }
 
-export interface OperatorDeps {
+interface OperatorDeps {
   readonly guesses: Guesses;
   readonly now: () => number;
   /** A wrong token was shown. @param address whence */

@@ -14,7 +14,7 @@ export interface Viewer {
   readonly names: Names;
 }
 
-export interface StatusQuery {
+interface StatusQuery {
   /** Null: all. */
   readonly class: string | null;
   /** How many callers of each class are told, by their places in line; null: none. */
@@ -28,7 +28,7 @@ export interface StatusQuery {
 }
 
 /** More callers than that are not told at once. */
-export const callersMax = 1_000;
+const callersMax = 1_000;
 
 /** The page and `weir top` see this. */
 export const wholeView = (fleet: boolean): StatusQuery => ({

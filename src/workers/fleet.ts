@@ -13,7 +13,7 @@ import { Member, type SpawnWorker, type WorkerEnd } from './member.ts';
 import type { FromWorker, Report, WorkerStart } from './messages.ts';
 import { Restarts } from './restarts.ts';
 
-export interface FleetDeps {
+interface FleetDeps {
   readonly spawn: SpawnWorker;
   readonly clock: Clock;
   readonly log: Log;
@@ -26,7 +26,7 @@ export interface FleetDeps {
 }
 
 /** What all workers are started with; the rest is of each. */
-export type FleetStart = Omit<WorkerStart, 'worker' | 'place' | 'countFd'> & {
+type FleetStart = Omit<WorkerStart, 'worker' | 'place' | 'countFd'> & {
   readonly place: Pick<WorkerStart['place'], 'sharing' | 'instance'>;
 };
 

@@ -8,7 +8,7 @@ import type { FromWorker, Objection, Report, ToWorker, WorkerStart } from './mes
 import { countTo } from './open-count.ts';
 import { answerTo } from './questions.ts';
 
-export interface LifeDeps {
+interface LifeDeps {
   readonly clock: Clock;
   readonly log: Log;
   /** Resolves when the message is on its way. */

@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Answer, FromWorker, Report, ToWorker } from './messages.ts';
 
 /** The process itself. */
-export interface WorkerProcess {
+interface WorkerProcess {
   readonly pid: number;
   /** Where it is to keep its count of open requests (`open-count.ts`), a descriptor of its own; null: nowhere. */
   readonly countFd: number | null;

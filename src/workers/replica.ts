@@ -39,7 +39,7 @@ export interface Replica {
   close(graceMs: number): Promise<void>;
 }
 
-export type ReplicaStart = Omit<AppStart, 'log'> & { readonly logging: Logging };
+type ReplicaStart = Omit<AppStart, 'log'> & { readonly logging: Logging };
 
 /** Rejects with a `StartError` where a port can't be listened on, or a worker can't start. Nothing stays open then. */
 export async function startReplica(start: ReplicaStart): Promise<Replica> {
