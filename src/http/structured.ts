@@ -20,22 +20,9 @@ const separator = /[ \t]*,[ \t]*/y;
  * field is not well formed, or there is none. Several fields are one; of several members with one key the last counts.
  */
 export function memberOf(fields: Fields, field: string, name: string): string | null {
-  const text = fieldsOf(fields, field).join(',').trim();
   let found: string | null = null;
-  for (let at = 0; at < text.length; ) {
-    member.lastIndex = at;
-    const match = member.exec(text);
-    if (match === null) return null;
-    const [whole, key, value] = match;
-    if (key === name) found = value ?? null;
-    at += whole.length;
-    if (at === text.length) return found;
-    separator.lastIndex = at;
-    const comma = separator.exec(text);
-    at += comma?.[0].length ?? 0;
-    if (comma === null || at === text.length) return null;
-  }
-  return null;
+  for (const [, key, value] of itemsOf(fields, field, member)) if (key === name) found = value ?? null;
+  return found;
 }
 
 const listed = new RegExp(`(?:${bare})(${parameters})`, 'y');
@@ -46,20 +33,26 @@ const parameter = new RegExp(`; *(${key})(?:=(${bare}))?`, 'g');
  * well formed, or there is none.
  */
 export function parametersOf(fields: Fields, field: string): ReadonlyMap<string, string>[] {
+  return itemsOf(fields, field, listed).map(
+    ([, given = '']) => new Map([...given.matchAll(parameter)].map(([, name = '', value = '?1']) => [name, value])),
+  );
+}
+
+/** What stands between commas, as `item` matches it, which is sticky. Empty: not all of it does, or there is nothing. */
+function itemsOf(fields: Fields, field: string, item: RegExp): RegExpExecArray[] {
   const text = fieldsOf(fields, field).join(',').trim();
-  const found: ReadonlyMap<string, string>[] = [];
+  const items: RegExpExecArray[] = [];
   for (let at = 0; at < text.length; ) {
-    listed.lastIndex = at;
-    const match = listed.exec(text);
+    item.lastIndex = at;
+    const match = item.exec(text);
     if (match === null) return [];
-    const [whole, given = ''] = match;
-    found.push(new Map([...given.matchAll(parameter)].map(([, name = '', value = '?1']) => [name, value])));
-    at += whole.length;
-    if (at === text.length) return found;
+    items.push(match);
+    at += match[0].length;
+    if (at === text.length) return items;
     separator.lastIndex = at;
     const comma = separator.exec(text);
     at += comma?.[0].length ?? 0;
     if (comma === null || at === text.length) return [];
   }
-  return found;
+  return [];
 }

@@ -15,7 +15,7 @@ export const hasToken = () => token !== null;
 export const credentials = () => (hasToken() ? { authorization: `Bearer ${token}` } : {});
 
 /** @param what it is called to whoever gave it */
-export async function order(what, method, path, body) {
+async function order(what, method, path, body) {
   const said = byId('said');
   // Said again where it is the same again.
   say(said, '');
