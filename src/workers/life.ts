@@ -5,7 +5,7 @@ import type { Alarm, Clock } from '../clock.ts';
 import type { Page } from '../exchange/outcome.ts';
 import type { Log } from '../observe/ports.ts';
 import type { FromWorker, Objection, Report, ToWorker, WorkerStart } from './messages.ts';
-import { countTo } from './open-count.ts';
+import { OpenCountWriter } from './open-count.ts';
 import { answerTo } from './questions.ts';
 
 interface LifeDeps {
@@ -25,6 +25,7 @@ export class WorkerLife {
   readonly #deps: LifeDeps;
   readonly #start: WorkerStart;
   #serving: Serving | null = null;
+  #openCount: OpenCountWriter | null = null;
   #commit: (() => void) | null = null;
   /** A message that changes something waits for those before it; a report does not. */
   #last: Promise<unknown> = Promise.resolve();
@@ -54,7 +55,7 @@ export class WorkerLife {
       const objection = await objectionTo(async () => {
         this.#serving = await startWorkerApp({ ...start, log }, { ...place, figures });
         ({ port } = this.#serving);
-        if (countFd !== null) this.#serving.traffic.follow(countTo(countFd, setImmediate));
+        if (countFd !== null) this.#follow(countFd);
       });
       if (objection !== null) {
         await send({ kind: 'cannot', objection });
@@ -116,6 +117,12 @@ export class WorkerLife {
     this.#ended.resolve();
   }
 
+  #follow(countFd: number): void {
+    const openCount = new OpenCountWriter(countFd, this.#deps.clock);
+    this.#serving?.traffic.follow(openCount.count);
+    this.#openCount = openCount;
+  }
+
   async #prepare(id: number, config: WorkerStart['config']): Promise<void> {
     const objection = await objectionTo(async () => {
       const commit = await this.#serving?.prepare(config);
@@ -144,6 +151,8 @@ export class WorkerLife {
       openRequests: traffic.underWay,
       drained: steer.isDrained,
     };
+    // What is said is in the file as well.
+    this.#openCount?.write();
     await this.#deps.send({ kind: 'report', id, report });
   }
 

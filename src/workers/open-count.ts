@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Clock } from '../clock.ts';
 
 const bytes = 4;
 
@@ -37,37 +38,51 @@ function endOf(fd: number): number | null {
   return read === bytes ? count.readUInt32LE() : null;
 }
 
-/**
- * The worker's side: takes the count whenever it changes. It is written at the first change in a turn of the event loop,
- * and once more at the end of the turn where that was not the last one: a busy worker has many requests in a turn.
- *
- * @param fd of the file, as the worker has it
- * @param atEndOfTurn `setImmediate`
- */
-export function countTo(fd: number, atEndOfTurn: (call: () => void) => void): (count: number) => void {
-  const buffer = Buffer.alloc(bytes);
-  let [current, written] = [0, 0];
-  let [isTurn, fails] = [false, false];
-  const write = (): void => {
-    written = current;
-    buffer.writeUInt32LE(current);
+/** So long the file may be behind. A write for each turn of the event loop would cost a busy worker 4 % of its time. */
+const behindMaxMs = 5;
+
+/** The worker's side: takes the count whenever it changes. Of many changes the first is written at once, the last within 5 ms. */
+export class OpenCountWriter {
+  readonly #fd: number;
+  readonly #clock: Pick<Clock, 'after'>;
+  readonly #buffer = Buffer.alloc(bytes);
+  #current = 0;
+  #written = 0;
+  #isPaced = false;
+  #fails = false;
+
+  /** @param fd of the file, as the worker has it */
+  constructor(fd: number, clock: Pick<Clock, 'after'>) {
+    this.#fd = fd;
+    this.#clock = clock;
+  }
+
+  readonly count = (open: number): void => {
+    this.#current = open;
+    if (!this.#isPaced && !this.#fails) this.#pace();
+  };
+
+  /** What was counted last is in the file. */
+  write(): void {
+    if (this.#current === this.#written || this.#fails) return;
+    this.#written = this.#current;
+    this.#buffer.writeUInt32LE(this.#current);
     try {
-      writeSync(fd, buffer, 0, bytes, 0);
+      writeSync(this.#fd, this.#buffer, 0, bytes, 0);
     } catch {
-      fails = true;
-      truncate(fd);
+      this.#fails = true;
+      truncate(this.#fd);
     }
-  };
-  return (count) => {
-    current = count;
-    if (isTurn || fails) return;
-    isTurn = true;
-    write();
-    atEndOfTurn(() => {
-      isTurn = false;
-      if (current !== written && !fails) write();
+  }
+
+  #pace(): void {
+    this.write();
+    this.#isPaced = true;
+    this.#clock.after(behindMaxMs, () => {
+      this.#isPaced = false;
+      if (this.#current !== this.#written && !this.#fails) this.#pace();
     });
-  };
+  }
 }
 
 /** A count that is no longer kept is none. */

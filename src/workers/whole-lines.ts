@@ -12,7 +12,8 @@ export async function passWholeLines(stream: Readable, take: (lines: Buffer) => 
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     const end = chunk.lastIndexOf(newline) + 1;
     if (end > 0) {
-      await take(Buffer.concat([...begun, chunk.subarray(0, end)]));
+      const whole = chunk.subarray(0, end);
+      await take(begun.length === 0 ? whole : Buffer.concat([...begun, whole]));
       begun = [];
     }
     if (end < chunk.length) begun.push(chunk.subarray(end));
