@@ -107,7 +107,7 @@ export interface WorkersSnapshot {
   /** How many there are to be. */
   readonly count: number;
   readonly each: readonly WorkerSnapshot[];
-  /** Requests that were open in workers when these died, as last told by them. */
+  /** Requests that were open in workers when these died. */
   readonly requestsLost: number;
 }
 
