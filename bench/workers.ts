@@ -25,7 +25,7 @@ import { number, run } from './command.ts';
 import { startWeir, type Weir } from './contestants.ts';
 import { cpuMs, residentKb } from './cpu.ts';
 import { median } from './figures.ts';
-import { connections, Load } from './measure.ts';
+import { Load } from './measure.ts';
 
 const rounds = 12;
 const roundMs = 1_000;
@@ -47,40 +47,54 @@ interface Cost {
   readonly cpuUs: number;
 }
 
+/**
+ * One worker, several, and as many replicas of one worker each, all busy at once: the last say what this machine has to give to
+ * processes that share nothing but Redis, when all of its cores are busy.
+ */
 async function throughput(workers: number, redisUrl: string): Promise<void> {
-  await using upstream = startChild('bench/upstream.ts');
+  await using opened = new AsyncDisposableStack();
+  const upstream = opened.use(startChild('bench/upstream.ts'));
   const { port } = await messageOf<{ port: number }>(upstream, 'the port of the upstream');
-  const start = (count: number): Promise<Weir> =>
-    startWeir(`http://127.0.0.1:${port}`, [], '', undefined, undefined, null, {
-      REDIS_URL: redisUrl,
-      WEIR_WORKERS: `${count}`,
-    });
-  await using one = await start(1);
-  await using several = await start(workers);
-  await using load = new Load();
-  const how = { connections: connections * workers };
-  for (const weir of [one, several]) await load.warmUp(weir, how);
-  const measured = async (weir: Weir): Promise<Cost> => {
-    const before = cpuOfAll(weir.child.pid);
-    const { requests, requestsPerSecond } = await load.on(weir, roundMs, how);
-    return { requestsPerSecond, cpuUs: ((cpuOfAll(weir.child.pid) - before) * 1_000) / requests };
+  const start = async (count: number): Promise<Weir> => {
+    const env = { REDIS_URL: redisUrl, WEIR_WORKERS: `${count}` };
+    return opened.use(await startWeir(`http://127.0.0.1:${port}`, [], '', undefined, undefined, null, env));
   };
-  const found: { readonly alone: Cost; readonly together: Cost }[] = [];
+  const apart = await Promise.all(Array.from({ length: workers }, () => start(1)));
+  const several = await start(workers);
+  const loads = apart.map(() => opened.use(new Load()));
+  const [one] = apart as [Weir, ...Weir[]];
+  // One load for each worker, also where all of them serve one port.
+  const ways = { alone: [one], together: apart.map(() => several), apart };
+  for (const targets of Object.values(ways))
+    await Promise.all(targets.map((weir, i) => (loads[i] as Load).warmUp(weir)));
+  const measured = async (targets: readonly Weir[]): Promise<Cost> => {
+    const pids = [...new Set(targets.map(({ child }) => child.pid))];
+    const spent = (): number => pids.reduce((sum, pid) => sum + cpuOfAll(pid), 0);
+    const before = spent();
+    const told = await Promise.all(targets.map((weir, i) => (loads[i] as Load).on(weir, roundMs)));
+    const requests = told.reduce((sum, one) => sum + one.requests, 0);
+    const requestsPerSecond = told.reduce((sum, one) => sum + one.requestsPerSecond, 0);
+    return { requestsPerSecond, cpuUs: ((spent() - before) * 1_000) / requests };
+  };
+  const names = ['alone', 'together', 'apart'] as const;
+  const found: Record<(typeof names)[number], Cost>[] = [];
   for (let round = 0; round < rounds; round++) {
-    if (round % 2 === 0) {
-      const alone = await measured(one);
-      found.push({ alone, together: await measured(several) });
-    } else {
-      const together = await measured(several);
-      found.push({ alone: await measured(one), together });
-    }
+    const costs: Partial<Record<(typeof names)[number], Cost>> = {};
+    for (const name of round % 2 === 0 ? names : names.toReversed()) costs[name] = await measured(ways[name]);
+    found.push(costs as Record<(typeof names)[number], Cost>);
   }
-  const cpu = median(found.map(({ alone, together }) => together.cpuUs / alone.cpuUs));
-  const rate = median(found.map(({ alone, together }) => together.requestsPerSecond / alone.requestsPerSecond));
+  const ratio = (of: 'together' | 'apart', to: 'alone' | 'apart', figure: keyof Cost): number =>
+    median(found.map((costs) => costs[of][figure] / costs[to][figure]));
+  const against = (what: string, of: 'together' | 'apart', to: 'alone' | 'apart'): string =>
+    `${what}: requests a second ${ratio(of, to, 'requestsPerSecond').toFixed(2)}, CPU a request ${ratio(of, to, 'cpuUs').toFixed(3)}`;
+  const core = workers / ratio('together', 'apart', 'cpuUs');
   console.log(
-    `${workers} workers against one on ${availableParallelism()} cores, load and upstream included: ` +
-      `requests a second ${rate.toFixed(2)}, CPU a request ${cpu.toFixed(3)}; ` +
-      `with a core for each worker that is ${(workers / cpu).toFixed(2)} times the requests`,
+    [
+      `on ${availableParallelism()} cores, load and upstream included:`,
+      against(`${workers} workers against one`, 'together', 'alone'),
+      against(`${workers} replicas of one worker against one`, 'apart', 'alone'),
+      `${against(`${workers} workers against these`, 'together', 'apart')}; with a core for each worker that is ${core.toFixed(2)} times the requests of one`,
+    ].join('\n'),
   );
 }
 
