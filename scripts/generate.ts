@@ -11,6 +11,7 @@ import { configurationPage } from './configuration-page.ts';
 import { dashboard } from './dashboard.ts';
 import { errorsPage } from './errors-page.ts';
 import { jsonSchema, jsonText } from './json-schema.ts';
+import { openapi } from './openapi.ts';
 import { runbook } from './runbook.ts';
 
 /** The generated files by their path in the repository, as they should be. */
@@ -22,6 +23,7 @@ export const generatedFiles = (): Readonly<Record<string, string>> => ({
   'helm/files/defaults.yaml': chartDefaults(),
   'helm/README.md': chartPage(),
   'helm/values.schema.json': jsonText(valuesSchema()),
+  'src/ops/openapi.json': openapi(),
   'src/ops/runbook.html': runbook(),
 });
 

@@ -12,6 +12,8 @@ export interface Asked extends Viewer {
 
 /** Where the links of the alerts lead. */
 const runbook = readFileSync(new URL('runbook.html', import.meta.url), 'utf8');
+/** What is served here, for programs. It is made of docs/reference/ops-port.openapi.yaml. */
+const openapi = readFileSync(new URL('openapi.json', import.meta.url), 'utf8');
 
 type Answer = (sources: OpsSources, asked: Asked) => OpsPage | Promise<OpsPage>;
 
@@ -25,6 +27,7 @@ const answers: Readonly<Record<string, Answer>> = {
   '/metrics': async (sources, { accept }) => ({ status: 200, ...(await sources.metrics(accept)) }),
   '/status': (sources, asked) => statusPage(sources, asked.query, asked),
   '/runbook': () => ({ status: 200, contentType: 'text/html; charset=utf-8', body: runbook }),
+  '/openapi.json': () => ({ status: 200, contentType: 'application/json', body: openapi }),
 };
 
 /** Where this machine asks for a reload, with POST. */
@@ -33,7 +36,10 @@ export const reloadPath = '/reload';
 export const opsPaths = Object.keys(answers);
 
 /** These paths ask for no credential: probes and scrapers may bring some that are for others. */
-export const openPaths: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics']);
+export const openPaths: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics', '/openapi.json']);
+
+/** The page hears here of what changes. */
+export const eventsPath = '/events';
 
 /** The page for a request; null: there is none at this path. */
 export function pageFor(path: string): Answer | null {

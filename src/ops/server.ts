@@ -7,7 +7,7 @@ import { type Connection, ConnectionTable } from '../wire/connections.ts';
 import { assets } from './assets.ts';
 import { type Operator, wrongToken } from './operator.ts';
 import { json, type OpsPage, problem, text } from './page.ts';
-import { openPaths, opsPaths, pageFor, reloadPage, reloadPath } from './pages.ts';
+import { eventsPath, openPaths, opsPaths, pageFor, reloadPage, reloadPath } from './pages.ts';
 import type { OpsSources } from './ports.ts';
 import { isWaitPath, waitPage } from './status.ts';
 import { isSteeringPath, steeringPath, steerPage } from './steer.ts';
@@ -118,13 +118,15 @@ function boundConnections(server: Server, max: number): { began(socket: Socket):
   };
 }
 
-const methodNotAllowed = text(405, 'Only GET and HEAD are answered here.');
-const wantsPost = text(405, 'Only POST is answered here.');
+const answersOnly = (said: string, allow: string): OpsPage => ({
+  ...text(405, `Only ${said} answered here.`),
+  fields: { allow },
+});
+const methodNotAllowed = answersOnly('GET and HEAD are', 'GET, HEAD');
+const wantsPost = answersOnly('POST is', 'POST');
+const wantsGet = answersOnly('GET is', 'GET');
 const nobodySteers = problem(403, 'Nobody may steer', 'Set ops.tokenFile: whoever shows that token may.');
 const notFromHere = text(403, 'Only this machine may have the configuration reloaded: weir reload, or SIGHUP.');
-
-/** Where the page hears of what changes. */
-const eventsPath = '/events';
 
 interface Answering {
   readonly sources: OpsSources;
@@ -139,7 +141,8 @@ async function answerOrStream(
   { sources, operator, viewers }: Answering,
 ): Promise<OpsPage | null> {
   const [path = '', query = ''] = (request.url ?? '').split(/\?(.*)/s, 2);
-  if (path !== eventsPath || request.method !== 'GET') return await answer(request, sources, operator);
+  if (path !== eventsPath) return await answer(request, sources, operator);
+  if (request.method !== 'GET') return wantsGet;
   const isOperator = whoAsks(request, operator);
   if (typeof isOperator !== 'boolean') return isOperator;
   const fleet = new URLSearchParams(query).get('fleet') === 'true';
@@ -198,8 +201,6 @@ function send(request: IncomingMessage, response: ServerResponse, page: OpsPage,
     'content-length': Buffer.byteLength(page.body),
     'cache-control': 'no-store',
     ...page.fields,
-    ...(page === methodNotAllowed ? { allow: 'GET, HEAD' } : {}),
-    ...(page === wantsPost ? { allow: 'POST' } : {}),
     // A body that nobody wants to read ends the connection; so does the end of the server.
     ...(closing || (request.method !== 'GET' && request.method !== 'HEAD') ? { connection: 'close' } : {}),
   });

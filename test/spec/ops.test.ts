@@ -40,15 +40,17 @@ async function ops(sources: Partial<OpsSources> = {}): Promise<Ops> {
 
 const ask = ({ port }: Ops, path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${port}${path}`, init);
 
+const nothing = 'Nothing is here. There are /, /livez, /readyz, /metrics, /status, /runbook, /openapi.json.\n';
+
 describe('the ops port', () => {
   it.each([
     ['GET', '/livez', 200, 'ok\n'],
     ['HEAD', '/livez', 200, ''],
     ['GET', '/livez?verbose', 200, 'ok\n'],
     ['GET', '/readyz', 200, 'ok\n'],
-    ['GET', '/none', 404, 'Nothing is here. There are /, /livez, /readyz, /metrics, /status, /runbook.\n'],
-    ['GET', '/constructor', 404, 'Nothing is here. There are /, /livez, /readyz, /metrics, /status, /runbook.\n'],
-    ['POST', '/nowhere', 404, 'Nothing is here. There are /, /livez, /readyz, /metrics, /status, /runbook.\n'],
+    ['GET', '/none', 404, nothing],
+    ['GET', '/constructor', 404, nothing],
+    ['POST', '/nowhere', 404, nothing],
     ['POST', '/livez', 405, 'Only GET and HEAD are answered here.\n'],
     ['DELETE', '/metrics', 405, 'Only GET and HEAD are answered here.\n'],
   ])('answers %s %s with %i', async (method, path, status, body) => {
