@@ -1,3 +1,6 @@
+/** Of its greatest age: whoever asks once in that time, by a timer that is late now and early then, gets a new one each time. */
+const renewedAfter = 0.9;
+
 /**
  * A value that costs something to make and may be a little old: it is made once in a while, for everybody who asks
  * meanwhile. So many askers cost no more than one. After a failure it is made anew for the next asker.
@@ -20,7 +23,8 @@ export class Shared<T> {
   get(): Promise<T> {
     const maxAgeMs = this.#maxAgeMs();
     if (maxAgeMs === 0) return this.#make();
-    if (this.#made !== null && (this.#making || this.#now() - this.#madeAt < maxAgeMs)) return this.#made;
+    const isNew = this.#now() - this.#madeAt < renewedAfter * maxAgeMs;
+    if (this.#made !== null && (this.#making || isNew)) return this.#made;
     this.#madeAt = this.#now();
     this.#making = true;
     this.#made = this.#make();

@@ -13,10 +13,24 @@ describe('A shared value', () => {
       () => clock.now(),
     );
     expect(await Promise.all([shared.get(), shared.get()])).toEqual([1, 1]);
-    await clock.advance(999);
+    await clock.advance(899);
     expect(await shared.get()).toBe(1);
     await clock.advance(1);
     expect([await shared.get(), await shared.get(), made]).toEqual([2, 2, 2]);
+  });
+
+  it('is a new one each time for one who asks once in its age by a timer that is not exact', async () => {
+    const clock = new VirtualClock();
+    let made = 0;
+    const shared = new Shared(
+      async () => ++made,
+      () => 1_000,
+      () => clock.now(),
+    );
+    for (const [i, pauseMs] of [0, 1_001, 998, 1_030, 960, 999].entries()) {
+      await clock.advance(pauseMs);
+      expect(await shared.get()).toBe(i + 1);
+    }
   });
 
   it('is waited for while it is being made, however long that takes', async () => {
