@@ -69,6 +69,8 @@ export class Reload {
   /** The one that is under way, and the one that follows it, for all who have asked meanwhile. */
   #current: Promise<ReloadReport> | null = null;
   #next: Promise<ReloadReport> | null = null;
+  /** Waits for the one that is under way. */
+  #lookAgain: Promise<void> | null = null;
   #closed = false;
 
   constructor(deps: ReloadDeps) {
@@ -229,8 +231,19 @@ export class Reload {
   }
 
   #look(): void {
+    if (this.#closed || !this.#hasChanged()) return;
+    if (this.#current === null) void this.reload('file');
+    // The one that is under way may have read it by now.
+    else
+      this.#lookAgain ??= this.#current.then(() => {
+        this.#lookAgain = null;
+        this.#look();
+      });
+  }
+
+  #hasChanged(): boolean {
     const texts = this.#watched.map((path) => [path, textOf(attempt(() => readFileSync(path, 'utf8')))] as const);
-    if (!this.#closed && digest(new Map(texts)) !== this.#digest) void this.reload('file');
+    return digest(new Map(texts)) !== this.#digest;
   }
 }
 

@@ -1,4 +1,5 @@
 /** Where the ops port of the Weir on this machine is, for commands that ask it. */
+import { parseDocument, stringify } from 'yaml';
 import type { Environment } from '../config/environment.ts';
 import { formatProblem, loadConfig } from '../config/load.ts';
 import type { CommandIo } from './options.ts';
@@ -15,12 +16,26 @@ export interface OpsPort {
  */
 export function opsPort(file: string | null, env: Environment, io: Pick<CommandIo, 'err' | 'readFile'>): OpsPort {
   const needs = (setting: string): boolean => setting.startsWith('ops.');
-  const fromFile = loadConfig({ file, env, readFile: io.readFile, needs });
-  const loaded = fromFile.ok ? fromFile : loadConfig({ file, env, readFile: () => '', needs });
-  if (!fromFile.ok) for (const problem of fromFile.problems) io.err(formatProblem(problem));
-  if (!loaded.ok) return { address: '127.0.0.1:9464', token: null };
-  const { ops } = loaded.config;
-  return { address: reachable(ops), token: ops.token };
+  const loaded = loadConfig({ file, env, readFile: io.readFile, needs });
+  if (loaded.ok) return { address: reachable(loaded.config.ops), token: loaded.config.ops.token };
+  for (const problem of loaded.problems) io.err(formatProblem(problem));
+  return { address: addressWithin(file, env, io.readFile), token: null };
+}
+
+/** Of a file that has problems elsewhere, or is no YAML in other lines. */
+function addressWithin(file: string | null, env: Environment, readFile: CommandIo['readFile']): string {
+  const needs = (setting: string): boolean => setting === 'ops.host' || setting === 'ops.port';
+  const readLeniently = (path: string): string => {
+    try {
+      const document = parseDocument(readFile(path));
+      const ops = { host: document.getIn(['ops', 'host']), port: document.getIn(['ops', 'port']) };
+      return stringify({ ops: Object.fromEntries(Object.entries(ops).filter(([, value]) => value !== undefined)) });
+    } catch {
+      return '';
+    }
+  };
+  const loaded = loadConfig({ file, env, readFile: readLeniently, needs });
+  return loaded.ok ? reachable(loaded.config.ops) : '127.0.0.1:9464';
 }
 
 /** An address to ask at, also if Weir listens on all addresses. */

@@ -23,6 +23,9 @@ export async function reload(args: readonly string[], env: Environment, io: Comm
   const answer = await askOps('POST', url);
   if (answer.status === 200 || answer.status === 422) return tell(JSON.parse(answer.text) as ReloadReport, io);
   io.err(`weir reload: ${url}: ${answer.text}`);
+  if (answer.status === null) {
+    io.err('If ops.port has changed, Weir is still at the old one, which waits for a restart: give that by OPS_PORT.');
+  }
   return 1;
 }
 

@@ -61,6 +61,20 @@ describe('weir reload', () => {
   });
 
   it.each([
+    ['no YAML further on', 'log: {level: [}'],
+    ['a token that can’t be read', 'log: {level: loud}', '  tokenFile: /nowhere/token\n'],
+  ])('finds the port in a file that has %s', async (_, wrong, more = '') => {
+    const report = answering({ result: 'refused', problems: ['no'] });
+    const told = await withOps(report, (port) =>
+      asked(['--config', 'w.yaml'], {}, `ops:\n  port: ${port}\n${more}${wrong}\n`),
+    );
+    expect(told).toMatchObject({
+      code: 1,
+      err: expect.arrayContaining(['no', 'refused: the old configuration stays']),
+    });
+  });
+
+  it.each([
     ['that is starting', () => null, /503|starting/],
     ['of before, which has no reload', undefined, /starting/],
   ])('says so of a Weir %s', async (_, answer, words) => {
@@ -70,7 +84,10 @@ describe('weir reload', () => {
 
   it('says so where nobody listens', async () => {
     const { code, err } = await asked([], { OPS_PORT: `${await freePort()}` });
-    expect([code, err]).toEqual([1, [expect.stringContaining('ECONNREFUSED')]]);
+    expect([code, err]).toEqual([
+      1,
+      [expect.stringContaining('ECONNREFUSED'), expect.stringContaining('give that by OPS_PORT')],
+    ]);
   });
 
   it('takes nothing but --config', async () => {

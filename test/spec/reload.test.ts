@@ -233,6 +233,21 @@ describe('a changed file', () => {
   });
 });
 
+it('A file with problems is refused once, whatever else happens in its folder meanwhile', async () => {
+  await using upstream = await startUpstream(ok);
+  await using app = await startReloadable(upstream.url, 'http: {serverTiming: true}\n');
+  app.reloads.watch();
+  writeFileSync(join(app.folder, 'weir.yaml'), 'http: {serverTiming: perhaps}\n');
+  const isRefused = (): boolean => {
+    writeFileSync(join(app.folder, 'beside'), String(performance.now()));
+    return said(app, /refused/).length > 0;
+  };
+  await until(isRefused, { what: 'the refusal' });
+  // Behind whatever waits for its turn.
+  expect(await app.reloads.reload('command')).toMatchObject({ result: 'refused' });
+  expect(said(app, /refused/)).toHaveLength(2);
+});
+
 /** As the kubelet lays a ConfigMap out: `key` leads to `..data/key`, and `..data` to a folder that is swapped. */
 function mountIn(folder: string, version: string, key: string): void {
   const mount = join(folder, 'mount');

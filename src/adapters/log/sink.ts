@@ -88,7 +88,10 @@ export class Sink {
 
   /** Takes a whole line, newline included. `weight`: an audit line's outcome. */
   write(line: string, weight: keyof typeof pendingMaxBytes = 'ordinary'): void {
-    if (this.#closed) return;
+    if (this.#closed) {
+      this.#lost.notWritten += 1;
+      return;
+    }
     if (this.#pending.bytes + line.length > pendingMaxBytes[weight]) {
       this.#dropped += 1;
       this.#lost.slowReader += 1;
@@ -100,7 +103,10 @@ export class Sink {
 
   /** Takes whole lines of another process. Resolves when there is room for more. */
   async pass(lines: Buffer): Promise<void> {
-    if (this.#closed) return;
+    if (this.#closed) {
+      this.#lost.notWritten += linesIn(lines);
+      return;
+    }
     this.#pending.addWhole(lines);
     if (!this.#writing) this.#schedule();
     if (this.#pending.bytes >= passedMaxBytes) await new Promise<void>((resolve) => this.#passing.push(resolve));
@@ -158,14 +164,13 @@ export class Sink {
   }
 
   #failed(error: NodeJS.ErrnoException, batch: Buffer, from: number): void {
+    const lines = linesIn(batch.subarray(from)) - (this.#torn && from === 0 ? 1 : 0);
+    this.#lost.notWritten += lines;
     if (error.code === 'EPIPE' || error.code === 'EBADF') {
       this.#closed = true;
-      this.#pending.clear();
+      this.#lost.notWritten += linesIn(this.#pending.take());
     } else {
-      let lines = this.#torn && from === 0 ? -1 : 0;
-      for (const byte of batch.subarray(from)) if (byte === newline) lines += 1;
       this.#notWritten += lines;
-      this.#lost.notWritten += lines;
       this.#errorCode = error.code ?? error.message;
       if (from > 0) this.#torn = batch[from - 1] !== newline;
     }
@@ -213,4 +218,10 @@ export class Sink {
 
 function isBusy(error: NodeJS.ErrnoException): boolean {
   return error.code === 'EAGAIN' || error.code === 'EBUSY';
+}
+
+function linesIn(bytes: Buffer): number {
+  let lines = 0;
+  for (const byte of bytes) if (byte === newline) lines += 1;
+  return lines;
 }
