@@ -11,7 +11,7 @@ import { openOperator } from '../app/operations.ts';
 import { aboutReplica, Stepping } from '../app/own-look.ts';
 import { Running } from '../app/running.ts';
 import { longestHoldMs, newInstance } from '../app/services.ts';
-import { listenProblem } from '../app/start-error.ts';
+import { listenProblem, StartError } from '../app/start-error.ts';
 import { figuresForms, ownClassesOf } from '../app/traits.ts';
 import type { Config } from '../config/config.ts';
 import { addedLeftOut, mergedSnapshot } from '../observe/merged.ts';
@@ -41,8 +41,22 @@ export interface Replica {
 
 type ReplicaStart = Omit<AppStart, 'log'> & { readonly logging: Logging };
 
+/** Another process may take the port that was free a moment before. */
+const freePortTriesMax = 5;
+
 /** Rejects with a `StartError` where a port can't be listened on, or a worker can't start. Nothing stays open then. */
 export async function startReplica(start: ReplicaStart): Promise<Replica> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await tryToStart(start);
+    } catch (error) {
+      const isOfPort = error instanceof StartError && error.setting === 'listen.port';
+      if (!isOfPort || start.config.listen.port !== 0 || tries === freePortTriesMax) throw error;
+    }
+  }
+}
+
+async function tryToStart(start: ReplicaStart): Promise<Replica> {
   await using opened = new AsyncDisposableStack();
   const { listen } = start.config;
   const shared = await sharedPort(listen).catch((error: unknown) => {

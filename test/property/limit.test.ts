@@ -45,6 +45,8 @@ describe('the limit, over all replicas', () => {
       rate: fc.integer({ min: 20, max: 1_000 }),
       burst: fc.integer({ min: 1, max: 400 }),
     });
+    /** Until it is known how long a trip takes, slots may come too late whose windows are no wider than that. */
+    const beginningS = 0.1;
     await fc.assert(
       fc.asyncProperty(fastEnough, replicas, trips, async (quota, count, oneWayMs) => {
         // So many requests that what is lost at the beginning counts for little, and not many more.
@@ -53,7 +55,8 @@ describe('the limit, over all replicas', () => {
         const demand = 2 * (quota.burst + quota.rate * seconds);
         for (let i = 0; i < demand; i++) void fleet.arrive(i % count);
         await fleet.clock.advance(seconds * 1_000);
-        expect(fleet.sent.length).toBeGreaterThanOrEqual(0.995 * (quota.burst + quota.rate * seconds));
+        const used = 0.995 * (quota.burst + quota.rate * (seconds - beginningS));
+        expect(fleet.sent.length).toBeGreaterThanOrEqual(used);
         expect(fleet.excess(quota)).toBeLessThanOrEqual(tolerance(quota));
       }),
       { numRuns: 12 },

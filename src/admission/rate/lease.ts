@@ -58,6 +58,8 @@ export class Lease {
   #trips: Trips | null = null;
   /** For how long arrivals can be expected to use up the slots that are asked for now; from the last grant. */
   #lastsMs = 0;
+  /** The slots that came last had closed on their way. */
+  #missed = false;
   #takenClosesAt = Number.NEGATIVE_INFINITY;
   /** When the bucket will be full again, by the last grant. */
   #fullAt = Number.NEGATIVE_INFINITY;
@@ -189,8 +191,12 @@ export class Lease {
     return left === 0 ? now : this.#lastOpensAt() - this.#aheadMs();
   }
 
-  /** How many slots to ask for, at least one. */
+  /**
+   * How many slots to ask for, at least one; one alone where the last ones came too late: until it is known how long a trip
+   * usually takes, the next ones may do so, too, and nobody else can use them.
+   */
   wanted(now: number, waiting: number): number {
+    if (this.#missed) return 1;
     const expected = Math.min(this.#horizonSlots, this.#expectedWithin(now, this.#lastsMs));
     return Math.max(1, waiting + Math.floor(expected) - this.left(now));
   }
@@ -207,9 +213,13 @@ export class Lease {
     const fullIn = given.opensAt + tauUs(by) / 1000 + given.left * given.intervalMs - receivedAt;
     this.#fullAt = Math.max(this.#fullAt, receivedAt + convertedUs(fullIn, intervalUs(by), intervalUs(this.#quota)));
     const batches = by === this.#quota ? [given] : converted(given, by, this.#quota, receivedAt);
+    this.#missed = false;
     for (const batch of batches) {
       const { opensAt, closesAt } = batch;
-      if (closesAt < opensAt) continue;
+      if (closesAt < opensAt) {
+        this.#missed = true;
+        continue;
+      }
       this.#lastsMs = Math.min(horizonMs, this.#useOf(opensAt - receivedAt, closesAt - receivedAt));
       this.#batches.push(batch);
     }
