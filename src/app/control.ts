@@ -26,6 +26,10 @@ const doneOnce: Readonly<Record<OnceOrder['kind'], AuditAction>> = {
   first: 'line.first',
 };
 
+/** As `nameOf` says them, and what is shown in their place to whoever shows no token. */
+const callerName = /^(?:user:.|from .|key$|nobody$)/s;
+const digest = /^(?:user:|from )#[\da-f]{8}$/;
+
 /** The name of its machine or Pod, and what tells it from others there. */
 export const replicaName = (instance: string): string => `${hostname()}-${instance}`;
 
@@ -50,6 +54,7 @@ export class Control implements Steer {
       changed: () => this.#changed(),
       once: (order) => admit.once(order),
       tell: tellSteering === null ? null : (words, once) => tellSteering({ words, once }),
+      areHeard: () => stores.state().up,
     });
     stores.onSteering({
       heard: ({ words, once }) => this.#steering.heard(words, once),
@@ -123,6 +128,12 @@ export class Control implements Steer {
     if (order.kind === 'pauseClass' || order.kind === 'limit') {
       if (Object.hasOwn(this.#base.limits, order.class)) return null;
       return `${order.class}: there is no such class. There are ${Object.keys(this.#base.limits).join(', ')}.`;
+    }
+    if (order.kind === 'pauseCaller' && digest.test(order.caller)) {
+      return `${order.caller} stands for a name that is not shown; with the operator's token /status?callers=10 shows it.`;
+    }
+    if (order.kind === 'pauseCaller' && !callerName.test(order.caller)) {
+      return `${order.caller}: give a caller as /status?callers=10 names it, such as user:${order.caller}.`;
     }
     const isAlone = this.#steering.view().reach === 'replica';
     if (order.kind === 'drain' && isAlone && order.replica !== this.#replica) {

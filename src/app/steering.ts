@@ -18,6 +18,8 @@ import {
 interface SteeringTalk {
   /** Null: there are no others. */
   readonly tell: ((words: readonly Word[], once: OnceOrder | null) => void) | null;
+  /** Whether they hear it: what they have in common is not away. */
+  readonly areHeard: () => boolean;
 }
 
 interface SteeringDeps extends SteeringTalk {
@@ -62,7 +64,7 @@ export class Steering {
     const requests = this.#deps.once(order) + elsewhere;
     const isHere = requests > 0 && order.kind !== 'endCaller';
     if (!isHere) this.#deps.tell?.([], order);
-    return { requests, reach: isHere || this.#deps.tell === null ? 'replica' : 'fleet' };
+    return { requests, reach: isHere ? 'replica' : this.#reach };
   }
 
   /** Another replica's words. */
@@ -115,13 +117,18 @@ export class Steering {
   view(): SteeringView {
     const now = this.#deps.clock.wallMs();
     return {
-      reach: this.#deps.tell === null ? 'replica' : 'fleet',
+      reach: this.#reach,
       inForce: this.#inForce().map(({ order, until }) => ({ order, leftMs: Math.round(until - now) })),
     };
   }
 
   close(): void {
     this.#alarm?.cancel();
+  }
+
+  get #reach(): 'fleet' | 'replica' {
+    const { tell, areHeard } = this.#deps;
+    return tell !== null && areHeard() ? 'fleet' : 'replica';
   }
 
   #inForce(): Word[] {

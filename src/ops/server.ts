@@ -170,14 +170,14 @@ async function answer(request: IncomingMessage, sources: OpsSources, operator: O
 async function steered(
   request: IncomingMessage,
   path: string,
-  { steer }: OpsSources,
+  { steer, look }: OpsSources,
   operator: Operator,
 ): Promise<OpsPage> {
   if (steer === undefined || !operator.isThere) return nobodySteers;
   const isOperator = whoAsks(request, operator);
   if (typeof isOperator !== 'boolean') return isOperator;
   if (!isOperator) return wrongToken;
-  if (path !== steeringPath) return await steerPage(request, path, steer);
+  if (path !== steeringPath) return await steerPage(request, path, steer, look);
   return request.method === 'GET' || request.method === 'HEAD' ? json(200, await steer.inForce()) : methodNotAllowed;
 }
 

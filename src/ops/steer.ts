@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Done, OnceOrder, StandingOrder } from '../observe/steering.ts';
 import { json, type OpsPage, problem } from './page.ts';
-import type { Steer } from './ports.ts';
+import type { Look, Steer } from './ports.ts';
 import { decoded } from './status.ts';
 
 export const steeringPath = '/steering';
@@ -84,11 +84,16 @@ const patternOf = ({ path }: { readonly path: string }): RegExp =>
   new RegExp(`^${path.replace(/\{\w+\}/, '([^/]+)')}$`);
 
 /** Answers an operator. Whoever asks has shown the token. */
-export async function steerPage(request: IncomingMessage, path: string, steer: Steer): Promise<OpsPage> {
+export async function steerPage(
+  request: IncomingMessage,
+  path: string,
+  steer: Steer,
+  look: Look | undefined,
+): Promise<OpsPage> {
   const from = request.socket.remoteAddress ?? '';
   if (isFromElsewhere(request)) return problem(403, 'From another site', 'Orders of pages of other sites are refused.');
   const kind = standing.find((one) => patternOf(one).test(path));
-  if (kind !== undefined) return await stand(request, path, kind, steer, from);
+  if (kind !== undefined) return await stand(request, path, kind, { steer, look, from });
   const single = once.find((one) => patternOf(one).test(path));
   if (single === undefined) return problem(404, 'No such order', 'The reference of the ops port has all of them.');
   if (request.method !== 'POST') return wrongMethod('POST');
@@ -96,7 +101,19 @@ export async function steerPage(request: IncomingMessage, path: string, steer: S
   return name === null ? badName : done(await steer.once(single.order(name), from));
 }
 
-async function stand(request: IncomingMessage, path: string, kind: Kind, steer: Steer, from: string): Promise<OpsPage> {
+interface Standing {
+  readonly steer: Steer;
+  readonly look: Look | undefined;
+  /** An address. */
+  readonly from: string;
+}
+
+async function stand(
+  request: IncomingMessage,
+  path: string,
+  kind: Kind,
+  { steer, look, from }: Standing,
+): Promise<OpsPage> {
   const name = nameIn(path, patternOf(kind));
   if (name === null) return badName;
   if (request.method === 'DELETE') {
@@ -106,8 +123,19 @@ async function stand(request: IncomingMessage, path: string, kind: Kind, steer: 
   if (request.method !== 'PUT') return wrongMethod('PUT, DELETE');
   const said = await readBody(request, kind.says);
   if ('contentType' in said) return said;
-  const given = await steer.give(kind.order(name, said), said.seconds * 1_000, from);
+  const order = kind.order(name, said);
+  const others = order.kind === 'drain' ? await otherNames(order.replica, look) : null;
+  if (others !== null) return problem(422, 'Not possible', `${name}: there is no such replica. There are ${others}.`);
+  const given = await steer.give(order, said.seconds * 1_000, from);
   return 'wrong' in given ? problem(422, 'Not possible', given.wrong) : json(200, given);
+}
+
+/** Those that are there where none has this name; null: one has it, or it cannot be told. */
+async function otherNames(replica: string, look: Look | undefined): Promise<string | null> {
+  const fleet = await look?.fleet();
+  if (fleet === undefined || !fleet.complete || fleet.silent > 0) return null;
+  const names = new Set(fleet.cards.map(({ name }) => name));
+  return names.has(replica) ? null : [...names].join(', ');
 }
 
 function done(what: Done): OpsPage {

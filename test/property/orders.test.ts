@@ -81,6 +81,7 @@ class Steered {
       replica: String(replica),
       changed: () => this.#changed(),
       once: () => 0,
+      areHeard: () => true,
       tell,
     });
   }

@@ -110,6 +110,7 @@ describe('Orders', () => {
     const clock = new VirtualClock();
     const told: Word[] = [];
     const steering = new Steering({
+      areHeard: () => true,
       clock,
       replica: 'one',
       changed: () => {},
