@@ -1,4 +1,4 @@
-/** What pauses of one endpoint class in one replica, and what other replicas have said of its buckets. */
+/** The pauses of one endpoint class in one replica, and those that other replicas have told of its buckets. */
 import type { Clock } from '../clock.ts';
 import type { KeptAnswer } from '../exchange/refusals.ts';
 import type { EndpointClass } from '../exchange/route.ts';
@@ -12,7 +12,7 @@ interface ClassPausesDeps {
   readonly tellPause?: TellPause;
 }
 
-/** What a rule of the configuration says of a bucket: until when it pauses, `Clock.now()`, and what the upstream said. */
+/** A pause of a bucket by a rule of the configuration: its end, `Clock.now()`, and the words of the upstream. */
 export interface BucketPause {
   readonly until: number;
   readonly answer: KeptAnswer | null;

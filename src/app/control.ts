@@ -1,9 +1,11 @@
 /** What an operator may order of this process, each with its line in the audit trail. */
 import { hostname } from 'node:os';
 import type { Config } from '../config/config.ts';
+import { isCallerName } from '../exchange/principal.ts';
 import type { AuditAction } from '../observe/audit.ts';
 import type { Done, OnceOrder, StandingOrder, SteeringView, Word } from '../observe/steering.ts';
 import { ordersMax } from '../observe/steering.ts';
+import { isDigest } from '../ops/names.ts';
 import type { Steer } from '../ops/ports.ts';
 import type { Services } from './services.ts';
 import { Steering } from './steering.ts';
@@ -25,10 +27,6 @@ const doneOnce: Readonly<Record<OnceOrder['kind'], AuditAction>> = {
   endCaller: 'line.end',
   first: 'line.first',
 };
-
-/** As `nameOf` says them, and what is shown in their place to whoever shows no token. */
-const callerName = /^(?:user:.|from .|key$|nobody$)/s;
-const digest = /^(?:user:|from )#[\da-f]{8}$/;
 
 /** The name of its machine or Pod, and what tells it from others there. */
 export const replicaName = (instance: string): string => `${hostname()}-${instance}`;
@@ -129,14 +127,13 @@ export class Control implements Steer {
       if (Object.hasOwn(this.#base.limits, order.class)) return null;
       return `${order.class}: there is no such class. There are ${Object.keys(this.#base.limits).join(', ')}.`;
     }
-    if (order.kind === 'pauseCaller' && digest.test(order.caller)) {
+    if (order.kind === 'pauseCaller' && isDigest(order.caller)) {
       return `${order.caller} stands for a name that is not shown; with the operator's token /status?callers=10 shows it.`;
     }
-    if (order.kind === 'pauseCaller' && !callerName.test(order.caller)) {
+    if (order.kind === 'pauseCaller' && !isCallerName(order.caller)) {
       return `${order.caller}: give a caller as /status?callers=10 names it, such as user:${order.caller}.`;
     }
-    const isAlone = this.#steering.view().reach === 'replica';
-    if (order.kind === 'drain' && isAlone && order.replica !== this.#replica) {
+    if (order.kind === 'drain' && this.#steering.isAlone && order.replica !== this.#replica) {
       return `${order.replica}: there is no such replica. This one is ${this.#replica}.`;
     }
     return null;

@@ -3,6 +3,7 @@ import type { Alarm, Clock } from '../clock.ts';
 import { cardCallersMax, type FleetCards, type ReplicaCard } from '../observe/fleet-view.ts';
 import { mergedCallers } from '../observe/merged-views.ts';
 import { Recent, recentStepMs } from '../observe/recent.ts';
+import { Shared } from '../observe/shared.ts';
 import type { CallersView, RecentFigures, WaitView } from '../observe/views.ts';
 import type { AboutReplica, Look } from '../ops/ports.ts';
 import { replicaName } from './control.ts';
@@ -20,12 +21,18 @@ export class OwnLook implements Look {
   readonly #about: AboutReplica;
   readonly #recent: Recent;
   readonly #stepping: Stepping;
+  readonly #fleet: Shared<FleetCards>;
 
   constructor(version: string, services: Services) {
     this.#services = services;
     this.#about = aboutReplica(services.instance, version, services.clock);
     this.#recent = new Recent(() => services.meter.totals());
     this.#stepping = new Stepping(services.clock, this.#recent);
+    this.#fleet = new Shared(
+      () => this.#lookAtFleet(),
+      services.figuresMaxAgeMs,
+      () => services.clock.now(),
+    );
     services.stores.fleet?.tells(() => this.#card());
   }
 
@@ -45,7 +52,12 @@ export class OwnLook implements Look {
     return this.#recent.figures();
   }
 
-  async fleet(): Promise<FleetCards> {
+  /** Somebody who asks without end costs Redis no more than one who asks now and then. */
+  fleet(): Promise<FleetCards> {
+    return this.#fleet.get();
+  }
+
+  async #lookAtFleet(): Promise<FleetCards> {
     const { fleet } = this.#services.stores;
     const { cards, ...told } = (await fleet?.look()) ?? { cards: [], silent: 0, complete: true };
     return { cards: [this.#card(), ...cards], ...told };

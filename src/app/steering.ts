@@ -126,9 +126,13 @@ export class Steering {
     this.#alarm?.cancel();
   }
 
+  /** There are no others to hear of an order, now or later. */
+  get isAlone(): boolean {
+    return this.#deps.tell === null;
+  }
+
   get #reach(): 'fleet' | 'replica' {
-    const { tell, areHeard } = this.#deps;
-    return tell !== null && areHeard() ? 'fleet' : 'replica';
+    return !this.isAlone && this.#deps.areHeard() ? 'fleet' : 'replica';
   }
 
   #inForce(): Word[] {

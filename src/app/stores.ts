@@ -84,7 +84,7 @@ export interface Stores {
 interface FleetTelling {
   /** @param card is made while somebody looks */
   tells(card: () => ReplicaCard): void;
-  /** What the others tell. */
+  /** The cards of the others. */
   look(): Promise<FleetCards>;
 }
 

@@ -24,6 +24,11 @@ export function nameOf(principal: Principal): string {
   }
 }
 
+const callerName = /^(?:user:.|from .|key$|nobody$)/s;
+
+/** Whether a principal can have this name: `nameOf`. */
+export const isCallerName = (name: string): boolean => callerName.test(name);
+
 /** The name by which shares of scarce things are counted. Callers that nobody knows yet have one share for each network. */
 export function sharerOf(principal: Principal): string {
   return principal.kind === 'nobody' && principal.from !== undefined ? `from ${principal.from}` : nameOf(principal);

@@ -3,7 +3,7 @@ import { mergedFigures } from './merged.ts';
 import type { BucketSnapshot, LanesSnapshot, LineSnapshot, PermitsSnapshot } from './snapshot.ts';
 import type { CallersView, RecentFigures } from './views.ts';
 
-/** What a process tells the others of itself. */
+/** A process, as it tells the others of itself. */
 export interface ReplicaCard {
   /** Of its replica: workers of one have the same. */
   readonly name: string;

@@ -4,6 +4,10 @@ import { createHmac, randomBytes } from 'node:crypto';
 export type NamesShown = 'always' | 'token' | 'never';
 
 const digestChars = 8;
+const digest = new RegExp(`^(?:user:|from )#[\\da-f]{${digestChars}}$`);
+
+/** Whether it is what stands for a name (`Names.of`). */
+export const isDigest = (caller: string): boolean => digest.test(caller);
 
 export class Names {
   readonly #shown: NamesShown;

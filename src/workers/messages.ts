@@ -7,11 +7,9 @@ import type { AppStart } from '../app/app.ts';
 import type { WorkerPlace } from '../app/place.ts';
 import type { Config } from '../config/config.ts';
 import type { Page } from '../exchange/outcome.ts';
-import type { EndpointClass } from '../exchange/route.ts';
-import type { FleetCards } from '../observe/fleet-view.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
 import type { Done, OnceOrder, StandingOrder, SteeringView, Word } from '../observe/steering.ts';
-import type { CallersView, WaitView } from '../observe/views.ts';
+import type { Look } from '../ops/ports.ts';
 
 /** Everything that a worker goes by. */
 export interface WorkerStart extends Omit<AppStart, 'log'> {
@@ -36,12 +34,10 @@ export interface Report {
   readonly drained: boolean;
 }
 
-type Maybe<T> = T | Promise<T>;
-
 /** What operators ask, and order, of each worker: by name, what it takes and what it gives. */
 export interface Questions {
-  readonly callers: (name: EndpointClass, max: number) => Maybe<CallersView | null>;
-  readonly wait: (request: string) => Maybe<WaitView | null>;
+  readonly callers: Look['callers'];
+  readonly wait: Look['wait'];
   readonly inForce: () => SteeringView;
   /** As the replica: it writes it down, and tells the fleet. */
   readonly give: (order: StandingOrder, forMs: number, from: string) => SteeringView | { readonly wrong: string };
@@ -53,7 +49,7 @@ export interface Questions {
   /** All that was ordered, for another worker. */
   readonly words: () => readonly Word[];
   /** This worker, and what all other processes of the fleet tell. */
-  readonly fleet: () => Maybe<FleetCards>;
+  readonly fleet: Look['fleet'];
   readonly hear: (words: readonly Word[]) => true;
 }
 

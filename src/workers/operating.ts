@@ -47,7 +47,7 @@ export class Operating implements Look, Steer {
   }
 
   async callers(name: EndpointClass, max: number): Promise<CallersView | null> {
-    const answers = await this.#askAll('callers', name, max);
+    const answers = await Promise.all(this.#deps.workers().map((member) => ask(member, 'callers', name, max)));
     const views = answers.filter((view) => view !== null);
     return views.length === 0 ? null : mergedCallers(views, max);
   }
@@ -117,11 +117,6 @@ export class Operating implements Look, Steer {
     const asked = this.#deps.workers().map(async (member) => ({ member, wait: await ask(member, 'wait', id) }));
     const found = (await Promise.all(asked)).flatMap(({ member, wait }) => (wait === null ? [] : [{ member, wait }]));
     return found.toSorted((a, b) => b.wait.waitedMs - a.wait.waitedMs)[0] ?? null;
-  }
-
-  /** Without those that have not answered. */
-  async #askAll<Name extends QuestionName>(name: Name, ...args: Parameters<Questions[Name]>) {
-    return await Promise.all(this.#deps.workers().map((member) => ask(member, name, ...args)));
   }
 }
 

@@ -217,7 +217,7 @@ class Parent {
   #readiness(): Readiness {
     if (this.stopping) return { ready: false, why: 'stopping' };
     if (!this.#begun) return { ready: false, why: 'starting' };
-    if (this.fleet.latest.some((report) => report.drained)) return drained;
+    if (this.fleet.whoServe.some(({ report }) => report?.drained)) return drained;
     return this.fleet.serving > 0 ? { ready: true, why: null } : { ready: false, why: 'no worker serves' };
   }
 }

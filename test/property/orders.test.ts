@@ -6,7 +6,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MemoryBuckets } from '../../src/adapters/memory/buckets.ts';
-import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
 import type { Gates } from '../../src/admission/gates.ts';
 import type { OperatorPauses } from '../../src/admission/operator-pauses.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
@@ -14,7 +13,7 @@ import { Steering } from '../../src/app/steering.ts';
 import type { StandingOrder, Word } from '../../src/observe/steering.ts';
 import { deafMeter, Fleet, roomyLimits } from '../support/fleet.ts';
 import { excessOver, type InForce, onTheWay, quotas, tolerated } from '../support/limits-in-force.ts';
-import { VirtualRedis } from '../support/virtual-redis.ts';
+import { OneRedis } from '../support/virtual-redis.ts';
 
 const limitOf = ({ rate, burst }: Quota): StandingOrder => ({ kind: 'limit', class: 'messages', rate, burst });
 const pauseClass: StandingOrder = { kind: 'pauseClass', class: 'messages' };
@@ -164,16 +163,11 @@ describe('the limit, through an operator’s orders', () => {
   it('is never more than the highest in force, in replicas that hear of orders at different times', async () => {
     await fc.assert(
       fc.asyncProperty(three, fc.integer({ min: 2, max: 4 }), steps, ways, async (limits, count, sequence, late) => {
-        let redis: VirtualRedis | undefined;
         const fleet = new Fleet({
           limits: roomyLimits(limits[0]),
           replicas: count,
           oneWayMs: () => 0,
-          bucketsOf: (clock) => {
-            redis ??= new VirtualRedis(clock, () => 0.2);
-            const options = { keyPrefix: '', replicas: () => count, callTimeoutMs: 50 };
-            return new RedisBuckets(redis.connection(), clock, deafMeter, options);
-          },
+          bucketsOf: new OneRedis(count).bucketsOf,
         });
         const { history, instants, asked, inHand } = await play(fleet, limits, sequence, late);
         expect(instants).toHaveLength(asked);

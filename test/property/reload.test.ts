@@ -5,14 +5,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MemoryBuckets } from '../../src/adapters/memory/buckets.ts';
-import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
 import type { Gates } from '../../src/admission/gates.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
 import { readScope, type Scope } from '../../src/admission/rate/scope.ts';
 import type { Clock } from '../../src/clock.ts';
 import { deafMeter, Fleet, narrowLimit, roomyLimits, WaitingDownstream } from '../support/fleet.ts';
 import { excessOver, type InForce, onTheWay, quotas, tolerated } from '../support/limits-in-force.ts';
-import { VirtualRedis } from '../support/virtual-redis.ts';
+import { OneRedis } from '../support/virtual-redis.ts';
 
 const [byCaller, fleetwide] = ['principal', 'fleet'].map((text) => readScope(text) as Scope) as [Scope, Scope];
 
@@ -148,16 +147,11 @@ describe('the limit, through reloads', () => {
     await fc.assert(
       fc.asyncProperty(three, fc.integer({ min: 2, max: 4 }), steps, async (limits, count, sequence) => {
         const [first] = limits;
-        let redis: VirtualRedis | undefined;
         const fleet = new Fleet({
           limits: roomyLimits(first),
           replicas: count,
           oneWayMs: () => 0,
-          bucketsOf: (clock) => {
-            redis ??= new VirtualRedis(clock, () => 0.2);
-            const options = { keyPrefix: '', replicas: () => count, callTimeoutMs: 50 };
-            return new RedisBuckets(redis.connection(), clock, deafMeter, options);
-          },
+          bucketsOf: new OneRedis(count).bucketsOf,
         });
         const { history, instants, asked, inHand } = await play(fleet, limits, sequence, count);
         expect(instants).toHaveLength(asked);
@@ -197,20 +191,16 @@ describe('the limit, through reloads', () => {
       { rate: 50, burst: 150 },
       { rate: 10, burst: 20 },
     ];
-    let redis: VirtualRedis | undefined;
+    const shared = new OneRedis(2);
     const fleet = new Fleet({
       limits: roomyLimits(before),
       replicas: 2,
       oneWayMs: () => 0,
-      bucketsOf: (clock) => {
-        redis ??= new VirtualRedis(clock, () => 0.2);
-        const options = { keyPrefix: '', replicas: () => 2, callTimeoutMs: 50 };
-        return new RedisBuckets(redis.connection(), clock, deafMeter, options);
-      },
+      bucketsOf: shared.bucketsOf,
     });
     for (let i = 0; i < 10_000; i++) void fleet.arrive(i % 2);
     await fleet.clock.advance(10_000);
-    redis?.stall();
+    shared.redis.stall();
     await fleet.clock.advance(1_000);
     for (const gates of fleet.gates) {
       gates.configure(roomyLimits(after));
@@ -227,7 +217,7 @@ describe('the limit, through reloads', () => {
     const away = await sentIn(20_000);
     expect(away).toBeGreaterThanOrEqual(0.9 * 200);
     expect(away).toBeLessThanOrEqual(200 + 4);
-    redis?.comeBack({ empty: true });
+    shared.redis.comeBack({ empty: true });
     await fleet.clock.advance(2_000);
     const back = await sentIn(20_000);
     expect(back).toBeGreaterThanOrEqual(0.95 * 200);

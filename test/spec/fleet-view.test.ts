@@ -150,10 +150,12 @@ describe('An order', () => {
     expect(await order(`drains/${replica.name}`)).toMatchObject({ code: 200, json: { reach: 'fleet' } });
   });
 
-  it('says that it reaches this replica alone while Redis is away', async () => {
+  it('says that it reaches this replica alone while Redis is away, and is taken for others, who hear of it later', async () => {
+    const { replica } = await see(other, 'callers=0');
     await server.stop();
     await until(() => !one.services.stores.state().up, { what: 'Redis to be missed' });
     expect(await order('pauses/classes/messages')).toMatchObject({ code: 200, json: { reach: 'replica' } });
+    expect(await order(`drains/${replica.name}`)).toMatchObject({ code: 200, json: { reach: 'replica' } });
   });
 });
 

@@ -3,9 +3,33 @@
  * state, and have its clock set.
  */
 import type { Redis } from 'ioredis';
+import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
 import type { Clock } from '../../src/clock.ts';
+import { deafMeter } from './deaf-meter.ts';
 import { pushBackInRedis, reserveInRedis, type Stored, unused } from './redis-bucket.ts';
+
+/** Buckets of so many replicas on one Redis that is 0.4 ms away, for a `Fleet`. */
+export class OneRedis {
+  readonly #replicas: number;
+  #redis: VirtualRedis | null = null;
+
+  constructor(replicas: number) {
+    this.#replicas = replicas;
+  }
+
+  /** Once there is a replica. */
+  get redis(): VirtualRedis {
+    if (this.#redis === null) throw new Error('Nobody has asked for buckets yet.');
+    return this.#redis;
+  }
+
+  readonly bucketsOf = (clock: Clock): RedisBuckets => {
+    this.#redis ??= new VirtualRedis(clock, () => 0.2);
+    const options = { keyPrefix: '', replicas: () => this.#replicas, callTimeoutMs: 50 };
+    return new RedisBuckets(this.#redis.connection(), clock, deafMeter, options);
+  };
+}
 
 export class VirtualRedis {
   readonly #clock: Clock;

@@ -53,7 +53,7 @@ export class FleetMeter {
     return this.#exposition.figures(format);
   }
 
-  /** What has happened in all classes, by what each worker has counted. */
+  /** The counts of each class, added up over the workers. */
   totals(counted: readonly Counted[]): ReadonlyMap<string, Totals> {
     return this.#sumOf(counted).totals();
   }

@@ -1,6 +1,6 @@
 /**
- * What processes tell one another of themselves while somebody looks at the fleet: a card each, beside the beats that say
- * that they are there. While nobody looks nothing is told, and what was told is gone after seconds.
+ * The cards of processes: while somebody looks at the fleet, each process tells the others of itself, beside the beat that
+ * says that it is there. While nobody looks nothing is told. A card is gone after seconds.
  */
 import { z } from 'zod';
 import type { Clock } from '../../clock.ts';
@@ -11,7 +11,7 @@ import { script } from './script.ts';
 
 /** Somebody who goes on looking says so again before that is over. */
 const lookSeconds = 5;
-/** What is longer is told without callers and the last 15 minutes. */
+/** A longer card goes without callers and the last 15 minutes. */
 const cardMaxChars = 65_536;
 /** The first look waits this often for the cards of all, a quarter of a beat each: all have had a beat by then. */
 const waitsMax = 6;
@@ -105,7 +105,7 @@ export class RedisFleetCards {
     this.#redis.set(this.#keyOf(this.#own), text, 'EX', silenceSeconds).catch(() => {});
   }
 
-  /** What the others tell. */
+  /** The cards of the others. */
   async look(): Promise<FleetCards> {
     try {
       return await this.#look();

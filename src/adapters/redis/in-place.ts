@@ -7,7 +7,7 @@ import { contextOptions, type TlsMaterial } from '../../config/tls-material.ts';
 import type { RedisConnection } from './client.ts';
 import { sentinelTimeoutOf, timeoutsOf } from './settings.ts';
 
-/** What ioredis has besides: it opens nodes by these. */
+/** Beyond its types: ioredis opens nodes by these. */
 interface Pool {
   readonly connectionPool: { readonly redisOptions: RedisOptions };
 }
@@ -31,7 +31,7 @@ export function changeCallTimeout(redis: RedisConnection, callTimeoutMs: number)
   }
 }
 
-/** Whatever opens one has the same object (`settings.ts`): a cluster its nodes, the rotation, what asks Sentinels. */
+/** A cluster's nodes, the rotation and the questions to Sentinels have the same object (`settings.ts`). */
 export function changeTls(redis: RedisConnection, material: TlsMaterial): void {
   const nothing = { ca: undefined, cert: undefined, key: undefined };
   for (const { tls } of optionsOf(redis)) {

@@ -71,7 +71,7 @@ export function settingsOf(
   };
 }
 
-/** What follows from how long a command may take, milliseconds. */
+/** The options that follow from how long a command may take, milliseconds. */
 export function timeoutsOf(callTimeoutMs: number) {
   return { commandTimeout: callTimeoutMs, socketTimeout: Math.max(silenceMs, callTimeoutMs) };
 }
