@@ -30,20 +30,16 @@ describe('weir check', () => {
     expect([code, out, err.length]).toEqual([1, [], 2]);
   });
 
+  const usage = 'give weir check [--config FILE] [--profile NAME]';
+  const absent = '"nowhere" cannot be read (no such file); give the path of a readable YAML file';
   it.each([
     [['--confg', 'x'], 'weir check: unknown option "--confg"; did you mean --config FILE?'],
-    [['--fast'], 'weir check: unknown option "--fast"; give weir check [--config FILE] [--profile NAME]'],
-    [['w.yaml'], 'weir check: unknown argument "w.yaml"; give weir check [--config FILE] [--profile NAME]'],
-    [['--config'], 'weir check: --config has no value; give weir check [--config FILE] [--profile NAME]'],
-    [['--config='], 'weir check: --config has no value; give weir check [--config FILE] [--profile NAME]'],
-    [
-      ['--config', 'a', '--config', 'b'],
-      'weir check: --config is given twice; give weir check [--config FILE] [--profile NAME]',
-    ],
-    [
-      ['--config', 'nowhere'],
-      '--config: "nowhere" cannot be read (no such file); give the path of a readable YAML file',
-    ],
+    [['--fast'], `weir check: unknown option "--fast"; ${usage}`],
+    [['w.yaml'], `weir check: unknown argument "w.yaml"; ${usage}`],
+    [['--config'], `weir check: --config has no value; ${usage}`],
+    [['--config='], `weir check: --config has no value; ${usage}`],
+    [['--config', 'a', '--config', 'b'], `weir check: --config is given twice; ${usage}`],
+    [['--config', 'nowhere'], `--config: ${absent}`],
   ])('%j', async (args, line) => {
     expect(await run(args)).toEqual({ code: 1, out: [], err: [line] });
   });

@@ -26,16 +26,12 @@ describe('secrets in files of their own', () => {
     expect(JSON.stringify(config(load('auth: {apiKeyFile: /run/key}', {}, files)))).not.toMatch(/File"/);
   });
 
-  it.each([
-    [
-      'the variable before the file’s own',
-      `auth: {apiKeyFile: /nowhere}`,
-      { WA_API_KEY: 'from-the-environment' },
-      'from-the-environment',
-    ],
+  const variable = 'from-the-environment';
+  it.each<[string, string, Env, string]>([
+    ['the variable before the file’s own', 'auth: {apiKeyFile: /nowhere}', { WA_API_KEY: variable }, variable],
     [
       'the variable’s file before the file’s own',
-      `auth: {apiKey: from-the-yaml-file}`,
+      'auth: {apiKey: of-the-yaml-file}',
       { WA_API_KEY_FILE: '/run/key' },
       key,
     ],
@@ -43,51 +39,32 @@ describe('secrets in files of their own', () => {
     expect(config(load(yaml, env, files)).auth.apiKey).toEqual([wanted]);
   });
 
-  it.each([
-    [
-      '',
-      { WA_API_KEY_FILE: '/run/short' },
-      'WA_API_KEY_FILE: a value of 5 characters in /run/short is not allowed; give 12 to 128 characters (visible ASCII, no spaces)',
-    ],
-    [
-      '',
-      { WA_API_KEY_FILE: '/nowhere' },
-      'WA_API_KEY_FILE: "/nowhere" cannot be read (no such file); give the path of a readable file',
-    ],
-    [
-      'auth: {apiKeyFile: /nowhere}',
-      {},
-      'w.yaml:1:20: auth.apiKeyFile: "/nowhere" cannot be read (no such file); give the path of a readable file',
-    ],
-    [
-      '',
-      { WA_API_KEY_FILE: '/run/key', WA_API_KEY: key },
-      'WA_API_KEY_FILE: a value next to WA_API_KEY is not allowed; give WA_API_KEY or WA_API_KEY_FILE',
-    ],
-    [
-      `redis: {url: "redis://h", urlFile: /run/url}`,
-      {},
-      'w.yaml:1:36: redis.urlFile: a value next to redis.url is not allowed; give redis.url or redis.urlFile',
-    ],
+  const short =
+    'a value of 5 characters in /run/short is not allowed; give 12 to 128 characters (visible ASCII, no spaces)';
+  const absent = '"/nowhere" cannot be read (no such file); give the path of a readable file';
+  const both = (file: string, value: string) =>
+    `${file}: a value next to ${value} is not allowed; give ${value} or ${file}`;
+  it.each<[string, Env, string]>([
+    ['', { WA_API_KEY_FILE: '/run/short' }, `WA_API_KEY_FILE: ${short}`],
+    ['', { WA_API_KEY_FILE: '/nowhere' }, `WA_API_KEY_FILE: ${absent}`],
+    ['auth: {apiKeyFile: /nowhere}', {}, `w.yaml:1:20: auth.apiKeyFile: ${absent}`],
+    ['', { WA_API_KEY_FILE: '/run/key', WA_API_KEY: key }, both('WA_API_KEY_FILE', 'WA_API_KEY')],
+    ['redis: {url: "redis://h", urlFile: /run/url}', {}, `w.yaml:1:36: ${both('redis.urlFile', 'redis.url')}`],
   ])('%s %j', (yaml, env, line) => {
-    expect(problems(load(yaml, env as Env, files))).toEqual([line]);
+    expect(problems(load(yaml, env, files))).toEqual([line]);
   });
 });
 
 describe('a login of Redis apart from its URL', () => {
   const url = 'redis: {url: "redis://redis:6379/1"}';
   const files = { '/run/password': 'p@ss:w/rd %41\n', '/run/url': 'redis-sentinel://s:26379/2?master=m' };
+  const urlFile = { REDIS_URL_FILE: '/run/url' };
 
   it.each<[string, string, Env, string]>([
     ['a password, as it is', url, { REDIS_PASSWORD: 'a#b' }, 'redis://:a%23b@redis:6379/1'],
     ['its file', url, { REDIS_PASSWORD_FILE: '/run/password' }, 'redis://:p%40ss%3Aw%2Frd%20%2541@redis:6379/1'],
     ['a user', url, { REDIS_PASSWORD: 'x', REDIS_USERNAME: 'we ir' }, 'redis://we%20ir:x@redis:6379/1'],
-    [
-      'a URL from a file',
-      '',
-      { REDIS_URL_FILE: '/run/url', REDIS_PASSWORD: 'x' },
-      'redis-sentinel://:x@s:26379/2?master=m',
-    ],
+    ['a URL from a file', '', { ...urlFile, REDIS_PASSWORD: 'x' }, 'redis-sentinel://:x@s:26379/2?master=m'],
   ])('becomes part of it: %s', (_, yaml, env, wanted) => {
     const { redis } = config(load(yaml, env, files));
     expect(redis.url).toBe(wanted);
@@ -95,21 +72,15 @@ describe('a login of Redis apart from its URL', () => {
     expect(readRedisUrl(wanted)).toMatchObject({ login: { username: env['REDIS_USERNAME'] ?? null } });
   });
 
+  const without = (what: string, missing: string, left: string) =>
+    `a ${what} without ${missing} is not allowed; give ${missing}, too, or leave ${left} out`;
   it.each<[string, Env, string]>([
-    [
-      '',
-      { REDIS_PASSWORD: 'x' },
-      'REDIS_PASSWORD: a password without redis.url is not allowed; give redis.url, too, or leave redis.password out',
-    ],
-    [
-      url,
-      { REDIS_USERNAME: 'x' },
-      'REDIS_USERNAME: a user without redis.password is not allowed; give redis.password, too, or leave redis.username out',
-    ],
+    ['', { REDIS_PASSWORD: 'x' }, `REDIS_PASSWORD: ${without('password', 'redis.url', 'redis.password')}`],
+    [url, { REDIS_USERNAME: 'x' }, `REDIS_USERNAME: ${without('user', 'redis.password', 'redis.username')}`],
     [
       'redis: {url: "redis://:y@redis"}',
       { REDIS_PASSWORD: 'x' },
-      'REDIS_PASSWORD: a password next to that in redis.url is not allowed; give one of them',
+      `REDIS_PASSWORD: a password next to that in redis.url is not allowed; give one of them`,
     ],
   ])('%s %j', (yaml, env, line) => {
     expect(problems(load(yaml, env))).toEqual([line]);
@@ -141,23 +112,15 @@ describe('what editors add to a secret file', () => {
     ]);
   });
 
+  const latin1 = 'holds something that is not UTF-8';
+  const space = 'holds a zero width space (U+200B)';
   it.each<[string, string, string, string]>([
     ['a second newline', 'WEIR_ADMIN_PASSWORD', `${password}\n\n`, 'holds a line feed (U+000A), character 16'],
     ['a carriage return', 'WEIR_ADMIN_PASSWORD', `${password}\r`, 'holds a carriage return (U+000D), character 16'],
-    [
-      'a zero width space',
-      'WEIR_ADMIN_PASSWORD',
-      `\u200b${password}`,
-      'holds a zero width space (U+200B), character 1',
-    ],
-    ['bytes', 'WEIR_ADMIN_PASSWORD', utf8('P\xe4ssword-1', 'latin1'), 'holds something that is not UTF-8, character 2'],
-    [
-      'a zero width space',
-      'WA_API_KEY',
-      'twelve-chars\n\u200btwelve-chars',
-      'holds a zero width space (U+200B), character 1 of line 2',
-    ],
-    ['bytes', 'WA_API_KEY', utf8('twelve-ch\xe4rs', 'latin1'), 'holds something that is not UTF-8, character 10'],
+    ['a zero width space', 'WEIR_ADMIN_PASSWORD', `\u200b${password}`, `${space}, character 1`],
+    ['bytes', 'WEIR_ADMIN_PASSWORD', utf8('P\xe4ssword-1', 'latin1'), `${latin1}, character 2`],
+    ['a zero width space', 'WA_API_KEY', 'twelve-chars\n\u200btwelve-chars', `${space}, character 1 of line 2`],
+    ['bytes', 'WA_API_KEY', utf8('twelve-ch\xe4rs', 'latin1'), `${latin1}, character 10`],
     ['a zero width joiner', 'REDIS_URL', 'redis://:p\u200dw@redis', 'holds a zero width joiner (U+200D), character 11'],
     ['a second newline', 'REDIS_URL', 'redis://:pw@redis\n\n', 'holds a line feed (U+000A), character 18'],
   ])('is refused where it cannot be typed, with its place: %s in %s', (_, name, text, fault) => {

@@ -5,37 +5,35 @@ import { loadConfig, packagedFile } from '../../src/config/load.ts';
 import { config, type Env, load, problems, readFrom, shipped } from '../support/config.ts';
 
 describe('environment variables', () => {
+  const port = 'a whole number from 0 to 65535';
+  const levels = 'one of fatal, error, warn, info, debug, trace, silent';
+  const key = '12 to 128 characters (visible ASCII, no spaces)';
+  const password = '8 to 64 characters with a digit, an upper-case letter, a lower-case letter and a special character';
   it.each([
-    ['PORT', '80a', '"80a" is not allowed; give a whole number from 0 to 65535'],
-    ['PORT', '0x50', '"0x50" is not allowed; give a whole number from 0 to 65535'],
-    ['PORT', '8e1', '"8e1" is not allowed; give a whole number from 0 to 65535'],
-    ['PORT', ' 80', '" 80" is not allowed; give a whole number from 0 to 65535'],
-    ['OPS_PORT', '-1', '-1 is not allowed; give a whole number from 0 to 65535'],
-    ['OPS_PORT', 'tcp://10.0.0.1:80', '"tcp://10.0.0.1:80" is not allowed; give a whole number from 0 to 65535'],
-    ['LOG_LEVEL', 'INFO', '"INFO" is not allowed; give one of fatal, error, warn, info, debug, trace, silent'],
-    ['HOST', 'a b', '"a b" is not allowed; give an IP address or a host name, without a port'],
-    [
-      'WA_API_KEY',
-      'elevenchars',
-      'a value of 11 characters is not allowed; give 12 to 128 characters (visible ASCII, no spaces)',
-    ],
+    ['PORT', '80a', '"80a"', port],
+    ['PORT', '0x50', '"0x50"', port],
+    ['PORT', '8e1', '"8e1"', port],
+    ['PORT', ' 80', '" 80"', port],
+    ['OPS_PORT', '-1', '-1', port],
+    ['OPS_PORT', 'tcp://10.0.0.1:80', '"tcp://10.0.0.1:80"', port],
+    ['LOG_LEVEL', 'INFO', '"INFO"', levels],
+    ['HOST', 'a b', '"a b"', 'an IP address or a host name, without a port'],
+    ['WA_API_KEY', 'elevenchars', 'a value of 11 characters', key],
     [
       'WA_API_KEY',
       'with a blank in it',
-      'a value of 18 characters is not allowed; give 12 to 128 characters (visible ASCII, no spaces), or up to 8 such keys: a list, or with white space between them',
+      'a value of 18 characters',
+      `${key}, or up to 8 such keys: a list, or with white space between them`,
     ],
-    [
-      'WEIR_ADMIN_PASSWORD',
-      'Lacking1',
-      'a value of 8 characters is not allowed; give 8 to 64 characters with a digit, an upper-case letter, a lower-case letter and a special character',
-    ],
-    [
-      'REDIS_URL',
-      'http://redis',
-      '"http://redis" has a scheme that Weir does not know; give one that begins with redis://, rediss://, redis-sentinel://, rediss-sentinel://, redis-cluster:// or rediss-cluster://, such as redis://user:password@redis:6379/0',
-    ],
-  ])('%s=%s is refused', (name, value, line) => {
-    expect(problems(load('', { [name]: value }))).toEqual([`${name}: ${line}`]);
+    ['WEIR_ADMIN_PASSWORD', 'Lacking1', 'a value of 8 characters', password],
+  ])('%s=%s is refused', (name, value, given, wanted) => {
+    expect(problems(load('', { [name]: value }))).toEqual([`${name}: ${given} is not allowed; give ${wanted}`]);
+  });
+
+  it('REDIS_URL=http://redis is refused, with the schemes that there are', () => {
+    expect(problems(load('', { REDIS_URL: 'http://redis' }))).toEqual([
+      'REDIS_URL: "http://redis" has a scheme that Weir does not know; give one that begins with redis://, rediss://, redis-sentinel://, rediss-sentinel://, redis-cluster:// or rediss-cluster://, such as redis://user:password@redis:6379/0',
+    ]);
   });
 
   it('go before the file, which goes before the defaults', () => {
@@ -79,15 +77,9 @@ describe('environment variables', () => {
   });
 
   it.each([
-    [
-      'of a Kubernetes Service',
-      { WEIR_SERVICE_HOST: '10.0.0.1', WEIR_SERVICE_PORT: '80', WEIR_PORT: 'tcp://10.0.0.1:80' },
-    ],
+    ['of a Kubernetes Service', { WEIR_SERVICE_HOST: 'h', WEIR_SERVICE_PORT: '80', WEIR_PORT: 'tcp://10.0.0.1:80' }],
     ['of its named ports', { WEIR_SERVICE_PORT_HTTP: '80', WEIR_OPS_SERVICE_PORT_METRICS: '9464' }],
-    [
-      'of each port',
-      { WEIR_PORT_80_TCP: 'tcp://10.0.0.1:80', WEIR_PORT_80_TCP_PROTO: 'tcp', WEIR_PORT_80_UDP_ADDR: '::1' },
-    ],
+    ['of each port', { WEIR_PORT_80_TCP: 'tcp://h:80', WEIR_PORT_80_TCP_PROTO: 'tcp', WEIR_PORT_80_UDP_ADDR: '::1' }],
     ['of a Service with a name that is nearly one of Weir’s', { OP_PORT: 'tcp://10.0.0.1:80' }],
     ['of others', { HOME: '/', HOSTNAME: 'h', APP_PORT: '1', REDIS_PORT: '6379', DATABASE_URL: 'x', WA_DB_PORT: '1' }],
     ['that are empty', { WEIR_COLOUR: '', COREAP_URL: '' }],
@@ -99,17 +91,11 @@ describe('environment variables', () => {
   it('each overrides a setting and stands in the shipped file', () => {
     const names = leaves.flatMap((leaf) => leaf.about.env ?? []);
     expect(names.toSorted()).toEqual(
-      ['HOST', 'PORT', 'OPS_PORT', 'COREAPP_URL', 'REDIS_URL', 'REDIS_URL_FILE', 'WA_API_KEY', 'WA_API_KEY_FILE']
-        .concat('REDIS_USERNAME', 'REDIS_PASSWORD', 'REDIS_PASSWORD_FILE')
-        .concat(
-          'WEIR_PROFILE',
-          'WEIR_WORKERS',
-          'WEIR_ADMIN_PASSWORD',
-          'WEIR_ADMIN_PASSWORD_FILE',
-          'LOG_LEVEL',
-          'LOG_FORMAT',
-        )
-        .toSorted(),
+      [
+        ...['HOST', 'PORT', 'OPS_PORT', 'COREAPP_URL', 'LOG_LEVEL', 'LOG_FORMAT', 'WEIR_PROFILE', 'WEIR_WORKERS'],
+        ...['REDIS_URL', 'REDIS_URL_FILE', 'REDIS_USERNAME', 'REDIS_PASSWORD', 'REDIS_PASSWORD_FILE'],
+        ...['WA_API_KEY', 'WA_API_KEY_FILE', 'WEIR_ADMIN_PASSWORD', 'WEIR_ADMIN_PASSWORD_FILE'],
+      ].toSorted(),
     );
     for (const name of names) expect(shipped).toContain(`# ${name}.`);
   });
@@ -132,13 +118,11 @@ describe('which file is read', () => {
   });
 
   it.each([
-    ['a.yml', {}, '--config: "a.yml" cannot be read (no such file); give the path of a readable YAML file'],
-    [
-      null,
-      { WEIR_CONFIG: 'b.yml' },
-      'WEIR_CONFIG: "b.yml" cannot be read (no such file); give the path of a readable YAML file',
-    ],
-  ])('%s %j is missing: one line', (file, env, line) => {
-    expect(problems(loadConfig({ file, env, readFile: readFrom({}) }))).toEqual([line]);
+    ['a.yml', {}, '--config: "a.yml"'],
+    [null, { WEIR_CONFIG: 'b.yml' }, 'WEIR_CONFIG: "b.yml"'],
+  ])('%s %j is missing: one line', (file, env, given) => {
+    expect(problems(loadConfig({ file, env, readFile: readFrom({}) }))).toEqual([
+      `${given} cannot be read (no such file); give the path of a readable YAML file`,
+    ]);
   });
 });

@@ -77,61 +77,43 @@ describe('TLS files that cannot do are refused', () => {
   const authorities = 'give a PEM file with the certificates of the authorities to trust';
   const key = 'give a PEM file with the private key of the certificate, without a passphrase';
 
+  const broken = (number: number) => `holds something else in place of certificate ${number}`;
+  const ofAnother = 'give the key that the certificate was made with; the certificate itself goes before its issuers’';
+  const foreign = (cert: string) => `does not belong to the first certificate in "${cert}"; ${ofAnother}`;
+  const weak = 'is refused by OpenSSL (ERR_SSL_EE_KEY_TOO_SMALL); give another certificate';
+
   it.each([
-    [listen('/nowhere', '/tls/key'), [`26: listen.tls.certFile: "/nowhere" cannot be read (no such file); ${chain}`]],
-    [listen('/tls/text', '/tls/key'), [`26: listen.tls.certFile: "/tls/text" holds no PEM certificate; ${chain}`]],
-    [listen('/tls/key', '/tls/key'), [`26: listen.tls.certFile: "/tls/key" holds no PEM certificate; ${chain}`]],
-    [
-      listen('/tls/broken', '/tls/key'),
-      [`26: listen.tls.certFile: "/tls/broken" holds something else in place of certificate 1; ${chain}`],
-    ],
-    [
-      listen('/tls/second-broken', '/tls/key'),
-      [`26: listen.tls.certFile: "/tls/second-broken" holds something else in place of certificate 2; ${chain}`],
-    ],
-    [listen('/tls/cert', '/tls/text'), [`46: listen.tls.keyFile: "/tls/text" holds no PEM private key; ${key}`]],
-    [
-      listen('/tls/cert', '/tls/locked'),
-      [`46: listen.tls.keyFile: "/tls/locked" holds a key that wants a passphrase; ${key}`],
-    ],
-    [
-      listen('/tls/short-cert', '/tls/short-key'),
-      [
-        '26: listen.tls.certFile: "/tls/short-cert" is refused by OpenSSL (ERR_SSL_EE_KEY_TOO_SMALL); give another certificate',
-      ],
-    ],
-    [
-      listen('/tls/cert', '/tls/other-key'),
-      [
-        '46: listen.tls.keyFile: "/tls/other-key" does not belong to the first certificate in "/tls/cert"; ' +
-          'give the key that the certificate was made with; the certificate itself goes before its issuers’',
-      ],
-    ],
-    [
-      listen('/tls/wrong-order', '/tls/key'),
-      [
-        '53: listen.tls.keyFile: "/tls/key" does not belong to the first certificate in "/tls/wrong-order"; ' +
-          'give the key that the certificate was made with; the certificate itself goes before its issuers’',
-      ],
-    ],
+    ['/nowhere', '/tls/key', `26: listen.tls.certFile: "/nowhere" cannot be read (no such file); ${chain}`],
+    ['/tls/text', '/tls/key', `26: listen.tls.certFile: "/tls/text" holds no PEM certificate; ${chain}`],
+    ['/tls/key', '/tls/key', `26: listen.tls.certFile: "/tls/key" holds no PEM certificate; ${chain}`],
+    ['/tls/broken', '/tls/key', `26: listen.tls.certFile: "/tls/broken" ${broken(1)}; ${chain}`],
+    ['/tls/second-broken', '/tls/key', `26: listen.tls.certFile: "/tls/second-broken" ${broken(2)}; ${chain}`],
+    ['/tls/cert', '/tls/text', `46: listen.tls.keyFile: "/tls/text" holds no PEM private key; ${key}`],
+    ['/tls/cert', '/tls/locked', `46: listen.tls.keyFile: "/tls/locked" holds a key that wants a passphrase; ${key}`],
+    ['/tls/short-cert', '/tls/short-key', `26: listen.tls.certFile: "/tls/short-cert" ${weak}`],
+    ['/tls/cert', '/tls/other-key', `46: listen.tls.keyFile: "/tls/other-key" ${foreign('/tls/cert')}`],
+    ['/tls/wrong-order', '/tls/key', `53: listen.tls.keyFile: "/tls/key" ${foreign('/tls/wrong-order')}`],
+  ])('the certificate %s with the key %s', (certFile, keyFile, line) => {
+    expect(problems(load(listen(certFile, keyFile), {}, files))).toEqual([`w.yaml:1:${line}`]);
+  });
+
+  const noAuthorities = `holds no PEM certificate; ${authorities}`;
+  it.each([
     [
       listen('/tls/cert', '/tls/key', ', clientCaFile: /tls/text'),
-      [`70: listen.tls.clientCaFile: "/tls/text" holds no PEM certificate; ${authorities}`],
+      `70: listen.tls.clientCaFile: "/tls/text" ${noAuthorities}`,
     ],
-    [
-      'coreapp: {url: "https://core", caFile: /tls/key}',
-      [`40: coreapp.caFile: "/tls/key" holds no PEM certificate; ${authorities}`],
-    ],
+    ['coreapp: {url: "https://core", caFile: /tls/key}', `40: coreapp.caFile: "/tls/key" ${noAuthorities}`],
     [
       'redis: {url: "rediss://redis", caFile: /nowhere}',
-      [`40: redis.caFile: "/nowhere" cannot be read (no such file); ${authorities}`],
+      `40: redis.caFile: "/nowhere" cannot be read (no such file); ${authorities}`,
     ],
     [
       'listen: {tls: {minVersion: TLSv1.1}}',
-      ['28: listen.tls.minVersion: "TLSv1.1" is not allowed; give one of TLSv1.2, TLSv1.3'],
+      '28: listen.tls.minVersion: "TLSv1.1" is not allowed; give one of TLSv1.2, TLSv1.3',
     ],
-  ])('%s', (yaml, lines) => {
-    expect(problems(load(yaml, {}, files))).toEqual(lines.map((line) => `w.yaml:1:${line}`));
+  ])('%s', (yaml, line) => {
+    expect(problems(load(yaml, {}, files))).toEqual([`w.yaml:1:${line}`]);
   });
 
   it('with every problem at once', () => {
@@ -146,28 +128,23 @@ describe('TLS files that cannot do are refused', () => {
 
 describe('TLS files are held against the other settings', () => {
   it.each([
-    [
-      'listen: {tls: {certFile: /tls/cert}}',
-      '26: listen.tls.certFile: "/tls/cert" without listen.tls.keyFile is not allowed; give listen.tls.keyFile, too, or leave listen.tls.certFile out',
-    ],
-    [
-      'listen: {tls: {keyFile: /tls/key}}',
-      '25: listen.tls.keyFile: "/tls/key" without listen.tls.certFile is not allowed; give listen.tls.certFile, too, or leave listen.tls.keyFile out',
-    ],
-    [
-      'listen: {tls: {clientCaFile: /tls/ca}}',
-      '30: listen.tls.clientCaFile: "/tls/ca" without listen.tls.certFile is not allowed; give listen.tls.certFile, too, or leave listen.tls.clientCaFile out',
-    ],
-    [
-      'coreapp: {url: "http://core", caFile: /tls/ca}',
-      '39: coreapp.caFile: "/tls/ca" next to a coreapp.url without TLS is not allowed; give a coreapp.url that begins with https://, or leave coreapp.caFile out',
-    ],
-    [
-      'redis: {url: "redis://redis", caFile: /tls/ca}',
-      '39: redis.caFile: "/tls/ca" next to a redis.url without TLS is not allowed; give a redis.url that begins with rediss://, rediss-sentinel:// or rediss-cluster://, or leave redis.caFile out',
-    ],
-  ])('%s', (yaml, line) => {
-    expect(problems(load(yaml, {}, files))).toEqual([`w.yaml:1:${line}`]);
+    ['certFile: /tls/cert', '26', 'certFile: "/tls/cert"', 'keyFile'],
+    ['keyFile: /tls/key', '25', 'keyFile: "/tls/key"', 'certFile'],
+    ['clientCaFile: /tls/ca', '30', 'clientCaFile: "/tls/ca"', 'certFile'],
+  ])('listen: {tls: {%s}}', (setting, at, given, missing) => {
+    const [name] = given.split(':');
+    expect(problems(load(`listen: {tls: {${setting}}}`, {}, files))).toEqual([
+      `w.yaml:1:${at}: listen.tls.${given} without listen.tls.${missing} is not allowed; give listen.tls.${missing}, too, or leave listen.tls.${name} out`,
+    ]);
+  });
+
+  it.each([
+    ['coreapp', 'http://core', 'https://'],
+    ['redis', 'redis://redis', 'rediss://, rediss-sentinel:// or rediss-cluster://'],
+  ])('%s: {url: "%s", caFile: /tls/ca}', (section, url, secure) => {
+    expect(problems(load(`${section}: {url: "${url}", caFile: /tls/ca}`, {}, files))).toEqual([
+      `w.yaml:1:39: ${section}.caFile: "/tls/ca" next to a ${section}.url without TLS is not allowed; give a ${section}.url that begins with ${secure}, or leave ${section}.caFile out`,
+    ]);
   });
 
   it.each([

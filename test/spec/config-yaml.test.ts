@@ -4,22 +4,20 @@ import { describe, expect, it } from 'vitest';
 import { config, load, problems } from '../support/config.ts';
 
 describe('text that is not YAML gets a line in our own words', () => {
+  const colon = 'a second colon on one line was found; give one name: value a line, or put the value in quotes';
+  const missing = 'a missing colon, quote, comma or bracket was found; write name: value, and close what was opened';
+  const beginning = (sign: string) => `was found; put a value that begins with ${sign} in quotes`;
+  const section = 'its settings, a line name: value each, indented';
   it.each([
-    [
-      'listen: port: 1',
-      '1:9: a second colon on one line was found; give one name: value a line, or put the value in quotes',
-    ],
+    ['listen: port: 1', `1:9: ${colon}`],
     ['listen:\n\tport: 1', '2:1: a tab as indentation was found; indent with spaces'],
-    [
-      'log: {level: "info}',
-      '1:20: a missing colon, quote, comma or bracket was found; write name: value, and close what was opened',
-    ],
+    ['log: {level: "info}', `1:20: ${missing}`],
     ['--- {}\n--- {}', '2:1: a second document was found; remove the line ---'],
-    ['log: {level: *info}', '1:14: a * that names no anchor was found; put a value that begins with * in quotes'],
-    ['log: {level: !x info}', '1:14: an unknown !tag was found; put a value that begins with ! in quotes'],
+    ['log: {level: *info}', `1:14: a * that names no anchor ${beginning('*')}`],
+    ['log: {level: !x info}', `1:14: an unknown !tag ${beginning('!')}`],
     ['log: {level: info}\nlog: {level: warn}', '2:1: log was given before; keep one of them'],
     ['log:\n  level: info\n  level: warn', '3:3: log.level was given before; keep one of them'],
-    ['hello', '1:1: a value of 5 characters is not allowed; give its settings, a line name: value each, indented'],
+    ['hello', `1:1: a value of 5 characters is not allowed; give ${section}`],
   ])('%j', (yaml, line) => {
     expect(problems(load(yaml))).toContain(`w.yaml:${line}`);
   });
@@ -31,24 +29,15 @@ describe('text that is not YAML gets a line in our own words', () => {
     ]);
   });
 
+  const utf16 = Buffer.from('\ufefflog: {level: warn}', 'utf16le');
+  const wide = 'w.yaml: the file is UTF-16; save it as UTF-8';
+  const latin1 = Buffer.from('log: {level: warn}\r\n# Grüße\r\n', 'latin1');
   it.each<[string, Buffer, line: string | null]>([
-    [
-      'UTF-16 with its mark',
-      Buffer.from('\ufefflog: {level: warn}', 'utf16le'),
-      'w.yaml: the file is UTF-16; save it as UTF-8',
-    ],
-    ['UTF-16 without', Buffer.from('log: {level: warn}', 'utf16le'), 'w.yaml: the file is UTF-16; save it as UTF-8'],
-    [
-      'big-endian UTF-16',
-      Buffer.from('\ufefflog: {level: warn}', 'utf16le').swap16(),
-      'w.yaml: the file is UTF-16; save it as UTF-8',
-    ],
+    ['UTF-16 with its mark', utf16, wide],
+    ['UTF-16 without', utf16.subarray(2), wide],
+    ['big-endian UTF-16', Buffer.from(utf16).swap16(), wide],
     ['UTF-8 with its mark', Buffer.from('\ufefflog: {level: warn}'), null],
-    [
-      'Latin-1',
-      Buffer.from('log: {level: warn}\r\n# Grüße\r\n', 'latin1'),
-      'w.yaml:2:5: something that is not UTF-8 was found; save the file as UTF-8',
-    ],
+    ['Latin-1', latin1, 'w.yaml:2:5: something that is not UTF-8 was found; save the file as UTF-8'],
     ['a NUL', Buffer.from('log:\n  level: warn\0\n'), 'w.yaml:2:14: a NUL was found; save the file as UTF-8'],
   ])('a file in %s', (_, bytes, line) => {
     const loaded = load(bytes.toString('utf8'));
@@ -57,28 +46,9 @@ describe('text that is not YAML gets a line in our own words', () => {
   });
 
   it('whatever the text, there is an answer and no exception', () => {
-    const token = fc.constantFrom(
-      ...['listen', 'limits', 'auth', 'apiKey', 'rate', ':', ': ', '\n', '  ', '- ', '{', '}', '[', ']', ',', '"', "'"],
-      ...[
-        '*a',
-        '&a ',
-        '!x ',
-        '? ',
-        '|',
-        '>',
-        '---',
-        '#',
-        '\t',
-        '%',
-        '@',
-        '<<',
-        '5',
-        '-1',
-        'null',
-        '\u0000',
-        '\u{1f600}',
-      ],
-    );
+    const names = ['listen', 'limits', 'auth', 'apiKey', 'rate', '5', '-1', 'null', '\u0000', '\u{1f600}'];
+    const signs = [...':\n{}[],"\'|>#\t%@', ': ', '  ', '- ', '*a', '&a ', '!x ', '? ', '---', '<<'];
+    const token = fc.constantFrom(...names, ...signs);
     fc.assert(
       fc.property(fc.array(token, { maxLength: 30 }), (tokens) => {
         const loaded = load(tokens.join(''));

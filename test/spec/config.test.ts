@@ -5,76 +5,41 @@ import { endpointClasses } from '../support/classes.ts';
 import { config, type Env, load, problems, shipped } from '../support/config.ts';
 
 describe('a bad value in the file is named with its place, itself and what would be right', () => {
+  const rate = 'a number from 0.001 to 1000000';
+  const port = 'a whole number from 0 to 65535';
+  const host = 'an IP address or a host name, without a port';
+  const flag = 'true or false';
+  const scope =
+    'fleet, principal, header:<Field-Name> (any but Authorization), or path:<template> with one segment in braces, such as path:/v1/contacts/{number}';
+  const levels = 'one of fatal, error, warn, info, debug, trace, silent';
+  const networks = 'a list of IP addresses or networks, such as [10.0.0.0/8, "fd00::/8"]';
+  const fields = 'a list of field names, without those that Weir writes itself, such as [X-Real-IP, X_Request_Id]';
+
   it.each([
-    [
-      'limits: {messages: {rate: -5}}',
-      '1:27: limits.messages.rate: -5 is not allowed; give a number from 0.001 to 1000000',
-    ],
-    [
-      'limits: {stats: {scope: user}}',
-      '1:25: limits.stats.scope: "user" is not allowed; give fleet, principal, header:<Field-Name> (any but Authorization), or path:<template> with one segment in braces, such as path:/v1/contacts/{number}',
-    ],
-    [
-      'limits: {default: {scopesMax: 0}}',
-      '1:31: limits.default.scopesMax: 0 is not allowed; give a whole number from 1 to 100000',
-    ],
-    [
-      'limits: {stats: {rateLimitFields: yes}}',
-      '1:35: limits.stats.rateLimitFields: "yes" is not allowed; give true or false',
-    ],
-    ['limits: {media: {rate: 0}}', '1:24: limits.media.rate: 0 is not allowed; give a number from 0.001 to 1000000'],
-    [
-      'limits: {stats: {rate: .nan}}',
-      '1:24: limits.stats.rate: NaN is not allowed; give a number from 0.001 to 1000000',
-    ],
-    [
-      'limits: {stats: {rate: 50/s}}',
-      '1:24: limits.stats.rate: "50/s" is not allowed; give a number from 0.001 to 1000000',
-    ],
-    [
-      'limits: {stats: {burst: 0.5}}',
-      '1:25: limits.stats.burst: 0.5 is not allowed; give a whole number from 1 to 1000000',
-    ],
-    ['listen: {port: 65536}', '1:16: listen.port: 65536 is not allowed; give a whole number from 0 to 65535'],
-    ['listen:\n  port:', '2:8: listen.port: an empty value is not allowed; give a whole number from 0 to 65535'],
-    ['listen: {port: [1]}', '1:16: listen.port: a list is not allowed; give a whole number from 0 to 65535'],
-    [
-      'listen: {port: {a: 1}}',
-      '1:16: listen.port: a group of settings is not allowed; give a whole number from 0 to 65535',
-    ],
-    [
-      'listen: {host: "::1:8080/"}',
-      '1:16: listen.host: "::1:8080/" is not allowed; give an IP address or a host name, without a port',
-    ],
-    [
-      'listen: {host: "here:80"}',
-      '1:16: listen.host: "here:80" is not allowed; give an IP address or a host name, without a port',
-    ],
-    [
-      'listen: {host: 1.2.3}',
-      '1:16: listen.host: "1.2.3" is not allowed; give an IP address or a host name, without a port',
-    ],
-    ['stop: {graceMs: 35s}', '1:17: stop.graceMs: "35s" is not allowed; give a whole number from 0 to 3600000'],
-    [
-      'log: {level: loud}',
-      '1:14: log.level: "loud" is not allowed; give one of fatal, error, warn, info, debug, trace, silent',
-    ],
-    [
-      'http: {trustedProxies: [10.0.0.0/8, "::1/129"]}',
-      '1:37: http.trustedProxies[1]: "::1/129" is not allowed; give a list of IP addresses or networks, such as [10.0.0.0/8, "fd00::/8"]',
-    ],
-    [
-      'http: {trustedProxies: 10.0.0.1}',
-      '1:24: http.trustedProxies: "10.0.0.1" is not allowed; give a list of IP addresses or networks, such as [10.0.0.0/8, "fd00::/8"]',
-    ],
-    [
-      'http: {passFields: [X-Real-IP, Host]}',
-      '1:32: http.passFields[1]: "Host" is not allowed; give a list of field names, without those that Weir writes itself, such as [X-Real-IP, X_Request_Id]',
-    ],
-    ['http: {serverTiming: 1}', '1:22: http.serverTiming: 1 is not allowed; give true or false'],
-    ['listen: 8080', '1:9: listen: 8080 is not allowed; give its settings, a line name: value each, indented'],
-  ])('%s', (yaml, line) => {
-    expect(problems(load(yaml))).toEqual([`w.yaml:${line}`]);
+    ['limits: {messages: {rate: -5}}', '1:27', 'limits.messages.rate: -5', rate],
+    ['limits: {stats: {scope: user}}', '1:25', 'limits.stats.scope: "user"', scope],
+    ['limits: {default: {scopesMax: 0}}', '1:31', 'limits.default.scopesMax: 0', 'a whole number from 1 to 100000'],
+    ['limits: {stats: {rateLimitFields: yes}}', '1:35', 'limits.stats.rateLimitFields: "yes"', flag],
+    ['limits: {media: {rate: 0}}', '1:24', 'limits.media.rate: 0', rate],
+    ['limits: {stats: {rate: .nan}}', '1:24', 'limits.stats.rate: NaN', rate],
+    ['limits: {stats: {rate: 50/s}}', '1:24', 'limits.stats.rate: "50/s"', rate],
+    ['limits: {stats: {burst: 0.5}}', '1:25', 'limits.stats.burst: 0.5', 'a whole number from 1 to 1000000'],
+    ['listen: {port: 65536}', '1:16', 'listen.port: 65536', port],
+    ['listen:\n  port:', '2:8', 'listen.port: an empty value', port],
+    ['listen: {port: [1]}', '1:16', 'listen.port: a list', port],
+    ['listen: {port: {a: 1}}', '1:16', 'listen.port: a group of settings', port],
+    ['listen: {host: "::1:8080/"}', '1:16', 'listen.host: "::1:8080/"', host],
+    ['listen: {host: "here:80"}', '1:16', 'listen.host: "here:80"', host],
+    ['listen: {host: 1.2.3}', '1:16', 'listen.host: "1.2.3"', host],
+    ['stop: {graceMs: 35s}', '1:17', 'stop.graceMs: "35s"', 'a whole number from 0 to 3600000'],
+    ['log: {level: loud}', '1:14', 'log.level: "loud"', levels],
+    ['http: {trustedProxies: [10.0.0.0/8, "::1/129"]}', '1:37', 'http.trustedProxies[1]: "::1/129"', networks],
+    ['http: {trustedProxies: 10.0.0.1}', '1:24', 'http.trustedProxies: "10.0.0.1"', networks],
+    ['http: {passFields: [X-Real-IP, Host]}', '1:32', 'http.passFields[1]: "Host"', fields],
+    ['http: {serverTiming: 1}', '1:22', 'http.serverTiming: 1', flag],
+    ['listen: 8080', '1:9', 'listen: 8080', 'its settings, a line name: value each, indented'],
+  ])('%s', (yaml, at, given, wanted) => {
+    expect(problems(load(yaml))).toEqual([`w.yaml:${at}: ${given} is not allowed; give ${wanted}`]);
   });
 
   it.each(['ftp://core', 'core:9090', 'http://core/v1', 'http://core?a=1', 'http://core:99999', 'http://'])(
@@ -96,99 +61,61 @@ describe('a bad value in the file is named with its place, itself and what would
 });
 
 describe('an unknown name is refused, with what was probably meant', () => {
+  const ofLog = 'known here: level, format, file, requests, fields, sample, slowMs';
+
   it.each([
-    ['lisen: {}', '1:1: lisen is not a setting; did you mean listen?'],
-    ['limits: {mesages: {}}', '1:10: limits.mesages is not a setting; did you mean limits.messages?'],
-    [
-      'limits: {messages: {raet: 1}}',
-      '1:21: limits.messages.raet is not a setting; did you mean limits.messages.rate?',
-    ],
-    [
-      'http: {keep_alive_timeout: 1}',
-      '1:8: http.keep_alive_timeout is not a setting; did you mean http.keepAliveTimeoutMs?',
-    ],
-    ['port: 80', '1:1: port is not a setting; did you mean listen.port or ops.port?'],
-    [
-      'log: {colour: red}',
-      '1:7: log.colour is not a setting; known here: level, format, file, requests, fields, sample, slowMs',
-    ],
-    [
-      'log: {constructor: 1}',
-      '1:7: log.constructor is not a setting; known here: level, format, file, requests, fields, sample, slowMs',
-    ],
-    [
-      'log: {__proto__: 1}',
-      '1:7: log.__proto__ is not a setting; known here: level, format, file, requests, fields, sample, slowMs',
-    ],
-    [
-      'log: {[a]: 1}',
-      '1:7: a name that is not a word is not a setting; known here: level, format, file, requests, fields, sample, slowMs',
-    ],
-  ])('%s', (yaml, line) => {
-    expect(problems(load(yaml))).toEqual([`w.yaml:${line}`]);
+    ['lisen: {}', '1:1: lisen', 'did you mean listen?'],
+    ['limits: {mesages: {}}', '1:10: limits.mesages', 'did you mean limits.messages?'],
+    ['limits: {messages: {raet: 1}}', '1:21: limits.messages.raet', 'did you mean limits.messages.rate?'],
+    ['http: {keep_alive_timeout: 1}', '1:8: http.keep_alive_timeout', 'did you mean http.keepAliveTimeoutMs?'],
+    ['port: 80', '1:1: port', 'did you mean listen.port or ops.port?'],
+    ['log: {colour: red}', '1:7: log.colour', ofLog],
+    ['log: {constructor: 1}', '1:7: log.constructor', ofLog],
+    ['log: {__proto__: 1}', '1:7: log.__proto__', ofLog],
+    ['log: {[a]: 1}', '1:7: a name that is not a word', ofLog],
+  ])('%s', (yaml, given, meant) => {
+    expect(problems(load(yaml))).toEqual([`w.yaml:${given} is not a setting; ${meant}`]);
   });
 });
 
 describe('settings are held against one another', () => {
+  const sensitive = 'coreapp: {caseSensitivePaths: true}\n';
+  const scoped = (path: string): string => `limits.contacts.scope: "path:${path}"`;
+  const ofContacts = 'a template of paths of this class, such as path:/v1/contacts/{id}';
+  const callers = 'at most limits.default.callerMaxBytes (33554432)';
+  const line = 'at most limits.default.lineMaxBytes (67108864)';
+  const ofMedia = 'at least limits.media.bodyMaxBytes (104857600)';
+  const ofDefault = 'at least limits.default.bodyMaxBytes (1048576)';
+  const origin = 'the Coreapp’s origin, such as http://coreapp:9090, here or in COREAPP_URL';
+
   it.each([
+    ['ops: {port: 8080}', '1:13: ops.port: 8080', 'another port than listen.port, or 0 for any free one'],
+    ['limits: {contacts: {scope: "path:/v1/messages/{id}"}}', `1:28: ${scoped('/v1/messages/{id}')}`, ofContacts],
     [
-      'ops: {port: 8080}',
-      {},
-      'w.yaml:1:13: ops.port: 8080 is not allowed; give another port than listen.port, or 0 for any free one',
+      `${sensitive}limits: {contacts: {scope: "path:/v1/Contacts/{id}"}}`,
+      `2:28: ${scoped('/v1/Contacts/{id}')}`,
+      ofContacts,
     ],
-    ['', { PORT: '9464' }, 'PORT: 9464 is not allowed; give another port than ops.port, or 0 for any free one'],
-    [
-      'limits: {contacts: {scope: "path:/v1/messages/{id}"}}',
-      {},
-      'w.yaml:1:28: limits.contacts.scope: "path:/v1/messages/{id}" is not allowed; give a template of paths of this class, such as path:/v1/contacts/{id}',
-    ],
-    [
-      'coreapp: {caseSensitivePaths: true}\nlimits: {contacts: {scope: "path:/v1/Contacts/{id}"}}',
-      {},
-      'w.yaml:2:28: limits.contacts.scope: "path:/v1/Contacts/{id}" is not allowed; give a template of paths of this class, such as path:/v1/contacts/{id}',
-    ],
-    [
-      'coreapp: {permitsMin: 20, permitsMax: 10}',
-      {},
-      'w.yaml:1:23: coreapp.permitsMin: 20 is not allowed; give at most coreapp.permitsMax (10)',
-    ],
-    [
-      'limits: {contacts: {bodyMaxBytes: 99999999}}',
-      {},
-      'w.yaml:1:35: limits.contacts.bodyMaxBytes: 99999999 is not allowed; give at most limits.default.callerMaxBytes (33554432)',
-    ],
+    ['coreapp: {permitsMin: 20, permitsMax: 10}', '1:23: coreapp.permitsMin: 20', 'at most coreapp.permitsMax (10)'],
+    ['limits: {contacts: {bodyMaxBytes: 99999999}}', '1:35: limits.contacts.bodyMaxBytes: 99999999', callers],
     [
       'limits: {default: {callerMaxBytes: 99999999}, contacts: {bodyMaxBytes: 99999999}}',
-      {},
-      'w.yaml:1:72: limits.contacts.bodyMaxBytes: 99999999 is not allowed; give at most limits.default.lineMaxBytes (67108864)',
+      '1:72: limits.contacts.bodyMaxBytes: 99999999',
+      line,
     ],
-    [
-      'limits: {media: {callerMaxBytes: 2048}}',
-      {},
-      'w.yaml:1:34: limits.media.callerMaxBytes: 2048 is not allowed; give at least limits.media.bodyMaxBytes (104857600)',
-    ],
-    [
-      'bodies: {diskMaxBytes: 5000}',
-      {},
-      'w.yaml:1:24: bodies.diskMaxBytes: 5000 is not allowed; give at least limits.media.bodyMaxBytes (104857600)',
-    ],
-    [
-      'limits: {media: {lineMaxBytes: 1024}}',
-      {},
-      'w.yaml:1:32: limits.media.lineMaxBytes: 1024 is not allowed; give at least limits.media.bodyMaxBytes (104857600)',
-    ],
-    [
-      'limits: {default: {lineMaxBytes: 1024}}',
-      {},
-      'w.yaml:1:34: limits.default.lineMaxBytes: 1024 is not allowed; give at least limits.default.bodyMaxBytes (1048576)',
-    ],
-    [
-      '',
-      { NODE_ENV: 'production' },
-      'coreapp.url: no value is not allowed where NODE_ENV is production; give the Coreapp’s origin, such as http://coreapp:9090, here or in COREAPP_URL',
-    ],
-  ])('%s %j', (yaml, env, line) => {
-    expect(problems(load(yaml, env as Env))).toEqual([line]);
+    ['limits: {media: {callerMaxBytes: 2048}}', '1:34: limits.media.callerMaxBytes: 2048', ofMedia],
+    ['bodies: {diskMaxBytes: 5000}', '1:24: bodies.diskMaxBytes: 5000', ofMedia],
+    ['limits: {media: {lineMaxBytes: 1024}}', '1:32: limits.media.lineMaxBytes: 1024', ofMedia],
+    ['limits: {default: {lineMaxBytes: 1024}}', '1:34: limits.default.lineMaxBytes: 1024', ofDefault],
+  ])('%s', (yaml, given, wanted) => {
+    expect(problems(load(yaml))).toEqual([`w.yaml:${given} is not allowed; give ${wanted}`]);
+  });
+
+  it.each<[Env, string]>([
+    [{ PORT: '9464' }, 'PORT: 9464 is not allowed; give another port than ops.port, or 0 for any free one'],
+    [{ NODE_ENV: 'production' }, `coreapp.url: no value is not allowed where NODE_ENV is production; give ${origin}`],
+  ])('%j', (env, line) => {
+    expect(problems(load('', env))).toEqual([line]);
   });
 
   it.each([
