@@ -1,9 +1,9 @@
 /** A request that breaks the upstream: how often it goes again, after which pauses, and what that costs others. */
-import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { afterAll, describe, expect, it, test } from 'vitest';
 import { restBeforeReplay } from '../../src/admission/pausing.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { Lines } from '../support/lines.ts';
-import { breakOff, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
+import { breakOff, sayNothing, startUpstream } from '../support/upstream.ts';
 
 describe('Before a request goes again after a broken exchange it rests', () => {
   test.each([
@@ -96,22 +96,20 @@ describe('A request that rests', () => {
   });
 });
 
-describe('A request at which the upstream always breaks off', () => {
-  let upstream: Upstream;
-  beforeAll(async () => {
-    upstream = await startUpstream();
-  });
+describe('A request at which the upstream always breaks off', async () => {
+  const upstream = await startUpstream();
   afterAll(() => upstream.stop());
 
+  const brokenOff = { code: 1014, details: 'The Coreapp broke the exchange off.' };
   const attempts = async (app: TestApp, method = 'GET') => {
     const { status, json } = await app.send(`${method} /v1/contacts`);
-    return [status, json.errors[0].code, upstream.arrivals.length];
+    return [status, json.errors[0], upstream.arrivals.length];
   };
 
   it.each(['GET', 'DELETE', 'PUT'])('%s is sent three times, then its caller gets 502, error 1014', async (method) => {
     await using app = await startTestApp(upstream.url);
     upstream.play(breakOff);
-    expect(await attempts(app, method)).toEqual([502, 1014, 3]);
+    expect(await attempts(app, method)).toMatchObject([502, brokenOff, 3]);
   });
 
   it.each([
@@ -121,13 +119,13 @@ describe('A request at which the upstream always breaks off', () => {
   ])('is repeated as often as coreapp.brokenRepeatsMax: %i says', async (max, arrivals) => {
     await using app = await startTestApp(upstream.url, `coreapp: {brokenRepeatsMax: ${max}}`);
     upstream.play(breakOff);
-    expect(await attempts(app)).toEqual([502, 1014, arrivals]);
+    expect(await attempts(app)).toMatchObject([502, brokenOff, arrivals]);
   });
 
   it('is a 504 where it is answered too late each time', async () => {
     await using app = await startTestApp(upstream.url, 'coreapp: {answerTimeoutMs: 100}');
     upstream.play(sayNothing);
-    expect(await attempts(app)).toEqual([504, 1014, 3]);
+    expect(await attempts(app)).toMatchObject([504, { code: 1014 }, 3]);
   });
 
   it('is bounded where a key makes a POST safe to repeat, too', async () => {

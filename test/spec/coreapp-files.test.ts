@@ -2,10 +2,9 @@
 import { createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BodyFile } from '../../src/exchange/bodies.ts';
-import type { CoreappFailure } from '../../src/upstream/ports.ts';
-import { type CoreappConnections, connectCoreapp } from '../../src/wire/client/coreapp.ts';
 import { listening } from '../support/ports.ts';
-import { until, within } from '../support/until.ts';
+import { until } from '../support/until.ts';
+import { type Client, connectClient } from '../support/wire-client.ts';
 
 const bodyBytes = 200_000;
 
@@ -42,7 +41,7 @@ class SlowFile implements BodyFile {
 let server: ReturnType<typeof createServer>;
 let sockets: Socket[];
 let received: string;
-let coreapp: CoreappConnections;
+let client: Client;
 
 beforeEach(async () => {
   sockets = [];
@@ -54,56 +53,29 @@ beforeEach(async () => {
       received += bytes.toString('latin1');
     });
   });
-  const port = await listening(server);
-  coreapp = connectCoreapp({
-    url: `http://127.0.0.1:${port}`,
-    connectTimeoutMs: 1_000,
-    answerTimeoutMs: 5_000,
-    tls: { ca: null, cert: null, key: null },
-    connectionsMax: 1,
-    connectionMaxAgeMs: 60_000,
-  });
+  client = connectClient({ url: `http://127.0.0.1:${await listening(server)}` });
 });
 afterEach(async () => {
-  await coreapp.close();
+  await client.close();
   for (const socket of sockets) socket.destroy();
   server.close();
 });
 
-type End = { readonly status: number } | CoreappFailure;
-
-function send(file: BodyFile) {
-  const { promise, resolve } = Promise.withResolvers<End>();
-  let status = 0;
-  const call = coreapp.send(
-    { method: 'POST', target: '/v1/media', fields: [], body: file },
-    {
-      mayWrite: () => true,
-      onInformation() {},
-      onHead(told) {
-        status = told;
-      },
-      onData: () => true,
-      onEnd: () => resolve({ status }),
-      onFailure: resolve,
-    },
-  );
-  return { call, end: () => within(promise, { what: 'the end of the exchange' }) };
-}
-
+const send = (file: BodyFile) => client.send({ method: 'POST', target: '/v1/media', body: file });
 const body = () => received.slice(received.indexOf('\r\n\r\n') + 4);
 const connected = () => until(() => sockets[0], { what: 'a connection' });
 
 describe('the body from a file', () => {
   it('goes with its length, in as many pieces as the disk gives', async () => {
     const file = new SlowFile();
-    const { end } = send(file);
+    const exchange = send(file);
     for (let left = bodyBytes; left > 0; left -= 50_000) await file.give(50_000);
     await until(() => body().length === bodyBytes, { what: 'the whole body' });
     expect(received).toMatch(/\r\ncontent-length: 200000\r\n/i);
     expect(received).not.toMatch(/transfer-encoding/i);
     sockets[0]?.write('HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n');
-    expect(await end()).toEqual({ status: 201 });
+    expect(await exchange.failed()).toBeNull();
+    expect(exchange.head()).toBe(201);
   });
 
   it.each<[string, before: number, read: number | Error]>([
@@ -113,10 +85,10 @@ describe('the body from a file', () => {
     ['is shorter on the disk', 2, 0],
   ])('that %s is never a whole request to the Coreapp, and breaks its connection', async (_, before, read) => {
     const file = new SlowFile();
-    const { end } = send(file);
+    const exchange = send(file);
     for (let i = 0; i < before; i++) await file.give();
     await file.give(read);
-    expect(await end()).toMatchObject({ cause: 'body', phase: before === 0 ? 'unsent' : 'sent' });
+    expect(await exchange.failed()).toMatchObject({ cause: 'body', phase: before === 0 ? 'unsent' : 'sent' });
     const socket = await connected();
     await until(() => socket.readableEnded || socket.destroyed, { what: 'the connection to end' });
     expect(received === '' || /content-length: 200000\r\n/i.test(received)).toBe(true);
@@ -126,39 +98,39 @@ describe('the body from a file', () => {
 
   it('is unsent as long as not a byte of it was read, though its connection stood', async () => {
     const file = new SlowFile();
-    const { end } = send(file);
+    const exchange = send(file);
     const socket = await connected();
     await until(() => file.reads.length === 1, { what: 'the file to be read' });
     socket.destroy();
-    expect(await end()).toMatchObject({ cause: 'connect', phase: 'unsent' });
+    expect(await exchange.failed()).toMatchObject({ cause: 'connect', phase: 'unsent' });
     expect(received).toBe('');
     await file.give();
   });
 
   it('is sent once a piece of it is on its way', async () => {
     const file = new SlowFile();
-    const { end } = send(file);
+    const exchange = send(file);
     await file.give();
     await until(() => body().length > 0, { what: 'the first bytes' });
     sockets[0]?.destroy();
-    expect(await end()).toMatchObject({ cause: 'broken', phase: 'sent' });
+    expect(await exchange.failed()).toMatchObject({ cause: 'broken', phase: 'sent' });
     await until(() => file.reads.length <= 1, { what: 'no more to be read' });
   });
 
   it('is read no further once its attempt was aborted, and what a late read brings or breaks hurts nobody', async () => {
     const file = new SlowFile();
-    const { call, end } = send(file);
+    const exchange = send(file);
     await file.give();
     await until(() => body().length > 0, { what: 'the first bytes' });
-    call.abort();
-    expect(await end()).toMatchObject({ cause: 'aborted', phase: 'sent' });
+    exchange.call.abort();
+    expect(await exchange.failed()).toMatchObject({ cause: 'aborted', phase: 'sent' });
     await file.give(new Error('EBADF'));
     expect(file.reads).toEqual([]);
   });
 
   it('is not read on while the Coreapp takes nothing', async () => {
     const file = new SlowFile();
-    const { call, end } = send(Object.assign(file, { bytes: 500_000_000 }));
+    const exchange = send(Object.assign(file, { bytes: 500_000_000 }));
     const socket = await connected();
     socket.pause();
     const pieceBytes = 65_536;
@@ -168,7 +140,7 @@ describe('the body from a file', () => {
     };
     // What the sockets buffer is a few MiB; then nothing more is asked for.
     await expect(feed()).rejects.toThrow('in vain for the file to be read');
-    call.abort();
-    expect(await end()).toMatchObject({ cause: 'aborted' });
+    exchange.call.abort();
+    expect(await exchange.failed()).toMatchObject({ cause: 'aborted' });
   });
 });

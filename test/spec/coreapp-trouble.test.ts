@@ -1,13 +1,12 @@
 /** What the Coreapp does, and what Weir learns from it for how many requests it may send at once. */
 import { describe, expect, it } from 'vitest';
-import { retryAfterMs } from '../../src/http/retry-after.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { Lines, type Visit } from '../support/lines.ts';
 import { startForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
 import { answer, breakOff, inTurn, type Script, say, sayNothing, startUpstream } from '../support/upstream.ts';
 
 const ok = say(answer(200, {}, 'ok'));
+const later = (status: number) => say(answer(status, { 'Retry-After': '1' }));
 const initial = 16;
 
 async function permitsOf(app: TestApp, name: string) {
@@ -23,23 +22,9 @@ describe('the number of permits of a class', async () => {
   // Each row has a class of its own, that nothing has happened to before.
   it.each<[string, request: string, name: string, script: Script, status: number, learns: boolean]>([
     ['a 503', 'POST /v1/messages', 'messages', inTurn(say(answer(503)), ok), 200, true],
-    [
-      'a 503 that says when',
-      'POST /v1/contacts',
-      'contacts',
-      inTurn(say(answer(503, { 'Retry-After': '1' })), ok),
-      200,
-      true,
-    ],
+    ['a 503 that says when', 'POST /v1/contacts', 'contacts', inTurn(later(503), ok), 200, true],
     ['a 429 that does not say when', 'POST /v1/media', 'media', inTurn(say(answer(429)), ok), 200, true],
-    [
-      'a 429 that says when: the bucket rests',
-      'POST /v1/account',
-      'account',
-      inTurn(say(answer(429, { 'Retry-After': '1' })), ok),
-      200,
-      false,
-    ],
+    ['a 429 that says when: the bucket rests', 'POST /v1/account', 'account', inTurn(later(429), ok), 200, false],
     ['no answer in time', 'POST /v1/certificates', 'certificates', sayNothing, 504, true],
     ['a connection that breaks', 'POST /v1/support', 'support', breakOff, 502, false],
     ['a 500', 'GET /v1/groups', 'groups', say(answer(500)), 500, false],
@@ -91,30 +76,5 @@ describe('a hold time that ends while the Coreapp has the request', () => {
     expect([refused.status, refused.json.errors[0]]).toMatchObject([503, { code: 1016, title: 'System overloaded' }]);
     expect(refused.field('x-from')).toBeUndefined();
     expect(upstream.arrivals).toHaveLength(1);
-  });
-});
-
-describe('Retry-After', () => {
-  const wallMs = new Lines().clock.wallMs();
-  const date = (inMs: number): string => new Date(wallMs + inMs).toUTCString();
-
-  it.each<[string, string | null, againAfterMs: number]>([
-    ['of two seconds is waited out', '2', 2_000],
-    ['of a date three seconds ahead is waited out', date(3_000), 3_000],
-    ['of a year is not: five seconds are the most', '31536000', 5_000],
-    ['of a date in a year is not, either', date(31_536_000_000), 5_000],
-    ['of more seconds than a number can tell neither', '9'.repeat(400), 5_000],
-    ['that is negative is no wait', '-5', 0],
-    ['of a date that is past is no wait', date(-86_400_000), 0],
-    ['that is garbage is no wait', 'soon', 0],
-    ['that is missing is no wait', null, 0],
-  ])('%s', async (_, value, againAfterMs) => {
-    const lines = new Lines({ limits: { messages: { rate: 1_000, burst: 100 } } });
-    const [visit] = (await lines.arriveAll('a')) as [Visit];
-    const refusedAt = lines.clock.now();
-    lines.sendBack(visit, retryAfterMs(value, wallMs));
-    await lines.clock.advance(10_000);
-    expect(visit.ends.map(({ kind }) => kind)).toEqual(['sent', 'sent']);
-    expect(Math.round((visit.ends[1]?.at ?? 0) - refusedAt)).toBe(againAfterMs);
   });
 });

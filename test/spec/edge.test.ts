@@ -1,7 +1,12 @@
-/** The edge: what is refused before it gets anywhere, and how. RFC 9110 and 9112, where peers are lax. */
+/**
+ * The edge: what is refused before it gets anywhere, and how. Which bytes are read as which request is in the table of the
+ * wire (wire/rows/), which wire/gateway.test.ts plays on a whole Weir; which targets are malformed is in target.test.ts.
+ */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { apiKey } from '../support/app.ts';
+import { basic } from '../support/basic.ts';
 import type { RawAnswer, RawCaller } from '../support/raw.ts';
+import { expectRefusal, expectWeirs } from '../support/refusals.ts';
 import { startForAll } from '../support/start-for-all.ts';
 import { pass, until } from '../support/until.ts';
 import { answer, say } from '../support/upstream.ts';
@@ -10,29 +15,14 @@ const limits = { default: { rate: 1000, burst: 1000, bodyMaxBytes: 2_048 }, mess
 const http = { fieldsMaxBytes: 16_384, headTimeoutMs: 300, bodyIdleTimeoutMs: 300, keepAliveTimeoutMs: 60_000 };
 
 const { upstream, app } = await startForAll(JSON.stringify({ limits, http }));
+const auth = `Authorization: Bearer ${app.token}\r\n`;
 /** The fields that most requests have. */
-const known = `Host: weir\r\nAuthorization: Bearer ${app.token}\r\n`;
+const known = `Host: weir\r\n${auth}`;
 /** The token of somebody who isn't an admin. */
 const userToken = await app.user('worker');
 beforeEach(() => upstream.play(say(answer(200, {}, 'ok'))));
 
 const nothingArrived = (): void => expect(upstream.arrivals).toEqual([]);
-
-/** Every answer of Weir's own looks like this. */
-function expectRefusal(told: RawAnswer, status: number, code: number, details?: string | RegExp): void {
-  expect(told).toMatchObject({ status, whole: true, json: { errors: [{ code }], meta: { api_status: 'stable' } } });
-  expect(told.json.errors).toHaveLength(1);
-  if (details instanceof RegExp) expect(told.json.errors[0].details).toMatch(details);
-  else if (details !== undefined) expect(told.json.errors[0].details).toBe(details);
-  expectWeirs(told);
-}
-
-function expectWeirs(told: RawAnswer): void {
-  expect(told.all('cache-control')).toEqual(['no-store']);
-  expect(told.all('content-type')).toEqual(['application/json; charset=utf-8']);
-  expect(told.all('x-request-id')).toEqual([expect.stringMatching(/^[\x21-\x7e]{1,128}$/)]);
-  expect(told.all('date')).toHaveLength(1);
-}
 
 /** Sends bytes on a connection of their own and takes what comes. */
 async function say1(bytes: string, take: (caller: RawCaller) => Promise<void>): Promise<void> {
@@ -41,194 +31,59 @@ async function say1(bytes: string, take: (caller: RawCaller) => Promise<void>): 
   await take(caller);
 }
 
-const auth = (): string => `Authorization: Bearer ${app.token}\r\n`;
-
-describe('a request whose framing could be read in two ways is a 400, and the connection ends', () => {
+describe('a request that cannot be read is a 400, and the connection ends in order', () => {
+  const post = `POST /v1/messages HTTP/1.1\r\n${known}`;
   it.each([
-    [
-      'a length and chunks',
-      () => `POST /v1/messages HTTP/1.1\r\n${known}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
-    ],
-    [
-      'chunks and a length',
-      () => `POST /v1/messages HTTP/1.1\r\n${known}Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n`,
-    ],
-    [
-      'two different lengths',
-      () => `POST /v1/messages HTTP/1.1\r\n${known}Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd`,
-    ],
-    [
-      'two equal lengths',
-      () => `POST /v1/messages HTTP/1.1\r\n${known}Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc`,
-    ],
-    ['a list of lengths', () => `POST /v1/messages HTTP/1.1\r\n${known}Content-Length: 3, 3\r\n\r\nabc`],
-    ['a negative length', () => `POST /v1/messages HTTP/1.1\r\n${known}Content-Length: -1\r\n\r\n`],
-    ['a length with a sign', () => `POST /v1/messages HTTP/1.1\r\n${known}Content-Length: +3\r\n\r\nabc`],
-    ['a length in hexadecimal', () => `POST /v1/messages HTTP/1.1\r\n${known}Content-Length: 0x3\r\n\r\nabc`],
-    ['an empty length', () => `POST /v1/messages HTTP/1.1\r\n${known}Content-Length: \r\n\r\nabc`],
-    [
-      'a length beyond all numbers',
-      () => `POST /v1/messages HTTP/1.1\r\n${known}Content-Length: 99999999999999999999\r\n\r\nabc`,
-    ],
-    [
-      'a coding that isn’t last',
-      () => `POST /v1/messages HTTP/1.1\r\n${known}Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n`,
-    ],
-    ['a misspelt coding', () => `POST /v1/messages HTTP/1.1\r\n${known}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n`],
-    ['white space before a colon', () => `POST /v1/messages HTTP/1.1\r\n${known}Content-Length : 3\r\n\r\nabc`],
-    ['a folded line (obs-fold)', () => `GET /v1/contacts HTTP/1.1\r\n${known}X-Any: a\r\n b\r\n\r\n`],
-    ['a line without a colon', () => `GET /v1/contacts HTTP/1.1\r\n${known}nonsense\r\n\r\n`],
-    ['a field name with a space', () => `GET /v1/contacts HTTP/1.1\r\n${known}X Any: a\r\n\r\n`],
-    ['an empty field name', () => `GET /v1/contacts HTTP/1.1\r\n${known}: a\r\n\r\n`],
-    ['a NUL in a value', () => `GET /v1/contacts HTTP/1.1\r\n${known}X-Any: a\0b\r\n\r\n`],
-    ['a bare CR in a value', () => `GET /v1/contacts HTTP/1.1\r\n${known}X-Any: a\rb\r\n\r\n`],
-    ['lines that end in LF only', () => `GET /v1/contacts HTTP/1.1\nHost: weir\n${auth()}\n\n`],
-    ['a space in the target', () => `GET /v1/a b HTTP/1.1\r\n${known}\r\n`],
-    ['a version of long ago', () => `GET /v1/contacts HTTP/0.9\r\n${known}\r\n`],
-    ['a version to come', () => `GET /v1/contacts HTTP/3.0\r\n${known}\r\n`],
-    ['no version, as of old', () => 'GET /v1/contacts\r\n\r\n'],
-    ['a version of its own', () => `GET /v1/contacts HTTP/2.0\r\n${known}\r\n`],
-    ['a TLS hello', () => '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
-    [
-      'a chunk size that is none',
-      () => `POST /v1/messages HTTP/1.1\r\n${known}Transfer-Encoding: chunked\r\n\r\nxyz\r\nabc\r\n0\r\n\r\n`,
-    ],
-    [
-      'a chunk that is longer than it says',
-      () => `POST /v1/messages HTTP/1.1\r\n${known}Transfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n0\r\n\r\n`,
-    ],
-    [
-      'a chunk size in bad company',
-      () => `POST /v1/messages HTTP/1.1\r\n${known}Transfer-Encoding: chunked\r\n\r\n2 \r\nab\r\n0\r\n\r\n`,
-    ],
-    ['a method in lower case', () => `get /v1/contacts HTTP/1.1\r\n${known}\r\n`],
-    ['a method in odd case', () => `Post /v1/messages HTTP/1.1\r\n${known}\r\n`],
-    ['CONNECT', () => 'CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n'],
+    ['two different lengths', `${post}Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd`],
+    ['lines that end in LF only', `GET /v1/contacts HTTP/1.1\nHost: weir\n${auth}\n\n`],
+    ['a version to come', `GET /v1/contacts HTTP/3.0\r\n${known}\r\n`],
+    ['a TLS hello', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
+    ['a chunk size that is none', `${post}Transfer-Encoding: chunked\r\n\r\nxyz\r\nabc\r\n0\r\n\r\n`],
   ])('%s', async (_, bytes) => {
-    await say1(bytes(), async (caller) => {
+    await say1(bytes, async (caller) => {
       expectRefusal(await caller.answer(), 400, 1025);
       expect(await caller.closed()).toBe('end');
       expect(caller.unread).toHaveLength(0);
       nothingArrived();
     });
   });
-
-  it.each([
-    ['HTTP/1.0 with chunks', () => `POST /v1/messages HTTP/1.0\r\n${known}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],
-    [
-      'a coding that nobody asked for',
-      () => `POST /v1/messages HTTP/1.1\r\n${known}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`,
-    ],
-  ])('%s', async (_, bytes) => {
-    await say1(bytes(), async (caller) => {
-      expectRefusal(await caller.answer(), 400, 1025);
-      nothingArrived();
-    });
-  });
 });
 
 describe('a request that means nothing that Weir could do is refused with what is wrong', () => {
-  const long = `/v1/${'a'.repeat(8_189)}`;
-  it.each([
-    ['GET /v1/contacts', 'no Host', () => auth(), 400, 'the Host field is missing'],
-    [
-      'GET /v1/contacts',
-      'two Host fields',
-      () => `${known}Host: weir\r\n`,
-      400,
-      '2 Host fields; exactly one is allowed',
-    ],
-    [
-      'GET /v1/contacts',
-      'a Host that is a list',
-      () => `Host: a, b\r\n${auth()}`,
-      400,
-      'the Host field does not name a host',
-    ],
-    ...['', ':80', 'a"b', '[::1', 'weir:80x'].map((host): [string, string, () => string, number, string] => [
-      'GET /v1/contacts',
-      `Host: ${host}`,
-      () => `Host: ${host}\r\n${auth()}`,
-      400,
-      'the Host field does not name a host',
-    ]),
-    [
-      'GET /v1/contacts',
-      'a Host with a user',
-      () => `Host: a@b\r\n${auth()}`,
-      400,
-      'the Host field does not name a host',
-    ],
-    [
-      'GET /v1/contacts',
-      'a Host with a path',
-      () => `Host: a/b\r\n${auth()}`,
-      400,
-      'the Host field does not name a host',
-    ],
-    ['GET v1/contacts', 'a target without a slash', () => known, 400, undefined],
-    ['GET ftp://weir/v1/contacts', 'another scheme', () => known, 400, /^the request target has to be a path/],
-    [
-      'GET http://user:pw@weir/v1/contacts',
-      'a user in the target',
-      () => known,
-      400,
-      /^the request target has to be a path/,
-    ],
-    ['GET /v1/media/../settings', 'dots', () => known, 400, /"\.\." segment/],
-    ['GET /v1/media/%2e%2E/settings', 'encoded dots', () => known, 400, /"\.\." segment/],
-    ['GET /v1/media/.%2e', 'half encoded dots', () => known, 400, /"\.\." segment/],
-    ['GET /v1/media/..;x/settings', 'dots with a parameter', () => known, 400, /"\.\." segment/],
-    ['GET /v1/./contacts', 'a dot', () => known, 400, /"\.\." segment/],
-    ['GET /v1%2fsettings', 'an encoded slash', () => known, 400, /encoded slash/],
-    ['GET /v1/media%5C..%5Csettings', 'an encoded backslash', () => known, 400, /backslash/],
-    ['DELETE /v1/users/anna;ops', 'a user with a parameter', () => known, 400, /sent as %3B/],
-    ['GET /v1\\settings', 'a backslash', () => known, 400, /backslash/],
-    ['GET /v1/settings%00/x', 'an encoded NUL', () => known, 400, /two ways/],
-    ['GET /v1/settings/application#x', 'a fragment', () => known, 400, /fragment/],
-    [`GET ${long}`, 'a target that is too long', () => known, 414, /8193 characters; at most 8192/],
-    ['TRACE /v1/contacts', 'TRACE', () => known, 405, /^Allowed here: GET, HEAD/],
-    [
-      'GET /v1/contacts',
-      'an unknown expectation',
-      () => `${known}Expect: 200-maybe\r\n`,
-      417,
-      'Only Expect: 100-continue is known.',
-    ],
+  const noHost = 'the Host field does not name a host';
+  it.each<[string, string, string, number, string | RegExp]>([
+    ['GET /v1/contacts', 'no Host', auth, 400, 'the Host field is missing'],
+    ['GET /v1/contacts', 'two Host fields', `${known}Host: weir\r\n`, 400, '2 Host fields; exactly one is allowed'],
+    ['GET /v1/contacts', 'a Host that is a list', `Host: a, b\r\n${auth}`, 400, noHost],
+    ['GET /v1/media/../settings', 'dots', known, 400, /"\.\." segment/],
+    [`GET /v1/${'a'.repeat(8_189)}`, 'a target that is too long', known, 414, /8193 characters; at most 8192/],
+    ['TRACE /v1/contacts', 'TRACE', known, 405, /^Allowed here: GET, HEAD/],
+    ['GET /', 'an unknown expectation', `${known}Expect: x\r\n`, 417, 'Only Expect: 100-continue is known.'],
   ])('%s: %s', async (line, _, fields, status, details) => {
-    const told = await app.ask(line, fields());
+    const told = await app.ask(line, fields);
     expectRefusal(told, status, 1025, details);
     if (status === 405) expect(told.field('allow')).toBe('GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS');
     nothingArrived();
   });
 
-  it.each([
-    ['one field', () => `X-Any: ${'x'.repeat(20_000)}\r\n`],
-    ['many fields', () => 'X-Any: 0123456789\r\n'.repeat(2_000)],
-  ])('header fields that are too large, %s: 431, and the connection ends', async (_, fields) => {
-    await say1(`GET /v1/contacts HTTP/1.1\r\n${known}${fields()}\r\n`, async (caller) => {
+  it('header fields that are too large: 431, and the connection ends', async () => {
+    await say1(`GET /v1/contacts HTTP/1.1\r\n${known}X-Any: ${'x'.repeat(20_000)}\r\n\r\n`, async (caller) => {
       expectRefusal(await caller.answer(), 431, 1025, 'The header fields are too large.');
       await caller.closed();
-      nothingArrived();
     });
   });
 
-  it('a body that is announced as too large: 413 without reading it', async () => {
-    await say1(`POST /v1/contacts HTTP/1.1\r\n${known}Content-Length: 2049\r\n\r\n`, async (caller) => {
+  it.each([
+    ['is announced as too large', 'Content-Length: 2049\r\n\r\n'],
+    [
+      'becomes too large by its chunks',
+      `Transfer-Encoding: chunked\r\n\r\n${`400\r\n${'x'.repeat(1_024)}\r\n`.repeat(3)}`,
+    ],
+  ])('a body that %s: 413 without the rest of it', async (_, rest) => {
+    await say1(`POST /v1/contacts HTTP/1.1\r\n${known}${rest}`, async (caller) => {
       expectRefusal(await caller.answer(), 413, 1025, 'The body is larger than 2048 bytes.');
       nothingArrived();
     });
-  });
-
-  it('a body whose chunks become too large: 413', async () => {
-    const chunk = `400\r\n${'x'.repeat(1_024)}\r\n`;
-    await say1(
-      `POST /v1/contacts HTTP/1.1\r\n${known}Transfer-Encoding: chunked\r\n\r\n${chunk.repeat(3)}`,
-      async (caller) => {
-        expectRefusal(await caller.answer(), 413, 1025, 'The body is larger than 2048 bytes.');
-        nothingArrived();
-      },
-    );
   });
 
   it('a body of exactly the limit passes', async () => {
@@ -298,12 +153,11 @@ describe('a request that means nothing that Weir could do is refused with what i
 
 describe('a request that is refused keeps nobody from going on', () => {
   it.each([
-    ['401', () => 'POST /v1/messages HTTP/1.1\r\nHost: weir\r\nContent-Length: 3\r\n\r\nabc', 401],
-    ['413', () => `POST /v1/contacts HTTP/1.1\r\n${known}Content-Length: 5000\r\n\r\n${'x'.repeat(5_000)}`, 413],
-    ['400', () => `GET /v1/a/../b HTTP/1.1\r\n${known}\r\n`, 400],
-    ['404', () => `GET /v1/users/nobody HTTP/1.1\r\n${known}\r\n`, 404],
+    ['401', 'POST /v1/messages HTTP/1.1\r\nHost: weir\r\nContent-Length: 3\r\n\r\nabc', 401],
+    ['413', `POST /v1/contacts HTTP/1.1\r\n${known}Content-Length: 5000\r\n\r\n${'x'.repeat(5_000)}`, 413],
+    ['404', `GET /v1/users/nobody HTTP/1.1\r\n${known}\r\n`, 404],
   ])('after a %s the same connection serves the next request', async (_, bytes, status) => {
-    await say1(bytes(), async (caller) => {
+    await say1(bytes, async (caller) => {
       expect((await caller.answer()).status).toBe(status);
       caller.send(app.request('GET /v1/contacts'));
       expect(await caller.answer()).toMatchObject({ status: 200, text: 'ok' });
@@ -359,89 +213,16 @@ describe('a request that is refused keeps nobody from going on', () => {
   });
 });
 
-describe('Expect: 100-continue', () => {
-  const expecting = (fields: string): string =>
-    `POST /v1/messages HTTP/1.1\r\n${fields}Expect: 100-Continue\r\nContent-Length: 3\r\n\r\n`;
-
-  it('is answered with 100 when the body is wanted, then with the answer', async () => {
-    await say1(expecting(known), async (caller) => {
-      await until(() => caller.unread.toString() === 'HTTP/1.1 100 Continue\r\n\r\n', { what: '100 Continue' });
-      nothingArrived();
-      caller.send('abc');
-      expect(await caller.answer('POST')).toMatchObject({ status: 200, text: 'ok' });
-      expect(upstream.arrivals[0]?.body.toString()).toBe('abc');
-      expect(upstream.arrivals[0]?.all('expect')).toEqual([]);
-    });
-  });
-
-  it('is answered with 100 where the body comes in chunks as well', async () => {
-    await say1(expecting(known).replace('Content-Length: 3', 'Transfer-Encoding: chunked'), async (caller) => {
-      await until(() => caller.unread.toString() === 'HTTP/1.1 100 Continue\r\n\r\n', { what: '100 Continue' });
-      caller.send('3\r\nabc\r\n0\r\n\r\n');
-      expect((await caller.answer('POST')).status).toBe(200);
-      expect(upstream.arrivals[0]?.body.toString()).toBe('abc');
-    });
-  });
-
-  it.each([
-    ['credentials', () => 'Host: weir\r\n', 401],
-    ['a Host', () => auth(), 400],
-  ])(
-    'is answered with the refusal alone without %s; since the body may come or not, the connection ends',
-    async (_, fields, status) => {
-      await say1(expecting(fields()), async (caller) => {
-        const told = await caller.answer('POST');
-        expect(told).toMatchObject({ status, interim: [] });
-        expect(told.field('connection')).toBe('close');
-        expect(await caller.closed()).toBe('end');
-      });
-    },
-  );
-
-  it('is answered with 413 alone where the body would be too large', async () => {
-    await say1(
-      `POST /v1/contacts HTTP/1.1\r\n${known}Expect: 100-continue\r\nContent-Length: 4000\r\n\r\n`,
-      async (caller) => {
-        expect(await caller.answer('POST')).toMatchObject({ status: 413, interim: [] });
-        await caller.closed();
-      },
-    );
-  });
-
-  it('is not answered with 100 where there is no body, or in HTTP/1.0', async () => {
-    await say1(`GET /v1/contacts HTTP/1.1\r\n${known}Expect: 100-continue\r\n\r\n`, async (caller) => {
-      expect(await caller.answer()).toMatchObject({ status: 200, interim: [] });
-    });
-    await say1(
-      `POST /v1/messages HTTP/1.0\r\n${known}Expect: 100-continue\r\nContent-Length: 3\r\n\r\nabc`,
-      async (caller) => {
-        expect(await caller.answer('POST')).toMatchObject({ status: 200, interim: [] });
-      },
-    );
-  });
-});
-
 describe('which endpoint a path is', () => {
   it.each([
-    ['/v1/messages', 'messages'],
-    ['/v1/messages/', 'messages'],
-    ['/v1/messages///', 'messages'],
     ['/v1//messages', 'messages'],
-    ['/v1/%6Dessages', 'messages'],
-    ['/v1/messages;x=1', 'messages'],
-    ['/v1/messages?x=/v1/contacts', 'messages'],
+    ['/v1/%6Dessages?x=/v1/contacts', 'messages'],
     ['http://elsewhere:1/v1/messages', 'messages'],
     ['HTTP://elsewhere/v1/messages?x', 'messages'],
-    ['/v1/contacts/', 'contacts'],
+    ['/v1/messages%20', 'messages'],
     ['/v1/stickerpacks/1/stickers', 'stickers'],
     ['/v1/nonsense', 'default'],
-    ['/v2/messages', 'default'],
-    ['/', 'default'],
-    ['http://elsewhere', 'default'],
     ['http://elsewhere?x', 'default'],
-    ['/v1/messages%20', 'messages'],
-    ['/v1/Messages', 'messages'],
-    ['/favicon.ico', 'default'],
   ])('%s is forwarded in the class %s', async (target, name) => {
     expect((await app.send(`GET ${target}`)).status).toBe(200);
     expect(app.lines.at(-1)).toMatchObject({ class: name, status: 200 });
@@ -451,7 +232,6 @@ describe('which endpoint a path is', () => {
 
   it.each([
     ['OPTIONS *', '*'],
-    ['OPTIONS http://asked.example', '*'],
     ['OPTIONS http://asked.example/', '/'],
     ['FROB /v1/contacts', '/v1/contacts'],
   ])('%s goes on as it is meant', async (line, target) => {
@@ -460,19 +240,7 @@ describe('which endpoint a path is', () => {
     expect(upstream.arrivals[0]).toMatchObject({ method: line.split(' ')[0], target });
   });
 
-  it('an absolute target’s host goes before the Host field', async () => {
-    await app.send('GET http://asked.example:81/v1/contacts');
-    expect(upstream.arrivals[0]?.field('x-forwarded-host')).toBe('asked.example:81');
-  });
-
-  it.each([
-    '/v1/settings/application',
-    '/v1/settings/application/',
-    '/v1/settings//application',
-    '/v1/settings/application;x',
-    '/v1/settings/%61pplication',
-    '/v1/settings/application/media/providers',
-  ])('%s needs an admin, however it is written', async (target) => {
+  it.each(['/v1/settings/application', '/v1/settings//%61pplication;x/'])('%s needs an admin', async (target) => {
     expectRefusal(await app.ask(`GET ${target}`, `Host: weir\r\nAuthorization: Bearer ${userToken}\r\n`), 403, 1005);
     nothingArrived();
   });
@@ -493,17 +261,13 @@ describe('answers of Weir’s own', () => {
   });
 
   it.each([
-    [
-      'GET /v1/users/login',
-      () => `Host: weir\r\nAuthorization: Basic ${Buffer.from('admin:x').toString('base64')}\r\n`,
-      'POST',
-    ],
-    ['GET /v1/users/logout', () => known, 'POST'],
-    ['PATCH /v1/users', () => known, 'POST'],
-    ['PATCH /v1/users/admin', () => known, 'GET, HEAD, PUT, DELETE'],
-    ['DELETE /v1/metrics', () => known, 'GET'],
+    ['GET /v1/users/login', `Host: weir\r\nAuthorization: ${basic('admin', 'x')}\r\n`, 'POST'],
+    ['GET /v1/users/logout', known, 'POST'],
+    ['PATCH /v1/users', known, 'POST'],
+    ['PATCH /v1/users/admin', known, 'GET, HEAD, PUT, DELETE'],
+    ['DELETE /v1/metrics', known, 'GET'],
   ])('%s is a 405 that says what is allowed', async (line, fields, allow) => {
-    const told = await app.ask(line, fields());
+    const told = await app.ask(line, fields);
     expectRefusal(told, 405, 1025);
     expect(told.field('allow')).toContain(allow);
   });

@@ -2,18 +2,14 @@
  * A slot is used no later than its close, by the moment at which the request is written. One that comes too late gives its
  * slot up before, and goes back to the head of its caller's queue.
  */
-import type { AddressInfo } from 'node:net';
-import { createServer, type Server, type Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { MemoryBuckets } from '../../src/adapters/memory/buckets.ts';
 import type { Clock } from '../../src/clock.ts';
-import type { BodyFile } from '../../src/exchange/bodies.ts';
 import { slotsGivenUpMax } from '../../src/upstream/forward.ts';
-import type { CoreappFailure, CoreappObserver, CoreappRequest } from '../../src/upstream/ports.ts';
-import { type CoreappConnections, connectCoreapp } from '../../src/wire/client/coreapp.ts';
 import { deafMeter, Fleet, narrowLimit, roomyLimits, tolerance } from '../support/fleet.ts';
-import { listening } from '../support/ports.ts';
-import { until, within } from '../support/until.ts';
+import { until } from '../support/until.ts';
+import { sayNothing } from '../support/upstream.ts';
+import { wireClient } from '../support/wire-client.ts';
 
 /** A fleet whose ways to the Coreapp take so long, one after the other and again from the first. */
 function fleetWith(
@@ -107,101 +103,24 @@ describe('A request that is late', () => {
   });
 });
 
-/** What the client makes of an observer that says no. */
+/** What the client makes of an observer that says no; wire/client-exchanges.test.ts has that nothing is written. */
 describe('A connection to the Coreapp', () => {
-  const tls = { ca: null, cert: null, key: null };
-  const options = { connectTimeoutMs: 60_000, answerTimeoutMs: 60_000, tls, connectionMaxAgeMs: 60_000 };
-  let server: Server;
-  let coreapp: CoreappConnections;
-  let connections = 0;
-  let received = '';
-  const sockets = new Set<Socket>();
-
-  beforeEach(async () => {
-    [connections, received] = [0, ''];
-    server = createServer((socket) => {
-      connections += 1;
-      sockets.add(socket);
-      socket.on('error', () => {});
-      socket.on('data', (chunk) => {
-        received += chunk.toString('latin1');
-        if (received.endsWith('!')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
-      });
-    });
-    const url = `http://127.0.0.1:${await listening(server)}`;
-    coreapp = connectCoreapp({ ...options, url, connectionsMax: 1 });
-  });
-  afterEach(async () => {
-    await coreapp.close();
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-
-  type End = CoreappFailure | 'answered';
-  const sent = (body: CoreappRequest['body'], answers: boolean[]): Promise<End> => {
-    const { promise, resolve } = Promise.withResolvers<End>();
-    const observer: CoreappObserver = {
-      mayWrite: () => answers.shift() ?? true,
-      onInformation() {},
-      onHead() {},
-      onData: () => true,
-      onEnd: () => resolve('answered'),
-      onFailure: resolve,
-    };
-    coreapp.send({ method: 'POST', target: '/v1/messages', fields: [], body }, observer);
-    return within(promise, { what: 'the end of the exchange' });
-  };
-
-  it('stays, and carries the next request; of the late one nothing is written', async () => {
-    expect(await sent(Buffer.from('late!'), [false])).toMatchObject({ phase: 'unsent', cause: 'late' });
-    expect(await sent(Buffer.from('in time!'), [true])).toBe('answered');
-    expect(connections).toBe(1);
-    expect(received).not.toContain('late!');
-    expect(received.match(/POST/g)).toHaveLength(1);
-  });
-
-  const file = (text: string): BodyFile => ({
-    bytes: text.length,
-    append: () => Promise.resolve(false),
-    read(into) {
-      into.set(Buffer.from(text));
-      return Promise.resolve(text.length);
-    },
-    close() {},
-  });
-
-  it('stays, too, where the body has been read from the disk by then', async () => {
-    expect(await sent(file('late!'), [false])).toMatchObject({ phase: 'unsent', cause: 'late' });
-    expect(await sent(file('in time!'), [true])).toBe('answered');
-    expect(connections).toBe(1);
-    expect(received).not.toContain('late!');
-    expect(received.match(/POST/g)).toHaveLength(1);
-  });
+  const wire = wireClient();
 
   it('that a late request leaves carries one request, and the next one has a connection of its own', async () => {
-    await coreapp.close();
-    const { port } = server.address() as AddressInfo;
-    const url = `http://127.0.0.1:${port}`;
-    coreapp = connectCoreapp({ ...options, url, connectionsMax: 2 });
+    await wire.reconnect({ connectionsMax: 2 });
+    const late = { method: 'POST', body: Buffer.from('late') };
+    const mayWrite = () => false;
     // Late only once there is a connection, which then is free.
-    expect(await sent(Buffer.from('late!'), [false])).toMatchObject({ cause: 'late' });
-    await new Promise<void>((resolve) => {
-      const observer: CoreappObserver = {
-        mayWrite: () => false,
-        onInformation() {},
-        onHead() {},
-        onData: () => true,
-        onEnd() {},
-        onFailure() {
-          // As the next in line does. Neither is ever answered: no `!`.
-          queueMicrotask(() => void sent(Buffer.from('one'), []).catch(() => {}));
-          setImmediate(() => void sent(Buffer.from('two'), []).catch(() => {}));
-          resolve();
-        },
-      };
-      coreapp.send({ method: 'POST', target: '/v1/messages', fields: [], body: Buffer.from('late!') }, observer);
-    });
-    await until(() => received.match(/POST/g)?.length === 2, { what: 'both at the Coreapp' });
-    expect(connections).toBe(2);
+    expect(await wire.client.send(late, { mayWrite }).failed()).toMatchObject({ cause: 'late' });
+    wire.upstream.play(sayNothing);
+    const onFailure = (): void => {
+      // As the next in line does.
+      queueMicrotask(() => void wire.client.send({ target: '/one' }));
+      setImmediate(() => void wire.client.send({ target: '/two' }));
+    };
+    wire.client.send(late, { mayWrite, onFailure });
+    await until(() => wire.upstream.arrivals.length === 2, { what: 'both at the Coreapp' });
+    expect(new Set(wire.upstream.arrivals.map(({ connection }) => connection)).size).toBe(2);
   });
 });

@@ -5,6 +5,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestApp, type TestApp } from '../../support/app.ts';
+import { expectRefusal } from '../../support/refusals.ts';
 import { leftOpen, rows, settings } from './rows/index.ts';
 import { byteByByte, type Cut, faultIn, play, Recorder, whole } from './rows/play.ts';
 
@@ -56,8 +57,11 @@ describe.each([...new Set(rows.map(({ section }) => section))])('section %s', (s
     const auth = `Authorization: Bearer ${app.token}\r\n`;
     const { length } = row.bytes + (row.answer?.bytes ?? '');
     for (const cut of cutsFor(length)) {
-      const fault = faultIn(row, await play(row, cut, { port: app.port, auth, recorder }));
-      expect(fault, `cut at ${cut(row.bytes.length).slice(0, 3)}`).toBeNull();
+      const seen = await play(row, cut, { port: app.port, auth, recorder });
+      expect(faultIn(row, seen), `cut at ${cut(row.bytes.length).slice(0, 3)}`).toBeNull();
+      if (row.answer !== undefined) continue;
+      const refusals = seen.answers.filter(({ status }) => status >= 400);
+      for (const told of refusals) expectRefusal(told, told.status, told.status === 401 ? 1005 : 1025);
     }
   });
 });
