@@ -5,13 +5,11 @@ import { machineClock } from '../../src/adapters/node/clock.ts';
 import { createPasswords } from '../../src/adapters/node/passwords.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
-import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
 import type { NewUser, User } from '../../src/auth/accounts.ts';
 import { ensureAdmin } from '../../src/auth/first-admin.ts';
 import { type AccountStore, type Accounts, StoreAway } from '../../src/auth/ports.ts';
-import { freePort } from '../support/ports.ts';
-import { startRedis } from '../support/redis.ts';
-import { silentLog } from '../support/silent-log.ts';
+import { startClusterOfOne, startRedis, type TestRedis } from '../support/redis.ts';
+import { connectedTo } from '../support/redis-buckets.ts';
 import { redisForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -26,6 +24,12 @@ let names = 0;
 const freshName = (): string => `user ${++names} zoë`;
 const freshDigest = (): string => nodeSecrets.digest(nodeSecrets.token());
 const inAnHour = (): number => machineClock.wallMs() + hourMs;
+/** Of two who tried the same at once. */
+const theOnly = (tries: readonly (User | undefined)[]): User => {
+  const changed = tries.filter((one) => one !== undefined);
+  expect(changed).toHaveLength(1);
+  return changed[0] as User;
+};
 
 function newUser(name = freshName()): NewUser {
   return { name, role: 'ROLE_USER', passwordHash: '$argon2id$one', mustChangePassword: true };
@@ -59,22 +63,12 @@ const stores: Readonly<Record<string, () => Promise<Store>>> = {
     const accounts = new MemoryAccounts(machineClock, { tokensPerUserMax });
     return { open: async () => accounts, close: async () => {} };
   },
-  Redis: () => redisStore([]),
-  async 'Redis Cluster'() {
-    const port = await freePort();
-    return await redisStore(['--cluster-enabled', 'yes', '--cluster-port', `${port}`], async (url) => {
-      await using redis = await connect(url);
-      await redis.client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
-      await until(async () => String(await redis.client.call('CLUSTER', 'INFO')).includes('cluster_state:ok'), {
-        what: 'the cluster of one to be up',
-      });
-    });
-  },
+  Redis: () => redisStore(startRedis()),
+  'Redis Cluster': () => redisStore(startClusterOfOne()),
 };
 
 async function connect(url: string, callTimeoutMs = 2_000) {
-  const client = openRedis({ url, callTimeoutMs }, silentLog, 'test');
-  if (!(await firstConnection(client, 60_000))) throw new Error(`Nobody answers at ${url}.`);
+  const client = await connectedTo(url, callTimeoutMs);
   return {
     client,
     accounts: createRedisAccounts(client, machineClock, 'weir:', tokensPerUserMax),
@@ -84,20 +78,13 @@ async function connect(url: string, callTimeoutMs = 2_000) {
   };
 }
 
-async function redisStore(args: readonly string[], prepare?: (url: string) => Promise<void>): Promise<Store> {
-  const redis = await startRedis(args);
-  await prepare?.(redis.url);
-  const opened: Awaited<ReturnType<typeof connect>>[] = [];
+async function redisStore(started: Promise<TestRedis>): Promise<Store> {
+  const redis = await started;
+  const opened = new AsyncDisposableStack();
+  opened.use(redis);
   return {
-    async open() {
-      const connection = await connect(redis.url);
-      opened.push(connection);
-      return connection.accounts;
-    },
-    async close() {
-      for (const { client } of opened) client.disconnect();
-      await redis.stop();
-    },
+    open: async () => opened.use(await connect(redis.url)).accounts,
+    close: () => opened.disposeAsync(),
   };
 }
 
@@ -158,16 +145,12 @@ describe.each(Object.entries(stores))('Accounts in %s', (_, start) => {
   test('change a password: once for those who read the same, ending all tokens and the duty to change', async () => {
     const user = await added(accounts);
     const digests = [await loggedIn(accounts, user), await loggedIn(other, user)];
-    const tries = await Promise.all([
-      accounts.changePassword(user, '$argon2id$two'),
-      other.changePassword(user, '$argon2id$two'),
-    ]);
-    const [changed, ...more] = tries.filter((one) => one !== undefined);
-    expect(more).toEqual([]);
+    const tries = [accounts, other].map((one) => one.changePassword(user, '$argon2id$two'));
+    const changed = theOnly(await Promise.all(tries));
     expect(changed).toMatchObject({ name: user.name, passwordHash: '$argon2id$two', mustChangePassword: false });
     expect(await other.findUser(user.name)).toEqual(changed);
     for (const digest of digests) expect(await other.findToken(digest)).toBeUndefined();
-    expect(await accounts.findToken(await loggedIn(other, changed as User))).toBeDefined();
+    expect(await accounts.findToken(await loggedIn(other, changed))).toBeDefined();
   });
 
   test('rehash a password and keep the tokens', async () => {
@@ -180,9 +163,9 @@ describe.each(Object.entries(stores))('Accounts in %s', (_, start) => {
   });
 
   test.each([
-    ['changed', async (user: User) => void (await other.changePassword(user, '$argon2id$two'))],
-    ['robbed of its tokens', async (user: User) => void (await other.dropTokens(user))],
-    ['deleted', async (user: User) => void (await other.deleteUser(user.name))],
+    ['changed', async (user: User) => other.changePassword(user, '$argon2id$two')],
+    ['robbed of its tokens', async (user: User) => other.dropTokens(user)],
+    ['deleted', async (user: User) => other.deleteUser(user.name)],
     [
       'deleted and made anew',
       async (user: User) => {
@@ -208,14 +191,12 @@ describe.each(Object.entries(stores))('Accounts in %s', (_, start) => {
     const [user, stays] = [await added(accounts), await added(accounts)];
     const digests = [await loggedIn(accounts, user), await loggedIn(other, user)];
     const kept = await loggedIn(accounts, stays);
-    const tries = await Promise.all([accounts.dropTokens(user), other.dropTokens(user)]);
-    const [changed, ...more] = tries.filter((one) => one !== undefined);
-    expect(more).toEqual([]);
+    const changed = theOnly(await Promise.all([accounts.dropTokens(user), other.dropTokens(user)]));
     expect(changed).toEqual({ ...user, version: expect.not.stringMatching(user.version) });
     expect(await other.findUser(user.name)).toEqual(changed);
     for (const digest of digests) expect(await other.findToken(digest)).toBeUndefined();
     expect(await other.findToken(kept)).toBeDefined();
-    expect(await accounts.findToken(await loggedIn(other, changed as User))).toBeDefined();
+    expect(await accounts.findToken(await loggedIn(other, changed))).toBeDefined();
   });
 
   test('tell every user once, however many there are', async () => {
@@ -491,10 +472,8 @@ describe('Accounts in Redis', async () => {
     const user = await added(accounts);
     const digest = await loggedIn(accounts, user);
     await client.script('FLUSH');
-    expect(await Promise.all([accounts.findToken(digest), accounts.findToken(digest)])).toEqual([
-      expect.objectContaining({ user: user.name }),
-      expect.objectContaining({ user: user.name }),
-    ]);
+    const both = await Promise.all([accounts.findToken(digest), accounts.findToken(digest)]);
+    expect(both).toMatchObject([{ user: user.name }, { user: user.name }]);
     await redis.restart();
     const found = await until(async () => await accounts.findToken(digest), { what: 'the store to come back' });
     expect(found.user).toBe(user.name);

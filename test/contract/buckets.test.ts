@@ -1,6 +1,6 @@
 /** What every `Buckets` does, whether it lives in this process or in a Redis that replicas share. */
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { MemoryBuckets } from '../../src/adapters/memory/buckets.ts';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import type { RedisConnection } from '../../src/adapters/redis/client.ts';
@@ -29,20 +29,15 @@ interface Place {
   close(): Promise<void>;
 }
 
-const places: Readonly<Record<string, () => Promise<Place>>> = {
-  async memory() {
-    const clock = new VirtualClock();
-    return {
-      open: async () => new MemoryBuckets(clock, deafMeter),
-      now: () => clock.now(),
-      pass: (ms) => clock.advance(ms),
-      close: async () => {},
-    };
-  },
-  Redis: () => inRedis(deployServer()),
-  'Redis behind Sentinel': () => inRedis(deploySentinel()),
-  'Redis Cluster': () => inRedis(deployCluster({ replicas: false })),
-};
+function inMemory(): Place {
+  const clock = new VirtualClock();
+  return {
+    open: async () => new MemoryBuckets(clock, deafMeter),
+    now: () => clock.now(),
+    pass: (ms) => clock.advance(ms),
+    close: async () => {},
+  };
+}
 
 async function inRedis(deployed: Promise<RedisDeployment>): Promise<Place> {
   const deployment = await deployed;
@@ -64,13 +59,23 @@ async function inRedis(deployed: Promise<RedisDeployment>): Promise<Place> {
   };
 }
 
+/** Names below are used once, so that tests share these. */
+const shared = {
+  Redis: await inRedis(deployServer()),
+  'Redis behind Sentinel': await inRedis(deploySentinel()),
+  'Redis Cluster': await inRedis(deployCluster({ replicas: false })),
+};
+const places: readonly (readonly [string, Place])[] = [['memory', inMemory()], ...Object.entries(shared)];
+afterAll(async () => {
+  for (const [, place] of places) await place.close();
+});
+
 const messages: Quota = { rate: 50, burst: 150 };
 /** A slot of an idle bucket opens up to this much later, so that the reply has time to travel. */
 const leadMaxUs = 50_000;
 /** Redis counts whole microseconds, and its clock and ours drift apart. */
 const clockErrorMs = 0.5;
 
-/** Names that no other test uses, so that tests may share a store. */
 let names = 0;
 const freshName = (): string => `bucket ${++names} zoë`;
 
@@ -99,14 +104,7 @@ const shape = ({ count, opensInUs, closesInUs, intervalUs }: Grant) => ({
   intervalUs,
 });
 
-describe.each(Object.entries(places))('Buckets in %s', (kind, openPlace) => {
-  let place: Place;
-
-  beforeAll(async () => {
-    place = await openPlace();
-  });
-  afterAll(() => place.close());
-
+describe.each(places)('Buckets in %s', (kind, place) => {
   test.each([1, 2, 7, 149, 1_000])('asked for %i slots give one to that many', async (want) => {
     const buckets = await place.open();
     const name = freshName();
@@ -259,13 +257,7 @@ describe.each(Object.entries(places))('Buckets in %s', (kind, openPlace) => {
   });
 });
 
-describe.each(Object.entries(places))('Narrow buckets in %s', (_, openPlace) => {
-  let place: Place;
-  beforeAll(async () => {
-    place = await openPlace();
-  });
-  afterAll(() => place.close());
-
+describe.each(places)('Narrow buckets in %s', (_, place) => {
   /** Takes tokens until there is none; counts them, and says when there will be one, milliseconds. */
   async function emptied(
     buckets: Buckets,
@@ -322,13 +314,7 @@ describe.each(Object.entries(places))('Narrow buckets in %s', (_, openPlace) => 
   });
 });
 
-describe.each(Object.entries(places).filter(([kind]) => kind !== 'memory'))('Buckets in one %s', (_, openPlace) => {
-  let place: Place;
-  beforeAll(async () => {
-    place = await openPlace();
-  });
-  afterAll(() => place.close());
-
+describe.each(Object.entries(shared))('Buckets in one %s', (_, place) => {
   test('are one bucket for all replicas', async () => {
     const [one, other] = [await place.open({ replicas: 2 }), await place.open({ replicas: 2 })];
     const name = freshName();
@@ -376,80 +362,71 @@ describe.each(Object.entries(places).filter(([kind]) => kind !== 'memory'))('Buc
   });
 });
 
-describe.each(Object.entries(places).filter(([kind]) => kind !== 'memory'))(
-  'Narrow buckets in one %s',
-  (_, openPlace) => {
-    let place: Place;
-    beforeAll(async () => {
-      place = await openPlace();
-    });
-    afterAll(() => place.close());
+describe.each(Object.entries(shared))('Narrow buckets in one %s', (_, place) => {
+  test('are one bucket for all replicas', async () => {
+    const quota = { rate: 0.001, burst: 3, settled: null };
+    const name = freshName();
+    const replicas = [await place.open({ replicas: 2 }), await place.open({ replicas: 2 })];
+    let taken = 0;
+    for (let i = 0; i < 10; i++) if ((await (replicas[i % 2] as Buckets).tryTake(name, quota, 1)).taken) taken += 1;
+    expect([2, 3]).toContain(taken);
+  });
 
-    test('are one bucket for all replicas', async () => {
-      const quota = { rate: 0.001, burst: 3, settled: null };
-      const name = freshName();
-      const replicas = [await place.open({ replicas: 2 }), await place.open({ replicas: 2 })];
-      let taken = 0;
-      for (let i = 0; i < 10; i++) if ((await (replicas[i % 2] as Buckets).tryTake(name, quota, 1)).taken) taken += 1;
-      expect([2, 3]).toContain(taken);
-    });
+  test('have what went back for all replicas, whatever these knew, and whoever took of it meanwhile', async () => {
+    const quota = { rate: 0.001, burst: 4, settled: null };
+    const name = freshName();
+    const [one, other] = [await place.open({ replicas: 2 }), await place.open({ replicas: 2 })];
+    const take = async (buckets: Buckets) => (await buckets.tryTake(name, quota, 1)).taken;
+    expect([await take(one), await take(one), await take(other)]).toEqual([true, true, true]);
+    for (let i = 0; i < 2; i++) one.settle(name, quota, -1, 0);
+    await until(() => take(one), { what: 'a token that went back' });
+    // The lead of the first one costs a token, until as much time has passed.
+    const [next, maybe, last] = [await take(other), await take(other), await take(other)];
+    expect([next, maybe && last]).toEqual([true, false]);
+  });
 
-    test('have what went back for all replicas, whatever these knew, and whoever took of it meanwhile', async () => {
-      const quota = { rate: 0.001, burst: 4, settled: null };
-      const name = freshName();
-      const [one, other] = [await place.open({ replicas: 2 }), await place.open({ replicas: 2 })];
-      const take = async (buckets: Buckets) => (await buckets.tryTake(name, quota, 1)).taken;
-      expect([await take(one), await take(one), await take(other)]).toEqual([true, true, true]);
-      for (let i = 0; i < 2; i++) one.settle(name, quota, -1, 0);
-      await until(() => take(one), { what: 'a token that went back' });
-      // The lead of the first one costs a token, until as much time has passed.
-      const [next, maybe, last] = [await take(other), await take(other), await take(other)];
-      expect([next, maybe && last]).toEqual([true, false]);
-    });
-
-    test('are pushed back for all replicas, and no token is there before', async () => {
-      const quota = { rate: 100, burst: 10, settled: null };
-      const name = freshName();
-      const [one, other] = [await place.open({ replicas: 2 }), await place.open({ replicas: 2 })];
-      const pushing = place.now();
-      one.pushBackNarrow(name, quota, 30_000);
-      const shut = async (): Promise<boolean> => {
-        const tried = await other.tryTake(name, quota, 1);
-        return !tried.taken && place.now() + tried.opensInUs / 1_000 >= pushing + 30_000 - clockErrorMs;
-      };
-      await until(shut, { what: 'the bucket to be shut' });
-    });
-
-    test('are settled all the same where they were pushed back meanwhile', async () => {
-      const quota = { rate: 0.001, burst: 10, settled: { debtMaxUs: 3_600_000_000 } };
-      const name = freshName();
-      const [one, other] = [await place.open({ replicas: 2 }), await place.open({ replicas: 2 })];
-      const taken = await one.tryTake(name, quota, 10);
-      if (!taken.taken) throw new Error('ten of ten were not to be had');
-      one.pushBackNarrow(name, quota, 1);
-      // All that was taken is spent: the next one is there in 1,000 s.
+  test('are pushed back for all replicas, and no token is there before', async () => {
+    const quota = { rate: 100, burst: 10, settled: null };
+    const name = freshName();
+    const [one, other] = [await place.open({ replicas: 2 }), await place.open({ replicas: 2 })];
+    const pushing = place.now();
+    one.pushBackNarrow(name, quota, 30_000);
+    const shut = async (): Promise<boolean> => {
       const tried = await other.tryTake(name, quota, 1);
-      expect(!tried.taken && tried.opensInUs > 0.9e9).toBe(true);
-      one.settle(name, quota, -6, taken.mark);
-      await until(async () => (await other.tryTake(name, quota, 5)).taken, { what: 'what was given back' });
-    });
+      return !tried.taken && place.now() + tried.opensInUs / 1_000 >= pushing + 30_000 - clockErrorMs;
+    };
+    await until(shut, { what: 'the bucket to be shut' });
+  });
 
-    test('are settled for all replicas, also for those who knew that all was spent', async () => {
-      const quota = { rate: 0.001, burst: 10, settled: { debtMaxUs: 3_600_000_000 } };
-      const name = freshName();
-      const [one, other] = [await place.open({ replicas: 2 }), await place.open({ replicas: 2 })];
-      const taken = await one.tryTake(name, quota, 9);
-      if (!taken.taken) throw new Error('nine of ten were not to be had');
-      expect((await other.tryTake(name, quota, 5)).taken).toBe(false);
-      one.settle(name, quota, -6, taken.mark);
-      await until(async () => (await other.tryTake(name, quota, 5)).taken, { what: 'what was given back' });
-      // What is owed is paid by all: an hour of it, and the next token.
-      one.settle(name, quota, 50, taken.mark);
-      const owes = async (): Promise<boolean> => {
-        const tried = await other.tryTake(name, quota, 1);
-        return !tried.taken && tried.opensInUs > 3.6e9;
-      };
-      await until(owes, { what: 'the debt' });
-    });
-  },
-);
+  test('are settled all the same where they were pushed back meanwhile', async () => {
+    const quota = { rate: 0.001, burst: 10, settled: { debtMaxUs: 3_600_000_000 } };
+    const name = freshName();
+    const [one, other] = [await place.open({ replicas: 2 }), await place.open({ replicas: 2 })];
+    const taken = await one.tryTake(name, quota, 10);
+    if (!taken.taken) throw new Error('ten of ten were not to be had');
+    one.pushBackNarrow(name, quota, 1);
+    // All that was taken is spent: the next one is there in 1,000 s.
+    const tried = await other.tryTake(name, quota, 1);
+    expect(!tried.taken && tried.opensInUs > 0.9e9).toBe(true);
+    one.settle(name, quota, -6, taken.mark);
+    await until(async () => (await other.tryTake(name, quota, 5)).taken, { what: 'what was given back' });
+  });
+
+  test('are settled for all replicas, also for those who knew that all was spent', async () => {
+    const quota = { rate: 0.001, burst: 10, settled: { debtMaxUs: 3_600_000_000 } };
+    const name = freshName();
+    const [one, other] = [await place.open({ replicas: 2 }), await place.open({ replicas: 2 })];
+    const taken = await one.tryTake(name, quota, 9);
+    if (!taken.taken) throw new Error('nine of ten were not to be had');
+    expect((await other.tryTake(name, quota, 5)).taken).toBe(false);
+    one.settle(name, quota, -6, taken.mark);
+    await until(async () => (await other.tryTake(name, quota, 5)).taken, { what: 'what was given back' });
+    // What is owed is paid by all: an hour of it, and the next token.
+    one.settle(name, quota, 50, taken.mark);
+    const owes = async (): Promise<boolean> => {
+      const tried = await other.tryTake(name, quota, 1);
+      return !tried.taken && tried.opensInUs > 3.6e9;
+    };
+    await until(owes, { what: 'the debt' });
+  });
+});

@@ -12,6 +12,13 @@ import { type Script, startScript } from '../support/scripts.ts';
 import { until, within } from '../support/until.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
+type Said = { msg: string; outcome?: string; user?: string; lines?: number; i?: number };
+const linesOf = (text: string): Said[] =>
+  text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
 describe('the line of a request', () => {
   it('says why Weir cut its answer off, where it did', () => {
     const { log, lines } = keptLog();
@@ -171,12 +178,7 @@ describe('a file descriptor', () => {
     log.info('one');
     log.request(line);
     const text = await until(() => readFileSync(file, 'utf8') || null, { what: 'the first lines' });
-    expect(
-      text
-        .trimEnd()
-        .split('\n')
-        .map((one) => (JSON.parse(one) as { msg: string }).msg),
-    ).toEqual(['one', 'request']);
+    expect(linesOf(text).map(({ msg }) => msg)).toEqual(['one', 'request']);
   });
 });
 
@@ -190,17 +192,14 @@ const saying = (body: string): string => `
 async function readLate(child: Script) {
   await once(child.process.stderr, 'data');
   child.process.stdin.write('go');
-  const lines = (await child.output()).trimEnd().split('\n');
-  return lines.map((one) => JSON.parse(one) as { msg: string; outcome?: string; user?: string; lines?: number });
+  return linesOf(await child.output());
 }
 
 describe('stdout', () => {
   it('has every line, whole and in order, when the process exits at once', async () => {
     await using child = startScript(saying("for (let i = 0; i < 5000; i++) log.info('n', { i }); process.exit(3);"));
-    const lines = (await child.output()).trimEnd().split('\n');
-    expect(lines.map((one) => (JSON.parse(one) as { i: number }).i)).toEqual(
-      Array.from({ length: 5_000 }, (_, i) => i),
-    );
+    const numbers = linesOf(await child.output()).map(({ i }) => i);
+    expect(numbers).toEqual(Array.from({ length: 5_000 }, (_, i) => i));
     expect((await child.exited).code).toBe(3);
   });
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLoginGuard, type LoginGuardOptions, loginGuardDefaults } from '../../src/adapters/login-guard/guard.ts';
-import { firstConnection, openRedis } from '../../src/adapters/redis/client.ts';
+import type { RedisConnection } from '../../src/adapters/redis/client.ts';
 import type { LoginGuard } from '../../src/auth/ports.ts';
-import { silentLog } from '../support/silent-log.ts';
+import { connectedTo } from '../support/redis-buckets.ts';
 import { redisForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
 
@@ -17,13 +17,12 @@ const options: LoginGuardOptions = {
 };
 
 const redis = await redisForAll();
-const clients: ReturnType<typeof openRedis>[] = [];
+const clients: RedisConnection[] = [];
 
 /** @param callTimeoutMs long, so that a busy machine is not taken for a Redis that is away */
 async function connect(callTimeoutMs = 5_000) {
-  const client = openRedis({ url: redis.url, callTimeoutMs }, silentLog, 'guard');
+  const client = await connectedTo(redis.url, callTimeoutMs);
   clients.push(client);
-  if (!(await firstConnection(client, 60_000))) throw new Error(`Nobody answers at ${redis.url}.`);
   return client;
 }
 

@@ -8,15 +8,8 @@ import { busy } from '../support/snapshots.ts';
 
 const form = { families: webappFamilies, json: figuresText };
 
-const meterOf = (snapshot: Snapshot = busy): PrometheusMeter =>
-  createMeter({
-    version: '1.2.3',
-    classes: endpointClasses,
-    ownClasses,
-    form,
-    node: 'box:weir',
-    snapshot: () => snapshot,
-  });
+const meterOf = (snapshot: () => Snapshot = () => busy): PrometheusMeter =>
+  createMeter({ version: '1.2.3', classes: endpointClasses, ownClasses, form, node: 'box:weir', snapshot });
 
 const openMetrics = 'application/openmetrics-text;version=1.0.0';
 const openMetricsType = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
@@ -35,127 +28,87 @@ async function lines(meter: PrometheusMeter, accept?: string): Promise<string[]>
 }
 
 describe('what is counted', () => {
-  it.each<[string, (meter: PrometheusMeter) => void, string[]]>([
-    [
-      'an answer by class, method and status',
-      (meter) => {
-        meter.answered('messages', 'POST', 201, 12);
-        meter.answered('messages', 'POST', 201, 70_000);
-      },
-      [
-        'weir_requests_total{class="messages",method="POST",status="201"} 2',
-        'weir_request_duration_seconds_bucket{class="messages",le="0.01"} 0',
-        'weir_request_duration_seconds_bucket{class="messages",le="0.025"} 1',
-        'weir_request_duration_seconds_bucket{class="messages",le="60.0"} 1',
-        'weir_request_duration_seconds_bucket{class="messages",le="+Inf"} 2',
-        'weir_request_duration_seconds_sum{class="messages"} 70.012',
-        'weir_request_duration_seconds_count{class="messages"} 2',
-      ],
+  /** Each in classes, or of metrics, that no other one touches. */
+  function record(meter: PrometheusMeter): void {
+    meter.answered('messages', 'POST', 201, 12);
+    meter.answered('messages', 'POST', 201, 70_000);
+    meter.answered('media', 'GET', 200, 250);
+    meter.answered('none', 'BREW"\n', 400, 1);
+    meter.answered('none', 'other', 400, 1);
+    meter.coreappAnswered('health', 999, 1);
+    meter.held('contacts', 'gone', 30_000);
+    meter.coreappAnswered('messages', 503, 4);
+    meter.coreappAnswered('messages', 'failure', 4);
+    meter.replayed('messages', 'throttled');
+    meter.refused('lineFull');
+    meter.cut('messages', 'callerSlow');
+    meter.cut('none', 'stopping');
+    meter.reserved('messages', 'store', 5);
+    meter.reserved('messages', 'store', 2);
+    meter.reserved('messages', 'fallback', 1);
+    meter.storeCalled('reserve', 'ok', 0.7);
+    meter.storeCalled('reserve', 'error', 50);
+  }
+
+  const shown: Readonly<Record<string, readonly string[]>> = {
+    'an answer by class, method and status': [
+      'weir_requests_total{class="messages",method="POST",status="201"} 2',
+      'weir_request_duration_seconds_bucket{class="messages",le="0.01"} 0',
+      'weir_request_duration_seconds_bucket{class="messages",le="0.025"} 1',
+      'weir_request_duration_seconds_bucket{class="messages",le="60.0"} 1',
+      'weir_request_duration_seconds_bucket{class="messages",le="+Inf"} 2',
+      'weir_request_duration_seconds_sum{class="messages"} 70.012',
+      'weir_request_duration_seconds_count{class="messages"} 2',
     ],
-    [
-      'a time on a bound within it',
-      (meter) => meter.answered('media', 'GET', 200, 250),
-      [
-        'weir_request_duration_seconds_bucket{class="media",le="0.1"} 0',
-        'weir_request_duration_seconds_bucket{class="media",le="0.25"} 1',
-      ],
+    'a time on a bound within it': [
+      'weir_request_duration_seconds_bucket{class="media",le="0.1"} 0',
+      'weir_request_duration_seconds_bucket{class="media",le="0.25"} 1',
     ],
-    [
-      'an invented method and an impossible status as other',
-      (meter) => {
-        meter.answered('none', 'BREW"\n', 400, 1);
-        meter.answered('none', 'other', 400, 1);
-        meter.coreappAnswered('health', 999, 1);
-      },
-      [
-        'weir_requests_total{class="none",method="other",status="400"} 2',
-        'weir_coreapp_answers_total{class="health",status="other"} 1',
-      ],
+    'an invented method and an impossible status as other': [
+      'weir_requests_total{class="none",method="other",status="400"} 2',
+      'weir_coreapp_answers_total{class="health",status="other"} 1',
     ],
-    [
-      'a stay in line by its outcome',
-      (meter) => meter.held('contacts', 'gone', 30_000),
-      [
-        'weir_hold_seconds_bucket{class="contacts",outcome="gone",le="20.0"} 0',
-        'weir_hold_seconds_bucket{class="contacts",outcome="gone",le="30.0"} 1',
-        'weir_hold_seconds_count{class="contacts",outcome="gone"} 1',
-      ],
+    'a stay in line by its outcome': [
+      'weir_hold_seconds_bucket{class="contacts",outcome="gone",le="20.0"} 0',
+      'weir_hold_seconds_bucket{class="contacts",outcome="gone",le="30.0"} 1',
+      'weir_hold_seconds_count{class="contacts",outcome="gone"} 1',
     ],
-    [
-      'the answers and failures of the Coreapp',
-      (meter) => {
-        meter.coreappAnswered('messages', 503, 4);
-        meter.coreappAnswered('messages', 'failure', 4);
-      },
-      [
-        'weir_coreapp_answers_total{class="messages",status="503"} 1',
-        'weir_coreapp_answers_total{class="messages",status="failure"} 1',
-        'weir_coreapp_duration_seconds_count{class="messages"} 2',
-      ],
+    'the answers and failures of the Coreapp': [
+      'weir_coreapp_answers_total{class="messages",status="503"} 1',
+      'weir_coreapp_answers_total{class="messages",status="failure"} 1',
+      'weir_coreapp_duration_seconds_count{class="messages"} 2',
     ],
-    [
-      'replays by reason',
-      (meter) => meter.replayed('messages', 'throttled'),
-      [
-        'weir_replays_total{class="messages",reason="throttled"} 1',
-        'weir_replays_total{class="messages",reason="broken"} 0',
-      ],
+    'replays by reason': [
+      'weir_replays_total{class="messages",reason="throttled"} 1',
+      'weir_replays_total{class="messages",reason="broken"} 0',
     ],
-    [
-      'refusals by name and blame',
-      (meter) => meter.refused('lineFull'),
-      [
-        'weir_refusals_total{refusal="lineFull",blame="weir"} 1',
-        'weir_refusals_total{refusal="unauthenticated",blame="caller"} 0',
-      ],
+    'refusals by name and blame': [
+      'weir_refusals_total{refusal="lineFull",blame="weir"} 1',
+      'weir_refusals_total{refusal="unauthenticated",blame="caller"} 0',
     ],
-    [
-      'answers that were cut off, by cause',
-      (meter) => {
-        meter.cut('messages', 'callerSlow');
-        meter.cut('none', 'stopping');
-      },
-      [
-        'weir_answers_cut_total{class="messages",cause="callerSlow"} 1',
-        'weir_answers_cut_total{class="none",cause="stopping"} 1',
-      ],
+    'answers that were cut off, by cause': [
+      'weir_answers_cut_total{class="messages",cause="callerSlow"} 1',
+      'weir_answers_cut_total{class="none",cause="stopping"} 1',
     ],
-    [
-      'slots by where they came from',
-      (meter) => {
-        meter.reserved('messages', 'store', 5);
-        meter.reserved('messages', 'store', 2);
-        meter.reserved('messages', 'fallback', 1);
-      },
-      ['weir_slots_total{class="messages",source="store"} 7', 'weir_slots_total{class="messages",source="fallback"} 1'],
+    'slots by where they came from': [
+      'weir_slots_total{class="messages",source="store"} 7',
+      'weir_slots_total{class="messages",source="fallback"} 1',
     ],
-    [
-      'round trips to the store',
-      (meter) => {
-        meter.storeCalled('reserve', 'ok', 0.7);
-        meter.storeCalled('reserve', 'error', 50);
-      },
-      [
-        'weir_store_call_duration_seconds_bucket{call="reserve",outcome="ok",le="0.0005"} 0',
-        'weir_store_call_duration_seconds_bucket{call="reserve",outcome="ok",le="0.001"} 1',
-        'weir_store_call_duration_seconds_sum{call="reserve",outcome="error"} 0.05',
-      ],
+    'round trips to the store': [
+      'weir_store_call_duration_seconds_bucket{call="reserve",outcome="ok",le="0.0005"} 0',
+      'weir_store_call_duration_seconds_bucket{call="reserve",outcome="ok",le="0.001"} 1',
+      'weir_store_call_duration_seconds_sum{call="reserve",outcome="error"} 0.05',
     ],
-  ])('%s', async (_, record, expected) => {
+  };
+  it.each(Object.entries(shown))('%s', async (_, expected) => {
     const meter = meterOf();
     record(meter);
-    expect(await lines(meter)).toEqual(expect.arrayContaining(expected));
+    expect(await lines(meter)).toEqual(expect.arrayContaining([...expected]));
   });
 
   it('gauges are the replica as it is at the scrape', async () => {
     let now: Snapshot = busy;
-    const meter = createMeter({
-      version: '1.2.3',
-      classes: endpointClasses,
-      ownClasses,
-      form,
-      snapshot: () => now,
-    });
+    const meter = meterOf(() => now);
     expect(await lines(meter)).toEqual(
       expect.arrayContaining([
         'weir_line_requests{class="messages"} 3',
@@ -198,35 +151,22 @@ describe('what is counted', () => {
 });
 
 describe('the text formats', () => {
+  const plainText = 'text/plain; version=0.0.4; charset=utf-8';
+  const anyOpenMetrics = 'application/openmetrics-text';
+  const prometheus242 = `${openMetrics},${anyOpenMetrics};version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1`;
   it.each([
-    ['nothing said', undefined, 'text/plain; version=0.0.4; charset=utf-8'],
-    ['a browser', 'text/html,*/*;q=0.8', 'text/plain; version=0.0.4; charset=utf-8'],
-    ['OpenMetrics alone', 'application/openmetrics-text', 'application/openmetrics-text; version=1.0.0; charset=utf-8'],
-    [
-      'Prometheus 2.42',
-      'application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1',
-      'application/openmetrics-text; version=1.0.0; charset=utf-8',
-    ],
-    [
-      'text preferred',
-      `${openMetrics};q=0.4,text/plain;version=0.0.4;q=0.9`,
-      'text/plain; version=0.0.4; charset=utf-8',
-    ],
-    ['OpenMetrics refused', `${openMetrics};q=0`, 'text/plain; version=0.0.4; charset=utf-8'],
-    ['an unknown version', 'application/openmetrics-text;version=9.0.0', 'text/plain; version=0.0.4; charset=utf-8'],
-    ['nonsense', ';;q=x,,=', 'text/plain; version=0.0.4; charset=utf-8'],
+    ['nothing said', undefined, plainText],
+    ['a browser', 'text/html,*/*;q=0.8', plainText],
+    ['OpenMetrics alone', anyOpenMetrics, openMetricsType],
+    ['Prometheus 2.42', prometheus242, openMetricsType],
+    ['text preferred', `${openMetrics};q=0.4,text/plain;version=0.0.4;q=0.9`, plainText],
+    ['OpenMetrics refused', `${openMetrics};q=0`, plainText],
+    ['an unknown version', `${anyOpenMetrics};version=9.0.0`, plainText],
+    ['nonsense', ';;q=x,,=', plainText],
     ['what Prometheus asks for that is to take native histograms', prometheusNative, protobuf],
     ['protocol buffers that weigh less', `${protobuf};q=0.4,${openMetrics};q=0.5`, openMetricsType],
-    [
-      'protocol buffers of another kind',
-      'application/vnd.google.protobuf;proto=x;encoding=delimited',
-      'text/plain; version=0.0.4; charset=utf-8',
-    ],
-    [
-      'protocol buffers in another form',
-      'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text',
-      'text/plain; version=0.0.4; charset=utf-8',
-    ],
+    ['protocol buffers of another kind', protobuf.replace('io.prometheus.client.MetricFamily', 'x'), plainText],
+    ['protocol buffers in another form', protobuf.replace('delimited', 'text'), plainText],
   ])('%s', async (_, accept, expected) => {
     expect((await meterOf().scrape(accept)).contentType).toBe(expected);
   });

@@ -1,17 +1,16 @@
 /** Revocations travel between replicas over a real Redis: here each replica is its connections and its token cache. */
-import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
-import { firstConnection, openRedis, openSubscriber } from '../../src/adapters/redis/client.ts';
+import { openSubscriber } from '../../src/adapters/redis/client.ts';
 import { persistenceOf } from '../../src/adapters/redis/persistence.ts';
 import { followRevocations } from '../../src/adapters/redis/revocations.ts';
 import type { User } from '../../src/auth/accounts.ts';
 import { createOwnTokens, type OwnTokens } from '../../src/auth/own-tokens.ts';
 import type { Log } from '../../src/observe/ports.ts';
-import { freePort } from '../support/ports.ts';
-import { startRedis, type TestRedis } from '../support/redis.ts';
+import { startClusterOfOne, startRedis, type TestRedis } from '../support/redis.ts';
+import { connectedTo } from '../support/redis-buckets.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { redisClientForAll } from '../support/start-for-all.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
@@ -35,7 +34,7 @@ async function openReplica(url: string, { freshMs = longMs, prefix = 'weir:' }: 
   const told: string[] = [];
   const warnings: string[] = [];
   const log: Log = { ...silentLog, warn: (message) => void warnings.push(message) };
-  const forAccounts = openRedis({ url, callTimeoutMs: 1_000 }, silentLog, 'accounts');
+  const forAccounts = await connectedTo(url, 1_000);
   const forRevocations = openSubscriber({ url, callTimeoutMs: 1_000 }, silentLog, 'revocations');
   const { accounts, tokens } = createOwnTokens(
     {
@@ -65,7 +64,6 @@ async function openReplica(url: string, { freshMs = longMs, prefix = 'weir:' }: 
     },
     { clock: machineClock, log },
   );
-  if (!(await firstConnection(forAccounts, 60_000))) throw new Error(`Nobody answers at ${url}.`);
   await until(() => told.includes('missed') || warnings.length > 0, { what: 'the subscription' });
   return {
     accounts,
@@ -103,19 +101,11 @@ async function goneAt({ tokens }: Replica, digest: string): Promise<void> {
   await until(async () => (await tokens.find(digest)) === undefined, { what: 'the token to end' });
 }
 
-const deployments: Readonly<Record<string, () => Promise<TestRedis>>> = {
-  Redis: () => startRedis(),
-  async 'Redis Cluster'() {
-    const redis = await startRedis(['--cluster-enabled', 'yes', '--cluster-port', `${await freePort()}`]);
-    const client = new Redis(redis.url);
-    await client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
-    await until(async () => String(await client.call('CLUSTER', 'INFO')).includes('cluster_state:ok'), {
-      what: 'the cluster of one to be up',
-    });
-    client.disconnect();
-    return redis;
-  },
-};
+/** It has missed what it could, when it broke and when it returned. */
+const subscriptionIsBack = ({ told }: Replica) =>
+  until(() => told.filter((what) => what === 'missed').length >= 2, { what: 'the subscription to return' });
+
+const deployments = { Redis: () => startRedis(), 'Redis Cluster': startClusterOfOne };
 
 describe.each(Object.entries(deployments))('Over %s', (_, start) => {
   let redis: TestRedis;
@@ -187,9 +177,7 @@ describe('When the subscription breaks', async () => {
     await one.accounts.dropToken(digest);
     await goneAt(other, digest);
     expect(await other.tokens.find(stays)).toMatchObject({ user: user.name });
-    await until(() => other.told.filter((what) => what === 'missed').length >= 2, {
-      what: 'the subscription to return',
-    });
+    await subscriptionIsBack(other);
     await token(one, other, user);
     await one.accounts.dropToken(stays);
     await goneAt(other, stays);
@@ -225,9 +213,7 @@ describe('When the subscription breaks', async () => {
     other.told.length = 0;
     await redis.restart();
     await until(async () => (await one.accounts.findUser(user.name)) !== undefined, { what: 'Redis to be back' });
-    await until(() => other.told.filter((what) => what === 'missed').length >= 2, {
-      what: 'the subscription to return',
-    });
+    await subscriptionIsBack(other);
     await until(async () => (await other.tokens.find(digest)) !== undefined, { what: 'the token to be found' });
     await one.accounts.dropToken(digest);
     await goneAt(other, digest);
@@ -255,8 +241,7 @@ describe('What a restart of Redis would leave', () => {
     ['unknown', ['--rename-command', 'CONFIG', '']],
   ] as const)('%s: with %j', async (persistence, args) => {
     await using redis = await startRedis(args);
-    const client = openRedis({ url: redis.url, callTimeoutMs: 1_000 }, silentLog, 'test');
-    await firstConnection(client, 60_000);
+    const client = await connectedTo(redis.url, 1_000);
     expect(await persistenceOf(client)).toBe(persistence);
     client.disconnect();
   });

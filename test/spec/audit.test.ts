@@ -1,10 +1,12 @@
 /** The audit trail: one line for each login, logout and change of an account, done or refused, and no secret in it. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { LogLevel } from '../../src/adapters/log/format.ts';
 import { createLog } from '../../src/adapters/log/log.ts';
 import { type Accounts, StoreAway } from '../../src/auth/ports.ts';
 import type { AuditLine } from '../../src/observe/audit.ts';
 import { startTestApp } from '../support/app.ts';
+import { basic } from '../support/basic.ts';
+import { refusedLogin } from '../support/log-lines.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { goodPassword, startWebapp, type TestWebapp, withBasic, withToken } from '../support/webapp.ts';
 
@@ -34,51 +36,35 @@ const login =
   async ({ webapp }: Act) =>
     await webapp.ask('POST', '/v1/users/login', { fields: withBasic(name, password), body });
 
+const as =
+  (who: 'admin' | 'anna', method: string, path: string, body?: unknown) =>
+  async ({ webapp, [who]: fields }: Act) =>
+    await webapp.ask(method, path, { fields, body });
+
+const bernd = { username: 'bernd', password: goodPassword };
+const change = { password: otherPassword };
+
 describe('what is done, and who did it to whom', () => {
-  const byAdmin = { principal: 'user:admin' };
-  const byAnna = { principal: 'user:anna', user: 'anna' };
+  const did = (action: AuditLine['action'], principal: string, user: string) => ({ action, ...done, principal, user });
+
   it.each<[string, (on: Act) => Promise<unknown>, Partial<AuditLine>[]]>([
-    ['a login', login('anna', goodPassword), [{ action: 'login', ...done, ...byAnna }]],
+    ['a login', login('anna', goodPassword), [did('login', 'user:anna', 'anna')]],
     [
       'a login that brings a new password',
       login('anna', goodPassword, { new_password: otherPassword }),
-      [
-        { action: 'login', ...done, ...byAnna },
-        { action: 'user.password', ...done, ...byAnna },
-      ],
+      [did('login', 'user:anna', 'anna'), did('user.password', 'user:anna', 'anna')],
     ],
-    [
-      'a logout',
-      ({ webapp, anna }) => webapp.ask('POST', '/v1/users/logout', { fields: anna }),
-      [{ action: 'logout', ...done, ...byAnna }],
-    ],
-    [
-      'a user that is created',
-      ({ webapp, admin }) =>
-        webapp.ask('POST', '/v1/users', { fields: admin, body: { username: 'bernd', password: goodPassword } }),
-      [{ action: 'user.add', ...done, ...byAdmin, user: 'bernd' }],
-    ],
+    ['a logout', as('anna', 'POST', '/v1/users/logout'), [did('logout', 'user:anna', 'anna')]],
+    ['a user that is created', as('admin', 'POST', '/v1/users', bernd), [did('user.add', 'user:admin', 'bernd')]],
     [
       'a user that changes its password',
-      ({ webapp, anna }) => webapp.ask('PUT', '/v1/users/anna', { fields: anna, body: { password: otherPassword } }),
-      [{ action: 'user.password', ...done, ...byAnna }],
+      as('anna', 'PUT', '/v1/users/anna', change),
+      [did('user.password', 'user:anna', 'anna')],
     ],
-    [
-      'a user that is deleted',
-      ({ webapp, admin }) => webapp.ask('DELETE', '/v1/users/anna', { fields: admin }),
-      [{ action: 'user.delete', ...done, ...byAdmin, user: 'anna' }],
-    ],
-    [
-      'reading a user is nothing to write down',
-      ({ webapp, anna }) => webapp.ask('GET', '/v1/users/anna', { fields: anna }),
-      [],
-    ],
-    ['nor is a message', ({ webapp, anna }) => webapp.ask('POST', '/v1/messages', { fields: anna }), []],
-    [
-      'nor is a method that is not known',
-      ({ webapp, anna }) => webapp.ask('PATCH', '/v1/users/anna', { fields: anna }),
-      [],
-    ],
+    ['a user that is deleted', as('admin', 'DELETE', '/v1/users/anna'), [did('user.delete', 'user:admin', 'anna')]],
+    ['reading a user is nothing to write down', as('anna', 'GET', '/v1/users/anna'), []],
+    ['nor is a message', as('anna', 'POST', '/v1/messages'), []],
+    ['nor is a method that is not known', as('anna', 'PATCH', '/v1/users/anna'), []],
   ])('%s', async (_, act, lines) => {
     expect(await afterwards(act)).toEqual(
       lines.map((line) => ({ by: 'request', requestId: 'test', remote: here, ...line })),
@@ -87,70 +73,55 @@ describe('what is done, and who did it to whom', () => {
 });
 
 describe('what is refused, and why', () => {
-  const nobody = { principal: 'nobody', user: null };
+  const no = (
+    action: AuditLine['action'],
+    reason: AuditLine['reason'],
+    principal: string | null = null,
+    user: string | null = null,
+  ) => ({ action, ...refused(reason), principal, user });
+  const unreadable = async ({ webapp }: Act) =>
+    await webapp.ask('POST', '/v1/users/login', { fields: ['Authorization', 'Basic %'] });
+  const logout = async ({ webapp }: Act) => await webapp.ask('POST', '/v1/users/logout', { fields: withToken('x') });
+
   it.each<[string, (on: Act) => Promise<unknown>, Partial<AuditLine>]>([
-    [
-      'a wrong password',
-      login('anna', otherPassword),
-      { action: 'login', ...refused('wrongPassword'), ...nobody, user: 'anna' },
-    ],
-    [
-      'an unknown user, whose name may be a password',
-      login('Sup3r-s3cret', 'x'),
-      { action: 'login', ...refused('unknownUser'), ...nobody },
-    ],
+    ['a wrong password', login('anna', otherPassword), no('login', 'wrongPassword', 'nobody', 'anna')],
+    ['an unknown user, whose name may be a password', login('Sup3r-s3cret', 'x'), no('login', 'unknownUser', 'nobody')],
     [
       'a new password that breaks a rule',
       login('anna', goodPassword, { new_password: 'x' }),
-      { action: 'login', ...refused('parameterInvalid'), ...nobody },
+      no('login', 'parameterInvalid', 'nobody'),
     ],
-    [
-      'credentials that cannot be read',
-      ({ webapp }) => webapp.ask('POST', '/v1/users/login', { fields: ['Authorization', 'Basic %'] }),
-      { action: 'login', ...refused('unauthenticated'), principal: null, user: null },
-    ],
-    [
-      'a logout with a token that is none',
-      ({ webapp }) => webapp.ask('POST', '/v1/users/logout', { fields: withToken('x') }),
-      { action: 'logout', ...refused('unauthenticated'), principal: null, user: null },
-    ],
+    ['credentials that cannot be read', unreadable, no('login', 'unauthenticated')],
+    ['a logout with a token that is none', logout, no('logout', 'unauthenticated')],
     [
       'a user that creates another one',
-      ({ webapp, anna }) =>
-        webapp.ask('POST', '/v1/users', { fields: anna, body: { username: 'bernd', password: goodPassword } }),
-      { action: 'user.add', ...refused('forbidden'), principal: 'user:anna', user: null },
+      as('anna', 'POST', '/v1/users', bernd),
+      no('user.add', 'forbidden', 'user:anna'),
     ],
     [
       'a name that is taken',
-      ({ webapp, admin }) =>
-        webapp.ask('POST', '/v1/users', { fields: admin, body: { username: 'anna', password: goodPassword } }),
-      { action: 'user.add', ...refused('exists'), principal: 'user:admin', user: 'anna' },
+      as('admin', 'POST', '/v1/users', { ...bernd, username: 'anna' }),
+      no('user.add', 'exists', 'user:admin', 'anna'),
     ],
     [
       'a user that changes another one’s password',
-      ({ webapp, anna }) => webapp.ask('PUT', '/v1/users/admin', { fields: anna, body: { password: otherPassword } }),
-      { action: 'user.password', ...refused('forbidden'), principal: 'user:anna', user: 'admin' },
+      as('anna', 'PUT', '/v1/users/admin', change),
+      no('user.password', 'forbidden', 'user:anna', 'admin'),
     ],
     [
       'a user that deletes another one',
-      ({ webapp, anna }) => webapp.ask('DELETE', '/v1/users/admin', { fields: anna }),
-      { action: 'user.delete', ...refused('forbidden'), principal: 'user:anna', user: 'admin' },
+      as('anna', 'DELETE', '/v1/users/admin'),
+      no('user.delete', 'forbidden', 'user:anna', 'admin'),
     ],
   ])('%s', async (_, act, line) => {
     expect(await afterwards(act)).toEqual([{ by: 'request', requestId: 'test', remote: here, ...line }]);
   });
 
   it('too many failures, whether the password is right or not: the user is named where there is one', async () => {
-    const guard = { failures: 1, windowS: 60 };
+    const once = { failures: 1, windowS: 60 };
+    const address = { failures: 9, windowS: 60 };
     const webapp = await startWebapp({
-      guard: {
-        pair: guard,
-        address: { failures: 9, windowS: 60 },
-        name: guard,
-        stranger: guard,
-        trickleS: 60,
-        knownS: 60,
-      },
+      guard: { pair: once, address, name: once, stranger: once, trickleS: 60, knownS: 60 },
     });
     const admin = login('admin', otherPassword);
     const act = { webapp, admin: [], anna: [] };
@@ -182,16 +153,7 @@ describe('what is refused, and why', () => {
 });
 
 describe('on its way to the log', () => {
-  const line: AuditLine = {
-    action: 'login',
-    outcome: 'refused',
-    reason: 'wrongPassword',
-    by: 'request',
-    requestId: 'r-1',
-    principal: 'nobody',
-    user: 'anna "zoë"\n',
-    remote: here,
-  };
+  const line: AuditLine = { ...refusedLogin, requestId: 'r-1', user: 'anna "zoë"\n', remote: here };
 
   it.each<[LogLevel, number]>([
     ['debug', 1],
@@ -212,30 +174,14 @@ describe('on its way to the log', () => {
 });
 
 describe('of a whole Weir', () => {
-  const open: AsyncDisposable[] = [];
-  afterEach(async () => {
-    for (const one of open.splice(0)) await one[Symbol.asyncDispose]();
-  });
-
   it('tells that the configuration has made the admin, then who logged in, under the id of the request', async () => {
-    const app = await startTestApp('http://127.0.0.1:9');
-    open.push(app);
-    const credentials = Buffer.from('admin:wrong').toString('base64');
-    await app.ask(
-      'POST /v1/users/login',
-      `Host: weir\r\nX-Request-Id: mine\r\nAuthorization: Basic ${credentials}\r\n`,
-    );
+    await using app = await startTestApp('http://127.0.0.1:9');
+    const fields = `Host: weir\r\nX-Request-Id: mine\r\nAuthorization: ${basic('admin', 'wrong')}\r\n`;
+    await app.ask('POST /v1/users/login', fields);
     await app.send('POST /v1/users/logout', 'X-Request-Id: bye\r\n');
+    const nobody = { requestId: null, principal: null, remote: null };
     expect(app.trail).toMatchObject([
-      {
-        action: 'user.add',
-        ...done,
-        by: 'configuration',
-        requestId: null,
-        principal: null,
-        user: 'admin',
-        remote: null,
-      },
+      { action: 'user.add', ...done, by: 'configuration', user: 'admin', ...nobody },
       { action: 'login', ...done, by: 'request', principal: 'user:admin', remote: '127.0.0.1' },
       { action: 'login', ...refused('wrongPassword'), requestId: 'mine', principal: 'nobody', user: 'admin' },
       { action: 'logout', ...done, requestId: 'bye', principal: 'user:admin', user: 'admin' },
@@ -244,17 +190,13 @@ describe('of a whole Weir', () => {
   });
 
   it('a key that is right leaves a line of its request and nothing else in the log', async () => {
-    const app = await startTestApp('http://127.0.0.1:9', '{}', { WA_API_KEY: 'the-new-key-1 the-old-key-1' });
-    open.push(app);
+    await using app = await startTestApp('http://127.0.0.1:9', '{}', { WA_API_KEY: 'the-new-key-1 the-old-key-1' });
     const before = [app.events.length, app.trail.length];
     for (const key of ['the-new-key-1', 'the-old-key-1']) {
       const answer = await app.ask('GET /v1/metrics', `Host: weir\r\nAuthorization: Apikey ${key}\r\n`);
       expect(answer.status).toBe(200);
     }
     expect([app.events.length, app.trail.length]).toEqual(before);
-    expect(app.lines).toMatchObject([
-      { principal: { kind: 'key' }, status: 200, refusal: null },
-      { principal: { kind: 'key' }, status: 200, refusal: null },
-    ]);
+    expect(app.lines).toMatchObject(Array(2).fill({ principal: { kind: 'key' }, status: 200, refusal: null }));
   });
 });

@@ -6,6 +6,7 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Redis } from 'ioredis';
 import { leash } from './leash.ts';
 import { freePort } from './ports.ts';
 import { until } from './until.ts';
@@ -49,6 +50,17 @@ export async function startRedis(extraArgs: readonly string[] = []): Promise<Tes
     const own = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no'];
     return [...own, ...extraArgs];
   });
+}
+
+/** A cluster that is this one server. */
+export async function startClusterOfOne(): Promise<TestRedis> {
+  const server = await startRedis(['--cluster-enabled', 'yes', '--cluster-port', `${await freePort()}`]);
+  const client = new Redis(server.url);
+  await client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+  const isUp = async () => String(await client.call('CLUSTER', 'INFO')).includes('cluster_state:ok');
+  await until(isUp, { what: 'the cluster of one to be up' });
+  client.disconnect();
+  return server;
 }
 
 /** A Sentinel that watches a primary as `mymaster`, with nobody to agree with, and has lost patience after half a second. */
