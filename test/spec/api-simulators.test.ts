@@ -96,18 +96,13 @@ describe('The Cloud API', () => {
     expect((await manage('/v23.0/1/message_templates', made)).json.status).toBe('APPROVED');
     expect((await manage('/v23.0/1/message_templates', {})).json.error.code).toBe(100);
     expect((await manage('/v23.0/1/message_templates')).json.data).toHaveLength(2);
-    expect([await codeOf(template('order', 'a')), await codeOf(template('order', 'a', 'b'))]).toEqual([
-      132000,
-      undefined,
-    ]);
+    expect(await codeOf(template('order', 'a'))).toBe(132000);
+    expect(await codeOf(template('order', 'a', 'b'))).toBeUndefined();
     expect((await ask('POST', `${api.url}/_simulator/window?to=9`)).status).toBe(204);
     expect([await codeOf(message('9')), await codeOf(message('8'))]).toEqual([131047, undefined]);
     const told = await manage('/v23.0/1?fields=throughput,health_status,nonsense');
-    expect(told.json).toEqual({
-      throughput: { level: 'STANDARD' },
-      health_status: { can_send_message: 'AVAILABLE', entities: [] },
-      id: '1',
-    });
+    const health_status = { can_send_message: 'AVAILABLE', entities: [] };
+    expect(told.json).toEqual({ throughput: { level: 'STANDARD' }, health_status, id: '1' });
     expect(told.fields['facebook-api-version']).toBe('v23.0');
     expect(JSON.parse(told.fields['x-app-usage'] as string)).toMatchObject({ total_time: 1 });
     expect((await manage('/v23.0/1?appsecret_proof=0')).json.error.code).toBe(100);
@@ -151,16 +146,9 @@ describe('The Cloud API', () => {
     const of = (callback: string) =>
       statuses()
         .filter((one) => one.biz_opaque_callback_data === callback)
-        .map(({ status, errors }) => [status, errors?.[0]?.code]);
-    expect(of('a')).toEqual([
-      ['sent', undefined],
-      ['delivered', undefined],
-      ['read', undefined],
-    ]);
-    expect(of('b')).toEqual([
-      ['sent', undefined],
-      ['failed', 131026],
-    ]);
+        .map(({ status, errors = [] }) => [status, ...errors.map(({ code }) => code)].join(' '));
+    expect(of('a')).toEqual(['sent', 'delivered', 'read']);
+    expect(of('b')).toEqual(['sent', 'failed 131026']);
     expect(challenged).toEqual(['word']);
     await until(() => (api.cloud.seen() as { webhooks: { told: number } }).webhooks.told === 5, { what: 'the count' });
     expect(api.cloud.seen()).toMatchObject({ webhooks: { verified: true, told: 5, waiting: 0, dropped: 0 } });
@@ -203,11 +191,9 @@ describe('The Cloud API', () => {
     expect((await ask('GET', url, { fields })).text).toBe('bytes');
     const statusOf = async (at: string, token = 'right') =>
       (await ask('GET', at, { fields: { Authorization: `Bearer ${token}` } })).status;
-    expect([
-      await statusOf(url, 'of Weir'),
-      await statusOf(url.replace(api.mediaUrl, api.url)),
-      await statusOf(`${api.mediaUrl}/v23.0/${json.id}`),
-    ]).toEqual([401, 400, 404]);
+    expect(await statusOf(url, 'of Weir')).toBe(401);
+    expect(await statusOf(url.replace(api.mediaUrl, api.url))).toBe(400);
+    expect(await statusOf(`${api.mediaUrl}/v23.0/${json.id}`)).toBe(404);
   });
 
   it('gives a medium by a URL for 5 minutes', () => {
@@ -264,48 +250,34 @@ describe('Any API', () => {
     const streamed = await chat({ messages: [], max_tokens: 20, stream: true });
     expect(streamed.text).toMatch(/"total_tokens":13\}\}\n\ndata: \[DONE\]/);
     const refused = await chat({ messages: [], max_tokens: 990 });
-    expect([refused.status, refused.fields['x-ratelimit-reset-tokens']]).toEqual([
-      429,
-      expect.stringMatching(/^[\d.]+s$/),
-    ]);
+    expect(refused.status).toBe(429);
+    expect(refused.fields['x-ratelimit-reset-tokens']).toMatch(/^[\d.]+s$/);
     expect((await chat({ max_tokens: 'many' })).status).toBe(400);
   });
 
   it('answers what it does not know with what was asked', async () => {
     await using api = await start();
-    expect((await ask('PUT', `${api.url}/other?x`, { body: 'abc' })).json).toEqual({
-      method: 'PUT',
-      path: '/other',
-      bytes: 3,
-    });
+    const { json } = await ask('PUT', `${api.url}/other?x`, { body: 'abc' });
+    expect(json).toEqual({ method: 'PUT', path: '/other', bytes: 3 });
   });
 });
 
 describe('weir simulate --profile', () => {
+  const port = 'is not a port; give a whole number from 0 to 65535';
+  const number = 'is not allowed; give a number above 0, up to 1000000';
+  const url = 'is not allowed; give a URL, such as http://127.0.0.1:9002/hook';
+  const origin = 'is not allowed; give an origin, such as http://127.0.0.1:9001';
+  const unknown = 'unknown, or without a value; --profile none --help lists what there is';
+  const foreign = 'is no address of this machine; give one, such as 127.0.0.1 or 0.0.0.0';
   test.each([
     [['--profile', 'shop'], '--profile: "shop" is not a profile; give coreapp, cloud or none'],
-    [
-      ['--profile', 'cloud', '--pair-rate', '0'],
-      '--pair-rate: "0" is not allowed; give a number above 0, up to 1000000',
-    ],
-    [['--profile=none', '--port', '99999'], '--port: "99999" is not a port; give a whole number from 0 to 65535'],
-    [['--profile=cloud', '--media-port', 'x'], '--media-port: "x" is not a port; give a whole number from 0 to 65535'],
-    [
-      ['--profile=cloud', '--webhook-url', 'nonsense'],
-      '--webhook-url: "nonsense" is not allowed; give a URL, such as http://127.0.0.1:9002/hook',
-    ],
-    [
-      ['--profile=cloud', '--media-origin', 'ftp://x'],
-      '--media-origin: "ftp://x" is not allowed; give an origin, such as http://127.0.0.1:9001',
-    ],
-    [
-      ['--profile=none', '--frob', '1'],
-      '--frob: unknown, or without a value; --profile none --help lists what there is',
-    ],
-    [
-      ['--profile=none', '--host', '203.0.113.1'],
-      '--host: "203.0.113.1" is no address of this machine; give one, such as 127.0.0.1 or 0.0.0.0',
-    ],
+    [['--profile', 'cloud', '--pair-rate', '0'], `--pair-rate: "0" ${number}`],
+    [['--profile=none', '--port', '99999'], `--port: "99999" ${port}`],
+    [['--profile=cloud', '--media-port', 'x'], `--media-port: "x" ${port}`],
+    [['--profile=cloud', '--webhook-url', 'nonsense'], `--webhook-url: "nonsense" ${url}`],
+    [['--profile=cloud', '--media-origin', 'ftp://x'], `--media-origin: "ftp://x" ${origin}`],
+    [['--profile=none', '--frob', '1'], `--frob: ${unknown}`],
+    [['--profile=none', '--host', '203.0.113.1'], `--host: "203.0.113.1" ${foreign}`],
   ])('%j is told what is wrong', async (args, problem) => {
     const lines: string[] = [];
     expect(await simulate(args, { stdout: () => {}, stderr: (line) => lines.push(line) })).toBe(1);

@@ -95,9 +95,8 @@ describe('The API key opens', () => {
   });
 
   test.each(['/metrics', '/v1/metrics'])('%s, Weir’s own, the same way', async (path) => {
-    expect(await Promise.all([withKey('GET', path), withKey('POST', path), withKey('GET', path, true)])).toEqual([
-      200, 401, 401,
-    ]);
+    const [read, written, upgraded] = [withKey('GET', path), withKey('POST', path), withKey('GET', path, true)];
+    expect([await read, await written, await upgraded]).toEqual([200, 401, 401]);
   });
 
   test.each([
@@ -122,9 +121,8 @@ describe('The API key opens', () => {
 test('Without API keys none is right, not even an empty one', async () => {
   const authenticate = createAuthenticate({ ...deps, apiKeys: [] });
   for (const value of ['Apikey', 'Apikey ', `Apikey ${key}`, 'Apikey undefined']) {
-    expect(await authenticate(request('GET', '/v1/health', ['Authorization', value]))).toMatchObject({
-      name: 'unauthenticated',
-    });
+    const answer = await authenticate(request('GET', '/v1/health', ['Authorization', value]));
+    expect(answer).toMatchObject({ name: 'unauthenticated' });
   }
 });
 
@@ -140,11 +138,10 @@ test('A token that can’t be one of Weir’s is refused without asking the stor
 });
 
 describe('With a store elsewhere', () => {
-  const later = (answer: (...shown: [digest: string, text: string]) => TokenRecord | undefined) =>
-    createAuthenticate({
-      ...deps,
-      tokens: [bearing({ ...atHand(), recall: () => 'unheard', find: async (...shown) => answer(...shown) })],
-    });
+  const later = (answer: (digest: string, text: string) => TokenRecord | undefined) => {
+    const tokens = bearing({ ...atHand(), recall: () => 'unheard', find: async (...shown) => answer(...shown) });
+    return createAuthenticate({ ...deps, tokens: [tokens] });
+  };
 
   test('a token is looked up by its digest, and its text does not wait for the answer', async () => {
     const authenticate = later((digest, text) => (text === '' ? records.get(digest) : undefined));
@@ -157,12 +154,8 @@ describe('With a store elsewhere', () => {
     const authenticate = later(() => {
       throw new StoreAway('away');
     });
-    expect(await authenticate(request('GET', '/v1/messages', credentials.token))).toEqual({
-      kind: 'refusal',
-      name: 'storeAway',
-      details: null,
-      retryAfterMs: 1_000,
-    });
+    const told = await authenticate(request('GET', '/v1/messages', credentials.token));
+    expect(told).toEqual({ kind: 'refusal', name: 'storeAway', details: null, retryAfterMs: 1_000 });
     expect(await authenticate(request('GET', '/v1/health', credentials.key))).toMatchObject({ kind: 'exchange' });
   });
 

@@ -1,20 +1,16 @@
 /** URLs of an upstream in bodies of answers lead back through Weir; media of the Cloud API come in two hops. */
-import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { afterAll, describe, expect, it, test } from 'vitest';
 import { cloudDefaults, SimulatedCloud } from '../../src/simulator/apis/cloud/cloud.ts';
 import { startCloud } from '../../src/simulator/apis/cloud/start.ts';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { startTestApp } from '../support/app.ts';
 import { load, problems } from '../support/config.ts';
-import { answer, type Script, say, startUpstream, type Upstream } from '../support/upstream.ts';
+import { startForAll } from '../support/start-for-all.ts';
+import { answer, type Script, say, startUpstream } from '../support/upstream.ts';
 
-let upstream: Upstream;
-let files: Upstream;
-let app: TestApp;
-beforeAll(async () => {
-  upstream = await startUpstream();
-  files = await startUpstream(say(answer(200, {}, 'the bytes')));
-  app = await startTestApp(
-    upstream.url,
-    `profile: none
+const files = await startUpstream(say(answer(200, {}, 'the bytes')));
+afterAll(() => files.stop());
+const { upstream, app } = await startForAll(
+  `profile: none
 auth: {open: true, openToAll: true}
 http: {trustedProxies: [127.0.0.2]}
 coreapp:
@@ -25,13 +21,7 @@ limits:
   items: {match: ["* /items/**"]}
   files: {match: ["GET /files/**"]}
 `,
-  );
-});
-afterAll(async () => {
-  await app.close(0);
-  await upstream.stop();
-  await files.stop();
-});
+);
 
 const jsonType = { 'Content-Type': 'application/json' };
 const got = async (script: Script, line = 'GET /items/1', fields = '') => {
@@ -41,11 +31,11 @@ const got = async (script: Script, line = 'GET /items/1', fields = '') => {
 const at = 'http://weir.example:8080';
 
 describe('A URL in a body', () => {
-  const url = (): string => `${files.url}/api/files/7?sig=a%2Fb&x=1`;
+  const url = `${files.url}/api/files/7?sig=a%2Fb&x=1`;
   it('leads back, and nothing else is changed', async () => {
-    const body = `{ "big":12345678901234567890, "url" : ${JSON.stringify(url())} ,"other":"${url()}","list":[{"url":"${upstream.url}/api/items/2"}],"e":"\\u00e9" }`;
+    const body = `{ "big":12345678901234567890, "url" : ${JSON.stringify(url)} ,"other":"${url}","list":[{"url":"${upstream.url}/api/items/2"}],"e":"\\u00e9" }`;
     const told = await got(say(answer(200, { ...jsonType, ETag: '"1"', 'Content-MD5': 'x', 'X-Kept': 'y' }, body)));
-    const expected = body.replace(`"url" : "${url()}"`, `"url" : "${at}/files/7?sig=a%2Fb&x=1"`);
+    const expected = body.replace(`"url" : "${url}"`, `"url" : "${at}/files/7?sig=a%2Fb&x=1"`);
     expect(told.text).toBe(expected.replace(`${upstream.url}/api/items/2`, `${at}/items/2`));
     expect(told.field('content-length')).toBe(String(told.body.length));
     expect([told.field('etag'), told.field('content-md5'), told.field('x-kept')]).toEqual([undefined, undefined, 'y']);
@@ -54,7 +44,7 @@ describe('A URL in a body', () => {
   });
 
   it('with slashes that are escaped, in parts of any size', async () => {
-    const body = `{"url":"${url().replaceAll('/', '\\/')}"}`;
+    const body = `{"url":"${url.replaceAll('/', '\\/')}"}`;
     const chunks = [...body].map((char) => `1\r\n${char}\r\n`).join('');
     const head = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n';
     const told = await got((_, socket) => void socket.write(`${head}${chunks}0\r\n\r\n`));
@@ -63,7 +53,7 @@ describe('A URL in a body', () => {
   });
 
   it('in parts that come one by one', async () => {
-    const body = `{"url":"${url()}","rest":"${'x'.repeat(3_000)}"}`;
+    const body = `{"url":"${url}","rest":"${'x'.repeat(3_000)}"}`;
     const head = `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
     const told = await got((_, socket) => {
       const parts = (head + body).match(/.{1,40}/gs) ?? [];
@@ -83,31 +73,31 @@ describe('A URL in a body', () => {
     expect(upstream.arrivals.at(-1)?.all('accept-encoding')).toEqual(['gzip']);
   });
 
-  const same = (body: () => string, status = 200, fields: Record<string, string> = jsonType, line = 'GET /items/1') =>
+  const same = (body: string, status = 200, fields: Record<string, string> = jsonType, line = 'GET /items/1') =>
     [body, status, fields, line] as const;
   const stays: readonly (readonly [string, ReturnType<typeof same>])[] = [
-    ['of another host', same(() => '{"url":"https://evil.example/api/files/7"}')],
-    ['of a host that begins alike', same(() => `{"url":"${files.url}0/api/files/7"}`)],
-    ['with a user', same(() => `{"url":"${files.url.replace('//', '//a@')}/api/files/7"}`)],
-    ['whose path leads to another upstream here', same(() => `{"url":"${files.url}/api/items/7"}`)],
-    ['beside the base path', same(() => `{"url":"${files.url}/files/7"}`)],
-    ['with a path that Weir refuses', same(() => `{"url":"${files.url}/api/files/../items"}`)],
-    ['that is no URL', same(() => '{"url":"7"}')],
-    ['that is no text', same(() => '{"url":7}')],
-    ['in what is no JSON', same(() => `{"url":"${url()}"}`, 200, { 'Content-Type': 'text/plain' })],
-    ['in a coding', same(() => `{"url":"${url()}"}`, 200, { ...jsonType, 'Content-Encoding': 'x' })],
-    ['in an answer that says no', same(() => `{"url":"${url()}"}`, 404)],
-    ['in a part', same(() => `{"url":"${url()}"}`, 206)],
-    ['in another class', same(() => `{"url":"${url()}"}`, 200, jsonType, 'GET /others')],
-    ['in a large body', same(() => `{"url":"${url()}"${' '.repeat(70_000)}}`)],
+    ['of another host', same('{"url":"https://evil.example/api/files/7"}')],
+    ['of a host that begins alike', same(`{"url":"${files.url}0/api/files/7"}`)],
+    ['with a user', same(`{"url":"${files.url.replace('//', '//a@')}/api/files/7"}`)],
+    ['whose path leads to another upstream here', same(`{"url":"${files.url}/api/items/7"}`)],
+    ['beside the base path', same(`{"url":"${files.url}/files/7"}`)],
+    ['with a path that Weir refuses', same(`{"url":"${files.url}/api/files/../items"}`)],
+    ['that is no URL', same('{"url":"7"}')],
+    ['that is no text', same('{"url":7}')],
+    ['in what is no JSON', same(`{"url":"${url}"}`, 200, { 'Content-Type': 'text/plain' })],
+    ['in a coding', same(`{"url":"${url}"}`, 200, { ...jsonType, 'Content-Encoding': 'x' })],
+    ['in an answer that says no', same(`{"url":"${url}"}`, 404)],
+    ['in a part', same(`{"url":"${url}"}`, 206)],
+    ['in another class', same(`{"url":"${url}"}`, 200, jsonType, 'GET /others')],
+    ['in a large body', same(`{"url":"${url}"${' '.repeat(70_000)}}`)],
   ];
   test.each(stays)('%s stays', async (_, [body, status, fields, line]) => {
-    const told = await got(say(answer(status, { ...fields, ETag: '"1"' }, body())), line);
-    expect([told.status, told.text, told.field('etag')]).toEqual([status, body(), '"1"']);
+    const told = await got(say(answer(status, { ...fields, ETag: '"1"' }, body)), line);
+    expect([told.status, told.text, told.field('etag')]).toEqual([status, body, '"1"']);
   });
 
   it('in a large body without a length stays, and all of it comes', async () => {
-    const body = `{"url":"${url()}","rest":"${'x'.repeat(200_000)}"}`;
+    const body = `{"url":"${url}","rest":"${'x'.repeat(200_000)}"}`;
     const chunks = body.match(/.{1,30000}/g)?.map((part) => `${part.length.toString(16)}\r\n${part}\r\n`) ?? [];
     const head = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n';
     const told = await got((_, socket) => void socket.write(`${head}${chunks.join('')}0\r\n\r\n`));
@@ -115,9 +105,9 @@ describe('A URL in a body', () => {
   });
 
   it('of an answer that breaks off gives what came', async () => {
-    const begun = `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{"url":"${url()}"`;
+    const begun = `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{"url":"${url}"`;
     const told = await got((_, socket) => void socket.end(begun));
-    expect([told.status, told.whole, told.text]).toEqual([200, false, `{"url":"${url()}"`]);
+    expect([told.status, told.whole, told.text]).toEqual([200, false, `{"url":"${url}"`]);
   });
 
   it('is asked for by HEAD: nothing is said of bytes that GET might give others', async () => {
@@ -171,13 +161,7 @@ describe('Media of the Cloud API', () => {
     expect((await weir.ask(`GET ${over}`, 'Host: weir\r\n')).status).toBe(404);
     expect((await weir.ask(`DELETE /v23.0/${id}`, 'Host: weir\r\n')).json).toEqual({ success: true });
     expect((await weir.ask(`GET ${path}`, 'Host: weir\r\n')).status).toBe(404);
-    expect(weir.lines.map((line) => line.class)).toEqual([
-      'media',
-      'management',
-      'download',
-      'download',
-      'management',
-      'download',
-    ]);
+    const classes = ['media', 'management', 'download', 'download', 'management', 'download'];
+    expect(weir.lines.map((line) => line.class)).toEqual(classes);
   });
 });

@@ -1,11 +1,12 @@
 /** Limits that count what requests use: what is charged when they go, and how their answers settle it. */
-import { afterAll, describe, expect, it, test } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { type Cost, Costing, estimated } from '../../src/admission/lanes/cost.ts';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import type { TestApp } from '../support/app.ts';
 import { load, problems } from '../support/config.ts';
 import { messageFrom } from '../support/fleet.ts';
+import { startForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
-import { answer, breakOff, inTurn, type Script, say, startUpstream } from '../support/upstream.ts';
+import { answer, breakOff, inTurn, type Script, say } from '../support/upstream.ts';
 
 const json = 'Content-Type: application/json\r\n';
 
@@ -52,8 +53,8 @@ describe('What those before will have used', () => {
   });
 });
 
-describe('An attempt', () => {
-  const yaml = `profile: none
+describe('An attempt', async () => {
+  const { upstream, app } = await startForAll(`profile: none
 auth: {open: true, openToAll: true}
 coreapp: {brokenRepeatsMax: 0, answerTimeoutMs: 60000}
 limits:
@@ -61,35 +62,24 @@ limits:
   chat:
     match: ["* /chat"]
     also: [{scope: 'header:X-Row', rate: 1, burst: 100000, cost: {estimate: {otherwise: 100}, settle: [{field: x-used}, {body: /usage/total}]}}]
-`;
-  const upstreams = startUpstream();
-  let app: Promise<TestApp> | undefined;
+`);
   let rows = 0;
   const world = async (script: Script) => {
-    const upstream = await upstreams;
-    app ??= startTestApp(upstream.url, yaml);
     upstream.play(script);
-    const opened = await app;
-    const before = await figures(opened);
+    const before = await figures(app);
     // A bucket of its own for each, since one answer may empty it for an hour.
     const row = `X-Row: ${++rows}\r\n`;
     return {
-      upstream,
       /** What was charged and used meanwhile. */
       ask: async (line = 'POST /chat', fields = '', body = '') => {
         const length = body === '' ? '' : `Content-Length: ${Buffer.byteLength(body)}\r\n`;
-        const told = await opened.ask(line, `Host: weir\r\n${row}${fields}${length}`, body);
-        return { status: told.status, text: told.text, ...(await since(opened, before)) };
+        const told = await app.ask(line, `Host: weir\r\n${row}${fields}${length}`, body);
+        return { status: told.status, text: told.text, ...(await since(app, before)) };
       },
-      since: () => since(opened, before),
-      call: () => opened.call(),
+      since: () => since(app, before),
       row,
     };
   };
-  afterAll(async () => {
-    await (await app)?.close(0);
-    await (await upstreams).stop();
-  });
 
   const usage = JSON.stringify({ usage: { total: 30 } });
   const events = `data: {"usage":null}\n\ndata: ${usage}\n\ndata: [DONE]\n\n`;
@@ -113,8 +103,8 @@ limits:
 
   it('whose answer breaks off in the middle keeps what was charged', async () => {
     const half = `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n${usage.slice(0, -4)}`;
-    const { call, row, since } = await world((_, socket) => void socket.end(half));
-    await using caller = await call();
+    const { row, since } = await world((_, socket) => void socket.end(half));
+    await using caller = await app.call();
     caller.send(`POST /chat HTTP/1.1\r\nHost: weir\r\n${row}\r\n`);
     await caller.closed();
     await until(async () => (await since()).charged === 100, { what: 'the end of the attempt' });
@@ -122,7 +112,7 @@ limits:
   });
 
   it('goes on unchanged, but for codings of its answer that could not be read', async () => {
-    const { upstream, ask } = await world(say(answer(200, jsonType, usage)));
+    const { ask } = await world(say(answer(200, jsonType, usage)));
     const fields = 'Accept-Encoding: gzip\r\naccept-encoding: br\r\n';
     expect(await ask('POST /chat', `${json}${fields}`, '{"a": 1}')).toMatchObject({ status: 200, text: usage });
     expect(upstream.arrivals[0]?.all('accept-encoding')).toEqual(['identity']);

@@ -1,10 +1,9 @@
 /** `coreapp.encodedSlashes`: an API whose names hold slashes. What is a name stays one, for classes, scopes, admins and costs. */
-import { afterAll, describe, expect, it, test } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { foldedPath } from '../../src/http/paths.ts';
 import { readTarget } from '../../src/http/target.ts';
-import { startTestApp } from '../support/app.ts';
 import { load, problems } from '../support/config.ts';
-import { startUpstream } from '../support/upstream.ts';
+import { startForAll } from '../support/start-for-all.ts';
 
 const read = (target: string) => readTarget(target, 'GET', null, true);
 
@@ -40,9 +39,7 @@ describe('A path in which %2F is a part of a name', () => {
 });
 
 describe('In front of such an API', async () => {
-  const upstream = await startUpstream();
-  const app = await startTestApp(
-    upstream.url,
+  const { upstream, app } = await startForAll(
     `profile: none
 auth: {open: true, adminPaths: [/projects/secret]}
 coreapp: {encodedSlashes: true}
@@ -51,10 +48,6 @@ limits:
   files: {match: ["* /projects/{id}/files/**"]}
 `,
   );
-  afterAll(async () => {
-    await app.close(0);
-    await upstream.stop();
-  });
   const ask = async (path: string): Promise<number> => (await app.ask(`GET ${path}`, 'Host: weir\r\n')).status;
 
   it('a name with a slash is one segment: in its class, with a limit of its own, and sent as it came', async () => {

@@ -42,20 +42,23 @@ class Scene {
   }
 }
 
+const floods: readonly [string, (i: number) => Asker][] = [
+  ['one user logs in 300 times at once', () => asker('anna', '192.0.2.1')],
+  ['one user that has not been seen before logs in 300 times at once', () => asker('anna', '192.0.2.1', 'new')],
+  ['one address tries 300 names', (i) => asker(`name ${i}`, '192.0.2.1', 'failed')],
+];
+/** An address has failed once it has tried. */
+const standingOf = (i: number): Standing => (i < 1_000 ? 'new' : 'failed');
+
 describe.each([1, 2, 3])(
   'With %i at a time, a user’s login waits a few turns and is never refused while',
   (turnsMax) => {
     it.each<[string, (i: number) => Asker]>([
-      ['one user logs in 300 times at once', () => asker('anna', '192.0.2.1')],
+      ...floods,
       ['one user logs in from 300 addresses', (i) => asker('anna', `192.0.2.${i}`)],
-      ['one user that has not been seen before logs in 300 times at once', () => asker('anna', '192.0.2.1', 'new')],
-      ['one address tries 300 names', (i) => asker(`name ${i}`, '192.0.2.1', 'failed')],
       ['one address tries this user’s password', () => asker('berta', '192.0.2.1', 'failed')],
-      [
-        '300 addresses try the passwords of many',
-        (i) => asker(`name ${i}`, `192.0.2.${i}`, i < 1_000 ? 'new' : 'failed'),
-      ],
-      ['300 addresses try this user’s password', (i) => asker('berta', `192.0.2.${i}`, i < 1_000 ? 'new' : 'failed')],
+      ['300 addresses try the passwords of many', (i) => asker(`name ${i}`, `192.0.2.${i}`, standingOf(i))],
+      ['300 addresses try this user’s password', (i) => asker('berta', `192.0.2.${i}`, standingOf(i))],
     ])('%s', async (_, who) => {
       const scene = new Scene(turnsMax);
       scene.flood(300, who);
@@ -73,9 +76,7 @@ describe.each([1, 2, 3])(
     });
 
     it.each<[string, (i: number) => Asker]>([
-      ['one user logs in 300 times at once', () => asker('anna', '192.0.2.1')],
-      ['one user that has not been seen before logs in 300 times at once', () => asker('anna', '192.0.2.1', 'new')],
-      ['one address tries 300 names', (i) => asker(`name ${i}`, '192.0.2.1', 'failed')],
+      ...floods,
       ['300 addresses that have failed go on', (i) => asker(`name ${i}`, `192.0.2.${i}`, 'failed')],
     ])('the same for its first login at all: %s', async (_, who) => {
       const scene = new Scene(turnsMax);

@@ -40,14 +40,9 @@ describe('a scrape in protocol buffers', () => {
     expect(families.map(({ name, help, type }) => [name, help, type.toLowerCase()])).toEqual(named);
     expect(named.length).toBeGreaterThan(60);
     const counter = families.find(({ name }) => name === 'weir_requests_total')?.metric[0];
-    expect(counter).toMatchObject({
-      label: [
-        { name: 'class', value: 'messages' },
-        { name: 'method', value: 'POST' },
-        { name: 'status', value: '201' },
-      ],
-      counter: { value: 1 },
-    });
+    const labels = { class: 'messages', method: 'POST', status: '201' };
+    const label = Object.entries(labels).map(([name, value]) => ({ name, value }));
+    expect(counter).toMatchObject({ label, counter: { value: 1 } });
     const gauge = families.find(({ name }) => name === 'weir_line_oldest_seconds')?.metric[0];
     expect(gauge?.gauge?.value).toBe(1.5);
   });
@@ -56,10 +51,8 @@ describe('a scrape in protocol buffers', () => {
     const registry = new Registry();
     new Histogram({ name: 'gc', help: 'of Node', buckets: [1], registers: [registry] }).observe(0.5);
     const families = readFamilies(protobufOf(familiesOf(await registry.getMetricsAsJSON())));
-    expect(families.get('gc')?.metric[0]?.histogram).toMatchObject({
-      sample_sum: 0.5,
-      bucket: [{ upper_bound: 1 }, {}],
-    });
+    const read = families.get('gc')?.metric[0]?.histogram;
+    expect(read).toMatchObject({ sample_sum: 0.5, bucket: [{ upper_bound: 1 }, {}] });
   });
 
   it('has each histogram with classic and with native buckets, of the same count', async () => {
@@ -68,22 +61,8 @@ describe('a scrape in protocol buffers', () => {
     for (const ms of all) meter.answered('messages', 'POST', 201, ms);
     const { bucket, ...told } = await histogram(meter, 'weir_request_duration_seconds');
     expect(told).toMatchObject({ sample_count: 10, schema: 3, zero_threshold: 2 ** -20, zero_count: 2 });
-    expect(bucket.map(({ upper_bound }) => upper_bound)).toEqual([
-      0.005,
-      0.01,
-      0.025,
-      0.05,
-      0.1,
-      0.25,
-      0.5,
-      1,
-      2.5,
-      5,
-      10,
-      30,
-      60,
-      Number.POSITIVE_INFINITY,
-    ]);
+    const bounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+    expect(bucket.map(({ upper_bound }) => upper_bound)).toEqual([...bounds, Number.POSITIVE_INFINITY]);
     expect(bucket.at(-1)?.cumulative_count).toBe(10);
     const counts = nativeCounts({ bucket, ...told });
     // Each value is above the bucket's lower end, and no more than its upper one.
@@ -140,12 +119,9 @@ describe('exemplars', () => {
   it('and in protocol buffers, but not in the plain text', async () => {
     const meter = counted();
     const { bucket } = await histogram(meter, 'weir_request_duration_seconds');
+    const timestamp = { seconds: 1_700_000_000, nanos: 250_000_000 };
     expect(bucket.map(({ exemplar }) => exemplar ?? null).filter((one) => one !== null)).toMatchObject([
-      {
-        label: [{ name: 'trace_id', value: traceId }],
-        value: 0.013,
-        timestamp: { seconds: 1_700_000_000, nanos: 250_000_000 },
-      },
+      { label: [{ name: 'trace_id', value: traceId }], value: 0.013, timestamp },
     ]);
     expect(String((await meter.scrape(undefined)).body)).not.toContain(traceId);
   });
@@ -158,12 +134,10 @@ describe('exemplars', () => {
     await app.send('GET /v1/support', `traceparent: 00-${traceId}-00f067aa0ba902b7-01\r\n`);
     const scrape = await fetch(`http://127.0.0.1:${app.opsPort}/metrics`, { headers: { accept: openMetrics } });
     const text = await scrape.text();
-    expect(text).toMatch(
-      new RegExp(`weir_request_duration_seconds_bucket\\{class="support",.* # \\{trace_id="${traceId}"`),
-    );
-    expect(text).toMatch(
-      new RegExp(`weir_coreapp_duration_seconds_bucket\\{class="support",.* # \\{trace_id="${traceId}"`),
-    );
+    for (const name of ['request', 'coreapp']) {
+      const bucket = `weir_${name}_duration_seconds_bucket\\{class="support",.* # \\{trace_id="${traceId}"`;
+      expect(text).toMatch(new RegExp(bucket));
+    }
     expect(text).not.toContain(unsampled);
   });
 });

@@ -20,8 +20,7 @@ const boss = 'e30.boss.sig';
 let clock: VirtualClock;
 let valid: Map<string, TokenRecord>;
 let looks: string[];
-let providerAway: boolean;
-let storeAway: boolean;
+let away: { provider: boolean; store: boolean };
 let ended: EndedTokens;
 let jwt: JwtAuth;
 /** What was written down last, and is told the other replicas. */
@@ -31,7 +30,7 @@ const jwts: JwtCheck = {
   couldBe: (text) => text.split('.').length === 3,
   async check(text) {
     looks.push(text);
-    if (providerAway) throw new StoreAway('the provider is away');
+    if (away.provider) throw new StoreAway('the provider is away');
     const record = valid.get(text);
     return record !== undefined && clock.wallMs() < record.expiresAtMs ? record : undefined;
   },
@@ -57,10 +56,10 @@ beforeEach(() => {
     [anna, { user: 'jwt:anna', role: 'ROLE_USER', expiresAtMs }],
     [boss, { user: 'jwt:boss', role: 'ROLE_ADMIN', expiresAtMs }],
   ]);
-  [looks, providerAway, storeAway] = [[], false, false];
+  [looks, away] = [[], { provider: false, store: false }];
   const memory = createMemoryEndedTokens(clock);
   const here = <T>(answer: T): T => {
-    if (storeAway) throw new StoreAway('away');
+    if (away.store) throw new StoreAway('away');
     return answer;
   };
   ended = {
@@ -224,7 +223,7 @@ describe('logging out', () => {
     valid.set(variant, valid.get(anna) as TokenRecord);
     for (const text of [anna, variant]) await who(text);
     await jwt.end(anna);
-    [providerAway, storeAway] = [true, true];
+    away = { provider: true, store: true };
     await clock.advance(options.freshMs);
     for (const text of [anna, variant]) expect(await who(text)).toBe('storeAway');
   });
@@ -237,34 +236,24 @@ describe('logging out', () => {
   it('is refused with 503 while it cannot be written down', async () => {
     const webapp = await startWebapp({ jwt });
     await who(anna);
-    storeAway = true;
+    away.store = true;
     expect((await webapp.ask('POST', '/v1/users/logout', { fields: withToken(anna) })).error).toMatchObject({
       code: 1023,
     });
   });
 });
 
-function providerIs(away: boolean): void {
-  providerAway = away;
-}
-function storeIs(away: boolean): void {
-  storeAway = away;
-}
-
-describe.each([
-  ['the provider', providerIs],
-  ['the store', storeIs],
-])('while %s is away', (_, setAway) => {
+describe.each(['provider', 'store'] as const)('while the %s is away', (which) => {
   it('a token that nobody has looked at gets 503, never 401, and passes as soon as it is back', async () => {
-    setAway(true);
+    away[which] = true;
     expect(await who(anna)).toBe('storeAway');
-    setAway(false);
+    away[which] = false;
     expect(await who(anna)).toMatchObject({ name: 'jwt:anna' });
   });
 
   it('a token that was valid goes on for the time that the configuration says', async () => {
     await who(anna);
-    setAway(true);
+    away[which] = true;
     await clock.advance(options.keptMs - 1);
     expect(await who(anna)).toMatchObject({ name: 'jwt:anna' });
     await clock.advance(1);
@@ -272,7 +261,7 @@ describe.each([
   });
 
   it('a failure does not keep others from being looked at', async () => {
-    setAway(true);
+    away[which] = true;
     expect(await who(anna)).toBe('storeAway');
     expect(await who(boss)).toBe('storeAway');
     expect(looks).toEqual([anna, boss]);
