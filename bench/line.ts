@@ -33,7 +33,7 @@ const requests = (count: number): Collected[] =>
 function arrive(these: readonly Collected[]): WaitingDownstream[] {
   return these.map((request) => {
     const downstream = new WaitingDownstream();
-    void gates.admit(request, downstream);
+    gates.admit(request, downstream, { settle() {} });
     return downstream;
   });
 }

@@ -6,14 +6,16 @@
  *                                                    └── replay ────┘  if it may be sent again, within the hold time
  */
 import type { Admit } from './admission/admit.ts';
+import type { Gates } from './admission/gates.ts';
+import type { Stander } from './admission/stay.ts';
 import type { Authenticate } from './auth/authenticate.ts';
 import { BodyAllocation } from './bodies/body-allocation.ts';
 import { type BodyBounds, collect } from './bodies/collect.ts';
 import type { DiskBudget } from './bodies/disk.ts';
 import type { Clock } from './clock.ts';
 import { answerPage, answerRefusal, type RefusalForm } from './exchange/answer.ts';
-import type { Collected, Identified, Received } from './exchange/exchange.ts';
-import type { Attempt, Gone, Outcome, Page, Replay } from './exchange/outcome.ts';
+import type { Admitted, Collected, Identified, Received } from './exchange/exchange.ts';
+import type { Admission, Attempt, Gone, Outcome, Page, Replay } from './exchange/outcome.ts';
 import type { Audit, Downstream, OwnEndpoints, RequestHead } from './exchange/ports.ts';
 import type { Principal } from './exchange/principal.ts';
 import type { Receive } from './exchange/receive.ts';
@@ -25,7 +27,7 @@ import type { Log, Meter, Tracer } from './observe/ports.ts';
 import { record } from './observe/record.ts';
 import type { RouteStage } from './routing/router.ts';
 import type { Forward } from './upstream/forward.ts';
-import type { OpenRequests } from './wire/open-requests.ts';
+import type { Caller, OpenRequests } from './wire/open-requests.ts';
 import type { OwnTurns } from './wire/own-turns.ts';
 
 /** For downstreams of one kind: those that ask to switch protocols have more to hand over (`upstream/ports.ts`). */
@@ -61,33 +63,155 @@ export interface GatewayDeps extends RefusalForm {
   readonly preflight?: ((exchange: Received) => Page | null) | undefined;
 }
 
-export type Gateway<From extends Downstream = Downstream> = (head: RequestHead, downstream: From) => Promise<void>;
+/**
+ * Takes a request through the stages to its end, whatever that is.
+ * @param ended called once, when it is over
+ */
+export type Gateway<From extends Downstream = Downstream> = (
+  head: RequestHead,
+  downstream: From,
+  ended: () => void,
+) => void;
 
 /** When to come back is a guess: nobody knows when one of these requests ends. */
 const tooManyOpen = refuse('lineFull', 'Too many requests from this address are under way.', 1_000);
 
+/** For all: what awaits it goes on once the code that runs has come to its end. */
+const soon = Promise.resolve();
+
 export function createGateway<From extends Downstream>(stages: Stages<From>, deps: GatewayDeps): Gateway<From> {
-  return async (head, downstream) => {
-    let answered = false;
+  return (head, downstream, ended) => {
     try {
       const { exchange, refusal } = stages.receive(head);
-      let outcome: Outcome;
-      const caller = deps.openRequests.enter(exchange.origin);
-      try {
-        const reached = refusal ?? (caller === null ? tooManyOpen : await prepare(stages, deps, exchange, downstream));
-        outcome = reached.kind === 'exchange' ? await deliver(stages, deps, reached, downstream) : reached;
-        release(exchange);
-        // A request that waited in line doesn't wait again: where Weir stops, all are refused at once.
-        if (outcome.kind === 'refusal' && exchange.joinedAt === -1) await ownTurn(deps, exchange);
-      } catch (error) {
-        deps.log.error('a bug: a stage threw', { requestId: exchange.id, error });
-        outcome = refuse('bug');
-      } finally {
-        release(exchange);
-        if (caller !== null) deps.openRequests.leave(caller);
+      void new Passage(stages, deps, exchange, downstream, ended).begin(refusal);
+    } catch (error) {
+      deps.log.error('a bug: a request was not answered, or not recorded', { error });
+      downstream.cut();
+      ended();
+    }
+  };
+}
+
+/**
+ * A request on its way. Where it has to wait in line nothing but this waits: `begin` is over by then, and `settle` has
+ * it go on. An async function that waits takes half a kilobyte.
+ */
+class Passage<From extends Downstream> implements Stander {
+  readonly #stages: Stages<From>;
+  readonly #deps: GatewayDeps;
+  readonly #exchange: Received;
+  readonly #downstream: From;
+  readonly #ended: () => void;
+  /** Whose request it is counted as; null: it has too many under way. */
+  readonly #caller: Caller | null;
+  /** Where it stands in line, whatever the configuration says later; null before. */
+  #gates: Gates | null = null;
+  /** Why it stands there again; null: it was not sent yet. */
+  #last: Replay | null = null;
+
+  constructor(stages: Stages<From>, deps: GatewayDeps, exchange: Received, downstream: From, ended: () => void) {
+    this.#stages = stages;
+    this.#deps = deps;
+    this.#exchange = exchange;
+    this.#downstream = downstream;
+    this.#ended = ended;
+    this.#caller = deps.openRequests.enter(exchange.origin);
+  }
+
+  /** @param refused why it goes no further; null: it does */
+  async begin(refused: Refusal | null): Promise<void> {
+    let end: Outcome | null;
+    try {
+      const reached = refused ?? (this.#caller === null ? tooManyOpen : await this.#prepare());
+      const first = reached.kind === 'exchange' ? this.#join(reached) : reached;
+      if (first?.kind === 'refusal') {
+        release(this.#exchange);
+        await ownTurn(this.#deps, this.#exchange);
       }
+      end = first?.kind === 'exchange' ? await this.#send(first) : first;
+    } catch (error) {
+      end = this.#threw(error);
+    }
+    if (end !== null) this.#finish(end);
+  }
+
+  settle(admission: Admission): void {
+    void this.#goOn(admission);
+  }
+
+  /** A request that waited in line doesn't wait for its turn to be refused: where Weir stops, all are refused at once. */
+  async #goOn(admission: Admission): Promise<void> {
+    let end: Outcome | null;
+    try {
+      await soon; // The gate still moves its line.
+      end = admission.kind === 'exchange' ? await this.#send(admission) : blamed(admission, this.#last);
+    } catch (error) {
+      end = this.#threw(error);
+    }
+    if (end !== null) this.#finish(end);
+  }
+
+  /** The stages before the line, and all of what Weir answers itself. */
+  async #prepare(): Promise<Collected | Outcome> {
+    const deps = this.#deps;
+    const arrived = this.#exchange;
+    const preflight = deps.preflight?.(arrived) ?? null;
+    if (preflight !== null) {
+      await ownTurn(deps, arrived);
+      return preflight;
+    }
+    const { route, authenticate, admit, own } = this.#stages;
+    // Awaited even where it is known at once: by the next turn Node has read a body that came with its head.
+    const identified = await authenticate(route(arrived));
+    if (identified.kind !== 'exchange') return identified;
+    if (identified.principal.kind !== 'nobody') this.#downstream.known();
+    const to = identified.route;
+    const bounds = to.by === 'weir' ? deps.ownBodies : admit.gates(to.class);
+    const allocation = new BodyAllocation(bounds.bodies, sharingOf(identified), deps.disk);
+    identified.allocation = allocation;
+    const collecting = collect(identified, this.#downstream, bounds, allocation);
+    const request = collecting instanceof Promise ? await collecting : collecting;
+    if (request.kind !== 'exchange' || to.by !== 'weir') return request;
+    await ownTurn(deps, request);
+    return await own.answer(request);
+  }
+
+  /** Null: it waits in line. */
+  #join(request: Collected): Admission | null {
+    this.#gates = this.#stages.admit.gates(request.route.class);
+    return this.#gates.admit(request, this.#downstream, this);
+  }
+
+  /** Forward, and again as long as it may be sent again. Null: it waits in line once more. */
+  async #send(admitted: Admitted): Promise<Outcome | null> {
+    const gates = this.#gates as Gates;
+    for (let admission: Admission | null = admitted; admission !== null; ) {
+      if (admission.kind !== 'exchange') return blamed(admission, this.#last);
+      const attempt: Attempt = await this.#stages.forward(admission, this.#downstream);
+      if (attempt.kind === 'passed') gates.passed(admission);
+      if (attempt.kind !== 'replay') return attempt;
+      this.#last = attempt;
+      this.#deps.meter.replayed(gates.name, attempt.reason);
+      admission = gates.readmit(admission, this.#downstream, attempt, this);
+    }
+    return null;
+  }
+
+  #threw(error: unknown): Outcome {
+    this.#deps.log.error('a bug: a stage threw', { requestId: this.#exchange.id, error });
+    return refuse('bug');
+  }
+
+  #finish(outcome: Outcome): void {
+    const exchange = this.#exchange;
+    const downstream = this.#downstream;
+    const deps = this.#deps;
+    let answered = false;
+    try {
+      release(exchange);
+      if (this.#caller !== null) deps.openRequests.leave(this.#caller);
       exchange.counters.bytesIn = downstream.bytesIn;
-      const status = finish(exchange, downstream, outcome, deps);
+      const status = answer(exchange, downstream, outcome, deps);
       answered = true;
       record(deps, exchange, outcome, status, outcome.kind === 'passed' ? outcome.cut : downstream.cutFor);
       deps.audit(exchange, outcome);
@@ -95,37 +219,8 @@ export function createGateway<From extends Downstream>(stages: Stages<From>, dep
       deps.log.error('a bug: a request was not answered, or not recorded', { error });
       if (!answered) downstream.cut();
     }
-  };
-}
-
-/**
- * The stages before the line, and all of what Weir answers itself. `deliver` goes on only once this is over: while a
- * request is held, each function that waits for another takes half a kilobyte.
- */
-async function prepare<From extends Downstream>(
-  stages: Stages<From>,
-  deps: GatewayDeps,
-  arrived: Received,
-  downstream: From,
-): Promise<Collected | Outcome> {
-  const preflight = deps.preflight?.(arrived) ?? null;
-  if (preflight !== null) {
-    await ownTurn(deps, arrived);
-    return preflight;
+    this.#ended();
   }
-  // Awaited even where it is known at once: by the next turn Node has read a body that came with its head.
-  const identified = await stages.authenticate(stages.route(arrived));
-  if (identified.kind !== 'exchange') return identified;
-  if (identified.principal.kind !== 'nobody') downstream.known();
-  const to = identified.route;
-  const bounds = to.by === 'weir' ? deps.ownBodies : stages.admit.gates(to.class);
-  const allocation = new BodyAllocation(bounds.bodies, sharingOf(identified), deps.disk);
-  identified.allocation = allocation;
-  const collecting = collect(identified, downstream, bounds, allocation);
-  const request = collecting instanceof Promise ? await collecting : collecting;
-  if (request.kind !== 'exchange' || to.by !== 'weir') return request;
-  await ownTurn(deps, request);
-  return await stages.own.answer(request);
 }
 
 /** What it has held to its end. Doing so twice does nothing. */
@@ -146,28 +241,6 @@ export function sharingOf({ principal, origin }: Identified): Principal {
   return principal.kind === 'nobody' ? { kind: 'nobody', from: networkOf(origin.remote) } : principal;
 }
 
-/** Stand in line, forward, and again as long as it may be sent again. */
-async function deliver<From extends Downstream>(
-  { admit, forward }: Stages<From>,
-  deps: GatewayDeps,
-  request: Collected,
-  downstream: From,
-): Promise<Outcome> {
-  const gates = admit.gates(request.route.class);
-  const admitting = gates.admit(request, downstream);
-  if (!(admitting instanceof Promise) && admitting.kind === 'refusal') await ownTurn(deps, request);
-  let admission = admitting instanceof Promise ? await admitting : admitting;
-  for (let last: Replay | null = null; ; ) {
-    if (admission.kind !== 'exchange') return blamed(admission, last);
-    const attempt: Attempt = await forward(admission, downstream);
-    if (attempt.kind === 'passed') gates.passed(request);
-    if (attempt.kind !== 'replay') return attempt;
-    last = attempt;
-    deps.meter.replayed(gates.name, last.reason);
-    admission = await gates.readmit(request, downstream, last);
-  }
-}
-
 /** If the hold time ended because the Coreapp was away, slow or broken, that is not an overload. */
 function blamed(end: Refusal | Gone, last: Replay | null): Refusal | Gone {
   if (end.kind !== 'refusal' || end.name !== 'holdTimeOver') return end;
@@ -175,7 +248,7 @@ function blamed(end: Refusal | Gone, last: Replay | null): Refusal | Gone {
 }
 
 /** Answers, where that is still to be done. Returns the status that the caller saw; 499 (nginx's) if it had gone. */
-function finish(exchange: Received, downstream: Downstream, outcome: Outcome, deps: GatewayDeps): number {
+function answer(exchange: Received, downstream: Downstream, outcome: Outcome, deps: GatewayDeps): number {
   if (downstream.gone && outcome.kind !== 'passed') return 499;
   switch (outcome.kind) {
     case 'passed':

@@ -24,7 +24,7 @@ import type { Buckets } from './rate/ports.ts';
 import { slotsToCome } from './rate/quota.ts';
 import { type Left, leftOf, RateLimitFields } from './rate/rate-limit-fields.ts';
 import { Supply } from './rate/supply.ts';
-import { type Order, type Stay, slotsFor, stayOf, Waiter, waitAsked } from './stay.ts';
+import { type Order, type Stander, type Stay, slotsFor, stayOf, Waiter, waitAsked } from './stay.ts';
 import type { PauseNotice } from './telling.ts';
 import { type Moving, Waiting, type WaitingClass, type WaitingDeps } from './waiting.ts';
 
@@ -116,8 +116,8 @@ export class Gate implements Slots, PermitWaiter {
     else this.#waiting.join(waiter);
   }
 
-  /** For a newcomer: at once if nobody waits, a slot is open and a permit is there. */
-  admit(exchange: Collected, downstream: Downstream): Admission | Promise<Admission> {
+  /** For a newcomer: at once if nobody waits, a slot is open and a permit is there. Null: it waits, and is told later. */
+  admit(exchange: Collected, downstream: Downstream, stander: Stander): Admission | null {
     const now = this.#deps.clock.now();
     exchange.joinedAt = now;
     exchange.holdMaxMs = this.#class.limits.holdMaxMs;
@@ -128,14 +128,14 @@ export class Gate implements Slots, PermitWaiter {
     const maybeNow = this.#lanes === null && this.line.requests === 0 && cost === 1 && this.#mayTake(exchange, now);
     if (maybeNow && this.supply.lease.take(now)) return this.#admitAtOnce(exchange, now);
     const stay = stayOf(exchange, downstream, this.#deps);
-    return this.#refusalOf(stay, now) ?? this.#wait(stay, now, null);
+    return this.#refusalOf(stay, now) ?? this.#wait(stay, stander, now, null);
   }
 
   /**
    * For a request that the Coreapp sent back: once it has rested, it goes to the head of its caller’s queue, whatever
    * the bounds.
    */
-  readmit(exchange: Collected, downstream: Downstream, replay: Replay): Admission | Promise<Admission> {
+  readmit(exchange: Collected, downstream: Downstream, replay: Replay, stander: Stander): Admission | null {
     const now = this.#deps.clock.now();
     const stay = stayOf(exchange, downstream, this.#deps);
     // There may be other lanes than when it was sent.
@@ -149,7 +149,7 @@ export class Gate implements Slots, PermitWaiter {
       const refusal = refuse('holdTimeOver', null, restsUntil - now);
       return { ...refusal, answer: replay.answer };
     }
-    return this.#wait(stay, now, restsUntil);
+    return this.#wait(stay, stander, now, restsUntil);
   }
 
   another(): number | null {
@@ -351,22 +351,21 @@ export class Gate implements Slots, PermitWaiter {
     return this.#refusal('lineFull', needed, now, `Its turn could not come within ${holdMs / 1_000} s.`);
   }
 
-  /** @param restsUntil when a request that was sent before may stand in line again; null: for a newcomer */
-  #wait(stay: Stay, now: number, restsUntil: number | null): Promise<Admission> {
-    if (stay.downstream.gone) return Promise.resolve(gone);
-    if (this.#class.refusing !== null)
-      return Promise.resolve(this.#refusal(this.#class.refusing, this.line.slots, now));
-    if (stay.until <= (restsUntil ?? now)) {
-      return Promise.resolve(this.#holdTimeOver(now));
-    }
-    return new Promise((settle) => {
-      const waiter = new Waiter(stay, now, settle);
-      stay.exchange.trace?.recording?.holdBegan(now, this.#whyHeld(stay, now, restsUntil));
-      if (restsUntil === null && this.#lanes !== null) this.#lanes.join(waiter, now);
-      else if (restsUntil === null) this.#waiting.join(waiter);
-      else this.#waiting.rejoin(waiter, now, restsUntil);
-      this.pump();
-    });
+  /**
+   * Null: it waits.
+   * @param restsUntil when a request that was sent before may stand in line again; null: for a newcomer
+   */
+  #wait(stay: Stay, stander: Stander, now: number, restsUntil: number | null): Admission | null {
+    if (stay.downstream.gone) return gone;
+    if (this.#class.refusing !== null) return this.#refusal(this.#class.refusing, this.line.slots, now);
+    if (stay.until <= (restsUntil ?? now)) return this.#holdTimeOver(now);
+    const waiter = new Waiter(stay, stander, now);
+    stay.exchange.trace?.recording?.holdBegan(now, this.#whyHeld(stay, now, restsUntil));
+    if (restsUntil === null && this.#lanes !== null) this.#lanes.join(waiter, now);
+    else if (restsUntil === null) this.#waiting.join(waiter);
+    else this.#waiting.rejoin(waiter, now, restsUntil);
+    this.pump();
+    return null;
   }
 
   /** For its trace. What keeps the whole line says more than that there is one. */

@@ -20,7 +20,7 @@ import { Lanes, sameLanes } from './lanes/lanes.ts';
 import { type ClassLimits, lineMax } from './limits.ts';
 import { bucketName, sameScope, scopeValue } from './rate/scope.ts';
 import { convertedUs, intervalUs } from './rate/slots.ts';
-import type { Waiter } from './stay.ts';
+import type { Stander, Waiter } from './stay.ts';
 import { againMax, type PauseNotice } from './telling.ts';
 import type { Moving } from './waiting.ts';
 
@@ -268,19 +268,19 @@ export class Gates implements GateClass {
     return Math.max(1_000, ((this.headcount.total + 1) / (this.limits.rate * Math.max(1, this.live))) * 1_000);
   }
 
-  /** For a newcomer. */
-  admit(exchange: Collected, downstream: Downstream): Admission | Promise<Admission> {
-    if (this.#only !== null) return this.#only.admit(exchange, downstream);
+  /** For a newcomer. Null: it waits, and is told later. */
+  admit(exchange: Collected, downstream: Downstream, stander: Stander): Admission | null {
+    if (this.#only !== null) return this.#only.admit(exchange, downstream, stander);
     const key = this.#keyOf(exchange);
     const gate = this.#gates.get(key) ?? this.#openFor(exchange, key);
-    return gate === null ? refuse('scopesFull', null, 1_000) : gate.admit(exchange, downstream);
+    return gate === null ? refuse('scopesFull', null, 1_000) : gate.admit(exchange, downstream, stander);
   }
 
   /**
    * For a request that the Coreapp sent back: it gets in whatever the bounds, though its gate may have gone meanwhile.
    */
-  readmit(exchange: Collected, downstream: Downstream, replay: Replay): Admission | Promise<Admission> {
-    return this.#gateFor(exchange).readmit(exchange, downstream, replay);
+  readmit(exchange: Collected, downstream: Downstream, replay: Replay, stander: Stander): Admission | null {
+    return this.#gateFor(exchange).readmit(exchange, downstream, replay, stander);
   }
 
   /** The Coreapp has answered a request, and has not refused it. */

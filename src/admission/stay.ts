@@ -1,7 +1,7 @@
 /** One stay in line: what decides when its turn comes and when its time is over, and who waits for it. */
 import type { Collected } from '../exchange/exchange.ts';
 import type { Admission } from '../exchange/outcome.ts';
-import type { Downstream } from '../exchange/ports.ts';
+import type { Downstream, GoneListener } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
 import type { Fields } from '../http/fields.ts';
 import { waitPreferred } from '../http/preference.ts';
@@ -34,6 +34,17 @@ export interface Stay {
   readonly until: number;
 }
 
+/** Who stands in line. */
+export interface Stander {
+  /** Told once for each stay in which it had to wait, within the gate that moves its line. */
+  settle(admission: Admission): void;
+}
+
+/** The requests among which one waits. */
+interface WaitersRoom {
+  callerGone(waiter: Waiter): void;
+}
+
 /** A lane as its requests see it. */
 export interface WaitersLane {
   released: Waiter | null;
@@ -42,23 +53,29 @@ export interface WaitersLane {
   settle(): void;
 }
 
-export class Waiter extends Place<Waiter> {
+export class Waiter extends Place<Waiter> implements GoneListener {
   readonly exchange: Collected;
   readonly downstream: Downstream;
-  readonly settle: (admission: Admission) => void;
+  readonly stander: Stander;
   readonly stoodSince: number;
+  /** Null: it has not come in yet. */
+  room: WaitersRoom | null = null;
   /** Null: it does not rest. */
   rest: Rest | null = null;
   /** The lane in which it is parked, and the one that has let it go to the line. */
   parkedIn: WaitersLane | null = null;
   releasedBy: WaitersLane | null = null;
 
-  constructor(stay: Stay, now: number, settle: (admission: Admission) => void) {
+  constructor(stay: Stay, stander: Stander, now: number) {
     super(stay.caller, stay.urgency, stay.cost, stay.exchange.joinedAt, stay.until);
     this.exchange = stay.exchange;
     this.downstream = stay.downstream;
     this.stoodSince = now;
-    this.settle = settle;
+    this.stander = stander;
+  }
+
+  callerGone(): void {
+    this.room?.callerGone(this);
   }
 }
 

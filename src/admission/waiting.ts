@@ -163,6 +163,11 @@ export class Waiting {
     return moving.sort((a, b) => a.waiter.since - b.waiter.since);
   }
 
+  /** One whose turn it is, and that is tried, is told by who tries it. */
+  callerGone(waiter: Waiter): void {
+    if (waiter.waiting || waiter.rest !== null) this.#leave(waiter, gone, 'gone', this.#deps.clock.now());
+  }
+
   /** Everybody who waits, in line or outside it. Looks at each: not for each request. */
   *[Symbol.iterator](): Generator<Waiter> {
     yield* this.line;
@@ -177,9 +182,8 @@ export class Waiting {
 
   #enter(waiter: Waiter): void {
     this.#class.headcount.take(waiter.caller);
-    waiter.downstream.onGone(() => {
-      if (waiter.waiting || waiter.rest !== null) this.#leave(waiter, gone, 'gone', this.#deps.clock.now());
-    });
+    waiter.room = this;
+    waiter.downstream.onGone(waiter);
   }
 
   #leave(waiter: Waiter, admission: Admission, outcome: HoldOutcome, now: number): void {
@@ -197,7 +201,7 @@ export class Waiting {
     counters.heldMs += ms;
     trace?.recording?.holdEnded(now, outcome);
     this.#deps.meter.held(this.#class.name, outcome, ms, sampledId(trace));
-    waiter.settle(admission);
+    waiter.stander.settle(admission);
   }
 
   /** Why it waits from now on. */

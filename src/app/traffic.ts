@@ -72,9 +72,7 @@ export class Traffic {
   #follow<From extends Downstream>(gateway: Gateway<From>, head: RequestHead, downstream: From): void {
     this.#underWay += 1;
     this.#changed?.(this.#underWay);
-    const served = this.#begun
-      ? gateway(head, downstream)
-      : this.#beginning.promise.then(() => gateway(head, downstream));
-    void served.finally(this.#ended);
+    if (this.#begun) gateway(head, downstream, this.#ended);
+    else void this.#beginning.promise.then(() => gateway(head, downstream, this.#ended));
   }
 }

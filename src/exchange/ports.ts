@@ -5,14 +5,19 @@ import type { Collected, Received } from './exchange.ts';
 import type { CutCause, Outcome, Page } from './outcome.ts';
 import type { Refusal } from './refusals.ts';
 
+/** An object and not a function: a closure for each request that waits takes more than what it closes over. */
+export interface GoneListener {
+  callerGone(): void;
+}
+
 /** The caller's side of an exchange. One answer: `page`, or `head` then `data` then `end`, or `cut`. */
 export interface Downstream {
   /** True once the caller has hung up (or was cut off). */
   readonly gone: boolean;
   /** Why it was cut off where that was not asked for by `cut`; null: it was not, or it has hung up by itself. */
   readonly cutFor: CutCause | null;
-  /** Called once when the caller hangs up before its answer is complete. One listener; null takes it away. */
-  onGone(listener: (() => void) | null): void;
+  /** Told once when the caller hangs up before its answer is complete. One listener; null takes it away. */
+  onGone(listener: GoneListener | null): void;
   /** A valid credential was seen: if connections have to be closed, this one is closed later than strangers'. */
   known(): void;
   /** The announced length of the body; null: unknown (chunked). */

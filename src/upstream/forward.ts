@@ -5,7 +5,7 @@ import { unused } from '../exchange/charge.ts';
 import { type Admitted, hasOpenSlot, type PermitEnd } from '../exchange/exchange.ts';
 import type { Attempt, CutCause, Replay } from '../exchange/outcome.ts';
 import { gone } from '../exchange/outcome.ts';
-import type { Downstream } from '../exchange/ports.ts';
+import type { Downstream, GoneListener } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
 import { refuse } from '../exchange/refusals.ts';
 import { timeFields } from '../exchange/server-timing.ts';
@@ -48,7 +48,7 @@ export function createForward(deps: ForwardDeps): Forward {
     });
 }
 
-class Sending extends GuardedObserver {
+class Sending extends GuardedObserver implements GoneListener {
   readonly #deps: ForwardDeps;
   readonly #exchange: Admitted;
   readonly #downstream: Downstream;
@@ -106,11 +106,17 @@ class Sending extends GuardedObserver {
       const target = targetFor(this.#exchange, this.#deps.rewriting);
       this.#traced = this.#beginTrace(target);
       const fields = requestFields(this.#exchange, this.#deps, this.#traced?.spanId);
-      this.#downstream.onGone(() => this.#call?.abort());
+      this.#downstream.onGone(this);
       this.#call = this.#upstream.coreapp.send({ method, target, fields, body }, this);
     } catch (error) {
       this.threw(error);
     }
+  }
+
+  /** A call that is under way ends first, and says so. */
+  callerGone(): void {
+    if (this.#isOver) this.#leave();
+    else this.#call?.abort();
   }
 
   #beginTrace(target: string): AttemptRecord | null {
@@ -268,7 +274,7 @@ class Sending extends GuardedObserver {
       this.#answered(null);
       return;
     }
-    this.#downstream.onGone(() => this.#leave());
+    this.#downstream.onGone(this);
     if (this.#spool === null) this.#downstream.onDrain(() => this.#answered(null));
     else this.#spool.end(trailers);
   }
@@ -303,7 +309,7 @@ class Sending extends GuardedObserver {
       this.#answered(why);
       return;
     }
-    this.#downstream.onGone(() => this.#leave());
+    this.#downstream.onGone(this);
     this.#spool.breakOff(why);
   }
 

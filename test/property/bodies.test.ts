@@ -107,7 +107,7 @@ class Uploader extends WaitingDownstream {
         this.onGone(null);
         resolve(read);
       });
-      this.onGone(() => reading.end({ kind: 'gone' }));
+      this.onGone({ callerGone: () => reading.end({ kind: 'gone' }) });
       request.on('data', (chunk: Buffer) => {
         reading.take(chunk);
         this.bytes += chunk.length;
@@ -204,7 +204,7 @@ function scene({ memoryMaxBytes: inMemory = memoryMaxBytes, script }: SceneOptio
       if (upload.hangUpAfterMs !== null) clock.after(upload.hangUpAfterMs, () => downstream.hangUp());
       const fields = ['Host', 'weir', 'X-User', upload.user];
       const head = { method: 'POST', target: upload.path, version: '1.1', fields };
-      return gateway({ ...head, peer: '127.0.0.1', secure: false }, downstream);
+      return new Promise((ended) => gateway({ ...head, peer: '127.0.0.1', secure: false }, downstream, ended));
     },
   };
 }

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { windowUs } from '../../src/admission/rate/slots.ts';
+import type { Replay } from '../../src/exchange/outcome.ts';
 import { dice } from '../support/dice.ts';
 import { DriftingClock } from '../support/drifting-clock.ts';
 import { Fleet, messageFrom, roomyLimits, tolerance, WaitingDownstream } from '../support/fleet.ts';
@@ -73,12 +74,8 @@ describe('the limit, over all replicas', () => {
         for (let i = 0; i < 2 * (quota.burst + quota.rate * 5); i++) void fleet.arrive(i % count);
         await fleet.clock.run(3_000);
         const [met] = fleet.gates;
-        void met?.readmit(messageFrom('a'), new WaitingDownstream(), {
-          kind: 'replay',
-          reason: 'throttled',
-          pauseMs,
-          otherwise: null,
-        });
+        const replay: Replay = { kind: 'replay', reason: 'throttled', pauseMs, otherwise: null };
+        met?.readmit(messageFrom('a'), new WaitingDownstream(), replay, { settle() {} });
         await fleet.clock.run(3_000 + pauseMs - 0.001);
         const meanwhile = fleet.sent.filter(({ at }) => at > 3_000);
         expect(meanwhile.filter(({ replica }) => replica === 0)).toEqual([]);

@@ -45,7 +45,9 @@ describe('A newcomer', () => {
     lines.answer(left, 'unused');
     await lines.clock.advance(200);
     const before = lines.asked.length;
-    expect(lines.admit.gates('messages').admit(left.exchange, left.downstream)).toEqual({ kind: 'gone' });
+    expect(lines.admit.gates('messages').admit(left.exchange, left.downstream, { settle() {} })).toEqual({
+      kind: 'gone',
+    });
     expect(lines.asked).toHaveLength(before);
     expect(lines.admit.budget.inUse).toBe(0);
   });

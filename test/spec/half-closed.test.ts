@@ -99,8 +99,10 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
     caller.send(get('/a'));
     await arrived(1);
     let told = false;
-    downstream(0).onGone(() => {
-      told = true;
+    downstream(0).onGone({
+      callerGone() {
+        told = true;
+      },
     });
     caller.socket.destroy(); // Which sends the same end as half a close.
     await until(() => told && downstream(0).gone, { what: 'the caller to be gone' });

@@ -5,6 +5,7 @@ import type { Gates } from '../../src/admission/gates.ts';
 import { type NarrowLimit, pausesMax } from '../../src/admission/lanes/lanes.ts';
 import { deafMeter, gatesOn, messageFrom, narrowLimit, roomyLimits, WaitingDownstream } from '../support/fleet.ts';
 import { Lines, type Visit } from '../support/lines.ts';
+import { stood } from '../support/stood.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const byNumber = 'path:/v1/messages/{number}';
@@ -187,7 +188,8 @@ describe('A request goes when each of its limits has something for it', () => {
     const buckets = new MemoryBuckets(clock, deafMeter);
     const limits = { ...roomyLimits({ rate: 100, burst: 100 }), also: [{ ...pair, rate: 10, burst: 5 }] };
     const [one, other] = [gatesOn(buckets, clock, limits), gatesOn(buckets, clock, limits)];
-    const send = (gates: Gates) => gates.admit(messageFrom('a', { path: '/v1/messages/x' }), new WaitingDownstream());
+    const send = (gates: Gates) =>
+      stood((stander) => gates.admit(messageFrom('a', { path: '/v1/messages/x' }), new WaitingDownstream(), stander));
     const first = await send(one);
     if (first.kind !== 'exchange') throw new Error('it was not sent');
     first.slots.signalled({ of: 1, pauseMs: 20_000, bulk: false, as: null }, first);

@@ -19,7 +19,7 @@ import type { Allocation, BodyRead } from '../../src/exchange/bodies.ts';
 import type { Collected, Slots } from '../../src/exchange/exchange.ts';
 import { collected, identified, received, routed } from '../../src/exchange/exchange.ts';
 import type { Admission } from '../../src/exchange/outcome.ts';
-import type { Downstream } from '../../src/exchange/ports.ts';
+import type { Downstream, GoneListener } from '../../src/exchange/ports.ts';
 import type { EndpointClass } from '../../src/exchange/route.ts';
 import type { Trace } from '../../src/exchange/trace.ts';
 import type { Fields } from '../../src/http/fields.ts';
@@ -27,6 +27,7 @@ import { deafMeter } from './deaf-meter.ts';
 import { pushBack } from './redis-bucket.ts';
 import { routeOf } from './routes.ts';
 import { Sender, type Written } from './sender.ts';
+import { stood } from './stood.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 export { deafMeter };
@@ -60,9 +61,9 @@ export class WaitingDownstream implements Downstream {
   readonly cutFor = null;
   readonly bodyBytes: number | null = 0;
   bytesIn = 0;
-  #listener: (() => void) | null = null;
+  #listener: GoneListener | null = null;
 
-  onGone(listener: (() => void) | null): void {
+  onGone(listener: GoneListener | null): void {
     this.#listener = listener;
   }
 
@@ -70,7 +71,7 @@ export class WaitingDownstream implements Downstream {
     this.gone = true;
     const listener = this.#listener;
     this.#listener = null;
-    listener?.();
+    listener?.callerGone();
   }
 
   known(): void {}
@@ -350,7 +351,7 @@ export class Fleet {
       else if (end !== 'sent') this.left += 1;
       return;
     }
-    const admission = await gates.admit(request, downstream);
+    const admission = await stood((stander) => gates.admit(request, downstream, stander));
     switch (admission.kind) {
       case 'exchange': {
         const { permit, slotClosesAt, slots, charge } = admission;

@@ -13,6 +13,7 @@ import type { Signal } from '../../src/exchange/signal.ts';
 import { fieldOf } from '../../src/http/fields.ts';
 import { endpointClasses } from './classes.ts';
 import { type Bringing, deafMeter, messageFrom, plainOrder, roomyLimits, WaitingDownstream } from './fleet.ts';
+import { stood } from './stood.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 /** Where a request stands in line, who sends it, and what it brings. */
@@ -147,7 +148,11 @@ export class Lines {
   arrive(label: string, arrival: Arrival = {}): Visit {
     const visit = new Visit(label, arrival);
     this.visits.push(visit);
-    this.#stay(visit, this.admit.gates(visit.class).admit(visit.exchange, visit.downstream));
+    const gates = this.admit.gates(visit.class);
+    this.#stay(
+      visit,
+      stood((stander) => gates.admit(visit.exchange, visit.downstream, stander)),
+    );
     return visit;
   }
 
@@ -180,7 +185,7 @@ export class Lines {
     this.answer(visit, how);
     visit.admission = null;
     const replay: Replay = { kind: 'replay', reason, pauseMs, otherwise: null };
-    this.#stay(visit, this.admit.gates(visit.class).readmit(visit.exchange, visit.downstream, replay));
+    this.#returns(visit, replay);
   }
 
   /** The same by a rule of the configuration. */
@@ -188,7 +193,15 @@ export class Lines {
     this.answer(visit, 'failed');
     visit.admission = null;
     const replay: Replay = { kind: 'replay', reason: 'throttled', pauseMs: signal.pauseMs, otherwise: null, signal };
-    this.#stay(visit, this.admit.gates(visit.class).readmit(visit.exchange, visit.downstream, replay));
+    this.#returns(visit, replay);
+  }
+
+  #returns(visit: Visit, replay: Replay): void {
+    const gates = this.admit.gates(visit.class);
+    this.#stay(
+      visit,
+      stood((stander) => gates.readmit(visit.exchange, visit.downstream, replay, stander)),
+    );
   }
 
   #stay(visit: Visit, admission: Admission | Promise<Admission>): void {

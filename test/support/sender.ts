@@ -14,6 +14,7 @@ import { Reachability } from '../../src/upstream/reachability.ts';
 import { pass, type RetryPolicy } from '../../src/upstream/retry-policy.ts';
 import { deafMeter } from './deaf-meter.ts';
 import { silentLog } from './silent-log.ts';
+import { stood } from './stood.ts';
 
 interface SenderOptions {
   readonly clock: Clock;
@@ -97,14 +98,14 @@ export class Sender {
     downstream: Downstream,
     told: (written: Written) => void,
   ): Promise<'sent' | Refusal | Gone> {
-    for (let admission = await gates.admit(request, downstream); ; ) {
+    for (let admission = await stood((stander) => gates.admit(request, downstream, stander)); ; ) {
       if (admission.kind !== 'exchange') return admission;
       const sent = admission;
       const attempt = await this.#forward((at) => told({ at, closesAt: sent.slotClosesAt }))(sent, downstream);
       if (attempt.kind === 'passed') return 'sent';
       if (attempt.kind !== 'replay') return attempt;
       this.givenUp += 1;
-      admission = await gates.readmit(request, downstream, attempt);
+      admission = await stood((stander) => gates.readmit(request, downstream, attempt, stander));
     }
   }
 

@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import type { Allocation, BodyRead } from '../../exchange/bodies.ts';
 import type { CutCause } from '../../exchange/outcome.ts';
-import type { Downstream } from '../../exchange/ports.ts';
+import type { Downstream, GoneListener } from '../../exchange/ports.ts';
 import type { Fields } from '../../http/fields.ts';
 import { chunked, type RequestMessage } from '../codec/message.ts';
 import type { Connection } from '../connections.ts';
@@ -78,7 +78,7 @@ export class WireDownstream implements Downstream, Taker {
   #reading: Reading | null = null;
   /** Watches over bytes that the caller has to take or to send before it goes on. */
   #idler: Pick<Idler, 'done'> | null = null;
-  #onGone: (() => void) | null = null;
+  #onGone: GoneListener | null = null;
   #onDrain: (() => void) | null = null;
 
   constructor(connection: AnsweredConnection, message: RequestMessage, persistent = message.persistent) {
@@ -128,7 +128,7 @@ export class WireDownstream implements Downstream, Taker {
     return this.connection.socket.writableLength > 0;
   }
 
-  onGone(listener: (() => void) | null): void {
+  onGone(listener: GoneListener | null): void {
     this.#onGone = listener;
   }
 
@@ -269,7 +269,7 @@ export class WireDownstream implements Downstream, Taker {
     this.#reading?.end({ kind: 'gone' });
     const listener = this.#onGone;
     this.#onGone = null;
-    listener?.();
+    listener?.callerGone();
   }
 
   /** There is room for more. */
