@@ -182,11 +182,13 @@ describe('a file descriptor', () => {
   });
 });
 
-const saying = (body: string): string => `
+/** A process of its own that logs to its stdout. */
+const saying = (body: string): Script =>
+  startScript(`
   import { createLog } from './src/adapters/log/log.ts';
   import { machineClock } from './src/adapters/node/clock.ts';
   const log = createLog({ level: 'info', clock: machineClock });
-  ${body}`;
+  ${body}`);
 
 /** The lines of a script that nobody reads until it has written all of them. */
 async function readLate(child: Script) {
@@ -197,24 +199,20 @@ async function readLate(child: Script) {
 
 describe('stdout', () => {
   it('has every line, whole and in order, when the process exits at once', async () => {
-    await using child = startScript(saying("for (let i = 0; i < 5000; i++) log.info('n', { i }); process.exit(3);"));
+    await using child = saying("for (let i = 0; i < 5000; i++) log.info('n', { i }); process.exit(3);");
     const numbers = linesOf(await child.output()).map(({ i }) => i);
     expect(numbers).toEqual(Array.from({ length: 5_000 }, (_, i) => i));
     expect((await child.exited).code).toBe(3);
   });
 
   it('has every line after flush()', async () => {
-    await using child = startScript(
-      saying("log.info('last'); await log.flush(); process.kill(process.pid, 'SIGKILL');"),
-    );
+    await using child = saying("log.info('last'); await log.flush(); process.kill(process.pid, 'SIGKILL');");
     expect(await child.output()).toContain('"msg":"last"');
   });
 
   it('that nobody reads any more does not keep the process from exiting', async () => {
-    await using child = startScript(
-      saying(
-        "log.info('a'); process.stdin.once('data', () => { log.info('b'); process.exit(0); }); console.error('up');",
-      ),
+    await using child = saying(
+      "log.info('a'); process.stdin.once('data', () => { log.info('b'); process.exit(0); }); console.error('up');",
     );
     await once(child.process.stderr, 'data');
     child.process.stdout.destroy();
@@ -223,13 +221,11 @@ describe('stdout', () => {
   });
 
   it('that is not read drops what is beyond 8 Mi characters, and says how many lines when it is', async () => {
-    await using child = startScript(
-      saying(`
+    await using child = saying(`
         const text = 'x'.repeat(100_000);
         for (let i = 0; i < 200; i++) log.info(text);
         console.error('written');
-        process.stdin.once('data', async () => { await log.flush(); process.exit(0); });`),
-    );
+        process.stdin.once('data', async () => { await log.flush(); process.exit(0); });`);
     const messages = await readLate(child);
     const dropped = messages.find(({ msg }) => msg.startsWith('log lines dropped'));
     expect(messages.length - 1 + (dropped?.lines ?? 0)).toBe(200);
@@ -237,8 +233,7 @@ describe('stdout', () => {
   });
 
   it('that is not read drops the audit trail last: refused logins only after requests, done ones after those', async () => {
-    await using child = startScript(
-      saying(`
+    await using child = saying(`
         const text = 'x'.repeat(100_000);
         const audit = (outcome, user) => log.audit({ action: 'login', outcome, reason: null, user });
         for (let i = 0; i < 200; i++) log.info(text);
@@ -246,8 +241,7 @@ describe('stdout', () => {
         for (let i = 0; i < 200; i++) audit('refused', text);
         audit('done', 'intruder');
         console.error('written');
-        process.stdin.once('data', async () => { await log.flush(); process.exit(0); });`),
-    );
+        process.stdin.once('data', async () => { await log.flush(); process.exit(0); });`);
     const messages = await readLate(child);
     const who = messages.filter(({ msg }) => msg === 'audit').map(({ outcome, user = '' }) => `${outcome} ${user}`);
     expect(who.filter((one) => one.length < 100)).toEqual(['refused first', 'done intruder']);

@@ -9,17 +9,19 @@ describe('secrets in files of their own', () => {
     '/run/key': `${key}\n`,
     '/run/short': 'short\r\n',
     '/run/url': 'redis://:pw@redis\n',
-    '/run/auth': 'Bearer x y',
   };
 
-  it('are read, without their trailing newline', () => {
-    const yaml = 'coreapp: {authorizationFile: /run/auth}';
-    const loaded = config(load(yaml, { WA_API_KEY_FILE: '/run/key', REDIS_URL_FILE: '/run/url' }, files));
-    expect([loaded.auth.apiKey, loaded.redis.url, loaded.coreapp.authorization]).toEqual([
-      [key],
-      'redis://:pw@redis',
-      'Bearer x y',
-    ]);
+  it.each([
+    ['without their trailing newline', '', '\n'],
+    ['without what editors on Windows add: a byte order mark, and the end of the line', '\ufeff', '\r\n'],
+  ])('are read, %s', (_, mark, end) => {
+    const secrets = { key, url: 'redis://:pw@redis', auth: 'Bearer x y', password: 'Correct-Horse-1' };
+    const written = Object.entries(secrets).map(([name, secret]) => [`/run/${name}`, mark + secret + end]);
+    const env = { WA_API_KEY_FILE: '/run/key', REDIS_URL_FILE: '/run/url', WEIR_ADMIN_PASSWORD_FILE: '/run/password' };
+    const loaded = load('coreapp: {authorizationFile: /run/auth}', env, Object.fromEntries(written));
+    const { auth, redis, coreapp } = config(loaded);
+    expect([auth.apiKey, auth.adminPassword]).toEqual([[key], secrets.password]);
+    expect([redis.url, coreapp.authorization]).toEqual([secrets.url, secrets.auth]);
   });
 
   it('leave no file name in the configuration', () => {
@@ -87,30 +89,9 @@ describe('a login of Redis apart from its URL', () => {
   });
 });
 
-describe('what editors add to a secret file', () => {
+describe('what cannot be typed in a secret', () => {
   const password = 'Correct-Horse-1';
   const utf8 = (bytes: string, encoding: 'latin1' | 'utf16le'): string => Buffer.from(bytes, encoding).toString();
-
-  it('is no part of the secret: a byte order mark, and the end of the line', () => {
-    const files = {
-      '/run/auth': '\ufeffBearer x y\r\n',
-      '/run/key': '\ufeffa-key-of-18-chars!\n',
-      '/run/password': `\ufeff${password}`,
-      '/run/url': '\ufeffredis://:pw@redis\n',
-    };
-    const env = {
-      WA_API_KEY_FILE: '/run/key',
-      REDIS_URL_FILE: '/run/url',
-      WEIR_ADMIN_PASSWORD_FILE: '/run/password',
-    };
-    const { auth, redis, coreapp } = config(load('coreapp: {authorizationFile: /run/auth}', env, files));
-    expect([auth.apiKey, auth.adminPassword, redis.url, coreapp.authorization]).toEqual([
-      ['a-key-of-18-chars!'],
-      password,
-      'redis://:pw@redis',
-      'Bearer x y',
-    ]);
-  });
 
   const latin1 = 'holds something that is not UTF-8';
   const space = 'holds a zero width space (U+200B)';
@@ -123,7 +104,7 @@ describe('what editors add to a secret file', () => {
     ['bytes', 'WA_API_KEY', utf8('twelve-ch\xe4rs', 'latin1'), `${latin1}, character 10`],
     ['a zero width joiner', 'REDIS_URL', 'redis://:p\u200dw@redis', 'holds a zero width joiner (U+200D), character 11'],
     ['a second newline', 'REDIS_URL', 'redis://:pw@redis\n\n', 'holds a line feed (U+000A), character 18'],
-  ])('is refused where it cannot be typed, with its place: %s in %s', (_, name, text, fault) => {
+  ])('is refused with its place: %s in %s', (_, name, text, fault) => {
     const files = { '/run/secret': text };
     const length = text.replace(/\r?\n$/, '').length;
     const wanted = fault.includes('UTF-8') ? 'save it as UTF-8' : 'take it out';

@@ -100,21 +100,17 @@ describe('cloud-api.yaml in front of the simulator', () => {
   it('has a team that may send messages, and nothing else', async () => {
     const cloud = new SimulatedCloud({ ...cloudDefaults, latencyMs: 0, token: 'put-the-token-in-a-file' });
     await using simulator = await startApi(cloud);
-    const redis = await startRedis();
-    try {
-      await using app = await startTestApp(simulator.url, text('cloud-api.yaml'), { REDIS_URL: redis.url });
-      const token = await tokenFor('crm', redis.url);
-      const bearer = `Host: weir\r\nAuthorization: Bearer ${token}\r\n`;
-      const body = JSON.stringify({ messaging_product: 'whatsapp', to: '4915', type: 'text', text: { body: 'x' } });
-      const fields = `${bearer}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`;
-      const sent = await app.ask('POST /v23.0/1055/messages', fields, body);
-      expect([sent.status, sent.json.contacts]).toEqual([200, [{ input: '4915', wa_id: '4915' }]]);
-      const managed = await app.ask('GET /v23.0/1055/phone_numbers', bearer);
-      expect([managed.status, managed.json.error.type]).toEqual([403, 'WeirException']);
-      expect((await app.ask('GET /v23.0/1055/phone_numbers?access_token=x', 'Host: weir\r\n')).status).toBe(401);
-    } finally {
-      await redis.stop();
-    }
+    await using redis = await startRedis();
+    await using app = await startTestApp(simulator.url, text('cloud-api.yaml'), { REDIS_URL: redis.url });
+    const token = await tokenFor('crm', redis.url);
+    const bearer = `Host: weir\r\nAuthorization: Bearer ${token}\r\n`;
+    const body = JSON.stringify({ messaging_product: 'whatsapp', to: '4915', type: 'text', text: { body: 'x' } });
+    const fields = `${bearer}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`;
+    const sent = await app.ask('POST /v23.0/1055/messages', fields, body);
+    expect([sent.status, sent.json.contacts]).toEqual([200, [{ input: '4915', wa_id: '4915' }]]);
+    const managed = await app.ask('GET /v23.0/1055/phone_numbers', bearer);
+    expect([managed.status, managed.json.error.type]).toEqual([403, 'WeirException']);
+    expect((await app.ask('GET /v23.0/1055/phone_numbers?access_token=x', 'Host: weir\r\n')).status).toBe(401);
   });
 });
 

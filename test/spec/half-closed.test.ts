@@ -56,20 +56,23 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
   const arrived = (requests: number): Promise<true> =>
     until(() => (downstreams.length === requests ? true : null), { what: `${requests} requests` });
   const downstream = (index: number): Downstream => downstreams[index]?.downstream as Downstream;
-  const closedBy = (caller: RawCaller) => caller.closed();
+  const isGone = () => until(() => downstream(0).gone, { what: 'the caller to be gone' });
+  const nobodyIsLeft = () => until(() => server.connections === 0, { what: 'the connections to be closed' });
+  const isAsked = (caller: RawCaller) =>
+    until(() => caller.unread.includes('HTTP/1.1 102 '), { what: 'an interim answer' });
 
   it('a whole request is answered, however long it takes, and the connection ends', async () => {
     await using caller = await call();
     caller.send(get('/a')).socket.end();
     await arrived(1);
     // Long enough for the caller to have been asked whether it is still there.
-    await until(() => caller.unread.includes('HTTP/1.1 102 '), { what: 'an interim answer' });
+    await isAsked(caller);
     expect(downstream(0).gone).toBe(false);
     downstream(0).page(200, ['X-Any', 'thing'], 'hello');
     const told = await caller.answer();
     expect(told).toMatchObject({ status: 200, text: 'hello', whole: true });
     expect(told.field('connection')).toBe('close');
-    expect(await closedBy(caller)).toBe('end');
+    expect(await caller.closed()).toBe('end');
   });
 
   it('so is one with a body', async () => {
@@ -80,7 +83,7 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
     expect(read).toMatchObject({ kind: 'body', body: Buffer.from('abc') });
     downstream(0).page(200, [], 'hello');
     expect((await caller.answer()).text).toBe('hello');
-    expect(await closedBy(caller)).toBe('end');
+    expect(await caller.closed()).toBe('end');
   });
 
   it('all that were asked for whole are answered, in their order', async () => {
@@ -91,22 +94,18 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
     await arrived(2);
     downstream(1).page(200, [], 'b');
     expect([(await caller.answer()).text, (await caller.answer()).text]).toEqual(['a', 'b']);
-    expect(await closedBy(caller)).toBe('end');
+    expect(await caller.closed()).toBe('end');
   });
 
   it('one that has gone while it waited is gone', async () => {
     const caller = await call();
     caller.send(get('/a'));
     await arrived(1);
-    let told = false;
-    downstream(0).onGone({
-      callerGone() {
-        told = true;
-      },
-    });
+    const told = new Promise<void>((callerGone) => downstream(0).onGone({ callerGone }));
     caller.socket.destroy(); // Which sends the same end as half a close.
-    await until(() => told && downstream(0).gone, { what: 'the caller to be gone' });
-    await until(() => server.connections === 0, { what: 'its connection to be closed' });
+    await told;
+    expect(downstream(0).gone).toBe(true);
+    await nobodyIsLeft();
   });
 
   it('what it has asked for behind that is not begun any more', async () => {
@@ -114,8 +113,8 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
     caller.send(get('/a') + get('/b') + get('/c'));
     await arrived(1);
     caller.socket.destroy();
-    await until(() => downstream(0).gone, { what: 'the caller to be gone' });
-    await until(() => server.connections === 0, { what: 'its connection to be closed' });
+    await isGone();
+    await nobodyIsLeft();
     expect(downstreams).toHaveLength(1);
   });
 
@@ -138,8 +137,8 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
       const caller = await callWith(get('/a'));
       await standing(caller);
       go(caller);
-      await until(() => downstream(0).gone, { what: 'the caller to be gone' });
-      await until(() => server.connections === 0, { what: 'its connection to be closed' });
+      await isGone();
+      await nobodyIsLeft();
       expect(downstreams).toHaveLength(1);
     });
 
@@ -155,15 +154,15 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
       // Whoever is asked is asked 0.2 s after it has been paused; another one that is asked shows that this is over.
       await using asked = await call();
       asked.send(get('/b')).socket.end();
-      await until(() => asked.unread.includes('HTTP/1.1 102 '), { what: 'an interim answer' });
+      await isAsked(asked);
       expect(String(caller.unread)).toBe('');
       itsCarrier.resetAndDestroy();
-      await until(() => downstream(0).gone, { what: 'the caller to be gone' });
+      await isGone();
     });
 
     it('one that is still there is asked, and answered', async () => {
       await using caller = await callWith(get('/a'));
-      await until(() => caller.unread.includes('HTTP/1.1 102 '), { what: 'an interim answer' });
+      await isAsked(caller);
       downstream(0).page(200, [], 'hello');
       const told = await caller.answer();
       expect(told).toMatchObject({ status: 200, text: 'hello', whole: true });
@@ -178,21 +177,21 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
     await arrived(1);
     downstream(0).page(200, [], 'hello');
     expect(await caller.answer()).toMatchObject({ text: 'hello', interim: [], whole: true });
-    expect(await closedBy(caller)).toBe('end');
+    expect(await caller.closed()).toBe('end');
   });
 
   it('one that has asked for nothing, or has its answer, is let go of', async () => {
     await using silent = await call();
     silent.socket.end();
-    expect(await closedBy(silent)).toBe('end');
+    expect(await silent.closed()).toBe('end');
     await using served = await call();
     served.send(get('/a'));
     await arrived(1);
     downstream(0).page(200, [], 'a');
     expect((await served.answer()).text).toBe('a');
     served.socket.end();
-    expect(await closedBy(served)).toBe('end');
-    await until(() => server.connections === 0, { what: 'the connections to be closed' });
+    expect(await served.closed()).toBe('end');
+    await nobodyIsLeft();
   });
 
   it.each([
@@ -203,9 +202,9 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
     await using caller = await call();
     caller.send(bytes).socket.end();
     expect((await caller.answer()).status).toBe(400);
-    expect(await closedBy(caller)).toBe('end');
+    expect(await caller.closed()).toBe('end');
     expect([downstreams.length, unread]).toEqual([requests, 1]);
-    if (requests > 0) await until(() => downstream(0).gone, { what: 'the caller to be gone' });
+    if (requests > 0) await isGone();
   });
 
   it('one that asks for a WebSocket needs both sides of its connection', async () => {
@@ -214,7 +213,7 @@ describe.each(['plain', 'TLS'])('On a %s connection', (kind) => {
     caller.send(`GET /a HTTP/1.1\r\nHost: weir\r\n${upgrade}\r\n`);
     await arrived(1);
     caller.socket.end();
-    await until(() => downstream(0).gone, { what: 'the caller to be gone' });
+    await isGone();
   });
 });
 

@@ -99,23 +99,16 @@ test('Of several rules the longest pause counts', () => {
 
 describe('An upstream that announces that nothing is left', async () => {
   const upstream = await startUpstream();
-  const apps: TestApp[] = [];
-  afterAll(async () => {
-    for (const app of apps) await app.close(0);
-    await upstream.stop();
-  });
-  const start = async (heed: string, more = ''): Promise<TestApp> => {
-    const app = await startTestApp(upstream.url, `profile: none\nauth: {open: true}\nheed: ${heed}\n${more}`);
-    apps.push(app);
-    return app;
-  };
+  afterAll(() => upstream.stop());
+  const start = (heed: string, more = ''): Promise<TestApp> =>
+    startTestApp(upstream.url, `profile: none\nauth: {open: true}\nheed: ${heed}\n${more}`);
   const left = (remaining: number, reset: string, status = 200): Script =>
     say(answer(status, { 'X-RateLimit-Remaining': String(remaining), 'X-RateLimit-Reset': reset }, 'ok'));
   const host = 'Host: weir\r\n';
   const rule = '[{remaining: X-RateLimit-Remaining, reset: X-RateLimit-Reset}]';
 
   test('is asked again after the reset; the answer is its caller’s, unchanged', async () => {
-    const app = await start(rule);
+    await using app = await start(rule);
     const began = performance.now();
     upstream.play(inTurn(left(0, '300ms'), left(5, '9')));
     const first = await app.ask('GET /x', host);
@@ -127,7 +120,7 @@ describe('An upstream that announces that nothing is left', async () => {
   });
 
   test('for longer than anybody waits: the next is told at once, and not with another’s answer', async () => {
-    const app = await start(rule);
+    await using app = await start(rule);
     upstream.play(inTurn(left(0, '600')));
     expect((await app.ask('GET /x', host)).status).toBe(200);
     const told = await app.ask('GET /y', host);
@@ -144,7 +137,7 @@ describe('An upstream that announces that nothing is left', async () => {
   bare: {match: ["* /bare"], heed: []}
 `;
     const pausedBy = async (field: string): Promise<string[]> => {
-      const app = await start(ruleOf('Any'), classes);
+      await using app = await start(ruleOf('Any'), classes);
       upstream.play(say(answer(200, { [`${field}-Left`]: '0', 'X-Reset': '600' }, 'ok')));
       const paths = ['/elsewhere', '/follows', '/own', '/bare'];
       const paused: string[] = [];
@@ -161,7 +154,7 @@ describe('An upstream that announces that nothing is left', async () => {
   });
 
   test('together with a refusal: the refusal counts', async () => {
-    const app = await start(rule);
+    await using app = await start(rule);
     upstream.play(inTurn(left(0, '600', 429), left(5, '9')));
     expect((await app.ask('GET /x', host)).status).toBe(200);
     expect(upstream.arrivals).toHaveLength(2);

@@ -15,12 +15,11 @@ import { wireClient } from '../support/wire-client.ts';
 function fleetWith(
   quota: { rate: number; burst: number },
   ways: readonly number[],
-  serviceMs = 0,
-  more: Pick<ConstructorParameters<typeof Fleet>[0], 'bucketsOf'> = {},
+  more: Partial<ConstructorParameters<typeof Fleet>[0]> = {},
 ): Fleet {
   let next = 0;
   const wayMs = () => ways[next++ % ways.length] as number;
-  return new Fleet({ limits: roomyLimits(quota), replicas: 1, oneWayMs: () => 0.2, wayMs, serviceMs, ...more });
+  return new Fleet({ limits: roomyLimits(quota), replicas: 1, oneWayMs: () => 0.2, wayMs, ...more });
 }
 
 describe('A request that is late', () => {
@@ -40,7 +39,7 @@ describe('A request that is late', () => {
     // The bucket keeps 20 ms of each grant open; each way takes longer, and there is room for a burst.
     const quota = { rate: 1_000, burst: 1_000 };
     const store = { bucketsOf: (clock: Clock) => new MemoryBuckets(clock, deafMeter) };
-    const fleet = fleetWith(quota, [30], 0, store);
+    const fleet = fleetWith(quota, [30], store);
     for (let i = 0; i < 50; i++) void fleet.arrive(0);
     await fleet.clock.advance(100);
     expect(fleet.sent).toHaveLength(50);
@@ -51,14 +50,10 @@ describe('A request that is late', () => {
 
   it('gives back what narrow limits gave for it: nothing was written, and a token of theirs may be one of a minute', async () => {
     const narrow = { rate: 0.2, burst: 2 };
-    const also = [narrowLimit('principal', narrow)];
+    const quota = { rate: 1_000, burst: 1_000 };
+    const limits = { ...roomyLimits(quota), also: [narrowLimit('principal', narrow)] };
     // Each way takes longer than the 20 ms for which an idle bucket keeps what it gives, until the request is sent all the same.
-    const fleet = new Fleet({
-      limits: { ...roomyLimits({ rate: 1_000, burst: 1_000 }), also },
-      replicas: 2,
-      oneWayMs: () => 0.2,
-      wayMs: () => 50,
-    });
+    const fleet = fleetWith(quota, [50], { limits, replicas: 2 });
     for (let i = 0; i < 4; i++) void fleet.arrive(i % 2);
     await fleet.clock.advance(2 * 5_000 + 2_000);
     expect(fleet.givenUp).toBeGreaterThan(slotsGivenUpMax);
@@ -69,12 +64,8 @@ describe('A request that is late', () => {
   it('never adds to what the limit lets through: all of a burst are held up at once', async () => {
     const quota = { rate: 1_000, burst: 20 };
     // Each way takes as long as it needs for all to be written at one moment: a process that stands still for 200 ms.
-    const fleet: Fleet = new Fleet({
-      limits: roomyLimits(quota),
-      replicas: 2,
-      oneWayMs: () => 0.2,
-      wayMs: () => (fleet.clock.now() < 200 ? 200 - fleet.clock.now() : 0.05),
-    });
+    const wayMs = () => (fleet.clock.now() < 200 ? 200 - fleet.clock.now() : 0.05);
+    const fleet: Fleet = fleetWith(quota, [], { replicas: 2, wayMs });
     for (let i = 0; i < 600; i++) void fleet.arrive(i % 2);
     await fleet.clock.advance(3_000);
     expect(fleet.sent).toHaveLength(600);

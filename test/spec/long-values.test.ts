@@ -1,10 +1,9 @@
 /** Values of scopes that are as long as a request may bring: they count as any others, and no name gets long. */
-import { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
-import { redisForAll, startForAll } from '../support/start-for-all.ts';
+import { redisClientForAll, startForAll } from '../support/start-for-all.ts';
 import { answer, say } from '../support/upstream.ts';
 
-const server = await redisForAll();
+const { server, redis } = await redisClientForAll();
 const { upstream, app } = await startForAll(
   `profile: none
 auth: {open: true}
@@ -26,12 +25,7 @@ test('10 KB of a field and of a body have limits of their own, told apart to the
   expect(await send(long('a'), long('c'))).toBe(503);
   expect(await send(long('d'), long('b'))).toBe(503);
   expect(upstream.arrivals.map((one) => one.field('x-number'))).toEqual([long('a'), long('b')]);
-  const redis = new Redis(server.url);
-  try {
-    const keys = await redis.keys('*bucket*');
-    expect(keys.length).toBeGreaterThanOrEqual(3);
-    expect(Math.max(...keys.map((key) => key.length))).toBeLessThan(100);
-  } finally {
-    redis.disconnect();
-  }
+  const keys = await redis.keys('*bucket*');
+  expect(keys.length).toBeGreaterThanOrEqual(3);
+  expect(Math.max(...keys.map((key) => key.length))).toBeLessThan(100);
 });
