@@ -7,12 +7,18 @@ import { BusyCoreapp, type BusyOptions } from '../support/busy-coreapp.ts';
 
 const seeds = [1, 2, 3];
 
+/** One that was there for so long. */
+function ran(options: BusyOptions, forMs: number): BusyCoreapp {
+  const coreapp = new BusyCoreapp(options);
+  coreapp.run(forMs);
+  return coreapp;
+}
+
 /** The worst of some runs, once settled. */
 function settled(options: Omit<BusyOptions, 'seed'>, forMs = Math.max(4_000, 150 * options.serviceMs)) {
   const settleMs = Math.max(2_000, 40 * options.serviceMs);
   const flows = seeds.map((seed) => {
-    const coreapp = new BusyCoreapp({ ...options, seed });
-    coreapp.run(settleMs + forMs);
+    const coreapp = ran({ ...options, seed }, settleMs + forMs);
     return coreapp.flow(settleMs, coreapp.clock.now());
   });
   return {
@@ -95,13 +101,8 @@ describe('After three seconds in which it refused everything', () => {
       for (const seed of seeds) {
         const [from, to] = [5_000, 8_000];
         const closed = (at: number): boolean => at >= from && at < to;
-        const coreapp = new BusyCoreapp({
-          capacity: (at) => (closed(at) ? 0 : capacity),
-          replicas,
-          serviceMs,
-          seed,
-        });
-        coreapp.run(to + 4_000);
+        const capacityAt = (at: number): number => (closed(at) ? 0 : capacity);
+        const coreapp = ran({ capacity: capacityAt, replicas, serviceMs, seed }, to + 4_000);
         expect(coreapp.backAfterMs(to, 0.9, Math.max(250, 4 * serviceMs))).toBeLessThanOrEqual(2_000);
         const inVain = coreapp.attempts.filter(({ at }) => closed(at)).length;
         expect(inVain).toBeLessThanOrEqual(capacity + 15 * replicas);
@@ -110,12 +111,7 @@ describe('After three seconds in which it refused everything', () => {
   );
 
   test('replicas do not come back all at once: no more are refused than it can take', () => {
-    const coreapp = new BusyCoreapp({
-      capacity: (at) => (at < 3_000 ? 0 : 8),
-      replicas: 4,
-      serviceMs: 40,
-    });
-    coreapp.run(6_000);
+    const coreapp = ran({ capacity: (at) => (at < 3_000 ? 0 : 8), replicas: 4, serviceMs: 40 }, 6_000);
     expect(coreapp.attempts.filter(({ at, taken }) => at > 3_000 && !taken).length).toBeLessThanOrEqual(32);
   });
 });
@@ -132,12 +128,8 @@ describe('What it can take may change', () => {
   ])(
     'from %i at once to %i, %i replicas: nine tenths of that within %i ms',
     (before, after, replicas, withinMs, refusals) => {
-      const coreapp = new BusyCoreapp({
-        capacity: (at) => (at < 10_000 ? before : after),
-        replicas,
-        serviceMs: 40,
-      });
-      coreapp.run(15_000);
+      const capacity = (at: number): number => (at < 10_000 ? before : after);
+      const coreapp = ran({ capacity, replicas, serviceMs: 40 }, 15_000);
       expect(coreapp.backAfterMs(10_000, 0.9, 500)).toBeLessThanOrEqual(withinMs);
       expect(coreapp.attempts.filter(({ at, taken }) => at > 10_000 && !taken).length).toBeLessThanOrEqual(refusals);
     },
@@ -146,16 +138,13 @@ describe('What it can take may change', () => {
 
 describe('One that nobody knows yet', () => {
   test('is not met with all that waits: the first flight is of 16 requests', () => {
-    const coreapp = new BusyCoreapp({ capacity: () => 8, serviceMs: 40 });
-    coreapp.run(20);
+    const coreapp = ran({ capacity: () => 8, serviceMs: 40 }, 20);
     expect(coreapp.attempts).toHaveLength(16);
     coreapp.run(1_000);
     expect(coreapp.attempts.filter(({ taken }) => !taken).length).toBeLessThanOrEqual(20);
   });
 
   test('and takes more is sent more within a few flights', () => {
-    const coreapp = new BusyCoreapp({ capacity: () => 1_000, serviceMs: 20 });
-    coreapp.run(200);
-    expect(coreapp.limiters[0]?.limit).toBe(256);
+    expect(ran({ capacity: () => 1_000, serviceMs: 20 }, 200).limiters[0]?.limit).toBe(256);
   });
 });

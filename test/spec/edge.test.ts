@@ -5,7 +5,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { apiKey } from '../support/app.ts';
 import { basic } from '../support/basic.ts';
-import type { RawAnswer, RawCaller } from '../support/raw.ts';
+import type { RawCaller } from '../support/raw.ts';
 import { expectRefusal, expectWeirs } from '../support/refusals.ts';
 import { startForAll } from '../support/start-for-all.ts';
 import { pass, until } from '../support/until.ts';
@@ -127,14 +127,6 @@ describe('a request that means nothing that Weir could do is refused with what i
     nothingArrived();
   });
 
-  it('a caller that hangs up in the middle of its body is heard no more of', async () => {
-    const caller = await app.call();
-    caller.send(`POST /v1/messages HTTP/1.1\r\n${known}Content-Length: 10\r\n\r\nabc`);
-    caller.reset();
-    await until(() => app.lines.at(-1)?.status === 499, { what: 'the log line of a caller who has gone' });
-    nothingArrived();
-  });
-
   it('a caller that takes nothing of its answer is cut off, and what it held is free again', async () => {
     const length = 64 * 2 ** 20;
     upstream.play((_, socket) => {
@@ -176,26 +168,6 @@ describe('a request that is refused keeps nobody from going on', () => {
       });
     },
   );
-
-  it('pipelined requests are answered in their order, and none is begun before the one in front of it has its answer', async () => {
-    upstream.play((arrival, socket) => {
-      const told = `${arrival.target.at(-1)}, ${upstream.arrivals.length} so far`;
-      setImmediate(() => socket.write(answer(200, {}, told)));
-    });
-    await using caller = await app.call();
-    caller.send(
-      Buffer.concat([
-        app.request('GET /v1/contacts?1'),
-        app.request('POST /v1/contacts?2', '', 'body'),
-        app.request('GET /v1/users/nobody'),
-        app.request('GET /v1/contacts?3'),
-      ]),
-    );
-    const told: RawAnswer[] = [];
-    for (const method of ['GET', 'POST', 'GET', 'GET']) told.push(await caller.answer(method));
-    const texts = told.map(({ status, text }) => (status === 200 ? text : status));
-    expect(texts).toEqual(['1, 1 so far', '2, 2 so far', 404, '3, 3 so far']);
-  });
 
   it('what can’t be read after a request is refused after that request’s answer, not in its place', async () => {
     let release = (): void => {};

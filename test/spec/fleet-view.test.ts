@@ -120,31 +120,26 @@ describe('The fleet, as a replica shows it', () => {
 describe('An order', () => {
   const order = async (path: string) => {
     const fields = { authorization: `Bearer ${operatorToken}` };
-    const { status: code, json } = await ask('PUT', `http://127.0.0.1:${one.opsPort}/steering/${path}`, { fields });
-    return { code, json };
+    const { status, json } = await ask('PUT', `http://127.0.0.1:${one.opsPort}/steering/${path}`, { fields });
+    return [status, json.detail ?? json.reach];
   };
 
   it('is refused where it can mean nobody: a replica that is not there, a digest, a name without its kind', async () => {
     const { replica } = await see(other, 'callers=0');
-    expect(await order('drains/nobody')).toMatchObject({
-      code: 422,
-      json: { detail: expect.stringContaining(replica.name) },
-    });
-    expect(await order('pauses/callers/user:%230123abcd')).toMatchObject({ code: 422 });
-    expect(await order('pauses/callers/bulk')).toMatchObject({
-      code: 422,
-      json: { detail: expect.stringContaining('user:bulk') },
-    });
-    expect((await order('pauses/callers/user:bulk')).code).toBe(200);
-    expect(await order(`drains/${replica.name}`)).toMatchObject({ code: 200, json: { reach: 'fleet' } });
+    expect(await order('drains/nobody')).toEqual([422, expect.stringContaining(replica.name)]);
+    expect(await order('pauses/callers/user:%230123abcd')).toEqual([422, expect.anything()]);
+    expect(await order('pauses/callers/bulk')).toEqual([422, expect.stringContaining('user:bulk')]);
+    expect(await order('pauses/callers/user:bulk')).toEqual([200, 'fleet']);
+    expect(await order(`drains/${replica.name}`)).toEqual([200, 'fleet']);
   });
 
   it('says that it reaches this replica alone while Redis is away, and is taken for others, who hear of it later', async () => {
     const { replica } = await see(other, 'callers=0');
     await server.stop();
     await until(() => !one.services.stores.state().up, { what: 'Redis to be missed' });
-    expect(await order('pauses/classes/messages')).toMatchObject({ code: 200, json: { reach: 'replica' } });
-    expect(await order(`drains/${replica.name}`)).toMatchObject({ code: 200, json: { reach: 'replica' } });
+    for (const path of ['pauses/classes/messages', `drains/${replica.name}`]) {
+      expect(await order(path)).toEqual([200, 'replica']);
+    }
   });
 });
 

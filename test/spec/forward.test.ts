@@ -348,18 +348,6 @@ describe('when time is over', () => {
     arrived();
   });
 
-  it('a GET that the Coreapp does not answer is a 504, too, after it was asked again while there was time', async () => {
-    upstream.play(sayNothing);
-    const told = await hasty.send('GET /v1/stickerpacks');
-    expect(told).toMatchObject({ status: 504, json: { errors: [{ code: 1014 }] } });
-    expect(upstream.arrivals.length).toBeGreaterThan(1);
-  });
-
-  it('an answer that pauses for longer is broken off', async () => {
-    upstream.play(say('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc'));
-    expect((await hasty.send('GET /v1/contacts')).whole).toBe(false);
-  });
-
   it.each([429, 503])('a %i for longer than the hold time becomes Weir’s own 503 with Retry-After', async (status) => {
     await using fresh = await startTestApp(upstream.url, briefly); // One that has not been refused yet.
     upstream.play(say(answer(status, { 'X-From': 'coreapp' }, 'theirs')));

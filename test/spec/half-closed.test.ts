@@ -15,7 +15,7 @@ import { createAuthority } from '../support/certificates.ts';
 import { patientServer } from '../support/patient-server.ts';
 import { RawCaller } from '../support/raw.ts';
 import { until } from '../support/until.ts';
-import { answer, type Script, say, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
+import { type Script, startUpstream, type Upstream } from '../support/upstream.ts';
 
 const authority = createAuthority('Weir test authority');
 const { cert, key } = authority.issue('weir', ['127.0.0.1']);
@@ -266,15 +266,5 @@ describe('In line', () => {
     await until(() => caller.unread.includes('abc'), { what: 'the first half' });
     finish();
     expect(await caller.answer('POST')).toMatchObject({ status: 200, text: 'abcdef', whole: true });
-  });
-
-  it('one that goes while the Coreapp works on its request is gone there, too', async () => {
-    upstream.play(sayNothing);
-    const caller = await app.call();
-    caller.send(app.request('POST /v1/messages', '', 'one'));
-    await until(() => upstream.arrivals.length === 1, { what: 'the request at the Coreapp' });
-    caller.socket.destroy();
-    await until(() => app.lines.at(-1)?.status === 499, { what: 'its end' });
-    upstream.play(say(answer(200)));
   });
 });
