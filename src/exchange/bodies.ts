@@ -15,8 +15,39 @@ export interface BodyFile {
   close(closed: () => void): void;
 }
 
+/** A body in memory. A text is in Latin-1: a character for each byte. */
+export type BodyInMemory = string | Buffer;
+
 /** A whole body that can be sent as often as needed. */
-export type BufferedBody = Buffer | BodyFile;
+export type BufferedBody = BodyInMemory | BodyFile;
+
+/**
+ * Bodies up to here are kept as text. They leave as such, in one piece with their head, which is cheaper than a second
+ * one; and while they wait, the objects around a buffer would take 500 bytes.
+ */
+const asTextMaxBytes = 8_192;
+
+/** How a body's bytes are kept; null: there are none. */
+export function keptInMemory(bytes: Buffer): BodyInMemory | null {
+  if (bytes.length === 0) return null;
+  if (bytes.length <= asTextMaxBytes) return bytes.toString('latin1');
+  // Not a small part of a large packet, which would be kept as a whole.
+  return bytes.buffer.byteLength <= 2 * bytes.length ? bytes : copyOf(bytes);
+}
+
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
+}
+
+export const isInMemory = (body: BufferedBody): body is BodyInMemory =>
+  typeof body === 'string' || Buffer.isBuffer(body);
+
+export const bufferOf = (body: BodyInMemory): Buffer => (typeof body === 'string' ? Buffer.from(body, 'latin1') : body);
+
+export const bytesOf = (body: BufferedBody | null): number =>
+  body === null ? 0 : isInMemory(body) ? body.length : body.bytes;
 
 /** What one body takes of the budgets. */
 export interface Allocation {

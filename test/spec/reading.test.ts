@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { BodyAllocation } from '../../src/bodies/body-allocation.ts';
 import { BodyBudget } from '../../src/bodies/body-budget.ts';
 import { DiskBudget } from '../../src/bodies/disk.ts';
-import type { BodyRead } from '../../src/exchange/bodies.ts';
+import type { BodyFile, BodyRead } from '../../src/exchange/bodies.ts';
 import { ArrivingBody } from '../../src/wire/server/body.ts';
 import { Reading } from '../../src/wire/server/reading.ts';
 import { contentOf, ScriptedDisk } from '../support/scripted-disk.ts';
@@ -63,7 +63,7 @@ describe('a body on its way to a file', () => {
     expect(end()).toBeNull();
     await clock.advance(callMs);
     const read = end() as unknown as Extract<BodyRead, { kind: 'body' }>;
-    const content = contentOf(read.body as Exclude<typeof read.body, Buffer | null>, 300 * kib);
+    const content = contentOf(read.body as BodyFile, 300 * kib);
     await clock.advance(2 * callMs);
     expect(await content).toEqual(Buffer.concat([Buffer.alloc(248 * kib, 'x'), Buffer.alloc(8 * kib, 'y')]));
   });

@@ -1,4 +1,5 @@
 /** How many tokens of a narrow limit a request takes: one, or an estimate from its body, which its answer settles. */
+import { bytesOf } from '../../exchange/bodies.ts';
 import type { UsagePlace } from '../../exchange/charge.ts';
 import type { Collected } from '../../exchange/exchange.ts';
 import { type Pointer, valueAt } from '../../http/pointer.ts';
@@ -24,7 +25,7 @@ export interface Cost {
  * rest once its answer has told it.
  */
 export function estimated({ perByte, plus, otherwise }: Estimate, exchange: Collected, burst: number): number {
-  const bytes = bytesOf(exchange);
+  const bytes = bytesOf(exchange.body);
   const added = plus.length === 0 ? otherwise : (firstNumber(plus, documentOf(exchange)) ?? otherwise);
   return Math.min(burst, Math.max(1, Math.ceil(perByte * bytes + added)));
 }
@@ -55,11 +56,6 @@ export class Costing {
     if (this.cost.settle.length === 0) return tokens;
     return tokens * Math.min(1, this.#partUsed ?? 0);
   }
-}
-
-function bytesOf({ body }: Collected): number {
-  if (body === null) return 0;
-  return Buffer.isBuffer(body) ? body.length : body.bytes;
 }
 
 function firstNumber(pointers: readonly Pointer[], document: unknown): number | null {

@@ -1,4 +1,5 @@
 /** The JSON document in a request's body, for limits that go by what stands there. */
+import { bufferOf, isInMemory } from '../../exchange/bodies.ts';
 import type { Collected } from '../../exchange/exchange.ts';
 import { isPlainJson } from '../../http/media-type.ts';
 
@@ -17,10 +18,10 @@ export function documentOf(exchange: Collected): unknown {
 }
 
 function parsed({ body, fields }: Collected): unknown {
-  if (!Buffer.isBuffer(body) || body.length > documentMaxBytes) return undefined;
+  if (body === null || !isInMemory(body) || body.length > documentMaxBytes) return undefined;
   if (!isPlainJson(fields)) return undefined;
   try {
-    return JSON.parse(body.toString());
+    return JSON.parse(bufferOf(body).toString());
   } catch {
     return undefined;
   }

@@ -1,5 +1,5 @@
 /** Reads the small JSON objects that the endpoints take, and says what is wrong with others. Never repeats a value. */
-import type { BufferedBody } from '../../exchange/bodies.ts';
+import { type BufferedBody, bufferOf, isInMemory } from '../../exchange/bodies.ts';
 import { type Refusal, refuse } from '../../exchange/refusals.ts';
 
 /** What a body must look like: each field is text, and only the required ones have to be there. */
@@ -18,8 +18,8 @@ export function readJson<Required extends string, Optional extends string>(
   body: BufferedBody | null,
   shape: Shape<Required, Optional>,
 ): JsonBody<Required, Optional> | Refusal {
-  if (body !== null && !Buffer.isBuffer(body)) throw new Error('A body this small is buffered in memory.');
-  const parsed = parse(body);
+  if (body !== null && !isInMemory(body)) throw new Error('A body this small is buffered in memory.');
+  const parsed = parse(body === null ? null : bufferOf(body));
   if (parsed.kind === 'refusal') return parsed;
   const { values } = parsed;
   const known: readonly string[] = [...shape.required, ...shape.optional];

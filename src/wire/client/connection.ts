@@ -12,8 +12,6 @@ import { type Opener, textOf } from './open-socket.ts';
 import { Reads } from './reads.ts';
 import { Sending, type SendingEnds } from './sending.ts';
 
-/** A body up to here becomes text, and leaves with its head in one piece: cheaper than a second one. */
-const asTextMaxBytes = 8_192;
 /** A body up to here leaves with its head in one write. */
 const oneWriteMaxBytes = 65_536;
 
@@ -86,13 +84,13 @@ export class Connection extends Dated implements Carrier, SendingEnds, AnswerEnd
     this.state = 'busy';
     const { head, request } = call;
     const { body } = request;
-    if (body !== null && (!Buffer.isBuffer(body) || body.length > oneWriteMaxBytes)) {
+    if (body === null || typeof body === 'string') {
+      if (this.mayWrite()) this.#socket.write(body === null ? head : head + body, 'latin1');
+    } else if (Buffer.isBuffer(body) && body.length <= oneWriteMaxBytes) {
+      if (this.mayWrite()) this.#writeTogether(head, body);
+    } else {
       this.#sending = new Sending(this.#socket, head, body, this);
       this.#sending.start();
-    } else if (this.mayWrite()) {
-      if (body === null) this.#socket.write(head, 'latin1');
-      else if (body.length <= asTextMaxBytes) this.#socket.write(head + body.toString('latin1'), 'latin1');
-      else this.#writeTogether(head, body);
     }
   }
 

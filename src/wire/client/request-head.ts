@@ -1,5 +1,5 @@
 /** The head of a request as it goes on the wire (RFC 9112, 3 and 5). */
-import type { BufferedBody } from '../../exchange/bodies.ts';
+import { bytesOf } from '../../exchange/bodies.ts';
 import type { Fields } from '../../http/fields.ts';
 import type { CoreappRequest } from '../../upstream/ports.ts';
 
@@ -19,9 +19,6 @@ const isOwn = (name: string): boolean => name === '' || own.has(name.toLowerCase
 export interface Unwritable {
   readonly why: string;
 }
-
-export const bytesOf = (body: BufferedBody | null): number =>
-  body === null ? 0 : Buffer.isBuffer(body) ? body.length : body.bytes;
 
 /**
  * @param shared the lines that all requests have

@@ -2,7 +2,7 @@
  * A body that is still coming. In memory it is one buffer: of many small chunks, the objects around them would take the
  * most. On its way to a file the same buffer gathers what comes, so that the disk is not written to for every packet.
  */
-import type { Allocation, BodyFile, BodyRead } from '../../exchange/bodies.ts';
+import { type Allocation, type BodyFile, type BodyRead, keptInMemory } from '../../exchange/bodies.ts';
 
 /** Why a body is not taken any further. */
 export type Fault = Exclude<BodyRead['kind'], 'body' | 'tooSlow' | 'gone'>;
@@ -61,7 +61,7 @@ export class ArrivingBody {
   /** The body, once all of it has come. */
   end(): BodyRead | Promise<BodyRead> {
     if (this.#file !== null) return this.#completed(this.#file);
-    return { kind: 'body', body: this.#bytes === 0 ? null : this.#buffer.subarray(0, this.#bytes) };
+    return { kind: 'body', body: keptInMemory(this.#buffer.subarray(0, this.#bytes)) };
   }
 
   /** For so many bytes in all. */

@@ -1,7 +1,7 @@
 /** The caller's side of an exchange: one request of a connection, and its answer. */
 
 import type { Socket } from 'node:net';
-import type { Allocation, BodyRead } from '../../exchange/bodies.ts';
+import { type Allocation, type BodyRead, keptInMemory } from '../../exchange/bodies.ts';
 import type { CutCause } from '../../exchange/outcome.ts';
 import type { Downstream, GoneListener } from '../../exchange/ports.ts';
 import type { Fields } from '../../http/fields.ts';
@@ -364,13 +364,5 @@ const flushNow = (downstream: WireDownstream): void => downstream.flushNow();
 /** A body that is here whole. */
 function keep(allocation: Allocation, part: Buffer): BodyRead {
   if (!allocation.tryTake(part.length)) return { kind: 'noRoom' };
-  return { kind: 'body', body: part.length === 0 ? null : small(part) };
-}
-
-/** Not a small part of a large packet, which would be kept as a whole. */
-function small(part: Buffer): Buffer {
-  if (part.buffer.byteLength <= 2 * part.length + 1_024) return part;
-  const copy = Buffer.allocUnsafeSlow(part.length);
-  part.copy(copy);
-  return copy;
+  return { kind: 'body', body: keptInMemory(part) };
 }

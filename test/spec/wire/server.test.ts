@@ -1,6 +1,7 @@
 /** The server of the wire: what it makes of bytes as they come over a socket, and what it writes. */
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { bufferOf, isInMemory } from '../../../src/exchange/bodies.ts';
 import type { Downstream, RequestHead } from '../../../src/exchange/ports.ts';
 import type { Fields } from '../../../src/http/fields.ts';
 import type { ServerOptions } from '../../../src/wire/server/options.ts';
@@ -25,7 +26,7 @@ let serve: (asked: Asked) => unknown;
 async function echo({ head, downstream }: Asked): Promise<void> {
   const read = await downstream.read(1_000_000, roomForAll);
   if (read.kind !== 'body') return;
-  const body = Buffer.isBuffer(read.body) ? read.body.toString() : '';
+  const body = read.body !== null && isInMemory(read.body) ? bufferOf(read.body).toString() : '';
   downstream.page(200, [], `${head.method} ${head.target} ${body}`);
 }
 
