@@ -49,7 +49,6 @@ describe('in the configuration', () => {
 
   it.each([
     ...['v1/settings', '/v1/settings/', '/v1//settings', '/v1/%73ettings', '/v1/a:b', '/v1/../x', '/v1/x?y', '', 7],
-    ...['/v1/users', '/v1/users/anna', '/V1/Users', '/v1/users.json'],
   ])('takes no %j', (path) => {
     const [line, ...more] = problems(load(`auth:\n  adminPaths: [/v1/media, ${JSON.stringify(path)}]`));
     expect(line).toMatch(

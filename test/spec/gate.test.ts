@@ -2,7 +2,6 @@
 import { describe, expect, test } from 'vitest';
 import { createCosts } from '../../src/admission/rate/costs.ts';
 import type { Grant } from '../../src/admission/rate/slots.ts';
-import { refusalTable } from '../../src/exchange/refusals.ts';
 import { Fleet, roomyLimits, slotsBy, WaitingDownstream } from '../support/fleet.ts';
 import { Lines } from '../support/lines.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';
@@ -183,10 +182,6 @@ describe('A refusal of the line', () => {
     expect(lines.line().requests).toBe(waiting);
     const { admission } = lines.arrive('too many');
     expect(admission).toMatchObject({ kind: 'refusal', name: 'lineFull', retryAfterMs });
-  });
-
-  test.each(['lineFull', 'holdTimeOver'] as const)('%s is the documented overload answer', (name) => {
-    expect(refusalTable[name]).toMatchObject({ status: 503, blame: 'weir' });
   });
 });
 
