@@ -77,11 +77,7 @@ describe('A request that rests', () => {
     await lines.clock.run(100);
     lines.sendBack(a, 0, 'failed', broken); // Until 475.
     await lines.clock.advance(0);
-    expect(a.ends).toEqual([
-      { kind: 'sent', at: 0 },
-      { kind: 'sent', at: 75 },
-      { kind: 'holdTimeOver', at: 100 },
-    ]);
+    expect(a.story).toEqual(['sent@0', 'sent@75', 'holdTimeOver@100']);
   });
 
   test('keeps its bucket of a scope from being forgotten', async () => {

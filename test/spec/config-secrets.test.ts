@@ -29,14 +29,10 @@ describe('secrets in files of their own', () => {
   });
 
   const variable = 'from-the-environment';
+  const keyFile = { WA_API_KEY_FILE: '/run/key' };
   it.each<[string, string, Env, string]>([
     ['the variable before the file’s own', 'auth: {apiKeyFile: /nowhere}', { WA_API_KEY: variable }, variable],
-    [
-      'the variable’s file before the file’s own',
-      'auth: {apiKey: of-the-yaml-file}',
-      { WA_API_KEY_FILE: '/run/key' },
-      key,
-    ],
+    ['the variable’s file before the file’s own', 'auth: {apiKey: of-the-yaml-file}', keyFile, key],
   ])('%s', (_, yaml, env, wanted) => {
     expect(config(load(yaml, env, files)).auth.apiKey).toEqual([wanted]);
   });
@@ -50,7 +46,7 @@ describe('secrets in files of their own', () => {
     ['', { WA_API_KEY_FILE: '/run/short' }, `WA_API_KEY_FILE: ${short}`],
     ['', { WA_API_KEY_FILE: '/nowhere' }, `WA_API_KEY_FILE: ${absent}`],
     ['auth: {apiKeyFile: /nowhere}', {}, `w.yaml:1:20: auth.apiKeyFile: ${absent}`],
-    ['', { WA_API_KEY_FILE: '/run/key', WA_API_KEY: key }, both('WA_API_KEY_FILE', 'WA_API_KEY')],
+    ['', { ...keyFile, WA_API_KEY: key }, both('WA_API_KEY_FILE', 'WA_API_KEY')],
     ['redis: {url: "redis://h", urlFile: /run/url}', {}, `w.yaml:1:36: ${both('redis.urlFile', 'redis.url')}`],
   ])('%s %j', (yaml, env, line) => {
     expect(problems(load(yaml, env, files))).toEqual([line]);
@@ -74,16 +70,13 @@ describe('a login of Redis apart from its URL', () => {
     expect(readRedisUrl(wanted)).toMatchObject({ login: { username: env['REDIS_USERNAME'] ?? null } });
   });
 
+  const both = 'a password next to that in redis.url is not allowed; give one of them';
   const without = (what: string, missing: string, left: string) =>
     `a ${what} without ${missing} is not allowed; give ${missing}, too, or leave ${left} out`;
   it.each<[string, Env, string]>([
     ['', { REDIS_PASSWORD: 'x' }, `REDIS_PASSWORD: ${without('password', 'redis.url', 'redis.password')}`],
     [url, { REDIS_USERNAME: 'x' }, `REDIS_USERNAME: ${without('user', 'redis.password', 'redis.username')}`],
-    [
-      'redis: {url: "redis://:y@redis"}',
-      { REDIS_PASSWORD: 'x' },
-      `REDIS_PASSWORD: a password next to that in redis.url is not allowed; give one of them`,
-    ],
+    ['redis: {url: "redis://:y@redis"}', { REDIS_PASSWORD: 'x' }, `REDIS_PASSWORD: ${both}`],
   ])('%s %j', (yaml, env, line) => {
     expect(problems(load(yaml, env))).toEqual([line]);
   });

@@ -55,10 +55,8 @@ describe('TLS files', () => {
 
   it('may begin with a byte order mark, and are told where they are UTF-16', () => {
     const marked = { '/tls/cert': `\ufeff${weir.cert}`, '/tls/key': `\ufeff${weir.key}` };
-    expect(config(load(listen('/tls/cert', '/tls/key'), {}, marked)).listen.tls?.material).toMatchObject({
-      cert: weir.cert,
-      key: weir.key,
-    });
+    const { listen: main } = config(load(listen('/tls/cert', '/tls/key'), {}, marked));
+    expect(main.tls?.material).toMatchObject({ cert: weir.cert, key: weir.key });
     const wide = { ...files, '/tls/key': Buffer.from(`\ufeff${weir.key}`, 'utf16le').toString() };
     expect(problems(load(listen('/tls/cert', '/tls/key'), {}, wide))).toEqual([
       'w.yaml:1:46: listen.tls.keyFile: "/tls/key" is UTF-16; save it as UTF-8',

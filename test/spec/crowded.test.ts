@@ -34,10 +34,7 @@ async function callFrom(localAddress: string, port: number): Promise<RawCaller> 
 }
 
 async function flood(port: number, greet: (caller: RawCaller) => Promise<unknown>): Promise<void> {
-  for (let i = 0; i < crowd; i++) {
-    const caller = await callFrom('127.0.0.1', port);
-    await greet(caller);
-  }
+  for (let i = 0; i < crowd; i++) await greet(await callFrom('127.0.0.1', port));
 }
 
 const open = (): number => callers.filter(({ socket }) => !socket.destroyed && !socket.readableEnded).length;
@@ -45,10 +42,8 @@ const open = (): number => callers.filter(({ socket }) => !socket.destroyed && !
 describe('A stranger', () => {
   let app: TestApp;
   const settled = async (yaml = ''): Promise<void> => {
-    app = await startTestApp(
-      upstream.url,
-      `http: {connectionsMax: ${connectionsMax}, keepAliveTimeoutMs: 600000${yaml}}`,
-    );
+    const http = `{connectionsMax: ${connectionsMax}, keepAliveTimeoutMs: 600000${yaml}}`;
+    app = await startTestApp(upstream.url, `http: ${http}`);
   };
   afterEach(() => app.close(0));
 

@@ -88,11 +88,10 @@ describe('tokens-of-a-language-model.yaml in front of /v1/chat/completions, two 
 
 async function tokensOf(app: TestApp): Promise<{ charged: number; used: number }> {
   const page = await app.metrics();
-  const sum = (metric: string): number =>
-    [...page.matchAll(new RegExp(`^${metric}\\{.*\\} (\\d+)$`, 'gm'))].reduce(
-      (total, [, value]) => total + Number(value),
-      0,
-    );
+  const sum = (metric: string): number => {
+    const values = page.matchAll(new RegExp(`^${metric}\\{.*\\} (\\d+)$`, 'gm'));
+    return [...values].reduce((total, [, value]) => total + Number(value), 0);
+  };
   return { charged: sum('weir_tokens_charged_total'), used: sum('weir_tokens_used_total') };
 }
 

@@ -77,10 +77,8 @@ const many = (count: number, sender: (name: string) => Sender): Sender[] =>
 
 describe('Equal callers get equal shares', () => {
   test.each([2, 10, 100])('%d that all ask for more than there is', async (count) => {
-    const { sentWithin } = await play(
-      many(count, (name) => ({ name, rate: (4 * rate) / count })),
-      60_000,
-    );
+    const senders = many(count, (name) => ({ name, rate: (4 * rate) / count }));
+    const { sentWithin } = await play(senders, 60_000);
     const shares = sentWithin(10_000, 60_000);
     expect(jain(shares)).toBeGreaterThanOrEqual(0.99);
     expect(shares.reduce((sum, share) => sum + share, 0)).toBeGreaterThanOrEqual(0.995 * rate * 50);
@@ -200,11 +198,8 @@ describe('Urgency', () => {
 describe('Idleness', () => {
   test('saves no turns up, and leaves no debt', async () => {
     // One is there all the time, one was away for 30 s, one has floods behind it.
-    const senders = [
-      flood('steady'),
-      flood('back', { from: 0, until: 5_000, patienceMs: 2_000 }),
-      flood('back again', { from: 40_000 }),
-    ];
+    const away = flood('back', { until: 5_000, patienceMs: 2_000 });
+    const senders = [flood('steady'), away, flood('back again', { from: 40_000 })];
     const { sentWithin } = await play(senders, 60_000);
     const [steady, , again] = sentWithin(40_000, 60_000) as [number, number, number];
     expect(jain([steady, again])).toBeGreaterThanOrEqual(0.99);
@@ -215,10 +210,8 @@ describe('Idleness', () => {
 
 describe('Whoever may wait', () => {
   test('is served or told within the hold time, however many there are', async () => {
-    const { storyOf } = await play(
-      [...many(10, flood), ...many(10, (name) => ({ name: `light ${name}`, rate: 1 }))],
-      45_000,
-    );
+    const light = many(10, (name) => ({ name: `light ${name}`, rate: 1 }));
+    const { storyOf } = await play([...many(10, flood), ...light], 45_000);
     for (let i = 0; i < 10; i++) {
       expect(worst(storyOf(`caller ${i}`))).toBeLessThanOrEqual(30_000);
       expect(storyOf(`light caller ${i}`, 5_000, 44_000).refused).toBe(0);

@@ -64,17 +64,10 @@ describe('a request on its way to the Coreapp', () => {
   });
 
   it('keeps other fields as they came: order, case, duplicates, empty ones, bytes beyond ASCII', async () => {
-    const line = 'x-ODD: a\r\nX-odd: b\r\nX-Empty:\r\nX-Latin: caf\xe9\r\nCookie: a=b\r\nContent-Type: text/x\r\n';
-    await app.send('GET /v1/contacts', line);
+    const lines = ['x-ODD: a', 'X-odd: b', 'X-Empty:', 'X-Latin: caf\xe9', 'Cookie: a=b', 'Content-Type: text/x'];
+    await app.send('GET /v1/contacts', lines.map((line) => `${line}\r\n`).join(''));
     const kept = arrived().fields.filter(([name]) => /^(x-odd|x-empty|x-latin|cookie|content-type)$/i.test(name));
-    expect(kept).toEqual([
-      ['x-ODD', 'a'],
-      ['X-odd', 'b'],
-      ['X-Empty', ''],
-      ['X-Latin', 'caf\xe9'],
-      ['Cookie', 'a=b'],
-      ['Content-Type', 'text/x'],
-    ]);
+    expect(kept.map(([name, value]) => `${name}: ${value}`.trimEnd())).toEqual(lines);
   });
 });
 

@@ -15,13 +15,11 @@ describe('a body that is watched', () => {
     first?.done();
     first?.done();
     const sweeps = idlers.sweeps;
-    await until(
-      () => {
-        moving?.moved(1);
-        return idlers.sweeps >= sweeps + 12;
-      },
-      { what: 'a dozen sweeps' },
-    );
+    const isSwept = (): boolean => {
+      moving?.moved(1);
+      return idlers.sweeps >= sweeps + 12;
+    };
+    await until(isSwept, { what: 'a dozen sweeps' });
     expect(called).toEqual(['idle', 'idle too']);
   });
 

@@ -10,7 +10,7 @@ import { temporaryFolder } from '../support/files.ts';
 import type { RawCaller } from '../support/raw.ts';
 import { startForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
-import { answer, breakOff, inTurn, say, sayNothing } from '../support/upstream.ts';
+import { answer, breakOff, inTurn, type Script, say, sayNothing } from '../support/upstream.ts';
 
 const kib = 1_024;
 const mib = 1_024 * kib;
@@ -188,15 +188,11 @@ describe('a large body that the disk does not give back whole', () => {
     ['nothing of it', 0],
     ['less than was kept', 500_000],
   ])('because there is %s: never looks whole to the Coreapp, and is a 503', async (_, bytes) => {
-    upstream.play(
-      inTurn(
-        (_arrival, socket) => {
-          for (const file of openFiles()) truncateSync(file, bytes);
-          socket.write(answer(503));
-        },
-        say(answer(200)),
-      ),
-    );
+    const truncating: Script = (_, socket) => {
+      for (const file of openFiles()) truncateSync(file, bytes);
+      socket.write(answer(503));
+    };
+    upstream.play(inTurn(truncating, say(answer(200))));
     expect(await app.send('PUT /v1/messages', '', randomBytes(mib))).toMatchObject(notKept);
     expect(upstream.arrivals).toHaveLength(1);
     expect(await app.send('POST /v1/messages', '', randomBytes(mib))).toMatchObject({ status: 200 });

@@ -47,6 +47,11 @@ export class Visit {
     this.kind = `${name} ${user} ${fieldOf(fields, 'priority') ?? ''}`;
   }
 
+  /** How its stays ended, each as `kind@milliseconds`. */
+  get story(): string[] {
+    return this.ends.map(({ kind, at }) => `${kind}@${Math.round(at)}`);
+  }
+
   /** `sent`, `gone`, or the refusal's name; `waiting` before. */
   get state(): string {
     return this.admission === null ? 'waiting' : nameOf(this.admission);
