@@ -146,6 +146,9 @@ export function noteOf({ counters }: Received): AuditNote {
   return counters.note;
 }
 
+/** Stands between packed fields: neither names nor values can hold it. */
+const between = '\n';
+
 /** One shape for all stages, so that the property accesses of the hot path stay monomorphic. */
 class Exchange {
   readonly kind = 'exchange';
@@ -153,7 +156,6 @@ class Exchange {
   readonly method: string;
   readonly target: string;
   readonly path: string;
-  readonly fields: string[];
   readonly origin: Origin;
   readonly arrivedAt: number;
   readonly cors: Fields | null;
@@ -178,17 +180,27 @@ class Exchange {
   slots: Slots | undefined = undefined;
   rateLimit: Telling | null | undefined = undefined;
   charge: Charge | null = null;
+  #fields: string[] | string;
 
   constructor(head: Head) {
     this.id = head.id;
     this.method = head.method;
     this.target = head.target;
     this.path = head.path;
-    this.fields = head.fields;
+    this.#fields = head.fields;
     this.origin = head.origin;
     this.arrivedAt = head.arrivedAt;
     this.cors = head.cors ?? null;
     this.trace = head.trace ?? null;
+  }
+
+  get fields(): string[] {
+    if (typeof this.#fields === 'string') this.#fields = this.#fields.split(between);
+    return this.#fields;
+  }
+
+  pack(): void {
+    if (typeof this.#fields !== 'string' && this.#fields.length > 0) this.#fields = this.#fields.join(between);
   }
 }
 
@@ -209,6 +221,14 @@ export function identified(exchange: Routed, principal: Principal): Identified {
 export function collected(exchange: Identified, body: BufferedBody | null): Collected {
   (exchange as Exchange).body = body;
   return exchange as Collected;
+}
+
+/**
+ * It will wait for a while: its fields become one text, which takes a quarter of what they take. Whoever looks at them
+ * has them as they were.
+ */
+export function packed(exchange: Collected): void {
+  (exchange as Exchange).pack();
 }
 
 /** @param slotClosesAt when the slot that it uses closes, `Clock.now()` */

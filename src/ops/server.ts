@@ -103,7 +103,7 @@ function boundConnections(server: Server, max: number): { began(socket: Socket):
   const table = new ConnectionTable({ max, perAddressMax: null, closesBusy: true });
   const places = new WeakMap<Socket, Connection>();
   server.on('connection', (socket: Socket) => {
-    const place = table.open(networkOf(socket.remoteAddress ?? ''), false, () => socket.destroy());
+    const place = table.open(networkOf(socket.remoteAddress ?? ''), false, socket);
     if (place === null) return void socket.destroy();
     places.set(socket, place);
     socket.once('close', () => table.leave(place));

@@ -35,6 +35,12 @@ export interface Address {
   queue: ClosingQueue | null;
 }
 
+/** Whose connection it is: as a rule a socket. */
+interface Closable {
+  readonly remoteAddress?: string | undefined;
+  destroy(): unknown;
+}
+
 export class Connection {
   readonly address: Address;
   /** A valid credential was seen on it. */
@@ -43,20 +49,21 @@ export class Connection {
   requests = 0;
   /** When something began or ended last: a number that grows. */
   movedAt: number;
-  readonly close: () => void;
+  readonly socket: Closable;
   next: Connection | null = null;
   previous: Connection | null = null;
 
-  constructor(address: Address, movedAt: number, close: () => void) {
+  constructor(address: Address, movedAt: number, socket: Closable) {
     this.address = address;
     this.known = address.shared;
     this.movedAt = movedAt;
-    this.close = close;
+    this.socket = socket;
   }
 }
 
 export class ConnectionTable {
   #bounds: ConnectionBounds;
+  readonly #closing: (socket: Closable) => void;
   readonly #addresses = new Map<string, Address>();
   #sweepAt = idleAddressesMax;
   /** The head of a ring of all connections; not a Set, which leaves tables behind (`wire/server/idlers.ts`). */
@@ -66,9 +73,11 @@ export class ConnectionTable {
   #busy = 0;
   #moves = 0;
 
-  constructor(bounds: ConnectionBounds) {
+  /** @param closing told of each that is closed to make room; once, when it has left the table */
+  constructor(bounds: ConnectionBounds, closing: (socket: Closable) => void = () => {}) {
     this.#bounds = bounds;
-    this.#ring = new Connection({ name: '', shared: false, count: 0, busy: 0, queue: null }, 0, () => {});
+    this.#closing = closing;
+    this.#ring = new Connection({ name: '', shared: false, count: 0, busy: 0, queue: null }, 0, { destroy() {} });
     this.#ring.next = this.#ring;
     this.#ring.previous = this.#ring;
   }
@@ -85,12 +94,11 @@ export class ConnectionTable {
   /**
    * Makes room for one more connection, if need be by closing another. Null: there is none.
    * @param shared whether it is the address of many callers
-   * @param close called at most once, when it has left the table to make room
    */
-  open(name: string, shared: boolean, close: () => void): Connection | null {
+  open(name: string, shared: boolean, socket: Closable): Connection | null {
     const address = this.#addressOf(name, shared);
     if (!this.#makeRoom(address)) return null;
-    const connection = new Connection(address, ++this.#moves, close);
+    const connection = new Connection(address, ++this.#moves, socket);
     connection.next = this.#ring;
     connection.previous = this.#ring.previous;
     (this.#ring.previous as Connection).next = connection;
@@ -163,7 +171,8 @@ export class ConnectionTable {
     const going = queue.next() ?? queue.fill(this.#all(of, idle === 0), this.#bounds.max);
     if (going === null) return false;
     this.leave(going);
-    going.close();
+    this.#closing(going.socket);
+    going.socket.destroy();
     return true;
   }
 

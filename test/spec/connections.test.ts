@@ -15,10 +15,11 @@ class Crowd {
 
   /** False: there was no room. */
   come(name: string, address: string, shared = false): boolean {
-    const connection = this.table.open(address, shared, () => {
+    const destroy = (): void => {
       this.closed.push(name);
       this.open.delete(name);
-    });
+    };
+    const connection = this.table.open(address, shared, { destroy });
     if (connection !== null) this.open.set(name, connection);
     return connection !== null;
   }

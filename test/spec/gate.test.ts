@@ -52,6 +52,22 @@ describe('A newcomer', () => {
   });
 });
 
+describe('A request that waits behind many', () => {
+  test('has its fields as they came when it is sent', async () => {
+    const lines = new Lines();
+    const cameWith = ['Host', 'weir', 'Priority', 'u=3', 'X-Empty', '', 'Accept', 'a/b', 'accept', 'c/d'];
+    const visits = Array.from({ length: 120 }, (_, i) =>
+      lines.arrive(`${i}`, { fields: [...cameWith, 'X-No', `${i}`] }),
+    );
+    const bare = lines.arrive('bare', { fields: [] });
+    await lines.clock.run(20_000);
+    visits.forEach(({ state, exchange }, i) => {
+      expect([state, exchange.fields]).toEqual(['sent', [...cameWith, 'X-No', `${i}`]]);
+    });
+    expect([bare.state, bare.exchange.fields]).toEqual(['sent', []]);
+  });
+});
+
 describe('A caller that hangs up', () => {
   test('leaves at once, and its slot goes to the next', async () => {
     const lines = new Lines();

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import type { ClassLimits } from '../../src/admission/limits.ts';
 import { bucketName, classOfBucket, readScope, type Scope, scopeValue } from '../../src/admission/rate/scope.ts';
+import { keptInMemory } from '../../src/exchange/bodies.ts';
 import type { Collected } from '../../src/exchange/exchange.ts';
 import { refusalTable } from '../../src/exchange/refusals.ts';
 import { messageFrom } from '../support/fleet.ts';
@@ -360,12 +361,7 @@ describe('A stop', () => {
 describe('The scope', () => {
   const request = (target: string, fields: string[] = [], body = '') => {
     const [path = ''] = target.split('?');
-    return {
-      ...messageFrom('a', { path, fields }),
-      target,
-      path,
-      body: body === '' ? null : Buffer.from(body),
-    } as Collected;
+    return messageFrom('a', { path, target, fields, body: keptInMemory(Buffer.from(body)) });
   };
   const json = ['Content-Type', 'application/json'];
   test.each<[scope: string, asked: Collected, value: string | null]>([
@@ -382,6 +378,7 @@ describe('The scope', () => {
     ['body:/to', request('/x', json, '{"to":"4915"}'), '4915'],
     ['body:/to', request('/x', json, '{"to":4915}'), '4915'],
     ['body:/to', request('/x', ['content-type', 'application/vnd.api+json; charset=utf-8'], '{"to":"1"}'), '1'],
+    ['body:/to', request('/x', json, '{"to":"Zoë ✓"}'), 'Zoë ✓'],
     ['body:/to', request('/x', json, '{"to":null}'), null],
     ['body:/to', request('/x', json, '{"to":{}}'), null],
     ['body:/to', request('/x', json, '{"to":'), null],

@@ -15,7 +15,7 @@ import { horizonUs, leadOf, reserve } from '../../src/admission/rate/slots.ts';
 import type { TellPause } from '../../src/admission/telling.ts';
 import type { Clock } from '../../src/clock.ts';
 import { limits, limitsOf } from '../../src/config/limits.ts';
-import type { Allocation, BodyRead } from '../../src/exchange/bodies.ts';
+import type { Allocation, BodyRead, BufferedBody } from '../../src/exchange/bodies.ts';
 import type { Collected, Slots } from '../../src/exchange/exchange.ts';
 import { collected, identified, received, routed } from '../../src/exchange/exchange.ts';
 import type { Admission } from '../../src/exchange/outcome.ts';
@@ -95,17 +95,19 @@ export class WaitingDownstream implements Downstream {
 export interface Bringing {
   readonly method?: string;
   readonly path?: string;
+  /** Not there: the path. */
+  readonly target?: string;
   readonly fields?: string[];
-  readonly body?: Buffer;
+  readonly body?: BufferedBody | null;
   readonly trace?: Trace | null;
 }
 
 export function messageFrom(user: string, brought: Bringing = {}): Collected {
-  const { method = 'POST', path = '/v1/messages', fields = [], body = null, trace = null } = brought;
+  const { method = 'POST', path = '/v1/messages', target = path, fields = [], body = null, trace = null } = brought;
   const head = {
     id: 'id',
     method,
-    target: path,
+    target,
     path,
     fields,
     origin: { peer: '127.0.0.1', remote: '127.0.0.1', scheme: 'http', trusted: false },

@@ -24,16 +24,15 @@ export class Places {
 
   constructor(crowd: Crowd) {
     this.#crowd = crowd;
-    this.table = new ConnectionTable(crowd.bounds);
+    this.table = new ConnectionTable(crowd.bounds, ({ remoteAddress }) =>
+      crowd.closed(plainAddress(remoteAddress), false),
+    );
   }
 
   /** A connection has come. Null: there is no place for it, and it is closed. Whoever gets one gives it back. */
   enter(socket: Socket): Connection | null {
     const address = plainAddress(socket.remoteAddress);
-    const place = this.table.open(networkOf(address), this.#crowd.isShared(address), () => {
-      this.#crowd.closed(address, false);
-      socket.destroy();
-    });
+    const place = this.table.open(networkOf(address), this.#crowd.isShared(address), socket);
     if (place !== null) return place;
     this.#crowd.closed(address, true);
     socket.destroy();
