@@ -4,7 +4,7 @@ import { cardCallersMax, type FleetCards, type ReplicaCard } from '../observe/fl
 import { mergedCallers } from '../observe/merged-views.ts';
 import { Recent, recentStepMs } from '../observe/recent.ts';
 import { Shared } from '../observe/shared.ts';
-import type { CallersView, RecentFigures, WaitView } from '../observe/views.ts';
+import type { CallersView, RecentFigures, WaitSearch } from '../observe/views.ts';
 import type { AboutReplica, Look } from '../ops/ports.ts';
 import { replicaName } from './control.ts';
 import type { Services } from './services.ts';
@@ -33,7 +33,7 @@ export class OwnLook implements Look {
       services.figuresMaxAgeMs,
       () => services.clock.now(),
     );
-    services.stores.fleet?.tells(() => this.#card());
+    services.stores.fleet?.tells((asked) => this.#card(asked));
   }
 
   about(): AboutReplica {
@@ -44,8 +44,12 @@ export class OwnLook implements Look {
     return this.#services.admit.callers(name, max);
   }
 
-  wait(id: string): WaitView | null {
-    return this.#services.admit.wait(id);
+  /** The others are asked only for what does not wait here. */
+  async wait(id: string): Promise<WaitSearch> {
+    const { admit, stores } = this.#services;
+    const wait = admit.wait(id);
+    if (wait !== null) return { found: { ...wait, replica: this.#about.name }, complete: true };
+    return (await stores.fleet?.find(id)) ?? { found: null, complete: true };
   }
 
   recent(): RecentFigures {
@@ -60,14 +64,15 @@ export class OwnLook implements Look {
   async #lookAtFleet(): Promise<FleetCards> {
     const { fleet } = this.#services.stores;
     const { cards, ...told } = (await fleet?.look()) ?? { cards: [], silent: 0, complete: true };
-    return { cards: [this.#card(), ...cards], ...told };
+    return { cards: [this.#card([]), ...cards], ...told };
   }
 
   close(): void {
     this.#stepping.close();
   }
 
-  #card(): ReplicaCard {
+  /** @param asked the `X-Request-Id`s that somebody looks for */
+  #card(asked: readonly string[]): ReplicaCard {
     const { lines, buckets, lanes, permits, ready, config, store, connections } = this.#services.snapshot();
     const callers = lines.flatMap((line) => this.callers(line.class, cardCallersMax) ?? []);
     return {
@@ -83,6 +88,7 @@ export class OwnLook implements Look {
       permits,
       callers: mergedCallers(callers, cardCallersMax),
       recent: this.#recent.figures(),
+      waits: asked.map((id) => ({ id, wait: this.#services.admit.wait(id) })),
     };
   }
 }

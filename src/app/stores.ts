@@ -49,6 +49,7 @@ import type { TlsMaterial } from '../config/tls-material.ts';
 import type { FleetCards, ReplicaCard } from '../observe/fleet-view.ts';
 import type { Log, Meter } from '../observe/ports.ts';
 import type { StoreSnapshot } from '../observe/snapshot.ts';
+import type { WaitSearch } from '../observe/views.ts';
 import { watchPersistence } from './persistence.ts';
 
 export interface Stores {
@@ -82,10 +83,12 @@ export interface Stores {
 }
 
 interface FleetTelling {
-  /** @param card is made while somebody looks */
-  tells(card: () => ReplicaCard): void;
+  /** @param card is made while somebody looks; `asked` are the `X-Request-Id`s that somebody looks for */
+  tells(card: (asked: readonly string[]) => ReplicaCard): void;
   /** The cards of the others. */
   look(): Promise<FleetCards>;
+  /** A request that waits in one of the others, by its `X-Request-Id`. Takes a beat. */
+  find(id: string): Promise<WaitSearch>;
 }
 
 /** What follows the orders that other replicas tell of, and tells its own to who asks. */
@@ -305,9 +308,10 @@ function redisBuckets(settings: RedisSettings, connections: Connections, { clock
   const cards = new RedisFleetCards(forAccounts, clock, keyPrefix, name);
   const fleet: FleetTelling = {
     tells(card) {
-      replicas.looked = () => cards.tell(card());
+      replicas.looked = (asked) => cards.tell(card(asked));
     },
     look: () => cards.look(),
+    find: (id) => cards.find(id),
   };
   const changed = (alone: Alone | null): void => {
     if (alone === null) {

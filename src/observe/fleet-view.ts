@@ -1,7 +1,7 @@
 /** The whole fleet, as its processes tell of themselves while somebody looks. All of it is JSON. */
 import { mergedFigures } from './merged.ts';
 import type { BucketSnapshot, LanesSnapshot, LineSnapshot, PermitsSnapshot } from './snapshot.ts';
-import type { CallersView, RecentFigures } from './views.ts';
+import type { CallersView, RecentFigures, WaitView } from './views.ts';
 
 /** A process, as it tells the others of itself. */
 export interface ReplicaCard {
@@ -24,6 +24,8 @@ export interface ReplicaCard {
   /** The first ones of each class. */
   readonly callers: CallersView;
   readonly recent: RecentFigures;
+  /** Of each request that somebody looks for, by its `X-Request-Id`: why it waits in this process; null: it does not. */
+  readonly waits: readonly { readonly id: string; readonly wait: WaitView | null }[];
 }
 
 /** How many callers of each class a process tells of. */

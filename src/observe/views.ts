@@ -53,6 +53,20 @@ export interface WaitView {
   readonly attempts: number;
 }
 
+/** A request that waits, and where. */
+export interface FoundWait extends WaitView {
+  /** The name of its replica. */
+  readonly replica: string;
+}
+
+/** What a search for a request by its `X-Request-Id` gives. Callers may choose that, so several may have it: the one that has waited longest is meant. */
+export interface WaitSearch {
+  /** Null: none was found. */
+  readonly found: FoundWait | null;
+  /** False: not every replica has said whether it waits there. */
+  readonly complete: boolean;
+}
+
 /** How many in each step, the oldest first; the last step is under way. */
 export interface RecentView {
   readonly class: string;

@@ -5,7 +5,7 @@
 import type { FleetCards } from '../observe/fleet-view.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
 import type { Done, OnceOrder, StandingOrder, SteeringView } from '../observe/steering.ts';
-import type { CallersView, RecentFigures, WaitView } from '../observe/views.ts';
+import type { CallersView, RecentFigures, WaitSearch } from '../observe/views.ts';
 
 export interface Readiness {
   readonly ready: boolean;
@@ -41,8 +41,8 @@ export interface Look {
   about(): Maybe<AboutReplica>;
   /** The callers in the line of a class, by place; null: there is no such class. @param max how many are told */
   callers(name: string, max: number): Maybe<CallersView | null>;
-  /** Why a request waits, by its `X-Request-Id`; null: none of that name does. */
-  wait(id: string): Maybe<WaitView | null>;
+  /** Why a request waits, by its `X-Request-Id`: in this replica, or in any other on the same Redis. */
+  wait(id: string): Maybe<WaitSearch>;
   /** What happened in the last 15 minutes. */
   recent(): Maybe<RecentFigures>;
   /** This replica and all others. */

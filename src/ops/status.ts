@@ -167,13 +167,15 @@ export function isWaitPath(path: string): boolean {
 /** Why a request waits. */
 export async function waitPage({ look }: OpsSources, path: string, viewer: Viewer): Promise<OpsPage> {
   const id = decoded(path.slice(requestsPath.length));
-  const wait = id === null ? null : ((await look?.wait(id)) ?? null);
-  if (wait === null) {
-    const detail =
-      'No request with this X-Request-Id waits in this replica: it was answered, is in flight, or never came.';
-    return problem(404, 'No such request waits', detail);
-  }
-  return json(200, { ...wait, caller: viewer.names.of(wait.caller, viewer.isOperator) });
+  const search = id === null ? undefined : await look?.wait(id);
+  const found = search?.found ?? null;
+  if (found !== null) return json(200, { ...found, caller: viewer.names.of(found.caller, viewer.isOperator) });
+  const nobody = 'No request with this X-Request-Id waits';
+  const detail =
+    search?.complete === false
+      ? `${nobody} in this replica, and not all others have answered. Ask again, or ask each replica.`
+      : `${nobody}: it was answered, is in flight, or never came.`;
+  return problem(404, 'No such request waits', detail);
 }
 
 /** Null: it is no text in UTF-8. */

@@ -9,6 +9,7 @@ import type { Config } from '../config/config.ts';
 import type { Page } from '../exchange/outcome.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
 import type { Done, OnceOrder, StandingOrder, SteeringView, Word } from '../observe/steering.ts';
+import type { WaitSearch, WaitView } from '../observe/views.ts';
 import type { Look } from '../ops/ports.ts';
 
 /** Everything that a worker goes by. */
@@ -37,7 +38,10 @@ export interface Report {
 /** What operators ask, and order, of each worker: by name, what it takes and what it gives. */
 export interface Questions {
   readonly callers: Look['callers'];
-  readonly wait: Look['wait'];
+  /** As one of several: in this worker. */
+  readonly waitHere: (id: string) => WaitView | null;
+  /** As the replica: in the whole fleet, the other workers included. */
+  readonly wait: (id: string) => Promise<WaitSearch>;
   readonly inForce: () => SteeringView;
   /** As the replica: it writes it down, and tells the fleet. */
   readonly give: (order: StandingOrder, forMs: number, from: string) => SteeringView | { readonly wrong: string };

@@ -7,7 +7,7 @@ import type { EndpointClass } from '../exchange/route.ts';
 import type { FleetCards } from '../observe/fleet-view.ts';
 import { mergedCallers } from '../observe/merged-views.ts';
 import type { Done, OnceOrder, StandingOrder, SteeringView } from '../observe/steering.ts';
-import type { CallersView, RecentFigures, WaitView } from '../observe/views.ts';
+import type { CallersView, RecentFigures, WaitSearch, WaitView } from '../observe/views.ts';
 import type { AboutReplica, Look, Steer } from '../ops/ports.ts';
 import type { Member } from './member.ts';
 import type { QuestionName, Questions, ToWorker } from './messages.ts';
@@ -52,8 +52,13 @@ export class Operating implements Look, Steer {
     return views.length === 0 ? null : mergedCallers(views, max);
   }
 
-  async wait(id: string): Promise<WaitView | null> {
-    return (await this.#holderOf(id))?.wait ?? null;
+  /** Other replicas are asked only for what does not wait here. */
+  async wait(id: string): Promise<WaitSearch> {
+    const holder = await this.#holderOf(id);
+    if (holder !== null) return { found: { ...holder.wait, replica: this.about().name }, complete: true };
+    const [lead] = this.#deps.workers();
+    const told = lead === undefined ? null : await ask(lead, 'wait', id);
+    return told ?? { found: null, complete: false };
   }
 
   async inForce(): Promise<SteeringView> {
@@ -114,7 +119,7 @@ export class Operating implements Look, Steer {
 
   /** Callers may choose the id, so several may have it: the one that has waited longest is meant. */
   async #holderOf(id: string): Promise<{ readonly member: Member; readonly wait: WaitView } | null> {
-    const asked = this.#deps.workers().map(async (member) => ({ member, wait: await ask(member, 'wait', id) }));
+    const asked = this.#deps.workers().map(async (member) => ({ member, wait: await ask(member, 'waitHere', id) }));
     const found = (await Promise.all(asked)).flatMap(({ member, wait }) => (wait === null ? [] : [{ member, wait }]));
     return found.toSorted((a, b) => b.wait.waitedMs - a.wait.waitedMs)[0] ?? null;
   }

@@ -12,7 +12,8 @@ export async function answerTo({ name, args }: Asked, serving: Serving): Promise
 function answersOf({ services: { admit }, look, steer }: Serving): Questions {
   return {
     callers: (name, max) => look.callers(name, max),
-    wait: (request) => look.wait(request),
+    waitHere: (request) => admit.wait(request),
+    wait: async (request) => await look.wait(request),
     inForce: () => steer.inForce(),
     give: (order, forMs, from) => steer.give(order, forMs, from),
     lift: (order, from) => steer.lift(order, from),

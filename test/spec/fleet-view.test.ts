@@ -81,6 +81,28 @@ describe('The fleet, as a replica shows it', () => {
     expect(plain.callers).toMatchObject([{ caller: expect.stringMatching(/^user:#/), requests: 5 }]);
   });
 
+  it('says why a request waits in whichever replica it waits', async () => {
+    await one.send('POST /v1/messages', '', '{}');
+    waiting.push(other.send('POST /v1/messages', 'X-Request-Id: far\r\n', '{}'));
+    await until(() => other.services.admit.wait('far') !== null, { what: 'the request to wait' });
+    const { name } = (await see(other, 'callers=0')).replica;
+    const asked = (app: TestApp, id: string) => app.ops(`/status/requests/${id}`);
+    const [far, near, none] = await Promise.all([asked(one, 'far'), asked(other, 'far'), asked(one, 'nobodys')]);
+    for (const told of [far, near]) {
+      expect([told.status, told.json]).toMatchObject([200, { id: 'far', replica: name, waitsFor: 'rate', place: 1 }]);
+      expect(told.json.caller).toMatch(/^user:#/);
+    }
+    expect([none.status, none.json.detail]).toEqual([404, expect.stringContaining('never came')]);
+    // Many who ask for many make room for one another, and none is lost that waits.
+    const crowd = Array.from({ length: 20 }, (_, i) => asked(one, `unknown-${i}`));
+    expect((await Promise.all(crowd)).map(({ status }) => status)).toEqual(crowd.map(() => 404));
+    expect(await redis.zcard('weir:{replicas}:asked')).toBeLessThanOrEqual(16);
+    expect((await asked(one, 'far')).status).toBe(200);
+    await server.stop();
+    const away = await asked(one, 'far');
+    expect([away.status, away.json.detail]).toEqual([404, expect.stringContaining('not all others have answered')]);
+  });
+
   it('is told on the page, to a terminal, and not without asking', async () => {
     await fiveWait();
     await seenAll(one);
@@ -167,6 +189,7 @@ const card = (more: Partial<ReplicaCard>): ReplicaCard => ({
   permits: [],
   callers: { callers: [], more: 0 },
   recent: { stepMs: 15_000, classes: [] },
+  waits: [],
   ...more,
 });
 

@@ -5,21 +5,41 @@
 import { z } from 'zod';
 import type { Clock } from '../../clock.ts';
 import type { FleetCards, ReplicaCard } from '../../observe/fleet-view.ts';
+import { Shared } from '../../observe/shared.ts';
+import type { FoundWait, WaitSearch, WaitView } from '../../observe/views.ts';
 import type { RedisConnection } from './client.ts';
-import { beatMs, lookedKeyOf, replicasKeyOf, silenceSeconds } from './replicas.ts';
+import { askedKeyOf, beatMs, lookedKeyOf, lookSeconds, replicasKeyOf, silenceSeconds } from './replicas.ts';
 import { script } from './script.ts';
 
-/** Somebody who goes on looking says so again before that is over. */
-const lookSeconds = 5;
 /** A longer card goes without callers and the last 15 minutes. */
 const cardMaxChars = 65_536;
-/** The first look waits this often for the cards of all, a quarter of a beat each: all have had a beat by then. */
+const pollMs = beatMs / 4;
+/** Whoever waits for the cards of all reads them so often at most: all have had a beat by then. */
 const waitsMax = 6;
+/** A process looks at all that wait in it for each of these. */
+const askedMax = 16;
+/** No request has a longer `X-Request-Id`. */
+const idMaxChars = 128;
 
 const name = z.string().max(512);
 const amount = z.number();
 const ofClass = { class: name };
 const counts = z.array(amount).max(60);
+
+const waitForm: z.ZodType<WaitView> = z.object({
+  id: name,
+  ...ofClass,
+  caller: z.string(),
+  urgency: amount,
+  waitsFor: z.enum(['operator', 'pause', 'rest', 'lane', 'permit', 'rate']),
+  limit: z.string(),
+  place: amount.nullable(),
+  inFront: z.object({ own: amount, others: amount }).nullable(),
+  turnInMs: amount.nullable(),
+  waitedMs: amount,
+  leftMs: amount,
+  attempts: amount,
+});
 
 const form: z.ZodType<ReplicaCard> = z.object({
   name,
@@ -76,10 +96,11 @@ const form: z.ZodType<ReplicaCard> = z.object({
       z.object({ ...ofClass, came: counts, held: counts, sent: counts, replayed: counts, refused: counts }),
     ),
   }),
+  waits: z.array(z.object({ id: name, wait: waitForm.nullable() })).max(askedMax),
 });
 
 interface Scripts {
-  weirLook(replicas: string, looked: string, seconds: number): Promise<unknown>;
+  weirLook(...args: [...keys: string[], seconds: number, id: string, askedMax: number]): Promise<unknown>;
 }
 
 const answer = z.tuple([z.number(), z.array(z.string())]);
@@ -89,14 +110,23 @@ export class RedisFleetCards {
   readonly #clock: Clock;
   readonly #keyPrefix: string;
   readonly #own: string;
+  /** As last seen. */
+  #others: readonly string[] = [];
+  /** However many look for requests, the cards are read four times a beat. */
+  readonly #shared: Shared<FleetCards>;
 
   /** @param own the name that this process has among the replicas */
   constructor(redis: RedisConnection, clock: Clock, keyPrefix: string, own: string) {
-    redis.defineCommand('weirLook', script('look.lua', 2));
+    redis.defineCommand('weirLook', script('look.lua', 3));
     this.#redis = redis as RedisConnection & Scripts;
     this.#clock = clock;
     this.#keyPrefix = keyPrefix;
     this.#own = own;
+    this.#shared = new Shared(
+      async () => read(await this.#texts()),
+      () => pollMs,
+      () => clock.now(),
+    );
   }
 
   /** Whether it has arrived does not matter: there is another one with the next beat. */
@@ -114,20 +144,63 @@ export class RedisFleetCards {
     }
   }
 
-  async #look(): Promise<FleetCards> {
-    const keys = [replicasKeyOf(this.#keyPrefix), lookedKeyOf(this.#keyPrefix)] as const;
-    const [looked, names] = answer.parse(await this.#redis.weirLook(...keys, lookSeconds));
-    const others = names.filter((one) => one !== this.#own);
-    for (let waits = looked === 1 ? waitsMax : 0; ; waits++) {
-      const texts = others.length === 0 ? [] : await this.#redis.mget(others.map((one) => this.#keyOf(one)));
-      if (waits >= waitsMax || !texts.includes(null)) return read(texts);
-      await new Promise<void>((resolve) => void this.#clock.after(beatMs / 4, resolve));
+  /** Looks for a request in the others: each looks with its next beat. */
+  async find(id: string): Promise<WaitSearch> {
+    if (id === '' || id.length > idMaxChars) return { found: null, complete: true };
+    try {
+      return await this.#find(id);
+    } catch {
+      return { found: null, complete: false };
     }
+  }
+
+  async #look(): Promise<FleetCards> {
+    const looked = await this.#ask('');
+    for (let waits = looked ? waitsMax : 0; ; waits++) {
+      const texts = await this.#texts();
+      if (waits >= waitsMax || !texts.includes(null)) return read(texts);
+      await this.#pause();
+    }
+  }
+
+  async #find(id: string): Promise<WaitSearch> {
+    await this.#ask(id);
+    for (let waits = 0; ; waits++) {
+      const { cards, silent } = await this.#shared.get();
+      const told = cards.flatMap(({ name: replica, waits }) =>
+        waits.filter((one) => one.id === id).map(({ wait }) => ({ replica, wait })),
+      );
+      const complete = silent === 0 && told.length === cards.length;
+      if (complete || waits >= waitsMax) return { found: longestOf(told), complete };
+      await this.#pause();
+    }
+  }
+
+  /** Somebody looks. @param id for a request; empty: for none. Resolves to whether somebody did already */
+  async #ask(id: string): Promise<boolean> {
+    const keys = [replicasKeyOf, lookedKeyOf, askedKeyOf].map((keyOf) => keyOf(this.#keyPrefix));
+    const [looked, names] = answer.parse(await this.#redis.weirLook(...keys, lookSeconds, id, askedMax));
+    this.#others = names.filter((one) => one !== this.#own);
+    return looked === 1;
+  }
+
+  async #texts(): Promise<(string | null)[]> {
+    return this.#others.length === 0 ? [] : await this.#redis.mget(this.#others.map((one) => this.#keyOf(one)));
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => void this.#clock.after(pollMs, resolve));
   }
 
   #keyOf(replica: string): string {
     return `${replicasKeyOf(this.#keyPrefix)}:card:${replica}`;
   }
+}
+
+/** Callers may choose the id, so several may have it: the one that has waited longest is meant. */
+function longestOf(told: readonly { readonly replica: string; readonly wait: WaitView | null }[]): FoundWait | null {
+  const found = told.flatMap(({ replica, wait }) => (wait === null ? [] : [{ ...wait, replica }]));
+  return found.toSorted((a, b) => b.waitedMs - a.waitedMs)[0] ?? null;
 }
 
 function cardText(card: ReplicaCard): string {

@@ -16,9 +16,22 @@ const beatsUntilFewer = 3;
 export const replicasKeyOf = (keyPrefix: string): string => `${keyPrefix}{replicas}`;
 /** There while somebody looks at the fleet. */
 export const lookedKeyOf = (keyPrefix: string): string => `${replicasKeyOf(keyPrefix)}:looked`;
+/** The requests that somebody looks for. */
+export const askedKeyOf = (keyPrefix: string): string => `${replicasKeyOf(keyPrefix)}:asked`;
+/** Somebody who goes on looking says so again before that is over. */
+export const lookSeconds = 5;
 
 interface Scripts {
-  weirReplicas(key: string, looked: string, name: string, silenceSeconds: number, leaving: 0 | 1): Promise<unknown>;
+  weirReplicas(
+    ...args: [...keys: string[], silenceSeconds: number, leaving: 0 | 1, lookSeconds: number]
+  ): Promise<unknown>;
+}
+
+/** What Redis answers to it. */
+interface Beat {
+  readonly count: number;
+  /** The requests that are looked for; null: nobody looks at the fleet. */
+  readonly asked: readonly string[] | null;
 }
 
 export class Replicas {
@@ -30,8 +43,8 @@ export class Replicas {
   #count: number;
   /** What the last answered beats told, the latest first. */
   #told: readonly number[] = [];
-  /** Called with each beat while somebody looks at the fleet. */
-  looked: () => void = () => {};
+  /** Called with each beat while somebody looks at the fleet, with the `X-Request-Id`s that are looked for. */
+  looked: (asked: readonly string[]) => void = () => {};
   #alarm: Alarm | null = null;
   #stopped = false;
 
@@ -40,7 +53,7 @@ export class Replicas {
    * @param least how many there are at least, 1 or more
    */
   constructor(redis: RedisConnection, clock: Clock, keyPrefix: string, name: string, least = 1) {
-    redis.defineCommand('weirReplicas', script('replicas.lua', 2));
+    redis.defineCommand('weirReplicas', script('replicas.lua', 3));
     this.#redis = redis as RedisConnection & Scripts;
     this.#clock = clock;
     this.#keyPrefix = keyPrefix;
@@ -80,18 +93,19 @@ export class Replicas {
     if (this.#stopped) return;
     const told = await this.#call(0);
     if (told === null) return;
-    if (told.looked) this.looked();
+    if (told.asked !== null) this.looked(told.asked);
     this.#told = [told.count, ...this.#told].slice(0, beatsUntilFewer);
     this.#count = Math.max(this.#least, ...this.#told);
   }
 
-  async #call(leaving: 0 | 1): Promise<{ readonly count: number; readonly looked: boolean } | null> {
-    const keys = [replicasKeyOf(this.#keyPrefix), lookedKeyOf(this.#keyPrefix)] as const;
+  async #call(leaving: 0 | 1): Promise<Beat | null> {
+    const keys = [replicasKeyOf, lookedKeyOf, askedKeyOf].map((keyOf) => keyOf(this.#keyPrefix));
     try {
-      const told = await this.#redis.weirReplicas(...keys, this.#name, silenceSeconds, leaving);
+      const told = await this.#redis.weirReplicas(...keys, this.#name, silenceSeconds, leaving, lookSeconds);
       // Something else than Redis may answer anything.
-      const [count, looked] = Array.isArray(told) ? (told as readonly unknown[]) : [];
-      return typeof count === 'number' && count >= 0 ? { count, looked: looked === 1 } : null;
+      const [count, looked, asked] = Array.isArray(told) ? (told as readonly unknown[]) : [];
+      if (typeof count !== 'number' || count < 0) return null;
+      return { count, asked: looked === 1 && Array.isArray(asked) ? asked.map(String) : null };
     } catch {
       return null; // The next beat tells.
     }

@@ -36,6 +36,7 @@ function waitRows(told) {
       ? 'it does not stand in line'
       : `${told.inFront.own} of its own caller, ${told.inFront.others} of others`;
   return [
+    ['Replica', told.replica],
     ['Class', told.class],
     ['Caller', told.caller],
     ['Waits for', `${told.waitsFor}: ${told.limit}`],
