@@ -10,6 +10,7 @@ import type { KeptAnswer, Refusal, RefusalName } from '../exchange/refusals.ts';
 import { refuse } from '../exchange/refusals.ts';
 import type { Signal } from '../exchange/signal.ts';
 import type { HoldReason } from '../exchange/trace.ts';
+import type { Turn } from '../observe/views.ts';
 import type { BucketPause } from './class-pauses.ts';
 import type { ConcurrencyLimiter } from './concurrency/limiter.ts';
 import type { ConcurrencyLimiters, PermitWaiter } from './concurrency/limiters.ts';
@@ -278,13 +279,11 @@ export class Gate implements Slots, PermitWaiter {
     return this.#waiting;
   }
 
-  /**
-   * When a slot comes, at the earliest, milliseconds from now: other replicas take their part, and for how long is not
-   * known here.
-   * @param number the next one is 1
-   */
-  turnInMs(number: number, now: number): number {
-    return Math.round(Math.max(0, this.supply.comesAt(number, now) - now, this.#pausing.until - now));
+  /** When a slot comes. @param number the next one is 1 */
+  turn(number: number, now: number): Turn {
+    const { earliest, byShare } = this.supply.comesAt(number, now);
+    const fromNow = (at: number): number => Math.round(Math.max(0, at - now, this.#pausing.until - now));
+    return { turnInMs: fromNow(earliest), turnByMs: fromNow(byShare) };
   }
 
   /** What a newcomer would find. */

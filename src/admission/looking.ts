@@ -1,6 +1,6 @@
 /** What an operator sees of the lines: who waits, in which order, and why one request does. Costs those who look. */
 import { nameOf } from '../exchange/principal.ts';
-import type { CallersView, CallerView, WaitReason, WaitView } from '../observe/views.ts';
+import type { CallersView, CallerView, Turn, WaitReason, WaitView } from '../observe/views.ts';
 import type { Gate } from './gate.ts';
 import type { Gates } from './gates.ts';
 import type { Waiter } from './stay.ts';
@@ -12,6 +12,8 @@ interface Found {
   readonly waiter: Waiter;
 }
 
+const unknown: Turn = { turnInMs: null, turnByMs: null };
+
 /**
  * The callers with something in line, by place. Those of several lines of a class are in the order of their next turns.
  * @param max how many are told
@@ -20,9 +22,9 @@ export function callersOf(gates: Gates, max: number, now: number): CallersView {
   const all: CallerView[] = [];
   for (const gate of gates.inUse) {
     gate.line.standings().forEach(({ caller, requests, share, since }, i) => {
-      const turnInMs = gates.pausedByOperator(caller) ? null : gate.turnInMs(i + 1, now);
+      const turn = gates.pausedByOperator(caller) ? unknown : gate.turn(i + 1, now);
       const oldestMs = Math.round(now - since);
-      all.push({ class: gates.name, place: i + 1, caller, requests, share: rounded(share), oldestMs, turnInMs });
+      all.push({ class: gates.name, place: i + 1, caller, requests, share: rounded(share), oldestMs, ...turn });
     });
   }
   if (gates.live > 1) all.sort((a, b) => (a.turnInMs ?? Infinity) - (b.turnInMs ?? Infinity) || a.place - b.place);
@@ -58,7 +60,7 @@ export function waitOf({ gates, gate, waiter }: Found, now: number): WaitView {
   const { exchange, caller, urgency, since, until } = waiter;
   const front = waiter.waiting ? gate.line.inFrontOf(waiter) : null;
   const waitsFor = reasonOf(gates, gate, waiter, now);
-  const turnInMs = front === null ? restsFor(waiter, now) : gate.turnInMs(front.own + front.others + 1, now);
+  const turn = front === null ? restOf(waiter, now) : gate.turn(front.own + front.others + 1, now);
   return {
     id: exchange.id,
     class: gates.name,
@@ -68,7 +70,7 @@ export function waitOf({ gates, gate, waiter }: Found, now: number): WaitView {
     limit: limitOf(gates, waitsFor),
     place: front === null ? null : front.own + front.others + 1,
     inFront: front,
-    turnInMs: waitsFor === 'operator' || waitsFor === 'permit' ? null : turnInMs,
+    ...(waitsFor === 'operator' || waitsFor === 'permit' ? unknown : turn),
     waitedMs: Math.round(now - since),
     leftMs: Math.max(0, Math.round(until - now)),
     attempts: exchange.counters.attempts,
@@ -76,8 +78,10 @@ export function waitOf({ gates, gate, waiter }: Found, now: number): WaitView {
 }
 
 /** A lane has no time of its own that is known here: its rest lasts as long as the hold time. */
-function restsFor({ rest, parkedIn }: Waiter, now: number): number | null {
-  return rest === null || parkedIn !== null ? null : Math.max(0, Math.round(rest.until - now));
+function restOf({ rest, parkedIn }: Waiter, now: number): Turn {
+  if (rest === null || parkedIn !== null) return unknown;
+  const leftMs = Math.max(0, Math.round(rest.until - now));
+  return { turnInMs: leftMs, turnByMs: leftMs };
 }
 
 function reasonOf(gates: Gates, gate: Gate, waiter: Waiter, now: number): WaitReason {

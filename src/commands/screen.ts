@@ -2,7 +2,7 @@
 import type { FleetCards, ReplicaView } from '../observe/fleet-view.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
 import type { SteeringView } from '../observe/steering.ts';
-import type { CallerView, RecentFigures } from '../observe/views.ts';
+import type { CallerView, RecentFigures, Turn } from '../observe/views.ts';
 import type { AboutReplica } from '../ops/ports.ts';
 
 /** As `/status` answers. */
@@ -85,17 +85,24 @@ function pausesOf(pausedMs: number, probing: boolean): string {
 
 function callersOf({ callers, more }: Shown): string[] {
   if (callers.length === 0) return ['Nobody waits.'];
-  const rows = callers.map(({ class: name, place, caller, requests, share, oldestMs, turnInMs }) => [
+  const rows = callers.map(({ class: name, place, caller, requests, share, oldestMs, ...turn }) => [
     name,
     String(place),
     plain(caller),
     String(requests),
     `${Math.round(share * 100)} %`,
     seconds(oldestMs),
-    turnInMs === null ? '' : seconds(turnInMs),
+    turnOf(turn),
   ]);
   const left = more > 0 ? [`and ${more} more callers`] : [];
   return [...tableOf([['CLASS', 'PLACE', 'CALLER', 'WAIT', 'SHARE', 'OLDEST', 'TURN IN'], ...rows]), ...left];
+}
+
+/** At the earliest, and by the share of the replica where others take slots as well. */
+function turnOf({ turnInMs, turnByMs }: Turn): string {
+  if (turnInMs === null || turnByMs === null) return '';
+  const [from, to] = [seconds(turnInMs), seconds(turnByMs)];
+  return from === to ? from : `${from.slice(0, -2)} to ${to}`;
 }
 
 /** Names come from elsewhere: nothing in them moves the cursor. */

@@ -1,8 +1,16 @@
 /** What an operator sees beyond the snapshot: who waits, for what, and what has happened lately. All of it is JSON. */
 import type { EndpointClass } from '../exchange/route.ts';
 
+/** When a turn comes, milliseconds from now; null: that is not known here. */
+export interface Turn {
+  /** At the earliest: if no other replica takes slots. */
+  readonly turnInMs: number | null;
+  /** By this replica's share of the bucket: if all others have a line, too. Alone it is the same. */
+  readonly turnByMs: number | null;
+}
+
 /** One caller in the line of one bucket. */
-export interface CallerView {
+export interface CallerView extends Turn {
   readonly class: EndpointClass;
   /** The caller whose turn is next has the place 1. With a scope each bucket has a line, and places, of its own. */
   readonly place: number;
@@ -14,8 +22,6 @@ export interface CallerView {
   readonly share: number;
   /** How long the oldest of them has waited, milliseconds. */
   readonly oldestMs: number;
-  /** When its next turn comes at the earliest, milliseconds from now; null: that is not known here. */
-  readonly turnInMs: number | null;
 }
 
 export interface CallersView {
@@ -31,7 +37,7 @@ export interface CallersView {
 export type WaitReason = 'operator' | 'pause' | 'rest' | 'lane' | 'permit' | 'rate';
 
 /** Why a request waits. */
-export interface WaitView {
+export interface WaitView extends Turn {
   /** `X-Request-Id`. */
   readonly id: string;
   readonly class: EndpointClass;
@@ -44,8 +50,6 @@ export interface WaitView {
   readonly place: number | null;
   /** How many slots go before it: to other requests of its caller, and to other callers. Null as `place`. */
   readonly inFront: { readonly own: number; readonly others: number } | null;
-  /** When its turn comes at the earliest, milliseconds from now; null: that is not known here. */
-  readonly turnInMs: number | null;
   readonly waitedMs: number;
   /** How much of its hold time is left, milliseconds. */
   readonly leftMs: number;

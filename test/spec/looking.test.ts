@@ -25,9 +25,36 @@ describe('Callers', () => {
     await lines.clock.settle();
     expect(lines.admit.callers('messages', 10)).toEqual({
       callers: [
-        { class: 'messages', place: 1, caller: 'user:a', requests: 3, share: 0.4, oldestMs: 0, turnInMs: 100 },
-        { class: 'messages', place: 2, caller: 'user:b', requests: 1, share: 0.4, oldestMs: 0, turnInMs: 200 },
-        { class: 'messages', place: 3, caller: 'user:c', requests: 1, share: 0.2, oldestMs: 0, turnInMs: 300 },
+        {
+          class: 'messages',
+          place: 1,
+          caller: 'user:a',
+          requests: 3,
+          share: 0.4,
+          oldestMs: 0,
+          turnInMs: 100,
+          turnByMs: 100,
+        },
+        {
+          class: 'messages',
+          place: 2,
+          caller: 'user:b',
+          requests: 1,
+          share: 0.4,
+          oldestMs: 0,
+          turnInMs: 200,
+          turnByMs: 200,
+        },
+        {
+          class: 'messages',
+          place: 3,
+          caller: 'user:c',
+          requests: 1,
+          share: 0.2,
+          oldestMs: 0,
+          turnInMs: 300,
+          turnByMs: 300,
+        },
       ],
       more: 0,
     });

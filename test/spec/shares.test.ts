@@ -43,3 +43,23 @@ describe('A request that is alone at its replica', () => {
     expect(Math.max(...waits)).toBeLessThanOrEqual(2 * horizonMs + 1_000 / quota.rate);
   });
 });
+
+describe('When a turn comes', () => {
+  test.each([
+    [1, 'turnInMs', 'at the earliest, where nobody waits in the others'],
+    [4, 'turnByMs', 'by the share of the replica, where others have a line, too'],
+  ] as const)('is told: with a line in %i of 4 replicas it is %s, %s', async (busy, told, _) => {
+    const fleet = new Fleet({ limits: roomyLimits({ rate: 50, burst: 1 }), replicas: 4, oneWayMs });
+    for (let i = 0; i < 500 * busy; i++) void fleet.arrive(i % busy);
+    await fleet.clock.advance(2_000);
+    const now = fleet.clock.now();
+    const [gate] = fleet.gates[0]?.inUse ?? [];
+    const turn = gate?.turn(100, now);
+    expect(turn?.turnByMs).toBeGreaterThan(3 * (turn?.turnInMs ?? Infinity));
+    await fleet.clock.advance(12_000);
+    const [hundredth] = fleet.sent.filter(({ replica, at }) => replica === 0 && at > now).slice(99);
+    const comesInMs = (hundredth?.at ?? Infinity) - now;
+    // Slots come for a horizon or so at a time.
+    expect(Math.abs(comesInMs - (turn?.[told] ?? Infinity))).toBeLessThan(2 * horizonMs);
+  });
+});

@@ -301,6 +301,7 @@ describe('Operators of a fleet', () => {
     share: 1,
     oldestMs: requests,
     turnInMs,
+    turnByMs: turnInMs,
   });
 
   /** Workers that answer what is asked by its name; undefined: not at all. */
@@ -358,16 +359,29 @@ describe('Operators of a fleet', () => {
     await fleet.close(1_000);
   });
 
+  it('look for a request in the other replicas where none of the workers has it', async () => {
+    const search = { found: { id: 'far', replica: 'another' }, complete: true };
+    const { fleet, operating, workers } = await played(
+      answering((name) => {
+        if (name === 'waitHere') return null;
+        return name === 'wait' ? search : undefined;
+      }),
+    );
+    await fleet.begin();
+    expect(await operating.wait('far')).toEqual(search);
+    expect(workers.map(asked)).toEqual([['waitHere', 'wait'], ['waitHere']]);
+  });
+
   it('end a request where it has waited longest, and all of a caller everywhere', async () => {
     const { fleet, operating, workers } = await played(
       answering((name, worker) => {
-        if (name === 'wait') return { waitedMs: worker.start.worker };
+        if (name === 'waitHere') return { waitedMs: worker.start.worker };
         return name === 'onceHere' ? 5 : { requests: 1, reach: 'replica' };
       }),
     );
     await fleet.begin();
     await operating.once({ kind: 'endRequest', request: 'r' }, '::1');
-    expect(workers.map(asked)).toEqual([['wait'], ['wait', 'once']]);
+    expect(workers.map(asked)).toEqual([['waitHere'], ['waitHere', 'once']]);
     await operating.once({ kind: 'endCaller', caller: 'user:a' }, '::1');
     expect(workers[0]?.heard.at(-1)).toMatchObject({
       name: 'once',

@@ -35,8 +35,9 @@ export { deafMeter };
 /** Bounds so wide that permits are never missing. */
 const unbounded: ConcurrencyBounds = { min: 1, initial: 10_000_000, max: 10_000_000 };
 
-/** For classes without narrow limits. */
-export const noNarrow: Pick<Buckets, 'tryTake' | 'configureNarrow' | 'settle' | 'pushBackNarrow'> = {
+/** For classes without narrow limits, and one replica. */
+export const noNarrow: Pick<Buckets, 'sharers' | 'tryTake' | 'configureNarrow' | 'settle' | 'pushBackNarrow'> = {
+  sharers: 1,
   tryTake: () => {
     throw new Error('There is no narrow bucket.');
   },
@@ -141,6 +142,7 @@ class DistantStore {
   asSeenFromReplica(): Buckets {
     let tripMs = 0;
     return {
+      sharers: this.#replicas,
       reserve: async (_bucket: string, quota: Quota, want: number): Promise<Grant> => {
         this.calls += 1;
         const sentAt = this.#clock.now();

@@ -102,6 +102,7 @@ export class Lines {
     this.admit = new Admit({
       clock: this.clock,
       buckets: {
+        sharers: store.sharers,
         reserve: (name, quota, want) => {
           this.asked.push(name);
           return store.reserve(name, quota, want);

@@ -24,6 +24,7 @@ interface Bucket {
 }
 
 export class MemoryBuckets implements Buckets {
+  readonly sharers = 1;
   readonly #clock: Clock;
   readonly #meter: Meter;
   readonly #buckets = new Map<string, Bucket>();

@@ -116,6 +116,10 @@ export class RedisBuckets implements Buckets {
     });
   }
 
+  get sharers(): number {
+    return this.#options.replicas();
+  }
+
   /** How long Redis may take to answer, from now on. */
   set callTimeoutMs(callTimeoutMs: number) {
     this.#options = { ...this.#options, callTimeoutMs };

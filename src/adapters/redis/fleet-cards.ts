@@ -24,6 +24,7 @@ const idMaxChars = 128;
 const name = z.string().max(512);
 const amount = z.number();
 const ofClass = { class: name };
+const turn = { turnInMs: amount.nullable(), turnByMs: amount.nullable() };
 const counts = z.array(amount).max(60);
 
 const waitForm: z.ZodType<WaitView> = z.object({
@@ -35,7 +36,7 @@ const waitForm: z.ZodType<WaitView> = z.object({
   limit: z.string(),
   place: amount.nullable(),
   inFront: z.object({ own: amount, others: amount }).nullable(),
-  turnInMs: amount.nullable(),
+  ...turn,
   waitedMs: amount,
   leftMs: amount,
   attempts: amount,
@@ -85,7 +86,7 @@ const form: z.ZodType<ReplicaCard> = z.object({
         requests: amount,
         share: amount,
         oldestMs: amount,
-        turnInMs: amount.nullable(),
+        ...turn,
       }),
     ),
     more: amount,

@@ -7,6 +7,8 @@ import type { Grant, Tried } from './slots.ts';
  * What was granted is spent, used or not. A promise that rejects has granted nothing that the asker may use.
  */
 export interface Buckets {
+  /** How many processes share the buckets, as last seen; 1: no other does. */
+  readonly sharers: number;
   /** Takes 1 to `want` slots. Answers at once where the bucket is in this process. */
   reserve(bucket: string, quota: Quota, want: number): Grant | Promise<Grant>;
   /**

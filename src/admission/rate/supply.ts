@@ -7,7 +7,7 @@ import { type Grant, intervalUs } from './slots.ts';
 
 interface SupplyDeps {
   readonly clock: Pick<Clock, 'now'>;
-  readonly buckets: Pick<Buckets, 'reserve' | 'configure' | 'spent'>;
+  readonly buckets: Pick<Buckets, 'reserve' | 'configure' | 'spent' | 'sharers'>;
 }
 
 /** How long to leave the store alone after it did not grant, milliseconds. */
@@ -117,13 +117,19 @@ export class Supply {
   }
 
   /**
-   * When a slot comes, at the earliest: other replicas take their part, and for how long is not known here.
+   * When a slot comes: at the earliest, if no other replica takes any, and by this one's share, if all of them do. For how
+   * long they will is not known here.
    * @param number the next one is 1
    */
-  comesAt(number: number, now: number): number {
-    const left = this.lease.left(now);
-    if (number <= left) return this.lease.opensAtOf(number, now);
-    return slotComesAt(this.lease.quota, this.lease.fullAt, now, number - left);
+  comesAt(number: number, now: number): { readonly earliest: number; readonly byShare: number } {
+    const { lease } = this;
+    const left = lease.left(now);
+    const [earliest, byShare] = [1, this.#deps.buckets.sharers].map((sharers) =>
+      number <= left
+        ? lease.opensAtOf(number, now)
+        : slotComesAt(lease.quota, lease.fullAt, now, (number - left) * sharers),
+    ) as [number, number];
+    return { earliest, byShare };
   }
 
   #granted(grant: Grant, sentAt: number, by: Quota): void {

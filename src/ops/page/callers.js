@@ -1,5 +1,5 @@
 /** Callers, by their places in line. */
-import { byId, element, say, seconds } from './dom.js';
+import { byId, element, say, seconds, turn } from './dom.js';
 import { orderButton } from './orders.js';
 
 /** Whose turn it is changes from second to second. No button may move to another caller while somebody is about to press it. */
@@ -24,7 +24,7 @@ export function showCallers({ callers = [], more = 0 }) {
       one.requests,
       `${Math.round(one.share * 100)} %`,
       seconds(one.oldestMs),
-      seconds(one.turnInMs),
+      turn(one),
     ]);
   });
   const isStill = isBeingUsed(table);

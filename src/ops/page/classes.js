@@ -1,5 +1,5 @@
 /** Classes: what waits, what may go, and the last 15 minutes as plots. */
-import { byId, element, fill, say, seconds, sum, tell, whole } from './dom.js';
+import { byId, element, fill, say, seconds, sum, tell, turn, whole } from './dom.js';
 import { orderButton, orderForm } from './orders.js';
 
 const kinds = ['came', 'held', 'sent', 'replayed', 'refused'];
@@ -60,11 +60,11 @@ function upstreamOf(bucket, permits) {
 
 const callersOf = (count) => (count === 1 ? '1 caller' : `${whole(count)} callers`);
 
-function classRows({ line, bucket, permits, lanes, turnInMs }) {
+function classRows({ line, bucket, permits, lanes, next }) {
   return [
     ['Wait', `${whole(line.requests)} of ${whole(line.requestsMax)}, of ${callersOf(line.callers)}`],
     ['Oldest', line.requests === 0 ? 'nobody' : seconds(line.oldestMs)],
-    ['Next turn in', turnInMs === undefined ? 'nobody' : seconds(turnInMs)],
+    ['Next turn in', next === undefined ? 'nobody' : turn(next)],
     [bucket.live > 1 ? `Emptiest of ${bucket.live} buckets` : 'Bucket', `${bucket.level} of ${bucket.burst}`],
     ['Refill', `${bucket.rate} a second`],
     ['Slots at hand', whole(bucket.slotsHeld)],
@@ -99,8 +99,13 @@ export function showClasses({ lines, buckets, permits, lanes, callers = [], rece
       card = cardOf(line.class, bucket);
       cards.append(card);
     }
-    const turnInMs = callers.find(of)?.turnInMs;
-    const rows = classRows({ line, bucket, permits: permits.find(of), lanes: lanes.filter(of), turnInMs });
+    const rows = classRows({
+      line,
+      bucket,
+      permits: permits.find(of),
+      lanes: lanes.filter(of),
+      next: callers.find(of),
+    });
     tell(card.querySelector('dl'), rows);
     const lately = recent?.classes.find(of) ?? { came: [], held: [], sent: [], replayed: [], refused: [] };
     const figures = card.querySelectorAll('figure');

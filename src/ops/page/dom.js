@@ -16,6 +16,11 @@ export function say(node, text, className = '') {
 }
 
 export const seconds = (ms) => (ms === null ? 'unknown' : `${(ms / 1_000).toFixed(1)} s`);
+/** When a turn comes: at the earliest, and by the replica's share where others take slots as well. */
+export function turn({ turnInMs, turnByMs }) {
+  const [from, to] = [seconds(turnInMs), seconds(turnByMs)];
+  return from === to ? from : `${from.slice(0, -2)} to ${to}`;
+}
 export const whole = new Intl.NumberFormat('en').format;
 /** @param iso a moment, ISO 8601 in UTC */
 export const moment = (iso) => iso.replace('T', ' ').replace(/(\.\d+)?Z$/, ' UTC');

@@ -1,5 +1,5 @@
 /** Why a request waits: looked up when it is asked for, and with each event as long as it waits. */
-import { byId, element, say, seconds, tell } from './dom.js';
+import { byId, element, say, seconds, tell, turn } from './dom.js';
 import { credentials, orderButton } from './orders.js';
 
 /** Its `X-Request-Id`; null: none is asked for, or it waits no more. */
@@ -42,7 +42,7 @@ function waitRows(told) {
     ['Waits for', `${told.waitsFor}: ${told.limit}`],
     ['Place', told.place === null ? 'none' : String(told.place)],
     ['In front', front],
-    ['Turn in', told.turnInMs === null ? 'unknown' : `${seconds(told.turnInMs)} at the earliest`],
+    ['Turn in', turn(told)],
     ['Waited', `${seconds(told.waitedMs)}; ${seconds(told.leftMs)} are left`],
     ['Sent', `${told.attempts} times`],
   ];
