@@ -1,7 +1,7 @@
 /** What this process shows to operators, and tells the other replicas of itself. */
 import type { Alarm, Clock } from '../clock.ts';
 import { cardCallersMax, type FleetCards, type ReplicaCard } from '../observe/fleet-view.ts';
-import { mergedCallers } from '../observe/merged-views.ts';
+import { callersTogether } from '../observe/merged-views.ts';
 import { Recent, recentStepMs } from '../observe/recent.ts';
 import { Shared } from '../observe/shared.ts';
 import type { CallersView, RecentFigures, WaitSearch } from '../observe/views.ts';
@@ -86,7 +86,7 @@ export class OwnLook implements Look {
       buckets,
       lanes,
       permits,
-      callers: mergedCallers(callers, cardCallersMax),
+      callers: callersTogether(callers),
       recent: this.#recent.figures(),
       waits: asked.map((id) => ({ id, wait: this.#services.admit.wait(id) })),
     };

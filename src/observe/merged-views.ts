@@ -1,29 +1,36 @@
 /** What several processes tell of callers and of the last 15 minutes, as one view. */
 import type { CallersView, CallerView, RecentFigures, RecentView } from './views.ts';
 
+/** What one process tells of several classes. */
+export const callersTogether = (views: readonly CallersView[]): CallersView => ({
+  callers: views.flatMap(({ callers }) => callers),
+  more: views.reduce((sum, { more }) => sum + more, 0),
+});
+
 /**
  * A caller whose connections are of several processes waits in each. Its requests are added up; its place and its turn are
- * the first ones, its share is that of the line where it has most.
+ * the first ones. Its share is that of the turns of the class, in which all lines have the same part: processes that have
+ * a line in one bucket get equal shares of it. So the shares of a class add up to 1.
  * @param max how many of each class are told
  */
 export function mergedCallers(views: readonly CallersView[], max: number): CallersView {
-  const byCaller = Map.groupBy(
-    views.flatMap(({ callers }) => callers),
-    (one) => `${one.class} ${one.caller}`,
-  );
+  const told = callersTogether(views);
+  const byCaller = Map.groupBy(told.callers, (one) => `${one.class} ${one.caller}`);
+  // Each line has one that comes first.
+  const firstOnes = told.callers.filter(({ place }) => place === 1);
+  const lines = Map.groupBy(firstOnes, (one) => one.class);
   const merged = [...byCaller.values()].map((ones): CallerView => {
     const first = ones.toSorted(byTurn)[0] as CallerView;
     return {
       ...first,
       requests: ones.reduce((sum, { requests }) => sum + requests, 0),
-      share: Math.max(...ones.map(({ share }) => share)),
+      share: ones.reduce((sum, { share }) => sum + share, 0) / (lines.get(first.class)?.length ?? 1),
       oldestMs: Math.max(...ones.map(({ oldestMs }) => oldestMs)),
     };
   });
   const byClass = [...Map.groupBy(merged, (one) => one.class).values()];
   const callers = byClass.flatMap((ones) => ones.toSorted(byTurn).slice(0, max));
-  const more = views.reduce((sum, view) => sum + view.more, 0) + merged.length - callers.length;
-  return { callers, more };
+  return { callers, more: told.more + merged.length - callers.length };
 }
 
 const byTurn = (a: CallerView, b: CallerView): number =>

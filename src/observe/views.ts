@@ -18,7 +18,7 @@ export interface CallerView extends Turn {
   readonly caller: string;
   /** How many of its requests stand in line. */
   readonly requests: number;
-  /** Which part of the turns it has while all of them wait, from 0 to 1. */
+  /** Which part of the turns it has while all of them wait, from 0 to 1: of its line, or of its class in `mergedCallers`. */
   readonly share: number;
   /** How long the oldest of them has waited, milliseconds. */
   readonly oldestMs: number;

@@ -1,7 +1,7 @@
 /** `/status`: the snapshot, and what is asked for besides. */
 import type { URLSearchParams } from 'node:url';
 import { type FleetCards, figuresOf, replicasOf } from '../observe/fleet-view.ts';
-import { mergedCallers, mergedRecent } from '../observe/merged-views.ts';
+import { callersTogether, mergedCallers, mergedRecent } from '../observe/merged-views.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
 import type { CallersView, CallerView, RecentFigures } from '../observe/views.ts';
 import type { Names } from './names.ts';
@@ -147,10 +147,7 @@ async function callersIn(from: FleetCards | Look, names: readonly string[], max:
   const views = (await Promise.all(names.map(async (name) => await from.callers(name, max)))).filter(
     (view) => view !== null,
   );
-  return {
-    callers: views.flatMap(({ callers }) => callers),
-    more: views.reduce((sum, { more }) => sum + more, 0),
-  };
+  return callersTogether(views);
 }
 
 const named = ({ callers, more }: CallersView, { names, isOperator }: Viewer): CallersView => ({

@@ -3,7 +3,8 @@ import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import { status } from '../../src/commands/status.ts';
 import { type FleetCards, type ReplicaCard, replicasOf } from '../../src/observe/fleet-view.ts';
-import { mergedRecent } from '../../src/observe/merged-views.ts';
+import { mergedCallers, mergedRecent } from '../../src/observe/merged-views.ts';
+import type { CallersView, CallerView } from '../../src/observe/views.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { ask } from '../support/ask.ts';
 import { operatorToken } from '../support/operator.ts';
@@ -203,6 +204,31 @@ test('Workers of a replica are one in the list', () => {
     { name: 'a', workers: 2, ready: true, fallback: true, connections: 4, hash: 'newer' },
     { name: 'b', workers: 1 },
   ]);
+});
+
+test('Shares of callers in different lines are those of their class, and add up to 1', () => {
+  const one = (name: string, caller: string, place: number, share: number): CallerView => {
+    const turn = { turnInMs: place, turnByMs: place };
+    return { class: name, place, caller, requests: 1, share, oldestMs: 0, ...turn };
+  };
+  const told = (...callers: CallerView[]): CallersView => ({ callers, more: 0 });
+  const { callers } = mergedCallers(
+    [
+      told(one('messages', 'a', 1, 1), one('media', 'a', 1, 0.25), one('media', 'b', 2, 0.75)),
+      told(one('messages', 'b', 1, 0.5), one('messages', 'a', 2, 0.5)),
+      // With a scope a process has several lines of a class.
+      told(one('messages', 'c', 1, 1), one('messages', 'a', 1, 1)),
+    ],
+    10,
+  );
+  const shares = callers.map((each) => [`${each.class} ${each.caller}`, each.share]);
+  expect(Object.fromEntries(shares)).toEqual({
+    'messages a': 0.625,
+    'messages b': 0.125,
+    'messages c': 0.25,
+    'media a': 0.25,
+    'media b': 0.75,
+  });
 });
 
 test('Steps of several are added up from the latest back', () => {
