@@ -9,6 +9,7 @@ import { type Operator, wrongToken } from './operator.ts';
 import { json, type OpsPage, problem, text } from './page.ts';
 import { eventsPath, openPaths, opsPaths, pageFor, reloadPage, reloadPath } from './pages.ts';
 import type { OpsSources } from './ports.ts';
+import { readPageQuery, strayIn } from './query.ts';
 import { isWaitPath, waitPage } from './status.ts';
 import { isSteeringPath, steeringPath, steerPage } from './steer.ts';
 import { Viewers } from './viewers.ts';
@@ -140,19 +141,24 @@ async function answerOrStream(
   response: ServerResponse,
   { sources, operator, viewers }: Answering,
 ): Promise<OpsPage | null> {
-  const [path = '', query = ''] = (request.url ?? '').split(/\?(.*)/s, 2);
+  const { path, query } = targetOf(request);
   if (path !== eventsPath) return await answer(request, sources, operator);
   if (request.method !== 'GET') return wantsGet;
   const isOperator = whoAsks(request, operator);
   if (typeof isOperator !== 'boolean') return isOperator;
-  const fleet = new URLSearchParams(query).get('fleet') === 'true';
-  return viewers.add(response, { isOperator, names: operator.names, fleet });
+  const chosen = readPageQuery(query);
+  return 'contentType' in chosen ? chosen : viewers.add(response, { isOperator, names: operator.names, ...chosen });
+}
+
+function targetOf({ url = '' }: IncomingMessage): { readonly path: string; readonly query: URLSearchParams } {
+  const [path = '', query = ''] = url.split(/\?(.*)/s, 2);
+  return { path, query: new URLSearchParams(query) };
 }
 
 async function answer(request: IncomingMessage, sources: OpsSources, operator: Operator): Promise<OpsPage> {
-  const [path = '', query = ''] = (request.url ?? '').split(/\?(.*)/s, 2);
+  const { path, query } = targetOf(request);
   if (path === reloadPath) return await reload(request, sources);
-  if (isSteeringPath(path)) return await steered(request, path, sources, operator);
+  if (isSteeringPath(path)) return await steered(request, sources, operator);
   const page = pageFor(path);
   const asset = Object.hasOwn(assets, path) ? (assets[path] as OpsPage) : null;
   const isWait = isWaitPath(path);
@@ -163,20 +169,18 @@ async function answer(request: IncomingMessage, sources: OpsSources, operator: O
   const isOperator = openPaths.has(path) ? false : whoAsks(request, operator);
   if (typeof isOperator !== 'boolean') return isOperator;
   const viewer = { isOperator, names: operator.names };
-  if (page === null) return await waitPage(sources, path, viewer);
-  return await page(sources, { ...viewer, query: new URLSearchParams(query), accept: request.headers.accept });
+  if (page === null) return strayIn(query) ?? (await waitPage(sources, path, viewer));
+  return await page(sources, { ...viewer, query, accept: request.headers.accept });
 }
 
-async function steered(
-  request: IncomingMessage,
-  path: string,
-  { steer, look }: OpsSources,
-  operator: Operator,
-): Promise<OpsPage> {
+async function steered(request: IncomingMessage, { steer, look }: OpsSources, operator: Operator): Promise<OpsPage> {
   if (steer === undefined || !operator.isThere) return nobodySteers;
   const isOperator = whoAsks(request, operator);
   if (typeof isOperator !== 'boolean') return isOperator;
   if (!isOperator) return wrongToken;
+  const { path, query } = targetOf(request);
+  const stray = strayIn(query);
+  if (stray !== null) return stray;
   if (path !== steeringPath) return await steerPage(request, path, steer, look);
   return request.method === 'GET' || request.method === 'HEAD' ? json(200, await steer.inForce()) : methodNotAllowed;
 }
@@ -188,7 +192,8 @@ function whoAsks({ headers, socket }: IncomingMessage, operator: Operator): bool
 /** A reload only takes up what the files say. Still, other machines must not have them read again and again. */
 async function reload(request: IncomingMessage, sources: OpsSources): Promise<OpsPage> {
   if (!isFromHere(request.socket)) return notFromHere;
-  return request.method === 'POST' ? await reloadPage(sources) : wantsPost;
+  if (request.method !== 'POST') return wantsPost;
+  return strayIn(targetOf(request).query) ?? (await reloadPage(sources));
 }
 
 function isFromHere({ remoteAddress = '', localAddress }: Socket): boolean {

@@ -7,6 +7,7 @@ import type { CallersView, CallerView, RecentFigures } from '../observe/views.ts
 import type { Names } from './names.ts';
 import { json, type OpsPage, problem } from './page.ts';
 import type { Look, OpsSources } from './ports.ts';
+import { type PageQuery, readQuery, type StatusQuery } from './query.ts';
 
 /** Who looks. */
 export interface Viewer {
@@ -14,30 +15,8 @@ export interface Viewer {
   readonly names: Names;
 }
 
-interface StatusQuery {
-  /** Null: all. */
-  readonly class: string | null;
-  /** How many callers of each class are told, by their places in line; null: none. */
-  readonly callers: number | null;
-  /** Whether classes are told in which nothing happens. */
-  readonly idle: boolean;
-  /** Whether the last 15 minutes are told. */
-  readonly recent: boolean;
-  /** Whether classes and callers are those of the whole fleet. */
-  readonly fleet: boolean;
-}
-
-/** More callers than that are not told at once. */
-const callersMax = 1_000;
-
-/** The page and `weir top` see this. */
-export const wholeView = (fleet: boolean): StatusQuery => ({
-  class: null,
-  callers: 10,
-  idle: false,
-  recent: true,
-  fleet,
-});
+/** The page sees this. */
+export const wholeView = (chosen: PageQuery): StatusQuery => ({ class: null, callers: 10, recent: true, ...chosen });
 
 export async function statusPage(sources: OpsSources, query: URLSearchParams, viewer: Viewer): Promise<OpsPage> {
   const read = readQuery(query);
@@ -47,28 +26,6 @@ export async function statusPage(sources: OpsSources, query: URLSearchParams, vi
   const { lines } = await sources.snapshot();
   const known = lines.map((line) => line.class).join(', ');
   return problem(404, 'No such class', `class=${read.class}: there is no such class. There are ${known}.`);
-}
-
-const flags: Readonly<Record<string, boolean>> = { true: true, false: false };
-
-function readQuery(query: URLSearchParams): StatusQuery | OpsPage {
-  const wrong = (name: string, wanted: string): OpsPage =>
-    problem(400, 'Bad query', `${name}=${query.get(name)}: give ${wanted}.`);
-  const callers = query.get('callers');
-  if (callers !== null && !(/^\d{1,4}$/.test(callers) && Number(callers) <= callersMax)) {
-    return wrong('callers', `a number from 0 to ${callersMax}`);
-  }
-  for (const name of ['idle', 'recent', 'fleet']) {
-    if (query.has(name) && flags[query.get(name) as string] === undefined) return wrong(name, 'true or false');
-  }
-  const looks = callers !== null && !query.has('class');
-  return {
-    class: query.get('class'),
-    callers: callers === null ? null : Number(callers),
-    idle: query.has('idle') ? query.get('idle') === 'true' : !looks,
-    recent: query.get('recent') === 'true',
-    fleet: query.get('fleet') === 'true',
-  };
 }
 
 /** Null: there is no such class. */

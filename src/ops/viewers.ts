@@ -5,16 +5,15 @@
 import type { ServerResponse } from 'node:http';
 import { type OpsPage, problem, rounded } from './page.ts';
 import type { OpsSources } from './ports.ts';
+import type { PageQuery } from './query.ts';
 import { statusOf, type Viewer, wholeView } from './status.ts';
 
 /** More do not look at a time: probes and scrapers need connections, too. */
 export const viewersMax = 32;
 const everyMs = 1_000;
 
-/** Who looks, and whether at the whole fleet. */
-interface PageViewer extends Viewer {
-  readonly fleet: boolean;
-}
+/** Who looks, and at what. */
+type PageViewer = Viewer & PageQuery;
 
 const tooMany = problem(503, 'Too many look', `At most ${viewersMax} pages are served at a time.`, {
   'retry-after': '5',
@@ -24,7 +23,7 @@ export class Viewers {
   readonly #sources: OpsSources;
   readonly #viewers = new Map<ServerResponse, PageViewer>();
   #timer: NodeJS.Timeout | null = null;
-  /** What was made since the last tick, by who sees it: operators or everybody else, of the fleet or of this replica. */
+  /** What was made since the last tick, by who sees it, and what. */
   readonly #latest = new Map<string, Promise<string>>();
   /** How many of these are on their way. */
   #making = 0;
@@ -94,8 +93,8 @@ export class Viewers {
   }
 
   async #eventFor(viewer: PageViewer): Promise<string> {
-    return `data: ${JSON.stringify(await statusOf(this.#sources, wholeView(viewer.fleet), viewer), rounded)}\n\n`;
+    return `data: ${JSON.stringify(await statusOf(this.#sources, wholeView({ fleet: viewer.fleet, idle: viewer.idle }), viewer), rounded)}\n\n`;
   }
 }
 
-const kindOf = ({ isOperator, fleet }: PageViewer): string => `${isOperator} ${fleet}`;
+const kindOf = ({ isOperator, fleet, idle }: PageViewer): string => `${isOperator} ${fleet} ${idle}`;

@@ -123,6 +123,18 @@ describe.skipIf(noBrowser)('The page', () => {
     expect(await one.status).toBe(201);
   });
 
+  test('pauses a class in which nothing happens', async () => {
+    expect(await card('media').count()).toBe(0);
+    await page.getByLabel('Show idle classes, too').check();
+    await press('Pause media for 10 minutes');
+    await inForceIs({ kind: 'pauseClass', class: 'media' });
+    await expectGoodLooks(page, 'idle-classes');
+    await press('Resume media');
+    await inForceIs();
+    await page.getByLabel('Show idle classes, too').uncheck();
+    await card('media').waitFor({ state: 'detached' });
+  });
+
   test('pauses a user, and ends the pause where it is listed', async () => {
     await press('Pause user:bulk for 10 minutes');
     await inForceIs({ kind: 'pauseCaller', caller: 'user:bulk' });
@@ -182,8 +194,8 @@ describe.skipIf(noBrowser)('The page', () => {
     expect(await focused()).toEqual('Skip to the classes');
     await page.keyboard.press('Enter');
     expect(await page.evaluate('document.activeElement.id')).toBe('classes');
-    await page.keyboard.press('Shift+Tab');
-    await page.keyboard.press('Shift+Tab');
+    // Back over the choice of idle classes, and the button.
+    for (let i = 0; i < 3; i++) await page.keyboard.press('Shift+Tab');
     expect(await focused()).toBe('Operator’s token');
     await page.keyboard.type(operatorToken);
     await page.keyboard.press('Enter');

@@ -58,6 +58,11 @@ describe('/status', () => {
     ['/status?callers=1001', 400, 'callers=1001: give a number from 0 to 1000.'],
     ['/status?callers=x', 400, 'callers=x: give a number from 0 to 1000.'],
     ['/status?idle=7', 400, 'idle=7: give true or false.'],
+    ['/status?clas=messages', 400, 'clas: there is no such parameter. There are class, callers, idle, recent, fleet.'],
+    ['/status?class=messages&class=contacts', 400, 'class is there more than once: give it once.'],
+    ['/status/requests/the-one?fleet=true', 400, 'fleet: there is no such parameter. This path has none.'],
+    ['/events?class=messages', 400, 'class: there is no such parameter. There are fleet, idle.'],
+    ['/events?fleet=7', 400, 'fleet=7: give true or false.'],
     ['/status/requests/other', 404, 'No request with this X-Request-Id waits'],
     ['/status/requests/%ff', 404, 'No request with this X-Request-Id waits'],
   ])('says what is wrong with %s', async (path, status, detail) => {
@@ -65,6 +70,13 @@ describe('/status', () => {
     const told = await see(path);
     expect([told.status, told.fields['content-type']]).toEqual([status, 'application/problem+json']);
     expect(told.json.detail).toContain(detail);
+  });
+
+  test('goes by no query where probes, scrapers and people may bring one', async () => {
+    await openWith();
+    for (const path of ['/livez', '/readyz', '/metrics', '/openapi.json', '/runbook', '/']) {
+      expect([path, (await see(`${path}?verbose&x=1&x=2`)).status]).toEqual([path, 200]);
+    }
   });
 
   test('has whole milliseconds', async () => {

@@ -239,6 +239,11 @@ test.each(orders)('To $method $path what is no order is answered as it is writte
   expect(await call(method, path, { name: 'x', body: { hours: 1 } })).toBe(422);
 });
 
+const strict = operations.filter(({ operation }) => '400' in operation.responses);
+test.each(strict)('To $method $path a parameter that is not known is answered as it is written', async (one) => {
+  expect(await call(one.method, `${one.path}?more=1`, { name: 'x' })).toBe(400);
+});
+
 test('Where other replicas may have what is meant, that is answered as it is written', async () => {
   const redis = await startRedis();
   await using fleet = await startTestApp(upstream.url, yaml, { REDIS_URL: redis.url });

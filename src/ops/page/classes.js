@@ -90,7 +90,7 @@ function removeOthers(cards, lines) {
 export function showClasses({ lines, buckets, permits, lanes, callers = [], recent }) {
   const cards = byId('classes');
   removeOthers(cards, lines);
-  byId('idle').hidden = cards.children.length > 0 || lines.length > 0;
+  byId('all-idle').hidden = cards.children.length > 0 || lines.length > 0;
   for (const line of lines) {
     const of = (one) => one.class === line.class;
     const bucket = buckets.find(of);

@@ -1,13 +1,16 @@
-/** Which view is shown, of this replica or of the whole fleet, and the replicas of the latter. */
+/** Which view is shown: of this replica or of the whole fleet, with idle classes or without; and the replicas of the fleet. */
 import { byId, fill, moment, say } from './dom.js';
 
-export const isOfFleet = () => byId('fleet').checked;
+const choices = ['fleet', 'idle'];
 
-/** @param call when the other view is wanted */
+/** What the stream is asked for. */
+export const viewQuery = () => choices.map((name) => `${name}=${byId(name).checked}`).join('&');
+
+/** @param call when another view is wanted */
 export function onView(call) {
+  for (const name of choices) byId(name).addEventListener('change', call);
   byId('fleet').addEventListener('change', () => {
-    say(byId('classes-title'), isOfFleet() ? 'Classes of the fleet' : 'Classes of this replica');
-    call();
+    say(byId('classes-title'), byId('fleet').checked ? 'Classes of the fleet' : 'Classes of this replica');
   });
 }
 

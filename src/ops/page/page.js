@@ -2,7 +2,7 @@
 import { showCallers } from './callers.js';
 import { showClasses } from './classes.js';
 import { byId, moment, say, tell } from './dom.js';
-import { isOfFleet, onView, showFleet } from './fleet.js';
+import { onView, showFleet, viewQuery } from './fleet.js';
 import { credentials, hasToken, orderForm, showOrders, useToken } from './orders.js';
 import { showWait } from './wait.js';
 
@@ -44,7 +44,7 @@ async function follow() {
   reading = mine;
   while (reading === mine) {
     try {
-      const response = await fetch(isOfFleet() ? '/events?fleet=true' : '/events', {
+      const response = await fetch(`/events?${viewQuery()}`, {
         headers: credentials(),
         signal: mine.signal,
       });
