@@ -31,15 +31,14 @@ const pathOf = (href: string): string => new URL(href, 'file:///docs/how-to/').h
 
 export function runbook(): string {
   const text = readFileSync(source, 'utf8');
-  const style =
-    ':root{color-scheme:light dark}body{max-width:48rem;margin:2rem auto;padding:0 1rem;font:1rem/1.5 system-ui,sans-serif}:target{text-decoration:underline}';
   return `<!doctype html>
 <!-- Generated from docs/how-to/answer-an-alert.md by \`node scripts/generate.ts\`. Change the source, not this file. -->
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>Weir: answer an alert</title>
-<style>${style}</style>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="/runbook.css">
 <main>
 ${marked.parse(text, { async: false })}</main>
 </html>

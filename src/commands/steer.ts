@@ -92,7 +92,8 @@ function ordersOf(
   const caller = user === undefined ? undefined : encodeURIComponent(`user:${user}`);
   const replica = options.get('--replica');
   if (command === 'limit') {
-    const [rate, burst] = operands.slice(1).map(Number);
+    // What is no number goes as it was typed: the answer names it.
+    const [rate, burst] = operands.slice(1).map((text) => (Number.isFinite(Number(text)) ? Number(text) : text));
     return [{ method: 'PUT', path: `limits/${name}`, body: { rate, burst, seconds } }];
   }
   if (command === 'drain') return [{ method: 'PUT', path: `drains/${name}`, body: { seconds } }];

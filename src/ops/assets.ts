@@ -3,10 +3,9 @@ import { readFileSync } from 'node:fs';
 import type { OpsPage } from './page.ts';
 
 /** Nothing comes from another host, nothing is inline, and no other page may frame it. */
-const security = {
+export const security = {
   'content-security-policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',
@@ -22,5 +21,6 @@ const scripts = ['page.js', 'classes.js', 'callers.js', 'wait.js', 'fleet.js', '
 export const assets: Readonly<Record<string, OpsPage>> = {
   '/': asset('index.html', 'text/html'),
   '/page.css': asset('page.css', 'text/css'),
+  '/runbook.css': asset('runbook.css', 'text/css'),
   ...Object.fromEntries(scripts.map((file) => [`/${file}`, asset(file, 'text/javascript')])),
 };

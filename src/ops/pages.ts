@@ -1,6 +1,7 @@
 /** What the ops port says to whoever looks: liveness, readiness, metrics, status, and what to do when an alert fires. */
 import { readFileSync } from 'node:fs';
 import type { URLSearchParams } from 'node:url';
+import { security } from './assets.ts';
 import { json, type OpsPage, text } from './page.ts';
 import type { OpsSources } from './ports.ts';
 import { statusPage, type Viewer } from './status.ts';
@@ -26,7 +27,7 @@ const answers: Readonly<Record<string, Answer>> = {
   },
   '/metrics': async (sources, { accept }) => ({ status: 200, ...(await sources.metrics(accept)) }),
   '/status': (sources, asked) => statusPage(sources, asked.query, asked),
-  '/runbook': () => ({ status: 200, contentType: 'text/html; charset=utf-8', body: runbook }),
+  '/runbook': () => ({ status: 200, contentType: 'text/html; charset=utf-8', body: runbook, fields: security }),
   '/openapi.json': () => ({ status: 200, contentType: 'application/json', body: openapi }),
 };
 

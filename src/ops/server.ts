@@ -205,6 +205,7 @@ function send(request: IncomingMessage, response: ServerResponse, page: OpsPage,
     'content-type': page.contentType,
     'content-length': Buffer.byteLength(page.body),
     'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
     ...page.fields,
     // A body that nobody wants to read ends the connection; so does the end of the server.
     ...(closing || (request.method !== 'GET' && request.method !== 'HEAD') ? { connection: 'close' } : {}),

@@ -19,8 +19,8 @@ interface Field {
   readonly min: number;
   readonly max: number;
   readonly whole: boolean;
-  /** Where nothing is said; null: it has to be said. */
-  readonly otherwise: number | null;
+  /** Where nothing is said. Not there: it has to be said. */
+  readonly otherwise?: number;
   readonly wanted: string;
 }
 
@@ -30,10 +30,9 @@ const fields = {
     min: 0.001,
     max: 1_000_000,
     whole: false,
-    otherwise: null,
     wanted: 'requests a second from 0.001 to 1000000',
   },
-  burst: { min: 1, max: 1_000_000, whole: true, otherwise: null, wanted: 'a whole number from 1 to 1000000' },
+  burst: { min: 1, max: 1_000_000, whole: true, wanted: 'a whole number from 1 to 1000000' },
 } as const satisfies Record<string, Field>;
 
 type FieldName = keyof typeof fields;
@@ -197,9 +196,10 @@ function fill(given: Readonly<Record<string, unknown>>, says: readonly FieldName
   const said: Record<FieldName, number> = { seconds: defaultS, rate: 1, burst: 1 };
   for (const name of says) {
     const { min, max, whole, otherwise, wanted }: Field = fields[name];
-    const value = given[name] ?? otherwise;
+    const value = Object.hasOwn(given, name) ? given[name] : otherwise;
+    if (value === undefined) return problem(422, 'Missing field', `${name} is missing: give ${wanted}.`);
     const isRight = typeof value === 'number' && value >= min && value <= max && (!whole || Number.isInteger(value));
-    if (!isRight) return problem(422, 'Bad value', `${name}: ${JSON.stringify(given[name] ?? null)}; give ${wanted}.`);
+    if (!isRight) return problem(422, 'Bad value', `${name}: ${JSON.stringify(value)}; give ${wanted}.`);
     said[name] = value;
   }
   return said;

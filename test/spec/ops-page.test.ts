@@ -39,7 +39,7 @@ const stream = (url: string): Promise<IncomingMessage> =>
 test('is under 100 KB in all, asks no other host, and has nothing inline', async () => {
   const { url } = await open();
   let bytes = 0;
-  for (const path of Object.keys(assets)) {
+  for (const path of [...Object.keys(assets), '/runbook']) {
     const { status, fields, text } = await ask('GET', url + path);
     expect([status, fields['x-content-type-options'], fields['referrer-policy']]).toEqual([
       200,

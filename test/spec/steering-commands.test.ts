@@ -92,7 +92,7 @@ describe('An operator at the command line', () => {
     ['a time that is none', ['pause', 'messages', '--for', 'ever'], /--for: give a time such as 30s, 10m or 2h/],
     ['nothing that is meant', ['pause'], /give weir pause CLASS \| --user NAME/],
     ['two things at once', ['resume', 'messages', '--user', 'admin'], /give weir resume CLASS/],
-    ['a rate that is none', ['limit', 'messages', 'much', '1'], /rate/],
+    ['a rate that is none', ['limit', 'messages', 'much', '1'], /rate: "much"; give requests a second from/],
   ] as const)('is told of %s', async (_, [name, ...args], words) => {
     const { code, out, err } = await order(name, ...args);
     expect([code, out, err]).toEqual([1, [], [expect.stringMatching(words)]]);
