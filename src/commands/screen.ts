@@ -1,7 +1,7 @@
 /** What `weir status` and `weir top` show, as lines of text. */
 import type { FleetCards, ReplicaView } from '../observe/fleet-view.ts';
-import type { Snapshot } from '../observe/snapshot.ts';
-import type { SteeringView } from '../observe/steering.ts';
+import type { Snapshot, StoreSnapshot } from '../observe/snapshot.ts';
+import type { StandingOrder, SteeringView } from '../observe/steering.ts';
 import type { CallerView, RecentFigures, Turn } from '../observe/views.ts';
 import type { AboutReplica } from '../ops/ports.ts';
 
@@ -20,9 +20,8 @@ export interface Shown extends Snapshot {
 export function screenOf(shown: Shown): string[] {
   const { replica, ready, why, store, connections } = shown;
   const state = ready ? 'ready' : `not ready: ${why}`;
-  const stored = `${store.kind}${store.up ? '' : ' (away)'}`;
   return [
-    `${replica.name}  Weir ${replica.version}  ${state}  store: ${stored}  connections: ${connections}`,
+    `${replica.name}  Weir ${replica.version}  ${state}  store: ${storeOf(store)}  connections: ${connections}`,
     ...ordersOf(shown),
     ...replicasIn(shown),
     '',
@@ -32,25 +31,45 @@ export function screenOf(shown: Shown): string[] {
   ];
 }
 
+function storeOf({ kind, up, fallback }: StoreSnapshot): string {
+  if (kind === 'memory') return 'memory of this process';
+  if (fallback) return 'Redis, which does not answer: this replica goes on alone with its share of the limits';
+  return up ? 'Redis' : 'Redis, which does not answer';
+}
+
 function ordersOf({ steering }: Shown): string[] {
+  const where = steering?.reach === 'fleet' ? 'in all replicas' : 'in this replica';
   return (steering?.inForce ?? []).map(({ order, leftMs }) => {
-    const { kind, ...of } = order;
-    const said = Object.entries(of).map(([name, value]) => `${name} ${value}`);
-    return `ordered: ${kind} ${said.join(', ')}, for ${seconds(leftMs)} more`;
+    const left = leftMs < 60_000 ? seconds(leftMs) : `${Math.ceil(leftMs / 60_000)} min`;
+    return `An operator's order: ${plain(wordsOf(order))}, ${where}, for ${left} more.`;
   });
+}
+
+function wordsOf(order: StandingOrder): string {
+  switch (order.kind) {
+    case 'pauseClass':
+      return `the class ${order.class} is paused`;
+    case 'pauseCaller':
+      return `${order.caller} is paused`;
+    case 'limit':
+      return `the limit of ${order.class} is ${order.rate} a second, ${order.burst} at once`;
+    case 'drain':
+      return `${order.replica} is drained`;
+  }
 }
 
 function replicasIn({ fleet }: Shown): string[] {
   if (fleet === undefined) return [];
   const rows = fleet.replicas.map(({ name, ready, fallback, version, workers, requests, connections, hash }) => [
     plain(name),
-    `${ready ? 'ready' : 'not ready'}${fallback ? ', alone' : ''}`,
+    `${ready ? 'ready' : 'not ready'}${fallback ? ', alone with its share' : ''}`,
     plain(version),
     ...[workers, requests, connections].map(String),
     plain(hash),
   ]);
   const header = ['REPLICA', 'STATE', 'VERSION', 'PROCESSES', 'WAIT', 'CONNECTIONS', 'CONFIGURATION'];
-  const silent = fleet.silent > 0 ? [`${fleet.silent} more processes tell nothing.`] : [];
+  const silent =
+    fleet.silent > 0 ? [`${fleet.silent} more processes tell nothing: of another version, or just started.`] : [];
   const away = fleet.complete ? [] : ['Redis does not answer: there may be others.'];
   return ['', ...tableOf([header, ...rows]), ...silent, ...away];
 }
@@ -66,21 +85,21 @@ function classesOf({ lines, buckets, permits, recent }: Shown): string[] {
       line.class,
       String(line.requests),
       seconds(line.oldestMs),
-      bucket === undefined ? '' : `${bucket.level}/${bucket.burst} at ${bucket.rate}/s`,
-      permit === undefined ? '' : `${permit.inUse}/${Math.floor(permit.limit)}`,
-      pausesOf(bucket?.pausedMs ?? 0, permit?.probing === true),
+      bucket === undefined ? '' : `${bucket.level} of ${bucket.burst}, ${bucket.rate}/s`,
+      permit === undefined ? '' : `${permit.inUse} of ${Math.floor(permit.limit)}`,
+      upstreamOf(bucket?.pausedMs ?? 0, permit?.probing === true),
       ...[lately?.came, lately?.held, lately?.replayed, lately?.refused].map(sum),
     ];
   });
   return tableOf([
-    ['CLASS', 'WAIT', 'OLDEST', 'BUCKET', 'IN FLIGHT', 'UPSTREAM', 'CAME/15M', 'HELD', 'REPLAYED', 'REFUSED'],
+    ['CLASS', 'WAIT', 'OLDEST', 'BUCKET', 'IN FLIGHT', 'UPSTREAM', 'CAME IN 15 MIN', 'HELD', 'REPLAYED', 'REFUSED'],
     ...rows,
   ]);
 }
 
-function pausesOf(pausedMs: number, probing: boolean): string {
-  if (probing) return 'refuses all';
-  return pausedMs > 0 ? `pauses ${seconds(pausedMs)}` : 'takes';
+function upstreamOf(pausedMs: number, probing: boolean): string {
+  if (probing) return 'refuses everything';
+  return pausedMs > 0 ? `asked for a pause, ${seconds(pausedMs)} more` : 'takes requests';
 }
 
 function callersOf({ callers, more }: Shown): string[] {

@@ -46,7 +46,8 @@ describe('An operator at the command line', () => {
     await waiting(1);
     const shown = await said(status, []);
     expect(shown.code).toBe(0);
-    expect(shown.out.join('\n')).toMatch(/^messages +1 .*50\/s/m);
+    expect(shown.out.join('\n')).toMatch(/^messages +1 .* of 150, 50\/s .*takes requests/m);
+    expect(shown.out[0]).toMatch(/ready {2}store: memory of this process/);
     expect(shown.out.join('\n')).toMatch(/^messages +1 +user:admin +1 /m);
     expect(await order('resume', 'messages')).toEqual(done(0));
     expect((await held).status).toBe(201);
@@ -74,6 +75,16 @@ describe('An operator at the command line', () => {
     const ready = async () => (await app.ops('/readyz')).status;
     expect(await order('drain', replica.name)).toEqual(done(1));
     expect(await ready()).toBe(503);
+    await order('pause', 'media', '--for', '30s');
+    await order('pause', '--user', 'bulk', '--for', '2h');
+    await order('limit', 'contacts', '20', '40', '--for', '1h');
+    expect((await said(status, [])).out.filter((line) => line.startsWith('An operator'))).toEqual([
+      `An operator's order: ${replica.name} is drained, in this replica, for 60 min more.`,
+      expect.stringMatching(/^An operator's order: the class media is paused, in this replica, for \d+\.\d s more\.$/),
+      "An operator's order: user:bulk is paused, in this replica, for 120 min more.",
+      "An operator's order: the limit of contacts is 20 a second, 40 at once, in this replica, for 60 min more.",
+    ]);
+    for (const what of [['media'], ['--user', 'bulk'], ['contacts']]) await order('resume', ...what);
     expect(await order('resume', '--replica', replica.name)).toEqual(done(0));
     expect(await ready()).toBe(200);
   });
