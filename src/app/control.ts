@@ -1,12 +1,13 @@
 /** What an operator may order of this process, each with its line in the audit trail. */
 import { hostname } from 'node:os';
 import type { Config } from '../config/config.ts';
+import type { AuditReason } from '../exchange/exchange.ts';
 import { isCallerName } from '../exchange/principal.ts';
 import type { AuditAction } from '../observe/audit.ts';
-import type { Done, OnceOrder, StandingOrder, SteeringView, Word } from '../observe/steering.ts';
+import type { Done, LiftedView, OnceOrder, StandingOrder, SteeringView, Word } from '../observe/steering.ts';
 import { ordersMax } from '../observe/steering.ts';
 import { isDigest } from '../ops/names.ts';
-import type { Steer } from '../ops/ports.ts';
+import type { Given, Steer } from '../ops/ports.ts';
 import type { Services } from './services.ts';
 import { Steering } from './steering.ts';
 
@@ -27,6 +28,8 @@ const doneOnce: Readonly<Record<OnceOrder['kind'], AuditAction>> = {
   endCaller: 'line.end',
   first: 'line.first',
 };
+
+type Order = StandingOrder | OnceOrder;
 
 /** The name of its machine or Pod, and what tells it from others there. */
 export const replicaName = (instance: string): string => `${hostname()}-${instance}`;
@@ -53,6 +56,10 @@ export class Control implements Steer {
       once: (order) => admit.once(order),
       tell: tellSteering === null ? null : (words, once) => tellSteering({ words, once }),
       areHeard: () => stores.state().up,
+      ended: (order) => {
+        if (order.kind === 'drain' && order.replica !== replica) return;
+        services.log.info('an order of an operator has ended by itself', { order: textOf(order) });
+      },
     });
     stores.onSteering({
       heard: ({ words, once }) => this.#steering.heard(words, once),
@@ -76,24 +83,25 @@ export class Control implements Steer {
     return this.#steering.view();
   }
 
-  give(order: StandingOrder, forMs: number, from: string): SteeringView | { readonly wrong: string } {
-    const wrong = this.#whatIsWrong(order);
-    if (wrong !== null) return { wrong };
-    if (!this.#steering.give(order, forMs)) return { wrong: `There are ${ordersMax} orders in force already.` };
-    this.#write(given[order.kind], from, order, `for ${forMs / 1_000} s`);
-    return this.inForce();
+  give(order: StandingOrder, forMs: number, from: string, isWrong: string | null = null): Given {
+    const text = textOf(order, `for ${forMs / 1_000} s`);
+    const wrong = isWrong ?? this.#whatIsWrong(order);
+    const reason = wrong !== null ? 'meansNobody' : this.#steering.give(order, forMs) ? null : 'tooManyOrders';
+    this.#write(given[order.kind], from, order, text, reason);
+    if (reason === null) return this.inForce();
+    return { wrong: wrong ?? `There are ${ordersMax} orders in force already.` };
   }
 
-  lift(order: StandingOrder, from: string): SteeringView {
-    this.#steering.lift(order);
-    this.#write(lifted[order.kind], from, order, '');
-    return this.inForce();
+  lift(order: StandingOrder, from: string): LiftedView {
+    const wasInForce = this.#steering.lift(order);
+    this.#write(lifted[order.kind], from, order, textOf(order, wasInForce ? '' : 'nothing was in force'));
+    return { ...this.inForce(), wasInForce };
   }
 
   /** @param elsewhere how many requests it concerned in the other workers of this replica */
   once(order: OnceOrder, from: string, elsewhere = 0): Done {
     const done = this.#steering.doOnce(order, elsewhere);
-    this.#write(doneOnce[order.kind], from, order, `${done.requests} here`);
+    this.#write(doneOnce[order.kind], from, order, textOf(order, `${done.requests} here`));
     return done;
   }
 
@@ -139,20 +147,24 @@ export class Control implements Steer {
     return null;
   }
 
-  #write(action: AuditAction, remote: string, order: StandingOrder | OnceOrder, more: string): void {
-    const { kind, ...of } = order;
-    const said = [kind, ...Object.entries(of).map(([name, value]) => `${name} ${value}`), more];
+  /** @param reason why it was refused; null: it was done */
+  #write(action: AuditAction, remote: string, order: Order, text: string, reason: AuditReason | null = null): void {
     const caller = 'caller' in order && order.caller.startsWith('user:') ? order.caller.slice(5) : null;
     this.#services.log.audit({
       action,
-      outcome: 'done',
-      reason: null,
+      outcome: reason === null ? 'done' : 'refused',
+      reason,
       by: 'operator',
       requestId: 'request' in order ? order.request : null,
       principal: null,
       user: caller,
       remote,
-      order: said.filter((part) => part !== '').join(', '),
+      order: text,
     });
   }
+}
+
+function textOf({ kind, ...of }: Order, more = ''): string {
+  const said = [kind, ...Object.entries(of).map(([name, value]) => `${name} ${value}`), more];
+  return said.filter((part) => part !== '').join(', ');
 }

@@ -28,6 +28,8 @@ interface SteeringDeps extends SteeringTalk {
   readonly replica: string;
   /** What is in force has changed. */
   readonly changed: () => void;
+  /** It was in force here, and its time is over. */
+  readonly ended: (order: StandingOrder) => void;
   /** Does what is done once. Returns how many requests it concerned. */
   readonly once: (order: OnceOrder) => number;
 }
@@ -74,7 +76,9 @@ export class Steering {
       const known = this.#words.get(subjectOf(word.order));
       if (known !== undefined && known.at >= word.at) continue;
       if (known === undefined && this.#words.size >= ordersMax) continue;
-      this.#words.set(subjectOf(word.order), word);
+      // One that was over before it was heard of does not end here, but an older one does.
+      if (word.until <= this.#deps.clock.wallMs()) this.#words.delete(subjectOf(word.order));
+      else this.#words.set(subjectOf(word.order), word);
       news = true;
     }
     if (news) this.#settle();
@@ -156,9 +160,13 @@ export class Steering {
   }
 
   #settle(): void {
-    const { clock, changed } = this.#deps;
+    const { clock, changed, ended } = this.#deps;
     const now = clock.wallMs();
-    for (const [subject, { until }] of this.#words) if (until <= now) this.#words.delete(subject);
+    for (const [subject, { order, until, lifted }] of this.#words) {
+      if (until > now) continue;
+      this.#words.delete(subject);
+      if (!lifted) ended(order);
+    }
     changed();
     this.#alarm?.cancel();
     if (this.#words.size === 0) return;

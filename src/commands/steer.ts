@@ -1,9 +1,9 @@
 /** `weir pause`, `resume`, `limit` and `drain`: an operator's orders to the Weir on this machine. */
 import type { Environment } from '../config/environment.ts';
-import type { SteeringView } from '../observe/steering.ts';
+import type { LiftedView, SteeringView } from '../observe/steering.ts';
 import { opsPort } from './ops-address.ts';
 import { askOps, wrongIn } from './ops-call.ts';
-import { type CommandIo, type Grammar, givenTo } from './options.ts';
+import { type CommandIo, type Given, type Grammar, givenTo } from './options.ts';
 
 export type SteeringCommand = 'pause' | 'resume' | 'limit' | 'drain';
 
@@ -20,7 +20,7 @@ const grammars: Readonly<Record<SteeringCommand, Grammar>> = {
   },
   resume: {
     command: 'resume',
-    about: `End a pause of a class or a user, a limit that was set, or a drain.\n\n${told}`,
+    about: `End a pause of a class or a user, a limit that was set, or a drain. Exits 1 where there was none.\n\n${told}`,
     usage: 'CLASS | --user NAME | --replica NAME [--config FILE]',
     options: { '--user': 'NAME', '--replica': 'NAME', '--config': 'FILE' },
     operands: 1,
@@ -63,15 +63,25 @@ export async function steer(
   if (orders === null) return fail(`give weir ${command} ${grammars[command].usage}`);
   const { address, token } = opsPort(given.options.get('--config') ?? null, env, io);
   if (token === null) return fail('the configuration has no ops.tokenFile, so nobody may steer');
-  let view: SteeringView | null = null;
+  const views: (SteeringView & Partial<LiftedView>)[] = [];
   for (const { method, path, body } of orders) {
     const answer = await askOps(method, `http://${address}/steering/${path}`, { token, body });
     if (answer.status !== 200) return fail(wrongIn(answer));
-    view = JSON.parse(answer.text) as SteeringView;
+    views.push(JSON.parse(answer.text) as SteeringView);
   }
-  const { reach, inForce } = view as SteeringView;
+  const { reach, inForce } = views.at(-1) as SteeringView;
+  if (views.every(({ wasInForce }) => wasInForce === false)) {
+    return fail(`${nothingWas(given)}; orders in force: ${inForce.length}`);
+  }
   io.out(`done, in ${reach === 'fleet' ? 'all replicas' : 'this replica'}; orders in force: ${inForce.length}`);
   return 0;
+}
+
+/** What could not be ended. */
+function nothingWas({ operands, options }: Given): string {
+  const [user, replica] = [options.get('--user'), options.get('--replica')];
+  if (replica !== undefined) return `${replica} was not drained`;
+  return user === undefined ? `${operands[0]} was neither paused nor limited` : `the user ${user} was not paused`;
 }
 
 interface HttpOrder {

@@ -267,7 +267,9 @@ export type AuditReason =
   | 'tooManyFailures'
   | 'unknownUser'
   | 'wrongPassword'
-  | 'changedMeanwhile';
+  | 'changedMeanwhile'
+  | 'meansNobody'
+  | 'tooManyOrders';
 
 /** What an endpoint learns on the way that the audit trail has to say. */
 export interface AuditNote {

@@ -55,6 +55,12 @@ export interface SteeringView {
   }[];
 }
 
+/** What is in force after an order was ended. */
+export interface LiftedView extends SteeringView {
+  /** False: there was nothing to end here. Other replicas are told all the same: they may have what this one missed. */
+  readonly wasInForce: boolean;
+}
+
 /** What became of an order that is done once. */
 export interface Done {
   /** How many requests of this replica it concerned. */

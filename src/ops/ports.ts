@@ -4,7 +4,7 @@
  */
 import type { FleetCards } from '../observe/fleet-view.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
-import type { Done, OnceOrder, StandingOrder, SteeringView } from '../observe/steering.ts';
+import type { Done, LiftedView, OnceOrder, StandingOrder, SteeringView } from '../observe/steering.ts';
 import type { CallersView, RecentFigures, WaitSearch } from '../observe/views.ts';
 
 export interface Readiness {
@@ -49,11 +49,15 @@ export interface Look {
   fleet(): Maybe<FleetCards>;
 }
 
-/** How an operator steers. Each order is written down. @param from whence it came: an address */
+/** What became of an order: what is in force now, or why it was refused. */
+export type Given = SteeringView | { readonly wrong: string };
+
+/** How an operator steers. Each order is written down, also one that is refused. @param from whence it came: an address */
 export interface Steer {
   inForce(): Maybe<SteeringView>;
-  give(order: StandingOrder, forMs: number, from: string): Maybe<SteeringView | { readonly wrong: string }>;
-  lift(order: StandingOrder, from: string): Maybe<SteeringView>;
+  /** @param wrong why it is to be refused; null: that is for whoever gets it to say */
+  give(order: StandingOrder, forMs: number, from: string, wrong: string | null): Maybe<Given>;
+  lift(order: StandingOrder, from: string): Maybe<LiftedView>;
   once(order: OnceOrder, from: string): Maybe<Done>;
 }
 

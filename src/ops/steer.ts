@@ -124,8 +124,8 @@ async function stand(
   if ('contentType' in said) return said;
   const order = kind.order(name, said);
   const others = order.kind === 'drain' ? await otherNames(order.replica, look) : null;
-  if (others !== null) return problem(422, 'Not possible', `${name}: there is no such replica. There are ${others}.`);
-  const given = await steer.give(order, said.seconds * 1_000, from);
+  const wrong = others === null ? null : `${name}: there is no such replica. There are ${others}.`;
+  const given = await steer.give(order, said.seconds * 1_000, from, wrong);
   return 'wrong' in given ? problem(422, 'Not possible', given.wrong) : json(200, given);
 }
 

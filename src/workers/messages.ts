@@ -8,9 +8,9 @@ import type { WorkerPlace } from '../app/place.ts';
 import type { Config } from '../config/config.ts';
 import type { Page } from '../exchange/outcome.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
-import type { Done, OnceOrder, StandingOrder, SteeringView, Word } from '../observe/steering.ts';
+import type { Done, LiftedView, OnceOrder, StandingOrder, SteeringView, Word } from '../observe/steering.ts';
 import type { WaitSearch, WaitView } from '../observe/views.ts';
-import type { Look } from '../ops/ports.ts';
+import type { Given, Look } from '../ops/ports.ts';
 
 /** Everything that a worker goes by. */
 export interface WorkerStart extends Omit<AppStart, 'log'> {
@@ -44,8 +44,8 @@ export interface Questions {
   readonly wait: (id: string) => Promise<WaitSearch>;
   readonly inForce: () => SteeringView;
   /** As the replica: it writes it down, and tells the fleet. */
-  readonly give: (order: StandingOrder, forMs: number, from: string) => SteeringView | { readonly wrong: string };
-  readonly lift: (order: StandingOrder, from: string) => SteeringView;
+  readonly give: (order: StandingOrder, forMs: number, from: string, wrong: string | null) => Given;
+  readonly lift: (order: StandingOrder, from: string) => LiftedView;
   /** @param elsewhere how many requests it concerned in the other workers */
   readonly once: (order: OnceOrder, from: string, elsewhere: number) => Done;
   /** As one of several. Returns how many requests it concerned here. */

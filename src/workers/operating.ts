@@ -6,9 +6,9 @@
 import type { EndpointClass } from '../exchange/route.ts';
 import type { FleetCards } from '../observe/fleet-view.ts';
 import { mergedCallers } from '../observe/merged-views.ts';
-import type { Done, OnceOrder, StandingOrder, SteeringView } from '../observe/steering.ts';
+import type { Done, LiftedView, OnceOrder, StandingOrder, SteeringView } from '../observe/steering.ts';
 import type { CallersView, RecentFigures, WaitSearch, WaitView } from '../observe/views.ts';
-import type { AboutReplica, Look, Steer } from '../ops/ports.ts';
+import type { AboutReplica, Given, Look, Steer } from '../ops/ports.ts';
 import type { Member } from './member.ts';
 import type { QuestionName, Questions, ToWorker } from './messages.ts';
 
@@ -67,14 +67,14 @@ export class Operating implements Look, Steer {
     return view ?? { reach: 'fleet', inForce: [] };
   }
 
-  async give(order: StandingOrder, forMs: number, from: string): Promise<SteeringView | { readonly wrong: string }> {
+  async give(order: StandingOrder, forMs: number, from: string, wrong: string | null): Promise<Given> {
     const lead = this.#lead();
-    const given = answered(await ask(lead, 'give', order, forMs, from));
+    const given = answered(await ask(lead, 'give', order, forMs, from, wrong));
     if (!('wrong' in given)) await this.#share(lead);
     return given;
   }
 
-  async lift(order: StandingOrder, from: string): Promise<SteeringView> {
+  async lift(order: StandingOrder, from: string): Promise<LiftedView> {
     const lead = this.#lead();
     const left = answered(await ask(lead, 'lift', order, from));
     await this.#share(lead);

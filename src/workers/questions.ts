@@ -15,7 +15,7 @@ function answersOf({ services: { admit }, look, steer }: Serving): Questions {
     waitHere: (request) => admit.wait(request),
     wait: async (request) => await look.wait(request),
     inForce: () => steer.inForce(),
-    give: (order, forMs, from) => steer.give(order, forMs, from),
+    give: (order, forMs, from, wrong) => steer.give(order, forMs, from, wrong),
     lift: (order, from) => steer.lift(order, from),
     once: (order, from, elsewhere) => steer.once(order, from, elsewhere),
     onceHere: (order) => admit.once(order),

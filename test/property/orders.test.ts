@@ -81,6 +81,7 @@ class Steered {
       changed: () => this.#changed(),
       once: () => 0,
       areHeard: () => true,
+      ended: () => {},
       tell,
     });
   }

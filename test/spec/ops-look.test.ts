@@ -122,19 +122,6 @@ describe('Names of users', () => {
   });
 });
 
-test.each([
-  [{}, 'Missing field', 'rate is missing: give requests a second from 0.001 to 1000000.'],
-  [{ rate: 5 }, 'Missing field', 'burst is missing: give a whole number from 1 to 1000000.'],
-  [{ rate: null, burst: 1 }, 'Bad value', 'rate: null; give requests a second from 0.001 to 1000000.'],
-  [{ rate: 5, burst: 1.5 }, 'Bad value', 'burst: 1.5; give a whole number from 1 to 1000000.'],
-  [{ rate: 5, burst: 1, hours: 1 }, 'Unknown field', 'hours: give rate, burst, seconds.'],
-])('An order that is not whole is told what is wrong: %j', async (body, title, detail) => {
-  await openWith(`ops: {token: ${operatorToken}}`);
-  const fields = { authorization: `Bearer ${operatorToken}`, 'content-type': 'application/json' };
-  const url = `http://127.0.0.1:${app.opsPort}/steering/limits/messages`;
-  expect((await ask('PUT', url, { fields, body })).json).toEqual({ title, status: 422, detail });
-});
-
 describe('A wrong token', () => {
   test('is refused, and written down', async () => {
     await openWith(`ops: {token: ${operatorToken}}`);

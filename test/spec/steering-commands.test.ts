@@ -51,6 +51,11 @@ describe('An operator at the command line', () => {
     expect(shown.out.join('\n')).toMatch(/^messages +1 +user:admin +1 /m);
     expect(await order('resume', 'messages')).toEqual(done(0));
     expect((await held).status).toBe(201);
+    expect(await order('resume', 'messages')).toMatchObject({
+      code: 1,
+      out: [],
+      err: ['weir resume: messages was neither paused nor limited; orders in force: 0'],
+    });
     const orders = app.trail.filter(({ by }) => by === 'operator').map(({ action }) => action);
     expect(orders).toEqual(expect.arrayContaining(['line.pause', 'line.resume']));
   });
@@ -61,6 +66,8 @@ describe('An operator at the command line', () => {
     await waiting(1);
     expect(await order('resume', '--user', 'admin')).toEqual(done(0));
     expect((await held).status).toBe(201);
+    const again = await order('resume', '--user', 'admin');
+    expect([again.code, again.err[0]]).toEqual([1, expect.stringContaining('the user admin was not paused')]);
   });
 
   test('limits a class for a while', async () => {

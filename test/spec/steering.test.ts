@@ -1,7 +1,7 @@
 /** What an operator orders of those that wait: in virtual time, and over HTTP. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Steering } from '../../src/app/steering.ts';
-import type { OnceOrder, Word } from '../../src/observe/steering.ts';
+import type { OnceOrder, StandingOrder, Word } from '../../src/observe/steering.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { ask } from '../support/ask.ts';
 import { Lines } from '../support/lines.ts';
@@ -109,23 +109,37 @@ describe('Orders', () => {
   const open = () => {
     const clock = new VirtualClock();
     const told: Word[] = [];
+    const ended: StandingOrder[] = [];
     const steering = new Steering({
       areHeard: () => true,
+      ended: (order) => void ended.push(order),
       clock,
       replica: 'one',
       changed: () => {},
       once: () => 0,
       tell: (words) => void told.push(...words),
     });
-    return { clock, told, steering };
+    return { clock, told, ended, steering };
   };
 
   test('end by themselves', async () => {
-    const { clock, steering } = open();
+    const { clock, ended, steering } = open();
     steering.give(drain, 1_000);
     expect(steering.isDrained).toBe(true);
     await clock.advance(1_000);
     expect([steering.isDrained, steering.view().inForce]).toEqual([false, []]);
+    expect(ended).toEqual([drain]);
+  });
+
+  test('do not end by themselves where they were ended before, or were over when they were heard of', async () => {
+    const [one, other] = [open(), open()];
+    one.steering.give(drain, 1_000);
+    expect(one.steering.lift(drain)).toBe(true);
+    expect(one.steering.lift(drain)).toBe(false);
+    await other.clock.advance(120_000);
+    other.steering.heard(one.told, null);
+    await one.clock.advance(120_000);
+    expect([one.ended, other.ended, other.steering.words]).toEqual([[], [], []]);
   });
 
   test('are what was said last, in whatever order replicas hear of it', () => {
@@ -175,12 +189,34 @@ describe('Over HTTP', () => {
     });
     const sent = app.send('POST /v1/messages', '', '{}');
     await until(async () => (await requests(app)) === 1, { what: 'the request to be held' });
-    expect((await order(app, 'DELETE', '/pauses/classes/messages')).json.inForce).toEqual([]);
+    const resume = async () => (await order(app, 'DELETE', '/pauses/classes/messages')).json;
+    expect(await resume()).toEqual({ reach: 'replica', inForce: [], wasInForce: true });
     expect((await sent).status).toBe(200);
-    expect(app.trail.slice(-2)).toMatchObject([
+    expect(await resume()).toMatchObject({ wasInForce: false });
+    expect(app.trail.slice(-3)).toMatchObject([
       { action: 'line.pause', by: 'operator', remote: '127.0.0.1', order: 'pauseClass, class messages, for 60 s' },
-      { action: 'line.resume', by: 'operator' },
+      { action: 'line.resume', by: 'operator', order: 'pauseClass, class messages' },
+      { action: 'line.resume', by: 'operator', order: 'pauseClass, class messages, nothing was in force' },
     ]);
+  });
+
+  test('an order that is refused is in the audit trail, and one that ends by itself in the log', async () => {
+    const app = await openWith();
+    for (const path of ['/pauses/classes/none', '/pauses/callers/bulk', '/drains/another']) {
+      expect((await order(app, 'PUT', path, { seconds: 9 })).status).toBe(422);
+    }
+    const refused = { outcome: 'refused', reason: 'meansNobody', by: 'operator', remote: '127.0.0.1' };
+    expect(app.trail.slice(-3)).toMatchObject([
+      { ...refused, action: 'line.pause', order: 'pauseClass, class none, for 9 s' },
+      { ...refused, action: 'line.pause', order: 'pauseCaller, caller bulk, for 9 s' },
+      { ...refused, action: 'replica.drain', order: 'drain, replica another, for 9 s' },
+    ]);
+    expect((await order(app, 'PUT', '/pauses/classes/media', { seconds: 1 })).status).toBe(200);
+    const ended = () => app.events.find(({ message }) => message === 'an order of an operator has ended by itself');
+    expect(await until(ended, { what: 'the end of the order' })).toMatchObject({
+      level: 'info',
+      fields: { order: 'pauseClass, class media' },
+    });
   });
 
   test('a limit counts at once, and the configured one again after it', async () => {
@@ -219,7 +255,15 @@ describe('Over HTTP', () => {
   test.each([
     ['PUT', '/pauses/classes/none', { seconds: 1 }, 422, 'none: there is no such class. There are '],
     ['PUT', '/pauses/classes/messages', { seconds: 0 }, 422, 'seconds: 0; give whole seconds from 1 to 86400.'],
-    ['PUT', '/limits/messages', { rate: 1 }, 422, 'burst: null; give a whole number from 1 to 1000000.'],
+    ['PUT', '/limits/messages', {}, 422, 'rate is missing: give requests a second from 0.001 to 1000000.'],
+    ['PUT', '/limits/messages', { rate: 1 }, 422, 'burst is missing: give a whole number from 1 to 1000000.'],
+    [
+      'PUT',
+      '/limits/messages',
+      { rate: null, burst: 1 },
+      422,
+      'rate: null; give requests a second from 0.001 to 1000000.',
+    ],
     ['PUT', '/limits/messages', { rates: 1 }, 422, 'rates: give rate, burst, seconds.'],
     ['PUT', '/limits/messages', [1], 400, 'Give a JSON object.'],
     ['PUT', '/limits/messages', { rate: 'x'.repeat(5_000) }, 413, 'Give at most 4096 bytes.'],

@@ -320,7 +320,7 @@ describe('Operators of a fleet', () => {
       answering((name) => (name === 'words' ? words : name === 'hear' ? true : view)),
     );
     await fleet.begin();
-    expect(await operating.give(order, 1_000, '::1')).toEqual(view);
+    expect(await operating.give(order, 1_000, '::1', null)).toEqual(view);
     expect(workers.map(asked)).toEqual([['give', 'words'], ['hear']]);
     expect(workers[1]?.heard).toContainEqual(expect.objectContaining({ name: 'hear', args: [words] }));
     workers[0]?.dies();
@@ -333,7 +333,7 @@ describe('Operators of a fleet', () => {
   it('hear it where the one that was asked does not answer', async () => {
     const { fleet, operating, clock } = await played(answering(() => undefined));
     await fleet.begin();
-    const given = expect(operating.give(order, 1_000, '::1')).rejects.toThrow('has not answered within 3000 ms');
+    const given = expect(operating.give(order, 1_000, '::1', null)).rejects.toThrow('has not answered within 3000 ms');
     await clock.advance(3_000);
     await given;
     await fleet.close(1_000);

@@ -25,8 +25,9 @@ async function order(what, method, path, body) {
       headers: { ...credentials(), 'content-type': 'application/json' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
+    const { wasInForce, title, detail } = await response.json();
+    if (wasInForce === false) return sayDone(said, `${what}: nothing was in force`);
     if (response.ok) return sayDone(said, `Done: ${what}`);
-    const { title, detail } = await response.json();
     return say(said, `${what}: ${title}. ${detail}`, 'bad');
   } catch {
     return say(said, `${what}: no answer came. The order may have been taken.`, 'bad');
