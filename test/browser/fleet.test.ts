@@ -31,8 +31,9 @@ test.skipIf(inject('noBrowser') !== null)(
     await until(async () => (await status(there.opsUrl)).steering.inForce.length === 1, {
       what: 'the order to arrive',
     });
-    const get = (url: string) => ask('GET', `${url}/v1/contacts`, { fields });
-    const requests = [here, here, there, there, there].map(({ url }) => get(url));
+    const get = (url: string, id: string) =>
+      ask('GET', `${url}/v1/contacts`, { fields: { ...fields, 'x-request-id': id } });
+    const requests = [here, here, there, there, there].map(({ url }, i) => get(url, `r-${i}`));
 
     const chromium = opened.use(await Chromium.start(here.opsUrl));
     const page = await chromium.open();
@@ -51,12 +52,18 @@ test.skipIf(inject('noBrowser') !== null)(
       const cells = replicas.filter({ hasText: names[i] }).locator('td');
       expect([await cells.nth(3).innerText(), await cells.nth(4).innerText()]).toEqual([processes, requests]);
     }
+    // It waits in the other replica.
+    await page.getByLabel('Its X-Request-Id').fill('r-4');
+    await page.getByRole('button', { name: 'Look', exact: true }).click();
+    await page.locator('#wait dd').filter({ hasText: names[1] }).waitFor();
     await expectGoodLooks(page, 'fleet');
     await page.getByLabel('Show the whole fleet').uncheck();
     await waits.filter({ hasText: /^2 of / }).waitFor();
     await page.locator('#replicas').waitFor({ state: 'hidden' });
     await order('DELETE');
     expect((await Promise.all(requests)).map((told) => told.status)).toEqual(requests.map(() => 200));
-    expect(chromium.troubles).toEqual([]);
+    // That request has gone.
+    await page.locator('#wait-said').filter({ hasText: 'r-4: No request' }).waitFor();
+    expect(chromium.troubles).toEqual([expect.stringMatching(/status of 404/)]);
   },
 );

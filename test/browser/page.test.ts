@@ -129,8 +129,9 @@ describe.skipIf(noBrowser)('The page', () => {
     await press('Pause media for 10 minutes');
     await inForceIs({ kind: 'pauseClass', class: 'media' });
     await expectGoodLooks(page, 'idle-classes');
-    await press('Resume media');
+    await Promise.all([reads(page.locator('#said'), /^Done: Resume media$/), press('Resume media')]);
     await inForceIs();
+    await Promise.all([reads(page.locator('#said'), /^Resume media: nothing was in force$/), press('Resume media')]);
     await page.getByLabel('Show idle classes, too').uncheck();
     await card('media').waitFor({ state: 'detached' });
   });
@@ -263,6 +264,15 @@ describe.skipIf(noBrowser)('The page', () => {
       expect.stringMatching(/'http:\/\/127\.0\.0\.2:9\/seen\.png' violates .*Content Security Policy/),
     ]);
     await page.evaluate(`document.querySelector('img').remove()`);
+  });
+
+  test('has the runbook beside it, which looks as good', async () => {
+    const runbook = await chromium.open();
+    await runbook.goto(`${scene.opsUrl}/runbook#weirbug`);
+    await runbook.getByRole('heading', { name: 'WeirBug' }).waitFor();
+    expect(await runbook.evaluate('getComputedStyle(document.body).maxWidth')).toBe('768px');
+    await expectGoodLooks(runbook, 'runbook');
+    await runbook.context().close();
   });
 
   test('says so when nobody answers any more', async () => {

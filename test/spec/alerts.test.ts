@@ -48,9 +48,9 @@ describe('Every alert', () => {
     expect(annotations?.['summary']).toMatch(/^[A-Z].*\.$/);
     expect(annotations?.['description']).toMatch(/\.$/);
     const anchor = annotations?.['runbook_url']?.replace('docs/how-to/answer-an-alert.md#', '');
-    const headings = [...runbooks.matchAll(/^### (.*)$/gm)].map(([, heading = '']) => heading.toLowerCase());
+    const headings = [...runbooks.matchAll(/^## (.*)$/gm)].map(([, heading = '']) => heading.toLowerCase());
     expect(headings).toContain(anchor);
-    expect(shown).toContain(`<h3 id="${anchor}">`);
+    expect(shown).toContain(`<h2 id="${anchor}">`);
   });
 
   it('has its runbook on the ops port, where every link to another alert leads to one', () => {
