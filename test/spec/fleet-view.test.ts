@@ -12,7 +12,7 @@ import { startRedis, type TestRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 import { answer, say, startUpstream, type Upstream } from '../support/upstream.ts';
 
-const yaml = `ops: {token: ${operatorToken}}\nlimits: {messages: {rate: 0.1, burst: 1, holdMaxMs: 600000}}\n`;
+const yaml = `ops: {token: ${operatorToken}}\nlimits: {messages: {rate: 0.01, burst: 1, holdMaxMs: 600000}}\n`;
 
 let server: TestRedis;
 let redis: Redis;
@@ -65,7 +65,7 @@ describe('The fleet, as a replica shows it', () => {
     await fiveWait();
     const view = await seenAll(one);
     expect(view.lines).toMatchObject([{ class: 'messages', requests: 5, callers: 1 }]);
-    expect(view.buckets).toMatchObject([{ class: 'messages', rate: 0.1, burst: 1 }]);
+    expect(view.buckets).toMatchObject([{ class: 'messages', rate: 0.01, burst: 1 }]);
     expect(view.callers).toMatchObject([{ class: 'messages', place: 1, caller: 'user:admin', requests: 5 }]);
     expect(view.fleet).toMatchObject({ silent: 0, complete: true });
     const nameOf = async (app: TestApp): Promise<string> => (await see(app, 'callers=0')).replica.name;

@@ -1,11 +1,13 @@
 /** `weir status`, `top`, `pause`, `resume`, `limit` and `drain` on a Weir that serves. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { screenOf } from '../../src/commands/screen.ts';
 import { status } from '../../src/commands/status.ts';
 import { type SteeringCommand, steer } from '../../src/commands/steer.ts';
 import { top } from '../../src/commands/top.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { runCommand } from '../support/command.ts';
 import { operatorToken } from '../support/operator.ts';
+import { busy } from '../support/snapshots.ts';
 import { until } from '../support/until.ts';
 import { answer, say, startUpstream, type Upstream } from '../support/upstream.ts';
 
@@ -38,6 +40,28 @@ const done = (inForce: number) => ({ code: 0, out: [`done, in this replica; orde
 
 const waiting = (count: number) =>
   until(() => app.services.admit.gates('messages').headcount.total === count, { what: `${count} in line` });
+
+test('Orders in force and a Redis that is away are told in plain words', () => {
+  const inForce = [
+    { order: { kind: 'pauseClass', class: 'media' }, leftMs: 30_000 },
+    { order: { kind: 'pauseCaller', caller: 'user:bulk' }, leftMs: 7_200_000 },
+    { order: { kind: 'limit', class: 'contacts', rate: 20, burst: 40 }, leftMs: 3_599_900 },
+    { order: { kind: 'drain', replica: 'one' }, leftMs: 60_001 },
+  ] as const;
+  const replica = { name: 'one', version: '1.0.0', startedAt: '2026-01-01T00:00:00Z' };
+  const store = { ...busy.store, kind: 'redis', up: false, fallback: true } as const;
+  const shown = { ...busy, replica, why: null, store, callers: [], more: 0 };
+  const [first, ...lines] = screenOf({ ...shown, steering: { reach: 'fleet', inForce } });
+  expect(first).toContain(
+    'store: Redis, which does not answer: this replica goes on alone with its share of the limits',
+  );
+  expect(lines.slice(0, 4)).toEqual([
+    "An operator's order: the class media is paused, in all replicas, for 30.0 s more.",
+    "An operator's order: user:bulk is paused, in all replicas, for 120 min more.",
+    "An operator's order: the limit of contacts is 20 a second, 40 at once, in all replicas, for 60 min more.",
+    "An operator's order: one is drained, in all replicas, for 2 min more.",
+  ]);
+});
 
 describe('An operator at the command line', () => {
   test('pauses a class, sees who waits, and has it go on', async () => {
@@ -82,16 +106,6 @@ describe('An operator at the command line', () => {
     const ready = async () => (await app.ops('/readyz')).status;
     expect(await order('drain', replica.name)).toEqual(done(1));
     expect(await ready()).toBe(503);
-    await order('pause', 'media', '--for', '30s');
-    await order('pause', '--user', 'bulk', '--for', '2h');
-    await order('limit', 'contacts', '20', '40', '--for', '1h');
-    expect((await said(status, [])).out.filter((line) => line.startsWith('An operator'))).toEqual([
-      `An operator's order: ${replica.name} is drained, in this replica, for 60 min more.`,
-      expect.stringMatching(/^An operator's order: the class media is paused, in this replica, for \d+\.\d s more\.$/),
-      "An operator's order: user:bulk is paused, in this replica, for 120 min more.",
-      "An operator's order: the limit of contacts is 20 a second, 40 at once, in this replica, for 60 min more.",
-    ]);
-    for (const what of [['media'], ['--user', 'bulk'], ['contacts']]) await order('resume', ...what);
     expect(await order('resume', '--replica', replica.name)).toEqual(done(0));
     expect(await ready()).toBe(200);
   });
