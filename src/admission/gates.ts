@@ -15,7 +15,8 @@ import type { BucketSnapshot, LineSnapshot } from '../observe/snapshot.ts';
 import { Shares } from '../shares/shares.ts';
 import { type BucketPause, ClassPauses } from './class-pauses.ts';
 import type { ConcurrencyLimiter } from './concurrency/limiter.ts';
-import { Gate, type GateClass, type GateDeps } from './gate.ts';
+import { Gate } from './gate.ts';
+import type { GateClass, GateDeps } from './gate-parts.ts';
 import { Lanes, sameLanes } from './lanes/lanes.ts';
 import { type ClassLimits, lineMax } from './limits.ts';
 import { bucketName, sameScope, scopeValue } from './rate/scope.ts';
@@ -174,10 +175,7 @@ export class Gates implements GateClass {
   close(): void {
     this.#sweep?.cancel();
     this.pauses.close();
-    for (const gate of [...this.#all(), ...this.#former]) {
-      this.#deps.limiters.leave(this.limiter, gate);
-      gate.close();
-    }
+    for (const gate of this.inUse) gate.close();
   }
 
   get bodyMaxBytes(): number {
@@ -196,7 +194,7 @@ export class Gates implements GateClass {
     for (const lane of [parkedIn, releasedBy]) lane?.settle();
   }
 
-  pumpOthers(gate: Gate): void {
+  pumpOthers(gate: object): void {
     for (const other of this.#gates.values()) if (other !== gate) other.pump();
   }
 
@@ -377,7 +375,6 @@ export class Gates implements GateClass {
     if (!gate.isIdle(now)) return false;
     gate.close();
     this.#deps.buckets.forget(gate.bucket);
-    this.#deps.limiters.leave(this.limiter, gate);
     return true;
   }
 

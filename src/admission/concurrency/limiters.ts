@@ -2,7 +2,8 @@
  * The limiters of all classes, what they share, and who waits for a permit. Classes take turns, and within a class the
  * owners of what waits: all buckets of one caller share its turns, however many values it invents.
  */
-import type { Alarm, Clock } from '../../clock.ts';
+import type { Clock } from '../../clock.ts';
+import { Earliest } from '../earliest.ts';
 import { type ConcurrencyBounds, InFlightBudget, ReservedInFlightBudget } from './in-flight-budget.ts';
 import { ConcurrencyLimiter } from './limiter.ts';
 import { type Owned, Rotation } from './rotation.ts';
@@ -35,13 +36,13 @@ export class ConcurrencyLimiters {
   readonly #random: () => number;
   /** By class, in the order in which they get a permit. */
   readonly #waiting = new Map<ConcurrencyLimiter, Rotation<PermitWaiter>>();
-  #alarm: Alarm | null = null;
-  #alarmAt = Number.POSITIVE_INFINITY;
+  readonly #look: Earliest;
 
   constructor(bounds: ConcurrencyBounds, clock: Clock, random: () => number) {
     this.budget = new InFlightBudget(bounds);
     this.#clock = clock;
     this.#random = random;
+    this.#look = new Earliest(clock, () => this.#freed());
   }
 
   /** Other bounds for all. Each class's own limiter has to be configured after that. */
@@ -117,12 +118,6 @@ export class ConcurrencyLimiters {
   #awaitChange(now: number): void {
     let due = Number.POSITIVE_INFINITY;
     for (const limiter of this.#waiting.keys()) due = Math.min(due, limiter.changesAt(now));
-    if (due >= this.#alarmAt) return;
-    this.#alarm?.cancel();
-    this.#alarmAt = due;
-    this.#alarm = this.#clock.after(due - now, () => {
-      this.#alarmAt = Number.POSITIVE_INFINITY;
-      this.#freed();
-    });
+    this.#look.at(due, now);
   }
 }

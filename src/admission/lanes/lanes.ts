@@ -4,10 +4,11 @@
  * request goes when each of its limits has something for it, and one whose narrow limit is exhausted holds up nobody.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { Alarm, Clock } from '../../clock.ts';
+import type { Clock } from '../../clock.ts';
 import type { Collected } from '../../exchange/exchange.ts';
 import type { KeptAnswer } from '../../exchange/refusals.ts';
 import type { LanesSnapshot } from '../../observe/snapshot.ts';
+import { Earliest } from '../earliest.ts';
 import { Deadlines, Due } from '../line/deadlines.ts';
 import type { Buckets } from '../rate/ports.ts';
 import type { NarrowQuota } from '../rate/quota.ts';
@@ -83,8 +84,7 @@ export class Lanes {
   readonly #due = new Map<Lane, Opening>();
   /** What a request's lanes are called, found out once. */
   #names = new WeakMap<Collected, readonly Name[]>();
-  #alarm: Alarm | null = null;
-  #alarmAt = Number.POSITIVE_INFINITY;
+  readonly #look: Earliest;
 
   /** @param name of the class */
   constructor(name: string, limits: readonly NarrowLimit[], deps: LanesDeps) {
@@ -92,6 +92,7 @@ export class Lanes {
     this.#limits = limits;
     this.#costings = limits.map(({ cost }) => (cost == null ? null : new Costing(cost)));
     this.#deps = deps;
+    this.#look = new Earliest(deps.clock, () => this.#open());
   }
 
   /**
@@ -271,24 +272,14 @@ export class Lanes {
     if (due === undefined) return;
     this.#openings.remove(due);
     this.#due.delete(lane);
-    if (this.#due.size > 0) return;
-    this.#alarm?.cancel();
-    this.#alarm = null;
-    this.#alarmAt = Number.POSITIVE_INFINITY;
+    if (this.#due.size === 0) this.#look.cancel();
   }
 
   #arm(now: number): void {
-    const at = this.#openings.lookAt(now);
-    if (at >= this.#alarmAt) return;
-    this.#alarm?.cancel();
-    this.#alarmAt = at;
-    if (at === Number.POSITIVE_INFINITY) return;
-    this.#alarm = this.#deps.clock.after(Math.max(0, at - now), () => this.#open());
+    this.#look.at(this.#openings.lookAt(now), now);
   }
 
   #open(): void {
-    this.#alarm = null;
-    this.#alarmAt = Number.POSITIVE_INFINITY;
     const now = this.#deps.clock.now();
     for (let due = this.#openings.overdue(now); due !== null; due = this.#openings.overdue(now)) {
       this.#forgetOpening(due.lane, due);
