@@ -1,10 +1,11 @@
 /** Moves the line of one bucket: whose turn it is, with which slot and permit, and when to look again. */
+
+import { Earliest } from '../clock.ts';
 import type { Charge } from '../exchange/charge.ts';
 import { type Admitted, admitted, type Collected, type Permit, type Slots } from '../exchange/exchange.ts';
 import { nameOf } from '../exchange/principal.ts';
 import type { HoldReason } from '../exchange/trace.ts';
 import type { PermitWaiter } from './concurrency/limiters.ts';
-import { Earliest } from './earliest.ts';
 import type { GateParts } from './gate-parts.ts';
 import type { Line } from './line/line.ts';
 import { bulkUrgency } from './line/urgency.ts';

@@ -2,8 +2,7 @@
  * The limiters of all classes, what they share, and who waits for a permit. Classes take turns, and within a class the
  * owners of what waits: all buckets of one caller share its turns, however many values it invents.
  */
-import type { Clock } from '../../clock.ts';
-import { Earliest } from '../earliest.ts';
+import { type Clock, Earliest } from '../../clock.ts';
 import { type ConcurrencyBounds, InFlightBudget, ReservedInFlightBudget } from './in-flight-budget.ts';
 import { ConcurrencyLimiter } from './limiter.ts';
 import { type Owned, Rotation } from './rotation.ts';

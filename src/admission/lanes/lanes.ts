@@ -4,11 +4,10 @@
  * request goes when each of its limits has something for it, and one whose narrow limit is exhausted holds up nobody.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock } from '../../clock.ts';
+import { type Clock, Earliest } from '../../clock.ts';
 import type { Collected } from '../../exchange/exchange.ts';
 import type { KeptAnswer } from '../../exchange/refusals.ts';
 import type { LanesSnapshot } from '../../observe/snapshot.ts';
-import { Earliest } from '../earliest.ts';
 import { Deadlines, Due } from '../line/deadlines.ts';
 import type { Buckets } from '../rate/ports.ts';
 import type { NarrowQuota } from '../rate/quota.ts';
