@@ -170,7 +170,7 @@ export class Serving implements PermitWaiter {
         continue;
       }
       const admission = this.admitted(waiter.exchange, now, permit, closesAt);
-      this.#parts.waiting.sent(waiter, admission, now);
+      this.#parts.waiting.ended(waiter, admission, 'sent', now);
       served += 1;
     }
     return served;

@@ -51,6 +51,10 @@ export class Waiting {
     return this.line.requests === 0 && this.#resting(Number.POSITIVE_INFINITY) === null;
   }
 
+  get #anybody(): Waiter | null {
+    return this.line.anybody ?? this.#resting(Number.POSITIVE_INFINITY);
+  }
+
   /** For a newcomer. */
   join(waiter: Waiter): void {
     this.#enter(waiter);
@@ -62,11 +66,6 @@ export class Waiting {
     this.#enter(waiter);
     if (restsUntil > now) this.#rest(waiter, restsUntil);
     else this.line.rejoin(waiter);
-  }
-
-  /** A waiter that `line.take` gave out is sent. */
-  sent(waiter: Waiter, admission: Admission, now: number): void {
-    this.#ended(waiter, admission, 'sent', now);
   }
 
   /** For a newcomer whose lane is shut: outside the line, until the lane lets it go. */
@@ -95,11 +94,6 @@ export class Waiting {
     this.#leaveRest(waiter);
     this.#tell(waiter, 'line');
     this.line.rejoin(waiter);
-  }
-
-  /** One whose turn it was does not go. */
-  ended(waiter: Waiter, admission: Admission, outcome: HoldOutcome, now: number): void {
-    this.#ended(waiter, admission, outcome, now);
   }
 
   /** Those who have rested stand in line. */
@@ -133,7 +127,7 @@ export class Waiting {
    */
   expire(now: number, by: number, refusal: (now: number) => Refusal): void {
     for (let waiter = this.line.overdue(by); waiter !== null; waiter = this.line.overdue(by)) {
-      this.#leave(waiter, refusal(now), 'refused', now);
+      this.refuse(waiter, refusal(now), now);
     }
   }
 
@@ -143,15 +137,13 @@ export class Waiting {
   }
 
   refuseAll(now: number, refusal: () => Refusal): void {
-    const anybody = (): Waiter | null => this.line.anybody ?? this.#resting(Number.POSITIVE_INFINITY);
-    for (let waiter = anybody(); waiter !== null; waiter = anybody()) this.#leave(waiter, refusal(), 'refused', now);
+    for (let waiter = this.#anybody; waiter !== null; waiter = this.#anybody) this.refuse(waiter, refusal(), now);
   }
 
   /** Lets go of all, the oldest first: they go on waiting elsewhere, and nothing has ended for them. */
   vacate(): Moving[] {
     const moving: Moving[] = [];
-    const anybody = (): Waiter | null => this.line.anybody ?? this.#resting(Number.POSITIVE_INFINITY);
-    for (let waiter = anybody(); waiter !== null; waiter = anybody()) {
+    for (let waiter = this.#anybody; waiter !== null; waiter = this.#anybody) {
       const wasParked = waiter.parkedIn !== null;
       const restsUntil = wasParked ? null : (waiter.rest?.until ?? null);
       if (waiter.waiting) this.line.leave(waiter);
@@ -189,10 +181,11 @@ export class Waiting {
   #leave(waiter: Waiter, admission: Admission, outcome: HoldOutcome, now: number): void {
     if (waiter.waiting) this.line.leave(waiter);
     else this.#leaveRest(waiter);
-    this.#ended(waiter, admission, outcome, now);
+    this.ended(waiter, admission, outcome, now);
   }
 
-  #ended(waiter: Waiter, admission: Admission, outcome: HoldOutcome, now: number): void {
+  /** One that `line.take` gave out is sent, or does not go. */
+  ended(waiter: Waiter, admission: Admission, outcome: HoldOutcome, now: number): void {
     this.#class.headcount.give(waiter.caller);
     if (waiter.releasedBy !== null) this.#class.leftLane(waiter);
     waiter.downstream.onGone(null);

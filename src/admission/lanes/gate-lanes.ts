@@ -143,7 +143,8 @@ export class GateLanes implements Home {
     const goes = end === true && !waiter.downstream.gone && refusal === null;
     if (goes) {
       const charge = chargeFor(trial.taken, this.#deps.buckets, this.#deps.clock, this.#reckoning);
-      this.#waiting.sent(waiter, this.#gate.admitted(waiter.exchange, permit, closesAt, now, charge), now);
+      const admission = this.#gate.admitted(waiter.exchange, permit, closesAt, now, charge);
+      this.#waiting.ended(waiter, admission, 'sent', now);
     } else {
       trial.giveBack(this.#deps.buckets);
       permit.end('unused');
