@@ -64,7 +64,7 @@ describe('the ops port', () => {
   it('says what to do when an alert fires', async () => {
     const response = await ask(await ops(), '/runbook');
     expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
-    expect(await response.text()).toMatch(/<h2 id="weirdown">WeirDown<\/h3>\n<p>/);
+    expect(await response.text()).toMatch(/<h2 id="weirdown">WeirDown<\/h2>\n<p>/);
   });
 
   it('is not ready for a reason, and says it; alive it is all the same', async () => {
