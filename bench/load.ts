@@ -3,7 +3,8 @@
  * takes as little as possible of a machine that it shares with what it measures (autocannon costs about as much CPU a
  * request as the proxies do).
  */
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 
 /** What to do: told by the bench over IPC. */
@@ -31,10 +32,26 @@ export interface LoadReport {
   readonly ms: number;
 }
 
-process.on('message', (order: LoadOrder) => void run(order).then((report) => process.send?.(report)));
+/** Said by the load once all connections are open, and by the bench when the requests are to begin. */
+export type LoadStep = 'open' | 'begin';
+const open: LoadStep = 'open';
+
+process.on('message', (order: LoadOrder | LoadStep) => {
+  if (typeof order === 'object') void run(order).then((report) => process.send?.(report));
+});
 process.once('disconnect', () => process.exit());
 
+/** How many are opened at a time: more would be a flood of their own. */
+const openingMax = 100;
+
 async function run(order: LoadOrder): Promise<LoadReport> {
+  const sockets: Socket[] = [];
+  while (sockets.length < order.connections) {
+    const wave = Math.min(openingMax, order.connections - sockets.length);
+    sockets.push(...(await Promise.all(Array.from({ length: wave }, () => opened(order)))));
+  }
+  process.send?.(open);
+  await once(process, 'message');
   const startedAt = performance.now();
   const tally = { requests: 0, failures: 0, firstFailure: null as string | null };
   const failed = (what: string): void => {
@@ -45,17 +62,15 @@ async function run(order: LoadOrder): Promise<LoadReport> {
   setTimeout(() => {
     over = true;
   }, order.ms);
-  const connections = Array.from({ length: order.connections }, () => {
-    return one(order, {
-      answered(status) {
-        if (status >= 200 && status <= 299) tally.requests += 1;
-        else failed(`status ${status}`);
-        return !over;
-      },
-      broken: failed,
-    });
-  });
-  await Promise.all(connections);
+  const listener: Listener = {
+    answered(status) {
+      if (status >= 200 && status <= 299) tally.requests += 1;
+      else failed(`status ${status}`);
+      return !over;
+    },
+    broken: failed,
+  };
+  await Promise.all(sockets.map((socket) => one(order, listener, socket)));
   return { ...tally, ms: performance.now() - startedAt };
 }
 
@@ -65,13 +80,22 @@ interface Listener {
   broken(what: string): void;
 }
 
+async function opened({ port, tls = false }: LoadOrder): Promise<Socket> {
+  const to = { port, host: '127.0.0.1', noDelay: true };
+  const socket = tls ? connectTls({ ...to, rejectUnauthorized: false }) : connect(to);
+  await once(socket, tls ? 'secureConnect' : 'connect');
+  return socket;
+}
+
 /** One connection, and the next where each request has one of its own; resolves after the last answer. */
-function one(order: LoadOrder, listener: Listener): Promise<void> {
-  const { port, tls = false, anew = false } = order;
+function one(order: LoadOrder, listener: Listener, socket: Socket): Promise<void> {
+  const { anew = false } = order;
   return new Promise((resolve) => {
-    const to = { port, host: '127.0.0.1', noDelay: true };
     const begin = (): boolean => socket.write(nextRequest(order), 'latin1');
-    const socket = tls ? connectTls({ ...to, rejectUnauthorized: false }, begin) : connect(to, begin);
+    const lost = (error: Error): void => {
+      listener.broken(error.message);
+      resolve();
+    };
     let text = '';
     let complete = false;
     socket.setEncoding('latin1');
@@ -84,7 +108,7 @@ function one(order: LoadOrder, listener: Listener): Promise<void> {
       complete = !more || anew;
       if (!complete) return void begin();
       socket.end();
-      if (more) void one(order, listener).then(resolve);
+      if (more) opened(order).then((next) => one(order, listener, next).then(resolve), lost);
       else resolve();
     });
     socket.on('error', (error) => listener.broken(error.message));
@@ -93,6 +117,7 @@ function one(order: LoadOrder, listener: Listener): Promise<void> {
       listener.broken('the connection was closed before its answer was complete');
       resolve();
     });
+    begin();
   });
 }
 

@@ -2,7 +2,7 @@
 import { type Child, messageOf, startChild } from './child.ts';
 import type { Contestant } from './contestants.ts';
 import { cpuMs } from './cpu.ts';
-import type { LoadOrder, LoadReport } from './load.ts';
+import type { LoadOrder, LoadReport, LoadStep } from './load.ts';
 
 export const connections = 64;
 
@@ -30,11 +30,11 @@ export class Load implements AsyncDisposable {
   /** Rejects when any answer was not a 2xx: a proxy that fails fast would win. */
   async on({ name, port, token, child }: Contestant, ms: number, how: How = {}): Promise<Measured> {
     const order: LoadOrder = { port, connections, ms, request: requestTo(port, token), ...how };
-    const before = cpuMs(child.pid);
     this.#child.process.send(order);
-    // To open them takes its time as well, above all with TLS.
-    const patienceMs = ms + 10_000 + 10 * order.connections;
-    const report = await messageOf<LoadReport>(this.#child, `the load on ${name} to end`, patienceMs);
+    await messageOf<LoadStep>(this.#child, `the connections to ${name}`, 10_000 + 10 * order.connections);
+    const before = cpuMs(child.pid);
+    this.#child.process.send('begin' satisfies LoadStep);
+    const report = await messageOf<LoadReport>(this.#child, `the load on ${name} to end`, ms + 15_000);
     const cpuSpentMs = cpuMs(child.pid) - before;
     if (report.failures > 0 || report.requests === 0) {
       throw new Error(

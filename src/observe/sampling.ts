@@ -15,8 +15,8 @@ export type SamplerName = (typeof samplerNames)[number];
 
 /** The random part of a trace id is its last 14 digits (W3C Trace Context, level 2). A number holds 13 of them. */
 const randomFrom = 18;
-const randomTo = 31;
-const randomRange = 16 ** (randomTo - randomFrom);
+const randomDigits = 13;
+const randomRange = 16 ** randomDigits;
 
 /** @param ratio of the traces, from 0 to 1, for the samplers that go by one */
 export function samplerOf(name: SamplerName, ratio: number): Sampler {
@@ -32,6 +32,9 @@ export function samplerOf(name: SamplerName, ratio: number): Sampler {
 function rootSampler(name: string, ratio: number): Sampler {
   if (name === 'always_on') return () => true;
   if (name === 'always_off') return () => false;
-  const threshold = (1 - ratio) * randomRange;
-  return (traceId) => Number.parseInt(traceId.slice(randomFrom, randomTo), 16) >= threshold;
+  const least = Math.ceil((1 - ratio) * randomRange);
+  if (least === randomRange) return () => false;
+  // As texts, so that no number has to be read of each id.
+  const threshold = least.toString(16).padStart(randomDigits, '0');
+  return (traceId) => traceId.slice(randomFrom) >= threshold;
 }

@@ -116,5 +116,6 @@ describe('a sampler', () => {
     expect(quarter(ending('c0000000000000'), false)).toBe(true);
     expect(samplerOf('traceidratio', 1)(ending('00000000000000'), null)).toBe(true);
     expect(samplerOf('traceidratio', 0)(ending('ffffffffffffff'), null)).toBe(false);
+    expect(samplerOf('traceidratio', 1e-30)(ending('ffffffffffffff'), null)).toBe(false);
   });
 });
