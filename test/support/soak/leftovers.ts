@@ -1,12 +1,12 @@
 /** What a process holds that it should not hold for long: descriptors, timers, files, and what Weir itself counts. */
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { ask } from '../ask.ts';
 import { until } from '../until.ts';
 import type { RunningWeir } from '../weir.ts';
 
 interface Holdings {
-  /** Descriptors that are open. */
-  readonly descriptors: number;
+  /** Descriptors that are open, by number: what they are. */
+  readonly descriptors: ReadonlyMap<string, string>;
   /** Timers that keep the process running. */
   readonly timers: number;
   readonly files: readonly string[];
@@ -17,10 +17,41 @@ export async function holdingsOf(weir: RunningWeir, folder: string): Promise<Hol
   const metrics = (await ask('GET', `${weir.opsUrl}/metrics`)).text;
   const timers = /^nodejs_active_resources\{type="Timeout"\} (\d+)/m.exec(metrics)?.[1];
   return {
-    descriptors: (await readdir(`/proc/${weir.process.pid}/fd`)).length,
+    descriptors: await descriptorsOf(weir.process.pid),
     timers: Number(timers ?? 0),
     files: (await readdir(folder, { recursive: true })).toSorted(),
   };
+}
+
+async function descriptorsOf(pid: number): Promise<Map<string, string>> {
+  const folder = `/proc/${pid}/fd`;
+  const found = new Map<string, string>();
+  for (const descriptor of await readdir(folder)) {
+    // It may have been closed since.
+    const target = await readlink(`${folder}/${descriptor}`).catch(() => undefined);
+    if (target !== undefined) found.set(descriptor, target);
+  }
+  return found;
+}
+
+/** Sockets by their inode: addresses (hexadecimal) and state, as the kernel shows them (proc(5), `net/tcp`). */
+async function socketsOf(pid: number): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const table of ['tcp', 'tcp6']) {
+    for (const line of (await readFile(`/proc/${pid}/net/${table}`, 'utf8')).split('\n').slice(1)) {
+      const [, local, remote, state, , , , , , inode] = line.trim().split(/ +/);
+      found.set(`socket:[${inode}]`, `${table} ${local} to ${remote}, state ${state}`);
+    }
+  }
+  return found;
+}
+
+/** What is open now and was not then, with what it is: a number alone tells nobody what was left. */
+async function describeDescriptors(pid: number, now: Holdings, before: Holdings): Promise<string> {
+  const sockets = await socketsOf(pid);
+  const more = [...now.descriptors].filter(([, target]) => ![...before.descriptors.values()].includes(target));
+  const told = more.map(([descriptor, target]) => `${descriptor}: ${sockets.get(target) ?? target}`);
+  return `${now.descriptors.size} descriptors, ${before.descriptors.size} before; new are ${told.join('; ')}`;
 }
 
 interface Status {
@@ -47,7 +78,9 @@ async function stillHeld(weir: RunningWeir, folder: string, before: Holdings): P
     if (requests + bytes > 0) left.push(`the line of ${name} holds ${requests} requests, ${bytes} bytes`);
   }
   for (const { class: name, inUse } of status.permits) if (inUse > 0) left.push(`${inUse} permits of ${name} are out`);
-  if (now.descriptors > before.descriptors) left.push(`${now.descriptors} descriptors, ${before.descriptors} before`);
+  if (now.descriptors.size > before.descriptors.size) {
+    left.push(await describeDescriptors(weir.process.pid, now, before));
+  }
   if (now.timers > before.timers) left.push(`${now.timers} timers, ${before.timers} before`);
   const files = now.files.filter((file) => !before.files.includes(file));
   if (files.length > 0) left.push(`files: ${files.join(', ')}`);
