@@ -8,7 +8,8 @@ import type { AttemptRecord, Hold, Recording, Trace } from '../exchange/trace.ts
 import { fieldOf } from '../http/fields.ts';
 import { addressAsked } from '../http/forwarded.ts';
 
-type SpanAttributes = Readonly<Record<string, string | number>>;
+/** Names and values in turn. Numbers are whole and not negative. */
+export type SpanAttributes = readonly (string | number)[];
 
 export interface Span {
   readonly kind: 'server' | 'internal' | 'client';
@@ -71,55 +72,59 @@ interface Recorded {
 
 function serverSpan({ trace, spanId, recording, exchange, end }: Recorded): Span {
   const { outcome, status, cut } = end;
+  const { counters, fields, origin } = exchange;
   const isGone = status === 499 && outcome.kind !== 'passed';
   const refusal = outcome.kind === 'refusal' ? outcome.name : null;
   const failed = cut !== null || isGone || status >= 500;
+  const attributes = methodOf(exchange);
+  const asked = addressAsked(origin, fields);
+  if (asked !== null) addServer(attributes, asked);
+  attributes.push('url.scheme', origin.scheme, 'url.path', pathOf(exchange.target));
+  attributes.push('client.address', origin.remote, 'network.peer.address', origin.peer);
+  const agent = fieldOf(fields, 'user-agent');
+  if (agent !== null) attributes.push('user_agent.original', agent.slice(0, textMaxChars));
+  if (isGone) attributes.push('weir.outcome', 'gone');
+  else attributes.push('http.response.status_code', status);
+  if (failed) attributes.push('error.type', cut ?? (isGone ? 'callerGone' : (refusal ?? `${status}`)));
+  attributes.push('weir.request_id', exchange.id, 'weir.class', classOf(exchange));
+  attributes.push('weir.held_ms', Math.round(counters.heldMs), 'weir.attempts', counters.attempts);
+  if (refusal !== null) attributes.push('weir.refusal', refusal);
+  if (recording.omitted > 0) attributes.push('weir.spans_omitted', recording.omitted);
   return {
-    ...common(trace, recording, { startedAt: recording.startedAt, endedAt: end.at }),
     kind: 'server',
     name: nameFor(exchange),
+    traceId: trace.traceId,
     spanId,
     parentId: trace.parentId,
     parentIsRemote: true,
-    attributes: {
-      ...methodOf(exchange),
-      ...addressOf(exchange),
-      'url.scheme': exchange.origin.scheme,
-      'url.path': pathOf(exchange.target),
-      'client.address': exchange.origin.remote,
-      'network.peer.address': exchange.origin.peer,
-      ...text('user_agent.original', fieldOf(exchange.fields, 'user-agent')),
-      ...(isGone ? { 'weir.outcome': 'gone' } : { 'http.response.status_code': status }),
-      ...(failed && { 'error.type': cut ?? (isGone ? 'callerGone' : (refusal ?? `${status}`)) }),
-      'weir.request_id': exchange.id,
-      'weir.class': classOf(exchange),
-      'weir.held_ms': Math.round(exchange.counters.heldMs),
-      'weir.attempts': exchange.counters.attempts,
-      ...(refusal !== null && { 'weir.refusal': refusal }),
-      ...(recording.omitted > 0 && { 'weir.spans_omitted': recording.omitted }),
-    },
+    flags: trace.flags,
+    state: trace.state,
+    startMs: recording.wallMs,
+    endMs: wallMsAt(recording, end.at),
+    attributes,
     events: [],
     failed,
   };
 }
 
 function holdSpan({ trace, spanId, recording, exchange, end }: Recorded, hold: Hold): Span {
-  const { startedAt, endedAt, outcome, reasons } = hold;
-  const times = common(trace, recording, { startedAt, endedAt: endedAt ?? end.at });
+  const attributes = ['weir.class', classOf(exchange)];
+  if (hold.outcome !== null) attributes.push('weir.hold.outcome', hold.outcome);
+  if (hold.outcome === 'refused') attributes.push('error.type', 'refused');
   return {
-    ...times,
     kind: 'internal',
     name: 'hold',
+    traceId: trace.traceId,
     spanId: hold.spanId,
     parentId: spanId,
     parentIsRemote: false,
-    attributes: {
-      'weir.class': classOf(exchange),
-      ...(outcome !== null && { 'weir.hold.outcome': outcome }),
-      ...(outcome === 'refused' && { 'error.type': 'refused' }),
-    },
-    events: reasons.map(({ reason, at }) => ({ name: reason, atMs: times.startMs + (at - startedAt) })),
-    failed: outcome === 'refused',
+    flags: trace.flags,
+    state: trace.state,
+    startMs: wallMsAt(recording, hold.startedAt),
+    endMs: wallMsAt(recording, hold.endedAt ?? end.at),
+    attributes,
+    events: hold.reasons.map(({ reason, at }) => ({ name: reason, atMs: wallMsAt(recording, at) })),
+    failed: hold.outcome === 'refused',
   };
 }
 
@@ -128,38 +133,36 @@ function attemptSpan(
   attempt: AttemptRecord,
   resends: number,
 ): Span {
-  const { startedAt, endedAt, status, failure, replay, origin, path } = attempt;
+  const { status, failure, replay, origin } = attempt;
   const failed = failure !== null || (status !== null && status >= 400);
+  const attributes = methodOf(exchange);
+  attributes.push('url.full', `${origin}${pathOf(attempt.path)}`);
+  addServer(attributes, origin);
+  attributes.push('network.protocol.version', '1.1');
+  if (status !== null) attributes.push('http.response.status_code', status);
+  if (failed) attributes.push('error.type', failure ?? `${status}`);
+  if (resends > 0) attributes.push('http.request.resend_count', resends);
+  attributes.push('weir.class', classOf(exchange));
+  if (replay !== null) attributes.push('weir.replay.reason', replay);
   return {
-    ...common(trace, recording, { startedAt, endedAt: endedAt ?? end.at }),
     kind: 'client',
     name: nameFor(exchange),
+    traceId: trace.traceId,
     spanId: attempt.spanId,
     parentId: spanId,
     parentIsRemote: false,
-    attributes: {
-      ...methodOf(exchange),
-      'url.full': `${origin}${pathOf(path)}`,
-      ...serverAt(origin),
-      'network.protocol.version': '1.1',
-      ...(status !== null && { 'http.response.status_code': status }),
-      ...(failed && { 'error.type': failure ?? `${status}` }),
-      ...(resends > 0 && { 'http.request.resend_count': resends }),
-      'weir.class': classOf(exchange),
-      ...(replay !== null && { 'weir.replay.reason': replay }),
-    },
+    flags: trace.flags,
+    state: trace.state,
+    startMs: wallMsAt(recording, attempt.startedAt),
+    endMs: wallMsAt(recording, attempt.endedAt ?? end.at),
+    attributes,
     events: [],
     failed,
   };
 }
 
-function common(
-  { traceId, flags, state }: Trace,
-  { wallMs, startedAt: zero }: Recording,
-  { startedAt, endedAt }: { readonly startedAt: number; readonly endedAt: number },
-): Pick<Span, 'traceId' | 'flags' | 'state' | 'startMs' | 'endMs'> {
-  return { traceId, flags, state, startMs: wallMs + (startedAt - zero), endMs: wallMs + (endedAt - zero) };
-}
+/** @param at `Clock.now()` */
+const wallMsAt = ({ wallMs, startedAt }: Recording, at: number): number => wallMs + (at - startedAt);
 
 /** Of few values: the class stands in the place of a route. */
 function nameFor(exchange: Received): string {
@@ -170,34 +173,40 @@ function nameFor(exchange: Received): string {
 
 const classOf = (exchange: Received): string => (exchange as Partial<Identified>).route?.class ?? 'none';
 
-function methodOf({ method }: Received): SpanAttributes {
-  if (methods.has(method)) return { 'http.request.method': method };
-  return { 'http.request.method': '_OTHER', ...text('http.request.method_original', method) };
+function methodOf({ method }: Received): (string | number)[] {
+  if (methods.has(method)) return ['http.request.method', method];
+  return ['http.request.method', '_OTHER', 'http.request.method_original', method.slice(0, textMaxChars)];
 }
 
-/** Where the caller has asked. */
-function addressOf({ origin, fields }: Received): SpanAttributes {
-  const asked = addressAsked(origin, fields);
-  return asked === null ? {} : serverAt(asked);
+interface Address {
+  readonly host: string;
+  readonly port: number;
 }
+
+/** Most requests are for one address, and read of a URL it would be the dearest thing here. Null: it can't be read. */
+const addresses = new Map<string, Address | null>();
+const addressesMax = 100;
 
 /** @param origin `https://api.example.com` */
-function serverAt(origin: string): SpanAttributes {
+function addServer(attributes: (string | number)[], origin: string): void {
+  let address = addresses.get(origin);
+  if (address === undefined) {
+    address = addressOf(origin);
+    if (addresses.size >= addressesMax) addresses.clear();
+    addresses.set(origin, address);
+  }
+  if (address !== null) attributes.push('server.address', address.host, 'server.port', address.port);
+}
+
+function addressOf(origin: string): Address | null {
   const url = URL.parse(origin);
-  if (url === null) return {};
+  if (url === null) return null;
   const usual = url.protocol === 'https:' ? 443 : 80;
-  return {
-    'server.address': url.hostname.replace(/^\[|\]$/g, ''),
-    'server.port': url.port === '' ? usual : Number(url.port),
-  };
+  return { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? usual : Number(url.port) };
 }
 
 /** A target without its query. */
 function pathOf(target: string): string {
   const query = target.indexOf('?');
   return (query === -1 ? target : target.slice(0, query)).slice(0, textMaxChars);
-}
-
-function text(name: string, value: string | null): SpanAttributes {
-  return value === null ? {} : { [name]: value.slice(0, textMaxChars) };
 }

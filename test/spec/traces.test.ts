@@ -295,6 +295,37 @@ describe('the collector', () => {
     });
   });
 
+  it('gets all spans of a burst, full batches at once and the rest before Weir stops', async () => {
+    await using collector = await startCollector();
+    await using upstream = await startUpstream(say(ok));
+    const batches = { OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '100', OTEL_BSP_SCHEDULE_DELAY: '3600000' };
+    const app = await startTraced(collector, upstream, batches);
+    // Some 130 KB of spans: more than a batch has room for at first. With the login 251.
+    const long = `User-Agent: ${'x'.repeat(1_000)}\r\n`;
+    for (let i = 0; i < 250; i++) await app.send('GET /v1/users', `${from('01')}${long}`);
+    await until(() => collector.spans.length >= 200, { what: 'two full batches' });
+    expect(collector.spans).toHaveLength(200);
+    await app.close(1_000);
+    expect(collector.spans).toHaveLength(251);
+  });
+
+  it('whose answer does not come within OTEL_BSP_EXPORT_TIMEOUT is not waited for', async () => {
+    await using collector = await startCollector();
+    await using upstream = await startUpstream(say(ok));
+    collector.answers(null);
+    await using app = await startTraced(collector, upstream, {
+      OTEL_EXPORTER_OTLP_TIMEOUT: '3600000',
+      OTEL_BSP_EXPORT_TIMEOUT: '20',
+    });
+    await until(async () => /weir_spans_total\{outcome="failed"\} [1-9]/.test(await app.metrics()), {
+      what: 'the login’s span to be given up',
+    });
+    expect(app.events.at(-1)).toMatchObject({
+      message: 'spans could not be sent to the collector',
+      fields: { reason: expect.stringContaining('OTEL_BSP_EXPORT_TIMEOUT') },
+    });
+  });
+
   it('gets the last spans before Weir stops', async () => {
     await using collector = await startCollector();
     await using upstream = await startUpstream(say(ok));

@@ -1,22 +1,24 @@
 /**
- * Spans over OTLP/HTTP, by OpenTelemetry's packages. They are handed over in batches, off the way of requests. What
- * waits is bounded (`OTEL_BSP_MAX_QUEUE_SIZE`): further spans are dropped and counted.
+ * Spans over OTLP/HTTP. OpenTelemetry's packages say who sends them, and send them: address, headers, compression,
+ * certificates, repeats. Weir makes their bytes (`span-bytes.ts`), and batches of them. What waits is bounded
+ * (`OTEL_BSP_MAX_QUEUE_SIZE`): further spans are dropped and counted.
  */
-import { DiagLogLevel, diag, SpanKind, SpanStatusCode } from '@opentelemetry/api';
-import { type ExportResult, ExportResultCode, setGlobalErrorHandler, TraceState } from '@opentelemetry/core';
-import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
+import { DiagLogLevel, diag } from '@opentelemetry/api';
+import { type ExportResult, ExportResultCode, setGlobalErrorHandler } from '@opentelemetry/core';
+import { OTLPExporterBase } from '@opentelemetry/otlp-exporter-base';
+import { convertLegacyHttpOptions, createOtlpHttpExportDelegate } from '@opentelemetry/otlp-exporter-base/node-http';
+import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import {
   defaultResource,
   detectResources,
-  type Resource,
   resourceAttributesEnvDetector,
   resourceFromAttributes,
   serviceNameEnvDetector,
 } from '@opentelemetry/resources';
-import { BatchSpanProcessor, type ReadableSpan, type SpanExporter } from '@opentelemetry/sdk-trace';
-import type { Clock } from '../../clock.ts';
+import type { Alarm, Clock } from '../../clock.ts';
 import type { SpanOutcome, Tracer } from '../../observe/ports.ts';
-import type { Span } from '../../observe/spans.ts';
+import type { Span, SpanAttributes } from '../../observe/spans.ts';
+import { Sender, spanField } from './span-bytes.ts';
 
 interface OtelOptions {
   readonly batches: {
@@ -49,78 +51,137 @@ export function createTracer(options: OtelOptions): OtelTracer {
   return new BatchTracer(options);
 }
 
+/** Spans that are sent together, each as a field of the message. */
+class Batch {
+  spans = 0;
+  #bytes = Buffer.allocUnsafeSlow(65_536);
+  #end = 0;
+
+  add(field: string): void {
+    if (this.#end + field.length > this.#bytes.length) this.#grow(this.#end + field.length);
+    this.#end += this.#bytes.write(field, this.#end, 'latin1');
+    this.spans += 1;
+  }
+
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#end);
+  }
+
+  #grow(least: number): void {
+    const larger = Buffer.allocUnsafeSlow(Math.max(2 * this.#bytes.length, least));
+    this.#bytes.copy(larger, 0, 0, this.#end);
+    this.#bytes = larger;
+  }
+}
+
 class BatchTracer implements OtelTracer {
   readonly #options: OtelOptions;
-  readonly #resource: Resource;
-  readonly #exporter: CountingExporter;
-  readonly #processor: BatchSpanProcessor;
-  readonly #scope: ReadableSpan['instrumentationScope'];
+  readonly #exporter: OTLPExporterBase<Batch>;
+  /** The last one may not be full yet. */
+  readonly #batches: Batch[] = [];
+  /** Spans that are not sent yet. */
+  #waiting = 0;
+  #exporting: Promise<void> | null = null;
+  #alarm: Alarm | null = null;
 
   constructor(options: OtelOptions) {
     this.#options = options;
-    this.#resource = resourceOf(options);
-    this.#scope = { name: 'weir', version: options.version };
-    this.#exporter = new CountingExporter(options);
-    this.#processor = new BatchSpanProcessor({ ...options.batches, exporter: this.#exporter });
+    this.#exporter = exporterOf(new Sender(resourceOf(options), options.version));
   }
 
   ended(spans: readonly Span[]): void {
-    for (const span of spans) {
-      if (this.#exporter.waiting >= this.#options.batches.maxQueueSize) this.#options.told('dropped', 1);
-      else {
-        this.#exporter.waiting += 1;
-        this.#processor.onEnd(readable(span, this.#resource, this.#scope));
-      }
-    }
+    for (const span of spans) this.#add(span);
   }
 
   async close(): Promise<void> {
     const { clock, warn } = this.#options;
     const late = Promise.withResolvers<void>();
     const alarm = clock.after(flushMaxMs, () => {
-      warn(`${this.#exporter.waiting} spans were left when Weir stopped: nobody took them within ${flushMaxMs} ms`);
+      warn(`${this.#waiting} spans were left when Weir stopped: nobody took them within ${flushMaxMs} ms`);
       late.resolve();
     });
-    await Promise.race([this.#processor.shutdown(), late.promise]).catch((error: unknown) => warn(reasonOf(error)));
+    await Promise.race([this.#sendAll().then(() => this.#exporter.shutdown()), late.promise]);
     alarm.cancel();
   }
-}
 
-/** The processor has no say on what it does not send, so it is counted here. */
-class CountingExporter implements SpanExporter {
-  readonly #exporter = new OTLPTraceExporter();
-  readonly #options: Pick<OtelOptions, 'told' | 'warn'>;
-  /** Spans that are not sent yet. */
-  waiting = 0;
-
-  constructor(options: Pick<OtelOptions, 'told' | 'warn'>) {
-    this.#options = options;
+  #add(span: Span): void {
+    const { maxQueueSize, maxExportBatchSize } = this.#options.batches;
+    if (this.#waiting >= maxQueueSize) return void this.#options.told('dropped', 1);
+    let batch = this.#batches.at(-1);
+    if (batch === undefined || batch.spans >= maxExportBatchSize) {
+      batch = new Batch();
+      this.#batches.push(batch);
+    }
+    batch.add(spanField(span));
+    this.#waiting += 1;
+    this.#next();
   }
 
-  export(spans: ReadableSpan[], settle: (result: ExportResult) => void): void {
-    const { told, warn } = this.#options;
-    this.#exporter.export(spans, (result) => {
-      this.waiting -= spans.length;
-      told(result.code === ExportResultCode.SUCCESS ? 'exported' : 'failed', spans.length);
-      if (result.code !== ExportResultCode.SUCCESS) warn(reasonOf(result.error));
-      // This failure has been told; the processor would tell it once more.
-      settle({ code: ExportResultCode.SUCCESS });
+  /** Full batches go at once, one at a time; what waits in one that is not full goes in a while. */
+  #next(): void {
+    const { batches, clock } = this.#options;
+    const first = this.#batches[0];
+    if (first === undefined || this.#exporting !== null) return;
+    if (first.spans >= batches.maxExportBatchSize) this.#send();
+    else this.#alarm ??= clock.after(batches.scheduledDelayMillis, () => this.#send());
+  }
+
+  #send(): void {
+    this.#alarm?.cancel();
+    this.#alarm = null;
+    const batch = this.#batches.shift();
+    if (batch === undefined) return;
+    this.#exporting = this.#export(batch).then(() => {
+      this.#exporting = null;
+      this.#next();
     });
   }
 
-  forceFlush(): Promise<void> {
-    return this.#exporter.forceFlush();
+  async #sendAll(): Promise<void> {
+    for (;;) {
+      if (this.#exporting === null) this.#send();
+      if (this.#exporting === null) return;
+      await this.#exporting;
+    }
   }
 
-  shutdown(): Promise<void> {
-    return this.#exporter.shutdown();
+  async #export(batch: Batch): Promise<void> {
+    const { batches, clock, told, warn } = this.#options;
+    const ended = Promise.withResolvers<ExportResult>();
+    const fail = (error: Error): void => ended.resolve({ code: ExportResultCode.FAILED, error });
+    const { exportTimeoutMillis } = batches;
+    const late = new Error(`no answer within ${exportTimeoutMillis} ms (OTEL_BSP_EXPORT_TIMEOUT)`);
+    const alarm = clock.after(exportTimeoutMillis, () => fail(late));
+    try {
+      this.#exporter.export(batch, ended.resolve);
+    } catch (error) {
+      fail(error as Error);
+    }
+    const { code, error } = await ended.promise;
+    alarm.cancel();
+    this.#waiting -= batch.spans;
+    told(code === ExportResultCode.SUCCESS ? 'exported' : 'failed', batch.spans);
+    if (code !== ExportResultCode.SUCCESS) warn(reasonOf(error));
   }
 }
 
-function resourceOf({ version, instance }: OtelOptions): Resource {
+function exporterOf(sender: Sender): OTLPExporterBase<Batch> {
+  const options = convertLegacyHttpOptions({}, 'TRACES', 'v1/traces', { 'Content-Type': 'application/x-protobuf' });
+  const serializer = {
+    serializeRequest: (batch: Batch) => sender.request(batch.bytes),
+    deserializeResponse: ProtobufTraceSerializer.deserializeResponse,
+  };
+  const counting = { name: 'span' as const, countItems: (batch: Batch) => batch.spans };
+  return new OTLPExporterBase(
+    createOtlpHttpExportDelegate(options, serializer, 'otlp_http_span_exporter', counting, undefined),
+  );
+}
+
+function resourceOf({ version, instance }: OtelOptions): SpanAttributes {
   const own = { 'service.name': 'weir', 'service.version': version, 'service.instance.id': instance };
   const given = detectResources({ detectors: [resourceAttributesEnvDetector, serviceNameEnvDetector] });
-  return defaultResource().merge(resourceFromAttributes(own)).merge(given);
+  const { attributes } = defaultResource().merge(resourceFromAttributes(own)).merge(given);
+  return Object.entries(attributes).flatMap(([name, value]) => [name, String(value)]);
 }
 
 /** Operators are told what the packages say goes wrong, and nothing else. */
@@ -138,37 +199,4 @@ function reasonOf(error: unknown): string {
   const { code } = error as NodeJS.ErrnoException;
   if (error instanceof AggregateError && error.message === '') return reasonOf(error.errors[0]);
   return code === undefined || error.message.includes(String(code)) ? error.message : `${error.message} (${code})`;
-}
-
-const kinds = { server: SpanKind.SERVER, internal: SpanKind.INTERNAL, client: SpanKind.CLIENT } as const;
-
-function readable(span: Span, resource: Resource, scope: ReadableSpan['instrumentationScope']): ReadableSpan {
-  const { traceId, spanId, parentId, parentIsRemote, flags, state, startMs, endMs } = span;
-  const traceState = state === '' ? undefined : new TraceState(state);
-  const common = { traceId, traceFlags: flags, ...(traceState !== undefined && { traceState }) };
-  return {
-    name: span.name,
-    kind: kinds[span.kind],
-    spanContext: () => ({ ...common, spanId }),
-    ...(parentId !== null && { parentSpanContext: { ...common, spanId: parentId, isRemote: parentIsRemote } }),
-    startTime: hrTime(startMs),
-    endTime: hrTime(endMs),
-    duration: hrTime(endMs - startMs),
-    status: { code: span.failed ? SpanStatusCode.ERROR : SpanStatusCode.UNSET },
-    attributes: span.attributes,
-    links: [],
-    events: span.events.map(({ name, atMs }) => ({ name, time: hrTime(atMs) })),
-    ended: true,
-    resource,
-    instrumentationScope: scope,
-    droppedAttributesCount: 0,
-    droppedEventsCount: 0,
-    droppedLinksCount: 0,
-  };
-}
-
-/** Seconds, and nanoseconds beyond them. */
-function hrTime(ms: number): [number, number] {
-  const seconds = Math.floor(ms / 1_000);
-  return [seconds, Math.floor((ms - seconds * 1_000) * 1e6)];
 }
