@@ -90,23 +90,36 @@ export function spanField(span: Span): string {
   return tag.scopeSpans.span + sized(bytes);
 }
 
-/** The same few names come again and again. */
-const keys = new Map<string, string>();
+interface Named {
+  readonly key: string;
+  /** The value that the attribute had last, and both as bytes: most are what they were before. */
+  value: string | number;
+  bytes: string;
+}
+
+/** By the few names that there are. */
+const known = new Map<string, Named>();
 
 function attributesOf(attributes: SpanAttributes, field: string): string {
   let bytes = '';
   for (let i = 0; i < attributes.length; i += 2) {
-    const name = attributes[i] as string;
-    let key = keys.get(name);
-    if (key === undefined) {
-      key = tag.keyValue.key + sized(utf8(name)) + tag.keyValue.value;
-      keys.set(name, key);
-    }
-    const given = attributes[i + 1] as string | number;
-    const value = typeof given === 'number' ? tag.value.int + varint(given) : tag.value.text + sized(utf8(given));
-    bytes += field + sized(key + sized(value));
+    bytes += field + attributeOf(attributes[i] as string, attributes[i + 1] as string | number);
   }
   return bytes;
+}
+
+function attributeOf(name: string, value: string | number): string {
+  let named = known.get(name);
+  if (named === undefined) {
+    named = { key: tag.keyValue.key + sized(utf8(name)) + tag.keyValue.value, value: '', bytes: '' };
+    known.set(name, named);
+  } else if (named.value === value) {
+    return named.bytes;
+  }
+  const any = typeof value === 'number' ? tag.value.int + varint(value) : tag.value.text + sized(utf8(value));
+  named.value = value;
+  named.bytes = sized(named.key + sized(any));
+  return named.bytes;
 }
 
 /** With its length in front. */

@@ -169,7 +169,7 @@ function exporterOf(sender: Sender): OTLPExporterBase<Batch> {
   const options = convertLegacyHttpOptions({}, 'TRACES', 'v1/traces', { 'Content-Type': 'application/x-protobuf' });
   const serializer = {
     serializeRequest: (batch: Batch) => sender.request(batch.bytes),
-    deserializeResponse: ProtobufTraceSerializer.deserializeResponse,
+    deserializeResponse: (answer: Uint8Array) => ProtobufTraceSerializer.deserializeResponse(answer),
   };
   const counting = { name: 'span' as const, countItems: (batch: Batch) => batch.spans };
   return new OTLPExporterBase(
