@@ -6,6 +6,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { wholeAnswer } from './whole-answer.ts';
 
 /** What to do: told by the bench over IPC. */
 export interface LoadOrder {
@@ -127,17 +128,4 @@ function nextRequest({ request, numbers }: LoadOrder): string {
   if (numbers === undefined) return request;
   const number = String(asked++ % numbers);
   return request.replaceAll('{nnnnnn}', number.padStart(6, '0')).replaceAll('{n}', number);
-}
-
-/** The status of an answer that is complete; null: more is to come. Only one request is on its way at a time. */
-function wholeAnswer(text: string): number | null {
-  const headEnd = text.indexOf('\r\n\r\n');
-  if (headEnd === -1) return null;
-  const length = /\r\ncontent-length: *(\d+)/i.exec(text);
-  if (length === null || length.index > headEnd) return /0\r\n\r\n$/.test(text) ? statusOf(text) : null;
-  return text.length >= headEnd + 4 + Number(length[1]) ? statusOf(text) : null;
-}
-
-function statusOf(text: string): number {
-  return Number(text.slice(9, 12));
 }

@@ -12,7 +12,7 @@ import { type Child, messageOf, startChild } from './child.ts';
 import { number, run } from './command.ts';
 import { type Contestant, startWeir } from './contestants.ts';
 import { percentile } from './figures.ts';
-import { body, Load } from './measure.ts';
+import { Load, requestTo } from './measure.ts';
 import type { PacedOrder, PacedReport } from './paced.ts';
 
 /** The most that the burst may add to the 99th percentile of forwarded requests, milliseconds. */
@@ -89,13 +89,7 @@ interface Latencies {
 
 /** Of the requests forwarded while `phase` lasts. Rejects when any was not answered with a 2xx. */
 async function latencies({ port, token }: Contestant, load: Child, phase: () => Promise<void>): Promise<Latencies> {
-  const order: PacedOrder = {
-    origin: `http://127.0.0.1:${port}`,
-    path: '/v1/messages',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body,
-    rate: requestsASecond,
-  };
+  const order: PacedOrder = { port, request: requestTo(port, token), rate: requestsASecond };
   load.process.send(order);
   await phase();
   load.process.send('stop');

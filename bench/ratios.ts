@@ -13,7 +13,7 @@ import { run } from './command.ts';
 import { type Contestant, startContestant, startWeir } from './contestants.ts';
 import { cpuMs, residentKb } from './cpu.ts';
 import { median, percentile } from './figures.ts';
-import { body, Load } from './measure.ts';
+import { Load, requestTo } from './measure.ts';
 import type { PacedOrder, PacedReport } from './paced.ts';
 import { missingFor, startPeer } from './peers/peer.ts';
 
@@ -29,7 +29,9 @@ async function main(): Promise<void> {
   const unknown = wanted.find((name) => !Object.hasOwn(measures, name));
   if (unknown !== undefined) throw new Error(`no ${unknown}; give any of ${Object.keys(measures).join(', ')}`);
   const missing = missingFor('nginx');
-  if (missing !== null) throw new Error(`${missing} is not installed`);
+  if (missing !== null && [bulk, tls].some(({ name }) => wanted.length === 0 || wanted.includes(name))) {
+    throw new Error(`${missing} is not installed`);
+  }
   await using upstream = startChild('bench/upstream.ts');
   const { port } = await messageOf<{ port: number }>(upstream, 'the port of the upstream');
   for (const [name, measure] of Object.entries(measures)) {
@@ -107,30 +109,31 @@ async function tls(upstream: string): Promise<void> {
 
 const pacedRate = 3_000;
 
-/** What Weir adds to the latency, over raw sockets, at a rate that is far from its limit. */
+/** What is added to the latency, over raw sockets, at a rate that is far from the limit: by Weir, and by a bare proxy. */
 async function latency(upstream: string): Promise<void> {
   await using weir = await startWeir(upstream, [], '', limits);
+  await using undici = await startContestant('bare-undici', upstream);
   await using raw = await startContestant('raw-net', upstream);
   await using load = new Load();
-  for (const one of [weir, raw]) await load.warmUp(one);
+  for (const one of [weir, undici, raw]) await load.warmUp(one);
   await using paced = startChild('bench/paced.ts');
-  const added: (readonly [p50: number, p99: number])[] = [];
+  const added: Record<'Weir' | 'a bare undici proxy', (readonly [p50: number, p99: number])[]> = {
+    Weir: [],
+    'a bare undici proxy': [],
+  };
   for (let round = 0; round < rounds; round++) {
-    const [own, floor] = [await latencies(weir), await latencies(raw)];
-    added.push([percentile(own, 0.5) - percentile(floor, 0.5), percentile(own, 0.99) - percentile(floor, 0.99)]);
+    const [own, bare, floor] = [await latencies(weir), await latencies(undici), await latencies(raw)];
+    const over = (at: number, some: readonly number[]): number => percentile(some, at) - percentile(floor, at);
+    added.Weir.push([over(0.5, own), over(0.99, own)]);
+    added['a bare undici proxy'].push([over(0.5, bare), over(0.99, bare)]);
   }
-  const [p50, p99] = ([0, 1] as const).map((i) => median(added.map((one) => one[i])).toFixed(2));
-  console.log(`Latency added at ${pacedRate}/s: p50 ${p50} ms (aim: 0.15), p99 ${p99} ms (aim: 1)`);
+  for (const [who, some] of Object.entries(added)) {
+    const [p50, p99] = ([0, 1] as const).map((i) => median(some.map((one) => one[i])).toFixed(2));
+    console.log(`Latency that ${who} adds at ${pacedRate}/s: p50 ${p50} ms (aim: 0.15), p99 ${p99} ms (aim: 1)`);
+  }
 
   async function latencies({ port, token }: Contestant): Promise<readonly number[]> {
-    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-    const order: PacedOrder = {
-      origin: `http://127.0.0.1:${port}`,
-      path: '/v1/messages',
-      headers,
-      body,
-      rate: pacedRate,
-    };
+    const order: PacedOrder = { port, request: requestTo(port, token), rate: pacedRate, evenly: true };
     paced.process.send(order);
     await pass(3_000);
     paced.process.send('stop');
