@@ -53,7 +53,9 @@ async function bulk(upstream: string): Promise<void> {
           () => bulkCpuMs(nginx, method),
         );
         const what = method === 'GET' ? 'an answer' : 'a body';
-        console.log(`10 MB, ${what}, ${one.name}: ${ratio('ms')} against nginx, buffering ${buffering} (aim: at most 0.8)`);
+        console.log(
+          `10 MB, ${what}, ${one.name}: ${ratio('ms')} against nginx, buffering ${buffering} (aim: at most 0.8)`,
+        );
       }
     }
   }
