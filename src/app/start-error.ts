@@ -25,7 +25,8 @@ export function listenProblem(
   if (syscall !== 'listen' && syscall !== 'getaddrinfo') return error;
   const port = (problem: string) => new StartError(`${section}.port`, `${at.port} ${problem}`, error);
   if (at.fd !== undefined) {
-    const problem = `the socket that was handed over (LISTEN_FDS, descriptor ${at.fd}) does not listen (${code ?? message}); hand over a listening one of TCP`;
+    // Without the descriptor: a worker has it by another number than systemd gave it.
+    const problem = `the socket that was handed over for it (LISTEN_FDS) does not listen (${code ?? message}); hand over a listening one of TCP`;
     return new StartError(`${section}.port`, problem, error);
   }
   if (code === 'EADDRINUSE') return port('is taken by another process; stop that one or give another port');

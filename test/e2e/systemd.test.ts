@@ -1,11 +1,12 @@
 /** A whole process under a service manager: sockets that it hands over, and what it is told. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { ask } from '../support/ask.ts';
 import { temporaryFolder } from '../support/files.ts';
 import { startProcess } from '../support/processes.ts';
+import { startRedis } from '../support/redis.ts';
 import { until } from '../support/until.ts';
 import { answer, say, startUpstream } from '../support/upstream.ts';
 import { startWeir } from '../support/weir.ts';
@@ -73,6 +74,25 @@ it('sockets that cannot be used keep Weir from starting, and it says why', async
   close();
   expect(await weir.exited).toEqual({ code: 1, signal: null });
   expect(weir.stderr.join('\n')).toMatch(/weir serve: LISTEN_FDS: 2 sockets, and two of them are for the main port/);
+});
+
+it.each([1, 2])('a file in the place of a socket keeps Weir from starting, with %i workers', async (workers) => {
+  await using redis = await startRedis();
+  const file = openSync(join(folder, 'no-socket'), 'w');
+  const env = {
+    LISTEN_FDS: '1',
+    OPS_PORT: '0',
+    WEIR_PROFILE: 'none',
+    WEIR_WORKERS: `${workers}`,
+    REDIS_URL: redis.url,
+    UPSTREAM_URL: 'http://127.0.0.1:1',
+  };
+  await using weir = startProcess(['serve'], { env, sockets: [file] });
+  closeSync(file);
+  expect(await weir.exited).toEqual({ code: 1, signal: null });
+  expect(weir.stderr.join('\n')).toMatch(
+    /weir serve: listen\.port \(PORT\): the socket that was handed over for it \(LISTEN_FDS\) does not listen \(\w+\); hand over a listening one of TCP/,
+  );
 });
 
 it('systemd-notify is run for each message, with nothing of the environment but where to send it', async () => {
