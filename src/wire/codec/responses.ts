@@ -3,6 +3,7 @@
  * folded lines, bare CR or LF, a length beside an encoding, two lengths. The one liberty is the RFC's own: blanks
  * between a name and its colon are taken out (5.1).
  */
+import { COLON, CR, LF, SP, TAB, tokenChars, valueChars } from './characters.ts';
 import {
   type BodyLength,
   chunked,
@@ -14,7 +15,6 @@ import {
 } from './message.ts';
 
 const statusLine = /^HTTP\/1\.(\d) ([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
-const fieldLine = /^([!#$%&'*+.^_`|~\w-]+)[ \t]*:[ \t]*((?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)[ \t]*$/;
 const beginning = 'HTTP/1.';
 const digits = /^\d{1,15}$/;
 
@@ -23,6 +23,11 @@ const unreadable = (why: string, refusal: Unreadable['refusal'] = 'malformed'): 
   refusal,
   why,
 });
+
+const noField = (before: readonly string[]): Unreadable =>
+  unreadable(`line ${before.length / 2 + 1} of its fields is none`);
+
+const isBlank = (byte: number | undefined): boolean => byte === SP || byte === TAB;
 
 /** What the fields say of the connection and the body. */
 interface Framing {
@@ -71,7 +76,7 @@ class ResponseReader implements HeadReader<ResponseMessage> {
     if (end - start > most) return unreadable('its head is too long', 'fieldsTooLarge');
     this.#kept = null;
     this.position = end + 4 + (before > 0 ? from - before : 0);
-    return this.#parse(all.toString('latin1', start, end));
+    return this.#parse(all, start, end);
   }
 
   /** Nothing has to be waited for where it is no HTTP. */
@@ -85,25 +90,36 @@ class ResponseReader implements HeadReader<ResponseMessage> {
       : null;
   }
 
-  #parse(head: string): ResponseMessage | Unreadable {
+  #parse(bytes: Buffer, start: number, end: number): ResponseMessage | Unreadable {
     const { lineMaxBytes, fieldsMaxBytes, fieldsMax } = this.#limits;
-    let at = head.indexOf('\r\n');
-    const first = at === -1 ? head : head.slice(0, at);
+    const head = bytes.toString('latin1', start, end);
+    const lineEnd = head.indexOf('\r\n');
+    const first = lineEnd === -1 ? head : head.slice(0, lineEnd);
     const line = statusLine.exec(first);
     if (line === null || first.length > lineMaxBytes)
       return unreadable(`${JSON.stringify(first.slice(0, 80))} is no status line`);
     if (head.length - first.length > fieldsMaxBytes) return unreadable('its fields are too long', 'fieldsTooLarge');
     const fields: string[] = [];
     const framing: Framing = { length: null, encodings: null, close: false, keepAlive: false, keepAliveMs: null };
-    while (at !== -1) {
-      const from = at + 2;
-      at = head.indexOf('\r\n', from);
-      const found = fieldLine.exec(at === -1 ? head.slice(from) : head.slice(from, at));
-      if (found === null) return unreadable(`line ${fields.length / 2 + 1} of its fields is none`);
-      const name = found[1] as string;
-      const value = found[2] as string;
-      fields.push(name, value);
-      const wrong = frame(framing, name, value);
+    // Lines that a regular expression takes apart cost three times as much.
+    for (let at = start + first.length; at < end; ) {
+      at += 2;
+      const name = at;
+      while (at < end && tokenChars[bytes[at] as number] === 1) at += 1;
+      const nameEnd = at;
+      while (isBlank(bytes[at])) at += 1;
+      let value = at + 1;
+      if (nameEnd === name || bytes[at] !== COLON) return noField(fields);
+      while (isBlank(bytes[value])) value += 1;
+      at = value;
+      while (at < end && valueChars[bytes[at] as number] === 1) at += 1;
+      if (at < end && (bytes[at] !== CR || bytes[at + 1] !== LF)) return noField(fields);
+      let valueEnd = at;
+      while (valueEnd > value && isBlank(bytes[valueEnd - 1])) valueEnd -= 1;
+      const nameText = head.slice(name - start, nameEnd - start);
+      const valueText = head.slice(value - start, valueEnd - start);
+      fields.push(nameText, valueText);
+      const wrong = frame(framing, nameText, valueText);
       if (wrong !== null) return unreadable(wrong);
     }
     if (fields.length > 2 * fieldsMax) return unreadable('it has too many fields', 'fieldsTooLarge');
