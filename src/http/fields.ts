@@ -46,19 +46,33 @@ export function plainName(lower: string): string {
 
 /** Nearly all names are letters, digits and hyphens. */
 const odd = /[^a-z0-9-]/;
+/** Callers use few names. More than these are looked at each time. */
+const namesMax = 500;
 
 /** Which fields travel on: not the hop-by-hop ones, no `dropped` (lower-case names) and no twins. */
 export class FieldFilter {
   readonly #dropped: ReadonlySet<string>;
   readonly #twins: FieldTwins | null;
 
+  /** What is known of names, as they are written. */
+  readonly #known = new Map<string, boolean>();
+
   constructor(dropped: Iterable<string>, twins: FieldTwins | null = null) {
     this.#dropped = new Set([...hopByHop, ...dropped]);
     this.#twins = twins;
   }
 
-  /** @param lower a name in lower case */
-  travels(lower: string): boolean {
+  /** @param name in any case */
+  travels(name: string): boolean {
+    const known = this.#known.get(name);
+    if (known !== undefined) return known;
+    const travels = this.#decide(name.toLowerCase());
+    // A text of its own: a part of a head would keep all of it.
+    if (this.#known.size < namesMax) this.#known.set(Buffer.from(name, 'latin1').toString('latin1'), travels);
+    return travels;
+  }
+
+  #decide(lower: string): boolean {
     if (this.#dropped.has(lower)) return false;
     return this.#twins === null || !odd.test(lower) || !this.#isTwin(lower, this.#twins);
   }
@@ -74,8 +88,7 @@ export function endToEnd(fields: Fields, filter: FieldFilter): string[] {
   const kept: string[] = [];
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string;
-    const lower = name.toLowerCase();
-    if (filter.travels(lower) && !named?.has(lower)) kept.push(name, fields[i + 1] as string);
+    if (filter.travels(name) && !named?.has(name.toLowerCase())) kept.push(name, fields[i + 1] as string);
   }
   return kept;
 }

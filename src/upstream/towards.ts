@@ -42,25 +42,30 @@ export interface OtherUpstream {
   readonly reachability: Reachability;
 }
 
+/** The fields of the caller's request that the Coreapp gets. */
+export function callersFields(exchange: Admitted, { own, rewriting }: ForwardDeps): string[] {
+  const out = travelling(exchange.fields, exchange.origin.trusted, own);
+  if (isRead(exchange, rewriting)) setUncoded(out);
+  return out;
+}
+
 /**
- * The fields of the request as the Coreapp gets it.
+ * Adds those that are Weir's own.
  * @param spanId the span of this attempt; null: it has none of its own
  */
-export function requestFields(
+export function addOwnFields(
+  out: string[],
   exchange: Admitted,
   { own, rewriting }: ForwardDeps,
-  spanId: string | null = null,
-): string[] {
-  const out = travelling(exchange.fields, exchange.origin.trusted, own);
+  spanId: string | null,
+): void {
   addForwarded(out, exchange.origin, exchange.fields, own.via);
   out.push('X-Request-Id', exchange.id);
   if (exchange.trace !== null) addTrace(out, exchange.trace, spanId);
-  if (isRead(exchange, rewriting)) setUncoded(out);
   const { set, credentialField, credentialOf } = rewriting;
   if (set.length > 0) out.push(...set);
   const credential = credentialOf(exchange);
   if (credential !== null) out.push(credentialField, credential);
-  return out;
 }
 
 /** If Weir takes part in the trace, the upstream's parent is Weir. */

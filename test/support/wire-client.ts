@@ -74,7 +74,7 @@ export class Exchange implements CoreappObserver {
     asked: Partial<CoreappObserver>,
   ) {
     this.#asked = asked;
-    this.call = coreapp.send({ method: 'GET', target: '/', fields: [], body: null, ...request }, this);
+    this.call = coreapp.send({ method: 'GET', target: '/', fields: [], checked: 0, body: null, ...request }, this);
   }
 
   readonly head = (): number => this.#status;
