@@ -65,9 +65,16 @@ function appended(fields: Fields, name: string, value: string): string {
   return fieldOf(fields, name) === null ? value : [...fieldsOf(fields, name), value].join(', ');
 }
 
+/** Most requests have asked at the same host as the one before. */
+let last = { value: '', quoted: '' };
+
 /** A value as a token where it is one, else as a quoted string. */
 function quoted(value: string): string {
-  return /^[!#$%&'*+\-.^_`|~\w]+$/.test(value) ? value : `"${value.replace(/["\\]/g, '\\$&')}"`;
+  if (value !== last.value) {
+    const isToken = /^[!#$%&'*+\-.^_`|~\w]+$/.test(value);
+    last = { value, quoted: isToken ? value : `"${value.replace(/["\\]/g, '\\$&')}"` };
+  }
+  return last.quoted;
 }
 
 const trimmed = (value: string): string => value.trim();
