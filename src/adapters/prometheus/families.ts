@@ -40,6 +40,11 @@ function family(type: Family['type'], name: string, help: string, read: Read): F
   return { name, type, help, values: read(name) };
 }
 
+/** One sample, without labels. */
+function gauge(name: string, help: string, value: number | boolean): Family {
+  return { name, type: 'gauge', help, values: [sample(Number(value))] };
+}
+
 function ofEach(tally: Tally, read: (figures: ClassTally, name: string) => Sample[]): Sample[] {
   return [...tally.classes].flatMap(([name, figures]) => read(figures, name));
 }
@@ -248,43 +253,29 @@ function monitoring(tally: Tally): Family[] {
 
 function answers({ answers: { waiting, memoryBytes, memoryBytesMax, diskBytes, diskBytesMax } }: Snapshot): Family[] {
   return [
-    family('gauge', 'weir_answers_waiting', 'Answers that wait for their callers to take them.', () => [
-      sample(waiting),
-    ]),
-    family('gauge', 'weir_answers_memory_bytes', 'What these take of memory.', () => [sample(memoryBytes)]),
-    family('gauge', 'weir_answers_memory_bytes_max', 'How many bytes of memory they can take.', () => [
-      sample(memoryBytesMax),
-    ]),
-    family('gauge', 'weir_answers_disk_bytes', 'What they take of the disk.', () => [sample(diskBytes)]),
-    family('gauge', 'weir_answers_disk_bytes_max', 'How many bytes of the disk they can take.', () => [
-      sample(diskBytesMax),
-    ]),
+    gauge('weir_answers_waiting', 'Answers that wait for their callers to take them.', waiting),
+    gauge('weir_answers_memory_bytes', 'What these take of memory.', memoryBytes),
+    gauge('weir_answers_memory_bytes_max', 'How many bytes of memory they can take.', memoryBytesMax),
+    gauge('weir_answers_disk_bytes', 'What they take of the disk.', diskBytes),
+    gauge('weir_answers_disk_bytes_max', 'How many bytes of the disk they can take.', diskBytesMax),
   ];
 }
 
 function disk({ disk: { files, filesMax, bytes, bytesMax } }: Snapshot): Family[] {
   return [
-    family('gauge', 'weir_disk_files', 'Files with bodies of requests and of answers: a descriptor each.', () => [
-      sample(files),
-    ]),
-    family('gauge', 'weir_disk_files_max', 'How many there can be.', () => [sample(filesMax)]),
-    family('gauge', 'weir_disk_bytes', 'What bodies of requests and of answers take of the disk.', () => [
-      sample(bytes),
-    ]),
-    family('gauge', 'weir_disk_bytes_max', 'How many bytes of the disk they can take.', () => [sample(bytesMax)]),
+    gauge('weir_disk_files', 'Files with bodies of requests and of answers: a descriptor each.', files),
+    gauge('weir_disk_files_max', 'How many there can be.', filesMax),
+    gauge('weir_disk_bytes', 'What bodies of requests and of answers take of the disk.', bytes),
+    gauge('weir_disk_bytes_max', 'How many bytes of the disk they can take.', bytesMax),
   ];
 }
 
-function store(tally: Tally, snapshot: Snapshot): Family[] {
+function store({ storeCalls }: Tally, { store: { up, fallback } }: Snapshot): Family[] {
   return [
-    family('gauge', 'weir_store_up', '1: the store answers, or it is in the process; 0: it is away.', () => [
-      sample(Number(snapshot.store.up)),
-    ]),
-    family('gauge', 'weir_store_fallback', '1: this replica goes on alone with its share of the limits.', () => [
-      sample(Number(snapshot.store.fallback)),
-    ]),
+    gauge('weir_store_up', '1: the store answers, or it is in the process; 0: it is away.', up),
+    gauge('weir_store_fallback', '1: this replica goes on alone with its share of the limits.', fallback),
     family('histogram', 'weir_store_call_duration_seconds', 'Round trips to the store.', (metric) =>
-      [...tally.storeCalls].flatMap(([call, outcomes]) =>
+      [...storeCalls].flatMap(([call, outcomes]) =>
         Object.entries(outcomes).flatMap(([outcome, histogram]) =>
           histogramSamples(metric, { call, outcome }, histogram),
         ),
@@ -294,6 +285,7 @@ function store(tally: Tally, snapshot: Snapshot): Family[] {
 }
 
 function configuration({ reloads }: Tally, { config: { hash, loadedAt, restartNeeded, refused } }: Snapshot): Family[] {
+  const loadedSeconds = Date.parse(loadedAt) / 1_000;
   return [
     family(
       'counter',
@@ -304,15 +296,9 @@ function configuration({ reloads }: Tally, { config: { hash, loadedAt, restartNe
     family('gauge', 'weir_config_info', 'The configuration in force: always 1, the label is its hash.', () => [
       sample(1, { hash }),
     ]),
-    family('gauge', 'weir_config_loaded_timestamp_seconds', 'When the configuration in force was loaded.', () => [
-      sample(Date.parse(loadedAt) / 1_000),
-    ]),
-    family('gauge', 'weir_config_last_reload_refused', '1: the configuration that was read last has problems.', () => [
-      sample(Number(refused !== null)),
-    ]),
-    family('gauge', 'weir_config_restart_needed', 'How many changed settings wait for a restart.', () => [
-      sample(restartNeeded.length),
-    ]),
+    gauge('weir_config_loaded_timestamp_seconds', 'When the configuration in force was loaded.', loadedSeconds),
+    gauge('weir_config_last_reload_refused', '1: the configuration that was read last has problems.', refused !== null),
+    gauge('weir_config_restart_needed', 'How many changed settings wait for a restart.', restartNeeded.length),
   ];
 }
 
@@ -334,8 +320,8 @@ function log({ log: { leftOut } }: Snapshot): Family[] {
 
 function replica(snapshot: Snapshot, build: Build): Family[] {
   return [
-    family('gauge', 'weir_connections', 'Open connections of callers.', () => [sample(snapshot.connections)]),
-    family('gauge', 'weir_ready', '1: /readyz says yes.', () => [sample(Number(snapshot.ready))]),
+    gauge('weir_connections', 'Open connections of callers.', snapshot.connections),
+    gauge('weir_ready', '1: /readyz says yes.', snapshot.ready),
     ...workers(snapshot),
     family('gauge', 'weir_build_info', 'What runs: always 1, the versions are the labels.', () => [
       sample(1, { version: build.version, node: build.node }),
@@ -348,10 +334,8 @@ function workers({ workers, ready }: Snapshot): Family[] {
   const serving = workers?.each.filter(({ state }) => state === 'serving').length ?? Number(ready);
   const restarts = workers?.each.reduce((sum, one) => sum + one.restarts, 0) ?? 0;
   return [
-    family('gauge', 'weir_workers', 'How many processes are to serve: the setting workers.', () => [
-      sample(workers?.count ?? 1),
-    ]),
-    family('gauge', 'weir_workers_serving', 'How many do.', () => [sample(serving)]),
+    gauge('weir_workers', 'How many processes are to serve: the setting workers.', workers?.count ?? 1),
+    gauge('weir_workers_serving', 'How many do.', serving),
     family('counter', 'weir_worker_restarts_total', 'Workers that were started again since they had ended.', () => [
       sample(restarts),
     ]),
