@@ -24,19 +24,14 @@ const sum = z
   .max(1_024)
   .refine((text) => text.split(' + ').every((part) => pointer.safeParse(part).success), { error: toldWords });
 
+const between = (min: number, max: number, error: string) =>
+  z.number({ error }).min(min, { error }).max(max, { error });
+
 const cost = object({
   estimate: object({
-    perByte: z
-      .number({ error: perByteWords })
-      .min(0, { error: perByteWords })
-      .max(1_000, { error: perByteWords })
-      .default(0),
+    perByte: between(0, 1_000, perByteWords).default(0),
     plus: z.exactOptional(oneOrMore(pointer, pointerWords)),
-    otherwise: z
-      .number({ error: otherwiseWords })
-      .min(0, { error: otherwiseWords })
-      .max(100_000_000, { error: otherwiseWords })
-      .default(0),
+    otherwise: between(0, 100_000_000, otherwiseWords).default(0),
   }).prefault({}),
   settle: z.exactOptional(
     oneOrMore(z.union([z.strictObject({ body: sum }), z.strictObject({ field: answerField })]), toldWords),
@@ -48,12 +43,7 @@ const narrowLimit = object({
     .string({ error: scopeWords })
     .max(512)
     .refine((text) => readScope(text) !== null, { error: scopeWords }),
-  rate: z
-    .number({ error: rateWords })
-    .min(0.0001, { error: rateWords })
-    .max(1_000_000, { error: rateWords })
-    .nullable()
-    .default(null),
+  rate: between(0.0001, 1_000_000, rateWords).nullable().default(null),
   burst: z.int({ error: burstWords }).min(1, { error: burstWords }).max(100_000_000, { error: burstWords }).default(1),
   serial: z.boolean({ error: 'true or false' }).default(false),
   cost: cost.nullable().default(null),
