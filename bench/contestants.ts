@@ -32,6 +32,8 @@ export interface Contestant extends AsyncDisposable {
 
 export interface Weir extends Contestant {
   readonly opsPort: number;
+  /** Its configuration. */
+  readonly file: string;
 }
 
 export async function startContestant(
@@ -121,7 +123,7 @@ export async function startWeir(
   const { port, opsPort } = await portsSaid(child);
   const token = await logIn(port, tls !== null);
   const kept = opened.move();
-  return { name: 'weir', child, port, opsPort, token, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  return { name: 'weir', child, port, opsPort, token, file, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
 /** Reads the ports from what Weir says at its start. If it never names them, what it did say is shown. */

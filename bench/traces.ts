@@ -1,21 +1,27 @@
 /**
- * What traces cost: CPU a request of Weir that sends spans of some requests to a collector, against one that sends none:
+ * What traces cost: CPU a request of Weir that sends spans of some requests to a collector, against the same process
+ * while it takes no part in traces:
  *
  *     npm run bench:traces                         1 % of the requests
  *     npm run bench:traces -- --ratio 1            all of them
- *     npm run bench:traces -- --starts 8           more processes of each: a process keeps the luck of its start
+ *     npm run bench:traces -- --starts 8           more processes
  *
- * The first row is Weir against itself, which is what the machine adds. README.md says how to read ratios.
+ * A reload changes what it does, since a process keeps the luck of its start: between two of them there is more than what
+ * is to be found. The first row is the process against itself, which is what the machine adds. README.md says how to
+ * read ratios.
  */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { parseArgs } from 'node:util';
+import { ask } from '../test/support/ask.ts';
+import { until } from '../test/support/until.ts';
 import { messageOf, startChild } from './child.ts';
 import { number, run } from './command.ts';
 import { startWeir, type Weir } from './contestants.ts';
 import { percentile } from './figures.ts';
 import { body, Load, requestTo } from './measure.ts';
 
-const rounds = 10;
+const rounds = 20;
 const roundMs = 500;
 const tracesWarmUpMs = 3_000;
 
@@ -34,16 +40,12 @@ async function main(): Promise<void> {
     OTEL_TRACES_SAMPLER_ARG: String(ratio),
   };
   await using load = new Load();
-  const start = (more: Readonly<Record<string, string>>): Promise<Weir> =>
-    startWeir(`http://127.0.0.1:${port}`, [], '', undefined, undefined, null, more);
   const [itself, traced]: [number[], number[]] = [[], []];
   for (let i = 0; i < starts; i++) {
-    await using off = await start({});
-    await using again = await start({});
-    await using on = await start(env);
-    const found = await ratiosOf(load, off, [again, on]);
-    itself.push(...(found[0] as number[]));
-    traced.push(...(found[1] as number[]));
+    await using weir = await startWeir(`http://127.0.0.1:${port}`, [], '', undefined, undefined, null, env);
+    const found = await ratiosOf(load, weir);
+    itself.push(...found.itself);
+    traced.push(...found.traced);
   }
   console.log(`| against no traces | CPU | spread |\n|---|---|---|`);
   console.log(row('no traces, once more', itself));
@@ -51,22 +53,44 @@ async function main(): Promise<void> {
   console.log(`\nThe collector was sent ${collector.bytes()} bytes.`);
 }
 
-/** The CPU a request of each other one against the first, in rounds whose order turns. */
-async function ratiosOf(load: Load, first: Weir, others: readonly Weir[]): Promise<number[][]> {
-  const all = [first, ...others];
-  for (const one of all) {
-    await load.warmUp(one);
-    await warmUpTraces(load, one);
-  }
-  const ratios: number[][] = others.map(() => []);
+/** The CPU a request against that without traces, in rounds whose order turns. */
+async function ratiosOf(load: Load, weir: Weir): Promise<Record<'itself' | 'traced', readonly number[]>> {
+  const change = configured(weir);
+  await load.warmUp(weir);
+  await warmUpTraces(load, weir);
+  await change('pass');
+  await load.warmUp(weir);
+  const ratios: Record<'itself' | 'traced', number[]> = { itself: [], traced: [] };
   for (let round = 0; round < rounds; round++) {
-    const spent = new Map<Weir, number>();
-    for (const one of round % 2 === 0 ? all : all.toReversed()) spent.set(one, (await load.on(one, roundMs)).cpuUs);
-    for (const [i, other] of others.entries()) {
-      ratios[i]?.push((spent.get(other) as number) / (spent.get(first) as number));
+    const spent = new Map<string, number>();
+    const phases = ['off', 'traced', 'itself'];
+    for (const phase of round % 2 === 0 ? phases : phases.toReversed()) {
+      await change(phase === 'traced' ? 'auto' : 'pass');
+      spent.set(phase, (await load.on(weir, roundMs)).cpuUs);
+    }
+    for (const phase of ['itself', 'traced'] as const) {
+      ratios[phase].push((spent.get(phase) as number) / (spent.get('off') as number));
     }
   }
   return ratios;
+}
+
+/** What it does with traces, changed by a reload. */
+function configured({ file, opsPort, child }: Weir): (traceContext: 'auto' | 'pass') => Promise<void> {
+  const text = readFileSync(file, 'utf8');
+  let present = 'auto';
+  const applied = async (): Promise<string | undefined> => {
+    const { text: metrics } = await ask('GET', `http://127.0.0.1:${opsPort}/metrics`);
+    return /^weir_config_reloads_total\{result="applied"\} (\d+)/m.exec(metrics)?.[1];
+  };
+  return async (traceContext) => {
+    if (traceContext === present) return;
+    present = traceContext;
+    const before = await applied();
+    writeFileSync(file, `${text}http: { traceContext: ${traceContext} }\n`);
+    child.process.kill('SIGHUP');
+    await until(async () => (await applied()) !== before, { what: 'the configuration to be reloaded' });
+  };
 }
 
 /**
