@@ -20,7 +20,7 @@ import { diskRetryAfterMs, endAfter, endWithout, reasonFor, refusalAfter } from 
 import type { CoreappCall, CoreappFailure } from './ports.ts';
 import { neverAgain, pass, type Retry, type RetryPolicy } from './retry-policy.ts';
 import { targetFor, withLocation } from './rewriting.ts';
-import { addOwnFields, callersFields, type ForwardDeps, type OtherUpstream } from './towards.ts';
+import { addConfigured, type ForwardDeps, type OtherUpstream, requestFields } from './towards.ts';
 import { mayCome, nothingYet, Undecided } from './undecided.ts';
 import { UsageReader } from './usage.ts';
 
@@ -105,9 +105,9 @@ class Sending extends GuardedObserver implements GoneListener {
       counters.attempts += 1;
       const target = targetFor(this.#exchange, this.#deps.rewriting);
       this.#traced = this.#beginTrace(target);
-      const fields = callersFields(this.#exchange, this.#deps);
+      const fields = requestFields(this.#exchange, this.#deps, this.#traced?.spanId ?? null);
       const checked = fields.length;
-      addOwnFields(fields, this.#exchange, this.#deps, this.#traced?.spanId ?? null);
+      addConfigured(fields, this.#exchange, this.#deps);
       this.#downstream.onGone(this);
       this.#call = this.#upstream.coreapp.send({ method, target, fields, checked, body }, this);
     } catch (error) {
@@ -368,8 +368,8 @@ class Sending extends GuardedObserver implements GoneListener {
     else if (cause === 'invalid') this.#finish('failure', 'failed', refuse(name, failure.detail));
     else {
       if (failure.phase === 'unsent') this.#exchange.charge?.unsent();
-      const sent = callersFields(this.#exchange, this.#deps);
-      addOwnFields(sent, this.#exchange, this.#deps, null);
+      const sent = requestFields(this.#exchange, this.#deps, null);
+      addConfigured(sent, this.#exchange, this.#deps);
       const { again, teaches } = this.#policy.failed(this.#exchange, sent, failure);
       const reason = failure.phase === 'unsent' ? 'unsent' : 'broken';
       const attempt: Attempt = again ? { kind: 'replay', reason, pauseMs: 0, otherwise: name } : refuse(name);

@@ -7,7 +7,10 @@ export interface CoreappRequest {
   readonly method: string;
   readonly target: string;
   readonly fields: Fields;
-  /** How many texts of `fields`, from the first on, are known to be names and values of fields: the wire has read them. */
+  /**
+   * How many texts of `fields`, from the first on, are known to be names and values of fields: the wire has read them, or
+   * Weir has made them of nothing else.
+   */
   readonly checked: number;
   readonly body: BufferedBody | null;
 }

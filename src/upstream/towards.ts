@@ -42,26 +42,21 @@ export interface OtherUpstream {
   readonly reachability: Reachability;
 }
 
-/** The fields of the caller's request that the Coreapp gets. */
-export function callersFields(exchange: Admitted, { own, rewriting }: ForwardDeps): string[] {
-  const out = travelling(exchange.fields, exchange.origin.trusted, own);
-  if (isRead(exchange, rewriting)) setUncoded(out);
-  return out;
-}
-
 /**
- * Adds those that are Weir's own.
+ * The fields of the request as the Coreapp gets it, but for those of the configuration.
  * @param spanId the span of this attempt; null: it has none of its own
  */
-export function addOwnFields(
-  out: string[],
-  exchange: Admitted,
-  { own, rewriting }: ForwardDeps,
-  spanId: string | null,
-): void {
+export function requestFields(exchange: Admitted, { own, rewriting }: ForwardDeps, spanId: string | null): string[] {
+  const out = travelling(exchange.fields, exchange.origin.trusted, own);
+  if (isRead(exchange, rewriting)) setUncoded(out);
   addForwarded(out, exchange.origin, exchange.fields, own.via);
   out.push('X-Request-Id', exchange.id);
   if (exchange.trace !== null) addTrace(out, exchange.trace, spanId);
+  return out;
+}
+
+/** Adds those of the configuration. */
+export function addConfigured(out: string[], exchange: Admitted, { rewriting }: ForwardDeps): void {
   const { set, credentialField, credentialOf } = rewriting;
   if (set.length > 0) out.push(...set);
   const credential = credentialOf(exchange);

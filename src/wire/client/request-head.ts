@@ -29,7 +29,7 @@ export function requestHead(request: CoreappRequest, shared: string): string | U
   if (!token.test(request.method)) return { why: `${JSON.stringify(request.method)} is not a method` };
   if (!target.test(request.target)) return { why: `${JSON.stringify(request.target)} is not a target of a request` };
   let head = `${request.method} ${request.target} HTTP/1.1\r\n${shared}`;
-  // What was read off the wire is not looked at once more, which saves 1.5 µs for six fields. The others are looked at
+  // What was read off the wire is not looked at once more, which saves 2 µs for ten fields. The others are looked at
   // together, which costs half of looking at each.
   let names = '';
   let values = '';
@@ -43,7 +43,7 @@ export function requestHead(request: CoreappRequest, shared: string): string | U
     }
     head += `${name}: ${fields[i + 1] as string}\r\n`;
   }
-  if ((names !== '' && !token.test(names)) || !value.test(values)) return { why: whatIsWrong(fields) };
+  if (names !== '' && !(token.test(names) && value.test(values))) return { why: whatIsWrong(fields) };
   const bytes = bytesOf(body);
   if (bytes > 0 || expectsBody.has(request.method)) head += `Content-Length: ${bytes}\r\n`;
   return `${head}\r\n`;
