@@ -1,7 +1,7 @@
 /** `weir check`: says whether Weir would start with this configuration, and what it would do differently by it. */
 import type { Environment } from '../config/environment.ts';
-import { configuredBy } from './configured.ts';
-import { type CommandIo, configAndProfile, type Grammar } from './options.ts';
+import { configuredWith } from './configured.ts';
+import { type CommandIo, configAndProfile, type Grammar, givenTo } from './options.ts';
 
 export const checkGrammar: Grammar = {
   command: 'check',
@@ -12,7 +12,8 @@ export const checkGrammar: Grammar = {
 
 /** Prints every problem at once on stderr, or what was found valid on stdout. Resolves to the exit code: 0 or 1. */
 export async function check(args: readonly string[], env: Environment, io: CommandIo): Promise<number> {
-  const loaded = configuredBy(checkGrammar, args, env, io);
+  const given = givenTo(checkGrammar, args, io);
+  const loaded = given === null ? null : configuredWith(given, env, io);
   if (loaded === null) return 1;
   io.out(`${loaded.file ?? 'defaults and environment'}: valid`);
   for (const { setting, value, from } of loaded.changes) io.out(`  ${setting} = ${value} (${from})`);

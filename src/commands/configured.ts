@@ -1,20 +1,9 @@
 /** The configuration that a command's arguments and environment come to, or every problem of it on stderr. */
 import type { Environment } from '../config/environment.ts';
 import { formatProblem, type Loaded, loadConfig, type Sources } from '../config/load.ts';
-import { type CommandIo, type Given, type Grammar, givenTo } from './options.ts';
+import type { CommandIo, Given } from './options.ts';
 
 type Configured = Extract<Loaded, { ok: true }>;
-
-/** For commands that look at the whole configuration and take nothing else. Null: what is wrong was told. */
-export function configuredBy(
-  grammar: Grammar,
-  args: readonly string[],
-  env: Environment,
-  io: CommandIo,
-): Configured | null {
-  const given = givenTo(grammar, args, io);
-  return given === null ? null : configuredWith(given, env, io);
-}
 
 /** By `--config` and `--profile`, which is the same as `WEIR_PROFILE`. Null: what is wrong was told. */
 export function configuredWith({ options }: Given, env: Environment, io: CommandIo): Configured | null {

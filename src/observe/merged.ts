@@ -79,19 +79,23 @@ const leftOut: Rules<LinesLeftOut> = { sample: sum, slowReader: sum, notWritten:
 /** What the workers of a replica have in common, and their parent knows. */
 type OfParent = 'config' | 'ready' | 'stopping' | 'workers';
 
-const snapshot: Rules<Omit<Snapshot, OfParent>> = {
+type Figures = Pick<Snapshot, 'lines' | 'buckets' | 'lanes' | 'permits'>;
+
+const figures: Rules<Figures> = {
   lines: (lists) => byClass(line, lists),
   buckets: (lists) => byClass(bucket, lists),
   lanes: (lists) => byClass(lanes, lists, ({ limit }) => limit),
   permits: (lists) => byClass(permits, lists),
+};
+
+const snapshot: Rules<Omit<Snapshot, OfParent>> = {
+  ...figures,
   answers: (ones) => merged(answers, ones),
   disk: (ones) => merged(disk, ones),
   store: (ones) => merged(store, ones),
   log: (ones) => ({ leftOut: addedLeftOut(ones.map((one) => one.leftOut)) }),
   connections: sum,
 };
-
-type Figures = Pick<Snapshot, 'lines' | 'buckets' | 'lanes' | 'permits'>;
 
 /** When no worker has said anything. */
 const nothing: Omit<Snapshot, OfParent> = {
@@ -111,25 +115,7 @@ export function mergedSnapshot(ofWorkers: readonly Snapshot[], ofParent: Pick<Sn
 }
 
 /** What moves in each class, over all. */
-export const mergedFigures = (ones: readonly Figures[]): Figures => ({
-  lines: byClass(
-    line,
-    ones.map(({ lines }) => lines),
-  ),
-  buckets: byClass(
-    bucket,
-    ones.map(({ buckets }) => buckets),
-  ),
-  lanes: byClass(
-    lanes,
-    ones.map((one) => one.lanes),
-    ({ limit }) => limit,
-  ),
-  permits: byClass(
-    permits,
-    ones.map((one) => one.permits),
-  ),
-});
+export const mergedFigures = (ones: readonly Figures[]): Figures => merged(figures, ones);
 
 /** Counts of lines, added up. */
 export const addedLeftOut = (ones: readonly LinesLeftOut[]): LinesLeftOut => merged(leftOut, ones);
