@@ -36,13 +36,14 @@ const accessWords: Readonly<Record<Access, string>> = {
 
 /** Resolves to the exit code: 0, or 1 with what is wrong on stderr. */
 export function explain(args: readonly string[], env: Environment, io: CommandIo): number {
+  const fail = (what: string): number => {
+    io.err(`weir explain: ${what}`);
+    return 1;
+  };
   const given = givenTo(explainGrammar, args, io);
   if (given === null) return 1;
   const asked = /^(\S+) (\S+)$/.exec(given.operands[0] as string);
-  if (asked === null) {
-    io.err("weir explain: give a method and a target, such as 'POST /v1/messages'");
-    return 1;
-  }
+  if (asked === null) return fail("give a method and a target, such as 'POST /v1/messages'");
   const loaded = configuredWith(given, env, io);
   if (loaded === null) return 1;
   const [, method = '', target = ''] = asked;
@@ -51,14 +52,10 @@ export function explain(args: readonly string[], env: Environment, io: CommandIo
   try {
     if (file !== undefined) body = Buffer.from(io.readFile(file));
   } catch {
-    io.err(`weir explain: --body: ${JSON.stringify(file)} cannot be read; give the path of a readable file`);
-    return 1;
+    return fail(`--body: ${JSON.stringify(file)} cannot be read; give the path of a readable file`);
   }
   const said = explanationOf(loaded.config, method, target, body);
-  if (typeof said === 'string') {
-    io.err(`weir explain: ${said}`);
-    return 1;
-  }
+  if (typeof said === 'string') return fail(said);
   for (const line of columns(said)) io.out(line.trimStart());
   return 0;
 }

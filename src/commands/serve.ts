@@ -2,6 +2,7 @@
 
 import type { AdjustableLog } from '../adapters/log/log.ts';
 import { machineClock } from '../adapters/node/clock.ts';
+import { type HandedOver, SocketProblem, socketsHandedOver } from '../adapters/systemd/sockets.ts';
 import { type App, startApp } from '../app/app.ts';
 import { Logging } from '../app/logging.ts';
 import { Reload } from '../app/reload.ts';
@@ -19,7 +20,6 @@ import { bugExitCode, LastResort } from './last-resort.ts';
 import { type CommandIo, columns, configAndProfile, type Grammar, givenTo } from './options.ts';
 import { managerOf, type ServiceManager } from './service-manager.ts';
 import { Signals, type Stopping } from './signals.ts';
-import { type HandedOver, handedOver, withSockets } from './sockets.ts';
 import { version } from './version.ts';
 
 /** A week. */
@@ -42,9 +42,9 @@ export async function serve(args: readonly string[], env: Environment, io: Comma
   if (given === null) return 1;
   const loaded = configuredWith(given, env, io);
   if (loaded === null) return 1;
-  const sockets = handedOver(env, io);
+  const sockets = orTold(io, () => socketsHandedOver(env, process.pid));
   if (sockets === null) return 1;
-  const logging = openLogging(loaded.config, io);
+  const logging = orTold(io, () => new Logging(loaded.config.log, version, machineClock));
   if (logging === null) return 1;
   const { log } = logging;
   const signals = new Signals(log, logging);
@@ -70,12 +70,12 @@ export async function serve(args: readonly string[], env: Environment, io: Comma
   }
 }
 
-/** Null: why its file can't be written to was told. */
-function openLogging({ log }: Config, io: CommandIo): Logging | null {
+/** Null: why that can't be had was told, such as a log file that can't be written to. */
+function orTold<T>(io: CommandIo, make: () => T): T | null {
   try {
-    return new Logging(log, version, machineClock);
+    return make();
   } catch (error) {
-    if (!(error instanceof StartError)) throw error;
+    if (!(error instanceof StartError || error instanceof SocketProblem)) throw error;
     io.err(`weir serve: ${error.message}`);
     return null;
   }
@@ -127,8 +127,18 @@ async function run(
   return lastResort.hasStruck ? bugExitCode : 0;
 }
 
+/** They take the place of hosts and ports. */
+function withSockets(config: Config, { main, ops }: HandedOver): Config {
+  return {
+    ...config,
+    listen: { ...config.listen, ...(main !== null && { fd: main }) },
+    ops: { ...config.ops, ...(ops !== null && { fd: ops }) },
+  };
+}
+
 /** What `weir serve` has to do with the process that it is. */
 interface ServeParts {
+  /** Ports that the service manager has opened. */
   readonly sockets: HandedOver;
   readonly manager: ServiceManager;
   readonly logging: Logging;
