@@ -21,6 +21,10 @@ export const classes = [
 
 export type Class = (typeof classes)[number];
 
+/** A value for each name. */
+export const forEach = <Name extends string, Value>(names: readonly Name[], value: (name: Name) => Value) =>
+  Object.fromEntries(names.map((name) => [name, value(name)])) as Record<Name, Value>;
+
 const classBySegment = new Map<string, Class>(
   classes.filter((name) => name !== 'default').map((name) => [name === 'stickers' ? 'stickerpacks' : name, name]),
 );

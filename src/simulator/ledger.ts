@@ -2,7 +2,7 @@
  * The book of what arrived: by class, by `X-Request-Id`, and when. It tells apart what was seen, refused and acted on.
  */
 import { Arrivals, type Outcome } from './arrivals.ts';
-import { type Class, classes } from './classes.ts';
+import { type Class, classes, forEach } from './classes.ts';
 import { Generations } from './generations.ts';
 
 const idsMax = 400_000;
@@ -91,9 +91,7 @@ export class Ledger {
   }
 
   reset(): void {
-    this.#classes = Object.fromEntries(
-      classes.map((name) => [name, { counts: new Counts(), arrivals: new Arrivals() }]),
-    ) as Record<Class, { counts: Counts; arrivals: Arrivals }>;
+    this.#classes = forEach(classes, () => ({ counts: new Counts(), arrivals: new Arrivals() }));
     this.#traces = new Generations(idsMax);
     this.#heads = new Generations(this.#headsMax);
     this.#actedTwice = new Map();
@@ -161,10 +159,7 @@ export class Ledger {
   }
 
   seen(): Seen {
-    const counts = Object.fromEntries(classes.map((name) => [name, { ...this.#classes[name].counts }])) as Record<
-      Class,
-      Counts
-    >;
+    const counts = forEach(classes, (name): Counts => ({ ...this.#classes[name].counts }));
     const total = new Counts();
     for (const name of classes) {
       for (const key of Object.keys(total) as (keyof Counts)[]) total[key] += counts[name][key];

@@ -2,7 +2,7 @@
  * The referee's own count of the limits: a token bucket as the textbooks have it, on purpose not the arithmetic of
  * `admission/rate/slots.ts` and without its tolerance. A refused request costs nothing.
  */
-import { type Class, classes } from './classes.ts';
+import { type Class, classes, forEach } from './classes.ts';
 import type { Limit } from './settings.ts';
 
 export class TokenBucket {
@@ -42,10 +42,7 @@ export class Limits {
   readonly #buckets: Readonly<Record<Class, TokenBucket>>;
 
   constructor(limits: Readonly<Record<Class, Limit>>, nowMs: number) {
-    this.#buckets = Object.fromEntries(classes.map((name) => [name, new TokenBucket(limits[name], nowMs)])) as Record<
-      Class,
-      TokenBucket
-    >;
+    this.#buckets = forEach(classes, (name) => new TokenBucket(limits[name], nowMs));
   }
 
   take(name: Class, nowMs: number): boolean {

@@ -3,7 +3,7 @@
  * line.
  */
 import { z } from 'zod';
-import { type Class, classes } from './classes.ts';
+import { type Class, classes, forEach } from './classes.ts';
 import { type Problem, problemsOf } from './problems.ts';
 
 const timeMaxMs = 3_600_000;
@@ -71,9 +71,6 @@ export const faultDescriptions = {
 export type FaultName = keyof typeof faultDescriptions;
 
 export const faultNames = Object.keys(faultDescriptions) as readonly FaultName[];
-
-const forEach = <Name extends string, Value>(names: readonly Name[], value: (name: Name) => Value) =>
-  Object.fromEntries(names.map((name) => [name, value(name)])) as Record<Name, Value>;
 
 const authorizationRight = 'the value of Authorization that is demanded, 1 character or more, or null for none';
 
