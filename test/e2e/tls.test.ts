@@ -256,6 +256,16 @@ describe('a Coreapp behind https', () => {
     return await caller.answer();
   }
 
+  /** The answer where no attempt reached it. On a busy machine the hold time may be over before the first attempt is. */
+  const unreached = (port: number) =>
+    until(
+      async () => {
+        const answer = await health(port);
+        return answer.status === 502 ? answer : null;
+      },
+      { what: 'a 502' },
+    );
+
   it('is reached with its own authority, over HTTP/1.1 although it offers HTTP/2', async () => {
     await start();
     await using app = await startSecureApp(url, `coreapp: {caFile: ${folder.write('ca.crt', ca)}}`, folder);
@@ -299,8 +309,8 @@ describe('a Coreapp behind https', () => {
     await start();
     const yaml = `coreapp: {${tls()}}\nlimits: {default: {holdMaxMs: 200}}`;
     await using app = await startSecureApp(url, yaml, folder);
-    const answer = await health(app.port);
-    expect([answer.status, answer.json.errors[0].code, versions]).toEqual([502, 1014, []]);
+    const answer = await unreached(app.port);
+    expect([answer.json.errors[0].code, versions]).toEqual([1014, []]);
     const warning = app.events.find(({ level }) => level === 'warn');
     expect(warning?.message).toContain('the Coreapp cannot be reached');
     expect(warning?.fields['detail']).toMatch(why);
@@ -313,7 +323,7 @@ describe('a Coreapp behind https', () => {
     coreapp.close();
     await once(coreapp, 'close');
     await listening(coreapp, Number(new URL(url).port), '127.0.0.2');
-    expect((await health(app.port)).status).toBe(502);
+    await unreached(app.port);
     const details = app.events.map(({ fields }) => String(fields['detail']));
     expect(details.join('\n')).toMatch(/altnames/);
   });
