@@ -46,14 +46,14 @@ export function plainName(lower: string): string {
 
 /** Nearly all names are letters, digits and hyphens. */
 const odd = /[^a-z0-9-]/;
-/** Callers use few names. More than these are looked at each time. */
+/** Callers use few names, and no long ones. */
 const namesMax = 500;
+const nameMaxChars = 64;
 
 /** Which fields travel on: not the hop-by-hop ones, no `dropped` (lower-case names) and no twins. */
 export class FieldFilter {
   readonly #dropped: ReadonlySet<string>;
   readonly #twins: FieldTwins | null;
-
   /** What is known of names, as they are written. */
   readonly #known = new Map<string, boolean>();
 
@@ -67,8 +67,11 @@ export class FieldFilter {
     const known = this.#known.get(name);
     if (known !== undefined) return known;
     const travels = this.#decide(name.toLowerCase());
-    // A text of its own: a part of a head would keep all of it.
-    if (this.#known.size < namesMax) this.#known.set(Buffer.from(name, 'latin1').toString('latin1'), travels);
+    if (name.length <= nameMaxChars) {
+      if (this.#known.size >= namesMax) this.#known.clear();
+      // A text of its own: a part of a head would keep all of it.
+      this.#known.set(Buffer.from(name, 'latin1').toString('latin1'), travels);
+    }
     return travels;
   }
 

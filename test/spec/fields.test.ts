@@ -42,4 +42,14 @@ describe('Of the fields of a message', () => {
   test('those that Weir writes itself are left out', () => {
     expect(endToEnd(['Host', 'a', 'HOST', 'b', 'Accept', 'c'], new FieldFilter(['host']))).toEqual(['Accept', 'c']);
   });
+
+  test('what is decided of a name stays so, however many others come, and however long they are', () => {
+    const filter = new FieldFilter(['host', `x-${'a'.repeat(100)}`]);
+    const names = Array.from({ length: 2_000 }, (_, i) => `X-${i}`);
+    const fields = ['HOST', 'Host', 'Accept', `X-${'a'.repeat(100)}`, ...names].flatMap((name) => [name, 'value']);
+    for (let i = 0; i < 3; i++) {
+      const travel = endToEnd(fields, filter).filter((_, at) => at % 2 === 0);
+      expect(travel).toEqual(['Accept', ...names]);
+    }
+  });
 });
