@@ -100,7 +100,8 @@ class BatchTracer implements OtelTracer {
       warn(`${this.#waiting} spans were left when Weir stopped: nobody took them within ${flushMaxMs} ms`);
       late.resolve();
     });
-    await Promise.race([this.#sendAll().then(() => this.#exporter.shutdown()), late.promise]);
+    const sent = this.#sendAll().then(() => this.#exporter.shutdown());
+    await Promise.race([sent, late.promise]).catch((error: unknown) => warn(reasonOf(error)));
     alarm.cancel();
   }
 
