@@ -32,7 +32,7 @@ export class FleetMeter {
   readonly #own = nodeDefaults();
   /** What this process counts, and what workers had counted that are gone: a counter never goes back. */
   readonly #gone: Tally;
-  #goneOfNode: NodeMetrics = [];
+  #goneOfNode: Promise<NodeMetrics> = Promise.resolve([]);
   readonly #exposition: Exposition;
 
   constructor({ classes, holdMaxMs, read, ...options }: FleetMeterOptions) {
@@ -73,7 +73,9 @@ export class FleetMeter {
   async keep({ tally, ofNode }: Counted): Promise<void> {
     addData(this.#gone, { ...tally, monitoringMs: null });
     const counters = ofNode.filter(({ type }) => ['counter', 'histogram'].includes(String(type)));
-    this.#goneOfNode = await sumOfNode([this.#goneOfNode, counters]);
+    // One after the other: of two that end at once neither is added to a sum that lacks the other.
+    this.#goneOfNode = this.#goneOfNode.then((gone) => sumOfNode([gone, counters]));
+    await this.#goneOfNode;
   }
 
   #newTally(): Tally {
@@ -88,7 +90,7 @@ export class FleetMeter {
 
   async #ofNode(counted: readonly Counted[]): Promise<Family[]> {
     const own = await this.#own.getMetricsAsJSON();
-    const sums = await sumOfNode([own, ...counted.map(({ ofNode }) => ofNode), this.#goneOfNode]);
+    const sums = await sumOfNode([own, ...counted.map(({ ofNode }) => ofNode), await this.#goneOfNode]);
     // What means nothing as a sum is this process’s, such as when it was started.
     const names = new Set(sums.map(({ name }) => name));
     return familiesOf([...sums, ...own.filter(({ name }) => !names.has(name))]);
