@@ -291,7 +291,8 @@ export class Fleet {
     this.#leaving.delete(member);
     const hadItsPlace = slot.member === member;
     if (hadItsPlace) slot.member = null;
-    if (this.#phase !== 'stopping' && hadItsPlace) {
+    // One that drains has its next one already, but whoever kills it ends what is open in it, too.
+    if (this.#phase !== 'stopping' && (hadItsPlace || signal !== null)) {
       const lost = openRequests ?? member.report?.openRequests ?? 0;
       this.#requestsLost += lost;
       log.error('a worker has died', {
@@ -304,7 +305,7 @@ export class Fleet {
       });
       const why = problem ?? signal ?? `exit code ${code}`;
       this.#begun.reject(new StartError('workers', `worker ${slot.worker} ended before all served (${why})`));
-      this.#startAgain(slot, member);
+      if (hadItsPlace) this.#startAgain(slot, member);
     }
     this.#tellIfNoneIsLeft();
   }

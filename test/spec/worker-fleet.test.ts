@@ -161,6 +161,24 @@ describe('A fleet', () => {
     await fleet.close(1_000);
   });
 
+  it.each([
+    ['SIGKILL', 4],
+    [null, 0],
+  ])(
+    'counts what was open in one that drains by itself and ends by %s as %i lost, and starts one in its place',
+    async (signal, lost) => {
+      const { fleet, clock, workers } = await played();
+      await fleet.begin();
+      workers[0]?.says({ kind: 'leaving' });
+      await clock.advance(2_000);
+      workers[0]?.dies(signal, 4);
+      await clock.advance(2_000);
+      expect(fleet.snapshot().requestsLost).toBe(lost);
+      expect(workers).toHaveLength(3);
+      await fleet.close(1_000);
+    },
+  );
+
   it('keeps nothing of those that have died', async () => {
     const { fleet, clock, workers, kept } = await played();
     await fleet.begin();
