@@ -34,9 +34,10 @@ export async function startWeir(
   });
   const line = await process.waitForLine(/"msg":"serving"/, startMaxMs);
   const { port, opsPort } = JSON.parse(line) as { port: number; opsPort: number };
+  const host = env['HOST'] ?? '127.0.0.1';
   return {
-    url: `http://127.0.0.1:${port}`,
-    opsUrl: `http://127.0.0.1:${opsPort}`,
+    url: `http://${host}:${port}`,
+    opsUrl: `http://${host}:${opsPort}`,
     process,
     async [Symbol.asyncDispose]() {
       await process.stop(60_000, 'SIGINT'); // Without the lame-duck time of SIGTERM.

@@ -71,8 +71,8 @@ export class Connection {
 }
 
 /** @param secure false: TCP alone, whatever the port speaks */
-export async function openConnection(port: number, secure: boolean): Promise<Connection> {
-  const raw = connect({ port, host: '127.0.0.1', noDelay: true });
+export async function openConnection(host: string, port: number, secure: boolean): Promise<Connection> {
+  const raw = connect({ port, host, noDelay: true });
   await within(once(raw, 'connect'), { what: 'a connection', deadlineMs });
   if (!secure) return new Connection(raw, raw);
   const socket = connectSecurely({ socket: raw, servername: 'localhost', rejectUnauthorized: false });
