@@ -27,7 +27,7 @@ export const bodies = section({
   }),
   answersMemoryMaxBytes: setting(whole(0, 64 * 2 ** 30).default(64 * 2 ** 20), {
     description:
-      'Most bytes of answers that wait in memory for callers who take them slowly, so that the Coreapp need not wait; of one answer at most memoryMaxBytes, the rest goes to a file. Without room the Coreapp is read no faster than the caller takes.',
+      'Most bytes of answers that wait in memory for callers who take them slowly, so that the Coreapp need not wait; of one answer memoryMaxBytes, and the rest goes to a file, which is read in pieces of at most 256 KiB. Without room the Coreapp is read no faster than the caller takes.',
   }),
   answersDiskShareMax: setting(z.number().min(0).max(1).default(0.25), {
     description: 'The part of diskMaxBytes and filesMax that such answers may take. 0: they never go to files.',

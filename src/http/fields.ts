@@ -54,7 +54,7 @@ const nameMaxChars = 64;
 export class FieldFilter {
   readonly #dropped: ReadonlySet<string>;
   readonly #twins: FieldTwins | null;
-  /** What is known of names, as they are written. */
+  /** Whether a name travels, by the name as it was written. */
   readonly #known = new Map<string, boolean>();
 
   constructor(dropped: Iterable<string>, twins: FieldTwins | null = null) {

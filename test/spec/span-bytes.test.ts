@@ -3,11 +3,13 @@ import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { TraceState } from '@opentelemetry/core';
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import { resourceFromAttributes } from '@opentelemetry/resources';
-import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Sender, spanField } from '../../src/adapters/otel/span-bytes.ts';
 import type { Span, SpanAttributes } from '../../src/observe/spans.ts';
+
+/** A span in the form that OpenTelemetry's packages take. */
+type ReadableSpan = Parameters<typeof ProtobufTraceSerializer.serializeRequest>[0][number];
 
 function pairs(attributes: SpanAttributes): Record<string, string | number> {
   const names = attributes.filter((_, i) => i % 2 === 0);
@@ -21,7 +23,6 @@ function hrTime(ms: number): [number, number] {
 
 const kinds = { server: SpanKind.SERVER, internal: SpanKind.INTERNAL, client: SpanKind.CLIENT } as const;
 
-/** The form that OpenTelemetry's packages take. */
 function readable(span: Span, resource: SpanAttributes): ReadableSpan {
   const { traceId, flags: traceFlags, state } = span;
   const common = { traceId, traceFlags, ...(state !== '' && { traceState: new TraceState(state) }) };

@@ -30,7 +30,6 @@ const tag = {
     flags: '\x85\x01',
   },
   event: { time: '\x09', name: '\x12', droppedAttributes: '\x20' },
-  status: { code: '\x18' },
   keyValue: { key: '\x0a', value: '\x12' },
   value: { text: '\x0a', int: '\x18' },
   resource: { attribute: '\x0a', droppedAttributes: '\x10' },
@@ -49,7 +48,7 @@ const parentIsRemote = '\x03\x00\x00';
 const eightBytes = Buffer.allocUnsafeSlow(8);
 const sixteenBytes = Buffer.allocUnsafeSlow(16);
 
-/** What stands in front of the spans of a batch, but for the lengths: who sends them. */
+/** Who sends the spans: the part of a request that stands in front of them. */
 export class Sender {
   readonly #resource: string;
   readonly #scope: string;

@@ -74,8 +74,11 @@ export class FleetMeter {
     addData(this.#gone, { ...tally, monitoringMs: null });
     const counters = ofNode.filter(({ type }) => ['counter', 'histogram'].includes(String(type)));
     // One after the other: of two that end at once neither is added to a sum that lacks the other.
-    this.#goneOfNode = this.#goneOfNode.then((gone) => sumOfNode([gone, counters]));
-    await this.#goneOfNode;
+    const before = this.#goneOfNode;
+    const sum = before.then((gone) => sumOfNode([gone, counters]));
+    // What can't be added must not end all scrapes to come.
+    this.#goneOfNode = sum.catch(() => before);
+    await sum;
   }
 
   #newTally(): Tally {

@@ -18,5 +18,7 @@ export const targetChars = table((code) => code > 0x20 && code < 0x7f);
 export const CR = 0x0d;
 export const LF = 0x0a;
 export const SP = 0x20;
-export const TAB = 0x09;
+const TAB = 0x09;
 export const COLON = 0x3a;
+
+export const isBlank = (byte: number | undefined): boolean => byte === SP || byte === TAB;

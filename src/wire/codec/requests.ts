@@ -1,5 +1,5 @@
 /** Heads of requests (RFC 9112, 2.2, 3 and 5): one pass over the bytes, then each is turned into text once. */
-import { COLON, CR, LF, SP, TAB, targetChars, tokenChars, valueChars } from './characters.ts';
+import { COLON, CR, isBlank, LF, SP, targetChars, tokenChars, valueChars } from './characters.ts';
 import { framingOfRequest } from './framing.ts';
 import type { HeadLimits, HeadReader, RequestMessage, Unreadable } from './message.ts';
 
@@ -237,8 +237,6 @@ class RequestReader implements HeadReader<RequestMessage> {
     );
   }
 }
-
-const isBlank = (byte: number | undefined): boolean => byte === SP || byte === TAB;
 
 /** In memory of its own: a slow head must not keep a pool's slab. */
 function copyOf(bytes: Buffer, start: number): Buffer {

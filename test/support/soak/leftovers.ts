@@ -46,7 +46,7 @@ async function socketsOf(pid: number): Promise<Map<string, string>> {
   return found;
 }
 
-/** What is open now and was not then, with what it is: a number alone tells nobody what was left. */
+/** Names the descriptors that are new: a number alone tells nobody what was left. */
 async function describeDescriptors(pid: number, now: Holdings, before: Holdings): Promise<string> {
   const sockets = await socketsOf(pid);
   const more = [...now.descriptors].filter(([, target]) => ![...before.descriptors.values()].includes(target));
