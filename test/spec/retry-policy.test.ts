@@ -1,5 +1,5 @@
 /** A retry policy may look at the beginning of an answer's body before it decides; until then the head waits. */
-import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { afterAll, describe, expect, it, test } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { admitted, type PermitEnd } from '../../src/exchange/exchange.ts';
 import type { Attempt } from '../../src/exchange/outcome.ts';
@@ -15,12 +15,12 @@ import {
   type RetryPolicy,
   type Verdict,
 } from '../../src/upstream/retry-policy.ts';
-import { type CoreappConnections, connectCoreapp } from '../../src/wire/client/coreapp.ts';
+import { connectCoreapp } from '../../src/wire/client/coreapp.ts';
 import { messageFrom } from '../support/fleet.ts';
 import { plainForward } from '../support/sender.ts';
 import { SlowDownstream } from '../support/slow-downstream.ts';
 import { within } from '../support/until.ts';
-import { answer, type Script, say, startUpstream, type Upstream } from '../support/upstream.ts';
+import { answer, type Script, say, startUpstream } from '../support/upstream.ts';
 
 const need = (bytes: number): Verdict => ({ kind: 'need', bytes });
 const retry: Retry = { kind: 'retry', limit: 'rate', pauseMs: 700 };
@@ -29,8 +29,12 @@ const untilEnded = (decide: (text: string) => Verdict): RetryPolicy['answered'] 
 };
 
 /** Looks at so many bytes, and decides. */
-const lookingAt = (length: number, decide: () => Verdict): RetryPolicy['answered'] => {
-  return (_request, _status, _fields, { bytes }) => (bytes.length < length ? need(length) : decide());
+const lookingAt = (length: number, verdict: Verdict): RetryPolicy['answered'] => {
+  return (_request, _status, _fields, { bytes }) => (bytes.length < length ? need(length) : verdict);
+};
+
+const unasked = () => {
+  throw new Error('was asked');
 };
 
 class Caller extends SlowDownstream {
@@ -130,10 +134,15 @@ class Played implements Coreapp {
   }
 }
 
+/** One attempt at a Coreapp that does what the test tells it to. */
+function play(answered: RetryPolicy['answered'], options?: ConstructorParameters<typeof Scene>[2]) {
+  const coreapp = new Played();
+  return { coreapp, scene: new Scene(coreapp, answered, options) };
+}
+
 describe('The head of an answer', () => {
   it('goes to the caller at once where the policy lets it pass, and the policy is not asked again', async () => {
-    const coreapp = new Played();
-    const scene = new Scene(coreapp, () => pass);
+    const { coreapp, scene } = play(() => pass);
     coreapp.says(200);
     expect(scene.caller.heads).toEqual([[200, 0]]);
     coreapp.brings('abc');
@@ -148,11 +157,7 @@ describe('The head of an answer', () => {
     ['in many', [...'abcdefghij'], 4],
     ['in pieces that lie across', ['a', 'bc', 'defghi', 'j'], 3],
   ])('waits for as much of the body as the policy needs: it comes %s', async (_, pieces, after) => {
-    const coreapp = new Played();
-    const scene = new Scene(
-      coreapp,
-      lookingAt(4, () => pass),
-    );
+    const { coreapp, scene } = play(lookingAt(4, pass));
     coreapp.says(400);
     const headsAfter = pieces.map((piece) => {
       expect(coreapp.brings(piece)).toBe(true);
@@ -172,9 +177,8 @@ describe('The head of an answer', () => {
   });
 
   it('waits for more and more, as long as the policy needs more, within one piece as well', async () => {
-    const coreapp = new Played();
     const kept: number[] = [];
-    const scene = new Scene(coreapp, (_request, _status, _fields, { bytes }) => {
+    const { coreapp, scene } = play((_request, _status, _fields, { bytes }) => {
       kept.push(bytes.buffer.byteLength);
       return bytes.length < 8 ? need(bytes.length + 2) : pass;
     });
@@ -190,8 +194,7 @@ describe('The head of an answer', () => {
   });
 
   it.each([[''], ['abc']])('waits no longer than the body, %j, lasts', async (text) => {
-    const coreapp = new Played();
-    const scene = new Scene(coreapp, () => need(100));
+    const { coreapp, scene } = play(() => need(100));
     coreapp.says(200);
     if (text !== '') coreapp.brings(text);
     expect(scene.caller.heads).toEqual([]);
@@ -205,8 +208,7 @@ describe('The head of an answer', () => {
     ['more than anybody may', need(needMaxBytes + 1)],
     ['nothing', need(0)],
   ])('does not wait for a policy that needs %s', async (_, verdict) => {
-    const coreapp = new Played();
-    const scene = new Scene(coreapp, () => verdict);
+    const { coreapp, scene } = play(() => verdict);
     coreapp.says(200);
     expect(scene.caller.heads).toEqual([[200, 0]]);
     coreapp.brings('abc');
@@ -216,8 +218,7 @@ describe('The head of an answer', () => {
   });
 
   it('waits for as much as anybody may need, and then passes whatever the policy says but retry', async () => {
-    const coreapp = new Played();
-    const scene = new Scene(coreapp, (_request, _status, _fields, { bytes }) =>
+    const { coreapp, scene } = play((_request, _status, _fields, { bytes }) =>
       need(Math.max(bytes.length, needMaxBytes)),
     );
     coreapp.says(200);
@@ -231,17 +232,14 @@ describe('The head of an answer', () => {
   });
 
   it('that switches protocols is the caller’s: the policy is not asked', async () => {
-    const coreapp = new Played();
-    const scene = new Scene(coreapp, () => retry);
+    const { coreapp, scene } = play(() => retry);
     coreapp.says(101).ends();
     expect(await scene.attempt).toMatchObject({ kind: 'passed', status: 101 });
     expect(scene.seen).toEqual([]);
   });
 
   it('goes to a slow caller as any other does, with what was seen of the body', async () => {
-    const coreapp = new Played();
-    const scene = new Scene(
-      coreapp,
+    const { coreapp, scene } = play(
       untilEnded(() => pass),
       { bufferBytes: 3 },
     );
@@ -260,14 +258,7 @@ describe('The head of an answer', () => {
     ['a piece that ends with the last of it', ['ab', 'cd']],
     ['the piece after', ['ab', 'cdef']],
   ])('decided, the Coreapp waits for a slow caller from %s on', async (_, pieces) => {
-    const coreapp = new Played();
-    const scene = new Scene(
-      coreapp,
-      lookingAt(4, () => pass),
-      {
-        bufferBytes: 4,
-      },
-    );
+    const { coreapp, scene } = play(lookingAt(4, pass), { bufferBytes: 4 });
     coreapp.says(200);
     expect(pieces.map((piece) => coreapp.brings(piece))).toEqual(pieces.map((_piece, i) => i < pieces.length - 1));
     expect(coreapp.resumed).toBe(0);
@@ -281,22 +272,17 @@ describe('The head of an answer', () => {
 });
 
 describe('Of a class that is not held, the policy is not asked', () => {
-  const unasked = () => {
-    throw new Error('was asked');
-  };
   const notHeld: EndpointClass[] = ['messages'];
 
   it('about an answer, which is the caller’s', async () => {
-    const coreapp = new Played();
-    const scene = new Scene(coreapp, unasked, { notHeld });
+    const { coreapp, scene } = play(unasked, { notHeld });
     coreapp.says(503).ends();
     expect(await scene.attempt).toMatchObject({ kind: 'passed', status: 503 });
     expect(scene.ends).toEqual(['answered']);
   });
 
   it.each(['GET', 'POST'])('about a failure: %s does not go again, and teaches nothing', async (method) => {
-    const coreapp = new Played();
-    const scene = new Scene(coreapp, unasked, { notHeld, method, failed: unasked });
+    const { coreapp, scene } = play(unasked, { notHeld, method, failed: unasked });
     coreapp.fail('unsent', 'connect');
     expect(await scene.attempt).toMatchObject({ kind: 'refusal', name: 'unreachable' });
     expect(scene.ends).toEqual(['failed']);
@@ -310,11 +296,7 @@ describe('An answer that the policy does not let pass', () => {
     ['load', 700, 'overloaded', 'refused'],
     ['load', 0, 'overloaded', 'refused'],
   ])('is about the %s, with a pause of %i ms: %s, and the permit learns by %s', async (limit, pauseMs, reason, end) => {
-    const coreapp = new Played();
-    const scene = new Scene(
-      coreapp,
-      lookingAt(4, () => ({ kind: 'retry', limit, pauseMs })),
-    );
+    const { coreapp, scene } = play(lookingAt(4, { kind: 'retry', limit, pauseMs }));
     coreapp.says(400);
     for (const piece of ['abc', 'def', 'ghi']) expect(coreapp.brings(piece)).toBe(true);
     coreapp.ends();
@@ -323,11 +305,7 @@ describe('An answer that the policy does not let pass', () => {
   });
 
   it('is read to its end, but not for ever', async () => {
-    const coreapp = new Played();
-    const scene = new Scene(
-      coreapp,
-      lookingAt(4, () => retry),
-    );
+    const { coreapp, scene } = play(lookingAt(4, retry));
     coreapp.says(400);
     const piece = 'x'.repeat(needMaxBytes);
     let pieces = 0;
@@ -343,8 +321,7 @@ describe('An answer that the policy does not let pass', () => {
 
 describe('While the head waits', () => {
   it('a caller that hangs up ends the call, and is told nothing', async () => {
-    const coreapp = new Played();
-    const scene = new Scene(coreapp, () => need(100));
+    const { coreapp, scene } = play(() => need(100));
     coreapp.says(200);
     coreapp.brings('abc');
     scene.caller.hangUp();
@@ -357,11 +334,7 @@ describe('While the head waits', () => {
     ['broken', 'coreappBroke'],
     ['timeout', 'coreappTimeout'],
   ] as const)('a Coreapp that breaks off (%s) leaves the decision to the policy', async (cause, cut) => {
-    const passes = new Played();
-    const passed = new Scene(
-      passes,
-      untilEnded(() => pass),
-    );
+    const { coreapp: passes, scene: passed } = play(untilEnded(() => pass));
     passes.says(200);
     passes.brings('abc');
     passes.fail('answering', cause);
@@ -369,11 +342,7 @@ describe('While the head waits', () => {
     expect(passed.seen.at(-1)).toEqual({ text: 'abc', ended: true });
     expect([passed.told, passed.ends]).toEqual([[[200], 'abc', 'cut'], ['failed']]);
 
-    const refuses = new Played();
-    const refused = new Scene(
-      refuses,
-      untilEnded(() => retry),
-    );
+    const { coreapp: refuses, scene: refused } = play(untilEnded(() => retry));
     refuses.says(400);
     refuses.brings('abc');
     refuses.fail('answering', cause);
@@ -382,13 +351,10 @@ describe('While the head waits', () => {
   });
 
   it('a policy that throws, which is a bug, ends this one exchange', async () => {
-    const coreapp = new Played();
-    const scene = new Scene(
-      coreapp,
-      lookingAt(2, () => {
-        throw new Error('a bug');
-      }),
-    );
+    const { coreapp, scene } = play((_request, _status, _fields, { bytes }) => {
+      if (bytes.length < 2) return need(2);
+      throw new Error('a bug');
+    });
     coreapp.says(200);
     coreapp.brings('abc');
     await expect(scene.attempt).rejects.toThrow('a bug');
@@ -408,30 +374,24 @@ describe('A request without an answer', () => {
     ['sent', 'broken', { again: true, teaches: true }, replay('broken', 'broken'), 'failed'],
     ['sent', 'broken', { again: false, teaches: true }, refusal('broken'), 'failed'],
   ])('(%s, %s) ends as the policy says: %j', async (phase, cause, verdict, attempt, end) => {
-    const coreapp = new Played();
-    const scene = new Scene(coreapp, () => pass, { failed: () => verdict });
+    const { coreapp, scene } = play(() => pass, { failed: () => verdict });
     coreapp.fail(phase, cause);
     expect(await scene.attempt).toEqual(attempt);
     expect(scene.ends).toEqual([end]);
   });
 
-  it.each(['invalid', 'body'] as const)(
-    'for which the Coreapp is not to blame (%s) is no matter of the policy',
-    async (cause) => {
-      const coreapp = new Played();
-      const scene = new Scene(coreapp, () => pass, {
-        failed() {
-          throw new Error('was asked');
-        },
-      });
-      coreapp.fail('unsent', cause);
-      expect(await scene.attempt).toEqual(refusal(cause === 'body' ? 'diskFailed' : 'malformed'));
-    },
-  );
+  it.each([
+    ['invalid', 'malformed'],
+    ['body', 'diskFailed'],
+  ] as const)('for which the Coreapp is not to blame (%s) is no matter of the policy', async (cause, name) => {
+    const { coreapp, scene } = play(() => pass, { failed: unasked });
+    coreapp.fail('unsent', cause);
+    expect(await scene.attempt).toEqual(refusal(name));
+  });
 });
 
 /** An API that tells in a JSON body, with the status 400, that it is asked too much. */
-describe('Throttling that is told in a body', () => {
+describe('Throttling that is told in a body', async () => {
   const tls = { ca: null, cert: null, key: null };
   const throttled = '{"error":{"code":130429}}';
   const invalid = '{"error":{"code":100}}';
@@ -439,15 +399,11 @@ describe('Throttling that is told in a body', () => {
     status === 200
       ? pass
       : untilEnded((text) => (text.includes('130429') ? retry : pass))(request, status, fields, body);
-  const chunked = (text: string, end = '0\r\n\r\n'): string =>
-    `HTTP/1.1 400 Any\r\nTransfer-Encoding: chunked\r\n\r\n${[...text].map((byte) => `1\r\n${byte}\r\n`).join('')}${end}`;
-  let upstream: Upstream;
-  let coreapp: CoreappConnections;
-  beforeAll(async () => {
-    upstream = await startUpstream();
-    const times = { connectTimeoutMs: 60_000, answerTimeoutMs: 60_000, connectionMaxAgeMs: 60_000 };
-    coreapp = connectCoreapp({ url: upstream.url, tls, connectionsMax: 1, ...times });
-  });
+  const chunked = (text: string): string =>
+    `HTTP/1.1 400 Any\r\nTransfer-Encoding: chunked\r\n\r\n${[...text].map((byte) => `1\r\n${byte}\r\n`).join('')}0\r\n\r\n`;
+  const times = { connectTimeoutMs: 60_000, answerTimeoutMs: 60_000, connectionMaxAgeMs: 60_000 };
+  const upstream = await startUpstream();
+  const coreapp = connectCoreapp({ url: upstream.url, tls, connectionsMax: 1, ...times });
   afterAll(async () => {
     await coreapp.close();
     await upstream.stop();
@@ -458,6 +414,7 @@ describe('Throttling that is told in a body', () => {
     (_arrival, socket) =>
       void socket.write(bytes, () => socket.end());
   const success = say(answer(200, {}, throttled));
+  const long = 'x'.repeat(200_000);
   const half = `HTTP/1.1 400 Any\r\nContent-Length: 99\r\n\r\n`;
 
   test.each<[string, Script]>([
@@ -478,12 +435,7 @@ describe('Throttling that is told in a body', () => {
     ['an answer to HEAD', 'HEAD', say(half), [[400], '', 'whole']],
     ['no content', 'POST', say('HTTP/1.1 204 Any\r\n\r\n'), [[204], '', 'whole']],
     ['success', 'POST', success, [[200], throttled, 'whole']],
-    [
-      'an error that is too long to be read',
-      'POST',
-      say(answer(400, {}, 'x'.repeat(200_000))),
-      [[400], 'x'.repeat(200_000), 'whole'],
-    ],
+    ['an error that is too long to be read', 'POST', say(answer(400, {}, long)), [[400], long, 'whole']],
   ])('is not taken for %s', async (_, method, script, told) => {
     upstream.play(script);
     const scene = new Scene(coreapp, policy, { method });
