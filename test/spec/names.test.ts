@@ -1,16 +1,15 @@
 /** Names and passwords in one form each (RFC 8265), and names that could be taken for one another. */
 import { argon2Sync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { loginGuardDefaults } from '../../src/adapters/login-guard/guard.ts';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { createPasswords } from '../../src/adapters/node/passwords.ts';
 import { formatPhc } from '../../src/adapters/node/phc.ts';
 import { brokenPasswordRule, brokenUsernameRule } from '../../src/auth/credentials.ts';
 import type { Accounts } from '../../src/auth/ports.ts';
 import { likenessOf, passwordForm, usernameForm } from '../../src/auth/precis.ts';
-import { basic } from '../support/basic.ts';
-import { cheapPasswords, goodPassword, startWebapp, withBasic, withToken } from '../support/webapp.ts';
+import { cheapPasswords, goodPassword, startWebapp, withToken } from '../support/webapp.ts';
 
-const login = '/v1/users/login';
 const nfc = 'zoë jürgen'.normalize('NFC');
 const nfd = nfc.normalize('NFD');
 const pathOf = (name: string): string => `/v1/users/${encodeURIComponent(name)}`;
@@ -154,13 +153,12 @@ describe('A user', () => {
       const body = { password: goodPassword };
       expect((await webapp.ask('PUT', pathOf(name), { fields, body })).status).toBe(200);
     }
-    const admin = withToken(await webapp.token('admin', goodPassword));
-    expect((await webapp.ask('DELETE', pathOf(nfd), { fields: admin })).status).toBe(200);
+    expect((await webapp.askAsAdmin('DELETE', pathOf(nfd))).status).toBe(200);
     expect(await webapp.accounts.findUser(nfc)).toBeUndefined();
   });
 
   it('of an older Weir goes on: a name and a password that were stored as they were sent', async () => {
-    const { accounts, token, ask } = await startWebapp();
+    const { accounts, token, ask, logIn } = await startWebapp();
     const password = 'Pa\u0308sswort-1';
     for (const name of [nfd, 'ADMIN', 'admin ', 'аdmin', 'anna;ops']) {
       await old(accounts, name, password);
@@ -171,15 +169,15 @@ describe('A user', () => {
       expect(await token(name, password.normalize('NFC'))).toHaveLength(43);
     }
     expect(await token(nfc, password)).toHaveLength(43);
-    expect((await ask('POST', login, { fields: withBasic('Admin', goodPassword) })).status).toBe(401);
+    expect((await logIn('Admin', goodPassword)).status).toBe(401);
   });
 
   it('of an older Weir that has a twin in another form is not taken for it', async () => {
-    const { accounts, token, ask } = await startWebapp();
+    const { accounts, token, ask, logIn } = await startWebapp();
     await old(accounts, nfc, 'One-Horse-1');
     await old(accounts, nfd, 'Two-Horses-2');
     const [one, two] = [withToken(await token(nfc, 'One-Horse-1')), withToken(await token(nfd, 'Two-Horses-2'))];
-    expect((await ask('POST', login, { fields: withBasic(nfc, 'Two-Horses-2') })).status).toBe(401);
+    expect((await logIn(nfc, 'Two-Horses-2')).status).toBe(401);
     expect((await ask('GET', pathOf(nfd), { fields: one })).status).toBe(403);
     expect((await ask('PUT', pathOf(nfc), { fields: two, body: { password: goodPassword } })).status).toBe(403);
     expect((await ask('GET', pathOf(nfd), { fields: two })).json.users).toEqual([
@@ -195,10 +193,9 @@ describe('A user', () => {
     [nfd, nfc, `"${nfc}" could be taken for "${nfd}"`],
     ['Anna ', 'anna', '"anna" could be taken for "Anna "'],
   ])('%j has no twin %j', async (there, twin, words) => {
-    const { accounts, ask, token } = await startWebapp();
+    const { accounts, askAsAdmin } = await startWebapp();
     if (there !== 'admin') await old(accounts, there);
-    const fields = withToken(await token('admin', goodPassword));
-    const answer = await ask('POST', '/v1/users', { fields, body: { username: twin, password: goodPassword } });
+    const answer = await askAsAdmin('POST', '/v1/users', { username: twin, password: goodPassword });
     expect(answer).toMatchObject({ status: 409, error: { code: 1004, details: `The user name ${words}.` } });
   });
 
@@ -214,19 +211,10 @@ describe('A user', () => {
   });
 
   it('is guessed at no more often for the forms of its name', async () => {
-    const webapp = await startWebapp({
-      guard: {
-        pair: { failures: 3, windowS: 60 },
-        address: { failures: 100, windowS: 60 },
-        name: { failures: 100, windowS: 60 },
-        trickleS: 60,
-        knownS: 60,
-        stranger: { failures: 100, windowS: 60 },
-      },
-    });
+    const webapp = await startWebapp({ guard: { ...loginGuardDefaults, pair: { failures: 3, windowS: 60 } } });
     await webapp.user(nfc);
-    for (const name of [nfc, nfd, nfc]) await webapp.ask('POST', login, { fields: withBasic(name, 'Wrong-Horse-1') });
-    const answer = await webapp.ask('POST', login, { fields: ['Authorization', basic(nfd, goodPassword)] });
+    for (const name of [nfc, nfd, nfc]) await webapp.logIn(name, 'Wrong-Horse-1');
+    const answer = await webapp.logIn(nfd, goodPassword);
     expect(answer.error?.details).toMatch(/Too many failed logins/);
   });
 });

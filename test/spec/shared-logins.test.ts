@@ -3,34 +3,21 @@ import { describe, expect, it } from 'vitest';
 import { loginGuardDefaults } from '../../src/adapters/login-guard/guard.ts';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { createPasswords } from '../../src/adapters/node/passwords.ts';
-import type { Passwords } from '../../src/auth/ports.ts';
 import { SharedLogins } from '../../src/profiles/coreapp/shared-logins.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
-import { cheapPasswords, goodPassword, startWebapp, tokenOf, withBasic, withToken } from '../support/webapp.ts';
+import { cheapPasswords, goodPassword, startWebapp, tokenOf, verifiedBy } from '../support/webapp.ts';
 
-const login = '/v1/users/login';
 const newPassword = 'Another-Horse-2';
 
 /** Counts what is verified, and lets it go on only when it is told to. */
 function counting(options = cheapPasswords) {
-  const inner = createPasswords(options, machineClock);
   const opened = Promise.withResolvers<void>();
   const counts = { verified: 0 };
-  const passwords: Passwords = {
-    async enter(asker) {
-      const turn = await inner.enter(asker);
-      if (turn.kind === 'busy') return turn;
-      return {
-        ...turn,
-        async verify(password, hash) {
-          counts.verified += 1;
-          await opened.promise;
-          return await turn.verify(password, hash);
-        },
-        [Symbol.dispose]: () => turn[Symbol.dispose](),
-      };
-    },
-  };
+  const passwords = verifiedBy(createPasswords(options, machineClock), async (turn, password, hash) => {
+    counts.verified += 1;
+    await opened.promise;
+    return await turn.verify(password, hash);
+  });
   return { passwords, counts, open: () => opened.resolve() };
 }
 
@@ -39,15 +26,14 @@ describe('300 logins of one user at once', () => {
     const { passwords, counts, open } = counting({ ...cheapPasswords, waitersMax: 4 });
     const webapp = await startWebapp({ passwords });
     const asked = Array.from({ length: 300 }, (_, i) =>
-      webapp.ask('POST', login, { fields: withBasic('admin', goodPassword), remote: `192.0.2.${i % 200}` }),
+      webapp.logIn('admin', goodPassword, { remote: `192.0.2.${i % 200}` }),
     );
     open();
     const answers = await Promise.all(asked);
     expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
     expect(new Set(answers.map(tokenOf)).size).toBe(300);
     expect(counts.verified).toBe(1);
-    const fields = withToken(tokenOf(answers[299] as (typeof answers)[number]));
-    expect((await webapp.ask('GET', '/v1/users/admin', { fields })).status).toBe(200);
+    expect(await webapp.statusOf(tokenOf(answers[299] as (typeof answers)[number]))).toBe(200);
     expect(webapp.trail.map(({ action, outcome, user }) => `${action} ${outcome} ${user}`)).toEqual(
       Array(300).fill('login done admin'),
     );
@@ -58,9 +44,7 @@ describe('300 logins of one user at once', () => {
     open();
     const guard = { ...loginGuardDefaults, pair: { failures: 3, windowS: 60 } };
     const webapp = await startWebapp({ passwords, guard });
-    const answers = await Promise.all(
-      Array.from({ length: 300 }, () => webapp.ask('POST', login, { fields: withBasic('admin', 'Wrong-Horse-1') })),
-    );
+    const answers = await Promise.all(Array.from({ length: 300 }, () => webapp.logIn('admin', 'Wrong-Horse-1')));
     expect(answers.filter(({ status }) => status !== 401)).toEqual([]);
     expect(counts.verified).toBe(3);
   });
@@ -69,7 +53,7 @@ describe('300 logins of one user at once', () => {
     const { passwords, open } = counting();
     const webapp = await startWebapp({ passwords });
     const asked = [goodPassword, 'Wrong-Horse-1', goodPassword, `${goodPassword} `].map((password) =>
-      webapp.ask('POST', login, { fields: withBasic('admin', password) }),
+      webapp.logIn('admin', password),
     );
     open();
     expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([200, 401, 200, 401]);
@@ -78,25 +62,22 @@ describe('300 logins of one user at once', () => {
   it('get no token where the password is changed before they have one', async () => {
     const { passwords, open } = counting();
     const webapp = await startWebapp({ passwords });
-    const fields = withBasic('admin', goodPassword);
-    const first = webapp.ask('POST', login, { fields });
-    const second = webapp.ask('POST', login, { fields });
+    const both = Promise.all([webapp.logIn('admin', goodPassword), webapp.logIn('admin', goodPassword)]);
     const admin = await webapp.accounts.findUser('admin');
     if (admin === undefined) throw new Error('There is no admin.');
     // Both have been told who the admin was before.
     await webapp.clock.settle();
     await webapp.accounts.changePassword(admin, admin.passwordHash);
     open();
-    expect([(await first).status, (await second).status]).toEqual([401, 401]);
+    expect((await both).map(({ status }) => status)).toEqual([401, 401]);
   });
 
   it('with a new password each are each checked for themselves', async () => {
     const { passwords, counts, open } = counting();
     open();
     const webapp = await startWebapp({ passwords });
-    const ask = () =>
-      webapp.ask('POST', login, { fields: withBasic('admin', goodPassword), body: { new_password: newPassword } });
-    const statuses = (await Promise.all([ask(), ask()])).map(({ status }) => status);
+    const logIn = () => webapp.logIn('admin', goodPassword, { body: { new_password: newPassword } });
+    const statuses = (await Promise.all([logIn(), logIn()])).map(({ status }) => status);
     expect(statuses.toSorted((a, b) => a - b)).toEqual([200, 401]);
     expect(counts.verified).toBe(2);
   });

@@ -3,7 +3,7 @@ import { loginGuardDefaults } from '../../src/adapters/login-guard/guard.ts';
 import { ensureAdmin } from '../../src/auth/first-admin.ts';
 import { type Accounts, type Passwords, StoreAway } from '../../src/auth/ports.ts';
 import { basic } from '../support/basic.ts';
-import { goodPassword, startWebapp, tokenOf, withBasic, withToken } from '../support/webapp.ts';
+import { goodPassword, startWebapp, tokenOf, verifiedBy, withBasic, withToken } from '../support/webapp.ts';
 
 const newPassword = 'Another-Horse-2';
 const login = '/v1/users/login';
@@ -18,7 +18,7 @@ describe('Logging in', () => {
     ['a new password', { new_password: newPassword }],
   ])('works with %s', async (_, body) => {
     const webapp = await startWebapp();
-    const answer = await webapp.ask('POST', login, { fields: withBasic('admin', goodPassword), body });
+    const answer = await webapp.logIn('admin', goodPassword, { body });
     expect(answer.status).toBe(200);
     expect(answer.json).toEqual({
       users: [{ token: expect.stringMatching(/^[A-Za-z0-9_-]{43}$/), expires_after: '2018-03-01 15:29:26+00:00' }],
@@ -39,7 +39,7 @@ describe('Logging in', () => {
     ['a new password without a digit', '{"new_password":"Abcdefg!"}', 1009, 'new_password must hold a digit'],
   ])('refuses %s with 400', async (_, body, code, details) => {
     const webapp = await startWebapp();
-    const answer = await webapp.ask('POST', login, { fields: withBasic('admin', goodPassword), body });
+    const answer = await webapp.logIn('admin', goodPassword, { body });
     expect(answer.status).toBe(400);
     expect(answer.error).toMatchObject({ code, details: expect.stringContaining(details) });
   });
@@ -71,49 +71,45 @@ describe('Logging in', () => {
     const webapp = await startWebapp();
     const tokens = [await webapp.token('admin', goodPassword), await webapp.token('admin', goodPassword)];
     expect(new Set(tokens).size).toBe(2);
-    for (const token of tokens) {
-      expect((await webapp.ask('GET', '/v1/messages', { fields: withToken(token) })).status).toBe(200);
-    }
+    for (const token of tokens) expect(await webapp.statusOf(token)).toBe(200);
   });
 
   test('with a new password ends all earlier tokens and the old password', async () => {
     const webapp = await startWebapp();
     const earlier = await webapp.token('admin', goodPassword);
-    const fields = withBasic('admin', goodPassword);
-    const token = tokenOf(await webapp.ask('POST', login, { fields, body: { new_password: newPassword } }));
-    expect((await webapp.ask('GET', '/v1/messages', { fields: withToken(earlier) })).status).toBe(401);
-    expect((await webapp.ask('GET', '/v1/messages', { fields: withToken(token) })).status).toBe(200);
-    expect((await webapp.ask('POST', login, { fields })).status).toBe(401);
+    const token = tokenOf(await webapp.logIn('admin', goodPassword, { body: { new_password: newPassword } }));
+    expect(await webapp.statusOf(earlier)).toBe(401);
+    expect(await webapp.statusOf(token)).toBe(200);
+    expect((await webapp.logIn('admin', goodPassword)).status).toBe(401);
     expect(await webapp.token('admin', newPassword)).toHaveLength(43);
   });
 
   test('gives a token that lives 7 days', async () => {
     const webapp = await startWebapp();
-    const fields = withToken(await webapp.token('admin', goodPassword));
+    const token = await webapp.token('admin', goodPassword);
     await webapp.clock.advance(7 * 24 * 3_600_000 - 1);
-    expect((await webapp.ask('GET', '/v1/users/admin', { fields })).status).toBe(200);
+    expect(await webapp.statusOf(token)).toBe(200);
     await webapp.clock.advance(1);
-    expect((await webapp.ask('GET', '/v1/users/admin', { fields })).status).toBe(401);
+    expect(await webapp.statusOf(token)).toBe(401);
   });
 });
 
 describe('The first admin', () => {
   test('has to bring a new password: 1024 until then', async () => {
     const webapp = await startWebapp({ adminPassword: null });
-    const fields = withBasic('admin', 'secret');
-    const first = await webapp.ask('POST', login, { fields });
+    const first = await webapp.logIn('admin', 'secret');
     expect(first.status).toBe(403);
     expect(first.error).toMatchObject({ code: 1024, title: 'Password change required' });
-    const weak = await webapp.ask('POST', login, { fields, body: { new_password: 'secret' } });
+    const weak = await webapp.logIn('admin', 'secret', { body: { new_password: 'secret' } });
     expect(weak.error).toMatchObject({ code: 1009, details: 'new_password must have 8 to 64 characters, not 6.' });
-    const token = tokenOf(await webapp.ask('POST', login, { fields, body: { new_password: newPassword } }));
-    expect((await webapp.ask('GET', '/v1/users/admin', { fields: withToken(token) })).status).toBe(200);
+    const token = tokenOf(await webapp.logIn('admin', 'secret', { body: { new_password: newPassword } }));
+    expect(await webapp.statusOf(token)).toBe(200);
     expect(await webapp.token('admin', newPassword)).toHaveLength(43);
   });
 
   test('is told of the change only with the right password', async () => {
     const webapp = await startWebapp({ adminPassword: null });
-    const answer = await webapp.ask('POST', login, { fields: withBasic('admin', 'secret2') });
+    const answer = await webapp.logIn('admin', 'secret2');
     expect(answer.error?.code).toBe(1005);
   });
 
@@ -122,10 +118,10 @@ describe('The first admin', () => {
     ['no password keeps everything', null, 200],
     ['another password ends the tokens', newPassword, 401],
   ])('after a new start: %s', async (_, adminPassword, status) => {
-    const { accounts, passwords, ask, token } = await startWebapp();
-    const fields = withToken(await token('admin', goodPassword));
+    const { accounts, passwords, statusOf, token } = await startWebapp();
+    const earlier = await token('admin', goodPassword);
     await ensureAdmin(accounts, passwords, adminPassword);
-    expect((await ask('GET', '/v1/users/admin', { fields })).status).toBe(status);
+    expect(await statusOf(earlier)).toBe(status);
     expect(await token('admin', adminPassword ?? goodPassword)).toHaveLength(43);
   });
 
@@ -148,8 +144,7 @@ describe('Logging out', () => {
     const answer = await webapp.ask('POST', '/v1/users/logout', { fields: withToken(left), body });
     expect(answer.status).toBe(200);
     expect(Object.keys(answer.json)).toEqual(['meta']);
-    expect((await webapp.ask('GET', '/v1/users/admin', { fields: withToken(left) })).status).toBe(401);
-    expect((await webapp.ask('GET', '/v1/users/admin', { fields: withToken(kept) })).status).toBe(200);
+    expect([await webapp.statusOf(left), await webapp.statusOf(kept)]).toEqual([401, 200]);
   });
 
   test('is refused without a valid token', async () => {
@@ -195,21 +190,16 @@ describe('Users', () => {
 
   test('are answered in the shapes of the contract', async () => {
     const webapp = await startWebapp();
-    const fields = withToken(await webapp.token('admin', goodPassword));
     const meta = { version: expect.any(String), api_status: 'stable' };
-    const created = await webapp.ask('POST', '/v1/users', {
-      fields,
-      body: { username: 'anna', password: goodPassword },
-    });
-    expect(created.json).toEqual({ users: [{ username: 'anna' }], meta });
-    const user = await webapp.ask('GET', '/v1/users/anna', { fields });
-    expect(user.json).toEqual({ users: [{ username: 'anna', ROLES: 'ROLE_USER' }], meta });
-    const admin = await webapp.ask('GET', '/v1/users/admin', { fields });
-    expect(admin.json).toEqual({ users: [{ username: 'admin', ROLES: 'ROLE_ADMIN' }], meta });
-    const changed = await webapp.ask('PUT', '/v1/users/anna', { fields, body: { password: newPassword } });
-    expect(changed.json).toEqual({ users: [{ username: 'anna' }], meta });
-    const gone = await webapp.ask('DELETE', '/v1/users/anna', { fields });
-    expect(gone.json).toEqual({ users: [{ username: 'anna' }], meta });
+    for (const [method, path, body, user] of [
+      ['POST', '/v1/users', { username: 'anna', password: goodPassword }, { username: 'anna' }],
+      ['GET', '/v1/users/anna', undefined, { username: 'anna', ROLES: 'ROLE_USER' }],
+      ['GET', '/v1/users/admin', undefined, { username: 'admin', ROLES: 'ROLE_ADMIN' }],
+      ['PUT', '/v1/users/anna', { password: newPassword }, { username: 'anna' }],
+      ['DELETE', '/v1/users/anna', undefined, { username: 'anna' }],
+    ] as const) {
+      expect((await webapp.askAsAdmin(method, path, body)).json, method + path).toEqual({ users: [user], meta });
+    }
   });
 
   test.each([
@@ -223,8 +213,7 @@ describe('Users', () => {
     ['half a body', '{"username":', 1025, 'JSON'],
   ])('are not created from %s', async (_, body, code, details) => {
     const webapp = await startWebapp();
-    const fields = withToken(await webapp.token('admin', goodPassword));
-    const answer = await webapp.ask('POST', '/v1/users', { fields, body });
+    const answer = await webapp.askAsAdmin('POST', '/v1/users', body);
     expect(answer.status).toBe(400);
     expect(answer.error).toMatchObject({ code, details: expect.stringContaining(details) });
     expect(JSON.stringify(answer.json)).not.toContain(goodPassword);
@@ -237,21 +226,17 @@ describe('Users', () => {
     const webapp = await startWebapp();
     const [one, two] = [await webapp.user('anna'), await webapp.token('anna', goodPassword)];
     const other = await webapp.user('berta');
-    const admin = withToken(await webapp.token('admin', goodPassword));
-    expect((await webapp.ask(method, '/v1/users/anna', { fields: admin, body })).status).toBe(200);
-    for (const token of [one, two]) {
-      expect((await webapp.ask('GET', '/v1/messages', { fields: withToken(token) })).status).toBe(401);
-    }
-    expect((await webapp.ask('GET', '/v1/messages', { fields: withToken(other) })).status).toBe(200);
+    expect((await webapp.askAsAdmin(method, '/v1/users/anna', body)).status).toBe(200);
+    for (const token of [one, two]) expect(await webapp.statusOf(token)).toBe(401);
+    expect(await webapp.statusOf(other)).toBe(200);
   });
 
   test('who are made anew under the same name do not get the old tokens back', async () => {
     const webapp = await startWebapp();
     const old = await webapp.user('anna');
-    const fields = withToken(await webapp.token('admin', goodPassword));
-    await webapp.ask('DELETE', '/v1/users/anna', { fields });
+    await webapp.askAsAdmin('DELETE', '/v1/users/anna');
     await webapp.user('anna');
-    expect((await webapp.ask('GET', '/v1/messages', { fields: withToken(old) })).status).toBe(401);
+    expect(await webapp.statusOf(old)).toBe(401);
   });
 
   test('with names beyond ASCII are found by their encoded path', async () => {
@@ -321,13 +306,13 @@ test('When the store is away, the answer is 503 with error 1023, never a wrong c
     expect(answer).toMatchObject({ status: 503, error: { code: 1023 }, refusal: { retryAfterMs: 1_000 } });
   }
   away = false;
-  expect((await webapp.ask('GET', '/v1/users/admin', { fields: withToken(token) })).status).toBe(200);
+  expect(await webapp.statusOf(token)).toBe(200);
 });
 
 test('When too many logins wait, the answer is 503 with Retry-After, never 401', async () => {
   const full: Passwords = { enter: async () => ({ kind: 'busy', retryAfterMs: 2_500 }) };
   const webapp = await startWebapp({ passwords: full });
-  const answer = await webapp.ask('POST', login, { fields: withBasic('admin', goodPassword) });
+  const answer = await webapp.logIn('admin', goodPassword);
   expect(answer).toMatchObject({ status: 503, error: { code: 1016 }, refusal: { retryAfterMs: 2_500 } });
 });
 
@@ -337,9 +322,8 @@ describe('Guessing', () => {
 
   test('is slowed down: the right password does not help any more, and the answer says how long', async () => {
     const webapp = await startWebapp({ guard });
-    for (let i = 0; i < 3; i++)
-      await webapp.ask('POST', login, { fields: withBasic('admin', 'Wrong-1!'), remote: here });
-    const answer = await webapp.ask('POST', login, { fields: withBasic('admin', goodPassword), remote: here });
+    for (let i = 0; i < 3; i++) await webapp.logIn('admin', 'Wrong-1!', { remote: here });
+    const answer = await webapp.logIn('admin', goodPassword, { remote: here });
     expect(answer).toMatchObject({ status: 401, error: { code: 1005, details: expect.stringMatching(/in \d+ s/) } });
     expect(answer.refusal?.retryAfterMs).toBeGreaterThan(0);
     expect(answer.refusal?.retryAfterMs).toBeLessThanOrEqual(60_000);
@@ -348,16 +332,15 @@ describe('Guessing', () => {
   test('does not lock out the owner elsewhere, nor other names from here', async () => {
     const webapp = await startWebapp({ guard });
     await webapp.user('anna');
-    for (let i = 0; i < 4; i++)
-      await webapp.ask('POST', login, { fields: withBasic('admin', 'Wrong-1!'), remote: here });
+    for (let i = 0; i < 4; i++) await webapp.logIn('admin', 'Wrong-1!', { remote: here });
     expect(await webapp.token('admin', goodPassword, elsewhere)).toHaveLength(43);
     expect(await webapp.token('anna', goodPassword, here)).toHaveLength(43);
   });
 
   test('over many names is slowed down by address', async () => {
     const webapp = await startWebapp({ guard });
-    for (let i = 0; i < 8; i++) await webapp.ask('POST', login, { fields: withBasic(`user${i}`, 'x'), remote: here });
-    const answer = await webapp.ask('POST', login, { fields: withBasic('admin', goodPassword), remote: here });
+    for (let i = 0; i < 8; i++) await webapp.logIn(`user${i}`, 'x', { remote: here });
+    const answer = await webapp.logIn('admin', goodPassword, { remote: here });
     expect(answer.error?.details).toMatch(/Too many failed logins/);
   });
 
@@ -365,9 +348,7 @@ describe('Guessing', () => {
     const webapp = await startWebapp({ guard });
     for (let i = 0; i < 4; i++) {
       const [known, unknown] = await Promise.all(
-        ['admin', 'nobody'].map((name, at) =>
-          webapp.ask('POST', login, { fields: withBasic(name, 'Wrong-1!'), remote: `192.0.2.${at + 1}` }),
-        ),
+        ['admin', 'nobody'].map((name, at) => webapp.logIn(name, 'Wrong-1!', { remote: `192.0.2.${at + 1}` })),
       );
       expect(known?.error).toEqual(unknown?.error);
     }
@@ -375,9 +356,7 @@ describe('Guessing', () => {
 
   test('in parallel gets no more tries than one by one, but for those in turn already', async () => {
     const webapp = await startWebapp({ guard });
-    const answers = await Promise.all(
-      Array.from({ length: 40 }, () => webapp.ask('POST', login, { fields: withBasic('admin', 'Wrong-1!') })),
-    );
+    const answers = await Promise.all(Array.from({ length: 40 }, () => webapp.logIn('admin', 'Wrong-1!')));
     const tried = answers.filter(({ error }) => error?.details === 'Invalid credentials.').length;
     expect(answers.every(({ status }) => status === 401)).toBe(true);
     expect(tried).toBeLessThanOrEqual(3 + 1);
@@ -385,36 +364,26 @@ describe('Guessing', () => {
 });
 
 test('A user that is changed between verifying and giving the token gets none', async () => {
-  const { accounts, passwords, ask } = await startWebapp();
-  const racing: Passwords = {
-    async enter() {
-      const turn = await passwords.enter();
-      if (turn.kind === 'busy') return turn;
-      return {
-        ...turn,
-        async verify(password, hash) {
-          const verdict = await turn.verify(password, hash);
-          const admin = await accounts.findUser('admin');
-          if (admin !== undefined) await accounts.changePassword(admin, await turn.hash(newPassword));
-          return verdict;
-        },
-        [Symbol.dispose]: () => turn[Symbol.dispose](),
-      };
-    },
-  };
+  const { accounts, passwords, logIn } = await startWebapp();
+  const racing = verifiedBy(passwords, async (turn, password, hash) => {
+    const verdict = await turn.verify(password, hash);
+    const admin = await accounts.findUser('admin');
+    if (admin !== undefined) await accounts.changePassword(admin, await turn.hash(newPassword));
+    return verdict;
+  });
   const webapp = await startWebapp({ accounts, passwords: racing });
-  expect((await webapp.ask('POST', login, { fields: withBasic('admin', goodPassword) })).status).toBe(401);
-  expect((await ask('POST', login, { fields: withBasic('admin', newPassword) })).status).toBe(200);
+  expect((await webapp.logIn('admin', goodPassword)).status).toBe(401);
+  expect((await logIn('admin', newPassword)).status).toBe(200);
 });
 
 test('No answer repeats a credential', async () => {
   const webapp = await startWebapp();
   const secrets = [goodPassword, 'Wrong-Horse-1', basic('admin', goodPassword).slice(6)];
   const answers = await Promise.all([
-    webapp.ask('POST', login, { fields: withBasic('admin', 'Wrong-Horse-1') }),
+    webapp.logIn('admin', 'Wrong-Horse-1'),
     webapp.ask('POST', login, { fields: ['Authorization', `Bearer ${goodPassword}`] }),
     webapp.ask('POST', login, { fields: ['Authorization', `${goodPassword} x`] }),
-    webapp.ask('POST', login, { fields: withBasic('admin', 'x'), body: { new_password: `${goodPassword}\n` } }),
+    webapp.logIn('admin', 'x', { body: { new_password: `${goodPassword}\n` } }),
   ]);
   for (const { json } of answers) for (const secret of secrets) expect(JSON.stringify(json)).not.toContain(secret);
 });

@@ -8,7 +8,7 @@ import { BearerTokens } from '../../src/auth/bearer-tokens.ts';
 import { ensureAdmin } from '../../src/auth/first-admin.ts';
 import type { JwtAuth } from '../../src/auth/jwt.ts';
 import { ownVerifier } from '../../src/auth/own-tokens.ts';
-import type { AccountStore, Passwords } from '../../src/auth/ports.ts';
+import type { AccountStore, Passwords, PasswordTurn } from '../../src/auth/ports.ts';
 import type { Tokens } from '../../src/auth/token-cache.ts';
 import type { Clock } from '../../src/clock.ts';
 import { collected, type Routed, received, routed } from '../../src/exchange/exchange.ts';
@@ -57,8 +57,13 @@ export interface TestWebapp {
   /** The audit trail so far. */
   readonly trail: AuditLine[];
   readonly ask: (method: string, path: string, asked?: Asked) => Promise<Said>;
+  readonly logIn: (username: string, password: string, asked?: Omit<Asked, 'fields'>) => Promise<Said>;
   /** Logs in with a password that must be right; gives the token. */
   readonly token: (username: string, password: string, remote?: string) => Promise<string>;
+  /** Asks with a new token of the admin, whose password is `goodPassword`. */
+  readonly askAsAdmin: (method: string, path: string, body?: unknown) => Promise<Said>;
+  /** Which status a message with this token gets: 200 while it is valid. */
+  readonly statusOf: (token: string) => Promise<number>;
   /** Creates a user and logs it in. */
   readonly user: (username: string) => Promise<string>;
 }
@@ -159,17 +164,38 @@ export async function startWebapp(options: TestWebappOptions = {}): Promise<Test
     audit(log, arrived, outcome);
     return said(outcome);
   };
-  const token: TestWebapp['token'] = async (username, password, remote) => {
-    const asked = { fields: withBasic(username, password), ...(remote === undefined ? {} : { remote }) };
-    return tokenOf(await ask('POST', '/v1/users/login', asked));
-  };
+  const logIn: TestWebapp['logIn'] = (username, password, asked) =>
+    ask('POST', '/v1/users/login', { fields: withBasic(username, password), ...asked });
+  const token: TestWebapp['token'] = async (username, password, remote) =>
+    tokenOf(await logIn(username, password, remote === undefined ? {} : { remote }));
+  const askAsAdmin: TestWebapp['askAsAdmin'] = async (method, path, body) =>
+    ask(method, path, { fields: withToken(await token('admin', goodPassword)), body });
+  const statusOf: TestWebapp['statusOf'] = async (text) =>
+    (await ask('GET', '/v1/messages', { fields: withToken(text) })).status;
   const user: TestWebapp['user'] = async (username) => {
-    const fields = withToken(await token('admin', goodPassword));
-    const { status } = await ask('POST', '/v1/users', { fields, body: { username, password: goodPassword } });
+    const { status } = await askAsAdmin('POST', '/v1/users', { username, password: goodPassword });
     if (status !== 201) throw new Error(`Creating ${username} was answered ${status}.`);
     return await token(username, goodPassword);
   };
-  return { clock, accounts, passwords, trail, ask, token, user };
+  return { clock, accounts, passwords, trail, ask, logIn, token, askAsAdmin, statusOf, user };
+}
+
+/** Passwords that are verified by way of `verify`. */
+export function verifiedBy(
+  inner: Passwords,
+  verify: (turn: PasswordTurn, ...asked: Parameters<PasswordTurn['verify']>) => ReturnType<PasswordTurn['verify']>,
+): Passwords {
+  return {
+    async enter(asker) {
+      const turn = await inner.enter(asker);
+      if (turn.kind === 'busy') return turn;
+      return {
+        ...turn,
+        verify: (...asked) => verify(turn, ...asked),
+        [Symbol.dispose]: () => turn[Symbol.dispose](),
+      };
+    },
+  };
 }
 
 /** The token of a login's answer. */
