@@ -1,7 +1,8 @@
 /**
  * What bounds an endpoint class: the settings under `limits.<class>`, a row each. The type below and the schema follow
  * from the rows, and `node scripts/generate.ts` writes the rest. By hand a new setting is only mentioned in
- * `config/weir.yaml`. Units are in the names.
+ * `config/weir.yaml`. A setting that bounds what one replica takes is divided among its workers in
+ * `config/worker-share.ts`. Units are in the names.
  */
 import type { NarrowLimit } from './lanes/lanes.ts';
 import type { Scope } from './rate/scope.ts';

@@ -18,7 +18,7 @@ export class LastResort {
       try {
         log.error(message, { error });
       } catch {
-        log.error(message, { error: 'it cannot be shown' });
+        log.error(message, { reason: 'the error cannot be shown' });
       }
     };
     process.on('uncaughtException', told('a bug: an exception that nobody caught'));

@@ -85,7 +85,7 @@ export class ServiceManager {
     const { send, log } = this.#deps;
     if (send === null) return;
     this.#last = send(assignments).catch((error: Error) => {
-      log.warn('the service manager could not be told', { what: assignments[0], error: error.message });
+      log.warn('the service manager could not be told', { what: assignments[0], reason: error.message });
     });
   }
 }

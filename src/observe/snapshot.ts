@@ -10,7 +10,7 @@ export interface LineSnapshot {
   readonly requests: number;
   /** How many may: `lineMaxRequests`, or what can be served within the hold time where that is less. */
   readonly requestsMax: number;
-  /** How many principals these belong to; one that waits for several buckets counts for each. */
+  /** How many principals have one in the line itself, not parked or resting; one in several lines counts for each. */
   readonly callers: number;
   /** Bytes that bodies take: being read, waiting, in flight. What `lineMaxBytes` bounds. */
   readonly bytes: number;

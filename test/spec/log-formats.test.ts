@@ -86,6 +86,9 @@ function leavesOf(value: unknown, path = ''): string[] {
 
 const isAttribute = (value: unknown): boolean => typeof (value as { key?: unknown } | null)?.key === 'string';
 
+/** What an event says of a request that is none. */
+const unreadable = { requestId: '6f1c9b52', refusal: 'malformed', remote: '192.0.2.1' };
+
 interface EcsField {
   readonly type: string;
   readonly normalize: readonly string[];
@@ -129,6 +132,7 @@ describe('ecs', () => {
       'an event with an error',
       () => written('ecs', (log) => log.error('no', { error: new TypeError('why'), port: 1 })),
     ],
+    ['an event about a request', () => written('ecs', (log) => log.info('unreadable request', unreadable))],
     ...(['login', 'logout', 'user.add', 'user.password', 'user.delete', 'tokens.create', 'tokens.revoke'] as const).map(
       (action): [string, () => string] => [
         `the audit line of ${action}`,
@@ -156,6 +160,14 @@ describe('ecs', () => {
     const event = json(written('ecs', (log) => log.warn('m', { err: new TypeError('why'), of: 'store' })));
     expect(event).toMatchObject({ error: { type: 'TypeError', message: 'why' }, weir: { of: 'store' } });
     expect(event.error.stack_trace).toContain('log-formats.test.ts');
+  });
+
+  it('names the request and the caller of an event as those of a request’s line', () => {
+    expect(json(written('ecs', (log) => log.info('unreadable request', unreadable)))).toMatchObject({
+      http: { request: { id: '6f1c9b52' } },
+      client: { address: '192.0.2.1', ip: '192.0.2.1' },
+      weir: { refusal: 'malformed' },
+    });
   });
 });
 
@@ -202,6 +214,14 @@ describe('otel', () => {
       'error.type': { stringValue: '500' },
     });
     expect(recordOf(request('otel')).attributes).not.toHaveProperty(['error.type']);
+  });
+
+  it('names the request and the caller of an event as those of a request’s line', () => {
+    expect(recordOf(written('otel', (log) => log.info('unreadable request', unreadable))).attributes).toEqual({
+      'weir.request_id': { stringValue: '6f1c9b52' },
+      'client.address': { stringValue: '192.0.2.1' },
+      'weir.refusal': { stringValue: 'malformed' },
+    });
   });
 
   it('has values of every kind', () => {

@@ -63,7 +63,7 @@ function managed(options: { watchdogMs?: number; fails?: boolean } = {}) {
     alive: async () => health.alive,
     monotonicUs: () => 123_456_789n,
     clock,
-    log: { ...silentLog, warn: (message) => void said.push(message), error: (message) => void said.push(message) },
+    log: { ...silentLog, warn: (message, fields) => void said.push(`${message}: ${fields?.['reason']}`), error: (message) => void said.push(message) },
   });
   return { manager, told, said, clock, health };
 }
@@ -119,7 +119,7 @@ describe('the service manager', () => {
     const { manager, said } = managed({ fails: true });
     manager.ready(8_080, ops);
     await manager.close();
-    expect(said).toEqual(['the service manager could not be told']);
+    expect(said).toEqual(['the service manager could not be told: spawn systemd-notify ENOENT']);
   });
 });
 

@@ -43,10 +43,12 @@ export function ecsFormat({ fields, version, worker }: FormatOptions): Format {
       `${JSON.stringify({ ...begin('info', 'audit', wallMs), ...auditMembers(line, worker) })}\n`,
     event(level, message, given, wallMs) {
       const { error, others } = errorOf(given);
+      const { requestId, remote, ...more } = others;
       const event = { kind: 'event', dataset: 'weir.log' };
-      const own = { ...(worker !== null && { worker }), ...others };
+      const own = { ...(worker !== null && { worker }), ...more };
       const weir = Object.keys(own).length === 0 ? {} : { weir: own };
-      return `${JSON.stringify({ ...begin(level, message, wallMs), event, ...shownError(error), ...weir })}\n`;
+      const known = { event, ...shownError(error), ...askedBy(remote, requestId) };
+      return `${JSON.stringify({ ...begin(level, message, wallMs), ...known, ...weir })}\n`;
     },
   };
 }
@@ -156,14 +158,21 @@ function auditMembers(
     ...((name !== undefined || user !== null) && {
       user: { ...(name !== undefined && { name }), ...(user !== null && { target: { name: user } }) },
     }),
-    ...(remote !== null && { client: { address: remote, ...(isPlainIp(remote) && { ip: remote }) } }),
-    ...(requestId !== null && { http: { request: { id: requestId } } }),
+    ...askedBy(remote, requestId),
     weir: {
       ...(worker !== null && { worker }),
       by,
       ...(principal !== null && { principal }),
       ...(order !== undefined && { order }),
     },
+  };
+}
+
+/** Whom a line is about, under the same names as in the line of a request. */
+function askedBy(remote: unknown, requestId: unknown): object {
+  return {
+    ...(typeof remote === 'string' && { client: { address: remote, ...(isPlainIp(remote) && { ip: remote }) } }),
+    ...(typeof requestId === 'string' && { http: { request: { id: requestId } } }),
   };
 }
 

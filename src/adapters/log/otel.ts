@@ -55,7 +55,9 @@ export function otelFormat({ fields, version, worker }: FormatOptions): Format {
     },
     event(level, message, given, wallMs) {
       const { error, others } = errorOf(given);
-      const named = Object.fromEntries(Object.entries(others).map(([name, value]) => [`weir.${name}`, value]));
+      const named = Object.fromEntries(
+        Object.entries(others).map(([name, value]) => [eventAttributes.get(name) ?? `weir.${name}`, value]),
+      );
       const texts = attributesOf({ ...exceptionAttributes(error), ...named }).map((one) => JSON.stringify(one));
       return begin(level, 'weir.event', message, wallMs) + texts.join(',') + end;
     },
@@ -119,6 +121,12 @@ const attributes: Readonly<Record<RequestField, readonly Attribute[]>> = {
   trace_id: [],
   cut: [['weir.cut', 'stringValue', valueTexts.cut]],
 };
+
+/** Fields of events that have the same name as in the line of a request. Any other is below `weir`. */
+const eventAttributes: ReadonlyMap<string, string> = new Map([
+  ['requestId', 'weir.request_id'],
+  ['remote', 'client.address'],
+]);
 
 /** Of a server the conventions call every 5xx an error, by its status where nothing more is known. */
 function errorType({ refusal, cut, status }: RequestLine): string | null {
