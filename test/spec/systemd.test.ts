@@ -63,7 +63,11 @@ function managed(options: { watchdogMs?: number; fails?: boolean } = {}) {
     alive: async () => health.alive,
     monotonicUs: () => 123_456_789n,
     clock,
-    log: { ...silentLog, warn: (message, fields) => void said.push(`${message}: ${fields?.['reason']}`), error: (message) => void said.push(message) },
+    log: {
+      ...silentLog,
+      warn: (message, fields) => void said.push(`${message}: ${fields?.['reason']}`),
+      error: (message) => void said.push(message),
+    },
   });
   return { manager, told, said, clock, health };
 }
