@@ -48,12 +48,16 @@ export async function openTracing(otel: Otel, deps: TracingDeps): Promise<Tracin
 
 async function openExporter({ batches }: Otel, { clock, log, meter, version, instance }: TracingDeps) {
   const { createTracer } = await import('../adapters/otel/tracer.ts');
-  return createTracer({
+  // Until it is made, all that is wrong is a variable, and each is told.
+  let warn = (reason: string): void => log.warn('a variable of OpenTelemetry is left out', { reason });
+  const tracer = createTracer({
     batches,
     version,
     instance,
     clock,
     told: (outcome, spans) => meter.spans(outcome, spans),
-    warn: seldom(clock, (reason: string) => log.warn('spans could not be sent to the collector', { reason })),
+    warn: (reason) => warn(reason),
   });
+  warn = seldom(clock, (reason: string) => log.warn('spans could not be sent to the collector', { reason }));
+  return tracer;
 }

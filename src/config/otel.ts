@@ -29,6 +29,7 @@ export interface Otel {
 
 const endpoints = ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT'];
 const protocols = ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'OTEL_EXPORTER_OTLP_PROTOCOL'];
+const headers = ['OTEL_EXPORTER_OTLP_TRACES_HEADERS', 'OTEL_EXPORTER_OTLP_HEADERS'];
 const batchMax = 1_000_000;
 
 export function otelOf(env: Environment): Otel {
@@ -44,7 +45,7 @@ export function otelOf(env: Environment): Otel {
     const text = given(name);
     if (text === null) return fallback;
     const value = Number(text);
-    if (/^\d+(\.\d+)?$/.test(text) && value >= min && value <= max) return value;
+    if (/^(\d+\.?\d*|\.\d+)(e-?\d+)?$/i.test(text) && value >= min && value <= max) return value;
     wrong(name, `is no number from ${min} to ${max}`, `${fallback} is taken`);
     return fallback;
   };
@@ -74,7 +75,9 @@ function exportsSpans(
 ): boolean {
   const named = endpoints.find((name) => given(name) !== null);
   const exporter = given('OTEL_TRACES_EXPORTER') ?? 'otlp';
-  if (named === undefined || exporter === 'none' || given('OTEL_SDK_DISABLED')?.toLowerCase() === 'true') return false;
+  const disabled = given('OTEL_SDK_DISABLED')?.toLowerCase() ?? 'false';
+  if (named === undefined || exporter === 'none' || disabled === 'true') return false;
+  if (disabled !== 'false') wrong('OTEL_SDK_DISABLED', 'is neither true nor false', 'false is taken');
   if (exporter !== 'otlp') {
     wrong('OTEL_TRACES_EXPORTER', 'is neither otlp nor none', 'no spans are sent');
     return false;
@@ -88,5 +91,28 @@ function exportsSpans(
   if (protocol !== undefined && given(protocol) !== 'http/protobuf') {
     wrong(protocol, 'is not http/protobuf', 'spans are sent as http/protobuf all the same');
   }
+  for (const name of headers) {
+    if (!pairsIn(given(name)).every(isHeader)) wrong(name, 'has parts that are not name=value', 'they are left out');
+  }
+  if (!pairsIn(given('OTEL_RESOURCE_ATTRIBUTES')).every(isAttribute)) {
+    wrong('OTEL_RESOURCE_ATTRIBUTES', 'has parts that are not name=value', 'all of it is left out');
+  }
   return true;
+}
+
+/** What the packages leave out without a word is told here. Values may be secrets, so none is shown. */
+const pairsIn = (text: string | null): string[] => (text ?? '').split(',').filter((pair) => pair.trim() !== '');
+
+const isHeader = (pair: string): boolean => /^[^=;]*[^=;\s][^=;]*=[^;]*[^;\s]/.test(pair) && isEncoded(pair);
+
+const isAttribute = (pair: string): boolean => /^[^=]*[^=\s][^=]*=[^=]*$/.test(pair) && isEncoded(pair);
+
+/** Whether each % begins an encoded character. */
+function isEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -366,6 +366,8 @@ describe('without a collector', () => {
 });
 
 describe('variables that mean nothing', () => {
+  const toSomebody = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318' };
+
   it.each<[Record<string, string>, string]>([
     [{ OTEL_TRACES_SAMPLER: 'sometimes' }, 'the variable OTEL_TRACES_SAMPLER is none of always_on'],
     [{ OTEL_TRACES_SAMPLER_ARG: '1.5' }, 'the variable OTEL_TRACES_SAMPLER_ARG is no number from 0 to 1; 1 is taken'],
@@ -375,11 +377,46 @@ describe('variables that mean nothing', () => {
       { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4317', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' },
       'OTEL_EXPORTER_OTLP_PROTOCOL is not http/protobuf',
     ],
-    [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318', OTEL_TRACES_EXPORTER: 'zipkin' }, 'is neither otlp nor none'],
+    [{ ...toSomebody, OTEL_TRACES_EXPORTER: 'zipkin' }, 'is neither otlp nor none'],
+    [{ ...toSomebody, OTEL_SDK_DISABLED: '1' }, 'OTEL_SDK_DISABLED is neither true nor false; false is taken'],
+    [{ ...toSomebody, OTEL_EXPORTER_OTLP_HEADERS: 'a=1,x-key: one' }, 'OTEL_EXPORTER_OTLP_HEADERS has parts'],
+    [{ ...toSomebody, OTEL_EXPORTER_OTLP_TRACES_HEADERS: 'x-key=100%' }, 'OTEL_EXPORTER_OTLP_TRACES_HEADERS has parts'],
+    [{ ...toSomebody, OTEL_RESOURCE_ATTRIBUTES: 'team=a=b' }, 'OTEL_RESOURCE_ATTRIBUTES has parts'],
   ])('are told, and do no harm: %j', (env, note) => {
     const loaded = load('{}', { COREAPP_URL: 'http://127.0.0.1:1', ...env });
     expect(loaded.ok).toBe(true);
     expect(loaded.notes.join('\n')).toContain(note);
     expect(config(loaded).otel).toMatchObject({ sampler: 'parentbased_always_on', ratio: 1 });
+  });
+
+  it('to the exporter alone are told one by one', async () => {
+    await using collector = await startCollector();
+    await using upstream = await startUpstream(say(ok));
+    const env = { OTEL_EXPORTER_OTLP_TIMEOUT: '-1', OTEL_EXPORTER_OTLP_COMPRESSION: 'zip' };
+    await using app = await startTraced(collector, upstream, env);
+    const told = app.events.filter(({ message }) => message === 'a variable of OpenTelemetry is left out');
+    expect(told.map(({ fields }) => fields)).toMatchObject([
+      { reason: expect.stringContaining('OTEL_EXPORTER_OTLP_TIMEOUT') },
+      { reason: expect.stringContaining('OTEL_EXPORTER_OTLP_COMPRESSION') },
+    ]);
+  });
+});
+
+describe('variables in another spelling that means the same', () => {
+  it.each<[Record<string, string>, object]>([
+    [{ OTEL_TRACES_SAMPLER_ARG: '.5' }, { ratio: 0.5 }],
+    [{ OTEL_TRACES_SAMPLER_ARG: '1e-3' }, { ratio: 0.001 }],
+    [
+      {
+        OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318',
+        OTEL_EXPORTER_OTLP_HEADERS: ' authorization = Basic%20YTpi=, x-key=1;of=a,',
+        OTEL_RESOURCE_ATTRIBUTES: 'team=, site = b%2Cc ,',
+        OTEL_SDK_DISABLED: 'False',
+      },
+      { exports: true },
+    ],
+  ])('are heeded: %j', (env, otel) => {
+    const loaded = load('{}', { COREAPP_URL: 'http://127.0.0.1:1', ...env });
+    expect(config(loaded).otel).toMatchObject({ ...otel, notes: [] });
   });
 });
