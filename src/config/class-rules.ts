@@ -2,8 +2,7 @@
 import { atMost } from '../admission/limits.ts';
 import { type Scope, scopeWords } from '../admission/rate/scope.ts';
 import { defaultClass, type EndpointClass } from '../exchange/route.ts';
-import { foldedPath } from '../http/paths.ts';
-import { both, readPattern, relate, takesPath } from '../http/patterns.ts';
+import { both, type Pattern, readPattern, relate } from '../http/patterns.ts';
 import { ownClasses, ownPatterns } from '../profiles/coreapp/routes.ts';
 import { clash, classesIn, type Facts, limitsFor, notAllowed, sourceOf, whereOf } from './facts.ts';
 import type { Clash } from './problems.ts';
@@ -26,43 +25,35 @@ export function limitClashes(facts: Facts, of: EndpointClass): Clash[] {
 /** A template of paths that do not belong to the class would silently make all its requests share one bucket. */
 export function scopeClash(facts: Facts, of: EndpointClass): Clash[] {
   const text = facts.settings.limits[of]?.scope;
-  const { scope } = limitsFor(facts, of);
-  if (of === defaultClass || text === undefined || scope.by !== 'path') return [];
-  const { classes, coreapp } = facts.config;
-  const own = classes.filter(([, name]) => name === of).map(([pattern]) => pattern);
-  const path = foldedPath(`${scope.before}x${scope.after}`, coreapp.caseSensitivePaths);
-  if (own.some((pattern) => takesPath(pattern, path))) return [];
+  if (of === defaultClass || text === undefined || !isForeign(facts, of, limitsFor(facts, of).scope)) return [];
   const name = `limits.${of}.scope`;
-  const below = own.find((pattern) => pattern.below);
+  const below = patternsOf(facts, of).find((pattern) => pattern.below);
   const example = below === undefined ? '' : `, such as path:${below.text.replace(/^[^/]*/, '').replace('**', '{id}')}`;
   return [clash(facts, name, name, text, `a template of paths of this class${example}`)];
 }
 
 /** A narrow limit whose values none of the class's requests has binds nobody. */
 export function alsoScopeClash(facts: Facts, of: EndpointClass): Clash[] {
-  const { classes, coreapp } = facts.config;
-  const own = classes.filter(([, name]) => name === of).map(([pattern]) => pattern);
   const name = `limits.${of}.also`;
-  if (of === defaultClass || own.length === 0 || facts.given(name) === undefined) return [];
-  const isForeign = (scope: Scope): boolean => {
-    if (scope.by === 'several') return scope.parts.some(isForeign);
-    const path = samplePath(scope);
-    if (path === null) return false;
-    const pattern = readPattern(`* ${path}`, coreapp.caseSensitivePaths);
-    return own.every((one) => relate({ ...one, method: null, host: null }, pattern) === 'apart');
-  };
-  const foreign = limitsFor(facts, of).also.find(({ scope }) => isForeign(scope));
+  if (of === defaultClass || patternsOf(facts, of).length === 0 || facts.given(name) === undefined) return [];
+  const foreign = limitsFor(facts, of).also.find(({ scope }) => isForeign(facts, of, scope));
   if (foreign === undefined) return [];
   const given = scopeWords(foreign.scope);
   return [clash(facts, name, name, given, 'a scope whose path requests of this class have')];
 }
 
-/** The paths that have a value of the scope, as a pattern; null: its value is not of the path. */
-function samplePath(scope: Scope): string | null {
-  if (scope.by === 'path') return `${scope.before}{any}${scope.after}/**`;
-  if (scope.by !== 'segments') return null;
-  const segments = scope.template.map((name) => `/${name === null || name === '*' ? '{any}' : name}`);
-  return `${segments.join('')}${scope.below ? '/**' : ''}`;
+function patternsOf(facts: Facts, of: EndpointClass): Pattern[] {
+  return facts.config.classes.filter(([, name]) => name === of).map(([pattern]) => pattern);
+}
+
+/** Whether a scope goes by paths that no request of the class has. */
+function isForeign(facts: Facts, of: EndpointClass, scope: Scope): boolean {
+  if (scope.by === 'several') return scope.parts.some((part) => isForeign(facts, of, part));
+  if (scope.by !== 'path') return false;
+  const path = scope.template.map((name) => `/${name === null || name === '*' ? '{any}' : name}`).join('');
+  const { caseSensitivePaths } = facts.config.coreapp;
+  const pattern = readPattern(`* ${path}${scope.below ? '/**' : ''}`, caseSensitivePaths);
+  return patternsOf(facts, of).every((one) => relate({ ...one, method: null, host: null }, pattern) === 'apart');
 }
 
 /** Which of two patterns is meant has to be said by the patterns, not by their order. */

@@ -178,3 +178,13 @@ function isBlank(code: number): boolean {
 export function nameOfSegment(segment: string): string {
   return /^[\0-\x20+\x7f]*([\p{L}\p{N}_-]*)/u.exec(segment)?.[1] ?? '';
 }
+
+/** A segment percent-decoded; as it stands where it does not decode. */
+export function decodedSegment(segment: string): string {
+  if (!segment.includes('%')) return segment;
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}

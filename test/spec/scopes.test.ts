@@ -27,9 +27,9 @@ describe('A scope', () => {
     ['fleet', { by: 'fleet' }],
     ['principal', { by: 'principal' }],
     ['header:X-Number', { by: 'header', name: 'x-number' }],
-    ['path:/v1/contacts/{number}', { by: 'path', before: '/v1/contacts/', after: '' }],
-    ['path:/v1/contacts/{number}/block', { by: 'path', before: '/v1/contacts/', after: '/block' }],
-    ['path:/{tenant}', { by: 'path', before: '/', after: '' }],
+    ['path:/v1/contacts/{number}', { by: 'path', template: ['v1', 'contacts', null], below: true }],
+    ['path:/v1/contacts/{number}/block', { by: 'path', template: ['v1', 'contacts', null, 'block'], below: true }],
+    ['path:/{tenant}', { by: 'path', template: [null], below: true }],
   ])('is written %s', (text, meant) => {
     expect(readScope(text)).toEqual(meant);
   });
@@ -370,6 +370,8 @@ describe('The scope', () => {
     ['path:/{a}/{b}/**', request('/x/y/z'), 'x\0y'],
     ['path:/{a}/{b}/**', request('/x'), null],
     ['path:/*/{b}/**', request('/v23.0/1055/messages'), '1055'],
+    ['path:/*/{b}', request('/v23.0/1055'), '1055'],
+    ['path:/*/{b}', request('/v23.0/1055/messages'), null],
     ['path:/v1/{b}/end', request('/V1/%31/end'), '1'],
     ['query:account', request('/x?a=1&account=7%20a'), '7 a'],
     ['query:account', request('/x?accounts=7'), null],

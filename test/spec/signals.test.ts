@@ -486,7 +486,7 @@ describe('In virtual time, a rule that speaks of', () => {
   });
 
   test('a class pauses all of its buckets, and refuses at once who would wait in vain', async () => {
-    const scope = { by: 'path', before: '/v1/messages/', after: '' } as const;
+    const scope = { by: 'path', template: ['v1', 'messages', null], below: true } as const;
     const lines = new Lines({ limits: { messages: { ...roomy, scope, holdMaxMs: 10_000, burst: 1 } } });
     const at = (label: string, number: number) => lines.arrive(label, { path: `/v1/messages/${number}` });
     const [a, b] = [at('a', 1), at('b', 2)];

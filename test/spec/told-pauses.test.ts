@@ -51,7 +51,7 @@ describe('A notice', () => {
 });
 
 describe('In virtual time, a replica', () => {
-  const scope = { by: 'path', before: '/v1/messages/', after: '' } as const;
+  const scope = { by: 'path', template: ['v1', 'messages', null], below: true } as const;
   const roomy = { burst: 9, holdMaxMs: 10_000 };
   const messages = { ...roomy, scope };
   const at = (lines: Lines, label: string, number: number, fields: string[] = []) =>

@@ -5,7 +5,7 @@
 import type { Collected } from '../../exchange/exchange.ts';
 import { nameOf } from '../../exchange/principal.ts';
 import type { Fields } from '../../http/fields.ts';
-import { foldedPath } from '../../http/paths.ts';
+import { decodedSegment, foldedPath } from '../../http/paths.ts';
 import { type Pointer, readPointer, valueAt } from '../../http/pointer.ts';
 import { parameterOf } from '../../http/query.ts';
 import { readTarget } from '../../http/target.ts';
@@ -16,10 +16,8 @@ export type Scope =
   | { readonly by: 'principal' }
   /** The value of a field; `name` in lower case. */
   | { readonly by: 'header'; readonly name: string }
-  /** One segment of the path, between `before` and `after`; what is below counts as well. */
-  | { readonly by: 'path'; readonly before: string; readonly after: string }
-  /** Several segments of the path, those that are null, whatever stands where there is a `*`; `below`: of what lies below the template as well. */
-  | { readonly by: 'segments'; readonly template: readonly (string | null)[]; readonly below: boolean }
+  /** The segments of the path that are null, whatever stands where there is a `*`; `below`: of what lies below the template as well. */
+  | { readonly by: 'path'; readonly template: readonly (string | null)[]; readonly below: boolean }
   /** The value of a parameter of the query. */
   | { readonly by: 'query'; readonly name: string }
   /** What a pointer (RFC 6901) leads to in a JSON body. */
@@ -61,15 +59,8 @@ function readPart(text: string): Scope | null {
     case 'body':
       return { by: 'body', pointer: readPointer(what) };
     default:
-      return /^[^{]*\{\w+\}[^{*]*$/.test(what) ? pathScope(what) : segmentsScope(what);
+      return pathScope(what);
   }
-}
-
-function segmentsScope(template: string): Scope | null {
-  const below = template.endsWith('/**');
-  const segments = (below ? template.slice(0, -3) : template).split('/').slice(1);
-  if (!segments.some((segment) => segment.startsWith('{'))) return null;
-  return { by: 'segments', template: segments.map((segment) => (segment.startsWith('{') ? null : segment)), below };
 }
 
 /** Credentials don't travel on from where the caller is known: that is what `principal` is for. */
@@ -78,11 +69,22 @@ function headerScope(field: string): Scope | null {
   return name === 'authorization' ? null : { by: 'header', name };
 }
 
-function pathScope(template: string): Scope | null {
-  const [before = '', after = ''] = template.split(/\{\w+\}/);
+function pathScope(text: string): Scope | null {
+  const path = text.replace(/\/\*\*$/, '');
+  const template = path
+    .split('/')
+    .slice(1)
+    .map((segment) => (segment.startsWith('{') ? null : segment));
   // Written in another way than requests are routed by, it would match nothing.
-  const target = readTarget(`${before}x${after}`);
-  return target.kind === 'target' && target.path === `${before}x${after}` ? { by: 'path', before, after } : null;
+  const sample = path.replace(/\{\w+\}|\*/g, 'x');
+  const target = readTarget(sample);
+  if (!template.includes(null) || target.kind !== 'target' || target.path !== sample) return null;
+  return { by: 'path', template, below: path !== text || isPlain(template) };
+}
+
+/** With one value, and all else said: such a template counts for what is below without saying so. */
+function isPlain(template: readonly (string | null)[]): boolean {
+  return template.indexOf(null) === template.lastIndexOf(null) && !template.includes('*');
 }
 
 /**
@@ -98,8 +100,6 @@ export function scopeValue(scope: Scope, exchange: Collected, caseSensitive = fa
     case 'header':
       return combinedValue(exchange.fields, scope.name);
     case 'path':
-      return segmentOf(exchange.path, scope, caseSensitive);
-    case 'segments':
       return segmentsOf(exchange.path, scope, caseSensitive);
     case 'query':
       return parameterOf(exchange.target, scope.name);
@@ -114,21 +114,33 @@ export function scopeValue(scope: Scope, exchange: Collected, caseSensitive = fa
   }
 }
 
-function segmentsOf(
-  path: string,
-  { template, below }: Extract<Scope, { by: 'segments' }>,
-  caseSensitive: boolean,
-): string | null {
-  const folded = foldedPath(path, caseSensitive).split('/').slice(1);
-  if (folded.length < template.length || (folded.length > template.length && !below)) return null;
+/** Percent-decoded, so that `%2B49` and `+49` are one; in the case they came in, which may matter to the Coreapp. */
+function segmentsOf(path: string, { template, below }: PathTemplate, caseSensitive: boolean): string | null {
+  const folded = foldedPath(path, caseSensitive);
+  let value: string | null = null;
+  let at = 0;
   // Folding changes lengths, but never the number of segments.
-  const segments = path.split('/').slice(1);
-  const values: string[] = [];
-  for (const [i, name] of template.entries()) {
-    if (name === null) values.push(decoded(segments[i] as string));
-    else if (name !== '*' && folded[i] !== foldedPath(name, caseSensitive)) return null;
+  let foldedAt = 0;
+  for (const name of template) {
+    if (folded[foldedAt] !== '/') return null;
+    const end = endOfSegment(path, at + 1);
+    const foldedEnd = endOfSegment(folded, foldedAt + 1);
+    if (name === null) {
+      if (end === at + 1) return null;
+      const segment = decodedSegment(path.slice(at + 1, end));
+      value = value === null ? segment : `${value}\0${segment}`;
+    } else if (name !== '*' && folded.slice(foldedAt + 1, foldedEnd) !== foldedPath(name, caseSensitive)) return null;
+    at = end;
+    foldedAt = foldedEnd;
   }
-  return values.includes('') ? null : values.join('\0');
+  return below || foldedAt === folded.length ? value : null;
+}
+
+type PathTemplate = Extract<Scope, { by: 'path' }>;
+
+function endOfSegment(path: string, start: number): number {
+  const slash = path.indexOf('/', start);
+  return slash === -1 ? path.length : slash;
 }
 
 /** Texts and numbers are told apart by nothing else than what they say. */
@@ -149,48 +161,6 @@ function combinedValue(fields: Fields, name: string): string | null {
   return found === '' ? null : found;
 }
 
-/** Percent-decoded, so that `%2B49` and `+49` are one; in the case it came in, which may matter to the Coreapp. */
-function segmentOf(path: string, template: PathTemplate, caseSensitive: boolean): string | null {
-  const before = foldedPath(template.before, caseSensitive);
-  const after = foldedPath(template.after, caseSensitive);
-  const folded = foldedPath(path, caseSensitive);
-  if (!folded.startsWith(before)) return null;
-  const end = endOfSegment(folded, before.length);
-  if (end === before.length) return null;
-  if (after !== '') {
-    if (!folded.startsWith(after, end)) return null;
-    const rest = end + after.length;
-    if (rest !== folded.length && folded[rest] !== '/') return null;
-  }
-  if (folded === path) return decoded(path.slice(before.length, end));
-  // Folding changes lengths, but never the number of segments.
-  const start = startOfSegment(path, before.split('/').length - 1);
-  return decoded(path.slice(start, endOfSegment(path, start)));
-}
-
-type PathTemplate = Extract<Scope, { by: 'path' }>;
-
-function endOfSegment(path: string, start: number): number {
-  const slash = path.indexOf('/', start);
-  return slash === -1 ? path.length : slash;
-}
-
-/** Behind so many slashes. */
-function startOfSegment(path: string, slashes: number): number {
-  let start = 0;
-  for (let i = 0; i < slashes; i++) start = path.indexOf('/', start) + 1;
-  return start;
-}
-
-function decoded(segment: string): string {
-  if (!segment.includes('%')) return segment;
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return segment;
-  }
-}
-
 /** The scope as an operator reads it: `path:/v1/contacts/{…}`. */
 export function scopeWords(scope: Scope): string {
   switch (scope.by) {
@@ -201,9 +171,7 @@ export function scopeWords(scope: Scope): string {
     case 'query':
       return `${scope.by}:${scope.name}`;
     case 'path':
-      return `path:${scope.before}{…}${scope.after}`;
-    case 'segments':
-      return `path:${scope.template.map((name) => `/${name ?? '{…}'}`).join('')}${scope.below ? '/**' : ''}`;
+      return `path:${scope.template.map((name) => `/${name ?? '{…}'}`).join('')}${scope.below && !isPlain(scope.template) ? '/**' : ''}`;
     case 'body':
       return `body:${scope.pointer.map((name) => `/${name}`).join('')}`;
     case 'several':

@@ -5,7 +5,7 @@
  * `default`.
  */
 import type { Route } from '../../exchange/route.ts';
-import { foldedPath, isWithin } from '../../http/paths.ts';
+import { decodedSegment, foldedPath, isWithin } from '../../http/paths.ts';
 import { readTarget } from '../../http/target.ts';
 import { createRouter, isWithinAny, type RouteOf, type RoutingRules } from '../../routing/router.ts';
 
@@ -82,14 +82,7 @@ function usersRoute(rest: string): Route {
     case 'logout':
       return logout;
     default:
-      return { by: 'weir', class: 'users', access: 'user', endpoint: 'user', username: decoded(rest) };
-  }
-}
-
-function decoded(segment: string): string {
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return segment; // No user name holds a stray percent sign, so it names nobody.
+      // No user name holds a stray percent sign, so one that does not decode names nobody.
+      return { by: 'weir', class: 'users', access: 'user', endpoint: 'user', username: decodedSegment(rest) };
   }
 }
