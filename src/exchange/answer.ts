@@ -8,8 +8,7 @@ import { viaName } from '../http/forwarded.ts';
 import type { Admitted, Received, Routed } from './exchange.ts';
 import type { Page } from './outcome.ts';
 import type { Downstream } from './ports.ts';
-import type { KeptAnswer, Refusal } from './refusals.ts';
-import { refusalTable } from './refusals.ts';
+import { type KeptAnswer, type Refusal, refusalTable } from './refusals.ts';
 import { type TimesTold, timeFields } from './server-timing.ts';
 
 export const json = 'application/json; charset=utf-8';

@@ -19,8 +19,3 @@ export interface Charge {
   /** Nothing of the attempt was written: all that any narrow limit gave for it goes back. */
   unsent(): void;
 }
-
-/** The attempt has used nothing: all that was charged is given back. */
-export function unused(charge: Charge | null): void {
-  charge?.settle(charge.toldIn.map(() => 0));
-}

@@ -6,11 +6,9 @@ import { type Fields, fieldOf, fieldsOf } from '../http/fields.ts';
 import { cameBack, originOf } from '../http/forwarded.ts';
 import { misnamed, type OwnFields } from '../http/own-fields.ts';
 import { readTarget } from '../http/target.ts';
-import type { Received } from './exchange.ts';
-import { received } from './exchange.ts';
+import { type Received, received } from './exchange.ts';
 import type { RequestHead } from './ports.ts';
-import type { Refusal } from './refusals.ts';
-import { refuse, refuseMethod } from './refusals.ts';
+import { type Refusal, refuse, refuseMethod } from './refusals.ts';
 import type { Trace } from './trace.ts';
 
 interface ReceiveDeps {
@@ -36,7 +34,6 @@ const requestId = /^[\x21-\x7e]{1,128}$/;
 export type Receive = (head: RequestHead) => { readonly exchange: Received; readonly refusal: Refusal | null };
 
 export function createReceive(deps: ReceiveDeps): Receive {
-  const { cors = null, traceOf = noTrace } = deps;
   return (head) => {
     const { method, fields } = head;
     const target = readTarget(head.target, method, deps.guardedPath, deps.encodedSlashes);
@@ -51,14 +48,12 @@ export function createReceive(deps: ReceiveDeps): Receive {
       fields,
       origin: originOf(head.peer, head.secure, fields, deps.trusts),
       arrivedAt,
-      cors: cors === null ? null : cors.toAnswer(fields),
-      trace: traceOf(fields, arrivedAt),
+      cors: deps.cors?.toAnswer(fields) ?? null,
+      trace: deps.traceOf?.(fields, arrivedAt) ?? null,
     });
     return { exchange, refusal };
   };
 }
-
-const noTrace = (): null => null;
 
 function idOf(fields: Fields): string | null {
   const [id] = fieldsOf(fields, 'x-request-id');

@@ -13,6 +13,15 @@ export function readPointer(text: string): Pointer {
     .map((name) => name.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
+/** The document that a text is in JSON; undefined: it is none. */
+export function readDocument(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The value; undefined: there is none. */
 export function valueAt(document: unknown, pointer: Pointer): unknown {
   let value = document;

@@ -2,6 +2,7 @@
 import type { EndpointClass } from '../exchange/route.ts';
 import type { Signal } from '../exchange/signal.ts';
 import { type Fields, fieldsOf } from '../http/fields.ts';
+import { readDocument } from '../http/pointer.ts';
 import { memberOf, parametersOf } from '../http/structured.ts';
 import { pass, type RetryPolicy } from '../upstream/retry-policy.ts';
 import { longest, regainMs, type TimeForm, timeMs } from './times.ts';
@@ -81,12 +82,7 @@ const percentKeys = ['call_count', 'total_cputime', 'total_time'] as const;
 function percentIn(value: string): number {
   const [, used, all] = /^\s*(\d{1,16}(?:\.\d{1,9})?)\s*(?:%|\/\s*(\d{1,16}))?\s*$/.exec(value) ?? [];
   if (used !== undefined) return all === undefined ? Number(used) : (100 * Number(used)) / Math.max(1, Number(all));
-  let document: unknown;
-  try {
-    document = JSON.parse(value);
-  } catch {
-    return 0;
-  }
+  const document = readDocument(value);
   if (typeof document !== 'object' || document === null) return 0;
   const uses = [document, ...Object.values(document).flat()].filter((use) => typeof use === 'object' && use !== null);
   const percents = uses.flatMap((use) => percentKeys.map((key) => (use as Record<string, unknown>)[key]));

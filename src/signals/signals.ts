@@ -5,7 +5,7 @@
 import type { EndpointClass } from '../exchange/route.ts';
 import type { Signal } from '../exchange/signal.ts';
 import { type Fields, fieldOf, fieldsOf } from '../http/fields.ts';
-import { type Pointer, valueAt } from '../http/pointer.ts';
+import { type Pointer, readDocument, valueAt } from '../http/pointer.ts';
 import {
   type BodyStart,
   needMaxBytes,
@@ -57,12 +57,12 @@ export function createSignals(
   deps: SignalDeps,
 ): RetryPolicy {
   const all = tableOf(ofAll);
-  const refusals = new Refusals();
+  const refusals: Refusals = new WeakMap();
   const tables = new Map([...ofClass].map(([name, rules]) => [name, tableOf([...rules, ...ofAll])] as const));
   return {
     answered(request, status, fields, body) {
       const rules = (tables.get(request.route.class) ?? all).get(status);
-      const verdict = rules === undefined ? null : judge(rules, { request, refusals }, { status, fields, body }, deps);
+      const verdict = rules === undefined ? null : judge(rules, { request, refusals, fields, body }, deps);
       return verdict ?? otherwise.answered(request, status, fields, body);
     },
     failed: (request, sent, failure) => otherwise.failed(request, sent, failure),
@@ -81,32 +81,26 @@ function tableOf(rules: readonly SignalRule[]): Table {
  * How often each rule has refused a request, for as long as there is the request: what another limit has said says
  * nothing of how long this one lasts.
  */
-class Refusals {
-  readonly #of = new WeakMap<TriedRequest, Map<SignalRule, number>>();
+type Refusals = WeakMap<TriedRequest, Map<SignalRule, number>>;
 
-  /** How often before; this one counts from now on. */
-  before(request: TriedRequest, rule: SignalRule): number {
-    const counts = this.#of.get(request) ?? new Map<SignalRule, number>();
-    const before = counts.get(rule) ?? 0;
-    counts.set(rule, before + 1);
-    this.#of.set(request, counts);
-    return before;
-  }
-}
-
-interface Judged {
-  readonly request: TriedRequest;
-  readonly refusals: Refusals;
+/** How often before; this one counts from now on. */
+function refusedBefore({ request, refusals }: Answer, rule: SignalRule): number {
+  const counts = refusals.get(request) ?? new Map<SignalRule, number>();
+  const before = counts.get(rule) ?? 0;
+  counts.set(rule, before + 1);
+  refusals.set(request, counts);
+  return before;
 }
 
 interface Answer {
-  readonly status: number;
+  readonly request: TriedRequest;
+  readonly refusals: Refusals;
   readonly fields: Fields;
   readonly body: BodyStart;
 }
 
 /** Null: none of the rules fits. */
-function judge(rules: readonly SignalRule[], asked: Judged, answer: Answer, deps: SignalDeps): Verdict | null {
+function judge(rules: readonly SignalRule[], answer: Answer, deps: SignalDeps): Verdict | null {
   let document: unknown = notRead;
   for (const rule of rules) {
     if (!rule.fields.every(({ name, values }) => hasValue(answer.fields, name, values))) continue;
@@ -118,7 +112,7 @@ function judge(rules: readonly SignalRule[], asked: Judged, answer: Answer, deps
       const fits = rule.body.every(({ pointer, values }) => isOneOf(valueAt(document, pointer), values));
       if (!fits) continue;
     }
-    return verdictOf(rule, asked, answer, document === notRead ? undefined : document, deps);
+    return verdictOf(rule, answer, document === notRead ? undefined : document, deps);
   }
   return null;
 }
@@ -127,15 +121,10 @@ const notRead = Symbol('not read');
 
 const readsBody = ({ body, pause }: SignalRule): boolean => body.length > 0 || pause.some(({ by }) => by === 'body');
 
-function verdictOf(
-  rule: SignalRule,
-  { request, refusals }: Judged,
-  { fields }: Answer,
-  document: unknown,
-  { wallMs, random }: SignalDeps,
-): Verdict {
+function verdictOf(rule: SignalRule, answer: Answer, document: unknown, { wallMs, random }: SignalDeps): Verdict {
   const { of, pause, mostMs, as, then, warn } = rule;
-  const asked = { fields, document, refusals: refusals.before(request, rule), wallMs: wallMs(), random: random() };
+  const refusals = refusedBefore(answer, rule);
+  const asked = { fields: answer.fields, document, refusals, wallMs: wallMs(), random: random() };
   const pauseMs = Math.min(mostMs, pauseMsOf(pause, asked));
   const signal: Signal = { of, pauseMs, as, bulk: then === 'alarm', ...(warn !== null && { warn }) };
   if (then !== 'replay') return { kind: 'pass', signal };
@@ -161,10 +150,5 @@ function documentIn({ fields, body }: Answer, { decode }: SignalDeps): unknown {
   if (!body.ended || !mayBeJson(fields)) return undefined;
   const coding = fieldOf(fields, 'content-encoding')?.trim().toLowerCase() ?? 'identity';
   const bytes = coding === 'identity' ? body.bytes : decode(coding, body.bytes);
-  if (bytes === null) return undefined;
-  try {
-    return JSON.parse(bytes.toString());
-  } catch {
-    return undefined;
-  }
+  return bytes === null ? undefined : readDocument(bytes.toString());
 }

@@ -1,6 +1,6 @@
 /** How long a signal asks to wait, in the ways in which APIs say it. */
 import { type Fields, fieldsOf } from '../http/fields.ts';
-import { type Pointer, valueAt } from '../http/pointer.ts';
+import { type Pointer, readDocument, valueAt } from '../http/pointer.ts';
 import { retryAfterMs } from '../http/retry-after.ts';
 import { durationMs } from './durations.ts';
 
@@ -103,12 +103,7 @@ function textMs(text: string, wallMs: number): number | null {
 
 /** What X-Business-Use-Case-Usage says; null: nothing. */
 export function regainMs(value: string): number | null {
-  let document: unknown;
-  try {
-    document = JSON.parse(value);
-  } catch {
-    return null;
-  }
+  const document = readDocument(value);
   if (typeof document !== 'object' || document === null) return null;
   const minutes = Object.values(document)
     .flat()

@@ -3,12 +3,14 @@
  * their place, as they do in `Location`. Nothing else in the body changes, not even how it is written.
  */
 import type { Admitted } from '../exchange/exchange.ts';
+import type { KeptAnswer } from '../exchange/refusals.ts';
 import type { RouteClass } from '../exchange/route.ts';
 import { type Fields, fieldOf } from '../http/fields.ts';
 import { addressAsked } from '../http/forwarded.ts';
 import { JsonValues } from '../http/json-values.ts';
 import { isPlainJson } from '../http/media-type.ts';
-import type { Pointer } from '../http/pointer.ts';
+import { type Pointer, readDocument } from '../http/pointer.ts';
+import { Keeping } from './keeping.ts';
 
 export interface BodyUrls {
   /** Where they stand, by class. */
@@ -51,57 +53,33 @@ export function withoutThoseOfBytes(fields: Fields): Fields {
   return fields.filter((_, i) => !ofBytes.has((fields[i - (i % 2)] as string).toLowerCase()));
 }
 
-/** An answer whose head waits until its body is whole. */
-export class Withheld {
-  readonly status: number;
-  readonly fields: Fields;
+/** An answer whose head waits until its body is whole. One that has become too large is not changed. */
+export class Withheld extends Keeping {
   readonly #pointers: readonly Pointer[];
-  readonly #chunks: Buffer[] = [];
-  #bytes = 0;
 
   constructor(status: number, fields: Fields, pointers: readonly Pointer[]) {
-    this.status = status;
-    this.fields = fields;
+    super(status, fields, bodyMaxBytes);
     this.#pointers = pointers;
   }
 
-  /** False: it has become too large, and is not to be changed. */
-  add(chunk: Buffer): boolean {
-    // A copy: small parts would keep the whole buffers that they were read into.
-    this.#chunks.push(Buffer.from(chunk));
-    this.#bytes += chunk.length;
-    return this.#bytes <= bodyMaxBytes;
-  }
-
-  get body(): Buffer {
-    return Buffer.concat(this.#chunks);
-  }
-
   /** The whole answer with its URLs changed; null: there was nothing to be changed. */
-  changed({ throughWeir }: BodyUrls, exchange: Admitted): { readonly fields: Fields; readonly body: Buffer } | null {
-    const { body } = this;
+  changed({ throughWeir }: BodyUrls, exchange: Admitted): KeptAnswer | null {
+    const { status, fields, body } = this.answer;
     const values = new JsonValues(this.#pointers);
     values.add(body);
     const asked = addressAsked(exchange.origin, exchange.fields);
     const parts: Buffer[] = [];
     let done = 0;
     for (const place of values.texts.filter((one) => one !== null).toSorted((a, b) => a.start - b.start)) {
-      const back = throughWeir(textOf(body.subarray(place.start, place.end)));
+      // It stands between the quotes of a JSON text.
+      const url = readDocument(`"${body.subarray(place.start, place.end)}"`);
+      const back = typeof url === 'string' ? throughWeir(url) : null;
       if (back === null || asked === null || place.start < done) continue;
       parts.push(body.subarray(done, place.start), Buffer.from(JSON.stringify(asked + back).slice(1, -1)));
       done = place.end;
     }
     if (parts.length === 0) return null;
     const whole = Buffer.concat([...parts, body.subarray(done)]);
-    return { fields: [...withoutThoseOfBytes(this.fields), 'Content-Length', String(whole.length)], body: whole };
-  }
-}
-
-/** @param bytes between the quotes of a JSON text */
-function textOf(bytes: Buffer): string {
-  try {
-    return JSON.parse(`"${bytes.toString()}"`) as string;
-  } catch {
-    return '';
+    return { status, fields: [...withoutThoseOfBytes(fields), 'Content-Length', String(whole.length)], body: whole };
   }
 }

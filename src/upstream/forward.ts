@@ -1,10 +1,8 @@
 /** Forward: one attempt at the Coreapp. Its answer goes to the caller as it comes, or the request may be replayed. */
 import { Spool } from '../bodies/spool.ts';
 import { relayEnd, relayHead } from '../exchange/answer.ts';
-import { unused } from '../exchange/charge.ts';
 import { type Admitted, hasOpenSlot, type PermitEnd } from '../exchange/exchange.ts';
-import type { Attempt, CutCause, Replay } from '../exchange/outcome.ts';
-import { gone } from '../exchange/outcome.ts';
+import { type Attempt, type CutCause, gone, type Replay } from '../exchange/outcome.ts';
 import type { Downstream, GoneListener } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
 import { refuse } from '../exchange/refusals.ts';
@@ -15,7 +13,7 @@ import { endToEnd, type Fields } from '../http/fields.ts';
 import { isFinal } from '../http/status.ts';
 import { placesIn, Withheld, withoutThoseOfBytes } from './body-urls.ts';
 import { GuardedObserver } from './guarded.ts';
-import { fieldsAs, Keeping } from './keeping.ts';
+import { fieldsAs, Keeping, keptMaxBytes } from './keeping.ts';
 import { diskRetryAfterMs, endAfter, endWithout, reasonFor, refusalAfter } from './lessons.ts';
 import type { CoreappCall, CoreappFailure } from './ports.ts';
 import { neverAgain, pass, type Retry, type RetryPolicy } from './retry-policy.ts';
@@ -164,7 +162,8 @@ class Sending extends GuardedObserver implements GoneListener {
       const { signal } = verdict;
       if (signal?.warn !== undefined) this.#deps.alarmed(this.#exchange.route.class, status, signal);
       if (signal !== undefined) {
-        this.#keeping = new Keeping(signal.as ?? status, fieldsAs(signal, status, fields), body.bytes);
+        this.#keeping = new Keeping(signal.as ?? status, fieldsAs(signal, status, fields), keptMaxBytes);
+        this.#keep(body.bytes);
       }
       return true;
     }
@@ -224,13 +223,12 @@ class Sending extends GuardedObserver implements GoneListener {
 
   /** The answer whose head waited goes on. @param isWhole only then something in it may be changed */
   #release(isWhole: boolean): boolean {
-    const answer = this.#withheld;
+    const withheld = this.#withheld;
     const { bodyUrls } = this.#deps.rewriting;
-    if (answer === null || bodyUrls === null) return true;
+    if (withheld === null || bodyUrls === null) return true;
     this.#withheld = null;
-    const changed = isWhole ? answer.changed(bodyUrls, this.#exchange) : null;
-    const { fields, body } = changed ?? answer;
-    this.#relayNow(answer.status, fields);
+    const { status, fields, body } = (isWhole ? withheld.changed(bodyUrls, this.#exchange) : null) ?? withheld.answer;
+    this.#relayNow(status, fields);
     return body.length === 0 || this.#pass(body);
   }
 
@@ -239,13 +237,18 @@ class Sending extends GuardedObserver implements GoneListener {
     if (this.#retry !== null) {
       // Read to its end, so that the connection can be used again; but not for ever.
       this.#refusalBytes += chunk.length;
-      this.#keeping?.add(chunk);
+      this.#keep(chunk);
       if (this.#refusalBytes > refusalMaxBytes) this.#call?.abort();
       return true;
     }
     this.#usage?.add(chunk);
     if (this.#withheld !== null) return this.#withheld.add(chunk) || this.#release(false);
     return this.#pass(chunk);
+  }
+
+  /** Others are not told of one that is too long. */
+  #keep(chunk: Buffer): void {
+    if (this.#keeping?.add(chunk) === false) this.#keeping = null;
   }
 
   #pass(chunk: Buffer): boolean {
@@ -354,7 +357,7 @@ class Sending extends GuardedObserver implements GoneListener {
     const { limit, pauseMs, signal } = retry;
     const end = endAfter(retry, this.#exchange.refusals);
     const replay: Replay = { kind: 'replay', reason: reasonFor[limit], pauseMs, otherwise: null };
-    const answer = this.#keeping?.whole() ?? null;
+    const answer = this.#keeping?.answer ?? null;
     const said = { ...replay, ...(signal !== undefined && { signal }), ...(answer !== null && { answer }) };
     this.#finish(status, end, signal === undefined ? replay : said);
   }
@@ -422,7 +425,7 @@ class Sending extends GuardedObserver implements GoneListener {
     const { charge } = this.#exchange;
     if (charge === null) return;
     const isMistake = answer !== 'failure' && answer >= 400 && answer < 500;
-    if (this.#retry !== null) unused(charge);
+    if (this.#retry !== null) charge.settle(charge.toldIn.map(() => 0));
     else
       charge.settle(this.#usage?.used().map((used) => used ?? (isMistake ? 0 : null)) ?? charge.toldIn.map(() => null));
   }

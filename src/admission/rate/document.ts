@@ -2,6 +2,7 @@
 import { bufferOf, isInMemory } from '../../exchange/bodies.ts';
 import type { Collected } from '../../exchange/exchange.ts';
 import { isPlainJson } from '../../http/media-type.ts';
+import { readDocument } from '../../http/pointer.ts';
 
 /** The largest body that is read for its values, bytes. */
 const documentMaxBytes = 1_048_576;
@@ -19,10 +20,5 @@ export function documentOf(exchange: Collected): unknown {
 
 function parsed({ body, fields }: Collected): unknown {
   if (body === null || !isInMemory(body) || body.length > documentMaxBytes) return undefined;
-  if (!isPlainJson(fields)) return undefined;
-  try {
-    return JSON.parse(bufferOf(body).toString());
-  } catch {
-    return undefined;
-  }
+  return isPlainJson(fields) ? readDocument(bufferOf(body).toString()) : undefined;
 }
