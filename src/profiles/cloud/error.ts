@@ -3,8 +3,7 @@
  * "later": 130429 where a limit is the reason, 2 or 131016 where something is away. Codes and their meaning:
  * developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes.
  */
-import type { Refusal, RefusalName } from '../../exchange/refusals.ts';
-import { refusalTable } from '../../exchange/refusals.ts';
+import { type Refusal, type RefusalName, refusalTable } from '../../exchange/refusals.ts';
 
 interface Code {
   readonly code: number;
@@ -15,26 +14,27 @@ interface Code {
 const later: Code = { code: 130429, title: 'Rate limit hit', transient: true };
 const away: Code = { code: 131016, title: 'Service unavailable', transient: true };
 const invalid: Code = { code: 100, title: 'Invalid parameter', transient: false };
+const wrong: Code = { code: 131000, title: 'Something went wrong', transient: false };
 const denied: Code = { code: 10, title: 'Permission denied', transient: false };
 
 const codes: Readonly<Partial<Record<RefusalName, Code>>> = {
   unauthenticated: { code: 190, title: 'Access token has expired or is not valid', transient: false },
   passwordChangeRequired: denied,
   forbidden: denied,
-  bug: { code: 131000, title: 'Something went wrong', transient: false },
+  bug: wrong,
   lineFull: later,
   holdTimeOver: later,
   endedByOperator: later,
   scopesFull: later,
   loginsFull: later,
   unreachable: away,
-  broken: { code: 131000, title: 'Something went wrong', transient: false },
-  timedOut: { code: 131000, title: 'Something went wrong', transient: false },
+  broken: wrong,
+  timedOut: wrong,
   diskFailed: away,
   tunnelsFull: away,
   stopping: away,
   storeAway: away,
-  loop: { code: 131000, title: 'Something went wrong', transient: false },
+  loop: wrong,
 };
 
 export function graphError(refusal: Refusal): string {

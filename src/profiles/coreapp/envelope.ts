@@ -1,6 +1,6 @@
 /** The envelope that every answer of the Webapp comes in (docs/reference/webapp-contract.md, "Answers"). */
-import type { Refusal, RefusalName } from '../../exchange/refusals.ts';
-import { refusalTable } from '../../exchange/refusals.ts';
+import type { Page } from '../../exchange/outcome.ts';
+import { type Refusal, type RefusalName, refusalTable } from '../../exchange/refusals.ts';
 
 /** The API version whose answers Weir gives: the last of the On-Premises API. */
 const apiVersion = '2.61.1';
@@ -43,6 +43,11 @@ export const codes: Readonly<Record<RefusalName, readonly [code: number, title: 
 /** The payload in its envelope, as JSON text. */
 export function envelope(payload: Readonly<Record<string, unknown>>): string {
   return JSON.stringify({ ...payload, meta });
+}
+
+/** A payload in its envelope, as a page. */
+export function page(status: number, payload: Readonly<Record<string, unknown>>): Page {
+  return { kind: 'page', status, fields: [], body: envelope(payload) };
 }
 
 /** A refusal in its envelope: `details` is left out when there are none. */

@@ -3,9 +3,12 @@
  * computed for Weir: `GET /v1/metrics` shows them next to the `weir_` metrics. Their units are the original's,
  * milliseconds.
  */
-
+import type { Collected } from '../../exchange/exchange.ts';
+import type { Page } from '../../exchange/outcome.ts';
+import { type Refusal, refuse } from '../../exchange/refusals.ts';
 import { type Family, type Sample, sample } from '../../observe/family.ts';
 import type { Figures } from '../../observe/figures.ts';
+import type { WebappDeps } from './deps.ts';
 import { envelope } from './envelope.ts';
 
 /** The segment of the path that stands for a class, where it is not the class's own name. */
@@ -79,4 +82,12 @@ function metricsOf(families: readonly Family[]): Readonly<Record<string, JsonMet
     for (const { metricName = name, labels, value } of values) metrics[metricName]?.data.push({ labels, value });
   }
   return metrics;
+}
+
+/** `GET /v1/metrics[?format=json|prometheus]`: Weir's own figures. */
+export async function metrics(exchange: Collected, deps: WebappDeps): Promise<Page | Refusal> {
+  const query = exchange.target.indexOf('?');
+  const format = new URLSearchParams(query === -1 ? '' : exchange.target.slice(query + 1)).get('format') ?? 'json';
+  if (format === 'json' || format === 'prometheus') return await deps.figures(format);
+  return refuse('parameterInvalid', 'format must be json or prometheus.');
 }

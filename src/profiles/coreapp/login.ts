@@ -1,5 +1,5 @@
 /**
- * `POST /v1/users/login`: a name and a password for a token.
+ * `POST /v1/users/login`: a name and a password for a token; and `POST /v1/users/logout`.
  *
  * A `new_password` in the body changes the password, at the first login of an account that has to and at any later
  * one; as with every change, all earlier tokens of the user end.
@@ -14,10 +14,9 @@ import { type AuditNote, type Collected, noteOf } from '../../exchange/exchange.
 import type { Page } from '../../exchange/outcome.ts';
 import { type Refusal, refuse } from '../../exchange/refusals.ts';
 import { networkOf } from '../../http/network.ts';
-import { contractDate } from './dates.ts';
 import type { EndpointDeps, WebappDeps } from './deps.ts';
+import { page } from './envelope.ts';
 import { readJson } from './json-body.ts';
-import { page } from './page.ts';
 import type { Lead } from './shared-logins.ts';
 
 interface Attempt {
@@ -151,4 +150,18 @@ async function userNamed(sentName: string, accounts: Accounts): Promise<string |
     if (error instanceof StoreAway) return null;
     throw error;
   }
+}
+
+/** The one form of date that strict clients read, in UTC and whole seconds: `2018-03-01 15:29:26+00:00`. */
+function contractDate(wallMs: number): string {
+  return `${new Date(wallMs).toISOString().slice(0, 19).replace('T', ' ')}+00:00`;
+}
+
+/** `POST /v1/users/logout`: ends the token that was sent and no other. A body is not looked at. */
+export async function logout(exchange: Collected, { tokens }: WebappDeps): Promise<Page | Refusal> {
+  const credentials = credentialsOf(exchange.fields);
+  if (credentials.kind !== 'bearer') return refuse('unauthenticated');
+  const { token } = credentials;
+  await tokens.find((kind) => kind.couldBe(token))?.end(token);
+  return page(200, {});
 }

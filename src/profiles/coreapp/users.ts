@@ -15,8 +15,8 @@ import type { Page } from '../../exchange/outcome.ts';
 import { type Refusal, refuse } from '../../exchange/refusals.ts';
 import { networkOf } from '../../http/network.ts';
 import type { WebappDeps } from './deps.ts';
+import { page } from './envelope.ts';
 import { readJson } from './json-body.ts';
-import { page } from './page.ts';
 
 export async function createUser(exchange: Collected, { accounts, passwords }: WebappDeps): Promise<Page | Refusal> {
   const body = readJson(exchange.body, { required: ['username', 'password'], optional: [] });
