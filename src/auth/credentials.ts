@@ -36,19 +36,20 @@ const controls = malformed('unauthenticated', 'Basic credentials must not hold c
 
 /** The credentials in a request's fields. Names and schemes match in any case. */
 export function credentialsOf(fields: Fields): Credentials {
-  const at = valueAt(fields);
-  if (at === several) return twice;
-  return at === absent ? none : parse(fields[at] as string);
+  return credentialsAt(fields, valueAt(fields));
 }
 
 /** As `credentialsOf`, and blanks them in the fields: a request may wait for long, and its secret need not be there. */
 export function takeCredentials(fields: string[]): Credentials {
   const at = valueAt(fields);
-  if (at === several) return twice;
-  if (at === absent) return none;
-  const credentials = parse(fields[at] as string);
-  fields[at] = '';
+  const credentials = credentialsAt(fields, at);
+  if (at >= 0) fields[at] = '';
   return credentials;
+}
+
+function credentialsAt(fields: Fields, at: number): Credentials {
+  if (at === several) return twice;
+  return at === absent ? none : parse(fields[at] as string);
 }
 
 /** The value of a field that holds a secret, by its lower-case name, and blanks it; null: there is none. Of several: all. */

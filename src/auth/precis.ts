@@ -82,35 +82,11 @@ export function likenessOf(name: string): string {
 }
 
 /** The scripts in general use (UAX 31, table 5). */
-const scripts = [
-  ...[
-    'Arabic',
-    'Armenian',
-    'Bengali',
-    'Cyrillic',
-    'Devanagari',
-    'Ethiopic',
-    'Georgian',
-    'Greek',
-    'Gujarati',
-    'Gurmukhi',
-  ],
-  ...[
-    'Hebrew',
-    'Kannada',
-    'Khmer',
-    'Lao',
-    'Latin',
-    'Malayalam',
-    'Myanmar',
-    'Oriya',
-    'Sinhala',
-    'Tamil',
-    'Telugu',
-    'Thaana',
-  ],
-  ...['Thai', 'Tibetan'],
-];
+const scripts = `
+  Arabic Armenian Bengali Cyrillic Devanagari Ethiopic Georgian Greek Gujarati Gurmukhi Hebrew Kannada Khmer Lao Latin
+  Malayalam Myanmar Oriya Sinhala Tamil Telugu Thaana Thai Tibetan`
+  .trim()
+  .split(/\s+/);
 /** What is written together (UTS 39, 5.2, "highly restrictive"). */
 const together = ['Latin Han Hiragana Katakana', 'Latin Han Bopomofo', 'Latin Han Hangul'];
 

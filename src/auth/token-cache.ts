@@ -213,7 +213,7 @@ export class TokenCache implements Tokens, RevocationListener {
       this.#entries.confirm(digest, record, { askedAt, expiresAt, revision }, now);
       return;
     }
-    this.#entries.deny(digest);
+    this.#entries.forget(digest);
     if (revision !== this.#entries.revision) return;
     this.#unknown.set(digest, now + this.#options.unknownMs);
     for (const oldest of this.#unknown.keys()) {

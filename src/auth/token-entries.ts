@@ -111,27 +111,22 @@ export class TokenEntries {
   confirm(digest: string, record: Verified, confirmation: Confirmation, now: number): void {
     if (confirmation.revision !== this.#revision) return;
     const token = new TokenEntry(record, this.#options, confirmation);
-    this.#forget(digest);
+    this.forget(digest);
     if (now < token.until) this.#keep(digest, token);
-    for (const oldest of this.#tokens.surplus(now, this.#options.max)) this.#forget(oldest);
-  }
-
-  /** The verifier does not know the token (any more). */
-  deny(digest: string): void {
-    this.#forget(digest);
+    for (const oldest of this.#tokens.surplus(now, this.#options.max)) this.forget(oldest);
   }
 
   /** @param digest the token's, or what it is revoked as */
   revoke(digest: string): void {
     this.#revision += 1;
-    this.#forget(digest);
-    for (const one of this.#together.get(digest) ?? []) this.#forget(one);
+    this.forget(digest);
+    for (const one of this.#together.get(digest) ?? []) this.forget(one);
   }
 
   /** Looks at every token: users are changed rarely, and an index would cost every confirmation. */
   revokeUser(name: string): void {
     this.#revision += 1;
-    for (const [digest, { user }] of this.#tokens) if (user === name) this.#forget(digest);
+    for (const [digest, { user }] of this.#tokens) if (user === name) this.forget(digest);
   }
 
   doubt(): void {
@@ -148,7 +143,8 @@ export class TokenEntries {
     else together.add(digest);
   }
 
-  #forget(digest: string): void {
+  /** The verifier does not know the token, or not any more. */
+  forget(digest: string): void {
     const revokedAs = this.#tokens.take(digest)?.record.revokedAs;
     if (revokedAs === undefined) return;
     const together = this.#together.get(revokedAs);
