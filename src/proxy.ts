@@ -19,8 +19,7 @@ import type { Admission, Attempt, Gone, Outcome, Page, Replay } from './exchange
 import type { Audit, Downstream, OwnEndpoints, RequestHead } from './exchange/ports.ts';
 import type { Principal } from './exchange/principal.ts';
 import type { Receive } from './exchange/receive.ts';
-import type { Refusal } from './exchange/refusals.ts';
-import { refuse } from './exchange/refusals.ts';
+import { type Refusal, refuse } from './exchange/refusals.ts';
 import type { TimesTold } from './exchange/server-timing.ts';
 import { networkOf } from './http/network.ts';
 import type { Log, Meter, Tracer } from './observe/ports.ts';

@@ -35,7 +35,8 @@ export class AnswerBudget {
   readonly #files: Shares;
   readonly #diskBytes: Shares;
   readonly #disk: DiskBudget;
-  #memoryMaxBytes: number;
+  /** Of one answer in memory. */
+  memoryMaxBytes = 0;
   #waiting = 0;
 
   constructor(bounds: AnswerBounds, disk: DiskBudget) {
@@ -43,7 +44,6 @@ export class AnswerBudget {
     this.#files = new Shares(0, 1);
     this.#diskBytes = new Shares(0, 1);
     this.#disk = disk;
-    this.#memoryMaxBytes = bounds.memoryMaxBytes;
     this.configure(bounds);
   }
 
@@ -51,15 +51,10 @@ export class AnswerBudget {
   configure(bounds: AnswerBounds): void {
     const { filesMax, bytesMax } = this.#disk.snapshot();
     const { answersDiskShareMax: diskShare, answersCallerShareMax: callerShare } = bounds;
-    this.#memoryMaxBytes = bounds.memoryMaxBytes;
+    this.memoryMaxBytes = bounds.memoryMaxBytes;
     this.memory.configure(bounds.answersMemoryMaxBytes, callerShare);
     this.#files.configure(Math.floor(diskShare * filesMax), callerShare);
     this.#diskBytes.configure(Math.floor(diskShare * bytesMax), callerShare);
-  }
-
-  /** Of one answer in memory. */
-  get memoryMaxBytes(): number {
-    return this.#memoryMaxBytes;
   }
 
   /** One more answer waits, or −1: one fewer. */

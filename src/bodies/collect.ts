@@ -1,12 +1,9 @@
 /** Collect: keep the whole body before the request stands in line, so that it can be sent more than once. */
 import type { BodyRead } from '../exchange/bodies.ts';
-import type { Collected, Identified } from '../exchange/exchange.ts';
-import { collected } from '../exchange/exchange.ts';
-import type { Gone } from '../exchange/outcome.ts';
-import { gone } from '../exchange/outcome.ts';
+import { type Collected, collected, type Identified } from '../exchange/exchange.ts';
+import { type Gone, gone } from '../exchange/outcome.ts';
 import type { Downstream } from '../exchange/ports.ts';
-import type { Refusal } from '../exchange/refusals.ts';
-import { refuse } from '../exchange/refusals.ts';
+import { type Refusal, refuse } from '../exchange/refusals.ts';
 import type { BodyAllocation } from './body-allocation.ts';
 import type { BodyBudget } from './body-budget.ts';
 

@@ -1,5 +1,6 @@
 /** The disk that bodies and answers may take, over all classes: so many bytes, in so many files. */
 import type { BodyFile } from '../exchange/bodies.ts';
+import { Callers } from '../shares/callers.ts';
 import { mayHaveOneMore, partOf } from '../shares/part.ts';
 
 interface DiskBounds {
@@ -27,14 +28,15 @@ interface CallerFiles {
   bytes: number;
 }
 
-const none: Readonly<CallerFiles> = { files: 0, bytes: 0 };
-
 export class DiskBudget {
   #bounds: DiskBounds;
   readonly #create: () => BodyFile;
   /** What one caller may have of what others leave, of the files as of the bytes; up to 1. */
   #callerShare = 0;
-  readonly #callers = new Map<string, CallerFiles>();
+  readonly #callers = new Callers<CallerFiles>(
+    () => ({ files: 0, bytes: 0 }),
+    ({ files }) => files === 0,
+  );
   #bytes = 0;
   #files = 0;
 
@@ -57,19 +59,18 @@ export class DiskBudget {
 
   /** Which resource is short for one more file of so many bytes. Null: there is room, as long as nobody takes it. */
   lackOf(caller: string, bytes: number): 'disk' | 'callerDisk' | null {
-    const { files } = this.#callers.get(caller) ?? none;
+    const own = this.#callers.of(caller);
     const left = this.#bounds.filesMax - this.#files;
     if (left <= 0) return 'disk';
-    if (!mayHaveOneMore(this.#callerShare, files, left)) return 'callerDisk';
-    return this.#lackOfBytes(caller, bytes, files + 1);
+    if (!mayHaveOneMore(this.#callerShare, own.files, left)) return 'callerDisk';
+    return this.#lackOfBytes(own, bytes, own.files + 1);
   }
 
   /** A file with room for so many bytes. Otherwise which resource is short, and nothing was taken. */
   tryOpen(caller: string, bytes: number): BodyFile | 'disk' | 'callerDisk' {
     const lack = this.lackOf(caller, bytes);
     if (lack !== null) return lack;
-    const own = this.#callers.get(caller) ?? { files: 0, bytes: 0 };
-    this.#callers.set(caller, own);
+    const own = this.#callers.of(caller);
     own.files += 1;
     this.#files += 1;
     this.#add(own, bytes);
@@ -78,16 +79,16 @@ export class DiskBudget {
 
   /** Takes room for more in an existing file. Otherwise returns which resource is short, and nothing was taken. */
   take(caller: string, bytes: number): 'disk' | 'callerDisk' | null {
-    const own = this.#callers.get(caller);
-    if (own === undefined) throw new Error('Bytes were taken for a file that nobody has.');
-    const lack = this.#lackOfBytes(caller, bytes, own.files);
+    const own = this.#callers.of(caller);
+    if (own.files === 0) throw new Error('Bytes were taken for a file that nobody has.');
+    const lack = this.#lackOfBytes(own, bytes, own.files);
     if (lack === null) this.#add(own, bytes);
     return lack;
   }
 
   /** Gives back what was taken last for a file, since it was not needed after all. */
   give(caller: string, bytes: number): void {
-    this.#add(this.#callers.get(caller) as CallerFiles, -bytes);
+    this.#add(this.#callers.of(caller), -bytes);
   }
 
   /**
@@ -118,12 +119,10 @@ export class DiskBudget {
 
   /** Lets go of a file. What it took is free when the disk has let go of it, too. */
   close(caller: string, file: BodyFile, bytes: number): void {
-    file.close(() => {
-      const own = this.#callers.get(caller) as CallerFiles;
+    this.closeAnswer(file, bytes, () => {
+      const own = this.#callers.of(caller);
       own.files -= 1;
-      this.#files -= 1;
-      this.#add(own, -bytes);
-      if (own.files === 0) this.#callers.delete(caller);
+      own.bytes -= bytes;
     });
   }
 
@@ -133,12 +132,11 @@ export class DiskBudget {
   }
 
   /** A caller's only file may be as large as there is room; several together have a share of what others leave. */
-  #lackOfBytes(caller: string, bytes: number, files: number): 'disk' | 'callerDisk' | null {
+  #lackOfBytes(own: CallerFiles, bytes: number, files: number): 'disk' | 'callerDisk' | null {
     const { diskMaxBytes } = this.#bounds;
     if (this.#bytes + bytes > diskMaxBytes) return 'disk';
-    const own = (this.#callers.get(caller) ?? none).bytes;
-    const mayHave = partOf(this.#callerShare, diskMaxBytes - this.#bytes + own);
-    return files > 1 && own + bytes > mayHave ? 'callerDisk' : null;
+    const mayHave = partOf(this.#callerShare, diskMaxBytes - this.#bytes + own.bytes);
+    return files > 1 && own.bytes + bytes > mayHave ? 'callerDisk' : null;
   }
 
   #add(own: CallerFiles, bytes: number): void {
