@@ -40,7 +40,7 @@ const ping: Call = () => plain.ping();
 const reserve: Call = async (bucket) => {
   const lease = leases[bucket] as Lease;
   const sentAt = machineClock.now();
-  lease.arrived(sentAt);
+  lease.arrivals.add(sentAt);
   const grant = await store.reserve(`b${bucket}`, quota, lease.wanted(sentAt, 1));
   lease.add(grant, sentAt, machineClock.now());
   while (lease.take(machineClock.now())) {}

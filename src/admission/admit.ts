@@ -6,44 +6,28 @@
 import type { Alarm, Clock } from '../clock.ts';
 import type { RefusalName } from '../exchange/refusals.ts';
 import { defaultClass, type EndpointClass } from '../exchange/route.ts';
-import type { Meter } from '../observe/ports.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
 import type { OnceOrder } from '../observe/steering.ts';
 import type { CallersView, WaitView } from '../observe/views.ts';
 import type { ConcurrencyBounds, InFlightBudget } from './concurrency/in-flight-budget.ts';
 import { ConcurrencyLimiters } from './concurrency/limiters.ts';
+import type { GateDeps } from './gate-parts.ts';
 import { Gates } from './gates.ts';
-import type { GatesDeps } from './gates-in-use.ts';
 import type { ClassLimits } from './limits.ts';
 import { callersOf, findWaiter, waitersOf, waitOf } from './looking.ts';
 import { OperatorPauses } from './operator-pauses.ts';
-import { horizonMs } from './rate/lease.ts';
-import type { Buckets } from './rate/ports.ts';
+import { horizonMs } from './rate/slots.ts';
 import type { Order } from './stay.ts';
-import type { PauseNotice, TellPause } from './telling.ts';
+import type { PauseNotice } from './telling.ts';
 
 /** What follows from one configuration, and may change. */
-export interface AdmitSettings extends Order {
+export interface AdmitSettings extends Order, Pick<GateDeps, 'pauseMaxMs' | 'caseSensitivePaths'> {
   readonly limits: Readonly<Record<EndpointClass, ClassLimits>>;
   /** What bounds the requests in flight at the Coreapp. */
   readonly concurrency: ConcurrencyBounds;
-  /** The longest pause that a refusal of the Coreapp may impose, milliseconds. */
-  readonly pauseMaxMs: number;
-  /** Whether the Coreapp tells paths apart that differ in case only. Not there: it does not. */
-  readonly caseSensitivePaths?: boolean;
 }
 
-interface AdmitDeps extends AdmitSettings {
-  readonly clock: Clock;
-  readonly buckets: Buckets;
-  readonly meter: Meter;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
-  /** A one-way digest. */
-  readonly digest: (text: string) => string;
-  /** Tells other replicas of a pause. Not there: there are none. */
-  readonly tellPause?: TellPause;
-}
+type AdmitDeps = AdmitSettings & Omit<GateDeps, 'limiters' | 'operatorPauses'>;
 
 export class Admit {
   /** What an operator has paused. Call `pump` once it has changed. */
@@ -56,7 +40,7 @@ export class Admit {
   readonly #clock: Clock;
   readonly #limiters: ConcurrencyLimiters;
   /** What all gates are handed. They look when they need it, so a change reaches all of them. */
-  readonly #deps: { -readonly [Name in keyof GatesDeps]: GatesDeps[Name] };
+  readonly #deps: { -readonly [Name in keyof GateDeps]: GateDeps[Name] };
   #refusing: RefusalName | null = null;
   /** When those that asked have been told what pauses, and when others will be. */
   #toldAt = Number.NEGATIVE_INFINITY;
@@ -78,13 +62,13 @@ export class Admit {
    */
   configure({ limits, concurrency, bestUrgency, costOf, pauseMaxMs, caseSensitivePaths = false }: AdmitSettings): void {
     Object.assign(this.#deps, { bestUrgency, costOf, pauseMaxMs, caseSensitivePaths });
-    this.#limiters.configure(concurrency);
+    this.budget.configure(concurrency);
     for (const [name, gates] of this.#classes) if (!Object.hasOwn(limits, name)) this.#former.set(name, gates);
     this.#classes = new Map(Object.entries(limits).map(([name, limit]) => [name, this.#configured(name, limit)]));
     for (const gates of this.#former.values()) gates.configure(gates.limits);
     this.#forgetFormer();
     this.pump();
-    this.#limiters.changed();
+    this.#limiters.freed();
   }
 
   /** Serves who can be served now. */
@@ -96,8 +80,12 @@ export class Admit {
     return [...this.#classes.values(), ...this.#former.values()];
   }
 
+  #known(name: EndpointClass): Gates | undefined {
+    return this.#classes.get(name) ?? this.#former.get(name);
+  }
+
   #configured(name: EndpointClass, limits: ClassLimits): Gates {
-    const known = this.#classes.get(name) ?? this.#former.get(name);
+    const known = this.#known(name);
     if (known === undefined) {
       const gates = new Gates(name, limits, this.#deps);
       if (this.#refusing !== null) gates.refuseAll(this.#refusing);
@@ -118,7 +106,7 @@ export class Admit {
 
   /** Where requests of an endpoint class stand in line. */
   gates(name: EndpointClass): Gates {
-    const gates = this.#classes.get(name) ?? this.#former.get(name);
+    const gates = this.#known(name);
     if (gates !== undefined) return gates;
     // Its class has gone while it was on its way here. It belongs to no other.
     const byDefault = this.#classes.get(defaultClass);
@@ -157,7 +145,7 @@ export class Admit {
 
   /** The callers in the line of a class, by place; null: there is no such class. @param max how many are told */
   callers(name: EndpointClass, max: number): CallersView | null {
-    const gates = this.#classes.get(name) ?? this.#former.get(name);
+    const gates = this.#known(name);
     return gates === undefined ? null : callersOf(gates, max, this.#clock.now());
   }
 

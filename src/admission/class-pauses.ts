@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { KeptAnswer } from '../exchange/refusals.ts';
 import type { EndpointClass } from '../exchange/route.ts';
 import { Answers, Pauses } from './pauses.ts';
-import { horizonMs } from './rate/lease.ts';
+import { horizonMs } from './rate/slots.ts';
 import { type PauseNotice, Telling, type TellPause } from './telling.ts';
 
 interface ClassPausesDeps {
@@ -38,12 +38,8 @@ export class ClassPauses {
 
   constructor(name: EndpointClass, { clock, tellPause }: ClassPausesDeps) {
     this.#name = name;
-    this.#telling = new Telling(clock, (ms) =>
-      tellPause?.({ class: name, bucket: null, bulk: false, ms, answer: this.#said }),
-    );
-    this.#bulkTelling = new Telling(clock, (ms) =>
-      tellPause?.({ class: name, bucket: null, bulk: true, ms, answer: null }),
-    );
+    this.#telling = new Telling(clock, (ms) => tellPause?.(this.#noticeOf(false, ms)));
+    this.#bulkTelling = new Telling(clock, (ms) => tellPause?.(this.#noticeOf(true, ms)));
   }
 
   /** None of the class is sent before, `Clock.now()`. */
@@ -111,9 +107,12 @@ export class ClassPauses {
 
   /** What one that asks is to know of the class. */
   *notices(now: number): Iterable<PauseNotice> {
-    const common = { class: this.#name, bucket: null };
-    if (this.#certainUntil > now) yield { ...common, bulk: false, ms: this.#certainUntil - now, answer: this.#said };
-    if (this.#bulkUntil > now) yield { ...common, bulk: true, ms: this.#bulkUntil - now, answer: null };
+    if (this.#certainUntil > now) yield this.#noticeOf(false, this.#certainUntil - now);
+    if (this.#bulkUntil > now) yield this.#noticeOf(true, this.#bulkUntil - now);
+  }
+
+  #noticeOf(bulk: boolean, ms: number): PauseNotice {
+    return { class: this.#name, bucket: null, bulk, ms, answer: bulk ? null : this.#said };
   }
 
   /** The same of buckets that are not in use here. */

@@ -14,7 +14,6 @@ import { Prospects } from './prospects.ts';
 import { Supply } from './rate/supply.ts';
 import { Serving } from './serving.ts';
 import { type Stander, type Stay, slotsFor, stayOf, Waiter, waitAsked } from './stay.ts';
-import type { PauseNotice } from './telling.ts';
 import { type Moving, Waiting } from './waiting.ts';
 
 /** Who waits behind so many waits long enough for its fields to be packed, which costs a microsecond. */
@@ -27,10 +26,10 @@ export class Gate implements Slots {
   readonly owner: string;
   readonly line: Line<Waiter>;
   readonly supply: Supply;
-  readonly #waiting: Waiting;
+  readonly waiting: Waiting;
   readonly #class: GateClass;
   readonly #deps: GateDeps;
-  readonly #pausing: Pausing;
+  readonly pausing: Pausing;
   readonly #prospects: Prospects;
   readonly #serving: Serving;
   /** Null: the class has no narrow limits. */
@@ -42,12 +41,12 @@ export class Gate implements Slots {
     this.owner = owner;
     this.#class = ofClass;
     this.#deps = deps;
-    this.#waiting = new Waiting(ofClass, deps);
-    this.line = this.#waiting.line;
+    this.waiting = new Waiting(ofClass, deps);
+    this.line = this.waiting.line;
     this.supply = new Supply(bucket, limits, () => void this.pump(), deps);
-    this.#lanes = lanes === null ? null : new GateLanes(lanes, this.#waiting, this.#forLanes(), deps);
-    this.#pausing = new Pausing(bucket, ofClass, this.supply, deps);
-    const own = { waiting: this.#waiting, supply: this.supply, pausing: this.#pausing, lanes: this.#lanes };
+    this.#lanes = lanes === null ? null : new GateLanes(lanes, this.waiting, this.#forLanes(), deps);
+    this.pausing = new Pausing(bucket, ofClass, this.supply, deps);
+    const own = { waiting: this.waiting, supply: this.supply, pausing: this.pausing, lanes: this.#lanes };
     const parts = { bucket, ofClass, deps, ...own };
     this.#prospects = new Prospects(parts);
     this.#serving = new Serving(owner, parts, this.#prospects, this);
@@ -57,21 +56,21 @@ export class Gate implements Slots {
   configure(): void {
     const { limits } = this.#class;
     this.#prospects.configure();
-    if (this.supply.configure(limits, !this.#waiting.isEmpty, this.#deps.clock.now())) this.#serving.lookAnew();
+    if (this.supply.configure(limits, !this.waiting.isEmpty, this.#deps.clock.now())) this.#serving.lookAnew();
   }
 
   /** Others take its place: lets go of all that wait, who go on waiting there. The oldest comes first. */
   vacate(): Moving[] {
-    const moving = this.#serving.still(() => this.#waiting.vacate());
+    const moving = this.#serving.still(() => this.waiting.vacate());
     this.#deps.limiters.leave(this.#class.limiter, this.#serving);
     return moving;
   }
 
   /** One that has waited elsewhere takes its place by its age. */
   adopt({ waiter, restsUntil, wasParked }: Moving, now: number): void {
-    if (restsUntil !== null) this.#waiting.rejoin(waiter, now, restsUntil);
+    if (restsUntil !== null) this.waiting.rejoin(waiter, now, restsUntil);
     else if (this.#lanes !== null && (wasParked || waiter.releasedBy === null)) this.#lanes.join(waiter, now);
-    else this.#waiting.join(waiter);
+    else this.waiting.join(waiter);
   }
 
   /** For a newcomer: at once if nobody waits, a slot is open and a permit is there. Null: it waits, and is told later. */
@@ -82,7 +81,7 @@ export class Gate implements Slots {
     exchange.waitSeconds = waitAsked(exchange.fields, exchange.holdMaxMs);
     if (downstream.gone) return gone;
     const cost = slotsFor(exchange, this.#deps);
-    for (let slots = 0; slots < cost; slots++) this.supply.lease.arrived(now);
+    for (let slots = 0; slots < cost; slots++) this.supply.lease.arrivals.add(now);
     const maybeNow =
       this.#lanes === null && this.line.requests === 0 && cost === 1 && this.#prospects.mayTake(exchange, now);
     if (maybeNow && this.supply.lease.take(now)) return this.#serving.admitAtOnce(exchange, now);
@@ -101,7 +100,7 @@ export class Gate implements Slots {
     this.#lanes?.enter(exchange);
     const { pauses } = this.#class;
     const pausedUntil = pauses.until;
-    const restsUntil = this.#pausing.restAfter(stay, replay, now);
+    const restsUntil = this.pausing.restAfter(stay, replay, now);
     if (pauses.until > pausedUntil) this.#class.pumpOthers(this);
     if (replay.signal !== undefined) this.#pauseLane(replay.signal, exchange, replay.answer ?? null, now);
     if (replay.answer !== undefined && stay.until <= restsUntil) {
@@ -113,7 +112,7 @@ export class Gate implements Slots {
 
   another(): number | null {
     const now = this.#deps.clock.now();
-    if (this.line.requests > 0 || now < this.#pausing.until) return null;
+    if (this.line.requests > 0 || now < this.pausing.until) return null;
     const { lease } = this.supply;
     const taken = lease.take(now) || (this.#serving.ask(now, 1) && lease.take(now));
     return taken ? lease.takenClosesAt : null;
@@ -122,7 +121,7 @@ export class Gate implements Slots {
   signalled(signal: Signal, exchange?: Collected): void {
     const now = this.#deps.clock.now();
     if (exchange !== undefined) this.#pauseLane(signal, exchange, null, now);
-    this.#pausing.signalled(signal, null, now);
+    this.pausing.signalled(signal, null, now);
     if (signal.of === 'class') this.#class.pumpOthers(this);
     this.pump();
   }
@@ -137,14 +136,9 @@ export class Gate implements Slots {
     this.#deps.tellPause?.({ class: this.#class.name, bucket, bulk: false, ms: pauseMs, answer });
   }
 
-  /** What one that asks is to know of its pause; null: nothing. */
-  notice(now: number): PauseNotice | null {
-    return this.#pausing.notice(now);
-  }
-
   /** Another replica says how long the bucket pauses, and what the upstream said. */
   heard({ until, answer }: BucketPause): void {
-    this.#pausing.heard(answer, this.#deps.clock.now(), until);
+    this.pausing.heard(answer, this.#deps.clock.now(), until);
     this.pump();
   }
 
@@ -155,12 +149,7 @@ export class Gate implements Slots {
 
   refuseAll(name: RefusalName): void {
     const now = this.#deps.clock.now();
-    this.#waiting.refuseAll(now, () => this.#prospects.refusalOfAll(name, now));
-  }
-
-  /** When the bucket goes on; in the past: it does not pause. */
-  get pausedUntil(): number {
-    return this.#pausing.until;
+    this.waiting.refuseAll(now, () => this.#prospects.refusalOfAll(name, now));
   }
 
   /** How many requests the bucket would let pass now. */
@@ -171,10 +160,10 @@ export class Gate implements Slots {
   /** True: nothing is under way, and the bucket is full again by all that is known here. Nothing is lost with it. */
   isIdle(now: number): boolean {
     return (
-      this.#waiting.isEmpty &&
+      this.waiting.isEmpty &&
       (this.#lanes?.trials ?? 0) === 0 &&
       !this.supply.asking &&
-      this.#pausing.isOver(now) &&
+      this.pausing.isOver(now) &&
       this.supply.lease.fullAt <= now
     );
   }
@@ -182,13 +171,13 @@ export class Gate implements Slots {
   /** Lets go of the timer: nobody comes here any more. */
   close(): void {
     this.#serving.close();
-    this.#pausing.close();
+    this.pausing.close();
   }
 
   /** An operator ends a wait. */
   end(waiter: Waiter): void {
     const now = this.#deps.clock.now();
-    this.#waiting.refuse(waiter, this.#prospects.refusalOfAll('endedByOperator', now), now);
+    this.waiting.refuse(waiter, this.#prospects.refusalOfAll('endedByOperator', now), now);
     this.pump();
   }
 
@@ -200,15 +189,10 @@ export class Gate implements Slots {
     return true;
   }
 
-  /** Everybody who waits, in line or outside it. Looks at each. */
-  get waiters(): Iterable<Waiter> {
-    return this.#waiting;
-  }
-
   /** When a slot comes. @param number the next one is 1 */
   turn(number: number, now: number): Turn {
     const { earliest, byShare } = this.supply.comesAt(number, now);
-    const fromNow = (at: number): number => Math.round(Math.max(0, at - now, this.#pausing.until - now));
+    const fromNow = (at: number): number => Math.round(Math.max(0, at - now, this.pausing.until - now));
     return { turnInMs: fromNow(earliest), turnByMs: fromNow(byShare) };
   }
 
@@ -223,8 +207,8 @@ export class Gate implements Slots {
     const waiter = new Waiter(stay, stander, now);
     stay.exchange.trace?.recording?.holdBegan(now, this.#prospects.whyHeld(stay, now, restsUntil));
     if (restsUntil === null && this.#lanes !== null) this.#lanes.join(waiter, now);
-    else if (restsUntil === null) this.#waiting.join(waiter);
-    else this.#waiting.rejoin(waiter, now, restsUntil);
+    else if (restsUntil === null) this.waiting.join(waiter);
+    else this.waiting.rejoin(waiter, now, restsUntil);
     this.pump();
     if (this.#class.headcount.total > packedBehind) packed(stay.exchange);
     return null;

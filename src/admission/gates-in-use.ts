@@ -13,13 +13,6 @@ import { bucketName, scopeValue } from './rate/scope.ts';
 import { convertedUs, intervalUs } from './rate/slots.ts';
 import type { Moving } from './waiting.ts';
 
-export interface GatesDeps extends GateDeps {
-  /** A one-way digest. */
-  readonly digest: (text: string) => string;
-  /** Whether the Coreapp tells paths apart that differ in case only. Not there: it does not. */
-  readonly caseSensitivePaths?: boolean;
-}
-
 /** How often idle gates are looked for while there is room, milliseconds. */
 const sweepMs = 10_000;
 /**
@@ -35,7 +28,7 @@ const nobody = '';
 
 export class GatesInUse {
   readonly #class: GateClass;
-  readonly #deps: GatesDeps;
+  readonly #deps: GateDeps;
   /** The one gate of the scope `fleet`. */
   #only: Gate | null;
   /** By the value that requests bring. */
@@ -49,7 +42,7 @@ export class GatesInUse {
   #lookNotBefore = Number.NEGATIVE_INFINITY;
   #sweep: Alarm | null = null;
 
-  constructor(ofClass: GateClass, deps: GatesDeps) {
+  constructor(ofClass: GateClass, deps: GateDeps) {
     const { limits } = ofClass;
     this.#class = ofClass;
     this.#deps = deps;
@@ -73,7 +66,7 @@ export class GatesInUse {
     const spent = Math.max(0, ...former.map((gate) => gate.supply.spent(now)));
     this.#spentUntil = Math.max(this.#spentUntil, now + (spent * intervalUs(this.#class.limits)) / 1_000);
     // A pause of all of the class is one, whatever its requests share.
-    if (this.#only !== null) this.#class.pauses.pause(this.#only.pausedUntil);
+    if (this.#only !== null) this.#class.pauses.pause(this.#only.pausing.until);
     this.#only = null;
     this.#gates.clear();
     for (const gate of former) {

@@ -4,16 +4,15 @@ import type { Collected } from '../exchange/exchange.ts';
 import type { Admission, Replay } from '../exchange/outcome.ts';
 import type { Downstream } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
-import type { RefusalName } from '../exchange/refusals.ts';
-import { refuse } from '../exchange/refusals.ts';
+import { type RefusalName, refuse } from '../exchange/refusals.ts';
 import type { EndpointClass } from '../exchange/route.ts';
 import type { BucketSnapshot, LineSnapshot } from '../observe/snapshot.ts';
 import { Shares } from '../shares/shares.ts';
 import { type BucketPause, ClassPauses } from './class-pauses.ts';
 import type { ConcurrencyLimiter } from './concurrency/limiter.ts';
 import type { Gate } from './gate.ts';
-import type { GateClass } from './gate-parts.ts';
-import { type GatesDeps, GatesInUse } from './gates-in-use.ts';
+import type { GateClass, GateDeps } from './gate-parts.ts';
+import { GatesInUse } from './gates-in-use.ts';
 import { Lanes, sameLanes } from './lanes/lanes.ts';
 import { type ClassLimits, lineMax } from './limits.ts';
 import { sameScope } from './rate/scope.ts';
@@ -40,10 +39,10 @@ export class Gates implements GateClass {
   lanes: Lanes | null;
   readonly pauses: ClassPauses;
   #refusing: RefusalName | null = null;
-  readonly #deps: GatesDeps;
+  readonly #deps: GateDeps;
   readonly #gates: GatesInUse;
 
-  constructor(name: EndpointClass, limits: ClassLimits, deps: GatesDeps) {
+  constructor(name: EndpointClass, limits: ClassLimits, deps: GateDeps) {
     this.name = name;
     this.limits = asHeld(limits);
     this.limiter = deps.limiters.add(limits);
@@ -154,7 +153,7 @@ export class Gates implements GateClass {
   *#notices(now: number): Iterable<PauseNotice> {
     yield* this.pauses.notices(now);
     for (const gate of this.#gates.current) {
-      const notice = gate.notice(now);
+      const notice = gate.pausing.notice(now);
       if (notice !== null) yield notice;
     }
     yield* this.pauses.heardNotices(now);
@@ -245,7 +244,7 @@ export class Gates implements GateClass {
     for (const gate of this.#gates.current) {
       level = Math.min(level, gate.level(now));
       slotsHeld += gate.supply.lease.left(now);
-      pausedUntil = Math.max(pausedUntil, gate.pausedUntil);
+      pausedUntil = Math.max(pausedUntil, gate.pausing.until);
     }
     const bulkPausedMs = Math.ceil(Math.max(0, this.pauses.bulkUntil - now));
     const pausedMs = Math.ceil(pausedUntil - now);

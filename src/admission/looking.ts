@@ -3,6 +3,7 @@ import { nameOf } from '../exchange/principal.ts';
 import type { CallersView, CallerView, Turn, WaitReason, WaitView } from '../observe/views.ts';
 import type { Gate } from './gate.ts';
 import type { Gates } from './gates.ts';
+import { bulkUrgency } from './line/urgency.ts';
 import type { Waiter } from './stay.ts';
 
 /** A request that waits, and where. */
@@ -33,24 +34,20 @@ export function callersOf(gates: Gates, max: number, now: number): CallersView {
 
 /** A request by its `X-Request-Id`. Callers may choose that, so several may have it: the oldest is told. */
 export function findWaiter(classes: Iterable<Gates>, id: string): Found | null {
-  let found: Found | null = null;
-  for (const gates of classes) {
-    for (const gate of gates.inUse) {
-      for (const waiter of gate.waiters) {
-        const isOlder = found === null || waiter.since < found.waiter.since;
-        if (waiter.exchange.id === id && isOlder) found = { gates, gate, waiter };
-      }
-    }
-  }
-  return found;
+  const found = foundIn(classes, ({ exchange }) => exchange.id === id);
+  return found.sort((a, b) => a.waiter.since - b.waiter.since)[0] ?? null;
 }
 
 /** All that wait of one caller. */
 export function waitersOf(classes: Iterable<Gates>, caller: string): Found[] {
+  return foundIn(classes, (waiter) => waiter.caller === caller);
+}
+
+function foundIn(classes: Iterable<Gates>, isSought: (waiter: Waiter) => boolean): Found[] {
   const found: Found[] = [];
   for (const gates of classes) {
     for (const gate of gates.inUse) {
-      for (const waiter of gate.waiters) if (waiter.caller === caller) found.push({ gates, gate, waiter });
+      for (const waiter of gate.waiting) if (isSought(waiter)) found.push({ gates, gate, waiter });
     }
   }
   return found;
@@ -87,10 +84,9 @@ function restOf({ rest, parkedIn }: Waiter, now: number): Turn {
 function reasonOf(gates: Gates, gate: Gate, waiter: Waiter, now: number): WaitReason {
   if (gates.pausedByOperator(waiter.caller)) return 'operator';
   if (waiter.parkedIn !== null) return 'lane';
-  if (gate.pausedUntil > now) return 'pause';
+  if (gate.pausing.until > now) return 'pause';
   if (!waiter.waiting) return 'rest';
-  const isBulk = gates.pauses.bulkUntil > now && waiter.urgency > 3;
-  if (isBulk) return 'pause';
+  if (gates.pauses.bulkUntil > now && waiter.urgency >= bulkUrgency) return 'pause';
   return gate.supply.lease.opensAt(now) <= now || !gates.limiter.availableTo(nameOf(waiter.exchange.principal), now)
     ? 'permit'
     : 'rate';

@@ -2,44 +2,22 @@
  * When the requests of one bucket may go again: what the Coreapp asked for, and for whom that counts (`pauses.ts`).
  * A limit of rate is what the bucket stands for; a limit of load is reached by all of the class together.
  */
-import type { Clock } from '../clock.ts';
 import type { Replay } from '../exchange/outcome.ts';
 import type { KeptAnswer } from '../exchange/refusals.ts';
-import type { EndpointClass } from '../exchange/route.ts';
 import type { Signal } from '../exchange/signal.ts';
-import type { ClassPauses } from './class-pauses.ts';
-import type { ClassLimits } from './limits.ts';
+import type { GateClass, GateDeps } from './gate-parts.ts';
 import { bulkUrgency } from './line/urgency.ts';
 import { Pauses } from './pauses.ts';
-import { horizonMs } from './rate/lease.ts';
-import type { Buckets } from './rate/ports.ts';
-import { pushMaxUs, tauUs } from './rate/slots.ts';
+import { horizonMs, pushMaxUs, tauUs } from './rate/slots.ts';
 import type { Supply } from './rate/supply.ts';
 import type { Stay } from './stay.ts';
-import { type PauseNotice, Telling, type TellPause } from './telling.ts';
-
-export interface PausingClass {
-  readonly name: EndpointClass;
-  readonly limits: ClassLimits;
-  readonly pauses: ClassPauses;
-}
-
-export interface PausingDeps {
-  readonly clock: Clock;
-  readonly buckets: Pick<Buckets, 'pushBack'>;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
-  /** The longest pause that a refusal of the Coreapp may impose, milliseconds. */
-  readonly pauseMaxMs: number;
-  /** Not there: there are no other replicas. */
-  readonly tellPause?: TellPause;
-}
+import { type PauseNotice, Telling } from './telling.ts';
 
 export class Pausing {
   readonly #bucket: string;
-  readonly #class: PausingClass;
+  readonly #class: GateClass;
   readonly #supply: Supply;
-  readonly #deps: PausingDeps;
+  readonly #deps: GateDeps;
   /** When the bucket's pause is over; in the past: there is none. */
   #until = Number.NEGATIVE_INFINITY;
   /** Those that refusals for the rate ask for; made for the first of them. */
@@ -50,7 +28,7 @@ export class Pausing {
   #telling: Telling | null = null;
   #certainUntil = Number.NEGATIVE_INFINITY;
 
-  constructor(bucket: string, ofClass: PausingClass, supply: Supply, deps: PausingDeps) {
+  constructor(bucket: string, ofClass: GateClass, supply: Supply, deps: GateDeps) {
     this.#bucket = bucket;
     this.#class = ofClass;
     this.#supply = supply;
@@ -149,14 +127,11 @@ export class Pausing {
 
   /** What one that asks is to know of the bucket; null: nothing. */
   notice(now: number): PauseNotice | null {
-    if (this.#certainUntil <= now) return null;
-    return {
-      class: this.#class.name,
-      bucket: this.#bucket,
-      bulk: false,
-      ms: this.#certainUntil - now,
-      answer: this.#said,
-    };
+    return this.#certainUntil <= now ? null : this.#noticeOf(this.#certainUntil - now);
+  }
+
+  #noticeOf(ms: number): PauseNotice {
+    return { class: this.#class.name, bucket: this.#bucket, bulk: false, ms, answer: this.#said };
   }
 
   /** Lets go of the timer. */
@@ -179,10 +154,8 @@ export class Pausing {
 
   /** Those that go on with a bucket that has been pushed back do not know for how long, and what was said. */
   #tell(ms: number): void {
-    const { name, limits } = this.#class;
-    void this.#deps.buckets.pushBack(this.#bucket, limits, Math.min(ms, pushMaxUs / 1_000));
-    if (this.#certainUntil < this.#until) return;
-    this.#deps.tellPause?.({ class: name, bucket: this.#bucket, bulk: false, ms, answer: this.#said });
+    void this.#deps.buckets.pushBack(this.#bucket, this.#class.limits, Math.min(ms, pushMaxUs / 1_000));
+    if (this.#certainUntil >= this.#until) this.#deps.tellPause?.(this.#noticeOf(ms));
   }
 
   #own(): Pauses {

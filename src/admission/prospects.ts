@@ -5,30 +5,43 @@ import type { Collected } from '../exchange/exchange.ts';
 import { nameOf } from '../exchange/principal.ts';
 import { type Refusal, type RefusalName, refuse } from '../exchange/refusals.ts';
 import type { HoldReason } from '../exchange/trace.ts';
-import type { GateParts } from './gate-parts.ts';
-import { tooLate } from './lanes/gate-lanes.ts';
+import type { GateClass, GateDeps } from './gate-parts.ts';
+import { type GateLanes, tooLate } from './lanes/gate-lanes.ts';
 import { bulkUrgency, urgencyOf } from './line/urgency.ts';
+import type { Pausing } from './pausing.ts';
 import { slotsToCome } from './rate/quota.ts';
 import { type Left, leftOf, RateLimitFields } from './rate/rate-limit-fields.ts';
+import type { Supply } from './rate/supply.ts';
 import type { Stay } from './stay.ts';
+import type { Waiting } from './waiting.ts';
+
+/** What the gate of one bucket is made of. */
+export interface GateParts {
+  readonly bucket: string;
+  readonly ofClass: GateClass;
+  readonly deps: GateDeps;
+  readonly waiting: Waiting;
+  readonly supply: Supply;
+  readonly pausing: Pausing;
+  /** Null: the class has no narrow limits. */
+  readonly lanes: GateLanes | null;
+}
 
 export class Prospects {
   readonly #parts: GateParts;
-  #rateLimit: RateLimitFields | null;
+  /** What callers are told of the bucket; null: nothing. */
+  rateLimit: RateLimitFields | null = null;
 
   constructor(parts: GateParts) {
     this.#parts = parts;
-    this.#rateLimit = this.#fields();
+    this.configure();
   }
 
-  /** What callers are told of the bucket; null: nothing. */
-  get rateLimit(): RateLimitFields | null {
-    return this.#rateLimit;
-  }
-
-  /** The class has other limits. */
+  /** By the limits that the class has. */
   configure(): void {
-    this.#rateLimit = this.#fields();
+    const { bucket, ofClass } = this.#parts;
+    const { limits } = ofClass;
+    this.rateLimit = limits.rateLimitFields ? new RateLimitFields(bucket, limits, () => this.#left()) : null;
   }
 
   /** Nothing but the bucket itself could keep a newcomer. */
@@ -89,12 +102,6 @@ export class Prospects {
   /** A refusal of whoever is behind all that are in line. */
   refusalOfAll(name: RefusalName, now: number): Refusal {
     return this.refusal(name, this.#parts.waiting.line.slots, now);
-  }
-
-  #fields(): RateLimitFields | null {
-    const { bucket, ofClass } = this.#parts;
-    const { limits } = ofClass;
-    return limits.rateLimitFields ? new RateLimitFields(bucket, limits, () => this.#left()) : null;
   }
 
   /** What a newcomer would find. */

@@ -6,10 +6,9 @@ import { type Admitted, admitted, type Collected, type Permit, type Slots } from
 import { nameOf } from '../exchange/principal.ts';
 import type { HoldReason } from '../exchange/trace.ts';
 import type { PermitWaiter } from './concurrency/limiters.ts';
-import type { GateParts } from './gate-parts.ts';
 import type { Line } from './line/line.ts';
 import { bulkUrgency } from './line/urgency.ts';
-import type { Prospects } from './prospects.ts';
+import type { GateParts, Prospects } from './prospects.ts';
 import type { Waiter } from './stay.ts';
 
 export class Serving implements PermitWaiter {

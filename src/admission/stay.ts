@@ -5,7 +5,7 @@ import type { Downstream, GoneListener } from '../exchange/ports.ts';
 import { nameOf } from '../exchange/principal.ts';
 import type { Fields } from '../http/fields.ts';
 import { waitPreferred } from '../http/preference.ts';
-import { Due } from './line/deadlines.ts';
+import type { DueOf } from './line/deadlines.ts';
 import { Place } from './line/queue.ts';
 import { type BestUrgency, urgencyOf } from './line/urgency.ts';
 import type { CostOf } from './rate/costs.ts';
@@ -80,14 +80,7 @@ export class Waiter extends Place<Waiter> implements GoneListener {
 }
 
 /** The time until which a request must not be sent. */
-export class Rest extends Due<Rest> {
-  readonly waiter: Waiter;
-
-  constructor(waiter: Waiter, until: number) {
-    super(until);
-    this.waiter = waiter;
-  }
-}
+export type Rest = DueOf<Waiter>;
 
 /**
  * The seconds of `Prefer: wait`, where they are no more than anybody may wait; −1: they are more, or there are none.

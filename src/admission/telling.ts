@@ -2,8 +2,7 @@
 import type { Alarm, Clock } from '../clock.ts';
 import type { KeptAnswer } from '../exchange/refusals.ts';
 import type { EndpointClass } from '../exchange/route.ts';
-import { horizonMs } from './rate/lease.ts';
-import { pushMaxUs } from './rate/slots.ts';
+import { horizonMs, pushMaxUs } from './rate/slots.ts';
 
 /** What one replica tells the others of a pause that a rule of the configuration has brought about. */
 export interface PauseNotice {
@@ -65,12 +64,6 @@ export class Telling {
     this.#told = this.#until;
     this.#again?.cancel();
     const isLong = this.#until > now + onceMs;
-    this.#again = isLong ? this.#clock.after(onceMs - tellAgainMs, () => this.#sayAgain()) : null;
-  }
-
-  #sayAgain(): void {
-    const now = this.#clock.now();
-    this.#again = null;
-    this.#say(now);
+    this.#again = isLong ? this.#clock.after(onceMs - tellAgainMs, () => this.#say(this.#clock.now())) : null;
   }
 }

@@ -2,30 +2,14 @@
  * The requests that wait for one bucket: in its line, or resting before they may stand in it. A request rests outside
  * the line, so that nobody waits behind it and no slot is asked for on its behalf. It counts as waiting all the same.
  */
-import type { Clock } from '../clock.ts';
-import type { Admission } from '../exchange/outcome.ts';
-import { gone } from '../exchange/outcome.ts';
+import { type Admission, gone } from '../exchange/outcome.ts';
 import type { Refusal } from '../exchange/refusals.ts';
-import type { EndpointClass } from '../exchange/route.ts';
 import { type HoldReason, sampledId } from '../exchange/trace.ts';
-import type { HoldOutcome, Meter } from '../observe/ports.ts';
-import type { Shares } from '../shares/shares.ts';
-import { Deadlines } from './line/deadlines.ts';
+import type { HoldOutcome } from '../observe/ports.ts';
+import type { GateClass, GateDeps } from './gate-parts.ts';
+import { Deadlines, DueOf } from './line/deadlines.ts';
 import { Line } from './line/line.ts';
-import { Rest, type Waiter } from './stay.ts';
-
-export interface WaitingDeps {
-  readonly clock: Clock;
-  readonly meter: Meter;
-}
-
-export interface WaitingClass {
-  readonly name: EndpointClass;
-  /** Who waits, in all lines of the class. */
-  readonly headcount: Shares;
-  /** It is no longer parked in its lane, or no longer in the line that the lane let it go to. */
-  leftLane(waiter: Waiter): void;
-}
+import type { Rest, Waiter } from './stay.ts';
 
 /** One that goes on waiting elsewhere. */
 export interface Moving {
@@ -39,10 +23,10 @@ export class Waiting {
   readonly line = new Line<Waiter>();
   /** Made for the first request that rests: most gates never have one. */
   #rests: Deadlines<Rest> | null = null;
-  readonly #class: WaitingClass;
-  readonly #deps: WaitingDeps;
+  readonly #class: GateClass;
+  readonly #deps: GateDeps;
 
-  constructor(ofClass: WaitingClass, deps: WaitingDeps) {
+  constructor(ofClass: GateClass, deps: GateDeps) {
     this.#class = ofClass;
     this.#deps = deps;
   }
@@ -163,7 +147,7 @@ export class Waiting {
   /** Everybody who waits, in line or outside it. Looks at each: not for each request. */
   *[Symbol.iterator](): Generator<Waiter> {
     yield* this.line;
-    if (this.#rests !== null) for (const { waiter } of this.#rests.all()) yield waiter;
+    if (this.#rests !== null) for (const { what } of this.#rests.all()) yield what;
   }
 
   /** When somebody's time or rest is over, or sooner; infinity: nobody waits. */
@@ -205,7 +189,7 @@ export class Waiting {
   #rest(waiter: Waiter, until: number): void {
     this.#rests ??= new Deadlines();
     // A page of the calendar is over as it begins; a rest must not end early.
-    waiter.rest = new Rest(waiter, Math.ceil(until));
+    waiter.rest = new DueOf(waiter, Math.ceil(until));
     this.#rests.add(waiter.rest);
   }
 
@@ -217,6 +201,6 @@ export class Waiting {
 
   /** Somebody whose rest is over, the earliest first; null: there is none. */
   #resting(now: number): Waiter | null {
-    return this.#rests?.overdue(now)?.waiter ?? null;
+    return this.#rests?.overdue(now)?.what ?? null;
   }
 }

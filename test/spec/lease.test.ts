@@ -23,7 +23,7 @@ function leaseWith({ slots, opensInMs }: Left, roundTripMs = 0): Lease {
 /** The lease at the time 0, after one arrival every `everyMs` for as long as it takes to be sure of it. */
 function expecting(everyMs: number, last: Left): Lease {
   const lease = new Lease(quota);
-  for (let number = Math.ceil(400 / everyMs); number >= 0; number--) lease.arrived(-number * everyMs);
+  for (let number = Math.ceil(400 / everyMs); number >= 0; number--) lease.arrivals.add(-number * everyMs);
   lease.add(grantOf((last.opensInMs + tauMs) * 1_000, last.slots, quota), 0, 0);
   return lease;
 }
@@ -80,9 +80,9 @@ describe('A call asks for', () => {
 
   test('little for one burst, however large', () => {
     const lease = leaseWith({ slots: 0, opensInMs: -50 });
-    for (let i = 0; i < 1_000; i++) lease.arrived(0);
+    for (let i = 0; i < 1_000; i++) lease.arrivals.add(0);
     expect(lease.wanted(0, 0)).toBe(1);
-    lease.arrived(390);
+    lease.arrivals.add(390);
     expect(lease.wanted(390, 0)).toBeLessThanOrEqual(100);
   });
 });

@@ -1,6 +1,6 @@
 /** Promise P2 for replicas that share a bucket, in virtual time: all of it is used, in equal shares, and whoever is alone is served. */
 import { describe, expect, test } from 'vitest';
-import { horizonMs } from '../../src/admission/rate/lease.ts';
+import { horizonMs } from '../../src/admission/rate/slots.ts';
 import { Fleet, jain, roomyLimits } from '../support/fleet.ts';
 
 const oneWayMs = () => 0.15;

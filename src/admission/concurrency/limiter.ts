@@ -169,8 +169,10 @@ export class ConcurrencyLimiter {
       this.#freed();
       return;
     }
-    if (how === 'refused') this.#refusedFirst(isOlder);
-    else if (how === 'again') this.#refusedAgain(isOlder);
+    if (how === 'refused') {
+      this.#requests += 1;
+      this.#refused(isOlder);
+    } else if (how === 'again') this.#refusedAgain(isOlder);
     else if (how === 'answered' && !isOlder) this.#answered(wasFull);
     // A place is free, and no probe is out: the next one may take it.
     else if (this.probing && this.#inUse === this.#older) this.#pausedUntil = Number.NEGATIVE_INFINITY;
@@ -229,11 +231,6 @@ export class ConcurrencyLimiter {
     this.#calm = 0;
     if (this.#older === 0) this.#vain = Math.max(1, this.#vain);
     this.#pauseBetweenProbes();
-  }
-
-  #refusedFirst(isOlder: boolean): void {
-    this.#requests += 1;
-    this.#refused(isOlder);
   }
 
   /**

@@ -28,7 +28,7 @@ interface PermitRules {
 const vainMax = 64;
 
 export class ConcurrencyLimiters {
-  /** What is in flight, and may be. */
+  /** What is in flight, and may be. Once it has other bounds, each class's own limiter has to be configured. */
   readonly budget: InFlightBudget;
   readonly #clock: Clock;
   /** Uniform in [0, 1). */
@@ -41,31 +41,23 @@ export class ConcurrencyLimiters {
     this.budget = new InFlightBudget(bounds);
     this.#clock = clock;
     this.#random = random;
-    this.#look = new Earliest(clock, () => this.#freed());
-  }
-
-  /** Other bounds for all. Each class's own limiter has to be configured after that. */
-  configure(bounds: ConcurrencyBounds): void {
-    this.budget.configure(bounds);
+    this.#look = new Earliest(clock, () => this.freed());
   }
 
   /** Other rules for one class. */
   reconfigure(limiter: ConcurrencyLimiter, { hold, callerShareMax }: PermitRules): void {
     const isReserved = limiter.budget instanceof ReservedInFlightBudget;
-    const other = hold ? this.budget : new ReservedInFlightBudget(this.budget);
-    limiter.configure(isReserved === !hold ? limiter.budget : other, callerShareMax);
-  }
-
-  /** The bounds have changed: who waits may find a permit. */
-  changed(): void {
-    this.#freed();
+    limiter.configure(isReserved === !hold ? limiter.budget : this.#budgetOf(hold), callerShareMax);
   }
 
   /** For one more class. */
   add({ hold, callerShareMax }: PermitRules): ConcurrencyLimiter {
-    const budget = hold ? this.budget : new ReservedInFlightBudget(this.budget);
     const now = (): number => this.#clock.now();
-    return new ConcurrencyLimiter(budget, now, this.#random, () => this.#freed(), callerShareMax);
+    return new ConcurrencyLimiter(this.#budgetOf(hold), now, this.#random, () => this.freed(), callerShareMax);
+  }
+
+  #budgetOf(hold: boolean): InFlightBudget {
+    return hold ? this.budget : new ReservedInFlightBudget(this.budget);
   }
 
   /**
@@ -86,7 +78,8 @@ export class ConcurrencyLimiters {
     this.#waiting.get(limiter)?.delete(waiter);
   }
 
-  #freed(): void {
+  /** There may be permits for those who wait: some are free again, or the bounds have changed. */
+  freed(): void {
     if (this.#waiting.size === 0) return;
     const now = this.#clock.now();
     for (const [limiter, waiters] of [...this.#waiting]) {

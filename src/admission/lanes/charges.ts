@@ -1,9 +1,11 @@
 /** What a request was charged by its narrow limits, until its answer has told what it used. */
 import type { Clock } from '../../clock.ts';
 import type { Charge, UsagePlace } from '../../exchange/charge.ts';
+import type { Meter } from '../../observe/ports.ts';
 import type { Buckets } from '../rate/ports.ts';
 import type { NarrowQuota } from '../rate/quota.ts';
 import type { Lane } from './lane.ts';
+import type { Lanes } from './lanes.ts';
 
 /** Tokens that a lane's bucket has given for a request. */
 export interface Taken {
@@ -17,44 +19,31 @@ export interface Taken {
   readonly wholeUntil: number;
 }
 
-/** What becomes known of what was charged. */
-export interface Reckoning {
-  /** How many were charged, and how many it came to, by what an answer told or by the estimate. */
-  settled(bucket: string, charged: number, used: number): void;
-  /** So many are in the bucket again. */
-  wentBack(bucket: string, count: number): void;
+export interface ChargesDeps {
+  readonly clock: Pick<Clock, 'now'>;
+  readonly buckets: Buckets;
+  readonly meter: Pick<Meter, 'settled'>;
 }
 
 /** What an answer tells is believed up to here: more is no number of tokens. */
 const usedMax = 1e9;
 
-/** Null: no narrow limit has given anything. */
-export function chargeFor(
-  taken: readonly Taken[],
-  buckets: Buckets,
-  clock: Pick<Clock, 'now'>,
-  reckoning: Reckoning,
-): Charge | null {
-  return taken.length === 0 ? null : new Charges(taken, buckets, clock, reckoning);
-}
-
-class Charges implements Charge {
+export class Charges implements Charge {
   readonly toldIn: readonly (readonly UsagePlace[])[];
   readonly #taken: readonly Taken[];
   /** Those of them that answers settle. */
   readonly #settled: readonly Taken[];
-  readonly #buckets: Buckets;
-  readonly #clock: Pick<Clock, 'now'>;
-  readonly #reckoning: Reckoning;
+  readonly #lanes: Lanes;
+  readonly #deps: ChargesDeps;
   #isOver = false;
 
-  constructor(taken: readonly Taken[], buckets: Buckets, clock: Pick<Clock, 'now'>, reckoning: Reckoning) {
+  /** @param lanes of the class: there may be others of those names once an answer tells what was used */
+  constructor(taken: readonly Taken[], lanes: Lanes, deps: ChargesDeps) {
     this.#taken = taken;
     this.#settled = taken.filter(({ lane }) => lane.costing !== null);
     this.toldIn = this.#settled.map(({ lane }) => lane.costing?.cost.settle ?? []);
-    this.#buckets = buckets;
-    this.#clock = clock;
-    this.#reckoning = reckoning;
+    this.#lanes = lanes;
+    this.#deps = deps;
   }
 
   settle(used: readonly (number | null)[]): void {
@@ -63,18 +52,19 @@ class Charges implements Charge {
     for (const [i, { lane, count, mark }] of this.#settled.entries()) {
       const told = Math.min(used[i] ?? count, usedMax);
       lane.costing?.settled(count, told);
-      if (told !== count) this.#buckets.settle(lane.bucket, lane.quota as NarrowQuota, told - count, mark);
-      this.#reckoning.settled(lane.bucket, count, told);
+      if (told !== count) this.#deps.buckets.settle(lane.bucket, lane.quota as NarrowQuota, told - count, mark);
+      this.#lanes.settled(lane.bucket, told - count);
+      this.#deps.meter.settled(lane.bucket, count, told);
     }
   }
 
   unsent(): void {
     if (this.#isOver) return;
-    const now = this.#clock.now();
+    const now = this.#deps.clock.now();
     for (const { lane, count, mark, wholeUntil } of this.#taken) {
       if (lane.costing !== null || now >= wholeUntil) continue;
-      this.#buckets.settle(lane.bucket, lane.quota as NarrowQuota, -count, mark);
-      this.#reckoning.wentBack(lane.bucket, count);
+      this.#deps.buckets.settle(lane.bucket, lane.quota as NarrowQuota, -count, mark);
+      this.#lanes.settled(lane.bucket, -count);
     }
     this.settle(this.#settled.map(() => 0));
   }

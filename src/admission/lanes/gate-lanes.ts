@@ -1,23 +1,14 @@
 /** The lanes of a class as one of its gates uses them: who has to wait in one, and who may go when its turn has come. */
-import type { Clock } from '../../clock.ts';
 import type { Charge } from '../../exchange/charge.ts';
 import type { Collected, Permit } from '../../exchange/exchange.ts';
 import { type Admission, gone } from '../../exchange/outcome.ts';
 import { type KeptAnswer, type Refusal, type RefusalName, refuse } from '../../exchange/refusals.ts';
-import type { Meter } from '../../observe/ports.ts';
-import type { Buckets } from '../rate/ports.ts';
 import type { Waiter } from '../stay.ts';
 import type { Waiting } from '../waiting.ts';
-import { chargeFor, type Reckoning } from './charges.ts';
+import { Charges, type ChargesDeps } from './charges.ts';
 import type { Home, Lane } from './lane.ts';
 import type { Lanes } from './lanes.ts';
 import { Trial } from './trial.ts';
-
-interface GateLanesDeps {
-  readonly clock: Pick<Clock, 'now'>;
-  readonly buckets: Buckets;
-  readonly meter: Pick<Meter, 'settled'>;
-}
 
 /** What lanes ask of their gate. */
 export interface LanesGate {
@@ -37,10 +28,10 @@ export class GateLanes implements Home {
   readonly #lanes: Lanes;
   readonly #waiting: Waiting;
   readonly #gate: LanesGate;
-  readonly #deps: GateLanesDeps;
+  readonly #deps: ChargesDeps;
   #trials = 0;
 
-  constructor(lanes: Lanes, waiting: Waiting, gate: LanesGate, deps: GateLanesDeps) {
+  constructor(lanes: Lanes, waiting: Waiting, gate: LanesGate, deps: ChargesDeps) {
     this.#lanes = lanes;
     this.#waiting = waiting;
     this.#gate = gate;
@@ -90,10 +81,9 @@ export class GateLanes implements Home {
 
   /** Asks its narrow limits for one that has a slot and a permit. Returns how many were sent at once: 1, or 0. */
   try(waiter: Waiter, lanes: readonly Lane[], permit: Permit, closesAt: number): number {
-    const trial = new Trial(waiter, lanes, permit, closesAt);
+    const trial = new Trial(waiter, lanes, permit, closesAt, this.#deps);
     this.#trials += 1;
-    const { buckets, clock } = this.#deps;
-    const end = trial.ask(buckets, () => clock.now());
+    const end = trial.ask();
     if (!(end instanceof Promise)) return this.#tried(trial, end);
     void end.then((ended) => {
       this.#tried(trial, ended);
@@ -125,14 +115,6 @@ export class GateLanes implements Home {
     return this.#lanes.pause(exchange, number, until, answer, now);
   }
 
-  readonly #reckoning: Reckoning = {
-    settled: (bucket, charged, used) => {
-      this.#lanes.settled(bucket, used - charged);
-      this.#deps.meter.settled(bucket, charged, used);
-    },
-    wentBack: (bucket, count) => this.#lanes.settled(bucket, -count),
-  };
-
   /** @param end true: each lane has given its tokens; else the one that has too few */
   #tried(trial: Trial, end: true | Lane): number {
     const { waiter, lanes, permit, closesAt, slotClosesAt } = trial;
@@ -142,11 +124,11 @@ export class GateLanes implements Home {
     const refusal = this.#gate.refusal(now);
     const goes = end === true && !waiter.downstream.gone && refusal === null;
     if (goes) {
-      const charge = chargeFor(trial.taken, this.#deps.buckets, this.#deps.clock, this.#reckoning);
+      const charge = trial.taken.length === 0 ? null : new Charges(trial.taken, this.#lanes, this.#deps);
       const admission = this.#gate.admitted(waiter.exchange, permit, closesAt, now, charge);
       this.#waiting.ended(waiter, admission, 'sent', now);
     } else {
-      trial.giveBack(this.#deps.buckets);
+      trial.giveBack();
       permit.end('unused');
       this.#gate.spare(slotClosesAt);
       if (waiter.downstream.gone) this.#waiting.ended(waiter, gone, 'gone', now);

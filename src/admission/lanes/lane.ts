@@ -5,9 +5,8 @@
  */
 import type { Collected } from '../../exchange/exchange.ts';
 import type { KeptAnswer } from '../../exchange/refusals.ts';
-import { horizonMs } from '../rate/lease.ts';
 import type { NarrowQuota } from '../rate/quota.ts';
-import { convertedUs, intervalUs, tauUs } from '../rate/slots.ts';
+import { convertedUs, horizonMs, intervalUs, tauUs } from '../rate/slots.ts';
 import type { Waiter, WaitersLane } from '../stay.ts';
 import { type Costing, estimated } from './cost.ts';
 import { Rows } from './rows.ts';

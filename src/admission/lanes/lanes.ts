@@ -8,7 +8,7 @@ import { type Clock, Earliest } from '../../clock.ts';
 import type { Collected } from '../../exchange/exchange.ts';
 import type { KeptAnswer } from '../../exchange/refusals.ts';
 import type { LanesSnapshot } from '../../observe/snapshot.ts';
-import { Deadlines, Due } from '../line/deadlines.ts';
+import { Deadlines, DueOf } from '../line/deadlines.ts';
 import type { Buckets } from '../rate/ports.ts';
 import type { NarrowQuota } from '../rate/quota.ts';
 import { bucketName, type Scope, sameScope, scopeValue } from '../rate/scope.ts';
@@ -51,14 +51,7 @@ interface Name {
 }
 
 /** When a lane with parked requests opens. */
-class Opening extends Due<Opening> {
-  readonly lane: Lane;
-
-  constructor(lane: Lane, until: number) {
-    super(until);
-    this.lane = lane;
-  }
-}
+type Opening = DueOf<Lane>;
 
 /** Whether a limit binds the same requests as the one before, in the same way: only its numbers may differ. */
 const binds = (before: NarrowLimit | undefined, { scope, serial, rate }: NarrowLimit): boolean =>
@@ -261,10 +254,10 @@ export class Lanes {
     const until = Math.ceil(at);
     if (due?.until === until) return;
     this.#forgetOpening(lane, due);
-    const opening = new Opening(lane, until);
+    const opening = new DueOf(lane, until);
     this.#openings.add(opening);
     this.#due.set(lane, opening);
-    this.#arm(now);
+    this.#look.at(this.#openings.lookAt(now), now);
   }
 
   #forgetOpening(lane: Lane, due: Opening | undefined): void {
@@ -274,16 +267,12 @@ export class Lanes {
     if (this.#due.size === 0) this.#look.cancel();
   }
 
-  #arm(now: number): void {
-    this.#look.at(this.#openings.lookAt(now), now);
-  }
-
   #open(): void {
     const now = this.#deps.clock.now();
     for (let due = this.#openings.overdue(now); due !== null; due = this.#openings.overdue(now)) {
-      this.#forgetOpening(due.lane, due);
-      due.lane.settle();
+      this.#forgetOpening(due.what, due);
+      due.what.settle();
     }
-    this.#arm(now);
+    this.#look.at(this.#openings.lookAt(now), now);
   }
 }

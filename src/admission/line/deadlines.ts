@@ -19,6 +19,16 @@ export abstract class Due<Self> {
   }
 }
 
+/** Something else that has a deadline. */
+export class DueOf<T> extends Due<DueOf<T>> {
+  readonly what: T;
+
+  constructor(what: T, until: number) {
+    super(until);
+    this.what = what;
+  }
+}
+
 /** The page of a moment. It is over when it begins, less than a millisecond early: never served after its time. */
 const pageOf = (moment: number): number => Math.floor(moment);
 

@@ -74,18 +74,12 @@ export class Line<P extends Place<P>> {
 
   /** A newcomer takes its place. Bounds are for others to check. */
   join(place: P): void {
-    const caller = this.#callerOf(place);
-    const queue = this.#queueOf(place, caller);
-    queue.append(place);
-    this.#joined(place, caller, queue);
+    this.#enter(place, false);
   }
 
   /** One that the Coreapp sent back goes in front of its queue, behind those that are older. */
   rejoin(place: P): void {
-    const caller = this.#callerOf(place);
-    const queue = this.#queueOf(place, caller);
-    queue.putBack(place);
-    this.#joined(place, caller, queue);
+    this.#enter(place, true);
   }
 
   /** The next turn is for one that stands in line. It keeps its other places: time, and what it needs. */
@@ -163,9 +157,7 @@ export class Line<P extends Place<P>> {
   /** When the oldest in line joined; infinity: nobody waits. Looks at every caller: not for each request. */
   get oldestSince(): number {
     let since = Number.POSITIVE_INFINITY;
-    for (const { queues } of this.#callers.values()) {
-      for (const { head } of queues) if (head !== null) since = Math.min(since, head.since);
-    }
+    for (const caller of this.#callers.values()) since = Math.min(since, sinceOf(caller));
     return since;
   }
 
@@ -177,11 +169,7 @@ export class Line<P extends Place<P>> {
     const standing = this.#callers.get(caller);
     if (standing === undefined) return cost + Math.floor(this.#backlog.usedWithin(cost * 2 ** urgency));
     const own = (standing.queues.first(urgency)?.slots ?? 0) + cost;
-    const apart = 2 ** Math.min(urgency, standing.urgency);
-    for (const queue of standing.queues) this.#backlog.discount(queue.burden);
-    const others = Math.floor(this.#backlog.usedWithin((own - 1) * apart));
-    for (const queue of standing.queues) this.#backlog.count(queue.burden, queue.slots, queue.urgency);
-    return own + others;
+    return own + this.#othersWithin((own - 1) * 2 ** Math.min(urgency, standing.urgency), standing);
   }
 
   /** How many slots one caller's requests need. */
@@ -194,10 +182,8 @@ export class Line<P extends Place<P>> {
   /** Who has something in line, in the order of their next turns. Looks at every caller: not for each request. */
   standings(): Standings[] {
     return this.#inTurn().map((caller) => {
-      let since = Number.POSITIVE_INFINITY;
-      for (const { head } of caller.queues) if (head !== null) since = Math.min(since, head.since);
       const { name, requests } = caller;
-      return { caller: name, requests, share: this.#rounds.shareOf(caller), since };
+      return { caller: name, requests, share: this.#rounds.shareOf(caller), since: sinceOf(caller) };
     });
   }
 
@@ -216,16 +202,17 @@ export class Line<P extends Place<P>> {
     const queue = caller.queues.first(place.urgency) as Queue<P>;
     let own = place.owed - 1;
     for (let older = queue.head; older !== null && older !== place; older = older.next) own += older.owed;
-    const apart = 2 ** Math.min(place.urgency, caller.urgency);
+    const inRounds = this.#othersWithin(own * 2 ** Math.min(place.urgency, caller.urgency), caller);
     const dueBefore = this.#inTurn().indexOf(caller);
-    let ownSlots = 0;
-    for (const one of caller.queues) {
-      this.#backlog.discount(one.burden);
-      ownSlots += one.slots;
-    }
-    const inRounds = Math.floor(this.#backlog.usedWithin(own * apart));
-    for (const one of caller.queues) this.#backlog.count(one.burden, one.slots, one.urgency);
-    return { own, others: Math.min(this.#slots - ownSlots, inRounds + dueBefore) };
+    return { own, others: Math.min(this.#slots - this.slotsOf(place.caller), inRounds + dueBefore) };
+  }
+
+  /** How many slots all but one caller use at least within a virtual time. */
+  #othersWithin(time: number, { queues }: Standing<P>): number {
+    for (const queue of queues) this.#backlog.discount(queue.burden);
+    const slots = Math.floor(this.#backlog.usedWithin(time));
+    for (const queue of queues) this.#backlog.count(queue.burden, queue.slots, queue.urgency);
+    return slots;
   }
 
   #inTurn(): Standing<P>[] {
@@ -252,7 +239,11 @@ export class Line<P extends Place<P>> {
     return queue;
   }
 
-  #joined(place: P, caller: Standing<P>, queue: Queue<P>): void {
+  #enter(place: P, isBack: boolean): void {
+    const caller = this.#callerOf(place);
+    const queue = this.#queueOf(place, caller);
+    if (isBack) queue.putBack(place);
+    else queue.append(place);
     place.waiting = true;
     caller.requests += 1;
     this.#requests += 1;
@@ -275,4 +266,11 @@ export class Line<P extends Place<P>> {
     this.#rounds.leave(caller);
     this.#callers.delete(caller.name);
   }
+}
+
+/** When the oldest of a caller's requests joined. */
+function sinceOf<P extends Place<P>>({ queues }: Standing<P>): number {
+  let since = Number.POSITIVE_INFINITY;
+  for (const { head } of queues) if (head !== null) since = Math.min(since, head.since);
+  return since;
 }

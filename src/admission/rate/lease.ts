@@ -6,20 +6,13 @@
  * the sending of the call and the coming of its reply: a slot therefore opens by the later of the two and closes by the
  * earlier, and can only be used inside its true window (but for windows narrower than the trip, see below).
  */
+import { Arrivals } from './arrivals.ts';
 import type { Quota } from './quota.ts';
-import type { Grant } from './slots.ts';
-import { convertedUs, horizonUs, intervalUs, tauUs, toleratedUs, windowUs } from './slots.ts';
+import { convertedUs, type Grant, horizonMs, intervalUs, tauUs, toleratedUs, windowUs } from './slots.ts';
 import { Trips } from './trips.ts';
-
-export const horizonMs = horizonUs / 1_000;
 
 /** The next call leaves this long before the last slot opens, or two round trips, whichever is more. */
 const askAheadMinMs = 3;
-
-/** Arrivals are counted for so long at a time. */
-const sampleMs = 20;
-/** After so long without any, nothing is expected: the next may come one by one. */
-const silenceMs = 4 * horizonMs;
 
 /**
  * A window that is hardly wider than the round trip cannot be hit with certainty. If the trip leaves less than this, the
@@ -40,6 +33,8 @@ interface Batch {
 }
 
 export class Lease {
+  /** Told of each request: what is expected next is learnt from these. */
+  readonly arrivals = new Arrivals();
   #quota: Quota;
   #intervalMs = 0;
   #tauMs = 0;
@@ -47,12 +42,6 @@ export class Lease {
   #burst = 0;
   #horizonSlots = 0;
   #batches: Batch[] = [];
-  #arrivals = 0;
-  #countingSince = Number.NEGATIVE_INFINITY;
-  /** Arrivals a millisecond, over about the last horizon. */
-  #demand = 0;
-  /** How much of that horizon has been counted, milliseconds. */
-  #countedMs = 0;
   #roundTripMs = 0;
   /** Null: no trip is too long for these windows. */
   #trips: Trips | null = null;
@@ -94,18 +83,6 @@ export class Lease {
     this.#burst = quota.burst;
     this.#trips = this.#tauMs < narrowMs ? (this.#trips ?? new Trips()) : null;
     this.#horizonSlots = Math.ceil(horizonMs / this.#intervalMs);
-  }
-
-  /** A request has come; what is expected next is learnt from these. */
-  arrived(now: number): void {
-    const elapsed = now - this.#countingSince;
-    if (elapsed >= sampleMs) {
-      if (elapsed <= silenceMs) this.#learn(elapsed);
-      else this.#countedMs = 0;
-      this.#arrivals = 0;
-      this.#countingSince = now;
-    }
-    this.#arrivals += 1;
   }
 
   /** Uses a slot if one is open. */
@@ -185,7 +162,7 @@ export class Lease {
   askAt(now: number, waiting: number): number {
     const left = this.left(now);
     if (waiting <= left) {
-      const expected = this.#expectedWithin(now, 2 * this.#roundTripMs + Math.min(this.#intervalMs, horizonMs));
+      const expected = this.arrivals.within(2 * this.#roundTripMs + Math.min(this.#intervalMs, horizonMs), now);
       if (expected < 1 || waiting + expected <= left) return Number.POSITIVE_INFINITY;
     }
     return left === 0 ? now : this.#lastOpensAt() - this.#aheadMs();
@@ -197,7 +174,7 @@ export class Lease {
    */
   wanted(now: number, waiting: number): number {
     if (this.#missed) return 1;
-    const expected = Math.min(this.#horizonSlots, this.#expectedWithin(now, this.#lastsMs));
+    const expected = Math.min(this.#horizonSlots, this.arrivals.within(this.#lastsMs, now));
     return Math.max(1, waiting + Math.floor(expected) - this.left(now));
   }
 
@@ -245,14 +222,8 @@ export class Lease {
    */
   #useOf(opensInMs: number, closesInMs: number): number {
     if (opensInMs > 0) return (opensInMs + closesInMs) / 2;
-    const load = this.#demand * this.#intervalMs;
+    const load = this.arrivals.demand * this.#intervalMs;
     return load < 1 ? closesInMs / (1 - load) : horizonMs;
-  }
-
-  /** The mean over time, so that one burst counts for no more than the time that it took. */
-  #learn(elapsed: number): void {
-    this.#demand = (this.#demand * this.#countedMs + this.#arrivals) / (this.#countedMs + elapsed);
-    this.#countedMs = Math.min(horizonMs, this.#countedMs + elapsed);
   }
 
   /** The first batch with a slot that has not closed. */
@@ -279,10 +250,6 @@ export class Lease {
 
   #aheadMs(): number {
     return Math.max(askAheadMinMs, 2 * this.#roundTripMs);
-  }
-
-  #expectedWithin(now: number, ms: number): number {
-    return this.#countedMs === 0 || now - this.#countingSince > silenceMs ? 0 : this.#demand * ms;
   }
 }
 

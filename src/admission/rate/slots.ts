@@ -41,6 +41,7 @@ export const narrowPushMaxUs = jumpMinUs;
 
 /** How far ahead of now a replica takes slots, microseconds. */
 export const horizonUs = 100_000;
+export const horizonMs = horizonUs / 1_000;
 
 /** Who takes slots from a bucket besides the asker, and how far ahead. */
 export interface Sharing {
