@@ -8,17 +8,24 @@ import { until } from '../support/until.ts';
 import { answer, say, startUpstream } from '../support/upstream.ts';
 import { login, type RunningWeir, startWeir } from '../support/weir.ts';
 
-/** A process with few slots for most classes, as a rule one a second, and somebody who waits in line. */
+/**
+ * A process with one permit for each class, a request that has the permit until `release`, and another one that waits in
+ * line for it: for as long as the test likes.
+ */
 async function withHeld(
   stop: string,
-  play: (weir: RunningWeir, held: ReturnType<typeof ask>) => Promise<void>,
-  rate = 1,
+  play: (weir: RunningWeir, held: ReturnType<typeof ask>, release: () => void) => Promise<void>,
 ): Promise<void> {
-  await using upstream = await startUpstream(say(answer(200, {}, 'ok')));
-  await using config = await testFile('weir.yaml', `limits: {default: {rate: ${rate}, burst: 1}}\nstop: ${stop}\n`);
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  await using upstream = await startUpstream((arrival, socket) => {
+    void released.then(() => say(answer(200, {}, 'ok'))(arrival, socket));
+  });
+  const yaml = 'coreapp: {permitsMax: 1, answerTimeoutMs: 600000}\nlimits: {default: {holdMaxMs: 600000}}\n';
+  await using config = await testFile('weir.yaml', `${yaml}stop: ${stop}\n`);
   await using weir = await startWeir({ WEIR_CONFIG: config.path, COREAPP_URL: upstream.url });
   const fields = { authorization: `Bearer ${await login(weir.url)}` };
-  await ask('GET', `${weir.url}/v1/contacts`, { fields });
+  const inFlight = ask('GET', `${weir.url}/v1/contacts`, { fields }).catch(() => null);
+  await until(() => upstream.arrivals.length === 1, { what: 'the request at the upstream' });
   const held = ask('GET', `${weir.url}/v1/contacts`, { fields });
   held.catch(() => {});
   await until(
@@ -30,24 +37,34 @@ async function withHeld(
     },
     { what: 'somebody in line' },
   );
-  await play(weir, held);
+  await play(weir, held, release);
+  await inFlight;
 }
 
 const readiness = async (weir: RunningWeir): Promise<number> => (await ask('GET', `${weir.opsUrl}/readyz`)).status;
 
+const refusesConnections = (weir: RunningWeir): Promise<boolean> =>
+  ask('GET', `${weir.url}/v1/contacts`).then(
+    () => false,
+    (error: NodeJS.ErrnoException) => error.code === 'ECONNREFUSED',
+  );
+
 describe('SIGTERM', () => {
   it('is "not ready" at once while the listener is open, and serves who waits', async () => {
-    await withHeld('{lameDuckMs: 60000, graceMs: 60000}', async (weir, held) => {
+    await withHeld('{lameDuckMs: 600000, graceMs: 600000}', async (weir, held, release) => {
       weir.process.kill('SIGTERM');
       await until(async () => (await readiness(weir)) === 503, { what: '/readyz to say no' });
       expect((await ask('GET', `${weir.url}/v1/contacts`)).status).toBe(401); // It still listens.
+      release();
       expect(await held).toMatchObject({ status: 200, text: 'ok' });
     });
   });
 
   it('serves who waits after the lame-duck time as well, and ends with 0', async () => {
-    await withHeld('{lameDuckMs: 100, graceMs: 60000}', async (weir, held) => {
+    await withHeld('{lameDuckMs: 100, graceMs: 600000}', async (weir, held, release) => {
       weir.process.kill('SIGTERM');
+      await until(() => refusesConnections(weir), { what: 'the end of the lame-duck time' });
+      release();
       expect(await held).toMatchObject({ status: 200, text: 'ok' });
       expect(await weir.process.exited).toEqual({ code: 0, signal: null });
       expect(weir.process.stdout.at(-1)).toMatch(/"msg":"stopped"/);
@@ -81,11 +98,11 @@ describe('SIGTERM', () => {
       expect(told.fields.connection).toBe('close');
       expect(await weir.process.exited).toEqual({ code: 0, signal: null });
     };
-    await withHeld('{lameDuckMs: 0, graceMs: 100}', refused, 0.1);
+    await withHeld('{lameDuckMs: 0, graceMs: 100}', refused);
   });
 
   it('and a second signal ends it at once, with 1', async () => {
-    await withHeld('{lameDuckMs: 60000, graceMs: 60000}', async (weir, held) => {
+    await withHeld('{lameDuckMs: 600000, graceMs: 600000}', async (weir, held) => {
       weir.process.kill('SIGTERM');
       await weir.process.waitForLine(/"msg":"stopping"/);
       weir.process.kill('SIGINT');
@@ -97,8 +114,11 @@ describe('SIGTERM', () => {
 
 describe('SIGINT', () => {
   it('needs no lame-duck time: nobody has a balancer on the terminal', async () => {
-    await withHeld('{lameDuckMs: 60000, graceMs: 10000}', async (weir, held) => {
+    // No test takes that long.
+    await withHeld('{lameDuckMs: 600000, graceMs: 600000}', async (weir, held, release) => {
       weir.process.kill('SIGINT');
+      await weir.process.waitForLine(/"msg":"stopping"/);
+      release();
       expect((await held).status).toBe(200);
       expect(await weir.process.exited).toEqual({ code: 0, signal: null });
     });
