@@ -48,8 +48,15 @@ export class Credentials {
     const files = given.flatMap(({ file }) => file ?? []);
     if (files.length === 0 || !files.every(canBeReadAgain)) return;
     let seen = given;
+    let told: readonly string[] = [];
     const look = (): void => {
-      const now = seen.map((one) => reread(one, log));
+      const troubles: Trouble[] = [];
+      const now = seen.map((one) => reread(one, troubles));
+      // One that stays wrong is told once, whatever else happens in its folder.
+      for (const { message, ...fields } of troubles) {
+        if (!told.includes(`${fields.file} ${message}`)) log.error(message, fields);
+      }
+      told = troubles.map(({ file, message }) => `${file} ${message}`);
       if (now.every((one, i) => one.text === seen[i]?.text)) return;
       seen = now;
       this.#take(now);
@@ -91,17 +98,27 @@ export function credentialScopes(given: readonly Credential[]): Scope[] {
   });
 }
 
-function reread(one: Credential, log: Log): Credential {
-  if (one.file === null) return one;
+interface Trouble {
+  readonly message: string;
+  readonly file: string;
+  readonly code?: string | undefined;
+}
+
+function reread(one: Credential, troubles: Trouble[]): Credential {
+  const { file } = one;
+  if (file === null) return one;
   try {
-    const text = credentialIn(readFileSync(one.file, 'utf8'));
+    const text = credentialIn(readFileSync(file, 'utf8'));
     if (text !== null) return { ...one, text };
-    log.error('a credential for the upstream has changed to something that is none; the old one stays', {
-      file: one.file,
-    });
+    const message = 'a credential for the upstream has changed to something that is none; the old one stays';
+    troubles.push({ message, file });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    log.error('the file of a credential for the upstream cannot be read; the old one stays', { file: one.file, code });
+    troubles.push({
+      message: 'the file of a credential for the upstream cannot be read; the old one stays',
+      file,
+      code,
+    });
   }
   return one;
 }

@@ -133,12 +133,12 @@ export class Reload {
       return { result: 'refused', problems: ['Weir is stopping'] };
     }
     const { loaded, onceOnly } = reading;
+    this.#follow(reading);
     if (onceOnly !== null) {
       return this.#refuse(reason, [
         `${onceOnly}: is a pipe, which can be read only once; restart Weir, or give a file`,
       ]);
     }
-    this.#follow(reading);
     if (!loaded.ok) return this.#refuse(reason, loaded.problems.map(formatProblem));
     const change = this.#changeTo(reading, loaded);
     if (change.changed.length > 0) return await this.#apply(reason, loaded, change);
@@ -196,13 +196,10 @@ export class Reload {
     const texts = new Map<string, string>();
     let onceOnly: string | null = null;
     const readFile = (path: string): string => {
-      if (!canBeReadAgain(path)) {
-        onceOnly = path;
-        throw new Error('it is a pipe');
-      }
-      const read = attempt(() => readFileSync(path, 'utf8'));
+      const read = readAgain(path);
       texts.set(path, textOf(read));
       if (read.ok) return read.text;
+      if (read.error === isPipe) onceOnly = path;
       throw read.error;
     };
     const { sources } = this.#deps;
@@ -242,10 +239,19 @@ export class Reload {
   }
 
   #hasChanged(): boolean {
-    const texts = this.#watched.map((path) => [path, textOf(attempt(() => readFileSync(path, 'utf8')))] as const);
+    const texts = this.#watched.map((path) => [path, textOf(readAgain(path))] as const);
     return digest(new Map(texts)) !== this.#digest;
   }
 }
+
+const isPipe = new Error('it is a pipe');
+
+/** Whoever reads a pipe waits for its writer, and the whole process with it. */
+const readAgain = (path: string) =>
+  attempt(() => {
+    if (!canBeReadAgain(path)) throw isPipe;
+    return readFileSync(path, 'utf8');
+  });
 
 const textOf = (read: ReturnType<typeof attempt>): string => (read.ok ? read.text : String(read.error));
 

@@ -74,6 +74,15 @@ describe('reload', () => {
     expect((await app.send('GET /v1/contacts')).status).toBe(200);
   });
 
+  it('says of a folder in the place of a file what it is, besides all that is wrong elsewhere', async () => {
+    await using upstream = await startUpstream(ok);
+    await using app = await startReloadable(upstream.url, '{}', {}, noKey);
+    expect(await app.change('auth: {apiKeyFile: FOLDER}\nhttp: {serverTiming: 1}\n')).toMatchObject({
+      result: 'refused',
+      problems: [expect.stringContaining('http.serverTiming'), expect.stringMatching(/apiKeyFile: .* cannot be read/)],
+    });
+  });
+
   it('has rules for answers be in force, and says whether they are of all classes or of some', async () => {
     await using upstream = await startUpstream(ok);
     await using app = await startReloadable(upstream.url, '{}', {}, {});
@@ -219,6 +228,19 @@ describe('a changed file', () => {
     await until(async () => (await statusWith(app, newKey)) === 200, { what: 'the new key' });
   });
 
+  it('that was a pipe for a while is no trouble any more once it is what it was', async () => {
+    await using upstream = await startUpstream(ok);
+    await using app = await startReloadable(upstream.url, withKeyFile, keyFile, noKey);
+    app.reloads.watch();
+    const path = join(app.folder, 'key');
+    unlinkSync(path);
+    execFileSync('mkfifo', [path]);
+    await until(async () => (await configOf(app)).refused?.problems[0]?.includes('is a pipe'), { what: 'the refusal' });
+    unlinkSync(path);
+    app.write('key', keyFile.key);
+    await until(async () => (await configOf(app)).refused === null, { what: 'the file' });
+  });
+
   it('that stays half written is refused once, and taken up when it is whole', async () => {
     await using upstream = await startUpstream(ok);
     await using app = await startReloadable(upstream.url, 'http: {serverTiming: true}\n');
@@ -246,6 +268,24 @@ it('A file with problems is refused once, whatever else happens in its folder me
   // Behind whatever waits for its turn.
   expect(await app.reloads.reload('command')).toMatchObject({ result: 'refused' });
   expect(said(app, /refused/)).toHaveLength(2);
+});
+
+it('A credential’s file that is wrong is told once, whatever else happens in its folder meanwhile', async () => {
+  await using upstream = await startUpstream(ok);
+  const authorizations = 'coreapp: {authorizations: {contacts: FOLDER/one, messages: FOLDER/other}}\n';
+  await using app = await startReloadable(upstream.url, authorizations, { one: 'Bearer 1\n', other: 'Bearer 1\n' });
+  const wrong = () => said(app, /the old one stays/).map(({ fields }) => fields['file']);
+  const [one, other] = [join(app.folder, 'one'), join(app.folder, 'other')];
+  unlinkSync(one);
+  await until(() => wrong().length > 0, { what: 'the first to be missed' });
+  for (const text of ['Bearer 2', 'Bearer 3']) {
+    const before = said(app, /changed credentials/).length;
+    app.write('other', text);
+    await until(() => said(app, /changed credentials/).length > before, { what: 'the second to be taken up' });
+  }
+  unlinkSync(other);
+  await until(() => wrong().length > 1, { what: 'the second to be missed' });
+  expect(wrong()).toEqual([one, other]);
 });
 
 /** As the kubelet lays a ConfigMap out: `key` leads to `..data/key`, and `..data` to a folder that is swapped. */

@@ -37,11 +37,12 @@ export function watchFiles(paths: readonly string[], look: () => void): FileWatc
 
 /**
  * False: it is a pipe, such as `--config <(…)`, whose text comes once. Whoever reads it again waits for a writer, and the
- * whole process with it. One that is not there now may be put there.
+ * whole process with it. One that is not there now may be put there, and a folder says at once that it is none.
  */
 export function canBeReadAgain(path: string): boolean {
   try {
-    return statSync(path, { throwIfNoEntry: false })?.isFile() ?? true;
+    const stats = statSync(path, { throwIfNoEntry: false });
+    return stats === undefined || stats.isFile() || stats.isDirectory();
   } catch {
     return true;
   }
