@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, readFileSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { needRestart } from '../../src/app/restart.ts';
 import type { Snapshot } from '../../src/observe/snapshot.ts';
 import { adminPassword } from '../support/app.ts';
@@ -15,19 +15,18 @@ import { answer, say, startUpstream } from '../support/upstream.ts';
 const [oldKey, newKey] = ['monitoring-key-old', 'monitoring-key-new'];
 const ok = say(answer(200, {}, 'ok'));
 
+const upstream = await startUpstream();
+afterAll(() => upstream.stop());
+beforeEach(() => upstream.play(ok));
+
 const statusWith = async (app: ReloadableApp, key: string): Promise<number> =>
   (await app.ask('GET /v1/health', `Host: weir\r\nAuthorization: Apikey ${key}\r\n`)).status;
 
 const configOf = async (app: ReloadableApp): Promise<Snapshot['config']> => (await app.status()).config;
 
 const figure = async (app: ReloadableApp, name: string): Promise<number> => {
-  const text = await app.metrics();
-  return Number(
-    text
-      .split('\n')
-      .find((line) => line.startsWith(`${name} `))
-      ?.slice(name.length),
-  );
+  const line = (await app.metrics()).split('\n').find((one) => one.startsWith(`${name} `));
+  return Number(line?.slice(name.length));
 };
 
 const said = ({ events }: ReloadableApp, message: RegExp) => events.filter((event) => message.test(event.message));
@@ -38,16 +37,12 @@ const noKey = { WA_API_KEY: '' };
 
 describe('reload', () => {
   it('has what changed be in force, and tells what did, of secrets only that', async () => {
-    await using upstream = await startUpstream(ok);
     await using app = await startReloadable(upstream.url, withKeyFile, keyFile, noKey);
     const before = await configOf(app);
     app.write('key', `${newKey}\n`);
     const report = await app.change(`${withKeyFile}http: {serverTiming: false}\n`);
-    expect(report).toMatchObject({
-      result: 'applied',
-      changed: ['auth.apiKey', 'http.serverTiming'],
-      restartNeeded: [],
-    });
+    const changed = ['auth.apiKey', 'http.serverTiming'];
+    expect(report).toMatchObject({ result: 'applied', changed, restartNeeded: [] });
     expect([await statusWith(app, oldKey), await statusWith(app, newKey)]).toEqual([401, 200]);
     expect((await app.send('GET /v1/contacts')).field('server-timing')).toBeUndefined();
     const after = await configOf(app);
@@ -59,7 +54,6 @@ describe('reload', () => {
   });
 
   it('does not wait for a pipe, whose text comes once, and says so', async () => {
-    await using upstream = await startUpstream(ok);
     await using app = await startReloadable(upstream.url, 'http: {serverTiming: false}\n');
     const path = join(app.folder, 'weir.yaml');
     unlinkSync(path);
@@ -84,26 +78,18 @@ describe('reload', () => {
   });
 
   it('has rules for answers be in force, and says whether they are of all classes or of some', async () => {
-    await using upstream = await startUpstream(ok);
     await using app = await startReloadable(upstream.url, '{}', {}, {});
     const ofClass =
       'limits: {contacts: {throttled: [{status: 400, of: request, then: pass, as: 418}], heed: [{structured: x}]}}\n';
-    expect(await app.change(ofClass)).toMatchObject({
-      result: 'applied',
-      changed: ['limits.<class>.throttled', 'limits.<class>.heed'],
-    });
+    const changed = ['limits.<class>.throttled', 'limits.<class>.heed'];
+    expect(await app.change(ofClass)).toMatchObject({ result: 'applied', changed });
     upstream.play(say(answer(400)));
     expect((await app.send('GET /v1/contacts')).status).toBe(418);
-    expect(
-      await app.change(`${ofClass}throttled: [{status: 400, of: request, then: pass}]\nheed: [{structured: x}]`),
-    ).toMatchObject({
-      result: 'applied',
-      changed: ['throttled', 'heed'],
-    });
+    const ofAll = `${ofClass}throttled: [{status: 400, of: request, then: pass}]\nheed: [{structured: x}]`;
+    expect(await app.change(ofAll)).toMatchObject({ result: 'applied', changed: ['throttled', 'heed'] });
   });
 
   it('of a secret alone leaves the hash as it is: it is not made of secrets', async () => {
-    await using upstream = await startUpstream(ok);
     await using app = await startReloadable(upstream.url, withKeyFile, keyFile, noKey);
     const { hash } = await configOf(app);
     app.write('key', `${newKey}\n`);
@@ -112,7 +98,6 @@ describe('reload', () => {
   });
 
   it('refuses a configuration with problems whole, and names all of them', async () => {
-    await using upstream = await startUpstream(ok);
     await using app = await startReloadable(upstream.url, withKeyFile, keyFile, noKey);
     const { hash, loadedAt } = await configOf(app);
     app.write('key', 'short\n');
@@ -130,7 +115,6 @@ describe('reload', () => {
   });
 
   it('names what waits for a restart, and has the rest be in force', async () => {
-    await using upstream = await startUpstream(ok);
     await using app = await startReloadable(upstream.url, 'http: {serverTiming: true}\n');
     const waiting = ['redis.keyPrefix'];
     const changed = 'redis: {keyPrefix: "w:"}\nhttp: {serverTiming: false}\n';
@@ -143,7 +127,6 @@ describe('reload', () => {
   });
 
   it('does not take another profile’s defaults: it goes on with its own', async () => {
-    await using upstream = await startUpstream(ok);
     await using app = await startReloadable(upstream.url, 'http: {serverTiming: true}\n');
     const report = await app.change('profile: none\nhttp: {serverTiming: false}\n');
     expect(report).toMatchObject({ changed: ['http.serverTiming'], restartNeeded: ['profile'] });
@@ -151,22 +134,18 @@ describe('reload', () => {
   });
 
   it('gives the admin another password where one is configured', async () => {
-    await using upstream = await startUpstream(ok);
     const files = { password: `${adminPassword}\n` };
     const yaml = 'auth: {adminPasswordFile: FOLDER/password}\n';
     await using app = await startReloadable(upstream.url, yaml, files, { WEIR_ADMIN_PASSWORD: '' });
     app.write('password', 'Another-2026!\n');
     expect(await app.reloads.reload('SIGHUP')).toMatchObject({ changed: ['auth.adminPassword'] });
-    const login = async (password: string): Promise<number> => {
-      return (await app.ask('POST /v1/users/login', `Host: weir\r\nAuthorization: ${basic('admin', password)}\r\n`))
-        .status;
-    };
-    await until(async () => (await login('Another-2026!')) === 200, { what: 'the new password' });
-    expect(await login(adminPassword)).toBe(401);
+    const login = (password: string) =>
+      app.ask('POST /v1/users/login', `Host: weir\r\nAuthorization: ${basic('admin', password)}\r\n`);
+    await until(async () => (await login('Another-2026!')).status === 200, { what: 'the new password' });
+    expect((await login(adminPassword)).status).toBe(401);
   });
 
   it('is one at a time: those that come meanwhile are one more', async () => {
-    await using upstream = await startUpstream(ok);
     await using app = await startReloadable(upstream.url, 'http: {serverTiming: true}\n');
     app.write('weir.yaml', 'http: {serverTiming: false}\n');
     const asked = Array.from({ length: 50 }, () => app.reloads.reload('SIGHUP'));
@@ -176,7 +155,6 @@ describe('reload', () => {
   });
 
   it('is asked for by POST at the ops port, which says what came of it', async () => {
-    await using upstream = await startUpstream(ok);
     await using app = await startReloadable(upstream.url, 'http: {serverTiming: true}\n');
     const post = async () => await ask('POST', `http://127.0.0.1:${app.opsPort}/reload`);
     expect(await post()).toMatchObject({ status: 200, json: { result: 'unchanged' } });
@@ -186,34 +164,27 @@ describe('reload', () => {
   });
 
   it('is over when Weir stops', async () => {
-    await using upstream = await startUpstream(ok);
     await using app = await startReloadable(upstream.url, 'http: {serverTiming: true}\n');
     app.reloads.close();
-    expect(await app.change('http: {serverTiming: false}\n')).toEqual({
-      result: 'refused',
-      problems: ['Weir is stopping'],
-    });
+    const refused = { result: 'refused', problems: ['Weir is stopping'] };
+    expect(await app.change('http: {serverTiming: false}\n')).toEqual(refused);
     expect((await app.send('GET /v1/contacts')).field('server-timing')).toBeDefined();
   });
 });
 
 describe('a changed file', () => {
   it('is taken up: the configuration’s, and one that it names', async () => {
-    await using upstream = await startUpstream(ok);
     await using app = await startReloadable(upstream.url, withKeyFile, keyFile, noKey);
     app.reloads.watch();
     app.write('key', `${newKey}\n`);
     await until(async () => (await statusWith(app, newKey)) === 200, { what: 'the new key' });
     app.write('weir.yaml', `${withKeyFile}http: {serverTiming: false}\n`);
     await until(() => said(app, /is in force/).length === 2, { what: 'the new configuration' });
-    expect(said(app, /is in force/).map(({ fields }) => fields['changed'])).toEqual([
-      ['auth.apiKey'],
-      ['http.serverTiming'],
-    ]);
+    const changed = said(app, /is in force/).map(({ fields }) => fields['changed']);
+    expect(changed).toEqual([['auth.apiKey'], ['http.serverTiming']]);
   });
 
   it('is taken up where it changed between the start and the watch', async () => {
-    await using upstream = await startUpstream(ok);
     await using app = await startReloadable(upstream.url, withKeyFile, keyFile, noKey);
     app.write('key', `${newKey}\n`);
     app.reloads.watch();
@@ -221,7 +192,6 @@ describe('a changed file', () => {
   });
 
   it('is taken up where a ConfigMap’s link is swapped', async () => {
-    await using upstream = await startUpstream(ok);
     await using app = await startMounted(upstream.url);
     app.reloads.watch();
     mountIn(app.folder, '2', newKey);
@@ -242,7 +212,6 @@ describe('a changed file', () => {
   });
 
   it('that stays half written is refused once, and taken up when it is whole', async () => {
-    await using upstream = await startUpstream(ok);
     await using app = await startReloadable(upstream.url, 'http: {serverTiming: true}\n');
     app.reloads.watch();
     // In place, as a slow writer does.
@@ -256,7 +225,6 @@ describe('a changed file', () => {
 });
 
 it('A file with problems is refused once, whatever else happens in its folder meanwhile', async () => {
-  await using upstream = await startUpstream(ok);
   await using app = await startReloadable(upstream.url, 'http: {serverTiming: true}\n');
   app.reloads.watch();
   writeFileSync(join(app.folder, 'weir.yaml'), 'http: {serverTiming: perhaps}\n');

@@ -1,6 +1,7 @@
 /** A pause by a signal, as replicas tell one another of it. */
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { noticeMessage, readNotice } from '../../src/adapters/redis/pause-notices.ts';
+import type { ClassLimits } from '../../src/admission/limits.ts';
 import { againMax, type PauseNotice } from '../../src/admission/telling.ts';
 import type { Admitted } from '../../src/exchange/exchange.ts';
 import type { Signal } from '../../src/exchange/signal.ts';
@@ -16,22 +17,20 @@ const kept = { status: 400, fields: ['Content-Type', 'application/json'], body: 
 
 describe('A notice', () => {
   test('is read as it was told', () => {
-    expect(readNotice('me', noticeMessage('you', { ...notice, answer: kept }))).toEqual({ ...notice, answer: kept });
-    expect(readNotice('me', noticeMessage('you', { ...notice, bucket: null, bulk: true }))).toEqual({
-      ...notice,
-      bucket: null,
-      bulk: true,
-    });
+    for (const one of [
+      { ...notice, answer: kept },
+      { ...notice, bucket: null, bulk: true },
+    ]) {
+      expect(readNotice('me', noticeMessage('you', one))).toEqual(one);
+    }
   });
   test('of one’s own is no news', () => {
     expect(readNotice('me', noticeMessage('me', notice))).toBeNull();
   });
   test('holds no cookies, and no answer that is long', () => {
     const cookies = { ...kept, fields: ['Set-Cookie', 'a=b', 'X-A', 'set-cookie', 'SET-COOKIE', 'c'] };
-    expect(readNotice('me', noticeMessage('you', { ...notice, answer: cookies }))?.answer?.fields).toEqual([
-      'X-A',
-      'set-cookie',
-    ]);
+    const read = readNotice('me', noticeMessage('you', { ...notice, answer: cookies }));
+    expect(read?.answer?.fields).toEqual(['X-A', 'set-cookie']);
     const long = { ...kept, body: Buffer.alloc(9_000) };
     expect(readNotice('me', noticeMessage('you', { ...notice, answer: long }))).toEqual(notice);
   });
@@ -52,8 +51,13 @@ describe('A notice', () => {
 
 describe('In virtual time, a replica', () => {
   const scope = { by: 'path', template: ['v1', 'messages', null], below: true } as const;
-  const roomy = { burst: 9, holdMaxMs: 10_000 };
-  const messages = { ...roomy, scope };
+  const messages = { burst: 9, holdMaxMs: 10_000, scope };
+  /** With what it tells others. */
+  const telling = (more: Partial<ClassLimits> = {}) => {
+    const told: PauseNotice[] = [];
+    const tellPause = (one: PauseNotice) => void told.push(one);
+    return { told, lines: new Lines({ limits: { messages: { ...messages, ...more } }, tellPause }) };
+  };
   const at = (lines: Lines, label: string, number: number, fields: string[] = []) =>
     lines.arrive(label, { path: `/v1/messages/${number}`, fields });
   const signal = (of: Signal['of'], pauseMs: number, bulk = false): Signal => ({ of, pauseMs, bulk, as: null });
@@ -85,8 +89,7 @@ describe('In virtual time, a replica', () => {
   });
 
   test('says what pauses to who asks, and nothing where nothing does', async () => {
-    const told: PauseNotice[] = [];
-    const lines: Lines = new Lines({ limits: { messages }, tellPause: (one) => void told.push(one) });
+    const { told, lines } = telling();
     const a = at(lines, 'a', 1);
     await lines.clock.advance(0);
     lines.admit.tellAgain();
@@ -111,12 +114,7 @@ describe('In virtual time, a replica', () => {
   });
 
   test('says what it has heard, too: the one that met it may have gone', async () => {
-    const told: PauseNotice[] = [];
-    const pair = narrowLimit('header:X-Number');
-    const lines: Lines = new Lines({
-      limits: { messages: { ...messages, also: [pair] } },
-      tellPause: (one) => void told.push(one),
-    });
+    const { told, lines } = telling({ also: [narrowLimit('header:X-Number')] });
     const a = at(lines, 'a', 1);
     await lines.clock.advance(0);
     const heard: PauseNotice[] = [
@@ -139,8 +137,7 @@ describe('In virtual time, a replica', () => {
   });
 
   test('is asked by many at once, and says it twice at most', async () => {
-    const told: PauseNotice[] = [];
-    const lines: Lines = new Lines({ limits: { messages }, tellPause: (one) => void told.push(one) });
+    const { told, lines } = telling();
     lines.admit.heard({ class: 'messages', bucket: null, bulk: true, ms: 60_000, answer: null });
     for (let i = 0; i < 50; i++) lines.admit.tellAgain();
     await lines.clock.run(1_000);
@@ -148,9 +145,7 @@ describe('In virtual time, a replica', () => {
   });
 
   test('says of a class no more than is worth it', async () => {
-    const told: PauseNotice[] = [];
-    const limits = { messages: { ...messages, scopesMax: 10_000 } };
-    const lines: Lines = new Lines({ limits, tellPause: (one) => void told.push(one) });
+    const { told, lines } = telling({ scopesMax: 10_000 });
     lines.admit.heard({ class: 'messages', bucket: null, bulk: true, ms: 60_000, answer: null });
     for (let i = 0; i < 1_500; i++) {
       lines.admit.heard({ class: 'messages', bucket: `messages:${i}`, bulk: false, ms: 60_000, answer: null });
@@ -215,17 +210,15 @@ describe('In virtual time, a replica', () => {
 describe('Two replicas on one Redis', async () => {
   const server = await redisForAll();
   const upstream = await startUpstream();
-  const apps: TestApp[] = [];
-  afterAll(async () => {
-    for (const app of apps) await app.close(0);
-    await upstream.stop();
-  });
+  afterAll(() => upstream.stop());
   const host = 'Host: weir\r\n';
   const start = async (throttled: string, prefix: string): Promise<[TestApp, TestApp]> => {
     const yaml = `profile: none\nauth: {open: true}\nredis: {keyPrefix: "${prefix}:"}\nlimits: {default: {scope: "header:X-Number"}}\nthrottled: ${throttled}`;
     const open = () => startTestApp(upstream.url, yaml, { REDIS_URL: server.url });
     const both: [TestApp, TestApp] = [await open(), await open()];
-    apps.push(...both);
+    onTestFinished(async () => {
+      for (const app of both) await app.close(0);
+    });
     return both;
   };
 
@@ -261,7 +254,6 @@ describe('Two replicas on one Redis', async () => {
     const knows = (app: TestApp, name: string) => async () =>
       (await app.ask('GET /x', `${host}X-Number: ${name}\r\n`)).status === 400;
     await until(knows(other, 'other'), { what: 'the other one to hear of it' });
-    apps.splice(apps.indexOf(one), 1);
     await one.close(0);
     const [later] = await start(rules, 'c');
     await until(knows(later, 'later'), { what: 'the newcomer to know' });

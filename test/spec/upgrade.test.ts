@@ -41,26 +41,20 @@ afterEach(async () => {
   await upstream.stop();
 });
 
-/** Asks for WebSocket; hands back the caller, and the head of the 101. */
-async function tunnel(more = ''): Promise<{ readonly caller: RawCaller; readonly head: string }> {
-  const caller = await app.call();
-  const before = caller.unread.length;
-  caller.send(app.request('GET /v1/socket', upgrade + more));
-  const head = await until(
-    () => {
-      const end = caller.unread.indexOf('\r\n\r\n', before);
-      return end === -1 ? null : caller.unread.toString('latin1', before, end);
-    },
-    { what: 'the head of a 101' },
-  );
-  expect(head).toMatch(/^HTTP\/1\.1 101 /);
-  return { caller, head };
+/** Asks for WebSocket. */
+const asking = async (): Promise<RawCaller> => (await app.call()).send(app.request('GET /v1/socket', upgrade));
+
+/** The same, until the 101 is there. */
+async function tunnel(): Promise<RawCaller> {
+  const caller = await asking();
+  await until(() => caller.unread.includes('\r\n\r\n'), { what: 'the head of a 101' });
+  expect(caller.unread.toString()).toMatch(/^HTTP\/1\.1 101 /);
+  return caller;
 }
 
 /** What an upgrade is told that comes to no tunnel, and how its connection ends. */
-async function told(fields = upgrade): Promise<RawAnswer> {
-  await using caller = await app.call();
-  caller.send(app.request('GET /v1/socket', fields));
+async function told(): Promise<RawAnswer> {
+  await using caller = await asking();
   const got = await caller.answer();
   expect(await caller.closed()).toBe('end');
   expect(got.field('connection')).toBe('close');
@@ -85,14 +79,8 @@ describe('a 101', () => {
     await echoed(caller, 'early');
     const head = caller.unread.toString();
     expect(head).toMatch(/^HTTP\/1\.1 101 Switching Protocols\r\n/);
-    for (const line of [
-      'Connection: Upgrade',
-      'Upgrade: websocket',
-      'Sec-WebSocket-Accept: YWNj',
-      'X-Request-Id: one',
-    ]) {
-      expect(head).toContain(`${line}\r\n`);
-    }
+    const lines = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Accept: YWNj', 'X-Request-Id: one'];
+    for (const line of lines) expect(head).toContain(`${line}\r\n`);
     expect(head).toMatch(/\r\nVia: 1\.1 weir\r\n/i);
     caller.send('-and late');
     await echoed(caller, 'early-and late');
@@ -108,7 +96,7 @@ describe('a 101', () => {
     expect(app.lines.map(({ status, attempts }) => [status, attempts])).toEqual(Array(4).fill([101, 1]));
     upstream.play(inTurn(say(answer(503)), say(answer(200, {}, 'ok'))));
     expect(await app.send('GET /v1/contacts')).toMatchObject({ status: 200 });
-    for (const { caller } of tunnels) {
+    for (const caller of tunnels) {
       caller.send('still here');
       await echoed(caller, 'still here');
       await caller[Symbol.asyncDispose]();
@@ -117,17 +105,15 @@ describe('a 101', () => {
   });
 
   it('ends for the caller when the Coreapp ends it', async () => {
-    const { caller } = await tunnel();
+    await using caller = await tunnel();
     for (const socket of upstream.sockets) socket.end();
     expect(await caller.closed()).toBe('end');
-    await caller[Symbol.asyncDispose]();
   });
 
   it('makes what is no HTTP none of Weir’s business', async () => {
-    const { caller } = await tunnel();
+    await using caller = await tunnel();
     caller.send('\x00not HTTP\r\n\r\n');
     await echoed(caller, '\x00not HTTP\r\n\r\n');
-    await caller[Symbol.asyncDispose]();
   });
 });
 
@@ -141,25 +127,18 @@ it('without a valid token is refused, and never reaches the Coreapp', async () =
 describe('another answer', () => {
   const hops = { 'Keep-Alive': 'timeout=5', Connection: 'X-Hop', 'X-Hop': 'one', 'X-From': 'coreapp' };
 
-  it.each([200, 403, 404, 500])(
-    '%i goes to the caller like any answer, is logged and counted as that',
-    async (status) => {
-      upstream.play(say(answer(status, hops, 'theirs')));
-      const got = await told();
-      expect(got).toMatchObject({ status, text: 'theirs', whole: true });
-      expect([got.field('x-from'), got.field('x-hop'), got.field('keep-alive')]).toEqual([
-        'coreapp',
-        undefined,
-        undefined,
-      ]);
-      expect(got.field('via')).toBe('1.1 weir');
-      expect(got.field('x-request-id')).toBe(app.lines[0]?.id);
-      expect(app.lines).toMatchObject([{ status, bytesOut: 6 }]);
-      const metrics = await app.metrics();
-      expect(metrics).toMatch(new RegExp(`^weir_\\w+\\{[^}]*status="${status}"[^}]*\\} 1$`, 'm'));
-      expect(metrics).not.toContain('status="101"');
-    },
-  );
+  it.each([200, 403, 404, 500])('%i goes to the caller like any answer, is logged and counted', async (status) => {
+    upstream.play(say(answer(status, hops, 'theirs')));
+    const got = await told();
+    expect(got).toMatchObject({ status, text: 'theirs', whole: true });
+    expect(['x-from', 'x-hop', 'keep-alive'].map((name) => got.field(name))).toEqual(['coreapp', undefined, undefined]);
+    expect(got.field('via')).toBe('1.1 weir');
+    expect(got.field('x-request-id')).toBe(app.lines[0]?.id);
+    expect(app.lines).toMatchObject([{ status, bytesOut: 6 }]);
+    const metrics = await app.metrics();
+    expect(metrics).toMatch(new RegExp(`^weir_\\w+\\{[^}]*status="${status}"[^}]*\\} 1$`, 'm'));
+    expect(metrics).not.toContain('status="101"');
+  });
 
   it('keeps its end, however long: what breaks off is not made whole', async () => {
     const long = 'x'.repeat(3_000_000);
@@ -170,26 +149,22 @@ describe('another answer', () => {
     upstream.play((_, socket) => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf', () => socket.resetAndDestroy());
     });
-    await using caller = await app.call();
-    caller.send(app.request('GET /v1/socket', upgrade));
+    await using caller = await asking();
     expect(await caller.answer()).toMatchObject({ status: 200, whole: false });
   });
 });
 
 describe('what others would be spared', () => {
-  const again: readonly (readonly [string, Script])[] = [
+  it.each([
     ['503', say(answer(503, {}, 'theirs'))],
     ['429', say(answer(429, {}, 'theirs'))],
     ['connection that breaks', breakOff],
-  ];
-
-  it.each(again)('a %s is not the answer: the request goes again', async (_, script) => {
+  ])('a %s is not the answer: the request goes again', async (_, script) => {
     upstream.play(inTurn(script, script, echo));
-    const { caller } = await tunnel();
+    await using caller = await tunnel();
     caller.send('hello');
     await echoed(caller, 'hello');
     expect(app.lines).toMatchObject([{ status: 101, attempts: 3 }]);
-    await caller[Symbol.asyncDispose]();
   });
 
   it.each([503, 429])('a %i that stays is Weir’s own 503 in the end, with error 1016', async (status) => {
@@ -208,8 +183,7 @@ describe('what others would be spared', () => {
     coming.catch(() => {});
     await until(() => app.events.some(({ message }) => /cannot be reached/.test(message)), { what: 'the warning' });
     upstream = await startUpstream(echo, upstream.port);
-    const { caller } = await coming;
-    await caller[Symbol.asyncDispose]();
+    await using _caller = await coming;
   });
 
   it('and if it stays away, the caller is told 502', async () => {
@@ -225,26 +199,21 @@ describe('what others would be spared', () => {
 });
 
 describe('a caller who hangs up', () => {
-  it.each(['closes', 'resets'])(
-    '(%s) before the answer gives its permit back, and the Coreapp is told',
-    async (how) => {
-      upstream.play(sayNothing);
-      await using caller = await app.call();
-      caller.send(app.request('GET /v1/socket', upgrade));
-      await until(() => upstream.arrivals.length === 1, { what: 'the request' });
-      if (how === 'closes') caller.socket.end();
-      else caller.reset();
-      await until(() => app.lines.length === 1, { what: 'its line' });
-      expect(app.lines).toMatchObject([{ status: 499, attempts: 1 }]);
-      expect((await permits()).inUse).toBe(0);
-      await until(() => upstream.sockets.size === 0, { what: 'the Coreapp’s connection to close' });
-    },
-  );
+  it.each(['closes', 'resets'])('(%s) before the answer gives its permit back; the Coreapp is told', async (how) => {
+    upstream.play(sayNothing);
+    await using caller = await asking();
+    await until(() => upstream.arrivals.length === 1, { what: 'the request' });
+    if (how === 'closes') caller.socket.end();
+    else caller.reset();
+    await until(() => app.lines.length === 1, { what: 'its line' });
+    expect(app.lines).toMatchObject([{ status: 499, attempts: 1 }]);
+    expect((await permits()).inUse).toBe(0);
+    await until(() => upstream.sockets.size === 0, { what: 'the Coreapp’s connection to close' });
+  });
 
   it('while it stands in line is never asked for', async () => {
     await upstream.stop();
-    await using caller = await app.call();
-    caller.send(app.request('GET /v1/socket', upgrade));
+    await using caller = await asking();
     await until(() => app.events.some(({ message }) => /cannot be reached/.test(message)), { what: 'the warning' });
     caller.reset();
     await until(() => app.lines.length === 1, { what: 'its line' });
@@ -254,15 +223,13 @@ describe('a caller who hangs up', () => {
 });
 
 describe('what only looks like an upgrade', () => {
-  const cases = [
-    ['a POST', 'POST /v1/socket', '', ''],
-    ['a request with a body', 'GET /v1/socket', '', 'body'],
+  it.each([
+    ['a POST', 'POST /v1/socket', 'websocket', ''],
+    ['a request with a body', 'GET /v1/socket', 'websocket', 'body'],
     ['another protocol', 'GET /v1/socket', 'h2c', ''],
-  ] as const;
-
-  it.each(cases)('%s is a plain request', async (_, line, protocol, body) => {
+  ])('%s is a plain request', async (_, line, protocol, body) => {
     upstream.play(say(answer(200, {}, 'plain')));
-    const fields = protocol === '' ? upgrade : upgrade.replace('websocket', protocol);
+    const fields = upgrade.replace('websocket', protocol);
     expect(await app.send(line, fields, body)).toMatchObject({ status: 200, text: 'plain' });
     expect(upstream.arrivals[0]?.field('upgrade')).toBeUndefined();
     expect(upstream.arrivals[0]?.body.toString()).toBe(body);
@@ -293,19 +260,17 @@ describe('an upgrade behind another request', () => {
 describe('stopping', () => {
   it('serves upgrades in the lame-duck time, and ends tunnels as soon as nothing else is in flight', async () => {
     app.lameDuck();
-    const { caller } = await tunnel();
+    await using caller = await tunnel();
     await app.close(hourMs);
     expect(await caller.closed()).toBe('end');
     await until(() => upstream.sockets.size === 0, { what: 'the Coreapp’s connection to close' });
-    await caller[Symbol.asyncDispose]();
   });
 
   it('lets go of one that is still being asked for when the grace time is over', async () => {
     await app.close(0);
     app = await startTestApp(upstream.url);
     upstream.play(sayNothing);
-    await using caller = await app.call();
-    caller.send(app.request('GET /v1/socket', upgrade));
+    await using caller = await asking();
     await until(() => upstream.arrivals.length === 1, { what: 'the request' });
     await app.close(0);
     expect(await caller.closed()).not.toBeNull();
@@ -322,7 +287,7 @@ describe('tunnels have a limit of their own', () => {
     workers = await app.user('worker');
     callers = [];
     // One caller takes all that it may have: nine tenths, while it is alone.
-    while (callers.length < 18) callers.push((await tunnel()).caller);
+    while (callers.length < 18) callers.push(await tunnel());
   });
   afterEach(() => {
     for (const { socket } of callers) socket.destroy();
@@ -350,7 +315,7 @@ describe('tunnels have a limit of their own', () => {
     upstream.play(say(answer(404)));
     for (let i = 0; i < 3; i++) expect((await told()).status).toBe(404);
     upstream.play(echo);
-    callers.push((await tunnel()).caller);
+    callers.push(await tunnel());
     expect((await told()).status).toBe(503);
   });
 
