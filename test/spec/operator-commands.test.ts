@@ -63,6 +63,16 @@ async function added(role: User['role'] = 'ROLE_USER'): Promise<User & { readonl
   return { ...user, digest };
 }
 
+/** What a command says that has done it. */
+const done = (action: string, user: string, said: string) => ({
+  code: 0,
+  out: [`${user}: ${said}`],
+  err: audit(action, user),
+});
+
+/** What a command says that can't do it. */
+const refused = (problem: string) => ({ code: 1, out: [], err: [`weir ${problem}`] });
+
 const audit = (action: string, user: string) => [
   expect.stringMatching(
     new RegExp(
@@ -83,11 +93,7 @@ describe('weir users', () => {
     ['from a prompt', '', { terminal: typing(goodPassword, goodPassword) }],
   ])('add: a user, with a password %s', async (_, option, typed) => {
     const name = `fresh${++names}`;
-    expect(await weir(`users add ${name} ${option}`.trimEnd(), typed)).toEqual({
-      code: 0,
-      out: [`${name}: added`],
-      err: audit('user.add', name),
-    });
+    expect(await weir(`users add ${name} ${option}`.trimEnd(), typed)).toEqual(done('user.add', name, 'added'));
     expect(await accounts.findUser(name)).toMatchObject({
       role: 'ROLE_USER',
       mustChangePassword: false,
@@ -97,11 +103,9 @@ describe('weir users', () => {
 
   it('passwd: another password, no tokens, no duty to change it', async () => {
     const user = await added('ROLE_ADMIN');
-    expect(await weir(`users passwd ${user.name} --password-file p.txt`)).toEqual({
-      code: 0,
-      out: [`${user.name}: password changed, tokens revoked`],
-      err: audit('user.password', user.name),
-    });
+    expect(await weir(`users passwd ${user.name} --password-file p.txt`)).toEqual(
+      done('user.password', user.name, 'password changed, tokens revoked'),
+    );
     const now = await accounts.findUser(user.name);
     expect(now).toMatchObject({ role: 'ROLE_ADMIN', mustChangePassword: false });
     expect(now?.passwordHash).not.toBe(user.passwordHash);
@@ -110,11 +114,7 @@ describe('weir users', () => {
 
   it('delete: no user, no tokens', async () => {
     const { name, digest } = await added();
-    expect(await weir(`users delete ${name}`)).toEqual({
-      code: 0,
-      out: [`${name}: deleted, tokens revoked`],
-      err: audit('user.delete', name),
-    });
+    expect(await weir(`users delete ${name}`)).toEqual(done('user.delete', name, 'deleted, tokens revoked'));
     expect(await accounts.findUser(name)).toBeUndefined();
     expect(await accounts.findToken(digest)).toBeUndefined();
   });
@@ -171,10 +171,9 @@ limits: {messages: {rate: -1}}`;
       out: [`${nfc}: password changed, tokens revoked`],
     });
     expect(await weir(`tokens revoke --user ${nfd}`)).toMatchObject({ out: [`${nfc}: tokens revoked`] });
-    expect(await weir(`users add J\u00dcRGEN1 --password-file p.txt`)).toMatchObject({
-      code: 1,
-      err: [`weir users add: the user name "J\u00dcRGEN1" could be taken for "${nfc}"; give another one`],
-    });
+    expect(await weir(`users add J\u00dcRGEN1 --password-file p.txt`)).toEqual(
+      refused(`users add: the user name "J\u00dcRGEN1" could be taken for "${nfc}"; give another one`),
+    );
     expect(await weir(`users delete ${nfd}`)).toMatchObject({ out: [`${nfc}: deleted, tokens revoked`] });
   });
 
@@ -186,11 +185,7 @@ limits: {messages: {rate: -1}}`;
 describe('weir tokens revoke', () => {
   it('ends all tokens of the user; its password stays', async () => {
     const user = await added();
-    expect(await weir(`tokens revoke --user ${user.name}`)).toEqual({
-      code: 0,
-      out: [`${user.name}: tokens revoked`],
-      err: audit('tokens.revoke', user.name),
-    });
+    expect(await weir(`tokens revoke --user ${user.name}`)).toEqual(done('tokens.revoke', user.name, 'tokens revoked'));
     expect(await accounts.findToken(user.digest)).toBeUndefined();
     expect((await accounts.findUser(user.name))?.passwordHash).toBe(user.passwordHash);
   });
@@ -218,19 +213,12 @@ describe('weir tokens list', () => {
 
 describe('what cannot be done is said in one line, with exit code 1:', () => {
   const asked = { terminal: typing() };
-  const weak = { files: { 'p.txt': 'weak-and-long-1\n' } };
+  const times = 'give a time such as 12h, 90d, 1y, or never';
+  const usage = 'give weir users add NAME [--password-file FILE] [--config FILE]';
   it.each<[string, Typed, string]>([
     ['users add anna --password X', {}, 'users add: unknown option "--password"; did you mean --password-file FILE?'],
-    [
-      'users add anna Secret-1',
-      {},
-      'users add: an argument too many; give weir users add NAME [--password-file FILE] [--config FILE]',
-    ],
-    [
-      'users add',
-      {},
-      'users add: an argument is missing; give weir users add NAME [--password-file FILE] [--config FILE]',
-    ],
+    ['users add anna Secret-1', {}, `users add: an argument too many; ${usage}`],
+    ['users add', {}, `users add: an argument is missing; ${usage}`],
     ['users add ann --password-file p.txt', {}, 'users add: the user name must have 4 to 32 characters, not 3'],
     [
       'users add a:nna --password-file p.txt',
@@ -241,42 +229,6 @@ describe('what cannot be done is said in one line, with exit code 1:', () => {
       'users add login --password-file p.txt',
       {},
       'users add: the user name must not be login or logout: these are endpoints',
-    ],
-    ['users add somebody --password-file p.txt', weak, 'users add: the password must hold an upper-case letter'],
-    [
-      'users add somebody --password-file p.txt',
-      { files: { 'p.txt': 'a\nb\n' } },
-      'users add: --password-file: it has more than one line: a line feed (U+000A), character 2',
-    ],
-    [
-      'users add somebody --password-file p.txt',
-      { files: { 'p.txt': `${goodPassword}\n\n` } },
-      'users add: --password-file: it has more than one line: a line feed (U+000A), character 16',
-    ],
-    [
-      'users add somebody --password-file p.txt',
-      { files: { 'p.txt': `${goodPassword}\r` } },
-      'users add: --password-file: it has more than one line: a carriage return (U+000D), character 16',
-    ],
-    [
-      'users add somebody --password-file p.txt',
-      { files: { 'p.txt': `Correct\u200b-Horse-1\n` } },
-      'users add: the password must not hold a zero width space (U+200B), character 8',
-    ],
-    [
-      'users add somebody --password-file p.txt',
-      { files: { 'p.txt': Buffer.from('Corr\xe9ct-Horse-1\n', 'latin1').toString() } },
-      'users add: the password must not hold something that is not UTF-8, character 5',
-    ],
-    [
-      'users add somebody --password-file p.txt',
-      { files: { 'p.txt': Buffer.from(`\ufeff${goodPassword}\n`, 'utf16le').toString() } },
-      'users add: --password-file: it is UTF-16; save it as UTF-8',
-    ],
-    [
-      'users add somebody --password-file p.txt',
-      { files: { 'p.txt': '\n' } },
-      'users add: --password-file: it is empty; it has to hold one line, the password',
     ],
     [
       'users add somebody --password-file nowhere',
@@ -320,32 +272,55 @@ describe('what cannot be done is said in one line, with exit code 1:', () => {
     ['tokens list anna berta', {}, 'tokens list: an argument too many; give weir tokens list [NAME] [--config FILE]'],
     ['tokens', {}, 'tokens: give create, revoke or list, such as weir tokens revoke --user NAME'],
     ['tokens make', {}, 'tokens: give create, revoke or list, such as weir tokens revoke --user NAME'],
+    [
+      'tokens create',
+      {},
+      'tokens create: --user is missing; give weir tokens create --user NAME [--expires TIME] [--label TEXT] [--role ROLE] [--config FILE]',
+    ],
+    [
+      'tokens create --user a:b',
+      {},
+      'tokens create: the user name must not hold a colon: Basic credentials end the name there',
+    ],
+    ['tokens create --user crm --expires 90', {}, `tokens create: --expires: "90" is not allowed; ${times}`],
+    ['tokens create --user crm --expires 101y', {}, `tokens create: --expires: "101y" is not allowed; ${times}`],
+    ['tokens create --user crm --role boss', {}, 'tokens create: --role: "boss" is not allowed; give user or admin'],
   ])('weir %s', async (line, typed, problem) => {
     const env = typed.env?.['REDIS_URL'] === 'redis' ? { ...typed.env, REDIS_URL: redis.url } : typed.env;
-    expect(await weir(line, { ...typed, ...(env === undefined ? {} : { env }) })).toEqual({
-      code: 1,
-      out: [],
-      err: [`weir ${problem}`],
-    });
+    expect(await weir(line, { ...typed, ...(env === undefined ? {} : { env }) })).toEqual(refused(problem));
+  });
+
+  it.each([
+    ['weak-and-long-1\n', 'the password must hold an upper-case letter'],
+    ['a\nb\n', '--password-file: it has more than one line: a line feed (U+000A), character 2'],
+    [`${goodPassword}\n\n`, '--password-file: it has more than one line: a line feed (U+000A), character 16'],
+    [`${goodPassword}\r`, '--password-file: it has more than one line: a carriage return (U+000D), character 16'],
+    ['Correct\u200b-Horse-1\n', 'the password must not hold a zero width space (U+200B), character 8'],
+    [
+      Buffer.from('Corr\xe9ct-Horse-1\n', 'latin1').toString(),
+      'the password must not hold something that is not UTF-8, character 5',
+    ],
+    [Buffer.from(`\ufeff${goodPassword}\n`, 'utf16le').toString(), '--password-file: it is UTF-16; save it as UTF-8'],
+    ['\n', '--password-file: it is empty; it has to hold one line, the password'],
+  ])('a password file of %j', async (text, problem) => {
+    expect(await weir('users add somebody --password-file p.txt', { files: { 'p.txt': text } })).toEqual(
+      refused(`users add: ${problem}`),
+    );
   });
 
   it('a user that exists already', async () => {
     const user = await added();
-    expect(await weir(`users add ${user.name} --password-file p.txt`)).toEqual({
-      code: 1,
-      out: [],
-      err: [`weir users add: there is a user "${user.name}" already; weir users passwd changes it`],
-    });
+    expect(await weir(`users add ${user.name} --password-file p.txt`)).toEqual(
+      refused(`users add: there is a user "${user.name}" already; weir users passwd changes it`),
+    );
     expect(await accounts.findUser(user.name)).toMatchObject({ version: user.version });
   });
 
   it('an admin that is to be deleted', async () => {
     const { name } = await added('ROLE_ADMIN');
-    expect(await weir(`users delete ${name}`)).toEqual({
-      code: 1,
-      out: [],
-      err: [`weir users delete: ${name} is an admin, and admins can't be deleted`],
-    });
+    expect(await weir(`users delete ${name}`)).toEqual(
+      refused(`users delete: ${name} is an admin, and admins can't be deleted`),
+    );
     expect(await accounts.findUser(name)).toBeDefined();
   });
 
@@ -437,11 +412,9 @@ describe('weir tokens create', () => {
 
   it('of a user that there is, but not with another role', async () => {
     const { name } = await added();
-    expect(await weir(`tokens create --user ${name} --role admin`)).toEqual({
-      code: 1,
-      out: [],
-      err: [`weir tokens create: ${name} has the role ROLE_USER, and so have its tokens; leave --role out`],
-    });
+    expect(await weir(`tokens create --user ${name} --role admin`)).toEqual(
+      refused(`tokens create: ${name} has the role ROLE_USER, and so have its tokens; leave --role out`),
+    );
   });
 
   it('of a user that there is, with its role; never is never', async () => {
@@ -469,35 +442,11 @@ describe('weir tokens create', () => {
     const [one, other] = [await weir('tokens create --user pair'), await weir('tokens create --user pair --label x')];
     const digest = nodeSecrets.digest(other.out[0] ?? '');
     const id = digest.slice(0, 12);
-    expect(await weir(`tokens revoke ${id}`)).toEqual({
-      code: 0,
-      out: [`pair: token ${id} revoked`],
-      err: audit('tokens.revoke', 'pair'),
-    });
+    expect(await weir(`tokens revoke ${id}`)).toEqual(done('tokens.revoke', 'pair', `token ${id} revoked`));
     expect(await accounts.findToken(digest)).toBeUndefined();
     expect(await accounts.findToken(nodeSecrets.digest(one.out[0] ?? ''))).toMatchObject({ user: 'pair' });
-    expect(await weir(`tokens revoke ${id}`)).toMatchObject({
-      code: 1,
-      err: [`weir tokens revoke: there is no valid token with the id "${id}"; weir tokens list names all`],
-    });
-  });
-
-  it.each([
-    [
-      '',
-      'tokens create: --user is missing; give weir tokens create --user NAME [--expires TIME] [--label TEXT] [--role ROLE] [--config FILE]',
-    ],
-    ['--user a:b', 'tokens create: the user name must not hold a colon: Basic credentials end the name there'],
-    [
-      '--user crm --expires 90',
-      'tokens create: --expires: "90" is not allowed; give a time such as 12h, 90d, 1y, or never',
-    ],
-    [
-      '--user crm --expires 101y',
-      'tokens create: --expires: "101y" is not allowed; give a time such as 12h, 90d, 1y, or never',
-    ],
-    ['--user crm --role boss', 'tokens create: --role: "boss" is not allowed; give user or admin'],
-  ])('%s is told what is wrong', async (options, line) => {
-    expect(await weir(`tokens create ${options}`.trimEnd())).toEqual({ code: 1, out: [], err: [`weir ${line}`] });
+    expect(await weir(`tokens revoke ${id}`)).toEqual(
+      refused(`tokens revoke: there is no valid token with the id "${id}"; weir tokens list names all`),
+    );
   });
 });

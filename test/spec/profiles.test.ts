@@ -49,9 +49,9 @@ describe('config/weir.yaml of the package is the profile coreapp’s', () => {
     ['none', 8080],
   ])('with the profile %s the port is %d', async (name, port) => {
     const env = { UPSTREAM_URL: upstream, ...(name !== undefined && { WEIR_PROFILE: name }) };
-    const io = { out: () => {}, err: () => {}, readFile };
     const out: string[] = [];
-    await expect(check([], env, { ...io, out: (line) => out.push(line) })).resolves.toBe(0);
+    const io = { out: (line: string) => void out.push(line), err: () => {}, readFile };
+    await expect(check([], env, io)).resolves.toBe(0);
     expect(out.some((line) => line.includes('listen.port = 8081'))).toBe(port === 8081);
   });
 });
@@ -179,33 +179,24 @@ describe('A class of one’s own', () => {
       'coreapp.honoursIdempotencyKey: "shop" is not allowed; give classes that there are: default',
     ],
   ])('%s', (yaml, line) => {
-    const text = yaml.startsWith('coreapp')
-      ? `profile: none\ncoreapp: {url: "${upstream}", ${yaml.slice(10)}`
-      : `profile: none\n${yaml}`;
-    const found = problems(load(text, yaml.startsWith('coreapp') ? {} : { UPSTREAM_URL: upstream }));
+    const found = problems(load(`profile: none\n${yaml}`, { UPSTREAM_URL: upstream }));
     expect(found).toHaveLength(1);
     expect(found[0]).toContain(line);
   });
 });
 
-test.each(['constructor', 'toString', 'valueOf', 'hasOwnProperty', 'isPrototypeOf'])(
-  'a class may be called %s',
-  (name) => {
-    const yaml = `profile: none\nlimits: {${name}: {match: ["GET /x"], rate: 7}}\nauth: {may: {${name}: [${name}]}}\n`;
-    const { limits, classes, auth } = config(load(yaml, { UPSTREAM_URL: upstream }));
-    expect(limits[name]?.rate).toBe(7);
-    expect(classes.map(([, of]) => of)).toEqual([name]);
-    expect([...auth.may.keys()]).toEqual([name]);
-    expect(({} as Record<string, unknown>)['rate']).toBeUndefined();
-    const { out } = runCommand(
-      explain,
-      ['GET /x', '--config', 'w.yaml'],
-      { UPSTREAM_URL: upstream },
-      { 'w.yaml': yaml },
-    );
-    expect(out[0]).toMatch(new RegExp(`^class +${name}  \\(GET /x\\)$`));
-  },
-);
+const inherited = ['constructor', 'toString', 'valueOf', 'hasOwnProperty', 'isPrototypeOf'];
+test.each(inherited)('a class may be called %s', (name) => {
+  const yaml = `profile: none\nlimits: {${name}: {match: ["GET /x"], rate: 7}}\nauth: {may: {${name}: [${name}]}}\n`;
+  const { limits, classes, auth } = config(load(yaml, { UPSTREAM_URL: upstream }));
+  expect(limits[name]?.rate).toBe(7);
+  expect(classes.map(([, of]) => of)).toEqual([name]);
+  expect([...auth.may.keys()]).toEqual([name]);
+  expect(({} as Record<string, unknown>)['rate']).toBeUndefined();
+  const env = { UPSTREAM_URL: upstream };
+  const { out } = runCommand(explain, ['GET /x', '--config', 'w.yaml'], env, { 'w.yaml': yaml });
+  expect(out[0]).toMatch(new RegExp(`^class +${name}  \\(GET /x\\)$`));
+});
 
 test('what a profile says of limits that a file takes away is no mistake of that file', () => {
   const yaml = 'profile: cloud\nlimits: {messages: {also: []}}\n';
@@ -240,8 +231,9 @@ limits:
   orders: {match: ["* /v2/orders/**"], rate: 2, burst: 40, scope: "path:/v2/orders/{id}"}
 line: {costs: {"POST /v2/orders": 5}}
 `;
-  const rows = (request: string) => {
-    const { code, out, err } = runCommand(explain, [request, '--config', 'w.yaml'], {}, { 'w.yaml': yaml });
+  const rows = (request: string, config = yaml, files = {}) => {
+    const all = { 'w.yaml': config, ...files };
+    const { code, out, err } = runCommand(explain, [request, '--config', 'w.yaml'], {}, all);
     expect([code, err]).toEqual([0, []]);
     return Object.fromEntries(out.map((line) => line.split(/ {2,}(.*)/).slice(0, 2) as [string, string]));
   };
@@ -256,12 +248,7 @@ coreapp:
   authorizations: {"path:/v2/{tenant}=7": /7, other: /other}
 limits: {orders: {match: ["* /v2/**"]}, other: {match: ["* /other"]}}
 `;
-    const rowsOf = (request: string) => {
-      const files = { 'w.yaml': config, '/7': 'of 7', '/other': 'of other' };
-      const { err, out } = runCommand(explain, [request, '--config', 'w.yaml'], {}, files);
-      expect(err).toEqual([]);
-      return Object.fromEntries(out.map((line) => line.split(/ {2,}(.*)/).slice(0, 2) as [string, string]));
-    };
+    const rowsOf = (request: string) => rows(request, config, { '/7': 'of 7', '/other': 'of other' });
     expect(rowsOf('GET /v2/7')).toMatchObject({
       credential: 'coreapp.authorizations: path:/v2/{tenant}=7',
       'not allowed to': 'ops',

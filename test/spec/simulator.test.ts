@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { request } from 'node:http';
+import { type ClientRequest, request } from 'node:http';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Arrivals, arrivalsMax } from '../../src/simulator/arrivals.ts';
@@ -35,6 +35,17 @@ const send = ({ url }: Simulator, id?: string, asking: Asking = {}): Promise<Tol
     ...asking,
     fields: { ...(id === undefined ? {} : { 'X-Request-Id': id }), ...asking.fields },
   });
+
+/** Which statuses so many messages get, one after the other. */
+async function statuses(sim: Simulator, count: number, id?: string): Promise<number[]> {
+  const told: number[] = [];
+  while (told.length < count) told.push((await send(sim, id)).status);
+  return told;
+}
+
+/** A message of nine bytes, of which nothing has been written yet. */
+const unwritten = ({ url }: Simulator, fields: Record<string, string> = {}): ClientRequest =>
+  request(`${url}/v1/messages`, { method: 'POST', agent: false, headers: { 'Content-Length': '9', ...fields } });
 
 const error = (told: Told): unknown => told.json.errors[0];
 const meta = { version: expect.any(String), api_status: 'stable' };
@@ -148,12 +159,9 @@ describe('the endpoints', () => {
 
   it('demands the credential that it is told to, and no other', async () => {
     const sim = await simulator({ authorization: 'Bearer ours' });
-    const statuses = await Promise.all(
-      [{}, { Authorization: 'Bearer theirs' }, { Authorization: 'Bearer ours' }].map(
-        async (fields) => (await send(sim, undefined, { fields })).status,
-      ),
-    );
-    expect(statuses).toEqual([401, 401, 201]);
+    const brought = [{}, { Authorization: 'Bearer theirs' }, { Authorization: 'Bearer ours' }];
+    const told = await Promise.all(brought.map((fields) => send(sim, undefined, { fields })));
+    expect(told.map(({ status }) => status)).toEqual([401, 401, 201]);
     expect(sim.seen().total).toMatchObject({ seen: 3, acted: 1, unauthorized401: 2 });
   });
 
@@ -192,25 +200,19 @@ describe('the limits', () => {
       title: 'Too many requests',
     });
     expect(sim.seen().classes.messages).toMatchObject({ seen: 8, acted: 5, throttled429: 3 });
-    expect(
-      sim
-        .arrivals('messages')
-        .map(([, outcome]) => outcome)
-        .sort(),
-    ).toEqual([...Array(5).fill('acted'), ...Array(3).fill('throttled429')]);
+    const outcomes = sim.arrivals('messages').map(([, outcome]) => outcome);
+    expect(outcomes.sort()).toEqual([...Array(5).fill('acted'), ...Array(3).fill('throttled429')]);
   });
 
   it('hold for each class by itself', async () => {
     const sim = await simulator({ limits: { messages: { ratePerS: 0.001, burst: 1 } } });
-    await send(sim);
-    expect((await send(sim)).status).toBe(429);
+    expect(await statuses(sim, 2)).toEqual([201, 429]);
     expect((await ask('GET', `${sim.url}/v1/health`)).status).toBe(200);
   });
 
   it('can be changed and taken away while it runs', async () => {
     const sim = await simulator({ limits: { messages: { ratePerS: 0.001, burst: 1 } } });
-    await send(sim);
-    expect((await send(sim)).status).toBe(429);
+    expect(await statuses(sim, 2)).toEqual([201, 429]);
     await sim.configure(unlimited);
     expect((await send(sim)).status).toBe(201);
     await sim.configure({ limitsEnforced: true, limits: { messages: { ratePerS: 1_000_000, burst: 2 } } });
@@ -367,11 +369,7 @@ describe('faults', () => {
 
   it('resetBeforeBody does not wait for the body', async () => {
     const sim = await simulator({ faults: { resetBeforeBody: 1 } });
-    const sent = request(`${sim.url}/v1/messages`, {
-      method: 'POST',
-      agent: false,
-      headers: { 'Content-Length': '9' },
-    });
+    const sent = unwritten(sim);
     const broken = new Promise<Error>((resolve) => sent.on('error', resolve));
     sent.write('1');
     expect(await within(broken, { what: 'the reset' })).toMatchObject(reset);
@@ -398,11 +396,8 @@ describe('faults', () => {
   it('truncate breaks the answer off halfway', async () => {
     const sim = await simulator({ faults: { truncate: { next: 1 } } });
     const told = await send(sim, 'x');
-    expect([told.status, told.complete, told.body.length]).toEqual([
-      201,
-      false,
-      Math.floor(Number(told.fields['content-length']) / 2),
-    ]);
+    const half = Math.floor(Number(told.fields['content-length']) / 2);
+    expect([told.status, told.complete, told.body.length]).toEqual([201, false, half]);
     expect(sim.trace('x')?.counts).toMatchObject({ acted: 1, faulted: 1 });
   });
 
@@ -462,9 +457,7 @@ describe('faults', () => {
   it('strike as often as their fraction says, the same each time with the same dice', async () => {
     const throws = [0.1, 0.3, 0.29, 0.9];
     const sim = await simulator({ faults: { error500: 0.3 }, random: () => throws.shift() ?? 1 });
-    const statuses: number[] = [];
-    for (let i = 0; i < 4; i++) statuses.push((await send(sim)).status);
-    expect(statuses).toEqual([500, 201, 500, 201]);
+    expect(await statuses(sim, 4)).toEqual([500, 201, 500, 201]);
   });
 
   it('count down where everybody can read it', async () => {
@@ -507,9 +500,7 @@ describe('what was seen', () => {
 
   it('is no second act when the first was refused', async () => {
     const sim = await simulator({ faults: { error429: { next: 1 }, error503: { next: 1 } } });
-    const statuses: number[] = [];
-    for (let i = 0; i < 3; i++) statuses.push((await send(sim, 'x')).status);
-    expect(statuses).toEqual([429, 503, 201]);
+    expect(await statuses(sim, 3, 'x')).toEqual([429, 503, 201]);
     expect(sim.trace('x')?.counts).toMatchObject({ seen: 3, acted: 1, throttled429: 1, overloaded503: 1 });
     expect(sim.seen()).toMatchObject({ actedMost: 1, actedTwice: { count: 0, ids: [] } });
   });
@@ -559,11 +550,7 @@ describe('what was seen', () => {
 
   it('counts a request whose caller left before its body was whole as aborted, not as acted on', async () => {
     const sim = await simulator();
-    const sent = request(`${sim.url}/v1/messages`, {
-      method: 'POST',
-      agent: false,
-      headers: { 'Content-Length': '9', 'X-Request-Id': 'x' },
-    });
+    const sent = unwritten(sim, { 'X-Request-Id': 'x' });
     sent.on('error', () => {});
     sent.write('1');
     await until(() => sim.trace('x'), { what: 'the head to arrive' });
@@ -623,6 +610,8 @@ describe('the control endpoint', () => {
     expect((await ask('GET', `${sim.controlUrl}/settings`)).json).toEqual(json);
   });
 
+  const howOften =
+    'give a fraction from 0 to 1, {"next": N} for the next N, or {"share": FRACTION, "ms": N} for the next N milliseconds';
   it.each([
     [{ latencyMs: 'abc' }, 'latencyMs: "abc" is not a number; give milliseconds, a whole number from 0 to 3600000'],
     [{ latencyMs: -1 }, 'latencyMs: -1 is too small; give milliseconds, a whole number from 0 to 3600000'],
@@ -636,14 +625,8 @@ describe('the control endpoint', () => {
     ],
     [{ limits: { messages: 5 } }, 'limits.messages: 5 is not an object; give an object with any of ratePerS, burst'],
     [{ limits: { mesages: {} } }, expect.stringMatching(/^limits\.mesages: unknown; give one of messages, contacts, /)],
-    [
-      { faults: { hang: 2 } },
-      'faults.hang: 2 is too big; give a fraction from 0 to 1, {"next": N} for the next N, or {"share": FRACTION, "ms": N} for the next N milliseconds',
-    ],
-    [
-      { faults: { hang: true } },
-      'faults.hang: true is not right; give a fraction from 0 to 1, {"next": N} for the next N, or {"share": FRACTION, "ms": N} for the next N milliseconds',
-    ],
+    [{ faults: { hang: 2 } }, `faults.hang: 2 is too big; ${howOften}`],
+    [{ faults: { hang: true } }, `faults.hang: true is not right; ${howOften}`],
     [{ faults: { hangs: 1 } }, expect.stringMatching(/^faults\.hangs: unknown; give one of resetOnConnect, /)],
     [{ authorization: '' }, expect.stringMatching(/^authorization: "" is too small; give the value of Authorization/)],
     [{ latency: 1 }, expect.stringMatching(/^latency: unknown; give one of latencyMs, /)],
@@ -664,10 +647,8 @@ describe('the control endpoint', () => {
   it('names every problem at once, and changes nothing unless all is right', async () => {
     const sim = await simulator();
     const told = await ask('PATCH', `${sim.url}/_simulator/settings`, { body: { latencyMs: 5, workers: -1, nope: 1 } });
-    expect(told.json.errors.map(({ details }: { details: string }) => details.split(':')[0])).toEqual([
-      'workers',
-      'nope',
-    ]);
+    const named = told.json.errors.map(({ details }: { details: string }) => details.split(':')[0]);
+    expect(named).toEqual(['workers', 'nope']);
     expect(sim.settings().latencyMs).toBe(0);
   });
 

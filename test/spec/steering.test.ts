@@ -183,10 +183,9 @@ describe('Over HTTP', () => {
 
   test('a class is paused and goes on; both are in the audit trail', async () => {
     const app = await openWith();
-    expect((await order(app, 'PUT', '/pauses/classes/messages', { seconds: 60 })).json).toMatchObject({
-      reach: 'replica',
-      inForce: [{ order: { kind: 'pauseClass', class: 'messages' } }],
-    });
+    const given = (await order(app, 'PUT', '/pauses/classes/messages', { seconds: 60 })).json;
+    const inForce = [{ order: { kind: 'pauseClass', class: 'messages' } }];
+    expect(given).toMatchObject({ reach: 'replica', inForce });
     const sent = app.send('POST /v1/messages', '', '{}');
     await until(async () => (await requests(app)) === 1, { what: 'the request to be held' });
     const resume = async () => (await order(app, 'DELETE', '/pauses/classes/messages')).json;

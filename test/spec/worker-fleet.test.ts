@@ -1,6 +1,6 @@
 /** A fleet of workers that are played, in virtual time: who is started when, and all or none of them reloaded. */
 import { queryObjects } from 'node:v8';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { StartError } from '../../src/app/start-error.ts';
 import type { Config } from '../../src/config/config.ts';
 import type { SteeringView, Word } from '../../src/observe/steering.ts';
@@ -60,7 +60,7 @@ const well: Play = (message, worker) => {
   if (message.kind === 'close') worker.dies(null);
 };
 
-async function played(play: Play = well) {
+function played(play: Play = well) {
   const clock = new VirtualClock();
   const workers: PlayedWorker[] = [];
   const kept: Report[] = [];
@@ -110,20 +110,31 @@ async function played(play: Play = well) {
   return { fleet, operating, clock, workers, kept, stage };
 }
 
+const running: Fleet[] = [];
+afterEach(async () => {
+  for (const fleet of running.splice(0)) await fleet.close(1_000);
+});
+
+/** The same, of which all serve; it is closed after the test. */
+async function begun(play?: Play) {
+  const stage = played(play);
+  await stage.fleet.begin();
+  running.push(stage.fleet);
+  return stage;
+}
+
 describe('A fleet', () => {
   it('has begun when all serve, and only the first sees to the admin', async () => {
-    const { fleet, workers } = await played();
-    await fleet.begin();
+    const { fleet, workers } = await begun();
     expect(workers.map(({ start }) => [start.worker, start.place.admin])).toEqual([
       [1, 'set'],
       [2, 'none'],
     ]);
     expect(fleet.serving).toBe(2);
-    await fleet.close(1_000);
   });
 
   it('does not begin where one cannot start, and leaves none behind', async () => {
-    const { fleet, workers } = await played((message, worker) => {
+    const { fleet, workers } = played((message, worker) => {
       if (message.kind !== 'start') return;
       if (worker.start.worker === 1) worker.says({ kind: 'serving', port: 8_080 });
       else worker.says({ kind: 'cannot', objection: { setting: 'bodies.folder', problem: 'no' } });
@@ -134,8 +145,7 @@ describe('A fleet', () => {
   });
 
   it('starts another one in the place of one that dies, by the configuration in force', async () => {
-    const { fleet, clock, workers, kept } = await played();
-    await fleet.begin();
+    const { fleet, clock, workers, kept } = await begun();
     await fleet.apply(settings('limits: {messages: {rate: 7}}'));
     await fleet.reports();
     await clock.advance(5_000);
@@ -146,19 +156,16 @@ describe('A fleet', () => {
     expect(workers[2]?.start.config.limits['messages']?.rate).toBe(7);
     expect(kept).toHaveLength(1);
     expect(fleet.snapshot()).toMatchObject({ requestsLost: 3, each: [{ restarts: 1 }, { restarts: 0 }] });
-    await fleet.close(1_000);
   });
 
   it('counts what was open in one that dies by its file, which is newer than what it told', async () => {
-    const { fleet, clock, workers } = await played();
-    await fleet.begin();
+    const { fleet, clock, workers } = await begun();
     await fleet.reports();
     workers[0]?.dies('SIGKILL', 5);
     await clock.advance(2_000);
     expect(fleet.snapshot().requestsLost).toBe(5);
     workers[1]?.dies('SIGKILL');
     expect(fleet.snapshot().requestsLost).toBe(5 + 3);
-    await fleet.close(1_000);
   });
 
   it.each([
@@ -167,21 +174,18 @@ describe('A fleet', () => {
   ])(
     'counts what was open in one that drains by itself and ends by %s as %i lost, and starts one in its place',
     async (signal, lost) => {
-      const { fleet, clock, workers } = await played();
-      await fleet.begin();
+      const { fleet, clock, workers } = await begun();
       workers[0]?.says({ kind: 'leaving' });
       await clock.advance(2_000);
       workers[0]?.dies(signal, 4);
       await clock.advance(2_000);
       expect(fleet.snapshot().requestsLost).toBe(lost);
       expect(workers).toHaveLength(3);
-      await fleet.close(1_000);
     },
   );
 
   it('keeps nothing of those that have died', async () => {
-    const { fleet, clock, workers, kept } = await played();
-    await fleet.begin();
+    const { fleet, clock, workers, kept } = await begun();
     const deaths = 50;
     for (let i = 0; i < deaths; i++) {
       await fleet.reports();
@@ -190,30 +194,21 @@ describe('A fleet', () => {
       await clock.advance(1);
     }
     kept.length = 0;
-    expect(
-      fleet
-        .snapshot()
-        .each.map(({ restarts }) => restarts)
-        .reduce((sum, one) => sum + one),
-    ).toBe(deaths);
+    expect(fleet.snapshot().each.reduce((sum, { restarts }) => sum + restarts, 0)).toBe(deaths);
     expect(queryObjects(Member, { format: 'count' })).toBe(2);
-    await fleet.close(1_000);
   });
 
   it('sets another admin password by the first one only', async () => {
-    const { fleet, clock, workers } = await played();
-    await fleet.begin();
+    const { fleet, clock, workers } = await begun();
     const next = { ...settings(), auth: { ...settings().auth, adminPassword: 'Another-1' } };
     workers[0]?.dies(); // It did not hear of it.
     await fleet.apply(next);
     await clock.advance(2_000);
     expect(workers[2]?.start.place.admin).toBe('keep');
-    await fleet.close(1_000);
   });
 
   it('has all take a configuration, or none', async () => {
-    const { fleet, workers, stage } = await played();
-    await fleet.begin();
+    const { fleet, workers, stage } = await begun();
     stage.play = (message, worker) => {
       const objection = worker.start.worker === 2 ? { setting: 'bodies.folder', problem: 'no' } : null;
       if (message.kind === 'prepare') worker.says({ kind: 'prepared', id: message.id, objection });
@@ -227,12 +222,10 @@ describe('A fleet', () => {
     stage.play = well;
     await fleet.apply(settings('limits: {messages: {rate: 8}}'));
     expect(workers.map((worker) => worker.heardOf('commit'))).toEqual([1, 1]);
-    await fleet.close(1_000);
   });
 
   it('refuses a configuration that one does not answer, and takes no notice of one that has died', async () => {
-    const { fleet, clock, stage } = await played();
-    await fleet.begin();
+    const { fleet, clock, stage } = await begun();
     stage.play = (message, worker) => {
       if (worker.start.worker === 1 || message.kind === 'close') well(message, worker);
     };
@@ -244,12 +237,10 @@ describe('A fleet', () => {
       else well(message, worker);
     };
     await fleet.apply(settings());
-    await fleet.close(1_000);
   });
 
   it('gives what is in force to one that was started meanwhile', async () => {
-    const { fleet, clock, workers, stage } = await played();
-    await fleet.begin();
+    const { fleet, clock, workers, stage } = await begun();
     await clock.advance(5_000);
     stage.play = (message, worker) => {
       if (message.kind === 'prepare' && worker === workers[0]) {
@@ -261,12 +252,10 @@ describe('A fleet', () => {
     expect(workers[2]?.start.config.limits['messages']?.rate).toBe(50);
     expect(workers[2]?.heard.map(({ kind }) => kind)).toEqual(['start', 'prepare', 'commit']);
     stage.play = well;
-    await fleet.close(1_000);
   });
 
   it('kills one that says nothing for half a minute', async () => {
-    const { fleet, clock, workers } = await played();
-    await fleet.begin();
+    const { clock, workers } = await begun();
     const alive = async (ms: number): Promise<void> => {
       for (let passed = 0; passed < ms; passed += 1_000) {
         await clock.advance(1_000);
@@ -277,12 +266,10 @@ describe('A fleet', () => {
     expect(workers).toHaveLength(2);
     await alive(10_000);
     expect(workers.map(({ start }) => start.worker)).toEqual([1, 2, 1]);
-    await fleet.close(1_000);
   });
 
   it('has another one take the place of one with a bug while that drains', async () => {
-    const { fleet, clock, workers, kept } = await played();
-    await fleet.begin();
+    const { fleet, clock, workers, kept } = await begun();
     await fleet.reports();
     workers[1]?.says({ kind: 'leaving' });
     await clock.advance(1_000);
@@ -290,12 +277,10 @@ describe('A fleet', () => {
     workers[1]?.dies(null);
     expect(kept).toHaveLength(1);
     expect(fleet.snapshot()).toMatchObject({ requestsLost: 0, each: [{ restarts: 0 }, { restarts: 1 }] });
-    await fleet.close(1_000);
   });
 
   it('drains together, starts none meanwhile, and kills what stays beyond the grace time', async () => {
-    const { fleet, clock, workers, stage } = await played();
-    await fleet.begin();
+    const { fleet, clock, workers, stage } = await begun();
     stage.play = () => {};
     fleet.lameDuck();
     workers[0]?.dies();
@@ -334,10 +319,9 @@ describe('Operators of a fleet', () => {
     (worker?.heard ?? []).flatMap((message) => (message.kind === 'ask' ? message.name : []));
 
   it('give an order to one, and all have it, with no Redis between them', async () => {
-    const { fleet, operating, clock, workers } = await played(
+    const { operating, clock, workers } = await begun(
       answering((name) => (name === 'words' ? words : name === 'hear' ? true : view)),
     );
-    await fleet.begin();
     expect(await operating.give(order, 1_000, '::1', null)).toEqual(view);
     expect(workers.map(asked)).toEqual([['give', 'words'], ['hear']]);
     expect(workers[1]?.heard).toContainEqual(expect.objectContaining({ name: 'hear', args: [words] }));
@@ -345,12 +329,10 @@ describe('Operators of a fleet', () => {
     await clock.advance(1_000);
     await until(() => asked(workers[2]).length > 0, { what: 'what the newcomer hears' });
     expect(asked(workers[2])).toEqual(['hear']);
-    await fleet.close(1_000);
   });
 
   it('hear it where the one that was asked does not answer', async () => {
-    const { fleet, operating, clock } = await played(answering(() => undefined));
-    await fleet.begin();
+    const { fleet, operating, clock } = await begun(answering(() => undefined));
     const given = expect(operating.give(order, 1_000, '::1', null)).rejects.toThrow('has not answered within 3000 ms');
     await clock.advance(3_000);
     await given;
@@ -361,10 +343,7 @@ describe('Operators of a fleet', () => {
 
   it('see a caller once whose requests wait in several, and those of the workers that answer', async () => {
     const views = [caller(3, 40), caller(4, 20)].map((one) => ({ callers: [one], more: 0 }));
-    const { fleet, operating, workers, clock, stage } = await played(
-      answering((_, worker) => views[worker.start.worker - 1]),
-    );
-    await fleet.begin();
+    const { operating, workers, clock, stage } = await begun(answering((_, worker) => views[worker.start.worker - 1]));
     expect(await operating.callers('messages', 10)).toEqual({
       callers: [{ ...caller(4, 20), requests: 7 }],
       more: 0,
@@ -374,30 +353,24 @@ describe('Operators of a fleet', () => {
     const seen = operating.callers('messages', 10);
     await clock.advance(3_000);
     expect(await seen).toEqual(views[0]);
-    await fleet.close(1_000);
   });
 
   it('look for a request in the other replicas where none of the workers has it', async () => {
     const search = { found: { id: 'far', replica: 'another' }, complete: true };
-    const { fleet, operating, workers } = await played(
-      answering((name) => {
-        if (name === 'waitHere') return null;
-        return name === 'wait' ? search : undefined;
-      }),
+    const { operating, workers } = await begun(
+      answering((name) => (name === 'waitHere' ? null : name === 'wait' ? search : undefined)),
     );
-    await fleet.begin();
     expect(await operating.wait('far')).toEqual(search);
     expect(workers.map(asked)).toEqual([['waitHere', 'wait'], ['waitHere']]);
   });
 
   it('end a request where it has waited longest, and all of a caller everywhere', async () => {
-    const { fleet, operating, workers } = await played(
+    const { operating, workers } = await begun(
       answering((name, worker) => {
         if (name === 'waitHere') return { waitedMs: worker.start.worker };
         return name === 'onceHere' ? 5 : { requests: 1, reach: 'replica' };
       }),
     );
-    await fleet.begin();
     await operating.once({ kind: 'endRequest', request: 'r' }, '::1');
     expect(workers.map(asked)).toEqual([['waitHere'], ['waitHere', 'once']]);
     await operating.once({ kind: 'endCaller', caller: 'user:a' }, '::1');
@@ -405,6 +378,5 @@ describe('Operators of a fleet', () => {
       name: 'once',
       args: [{ kind: 'endCaller', caller: 'user:a' }, '::1', 5],
     });
-    await fleet.close(1_000);
   });
 });
