@@ -5,18 +5,14 @@ import { ConcurrencyLimiter } from '../../src/admission/concurrency/limiter.ts';
 import type { Permit, PermitEnd } from '../../src/exchange/exchange.ts';
 import { Lines, type Visit } from '../support/lines.ts';
 
+const middle = (): number => 0.5;
+
 /** A limiter whose time is a number that the test sets. It starts with all permits that there may be. */
 function pool(options: Partial<ConcurrencyBounds> & { readonly random?: () => number } = {}) {
-  const { min = 1, max = 10, initial = max, random = () => 0.5 } = options;
+  const { min = 1, max = 10, initial = max, random = middle } = options;
   const time = { ms: 0, freed: 0 };
-  const limiter = new ConcurrencyLimiter(
-    new InFlightBudget({ min, initial, max }),
-    () => time.ms,
-    random,
-    () => {
-      time.freed += 1;
-    },
-  );
+  const freed = () => void time.freed++;
+  const limiter = new ConcurrencyLimiter(new InFlightBudget({ min, initial, max }), () => time.ms, random, freed);
   const take = (count: number): Permit[] => Array.from({ length: count }, () => limiter.take(time.ms));
   /** One full flight that comes to this, with as many behind it as become free. */
   const fly = (how: PermitEnd): void => {
@@ -176,22 +172,14 @@ describe('The number of permits', () => {
     });
 
     test('and has been for long, another trouble does not make it forgotten', () => {
-      const { limiter, time, flight, answers } = knowing();
+      const { limiter, time, flight, answers, busy } = knowing();
       answers(8 + 32 * 8);
       flight.pop()?.end('refused');
       answers(12);
       for (const permit of flight.splice(0)) permit.end('refused');
       expect(limiter.limit).toBe(1);
       time.ms = limiter.pausedUntil;
-      const again: Permit[] = [];
-      const fill = (): void => {
-        while (limiter.available(time.ms)) again.push(limiter.take(time.ms));
-      };
-      fill();
-      for (let answers = 0; answers < 1 + 2 + 4; answers++) {
-        again.shift()?.end('answered');
-        fill();
-      }
+      busy().answers(1 + 2 + 4);
       expect(limiter.limit).toBe(8);
     });
   });
@@ -209,20 +197,15 @@ describe('The number of permits', () => {
 });
 
 /** A Coreapp that takes 10 ms and does what `mood` says at that time. */
-function coreapp(options: {
-  mood: (atMs: number) => 'answered' | 'refused';
-  permitsMax?: number;
-  random?: () => number;
-  holdMaxMs?: number;
-}) {
+function coreapp(options: { mood: (atMs: number) => 'answered' | 'refused'; random?: () => number }) {
   let inFlight = 0;
   const seen: { at: number; label: string; inFlight: number; how: string }[] = [];
   const done: Visit[] = [];
-  const roomy = { rate: 10_000, burst: 10_000, holdMaxMs: options.holdMaxMs ?? 600_000 };
+  const roomy = { rate: 10_000, burst: 10_000, holdMaxMs: 600_000 };
   const lines: Lines = new Lines({
     limits: { messages: roomy, contacts: roomy, media: roomy },
-    permitsMax: options.permitsMax ?? 50,
-    ...(options.random === undefined ? {} : { random: options.random }),
+    permitsMax: 50,
+    random: options.random ?? middle,
     onSent(visit) {
       inFlight += 1;
       const at = lines.clock.now();
@@ -339,20 +322,17 @@ describe('Once the Coreapp answers again', () => {
   });
 });
 
-const ofTen: ConcurrencyBounds = { min: 1, initial: 10, max: 10 };
-
 describe('Trouble of one kind', () => {
+  /** The limiters of two classes that share `max` permits. */
+  const ofTwoClasses = (max: number, now: () => number) => {
+    const budget = new InFlightBudget({ min: 1, initial: max, max });
+    const ofAClass = () => new ConcurrencyLimiter(budget, now, middle, () => {});
+    return [ofAClass(), ofAClass()] as const;
+  };
+
   test('holds up its own class only: an endpoint that always refuses leaves the others alone', () => {
     const time = { ms: 0 };
-    const budget = new InFlightBudget(ofTen);
-    const ofAClass = () =>
-      new ConcurrencyLimiter(
-        budget,
-        () => time.ms,
-        () => 0.5,
-        () => {},
-      );
-    const [sick, well] = [ofAClass(), ofAClass()];
+    const [sick, well] = ofTwoClasses(10, () => time.ms);
     for (let i = 0; i < 20; i++) {
       time.ms += 2_000;
       sick.take(time.ms).end('refused');
@@ -364,15 +344,7 @@ describe('Trouble of one kind', () => {
   });
 
   test('does not add up beyond what all classes share', () => {
-    const budget = new InFlightBudget({ min: 1, initial: 3, max: 3 });
-    const ofAClass = () =>
-      new ConcurrencyLimiter(
-        budget,
-        () => 0,
-        () => 0.5,
-        () => {},
-      );
-    const [one, other] = [ofAClass(), ofAClass()];
+    const [one, other] = ofTwoClasses(3, () => 0);
     for (let i = 0; i < 2; i++) one.take(0);
     const last = other.take(0);
     expect([one.available(0), other.available(0)]).toEqual([false, false]);

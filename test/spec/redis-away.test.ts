@@ -1,5 +1,5 @@
 /** Buckets whose Redis is away: a replica goes on alone, within its share of the limit, and finds its way back. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { RedisBuckets } from '../../src/adapters/redis/buckets.ts';
 import { openRedis, type RedisConnection } from '../../src/adapters/redis/client.ts';
@@ -135,9 +135,8 @@ describe('In virtual time', () => {
     const tookMs: number[] = [];
     for (let i = 0; i < 100; i++) {
       const askedAt = clock.now();
-      void Promise.resolve(alone.reserve(`bucket ${i % 12}`, messages, 1)).then(() =>
-        tookMs.push(clock.now() - askedAt),
-      );
+      const call = Promise.resolve(alone.reserve(`bucket ${i % 12}`, messages, 1));
+      void call.then(() => tookMs.push(clock.now() - askedAt));
       await clock.advance(7);
     }
     await clock.advance(callTimeoutMs);
@@ -163,9 +162,7 @@ describe('A Redis that wakes up', () => {
     await redis.config('SET', 'slowlog-log-slower-than', '0');
     await server.kill('SIGSTOP');
     for (let i = 0; i < 30; i++) {
-      await Promise.all(
-        ['messages', 'contacts', 'media'].map(async (name) => await buckets.reserve(name, messages, 5)),
-      );
+      await Promise.all(['messages', 'contacts', 'media'].map((name) => taken(name, 5)));
       await pass(10);
     }
     await server.kill('SIGCONT');
@@ -192,18 +189,12 @@ describe('A Redis that is not there from the start', () => {
   test('is replaced by the fallback until it comes', async () => {
     await server.kill('SIGKILL');
     const late = openRedis({ url: server.url, callTimeoutMs }, silentLog, 'test');
-    try {
-      buckets = new RedisBuckets(late, machineClock, deafMeter, {
-        keyPrefix: 'weir:',
-        replicas: () => 1,
-        callTimeoutMs,
-      });
-      expect((await taken('messages', 200)).count).toBe(149);
-      await server.restart();
-      await back();
-    } finally {
-      late.disconnect();
-    }
+    onTestFinished(() => late.disconnect());
+    const options = { keyPrefix: 'weir:', replicas: () => 1, callTimeoutMs };
+    buckets = new RedisBuckets(late, machineClock, deafMeter, options);
+    expect((await taken('messages', 200)).count).toBe(149);
+    await server.restart();
+    await back();
   });
 });
 
@@ -273,15 +264,11 @@ describe('The number of replicas', () => {
     dead.disconnect();
   });
 
-  test('does not count whom a clock that was ahead has left behind', async () => {
-    const inAnHour = Math.floor(Date.now() / 1_000) + 3_600;
-    await redis.zadd('weir:{replicas}', inAnHour, 'dead');
-    await using here = await join(['a']);
-    expect(counts(here.replicas)).toEqual([1]);
-  });
-
-  test('does not count one that was silent for four seconds', async () => {
-    await redis.zadd('weir:{replicas}', Math.floor(Date.now() / 1_000) - 5, 'dead');
+  test.each([
+    ['whom a clock that was ahead has left behind', 3_600],
+    ['one that was silent for four seconds', -5],
+  ])('does not count %s', async (_, fromNowS) => {
+    await redis.zadd('weir:{replicas}', Math.floor(Date.now() / 1_000) + fromNowS, 'dead');
     await using here = await join(['a']);
     expect(counts(here.replicas)).toEqual([1]);
   });

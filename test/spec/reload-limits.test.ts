@@ -24,6 +24,9 @@ async function waiting(limits: Partial<ClassLimits> = {}): Promise<Lines> {
   return lines;
 }
 
+/** Of those that were sent, the labels, each of one letter. */
+const order = ({ sent }: Lines): string => sent.map((one) => one[0]).join('');
+
 const states = ({ visits }: Lines): string[] => visits.map(({ label, state }) => `${label} ${state}`);
 
 describe('those who wait', () => {
@@ -31,7 +34,7 @@ describe('those who wait', () => {
     const lines = await waiting();
     lines.admit.configure(settings({ messages: { rate: 10 } }));
     await lines.clock.advance(2_000);
-    expect(lines.sent.map((one) => one[0]).join('')).toBe('abcdef');
+    expect(order(lines)).toBe('abcdef');
     // Of the one that was spent nine tenths had not flowed back after 0.1 s: that takes 90 ms now.
     expect(lines.sent.slice(1).map((one) => Number(one.slice(2)))).toEqual([190, 290, 390, 490, 590].map(near));
   });
@@ -40,16 +43,16 @@ describe('those who wait', () => {
     const lines = await waiting();
     lines.admit.configure(settings({ messages: { burst: 4 } }));
     await lines.clock.advance(30);
-    expect(lines.sent.map((one) => one[0]).join('')).toBe('abcd');
+    expect(order(lines)).toBe('abcd');
   });
 
   it('go later by a lower rate', async () => {
     const lines = await waiting();
     lines.admit.configure(settings({ messages: { rate: 0.1 } }));
     await lines.clock.advance(8_950);
-    expect(lines.sent.map((one) => one[0]).join('')).toBe('a');
+    expect(order(lines)).toBe('a');
     await lines.clock.advance(100);
-    expect(lines.sent.map((one) => one[0]).join('')).toBe('ab');
+    expect(order(lines)).toBe('ab');
   });
 
   it('have the slots by the new limit that had been asked for by the old one', async () => {
@@ -60,9 +63,9 @@ describe('those who wait', () => {
     lines.admit.configure(settings({ messages: { rate: 10 } }));
     expect(lines.held()).toBe(held);
     await lines.clock.advance(500);
-    expect(lines.sent.map((one) => one[0]).join('')).toBe('abcdef');
+    expect(order(lines)).toBe('abcdef');
     await lines.clock.advance(2_000);
-    expect(lines.sent.map((one) => one[0]).join('')).toBe('abcdefgh');
+    expect(order(lines)).toBe('abcdefgh');
   });
 
   it('stay where fewer may wait than do; newcomers are refused', async () => {
@@ -102,20 +105,15 @@ describe('those who wait', () => {
 
   it('keep their age and their order where requests share other buckets', async () => {
     const lines = new Lines({ limits: { messages: { ...usual } } });
-    for (const [label, user] of ['a1', 'b2', 'c1', 'd2', 'e1', 'f2'].map((one) => [one[0], one[1]] as const)) {
-      lines.arrive(label as string, { user: user as string });
+    for (const [i, label] of [...'abcdef'].entries()) {
+      lines.arrive(label, { user: String(i % 2) });
       await lines.clock.advance(1);
     }
     lines.admit.configure(settings({ messages: { scope: bySender } }));
     expect([lines.live(), lines.line().requests]).toEqual([2, 5]);
     await lines.clock.advance(3_500);
     // Each user has a bucket, which began empty: nobody knows who spent what of the one that there was.
-    expect(
-      lines.sent
-        .map((one) => one[0])
-        .slice(0, 5)
-        .join(''),
-    ).toMatch(/^a(bc|cb)(de|ed)$/);
+    expect(order(lines).slice(0, 5)).toMatch(/^a(bc|cb)(de|ed)$/);
     lines.admit.configure(settings({ messages: {} }));
     expect(lines.live()).toBe(1);
     await lines.clock.advance(5_000);
@@ -150,11 +148,7 @@ describe('those who wait', () => {
     lines.admit.configure(settings({ messages: { scope: bySender } }));
     lines.admit.refuseAll('stopping');
     await lines.clock.settle();
-    expect(
-      states(lines)
-        .slice(1)
-        .every((state) => state.endsWith('stopping')),
-    ).toBe(true);
+    expect(lines.visits.slice(1).every(({ state }) => state === 'stopping')).toBe(true);
   });
 });
 
@@ -169,7 +163,7 @@ describe('a class', () => {
       ['messages', 5],
     ]);
     await lines.clock.advance(6_000);
-    expect(lines.sent.map((one) => one[0]).join('')).toBe('abcdef');
+    expect(order(lines)).toBe('abcdef');
     for (const visit of lines.visits) lines.answer(visit);
     expect(lines.admit.snapshot().lines.map((one) => one.class)).toEqual(['default']);
     // One that was on its way to it belongs to no other.
@@ -183,7 +177,7 @@ describe('a class', () => {
     lines.admit.configure(settings({ default: {}, messages: { rate: 10 } }));
     expect(lines.admit.gates('messages')).toBe(messages);
     await lines.clock.advance(1_000);
-    expect(lines.sent.map((one) => one[0]).join('')).toBe('abcdef');
+    expect(order(lines)).toBe('abcdef');
   });
 
   it('that is new is there at once', async () => {
@@ -236,36 +230,33 @@ describe('narrow limits', () => {
     const lines = new Lines({ limits: { messages: limits } });
     for (let i = 1; i <= 6; i++) lines.arrive(String(i), { user: 'anna' });
     await lines.clock.advance(100);
-    expect(lines.sent.map((one) => one[0]).join('')).toBe('1');
+    expect(order(lines)).toBe('1');
     return lines;
   }
   const sentIn = async (lines: Lines, ms: number): Promise<string> => {
     await lines.clock.advance(ms);
-    return lines.sent.map((one) => one[0]).join('');
+    return order(lines);
   };
 
   /** Its exchange is over. */
   const over = ({ exchange }: Visit): void => exchange.serialLanes?.[Symbol.dispose]();
 
-  it('become higher: those in their lanes go by them, from what was spent', async () => {
+  it.each([
+    [
+      'become higher: those in their lanes go by them, from what was spent',
+      { rate: 10 },
+      { 80: '1', 100: '12', 500: '123456' },
+    ],
+    ['become lower: what was spent flows back at the lower rate', { rate: 0.1 }, { 8900: '1', 9100: '12' }],
+    ['get a larger burst, which is there at once', { burst: 4 }, { 30: '1234' }],
+  ])('%s', async (_, limit, sentAfter) => {
     const lines = await inLane();
-    lines.admit.configure(settings({ messages: alsoBy({ rate: 10 }) }));
-    expect(await sentIn(lines, 80)).toBe('1');
-    expect(await sentIn(lines, 20)).toBe('12');
-    expect(await sentIn(lines, 400)).toBe('123456');
-  });
-
-  it('become lower: what was spent flows back at the lower rate', async () => {
-    const lines = await inLane();
-    lines.admit.configure(settings({ messages: alsoBy({ rate: 0.1 }) }));
-    expect(await sentIn(lines, 8_900)).toBe('1');
-    expect(await sentIn(lines, 200)).toBe('12');
-  });
-
-  it('get a larger burst, which is there at once', async () => {
-    const lines = await inLane();
-    lines.admit.configure(settings({ messages: alsoBy({ burst: 4 }) }));
-    expect(await sentIn(lines, 30)).toBe('1234');
+    lines.admit.configure(settings({ messages: alsoBy(limit) }));
+    const since = lines.clock.now();
+    for (const [ms, sent] of Object.entries(sentAfter)) {
+      await lines.clock.run(since + Number(ms));
+      expect(order(lines), `after ${ms} ms`).toBe(sent);
+    }
   });
 
   it('that are gone bind nobody any more', async () => {

@@ -22,6 +22,19 @@ const scoped = (text: string, changes: Partial<ClassLimits> = {}) => ({
 const number = (value: string) => ({ fields: ['X-Number', value] });
 const by = (user: string, value: string) => ({ user, ...number(value) });
 
+/** With one permit and rate enough; the Coreapp takes 10 ms. */
+function oneAtATime(text: string): Lines {
+  const lines: Lines = new Lines({
+    ...scoped(text, { rate: 1_000, burst: 1_000 }),
+    permitsMax: 1,
+    onSent: (visit) => lines.clock.after(10, () => lines.answer(visit)),
+  });
+  return lines;
+}
+
+/** Of those that were sent, in order. */
+const labels = ({ sent }: Lines): string => sent.map((one) => one.split('@')[0]).join('');
+
 describe('A scope', () => {
   test.each<[text: string, Scope]>([
     ['fleet', { by: 'fleet' }],
@@ -48,6 +61,15 @@ describe('A scope', () => {
     ['path:/v1/contacts/{number}/', 'a slash at the end, which requests lose'],
     ['path:/v1/../{number}', 'no request comes like this'],
     ['path:/v1//contacts/{number}', 'nor like this'],
+    ['path:/a/**', 'no segment in braces'],
+    ['path:/{a}/**/b', 'something behind **'],
+    ['query:', 'which one?'],
+    ['query:a b', 'no parameter has such a name'],
+    ['body:to', 'no JSON pointer'],
+    ['body:/', 'no JSON pointer to a name'],
+    ['fleet+query:a', 'no blanks around the +'],
+    ['fleet + ', 'nothing behind the +'],
+    [' fleet', 'a blank in front'],
   ])('is not written %j: %s', (text) => {
     expect(readScope(text)).toBeNull();
   });
@@ -131,35 +153,19 @@ describe('The class as a whole bounds', () => {
   });
 
   test('what is in flight: its gates take turns for a permit', async () => {
-    const order: string[] = [];
-    const lines: Lines = new Lines({
-      limits: { messages: { rate: 1_000, burst: 1_000, scope: scope('principal') } },
-      permitsMax: 1,
-      onSent: (visit) => {
-        order.push(visit.label);
-        lines.clock.after(10, () => lines.answer(visit));
-      },
-    });
+    const lines = oneAtATime('principal');
     for (const user of 'aaabbbccc') lines.arrive(user, { user });
     await lines.clock.advance(1_000);
-    expect(order.join('')).toBe('aabcabcbc');
+    expect(labels(lines)).toBe('aabcabcbc');
   });
 });
 
 test('A caller that invents values has no more turns for a permit than one that has a single value', async () => {
-  const order: string[] = [];
-  const lines: Lines = new Lines({
-    limits: { messages: { rate: 1_000, burst: 1_000, scope: scope('header:X-Number') } },
-    permitsMax: 1,
-    onSent: (visit) => {
-      order.push(visit.label);
-      lines.clock.after(10, () => lines.answer(visit));
-    },
-  });
+  const lines = oneAtATime('header:X-Number');
   for (let i = 0; i < 8; i++) lines.arrive('a', by('a', `${i}`));
   for (let i = 0; i < 3; i++) lines.arrive('b', by('b', 'own'));
   await lines.clock.advance(1_000);
-  expect(order.join('')).toBe('aababab'.padEnd(11, 'a'));
+  expect(labels(lines)).toBe('aababab'.padEnd(11, 'a'));
 });
 
 describe('A bucket that is full again', () => {
@@ -176,10 +182,7 @@ describe('A bucket that is full again', () => {
   });
 
   test('leaves no timer behind of somebody who waited for a permit and hung up', async () => {
-    const lines = new Lines({
-      limits: { messages: { scope: scope('header:X-Number'), holdMaxMs: 3_600_000 } },
-      permitsMax: 1,
-    });
+    const lines = new Lines({ ...scoped('header:X-Number', { holdMaxMs: 3_600_000 }), permitsMax: 1 });
     lines.arrive('a', number('1'));
     await lines.clock.advance(0);
     const b = lines.arrive('b', number('2'));
@@ -225,10 +228,7 @@ describe('A bucket that is not', () => {
   });
 
   test('is kept while somebody waits', async () => {
-    const lines = new Lines({
-      limits: { messages: { scope: scope('header:X-Number'), scopesMax: 1, rate: 1_000 } },
-      permitsMax: 1,
-    });
+    const lines = new Lines({ ...scoped('header:X-Number', { scopesMax: 1, rate: 1_000 }), permitsMax: 1 });
     lines.arrive('a', number('1'));
     lines.arrive('b', number('1'));
     await lines.clock.advance(60_000); // What b lacks is a permit.
@@ -321,29 +321,18 @@ describe('Invented values', () => {
   });
 });
 
-describe('A 429 of the Coreapp', () => {
-  test('holds the bucket of its own value only', async () => {
-    const lines = new Lines(scoped('header:X-Number'));
-    const a = lines.arrive('a', number('1'));
-    await lines.clock.settle();
-    lines.sendBack(a, 2_000);
-    lines.arrive('b', number('2'));
-    await lines.clock.run(3_000);
-    expect(lines.sent).toEqual(['a@0', 'b@0', 'a@2000']);
-    expect(lines.pushed).toEqual(['messages:digest of 1+2000@0']);
-  });
-});
-
-describe('A 503 of the Coreapp', () => {
-  test('holds the whole class, whatever the value', async () => {
-    const lines = new Lines(scoped('header:X-Number'));
-    const a = lines.arrive('a', number('1'));
-    await lines.clock.settle();
-    lines.sendBack(a, 2_000, 'failed', 'overloaded');
-    lines.arrive('b', number('2'));
-    await lines.clock.run(3_000);
-    expect(lines.sent).toEqual(['a@0', 'a@2000', 'b@2000']);
-  });
+test.each([
+  ['429', 'throttled', 'the bucket of its own value only', ['a@0', 'b@0', 'a@2000']],
+  ['503', 'overloaded', 'the whole class, whatever the value', ['a@0', 'a@2000', 'b@2000']],
+] as const)('A %s of the Coreapp (%s) holds %s', async (_status, reason, _holds, sent) => {
+  const lines = new Lines(scoped('header:X-Number'));
+  const a = lines.arrive('a', number('1'));
+  await lines.clock.settle();
+  lines.sendBack(a, 2_000, 'failed', reason);
+  lines.arrive('b', number('2'));
+  await lines.clock.run(3_000);
+  expect(lines.sent).toEqual(sent);
+  if (reason === 'throttled') expect(lines.pushed).toEqual(['messages:digest of 1+2000@0']);
 });
 
 describe('A stop', () => {
@@ -396,16 +385,4 @@ describe('The scope', () => {
   ])('%s is %j', (text, asked, value) => {
     expect(scopeValue(readScope(text) as Scope, asked)).toBe(value);
   });
-
-  test.each([
-    'query:',
-    'query:a b',
-    'body:to',
-    'body:/',
-    'path:/a/**',
-    'path:/{a}/**/b',
-    'fleet+query:a',
-    'fleet + ',
-    ' fleet',
-  ])('is not written %j', (text) => expect(readScope(text)).toBeNull());
 });

@@ -130,9 +130,12 @@ describe('A request', async () => {
 });
 
 describe('Credentials', () => {
+  const written: Record<string, string> = {};
   const at = (name: string, text: string): string => {
-    writeFileSync(join(folder, name), text);
-    return join(folder, name);
+    const path = join(folder, name);
+    writeFileSync(path, text);
+    written[path] = text;
+    return path;
   };
 
   it('go by a value of the request, else by its class, else by nothing; a changed file is taken up', async () => {
@@ -140,17 +143,7 @@ describe('Credentials', () => {
     const named = { ...paths, 'header:X-Tenant=acme': at('acme', 'Bearer of-acme') };
     const yaml = `${open}coreapp: {authorization: Bearer of-all, authorizations: ${JSON.stringify(named)}}
 limits: {orders: {match: ["* /orders/**"]}}`;
-    await using app = await startTestApp(
-      upstream.url,
-      yaml,
-      {},
-      Object.fromEntries(
-        Object.values(named).map((path) => [
-          path,
-          path.endsWith('17') ? 'Bearer of-17\n' : path.endsWith('acme') ? 'Bearer of-acme' : 'Bearer of-orders',
-        ]),
-      ),
-    );
+    await using app = await startTestApp(upstream.url, yaml, {}, written);
     const shown = async (path: string, fields = ''): Promise<string | undefined> => {
       await app.ask(`GET ${path}`, `${host}${fields}`);
       return upstream.arrivals.at(-1)?.field('authorization');
@@ -164,13 +157,11 @@ limits: {orders: {match: ["* /orders/**"]}}`;
     renameSync(at('next', 'Bearer of-17-anew'), named['path:/{number}/x=17']);
     await until(async () => (await shown('/17/x')) === 'Bearer of-17-anew', { what: 'the changed credential' });
     at('orders', '');
-    await until(() => app.events.some(({ message }) => message.includes('something that is none')), {
-      what: 'a line about what is no credential',
-    });
+    const isSaid = (what: string) =>
+      until(() => app.events.some(({ message }) => message.includes(what)), { what: `a line with ${what}` });
+    await isSaid('something that is none');
     rmSync(join(folder, 'orders'));
-    await until(() => app.events.some(({ message }) => message.includes('cannot be read')), {
-      what: 'a line about the file that is gone',
-    });
+    await isSaid('cannot be read');
     expect(await shown('/orders/3')).toBe('Bearer of-orders');
   });
 
