@@ -5,7 +5,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MemoryBuckets } from '../../src/adapters/memory/buckets.ts';
-import type { Gates } from '../../src/admission/gates.ts';
 import type { Quota } from '../../src/admission/rate/quota.ts';
 import { readScope, type Scope } from '../../src/admission/rate/scope.ts';
 import type { Clock } from '../../src/clock.ts';
@@ -14,6 +13,8 @@ import { excessOver, type InForce, onTheWay, quotas, tolerated } from '../suppor
 import { OneRedis } from '../support/virtual-redis.ts';
 
 const [byCaller, fleetwide] = ['principal', 'fleet'].map((text) => readScope(text) as Scope) as [Scope, Scope];
+
+const inMemory = (clock: Clock): MemoryBuckets => new MemoryBuckets(clock, deafMeter);
 
 /** What happens after a pause: requests come, a replica takes up another limit, or a caller hangs up. */
 const steps = fc.array(
@@ -58,16 +59,14 @@ async function play(fleet: Fleet, limits: readonly Quota[], sequence: readonly S
     const limit = limits[does.limit] as Quota;
     changed();
     history.push({ ...limit, from: fleet.clock.now(), replica });
-    fleet.gates[replica]?.configure({ ...roomyLimits(limit), scope: scopes && does.byCaller ? byCaller : fleetwide });
-    fleet.gates[replica]?.pump();
+    fleet.configure(replica, { ...roomyLimits(limit), scope: scopes && does.byCaller ? byCaller : fleetwide });
   }
   // All replicas end with the first limit, so whoever waits is served some time.
-  const [first] = limits;
-  for (const [replica, gates] of fleet.gates.entries()) {
+  const first = limits[0] as Quota;
+  for (const replica of fleet.gates.keys()) {
     changed();
-    history.push({ ...(first as Quota), from: fleet.clock.now(), replica });
-    gates.configure(roomyLimits(first as Quota));
-    gates.pump();
+    history.push({ ...first, from: fleet.clock.now(), replica });
+    fleet.configure(replica, roomyLimits(first));
   }
   const slowest = Math.min(...limits.map(({ rate }) => rate));
   await fleet.clock.advance((callers.length / slowest) * 2_000 + 10_000);
@@ -81,14 +80,7 @@ describe('the limit, through reloads', () => {
   it('is never more than the highest in force, in one process, and whoever waits is served in its order', async () => {
     await fc.assert(
       fc.asyncProperty(three, steps, async (limits, sequence) => {
-        const [first] = limits;
-        const bucketsOf = (clock: Fleet['clock']) => new MemoryBuckets(clock, deafMeter);
-        const fleet = new Fleet({
-          limits: roomyLimits(first),
-          replicas: 1,
-          oneWayMs: () => 0,
-          bucketsOf: (clock) => bucketsOf(clock as Fleet['clock']),
-        });
+        const fleet = new Fleet({ limits: roomyLimits(limits[0]), bucketsOf: inMemory });
         const { history, instants, asked } = await play(fleet, limits, sequence, 1, true);
         expect(instants).toHaveLength(asked);
         const came = fleet.sent.map(({ at, waitedMs }) => at - waitedMs);
@@ -112,20 +104,17 @@ describe('the limit, through reloads', () => {
     );
     await fc.assert(
       fc.asyncProperty(three, changes, async (limits, sequence) => {
-        const bucketsOf = (clock: Clock) => new MemoryBuckets(clock, deafMeter);
         const bySender = (limit: Quota) => narrowLimit('principal', limit);
         const wide = roomyLimits({ rate: 10_000, burst: 10_000 });
         const also = [bySender(limits[0])];
-        const fleet = new Fleet({ limits: { ...wide, also }, replicas: 1, oneWayMs: () => 0, bucketsOf });
-        const [gates] = fleet.gates as [Gates];
+        const fleet = new Fleet({ limits: { ...wide, also }, bucketsOf: inMemory });
         const history: InForce[] = [{ ...limits[0], from: Number.NEGATIVE_INFINITY, replica: 0 }];
         let asked = 0;
         const use = (limit: Quota, others: number): void => {
           history.push({ ...limit, from: fleet.clock.now(), replica: 0 });
           // Behind the one that is looked at others come and go: one that is serial, and one more.
           const more = [narrowLimit('fleet'), bySender({ rate: 9_000, burst: 9_000 })];
-          gates.configure({ ...wide, also: [bySender(limit), ...more.filter((_, i) => (others & (i + 1)) !== 0)] });
-          gates.pump();
+          fleet.configure(0, { ...wide, also: [bySender(limit), ...more.filter((_, i) => (others & (i + 1)) !== 0)] });
         };
         for (const { pauseMs, does } of sequence) {
           await fleet.clock.advance(pauseMs);
@@ -137,7 +126,7 @@ describe('the limit, through reloads', () => {
         expect(fleet.sent).toHaveLength(asked);
         const instants = fleet.sent.map(({ at }) => at).toSorted((a, b) => a - b);
         expect(excessOver(history, instants)).toBeLessThanOrEqual(tolerated(limits));
-        expect(gates.lanes?.size).toBe(0);
+        expect(fleet.gates[0]?.lanes?.size).toBe(0);
       }),
       { numRuns: 150 },
     );
@@ -146,13 +135,8 @@ describe('the limit, through reloads', () => {
   it('is never more than the highest in force, in replicas that reload one after the other', async () => {
     await fc.assert(
       fc.asyncProperty(three, fc.integer({ min: 2, max: 4 }), steps, async (limits, count, sequence) => {
-        const [first] = limits;
-        const fleet = new Fleet({
-          limits: roomyLimits(first),
-          replicas: count,
-          oneWayMs: () => 0,
-          bucketsOf: new OneRedis(count).bucketsOf,
-        });
+        const { bucketsOf } = new OneRedis(count);
+        const fleet = new Fleet({ limits: roomyLimits(limits[0]), replicas: count, bucketsOf });
         const { history, instants, asked, inHand } = await play(fleet, limits, sequence, count);
         expect(instants).toHaveLength(asked);
         // While replicas go by different limits, what one has in hand may come on top (decision 0024).
@@ -167,16 +151,10 @@ describe('the limit, through reloads', () => {
     ['lower', { rate: 50, burst: 150 }, { rate: 5, burst: 15 }],
     ['higher', { rate: 5, burst: 15 }, { rate: 50, burst: 150 }],
   ])('counts at once where it becomes %s', async (_, before, after) => {
-    const fleet = new Fleet({
-      limits: roomyLimits(before),
-      replicas: 1,
-      oneWayMs: () => 0,
-      bucketsOf: (clock) => new MemoryBuckets(clock, deafMeter),
-    });
+    const fleet = new Fleet({ limits: roomyLimits(before), bucketsOf: inMemory });
     for (let i = 0; i < 10_000; i++) void fleet.arrive(0);
     await fleet.clock.advance(10_000);
-    fleet.gates[0]?.configure(roomyLimits(after));
-    fleet.gates[0]?.pump();
+    fleet.configure(0, roomyLimits(after));
     const sent = fleet.sent.length;
     await fleet.clock.advance(100_000);
     // A larger burst is there at once; of a smaller one more is spent than there is, and that flows back first.
@@ -192,20 +170,12 @@ describe('the limit, through reloads', () => {
       { rate: 10, burst: 20 },
     ];
     const shared = new OneRedis(2);
-    const fleet = new Fleet({
-      limits: roomyLimits(before),
-      replicas: 2,
-      oneWayMs: () => 0,
-      bucketsOf: shared.bucketsOf,
-    });
+    const fleet = new Fleet({ limits: roomyLimits(before), replicas: 2, bucketsOf: shared.bucketsOf });
     for (let i = 0; i < 10_000; i++) void fleet.arrive(i % 2);
     await fleet.clock.advance(10_000);
     shared.redis.stall();
     await fleet.clock.advance(1_000);
-    for (const gates of fleet.gates) {
-      gates.configure(roomyLimits(after));
-      gates.pump();
-    }
+    for (const replica of fleet.gates.keys()) fleet.configure(replica, roomyLimits(after));
     const sentIn = async (ms: number): Promise<number> => {
       const sent = fleet.sent.length;
       await fleet.clock.advance(ms);

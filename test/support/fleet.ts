@@ -149,13 +149,7 @@ class DistantStore {
         const leadUs = Math.max(10_000, 2_000 * tripMs);
         await this.#travel();
         const nowUs = this.#clock.now() * 1_000;
-        const demand = {
-          want,
-          leadUs,
-          horizonUs,
-          replicas: this.#replicas,
-          floorUs: Number.NEGATIVE_INFINITY,
-        };
+        const demand = { want, leadUs, horizonUs, replicas: this.#replicas, floorUs: Number.NEGATIVE_INFINITY };
         const reserved = reserve(this.#tat, nowUs, quota, demand);
         this.#tat = reserved.tat;
         await this.#travel();
@@ -173,13 +167,8 @@ class DistantStore {
         const sentAt = this.#clock.now();
         const leadUs = Math.max(10_000, 2_000 * tripMs);
         await this.#travel();
-        const tried = this.#narrow.tryTake(
-          bucket,
-          this.#clock.now() * 1_000,
-          quota,
-          leadOf(quota, leadUs, 2_000 * tripMs),
-          count,
-        );
+        const lead = leadOf(quota, leadUs, 2_000 * tripMs);
+        const tried = this.#narrow.tryTake(bucket, this.#clock.now() * 1_000, quota, lead, count);
         await this.#travel();
         const trip = this.#clock.now() - sentAt;
         return tried.taken ? { ...tried, closesInUs: tried.closesInUs - 1_000 * trip } : tried;
@@ -217,8 +206,10 @@ export interface Sent {
 
 interface FleetOptions {
   readonly limits: ClassLimits;
-  readonly replicas: number;
-  readonly oneWayMs: () => number;
+  /** Default: one. */
+  readonly replicas?: number;
+  /** To the store. Default: no time. */
+  readonly oneWayMs?: () => number;
   /** How long the Coreapp takes, milliseconds. */
   readonly serviceMs?: number;
   /** What an answer tells of the tokens that a request has used; null: nothing. */
@@ -304,18 +295,18 @@ export class Fleet {
 
   constructor(options: FleetOptions) {
     const { clock } = this;
-    const { wayMs, serviceMs = 0, usedBy = () => null } = options;
+    const { replicas = 1, oneWayMs = () => 0, wayMs, serviceMs = 0, usedBy = () => null } = options;
     this.#serviceMs = serviceMs;
     this.#usedBy = usedBy;
     this.#sender = wayMs === undefined ? null : new Sender({ clock, wayMs, serviceMs });
-    this.store = new DistantStore(clock, options.replicas, options.oneWayMs);
-    this.operatorPauses = Array.from({ length: options.replicas }, () => new OperatorPauses());
-    this.gates = Array.from({ length: options.replicas }, (_, replica) => {
+    this.store = new DistantStore(clock, replicas, oneWayMs);
+    this.operatorPauses = Array.from({ length: replicas }, () => new OperatorPauses());
+    this.gates = Array.from({ length: replicas }, (_, replica) => {
       const own = options.clockOf?.(clock, replica) ?? clock;
       const buckets = options.bucketsOf?.(own) ?? this.store.asSeenFromReplica();
       const tellPause: TellPause = (notice) => {
         const others = this.gates.filter((_, i) => i !== replica);
-        this.clock.after(2 * options.oneWayMs(), () => {
+        this.clock.after(2 * oneWayMs(), () => {
           for (const gates of others) gates.heard(notice);
         });
       };
@@ -328,12 +319,17 @@ export class Fleet {
     return this.#sender?.givenUp ?? 0;
   }
 
+  /** Another limit counts for a replica from now on. */
+  configure(replica: number, limits: ClassLimits): void {
+    const gates = this.gates[replica] as Gates;
+    gates.configure(limits);
+    gates.pump();
+  }
+
   /** By how many requests what was sent breaks a limit in its worst window; negative: it never does. */
   excess(quota: Quota): number {
-    return excess(
-      quota,
-      this.sent.map(({ at }) => at),
-    );
+    const instants = this.sent.map(({ at }) => at);
+    return excess(quota, instants);
   }
 
   /** One request comes to a replica. */
