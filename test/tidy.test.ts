@@ -177,6 +177,13 @@ describe('the code', () => {
     expect(gone).toEqual([]);
   });
 
+  it('has every module and every adapter in its drawing', () => {
+    const drawing = readFileSync(`${root}docs/architecture.svg`, 'utf8').replaceAll(/<[^>]*>/g, ' ');
+    const modules = files.flatMap((path) => /^src\/(?:adapters\/)?([^/.]+)\//.exec(path)?.[1] ?? []);
+    const missing = [...new Set(modules)].filter((name) => !new RegExp(`(?<![\\w-])${name}(?![\\w-])`).test(drawing));
+    expect(missing).toEqual([]);
+  });
+
   it('keeps every outside package in one module', () => {
     // `import type` is left alone: naming a shape does nothing.
     // Both only read text: settings come to Weir and to the simulator, which share no code.

@@ -101,18 +101,22 @@ describe.skipIf(noPrometheus)('Two replicas under load', () => {
     const urls = replicas.map(({ url }) => url);
     const count = async (): Promise<number> => (await simulator.seen()).total['overloaded503'] ?? 0;
     const before = { arrivals: (await simulator.arrivals('messages')).length, refused: await count() };
-    const offered = offerMessages({ urls, token, ratePerS: 100, count: 250 });
+    const offered = offerMessages({ urls, token, ratePerS: 200, count: 400 });
     await until(async () => (await simulator.arrivals('messages')).length > before.arrivals + 50, {
       what: 'messages at the Coreapp',
     });
     await simulator.configure({ overloaded: true });
     await until(async () => (await count()) > before.refused, { what: 'a refusal' });
+    const inLine = () => prometheus.query('sum(weir_line_requests{class="messages"})');
+    await until(async () => Number((await inLine())[0]?.value[1] ?? 0) > 10, {
+      what: 'a line that Prometheus has seen',
+    });
     await simulator.configure({ overloaded: false });
     for (const url of urls) {
       await ask('GET', `${url}/v1/health`, { fields: { authorization: `Bearer ${token}` } });
       await ask('GET', `${url}/v1/health`, { fields: { authorization: 'Bearer nobody' } });
     }
-    expect(byStatus(await offered)).toEqual({ 201: 250 });
+    expect(byStatus(await offered)).toEqual({ 201: 400 });
   }
 
   it('are seen within ten seconds of Prometheus’s start, and say which Weir they are', async () => {
@@ -120,7 +124,7 @@ describe.skipIf(noPrometheus)('Two replicas under load', () => {
     await until(async () => (await seen()).length === 2, { what: 'both replicas' });
     for (const { metric } of await seen()) expect(metric).toMatchObject({ job: 'weir', version: '0.1.0' });
     const sent = async () => (await prometheus.query('sum(weir_requests_total{class="messages",status="201"})'))[0];
-    await until(async () => (await sent())?.value[1] === '500', { what: 'the last scrape after the load' });
+    await until(async () => (await sent())?.value[1] === '800', { what: 'the last scrape after the load' });
   });
 
   describe('show on the dashboard', () => {
