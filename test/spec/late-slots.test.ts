@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryBuckets } from '../../src/adapters/memory/buckets.ts';
 import type { Clock } from '../../src/clock.ts';
-import { slotsGivenUpMax } from '../../src/upstream/forward.ts';
+import { slotsGivenUpMax } from '../../src/upstream/attempt.ts';
 import { deafMeter, Fleet, narrowLimit, roomyLimits, tolerance } from '../support/fleet.ts';
 import { until } from '../support/until.ts';
 import { sayNothing } from '../support/upstream.ts';
