@@ -3,7 +3,7 @@
  * gone. `line/line.ts` knows the order, `rate/lease.ts` the slots, `concurrency/limiters.ts` how many may be in flight
  * and who waits for that; `gate.ts` brings them together for one bucket, `gates.ts` for one class, this file for all.
  */
-import type { Alarm, Clock } from '../clock.ts';
+import type { Alarm } from '../clock.ts';
 import type { RefusalName } from '../exchange/refusals.ts';
 import { defaultClass, type EndpointClass } from '../exchange/route.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
@@ -37,8 +37,6 @@ export class Admit {
   #classes: ReadonlyMap<EndpointClass, Gates>;
   /** Classes that are configured no longer, as long as something of theirs is under way. */
   readonly #former = new Map<EndpointClass, Gates>();
-  readonly #clock: Clock;
-  readonly #limiters: ConcurrencyLimiters;
   /** What all gates are handed. They look when they need it, so a change reaches all of them. */
   readonly #deps: { -readonly [Name in keyof GateDeps]: GateDeps[Name] };
   #refusing: RefusalName | null = null;
@@ -47,11 +45,10 @@ export class Admit {
   #toTell: Alarm | null = null;
 
   constructor(deps: AdmitDeps) {
-    const { clock, limits } = deps;
-    this.#clock = clock;
-    this.#limiters = new ConcurrencyLimiters(deps.concurrency, clock, deps.random);
-    this.budget = this.#limiters.budget;
-    this.#deps = { ...deps, limiters: this.#limiters, operatorPauses: this.operatorPauses };
+    const { clock, concurrency, limits, random } = deps;
+    const limiters = new ConcurrencyLimiters(concurrency, clock, random);
+    this.budget = limiters.budget;
+    this.#deps = { ...deps, limiters, operatorPauses: this.operatorPauses };
     const classes = Object.entries(limits);
     this.#classes = new Map(classes.map(([name, limit]) => [name, new Gates(name, limit, this.#deps)]));
   }
@@ -68,7 +65,7 @@ export class Admit {
     for (const gates of this.#former.values()) gates.configure(gates.limits);
     this.#forgetFormer();
     this.pump();
-    this.#limiters.freed();
+    this.#deps.limiters.freed();
   }
 
   /** Serves who can be served now. */
@@ -121,10 +118,10 @@ export class Admit {
 
   /** Another replica asks what pauses. Many may ask together, as when Redis is back: they are told together. */
   tellAgain(): void {
-    const now = this.#clock.now();
+    const now = this.#deps.clock.now();
     const at = this.#toldAt + horizonMs;
     if (now < at) {
-      this.#toTell ??= this.#clock.after(at - now, () => this.#tellAgain());
+      this.#toTell ??= this.#deps.clock.after(at - now, () => this.#tellAgain());
       return;
     }
     this.#tellAgain();
@@ -133,7 +130,7 @@ export class Admit {
   #tellAgain(): void {
     this.#toTell?.cancel();
     this.#toTell = null;
-    this.#toldAt = this.#clock.now();
+    this.#toldAt = this.#deps.clock.now();
     for (const gates of this.#classes.values()) gates.tellAgain();
   }
 
@@ -146,13 +143,13 @@ export class Admit {
   /** The callers in the line of a class, by place; null: there is no such class. @param max how many are told */
   callers(name: EndpointClass, max: number): CallersView | null {
     const gates = this.#known(name);
-    return gates === undefined ? null : callersOf(gates, max, this.#clock.now());
+    return gates === undefined ? null : callersOf(gates, max, this.#deps.clock.now());
   }
 
   /** Why a request waits, by its `X-Request-Id`; null: none of that name does. Looks at all that wait. */
   wait(id: string): WaitView | null {
     const found = findWaiter(this.#all(), id);
-    return found === null ? null : waitOf(found, this.#clock.now());
+    return found === null ? null : waitOf(found, this.#deps.clock.now());
   }
 
   /** Does what an operator orders of those that wait. Returns how many requests it concerned. */
@@ -171,7 +168,7 @@ export class Admit {
 
   /** What waits, which slots are left, what is in flight. */
   snapshot(): Pick<Snapshot, 'lines' | 'buckets' | 'lanes' | 'permits'> {
-    const now = this.#clock.now();
+    const now = this.#deps.clock.now();
     this.#forgetFormer();
     const classes = this.#all();
     return {

@@ -38,7 +38,7 @@ export class Gates implements GateClass {
   /** Null: the class has no narrow limits. */
   lanes: Lanes | null;
   readonly pauses: ClassPauses;
-  #refusing: RefusalName | null = null;
+  refusing: RefusalName | null = null;
   readonly #deps: GateDeps;
   readonly #gates: GatesInUse;
 
@@ -106,10 +106,6 @@ export class Gates implements GateClass {
 
   get bodyMaxBytes(): number {
     return this.limits.bodyMaxBytes;
-  }
-
-  get refusing(): RefusalName | null {
-    return this.#refusing;
   }
 
   leftLane(waiter: Waiter): void {
@@ -212,7 +208,7 @@ export class Gates implements GateClass {
 
   /** Refuses all that wait, and all that the Coreapp sends back from now on. */
   refuseAll(name: RefusalName): void {
-    this.#refusing = name;
+    this.refusing = name;
     this.#gates.stopSweeping();
     for (const gate of this.#gates.all) gate.refuseAll(name);
   }

@@ -136,14 +136,8 @@ export class Pauses {
   }
 
   #isAlone(caller: string, now: number): boolean {
-    switch (this.#oneSpeaks) {
-      case 'always':
-        return true;
-      case 'alone':
-        return this.#answers.sentAtByOthers(caller) < now - companyMs;
-      case 'never':
-        return false;
-    }
+    if (this.#oneSpeaks === 'always') return true;
+    return this.#oneSpeaks === 'alone' && this.#answers.sentAtByOthers(caller) < now - companyMs;
   }
 
   #distrust(now: number): void {

@@ -5,6 +5,7 @@
  *
  * No text in here repeats what was sent: whatever stands in the field may be a secret.
  */
+import { isUtf8 } from 'node:buffer';
 import type { RefusalName } from '../exchange/refusals.ts';
 import type { Fields } from '../http/fields.ts';
 import { hasHidden, hiddenIn } from './hidden.ts';
@@ -109,12 +110,8 @@ function parse(value: string): Credentials {
 function basic(token: string): Credentials {
   const bytes = Buffer.from(token, 'base64');
   if (bytes.toString('base64') !== token) return notBase64;
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return notUtf8;
-  }
+  if (!isUtf8(bytes)) return notUtf8;
+  const text = bytes.toString();
   const colon = text.indexOf(':');
   if (colon === -1) return noColon;
   if (control.test(text)) return controls;

@@ -107,7 +107,11 @@ export class Spool {
   abandon(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#letGo();
+    this.#giveMemory(this.#bytes);
+    this.#head = [];
+    this.#tail = [];
+    this.#closeFile();
+    this.#uncount();
   }
 
   get #isEmpty(): boolean {
@@ -227,11 +231,15 @@ export class Spool {
 
   /** Nothing waits any more but what the caller's own buffer holds. */
   #emptied(): void {
-    if (this.#counted) this.#budget.waits(-1);
-    this.#counted = false;
+    this.#uncount();
     if (this.#end === null) return;
     if ('trailers' in this.#end) this.#finish(this.#end.trailers);
     else if (!this.#blocked) this.#cut(this.#end.cut);
+  }
+
+  #uncount(): void {
+    if (this.#counted) this.#budget.waits(-1);
+    this.#counted = false;
   }
 
   #finish(trailers: Fields): void {
@@ -263,14 +271,5 @@ export class Spool {
     this.#fileEnd = 0;
     this.#fileRead = 0;
     this.#writing = false;
-  }
-
-  #letGo(): void {
-    this.#giveMemory(this.#bytes);
-    this.#head = [];
-    this.#tail = [];
-    this.#closeFile();
-    if (this.#counted) this.#budget.waits(-1);
-    this.#counted = false;
   }
 }

@@ -66,7 +66,7 @@ export class GateLanes implements Home {
   enter(exchange: Collected): void {
     const serial = this.#lanes.serialOf(exchange);
     if (serial.length > 0) exchange.serialLanes = holdingOf(exchange, serial);
-    for (const lane of serial) lane.enter(exchange);
+    for (const lane of serial) lane.entered.add(exchange);
   }
 
   /** The lanes of one whose turn it is; null: one of them is shut, and it is parked there. */
@@ -170,7 +170,7 @@ function holdingOf(exchange: Collected, serial: readonly Lane[]): Disposable {
   return {
     [Symbol.dispose]() {
       for (const lane of serial) {
-        lane.leave(exchange);
+        lane.entered.delete(exchange);
         lane.settle();
       }
     },

@@ -45,7 +45,7 @@ export class Lane implements WaitersLane {
    * Of a serial lane: those who have entered it, in the order of their coming, until their exchanges are over. The first
    * has it. Each enters all of its serial lanes at once, so two never wait for one another.
    */
-  readonly #entered = new Set<Collected>();
+  readonly entered = new Set<Collected>();
   /** Those of them that are parked here. */
   readonly #parkedHere = new Map<Collected, Waiter>();
   readonly #rows = new Rows(this);
@@ -138,7 +138,7 @@ export class Lane implements WaitersLane {
   /** True: nobody needs it. That it may be shut for a while is found out anew. */
   get isIdle(): boolean {
     const { asking, released } = this;
-    return this.#parked === 0 && asking === null && released === null && this.#entered.size === 0;
+    return this.#parked === 0 && asking === null && released === null && this.entered.size === 0;
   }
 
   /** Whether a request may not even stand in line. Those that are parked were there before. */
@@ -248,24 +248,15 @@ export class Lane implements WaitersLane {
     home?.released(waiter);
   }
 
-  /** Of a serial lane: a request is behind all that are there, until its exchange is over. */
-  enter(exchange: Collected): void {
-    this.#entered.add(exchange);
-  }
-
-  leave(exchange: Collected): void {
-    this.#entered.delete(exchange);
-  }
-
   /** Of a serial lane: whether another request has it. */
   #isOthers(exchange: Collected): boolean {
-    const [first = exchange] = this.#entered;
+    const [first = exchange] = this.entered;
     return first !== exchange;
   }
 
   /** Of a serial lane: the one that has it, if it is parked here; null: it is elsewhere. */
   #holder(): Waiter | null {
-    const [first] = this.#entered;
+    const [first] = this.entered;
     return first === undefined ? null : (this.#parkedHere.get(first) ?? null);
   }
 

@@ -1,4 +1,5 @@
 /** Reads the small JSON objects that the endpoints take, and says what is wrong with others. Never repeats a value. */
+import { isUtf8 } from 'node:buffer';
 import { type BufferedBody, bufferOf, isInMemory } from '../../exchange/bodies.ts';
 import { type Refusal, refuse } from '../../exchange/refusals.ts';
 
@@ -34,8 +35,8 @@ export function readJson<Required extends string, Optional extends string>(
 }
 
 function parse(body: Buffer | null): { kind: 'object'; values: Record<string, unknown> } | Refusal {
-  const text = decode(body);
-  if (text === null) return notJson(body, 'not UTF-8');
+  if (body !== null && !isUtf8(body)) return notJson(body, 'not UTF-8');
+  const text = body?.toString().replace(/^\ufeff/, '') ?? '';
   let value: unknown;
   try {
     value = text.trim() === '' ? null : JSON.parse(text);
@@ -45,15 +46,6 @@ function parse(body: Buffer | null): { kind: 'object'; values: Record<string, un
   if (value === null) return { kind: 'object', values: {} };
   if (typeof value === 'object' && !Array.isArray(value)) return { kind: 'object', values: { ...value } };
   return refuse('parameterInvalid', `The body must be a JSON object, not ${typeOf(value)}.`);
-}
-
-/** Null: it is not UTF-8. */
-function decode(body: Buffer | null): string | null {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(body ?? undefined);
-  } catch {
-    return null;
-  }
 }
 
 function notJson(body: Buffer | null, why: string): Refusal {
