@@ -67,7 +67,8 @@ const stores: Readonly<Record<string, () => Promise<Store>>> = {
   'Redis Cluster': () => redisStore(startClusterOfOne()),
 };
 
-async function connect(url: string, callTimeoutMs = 2_000) {
+/** @param callTimeoutMs long, so that a busy machine is not taken for a Redis that is away */
+async function connect(url: string, callTimeoutMs = 60_000) {
   const client = await connectedTo(url, callTimeoutMs);
   return {
     client,
@@ -273,14 +274,13 @@ describe.each(Object.entries(stores))('Accounts in %s', (_, start) => {
     expect(await other.tokensOf(user.name)).toEqual([]);
   });
 
-  test('forget a token when it expires', async () => {
+  test('forget a token when it expires, and not before', async () => {
     const user = await added(accounts);
     const digest = freshDigest();
     const since = performance.now();
-    expect(await accounts.addToken(digest, user, machineClock.wallMs() + 100)).toBe(true);
-    expect(await accounts.findToken(digest)).toBeDefined();
+    expect(await accounts.addToken(digest, user, machineClock.wallMs() + 500)).toBe(true);
     await until(async () => (await accounts.findToken(digest)) === undefined, { what: 'the token to expire' });
-    expect(performance.now() - since).toBeGreaterThan(90);
+    expect(performance.now() - since).toBeGreaterThan(490);
     expect(await accounts.findUser(user.name)).toBeDefined();
   });
 
@@ -484,10 +484,11 @@ describe('Accounts in Redis', async () => {
   test.each(['SIGSTOP', 'SIGKILL'] as const)(
     'reject with StoreAway after %s, and come back by themselves',
     async (signal) => {
+      await using patient = await connect(redis.url);
       await using store = await connect(redis.url, 500);
       const { accounts } = store;
-      const user = await added(accounts);
-      const digest = await loggedIn(accounts, user);
+      const user = await added(patient.accounts);
+      const digest = await loggedIn(patient.accounts, user);
       await redis.kill(signal);
       const calls: Readonly<Record<keyof AccountStore, () => unknown>> = {
         findUser: () => accounts.findUser(user.name),

@@ -16,7 +16,8 @@ const inMs = (ms: number): number => machineClock.wallMs() + ms;
 const redis = await redisForAll();
 
 async function connect() {
-  const client = await connectedTo(redis.url, 1_000);
+  // So long that no busy machine is taken for a Redis that is away.
+  const client = await connectedTo(redis.url, 60_000);
   const close = async (): Promise<void> => client.disconnect();
   return { client, ended: createRedisEndedTokens(client, machineClock), [Symbol.asyncDispose]: close };
 }

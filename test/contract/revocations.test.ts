@@ -17,7 +17,9 @@ import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 
 /** So long that only a message explains an end before it. */
-const longMs = 60_000;
+const longMs = 600_000;
+/** So long that no busy machine is taken for a Redis that is away. */
+const callTimeoutMs = 60_000;
 
 interface Replica extends OwnTokens, AsyncDisposable {
   /** What it was told, in the order of its coming. */
@@ -34,7 +36,7 @@ async function openReplica(url: string, { freshMs = longMs, prefix = 'weir:' }: 
   const told: string[] = [];
   const warnings: string[] = [];
   const log: Log = { ...silentLog, warn: (message) => void warnings.push(message) };
-  const forAccounts = await connectedTo(url, 1_000);
+  const forAccounts = await connectedTo(url, callTimeoutMs);
   const forRevocations = openSubscriber({ url, callTimeoutMs: 1_000 }, silentLog, 'revocations');
   const { accounts, tokens } = createOwnTokens(
     {
@@ -43,7 +45,7 @@ async function openReplica(url: string, { freshMs = longMs, prefix = 'weir:' }: 
       clock: machineClock,
       meter: { storeCalled() {} },
     },
-    { freshMs, keptMs: 600_000, max: 100 },
+    { freshMs, keptMs: longMs, max: 100 },
   );
   followRevocations(
     forRevocations,
@@ -91,8 +93,12 @@ async function token(one: Replica, other: Replica, user: User): Promise<string> 
   const digest = nodeSecrets.digest(nodeSecrets.token());
   expect(await one.accounts.addToken(digest, user, machineClock.wallMs() + 3_600_000)).toBe(true);
   for (const { tokens } of [one, other]) {
-    expect(await tokens.find(digest)).toMatchObject({ user: user.name });
-    expect(tokens.recall(digest)).toMatchObject({ user: user.name });
+    const isCached = async (): Promise<boolean> => {
+      expect(await tokens.find(digest)).toMatchObject({ user: user.name });
+      // Not yet where the answer took longer than it is fresh, or a subscription broke meanwhile.
+      return typeof tokens.recall(digest) === 'object';
+    };
+    await until(isCached, { what: 'the token to be in the cache' });
   }
   return digest;
 }
@@ -241,7 +247,7 @@ describe('What a restart of Redis would leave', () => {
     ['unknown', ['--rename-command', 'CONFIG', '']],
   ] as const)('%s: with %j', async (persistence, args) => {
     await using redis = await startRedis(args);
-    const client = await connectedTo(redis.url, 1_000);
+    const client = await connectedTo(redis.url, callTimeoutMs);
     expect(await persistenceOf(client)).toBe(persistence);
     client.disconnect();
   });
