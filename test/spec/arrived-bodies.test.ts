@@ -4,12 +4,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BodyRead } from '../../src/exchange/bodies.ts';
 import type { Downstream } from '../../src/exchange/ports.ts';
 import { type MainServer, startServer } from '../../src/wire/server/server.ts';
+import { watchReading } from '../support/accepted.ts';
 import { roomForAll } from '../support/allocation.ts';
 import { patientServer } from '../support/patient-server.ts';
 import { openCaller } from '../support/raw.ts';
-import { pass, until } from '../support/until.ts';
 
 describe('A body that is there already', () => {
+  const allIsRead = watchReading();
   let server: MainServer;
   let downstreams: Downstream[] = [];
   beforeAll(async () => {
@@ -35,11 +36,11 @@ describe('A body that is there already', () => {
     await using caller = await openCaller(server.port);
     caller.send(`POST / HTTP/1.1\r\nHost: weir\r\n${fields}\r\n\r\n`);
     for (const packet of packets) {
-      await pass(20);
+      await allIsRead(caller);
       caller.send(packet);
     }
-    const downstream = await until(() => downstreams[0], { what: 'the request' });
-    await pass(50); // For its last packet: that it has come shows nowhere before the body is read.
+    await allIsRead(caller);
+    const downstream = downstreams[0] as Downstream;
     const read = await downstream.read(1_000, roomForAll);
     expect(textOf(read)).toBe(body);
     downstream.page(200, [], 'ok');

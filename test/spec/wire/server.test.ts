@@ -6,6 +6,7 @@ import type { Downstream, RequestHead } from '../../../src/exchange/ports.ts';
 import type { Fields } from '../../../src/http/fields.ts';
 import type { ServerOptions } from '../../../src/wire/server/options.ts';
 import { type MainServer, startServer } from '../../../src/wire/server/server.ts';
+import { watchReading } from '../../support/accepted.ts';
 import { roomForAll } from '../../support/allocation.ts';
 import { patientServer } from '../../support/patient-server.ts';
 import { openCaller, type RawCaller } from '../../support/raw.ts';
@@ -55,6 +56,7 @@ beforeEach(async () => {
 });
 afterEach(stop);
 
+const allIsRead = watchReading();
 const call = (): Promise<RawCaller> => openCaller(server.port);
 const get = (target: string, more = '', version = '1.1'): string =>
   `GET ${target} HTTP/${version}\r\nHost: weir\r\n${more}\r\n`;
@@ -406,8 +408,7 @@ describe('Of connections on which nothing is asked', () => {
     await answers(idle.send(get('/a')), 'GET');
     await using asking = await call();
     asking.send('GET /b HT');
-    await until(() => server.connections === 2, { what: 'both' });
-    await pass(20);
+    await allIsRead(asking);
     const closed = server.close();
     expect(await idle.closed()).toBe('end');
     const told = await asking.send('TP/1.1\r\nHost: weir\r\n\r\n').answer();
