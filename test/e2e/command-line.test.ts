@@ -1,10 +1,10 @@
 /** Bad input, as a new user gives it: one clear line that names it, exit code 1, and nothing half started. */
 import { readFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask } from '../support/ask.ts';
 import { testFile } from '../support/files.ts';
-import { freePort } from '../support/ports.ts';
+import { freePort, listening } from '../support/ports.ts';
 import { startProcess } from '../support/processes.ts';
 import { until } from '../support/until.ts';
 import { login, startWeir } from '../support/weir.ts';
@@ -12,12 +12,13 @@ import { login, startWeir } from '../support/weir.ts';
 const root = new URL('../..', import.meta.url);
 const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { version: string };
 
-let taken: Server;
+/** No other test's: there, nobody takes a port that has been found free. */
+const host = '127.77.0.2';
+const taken = createServer();
 let takenPort: number;
 
 beforeAll(async () => {
-  takenPort = await freePort();
-  taken = createServer().listen(takenPort, '127.0.0.1');
+  takenPort = await listening(taken, 0, host);
 });
 afterAll(() => void taken.close());
 
@@ -80,13 +81,15 @@ describe('weir', () => {
     ['listen.port', 'PORT', 'OPS_PORT'],
     ['ops.port', 'OPS_PORT', 'PORT'],
   ])('%s that is taken: one line, exit code 1, and the other port is free again', async (setting, variable, other) => {
-    const free = await freePort();
-    const said = await run(['serve'], { ...base, [variable]: String(takenPort), [other]: String(free) });
+    await using file = await testFile('weir.yaml', `ops: {host: ${host}}\n`);
+    const free = await freePort(host);
+    const ports = { [variable]: String(takenPort), [other]: String(free) };
+    const said = await run(['serve'], { ...base, HOST: host, WEIR_CONFIG: file.path, ...ports });
     expect(said.stderr).toEqual([expect.stringContaining(setting)]);
     expect(said.stderr[0]).toContain(String(takenPort));
     expect(said.stderr[0]).toMatch(/taken|in use/);
     expect(said).toMatchObject({ code: 1 });
-    await expect(ask('GET', `http://127.0.0.1:${free}/livez`)).rejects.toThrow('ECONNREFUSED');
+    await expect(ask('GET', `http://${host}:${free}/livez`)).rejects.toThrow('ECONNREFUSED');
   });
 
   it.each(['--help', 'help'])('%s: what there is, exit code 0', async (word) => {
@@ -133,7 +136,7 @@ describe('weir serve', () => {
   });
 
   it('starts without its Coreapp: a request is a 502 after its hold time, and one line of the log names coreapp.url', async () => {
-    const away = `http://127.0.0.1:${await freePort()}`;
+    const away = `http://${host}:${await freePort(host)}`;
     await using file = await testFile('weir.yaml', 'limits: {default: {holdMaxMs: 300}, messages: {holdMaxMs: 300}}\n');
     await using weir = await startWeir({ COREAPP_URL: away, WEIR_CONFIG: file.path });
     const fields = { authorization: `Bearer ${await login(weir.url)}` };

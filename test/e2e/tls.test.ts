@@ -1,5 +1,4 @@
 /** TLS: the main port's certificate and its exchange, callers with certificates, and the way to Coreapp and Redis. */
-import { once } from 'node:events';
 import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createSecureServer, type Http2SecureServer } from 'node:http2';
 import type { Socket } from 'node:net';
@@ -10,7 +9,7 @@ import { adminPassword, apiKey } from '../support/app.ts';
 import { basic } from '../support/basic.ts';
 import { type Authority, createAuthority, type Issued } from '../support/certificates.ts';
 import { Folder } from '../support/files.ts';
-import { freePort, listening } from '../support/ports.ts';
+import { listening } from '../support/ports.ts';
 import { openCaller } from '../support/raw.ts';
 import { startRedis } from '../support/redis.ts';
 import { callSecurely, type SecureApp, startSecureApp } from '../support/secure-app.ts';
@@ -228,7 +227,7 @@ describe('a Coreapp behind https', () => {
   const versions: string[] = [];
   const clients: (string | undefined)[] = [];
 
-  const start = async (options: { readonly requestCert?: boolean } = {}): Promise<void> => {
+  const start = async (options: { readonly requestCert?: boolean } = {}, host = '127.0.0.1'): Promise<void> => {
     coreapp = createSecureServer({ ...own, allowHTTP1: true, ca, ...options }, (request, response) => {
       versions.push(request.httpVersion);
       clients.push((request.socket as TLSSocket).getPeerX509Certificate()?.subject);
@@ -238,7 +237,7 @@ describe('a Coreapp behind https', () => {
       socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
       socket.pipe(socket);
     });
-    url = `https://localhost:${await listening(coreapp)}`;
+    url = `https://${host === '127.0.0.1' ? 'localhost' : host}:${await listening(coreapp, 0, host)}`;
   };
   beforeEach(() => {
     folder = new Folder();
@@ -317,12 +316,9 @@ describe('a Coreapp behind https', () => {
   });
 
   it('cannot be reached where its certificate has another name', async () => {
-    await start();
+    await start({}, '127.0.0.2');
     const yaml = `coreapp: {caFile: ${folder.write('ca.crt', ca)}}\nlimits: {default: {holdMaxMs: 200}}`;
-    await using app = await startSecureApp(url.replace('localhost', '127.0.0.2'), yaml, folder);
-    coreapp.close();
-    await once(coreapp, 'close');
-    await listening(coreapp, Number(new URL(url).port), '127.0.0.2');
+    await using app = await startSecureApp(url, yaml, folder);
     await unreached(app.port);
     const details = app.events.map(({ fields }) => String(fields['detail']));
     expect(details.join('\n')).toMatch(/altnames/);
@@ -364,8 +360,7 @@ async function startScene(asksForCertificates: string) {
   const folder = new Folder();
   const own = authority.issue('redis', names);
   const caFile = folder.write('ca.crt', ca);
-  const tlsPort = await freePort();
-  const redis = await startRedis([
+  const redis = await startRedis(([tlsPort]) => [
     ...['--tls-port', `${tlsPort}`, '--tls-auth-clients', asksForCertificates, '--tls-ca-cert-file', caFile],
     ...['--tls-cert-file', folder.write('redis.crt', own.cert), '--tls-key-file', folder.write('redis.key', own.key)],
   ]);
@@ -373,7 +368,7 @@ async function startScene(asksForCertificates: string) {
     folder,
     caFile,
     open: (tls: string) =>
-      startSecureApp('http://127.0.0.1:9', `redis: {url: "rediss://localhost:${tlsPort}", ${tls}}`, folder),
+      startSecureApp('http://127.0.0.1:9', `redis: {url: "rediss://localhost:${redis.more[0]}", ${tls}}`, folder),
     async [Symbol.asyncDispose]() {
       await redis.stop();
       folder[Symbol.dispose]();

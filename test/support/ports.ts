@@ -5,9 +5,9 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
  * A loopback port that nobody listens on, for programs that can't be given port 0. Somebody else may take it before
  * it is used, so who starts a program on it tries again with another when the program says so.
  */
-export async function freePort(): Promise<number> {
+export async function freePort(host?: string): Promise<number> {
   const server = createServer();
-  const port = await listening(server);
+  const port = await listening(server, 0, host);
   server.close();
   await once(server, 'close');
   return port;

@@ -49,11 +49,10 @@ const urlOf = (scheme: string, { user, tls }: Guarded, ports: readonly number[],
 const replicating = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1'];
 
 export async function deployServer(args: readonly string[] = [], guarded: Guarded = {}): Promise<RedisDeployment> {
-  const tlsPort = await freePort();
-  const server = await startRedis([...args, ...guardArgs(guarded, tlsPort)]);
+  const server = await startRedis(([tlsPort]) => [...args, ...guardArgs(guarded, tlsPort)]);
   return {
     kind: 'server',
-    url: urlOf('redis', guarded, [guarded.tls === undefined ? server.port : tlsPort], '/3'),
+    url: urlOf('redis', guarded, [guarded.tls === undefined ? server.port : server.more[0]], '/3'),
     servers: [server],
     sentinel: null,
     ownerOf: () => Promise.resolve(server),
@@ -66,17 +65,17 @@ export async function deployServer(args: readonly string[] = [], guarded: Guarde
 /** A primary with two replicas (none with TLS), a Sentinel, and another in the URL that is dead. */
 export async function deploySentinel(guarded: Guarded = {}): Promise<RedisDeployment> {
   const stack = new AsyncDisposableStack();
-  const [dead, tlsPort, sentinelTlsPort] = [await freePort(), await freePort(), await freePort()];
-  const primary = stack.use(await startRedis([...replicating, ...guardArgs(guarded, tlsPort)]));
+  const dead = await freePort();
+  const primary = stack.use(await startRedis(([tlsPort]) => [...replicating, ...guardArgs(guarded, tlsPort)]));
   const { user = false, tls } = guarded;
   const servers = [primary];
   for (const _ of tls === undefined ? [1, 2] : []) {
     servers.push(stack.use(await startRedis(['--replicaof', '127.0.0.1', `${primary.port}`, ...replicating])));
   }
   const sentinel = stack.use(
-    await startSentinel(tls === undefined ? primary.port : tlsPort, [
+    await startSentinel(tls === undefined ? primary.port : primary.more[0], ([tlsPort]) => [
       ...(user ? [`user weir on >${password} allchannels +@all`] : []),
-      ...(tls === undefined ? [] : [`tls-port ${sentinelTlsPort}`, 'tls-auth-clients no', 'tls-replication yes']),
+      ...(tls === undefined ? [] : [`tls-port ${tlsPort}`, 'tls-auth-clients no', 'tls-replication yes']),
       ...(tls === undefined
         ? []
         : [`tls-ca-cert-file ${tls.ca}`, `tls-cert-file ${tls.cert}`, `tls-key-file ${tls.key}`]),
@@ -97,7 +96,7 @@ export async function deploySentinel(guarded: Guarded = {}): Promise<RedisDeploy
     kind: 'sentinel',
     servers,
     sentinel,
-    url: urlOf('redis-sentinel', guarded, [dead, tls === undefined ? sentinel.port : sentinelTlsPort], `/3?${query}`),
+    url: urlOf('redis-sentinel', guarded, [dead, tls === undefined ? sentinel.port : sentinel.more[0]], `/3?${query}`),
     ownerOf,
     takenOver: (_, before) => takenOver(ownerOf, before),
     async inStep() {
@@ -120,7 +119,7 @@ export async function deployCluster(wishes: Guarded & { readonly replicas: boole
     await asked(node, 'CLUSTER', 'SET-CONFIG-EPOCH', i + 1);
     await asked(node, 'CLUSTER', 'ADDSLOTSRANGE', slots[i] as number, (slots[i + 1] as number) - 1);
   }
-  for (const { port } of others) await asked(first, 'CLUSTER', 'MEET', '127.0.0.1', port, portsOf(port).bus);
+  for (const { port, more } of others) await asked(first, 'CLUSTER', 'MEET', '127.0.0.1', port, more[0]);
   const know = async (node: TestRedis, text: string) => (await asked(node, 'CLUSTER', 'INFO')).includes(text);
   const all = (text: string, what: string) =>
     until(async () => (await Promise.all(nodes.map((node) => know(node, text)))).every(Boolean), {
@@ -149,7 +148,7 @@ export async function deployCluster(wishes: Guarded & { readonly replicas: boole
     url: urlOf(
       'redis-cluster',
       wishes,
-      nodes.map(({ port }) => (tls === undefined ? port : portsOf(port).tls)),
+      nodes.map(({ port, more }) => (tls === undefined ? port : more[1])),
     ),
     ownerOf,
     takenOver: (key, before) => takenOver(() => ownerOf(key), before),
@@ -158,21 +157,14 @@ export async function deployCluster(wishes: Guarded & { readonly replicas: boole
   };
 }
 
-/** A node's other ports, by its own. */
-const otherPorts = new Map<number, { readonly bus: number; readonly tls: number }>();
-const portsOf = (port: number) => otherPorts.get(port) as { readonly bus: number; readonly tls: number };
-
 async function startNode(guarded: Guarded): Promise<TestRedis> {
-  const [bus, tls] = [await freePort(), await freePort()];
-  const args = ['--cluster-enabled', 'yes', '--cluster-port', `${bus}`, '--cluster-node-timeout', '1500'];
-  const node = await startRedis([
-    ...[...args, '--cluster-announce-ip', '127.0.0.1', ...replicating],
+  return await startRedis(([bus, tls]) => [
+    ...['--cluster-enabled', 'yes', '--cluster-port', `${bus}`, '--cluster-node-timeout', '1500'],
+    ...['--cluster-announce-ip', '127.0.0.1', ...replicating],
     ...guardArgs(guarded, tls),
     // Else nodes tell of their plain ports only, also to those who came over TLS.
     ...(guarded.tls === undefined ? [] : ['--tls-cluster', 'yes']),
   ]);
-  otherPorts.set(node.port, { bus, tls });
-  return node;
 }
 
 type Range = readonly [from: number, to: number, primary: readonly [string, number], ...unknown[]];
@@ -213,7 +205,7 @@ function connected({ port }: TestRedis): { readonly redis: Redis } & AsyncDispos
   const redis = new Redis({
     port,
     host: '127.0.0.1',
-    commandTimeout: 1_000,
+    commandTimeout: 5_000,
     retryStrategy: null,
     enableReadyCheck: false,
   });

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants, existsSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -15,6 +15,8 @@ import { until } from './until.ts';
 export interface TestRedis extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
+  /** Two more for it to listen on: another port with TLS, a cluster's bus. */
+  readonly more: MorePorts;
   /** Another one after each `restart`. */
   readonly pid: number;
   /** Ends it for good, whatever state it is in, and removes its directory. Twice is fine. */
@@ -24,6 +26,8 @@ export interface TestRedis extends AsyncDisposable {
   /** Ends it in order if it still runs, then starts it anew: same port, same directory, same arguments. */
   restart(): Promise<void>;
 }
+
+type MorePorts = readonly [number, number];
 
 const portAttempts = 5;
 
@@ -45,16 +49,19 @@ function isExecutable(file: string): boolean {
   }
 }
 
-export async function startRedis(extraArgs: readonly string[] = []): Promise<TestRedis> {
-  return await start((port, folder) => {
+/** @param extraArgs by the ports that it has besides, where it needs them: others with each try */
+export async function startRedis(
+  extraArgs: readonly string[] | ((more: MorePorts) => readonly string[]) = [],
+): Promise<TestRedis> {
+  return await start((port, folder, more) => {
     const own = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no'];
-    return [...own, ...extraArgs];
+    return [...own, ...(typeof extraArgs === 'function' ? extraArgs(more) : extraArgs)];
   });
 }
 
 /** A cluster that is this one server. */
 export async function startClusterOfOne(): Promise<TestRedis> {
-  const server = await startRedis(['--cluster-enabled', 'yes', '--cluster-port', `${await freePort()}`]);
+  const server = await startRedis(([bus]) => ['--cluster-enabled', 'yes', '--cluster-port', `${bus}`]);
   const client = new Redis(server.url);
   await client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
   const isUp = async () => String(await client.call('CLUSTER', 'INFO')).includes('cluster_state:ok');
@@ -64,8 +71,11 @@ export async function startClusterOfOne(): Promise<TestRedis> {
 }
 
 /** A Sentinel that watches a primary as `mymaster`, with nobody to agree with, and has lost patience after half a second. */
-export async function startSentinel(primaryPort: number, extraLines: readonly string[] = []): Promise<TestRedis> {
-  return await start((port, folder) => {
+export async function startSentinel(
+  primaryPort: number,
+  extraLines: (more: MorePorts) => readonly string[] = () => [],
+): Promise<TestRedis> {
+  return await start((port, folder, more) => {
     const file = join(folder, 'sentinel.conf');
     const lines = [
       `port ${port}`,
@@ -74,22 +84,22 @@ export async function startSentinel(primaryPort: number, extraLines: readonly st
       `sentinel monitor mymaster 127.0.0.1 ${primaryPort} 1`,
       'sentinel down-after-milliseconds mymaster 500',
       'sentinel failover-timeout mymaster 1000',
-      ...extraLines,
+      ...extraLines(more),
     ];
-    if (!existsSync(file)) writeFileSync(file, `${lines.join('\n')}\n`); // It writes down there what it learns.
+    writeFileSync(file, `${lines.join('\n')}\n`); // It writes down there what it learns.
     return [file, '--sentinel'];
   });
 }
 
-type ArgsOf = (port: number, folder: string) => readonly string[];
+type ArgsOf = (port: number, folder: string, more: MorePorts) => readonly string[];
 
 async function start(argsOf: ArgsOf): Promise<TestRedis> {
   const folder = await mkdtemp(join(tmpdir(), 'weir-redis-'));
   for (let attempt = 1; ; attempt++) {
-    const port = await freePort();
-    const args = argsOf(port, folder);
+    const [port, ...more] = [await freePort(), await freePort(), await freePort()] as const;
+    const args = argsOf(port, folder, more);
     try {
-      return new Server(port, folder, args, await launch(port, args));
+      return new Server(port, more, folder, args, await launch(port, args));
     } catch (error) {
       // Between finding a port free and using it, somebody else may have taken it.
       if (attempt < portAttempts && /Address already in use|bind/i.test(String(error))) continue;
@@ -137,13 +147,15 @@ async function ping(port: number): Promise<boolean> {
 
 class Server implements TestRedis {
   readonly port: number;
+  readonly more: MorePorts;
   readonly url: string;
   readonly #folder: string;
   readonly #args: readonly string[];
   #child: ChildProcess;
 
-  constructor(port: number, folder: string, args: readonly string[], child: ChildProcess) {
+  constructor(port: number, more: MorePorts, folder: string, args: readonly string[], child: ChildProcess) {
     this.port = port;
+    this.more = more;
     this.url = `redis://127.0.0.1:${port}`;
     this.#folder = folder;
     this.#args = args;
