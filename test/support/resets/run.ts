@@ -6,7 +6,7 @@ import { ask } from '../ask.ts';
 import { basic } from '../basic.ts';
 import { createAuthority } from '../certificates.ts';
 import { Folder } from '../files.ts';
-import { holdingsOf, leftovers } from '../soak/leftovers.ts';
+import { holdingsAtRest, leftovers } from '../soak/leftovers.ts';
 import { until } from '../until.ts';
 import { adminPassword, type RunningWeir, startWeir } from '../weir.ts';
 import { type Connection, type Ending, endings, openConnection } from './connection.ts';
@@ -38,7 +38,7 @@ const host = '127.77.0.1';
 const settings = `
 ops: {host: ${host}}
 coreapp: {permitsMin: 64, brokenRepeatsMax: 0}
-limits: {default: {rate: 10000, burst: 10000}, media: {rate: 10000, burst: 10000}}
+limits: {default: {rate: 10000, burst: 10000, holdMaxMs: 600000}, media: {rate: 10000, burst: 10000}}
 stop: {lameDuckMs: 0, graceMs: 5000}
 `;
 
@@ -52,7 +52,7 @@ export async function resetEverywhere(secure: boolean): Promise<ResetReport> {
   const run = new Run(weir, secure, coreapp.seen);
   await run.login();
   await run.idle();
-  const before = await holdingsOf(weir, temporary.path);
+  const before = await holdingsAtRest(weir, temporary.path);
   const saidBefore = weir.process.stderr.length;
   await run.playAll();
   // Connections to the Coreapp are kept for a while; those that are left when it goes are left over.
@@ -63,7 +63,7 @@ export async function resetEverywhere(secure: boolean): Promise<ResetReport> {
     ...weir.process.stderr.slice(saidBefore),
     ...((await ask('GET', `${weir.opsUrl}/livez`)).status === 200 ? [] : ['it is not alive']),
   ];
-  const exit = await weir.process.stop(30_000, 'SIGINT');
+  const exit = await weir.process.stop(60_000, 'SIGINT');
   if (exit.code !== 0) problems.push(`it ended with ${exit.signal ?? `code ${exit.code}`}`);
   return { connections: run.connections, problems };
 }

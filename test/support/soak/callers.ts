@@ -21,8 +21,6 @@ interface CallerDeps {
   readonly port: number;
   readonly token: string;
   readonly random: () => number;
-  /** By when every answer has to be there. */
-  readonly answerMaxMs: number;
 }
 
 interface Request {
@@ -88,7 +86,7 @@ const manners = {
 } as const satisfies Readonly<Record<string, Manner>>;
 
 export async function call(deps: CallerDeps, id: string): Promise<CallerEnd> {
-  const { port, token, random, answerMaxMs } = deps;
+  const { port, token, random } = deps;
   const request = requestOf(random);
   const { method, target } = request;
   const manner = mannerFor(request, random);
@@ -107,7 +105,7 @@ export async function call(deps: CallerDeps, id: string): Promise<CallerEnd> {
       caller.reset();
       return ended('gone', 0, null);
     }
-    const answer = await caller.answer(method, answerMaxMs);
+    const answer = await caller.answer(method);
     const more = caller.unread.length > 0 ? `more than one answer: ${caller.unread}` : null;
     const wrong = more ?? wrongWith(answer.status, answer.field('via') !== undefined, answer.text);
     return ended(answer.whole ? 'answered' : 'cut', answer.status, wrong);

@@ -4,16 +4,17 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { ask } from '../ask.ts';
 import { basic } from '../basic.ts';
 import { dice } from '../dice.ts';
 import { temporaryFolder } from '../files.ts';
-import { startRedis } from '../redis.ts';
+import { startRedis, type TestRedis } from '../redis.ts';
 import { pass, until } from '../until.ts';
 import { adminPassword, type RunningSimulator, type RunningWeir, startSimulatorProcess, startWeir } from '../weir.ts';
 import { type CallerEnd, call } from './callers.ts';
 import { stirUp } from './faults.ts';
-import { holdingsOf, leftovers } from './leftovers.ts';
+import { holdingsAtRest, leftovers } from './leftovers.ts';
 
 interface SoakOptions {
   /** The same seed throws the same dice; how the machine interleaves what follows is its own affair. Even: with Redis. */
@@ -64,12 +65,13 @@ export async function soak({ seed, seconds }: SoakOptions): Promise<SoakReport> 
   const env = { COREAPP_URL: simulator.url, WEIR_CONFIG: file, TMPDIR: temporary };
   const weir = stack.use(await startWeir(redis === null ? env : { ...env, REDIS_URL: redis.url }));
   const token = await loginAndLeave(weir);
-  const before = await holdingsOf(weir, temporary);
+  if (redis !== null) await allConnected(redis);
+  const before = await holdingsAtRest(weir, temporary);
   const saidBefore = weir.process.stderr.length;
 
   const endsAt = performance.now() + 1_000 * seconds;
   const stirring = stirUp({ simulator, redis, random }, endsAt);
-  const deps = { port: Number(new URL(weir.url).port), token, random, answerMaxMs: holdMaxMs + 10_000 };
+  const deps = { port: Number(new URL(weir.url).port), token, random };
   const calls: Promise<CallerEnd>[] = [];
   while (performance.now() < endsAt) {
     calls.push(call(deps, `${seed}-${calls.length}`));
@@ -83,11 +85,21 @@ export async function soak({ seed, seconds }: SoakOptions): Promise<SoakReport> 
     ...ends.flatMap(({ wrong }) => (wrong === null ? [] : [wrong])),
     ...(await wrongAtTheCoreapp(simulator, ends)),
     ...(await leftovers(weir, temporary, before)),
+    // When it has ended, all that it said has been read.
+    ...(await stopped(weir)),
     ...saidOnItsWay(weir, ends),
     ...weir.process.stderr.slice(saidBefore),
-    ...(await stopped(weir)),
   ];
   return { seed, withRedis, callers: calls.length, ends: counted(ends), faults, problems };
+}
+
+/** Weir has all its connections to Redis, and listens: they stay. */
+async function allConnected({ url }: TestRedis): Promise<void> {
+  const client = new Redis(url);
+  const isIn = (list: string): boolean => ['accounts', 'buckets'].every((name) => list.includes(`name=weir-${name} `));
+  const listens = async () => (await client.pubsub('NUMSUB', 'weir:revoked'))[1] === 1;
+  await until(async () => isIn(String(await client.client('LIST'))) && (await listens()), { what: 'all connections' });
+  client.disconnect();
 }
 
 /** The token of a login whose connection is closed, as is everybody's. */
