@@ -18,7 +18,9 @@ import { buildImage, buildNextImage, image } from './support/image.ts';
 const next = 'localhost/weir:next';
 const ratePerS = 100;
 /** Less than is offered, so that each replica holds somebody when it is told to stop. */
-const limits = 'limits: {messages: {rate: 90, burst: 20}}\n';
+const limits = `limits: {messages: {rate: 90, burst: 20, holdMaxMs: 600000}}
+stop: {lameDuckMs: 10000, graceMs: 600000}
+`;
 
 interface Replica extends Serving {
   readonly container: Container;
@@ -66,7 +68,7 @@ describe.skipIf(inject('lacking').containers !== null)('A rolling update', () =>
     const exits: number[] = [];
     for (const replica of old) {
       await balancer.add(await start(next));
-      exits.push(await replica.container.stop());
+      exits.push(await replica.container.stop(600));
       await balancer.remove(replica);
     }
     await pass(1_000);

@@ -87,7 +87,7 @@ describe('log.file', () => {
       .filter((line) => line.includes('"msg":"request"'));
     const later = linesOf(file).filter(({ msg }) => msg === 'request');
     expect(kept.length + (lost.lines as number) + later.length).toBe(asked + 1);
-    expect(await weir.process.stop(20_000, 'SIGINT')).toEqual({ code: 0, signal: null });
+    expect(await weir.process.stop(60_000, 'SIGINT')).toEqual({ code: 0, signal: null });
   });
 });
 

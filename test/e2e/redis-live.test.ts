@@ -62,11 +62,19 @@ const alone = ({ fleet }: Scene, count = replicas) =>
 const back = ({ fleet }: Scene) => until(() => fleet.alone() === 0, { what: 'both replicas to be back' });
 
 /** From now on slots come from Redis, and the limit holds to the token. */
-async function holds({ fleet }: Scene, slots = 60): Promise<void> {
-  const from = performance.now();
-  const before = fleet.slots.store;
-  await until(() => fleet.slots.store >= before + slots, { what: `${slots} slots from Redis` });
-  expect(excess(quota, instants(fleet, from))).toBeLessThanOrEqual(tolerance(quota));
+async function holds(scene: Scene, slots = 60): Promise<void> {
+  const { fleet } = scene;
+  for (;;) {
+    const from = performance.now();
+    const [before, outages] = [fleet.slots.store, fleet.outages()];
+    await until(() => fleet.slots.store >= before + slots, { what: `${slots} slots from Redis` });
+    // Where the machine was so busy that Redis seemed to be away, those after it are looked at.
+    if (fleet.outages() === outages && fleet.alone() === 0) {
+      expect(excess(quota, instants(fleet, from))).toBeLessThanOrEqual(tolerance(quota));
+      return;
+    }
+    await back(scene);
+  }
 }
 
 describe.concurrent('Two replicas with full lines', () => {

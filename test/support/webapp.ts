@@ -32,7 +32,7 @@ export const cheapPasswords: PasswordsOptions = {
   lanes: 1,
   turnsMax: 2,
   waitersMax: 64,
-  waitMaxMs: 5_000,
+  waitMaxMs: 600_000,
 };
 
 interface Asked {

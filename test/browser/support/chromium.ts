@@ -46,6 +46,8 @@ export class Chromium implements AsyncDisposable {
     const window = await this.#browser.newContext(how);
     // As an extension would, not as a script of the page: the page's content security policy holds.
     await window.addInitScript(axe);
+    // No machine is so slow as to need them.
+    window.setDefaultTimeout(120_000);
     const page = await window.newPage();
     page.on('console', (said) => this.troubles.push(`console: ${said.text()}`));
     page.on('pageerror', (error) => this.troubles.push(`error: ${error.message}`));

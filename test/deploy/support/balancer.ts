@@ -43,7 +43,7 @@ export class Balancer implements AsyncDisposable {
 
   /** Resolves once it is found ready. */
   async add({ url, opsUrl }: { readonly url: string; readonly opsUrl: string }): Promise<void> {
-    const replica = { url, pool: new Pool(url, { connections: null, headersTimeout: 60_000 }), ready: false };
+    const replica = { url, pool: new Pool(url, { connections: null, headersTimeout: 0 }), ready: false };
     this.#replicas.set(opsUrl, replica);
     await until(() => replica.ready, { what: `${opsUrl} to be ready` });
   }
@@ -57,7 +57,7 @@ export class Balancer implements AsyncDisposable {
 
   async #probeAll(): Promise<void> {
     const probes = [...this.#replicas].map(async ([opsUrl, replica]) => {
-      const answer = await ask('GET', `${opsUrl}/readyz`, { signal: AbortSignal.timeout(2_000) }).catch(() => null);
+      const answer = await ask('GET', `${opsUrl}/readyz`, { signal: AbortSignal.timeout(60_000) }).catch(() => null);
       replica.ready = answer?.status === 200;
     });
     await Promise.all(probes);
