@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createLoginGuard, type LoginGuardOptions, loginGuardDefaults } from '../../src/adapters/login-guard/guard.ts';
 import type { RedisConnection } from '../../src/adapters/redis/client.ts';
 import { changeCallTimeout } from '../../src/adapters/redis/in-place.ts';
 import type { LoginGuard } from '../../src/auth/ports.ts';
 import { connectedTo } from '../support/redis-buckets.ts';
 import { redisForAll } from '../support/start-for-all.ts';
+import { driveDates } from '../support/still-timers.ts';
 import { until } from '../support/until.ts';
 
 /** So long that no test takes half of them. */
@@ -198,8 +199,7 @@ describe.each([
 });
 
 test('A name that many addresses try gets a try each time the trickle allows one, until it succeeds', async () => {
-  vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
-  onTestFinished(() => void vi.useRealTimers());
+  using _ = driveDates();
   const guard = createLoginGuard(null, options);
   const [name, home] = [freshName(), freshAddress()];
   await failFromEverywhere(guard, name);

@@ -23,3 +23,9 @@ export function driveIntervals(): Disposable {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   return { [Symbol.dispose]: () => void vi.useRealTimers() };
 }
+
+/** From now on timers and dates go by `vi.advanceTimersByTime`. */
+export function driveDates(): Disposable {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+  return { [Symbol.dispose]: () => void vi.useRealTimers() };
+}
