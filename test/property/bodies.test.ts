@@ -322,10 +322,8 @@ describe('A body that comes in pieces', () => {
     await fc.assert(
       fc.asyncProperty(pieces, fc.nat(2_000), fc.nat(2_000), fc.boolean(), async (chunks, max, inMemory, announced) => {
         const whole = Buffer.concat(chunks);
-        const { clock, drive, disk, budget, allocation } = setUp(9_000, {
-          memoryMaxBytes: inMemory,
-          diskMaxBytes: 9_000,
-        });
+        const bounds = { memoryMaxBytes: inMemory, diskMaxBytes: 9_000 };
+        const { clock, drive, disk, budget, allocation } = setUp(9_000, bounds);
         const settled = async <T>(value: T | Promise<T>): Promise<T> => {
           if (value instanceof Promise) await clock.advance(0);
           return await value;

@@ -24,6 +24,17 @@ const arrivals = fc.array(
 );
 
 const trips = fc.double({ min: 0, max: 3, noNaN: true });
+const smallBursts = fc.record({ rate: fc.integer({ min: 20, max: 2_000 }), burst: fc.integer({ min: 1, max: 60 }) });
+
+/** Milliseconds: from `min` to `usual`, and one in twenty from there to `max`. */
+const delays = (min: number, usual: number, max: number): fc.Arbitrary<number[]> =>
+  fc.array(
+    fc.oneof(
+      { arbitrary: fc.double({ min, max: usual, noNaN: true }), weight: 19 },
+      { arbitrary: fc.double({ min: usual, max, noNaN: true }), weight: 1 },
+    ),
+    { minLength: 100, maxLength: 400, size: 'max' },
+  );
 
 describe('the limit, over all replicas', () => {
   it('holds in every window (P1), and whoever waits is served', async () => {
@@ -92,16 +103,9 @@ describe('the limit, over all replicas', () => {
 
   it('holds with a store whose replies stall now and then', async () => {
     // Ways of a local network, of which one in twenty takes up to 40 ms more: a replica, or a server, that was busy.
-    const stalls = fc.array(
-      fc.oneof(
-        { arbitrary: fc.double({ min: 0.1, max: 0.5, noNaN: true }), weight: 19 },
-        { arbitrary: fc.double({ min: 0.5, max: 40, noNaN: true }), weight: 1 },
-      ),
-      { minLength: 100, maxLength: 400, size: 'max' },
-    );
-    const any = fc.record({ rate: fc.integer({ min: 20, max: 2_000 }), burst: fc.integer({ min: 1, max: 60 }) });
+    const stalls = delays(0.1, 0.5, 40);
     await fc.assert(
-      fc.asyncProperty(any, replicas, stalls, async (quota, count, trips) => {
+      fc.asyncProperty(smallBursts, replicas, stalls, async (quota, count, trips) => {
         let trip = 0;
         const oneWayMs = () => trips[trip++ % trips.length] as number;
         const fleet = new Fleet({ limits: roomyLimits(quota), replicas: count, oneWayMs });
@@ -116,16 +120,9 @@ describe('the limit, over all replicas', () => {
 
   it('holds by the moments at which requests are written, however long it takes from the slot to that', async () => {
     // One in twenty has to wait: for a connection, or for a processor.
-    const stalls = fc.array(
-      fc.oneof(
-        { arbitrary: fc.double({ min: 0, max: 0.3, noNaN: true }), weight: 19 },
-        { arbitrary: fc.double({ min: 0.3, max: 60, noNaN: true }), weight: 1 },
-      ),
-      { minLength: 100, maxLength: 400, size: 'max' },
-    );
-    const any = fc.record({ rate: fc.integer({ min: 20, max: 2_000 }), burst: fc.integer({ min: 1, max: 60 }) });
+    const stalls = delays(0, 0.3, 60);
     await fc.assert(
-      fc.asyncProperty(any, replicas, trips, stalls, async (quota, count, oneWayMs, ways) => {
+      fc.asyncProperty(smallBursts, replicas, trips, stalls, async (quota, count, oneWayMs, ways) => {
         let way = 0;
         const wayMs = () => ways[way++ % ways.length] as number;
         const fleet = new Fleet({ limits: roomyLimits(quota), replicas: count, oneWayMs: () => oneWayMs, wayMs });

@@ -170,42 +170,15 @@ test('what was given back counts for those who knew the bucket before, and for n
 
 test('what the replica knows counts where Redis has lost it', async () => {
   const quota = { rate: 1, burst: 1, settled: null };
-  const reply = await redis.eval(
-    lua,
-    1,
-    'narrow:lost',
-    1_000_000,
-    0,
-    1,
-    0,
-    0,
-    700_000,
-    0,
-    furthestUs(quota),
-    jumpMinUs,
-    1e12,
-  );
-  expect(reply).toEqual([0, '700000', '0.000', '0']);
+  const args = [1_000_000, 0, 1, 0, 0, 700_000, 0, furthestUs(quota), jumpMinUs, 1e12];
+  expect(await redis.eval(lua, 1, 'narrow:lost', ...args)).toEqual([0, '700000', '0.000', '0']);
   expect(await redis.exists('narrow:lost')).toBe(0);
 });
 
 test.each(['nan', 'text', '1 nan', 'inf'])('a key that holds %s is as good as none', async (text) => {
   await redis.set('narrow:odd', text);
   const quota = { rate: 1, burst: 1, settled: null };
-  const reply = await redis.eval(
-    lua,
-    1,
-    'narrow:odd',
-    1_000_000,
-    0,
-    1,
-    0,
-    0,
-    long,
-    0,
-    furthestUs(quota),
-    jumpMinUs,
-    1e12,
-  );
-  expect((reply as unknown[])[0]).toBe(text === 'inf' ? 0 : 1);
+  const args = [1_000_000, 0, 1, 0, 0, long, 0, furthestUs(quota), jumpMinUs, 1e12];
+  const [taken] = (await redis.eval(lua, 1, 'narrow:odd', ...args)) as unknown[];
+  expect(taken).toBe(text === 'inf' ? 0 : 1);
 });

@@ -6,13 +6,10 @@ import { addressIn, networkOf } from '../../src/http/network.ts';
 import { createStrayProxyWarning } from '../../src/profiles/coreapp/stray-proxy.ts';
 
 const trusts = trustIn(['127.0.0.0/8', '198.51.100.0/24', 'fd00::/8']);
-const remoteOf = (peer: string, ...values: string[]): string =>
-  originOf(
-    peer,
-    false,
-    values.flatMap((value) => ['X-Forwarded-For', value]),
-    trusts,
-  ).remote;
+const remoteOf = (peer: string, ...values: string[]): string => {
+  const fields = values.flatMap((value) => ['X-Forwarded-For', value]);
+  return originOf(peer, false, fields, trusts).remote;
+};
 
 describe('A hop in X-Forwarded-For', () => {
   it.each([

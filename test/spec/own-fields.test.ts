@@ -29,14 +29,8 @@ describe('A name that folds to one of Weir’s own does not arrive:', () => {
     ...['Transfer_Encoding', 'Keep_Alive', 'Proxy_Authorization', 'Idempotency_Key', 'X_Number', 'X!Number'],
     ...['X-Original-URL', 'X_Original_URL', 'X-Rewrite-URL'],
     ...['X-HTTP-Method-Override', 'X_HTTP_Method_Override', 'X-HTTP-Method', 'X-Method-Override'],
-    ...[
-      'X-Original-Forwarded-For',
-      'True-Client-IP',
-      'True_Client_IP',
-      'X-Client-IP',
-      'X-Cluster-Client-IP',
-      'X-Forwarded',
-    ],
+    ...['X-Original-Forwarded-For', 'X-Forwarded', 'True-Client-IP', 'True_Client_IP'],
+    ...['X-Client-IP', 'X-Cluster-Client-IP'],
   ])('%s', async (name) => {
     await app.send('GET /v1/contacts', `${name}: made-up\r\nX-Other_one: stays\r\n`);
     const { fields } = arrived();
@@ -103,15 +97,8 @@ describe('A limit that goes by a field', () => {
 describe('Connection', () => {
   it.each([
     ...['Authorization', 'Host', 'Content-Length', 'Idempotency-Key', 'Prefer', 'Priority', 'X-Request-Id', 'Expect'],
-    ...[
-      'Forwarded',
-      'X-Forwarded-For',
-      'X-Forwarded-Host',
-      'X-Forwarded-Proto',
-      'X-Forwarded-Port',
-      'X-Real-IP',
-      'Via',
-    ],
+    ...['Forwarded', 'X-Forwarded-For', 'X-Forwarded-Host', 'X-Forwarded-Proto', 'X-Forwarded-Port'],
+    ...['X-Real-IP', 'Via'],
     ...['X-Number', 'close, idempotency-KEY', 'keep-alive ,\tpriority'],
   ])('must not name %s: 400, and nothing arrives', async (name) => {
     const told = await app.send('GET /v1/contacts', `Connection: ${name}\r\nIdempotency-Key: k\r\nPriority: u=1\r\n`);
@@ -130,11 +117,11 @@ describe('Connection', () => {
 
 describe('A POST that breaks off where the class honours Idempotency-Key', () => {
   it.each([
-    ['without a key, but with its twin, is sent once', 'Idempotency_Key: k\r\n', 1],
-    ['without one at all is sent once', '', 1],
-  ])('%s', async (_, fields, times) => {
+    ['without a key, but with its twin,', 'Idempotency_Key: k\r\n'],
+    ['without one at all', ''],
+  ])('%s is sent once', async (_, fields) => {
     upstream.play(breakOff);
     expect(await app.send('POST /v1/messages', fields, '{}')).toMatchObject({ status: 502 });
-    expect(upstream.arrivals).toHaveLength(times);
+    expect(upstream.arrivals).toHaveLength(1);
   });
 });

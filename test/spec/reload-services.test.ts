@@ -2,43 +2,36 @@
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { createAuthority } from '../support/certificates.ts';
+import { listening } from '../support/ports.ts';
 import { newKey, sign, startProvider } from '../support/provider.ts';
 import { startRedis } from '../support/redis.ts';
 import { type ReloadableApp, startReloadable } from '../support/reloadable.ts';
+import { upstreamForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
-import { answer, say, startUpstream } from '../support/upstream.ts';
 
-const ok = say(answer(200, {}, 'ok'));
+const upstream = await upstreamForAll();
 
 describe('the main port', () => {
   it('has other bounds for the next request, and other times', async () => {
-    await using upstream = await startUpstream(ok);
     await using app = await startReloadable(upstream.url, 'http: {fieldsMaxBytes: 16384}\n');
     const long = `X-Long: ${'x'.repeat(4_000)}\r\n`;
     expect((await app.send('GET /v1/contacts', long)).status).toBe(200);
     // This connection has been open since before.
     await using caller = await app.call();
-    const again = async () => {
-      caller.send(app.request('GET /v1/contacts', long));
-      return await caller.answer('GET');
-    };
+    const again = () => caller.send(app.request('GET /v1/contacts', long)).answer('GET');
     expect((await again()).field('keep-alive')).toBe('timeout=75');
-    const report = await app.change(
-      'http: {fieldsMaxBytes: 2048, keepAliveTimeoutMs: 9000, connectionMaxRequests: 2}\n',
-    );
-    expect(report).toMatchObject({ result: 'applied', restartNeeded: [] });
+    const others = 'http: {fieldsMaxBytes: 2048, keepAliveTimeoutMs: 9000, connectionMaxRequests: 2}\n';
+    expect(await app.change(others)).toMatchObject({ result: 'applied', restartNeeded: [] });
     expect((await app.send('GET /v1/contacts')).field('keep-alive')).toBe('timeout=9');
     expect((await again()).status).toBe(431);
   });
 
   it('waits for bodies by the times that there are when they begin', async () => {
-    await using upstream = await startUpstream(ok);
     await using app = await startReloadable(upstream.url, 'http: {bodyIdleTimeoutMs: 600000}\n');
     await app.change('http: {bodyIdleTimeoutMs: 100}\n');
     await using caller = await app.call();
@@ -48,7 +41,6 @@ describe('the main port', () => {
   });
 
   it('shows another certificate, from other files', async () => {
-    await using upstream = await startUpstream(ok);
     const authority = createAuthority('Weir test');
     const files: Record<string, string> = {};
     for (const name of ['one', 'two']) {
@@ -66,10 +58,8 @@ describe('the main port', () => {
       return subject;
     };
     expect(await shown()).toBe('one');
-    expect(await app.change(tls('two', ', minVersion: TLSv1.3'))).toMatchObject({
-      result: 'applied',
-      restartNeeded: [],
-    });
+    const report = await app.change(tls('two', ', minVersion: TLSv1.3'));
+    expect(report).toMatchObject({ result: 'applied', restartNeeded: [] });
     expect(await shown()).toBe('two');
     expect(await app.change(tls('two', ', clientCaFile: FOLDER/one.crt'))).toMatchObject({
       restartNeeded: expect.arrayContaining(['listen.tls.clientCaFile']),
@@ -79,7 +69,6 @@ describe('the main port', () => {
 
 describe('what else lives as long as the process', () => {
   it('keeps large bodies in another folder, and needs the old one no more', async () => {
-    await using upstream = await startUpstream(ok);
     const yaml = (name: string) => `bodies: {folder: FOLDER/${name}, memoryMaxBytes: 16384}\n`;
     await using app = await startReloadable(upstream.url, yaml('one'), {}, {}, (folder) => {
       for (const name of ['one', 'two']) mkdirSync(join(folder, name));
@@ -95,7 +84,6 @@ describe('what else lives as long as the process', () => {
   });
 
   it('shows figures that are as fresh as they should be now', async () => {
-    await using upstream = await startUpstream(ok);
     await using app = await startReloadable(upstream.url, 'ops: {figuresMaxAgeMs: 60000}\n');
     const counted = async (): Promise<boolean> => {
       const text = await (await fetch(`http://127.0.0.1:${app.opsPort}/metrics`)).text();
@@ -115,9 +103,8 @@ describe('authorities', () => {
 
   it('may be others that vouch for the upstream', async () => {
     const { cert, key } = second.issue('upstream', ['localhost']);
-    const upstream = createServer({ cert, key }, (_, response) => void response.end('ok'));
-    await once(upstream.listen(0, '127.0.0.1'), 'listening');
-    const { port } = upstream.address() as AddressInfo;
+    const secure = createServer({ cert, key }, (_, response) => void response.end('ok'));
+    const port = await listening(secure);
     const yaml = `${free}coreapp: {url: "https://localhost:${port}", caFile: FOLDER/ca}\nlimits: {default: {holdMaxMs: 200}}\n`;
     await using app = await startReloadable('', yaml, { ca: first.cert });
     // On a slow machine the time in line may end before an attempt does: that is a 503, and says nothing of certificates.
@@ -125,16 +112,13 @@ describe('authorities', () => {
       until(async () => (await app.ask('GET /x', 'Host: weir\r\n')).status === wanted, { what: `a ${wanted}` });
     await answered(502);
     app.write('ca', second.cert);
-    expect(await app.reloads.reload('SIGHUP')).toMatchObject({
-      changed: ['coreapp.caFile', 'coreapp.certFile', 'coreapp.keyFile'],
-      restartNeeded: [],
-    });
+    const changed = ['coreapp.caFile', 'coreapp.certFile', 'coreapp.keyFile'];
+    expect(await app.reloads.reload('SIGHUP')).toMatchObject({ changed, restartNeeded: [] });
     await answered(200);
-    upstream.close();
+    secure.close();
   });
 
   it('may be others that vouch for callers', async () => {
-    await using upstream = await startUpstream(ok);
     const own = first.issue('weir', ['localhost']);
     const files = { ca: first.cert, cert: own.cert, key: own.key };
     const tls = '{certFile: FOLDER/cert, keyFile: FOLDER/key, clientCaFile: FOLDER/ca}';
@@ -159,7 +143,6 @@ describe('authorities', () => {
 
 describe('tokens of an identity provider', () => {
   it('are taken from the reload on that names it, and no longer after one that does not', async () => {
-    await using upstream = await startUpstream(ok);
     const key = await newKey('1');
     await using provider = await startProvider(key);
     await using app = await startReloadable(upstream.url, '{}\n');
@@ -181,41 +164,33 @@ describe('tokens of an identity provider', () => {
 });
 
 describe('the password of Redis', () => {
-  it.each(['in the URL', 'apart'])(
-    'may be another one, %s: shown at once, and whenever one connects',
-    async (place) => {
-      await using redis = await startRedis(['--requirepass', 'first-password']);
-      await using upstream = await startUpstream(ok);
-      const urlWith = (password: string) => redis.url.replace('redis://', `redis://:${password}@`);
-      const apart = place === 'apart';
-      const yaml = apart
-        ? `redis: {url: "${redis.url}", passwordFile: FOLDER/redis}\n`
-        : 'redis: {urlFile: FOLDER/redis}\n';
-      const fileOf = (password: string) => `${apart ? password : urlWith(password)}\n`;
-      await using app = await startReloadable(upstream.url, yaml, { redis: fileOf('first-password') });
-      const admin = new Redis(urlWith('first-password'));
-      try {
-        await admin.config('SET', 'requirepass', 'second-password');
-        app.write('redis', fileOf('wrong-password'));
-        expect(await app.reloads.reload('SIGHUP')).toMatchObject({ changed: ['redis.url'], restartNeeded: [] });
-        const refused = ({ events }: ReloadableApp) =>
-          events.filter(({ message }) => /refuses the new login/.test(message));
-        await until(() => refused(app).length === 1, { what: 'the wrong one to be refused' });
-        expect(await app.user('anna')).not.toBe('');
-        app.write('redis', fileOf('second-password'));
-        expect(await app.reloads.reload('SIGHUP')).toMatchObject({ changed: ['redis.url'] });
-        await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-        await until(async () => (await app.user('otto').catch(() => '')) !== '', { what: 'Redis to serve again' });
-        expect(JSON.stringify(app.events)).not.toMatch(/(first|second|wrong)-password/);
-      } finally {
-        admin.disconnect();
-      }
-    },
-  );
+  it.each(['in the URL', 'apart'])('may be another one, %s: shown at once, and when one connects', async (place) => {
+    await using redis = await startRedis(['--requirepass', 'first-password']);
+    const urlWith = (password: string) => redis.url.replace('redis://', `redis://:${password}@`);
+    const apart = place === 'apart';
+    const yaml = apart
+      ? `redis: {url: "${redis.url}", passwordFile: FOLDER/redis}\n`
+      : 'redis: {urlFile: FOLDER/redis}\n';
+    const fileOf = (password: string) => `${apart ? password : urlWith(password)}\n`;
+    await using app = await startReloadable(upstream.url, yaml, { redis: fileOf('first-password') });
+    using opened = new DisposableStack();
+    const admin = opened.adopt(new Redis(urlWith('first-password')), (client) => client.disconnect());
+    await admin.config('SET', 'requirepass', 'second-password');
+    app.write('redis', fileOf('wrong-password'));
+    expect(await app.reloads.reload('SIGHUP')).toMatchObject({ changed: ['redis.url'], restartNeeded: [] });
+    const refused = ({ events }: ReloadableApp) =>
+      events.filter(({ message }) => /refuses the new login/.test(message));
+    await until(() => refused(app).length === 1, { what: 'the wrong one to be refused' });
+    expect(await app.user('anna')).not.toBe('');
+    app.write('redis', fileOf('second-password'));
+    expect(await app.reloads.reload('SIGHUP')).toMatchObject({ changed: ['redis.url'] });
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await until(async () => (await app.user('otto').catch(() => '')) !== '', { what: 'Redis to serve again' });
+    expect(JSON.stringify(app.events)).not.toMatch(/(first|second|wrong)-password/);
+  });
 
   it('does not let it be another server', async () => {
     await using redis = await startRedis();
-    await using upstream = await startUpstream(ok);
     await using app = await startReloadable(upstream.url, `redis: {url: "${redis.url}"}\n`);
     const elsewhere = `redis: {url: "${redis.url.replace('127.0.0.1', '127.0.0.2')}"}\n`;
     expect(await app.change(elsewhere)).toMatchObject({ result: 'unchanged', restartNeeded: ['redis.url'] });

@@ -2,21 +2,21 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, readFileSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { needRestart } from '../../src/app/restart.ts';
 import type { Snapshot } from '../../src/observe/snapshot.ts';
 import { adminPassword } from '../support/app.ts';
 import { ask } from '../support/ask.ts';
 import { basic } from '../support/basic.ts';
 import { type ReloadableApp, startReloadable } from '../support/reloadable.ts';
+import { upstreamForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
-import { answer, say, startUpstream } from '../support/upstream.ts';
+import { answer, say } from '../support/upstream.ts';
 
 const [oldKey, newKey] = ['monitoring-key-old', 'monitoring-key-new'];
 const ok = say(answer(200, {}, 'ok'));
 
-const upstream = await startUpstream();
-afterAll(() => upstream.stop());
+const upstream = await upstreamForAll();
 beforeEach(() => upstream.play(ok));
 
 const statusWith = async (app: ReloadableApp, key: string): Promise<number> =>
@@ -69,7 +69,6 @@ describe('reload', () => {
   });
 
   it('says of a folder in the place of a file what it is, besides all that is wrong elsewhere', async () => {
-    await using upstream = await startUpstream(ok);
     await using app = await startReloadable(upstream.url, '{}', {}, noKey);
     expect(await app.change('auth: {apiKeyFile: FOLDER}\nhttp: {serverTiming: 1}\n')).toMatchObject({
       result: 'refused',
@@ -199,7 +198,6 @@ describe('a changed file', () => {
   });
 
   it('that was a pipe for a while is no trouble any more once it is what it was', async () => {
-    await using upstream = await startUpstream(ok);
     await using app = await startReloadable(upstream.url, withKeyFile, keyFile, noKey);
     app.reloads.watch();
     const path = join(app.folder, 'key');
@@ -239,7 +237,6 @@ it('A file with problems is refused once, whatever else happens in its folder me
 });
 
 it('A credential’s file that is wrong is told once, whatever else happens in its folder meanwhile', async () => {
-  await using upstream = await startUpstream(ok);
   const authorizations = 'coreapp: {authorizations: {contacts: FOLDER/one, messages: FOLDER/other}}\n';
   await using app = await startReloadable(upstream.url, authorizations, { one: 'Bearer 1\n', other: 'Bearer 1\n' });
   const wrong = () => said(app, /the old one stays/).map(({ fields }) => fields['file']);

@@ -19,8 +19,9 @@ import { connectCoreapp } from '../../src/wire/client/coreapp.ts';
 import { messageFrom } from '../support/fleet.ts';
 import { plainForward } from '../support/sender.ts';
 import { SlowDownstream } from '../support/slow-downstream.ts';
+import { upstreamForAll } from '../support/start-for-all.ts';
 import { within } from '../support/until.ts';
-import { answer, type Script, say, startUpstream } from '../support/upstream.ts';
+import { answer, type Script, say, sayAndEnd } from '../support/upstream.ts';
 
 const need = (bytes: number): Verdict => ({ kind: 'need', bytes });
 const retry: Retry = { kind: 'retry', limit: 'rate', pauseMs: 700 };
@@ -402,17 +403,10 @@ describe('Throttling that is told in a body', async () => {
   const chunked = (text: string): string =>
     `HTTP/1.1 400 Any\r\nTransfer-Encoding: chunked\r\n\r\n${[...text].map((byte) => `1\r\n${byte}\r\n`).join('')}0\r\n\r\n`;
   const times = { connectTimeoutMs: 60_000, answerTimeoutMs: 60_000, connectionMaxAgeMs: 60_000 };
-  const upstream = await startUpstream();
+  const upstream = await upstreamForAll();
   const coreapp = connectCoreapp({ url: upstream.url, tls, connectionsMax: 1, ...times });
-  afterAll(async () => {
-    await coreapp.close();
-    await upstream.stop();
-  });
+  afterAll(() => coreapp.close());
 
-  const breakingOff =
-    (bytes: string): Script =>
-    (_arrival, socket) =>
-      void socket.write(bytes, () => socket.end());
   const success = say(answer(200, {}, throttled));
   const long = 'x'.repeat(200_000);
   const half = `HTTP/1.1 400 Any\r\nContent-Length: 99\r\n\r\n`;
@@ -420,7 +414,7 @@ describe('Throttling that is told in a body', async () => {
   test.each<[string, Script]>([
     ['in one piece', say(answer(400, {}, throttled))],
     ['in many', say(chunked(throttled))],
-    ['and breaks off', breakingOff(half + throttled)],
+    ['and breaks off', sayAndEnd(half + throttled)],
   ])('goes again: it comes %s', async (_, script) => {
     upstream.play(script);
     const scene = new Scene(coreapp, policy);
@@ -431,7 +425,7 @@ describe('Throttling that is told in a body', async () => {
   test.each<[string, method: string, Script, told: unknown[]]>([
     ['another error', 'POST', say(answer(400, {}, invalid)), [[400], invalid, 'whole']],
     ['another error in many pieces', 'POST', say(chunked(invalid)), [[400], invalid, 'whole']],
-    ['another error that breaks off', 'POST', breakingOff(half + invalid), [[400], invalid, 'cut']],
+    ['another error that breaks off', 'POST', sayAndEnd(half + invalid), [[400], invalid, 'cut']],
     ['an answer to HEAD', 'HEAD', say(half), [[400], '', 'whole']],
     ['no content', 'POST', say('HTTP/1.1 204 Any\r\n\r\n'), [[204], '', 'whole']],
     ['success', 'POST', success, [[200], throttled, 'whole']],

@@ -1,6 +1,6 @@
 /** What answers say of an upstream's limits, by rules of the configuration: how they are read, and what follows. */
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
-import { afterAll, beforeEach, describe, expect, it, onTestFinished, test } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished, test } from 'vitest';
 import { decodeBody } from '../../src/adapters/node/decode.ts';
 import type { PauseNotice, TellPause } from '../../src/admission/telling.ts';
 import type { Admitted } from '../../src/exchange/exchange.ts';
@@ -12,8 +12,9 @@ import { startTestApp, type TestApp } from '../support/app.ts';
 import { load, problems } from '../support/config.ts';
 import { narrowLimit } from '../support/fleet.ts';
 import { Lines, type Visit } from '../support/lines.ts';
+import { upstreamForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
-import { answer, inTurn, type Script, say, startUpstream } from '../support/upstream.ts';
+import { answer, inTurn, type Script, say } from '../support/upstream.ts';
 
 const wallMs = Date.UTC(2026, 10, 26, 12);
 
@@ -137,9 +138,8 @@ describe('A coded body', () => {
 });
 
 describe('An upstream that says it in its own way', async () => {
-  const upstream = await startUpstream();
+  const upstream = await upstreamForAll();
   const ok = say(answer(200, {}, 'ok'));
-  afterAll(() => upstream.stop());
   beforeEach(() => upstream.play(ok));
   const start = async (throttled: string, more = ''): Promise<TestApp> => {
     const app = await startTestApp(upstream.url, `profile: none\nauth: {open: true}\nthrottled: ${throttled}\n${more}`);

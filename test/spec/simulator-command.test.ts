@@ -10,11 +10,8 @@ async function run(args: readonly string[], whileItRuns: (url: string) => Promis
   const stdout: string[] = [];
   const stderr: string[] = [];
   const stop = new AbortController();
-  const exited = simulate(
-    args,
-    { stdout: (line) => stdout.push(line), stderr: (line) => stderr.push(line) },
-    stop.signal,
-  );
+  const output = { stdout: (line: string) => stdout.push(line), stderr: (line: string) => stderr.push(line) };
+  const exited = simulate(args, output, stop.signal);
   try {
     await until(() => stdout.length + stderr.length > 0, { what: 'a first line' });
     const url = /http:\S+/.exec(stdout[0] ?? '')?.[0];
@@ -40,18 +37,8 @@ describe('weir simulate', () => {
   it('takes every setting from its flags', async () => {
     const flags = [
       ...['--port', '0', '--latency-ms', '1', '--workers=2', '--service-ms', '3', '--queue-max', '4', '--overloaded'],
-      ...[
-        '--limit',
-        'messages=5/6',
-        '--limit=media=0.5/7',
-        '--no-limits',
-        '--fault',
-        'hang=0.25',
-        '--fault',
-        'truncate=next:8',
-        '--fault',
-        'error503=0.5/3600000',
-      ],
+      ...['--limit', 'messages=5/6', '--limit=media=0.5/7', '--no-limits', '--fault', 'hang=0.25'],
+      ...['--fault', 'truncate=next:8', '--fault', 'error503=0.5/3600000'],
       ...['--throttled-retry-after', 'date', '--overloaded-retry-after-seconds', '9', '--authorization', 'Bearer ours'],
     ];
     let settings: unknown;
@@ -86,6 +73,7 @@ describe('weir simulate', () => {
     }
   });
 
+  const asAFault = 'give NAME=SHARE, such as hang=0.1, error503=1/3000 or truncate=next:3';
   it.each([
     ['--latency-ms abc', '--latency-ms: "abc" is not a number; give milliseconds, a whole number from 0 to 3600000'],
     ['--latency-ms=-1', '--latency-ms: -1 is too small; give milliseconds, a whole number from 0 to 3600000'],
@@ -99,14 +87,8 @@ describe('weir simulate', () => {
     ['8081', '"8081": stands alone; give options only, such as --port 8081'],
     ['--limit messages', '--limit: "messages" is not right; give CLASS=RATE/BURST, such as messages=50/150'],
     ['--limit messages=0/1', '--limit messages.ratePerS: 0 is too small; give requests a second, a number above 0'],
-    [
-      '--fault hang=0.1/5/5',
-      '--fault: "hang=0.1/5/5" is not right; give NAME=SHARE, such as hang=0.1, error503=1/3000 or truncate=next:3',
-    ],
-    [
-      '--fault hang',
-      '--fault: "hang" is not right; give NAME=SHARE, such as hang=0.1, error503=1/3000 or truncate=next:3',
-    ],
+    ['--fault hang=0.1/5/5', `--fault: "hang=0.1/5/5" is not right; ${asAFault}`],
+    ['--fault hang', `--fault: "hang" is not right; ${asAFault}`],
     [
       '--fault hang=2',
       '--fault hang: 2 is too big; give a fraction from 0 to 1, {"next": N} for the next N, or {"share": FRACTION, "ms": N} for the next N milliseconds',

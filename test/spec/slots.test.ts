@@ -29,40 +29,17 @@ class Bucket {
 }
 
 describe('A bucket of 10/s with bursts of 3', () => {
-  test.each<[string, now: number, want: number, windows: [number, number][]]>([
-    // at t =       want   the slots it gives: [opens, closes]
-    ['idle', 1_000, 1, [[800, 1_000]]],
-    [
-      'idle, asked for two',
-      1_000,
-      2,
-      [
-        [800, 1_000],
-        [900, 1_100],
-      ],
-    ],
-    [
-      'idle, asked for its burst: all are open at once',
-      1_000,
-      3,
-      [
-        [800, 1_000],
-        [900, 1_100],
-        [1_000, 1_200],
-      ],
-    ],
-    [
-      'idle, asked for more: no more than are open',
-      1_000,
-      9,
-      [
-        [800, 1_000],
-        [900, 1_100],
-        [1_000, 1_200],
-      ],
-    ],
-  ])('%s', (_, now, want, windows) => {
-    expect(new Bucket().reserve(now, { want })).toEqual(windows);
+  /** Each is 200 ms long. */
+  const windows = (...opens: number[]) => opens.map((at) => [at, at + 200]);
+
+  test.each<[string, want: number, opens: number[]]>([
+    // at t = 1,000                                     want  when the slots open that it gives
+    ['idle', 1, [800]],
+    ['idle, asked for two', 2, [800, 900]],
+    ['idle, asked for its burst: all are open at once', 3, [800, 900, 1_000]],
+    ['idle, asked for more: no more than are open', 9, [800, 900, 1_000]],
+  ])('%s', (_, want, opens) => {
+    expect(new Bucket().reserve(1_000, { want })).toEqual(windows(...opens));
   });
 
   test('after its burst gives one more an interval', () => {
@@ -90,14 +67,9 @@ describe('A bucket of 10/s with bursts of 3', () => {
   test('gives slots ahead of time: those of the next 100 ms, and always one', () => {
     const bucket = new Bucket();
     bucket.reserve(0, { want: 3 });
-    expect(bucket.reserve(0, { want: 9 })).toEqual([[100, 300]]);
-    expect(bucket.reserve(0, { want: 9, horizonUs: 400_000 })).toEqual([
-      [200, 400],
-      [300, 500],
-      [400, 600],
-      [500, 700],
-    ]);
-    expect(bucket.reserve(0, { want: 9, horizonUs: 0 })).toEqual([[600, 800]]);
+    expect(bucket.reserve(0, { want: 9 })).toEqual(windows(100));
+    expect(bucket.reserve(0, { want: 9, horizonUs: 400_000 })).toEqual(windows(200, 300, 400, 500));
+    expect(bucket.reserve(0, { want: 9, horizonUs: 0 })).toEqual(windows(600));
   });
 
   test('asked for none gives none, and stays as it is', () => {
@@ -243,13 +215,7 @@ function sends(quota: Quota, replicas: number, patient: boolean, steps: readonly
     offsetMs -= backMs;
     const asker = replica % replicas;
     if (patient && realMs < (heldUntil.get(asker) ?? 0)) continue;
-    const reserved = reserve(tat, (realMs + offsetMs) * 1_000, quota, {
-      want,
-      leadUs,
-      horizonUs: 100_000,
-      replicas,
-      floorUs: Number.NEGATIVE_INFINITY,
-    });
+    const reserved = reserve(tat, (realMs + offsetMs) * 1_000, quota, { ...alone, want, leadUs, replicas });
     tat = reserved.tat;
     const { count, opensInUs, closesInUs, intervalUs } = reserved.grant;
     for (let i = 0; i < count; i++) {

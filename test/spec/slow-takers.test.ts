@@ -1,5 +1,5 @@
 /** Callers that take their answers slowly: who goes on, who is cut off, and what is said of it. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { Idlers } from '../../src/wire/server/idlers.ts';
 import { Taking } from '../../src/wire/taking.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
@@ -7,8 +7,9 @@ import { ask } from '../support/ask.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { Folder } from '../support/files.ts';
 import { callSecurely, startSecureApp } from '../support/secure-app.ts';
+import { upstreamForAll } from '../support/start-for-all.ts';
 import { pass, until } from '../support/until.ts';
-import { type Script, sayNothing, startUpstream, type Upstream } from '../support/upstream.ts';
+import { type Script, sayNothing, startUpstream } from '../support/upstream.ts';
 
 const mib = 2 ** 20;
 
@@ -89,24 +90,18 @@ const cutLines = async (opsPort: number): Promise<string[]> =>
     .split('\n')
     .filter((line) => line.startsWith('weir_answers_cut_total{'));
 
-describe('An answer that is not taken', () => {
-  let upstream: Upstream;
+describe('An answer that is not taken', async () => {
+  const upstream = await upstreamForAll();
   let app: TestApp;
   const http = { bodyIdleTimeoutMs: 300, answerMinBytesPerS: 1_000_000_000 };
 
-  beforeAll(async () => {
-    upstream = await startUpstream();
-  });
-  afterAll(() => upstream.stop());
   afterEach(() => app[Symbol.asyncDispose]());
 
   const open = async (more: object = {}): Promise<void> => {
     app = await startTestApp(upstream.url, JSON.stringify({ http, ...more }));
   };
   const logged = (path: string) =>
-    until(() => app.lines.find((line) => line.path === path), {
-      what: `the log line of ${path}`,
-    });
+    until(() => app.lines.find((line) => line.path === path), { what: `the log line of ${path}` });
 
   it('is cut off: the log and the metrics say so, and that the caller had seen its status', async () => {
     await open();

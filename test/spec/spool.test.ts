@@ -10,15 +10,15 @@ import { temporaryFolder } from '../support/files.ts';
 import { chunkedBody, type RawCaller } from '../support/raw.ts';
 import { ScriptedDisk } from '../support/scripted-disk.ts';
 import { SlowDownstream } from '../support/slow-downstream.ts';
+import { upstreamForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
-import { answer, say, startUpstream } from '../support/upstream.ts';
+import { answer, say } from '../support/upstream.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const mib = 2 ** 20;
 
 const parent = temporaryFolder(afterAll);
-const upstream = await startUpstream();
-afterAll(() => upstream.stop());
+const upstream = await upstreamForAll();
 let app: TestApp;
 beforeEach(async () => {
   app = await startTestApp(upstream.url, JSON.stringify({ bodies: { folder: parent } }));

@@ -130,15 +130,8 @@ describe('callers on kept connections', () => {
     let going = true;
     const one = (): Promise<void> =>
       new Promise((resolve) => {
-        const fields = { authorization: `Bearer ${app.token}`, 'content-length': 2 };
-        const sent = send({
-          port: app.port,
-          host: '127.0.0.1',
-          method: 'POST',
-          path: '/v1/messages',
-          agent,
-          headers: fields,
-        });
+        const headers = { authorization: `Bearer ${app.token}`, 'content-length': 2 };
+        const sent = send(`http://127.0.0.1:${app.port}/v1/messages`, { method: 'POST', agent, headers });
         sent.on('response', (told) => {
           statuses.push(told.statusCode ?? 0);
           told.resume().on('end', resolve);

@@ -10,29 +10,16 @@ import { VirtualClock } from '../support/virtual-clock.ts';
 const inRepository = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
 describe('sockets', () => {
-  const none = { main: null, ops: null };
   it.each([
-    [{}, none],
-    [{ LISTEN_FDS: '1', LISTEN_PID: '8' }, none],
-    [{ LISTEN_FDS: '0', LISTEN_PID: '7' }, none],
-    [{ LISTEN_FDS: 'x', LISTEN_PID: '7' }, none],
-    [
-      { LISTEN_FDS: '1', LISTEN_PID: '7' },
-      { main: 3, ops: null },
-    ],
-    [
-      { LISTEN_FDS: '1', LISTEN_PID: '7', LISTEN_FDNAMES: 'weir.socket' },
-      { main: 3, ops: null },
-    ],
-    [
-      { LISTEN_FDS: '1', LISTEN_PID: '7', LISTEN_FDNAMES: 'ops' },
-      { main: null, ops: 3 },
-    ],
-    [
-      { LISTEN_FDS: '2', LISTEN_PID: '7', LISTEN_FDNAMES: 'ops:main' },
-      { main: 4, ops: 3 },
-    ],
-  ])('%j are %j', (env, sockets) => expect(socketsHandedOver(env, 7)).toEqual(sockets));
+    [{}, null, null],
+    [{ LISTEN_FDS: '1', LISTEN_PID: '8' }, null, null],
+    [{ LISTEN_FDS: '0', LISTEN_PID: '7' }, null, null],
+    [{ LISTEN_FDS: 'x', LISTEN_PID: '7' }, null, null],
+    [{ LISTEN_FDS: '1', LISTEN_PID: '7' }, 3, null],
+    [{ LISTEN_FDS: '1', LISTEN_PID: '7', LISTEN_FDNAMES: 'weir.socket' }, 3, null],
+    [{ LISTEN_FDS: '1', LISTEN_PID: '7', LISTEN_FDNAMES: 'ops' }, null, 3],
+    [{ LISTEN_FDS: '2', LISTEN_PID: '7', LISTEN_FDNAMES: 'ops:main' }, 4, 3],
+  ])('%j are main: %j and ops: %j', (env, main, ops) => expect(socketsHandedOver(env, 7)).toEqual({ main, ops }));
 
   it.each([
     [{ LISTEN_FDS: '2', LISTEN_PID: '7' }, /two of them are for the main port; .*FileDescriptorName=ops/],

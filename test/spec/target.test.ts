@@ -164,14 +164,10 @@ describe('A target is malformed', () => {
 });
 
 describe('Whatever the target', () => {
-  const targets = fc
-    .array(
-      fc.constantFrom('/', '//', '.', '..', 'a', 'V1', '%2e', '%2F', '%6D', '%', ';', '\\', '?', '#', ' ', '%25'),
-      {
-        maxLength: 12,
-      },
-    )
-    .map((parts) => `/${parts.join('')}`);
+  const part = fc.constantFrom(
+    ...['/', '//', '.', '..', 'a', 'V1', '%2e', '%2F', '%6D', '%', ';', '\\', '?', '#', ' ', '%25'],
+  );
+  const targets = fc.array(part, { maxLength: 12 }).map((parts) => `/${parts.join('')}`);
 
   test('its normal form is a path of which the normal form is the same', () => {
     fc.assert(

@@ -1,5 +1,5 @@
 /** A pause by a signal, as replicas tell one another of it. */
-import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { noticeMessage, readNotice } from '../../src/adapters/redis/pause-notices.ts';
 import type { ClassLimits } from '../../src/admission/limits.ts';
 import { againMax, type PauseNotice } from '../../src/admission/telling.ts';
@@ -8,9 +8,9 @@ import type { Signal } from '../../src/exchange/signal.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { narrowLimit } from '../support/fleet.ts';
 import { Lines, type Visit } from '../support/lines.ts';
-import { redisForAll } from '../support/start-for-all.ts';
+import { redisForAll, upstreamForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
-import { answer, inTurn, say, startUpstream } from '../support/upstream.ts';
+import { answer, inTurn, say } from '../support/upstream.ts';
 
 const notice: PauseNotice = { class: 'a', bucket: 'a:1', bulk: false, ms: 5_000, answer: null };
 const kept = { status: 400, fields: ['Content-Type', 'application/json'], body: Buffer.from('{"code":4}') };
@@ -209,8 +209,7 @@ describe('In virtual time, a replica', () => {
 
 describe('Two replicas on one Redis', async () => {
   const server = await redisForAll();
-  const upstream = await startUpstream();
-  afterAll(() => upstream.stop());
+  const upstream = await upstreamForAll();
   const host = 'Host: weir\r\n';
   const start = async (throttled: string, prefix: string): Promise<[TestApp, TestApp]> => {
     const yaml = `profile: none\nauth: {open: true}\nredis: {keyPrefix: "${prefix}:"}\nlimits: {default: {scope: "header:X-Number"}}\nthrottled: ${throttled}`;

@@ -1,20 +1,10 @@
 /** A 503, by profile (docs/decisions/0023-what-a-503-says.md): what goes again, what is passed on, and what it teaches. */
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { answer, inTurn, say, startUpstream } from '../support/upstream.ts';
+import { appForAll, upstreamForAll } from '../support/start-for-all.ts';
+import { answer, inTurn, say } from '../support/upstream.ts';
 
-const upstream = await startUpstream();
-const open: AsyncDisposable[] = [upstream];
-afterAll(async () => {
-  for (const one of open.toReversed()) await one[Symbol.asyncDispose]();
-});
-
-async function start(yaml: string): Promise<TestApp> {
-  const app = await startTestApp(upstream.url, yaml);
-  open.push(app);
-  return app;
-}
-
+const upstream = await upstreamForAll();
 const json = { 'Content-Type': 'application/json' };
 const ok = say(answer(200, {}, 'done'));
 const bare = say(answer(503, {}, 'its own words'));
@@ -31,14 +21,15 @@ async function outcome(app: TestApp, line: string, fields = ''): Promise<readonl
 }
 
 describe('With the profile none', async () => {
-  const app = await start(`profile: none
+  const yaml = `profile: none
 auth: {open: true}
 coreapp: {honoursIdempotencyKey: [keyed]}
 limits:
   keyed: {match: ["* /keyed/**"]}
   throttles: {match: ["* /throttles/**"], throttled: [{status: 503, of: class, then: replay}]}
   never: {match: ["* /never/**"], throttled: [{status: 503, of: request, then: pass}]}
-`);
+`;
+  const app = await appForAll(upstream, yaml);
 
   test.each(['POST', 'PATCH', 'LOCK'])('a bare one is passed on to a %s, which was sent once', async (method) => {
     upstream.play(inTurn(bare, ok));
@@ -75,7 +66,7 @@ limits:
   });
 
   test('one that is passed on teaches that fewer should be in flight', async () => {
-    const fresh = await start('profile: none\nauth: {open: true}');
+    await using fresh = await startTestApp(upstream.url, 'profile: none\nauth: {open: true}');
     const permits = () => fresh.services.snapshot().permits.find(({ class: of }) => of === 'default');
     expect(permits()).toMatchObject({ limit: 16 });
     upstream.play(bare);
@@ -88,7 +79,7 @@ limits:
 });
 
 describe('With the profile cloud', async () => {
-  const app = await start('profile: cloud\nauth: {open: true}');
+  const app = await appForAll(upstream, 'profile: cloud\nauth: {open: true}');
   const message = 'POST /v23.0/1055/messages';
 
   test.each([1, 131_000])('a message that may have been sent is not sent again: code %i', async (code) => {
@@ -111,7 +102,7 @@ describe('With the profile cloud', async () => {
 });
 
 test('With the profile coreapp, which throttles before it acts, everything goes again', async () => {
-  const app = await start('{}');
+  await using app = await startTestApp(upstream.url);
   for (const method of ['POST', 'PATCH', 'GET', 'LOCK']) {
     upstream.play(inTurn(bare, ok));
     const told = await app.send(`${method} /v1/messages`, '', '{}');

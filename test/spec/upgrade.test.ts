@@ -10,6 +10,7 @@ import {
   inTurn,
   type Script,
   say,
+  sayAndEnd,
   sayNothing,
   startUpstream,
   type Upstream,
@@ -142,7 +143,7 @@ describe('another answer', () => {
 
   it('keeps its end, however long: what breaks off is not made whole', async () => {
     const long = 'x'.repeat(3_000_000);
-    upstream.play((_, socket) => void socket.end(`HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n${long}`));
+    upstream.play(sayAndEnd(`HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n${long}`));
     const got = await told();
     expect(got).toMatchObject({ status: 200, whole: true });
     expect(got.body).toHaveLength(long.length);

@@ -6,16 +6,12 @@ import { afterAll, beforeEach, describe, expect, it, test } from 'vitest';
 import { startTestApp } from '../support/app.ts';
 import { load, problems } from '../support/config.ts';
 import { temporaryFolder } from '../support/files.ts';
+import { appForAll, upstreamForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
-import { answer, say, startUpstream } from '../support/upstream.ts';
+import { answer, say } from '../support/upstream.ts';
 
 const folder = temporaryFolder(afterAll);
-const upstream = await startUpstream();
-const files = await startUpstream(say(answer(200, {}, 'files')));
-afterAll(async () => {
-  await files.stop();
-  await upstream.stop();
-});
+const [upstream, files] = [await upstreamForAll(), await upstreamForAll()];
 beforeEach(() => {
   upstream.play(say(answer(200, {}, 'ok')));
   files.play(say(answer(200, {}, 'files')));
@@ -33,8 +29,7 @@ describe('A request', async () => {
   removeFields: [Cookie]
   setQuery: {api-version: 2024-10, q: a b}
 `;
-  const app = await startTestApp(upstream.url, yaml);
-  afterAll(() => app.close(0));
+  const app = await appForAll(upstream, yaml);
 
   it('goes to the path, the host, with the fields and the key of the upstream', async () => {
     await app.ask(

@@ -1,21 +1,13 @@
 /** Callers without a login: open ports, keys in a field of their own, users that may use some classes only. */
-import { afterAll, beforeEach, describe, expect, it, test } from 'vitest';
+import { beforeEach, describe, expect, it, test } from 'vitest';
 import { startTestApp } from '../support/app.ts';
 import { load, problems } from '../support/config.ts';
-import { answer, say, startUpstream } from '../support/upstream.ts';
+import { appForAll, upstreamForAll } from '../support/start-for-all.ts';
+import { answer, say } from '../support/upstream.ts';
 
-const upstream = await startUpstream();
+const upstream = await upstreamForAll();
 beforeEach(() => upstream.play(say(answer(200, {}, 'ok'))));
 const start = (yaml: string) => startTestApp(upstream.url, yaml);
-const open: AsyncDisposable[] = [upstream];
-const startForAll = async (yaml: string) => {
-  const app = await start(yaml);
-  open.unshift(app);
-  return app;
-};
-afterAll(async () => {
-  for (const one of open) await one[Symbol.asyncDispose]();
-});
 
 describe('auth.open', () => {
   it('lets anybody pass, whose Authorization is the upstream’s', async () => {
@@ -46,11 +38,7 @@ describe('auth.open', () => {
   });
 
   const env = { UPSTREAM_URL: 'http://api' };
-  test.each([
-    ['0.0.0.0', ''],
-    ['10.0.0.1', ''],
-    ['weir.example', ''],
-  ])('is refused on %s', (host) => {
+  test.each(['0.0.0.0', '10.0.0.1', 'weir.example'])('is refused on %s', (host) => {
     expect(problems(load(`profile: none\nauth: {open: true}\nlisten: {host: ${host}}`, env))).toEqual([
       `w.yaml:2:14: auth.open: true with listen.host ${host}, which others may reach, is not allowed; set listen.host to 127.0.0.1, or auth.openToAll to true if whoever reaches the port may use the upstream`,
     ]);
@@ -64,7 +52,7 @@ describe('auth.open', () => {
 });
 
 describe('auth.keyField', async () => {
-  const app = await startForAll('auth: {keyField: X-API-Key}\nhttp: {passFields: []}');
+  const app = await appForAll(upstream, 'auth: {keyField: X-API-Key}\nhttp: {passFields: []}');
   const ask = (fields: string, path = '/v1/messages') => app.ask(`GET ${path}`, `Host: weir\r\n${fields}`);
 
   it('takes a token in that field, in any case, and does not pass it on', async () => {
@@ -112,7 +100,7 @@ describe('auth.keyField', async () => {
 });
 
 describe('auth.keyParameter', async () => {
-  const app = await startForAll('auth: {keyParameter: access_token}');
+  const app = await appForAll(upstream, 'auth: {keyParameter: access_token}');
   const ask = (target: string, fields = '') => app.ask(`GET ${target}`, `Host: weir\r\n${fields}`);
 
   it('takes a token in the query, and does not pass it on', async () => {
@@ -144,7 +132,7 @@ describe('auth.keyParameter', async () => {
 });
 
 describe('auth.may', async () => {
-  const app = await startForAll('auth: {may: {anna: [messages, default]}}');
+  const app = await appForAll(upstream, 'auth: {may: {anna: [messages, default]}}');
   const token = await app.user('anna');
   const ask = (path: string, shown = token) =>
     app.ask(`GET ${path}`, `Host: weir\r\nAuthorization: Bearer ${shown}\r\n`);
@@ -155,10 +143,8 @@ describe('auth.may', async () => {
     const told = await ask('/v1/contacts');
     expect([told.status, told.json.errors[0].details]).toEqual([403, 'This user may not use the class contacts.']);
     expect((await ask('/v1/contacts', app.token)).status).toBe(200);
-    expect(app.lines.find(({ status }) => status === 403)).toMatchObject({
-      principal: { name: 'anna' },
-      refusal: 'forbidden',
-    });
+    const line = app.lines.find(({ status }) => status === 403);
+    expect(line).toMatchObject({ principal: { name: 'anna' }, refusal: 'forbidden' });
   });
 
   it('leaves it what Weir answers itself', async () => {

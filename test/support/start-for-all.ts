@@ -5,19 +5,28 @@ import type { Env } from './config.ts';
 import { startRedis, type TestRedis } from './redis.ts';
 import { type Script, startUpstream, type Upstream } from './upstream.ts';
 
-/** An upstream with Weir in front of it, for all tests of a file or of a block. @param yaml as for `startTestApp` */
+/** An upstream for all tests of a file or of a block. */
+export async function upstreamForAll(script?: Script): Promise<Upstream> {
+  const upstream = await startUpstream(script);
+  afterAll(() => upstream.stop());
+  return upstream;
+}
+
+/** Weir in front of it; it stops before what was started earlier. @param yaml as for `startTestApp` */
+export async function appForAll({ url }: Upstream, yaml?: string, env?: Env): Promise<TestApp> {
+  const app = await startTestApp(url, yaml, env);
+  afterAll(() => app.close(0));
+  return app;
+}
+
+/** Both. */
 export async function startForAll(
   yaml?: string,
   env?: Env,
   script?: Script,
 ): Promise<{ readonly upstream: Upstream; readonly app: TestApp }> {
-  const upstream = await startUpstream(script);
-  const app = await startTestApp(upstream.url, yaml, env);
-  afterAll(async () => {
-    await app.close(0);
-    await upstream.stop();
-  });
-  return { upstream, app };
+  const upstream = await upstreamForAll(script);
+  return { upstream, app: await appForAll(upstream, yaml, env) };
 }
 
 /** A Redis for all tests of a file or of a block. */

@@ -46,6 +46,12 @@ export const say =
   (_, socket) =>
     void socket.write(bytes, 'latin1');
 
+/** The script that says this, whole or not, and ends the connection. */
+export const sayAndEnd =
+  (bytes = ''): Script =>
+  (_, socket) =>
+    void socket.end(bytes, 'latin1');
+
 /** The script that plays one script a request, and the last one from then on. */
 export function inTurn(...scripts: readonly Script[]): Script {
   let turn = 0;

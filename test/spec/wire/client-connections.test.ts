@@ -7,7 +7,7 @@ import { createAuthority } from '../../support/certificates.ts';
 import { listening } from '../../support/ports.ts';
 import { driveTimers } from '../../support/still-timers.ts';
 import { until } from '../../support/until.ts';
-import { answer, breakOff, inTurn, say, sayNothing } from '../../support/upstream.ts';
+import { answer, breakOff, inTurn, say, sayAndEnd, sayNothing } from '../../support/upstream.ts';
 import { type Exchange, wireClient } from '../../support/wire-client.ts';
 
 const ok = answer(200, {}, 'ok');
@@ -179,7 +179,7 @@ describe('What failed', () => {
   });
 
   it('is answering from the head on', async () => {
-    wire.upstream.play((_, socket) => void socket.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf'));
+    wire.upstream.play(sayAndEnd('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf'));
     const exchange = wire.client.send();
     expect(await exchange.failed()).toMatchObject({ phase: 'answering', cause: 'broken' });
     expect(exchange.told).toEqual(['may', 'head 200', 'data 4', 'broken']);
@@ -202,21 +202,21 @@ describe('What failed', () => {
 });
 
 describe('Where a name has several addresses', () => {
-  it('one that refuses is passed over', async () => {
-    await wire.reconnect({
+  const byName = () =>
+    wire.reconnect({
       url: `http://coreapp.test:${wire.upstream.port}`,
       lookup: leadingTo('127.0.0.9', '127.0.0.1'),
     });
+
+  it('one that refuses is passed over', async () => {
+    await byName();
     expect(await wire.client.ask()).toEqual([200, 'ok']);
     expect(wire.upstream.arrivals[0]?.field('host')).toBe(`coreapp.test:${wire.upstream.port}`);
   });
 
   it('all are named that refuse', async () => {
     await wire.upstream.stop();
-    await wire.reconnect({
-      url: `http://coreapp.test:${wire.upstream.port}`,
-      lookup: leadingTo('127.0.0.9', '127.0.0.1'),
-    });
+    await byName();
     const { port } = wire.upstream;
     expect(await wire.client.send().failed()).toMatchObject({
       phase: 'unsent',

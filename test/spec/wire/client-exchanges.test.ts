@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { BodyFile } from '../../../src/exchange/bodies.ts';
 import { driveTimers } from '../../support/still-timers.ts';
 import { until } from '../../support/until.ts';
-import { answer, inTurn, type Script, say, sayNothing } from '../../support/upstream.ts';
+import { answer, inTurn, type Script, say, sayAndEnd, sayNothing } from '../../support/upstream.ts';
 import { wireClient } from '../../support/wire-client.ts';
 
 const ok = answer(200, {}, 'ok');
@@ -49,9 +49,8 @@ describe('A request', () => {
     ['with a small one', 'POST', Buffer.from('{"a":"ä"}'), 'Content-Length: 10\r\n\r\n{"a":"ä"}'],
     ['with all octets', 'DELETE', Buffer.from([0, 10, 13, 255]), 'Content-Length: 4\r\n\r\n\0\n\r\xff'],
   ])('%s leaves in one piece', async (_, method, body, end) => {
-    expect(
-      await wire.client.ask({ method, target: '/a?b=%20', fields: ['X-A', 'b', 'x-latin', '\xe4'], body }),
-    ).toEqual([200, 'ok']);
+    const fields = ['X-A', 'b', 'x-latin', '\xe4'];
+    expect(await wire.client.ask({ method, target: '/a?b=%20', fields, body })).toEqual([200, 'ok']);
     const { host } = new URL(wire.upstream.url);
     const head = `${method} /a?b=%20 HTTP/1.1\r\nHost: ${host}\r\nConnection: keep-alive\r\nX-A: b\r\nx-latin: \xe4\r\n`;
     const expected = method === 'POST' && body !== null ? Buffer.from(end).toString('latin1') : end;
@@ -119,12 +118,8 @@ describe('An answer', () => {
     ['without a body', say(answer(204)), ''],
     ['of length 0', say(answer(200)), ''],
     ['in chunks', say(`${chunks('one', 'two')}0\r\n\r\n`), 'onetwo'],
-    [
-      'until the end of the connection',
-      (_, socket) => void socket.end('HTTP/1.1 200 OK\r\n\r\nto the end'),
-      'to the end',
-    ],
-    ['of HTTP/1.0', (_, socket) => void socket.end('HTTP/1.0 200 OK\r\n\r\nold'), 'old'],
+    ['until the end of the connection', sayAndEnd('HTTP/1.1 200 OK\r\n\r\nto the end'), 'to the end'],
+    ['of HTTP/1.0', sayAndEnd('HTTP/1.0 200 OK\r\n\r\nold'), 'old'],
     ['of any octet', say('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n\0\xff\r\n'), '\0\xff\r\n'],
     ['that is long', say(answer(200, {}, 'x'.repeat(3_000_000))), 'x'.repeat(3_000_000)],
     [
@@ -143,11 +138,9 @@ describe('An answer', () => {
   });
 
   it('has its fields as they came, and its trailers', async () => {
-    wire.upstream.play(
-      say(
-        'HTTP/1.1 200 OK\r\nSet-Cookie: a\r\nx-ODD: \xe4\r\nset-cookie: b\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Late: 1\r\n\r\n',
-      ),
-    );
+    const head =
+      'HTTP/1.1 200 OK\r\nSet-Cookie: a\r\nx-ODD: \xe4\r\nset-cookie: b\r\nTransfer-Encoding: chunked\r\n\r\n';
+    wire.upstream.play(say(`${head}0\r\nX-Late: 1\r\n\r\n`));
     const exchange = wire.client.send();
     await exchange.ended();
     expect(exchange.fields.slice(0, 6)).toEqual(['Set-Cookie', 'a', 'x-ODD', '\xe4', 'set-cookie', 'b']);
@@ -207,42 +200,36 @@ describe('An answer', () => {
   });
 
   it.each<[string, Script]>([
-    ['before its head', (_, socket) => void socket.end()],
-    ['in its head', (_, socket) => void socket.end('HTTP/1.1 200 OK\r\nX-Ha')],
-    ['in its body', (_, socket) => void socket.end('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf')],
-    ['in a chunk', (_, socket) => void socket.end(chunks('whole').slice(0, -4))],
-    ['before the last chunk', (_, socket) => void socket.end(chunks('whole'))],
-    ['behind a 1xx', (_, socket) => void socket.end('HTTP/1.1 103 X\r\n\r\n')],
+    ['before its head', sayAndEnd()],
+    ['in its head', sayAndEnd('HTTP/1.1 200 OK\r\nX-Ha')],
+    ['in its body', sayAndEnd('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf')],
+    ['in a chunk', sayAndEnd(chunks('whole').slice(0, -4))],
+    ['before the last chunk', sayAndEnd(chunks('whole'))],
+    ['behind a 1xx', sayAndEnd('HTTP/1.1 103 X\r\n\r\n')],
   ])('that ends %s is broken', async (_, script) => {
     wire.upstream.play(script);
-    expect(await wire.client.send().failed()).toMatchObject({
-      cause: 'broken',
-      detail: /other side closed the connection/,
-    });
+    const detail = /other side closed the connection/;
+    expect(await wire.client.send().failed()).toMatchObject({ cause: 'broken', detail });
   });
 
   it.each<[string, Script]>([
     ['with a length', say(`HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n${'x'.repeat(1_000_000)}`)],
     ['in many small chunks', say(`${chunks(...Array.from({ length: 5_000 }, () => 'part'))}0\r\nX-Late: 1\r\n\r\n`)],
-    ['until the end', (_, socket) => void socket.end(`HTTP/1.1 200 OK\r\n\r\n${'x'.repeat(1_000_000)}`)],
+    ['until the end', sayAndEnd(`HTTP/1.1 200 OK\r\n\r\n${'x'.repeat(1_000_000)}`)],
   ])('%s waits while the observer wants no more', async (_, script) => {
     wire.upstream.play(script);
     let open = true;
     let tooMany = 0;
-    const exchange = wire.client.send(
-      {},
-      {
-        onData() {
-          if (!open) tooMany += 1;
-          open = false;
-          setImmediate(() => {
-            open = true;
-            exchange.call.resume();
-          });
-          return false;
-        },
-      },
-    );
+    const onData = (): false => {
+      if (!open) tooMany += 1;
+      open = false;
+      setImmediate(() => {
+        open = true;
+        exchange.call.resume();
+      });
+      return false;
+    };
+    const exchange = wire.client.send({}, { onData });
     expect(await exchange.failed()).toBe(null);
     expect([tooMany, exchange.body().length]).toEqual([0, exchange.body().startsWith('part') ? 20_000 : 1_000_000]);
   });
@@ -333,29 +320,20 @@ describe('A call that is given up', () => {
     expect(exchange.told.at(-1)).toBe('aborted');
   });
 
-  it.each(['mayWrite', 'onInformation', 'onHead', 'onData'] as const)(
-    'from within %s is told nothing more',
-    async (where) => {
-      wire.upstream.play(
-        say(
-          `HTTP/1.1 103 X\r\n\r\nHTTP/1.1 103 X\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n2\r\nok\r\n0\r\n\r\n`,
-        ),
-      );
-      const exchange = wire.client.send(
-        {},
-        {
-          [where]: () => {
-            exchange.call.abort();
-            return true;
-          },
-        },
-      );
-      await exchange.ended();
-      expect(await wire.client.send().failed()).toBe(null);
-      expect(exchange.told.filter((word) => word === 'aborted')).toHaveLength(1);
-      expect(exchange.told.at(-1)).toBe('aborted');
-    },
-  );
+  const moments = ['mayWrite', 'onInformation', 'onHead', 'onData'] as const;
+  it.each(moments)('from within %s is told nothing more', async (where) => {
+    const body = 'Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n2\r\nok\r\n0\r\n\r\n';
+    wire.upstream.play(say(`HTTP/1.1 103 X\r\n\r\nHTTP/1.1 103 X\r\n\r\nHTTP/1.1 200 OK\r\n${body}`));
+    const abort = (): true => {
+      exchange.call.abort();
+      return true;
+    };
+    const exchange = wire.client.send({}, { [where]: abort });
+    await exchange.ended();
+    expect(await wire.client.send().failed()).toBe(null);
+    expect(exchange.told.filter((word) => word === 'aborted')).toHaveLength(1);
+    expect(exchange.told.at(-1)).toBe('aborted');
+  });
 
   it('and has ended already is not given up', async () => {
     const exchange = wire.client.send();
@@ -380,11 +358,8 @@ describe('An answer that is late', () => {
     wire.upstream.play(script);
     const asked = performance.now();
     const exchange = wire.client.send();
-    expect(await exchange.failed()).toMatchObject({
-      cause: 'timeout',
-      phase,
-      detail: 'nothing of the answer within 60 ms',
-    });
+    const detail = 'nothing of the answer within 60 ms';
+    expect(await exchange.failed()).toMatchObject({ cause: 'timeout', phase, detail });
     expect(performance.now() - asked).toBeGreaterThanOrEqual(answerTimeoutMs);
     await until(() => wire.upstream.sockets.size === 0, { what: 'the connection to close' });
   });
