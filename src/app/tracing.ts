@@ -1,5 +1,5 @@
 /** Traces: whether Weir takes part in them, and who is told of its spans. Packages are loaded only where spans are sent. */
-import { newSpanId, newTraceId } from '../adapters/node/trace-ids.ts';
+import { newSpanId, newTraceParent } from '../adapters/node/trace-ids.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import type { Otel } from '../config/otel.ts';
@@ -32,7 +32,7 @@ export async function openTracing(otel: Otel, deps: TracingDeps): Promise<Tracin
   const joined = joinedTrace({
     clock: deps.clock,
     sampler: samplerOf(otel.sampler, otel.ratio),
-    newTraceId,
+    newTraceParent,
     newSpanId,
     records: exporter !== null,
   });

@@ -13,6 +13,8 @@ export interface Trace {
   readonly parentId: string | null;
   /** Weir's own span, which takes the caller's place towards the upstream; null: the caller's fields travel on. */
   readonly spanId: string | null;
+  /** `traceparent` that says so; null: the caller's fields travel on. */
+  readonly said: string | null;
   /** `tracestate` as it travels on; empty: there is none. */
   readonly state: string;
   /** Null: nothing is told of it. */

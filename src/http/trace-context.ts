@@ -23,19 +23,23 @@ interface TraceParent {
 /** A version, a trace id, a parent id, flags: not all zeros, and not version ff. Later versions may have more behind them. */
 const form = /^(?!ff)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}(?:$|-)/;
 /** Where these stand, and how long version 00 is. */
-const at = { trace: 3, parent: 36, flags: 53, end: 55 } as const;
+export const traceParentAt = { trace: 3, parent: 36, flags: 53, end: 55 } as const;
 const knownFlags = traceFlags.sampled | traceFlags.random;
 
 /** Null: there is none, several, or one that is not valid. Then `tracestate` means nothing either. */
 export function traceParentIn(fields: Fields): TraceParent | null {
   const text = theOnly(fields, 'traceparent')?.trim() ?? null;
-  if (text === null || !form.test(text) || (text.length > at.end && text.startsWith('00'))) return null;
+  if (text === null || !form.test(text) || (text.length > traceParentAt.end && text.startsWith('00'))) return null;
   return {
-    traceId: text.slice(at.trace, at.parent - 1),
-    parentId: text.slice(at.parent, at.flags - 1),
-    flags: Number.parseInt(text.slice(at.flags, at.end), 16) & knownFlags,
+    traceId: traceIdIn(text),
+    parentId: parentIdIn(text),
+    flags: Number.parseInt(text.slice(traceParentAt.flags, traceParentAt.end), 16) & knownFlags,
   };
 }
+
+/** @param text a `traceparent` that is valid */
+export const traceIdIn = (text: string): string => text.slice(traceParentAt.trace, traceParentAt.parent - 1);
+export const parentIdIn = (text: string): string => text.slice(traceParentAt.parent, traceParentAt.flags - 1);
 
 /** Null: there is none, or there are several. */
 function theOnly(fields: Fields, name: string): string | null {

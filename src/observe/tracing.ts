@@ -2,7 +2,14 @@
 import type { Clock } from '../clock.ts';
 import { Recording, type Trace } from '../exchange/trace.ts';
 import type { Fields } from '../http/fields.ts';
-import { traceFlags, traceParentIn, traceStateIn } from '../http/trace-context.ts';
+import {
+  parentIdIn,
+  traceFlags,
+  traceIdIn,
+  traceParentIn,
+  traceParentOf,
+  traceStateIn,
+} from '../http/trace-context.ts';
 import type { Sampler } from './sampling.ts';
 
 /** @param fields the request's; those of a trace are taken out where Weir writes them anew */
@@ -11,37 +18,55 @@ export type TraceOf = (fields: string[], now: number) => Trace | null;
 /** The caller's trace, for the log. What the caller said travels on as it came. */
 export const passedTrace: TraceOf = (fields) => {
   const parent = traceParentIn(fields);
-  return parent === null ? null : { ...parent, spanId: null, state: '', recording: null };
+  return parent === null ? null : { ...parent, spanId: null, said: null, state: '', recording: null };
 };
 
 interface JoinDeps {
   readonly clock: Pick<Clock, 'wallMs'>;
   readonly sampler: Sampler;
-  /** Random, in hexadecimal digits: 32, and 16. */
-  readonly newTraceId: () => string;
+  /** `traceparent` of a trace that begins, with random ids and no other flag than that. */
+  readonly newTraceParent: () => string;
+  /** 16 random hexadecimal digits. */
   readonly newSpanId: () => string;
   /** Whether spans are told of traces that are sampled. */
   readonly records: boolean;
 }
 
 /** Weir takes part: it goes on with its caller's trace, or begins one, and the upstream is told of its span. */
-export function joinedTrace({ clock, sampler, newTraceId, newSpanId, records }: JoinDeps): TraceOf {
-  return (fields, now) => {
-    const isTold = saysTrace(fields);
-    const parent = isTold ? traceParentIn(fields) : null;
-    const state = parent === null ? '' : traceStateIn(fields);
-    if (isTold) takeOutTrace(fields);
-    const traceId = parent?.traceId ?? newTraceId();
-    const isSampled = sampler(traceId, parent === null ? null : (parent.flags & traceFlags.sampled) !== 0);
-    const random = (parent?.flags ?? traceFlags.random) & traceFlags.random;
+export function joinedTrace({ clock, sampler, newTraceParent, newSpanId, records }: JoinDeps): TraceOf {
+  const recordingOf = (isSampled: boolean, now: number): Recording | null =>
+    isSampled && records ? new Recording(newSpanId, clock.wallMs(), now) : null;
+
+  function begun(now: number): Trace {
+    const said = newTraceParent();
+    const traceId = traceIdIn(said);
+    const spanId = parentIdIn(said);
+    const isSampled = sampler(traceId, null);
+    const flags = isSampled ? traceFlags.random | traceFlags.sampled : traceFlags.random;
     return {
       traceId,
-      flags: isSampled ? random | traceFlags.sampled : random,
-      parentId: parent?.parentId ?? null,
-      spanId: newSpanId(),
-      state,
-      recording: isSampled && records ? new Recording(newSpanId, clock.wallMs(), now) : null,
+      flags,
+      parentId: null,
+      spanId,
+      said: isSampled ? traceParentOf(traceId, spanId, flags) : said,
+      state: '',
+      recording: recordingOf(isSampled, now),
     };
+  }
+
+  return (fields, now) => {
+    if (!saysTrace(fields)) return begun(now);
+    const parent = traceParentIn(fields);
+    const state = parent === null ? '' : traceStateIn(fields);
+    takeOutTrace(fields);
+    if (parent === null) return begun(now);
+    const { traceId, parentId } = parent;
+    const isSampled = sampler(traceId, (parent.flags & traceFlags.sampled) !== 0);
+    const random = parent.flags & traceFlags.random;
+    const flags = isSampled ? random | traceFlags.sampled : random;
+    const spanId = newSpanId();
+    const said = traceParentOf(traceId, spanId, flags);
+    return { traceId, flags, parentId, spanId, said, state, recording: recordingOf(isSampled, now) };
   };
 }
 

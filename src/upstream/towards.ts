@@ -64,9 +64,9 @@ export function addConfigured(out: string[], exchange: Admitted, { rewriting }: 
 }
 
 /** If Weir takes part in the trace, the upstream's parent is Weir. */
-function addTrace(out: string[], { traceId, spanId, flags, state }: Trace, attempt: string | null): void {
-  if (spanId === null) return;
-  out.push('traceparent', traceParentOf(traceId, attempt ?? spanId, flags));
+function addTrace(out: string[], { traceId, flags, said, state }: Trace, attempt: string | null): void {
+  if (said === null) return;
+  out.push('traceparent', attempt === null ? said : traceParentOf(traceId, attempt, flags));
   if (state !== '') out.push('tracestate', state);
 }
 

@@ -7,7 +7,7 @@ import { Lines } from '../support/lines.ts';
 function traced(): { readonly trace: Trace; readonly told: () => unknown[] } {
   let spans = 0;
   const recording = new Recording(() => `span ${++spans}`, 1_000_000, 0);
-  const trace = { traceId: 'a', flags: 1, parentId: null, spanId: 'own', state: '', recording };
+  const trace = { traceId: 'a', flags: 1, parentId: null, said: null, spanId: 'own', state: '', recording };
   const told = () =>
     recording.holds.map(({ startedAt, endedAt, outcome, reasons }) => [
       `${startedAt} to ${endedAt}: ${outcome}`,
