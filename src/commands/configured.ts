@@ -1,5 +1,5 @@
 /** The configuration that a command's arguments and environment come to, or every problem of it on stderr. */
-import type { Environment } from '../config/environment.ts';
+import { type Environment, strayVariables } from '../config/environment.ts';
 import { formatProblem, type Loaded, loadConfig, type Sources } from '../config/load.ts';
 import type { CommandIo, Given } from './options.ts';
 
@@ -24,4 +24,9 @@ export function configured(sources: Sources, io: CommandIo): Configured | null {
   for (const problem of loaded.problems) io.err(formatProblem(problem));
   for (const note of loaded.notes) io.err(`note: ${note}`);
   return null;
+}
+
+/** Variables that have no effect, on stderr: for a command that read the configuration for one thing in it. */
+export function tellStrays(env: Environment, io: Pick<CommandIo, 'err'>): void {
+  for (const note of strayVariables(env)) io.err(`note: ${note}`);
 }

@@ -16,7 +16,7 @@ import { ownFields } from '../http/own-fields.ts';
 import { foldedPath } from '../http/paths.ts';
 import { takesPath } from '../http/patterns.ts';
 import type { HeedRule } from '../signals/heed.ts';
-import { configuredWith } from './configured.ts';
+import { configuredWith, tellStrays } from './configured.ts';
 import { type CommandIo, columns, configAndProfile, type Grammar, givenTo } from './options.ts';
 
 export const explainGrammar: Grammar = {
@@ -46,6 +46,7 @@ export function explain(args: readonly string[], env: Environment, io: CommandIo
   if (asked === null) return fail("give a method and a target, such as 'POST /v1/messages'");
   const loaded = configuredWith(given, env, io);
   if (loaded === null) return 1;
+  tellStrays(env, io);
   const [, method = '', target = ''] = asked;
   const file = given.options.get('--body');
   let body: Buffer | null = null;

@@ -1,6 +1,7 @@
 /** `weir reload`: has the Weir on this machine read its configuration again, and says what came of it. */
 import type { Environment } from '../config/environment.ts';
 import type { ReloadReport } from '../ops/ports.ts';
+import { tellStrays } from './configured.ts';
 import { opsPort } from './ops-address.ts';
 import { askOps } from './ops-call.ts';
 import { type CommandIo, configOnly, type Grammar, givenTo } from './options.ts';
@@ -18,6 +19,7 @@ configuration is in force, 1 if it has problems (the old one stays) or if no Wei
 export async function reload(args: readonly string[], env: Environment, io: CommandIo): Promise<number> {
   const given = givenTo(reloadGrammar, args, io);
   if (given === null) return 1;
+  tellStrays(env, io);
   const { address } = opsPort(given.options.get('--config') ?? null, env, io);
   const url = `http://${address}/reload`;
   const answer = await askOps('POST', url);

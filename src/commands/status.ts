@@ -1,5 +1,6 @@
 /** `weir status`: the line of the Weir on this machine, or of its fleet, once. */
 import type { Environment } from '../config/environment.ts';
+import { tellStrays } from './configured.ts';
 import { type OpsPort, opsPort } from './ops-address.ts';
 import { askOps, wrongIn } from './ops-call.ts';
 import { type CommandIo, type Grammar, givenTo } from './options.ts';
@@ -15,10 +16,9 @@ export const shownOf = {
 
 export const statusGrammar: Grammar = {
   command: 'status',
-  about: `Show who waits, for how long and for what: of the Weir on this machine, as its ops port tells it; with fleet, of
-all replicas on its Redis.
+  about: `Show who waits, for how long and for what: of the Weir on this machine, or with fleet of all on its Redis.
 
-Names of users are shown where the configuration has ops.tokenFile.`,
+The ops port is asked. Names of users are shown where the configuration has ops.tokenFile.`,
   ...shownOf,
 };
 
@@ -43,6 +43,7 @@ export function whatIsAsked(grammar: Grammar, args: readonly string[], env: Envi
     io.err(`weir ${grammar.command}: ${JSON.stringify(of)}: give fleet, or nothing`);
     return null;
   }
+  tellStrays(env, io);
   return { ...opsPort(given.options.get('--config') ?? null, env, io), fleet: of === 'fleet' };
 }
 

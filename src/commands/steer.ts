@@ -1,6 +1,7 @@
 /** `weir pause`, `resume`, `limit` and `drain`: an operator's orders to the Weir on this machine. */
 import type { Environment } from '../config/environment.ts';
 import type { LiftedView, SteeringView } from '../observe/steering.ts';
+import { tellStrays } from './configured.ts';
 import { opsPort } from './ops-address.ts';
 import { askOps, wrongIn } from './ops-call.ts';
 import { type CommandIo, type Given, type Grammar, givenTo } from './options.ts';
@@ -61,6 +62,7 @@ export async function steer(
   if (forS === null) return fail('--for: give a time such as 30s, 10m or 2h, a day at most');
   const orders = ordersOf(command, given.operands, given.options, forS);
   if (orders === null) return fail(`give weir ${command} ${grammars[command].usage}`);
+  tellStrays(env, io);
   const { address, token } = opsPort(given.options.get('--config') ?? null, env, io);
   if (token === null) return fail('the configuration has no ops.tokenFile, so nobody may steer');
   const views: (SteeringView & Partial<LiftedView>)[] = [];

@@ -9,7 +9,7 @@ import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
 import type { AuditAction } from '../observe/audit.ts';
 import { type Log, noneLeftOut } from '../observe/ports.ts';
-import { configured } from './configured.ts';
+import { configured, tellStrays } from './configured.ts';
 import type { CommandIo } from './options.ts';
 import { version } from './version.ts';
 
@@ -50,6 +50,7 @@ export async function withAccounts(
 ): Promise<number> {
   const loaded = configured({ file, env, readFile: io.readFile, needs }, io);
   if (loaded === null) return 1;
+  tellStrays(env, io);
   try {
     await onRedis(loaded.config, io, work);
     return 0;

@@ -135,6 +135,12 @@ describe('weir serve', () => {
     expect((await run(['check'], env)).stdout).toContain(`note: ${told}`);
   });
 
+  it.each([['explain', 'GET /v1/messages'], ['users', 'list'], ['status']])('so does weir %s', async (...command) => {
+    const env = { REDIS_URI: 'redis://127.0.0.1:1' };
+    const told = "note: the variable REDIS_URI is not one of Weir's; did you mean REDIS_URL?";
+    expect((await run(command, env)).stderr[0]).toBe(told);
+  });
+
   it('starts without its Coreapp: a request is a 502 after its hold time, and one line of the log names coreapp.url', async () => {
     const away = `http://${host}:${await freePort(host)}`;
     await using file = await testFile('weir.yaml', 'limits: {default: {holdMaxMs: 300}, messages: {holdMaxMs: 300}}\n');

@@ -25,6 +25,7 @@ describe('help', () => {
   it('for all names each command and how to ask on', () => {
     for (const name of [...commands, 'simulate'])
       expect(overview()).toMatch(new RegExp(`^  ${name} +[A-Z].*\\.$`, 'm'));
+    expect(overview().match(/^ {2}.*[^.\n]$/gm)).toBeNull();
     expect(overview()).toContain('weir help COMMAND');
   });
 
