@@ -291,8 +291,14 @@ describe('Whatever becomes of bodies', () => {
   });
 });
 
-const ann = { kind: 'user', name: 'ann', role: 'ROLE_USER' } as const;
-const ben = { kind: 'user', name: 'ben', role: 'ROLE_USER' } as const;
+const userOf = (name: string) => ({ kind: 'user', name, role: 'ROLE_USER' }) as const;
+const [ann, ben] = [userOf('ann'), userOf('ben')];
+
+/** Bodies stay in memory, up to so many bytes each. */
+const noDisk = (memoryMaxBytes: number) =>
+  new DiskBudget({ memoryMaxBytes, diskMaxBytes: 0, filesMax: 1, callerFilesMax: 1 }, () => {
+    throw new Error('There is no disk.');
+  });
 
 /** A budget and an allocation for one body, and the disk that it may go to. */
 function setUp(
@@ -412,9 +418,7 @@ describe('A body that comes in pieces', () => {
 });
 
 describe('A budget of bytes', () => {
-  const disk = new DiskBudget({ memoryMaxBytes: 1_000, diskMaxBytes: 0, filesMax: 1, callerFilesMax: 1 }, () => {
-    throw new Error('There is no disk.');
-  });
+  const disk = noDisk(1_000);
 
   test('gives what is left and no byte more', () => {
     const budget = budgetOf(100, 100);
@@ -430,9 +434,8 @@ describe('A budget of bytes', () => {
   test('leaves room for others, however much callers ask for: each has a part of what those before it left', () => {
     const budget = budgetOf(6_400, 3_200, () => 0, 10);
     const takes = Array.from({ length: 8 }, (_, i) => {
-      const user = { kind: 'user', name: `user ${i}`, role: 'ROLE_USER' } as const;
       let bytes = 0;
-      while (new BodyAllocation(budget, user, disk).tryTake(10)) bytes += 10;
+      while (new BodyAllocation(budget, userOf(`user ${i}`), disk).tryTake(10)) bytes += 10;
       return bytes;
     });
     expect(takes).toEqual([3_200, 1_600, 800, 400, 200, 100, 50, 20]);
@@ -490,15 +493,13 @@ describe('A budget of bytes', () => {
       fc.property(fc.array(act, { maxLength: 150, size: 'max' }), (acts) => {
         let now = 0;
         const budget = budgetOf(1_000, 700, () => now, 200);
-        const roomy = new DiskBudget({ memoryMaxBytes: 500, diskMaxBytes: 0, filesMax: 1, callerFilesMax: 1 }, () => {
-          throw new Error('There is no disk.');
-        });
+        const roomy = noDisk(500);
         const live: { readonly user: number; readonly allocation: BodyAllocation; readonly body: ArrivingBody }[] = [];
         const bytesOf = (user: number) => budget.callerOf(`user:${user}`).bytes;
         const end = (index: number) => live.splice(index, 1)[0]?.allocation.release();
         for (const { what, user, which, bytes } of acts) {
           if (what === 'announce') {
-            const allocation = new BodyAllocation(budget, { kind: 'user', name: `${user}`, role: 'ROLE_USER' }, roomy);
+            const allocation = new BodyAllocation(budget, userOf(`${user}`), roomy);
             const body = ArrivingBody.expect(null, 200, allocation);
             if (body === null) continue;
             const one = { user, allocation, body };
@@ -533,7 +534,7 @@ describe('A budget of bytes', () => {
     expect(kept.tryTake(6)).toBe(true);
     expect(early.tryTake(0)).toBe(true);
     for (let i = 0; i < 5_000; i++) {
-      const allocation = new BodyAllocation(budget, { kind: 'user', name: `user ${i}`, role: 'ROLE_USER' }, disk);
+      const allocation = new BodyAllocation(budget, userOf(`user ${i}`), disk);
       expect(allocation.tryTake(1)).toBe(true);
       allocation.release();
     }

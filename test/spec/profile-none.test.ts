@@ -11,20 +11,9 @@ import { answer, say } from '../support/upstream.ts';
 
 /** What Weir answers in the profile `coreapp`. */
 const own = [
-  '/v1/users',
-  '/v1/users/',
-  '/v1/users/login',
-  '/v1/users/logout',
-  '/v1/users/anna',
-  '/v1/users/a/b',
-].concat([
-  '/V1/Users/Login',
-  '/v1/users/%61nna',
-  '/metrics',
-  '/v1/metrics',
-  '/v1/metrics?format=prometheus',
-  '/Metrics',
-]);
+  ...['/v1/users', '/v1/users/', '/v1/users/login', '/v1/users/logout', '/v1/users/anna', '/v1/users/a/b'],
+  ...['/V1/Users/Login', '/v1/users/%61nna', '/metrics', '/v1/metrics', '/v1/metrics?format=prometheus', '/Metrics'],
+];
 /** What it refuses there, since an upstream might take it for one of these. */
 const refused = ['/v1/users.json', '/v1/users;x/anna', '/v1/users%20/login', '/v1/users/anna;x'];
 /** What needs the admin there, or is open to the API key. */
@@ -63,12 +52,8 @@ describe.each(['none', 'cloud'])('With the profile %s', (profile) => {
   });
 
   test('what opens nothing there is told', () => {
-    const loaded = load(`profile: ${profile}`, {
-      ...env,
-      WA_API_KEY: 'monitoring-key-1',
-      WEIR_ADMIN_PASSWORD: 'Weir-2026!',
-    });
-    expect(loaded.notes).toEqual(
+    const given = { ...env, WA_API_KEY: 'monitoring-key-1', WEIR_ADMIN_PASSWORD: 'Weir-2026!' };
+    expect(load(`profile: ${profile}`, given).notes).toEqual(
       expect.arrayContaining([
         `auth.apiKey opens nothing: the profile ${profile} has no endpoints of Weir’s`,
         `auth.adminPassword opens nothing: the profile ${profile} has no endpoints of Weir’s`,
@@ -78,21 +63,17 @@ describe.each(['none', 'cloud'])('With the profile %s', (profile) => {
 });
 
 describe('In front of an API that has the same paths', async () => {
-  const { app, upstream } = await startForAll(
-    'profile: none\nauth: {open: true}\nlimits: {default: {rate: 1000, burst: 1000}}',
-  );
+  const yaml = 'profile: none\nauth: {open: true}\nlimits: {default: {rate: 1000, burst: 1000}}';
+  const { app, upstream } = await startForAll(yaml);
 
-  test.each(methods)(
-    '%s of each of them arrives as it was sent, with its Authorization, and the answer comes back',
-    async (method) => {
-      upstream.play(say(answer(200, { 'X-Api': 'its own' })));
-      const targets = [...own, ...refused, ...guarded];
-      for (const target of targets) {
-        const told = await app.ask(`${method} ${target}`, 'Host: weir\r\nAuthorization: Basic YWRtaW46c2VjcmV0\r\n');
-        expect([target, told.status, told.field('x-api')]).toEqual([target, 200, 'its own']);
-      }
-      const came = upstream.arrivals.map((one) => [one.method, one.target, one.field('authorization')]);
-      expect(came).toEqual(targets.map((target) => [method, target, 'Basic YWRtaW46c2VjcmV0']));
-    },
-  );
+  test.each(methods)('%s of each arrives as sent, with its Authorization; the answer comes back', async (method) => {
+    upstream.play(say(answer(200, { 'X-Api': 'its own' })));
+    const targets = [...own, ...refused, ...guarded];
+    for (const target of targets) {
+      const told = await app.ask(`${method} ${target}`, 'Host: weir\r\nAuthorization: Basic YWRtaW46c2VjcmV0\r\n');
+      expect([target, told.status, told.field('x-api')]).toEqual([target, 200, 'its own']);
+    }
+    const came = upstream.arrivals.map((one) => [one.method, one.target, one.field('authorization')]);
+    expect(came).toEqual(targets.map((target) => [method, target, 'Basic YWRtaW46c2VjcmV0']));
+  });
 });

@@ -12,21 +12,18 @@ import {
   type RedisDeployment,
 } from '../support/redis-deployments.ts';
 import { type ReloadableApp, startReloadable } from '../support/reloadable.ts';
+import { upstreamForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
-import { answer, say, startUpstream } from '../support/upstream.ts';
 
 const folder = new Folder();
 afterAll(() => folder[Symbol.dispose]());
 
-const ok = say(answer(200, {}, 'ok'));
+const upstream = await upstreamForAll();
 const [first, second] = ['First', 'Second'].map((name) => {
   const authority = createAuthority(`${name} authority`);
   const { cert, key } = authority.issue('redis', ['localhost', '127.0.0.1']);
-  return {
-    authority: authority.cert,
-    cert: folder.write(`${name}.crt`, cert),
-    key: folder.write(`${name}.key`, key),
-  };
+  const files = { cert: folder.write(`${name}.crt`, cert), key: folder.write(`${name}.key`, key) };
+  return { authority: authority.cert, ...files };
 }) as [Issued, Issued];
 interface Issued {
   readonly authority: string;
@@ -56,7 +53,6 @@ async function purposes({ servers, sentinel }: RedisDeployment): Promise<Set<str
 describe.concurrent('While Weir runs,', () => {
   it.each(deployments)('%s may want another password, and be vouched for by another authority', async (_, deploy) => {
     await using redis = await deploy();
-    await using upstream = await startUpstream(ok);
     const all = (...command: [string, ...string[]]) =>
       Promise.all(redis.servers.map((server) => asked(server, ...command)));
     const yaml = 'redis: {urlFile: FOLDER/redis, caFile: FOLDER/ca.crt, callTimeoutMs: 10000}\n';
@@ -78,9 +74,8 @@ describe.concurrent('While Weir runs,', () => {
     await each('CLIENT', 'KILL', 'USER', 'weir');
     await connected();
     // Redis knows of a connection before its client takes commands.
-    await until(async () => (await app.user('anna').catch(() => '')) !== '', {
-      what: 'Redis to serve with another password',
-    });
+    const serves = (user: string) => async () => (await app.user(user).catch(() => '')) !== '';
+    await until(serves('anna'), { what: 'Redis to serve with another password' });
     expect(told(app, /refuses/)).toBe(0);
 
     await all('CONFIG', 'SET', 'tls-cert-file', second.cert, 'tls-key-file', second.key);
@@ -92,17 +87,14 @@ describe.concurrent('While Weir runs,', () => {
         : JSON.stringify(app.events).includes('"certificate"');
     await until(refused, { what: 'the certificate to be refused' });
     app.write('ca.crt', both);
-    expect(await app.reloads.reload('SIGHUP')).toMatchObject({
-      changed: ['redis.caFile', 'redis.certFile', 'redis.keyFile'],
-      restartNeeded: [],
-    });
+    const changed = ['redis.caFile', 'redis.certFile', 'redis.keyFile'];
+    expect(await app.reloads.reload('SIGHUP')).toMatchObject({ changed, restartNeeded: [] });
     await connected();
-    await until(async () => (await app.user('otto').catch(() => '')) !== '', { what: 'Redis to serve again' });
+    await until(serves('otto'), { what: 'Redis to serve again' });
   });
 
   it('Redis may be given less time to answer', async () => {
     await using redis = await startRedis();
-    await using upstream = await startUpstream(ok);
     const yaml = (callTimeoutMs: number) =>
       `redis: {url: "${redis.url}", callTimeoutMs: ${callTimeoutMs}}\nauth: {tokenMemoryMs: 60000}\n`;
     await using app = await startReloadable(upstream.url, yaml(10_000));
@@ -110,17 +102,13 @@ describe.concurrent('While Weir runs,', () => {
     expect(await app.change(yaml(20))).toMatchObject({ changed: ['redis.callTimeoutMs'], restartNeeded: [] });
     await asked(redis, 'CLIENT', 'PAUSE', 600_000, 'ALL');
     // The slots that came with the first one may be at hand.
-    await until(
-      async () => (await app.send('GET /v1/contacts')).status === 200 && app.services.snapshot().store.fallback,
-      {
-        what: 'the replica to go on alone',
-      },
-    );
+    const isAlone = async () =>
+      (await app.send('GET /v1/contacts')).status === 200 && app.services.snapshot().store.fallback;
+    await until(isAlone, { what: 'the replica to go on alone' });
     expect(JSON.stringify(app.events)).toContain('no answer within 20 ms');
   });
 
   it('there may be more replicas that share its limits while it is away', async () => {
-    await using upstream = await startUpstream(ok);
     const yaml = (replicasAtLeast: number) =>
       `redis: {url: "redis://127.0.0.1:1", replicasAtLeast: ${replicasAtLeast}}\n` +
       'profile: none\nauth: {open: true}\nlimits: {default: {rate: 0.001, burst: 8, holdMaxMs: 1000}}\n';

@@ -9,20 +9,13 @@ import { until } from '../support/until.ts';
 
 const quota = { rate: 50, burst: 150 };
 
+const user = ['--user', 'weir', 'on', '>secret', '~weir:*', '&weir:revoked', '+@all'];
+
 /** With the command renamed to nothing, or kept from the user that Weir logs in as. */
 const kinds = {
   renamed: { args: (command: string) => ['--rename-command', command, ''], login: '' },
   'not permitted': {
-    args: (command: string) => [
-      '--user',
-      'weir',
-      'on',
-      '>secret',
-      '~weir:*',
-      '&weir:revoked',
-      '+@all',
-      `-${command.toLowerCase()}`,
-    ],
+    args: (command: string) => [...user, `-${command.toLowerCase()}`],
     login: 'weir:secret@',
   },
 };
@@ -46,13 +39,9 @@ describe.concurrent('A Redis without', () => {
     const { stores, events } = await openWithout(running, command, kind);
     const found = () => events.filter(({ message }) => message === 'Redis lacks a command');
     await until(() => found().length > 0, { what: 'the line' });
-    expect(found().map(({ fields }) => fields)).toEqual([
-      {
-        command,
-        reason: expect.stringMatching(new RegExp(command, 'i')),
-        remedy: remedyFor(command.toLowerCase()),
-      },
-    ]);
+    const reason = expect.stringMatching(new RegExp(command, 'i'));
+    const remedy = remedyFor(command.toLowerCase());
+    expect(found().map(({ fields }) => fields)).toEqual([{ command, reason, remedy }]);
     expect(events.filter(({ message }) => /^Redis (is away|refuses)/.test(message))).toEqual([]);
     expect((await stores.buckets.reserve('messages', quota, 1)).count).toBe(1);
     expect(stores.state()).toMatchObject({ up: true, fallback: false, lacks: [command] });

@@ -19,8 +19,7 @@ let buckets: RedisBuckets;
 
 beforeEach(async () => {
   server = await startRedis();
-  const opened = await openBuckets(server.url, { replicas, callTimeoutMs, connectionTimeoutMs: 1_000 });
-  ({ redis, buckets } = opened);
+  ({ redis, buckets } = await openBuckets(server.url, { replicas, callTimeoutMs, connectionTimeoutMs: 1_000 }));
 });
 afterEach(async () => {
   redis.disconnect();
@@ -36,20 +35,18 @@ async function left(): Promise<number> {
 const back = () => until(() => !buckets.away, { what: 'the buckets to be back in Redis' });
 
 describe('A Redis that loses the bucket while the connection stands', () => {
+  const key = 'weir:{bucket:messages}';
   const losses: readonly [string, () => Promise<unknown>][] = [
     ['FLUSHALL', () => redis.flushall()],
-    ['DEL', () => redis.del('weir:{bucket:messages}')],
-    ['a replica that lagged behind', () => redis.set('weir:{bucket:messages}', tatOfBefore)],
-    [
-      'a clock that is an hour ahead',
-      () => redis.set('weir:{bucket:messages}', String(Number(tatOfBefore.split(' ')[0]) - 3.6e9)),
-    ],
+    ['DEL', () => redis.del(key)],
+    ['a replica that lagged behind', () => redis.set(key, tatOfBefore)],
+    ['a clock that is an hour ahead', () => redis.set(key, String(Number(tatOfBefore.split(' ')[0]) - 3.6e9))],
   ];
   let tatOfBefore = '';
 
   test.each(losses)('is told what is known to be spent: %s', async (_, lose) => {
     expect(await left()).toBe(100);
-    tatOfBefore = (await redis.get('weir:{bucket:messages}')) ?? '';
+    tatOfBefore = (await redis.get(key)) ?? '';
     let spent = 1;
     while (spent < 90) spent += (await buckets.reserve('messages', quota, 90 - spent)).count;
     await lose();

@@ -120,11 +120,9 @@ describe('A start while Redis is away', () => {
     const server = running.use(await startRedis(['--appendonly', 'yes']));
     door.leadTo(server.port);
     await until(async () => (await login(app.port)).status === 200, { what: 'the admin to log in' });
-    expect(
-      kept.events.filter(({ level }) => level === 'warn' || level === 'error').map(({ message }) => message),
-    ).toEqual(['Redis is away']);
-    await until(() => kept.events.some(({ message }) => message === 'Redis is back'), {
-      what: 'the line that says so',
-    });
+    const troubles = kept.events.filter(({ level }) => level === 'warn' || level === 'error');
+    expect(troubles.map(({ message }) => message)).toEqual(['Redis is away']);
+    const isBack = () => kept.events.some(({ message }) => message === 'Redis is back');
+    await until(isBack, { what: 'the line that says so' });
   });
 });
