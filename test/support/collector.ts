@@ -2,7 +2,6 @@
  * A collector of traces on loopback. It decodes what it is sent by the published definitions of OTLP, with a decoder
  * that has nothing to do with the exporter's encoder.
  */
-import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -75,8 +74,7 @@ export async function startCollector(): Promise<Collector> {
       status = next;
     },
     async [Symbol.asyncDispose]() {
-      const closed = once(server, 'close');
-      server.close();
+      const closed = server[Symbol.asyncDispose]();
       server.closeAllConnections();
       await closed;
     },

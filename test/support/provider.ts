@@ -1,5 +1,4 @@
 /** An identity provider on loopback: keys of its own, tokens that it signs, and the set of its keys for whoever asks. */
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { base64url, type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
 import { listening } from './ports.ts';
@@ -72,8 +71,7 @@ export async function startProvider(...keys: ProviderKey[]): Promise<Provider> {
     },
     answer: null,
     async [Symbol.asyncDispose]() {
-      const closed = once(server, 'close');
-      server.close();
+      const closed = server[Symbol.asyncDispose]();
       server.closeAllConnections();
       await closed;
     },
