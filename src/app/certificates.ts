@@ -1,8 +1,7 @@
 /** The main port's certificate: shown from the start, and again from its files when they change. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
-import { canBeReadAgain, type FileWatch, watchFiles } from '../adapters/node/watch.ts';
+import { canBeReadAgain, type FileWatch, readAgain, watchFiles } from '../adapters/node/watch.ts';
 import type { Clock } from '../clock.ts';
 import { formatProblem } from '../config/problems.ts';
 import { attempt } from '../config/secret-files.ts';
@@ -49,7 +48,7 @@ function keepCertificates(tls: ListenTls, secure: (material: TlsMaterial) => voi
   const paths = [ca, cert, key].flatMap(({ path }) => path ?? []);
   let seen = digest([tls.material.ca, tls.material.cert, tls.material.key].filter((text) => text !== null));
   const look = (): void => {
-    const reads = paths.map((path) => attempt(() => readFileSync(path, 'utf8')));
+    const reads = paths.map((path) => attempt(() => readAgain(path)));
     const now = digest(reads.map((read) => (read.ok ? read.text : String(read.error))));
     if (now === seen) return;
     seen = now;

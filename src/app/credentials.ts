@@ -1,6 +1,5 @@
 /** What Weir shows to the upstream: by class, by a value of the request, or to all; from files that may change. */
-import { readFileSync } from 'node:fs';
-import { canBeReadAgain, type FileWatch, watchFiles } from '../adapters/node/watch.ts';
+import { canBeReadAgain, type FileWatch, readAgain, watchFiles } from '../adapters/node/watch.ts';
 import { readScope, type Scope, scopeValue } from '../admission/rate/scope.ts';
 import { type Credential, credentialIn } from '../config/credentials.ts';
 import type { Admitted } from '../exchange/exchange.ts';
@@ -108,7 +107,7 @@ function reread(one: Credential, troubles: Trouble[]): Credential {
   const { file } = one;
   if (file === null) return one;
   try {
-    const text = credentialIn(readFileSync(file, 'utf8'));
+    const text = credentialIn(readAgain(file));
     if (text !== null) return { ...one, text };
     const message = 'a credential for the upstream has changed to something that is none; the old one stays';
     troubles.push({ message, file });

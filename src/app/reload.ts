@@ -7,8 +7,7 @@
  * problem, too, so a changed file with problems is read again until it no longer changes.
  */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { canBeReadAgain, type FileWatch, watchFiles } from '../adapters/node/watch.ts';
+import { type FileWatch, isPipe, readAgain, watchFiles } from '../adapters/node/watch.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { formatProblem, type Loaded, loadConfig, type Sources } from '../config/load.ts';
@@ -196,7 +195,7 @@ export class Reload {
     const texts = new Map<string, string>();
     let onceOnly: string | null = null;
     const readFile = (path: string): string => {
-      const read = readAgain(path);
+      const read = attempt(() => readAgain(path));
       texts.set(path, textOf(read));
       if (read.ok) return read.text;
       if (read.error === isPipe) onceOnly = path;
@@ -239,19 +238,10 @@ export class Reload {
   }
 
   #hasChanged(): boolean {
-    const texts = this.#watched.map((path) => [path, textOf(readAgain(path))] as const);
+    const texts = this.#watched.map((path) => [path, textOf(attempt(() => readAgain(path)))] as const);
     return digest(new Map(texts)) !== this.#digest;
   }
 }
-
-const isPipe = new Error('it is a pipe');
-
-/** Whoever reads a pipe waits for its writer, and the whole process with it. */
-const readAgain = (path: string) =>
-  attempt(() => {
-    if (!canBeReadAgain(path)) throw isPipe;
-    return readFileSync(path, 'utf8');
-  });
 
 const textOf = (read: ReturnType<typeof attempt>): string => (read.ok ? read.text : String(read.error));
 

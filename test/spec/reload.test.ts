@@ -248,7 +248,9 @@ it('A credential’s file that is wrong is told once, whatever else happens in i
     app.write('other', text);
     await until(() => said(app, /changed credentials/).length > before, { what: 'the second to be taken up' });
   }
+  // Were a pipe read, nobody would be answered any more.
   unlinkSync(other);
+  execFileSync('mkfifo', [other]);
   await until(() => wrong().length > 1, { what: 'the second to be missed' });
   expect(wrong()).toEqual([one, other]);
 });

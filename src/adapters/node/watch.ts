@@ -1,5 +1,5 @@
 /** Notices that files may have changed. */
-import { type FSWatcher, statSync, watch } from 'node:fs';
+import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs';
 import { dirname } from 'node:path';
 
 export interface FileWatch {
@@ -46,6 +46,14 @@ export function canBeReadAgain(path: string): boolean {
   } catch {
     return true;
   }
+}
+
+export const isPipe = new Error('it is a pipe');
+
+/** The text of a file that was read before; throws `isPipe` where it has become one. */
+export function readAgain(path: string): string {
+  if (!canBeReadAgain(path)) throw isPipe;
+  return readFileSync(path, 'utf8');
 }
 
 /** There is none where the system has no watcher left (inotify's limit): looking once a minute has to do. */
