@@ -4,8 +4,15 @@ import type { Config } from '../config/config.ts';
 import type { AuditReason } from '../exchange/exchange.ts';
 import { isCallerName } from '../exchange/principal.ts';
 import type { AuditAction } from '../observe/audit.ts';
-import type { Done, LiftedView, OnceOrder, StandingOrder, SteeringView, Word } from '../observe/steering.ts';
-import { ordersMax } from '../observe/steering.ts';
+import {
+  type Done,
+  type LiftedView,
+  type OnceOrder,
+  ordersMax,
+  type StandingOrder,
+  type SteeringView,
+  type Word,
+} from '../observe/steering.ts';
 import { isDigest } from '../ops/names.ts';
 import type { Given, Steer } from '../ops/ports.ts';
 import type { Services } from './services.ts';

@@ -2,8 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Buckets } from '../../src/admission/rate/ports.ts';
-import type { Grant } from '../../src/admission/rate/slots.ts';
-import { reserve } from '../../src/admission/rate/slots.ts';
+import { type Grant, reserve } from '../../src/admission/rate/slots.ts';
 import type { PermitEnd } from '../../src/exchange/exchange.ts';
 import type { EndpointClass } from '../../src/exchange/route.ts';
 import { excess, noNarrow, tolerance } from '../support/fleet.ts';

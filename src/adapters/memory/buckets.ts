@@ -3,15 +3,16 @@
 import { NarrowBuckets } from '../../admission/rate/narrow-buckets.ts';
 import type { Buckets } from '../../admission/rate/ports.ts';
 import type { NarrowQuota, Quota } from '../../admission/rate/quota.ts';
-import type { Grant, Tried } from '../../admission/rate/slots.ts';
 import {
   convertedUs,
+  type Grant,
   horizonUs,
   intervalUs,
   keepUs,
   leadOf,
   pushMaxUs,
   reserveFrom,
+  type Tried,
   tauUs,
 } from '../../admission/rate/slots.ts';
 import type { Clock } from '../../clock.ts';

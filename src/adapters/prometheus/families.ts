@@ -4,10 +4,8 @@
  *
  * Labels are closed sets (endpoint class, method, status, outcome, …); a caller's name is never one.
  */
-import type { RefusalName } from '../../exchange/refusals.ts';
-import { refusalTable } from '../../exchange/refusals.ts';
-import type { Family, Sample } from '../../observe/family.ts';
-import { sample } from '../../observe/family.ts';
+import { type RefusalName, refusalTable } from '../../exchange/refusals.ts';
+import { type Family, type Sample, sample } from '../../observe/family.ts';
 import { reloadResults, spanOutcomes } from '../../observe/ports.ts';
 import type { Snapshot } from '../../observe/snapshot.ts';
 import { histogramSamples } from './family.ts';

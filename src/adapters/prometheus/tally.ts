@@ -1,7 +1,6 @@
 import { classOfBucket } from '../../admission/rate/scope.ts';
 import type { CutCause, ReplayReason } from '../../exchange/outcome.ts';
-import type { RefusalName } from '../../exchange/refusals.ts';
-import { refusalTable } from '../../exchange/refusals.ts';
+import { type RefusalName, refusalTable } from '../../exchange/refusals.ts';
 import type { RouteClass } from '../../exchange/route.ts';
 import type { AnswerFigure } from '../../observe/figures.ts';
 import {

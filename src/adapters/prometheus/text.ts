@@ -1,5 +1,4 @@
-import type { Metric } from 'prom-client';
-import { Registry } from 'prom-client';
+import { type Metric, Registry } from 'prom-client';
 import type { Family, Sample } from '../../observe/family.ts';
 import { boundLabel } from './family.ts';
 import type { TextFormat } from './negotiate.ts';

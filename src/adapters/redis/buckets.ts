@@ -9,9 +9,10 @@
 import { Cluster, Command } from 'ioredis';
 import type { Buckets } from '../../admission/rate/ports.ts';
 import type { NarrowQuota, Quota } from '../../admission/rate/quota.ts';
-import type { Demand, Grant, Tried } from '../../admission/rate/slots.ts';
 import {
   convertedUs,
+  type Demand,
+  type Grant,
   grantOf,
   horizonUs,
   intervalUs,
@@ -19,6 +20,7 @@ import {
   leadOf,
   pushMaxUs,
   reserve,
+  type Tried,
   tauUs,
 } from '../../admission/rate/slots.ts';
 import type { Clock } from '../../clock.ts';

@@ -1,7 +1,6 @@
 /** What the scripts of the buckets are told and what they answer; the heads of the Lua files list the same. */
 import type { Quota } from '../../admission/rate/quota.ts';
-import type { Demand, Sharing } from '../../admission/rate/slots.ts';
-import { intervalUs, jumpMinUs, tauUs } from '../../admission/rate/slots.ts';
+import { type Demand, intervalUs, jumpMinUs, type Sharing, tauUs } from '../../admission/rate/slots.ts';
 
 /** Stands for "never" where Lua reads a number. */
 export const neverUs = -1e18;

@@ -3,18 +3,18 @@
  * and removing cost the same however many there are. Its reader turns the empty pages once, at most one for each
  * millisecond that passes and a few ahead.
  */
+import { InRing, joinRing, leaveRing, ringFrom } from './ring.ts';
 
 /** Pages that are looked at ahead of now, milliseconds: where they are empty the next look is after as many. */
 const lookAheadMs = 250;
 
 /** Something with a deadline, in one calendar at a time. */
-export abstract class Due<Self> {
+export abstract class Due<Self> extends InRing<Self> {
   /** `Clock.now()`, fractions included. */
   readonly until: number;
-  nextDue: Self | null = null;
-  previousDue: Self | null = null;
 
   constructor(until: number) {
+    super();
     this.until = until;
   }
 }
@@ -41,30 +41,17 @@ export class Deadlines<D extends Due<D>> {
   add(item: D): void {
     const page = pageOf(item.until);
     const first = this.#pages.get(page);
-    if (first === undefined) {
-      item.nextDue = item;
-      item.previousDue = item;
-      this.#pages.set(page, item);
-      if (page < this.#from) this.#from = page;
-      return;
-    }
-    const last = first.previousDue as D;
-    item.nextDue = first;
-    item.previousDue = last;
-    last.nextDue = item;
-    first.previousDue = item;
+    joinRing(first ?? null, item);
+    if (first !== undefined) return;
+    this.#pages.set(page, item);
+    if (page < this.#from) this.#from = page;
   }
 
   remove(item: D): void {
-    const next = item.nextDue as D;
-    const previous = item.previousDue as D;
+    const next = leaveRing(item);
     const page = pageOf(item.until);
-    if (next === item) this.#pages.delete(page);
+    if (next === null) this.#pages.delete(page);
     else if (this.#pages.get(page) === item) this.#pages.set(page, next);
-    previous.nextDue = next;
-    next.previousDue = previous;
-    item.nextDue = null;
-    item.previousDue = null;
   }
 
   /** Somebody whose time is over, the earliest first; null: there is none. */
@@ -81,13 +68,7 @@ export class Deadlines<D extends Due<D>> {
 
   /** All of them. Looks at each: not for each request. */
   *all(): Generator<D> {
-    for (const first of this.#pages.values()) {
-      for (let item: D | null = first; item !== null; ) {
-        const next: D | null = item.nextDue;
-        yield item;
-        item = next === first ? null : next;
-      }
-    }
+    for (const first of this.#pages.values()) yield* ringFrom(first);
   }
 
   #turnPages(now: number): void {

@@ -17,6 +17,7 @@
  * Weights as larger portions of a turn (the usual deficit round robin) would let a member of weight 16 go sixteen times
  * in a row; this way its turns are spread over the round.
  */
+import { InRing, joinRing, leaveRing, ringFrom } from './ring.ts';
 
 /** Urgencies as of RFC 9218: 0 is the most urgent, 7 the least. */
 export const urgencies = 8;
@@ -24,14 +25,12 @@ export const urgencies = 8;
 const weightOf = (urgency: number): number => 2 ** -urgency;
 
 /** Somebody who takes turns, in one place at a time. */
-export abstract class Member<Self> {
+export abstract class Member<Self> extends InRing<Self> {
   urgency = 0;
   /** When it is due, in virtual time. */
   due = 0;
   /** The lane that it stands in: once that of its urgency, or of one that it had when it joined. */
   lane = 0;
-  nextInLane: Self | null = null;
-  previousInLane: Self | null = null;
 }
 
 export class Rounds<M extends Member<M>> {
@@ -62,7 +61,7 @@ export class Rounds<M extends Member<M>> {
       const head = this.#lanes[lane] as M | null;
       for (let member = head; member !== null && (first === null || member.due < first.due); ) {
         if (may(member)) first = member;
-        member = member.nextInLane === head ? null : member.nextInLane;
+        member = member.nextInRing === head ? null : member.nextInRing;
       }
     }
     return first;
@@ -80,13 +79,7 @@ export class Rounds<M extends Member<M>> {
 
   /** All members, lane by lane: those of a lane in the order of their turns. */
   *members(): Generator<M> {
-    for (const head of this) {
-      for (let member: M | null = head; member !== null; ) {
-        const next: M | null = member.nextInLane;
-        yield member;
-        member = next === head ? null : next;
-      }
-    }
+    for (const head of this) yield* ringFrom(head);
   }
 
   /** Which part of the turns a member has while nobody comes and nobody leaves. */
@@ -150,27 +143,11 @@ export class Rounds<M extends Member<M>> {
   #queue(member: M, lane: number, due: number): void {
     member.due = due;
     member.lane = lane;
-    const head = this.#lanes[lane] as M | null;
-    if (head === null) {
-      member.nextInLane = member;
-      member.previousInLane = member;
-      this.#lanes[lane] = member;
-      return;
-    }
-    const last = head.previousInLane as M;
-    member.nextInLane = head;
-    member.previousInLane = last;
-    last.nextInLane = member;
-    head.previousInLane = member;
+    this.#lanes[lane] = joinRing(this.#lanes[lane] as M | null, member);
   }
 
   #unqueue(member: M): void {
-    const next = member.nextInLane as M;
-    const previous = member.previousInLane as M;
-    if (this.#lanes[member.lane] === member) this.#lanes[member.lane] = next === member ? null : next;
-    previous.nextInLane = next;
-    next.previousInLane = previous;
-    member.nextInLane = null;
-    member.previousInLane = null;
+    const next = leaveRing(member);
+    if (this.#lanes[member.lane] === member) this.#lanes[member.lane] = next;
   }
 }
