@@ -1,31 +1,36 @@
 /** Bodies in a replica's memory: what is read, what waits and what is in flight, all within `lineMaxBytes` of its class. */
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { startTestApp } from '../support/app.ts';
+import { leapingClock } from '../support/leap.ts';
 import type { RawAnswer, RawCaller } from '../support/raw.ts';
 import { startForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
 import { answer, say, sayNothing } from '../support/upstream.ts';
 
-const bounds = { rate: 1000, burst: 1000, holdMaxMs: 400, bodyMaxBytes: 4_000, lineMaxBytes: 10_000 };
-const yaml = JSON.stringify({
-  limits: { default: bounds, messages: { rate: 1000, burst: 1000 } },
-  http: { bodyIdleTimeoutMs: 300 },
-  coreapp: { permitsMin: 10 },
-});
+const bounds = { rate: 1000, burst: 1000, holdMaxMs: 600_000, bodyMaxBytes: 4_000, lineMaxBytes: 10_000 };
+const yaml = (bodyIdleTimeoutMs: number) =>
+  JSON.stringify({
+    limits: { default: bounds, messages: { rate: 1000, burst: 1000 } },
+    http: { bodyIdleTimeoutMs },
+    coreapp: { permitsMin: 10 },
+  });
 
-const { upstream, app } = await startForAll(yaml);
+const leap = leapingClock();
+const { upstream, app } = await startForAll(yaml(600_000));
 beforeEach(() => upstream.play(say(answer(200, {}, 'ok'))));
 
 /** What `/status` says is held for messages. */
-async function held(): Promise<number> {
-  const { lines } = await app.status();
+async function held(by = app): Promise<number> {
+  const { lines } = await by.status();
   return lines.find((line) => line.class === 'messages')?.bytes ?? Number.NaN;
 }
 
-const heldIs = (bytes: number) => until(async () => (await held()) === bytes, { what: `${bytes} bytes to be held` });
+const heldIs = (bytes: number, by = app) =>
+  until(async () => (await held(by)) === bytes, { what: `${bytes} bytes to be held` });
 
 /** The head of a message with a body, and the first bytes of it. */
-const upload = (framing: string, begin = '', path = '/v1/messages') =>
-  `POST ${path} HTTP/1.1\r\nHost: weir\r\nAuthorization: Bearer ${app.token}\r\n${framing}\r\n\r\n${begin}`;
+const upload = (framing: string, begin = '', { token } = app) =>
+  `POST /v1/messages HTTP/1.1\r\nHost: weir\r\nAuthorization: Bearer ${token}\r\n${framing}\r\n\r\n${begin}`;
 
 const chunk = (bytes: number) => `${bytes.toString(16)}\r\n${'x'.repeat(bytes)}\r\n`;
 
@@ -113,11 +118,10 @@ describe('unfinished uploads', () => {
 });
 
 describe('what is held is given back', () => {
-  it.each<[string, string, status: number, bytes?: string]>([
-    ['when the upload stands still', announced(4_000), 408],
+  it.each<[string, string, status: number, bytes: string]>([
     ['when it is larger than allowed', chunked, 413, chunk(4_001)],
     ['when its framing breaks', chunked, 400, `${chunk(100)}zz\r\n`],
-  ])('%s', async (_, framing, status, bytes = '') => {
+  ])('%s', async (_, framing, status, bytes) => {
     await using caller = await app.call();
     expect(await caller.send(upload(framing, bytes)).answer('POST')).toMatchObject({ status });
     await heldIs(0);
@@ -151,7 +155,11 @@ describe('what is held is given back', () => {
 
   it('when the Coreapp refuses until the hold time is over', async () => {
     upstream.play(say(answer(503)));
-    expect(await app.send('POST /v1/messages', '', 'x'.repeat(4_000))).toMatchObject({ status: 503 });
+    const told = app.send('POST /v1/messages', '', 'x'.repeat(4_000));
+    await until(() => upstream.arrivals.length > 1, { what: 'it to be sent again' });
+    expect(await held()).toBe(4_000);
+    leap(bounds.holdMaxMs);
+    expect(await told).toMatchObject({ status: 503, json: { errors: [{ code: 1016 }] } });
     await heldIs(0);
   });
 });
@@ -179,7 +187,6 @@ describe('the log says how many bytes came, and why no more', () => {
   it.each<[string, string, string, object]>([
     ['of a whole body', announced(2), 'ab', { status: 200, bytesIn: 2, cut: null }],
     ['of one in chunks', chunked, `${chunk(3)}${chunk(4)}0\r\n\r\n`, { status: 200, bytesIn: 7, cut: null }],
-    ['of one that stands still', announced(4_000), 'abc', { status: 408, bytesIn: 3, cut: 'bodySlow' }],
   ])('%s', async (_, framing, bytes, line) => {
     upstream.play(say(answer(200, {}, 'ok')));
     await using caller = await app.call();
@@ -192,5 +199,19 @@ describe('the log says how many bytes came, and why no more', () => {
     await heldIs(4);
     uploads.callers[0]?.reset();
     expect(await logged()).toMatchObject({ status: 499, bytesIn: 4, cut: 'callerGone' });
+  });
+});
+
+describe('an upload that stands still', async () => {
+  const hasty = await startTestApp(upstream.url, yaml(100));
+  afterAll(() => hasty.close(0));
+
+  it.each(['', 'abc'])('after %j is a 408, gives back what is held, and is logged as slow', async (bytes) => {
+    await using caller = await hasty.call();
+    caller.send(upload(announced(4_000), bytes, hasty));
+    expect(await caller.answer('POST')).toMatchObject({ status: 408 });
+    await heldIs(0, hasty);
+    const ofThis = () => hasty.lines.find(({ bytesIn }) => bytesIn === bytes.length);
+    expect(await until(ofThis, { what: 'the line in the log' })).toMatchObject({ status: 408, cut: 'bodySlow' });
   });
 });

@@ -2,19 +2,22 @@
  * The edge: what is refused before it gets anywhere, and how. Which bytes are read as which request is in the table of the
  * wire (wire/rows/), which wire/gateway.test.ts plays on a whole Weir; which targets are malformed is in target.test.ts.
  */
-import { beforeEach, describe, expect, it } from 'vitest';
-import { apiKey } from '../support/app.ts';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { apiKey, startTestApp } from '../support/app.ts';
 import { basic } from '../support/basic.ts';
 import type { RawCaller } from '../support/raw.ts';
 import { expectRefusal, expectWeirs } from '../support/refusals.ts';
 import { startForAll } from '../support/start-for-all.ts';
-import { pass, until } from '../support/until.ts';
+import { until } from '../support/until.ts';
 import { answer, say } from '../support/upstream.ts';
 
 const limits = { default: { rate: 1000, burst: 1000, bodyMaxBytes: 2_048 }, messages: { rate: 1000, burst: 1000 } };
-const http = { fieldsMaxBytes: 16_384, headTimeoutMs: 300, bodyIdleTimeoutMs: 300, keepAliveTimeoutMs: 60_000 };
+const yaml = (timeoutMs: number) => {
+  const timeouts = { headTimeoutMs: timeoutMs, bodyIdleTimeoutMs: timeoutMs, keepAliveTimeoutMs: 600_000 };
+  return JSON.stringify({ limits, http: { fieldsMaxBytes: 16_384, ...timeouts } });
+};
 
-const { upstream, app } = await startForAll(JSON.stringify({ limits, http }));
+const { upstream, app } = await startForAll(yaml(600_000));
 const auth = `Authorization: Bearer ${app.token}\r\n`;
 /** The fields that most requests have. */
 const known = `Host: weir\r\n${auth}`;
@@ -25,8 +28,8 @@ beforeEach(() => upstream.play(say(answer(200, {}, 'ok'))));
 const nothingArrived = (): void => expect(upstream.arrivals).toEqual([]);
 
 /** Sends bytes on a connection of their own and takes what comes. */
-async function say1(bytes: string, take: (caller: RawCaller) => Promise<void>): Promise<void> {
-  await using caller = await app.call();
+async function say1(bytes: string, take: (caller: RawCaller) => Promise<void>, to = app): Promise<void> {
+  await using caller = await to.call();
   caller.send(bytes);
   await take(caller);
 }
@@ -94,35 +97,42 @@ describe('a request that means nothing that Weir could do is refused with what i
   it('a body of Weir’s own endpoints that is too large: 413', async () => {
     expectRefusal(await app.send('POST /v1/users', '', 'x'.repeat(16_385)), 413, 1025);
   });
+});
+
+describe('who is too slow', async () => {
+  const hasty = await startTestApp(upstream.url, yaml(100));
+  afterAll(() => hasty.close(0));
+  const post = `POST /v1/messages HTTP/1.1\r\nHost: weir\r\nAuthorization: Bearer ${hasty.token}\r\n`;
 
   it('a head that does not come to its end: 408, and the connection ends', async () => {
-    await say1('GET /v1/contacts HTTP/1.1\r\nHost: w', async (caller) => {
+    const take = async (caller: RawCaller): Promise<void> => {
       expectRefusal(await caller.answer(), 408, 1025, 'The request did not arrive in time.');
       await caller.closed();
-    });
+    };
+    await say1('GET /v1/contacts HTTP/1.1\r\nHost: w', take, hasty);
   });
 
   it.each([
     ['a length', 'Content-Length: 10\r\n\r\nabc'],
     ['chunks', 'Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n'],
   ])('a body that stands still, with %s: 408, and the connection ends', async (_, rest) => {
-    await say1(`POST /v1/messages HTTP/1.1\r\n${known}${rest}`, async (caller) => {
+    const take = async (caller: RawCaller): Promise<void> => {
       const told = await caller.answer();
       expectRefusal(told, 408, 1025, 'The request did not arrive in time.');
       expect(told.field('connection')).toBe('close');
       await caller.closed();
       nothingArrived();
-    });
+    };
+    await say1(post + rest, take, hasty);
   });
 
   it('a body that goes on as its 408 comes does not reset the connection, which would lose the answer (RFC 9112, 9.6)', async () => {
-    await using caller = await app.call();
-    caller.send(`POST /v1/messages HTTP/1.1\r\n${known}Content-Length: 999\r\n\r\nabc`);
+    await using caller = await hasty.call();
+    caller.send(`${post}Content-Length: 999\r\n\r\nabc`);
     expect((await caller.answer()).status).toBe(408);
-    for (const more of ['d', 'e', 'f']) {
-      caller.send(more);
-      await pass(20);
-    }
+    for (const more of ['d', 'e', 'f']) await new Promise((resolve) => caller.socket.write(more, resolve));
+    caller.socket.end();
+    await until(() => caller.socket.closed, { what: 'both sides to have closed' });
     expect(await caller.closed()).toBe('end');
     nothingArrived();
   });
@@ -133,12 +143,12 @@ describe('a request that means nothing that Weir could do is refused with what i
       socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\n\r\n`);
       socket.write(Buffer.alloc(length));
     });
-    await using caller = await app.call();
+    await using caller = await hasty.call();
     caller.socket.pause();
-    caller.send(app.request('GET /v1/media/1'));
+    caller.send(hasty.request('GET /v1/media/1'));
     await until(() => upstream.arrivals.length === 1, { what: 'the request at the Coreapp' });
-    await until(() => app.lines.at(-1)?.path === '/v1/media/1', { what: 'the end of the exchange' });
-    const { permits } = await app.status();
+    await until(() => hasty.lines.at(-1)?.path === '/v1/media/1', { what: 'the end of the exchange' });
+    const { permits } = await hasty.status();
     expect(permits.filter(({ inUse }) => inUse > 0)).toEqual([]);
   });
 });

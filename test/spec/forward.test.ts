@@ -4,8 +4,9 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { startTestApp, type TestApp } from '../support/app.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { startTestApp } from '../support/app.ts';
+import { leapingClock } from '../support/leap.ts';
 import { startForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
 import { type Arrival, answer, breakOff, inTurn, say, sayNothing, startUpstream } from '../support/upstream.ts';
@@ -13,7 +14,10 @@ import { type Arrival, answer, breakOff, inTurn, say, sayNothing, startUpstream 
 const ok = answer(200, {}, 'ok');
 const json = { 'Content-Type': 'application/json' };
 
-const { upstream, app } = await startForAll('coreapp: {authorization: Bearer of-the-coreapp}');
+const holdMaxMs = 600_000;
+const patient = `limits: {default: {holdMaxMs: ${holdMaxMs}}}`;
+const leap = leapingClock();
+const { upstream, app } = await startForAll(`coreapp: {authorization: Bearer of-the-coreapp}\n${patient}`);
 beforeEach(() => upstream.play(say(ok)));
 
 const arrived = (): Arrival => {
@@ -303,15 +307,8 @@ describe('a refusal of the Coreapp', () => {
 });
 
 describe('when time is over', () => {
-  const briefly =
-    'coreapp: {answerTimeoutMs: 1000, connectTimeoutMs: 1000}\nlimits: {default: {holdMaxMs: 1500}, stickers: {holdMaxMs: 6000}}';
-  let hasty: TestApp;
-  beforeAll(async () => {
-    hasty = await startTestApp(upstream.url, briefly);
-  });
-  afterAll(() => hasty[Symbol.asyncDispose]());
-
   it('a POST that the Coreapp does not answer is a 504 with error 1014, and arrived once', async () => {
+    await using hasty = await startTestApp(upstream.url, `coreapp: {answerTimeoutMs: 100}\n${patient}`);
     upstream.play(sayNothing);
     const told = await hasty.send('POST /v1/messages', '', '{}');
     const error = { code: 1014, title: 'Internal error', details: 'The Coreapp did not answer in time.' };
@@ -320,13 +317,15 @@ describe('when time is over', () => {
   });
 
   it.each([429, 503])('a %i for longer than the hold time becomes Weir’s own 503 with Retry-After', async (status) => {
-    await using fresh = await startTestApp(upstream.url, briefly); // One that has not been refused yet.
+    await using fresh = await startTestApp(upstream.url, patient); // One that has not been refused yet.
     upstream.play(say(answer(status, { 'X-From': 'coreapp' }, 'theirs')));
-    const told = await fresh.send('POST /v1/messages', '', '{}');
+    const asked = fresh.send('POST /v1/messages', '', '{}');
+    await until(() => upstream.arrivals.length > 1, { what: 'it to be sent again' });
+    leap(holdMaxMs);
+    const told = await asked;
     expect(told).toMatchObject({ status: 503, json: { errors: [{ code: 1016, title: 'System overloaded' }] } });
     expect(Number(told.field('retry-after'))).toBeGreaterThanOrEqual(1);
     expect(told.field('x-from')).toBeUndefined();
-    expect(upstream.arrivals.length).toBeGreaterThan(1);
   });
 });
 
@@ -335,8 +334,12 @@ describe('a Coreapp that is not there', () => {
     const away = await startUpstream();
     const { port, url } = away;
     await away.stop();
-    await using waiting = await startTestApp(url, 'limits: {default: {holdMaxMs: 400}, messages: {holdMaxMs: 5000}}');
-    const told = await waiting.send('POST /v1/contacts', '', '{}');
+    await using waiting = await startTestApp(url, patient);
+    const asked = waiting.send('POST /v1/contacts', '', '{}');
+    const failed = /^weir_coreapp_answers_total\{class="contacts",status="failure"\} [2-9]/m;
+    await until(async () => failed.test(await waiting.metrics()), { what: 'a second attempt' });
+    leap(holdMaxMs);
+    const told = await asked;
     expect(told).toMatchObject({ status: 502, json: { errors: [{ code: 1014 }] } });
     expect(told.json.errors[0].details).toBe('The Coreapp could not be reached.');
     expect(waiting.lines.at(-1)?.attempts).toBeGreaterThan(1);

@@ -7,6 +7,10 @@ interface Wait {
 
 const pauseMs = 5;
 
+// Those of the machine, so that a wait goes on in a test that drives the timers (still-timers.ts).
+const { setTimeout, clearTimeout } = globalThis;
+const now = performance.now.bind(performance);
+
 /**
  * Polls until the condition holds (is neither `false`, `null` nor `undefined`) and hands back what it gave.
  * A condition that throws does not hold yet; what it threw last is the failure's cause.
@@ -15,7 +19,7 @@ export async function until<T>(
   condition: () => T | Promise<T>,
   { what, deadlineMs = 50_000 }: Wait,
 ): Promise<Exclude<T, false | null | undefined>> {
-  const giveUpAt = performance.now() + deadlineMs;
+  const giveUpAt = now() + deadlineMs;
   for (;;) {
     let cause: unknown;
     try {
@@ -26,7 +30,7 @@ export async function until<T>(
     } catch (error) {
       cause = error;
     }
-    if (performance.now() >= giveUpAt) {
+    if (now() >= giveUpAt) {
       const last = cause instanceof Error ? `; the last try failed: ${cause.message}` : '';
       throw new Error(`Waited ${deadlineMs} ms in vain for ${what}${last}.`, { cause });
     }
