@@ -1,5 +1,5 @@
 /** Callers that take their answers slowly: who goes on, who is cut off, and what is said of it. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Idlers } from '../../src/wire/server/idlers.ts';
 import { Taking } from '../../src/wire/taking.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
@@ -8,6 +8,7 @@ import { createAuthority } from '../support/certificates.ts';
 import { Folder } from '../support/files.ts';
 import { callSecurely, startSecureApp } from '../support/secure-app.ts';
 import { upstreamForAll } from '../support/start-for-all.ts';
+import { driveIntervals, driveTimers } from '../support/still-timers.ts';
 import { pass, until } from '../support/until.ts';
 import { type Script, sayNothing, startUpstream } from '../support/upstream.ts';
 
@@ -55,7 +56,8 @@ describe('What a caller takes, as it can be seen', () => {
 });
 
 describe('The sweep over those who take an answer', () => {
-  it('calls one slow that takes nothing, and none that takes enough, waits for more or is done', async () => {
+  it('calls one slow that takes nothing, and none that takes enough, waits for more or is done', () => {
+    using _ = driveIntervals();
     const idlers = new Idlers(20, 0, 1_000);
     const called: string[] = [];
     const watch = (name: string, hasToTake = true) => {
@@ -64,16 +66,12 @@ describe('The sweep over those who take an answer', () => {
     };
     const [steps, , , done] = [watch('in steps'), watch('nothing'), watch('waits', false), watch('done')];
     done.watched.done();
-    try {
-      for (let sweep = 0; sweep < 40; sweep = idlers.sweeps) {
-        // 100 bytes are worth five of the pauses, so a step every sixteen sweeps is enough.
-        if (sweep % 16 === 0) steps.taker.taken += 100;
-        await until(() => idlers.sweeps > sweep, { what: 'the next sweep' });
-      }
-      expect(called).toEqual(['nothing']);
-    } finally {
-      idlers.close();
+    for (let sweep = 0; sweep < 40; sweep = idlers.sweeps) {
+      // 100 bytes are worth five of the pauses, so a step every sixteen sweeps is enough.
+      if (sweep % 16 === 0) steps.taker.taken += 100;
+      vi.advanceTimersByTime(5);
     }
+    expect(called).toEqual(['nothing']);
   });
 });
 
@@ -93,18 +91,18 @@ const cutLines = async (opsPort: number): Promise<string[]> =>
 describe('An answer that is not taken', async () => {
   const upstream = await upstreamForAll();
   let app: TestApp;
-  const http = { bodyIdleTimeoutMs: 300, answerMinBytesPerS: 1_000_000_000 };
+  const cutsOff = { http: { bodyIdleTimeoutMs: 300, answerMinBytesPerS: 1_000_000_000 } };
 
   afterEach(() => app[Symbol.asyncDispose]());
 
   const open = async (more: object = {}): Promise<void> => {
-    app = await startTestApp(upstream.url, JSON.stringify({ http, ...more }));
+    app = await startTestApp(upstream.url, JSON.stringify(more));
   };
   const logged = (path: string) =>
     until(() => app.lines.find((line) => line.path === path), { what: `the log line of ${path}` });
 
   it('is cut off: the log and the metrics say so, and that the caller had seen its status', async () => {
-    await open();
+    await open(cutsOff);
     upstream.play(pour(32 * mib));
     await using caller = await app.call();
     caller.socket.pause();
@@ -114,7 +112,7 @@ describe('An answer that is not taken', async () => {
   });
 
   it('but for its last bytes is cut off, too, and not told as whole before', async () => {
-    await open();
+    await open(cutsOff);
     // More than the system's buffers take, but all of it written: what is missing is its end.
     await using caller = await app.call();
     caller.socket.pause();
@@ -129,7 +127,8 @@ describe('An answer that is not taken', async () => {
   });
 
   it('goes on for a caller that pauses for longer than it may, as long as it has taken enough before', async () => {
-    await open({ http: { ...http, answerMinBytesPerS: 1_000 } });
+    using _ = driveIntervals();
+    await open({ http: { bodyIdleTimeoutMs: 300, answerMinBytesPerS: 1_000 } });
     const length = 16 * mib;
     upstream.play(pour(length));
     await using caller = await app.call();
@@ -137,7 +136,7 @@ describe('An answer that is not taken', async () => {
     caller.socket.removeAllListeners('data').pause();
     caller.send(app.request('GET /v1/media/1'));
     for (let pauses = 0; pauses < 4; pauses++) {
-      await pass(600); // Twice what it may pause; counted in sweeps of this very process.
+      vi.advanceTimersByTime(600); // Twice what it may pause.
       const goal = taken + 2 * mib;
       while (taken < goal) {
         const chunk = caller.socket.read() as Buffer | null;
@@ -174,9 +173,14 @@ describe('An answer that is not taken', async () => {
   });
 
   it('because it pauses for too long at the Coreapp says so', async () => {
-    await open({ coreapp: { answerTimeoutMs: 100 } });
+    using _ = driveTimers();
+    await open({ coreapp: { answerTimeoutMs: 600_000 } });
     upstream.play((_, socket) => void socket.write('HTTP/1.1 201 Any\r\nContent-Length: 10\r\n\r\nabc'));
-    expect(await app.send('POST /v1/messages', '', '{"to":1}')).toMatchObject({ status: 201, whole: false });
+    await using caller = await app.call();
+    caller.send(app.request('POST /v1/messages', '', '{"to":1}'));
+    await until(() => caller.unread.includes('\r\n\r\nabc'), { what: 'the beginning of the answer' });
+    vi.advanceTimersByTime(600_001);
+    expect(await caller.answer('POST')).toMatchObject({ status: 201, whole: false });
     expect(await logged('/v1/messages')).toMatchObject({
       status: 201,
       cut: 'coreappTimeout',
@@ -187,7 +191,7 @@ describe('An answer that is not taken', async () => {
   });
 
   it('because Weir stops says so, whether it had begun or not', async () => {
-    await open({ http: {} });
+    await open();
     upstream.play((arrival, socket) =>
       (arrival.target === '/v1/media/1' ? pour(32 * mib) : sayNothing)(arrival, socket),
     );

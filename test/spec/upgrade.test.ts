@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { adminPassword, startTestApp, type TestApp } from '../support/app.ts';
 import { basic } from '../support/basic.ts';
+import { leapingClock } from '../support/leap.ts';
 import type { RawAnswer, RawCaller } from '../support/raw.ts';
 import { until } from '../support/until.ts';
 import {
@@ -19,7 +20,9 @@ import {
 /** Nothing here takes so long: what ends, ends by itself. */
 const hourMs = 3_600_000;
 const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: a2V5\r\n';
-const settings = 'coreapp: {permitsMax: 2, answerTimeoutMs: 2000}\nlimits: {default: {holdMaxMs: 3000}}';
+const holdMaxMs = 600_000;
+const settings = `coreapp: {permitsMax: 2}\nlimits: {default: {holdMaxMs: ${holdMaxMs}}}`;
+const leap = leapingClock();
 
 /** Says 101 and sends back what comes from then on. */
 const echo: Script = (_, socket) => {
@@ -170,7 +173,10 @@ describe('what others would be spared', () => {
 
   it.each([503, 429])('a %i that stays is Weir’s own 503 in the end, with error 1016', async (status) => {
     upstream.play(say(answer(status, { 'X-From': 'coreapp' }, 'theirs')));
-    const got = await told();
+    const asked = told();
+    await until(() => upstream.arrivals.length > 1, { what: 'it to be sent again' });
+    leap(holdMaxMs);
+    const got = await asked;
     expect(got).toMatchObject({ status: 503, json: { errors: [{ code: 1016 }] } });
     expect(got.field('x-from')).toBeUndefined();
     expect(got.field('x-request-id')).toBe(app.lines[0]?.id);
@@ -189,10 +195,15 @@ describe('what others would be spared', () => {
 
   it('and if it stays away, the caller is told 502', async () => {
     await upstream.stop();
-    expect(await told()).toMatchObject({ status: 502, json: { errors: [{ code: 1014 }] } });
+    const asked = told();
+    await until(() => app.events.some(({ message }) => /cannot be reached/.test(message)), { what: 'the warning' });
+    leap(holdMaxMs);
+    expect(await asked).toMatchObject({ status: 502, json: { errors: [{ code: 1014 }] } });
   });
 
   it('a Coreapp that takes the request and never answers is a 504', async () => {
+    await app.close(0);
+    app = await startTestApp(upstream.url, 'coreapp: {answerTimeoutMs: 100}');
     upstream.play(sayNothing);
     expect(await told()).toMatchObject({ status: 504, json: { errors: [{ code: 1014 }] } });
     await until(async () => (await permits()).inUse === 0, { what: 'the permit back' });
