@@ -251,6 +251,9 @@ export class Fleet {
       case 'figures':
         void this.#tellFigures(member, message.id, message.format);
         break;
+      case 'tally':
+        member.counted(message.tally);
+        break;
       case 'prepared':
       case 'committed':
       case 'told':

@@ -1,12 +1,13 @@
 /** The life of a worker, as its parent has it: it starts, is reloaded, tells what it has counted, and drains. */
 import { type Serving, startWorkerApp } from '../app/app.ts';
 import { StartError } from '../app/start-error.ts';
-import type { Alarm, Clock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import type { Page } from '../exchange/outcome.ts';
 import type { Log } from '../observe/ports.ts';
 import type { FromWorker, Objection, Report, ToWorker, WorkerStart } from './messages.ts';
 import { OpenCountWriter } from './open-count.ts';
 import { answerTo } from './questions.ts';
+import { Telling } from './telling.ts';
 
 interface LifeDeps {
   readonly clock: Clock;
@@ -19,8 +20,6 @@ interface LifeDeps {
 
 type Later = Exclude<ToWorker, { readonly kind: 'start' }>;
 
-const reportEveryMs = 1_000;
-
 export class WorkerLife {
   readonly #deps: LifeDeps;
   readonly #start: WorkerStart;
@@ -31,13 +30,14 @@ export class WorkerLife {
   #last: Promise<unknown> = Promise.resolve();
   readonly #figures = new Map<number, (page: Page | null) => void>();
   #ids = 0;
-  #alarm: Alarm | null = null;
+  readonly #telling: Telling;
   readonly #ended = Promise.withResolvers<void>();
   #closing = false;
 
   constructor(start: WorkerStart, deps: LifeDeps) {
     this.#start = start;
     this.#deps = deps;
+    this.#telling = new Telling(deps.clock, { report: () => void this.#report(null), tally: () => this.#tellTally() });
   }
 
   /** Resolves when it has been drained. */
@@ -55,14 +55,14 @@ export class WorkerLife {
       const objection = await objectionTo(async () => {
         this.#serving = await startWorkerApp({ ...start, log }, { ...place, figures });
         ({ port } = this.#serving);
-        if (countFd !== null) this.#follow(countFd);
+        this.#follow(countFd);
       });
       if (objection !== null) {
         await send({ kind: 'cannot', objection });
         return objection;
       }
       await send({ kind: 'serving', port });
-      this.#tellEverySecond();
+      this.#telling.begin();
       return null;
     });
   }
@@ -112,14 +112,17 @@ export class WorkerLife {
     if (this.#closing) return;
     this.#closing = true;
     await this.#serving?.close(graceMs);
-    this.#alarm?.cancel();
+    this.#telling.end();
     await this.#report(null);
     this.#ended.resolve();
   }
 
-  #follow(countFd: number): void {
-    const openCount = new OpenCountWriter(countFd, this.#deps.clock);
-    this.#serving?.traffic.follow(openCount.count);
+  #follow(countFd: number | null): void {
+    const openCount = countFd === null ? null : new OpenCountWriter(countFd, this.#deps.clock);
+    this.#serving?.traffic.follow((open) => {
+      this.#telling.counted();
+      openCount?.count(open);
+    });
     this.#openCount = openCount;
   }
 
@@ -156,11 +159,10 @@ export class WorkerLife {
     await this.#deps.send({ kind: 'report', id, report });
   }
 
-  #tellEverySecond(): void {
-    this.#alarm = this.#deps.clock.after(reportEveryMs, () => {
-      void this.#report(null);
-      this.#tellEverySecond();
-    });
+  #tellTally(): void {
+    if (this.#serving !== null) {
+      void this.#deps.send({ kind: 'tally', tally: this.#serving.services.meter.tallied() });
+    }
   }
 
   async #askForFigures(format: 'json' | 'prometheus'): Promise<Page> {

@@ -66,6 +66,12 @@ export class Member {
     if (answer.id !== null) this.#answer(answer.id, answer);
   }
 
+  /** Between two reports. */
+  counted(tally: Report['counted']['tally']): void {
+    this.silences = 0;
+    if (this.report !== null) this.report = { ...this.report, counted: { ...this.report.counted, tally } };
+  }
+
   /** Nobody waits for it any longer. */
   ended(): void {
     for (const id of [...this.#asked.keys()]) this.#answer(id, null);

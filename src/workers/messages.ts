@@ -102,6 +102,8 @@ export type FromWorker =
   | { readonly kind: 'told'; readonly id: number; readonly said: unknown }
   /** `id` null: it was not asked for, but comes once a second. */
   | { readonly kind: 'report'; readonly id: number | null; readonly report: Report }
+  /** What it has counted of requests, between two reports. */
+  | { readonly kind: 'tally'; readonly tally: Counted['tally'] }
   /** A caller asks this worker for what the whole replica has counted. */
   | { readonly kind: 'figures'; readonly id: number; readonly format: 'json' | 'prometheus' }
   /** A bug has struck: it drains by itself, takes nothing new, and ends. */

@@ -158,6 +158,19 @@ describe('A fleet', () => {
     expect(fleet.snapshot()).toMatchObject({ requestsLost: 3, each: [{ restarts: 1 }, { restarts: 0 }] });
   });
 
+  it('keeps what one that dies has told between two reports', async () => {
+    const { fleet, workers, kept } = await begun();
+    const tally = { reloads: {} } as Report['counted']['tally'];
+    workers[0]?.says({ kind: 'tally', tally });
+    expect(fleet.latest).toEqual([]);
+    await fleet.reports();
+    const before = fleet.latest[0] as Report;
+    workers[0]?.says({ kind: 'tally', tally });
+    workers[0]?.dies();
+    expect(kept).toEqual([{ ...before, counted: { ...before.counted, tally } }]);
+    expect(kept[0]?.counted.tally).toBe(tally);
+  });
+
   it('counts what was open in one that dies by its file, which is newer than what it told', async () => {
     const { fleet, clock, workers } = await begun();
     await fleet.reports();

@@ -16,6 +16,7 @@ import { heapOptions, inspectorOptions, withoutHeapOptions } from '../../src/wor
 import { type OpenCount, OpenCountWriter, openCount } from '../../src/workers/open-count.ts';
 import { spawnBy } from '../../src/workers/processes.ts';
 import { Restarts } from '../../src/workers/restarts.ts';
+import { Telling } from '../../src/workers/telling.ts';
 import { passWholeLines } from '../../src/workers/whole-lines.ts';
 import { config, load, problems } from '../support/config.ts';
 import { busy } from '../support/snapshots.ts';
@@ -130,6 +131,26 @@ describe('A worker that ends', () => {
     expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
     expect(restarts.ended(now + 500, true)).toBe(500);
     expect(restarts.ended(now + 1_500, false)).toBe(500);
+  });
+});
+
+describe('What a worker tells', () => {
+  it('is all once a second, and its counts of requests ten times a second while there are any', async () => {
+    const clock = new VirtualClock();
+    const told: string[] = [];
+    const tell = (what: string) => () => void told.push(`${what} at ${clock.now()}`);
+    const telling = new Telling(clock, { report: tell('report'), tally: tell('tally') });
+    telling.begin();
+    await clock.advance(1_000);
+    telling.counted();
+    await clock.advance(150);
+    telling.counted();
+    telling.counted();
+    await clock.advance(850);
+    telling.end();
+    telling.counted();
+    await clock.advance(5_000);
+    expect(told).toEqual(['report at 0', 'report at 1000', 'tally at 1100', 'tally at 1200', 'report at 2000']);
   });
 });
 

@@ -1,0 +1,53 @@
+/**
+ * When a worker tells its parent what it has counted. What one that is killed has not told is lost, so the counts of
+ * requests go often; all else, which costs thirty times as much to tell, goes once a second.
+ */
+import type { Alarm, Clock } from '../clock.ts';
+
+const tallyEveryMs = 100;
+/** A report stands in the place of the first. */
+const tallyTurns = 10;
+
+interface Teller {
+  /** All that it has to say. */
+  report(): void;
+  /** What it has counted of requests. */
+  tally(): void;
+}
+
+export class Telling {
+  readonly #clock: Pick<Clock, 'after'>;
+  readonly #teller: Teller;
+  #alarm: Alarm | null = null;
+  /** 0: the next is a report. */
+  #turn = 0;
+  #hasNews = false;
+
+  constructor(clock: Pick<Clock, 'after'>, teller: Teller) {
+    this.#clock = clock;
+    this.#teller = teller;
+  }
+
+  /** The first report goes at once: a tally takes the place of the one in the report before it. */
+  begin(): void {
+    this.#turn = 0;
+    this.#next();
+  }
+
+  /** A request has come, or ended. */
+  counted(): void {
+    this.#hasNews = true;
+  }
+
+  end(): void {
+    this.#alarm?.cancel();
+  }
+
+  #next(): void {
+    if (this.#turn === 0) this.#teller.report();
+    else if (this.#hasNews) this.#teller.tally();
+    this.#hasNews = false;
+    this.#turn = (this.#turn + 1) % tallyTurns;
+    this.#alarm = this.#clock.after(tallyEveryMs, () => this.#next());
+  }
+}
