@@ -21,7 +21,7 @@ import { startWeir, type Weir } from './contestants.ts';
 import { percentile } from './figures.ts';
 import { body, Load, requestTo } from './measure.ts';
 
-const rounds = 30;
+const rounds = 24;
 const roundMs = 500;
 const tracesWarmUpMs = 3_000;
 
@@ -62,26 +62,31 @@ async function ratiosOf(load: Load, weir: Weir): Promise<Record<'itself' | 'trac
   await load.warmUp(weir);
   const ratios: Record<'itself' | 'traced', number[]> = { itself: [], traced: [] };
   for (let round = 0; round < rounds; round++) {
-    const spent = new Map<string, number>();
-    const phases = ['off', 'traced', 'itself'];
-    for (const phase of round % 2 === 0 ? phases : phases.toReversed()) {
-      const [before, now] = phase === 'traced' ? (['pass', 'auto'] as const) : (['auto', 'pass'] as const);
-      // A reload costs, and code that is new to the compiler: both come before each phase, whatever the one before it was.
-      await change(before);
+    const spent = { pass: [] as number[], auto: [] as number[] };
+    // What the machine does slowly, such as getting warm, is in both alike.
+    for (const phase of ['pass', 'auto', 'auto', 'pass'] as const) {
+      const now = round % 2 === 0 ? phase : opposite[phase];
+      // A reload costs, and code that is new to the compiler: there is one before each phase, whatever the one before it was.
+      await change(opposite[now]);
       await change(now);
-      spent.set(phase, (await load.on(weir, roundMs)).cpuUs);
+      spent[now].push((await load.on(weir, roundMs)).cpuUs);
     }
-    for (const phase of ['itself', 'traced'] as const) {
-      ratios[phase].push((spent.get(phase) as number) / (spent.get('off') as number));
-    }
+    const [first, second] = spent.pass as [number, number];
+    ratios.itself.push(second / first);
+    ratios.traced.push(sum(spent.auto) / sum(spent.pass));
   }
   return ratios;
 }
 
+type TraceContext = 'pass' | 'auto';
+const opposite = { pass: 'auto', auto: 'pass' } as const;
+
+const sum = (all: readonly number[]): number => all.reduce((total, one) => total + one, 0);
+
 /** What it does with traces, changed in its file: it looks at that by itself, so no second reload comes later. */
-function configured({ file, opsPort }: Weir): (traceContext: 'auto' | 'pass') => Promise<void> {
+function configured({ file, opsPort }: Weir): (traceContext: TraceContext) => Promise<void> {
   const text = readFileSync(file, 'utf8');
-  let present = 'auto';
+  let present: TraceContext = 'auto';
   const applied = async (): Promise<string | undefined> => {
     const { text: metrics } = await ask('GET', `http://127.0.0.1:${opsPort}/metrics`);
     return /^weir_config_reloads_total\{result="applied"\} (\d+)/m.exec(metrics)?.[1];
