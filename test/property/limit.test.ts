@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { windowUs } from '../../src/admission/rate/slots.ts';
 import type { Replay } from '../../src/exchange/outcome.ts';
+import { slotsGivenUpMax } from '../../src/upstream/attempt.ts';
 import { dice } from '../support/dice.ts';
 import { DriftingClock } from '../support/drifting-clock.ts';
 import { Fleet, messageFrom, roomyLimits, tolerance, WaitingDownstream } from '../support/fleet.ts';
@@ -130,7 +131,9 @@ describe('the limit, over all replicas', () => {
         for (let i = 0; i < requests; i++) void fleet.arrive(i % count);
         await fleet.clock.advance(4_000);
         expect(fleet.sent).toHaveLength(requests);
-        expect(fleet.sent.filter(({ at, closesAt }) => at > closesAt)).toEqual([]);
+        // One that has met so many long ways in a row is sent with the next slot, however late that is.
+        const late = fleet.sent.filter(({ at, closesAt, gaveUp }) => at > closesAt && gaveUp < slotsGivenUpMax);
+        expect(late).toEqual([]);
         expect(fleet.excess(quota)).toBeLessThanOrEqual(tolerance(quota));
       }),
       { numRuns: 25 },

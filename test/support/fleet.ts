@@ -192,14 +192,11 @@ class DistantStore {
   }
 }
 
-export interface Sent {
-  readonly at: number;
+export interface Sent extends Written {
   readonly replica: number;
   readonly caller: string;
   readonly path: string;
   readonly waitedMs: number;
-  /** When the slot closes that it used. */
-  readonly closesAt: number;
 }
 
 interface FleetOptions {
@@ -340,8 +337,8 @@ export class Fleet {
     const at = this.clock.now();
     const gates = this.gates[replica] as Gates;
     const request = messageFrom(user, brought);
-    const written = ({ at: sentAt, closesAt }: Written): void => {
-      this.sent.push({ at: sentAt, replica, caller: user, path: request.path, waitedMs: sentAt - at, closesAt });
+    const written = (how: Written): void => {
+      this.sent.push({ ...how, replica, caller: user, path: request.path, waitedMs: how.at - at });
     };
     if (this.#sender !== null) {
       const end = await this.#sender.send(gates, request, downstream, written);
@@ -354,7 +351,7 @@ export class Fleet {
       case 'exchange': {
         const { permit, slotClosesAt, slots, charge } = admission;
         this.slots[replica] = slots;
-        written({ at: this.clock.now(), closesAt: slotClosesAt });
+        written({ at: this.clock.now(), closesAt: slotClosesAt, gaveUp: 0 });
         this.clock.after(this.#serviceMs, () => {
           permit.end('answered');
           charge?.settle(charge.toldIn.map(() => this.#usedBy(request)));

@@ -27,7 +27,10 @@ interface SenderOptions {
 /** A request that was written: when, by the look at the clock that allowed it, and when its slot closes. */
 export interface Written {
   readonly at: number;
+  /** When the slot closes that it used. */
   readonly closesAt: number;
+  /** How many slots in a row it gave up before. */
+  readonly gaveUp: number;
 }
 
 /** No answer waits in Weir: each is read as fast as its caller takes it. */
@@ -101,7 +104,10 @@ export class Sender {
     for (let admission = await stood((stander) => gates.admit(request, downstream, stander)); ; ) {
       if (admission.kind !== 'exchange') return admission;
       const sent = admission;
-      const attempt = await this.#forward((at) => told({ at, closesAt: sent.slotClosesAt }))(sent, downstream);
+      const attempt = await this.#forward((at) => told({ at, closesAt: sent.slotClosesAt, gaveUp: sent.slotsGivenUp }))(
+        sent,
+        downstream,
+      );
       if (attempt.kind === 'passed') return 'sent';
       if (attempt.kind !== 'replay') return attempt;
       this.givenUp += 1;
