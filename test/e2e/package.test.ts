@@ -1,5 +1,5 @@
 /** What `npm pack` makes: installed where nothing of the repository is, it serves. */
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Pool } from 'undici';
@@ -33,6 +33,18 @@ describe('the package, installed globally', () => {
     expect(packages).toContain('http-proxy-3');
     expect(packages).not.toContain('undici');
     expect(packages.filter((name) => name.startsWith('node-'))).toEqual([]);
+  });
+
+  it('is as large as its page says', async () => {
+    const folder = join(cwd, 'lib/node_modules/weir');
+    const files = (await readdir(folder, { recursive: true })).map((path) => stat(join(folder, path)));
+    const installed = (await Promise.all(files)).reduce((sum, one) => sum + (one.isFile() ? one.size : 0), 0);
+    const packed = (await stat(join(cwd, tarball))).size;
+    const page = await readFile(join(root, 'docs/how-to/install-the-package.md'), 'utf8');
+    const [told = 0, toldInstalled = 0] = [...page.matchAll(/([\d.]+) MB/g)].map(([, megabytes]) => Number(megabytes));
+    // To a fifth, so that not every change is one of the page.
+    for (const ratio of [packed / 1e6 / told, installed / 1e6 / toldInstalled])
+      expect(Math.abs(ratio - 1)).toBeLessThan(0.2);
   });
 
   it('tells its version', async () => {
