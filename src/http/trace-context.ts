@@ -28,7 +28,7 @@ const knownFlags = traceFlags.sampled | traceFlags.random;
 
 /** Null: there is none, several, or one that is not valid. Then `tracestate` means nothing either. */
 export function traceParentIn(fields: Fields): TraceParent | null {
-  const text = theOnly(fields, 'traceparent')?.trim() ?? null;
+  const text = theOnly(fields, 'traceparent');
   if (text === null || !form.test(text) || (text.length > traceParentAt.end && text.startsWith('00'))) return null;
   return {
     traceId: traceIdIn(text),
