@@ -46,15 +46,12 @@ export class Prospects {
 
   /** Nothing but the bucket itself could keep a newcomer. */
   mayTake({ principal, fields }: Collected, now: number): boolean {
+    const { ofClass, deps, pausing } = this.#parts;
     const caller = nameOf(principal);
-    if (
-      now < this.#parts.ofClass.pauses.bulkUntil &&
-      urgencyOf(fields, principal, this.#parts.deps.bestUrgency) >= bulkUrgency
-    )
-      return false;
-    if (now < this.#parts.pausing.until || !this.#parts.ofClass.limiter.availableTo(caller, now)) return false;
-    if (this.#parts.ofClass.pausedByOperator(caller)) return false;
-    return !this.isPaused(caller, now);
+    const isBulkPaused = now < ofClass.pauses.bulkUntil;
+    if (isBulkPaused && urgencyOf(fields, principal, deps.bestUrgency) >= bulkUrgency) return false;
+    if (now < pausing.until || !ofClass.limiter.availableTo(caller, now)) return false;
+    return !ofClass.pausedByOperator(caller) && !this.isPaused(caller, now);
   }
 
   /** Whether one caller is paused, apart from all. */
@@ -106,14 +103,9 @@ export class Prospects {
 
   /** What a newcomer would find. */
   #left(): Left {
-    const now = this.#parts.deps.clock.now();
-    const { lease } = this.#parts.supply;
-    const level = lease.level(now) + lease.open(now);
-    return leftOf(
-      this.#parts.ofClass.limits,
-      level,
-      this.#parts.waiting.line.requests,
-      this.#parts.pausing.until - now,
-    );
+    const { deps, ofClass, waiting, supply, pausing } = this.#parts;
+    const now = deps.clock.now();
+    const level = supply.lease.level(now) + supply.lease.open(now);
+    return leftOf(ofClass.limits, level, waiting.line.requests, pausing.until - now);
   }
 }

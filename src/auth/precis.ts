@@ -30,39 +30,14 @@ export function storedForms(name: string): readonly string[] {
 }
 
 /**
- * Cyrillic, Greek and Armenian letters that look like a Latin one, with that one: the confusables of UTS 39, as far as
- * names need them.
+ * Cyrillic, Greek and Armenian letters that look like a Latin one, which stands in front of them: the confusables of
+ * UTS 39, as far as names need them.
  */
 const lookalikes: ReadonlyMap<string, string> = new Map(
-  [
-    ['АΑ', 'A', 'аα', 'a'],
-    ['ВΒ', 'B', 'Ь', 'b'],
-    ['СϹ', 'C', 'сϲ', 'c'],
-    ['', 'D', 'ԁ', 'd'],
-    ['ЕΕ', 'E', 'еҽ', 'e'],
-    ['Ԍ', 'G', 'ց', 'g'],
-    ['НΗ', 'H', 'һհ', 'h'],
-    ['ІΙӀ', 'I', 'іιı', 'i'],
-    ['ЈͿ', 'J', 'јϳ', 'j'],
-    ['КΚ', 'K', 'кκ', 'k'],
-    ['', 'L', 'ӏ', 'l'],
-    ['МΜ', 'M', '', 'm'],
-    ['Ν', 'N', 'ո', 'n'],
-    ['ОΟՕ', 'O', 'оοσօ', 'o'],
-    ['РΡ', 'P', 'рρ', 'p'],
-    ['Ԛ', 'Q', 'ԛզ', 'q'],
-    ['ЅՏ', 'S', 'ѕ', 's'],
-    ['ТΤ', 'T', 'тτ', 't'],
-    ['Ս', 'U', 'υս', 'u'],
-    ['Ѵ', 'V', 'ѵν', 'v'],
-    ['Ԝ', 'W', 'ԝω', 'w'],
-    ['ХΧ', 'X', 'хχ', 'x'],
-    ['УΥҮ', 'Y', 'уγү', 'y'],
-    ['Ζ', 'Z', '', 'z'],
-  ].flatMap(([upper = '', upperLatin = '', lower = '', lowerLatin = '']) => [
-    ...[...upper].map((letter): [string, string] => [letter, upperLatin]),
-    ...[...lower].map((letter): [string, string] => [letter, lowerLatin]),
-  ]),
+  words(`
+    AАΑ aаα BВΒ bЬ CСϹ cсϲ dԁ EЕΕ eеҽ GԌ gց HНΗ hһհ IІΙӀ iіιı JЈͿ jјϳ KКΚ kкκ lӏ MМΜ NΝ nո OОΟՕ oоοσօ
+    PРΡ pрρ QԚ qԛզ SЅՏ sѕ TТΤ tтτ UՍ uυս VѴ vѵν WԜ wԝω XХΧ xхχ YУΥҮ yуγү ZΖ
+  `).flatMap(([latin = '', ...alike]) => alike.map((letter) => [letter, latin] as const)),
 );
 
 /**
@@ -82,11 +57,10 @@ export function likenessOf(name: string): string {
 }
 
 /** The scripts in general use (UAX 31, table 5). */
-const scripts = `
+const scripts = words(`
   Arabic Armenian Bengali Cyrillic Devanagari Ethiopic Georgian Greek Gujarati Gurmukhi Hebrew Kannada Khmer Lao Latin
-  Malayalam Myanmar Oriya Sinhala Tamil Telugu Thaana Thai Tibetan`
-  .trim()
-  .split(/\s+/);
+  Malayalam Myanmar Oriya Sinhala Tamil Telugu Thaana Thai Tibetan
+`);
 /** What is written together (UTS 39, 5.2, "highly restrictive"). */
 const together = ['Latin Han Hiragana Katakana', 'Latin Han Bopomofo', 'Latin Han Hangul'];
 
@@ -120,4 +94,8 @@ export function brokenIdentifierRule(name: string): string | null {
     return 'must begin and end with a letter or a digit of its script, which is written from right to left';
   }
   return null;
+}
+
+function words(text: string): string[] {
+  return text.trim().split(/\s+/);
 }

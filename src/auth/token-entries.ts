@@ -43,29 +43,20 @@ interface Confirmation {
 /** How long before the end of freshness a token in use is confirmed again: longer than an answer may take. */
 const refreshAheadMs = 2_000;
 
-class TokenEntry implements UserEntry {
+/** It is known until its end. */
+interface TokenEntry extends UserEntry {
   readonly record: Verified;
   readonly refreshAt: number;
   readonly freshUntil: number;
-  /** Until when it is known. */
-  readonly until: number;
   readonly revision: number;
+}
 
-  constructor(
-    record: Verified,
-    { freshMs, keptMs }: TokenEntriesOptions,
-    { askedAt, expiresAt, revision }: Confirmation,
-  ) {
-    this.record = record;
-    this.refreshAt = askedAt + Math.max(freshMs / 2, freshMs - refreshAheadMs);
-    this.freshUntil = askedAt + freshMs;
-    this.until = Math.min(askedAt + Math.max(freshMs, keptMs), expiresAt);
-    this.revision = revision;
-  }
-
-  get user(): string {
-    return this.record.user;
-  }
+function entryOf(record: Verified, spans: TokenEntriesOptions, confirmation: Confirmation): TokenEntry {
+  const { freshMs, keptMs } = spans;
+  const { askedAt, expiresAt, revision } = confirmation;
+  const refreshAt = askedAt + Math.max(freshMs / 2, freshMs - refreshAheadMs);
+  const until = Math.min(askedAt + Math.max(freshMs, keptMs), expiresAt);
+  return { record, user: record.user, refreshAt, freshUntil: askedAt + freshMs, until, revision };
 }
 
 export class TokenEntries {
@@ -110,7 +101,7 @@ export class TokenEntries {
   /** The verifier has confirmed the token. */
   confirm(digest: string, record: Verified, confirmation: Confirmation, now: number): void {
     if (confirmation.revision !== this.#revision) return;
-    const token = new TokenEntry(record, this.#options, confirmation);
+    const token = entryOf(record, this.#options, confirmation);
     this.forget(digest);
     if (now < token.until) this.#keep(digest, token);
     for (const oldest of this.#tokens.surplus(now, this.#options.max)) this.forget(oldest);

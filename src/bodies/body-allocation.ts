@@ -66,7 +66,10 @@ export class BodyAllocation implements Allocation, ComingBody {
       if (lack !== null) return this.#lacks(lack);
     }
     for (let short = this.#budget.take(caller, bytes, this.#bytes); short !== null; ) {
-      if (!this.#othersGiveWay(short, bytes)) return this.#notTaken(short, bytes);
+      if (!this.#othersGiveWay(short, bytes)) {
+        if (this.#file !== null) this.#disk.give(sharerOf(this.#principal), bytes);
+        return this.#lacks(short);
+      }
       short = this.#budget.take(caller, bytes, this.#bytes);
     }
     if (this.#file !== null) this.#budget.moveToDisk(bytes);
@@ -135,11 +138,6 @@ export class BodyAllocation implements Allocation, ComingBody {
     const slower = this.#slowerThan(short, bytes);
     for (const body of slower) body.giveWay();
     return slower.length > 0;
-  }
-
-  #notTaken(short: Shortage, bytes: number): false {
-    if (this.#file !== null) this.#disk.give(sharerOf(this.#principal), bytes);
-    return this.#lacks(short);
   }
 
   #callerNow(): CallerBytes {
