@@ -23,7 +23,7 @@ let other: RunningWeir;
 
 async function start(name: string): Promise<RunningWeir> {
   const file = join(folder, `${name}.yaml`);
-  const jwt = { issuer, audience, jwksUrl: provider.url, roleClaim: 'roles', adminValues: ['boss'], timeoutMs: 5_000 };
+  const jwt = { issuer, audience, jwksUrl: provider.url, roleClaim: 'roles', adminValues: ['boss'], timeoutMs: 60_000 };
   // Cached for so long that only a message explains an end.
   await writeFile(file, JSON.stringify({ auth: { tokenMemoryMs: 60_000, jwt } }));
   return await startWeir({ WEIR_CONFIG: file, COREAPP_URL: simulator.url, REDIS_URL: redis.url });

@@ -39,7 +39,8 @@ describe('the main port with a certificate', () => {
   function write({ cert, key }: Issued, name = 'tls'): string {
     return `certFile: ${folder.write(`${name}.crt`, cert)}, keyFile: ${folder.write(`${name}.key`, key)}`;
   }
-  const open = async (tls: string, more = ''): Promise<SecureApp> => {
+  /** @param more by default no connection ends by itself while a test looks away */
+  const open = async (tls: string, more = 'http: {headTimeoutMs: 600000}'): Promise<SecureApp> => {
     app = await startSecureApp(coreapp.url, `listen: {tls: {${tls}}}\n${more}`, folder);
     return app;
   };
