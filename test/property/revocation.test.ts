@@ -325,8 +325,8 @@ describe('Over a real Redis, with its own messages or none', async () => {
     const opened: { disconnect(): void }[] = [];
     const prefixOf = (number: number): string => `${arrive}${number}:`;
     const open = async (clock: VirtualClock, told: { count: number }): Promise<OwnTokens> => {
-      const forAccounts = openRedis({ url: redis.url, callTimeoutMs: 2_000 }, silentLog, 'accounts');
-      const forRevocations = openSubscriber({ url: redis.url, callTimeoutMs: 2_000 }, silentLog, 'revocations');
+      const forAccounts = openRedis({ url: redis.url, callTimeoutMs: 10_000 }, silentLog, 'accounts');
+      const forRevocations = openSubscriber({ url: redis.url, callTimeoutMs: 10_000 }, silentLog, 'revocations');
       opened.push(forAccounts, forRevocations);
       const store = createRedisAccounts(forAccounts, clock, prefixOf(run));
       const replica = createOwnTokens({ store, secrets: nodeSecrets, clock, meter }, options);

@@ -1,9 +1,8 @@
 /** Bodies in a replica's memory: what is read, what waits and what is in flight, all within `lineMaxBytes` of its class. */
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { startTestApp } from '../support/app.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { leapingClock } from '../support/leap.ts';
 import type { RawAnswer, RawCaller } from '../support/raw.ts';
-import { startForAll } from '../support/start-for-all.ts';
+import { appForAll, startForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
 import { answer, say, sayNothing } from '../support/upstream.ts';
 
@@ -203,8 +202,7 @@ describe('the log says how many bytes came, and why no more', () => {
 });
 
 describe('an upload that stands still', async () => {
-  const hasty = await startTestApp(upstream.url, yaml(100));
-  afterAll(() => hasty.close(0));
+  const hasty = await appForAll(upstream, yaml(100));
 
   it.each(['', 'abc'])('after %j is a 408, gives back what is held, and is logged as slow', async (bytes) => {
     await using caller = await hasty.call();

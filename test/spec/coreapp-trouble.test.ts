@@ -1,8 +1,8 @@
 /** What the Coreapp does, and what Weir learns from it for how many requests it may send at once. */
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { leapingClock } from '../support/leap.ts';
-import { startForAll } from '../support/start-for-all.ts';
+import { appForAll, startForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
 import { answer, breakOff, inTurn, type Script, say, sayNothing, startUpstream } from '../support/upstream.ts';
 
@@ -20,8 +20,7 @@ async function permitsOf(app: TestApp, name: string) {
 
 describe('the number of permits of a class', async () => {
   const { upstream, app } = await startForAll(patient);
-  const hasty = await startTestApp(upstream.url, `coreapp: {answerTimeoutMs: 100}\n${patient}`);
-  afterAll(() => hasty.close(0));
+  const hasty = await appForAll(upstream, `coreapp: {answerTimeoutMs: 100}\n${patient}`);
 
   // Each row has a class of its own, that nothing has happened to before.
   it.each<[string, request: string, name: string, script: Script, status: number, learns: boolean, by?: TestApp]>([

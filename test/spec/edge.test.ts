@@ -2,12 +2,12 @@
  * The edge: what is refused before it gets anywhere, and how. Which bytes are read as which request is in the table of the
  * wire (wire/rows/), which wire/gateway.test.ts plays on a whole Weir; which targets are malformed is in target.test.ts.
  */
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { apiKey, startTestApp } from '../support/app.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { apiKey } from '../support/app.ts';
 import { basic } from '../support/basic.ts';
 import type { RawCaller } from '../support/raw.ts';
 import { expectRefusal, expectWeirs } from '../support/refusals.ts';
-import { startForAll } from '../support/start-for-all.ts';
+import { appForAll, startForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
 import { answer, say } from '../support/upstream.ts';
 
@@ -100,8 +100,7 @@ describe('a request that means nothing that Weir could do is refused with what i
 });
 
 describe('who is too slow', async () => {
-  const hasty = await startTestApp(upstream.url, yaml(100));
-  afterAll(() => hasty.close(0));
+  const hasty = await appForAll(upstream, yaml(100));
   const post = `POST /v1/messages HTTP/1.1\r\nHost: weir\r\nAuthorization: Bearer ${hasty.token}\r\n`;
 
   it('a head that does not come to its end: 408, and the connection ends', async () => {

@@ -44,7 +44,7 @@ describe('In front of such an API', async () => {
 auth: {open: true, adminPaths: [/projects/secret]}
 coreapp: {encodedSlashes: true}
 limits:
-  projects: {match: ["* /projects/{id}"], scope: "path:/projects/{id}", rate: 0.1, burst: 1, holdMaxMs: 1000}
+  projects: {match: ["* /projects/{id}"], scope: "path:/projects/{id}", rate: 0.001, burst: 1, holdMaxMs: 600000}
   files: {match: ["* /projects/{id}/files/**"]}
 `,
   );

@@ -1,15 +1,13 @@
 /** A caller that is refused before there is an exchange and goes on sending is cut off soon, however long a body may stand still. */
-import { afterAll, describe, expect, it } from 'vitest';
-import { startTestApp } from '../support/app.ts';
-import { startForAll } from '../support/start-for-all.ts';
+import { describe, expect, it } from 'vitest';
+import { appForAll, startForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
 
 const yaml = (headTimeoutMs: number) =>
   JSON.stringify({ http: { headTimeoutMs, bodyIdleTimeoutMs: 600_000, keepAliveTimeoutMs: 600_000 } });
 
 const { upstream, app } = await startForAll(yaml(600_000));
-const hasty = await startTestApp(upstream.url, yaml(100));
-afterAll(() => hasty.close(0));
+const hasty = await appForAll(upstream, yaml(100));
 
 describe('A caller that does not heed its refusal is cut off within seconds', () => {
   it.concurrent.each([

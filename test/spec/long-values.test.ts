@@ -7,7 +7,7 @@ const { server, redis } = await redisClientForAll();
 const { upstream, app } = await startForAll(
   `profile: none
 auth: {open: true}
-limits: {default: {scope: "header:X-Number", rate: 0.1, burst: 1, holdMaxMs: 1000, also: [{scope: "body:/to", rate: 0.1, burst: 1}]}}`,
+limits: {default: {scope: "header:X-Number", rate: 0.001, burst: 1, holdMaxMs: 600000, also: [{scope: "body:/to", rate: 0.001, burst: 1}]}}`,
   { REDIS_URL: server.url },
   say(answer(200, {}, 'ok')),
 );

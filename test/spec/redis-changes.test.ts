@@ -109,13 +109,16 @@ describe.concurrent('While Weir runs,', () => {
   });
 
   it('there may be more replicas that share its limits while it is away', async () => {
-    const yaml = (replicasAtLeast: number) =>
+    const yaml = (replicasAtLeast: number, holdMaxMs: number) =>
       `redis: {url: "redis://127.0.0.1:1", replicasAtLeast: ${replicasAtLeast}}\n` +
-      'profile: none\nauth: {open: true}\nlimits: {default: {rate: 0.001, burst: 8, holdMaxMs: 1000}}\n';
-    await using app = await startReloadable(upstream.url, yaml(1), {}, { UPSTREAM_URL: upstream.url });
+      `profile: none\nauth: {open: true}\nlimits: {default: {rate: 0.001, burst: 8, holdMaxMs: ${holdMaxMs}}}\n`;
+    await using app = await startReloadable(upstream.url, yaml(1, 600_000), {}, { UPSTREAM_URL: upstream.url });
     const status = async () => (await app.send('GET /x')).status;
     expect(await status()).toBe(200);
-    expect(await app.change(yaml(4))).toMatchObject({ changed: ['redis.replicasAtLeast'], restartNeeded: [] });
+    expect(await app.change(yaml(4, 1_000))).toMatchObject({
+      changed: ['redis.replicasAtLeast', 'limits.default.holdMaxMs'],
+      restartNeeded: [],
+    });
     const statuses = [await status(), await status(), await status()];
     expect(statuses.filter((one) => one === 200).length).toBeLessThan(3);
   });

@@ -56,7 +56,7 @@ describe('A connection that breaks while the subscription is being renewed', () 
       socket.destroy();
       return 'broken';
     });
-    const redis = openSubscriber({ url: server.url, callTimeoutMs: 500 }, silentLog, 'test');
+    const redis = openSubscriber({ url: server.url, callTimeoutMs: 10_000 }, silentLog, 'test');
     try {
       let missed = 0;
       const revocationsMissed = (): void => {
@@ -79,7 +79,7 @@ describe('A connection that breaks while the subscription is being renewed', () 
 
 test('A Sentinel that forbids subscribing is told of, with its own words', async () => {
   await using server = await startYesSayer(() => 'forbidden');
-  const connection = openSubscriber({ url: server.url, callTimeoutMs: 500 }, silentLog, 'test');
+  const connection = openSubscriber({ url: server.url, callTimeoutMs: 10_000 }, silentLog, 'test');
   try {
     const told: unknown[] = [];
     const log = { ...silentLog, warn: (_: string, what: unknown) => void told.push(what) };

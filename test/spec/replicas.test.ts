@@ -9,7 +9,7 @@ import { answer, inTurn, type Script, say, startUpstream, type Upstream } from '
 
 const ok = answer(200, {}, 'ok');
 /** No bucket is full again while a test runs. */
-const slowly = 'limits: {messages: {rate: 0.1, scope: "header:X-Number"}}';
+const slowly = 'limits: {messages: {rate: 0.001, scope: "header:X-Number"}}';
 
 let server: TestRedis;
 let redis: Redis;
@@ -80,8 +80,8 @@ describe('A 429 of the Coreapp', () => {
 
 describe('A limit for each value of a field', () => {
   test('holds over all replicas, and holds up nobody else', async () => {
-    // One in ten seconds: long enough to be seen to wait.
-    await openBoth('limits: {messages: {rate: 0.1, burst: 2, scope: "header:X-Number"}}');
+    // One in 500 s: long enough to be seen to wait.
+    await openBoth('limits: {messages: {rate: 0.002, burst: 2, scope: "header:X-Number", holdMaxMs: 600000}}');
     const send = (app: TestApp, value: string) => app.send('POST /v1/messages', number(value), '{}');
     await Promise.all([send(one, 'a'), send(other, 'a'), send(one, 'b'), send(other, 'c')]);
     const third = send(other, 'a');
@@ -122,7 +122,7 @@ describe('A limit for each value of a field', () => {
 
 describe('More values than there may be', () => {
   test('are refused with 503, error 1016 and Retry-After, and counted', async () => {
-    await openBoth('limits: {messages: {rate: 0.1, burst: 3, scope: "header:X-Number", scopesMax: 3}}');
+    await openBoth('limits: {messages: {rate: 0.001, burst: 3, scope: "header:X-Number", scopesMax: 3}}');
     for (const value of ['a', 'b']) await one.send('POST /v1/messages', number(value), '{}');
     const told = await one.send('POST /v1/messages', number('c'), '{}');
     expect(told).toMatchObject({ status: 503, json: { errors: [{ code: 1016 }] } });

@@ -7,7 +7,7 @@ import { Reload } from '../../src/app/reload.ts';
 import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { ReloadReport } from '../../src/ops/ports.ts';
-import { startAppOf, type TestApp, testEnv, withFreshFigures } from './app.ts';
+import { asTested, startAppOf, type TestApp, testEnv } from './app.ts';
 
 export interface ReloadableApp extends TestApp {
   readonly folder: string;
@@ -36,7 +36,7 @@ export async function startReloadable(
   const sources = { file: join(folder, 'weir.yaml'), env: { ...testEnv, ...env } };
   const loaded = loadConfig({ ...sources, readFile: (path) => readFileSync(path, 'utf8') });
   if (!loaded.ok) throw new Error(`refused: ${JSON.stringify(loaded.problems)}`);
-  const adapt = (config: Config): Config => withFreshFigures(config, yaml);
+  const adapt = (config: Config): Config => asTested(config, yaml);
   const config = adapt(loaded.config);
   const app = await startAppOf(config, coreappUrl, loaded.hash);
   const { clock: _, meter, log } = app.services;

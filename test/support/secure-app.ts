@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { startApp } from '../../src/app/app.ts';
-import { apiKey, testEnv, withFreshFigures } from './app.ts';
+import { apiKey, asTested, testEnv } from './app.ts';
 import { config, type Env, load } from './config.ts';
 import type { Folder } from './files.ts';
 import { RawCaller } from './raw.ts';
@@ -26,7 +26,7 @@ export async function startSecureApp(
 ): Promise<SecureApp> {
   const { log, events } = eventLog();
   const own = { ...testEnv, COREAPP_URL: coreappUrl };
-  const settings = withFreshFigures(config(load(yaml, { ...own, ...env }, folder.texts)), yaml);
+  const settings = asTested(config(load(yaml, { ...own, ...env }, folder.texts)), yaml);
   const app = await startApp(settings, coreappUrl, '0.0.0', log);
   return {
     port: app.port,
