@@ -25,16 +25,16 @@ export type Scope =
   /** All of these together. */
   | { readonly by: 'several'; readonly parts: readonly Scope[] };
 
-/**
- * As it is written in the configuration: `fleet`, `principal`, `header:X-Number`, `path:/v1/contacts/{number}/block`,
- * `path:/{version}/{number}/**`, `query:account`, `body:/to`; and several of them with ` + ` between.
- */
 /** Most scopes in one. */
 const partsMax = 4;
 
 // Without counts within counts, which some readers of JSON Schema refuse.
 const one =
   "fleet|principal|header:[\\w!#$%&'*+.^`|~-]+|query:[\\w.~-]+|body:(?:/(?:[^~/ ]|~[01])+)+|path:(?:/(?:[*]|[\\w.~-]+|\\{[A-Za-z]\\w*\\}))+(?:/[*][*])?";
+/**
+ * As it is written in the configuration: `fleet`, `principal`, `header:X-Number`, `path:/v1/contacts/{number}/block`,
+ * `path:/{version}/{number}/**`, `query:account`, `body:/to`; and several of them with ` + ` between.
+ */
 export const scopeForm = new RegExp(`^(?:${one})(?: [+] (?:${one}))*$`);
 
 /** The scope that a text means; null: none. */
