@@ -1,7 +1,7 @@
 /** A request to the ops port of the Weir on this machine. */
 import { request } from 'node:http';
 
-interface OpsAnswer {
+export interface OpsAnswer {
   /** Null: none came. */
   readonly status: number | null;
   readonly text: string;

@@ -192,7 +192,15 @@ function whoAsks({ headers, socket }: IncomingMessage, operator: Operator): bool
 async function reload(request: IncomingMessage, sources: OpsSources): Promise<OpsPage> {
   if (!isFromHere(request.socket)) return notFromHere;
   if (request.method !== 'POST') return wantsPost;
-  return strayIn(targetOf(request).query) ?? (await reloadPage(sources));
+  const stray = strayIn(targetOf(request).query);
+  if (stray !== null) return stray;
+  // It may take longer than a reader may stall: files are read until they are whole, and workers have their time.
+  const { socket } = request;
+  const { timeout = 0 } = socket;
+  socket.setTimeout(0);
+  const page = await reloadPage(sources);
+  socket.setTimeout(timeout);
+  return page;
 }
 
 function isFromHere({ remoteAddress = '', localAddress }: Socket): boolean {

@@ -1,10 +1,12 @@
 /** `weir reload` asks the ops port of this machine, and says what came of it. */
+import { createServer } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { reload } from '../../src/commands/reload.ts';
 import type { OpsSources, ReloadReport } from '../../src/ops/ports.ts';
-import { startOps } from '../../src/ops/server.ts';
+import { type OpsAddress, startOps } from '../../src/ops/server.ts';
 import { runCommand } from '../support/command.ts';
 import { operatorWith } from '../support/operator.ts';
+import { listening } from '../support/ports.ts';
 
 async function asked(args: readonly string[], env: Readonly<Record<string, string>>, file = '') {
   const { code, ...said } = runCommand(reload, args, env, file);
@@ -14,15 +16,16 @@ async function asked(args: readonly string[], env: Readonly<Record<string, strin
 async function withOps<T>(
   answer: OpsSources['reload'],
   check: (port: number) => Promise<T>,
-  host = '127.0.0.1',
+  { host = '127.0.0.1', ...options }: Partial<OpsAddress> = {},
+  metrics: OpsSources['metrics'] = () => expect.unreachable(),
 ): Promise<T> {
   const sources = {
     ready: () => expect.unreachable(),
     snapshot: () => expect.unreachable(),
-    metrics: () => expect.unreachable(),
+    metrics,
     ...(answer === undefined ? {} : { reload: answer }),
   };
-  const ops = await startOps({ host, port: 0 }, sources, operatorWith());
+  const ops = await startOps({ ...options, host, port: 0 }, sources, operatorWith());
   return await check(ops.port).finally(() => ops.close());
 }
 
@@ -98,7 +101,41 @@ describe('weir reload', () => {
 
   it('is answered to this machine also where the port has an address of its own', async () => {
     const report = answering({ result: 'unchanged', changed: [], restartNeeded: [] });
-    const told = await withOps(report, (port) => asked([], {}, `ops: {host: 127.0.0.9, port: ${port}}`), '127.0.0.9');
+    const told = await withOps(report, (port) => asked([], {}, `ops: {host: 127.0.0.9, port: ${port}}`), {
+      host: '127.0.0.9',
+    });
     expect(told.code).toBe(0);
+  });
+
+  it('is answered also where it takes longer than a reader of the port may stall', async () => {
+    const begun = Promise.withResolvers<void>();
+    const cut = Promise.withResolvers<void>();
+    const report: ReloadReport = { result: 'unchanged', changed: [], restartNeeded: [] };
+    const answer = async () => {
+      begun.resolve();
+      await cut.promise;
+      return report;
+    };
+    const check = async (port: number) => {
+      const told = asked([], { OPS_PORT: `${port}` });
+      await begun.promise;
+      // Another one that gets no answer, from now on: when it is cut off, the command would have been, too.
+      await expect(fetch(`http://127.0.0.1:${port}/metrics`)).rejects.toThrow('fetch failed');
+      cut.resolve();
+      return await told;
+    };
+    const told = await withOps(answer, check, { stalledMaxMs: 100 }, () => new Promise<never>(() => {}));
+    expect(told).toEqual({ code: 0, out: ['nothing has changed'], err: [] });
+  });
+
+  it.each(['{"status":"ok"}', '<p>hello</p>', 'null'])('says so where something else answers: %s', async (page) => {
+    const other = createServer((_, response) => response.end(page));
+    const port = await listening(other);
+    const { code, err } = await asked([], { OPS_PORT: `${port}` });
+    other.close();
+    expect([code, err]).toEqual([
+      1,
+      [`weir reload: http://127.0.0.1:${port}/reload: what answers there is no ops port of Weir`],
+    ]);
   });
 });
