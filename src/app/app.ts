@@ -195,7 +195,10 @@ async function prepare(next: Config, { services, traffic, main, trust, admin, ce
   return (): void => {
     services.configure(control.over(next));
     trust.networks = next.http.trustedProxies;
-    main.configure(next.http, { max: services.connectionsMax, perAddressMax: next.http.connectionsPerAddressMax });
+    main.configure(next.http, {
+      max: services.places.connectionsMax,
+      perAddressMax: next.http.connectionsPerAddressMax,
+    });
     certificates.keep(next.listen.tls);
     if (next.profile === 'coreapp') admin.configure(next.auth.adminPassword);
     // The last one, since from here on requests are served by it.
@@ -243,7 +246,7 @@ class Trust {
 
 async function openMain(
   { listen, http, profile }: Config,
-  { connectionsMax, clock, meter, log }: Services,
+  { places, clock, meter, log }: Services,
   traffic: Traffic,
   trust: Trust,
   place: WorkerPlace | null,
@@ -252,7 +255,7 @@ async function openMain(
     ...listen,
     ...http,
     reusePort: place?.sharing === 'reusePort',
-    connectionsMax,
+    connectionsMax: places.connectionsMax,
     trusts: trust.in,
     ...refusalForms[profile],
   };

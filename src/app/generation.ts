@@ -100,10 +100,10 @@ function ownFieldsOf({ limits, auth, http, coreapp }: Config, instance: string, 
 }
 
 function gatewayDeps(config: Config, services: Services, profile: Profile, cors: Cors | null): GatewayDeps {
-  const { ownBodies, openRequests, ownTurns, bodies, clock, meter, log, tracing } = services;
+  const { ownBodies, places, ownTurns, bodies, clock, meter, log, tracing } = services;
   return {
     ownBodies,
-    openRequests,
+    openRequests: places.openRequests,
     ownTurns,
     disk: bodies.disk,
     clock,
@@ -120,7 +120,7 @@ function gatewayDeps(config: Config, services: Services, profile: Profile, cors:
 
 function sendersOf(config: Config, services: Services, own: OwnFields, routeOf: RouteOf): Senders {
   const { limits, http, coreapp } = config;
-  const { clock, meter, bodies, upstreams, tunnelPlaces } = services;
+  const { clock, meter, bodies, upstreams, places } = services;
   const { honoursIdempotencyKey, brokenRepeatsMax } = coreapp;
   const otherwise = retryPolicies[config.profile]({ clock, honoursIdempotencyKey, brokenRepeatsMax });
   const towards = {
@@ -138,7 +138,7 @@ function sendersOf(config: Config, services: Services, own: OwnFields, routeOf: 
   };
   return {
     forward: createForward({ ...towards, coreapp: upstreams.usual.coreapp }),
-    tunnel: createTunnel({ ...towards, tunnelsOf: upstreams.tunnelsOf, places: tunnelPlaces }),
+    tunnel: createTunnel({ ...towards, tunnelsOf: upstreams.tunnelsOf, places: places.tunnels }),
   };
 }
 

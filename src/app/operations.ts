@@ -36,7 +36,8 @@ export class Operations {
     state: OpsState,
     { look, steer }: { readonly look: Look; readonly steer: Steer },
   ): Promise<Operations> {
-    const { clock, log, opsConnectionsMax: connectionsMax } = services;
+    const { clock, log } = services;
+    const { opsConnectionsMax: connectionsMax } = services.places;
     const operator = openOperator(ops, services);
     const sources = { ...sourcesOf(services, state), look, steer };
     const notAccepted = tellNotAccepted(clock, log, 'the ops port');

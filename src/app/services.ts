@@ -55,45 +55,17 @@ const clock = machineClock;
 const secrets = nodeSecrets;
 
 /** @param opened closes what was opened, also where not all of it could be */
-export async function openServices(
-  { config, coreappUrl, version, log, place, ports }: Start,
-  opened: AsyncDisposableStack,
-) {
-  const snapshot = (): Snapshot => ({
-    ...admit.snapshot(),
-    ...bodies.snapshot(),
-    store: stores.state(),
-    log: { leftOut: log.leftOut() },
-    ...ports(),
-  });
-  let { figuresMaxAgeMs } = config.ops;
-  const meter = openMeter(config, version, () => figuresMaxAgeMs, snapshot);
-  const bodies = opened.adopt(await openBodies(config, clock, log), (some) => some.close());
-  const stores = opened.adopt(openStores(config, clock, meter, log), (some) => some.close());
-  const upstreams = opened.adopt(new Upstreams(config, coreappUrl, log), (some) => some.close());
-  const credentials = opened.adopt(openCredentials(config, log), (some) => some.close());
-  const admit = createAdmit(config, stores, meter);
-  stores.onPause(admit);
-  const instance = place?.instance ?? newInstance();
-  // To a collector each process is an instance of the service.
-  const ofProcess = place === null ? instance : newInstance();
-  const tracing = opened.adopt(
-    await openTracing(config.otel, { clock, log, meter, version, instance: ofProcess }),
-    (some) => some.close(),
-  );
-  const inUse = openFiles();
-  let fitting = fitOpenFiles(config, inUse, log);
-  const openRequests = new OpenRequests(requestBounds(config, fitting.connectionsMax));
-  const places = tunnelPlaces(config.http.tunnelsMax);
-  const tokens = new TokenKinds(config, { stores, secrets, clock, meter, log });
+export async function openServices(start: Start, opened: AsyncDisposableStack) {
+  const { config, log, place } = start;
+  const parts = await openParts(start, opened);
+  const { meter, bodies, stores, upstreams, credentials, admit, tokens, places, shown } = parts;
   return {
+    ...parts,
     /** All of these go by another configuration, as far as they can (`restart.ts`). */
     configure(next: Config): void {
-      ({ figuresMaxAgeMs } = next.ops);
+      shown.figuresMaxAgeMs = next.ops.figuresMaxAgeMs;
       meter.know(Object.keys(next.limits), longestHoldMs(next.limits));
-      fitting = fitOpenFiles(next, inUse, log);
-      openRequests.configure(requestBounds(next, fitting.connectionsMax));
-      boundTunnels(places, next.http.tunnelsMax);
+      places.configure(next);
       bodies.configure(next);
       stores.configure(next);
       tokens.configure(next);
@@ -105,36 +77,68 @@ export async function openServices(
     limit(next: Config): void {
       admit.configure(admitSettings(next));
     },
-    /** Tells this replica from others. */
-    instance,
     /** As the profile shows them to its callers. */
     figures: place?.figures ?? ((format: 'json' | 'prometheus') => meter.figures(format)),
+    /** How old may be what is shown. */
+    figuresMaxAgeMs: () => shown.figuresMaxAgeMs,
     clock,
     log,
-    meter,
-    snapshot,
-    /** How old may be what is shown of it. */
-    figuresMaxAgeMs: () => figuresMaxAgeMs,
     secrets,
     passwords: createPasswords(passwordsFor(config.workers), clock),
-    bodies,
-    stores,
-    tokens,
-    tracing,
-    upstreams,
-    credentials,
     /** By the configuration in force. */
     sending: new Sending(),
-    admit,
-    tunnelPlaces: places,
-    /** What the limit of open files leaves. */
+    ownTurns: new OwnTurns(setImmediate),
+    ownBodies: ownBounds(clock),
+  };
+}
+
+async function openParts({ config, coreappUrl, version, log, place, ports }: Start, opened: AsyncDisposableStack) {
+  const snapshot = (): Snapshot => ({
+    ...admit.snapshot(),
+    ...bodies.snapshot(),
+    store: stores.state(),
+    log: { leftOut: log.leftOut() },
+    ...ports(),
+  });
+  const shown = { figuresMaxAgeMs: config.ops.figuresMaxAgeMs };
+  const meter = openMeter(config, version, () => shown.figuresMaxAgeMs, snapshot);
+  const bodies = opened.adopt(await openBodies(config, clock, log), (some) => some.close());
+  const stores = opened.adopt(openStores(config, clock, meter, log), (some) => some.close());
+  const upstreams = opened.adopt(new Upstreams(config, coreappUrl, log), (some) => some.close());
+  const credentials = opened.adopt(openCredentials(config, log), (some) => some.close());
+  const admit = createAdmit(config, stores, meter);
+  stores.onPause(admit);
+  /** Tells this replica from others. */
+  const instance = place?.instance ?? newInstance();
+  // To a collector each process is an instance of the service.
+  const ofProcess = place === null ? instance : newInstance();
+  const tracing = opened.adopt(
+    await openTracing(config.otel, { clock, log, meter, version, instance: ofProcess }),
+    (some) => some.close(),
+  );
+  const places = openPlaces(config, log);
+  const tokens = new TokenKinds(config, { stores, secrets, clock, meter, log });
+  return { snapshot, shown, meter, bodies, stores, upstreams, credentials, admit, instance, tracing, tokens, places };
+}
+
+/** How many connections, requests and tunnels there may be: what the limit of open files leaves. */
+function openPlaces(config: Config, log: Log) {
+  const inUse = openFiles();
+  let fitting = fitOpenFiles(config, inUse, log);
+  const openRequests = new OpenRequests(requestBounds(config, fitting.connectionsMax));
+  const tunnels = tunnelPlaces(config.http.tunnelsMax);
+  return {
+    configure(next: Config): void {
+      fitting = fitOpenFiles(next, inUse, log);
+      openRequests.configure(requestBounds(next, fitting.connectionsMax));
+      boundTunnels(tunnels, next.http.tunnelsMax);
+    },
     get connectionsMax(): number {
       return fitting.connectionsMax;
     },
     opsConnectionsMax: fitting.opsConnectionsMax,
     openRequests,
-    ownTurns: new OwnTurns(setImmediate),
-    ownBodies: ownBounds(clock),
+    tunnels,
   };
 }
 
