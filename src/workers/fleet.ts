@@ -61,7 +61,8 @@ export class Fleet {
   #adminPassword: string | null | undefined;
   #requestsLost = 0;
   #port = 0;
-  #phase: 'starting' | 'running' | 'stopping' = 'starting';
+  /** `killed`: none is wanted any more, and how it ends is no news. */
+  #phase: 'starting' | 'running' | 'stopping' | 'killed' = 'starting';
   /** Resolves or rejects while the first ones start. */
   readonly #begun = Promise.withResolvers<void>();
   #look: Alarm | null = null;
@@ -88,7 +89,6 @@ export class Fleet {
     try {
       await this.#begun.promise;
     } catch (error) {
-      this.#phase = 'stopping';
       this.kill();
       await this.#ended();
       throw error;
@@ -176,14 +176,24 @@ export class Fleet {
     this.#look?.cancel();
     for (const slot of this.#slots) slot.alarm?.cancel();
     for (const { process } of this.#members) process.send({ kind: 'close', graceMs });
-    const tooLate = this.#deps.clock.after(graceMs + endMaxMs, () => this.kill());
+    const tooLate = this.#deps.clock.after(graceMs + endMaxMs, () => this.#killTheLast());
     await this.#ended();
     tooLate.cancel();
   }
 
   /** At once. */
   kill(): void {
+    this.#phase = 'killed';
     for (const { process } of [...this.#members, ...this.#leaving]) process.kill();
+  }
+
+  #killTheLast(): void {
+    for (const { worker, member } of this.#slots) {
+      if (member === null) continue;
+      this.#deps.log.error('a worker does not stop and is killed', { worker, pid: member.process.pid });
+      member.process.kill();
+    }
+    for (const { process } of this.#leaving) process.kill();
   }
 
   get #members(): Member[] {
@@ -291,11 +301,11 @@ export class Fleet {
     const { log, keep } = this.#deps;
     member.ended();
     if (member.report !== null) keep(member.report);
-    this.#leaving.delete(member);
+    const isDraining = this.#leaving.delete(member) || this.#phase === 'stopping';
     const hadItsPlace = slot.member === member;
     if (hadItsPlace) slot.member = null;
-    // One that drains has its next one already, but whoever kills it ends what is open in it, too.
-    if (this.#phase !== 'stopping' && (hadItsPlace || signal !== null)) {
+    // Whoever kills one that drains ends what is open in it, too.
+    if (this.#phase !== 'killed' && (!isDraining || signal !== null)) {
       const lost = openRequests ?? member.report?.openRequests ?? 0;
       this.#requestsLost += lost;
       log.error('a worker has died', {

@@ -251,8 +251,11 @@ describe('the collector', () => {
     expect(JSON.stringify(app.events)).not.toContain('secret-1');
   });
 
-  it('that is away is a line in the log once in a while, and nothing to callers', async () => {
-    collector.answers(400);
+  it.each([
+    [400, /./],
+    [503, /answered 429, 502, 503 or 504/],
+  ])('that answers %i is a line in the log once in a while, and nothing to callers', async (status, reason) => {
+    collector.answers(status);
     await using app = await startTraced();
     for (let i = 0; i < 3; i++) {
       expect((await app.send('GET /v1/contacts', from('01'))).status).toBe(200);
@@ -263,7 +266,7 @@ describe('the collector', () => {
     });
     const told = app.events.filter(({ message }) => message.includes('collector'));
     expect(told).toHaveLength(1);
-    expect(told[0]).toMatchObject({ level: 'warn' });
+    expect(told[0]).toMatchObject({ level: 'warn', fields: { reason: expect.stringMatching(reason) } });
   });
 
   it('that takes nothing keeps no more spans waiting than OTEL_BSP_MAX_QUEUE_SIZE', async () => {

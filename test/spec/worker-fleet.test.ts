@@ -10,7 +10,7 @@ import { Member, type WorkerEvents } from '../../src/workers/member.ts';
 import type { FromWorker, QuestionName, Report, ToWorker, WorkerStart } from '../../src/workers/messages.ts';
 import { Operating } from '../../src/workers/operating.ts';
 import { config, load } from '../support/config.ts';
-import { silentLog } from '../support/silent-log.ts';
+import { eventLog } from '../support/silent-log.ts';
 import { busy } from '../support/snapshots.ts';
 import { until } from '../support/until.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -92,11 +92,12 @@ function played(play: Play = well) {
     place: { sharing: 'reusePort', instance: 'i' },
     terminal: { isTTY: false, colours: false },
   } as const;
+  const { log, events } = eventLog();
   const figures = () => Promise.reject(new Error('none'));
   const fleet = new Fleet(start, {
     spawn,
     clock,
-    log: silentLog,
+    log,
     figures,
     keep: (report) => kept.push(report),
     welcome: (member) => void operating.welcome(member),
@@ -107,7 +108,7 @@ function played(play: Play = well) {
     recent: () => ({ stepMs: 1, classes: [] }),
     refresh: () => fleet.reports(),
   });
-  return { fleet, operating, clock, workers, kept, stage };
+  return { fleet, operating, clock, workers, kept, stage, events };
 }
 
 const running: Fleet[] = [];
@@ -134,12 +135,13 @@ describe('A fleet', () => {
   });
 
   it('does not begin where one cannot start, and leaves none behind', async () => {
-    const { fleet, workers } = played((message, worker) => {
+    const { fleet, workers, events } = played((message, worker) => {
       if (message.kind !== 'start') return;
       if (worker.start.worker === 1) worker.says({ kind: 'serving', port: 8_080 });
       else worker.says({ kind: 'cannot', objection: { setting: 'bodies.folder', problem: 'no' } });
     });
     await expect(fleet.begin()).rejects.toThrow(new StartError('bodies.folder', 'no').message);
+    expect(events.map(({ message }) => message)).not.toContain('a worker has died');
     expect(workers).toHaveLength(2);
     expect(fleet.snapshot().each.map(({ pid }) => pid)).toEqual([null, null]);
   });
@@ -293,15 +295,27 @@ describe('A fleet', () => {
   });
 
   it('drains together, starts none meanwhile, and kills what stays beyond the grace time', async () => {
-    const { fleet, clock, workers, stage } = await begun();
+    const { fleet, clock, workers, stage, events } = await begun();
     stage.play = () => {};
     fleet.lameDuck();
-    workers[0]?.dies();
+    workers[0]?.dies('SIGKILL', 5);
     const closed = fleet.close(1_000);
     expect(workers[1]?.heardOf('close')).toBe(1);
     await clock.advance(10_000);
     await closed;
     expect(workers).toHaveLength(2);
+    expect(events.filter(({ level }) => level === 'error')).toMatchObject([
+      { message: 'a worker has died', fields: { worker: 1, signal: 'SIGKILL', requestsLost: 5 } },
+      { message: 'a worker does not stop and is killed', fields: { worker: 2 } },
+      { message: 'a worker has died', fields: { worker: 2, signal: 'SIGKILL' } },
+    ]);
+    expect(fleet.snapshot().requestsLost).toBe(5);
+  });
+
+  it('that stops in order says nothing of deaths', async () => {
+    const { fleet, events } = await begun();
+    await fleet.close(1_000);
+    expect(events.filter(({ level }) => level === 'error')).toEqual([]);
   });
 });
 

@@ -37,7 +37,7 @@ export interface Collector extends AsyncDisposable {
   readonly url: string;
   readonly requests: readonly CollectedRequest[];
   readonly spans: readonly CollectedSpan[];
-  /** What it answers from now on; null: nothing. Default: 200. */
+  /** What it answers from now on; null: nothing. Default: 200. With 503 it wants to be asked again in an hour. */
   answers(status: number | null): void;
 }
 
@@ -63,7 +63,9 @@ export async function startCollector(): Promise<Collector> {
       const path = request.url ?? '';
       requests.push({ path, headers: request.headers, bytes: body.toString('latin1') });
       if (status === 200) spans.push(...spansIn(type, body));
-      if (status !== null) response.writeHead(status, { 'content-type': 'application/x-protobuf' }).end();
+      if (status === null) return;
+      const later = status === 503 ? { 'retry-after': '3600' } : {};
+      response.writeHead(status, { 'content-type': 'application/x-protobuf', ...later }).end();
     });
   });
   return {
