@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { classForm } from '../exchange/route.ts';
 import { jwt } from './jwt.ts';
-import { apiKeys, filePath, passableField, password, routePath, whole } from './kinds.ts';
+import { apiKeys, filePath, formed, passableField, password, routePath, whole } from './kinds.ts';
 import { pathWords } from './listen.ts';
 import { section, setting } from './setting.ts';
 
@@ -71,9 +71,7 @@ export const auth = section({
     wanted: 'the name of a field that Weir does not write itself, such as X-API-Key',
   }),
   keyParameter: setting(
-    z
-      .string()
-      .regex(/^[\w.~-]{1,64}$/)
+    formed(/^[\w.~-]{1,64}$/)
       .nullable()
       .default(null),
     {
@@ -82,7 +80,7 @@ export const auth = section({
       wanted: 'the name of a parameter, such as access_token',
     },
   ),
-  may: setting(z.record(z.string().regex(/^\S{1,256}$/), z.array(z.string().regex(classForm)).max(1_000)).default({}), {
+  may: setting(z.record(formed(/^\S{1,256}$/), z.array(formed(classForm)).max(1_000)).default({}), {
     description:
       'The classes that single users may use, by user name; those of an identity provider are called jwt:<name>. Whoever is not named may use all. Others get 403.',
     wanted: 'a list of classes for each user, such as { crm: [messages, contacts] }',

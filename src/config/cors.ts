@@ -1,18 +1,16 @@
 /** The settings under `http.cors`: what browsers are told of scripts that come from other origins. */
 import { z } from 'zod';
 import type { CorsRules } from '../http/cors.ts';
-import { isFilled, whole } from './kinds.ts';
+import { anyField, formed, isFilled, whole } from './kinds.ts';
 import { type Fault, section, setting } from './setting.ts';
 
 const hourMs = 3_600_000;
 
 /** `*`, or an origin to the letter, since browsers' `Origin` is compared with it. */
 const origin = () =>
-  z
-    .string()
-    .max(256)
-    .regex(/^(\*|[a-z][a-z\d+.-]*:\/\/[!-~]+)$/)
-    .refine((text) => text === '*' || (isFilled(text) && !text.includes('*') && text === asSent(text)));
+  formed(/^(\*|[a-z][a-z\d+.-]*:\/\/[!-~]+)$/, 256).refine(
+    (text) => text === '*' || (isFilled(text) && !text.includes('*') && text === asSent(text)),
+  );
 
 /** How a browser writes the origin of a URL; null: it has none that could be told from others. */
 function asSent(text: string): string | null {
@@ -36,15 +34,6 @@ const list = (item: z.ZodString, fallback: readonly string[]) =>
     .refine((given) => given.length === 1 || !given.includes('*'))
     .default([...fallback]);
 
-const fieldNames = (fallback: readonly string[]) =>
-  list(
-    z
-      .string()
-      .max(256)
-      .regex(/^[!#$%&'*+.^_`|~\w-]+$/),
-    fallback,
-  );
-
 export const cors = section({
   origins: setting(list(origin(), []), {
     description:
@@ -54,12 +43,8 @@ export const cors = section({
   }),
   methods: setting(
     list(
-      z
-        .string()
-        .max(64)
-        .regex(/^(\*|[A-Z][A-Z-]*)$/)
-        // Browsers let no script use these, and Weir takes neither.
-        .refine((name) => name !== 'CONNECT' && name !== 'TRACE'),
+      // Browsers let no script use these, and Weir takes neither.
+      formed(/^(\*|[A-Z][A-Z-]*)$/, 64).refine((name) => name !== 'CONNECT' && name !== 'TRACE'),
       ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     ).refine((given) => given.length > 0),
     {
@@ -67,12 +52,12 @@ export const cors = section({
       wanted: 'a list of methods in capitals such as [GET, POST], without CONNECT and TRACE, or [*] alone',
     },
   ),
-  fields: setting(fieldNames(['Authorization', 'Content-Type']), {
+  fields: setting(list(anyField(), ['Authorization', 'Content-Type']), {
     description:
       'The request fields that they may send besides those that need no leave. [*]: all but Authorization, as browsers read it.',
     wanted: 'a list of field names such as [Authorization, Content-Type, X-API-Key], or [*] alone',
   }),
-  exposed: setting(fieldNames(['RateLimit', 'RateLimit-Policy', 'Retry-After', 'X-Request-Id']), {
+  exposed: setting(list(anyField(), ['RateLimit', 'RateLimit-Policy', 'Retry-After', 'X-Request-Id']), {
     description: 'The fields of answers that they may read besides the usual ones.',
     wanted: 'a list of field names such as [Retry-After], or [*] alone',
   }),

@@ -1,6 +1,6 @@
 /** The settings of an identity provider, whose tokens are taken next to Weir's own. Off until it is named. */
 import { z } from 'zod';
-import { explainPort, filePath, isFilled, leadsSomewhere, whole } from './kinds.ts';
+import { explainPort, filePath, filled, formed, leadsSomewhere, whole } from './kinds.ts';
 import { section, setting } from './setting.ts';
 
 /** Asymmetric ones only: a checker of tokens must not be able to make one, and `none` is no signature. */
@@ -9,19 +9,13 @@ const algorithms = [
   ...['EdDSA', 'Ed25519'],
 ] as const;
 
-const text = () =>
-  z
-    .string()
-    .regex(/^[^\p{C}\s]([^\p{C}]{0,510}[^\p{C}\s])?$/u)
-    .refine(isFilled);
+const text = () => filled(/^[^\p{C}\s]([^\p{C}]{0,510}[^\p{C}\s])?$/u);
 
 /** Keys that come over a connection that others can tamper with would let anybody in. */
 const keysUrl = () =>
-  z
-    .string()
-    .max(2_048)
-    .regex(/^(https:\/\/[^/?#@\s]+|http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)(\/[^#\s]*)?$/)
-    .refine(leadsSomewhere);
+  formed(/^(https:\/\/[^/?#@\s]+|http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)(\/[^#\s]*)?$/, 2_048).refine(
+    leadsSomewhere,
+  );
 
 const minuteMs = 60_000;
 

@@ -17,23 +17,23 @@ import { referenceAsPart, referenceIn } from './unfilled.ts';
 
 const hostName = /^(?=.{1,253}$)[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?(\.[0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?)*$/;
 
+/** A text of a form. @param maxChars where the form alone does not bound it */
+export const formed = (form: RegExp, maxChars?: number) =>
+  (maxChars === undefined ? z.string() : z.string().max(maxChars)).regex(form);
+
+/** The same, in which nothing has been left to be filled in. */
+export const filled = (form: RegExp, maxChars?: number) => formed(form, maxChars).refine(isFilled);
+
 /** An address or name to listen on, without a port. */
 export const host = () =>
-  z
-    .string()
-    .regex(/^[0-9A-Za-z.:-]+$/)
-    .refine((text) => isIP(text) !== 0 || (hostName.test(text) && !/^[\d.]+$/.test(text)));
+  formed(/^[0-9A-Za-z.:-]+$/).refine((text) => isIP(text) !== 0 || (hostName.test(text) && !/^[\d.]+$/.test(text)));
 
 export const whole = (min: number, max: number) => z.int().min(min).max(max);
 
 export const port = () => z.int().min(0).max(65_535);
 
 /** `http://host:port`, nothing behind it: paths come from callers, credentials from a setting of their own. */
-export const origin = () =>
-  z
-    .string()
-    .regex(/^https?:\/\/[^/?#@\s]+\/?$/)
-    .refine(leadsSomewhere);
+export const origin = () => formed(/^https?:\/\/[^/?#@\s]+\/?$/).refine(leadsSomewhere);
 
 const urlHost = /^(\[[\da-f:.]+\]|[\w.-]+)$/;
 
@@ -59,18 +59,12 @@ export const isFilled = (text: string): boolean => referenceAsPart(text) === nul
 
 /** The forms that `src/config/redis-url.ts` tells of; JSON Schema knows the schemes. */
 export const redisUrl = () =>
-  z
-    .string()
-    .regex(/^rediss?(-sentinel|-cluster)?:\/\/[^#\s]+$/)
-    .refine((text) => hiddenIn(text) === null && isTarget(readRedisUrl(text)));
+  formed(/^rediss?(-sentinel|-cluster)?:\/\/[^#\s]+$/).refine(
+    (text) => hiddenIn(text) === null && isTarget(readRedisUrl(text)),
+  );
 
 /** A field value as RFC 9110 has it, within ASCII. */
-export const fieldValue = () =>
-  z
-    .string()
-    .max(8_192)
-    .regex(/^[!-~]([ -~]*[!-~])?$/)
-    .refine(isFilled);
+export const fieldValue = () => filled(/^[!-~]([ -~]*[!-~])?$/, 8_192);
 
 /** The rule for every password; JSON Schema is told of its length alone. */
 export const password = () =>
@@ -79,13 +73,11 @@ export const password = () =>
     .refine((text) => brokenPasswordRule(text) === null && isFilled(text))
     .meta({ minLength: 8, maxLength: 64 });
 
+/** A field name as RFC 9110 has it. */
+export const anyField = () => formed(/^[!#$%&'*+.^_`|~\w-]+$/, 256);
+
 /** The name of a field that may be let through. */
-export const passableField = () =>
-  z
-    .string()
-    .max(256)
-    .regex(/^[!#$%&'*+.^_`|~\w-]+$/)
-    .refine((name) => mayPass(name.toLowerCase()));
+export const passableField = () => anyField().refine((name) => mayPass(name.toLowerCase()));
 
 /** The name of a field that configuration may set or take out. */
 export const fieldName = () => passableField().refine((name) => name.toLowerCase() !== 'authorization');
@@ -93,24 +85,12 @@ export const fieldName = () => passableField().refine((name) => name.toLowerCase
 export const passableOrAuthorization = () => z.union([z.literal('Authorization'), passableField()]);
 
 /** A secret that is no password: visible ASCII without spaces. */
-export const secretText = () =>
-  z
-    .string()
-    .regex(/^[!-~]{1,128}$/)
-    .refine(isFilled);
+export const secretText = () => filled(/^[!-~]{1,128}$/);
 
 /** What Redis may take for a name or a password: one line, as it is, nothing percent-encoded. */
-export const redisWord = () =>
-  z
-    .string()
-    .regex(/^[^\r\n]{1,512}$/)
-    .refine(isFilled);
+export const redisWord = () => filled(/^[^\r\n]{1,512}$/);
 
-export const operatorToken = () =>
-  z
-    .string()
-    .regex(/^[!-~]{16,128}$/)
-    .refine(isFilled);
+export const operatorToken = () => filled(/^[!-~]{16,128}$/);
 
 /** What targets begin with: empty, or a path without a slash at its end. */
 export const basePath = () => z.union([z.literal(''), routePath().refine((path) => path !== '/')]);
@@ -118,22 +98,12 @@ export const basePath = () => z.union([z.literal(''), routePath().refine((path) 
 /** A host, and a port where it is not the usual one. */
 export const authority = () => z.string().max(256).refine(isAuthority);
 
-const apiKey = () =>
-  z
-    .string()
-    .regex(/^[!-~]{12,128}$/)
-    .refine(isFilled);
+const apiKey = () => filled(/^[!-~]{12,128}$/);
 
 /** API keys: a list, or one text with white space between them, as files and variables hold several. */
 export const apiKeys = () =>
   z
-    .union([
-      z
-        .string()
-        .regex(/^\s*[!-~]{12,128}(?:\s+[!-~]{12,128}){0,7}\s*$/)
-        .refine(isFilled),
-      z.array(apiKey()).min(1).max(8),
-    ])
+    .union([filled(/^\s*[!-~]{12,128}(?:\s+[!-~]{12,128}){0,7}\s*$/), z.array(apiKey()).min(1).max(8)])
     .transform((given) => (typeof given === 'string' ? given.trim().split(/\s+/) : given));
 
 /**
@@ -141,38 +111,26 @@ export const apiKeys = () =>
  * can be written in a second way, which would not count as the same path.
  */
 export const routePath = () =>
-  z
-    .string()
-    .max(256)
-    .regex(/^\/([\w.~-]+(\/[\w.~-]+)*)?$/)
-    .refine((text) => {
-      const target = readTarget(text);
-      return target.kind === 'target' && target.path === text;
-    });
+  formed(/^\/([\w.~-]+(\/[\w.~-]+)*)?$/, 256).refine((text) => {
+    const target = readTarget(text);
+    return target.kind === 'target' && target.path === text;
+  });
 
 /** 0 is the most urgent, 7 the least. */
 export const urgency = () => whole(0, urgencies - 1);
 
 /** Urgencies by user name. */
-export const urgencyByName = () => z.record(z.string().regex(/^\S{1,256}$/), urgency());
+export const urgencyByName = () => z.record(formed(/^\S{1,256}$/), urgency());
 
 /** Slots by path, with or without a method before it. The path is as `routePath` has it. */
 export const slotsByPath = () =>
   z.record(
-    z
-      .string()
-      .regex(costForm)
-      .refine((text) => routePath().safeParse(text.slice(text.indexOf('/'))).success),
+    formed(costForm).refine((text) => routePath().safeParse(text.slice(text.indexOf('/'))).success),
     whole(1, 100),
   );
 
 /** Which requests belong to a class. */
-export const requestPattern = () =>
-  z
-    .string()
-    .max(512)
-    .regex(patternForm)
-    .refine((text) => explainPattern(text) === null);
+export const requestPattern = () => formed(patternForm, 512).refine((text) => explainPattern(text) === null);
 
 /** What is wrong with a pattern that has the right form, and could not match; null: something else. */
 export function explainPattern(text: string): Fault | null {
@@ -211,12 +169,7 @@ export const credentialKey = () =>
     });
 
 /** Which requests share a bucket. */
-export const scope = () =>
-  z
-    .string()
-    .max(256)
-    .regex(scopeForm)
-    .refine((text) => readScope(text) !== null);
+export const scope = () => formed(scopeForm, 256).refine((text) => readScope(text) !== null);
 
 /** A JSON pointer (RFC 6901) into a body; not the whole of it. */
 export const bodyPointer = (error?: string) =>
@@ -244,11 +197,7 @@ export const filePath = () => z.string().min(1).refine(isFilled);
 export const tlsVersion = () => z.enum(['TLSv1.2', 'TLSv1.3']);
 
 /** An IP address or a network in CIDR notation. */
-export const network = () =>
-  z
-    .string()
-    .regex(/^[0-9A-Fa-f.:]+(\/\d{1,3})?$/)
-    .refine(isNetwork);
+export const network = () => formed(/^[0-9A-Fa-f.:]+(\/\d{1,3})?$/).refine(isNetwork);
 
 function isNetwork(text: string): boolean {
   const [address = '', bits] = text.split('/');

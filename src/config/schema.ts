@@ -19,7 +19,8 @@ import {
   fieldName,
   fieldValue,
   filePath,
-  isFilled,
+  filled,
+  formed,
   network,
   origin,
   passableField,
@@ -94,9 +95,7 @@ const coreapp = section({
     wanted: 'a path such as /api/v2, without a slash at its end',
   }),
   version: setting(
-    z
-      .string()
-      .regex(/^v\d{1,3}(?:\.\d{1,3})?$/)
+    formed(/^v\d{1,3}(?:\.\d{1,3})?$/)
       .nullable()
       .default(null),
     {
@@ -132,11 +131,11 @@ const coreapp = section({
     wanted: pathWords,
     contentOf: 'appSecret',
   }),
-  urls: setting(z.record(z.string().regex(classForm), origin()).default({}), {
+  urls: setting(z.record(formed(classForm), origin()).default({}), {
     description: 'Classes that have an upstream of their own; TLS settings, timeouts and permits are those of coreapp.',
     wanted: 'an origin for each class, such as { files: "https://files.example.com" }',
   }),
-  bodyUrls: setting(z.record(z.string().regex(classForm), z.array(bodyPointer()).min(1).max(16)).default({}), {
+  bodyUrls: setting(z.record(formed(classForm), z.array(bodyPointer()).min(1).max(16)).default({}), {
     description:
       'Where JSON bodies of answers hold a URL of an upstream (coreapp.url, coreapp.urls): callers get Weir’s own address in its place, if that leads to the same upstream. In bodies up to 64 KiB.',
     wanted: 'JSON pointers (RFC 6901) for each class, such as { files: [/url] }',
@@ -179,7 +178,7 @@ const coreapp = section({
       'Whether the upstream takes %2F in a path for a part of a name, and never for a slash, as APIs do whose names hold slashes (/projects/group%2Fname). Not set: such a path is refused with 400, since it can be read in two ways. Not with the profile coreapp.',
     wanted: 'true or false',
   }),
-  honoursIdempotencyKey: setting(z.array(z.string().regex(classForm)).max(1_000).default([]), {
+  honoursIdempotencyKey: setting(z.array(formed(classForm)).max(1_000).default([]), {
     description:
       'The classes where the Coreapp honours Idempotency-Key: a POST or PATCH with one is sent again after an exchange that broke. In any other class it would be sent twice.',
     wanted: 'a list of classes, those under limits',
@@ -223,17 +222,10 @@ const redis = section({
     contentOf: 'password',
   }),
   ...peerTls('Redis', 'rediss://'),
-  keyPrefix: setting(
-    z
-      .string()
-      .regex(/^[!-~]{1,64}$/)
-      .refine(isFilled)
-      .default('weir:'),
-    {
-      description: 'What every key in Redis begins with. Replicas with the same prefix share limits, users and tokens.',
-      wanted: '1 to 64 characters (visible ASCII, no spaces)',
-    },
-  ),
+  keyPrefix: setting(filled(/^[!-~]{1,64}$/).default('weir:'), {
+    description: 'What every key in Redis begins with. Replicas with the same prefix share limits, users and tokens.',
+    wanted: '1 to 64 characters (visible ASCII, no spaces)',
+  }),
   callTimeoutMs: setting(whole(5, 10_000).default(50), {
     description: 'How long Redis may take to answer before a replica goes on alone with its share of the limits.',
   }),
