@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import { classForm } from '../exchange/route.ts';
 import { jwt } from './jwt.ts';
-import { apiKeys, filePath, formed, passableField, password, routePath, whole } from './kinds.ts';
-import { pathWords } from './listen.ts';
+import { apiKeys, formed, passableField, password, routePath, whole } from './kinds.ts';
+import { fileFor } from './listen.ts';
 import { section, setting } from './setting.ts';
 
 const minuteMs = 60_000;
@@ -22,12 +22,7 @@ export const auth = section({
     env: 'WA_API_KEY',
     secret: true,
   }),
-  apiKeyFile: setting(filePath().nullable().default(null), {
-    description: 'A file that holds auth.apiKey.',
-    wanted: pathWords,
-    env: 'WA_API_KEY_FILE',
-    contentOf: 'apiKey',
-  }),
+  apiKeyFile: fileFor('auth.apiKey', 'WA_API_KEY_FILE'),
   adminPassword: setting(password().nullable().default(null), {
     description:
       'The password of the user admin. Not set: it is "secret" until the first login, which has to bring a new one.',
@@ -35,12 +30,7 @@ export const auth = section({
     env: 'WEIR_ADMIN_PASSWORD',
     secret: true,
   }),
-  adminPasswordFile: setting(filePath().nullable().default(null), {
-    description: 'A file that holds auth.adminPassword.',
-    wanted: pathWords,
-    env: 'WEIR_ADMIN_PASSWORD_FILE',
-    contentOf: 'adminPassword',
-  }),
+  adminPasswordFile: fileFor('auth.adminPassword', 'WEIR_ADMIN_PASSWORD_FILE'),
   adminPaths: setting(z.array(routePath()).max(100).default([]), {
     description:
       'What only admins may use, each path with all that is below it. In the profile coreapp: [/v1/settings/application], and creating and changing other users is the admin’s always.',
@@ -88,10 +78,8 @@ export const auth = section({
   open: setting(z.boolean().default(false), {
     description:
       'Whether anybody may use what needs no admin, without a token: for a sidecar, whose port only its own pod reaches. Callers are told apart by their addresses, and their own Authorization goes to the upstream, unless Weir has one for it. Only on a loopback address.',
-    wanted: 'true or false',
   }),
   openToAll: setting(z.boolean().default(false), {
     description: 'True: auth.open counts on any address, so that whoever reaches the port may use the upstream.',
-    wanted: 'true or false',
   }),
 });

@@ -98,12 +98,16 @@ export const basePath = () => z.union([z.literal(''), routePath().refine((path) 
 /** A host, and a port where it is not the usual one. */
 export const authority = () => z.string().max(256).refine(isAuthority);
 
-const apiKey = () => filled(/^[!-~]{12,128}$/);
-
 /** API keys: a list, or one text with white space between them, as files and variables hold several. */
 export const apiKeys = () =>
   z
-    .union([filled(/^\s*[!-~]{12,128}(?:\s+[!-~]{12,128}){0,7}\s*$/), z.array(apiKey()).min(1).max(8)])
+    .union([
+      filled(/^\s*[!-~]{12,128}(?:\s+[!-~]{12,128}){0,7}\s*$/),
+      z
+        .array(filled(/^[!-~]{12,128}$/))
+        .min(1)
+        .max(8),
+    ])
     .transform((given) => (typeof given === 'string' ? given.trim().split(/\s+/) : given));
 
 /**

@@ -4,7 +4,17 @@ import { filePath, host, operatorToken, port, tlsVersion, whole } from './kinds.
 import { section, setting } from './setting.ts';
 
 const addressWords = 'an IP address or a host name, without a port';
-export const pathWords = 'the path of a readable file';
+const pathWords = 'the path of a readable file';
+
+/**
+ * A file whose content takes the place of the setting that stands next to it.
+ * @param name of that setting
+ * @param env the variable that names the file
+ */
+export function fileFor(name: string, env?: string) {
+  const about = { description: `A file that holds ${name}.`, wanted: pathWords, ...(env !== undefined && { env }) };
+  return setting(filePath().nullable().default(null), { ...about, contentOf: name.replace(/.*\./, '') });
+}
 
 /** A file of PEM texts that stays a file: it is read and judged with the configuration. */
 export const pemFile = (description: string) =>
@@ -53,11 +63,7 @@ export const ops = section({
     wanted: '16 to 128 characters (visible ASCII, no spaces)',
     secret: true,
   }),
-  tokenFile: setting(filePath().nullable().default(null), {
-    description: 'A file that holds ops.token.',
-    wanted: pathWords,
-    contentOf: 'token',
-  }),
+  tokenFile: fileFor('ops.token'),
   names: setting(z.enum(['always', 'token', 'never']).default('token'), {
     description:
       'Who sees the names of users on the ops port: whoever looks (always), whoever shows ops.token (token), or nobody (never). In the place of a name there is a short digest, the same for one user while ops.token stays, or else while the process runs.',

@@ -25,7 +25,6 @@ export const log = section({
   }),
   requests: setting(z.boolean().default(true), {
     description: 'Whether requests have lines. The audit trail and what happens to Weir itself are logged in any case.',
-    wanted: 'true or false',
   }),
   fields: setting(z.array(z.enum(requestFields)).max(100).nullable().default(null), {
     description: `The fields that the line of a request has, in the names of the form weir: ${requestFields.join(', ')}. Not set: all. The form pretty has its own.`,

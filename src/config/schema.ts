@@ -32,7 +32,7 @@ import {
 } from './kinds.ts';
 import { limits } from './limits.ts';
 import { line } from './line.ts';
-import { listen, ops, pathWords, pemFile } from './listen.ts';
+import { fileFor, listen, ops, pemFile } from './listen.ts';
 import { log } from './log.ts';
 import { isTarget, readRedisUrl } from './redis-url.ts';
 import { section, setting } from './setting.ts';
@@ -74,11 +74,7 @@ const coreapp = section({
     wanted: 'a scheme and credentials in visible ASCII, at most 8192 characters',
     secret: true,
   }),
-  authorizationFile: setting(filePath().nullable().default(null), {
-    description: 'A file that holds coreapp.authorization.',
-    wanted: pathWords,
-    contentOf: 'authorization',
-  }),
+  authorizationFile: fileFor('coreapp.authorization'),
   authorizations: setting(z.record(credentialKey(), filePath()).default({}), {
     description:
       'Other values for some requests, each in a file: by class, or by a scope and its value. What fits best goes before coreapp.authorization. A changed file is taken up; one that vanishes or holds no credential changes nothing.',
@@ -126,11 +122,7 @@ const coreapp = section({
     wanted: '1 to 128 characters (visible ASCII, no spaces)',
     secret: true,
   }),
-  appSecretFile: setting(filePath().nullable().default(null), {
-    description: 'A file that holds coreapp.appSecret.',
-    wanted: pathWords,
-    contentOf: 'appSecret',
-  }),
+  appSecretFile: fileFor('coreapp.appSecret'),
   urls: setting(z.record(formed(classForm), origin()).default({}), {
     description: 'Classes that have an upstream of their own; TLS settings, timeouts and permits are those of coreapp.',
     wanted: 'an origin for each class, such as { files: "https://files.example.com" }',
@@ -171,12 +163,10 @@ const coreapp = section({
   caseSensitivePaths: setting(z.boolean().default(false), {
     description:
       'Whether the Coreapp tells /v1/Messages and /v1/messages apart. Not set: classes, costs and what needs the admin are found without regard to case.',
-    wanted: 'true or false',
   }),
   encodedSlashes: setting(z.boolean().default(false), {
     description:
       'Whether the upstream takes %2F in a path for a part of a name, and never for a slash, as APIs do whose names hold slashes (/projects/group%2Fname). Not set: such a path is refused with 400, since it can be read in two ways. Not with the profile coreapp.',
-    wanted: 'true or false',
   }),
   honoursIdempotencyKey: setting(z.array(formed(classForm)).max(1_000).default([]), {
     description:
@@ -198,12 +188,7 @@ const redis = section({
     env: 'REDIS_URL',
     secret: true,
   }),
-  urlFile: setting(filePath().nullable().default(null), {
-    description: 'A file that holds redis.url.',
-    wanted: pathWords,
-    env: 'REDIS_URL_FILE',
-    contentOf: 'url',
-  }),
+  urlFile: fileFor('redis.url', 'REDIS_URL_FILE'),
   username: setting(redisWord().nullable().default(null), {
     description: 'The user of redis.password, where redis.url names none. Not set: the user default.',
     wanted: '1 to 512 characters in one line',
@@ -215,12 +200,7 @@ const redis = section({
     env: 'REDIS_PASSWORD',
     secret: true,
   }),
-  passwordFile: setting(filePath().nullable().default(null), {
-    description: 'A file that holds redis.password.',
-    wanted: pathWords,
-    env: 'REDIS_PASSWORD_FILE',
-    contentOf: 'password',
-  }),
+  passwordFile: fileFor('redis.password', 'REDIS_PASSWORD_FILE'),
   ...peerTls('Redis', 'rediss://'),
   keyPrefix: setting(filled(/^[!-~]{1,64}$/).default('weir:'), {
     description: 'What every key in Redis begins with. Replicas with the same prefix share limits, users and tokens.',
@@ -276,7 +256,6 @@ const http = section({
   serverTiming: setting(z.boolean().default(true), {
     description:
       'Whether answers tell in Server-Timing how long the request was in line (hold) and at the Coreapp (coreapp), milliseconds.',
-    wanted: 'true or false',
   }),
   traceContext: setting(z.enum(['auto', 'join', 'pass']).default('auto'), {
     description:
@@ -285,7 +264,6 @@ const http = section({
   holdField: setting(z.boolean().default(false), {
     description:
       'Whether answers tell in X-Weir-Hold how long the request was in line, in whole milliseconds, in which class, and how often it was sent: 1240;class="messages";attempts=2.',
-    wanted: 'true or false',
   }),
   trustedProxies: setting(z.array(network()).max(1_000).default([]), {
     description:
