@@ -28,9 +28,11 @@ export const filled = (form: RegExp, maxChars?: number) => formed(form, maxChars
 export const host = () =>
   formed(/^[0-9A-Za-z.:-]+$/).refine((text) => isIP(text) !== 0 || (hostName.test(text) && !/^[\d.]+$/.test(text)));
 
-export const whole = (min: number, max: number) => z.int().min(min).max(max);
+/** @param error what would be right, where it stands within a setting */
+export const whole = (min: number, max: number, error?: string) =>
+  z.int({ error }).min(min, { error }).max(max, { error });
 
-export const port = () => z.int().min(0).max(65_535);
+export const port = () => whole(0, 65_535);
 
 /** `http://host:port`, nothing behind it: paths come from callers, credentials from a setting of their own. */
 export const origin = () => formed(/^https?:\/\/[^/?#@\s]+\/?$/).refine(leadsSomewhere);
@@ -185,6 +187,10 @@ export const bodyPointer = (error?: string) =>
 /** One of a kind, or a list of such. */
 export const oneOrMore = <Item extends z.ZodType>(item: Item, wanted: string) =>
   z.union([item, z.array(item).min(1, { error: wanted }).max(100, { error: wanted })], { error: wanted });
+
+/** All of them, as a list. */
+export const listOf = <Item>(given: Item | readonly Item[] = []): readonly Item[] =>
+  Array.isArray(given) ? given : [given as Item];
 
 /** As answers of the upstream name it. */
 export const answerField = z.string().regex(/^[!#$%&'*+.^_`|~\w-]{1,64}$/, { error: 'the name of a field' });

@@ -5,7 +5,7 @@ import type { NarrowLimit } from '../admission/lanes/lanes.ts';
 import { readScope, type Scope } from '../admission/rate/scope.ts';
 import type { UsagePlace } from '../exchange/charge.ts';
 import { readPointer } from '../http/pointer.ts';
-import { answerField, bodyPointer, object, oneOrMore } from './kinds.ts';
+import { answerField, bodyPointer, listOf, object, oneOrMore, whole } from './kinds.ts';
 
 const scopeWords =
   'fleet, principal, header:<Field-Name>, query:<name>, body:<JSON pointer>, path:<template>, or several with " + " between';
@@ -44,7 +44,7 @@ const narrowLimit = object({
     .max(512)
     .refine((text) => readScope(text) !== null, { error: scopeWords }),
   rate: between(0.0001, 1_000_000, rateWords).nullable().default(null),
-  burst: z.int({ error: burstWords }).min(1, { error: burstWords }).max(100_000_000, { error: burstWords }).default(1),
+  burst: whole(1, 100_000_000, burstWords).default(1),
   serial: z.boolean({ error: 'true or false' }).default(false),
   cost: cost.nullable().default(null),
 })
@@ -60,8 +60,6 @@ export const narrowLimits = () => z.array(narrowLimit).max(8);
 export function narrowLimitOf({ scope, cost: given, ...limit }: z.output<typeof narrowLimit>): NarrowLimit {
   return { ...limit, scope: readScope(scope) as Scope, cost: given === null ? null : costOf(given) };
 }
-
-const listOf = <Item>(given: Item | Item[] = []): Item[] => (Array.isArray(given) ? given : [given]);
 
 function costOf({ estimate, settle }: z.output<typeof cost>): Cost {
   const { perByte, plus, otherwise } = estimate;

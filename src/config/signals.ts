@@ -6,20 +6,14 @@ import type { HeedRule } from '../signals/heed.ts';
 import type { SignalRule } from '../signals/signals.ts';
 import { type PauseRule, timeForms } from '../signals/times.ts';
 import { readValues, type Values } from '../signals/values.ts';
-import { answerField, object, oneOrMore } from './kinds.ts';
+import { answerField, listOf, object, oneOrMore, whole } from './kinds.ts';
 import { setting } from './setting.ts';
 
 /** The longest pause that can be configured, milliseconds: an hour. */
 const pauseMaxMs = 3_600_000;
 
 const statusWords = 'a status from 300 to 599, 4xx or 5xx, or a list of such';
-const statusCode = z.union(
-  [
-    z.int({ error: statusWords }).min(300, { error: statusWords }).max(599, { error: statusWords }),
-    z.enum(['3xx', '4xx', '5xx']),
-  ],
-  { error: statusWords },
-);
+const statusCode = z.union([whole(300, 599, statusWords), z.enum(['3xx', '4xx', '5xx'])], { error: statusWords });
 const warnWords = 'a text for the log, up to 200 characters';
 const plainWords = 'a text, a number, a range such as 200..299, true or false, or a list of such';
 const plain = z.union([z.string(), z.number(), z.boolean()]);
@@ -55,7 +49,7 @@ const signal = object({
     })
     .default('bucket'),
   pause: oneOrMore(pauseForm, pauseWords).default([{ header: 'retry-after', as: 'auto' }]),
-  as: z.int({ error: asWords }).min(400, { error: asWords }).max(599, { error: asWords }).nullable().default(null),
+  as: whole(400, 599, asWords).nullable().default(null),
   // Bounds what the upstream asks for.
   atMost: duration.default('1 h'),
   // biome-ignore lint/suspicious/noThenProperty: it is the word of the configuration, and nobody awaits a rule.
@@ -150,10 +144,6 @@ export function signalsOf(given: readonly SignalGiven[]): readonly SignalRule[] 
     then: one.then,
     warn: one.warn,
   }));
-}
-
-function listOf<Item>(given: Item | readonly Item[]): readonly Item[] {
-  return Array.isArray(given) ? given : [given as Item];
 }
 
 const valuesOf = (given: unknown): Values => readValues(listOf(given));
