@@ -2,6 +2,8 @@
 import { starsNextToCredentials } from './cors.ts';
 import { clash, type Facts, notAllowed } from './facts.ts';
 import type { Clash } from './problems.ts';
+import type { TlsFile, TlsFiles } from './tls.ts';
+import { tlsFilesOf } from './tls-files.ts';
 
 const everywhere: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 
@@ -30,49 +32,34 @@ export function missingCoreapp(facts: Facts): Clash[] {
  * Half a pair, or files for a connection that is not TLS: the operator would believe in a protection that is not there.
  */
 export function tlsClashes(facts: Facts): Clash[] {
-  const { listen, coreapp, redis } = facts.settings;
+  const { listen, coreapp, redis } = tlsFilesOf(facts.settings);
   return [
-    ...halfPair(facts, 'listen.tls', listen.tls),
-    ...halfPair(facts, 'coreapp', coreapp),
-    ...halfPair(facts, 'redis', redis),
-    ...alone(facts, 'listen.tls.clientCaFile', listen.tls.clientCaFile, 'listen.tls.certFile', listen.tls.certFile),
+    ...[listen, coreapp, redis].flatMap(({ cert, key }) => [...alone(facts, cert, key), ...alone(facts, key, cert)]),
+    ...alone(facts, listen.ca, listen.cert),
     ...plainPeer(facts, 'coreapp', coreapp, /^https:/, 'https://'),
     ...plainPeer(facts, 'redis', redis, /^rediss/, 'rediss://, rediss-sentinel:// or rediss-cluster://'),
   ];
 }
 
-interface PairFiles {
-  readonly certFile: string | null;
-  readonly keyFile: string | null;
-}
-
-function halfPair(facts: Facts, section: string, { certFile, keyFile }: PairFiles): Clash[] {
-  const [cert, key] = [`${section}.certFile`, `${section}.keyFile`];
-  return [...alone(facts, cert, certFile, key, keyFile), ...alone(facts, key, keyFile, cert, certFile)];
-}
-
 /** A file that means nothing without another one. */
-function alone(facts: Facts, name: string, path: string | null, other: string, otherPath: string | null): Clash[] {
-  if (path === null || otherPath !== null) return [];
-  const given = `${JSON.stringify(path)} without ${other}`;
-  const wanted = `give ${other}, too, or leave ${name} out`;
-  return [notAllowed(facts, [name, other], given, wanted)];
+function alone(facts: Facts, { setting, path }: TlsFile, other: TlsFile): Clash[] {
+  if (path === null || other.path !== null) return [];
+  const given = `${JSON.stringify(path)} without ${other.setting}`;
+  const wanted = `give ${other.setting}, too, or leave ${setting} out`;
+  return [notAllowed(facts, [setting, other.setting], given, wanted)];
 }
-
-type PeerFiles = PairFiles & { readonly url: string | null; readonly caFile: string | null };
 
 function plainPeer(
   facts: Facts,
   section: 'coreapp' | 'redis',
-  peer: PeerFiles,
+  { ca, cert }: TlsFiles,
   secure: RegExp,
   beginning: string,
 ): Clash[] {
-  if (peer.url === null || secure.test(peer.url)) return [];
-  return (['caFile', 'certFile'] as const).flatMap((file) => {
-    const path = peer[file];
+  const { url } = facts.settings[section];
+  if (url === null || secure.test(url)) return [];
+  return [ca, cert].flatMap(({ setting: name, path }) => {
     if (path === null) return [];
-    const name = `${section}.${file}`;
     const given = `${JSON.stringify(path)} next to a ${section}.url without TLS`;
     const wanted = `give a ${section}.url that begins with ${beginning}, or leave ${name} out`;
     return [notAllowed(facts, [name, `${section}.url`], given, wanted)];

@@ -1,5 +1,5 @@
 /** The credentials for the upstream: `coreapp.authorization`, and those of `coreapp.authorizations` from their files. */
-import { fileText } from './file-text.ts';
+import { fileText, unreadable } from './file-text.ts';
 import { fieldValue } from './kinds.ts';
 import { badFile, type Problem } from './problems.ts';
 import type { Settings } from './schema.ts';
@@ -32,9 +32,8 @@ export function readCredentials(
   for (const [of, file] of Object.entries(authorizations)) {
     const read = attempt(() => readFile(file));
     const text = read.ok ? credentialIn(read.text) : null;
-    const place = `${where}: ${of}`;
-    if (!read.ok) problems.push(badFile(place, file, read.error, 'give the path of a readable file'));
-    else if (text === null) problems.push({ where: place, given: JSON.stringify(file), ...notOne });
+    const fault = read.ok ? notOne : unreadable(read.error, 'give the path of a readable file');
+    if (text === null) problems.push(badFile(`${where}: ${of}`, file, fault));
     else credentials.push({ of, file, text });
   }
   if (authorization !== null) credentials.push({ of: null, file: authorizationFile, text: authorization });

@@ -1,6 +1,8 @@
 /** What the settings of an identity provider must be together, and what comes of them. */
-import { fileText } from './file-text.ts';
-import { badFile, badText, type Clash, type Problem, shown } from './problems.ts';
+
+import { type Facts, notAllowed } from './facts.ts';
+import { readText } from './file-text.ts';
+import { badFile, type Clash, type Problem, shown } from './problems.ts';
 import type { Settings } from './schema.ts';
 import { attempt } from './secret-files.ts';
 
@@ -26,12 +28,12 @@ const parts = ['issuer', 'audience', 'jwksUrl', 'jwksFile', 'typ', 'roleClaim', 
 type Name = (typeof parts)[number];
 
 /** Half a provider would take no tokens, though its operator believes that it does. */
-export function jwtClashes(jwt: JwtSettings, whereOf: (name: string) => string): Clash[] {
+export function jwtClashes(facts: Facts): Clash[] {
+  const { jwt } = facts.settings.auth;
   const isSet = (name: Name): boolean => (name === 'adminValues' ? jwt[name].length > 0 : jwt[name] !== null);
   const clash = (name: Name, relation: string, others: readonly Name[], wanted: string): Clash => {
     const given = `${shown(jwt[name], false)} ${relation} ${others.map(own).join(' or ')}`;
-    const problem = { where: whereOf(own(name)), given, fault: 'is not allowed', wanted };
-    return { between: [name, ...others].map(own), problem };
+    return notAllowed(facts, [own(name), ...others.map(own)], given, wanted);
   };
   const missing = (name: Name, ...others: readonly Name[]): Clash[] =>
     others.some(isSet)
@@ -58,11 +60,9 @@ export function keyFileProblems(
   if (jwksFile === null || jwksUrl !== null) return [];
   const place = where ?? own('jwksFile');
   const wanted = 'give a JSON file such as {"keys": […]}';
-  const read = attempt(() => readFile(jwksFile));
-  if (!read.ok) return [badFile(place, jwksFile, read.error, wanted)];
-  const file = fileText(read.text);
-  if (!file.ok) return [badText(place, jwksFile, file)];
-  const parsed = attempt(() => JSON.stringify((JSON.parse(file.text) as { keys?: unknown[] }).keys?.length));
+  const read = readText(jwksFile, readFile, wanted);
+  if (!read.ok) return [badFile(place, jwksFile, read)];
+  const parsed = attempt(() => JSON.stringify((JSON.parse(read.text) as { keys?: unknown[] }).keys?.length));
   if (parsed.ok && Number(parsed.text) > 0) return [];
-  return [{ where: place, given: JSON.stringify(jwksFile), fault: 'holds no JSON Web Key Set', wanted }];
+  return [badFile(place, jwksFile, { fault: 'holds no JSON Web Key Set', wanted })];
 }

@@ -8,6 +8,7 @@ import { readCredentials } from './credentials.ts';
 import { type Environment, environmentLayer, strayVariables } from './environment.ts';
 import type { Facts } from './facts.ts';
 import { fileLayer } from './file.ts';
+import { unreadable } from './file-text.ts';
 import { nearest } from './hints.ts';
 import { keyFileProblems } from './jwt-rules.ts';
 import { emptyLayer, type Given, type Layer, leafOf, leaves } from './layer.ts';
@@ -141,7 +142,7 @@ function readLayer({ file, env, readFile }: Sources): { readonly layer: Layer; r
   const layer = emptyLayer();
   if (named === undefined && (read.error as NodeJS.ErrnoException).code === 'ENOENT') return { layer, file: null };
   const by = file !== null ? '--config' : named !== undefined ? 'WEIR_CONFIG' : 'configuration';
-  layer.problems.push(badFile(by, name, read.error, 'give the path of a readable YAML file'));
+  layer.problems.push(badFile(by, name, unreadable(read.error, 'give the path of a readable YAML file')));
   return { layer, file: name };
 }
 

@@ -64,13 +64,13 @@ export function strayCharacter(where: string, about: About, text: string): Probl
   };
 }
 
-/** A file whose text is in another encoding. */
-export function badText(where: string, path: string, { fault, wanted }: Pick<Problem, 'fault' | 'wanted'>): Problem {
+/** A file that can't be read, or holds something else. */
+export function badFile(
+  where: string,
+  path: string | null,
+  { fault, wanted }: Pick<Problem, 'fault' | 'wanted'>,
+): Problem {
   return { where, given: JSON.stringify(path), fault, wanted };
-}
-
-export function badFile(where: string, path: string, error: unknown, wanted: string): Problem {
-  return { where, given: JSON.stringify(path), fault: `cannot be read (${whyUnreadable(error)})`, wanted };
 }
 
 const shownMaxChars = 80;
@@ -91,15 +91,4 @@ export function shown(value: unknown, secret: boolean): string {
 function quoted(text: string): string {
   const told = text.replace(/^([^@/]*\/\/)?.*@/s, '$1…@').replace(/\?.*$/s, '?…');
   return JSON.stringify(told.length > shownMaxChars ? `${told.slice(0, shownMaxChars)}…` : told);
-}
-
-function whyUnreadable(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException | null)?.code ?? 'unknown error';
-  const words: Readonly<Record<string, string>> = {
-    ENOENT: 'no such file',
-    ENOTDIR: 'no such file',
-    EACCES: 'permission denied',
-    EISDIR: 'it is a directory',
-  };
-  return words[code] ?? code;
 }

@@ -8,6 +8,7 @@
  * each with an `s` for TLS (`rediss://`, `rediss-sentinel://`, `rediss-cluster://`). What a URL gives a meaning of its
  * own is percent-encoded in names and passwords.
  */
+import type { Fault } from './setting.ts';
 import { type Reference, referenceAsPart, referenceIn, referenceInHost, unfilled } from './unfilled.ts';
 
 export interface Endpoint {
@@ -32,13 +33,6 @@ interface Common {
 export type RedisTarget =
   | (Common & { readonly kind: 'server' | 'cluster' })
   | (Common & { readonly kind: 'sentinel'; readonly master: string; readonly sentinelLogin: Login });
-
-/** What is wrong with a URL: the URL without its secrets, and what would be right, a clause. */
-interface UrlFault {
-  readonly given: string;
-  readonly fault: string;
-  readonly wanted: string;
-}
 
 type Kind = RedisTarget['kind'];
 
@@ -81,8 +75,8 @@ class Bad extends Error {
   }
 }
 
-/** The target, or what is wrong with the text. */
-export function readRedisUrl(text: string): RedisTarget | UrlFault {
+/** The target, or what is wrong with the text, which is shown without its secrets. */
+export function readRedisUrl(text: string): RedisTarget | Fault {
   try {
     return read(text);
   } catch (error) {
@@ -91,7 +85,7 @@ export function readRedisUrl(text: string): RedisTarget | UrlFault {
   }
 }
 
-export const isTarget = (read: RedisTarget | UrlFault): read is RedisTarget => 'kind' in read;
+export const isTarget = (read: RedisTarget | Fault): read is RedisTarget => 'kind' in read;
 
 function read(text: string): RedisTarget {
   if (text.includes('#')) throw new Bad('has a #', encodingWords);

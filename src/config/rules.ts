@@ -36,7 +36,7 @@ export const clashes = (facts: Facts): Clash[] => [
   ...permitsClash(facts),
   ...tlsClashes(facts),
   ...redisLoginClashes(facts),
-  ...jwtClashes(facts.settings.auth.jwt, (name) => whereOf(facts, name)),
+  ...jwtClashes(facts),
   ...classesIn(facts).flatMap((name) => [
     ...limitClashes(facts, name),
     ...scopeClash(facts, name),

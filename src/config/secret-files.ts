@@ -1,7 +1,7 @@
 /** Settings whose value stands in a file of its own, as mounted secrets do: `X` and `XFile`, or `X` and `X_FILE`. */
-import { fileText } from './file-text.ts';
+import { readText } from './file-text.ts';
 import { type Given, type Layer, leafOf, leaves } from './layer.ts';
-import { badFile, badText, badValue, type Problem, strayCharacter } from './problems.ts';
+import { badFile, badValue, type Problem, strayCharacter } from './problems.ts';
 import type { Leaf } from './setting.ts';
 
 interface FilePair {
@@ -42,10 +42,8 @@ export function readFilePairs(layer: Layer, readFile: (path: string) => string):
     const given = layer.given.get(file.name);
     if (given === undefined || layer.broken.has(content.name)) continue;
     const path = given.value as string;
-    const read = attempt(() => readFile(path));
-    const found = read.ok
-      ? readContent(given.where, content, path, read.text)
-      : badFile(given.where, path, read.error, `give ${file.about.wanted}`);
+    const read = readText(path, readFile, `give ${file.about.wanted}`);
+    const found = read.ok ? contentOf(given.where, content, path, read.text) : badFile(given.where, path, read);
     if ('value' in found) {
       layer.given.set(content.name, found);
       continue;
@@ -55,10 +53,8 @@ export function readFilePairs(layer: Layer, readFile: (path: string) => string):
   }
 }
 
-function readContent(where: string, content: Leaf, path: string, decoded: string): Given | Problem {
-  const file = fileText(decoded);
-  if (!file.ok) return badText(where, path, file);
-  const text = file.text.replace(/\r?\n$/, '');
+function contentOf(where: string, content: Leaf, path: string, whole: string): Given | Problem {
+  const text = whole.replace(/\r?\n$/, '');
   const about = { ...content.about, secret: true };
   const parsed = content.schema.safeParse(text);
   const stray = strayCharacter(where, about, text);

@@ -27,22 +27,28 @@ export function readTlsFiles(
     if (note !== null) notes.push(`${files.cert.setting}: ${note}`);
     return material;
   };
-  const { tls } = settings.listen;
-  const files: TlsFiles = {
-    ca: { setting: 'listen.tls.clientCaFile', path: tls.clientCaFile },
-    cert: { setting: 'listen.tls.certFile', path: tls.certFile },
-    key: { setting: 'listen.tls.keyFile', path: tls.keyFile },
-  };
+  const { listen: files, coreapp, redis } = tlsFilesOf(settings);
   const material = read(files);
-  const listen = material.cert === null ? null : { files, minVersion: tls.minVersion, material };
-  const parts = { listen, coreapp: read(peerFiles(settings, 'coreapp')), redis: read(peerFiles(settings, 'redis')) };
-  return { parts, problems, notes };
+  const { minVersion } = settings.listen.tls;
+  const listen = material.cert === null ? null : { files, minVersion, material };
+  return { parts: { listen, coreapp: read(coreapp), redis: read(redis) }, problems, notes };
 }
 
-function peerFiles(settings: Settings, section: 'coreapp' | 'redis'): TlsFiles {
-  const { caFile, certFile, keyFile } = settings[section];
+/** The files that the settings of each side name, one that speaks no TLS included. */
+export function tlsFilesOf(settings: Settings): Readonly<Record<'listen' | 'coreapp' | 'redis', TlsFiles>> {
+  const { clientCaFile, ...pair } = settings.listen.tls;
   return {
-    ca: { setting: `${section}.caFile`, path: caFile },
+    listen: filesOf('listen.tls', { ...pair, caFile: clientCaFile }, 'clientCaFile'),
+    coreapp: filesOf('coreapp', settings.coreapp),
+    redis: filesOf('redis', settings.redis),
+  };
+}
+
+type NamedFiles = Readonly<Record<'caFile' | 'certFile' | 'keyFile', string | null>>;
+
+function filesOf(section: string, { caFile, certFile, keyFile }: NamedFiles, ca = 'caFile'): TlsFiles {
+  return {
+    ca: { setting: `${section}.${ca}`, path: caFile },
     cert: { setting: `${section}.certFile`, path: certFile },
     key: { setting: `${section}.keyFile`, path: keyFile },
   };

@@ -1,14 +1,13 @@
 /** TLS certificates, keys and authorities: read from the files that settings name, and judged before a socket opens. */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
-import { fileText } from './file-text.ts';
-import { badFile, badText, type Problem } from './problems.ts';
+import { readText } from './file-text.ts';
+import { badFile, type Problem } from './problems.ts';
 import type { Settings } from './schema.ts';
-import { attempt } from './secret-files.ts';
 import { contextOptions, type TlsMaterial } from './tls-material.ts';
 
 /** The setting that names a file, and the file's path; null: it is not set. */
-interface TlsFile {
+export interface TlsFile {
   readonly setting: string;
   readonly path: string | null;
 }
@@ -112,21 +111,13 @@ class Reader {
   }
 
   #text(file: TlsFile, wanted: string): string | null {
-    const { path, setting } = file;
-    if (path === null) return null;
-    const read = attempt(() => this.#readFile(path));
-    if (!read.ok) {
-      this.problems.push(badFile(setting, path, read.error, wanted));
-      return null;
-    }
-    const content = fileText(read.text);
-    if (content.ok) return content.text;
-    this.problems.push(badText(setting, path, content));
-    return null;
+    if (file.path === null) return null;
+    const read = readText(file.path, this.#readFile, wanted);
+    return read.ok ? read.text : this.#fault(file, read.fault, read.wanted);
   }
 
   #fault({ setting, path }: TlsFile, fault: string, wanted: string): null {
-    this.problems.push({ where: setting, given: JSON.stringify(path), fault, wanted });
+    this.problems.push(badFile(setting, path, { fault, wanted }));
     return null;
   }
 }
