@@ -1,9 +1,7 @@
-/** `weir simulate`: the Coreapp simulator alone, until it is stopped. */
+/** `weir simulate`: a simulator alone, until it is stopped. */
 
-import type { CloudSimulator } from './apis/cloud/start.ts';
-import { type ApiName, parseApiCommand } from './apis/command.ts';
-import { parseCommand } from './flags.ts';
-import { type Simulator, startSimulator } from './simulator.ts';
+import { parseApiCommand } from './apis/command.ts';
+import { parseCommand, type Running, type Starting } from './flags.ts';
 
 interface Io {
   stdout(line: string): void;
@@ -18,11 +16,27 @@ interface Io {
  */
 export async function simulate(args: readonly string[], io: Io, stop?: AbortSignal): Promise<number> {
   const { profile, others } = profileIn(args);
-  if (profile === 'cloud' || profile === 'none') return await simulateApi(profile, others, io, stop);
-  if (profile !== 'coreapp') {
+  if (profile !== 'coreapp' && profile !== 'cloud' && profile !== 'none') {
     return failed([`--profile: ${JSON.stringify(profile)} is not a profile; give coreapp, cloud or none`], io);
   }
-  return await simulateCoreapp(others, io, stop);
+  const command = profile === 'coreapp' ? parseCommand(others) : parseApiCommand(profile, others);
+  if (command.kind === 'help') {
+    io.stdout(command.text);
+    return 0;
+  }
+  if (command.kind === 'problems') return failed(command.lines, io);
+  // Listens before anything is said: whoever reads the first line may send a signal at once.
+  using stopping = new Stopping(stop);
+  let simulator: Running;
+  try {
+    simulator = await command.start();
+  } catch (error) {
+    return failed([listenProblem(error as NodeJS.ErrnoException, command)], io);
+  }
+  for (const line of simulator.said) io.stdout(line);
+  await stopping.asked;
+  await simulator.close();
+  return 0;
 }
 
 /** Which API is meant, and what else was given. */
@@ -34,70 +48,14 @@ function profileIn(args: readonly string[]): { readonly profile: string; readonl
   return { profile, others: args.toSpliced(at, inOne === undefined ? 2 : 1) };
 }
 
-async function simulateApi(name: ApiName, args: readonly string[], io: Io, stop?: AbortSignal): Promise<number> {
-  const command = parseApiCommand(name, args);
-  if (command.kind === 'help') {
-    io.stdout(command.text);
-    return 0;
-  }
-  if (command.kind === 'problems') return failed(command.lines, io);
-  using stopping = new Stopping(stop);
-  let simulator: CloudSimulator;
-  try {
-    simulator = await command.start();
-  } catch (error) {
-    const other = { flag: '--media-port', port: command.ports.mediaPort ?? -1 };
-    return failed([listenProblem(error as NodeJS.ErrnoException, command.ports, other)], io);
-  }
-  io.stdout(
-    `${command.name}: ${simulator.url}${simulator.mediaUrl === null ? '' : `, media at ${simulator.mediaUrl}`}`,
-  );
-  io.stdout(`What it has seen: ${simulator.url}/_simulator/seen`);
-  await stopping.asked;
-  await simulator.close();
-  return 0;
-}
-
-async function simulateCoreapp(args: readonly string[], io: Io, stop?: AbortSignal): Promise<number> {
-  const command = parseCommand(args);
-  if (command.kind === 'help') {
-    io.stdout(command.text);
-    return 0;
-  }
-  if (command.kind === 'problems') return failed(command.lines, io);
-  // Listens before anything is said: whoever reads the first line may send a signal at once.
-  using stopping = new Stopping(stop);
-  let simulator: Simulator;
-  try {
-    simulator = await startSimulator(command.options);
-  } catch (error) {
-    const other = { flag: '--control-port', port: command.options.controlPort };
-    return failed([listenProblem(error as NodeJS.ErrnoException, command.options, other)], io);
-  }
-  io.stdout(`Coreapp simulator: ${simulator.url}`);
-  io.stdout(
-    `Control endpoint: ${simulator.controlUrl}/ (settings, seen, arrivals), also at ${simulator.url}/_simulator/`,
-  );
-  await stopping.asked;
-  await simulator.close();
-  return 0;
-}
-
 function failed(lines: readonly string[], io: Io): number {
   for (const line of lines) io.stderr(`weir simulate: ${line}`);
   return 1;
 }
 
-interface Asked {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** @param other the flag of a second port */
 function listenProblem(
   error: NodeJS.ErrnoException & { port?: number },
-  { host, port }: Asked,
-  other: { readonly flag: string; readonly port: number },
+  { host, port, other }: Omit<Starting, 'start'>,
 ): string {
   const flag = error.port === other.port && error.port !== port ? other.flag : '--port';
   switch (error.code) {

@@ -2,27 +2,32 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { classes } from './classes.ts';
 import { type Problem, shown } from './problems.ts';
-import {
-  defaultSettings,
-  faultDescriptions,
-  faultNames,
-  patched,
-  type SettingsPatch,
-  settingsSchema,
-} from './settings.ts';
+import { defaultSettings, faultDescriptions, faultNames, patched, settingsSchema } from './settings.ts';
+import { startSimulator } from './simulator.ts';
 
-interface CommandOptions extends SettingsPatch {
-  readonly host: string;
-  readonly port: number;
-  readonly controlPort: number;
+/** A simulator that runs, and the lines that tell where. */
+export interface Running {
+  readonly said: readonly string[];
+  close(): Promise<void>;
 }
 
-type Command =
+export interface Starting {
+  readonly host: string;
+  readonly port: number;
+  /** The second port; below 0: there is none. */
+  readonly other: { readonly flag: string; readonly port: number };
+  /** Rejects with the error of `listen`. */
+  readonly start: () => Promise<Running>;
+}
+
+/** What a command line asks for, of whichever simulator. */
+export type Command =
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'problems'; readonly lines: readonly string[] }
-  | { readonly kind: 'run'; readonly options: CommandOptions };
+  | ({ readonly kind: 'run' } & Starting);
 
-const portDefault = 8081;
+export const hostDefault = '127.0.0.1';
+export const portDefault = 8081;
 
 interface Flag {
   readonly setting: keyof typeof defaultSettings;
@@ -94,7 +99,7 @@ const config: ParseArgsOptionsConfig = {
   help: { type: 'boolean' },
 };
 
-type Values = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
+export type Values = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
 
 export function parseCommand(args: readonly string[]): Command {
   let values: Values;
@@ -105,7 +110,7 @@ export function parseCommand(args: readonly string[]): Command {
   }
   if (values.help === true) return { kind: 'help', text: simulateHelp() };
   const lines: string[] = [];
-  const host = typeof values.host === 'string' ? values.host : '127.0.0.1';
+  const host = typeof values.host === 'string' ? values.host : hostDefault;
   if (host === '') lines.push('--host: "" is empty; give an address, such as 127.0.0.1');
   const port = portOf('port', values, portDefault, lines);
   const controlPort = portOf('control-port', values, 0, lines);
@@ -113,7 +118,12 @@ export function parseCommand(args: readonly string[]): Command {
   const configured = patched(defaultSettings, patch);
   if (configured.kind === 'problems') lines.push(...configured.problems.map(inFlags));
   if (lines.length > 0 || configured.kind === 'problems') return { kind: 'problems', lines };
-  return { kind: 'run', options: { ...configured.settings, host, port, controlPort } };
+  const start = async (): Promise<Running> => {
+    const { url, controlUrl, close } = await startSimulator({ ...configured.settings, host, port, controlPort });
+    const control = `${controlUrl}/ (settings, seen, arrivals), also at ${url}/_simulator/`;
+    return { said: [`Coreapp simulator: ${url}`, `Control endpoint: ${control}`], close };
+  };
+  return { kind: 'run', host, port, other: { flag: '--control-port', port: controlPort }, start };
 }
 
 function syntaxProblem(error: NodeJS.ErrnoException): string {
@@ -131,7 +141,8 @@ function syntaxProblem(error: NodeJS.ErrnoException): string {
   }
 }
 
-function portOf(name: string, values: Values, usual: number, lines: string[]): number {
+/** @param lines a problem is added to */
+export function portOf(name: string, values: Values, usual: number, lines: string[]): number {
   const text = values[name];
   if (typeof text !== 'string') return usual;
   const port = asNumber(text);
@@ -198,6 +209,6 @@ function inFlags({ path: [setting = '', ...inner], text }: Problem): string {
   return `--${kebab(setting)}: ${text}`;
 }
 
-function kebab(name: string): string {
+export function kebab(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }

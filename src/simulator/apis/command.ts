@@ -1,5 +1,6 @@
 /** `weir simulate --profile cloud|none`: the flags of the simulators of other APIs. */
 import { parseArgs } from 'node:util';
+import { type Command, hostDefault, kebab, portDefault, portOf, type Running, type Values } from '../flags.ts';
 import { anyDefaults, SimulatedAny } from './any.ts';
 import { cloudDefaults, SimulatedCloud } from './cloud/cloud.ts';
 import { type CloudPorts, type CloudSimulator, startCloud } from './cloud/start.ts';
@@ -41,26 +42,15 @@ const abouts: Readonly<Record<ApiName, readonly string[]>> = {
   ],
 };
 
-type ApiCommand =
-  | { readonly kind: 'help'; readonly text: string }
-  | { readonly kind: 'problems'; readonly lines: readonly string[] }
-  | {
-      readonly kind: 'run';
-      /** As it says of itself. */
-      readonly name: string;
-      readonly ports: CloudPorts & { readonly host: string; readonly port: number };
-      readonly start: () => Promise<CloudSimulator>;
-    };
+type Settings = Readonly<Record<string, number | string>>;
 
-const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-
-export function parseApiCommand(name: ApiName, args: readonly string[]): ApiCommand {
-  const usual: Readonly<Record<string, number | string>> = { ...(name === 'cloud' ? cloudDefaults : anyDefaults) };
+export function parseApiCommand(name: ApiName, args: readonly string[]): Command {
+  const usual: Settings = { ...(name === 'cloud' ? cloudDefaults : anyDefaults) };
   const portFlags = name === 'cloud' ? ['port', 'media-port'] : ['port'];
   const options = Object.fromEntries(
     ['host', ...portFlags, ...Object.keys(usual).map(kebab)].map((flag) => [flag, { type: 'string' as const }]),
   );
-  let values: Readonly<Record<string, unknown>>;
+  let values: Values;
   try {
     values = parseArgs({ args: [...args], options: { ...options, help: { type: 'boolean' } }, strict: true }).values;
   } catch (error) {
@@ -76,46 +66,40 @@ export function parseApiCommand(name: ApiName, args: readonly string[]): ApiComm
   for (const [setting, fallback] of Object.entries(usual)) {
     const text = values[kebab(setting)];
     if (typeof text !== 'string') continue;
-    const number = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
-    const least = setting === 'latencyMs' ? 0 : Number.MIN_VALUE;
-    if (Object.hasOwn(addresses, setting) && !isHttp(text)) {
-      lines.push(`--${kebab(setting)}: ${JSON.stringify(text)} is not allowed; give ${addresses[setting]}`);
-    } else if (typeof fallback === 'string')
-      settings[setting] = setting === 'mediaOrigin' ? new URL(text).origin : text;
-    else if (setting === 'throttleStatus' && (number < 400 || number > 599)) {
-      lines.push(`--throttle-status: ${JSON.stringify(text)} is not allowed; give a status from 400 to 599`);
-    } else if (number >= least && number <= 1e6) settings[setting] = number;
-    else
-      lines.push(`--${kebab(setting)}: ${JSON.stringify(text)} is not allowed; give a number above 0, up to 1000000`);
+    const wanted = wantedFor(setting, fallback, text);
+    if (wanted !== undefined) lines.push(`--${kebab(setting)}: ${JSON.stringify(text)} is not allowed; give ${wanted}`);
+    else if (typeof fallback === 'number') settings[setting] = Number(text);
+    else settings[setting] = setting === 'mediaOrigin' ? new URL(text).origin : text;
   }
-  for (const flag of portFlags) {
-    const text = values[flag];
-    if (typeof text !== 'string' || (/^\d{1,5}$/.test(text) && Number(text) <= 65_535)) continue;
-    lines.push(`--${flag}: ${JSON.stringify(text)} is not a port; give a whole number from 0 to 65535`);
-  }
+  const port = portOf('port', values, portDefault, lines);
+  const mediaPort = portOf('media-port', values, -1, lines);
   if (lines.length > 0) return { kind: 'problems', lines };
-  const mediaPort = typeof values['media-port'] === 'string' ? Number(values['media-port']) : null;
-  const host = typeof values['host'] === 'string' ? values['host'] : '127.0.0.1';
-  return runOf(name, settings, { host, port: Number(values['port'] ?? 8081), mediaPort });
+  const host = typeof values['host'] === 'string' ? values['host'] : hostDefault;
+  const start = () => startNamed(name, settings, { host, port, mediaPort: mediaPort < 0 ? null : mediaPort });
+  return { kind: 'run', host, port, other: { flag: '--media-port', port: mediaPort }, start };
 }
 
-function runOf(
-  name: ApiName,
-  settings: Readonly<Record<string, number | string>>,
-  ports: CloudPorts & { readonly host: string; readonly port: number },
-): Extract<ApiCommand, { readonly kind: 'run' }> {
-  if (name === 'cloud') {
-    const cloud = new SimulatedCloud({ ...cloudDefaults, ...settings });
-    return { kind: 'run', name: cloud.name, ports, start: () => startCloud(cloud, ports) };
-  }
-  const api = new SimulatedAny({ ...anyDefaults, ...settings });
-  const start = async (): Promise<CloudSimulator> => ({ ...(await startApi(api, ports)), mediaUrl: null });
-  return { kind: 'run', name: api.name, ports, start };
+async function startNamed(name: ApiName, settings: Settings, ports: CloudPorts): Promise<CloudSimulator & Running> {
+  const cloud = name === 'cloud' ? new SimulatedCloud({ ...cloudDefaults, ...settings }) : null;
+  const api = cloud ?? new SimulatedAny({ ...anyDefaults, ...settings });
+  const started = cloud === null ? { ...(await startApi(api, ports)), mediaUrl: null } : await startCloud(cloud, ports);
+  const { url, mediaUrl } = started;
+  const where = `${api.name}: ${url}${mediaUrl === null ? '' : `, media at ${mediaUrl}`}`;
+  return { ...started, said: [where, `What it has seen: ${url}/_simulator/seen`] };
 }
 
 /** For a Weir that has no other upstream. */
 export function startBundled(name: ApiName): Promise<CloudSimulator> {
-  return runOf(name, {}, { host: '127.0.0.1', port: 0, mediaPort: 0 }).start();
+  return startNamed(name, {}, { mediaPort: 0 });
+}
+
+/** What would be right in the place of a text; undefined: it is right. */
+function wantedFor(setting: string, usual: number | string, text: string): string | undefined {
+  if (typeof usual === 'string') return isHttp(text) ? undefined : addresses[setting];
+  const number = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  if (setting === 'throttleStatus' && (number < 400 || number > 599)) return 'a status from 400 to 599';
+  const least = setting === 'latencyMs' ? 0 : Number.MIN_VALUE;
+  return number >= least && number <= 1e6 ? undefined : 'a number above 0, up to 1000000';
 }
 
 /** Settings that are addresses, with what would be right. */
@@ -126,7 +110,7 @@ const addresses: Readonly<Record<string, string>> = {
 
 const isHttp = (text: string): boolean => /^https?:$/.test(URL.parse(text)?.protocol ?? '');
 
-function helpOf(name: ApiName, usual: Readonly<Record<string, number | string>>): string {
+function helpOf(name: ApiName, usual: Settings): string {
   const rows = [
     ['--host H', 'the address to listen on (default 127.0.0.1)'],
     ['--port N', 'the port to listen on; 0: a free one (default 8081)'],
