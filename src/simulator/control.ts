@@ -10,6 +10,7 @@ import { decoded } from './endpoints.ts';
 import { type Answer, failure } from './envelope.ts';
 import type { JobFigures } from './jobs.ts';
 import type { Seen, Trace } from './ledger.ts';
+import { bodyOf } from './listener.ts';
 import { type Problem, shown } from './problems.ts';
 import type { Settings } from './settings.ts';
 
@@ -40,11 +41,12 @@ async function answerControl(controls: Controls, request: IncomingMessage): Prom
   const { path, query } = targetOf(request.url as string);
   const what = path.slice(controlPrefix.length);
   const method = request.method as string;
-  const body = await read(request);
+  const body = await bodyOf(request, patchMaxBytes);
+  if (body === null) throw new Error(`The body is longer than ${patchMaxBytes} bytes.`);
   switch (what) {
     case 'settings':
       if (method === 'GET') return json(controls.settings());
-      if (method === 'PATCH') return configure(controls, body);
+      if (method === 'PATCH') return configure(controls, body.toString());
       return notAllowed(method, 'GET, PATCH');
     case 'seen':
       if (method === 'GET') return json(controls.seen());
@@ -92,14 +94,3 @@ const json = (value: unknown): Answer => ({ status: 200, type: 'application/json
 
 const notAllowed = (method: string, allowed: string): Answer =>
   failure('methodNotAllowed', [`${method} is not allowed here; use ${allowed}.`], ['Allow', allowed]);
-
-async function read(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > patchMaxBytes) throw new Error(`The body is longer than ${patchMaxBytes} bytes.`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
-}

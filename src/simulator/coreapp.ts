@@ -11,7 +11,6 @@ import { Faults } from './faults.ts';
 import { Jobs } from './jobs.ts';
 import { type Entry, Ledger } from './ledger.ts';
 import { Limits } from './limits.ts';
-import { MediaStore } from './media.ts';
 import { coreappEndpoints } from './payloads.ts';
 import type { Settings } from './settings.ts';
 
@@ -29,7 +28,7 @@ export class SimulatedCoreapp {
   #settings: Settings;
   readonly #random: () => number;
   readonly #limits: Limits;
-  readonly #endpoints = new Endpoints(coreappEndpoints(new MediaStore()));
+  readonly #endpoints = new Endpoints(coreappEndpoints());
   readonly faults: Faults;
   readonly jobs: Jobs;
   readonly ledger: Ledger;

@@ -7,21 +7,40 @@ import type { Limit } from './settings.ts';
 
 export class TokenBucket {
   #limit: Limit;
+  readonly #earlyMs: number;
   #tokens: number;
   #filledAtMs: number;
 
-  constructor(limit: Limit, nowMs: number) {
+  /** @param earlyMs how much too early is in time: a millisecond, where the clock has whole ones */
+  constructor(limit: Limit, nowMs: number, earlyMs = 0) {
     this.#limit = limit;
+    this.#earlyMs = earlyMs;
     this.#tokens = limit.burst;
     this.#filledAtMs = nowMs;
   }
 
-  /** Takes a token; false: there is none. */
-  take(nowMs: number): boolean {
+  get burst(): number {
+    return this.#limit.burst;
+  }
+
+  /** Takes so many tokens, or none: then how long until there are as many, milliseconds; 0: taken. */
+  take(nowMs: number, count = 1): number {
+    const waitMs = this.waitMs(nowMs, count);
+    if (waitMs === 0) this.#tokens -= count;
+    return waitMs;
+  }
+
+  /** How long until there are so many, milliseconds; 0: now. */
+  waitMs(nowMs: number, count: number): number {
     this.#fill(nowMs);
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
-    return true;
+    const waitMs = (count - this.#tokens) * (1_000 / this.#limit.ratePerS);
+    return waitMs > this.#earlyMs ? waitMs : 0;
+  }
+
+  /** How many there are now, whole ones. */
+  left(nowMs: number): number {
+    this.#fill(nowMs);
+    return Math.max(0, Math.floor(this.#tokens));
   }
 
   /** A new limit holds from now on; a raised burst is not given as a present, it has to flow in. */
@@ -46,7 +65,7 @@ export class Limits {
   }
 
   take(name: Class, nowMs: number): boolean {
-    return this.#buckets[name].take(nowMs);
+    return this.#buckets[name].take(nowMs) === 0;
   }
 
   change(limits: Readonly<Record<Class, Limit>>, nowMs: number): void {

@@ -3,10 +3,10 @@
  * answers are plausible, but nothing is remembered: only media come back as they were posted. What a message says is
  * not checked.
  */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import type { Call, EndpointTable, Handler } from './endpoints.ts';
 import { type Answer, answer, failure, metaJson } from './envelope.ts';
-import type { MediaStore } from './media.ts';
+import { Generations } from './generations.ts';
 
 /** `status`: of an answer that has nothing to tell. */
 const done = (status = 200): Handler => always(answer(status, {}));
@@ -70,16 +70,31 @@ function stats(named: Readonly<Record<string, number>>): Handler {
 
 const asksFor = (call: Call, format: string): boolean => new URLSearchParams(call.query).get('format') === format;
 
-function mediaEndpoints(media: MediaStore): EndpointTable {
+const mediaMaxBytes = 268_435_456;
+const mediumOverheadBytes = 200;
+
+interface Medium {
+  readonly type: string;
+  readonly body: Buffer;
+}
+
+/** Uploaded media, to be fetched again. Bounded in bytes; the oldest goes first. */
+function mediaEndpoints(): EndpointTable {
+  const media = new Generations<Medium>(mediaMaxBytes, ({ body }) => body.length + mediumOverheadBytes);
   const missing = (id: string): Answer => failure('notFound', [`There is no media ${JSON.stringify(id)}.`]);
   return {
     'v1/media': {
-      POST: ({ body, contentType }) => answer(201, { media: [{ id: media.add({ type: contentType, body }) }] }),
+      POST({ body, contentType }) {
+        const id = randomUUID();
+        // A small body is a slice of a much larger read buffer, which must not be kept alive for its sake.
+        media.set(id, { type: contentType, body: Buffer.from(body) });
+        return answer(201, { media: [{ id }] });
+      },
     },
     'v1/media/{id}': {
       GET: ({ parameters: [id = ''] }) => {
-        const item = media.get(id);
-        return item === undefined ? missing(id) : { status: 200, type: item.type, body: item.body };
+        const medium = media.get(id);
+        return medium === undefined ? missing(id) : { status: 200, ...medium };
       },
       DELETE: ({ parameters: [id = ''] }) => (media.delete(id) ? answer(200, {}) : missing(id)),
     },
@@ -177,7 +192,7 @@ const anyGroup: Readonly<Record<string, Handler>> = {
 };
 
 /** The whole table: patterns first come, first served. */
-export function coreappEndpoints(media: MediaStore): EndpointTable {
+export function coreappEndpoints(): EndpointTable {
   const app = stats({ wacore_messages_sent: 42, wacore_job_queue_length: 0 });
   const db = stats({ wacore_db_connections: 4, wacore_db_size_bytes: 1_048_576 });
   return {
@@ -189,7 +204,7 @@ export function coreappEndpoints(media: MediaStore): EndpointTable {
       PUT: done(),
     },
     'v1/contacts/{number}/block': { POST: done() },
-    ...mediaEndpoints(media),
+    ...mediaEndpoints(),
     ...settingsEndpoints,
     'v1/account': { POST: always(answer(202, { account: [{ vname: 'c2ltdWxhdGVk' }] })) },
     'v1/account/verify': { POST: done(201) },

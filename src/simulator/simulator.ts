@@ -1,9 +1,7 @@
 /** The Coreapp simulator: the documented limits and answers, load and faults on demand. It is the referee in tests. */
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
 import { type Controls, controlPrefix, serveControl } from './control.ts';
 import { SimulatedCoreapp } from './coreapp.ts';
+import { Listener } from './listener.ts';
 import type { Problem } from './problems.ts';
 import { defaultSettings, patched, type SettingsPatch } from './settings.ts';
 
@@ -41,9 +39,6 @@ class SettingsError extends Error {
   }
 }
 
-// Longer than any client keeps its idle connections, so that the simulator resets none by accident.
-const keepAliveMs = 75_000;
-
 /** Rejects with a `SettingsError`, or with the error of `listen` (`EADDRINUSE`, …). */
 export async function startSimulator(options: SettingsPatch & Place = {}): Promise<Simulator> {
   const { host = '127.0.0.1', port = 0, controlPort = 0, random = Math.random, ...patch } = options;
@@ -51,16 +46,18 @@ export async function startSimulator(options: SettingsPatch & Place = {}): Promi
   if (configured.kind === 'problems') throw new SettingsError(configured.problems);
   const coreapp = new SimulatedCoreapp(configured.settings, random);
   const main = new Listener(
-    mainServer(coreapp, () => controls),
+    (request, response) => {
+      if (request.url?.startsWith(controlPrefix)) serveControl(controls, request, response);
+      else coreapp.serve(request, response);
+    },
     host,
     port,
+    (socket) => {
+      if (coreapp.faults.strikesConnection()) socket.resetAndDestroy();
+    },
   );
   const controls = controlsOf(coreapp, main);
-  const control = new Listener(
-    createServer({ keepAliveTimeout: keepAliveMs }, (request, response) => serveControl(controls, request, response)),
-    host,
-    controlPort,
-  );
+  const control = new Listener((request, response) => serveControl(controls, request, response), host, controlPort);
   const close = async (): Promise<void> => {
     await Promise.all([main.stop(), control.stop()]);
   };
@@ -82,16 +79,6 @@ export async function startSimulator(options: SettingsPatch & Place = {}): Promi
   };
 }
 
-function mainServer(coreapp: SimulatedCoreapp, controls: () => Controls): Server {
-  const server = createServer({ keepAliveTimeout: keepAliveMs }, (request, response) => {
-    if (request.url?.startsWith(controlPrefix)) serveControl(controls(), request, response);
-    else coreapp.serve(request, response);
-  });
-  return server.on('connection', (socket: Socket) => {
-    if (coreapp.faults.strikesConnection()) socket.resetAndDestroy();
-  });
-}
-
 function controlsOf(coreapp: SimulatedCoreapp, main: Listener): Controls {
   const { ledger, jobs } = coreapp;
   return {
@@ -111,53 +98,4 @@ function controlsOf(coreapp: SimulatedCoreapp, main: Listener): Controls {
       jobs.resetFigures();
     },
   };
-}
-
-/** A server on a port that stays its own while it is shut and opened again. */
-class Listener {
-  readonly #server: Server;
-  readonly #host: string;
-  #port: number;
-  #opening: Promise<void> | null = null;
-
-  constructor(server: Server, host: string, port: number) {
-    // A port that can't be had is told by `open`; a connection that can't be accepted later ends nothing.
-    this.#server = server.on('error', () => {});
-    this.#host = host;
-    this.#port = port;
-  }
-
-  get port(): number {
-    return this.#port;
-  }
-
-  get url(): string {
-    return `http://${this.#host.includes(':') ? `[${this.#host}]` : this.#host}:${this.#port}`;
-  }
-
-  async open(): Promise<void> {
-    if (this.#server.listening) return;
-    this.#opening ??= this.#listen().finally(() => {
-      this.#opening = null;
-    });
-    await this.#opening;
-  }
-
-  /** New connections are refused from now on; busy ones go on. */
-  async shut(): Promise<void> {
-    await this.#opening;
-    this.#server.close();
-  }
-
-  async stop(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeAllConnections();
-    await closed;
-  }
-
-  async #listen(): Promise<void> {
-    this.#server.listen(this.#port, this.#host);
-    await once(this.#server, 'listening');
-    this.#port = (this.#server.address() as AddressInfo).port;
-  }
 }

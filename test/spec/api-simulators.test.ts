@@ -2,7 +2,6 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it, test } from 'vitest';
 import { anyDefaults, SimulatedAny } from '../../src/simulator/apis/any.ts';
-import { Bucket } from '../../src/simulator/apis/bucket.ts';
 import { cloudDefaults, SimulatedCloud } from '../../src/simulator/apis/cloud/cloud.ts';
 import { Media } from '../../src/simulator/apis/cloud/media.ts';
 import { startCloud } from '../../src/simulator/apis/cloud/start.ts';
@@ -12,14 +11,6 @@ import { simulate } from '../../src/simulator/command.ts';
 import { ask } from '../support/ask.ts';
 import { until } from '../support/until.ts';
 import { answer, say, startUpstream } from '../support/upstream.ts';
-
-describe('A bucket', () => {
-  it('gives its burst and then its rate', () => {
-    const bucket = new Bucket(2, 3);
-    expect([0, 0, 0, 0].map((now) => bucket.take(now))).toEqual([0, 0, 0, 500]);
-    expect([bucket.left(0), bucket.take(400), bucket.take(500), bucket.left(2_500)]).toEqual([0, 100, 0, 3]);
-  });
-});
 
 describe('The Cloud API', () => {
   const fields = { Authorization: 'Bearer right', 'Content-Type': 'application/json' };

@@ -232,7 +232,7 @@ describe('the limits', () => {
           const admitted: number[] = [];
           for (const gapMs of gaps) {
             nowMs += gapMs;
-            if (bucket.take(nowMs)) admitted.push(nowMs);
+            if (bucket.take(nowMs) === 0) admitted.push(nowMs);
           }
           for (const [i, from] of admitted.entries()) {
             for (const [j, to] of admitted.slice(i).entries()) {
@@ -248,9 +248,16 @@ describe('the limits', () => {
 
   it('give a raised burst nothing at once: it has to flow in', () => {
     const bucket = new TokenBucket({ ratePerS: 10, burst: 1 }, 0);
-    expect(bucket.take(0)).toBe(true);
+    expect(bucket.take(0)).toBe(0);
     bucket.change({ ratePerS: 10, burst: 5 }, 0);
-    expect([bucket.take(0), bucket.take(99), bucket.take(100), bucket.take(101)]).toEqual([false, false, true, false]);
+    const taken = [0, 99, 100, 101].map((nowMs) => bucket.take(nowMs) === 0);
+    expect(taken).toEqual([false, false, true, false]);
+  });
+
+  it('gives its burst and then its rate, by a clock in whole milliseconds one too early as well', () => {
+    const bucket = new TokenBucket({ ratePerS: 2, burst: 3 }, 0, 1);
+    expect([0, 0, 0, 0].map((nowMs) => bucket.take(nowMs))).toEqual([0, 0, 0, 500]);
+    expect([bucket.left(0), bucket.take(250), bucket.take(499.5), bucket.left(2_500)]).toEqual([0, 250, 0, 3]);
   });
 });
 

@@ -2,7 +2,7 @@
  * APIs that say "slow down" each in its own way, by the first segment of the path: `/retry-after`, `/leaky`, `/reset`,
  * `/secondary`, `/v1/chat/completions`. Any other path is answered with what was asked.
  */
-import { Bucket } from './bucket.ts';
+import { TokenBucket } from '../limits.ts';
 import { type Answer, type Asked, objectIn, type SimulatedApi } from './server.ts';
 
 interface AnySettings {
@@ -16,12 +16,12 @@ interface AnySettings {
 export const anyDefaults: AnySettings = { rate: 2, burst: 10, latencyMs: 5 };
 
 /** How a path says when to come back. */
-type Kind = (asked: Asked, bucket: Bucket, now: number) => Answer;
+type Kind = (asked: Asked, bucket: TokenBucket, now: number) => Answer;
 
 export class SimulatedAny implements SimulatedApi {
   readonly name = 'API simulator';
   readonly #settings: AnySettings;
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #buckets = new Map<string, TokenBucket>();
   readonly #accepted: Record<string, number> = {};
   readonly #refused: Record<string, number> = {};
   #tokens = 0;
@@ -51,14 +51,16 @@ export class SimulatedAny implements SimulatedApi {
     const now = Date.now();
     const { rate, burst } = this.#settings;
     const isChat = kind === 'chat';
-    const bucket = this.#buckets.get(kind) ?? new Bucket(isChat ? 1_000 * rate : rate, isChat ? 1_000 * burst : burst);
+    const times = isChat ? 1_000 : 1;
+    const limit = { ratePerS: times * rate, burst: times * burst };
+    const bucket = this.#buckets.get(kind) ?? new TokenBucket(limit, now, 1);
     this.#buckets.set(kind, bucket);
     if (isChat) return this.#chat(asked, bucket, now);
     return (kinds.get(kind) ?? echo)(asked, bucket, now);
   }
 
   /** Counts the tokens that are used; for what is asked for at most there has to be room. */
-  #chat({ body }: Asked, bucket: Bucket, now: number): Answer {
+  #chat({ body }: Asked, bucket: TokenBucket, now: number): Answer {
     const asked = objectIn(body);
     const messages = JSON.stringify(asked?.['messages'] ?? '');
     const prompt = Math.ceil(messages.length / 4);
@@ -70,7 +72,7 @@ export class SimulatedAny implements SimulatedApi {
     if (waitMs === 0) bucket.take(now, prompt + completion);
     const told = {
       'x-ratelimit-remaining-tokens': String(bucket.left(now)),
-      'x-ratelimit-reset-tokens': durationOf(waitMs > 0 ? waitMs : bucket.fullInMs(now)),
+      'x-ratelimit-reset-tokens': durationOf(waitMs > 0 ? waitMs : bucket.waitMs(now, bucket.burst)),
     };
     if (waitMs > 0)
       return { status: 429, fields: told, body: { error: { type: 'tokens', message: 'Rate limit reached' } } };
@@ -118,7 +120,7 @@ const kinds: ReadonlyMap<string, Kind> = new Map<string, Kind>([
     'reset',
     ({ path }, bucket, now) => {
       const waitMs = bucket.take(now);
-      const at = now + (waitMs > 0 ? waitMs : bucket.fullInMs(now));
+      const at = now + (waitMs > 0 ? waitMs : bucket.waitMs(now, bucket.burst));
       const written = { seconds: seconds(at - now), epochMs: String(Math.ceil(at)), text: durationOf(at - now) };
       const form = path.split('/')[2] ?? '';
       const reset = Object.hasOwn(written, form)

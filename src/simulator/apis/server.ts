@@ -1,7 +1,6 @@
 /** What the simulators of other APIs share: a port, whole requests, and what was seen of them. */
-import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { bodyOf, Listener } from '../listener.ts';
 
 export interface Asked {
   readonly method: string;
@@ -42,44 +41,32 @@ export interface ApiSimulator extends AsyncDisposable {
 }
 
 const prefix = '/_simulator/';
-/** Longer than any client keeps its idle connections. */
-const keepAliveMs = 75_000;
 const bodyMaxBytes = 100 * 2 ** 20;
 
 /** Rejects with the error of `listen` (`EADDRINUSE`, …). */
 export async function startApi(api: SimulatedApi, { host = '127.0.0.1', port = 0 } = {}): Promise<ApiSimulator> {
-  const server = createServer({ keepAliveTimeout: keepAliveMs }, (request, response) => {
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
     request.on('error', () => {});
     response.on('error', () => {});
     serve(api, request, response).catch((error: unknown) => {
       if (!response.headersSent) write(response, { status: 500, body: { error: String(error) } });
       else response.destroy();
     });
-  });
-  server.on('connection', (socket) => socket.on('error', () => {}));
-  server.listen(port, host);
-  await once(server, 'listening');
-  const { port: taken } = server.address() as AddressInfo;
+  };
+  const listener = new Listener(answer, host, port, (socket) => socket.on('error', () => {}));
+  await listener.open();
   api.open?.();
   const close = async (): Promise<void> => {
     api.close?.();
-    const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
-    server.closeAllConnections();
-    await closed;
+    await listener.stop();
   };
-  const shown = host.includes(':') ? `[${host}]` : host;
-  return { url: `http://${shown}:${taken}`, port: taken, close, [Symbol.asyncDispose]: close };
+  return { url: listener.url, port: listener.port, close, [Symbol.asyncDispose]: close };
 }
 
 async function serve(api: SimulatedApi, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://simulator');
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes <= bodyMaxBytes) chunks.push(chunk);
-  }
-  if (bytes > bodyMaxBytes) return write(response, { status: 413 });
+  const body = await bodyOf(request, bodyMaxBytes);
+  if (body === null) return write(response, { status: 413 });
   const method = request.method ?? 'GET';
   if (pathname.startsWith(prefix)) {
     const what = pathname.slice(prefix.length);
@@ -88,7 +75,7 @@ async function serve(api: SimulatedApi, request: IncomingMessage, response: Serv
     const error = `unknown, or without what it needs: ${method} ${request.url}`;
     return write(response, done ? { status: 204 } : { status: 404, body: { error } });
   }
-  const asked = { method, path: pathname, query: searchParams, fields: request.headers, body: Buffer.concat(chunks) };
+  const asked = { method, path: pathname, query: searchParams, fields: request.headers, body };
   write(response, await api.answer(asked));
 }
 

@@ -3,7 +3,7 @@
  * management calls by the hour, the error bodies with their codes, usage fields, webhooks, and trouble on command.
  */
 import { createHmac, randomBytes } from 'node:crypto';
-import { Bucket } from '../bucket.ts';
+import { TokenBucket } from '../../limits.ts';
 import { type Answer, type Asked, objectIn, type SimulatedApi } from '../server.ts';
 import { errorAnswer } from './errors.ts';
 import { attachments, Media } from './media.ts';
@@ -43,22 +43,24 @@ export const cloudDefaults: CloudSettings = {
 };
 
 interface Recipient {
-  readonly bucket: Bucket;
+  readonly bucket: TokenBucket;
   /** What was accepted, in order: `biz_opaque_callback_data`, or the text of the message. */
   readonly accepted: string[];
 }
+
+const bucketOf = (ratePerS: number, burst: number, now: number) => new TokenBucket({ ratePerS, burst }, now, 1);
 
 export class SimulatedCloud implements SimulatedApi {
   readonly name = 'Cloud API simulator';
   /** The host of media, if it is one of its own: what listens there is this. */
   readonly mediaHost: SimulatedApi;
   readonly #settings: CloudSettings;
-  readonly #numbers = new Map<string, Bucket>();
+  readonly #numbers = new Map<string, TokenBucket>();
   readonly #recipients = new Map<string, Recipient>();
   readonly #media = new Media();
   readonly #templates = new Templates();
   readonly #webhooks: Webhooks;
-  readonly #management: Bucket;
+  readonly #management: TokenBucket;
   readonly #refused: Record<number, number> = {};
   readonly #seen = new Set<string>();
   /** To whom a message will not arrive, and who has not written for a day. */
@@ -75,7 +77,7 @@ export class SimulatedCloud implements SimulatedApi {
 
   constructor(settings: CloudSettings) {
     this.#settings = settings;
-    this.#management = new Bucket(settings.hourly / 3_600, settings.hourly);
+    this.#management = bucketOf(settings.hourly / 3_600, settings.hourly, Date.now());
     this.#webhooks = new Webhooks(settings);
     this.mediaHost = {
       name: 'Media',
@@ -190,7 +192,7 @@ export class SimulatedCloud implements SimulatedApi {
     if (now < this.#maintenanceUntil) return this.#refuse(131057);
     if (now < this.#spamUntil) return this.#refuse(131048);
     if (now < (this.#limited.get(number) ?? 0)) return this.#refuse(80007);
-    const of = this.#numbers.get(number) ?? new Bucket(this.#settings.numberRate, this.#settings.numberRate);
+    const of = this.#numbers.get(number) ?? bucketOf(this.#settings.numberRate, this.#settings.numberRate, now);
     this.#numbers.set(number, of);
     if (message['status'] === 'read') return this.#markAsRead(message['message_id']);
     const to = message['to'];
@@ -199,7 +201,7 @@ export class SimulatedCloud implements SimulatedApi {
     const wrong = isTemplate ? this.#templates.wrong(message['template']) : null;
     if (wrong !== null) return this.#refuse(wrong, 400);
     if (!isTemplate && this.#closed.has(to)) return this.#refuse(131047, 400);
-    const recipient = this.#recipientOf(`${number} ${to}`);
+    const recipient = this.#recipientOf(`${number} ${to}`, now);
     if (of.left(now) === 0) return this.#refuse(130429);
     if (recipient.bucket.take(now) > 0) return this.#refuse(131056);
     of.take(now);
@@ -225,10 +227,10 @@ export class SimulatedCloud implements SimulatedApi {
     return { status: 200, body: { messaging_product: 'whatsapp', contacts, messages: [{ id }] } };
   }
 
-  #recipientOf(key: string): Recipient {
+  #recipientOf(key: string, now: number): Recipient {
     let recipient = this.#recipients.get(key);
     if (recipient === undefined) {
-      recipient = { bucket: new Bucket(this.#settings.pairRate, this.#settings.pairBurst), accepted: [] };
+      recipient = { bucket: bucketOf(this.#settings.pairRate, this.#settings.pairBurst, now), accepted: [] };
       this.#recipients.set(key, recipient);
     }
     return recipient;
