@@ -7,7 +7,7 @@ import { createJwtAuth } from '../auth/jwt.ts';
 import type { Secrets } from '../auth/ports.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
-import type { JwtConfig } from '../config/jwt-rules.ts';
+import type { JwtConfig } from '../config/jwt.ts';
 import type { Log, Meter } from '../observe/ports.ts';
 import { entriesOptions, type Stores } from './stores.ts';
 

@@ -7,7 +7,7 @@ import type { EndpointClass } from '../exchange/route.ts';
 import type { HeedRule } from '../signals/heed.ts';
 import type { SignalRule } from '../signals/signals.ts';
 import type { Credential } from './credentials.ts';
-import { type JwtConfig, jwtOf } from './jwt-rules.ts';
+import { type JwtConfig, jwtOf } from './jwt.ts';
 import { type Classes, classesOf, heedByClass, type Limits, limitsOf, signalsByClass } from './limits.ts';
 import type { Otel } from './otel.ts';
 import { withLogin } from './redis-url.ts';

@@ -1,25 +1,10 @@
-/** What the settings of an identity provider must be together, and what comes of them. */
+/** What the settings of an identity provider must be together. */
 
 import { type Facts, notAllowed } from './facts.ts';
 import { readText } from './file-text.ts';
+import type { JwtSettings } from './jwt.ts';
 import { badFile, type Clash, type Problem, shown } from './problems.ts';
-import type { Settings } from './schema.ts';
 import { attempt } from './secret-files.ts';
-
-type JwtSettings = Settings['auth']['jwt'];
-
-/** An identity provider, named in full. */
-export type JwtConfig = Readonly<
-  Omit<JwtSettings, 'issuer' | 'audience' | 'jwksUrl' | 'jwksFile'> & { issuer: string; audience: string }
-> & { readonly keys: { readonly url: string } | { readonly file: string } };
-
-/** Null: none is named. */
-export function jwtOf(settings: JwtSettings): JwtConfig | null {
-  const { issuer, audience, jwksUrl, jwksFile, ...more } = settings;
-  if (issuer === null || audience === null) return null;
-  if (jwksUrl !== null) return { ...more, issuer, audience, keys: { url: jwksUrl } };
-  return jwksFile === null ? null : { ...more, issuer, audience, keys: { file: jwksFile } };
-}
 
 const own = (name: string): string => `auth.jwt.${name}`;
 

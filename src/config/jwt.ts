@@ -74,3 +74,18 @@ export const jwt = section({
     description: 'How long the provider may take to send its keys; then 503.',
   }),
 });
+
+export type JwtSettings = z.output<typeof jwt>;
+
+/** An identity provider, named in full. */
+export type JwtConfig = Readonly<
+  Omit<JwtSettings, 'issuer' | 'audience' | 'jwksUrl' | 'jwksFile'> & { issuer: string; audience: string }
+> & { readonly keys: { readonly url: string } | { readonly file: string } };
+
+/** Null: none is named. */
+export function jwtOf(settings: JwtSettings): JwtConfig | null {
+  const { issuer, audience, jwksUrl, jwksFile, ...more } = settings;
+  if (issuer === null || audience === null) return null;
+  if (jwksUrl !== null) return { ...more, issuer, audience, keys: { url: jwksUrl } };
+  return jwksFile === null ? null : { ...more, issuer, audience, keys: { file: jwksFile } };
+}

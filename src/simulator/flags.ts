@@ -119,9 +119,10 @@ export function parseCommand(args: readonly string[]): Command {
   if (configured.kind === 'problems') lines.push(...configured.problems.map(inFlags));
   if (lines.length > 0 || configured.kind === 'problems') return { kind: 'problems', lines };
   const start = async (): Promise<Running> => {
-    const { url, controlUrl, close } = await startSimulator({ ...configured.settings, host, port, controlPort });
+    const simulator = await startSimulator({ ...configured.settings, host, port, controlPort });
+    const { url, controlUrl } = simulator;
     const control = `${controlUrl}/ (settings, seen, arrivals), also at ${url}/_simulator/`;
-    return { said: [`Coreapp simulator: ${url}`, `Control endpoint: ${control}`], close };
+    return { ...simulator, said: [`Coreapp simulator: ${url}`, `Control endpoint: ${control}`] };
   };
   return { kind: 'run', host, port, other: { flag: '--control-port', port: controlPort }, start };
 }
