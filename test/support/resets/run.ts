@@ -38,7 +38,7 @@ const host = '127.77.0.1';
 const settings = `
 ops: {host: ${host}}
 coreapp: {permitsMin: 64, brokenRepeatsMax: 0}
-limits: {default: {rate: 10000, burst: 10000, holdMaxMs: 600000}, media: {rate: 10000, burst: 10000}}
+limits: {default: {rate: 10000, burst: 10000}, media: {rate: 10000, burst: 10000}}
 stop: {lameDuckMs: 0, graceMs: 5000}
 `;
 
