@@ -101,7 +101,9 @@ export class Control implements Steer {
 
   lift(order: StandingOrder, from: string): LiftedView {
     const wasInForce = this.#steering.lift(order);
-    this.#write(lifted[order.kind], from, order, textOf(order, wasInForce ? '' : 'nothing was in force'));
+    // Whoever ends a limit says no figures.
+    const ended = order.kind === 'limit' ? { kind: order.kind, class: order.class } : order;
+    this.#write(lifted[order.kind], from, order, textOf(ended, wasInForce ? '' : 'nothing was in force'));
     return { ...this.inForce(), wasInForce };
   }
 
@@ -171,7 +173,7 @@ export class Control implements Steer {
   }
 }
 
-function textOf({ kind, ...of }: Order, more = ''): string {
+function textOf({ kind, ...of }: Pick<Order, 'kind'>, more = ''): string {
   const said = [kind, ...Object.entries(of).map(([name, value]) => `${name} ${value}`), more];
   return said.filter((part) => part !== '').join(', ');
 }

@@ -110,7 +110,9 @@ function gatewayDeps(config: Config, services: Services, profile: Profile, cors:
     meter,
     log,
     tracer: tracing.tracer,
-    limits: config.limits,
+    get limits() {
+      return services.limits();
+    },
     times: config.http,
     audit: profile.audit,
     preflight: cors === null ? undefined : preflightBy(cors),

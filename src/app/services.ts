@@ -64,6 +64,7 @@ export async function openServices(start: Start, opened: AsyncDisposableStack) {
     /** All of these go by another configuration, as far as they can (`restart.ts`). */
     configure(next: Config): void {
       shown.figuresMaxAgeMs = next.ops.figuresMaxAgeMs;
+      shown.limits = next.limits;
       meter.know(Object.keys(next.limits), longestHoldMs(next.limits));
       places.configure(next);
       bodies.configure(next);
@@ -75,12 +76,15 @@ export async function openServices(start: Start, opened: AsyncDisposableStack) {
     },
     /** Other limits for the same classes, at once: an operator's. */
     limit(next: Config): void {
+      shown.limits = next.limits;
       admit.configure(admitSettings(next));
     },
     /** As the profile shows them to its callers. */
     figures: place?.figures ?? ((format: 'json' | 'prometheus') => meter.figures(format)),
     /** How old may be what is shown. */
     figuresMaxAgeMs: () => shown.figuresMaxAgeMs,
+    /** With what an operator has ordered. */
+    limits: () => shown.limits,
     clock,
     log,
     secrets,
@@ -100,7 +104,7 @@ async function openParts({ config, coreappUrl, version, log, place, ports }: Sta
     log: { leftOut: log.leftOut() },
     ...ports(),
   });
-  const shown = { figuresMaxAgeMs: config.ops.figuresMaxAgeMs };
+  const shown = { figuresMaxAgeMs: config.ops.figuresMaxAgeMs, limits: config.limits };
   const meter = openMeter(config, version, () => shown.figuresMaxAgeMs, snapshot);
   const bodies = opened.adopt(await openBodies(config, clock, log), (some) => some.close());
   const stores = opened.adopt(openStores(config, clock, meter, log), (some) => some.close());

@@ -221,10 +221,19 @@ describe('Over HTTP', () => {
   test('a limit counts at once, and the configured one again after it', async () => {
     const app = await openWith('limits: {messages: {rate: 0.1, burst: 1}}');
     const bucket = async () => (await app.status()).buckets[0];
+    await app.send('POST /v1/messages', '', '{}');
     await order(app, 'PUT', '/limits/messages', { rate: 100, burst: 50, seconds: 60 });
     expect(await bucket()).toMatchObject({ class: 'messages', rate: 100, burst: 50 });
+    await app.send('POST /v1/messages', '', '{}');
     await order(app, 'DELETE', '/limits/messages');
     expect(await bucket()).toMatchObject({ rate: 0.1, burst: 1 });
+    const rates = () => app.lines.map(({ classRate }) => classRate);
+    await until(() => rates().length === 2, { what: 'both lines' });
+    expect(rates()).toEqual([0.1, 100]);
+    expect(app.trail.slice(-2).map(({ order: text }) => text)).toEqual([
+      'limit, class messages, rate 100, burst 50, for 60 s',
+      'limit, class messages',
+    ]);
   });
 
   test('a wait is ended', async () => {
