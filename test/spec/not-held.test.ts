@@ -4,7 +4,7 @@ import { InFlightBudget, ReservedInFlightBudget, reserved } from '../../src/admi
 import { ConcurrencyLimiter } from '../../src/admission/concurrency/limiter.ts';
 import { apiKey, startTestApp } from '../support/app.ts';
 import { Lines } from '../support/lines.ts';
-import { startForAll } from '../support/start-for-all.ts';
+import { appForAll, startForAll } from '../support/start-for-all.ts';
 import { until } from '../support/until.ts';
 import { answer, breakOff, say, sayNothing, startUpstream } from '../support/upstream.ts';
 
@@ -12,7 +12,8 @@ const key = `Host: weir\r\nAuthorization: Apikey ${apiKey}\r\n`;
 const down = '{"health":{"gateway_status":"disconnected"}}';
 
 describe('A monitoring request', async () => {
-  const { upstream, app } = await startForAll('coreapp: {answerTimeoutMs: 2000}');
+  const { upstream, app } = await startForAll();
+  const hasty = await appForAll(upstream, 'coreapp: {answerTimeoutMs: 100}');
 
   it.each([
     [503, '/v1/health'],
@@ -30,11 +31,11 @@ describe('A monitoring request', async () => {
   });
 
   it.each([
-    [502, breakOff],
-    [504, sayNothing],
-  ])('is a %i, error 1014, where there is no answer, after one attempt', async (status, script) => {
+    [502, breakOff, app],
+    [504, sayNothing, hasty],
+  ])('is a %i, error 1014, where there is no answer, after one attempt', async (status, script, by) => {
     upstream.play(script);
-    const told = await app.ask('GET /v1/health', key);
+    const told = await by.ask('GET /v1/health', key);
     expect([told.status, told.json.errors[0].code, upstream.arrivals.length]).toEqual([status, 1014, 1]);
   });
 
