@@ -1,7 +1,6 @@
 /** The app: services, their first generation, and the ports. What is opened here is closed by `close`. */
 
 import { machineClock } from '../adapters/node/clock.ts';
-import { trustIn } from '../adapters/node/trust.ts';
 import type { Config } from '../config/config.ts';
 import type { Log, Meter } from '../observe/ports.ts';
 import type { Look, Readiness, ReloadReport } from '../ops/ports.ts';
@@ -11,7 +10,7 @@ import { Certificates } from './certificates.ts';
 import { Control } from './control.ts';
 import { tellEdge } from './edge.ts';
 import { createGeneration } from './generation.ts';
-import { Operations } from './operations.ts';
+import { openOperations } from './operations.ts';
 import { OwnLook } from './own-look.ts';
 import type { WorkerPlace } from './place.ts';
 import { Running } from './running.ts';
@@ -69,31 +68,35 @@ export interface AppStart {
   readonly hash: string;
 }
 
-/**
- * Rejects with a `StartError` where a port can't be listened on, or large bodies can't be kept. Nothing stays open then.
- *
- * @param coreappUrl where the Coreapp is, or its simulator
- * @param version Weir's own
- * @param hash of the configuration
- */
-export async function startApp(config: Config, coreappUrl: string, version: string, log: Log, hash = ''): Promise<App> {
+/** Rejects with a `StartError` where a port can't be listened on, or large bodies can't be kept. Nothing stays open then. */
+export async function startApp(start: AppStart): Promise<App> {
   await using opened = new AsyncDisposableStack();
-  const whole = await open({ config, coreappUrl, version, log, hash }, null, opened);
-  const { state, services } = whole;
+  const { config } = start;
+  const whole = await open(start, null, opened);
+  const { state, services, look, steer } = whole;
+  const { meter, places } = services;
   // Before the main port: nobody comes to a process that can't start.
-  const ops = opened.adopt(await Operations.open(config, services, state, whole), (some) => some.close());
+  const opening = openOperations({ ...config.ops, connectionsMax: places.opsConnectionsMax }, services, {
+    ready: () => state.readiness,
+    read: async () => services.snapshot(),
+    metrics: (accept) => meter.scrape(accept),
+    reload: () => state.reload(),
+    look,
+    steer,
+  });
+  const ops = opened.adopt(await opening, (some) => some.close());
   const serving = await serve(config, whole, opened);
   return {
     ...serving,
     opsPort: ops.port,
-    meter: services.meter,
+    meter,
     onReload(ask) {
       state.reload = ask;
     },
     async apply(next) {
       const commit = await serving.prepare(next);
       commit();
-      ops.configure(next);
+      ops.configure(next.ops);
     },
   };
 }
@@ -147,8 +150,7 @@ async function serve(
 ): Promise<Serving> {
   const { clock, log, stores, passwords } = services;
   const traffic = new Traffic(createGeneration(config, services), services.sending);
-  const trust = new Trust(config.http.trustedProxies);
-  const main = await openMain(config, services, traffic, trust, place);
+  const main = await openMain(config, services, traffic, place);
   opened.defer(() => {
     void main.close();
     main.destroy();
@@ -162,7 +164,7 @@ async function serve(
   followDrains(steer, state, main);
   const certificates = opened.adopt(new Certificates(main.secure, clock, log), (some) => some.close());
   certificates.keep(config.listen.tls);
-  const parts = { services, traffic, main, trust, admin, certificates, control: steer };
+  const parts = { services, traffic, main, admin, certificates, control: steer };
   return {
     port: main.port,
     services,
@@ -183,18 +185,16 @@ interface Parts {
   readonly services: Services;
   readonly traffic: Traffic;
   readonly main: MainServer;
-  readonly trust: Trust;
   readonly admin: AdminKeeper;
   readonly certificates: Certificates;
   readonly control: Control;
 }
 
-async function prepare(next: Config, { services, traffic, main, trust, admin, certificates, control }: Parts) {
+async function prepare(next: Config, { services, traffic, main, admin, certificates, control }: Parts) {
   await services.bodies.prepare(next);
   // Nothing of this is awaited: no request sees a part of it.
   return (): void => {
     services.configure(control.over(next));
-    trust.networks = next.http.trustedProxies;
     main.configure(next.http, {
       max: services.places.connectionsMax,
       perAddressMax: next.http.connectionsPerAddressMax,
@@ -229,26 +229,10 @@ function closing(open: AsyncDisposableStack, state: State, { services, traffic, 
   };
 }
 
-/** The proxies whose word about callers is believed, as configured now. */
-class Trust {
-  #in: (address: string) => boolean;
-
-  constructor(networks: readonly string[]) {
-    this.#in = trustIn(networks);
-  }
-
-  set networks(networks: readonly string[]) {
-    this.#in = trustIn(networks);
-  }
-
-  readonly in = (address: string): boolean => this.#in(address);
-}
-
 async function openMain(
   { listen, http, profile }: Config,
   { places, clock, meter, log }: Services,
   traffic: Traffic,
-  trust: Trust,
   place: WorkerPlace | null,
 ) {
   const options = {
@@ -256,7 +240,7 @@ async function openMain(
     ...http,
     reusePort: place?.sharing === 'reusePort',
     connectionsMax: places.connectionsMax,
-    trusts: trust.in,
+    trusts: (address: string) => traffic.trusts(address),
     ...refusalForms[profile],
   };
   const events = {

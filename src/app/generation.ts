@@ -33,6 +33,8 @@ export interface Generation {
   readonly request: Gateway;
   /** For requests to switch protocols. */
   readonly upgrade: Gateway<UpgradeDownstream>;
+  /** Which proxies' word about callers is believed. */
+  readonly trusts: (address: string) => boolean;
   /** How what goes from now on is sent, whichever generation it came to. */
   readonly senders: Senders;
 }
@@ -43,6 +45,7 @@ export function createGeneration(config: Config, services: Services): Generation
   const { guardedPath, routeOf } = routingOf(config);
   const profile = profileOf(config, services);
   const { clock, meter, stores, secrets } = services;
+  const trusts = trustIn(http.trustedProxies);
   const cors = http.cors.origins.length === 0 ? null : new Cors(http.cors);
   const keyField = auth.keyField?.toLowerCase() ?? null;
   const own = ownFieldsOf(config, services.instance, keyField);
@@ -65,7 +68,7 @@ export function createGeneration(config: Config, services: Services): Generation
       own,
       guardedPath,
       encodedSlashes: coreapp.encodedSlashes,
-      trusts: trustIn(http.trustedProxies),
+      trusts,
       cors,
       traceOf: services.tracing.traceOf(config),
     }),
@@ -84,6 +87,7 @@ export function createGeneration(config: Config, services: Services): Generation
   return {
     request: createGateway(stages, deps),
     upgrade: createGateway(switching, deps),
+    trusts,
     senders: sendersOf(config, services, own, routeOf),
   };
 }

@@ -35,6 +35,11 @@ export class Traffic {
     this.#sending.use(generation.senders);
   }
 
+  /** Whether an address is a proxy's whose word about callers is believed, as configured now. */
+  trusts(address: string): boolean {
+    return this.#generation.trusts(address);
+  }
+
   /** The ports are open before the store has begun: the first requests wait for this. */
   begin(): void {
     this.#begun = true;

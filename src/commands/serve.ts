@@ -97,10 +97,8 @@ async function run(
   let app: App | Replica;
   try {
     const coreappUrl = config.coreapp.url ?? (simulator as Bundled).url;
-    app =
-      config.workers === 1
-        ? await startApp(config, coreappUrl, version, log, hash)
-        : await startReplica({ config, coreappUrl, version, hash, logging });
+    const start = { config, coreappUrl, version, hash };
+    app = config.workers === 1 ? await startApp({ ...start, log }) : await startReplica({ ...start, logging });
   } catch (error) {
     await simulator?.close();
     if (!(error instanceof StartError)) throw error;

@@ -4,10 +4,9 @@
  */
 import { machineClock } from '../adapters/node/clock.ts';
 import { FleetMeter, type FleetReading } from '../adapters/prometheus/fleet-meter.ts';
-import { type AppStart, drained } from '../app/app.ts';
-import { tellNotAccepted } from '../app/edge.ts';
+import { type App, type AppStart, drained } from '../app/app.ts';
 import type { Logging } from '../app/logging.ts';
-import { openOperator } from '../app/operations.ts';
+import { openOperations } from '../app/operations.ts';
 import { aboutReplica, Stepping } from '../app/own-look.ts';
 import { Running } from '../app/running.ts';
 import { longestHoldMs, newInstance } from '../app/services.ts';
@@ -17,10 +16,7 @@ import type { Config } from '../config/config.ts';
 import { addedLeftOut, mergedSnapshot } from '../observe/merged.ts';
 import { noneLeftOut } from '../observe/ports.ts';
 import { Recent } from '../observe/recent.ts';
-import { Shared } from '../observe/shared.ts';
-import type { Operator } from '../ops/operator.ts';
-import type { OpsSources, Readiness, ReloadReport } from '../ops/ports.ts';
-import { type Ops, startOps } from '../ops/server.ts';
+import type { Readiness, ReloadReport } from '../ops/ports.ts';
 import { Fleet } from './fleet.ts';
 import type { Report } from './messages.ts';
 import { Operating } from './operating.ts';
@@ -28,16 +24,7 @@ import { spawnBy } from './processes.ts';
 import { type SharedPort, sharedPort, socketOfWorkers } from './sharing.ts';
 
 /** As an `App`, for those who start and stop it. */
-export interface Replica {
-  readonly port: number;
-  readonly opsPort: number;
-  readonly running: Running;
-  readonly meter: Pick<FleetMeter, 'reloaded'>;
-  onReload(reload: () => Promise<ReloadReport>): void;
-  apply(config: Config): Promise<void>;
-  lameDuck(): void;
-  close(graceMs: number): Promise<void>;
-}
+export type Replica = Omit<App, 'services' | 'traffic' | 'steer' | 'look' | 'prepare'>;
 
 type ReplicaStart = Omit<AppStart, 'log'> & { readonly logging: Logging };
 
@@ -67,7 +54,8 @@ async function tryToStart(start: ReplicaStart): Promise<Replica> {
   process.on('exit', killAll);
   opened.defer(() => void process.off('exit', killAll));
   // Before the workers: nobody comes to a process that can't start.
-  const ops = opened.adopt(await parent.openOps(), (some) => some.close());
+  const opening = openOperations(start.config.ops, { clock: machineClock, log: start.logging.log }, parent.shown);
+  const ops = opened.adopt(await opening, (some) => some.close());
   opened.adopt(new Stepping(machineClock, parent.recent), (some) => some.close());
   await parent.begin();
   const open = opened.move();
@@ -77,7 +65,10 @@ async function tryToStart(start: ReplicaStart): Promise<Replica> {
     running: parent.running,
     meter: parent.meter,
     onReload: (ask) => parent.onReload(ask),
-    apply: (next) => parent.apply(at(shared, next)),
+    async apply(next) {
+      await parent.apply(at(shared, next));
+      ops.configure(next.ops);
+    },
     lameDuck: () => parent.lameDuck(),
     async close(graceMs) {
       parent.stopping = true;
@@ -103,7 +94,6 @@ class Parent {
   readonly running: Running;
   readonly recent: Recent;
   readonly #operating: Operating;
-  readonly #operator: Operator;
   stopping = false;
   readonly #start: ReplicaStart;
   /** In force. */
@@ -119,7 +109,6 @@ class Parent {
     this.#start = start;
     this.#ops = config.ops;
     this.running = new Running(machineClock, hash);
-    this.#operator = openOperator(config.ops, { clock: machineClock, log });
     this.meter = new FleetMeter({
       version,
       ...countedBy(config),
@@ -159,7 +148,6 @@ class Parent {
     const { classes, holdMaxMs } = countedBy(config);
     this.meter.know(classes, holdMaxMs);
     this.#ops = config.ops;
-    this.#operator.configure(config.ops);
   }
 
   onReload(reload: () => Promise<ReloadReport>): void {
@@ -171,27 +159,16 @@ class Parent {
     this.fleet.lameDuck();
   }
 
-  async openOps(): Promise<Ops> {
-    const { ops } = this.#start.config;
-    const { log } = this.#start.logging;
-    const status = new Shared(
-      async () => (await this.#read()).snapshot,
-      () => this.#ops.figuresMaxAgeMs,
-      () => machineClock.now(),
-    );
-    const sources: OpsSources = {
+  /** What the ops port shows. */
+  get shown(): Parameters<typeof openOperations>[2] {
+    return {
       ready: () => this.#readiness(),
-      snapshot: () => status.get(),
+      read: async () => (await this.#read()).snapshot,
       metrics: (accept) => this.meter.scrape(accept),
       reload: () => this.#reload(),
       look: this.#operating,
       steer: this.#operating,
     };
-    return await startOps(ops, sources, this.#operator, tellNotAccepted(machineClock, log, 'the ops port')).catch(
-      (error: unknown) => {
-        throw listenProblem('ops', ops, error);
-      },
-    );
   }
 
   async #read(): Promise<FleetReading> {

@@ -54,9 +54,11 @@ beforeEach(() => {
 });
 afterEach(() => running.disposeAsync());
 
+const nowhere = { coreappUrl: 'http://127.0.0.1:1', version: '0.0.0', hash: '' };
+
 async function open(url: string, port: number, opsPort: number) {
   const env = { HOST: '127.0.0.1', PORT: `${port}`, OPS_PORT: `${opsPort}`, WEIR_ADMIN_PASSWORD: adminPassword };
-  const app = await startApp(config(load('', { ...env, REDIS_URL: url })), 'http://127.0.0.1:1', '0.0.0', kept.log);
+  const app = await startApp({ config: config(load('', { ...env, REDIS_URL: url })), ...nowhere, log: kept.log });
   running.defer(() => app.close(0));
   return app;
 }

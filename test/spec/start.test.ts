@@ -33,6 +33,7 @@ afterEach(() => void unsubscribe(began, keep));
 const connections = async (): Promise<number> => `${await redis.client('LIST')}`.trim().split('\n').length;
 
 const taken = () => `${port} is taken by another process; stop that one or give another port`;
+const nowhere = { coreappUrl: 'http://127.0.0.1:1', version: '0.0.0', hash: '' };
 const elsewhere = () => '192.0.2.1 cannot be listened on (EADDRNOTAVAIL); give an address of this machine';
 
 describe('A start that fails', () => {
@@ -46,7 +47,7 @@ describe('A start that fails', () => {
     async (setting, variable, settings, problem) => {
       const { yaml = 'ops: {host: 127.0.0.1}', env } = settings();
       const all = { HOST: '127.0.0.1', PORT: '0', OPS_PORT: '0', REDIS_URL: server.url, ...env };
-      const starting = startApp(config(load(yaml, all)), 'http://127.0.0.1:1', '0.0.0', silentLog);
+      const starting = startApp({ ...nowhere, config: config(load(yaml, all)), log: silentLog });
       const error = await starting.catch((reason: unknown) => reason);
       expect(error).toBeInstanceOf(StartError);
       expect(error).toMatchObject({ setting, message: `${setting}${variable}: ${problem()}` });

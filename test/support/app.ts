@@ -77,7 +77,7 @@ export async function startAppOf(settings: Config, coreappUrl: string, hash = ''
   const { log: kept, events } = eventLog();
   const trail: AuditLine[] = [];
   const log: Log = { ...kept, request: (line) => void lines.push(line), audit: (line) => void trail.push(line) };
-  const app = await startApp(settings, coreappUrl, '0.0.0', log, hash);
+  const app = await startApp({ config: settings, coreappUrl, version: '0.0.0', log, hash });
   const askPlainly: TestApp['ask'] = async (line, fields = '', body = '') => {
     await using caller = await openCaller(app.port);
     caller.send(`${line} HTTP/1.1\r\n${fields}\r\n`).send(body);

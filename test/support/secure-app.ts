@@ -27,7 +27,7 @@ export async function startSecureApp(
   const { log, events } = eventLog();
   const own = { ...testEnv, COREAPP_URL: coreappUrl };
   const settings = asTested(config(load(yaml, { ...own, ...env }, folder.texts)), yaml);
-  const app = await startApp(settings, coreappUrl, '0.0.0', log);
+  const app = await startApp({ config: settings, coreappUrl, version: '0.0.0', log, hash: '' });
   return {
     port: app.port,
     opsPort: app.opsPort,
