@@ -21,7 +21,17 @@ export interface ConnectionBounds {
 }
 
 /** What one address may have of the connections that others leave. */
-export const addressShareMax = 0.9;
+const addressShareMax = 0.9;
+
+/** Whether an address that has so many may have one more, where all have `allCount`. */
+export function mayHaveMore(
+  count: number,
+  allCount: number,
+  { max, perAddressMax }: Omit<ConnectionBounds, 'closesBusy'>,
+): boolean {
+  if (count > 0 && perAddressMax !== null && count >= perAddressMax) return false;
+  return mayHaveOneMore(addressShareMax, count, max - allCount);
+}
 
 /** How many addresses without a connection are remembered, so that the table need not change with each connection. */
 const idleAddressesMax = 1_000;
@@ -142,7 +152,7 @@ export class ConnectionTable {
   }
 
   #makeRoom(address: Address): boolean {
-    if (!address.shared && !this.#mayHaveMore(address)) {
+    if (!address.shared && !mayHaveMore(address.count, this.#count, this.#bounds)) {
       address.queue ??= new ClosingQueue();
       return this.#closeOne(address.queue, address.count - address.busy, address);
     }
@@ -153,12 +163,6 @@ export class ConnectionTable {
     }
     this.#queue = null;
     return true;
-  }
-
-  #mayHaveMore({ count }: Address): boolean {
-    const { max, perAddressMax } = this.#bounds;
-    if (count > 0 && perAddressMax !== null && count >= perAddressMax) return false;
-    return mayHaveOneMore(addressShareMax, count, max - this.#count);
   }
 
   /**

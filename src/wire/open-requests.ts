@@ -6,14 +6,10 @@
 import type { Origin } from '../http/forwarded.ts';
 import { networkOf } from '../http/network.ts';
 import { Callers } from '../shares/callers.ts';
-import { mayHaveOneMore } from '../shares/part.ts';
-import { addressShareMax } from './connections.ts';
+import { type ConnectionBounds, mayHaveMore } from './connections.ts';
 
-export interface OpenRequestsBounds {
-  readonly max: number;
-  /** Of one network; null: its share, and no other bound. */
-  readonly perAddressMax: number | null;
-}
+/** `perAddressMax` is of one network. */
+export type OpenRequestsBounds = Omit<ConnectionBounds, 'closesBusy'>;
 
 /** Of one network. */
 export interface Caller {
@@ -41,7 +37,7 @@ export class OpenRequests {
   enter({ peer, remote }: Origin): Caller | null {
     if (peer === remote) return direct;
     const caller = this.#callers.of(networkOf(remote));
-    if (!this.#mayHaveMore(caller)) return null;
+    if (!mayHaveMore(caller.open, this.#open, this.#bounds)) return null;
     caller.open += 1;
     this.#open += 1;
     return caller;
@@ -51,12 +47,6 @@ export class OpenRequests {
     if (caller === direct) return;
     caller.open -= 1;
     this.#open -= 1;
-  }
-
-  #mayHaveMore({ open }: Caller): boolean {
-    const { max, perAddressMax } = this.#bounds;
-    if (open > 0 && perAddressMax !== null && open >= perAddressMax) return false;
-    return mayHaveOneMore(addressShareMax, open, max - this.#open);
   }
 }
 

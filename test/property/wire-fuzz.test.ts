@@ -7,8 +7,9 @@ import { createServer, type IncomingMessage, METHODS, request } from 'node:http'
 import { Duplex } from 'node:stream';
 import { expect, test } from 'vitest';
 import { readTarget } from '../../src/http/target.ts';
-import { createChunkReader, createResponseReader } from '../../src/wire/codec/index.ts';
+import { ChunkReader } from '../../src/wire/codec/chunks.ts';
 import { type BodyLength, chunked, type RequestMessage, untilClose } from '../../src/wire/codec/message.ts';
+import { ResponseReader } from '../../src/wire/codec/responses.ts';
 import { dice } from '../support/dice.ts';
 import {
   cutAnywhere,
@@ -41,7 +42,7 @@ function bodyAt(bytes: Buffer, at: number, length: BodyLength): { readonly body:
     return bytes.length < end ? null : { body: bytes.toString('latin1', at, end), end };
   }
   let body = '';
-  const chunks = createChunkReader(limits);
+  const chunks = new ChunkReader(limits);
   const read = chunks.read(bytes, at, (part) => (body += part.toString('latin1')));
   return read === 'end' ? { body, end: chunks.position } : null;
 }
@@ -188,7 +189,7 @@ interface AnswerMeaning {
 /** The answer to a GET as the codec reads it, and its bytes; null: refused, not final, or not whole. */
 function acceptedAnswer(text: string): Accepted<AnswerMeaning> | null {
   const bytes = Buffer.from(text, 'latin1');
-  const reader = createResponseReader(limits, () => 'GET');
+  const reader = new ResponseReader(limits, () => 'GET');
   const head = reader.read(bytes, 0);
   if (head === null || head.kind === 'unreadable' || head.status < 200) return null;
   const length = head.bodyLength === untilClose ? bytes.length - reader.position : head.bodyLength;

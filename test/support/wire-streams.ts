@@ -4,8 +4,9 @@
  */
 import { createReceive } from '../../src/exchange/receive.ts';
 import { ownFields } from '../../src/http/own-fields.ts';
-import { createChunkReader, createRequestReader } from '../../src/wire/codec/index.ts';
-import { type ChunkReader, chunked, type RequestMessage } from '../../src/wire/codec/message.ts';
+import { ChunkReader } from '../../src/wire/codec/chunks.ts';
+import { chunked, type RequestMessage } from '../../src/wire/codec/message.ts';
+import { RequestReader } from '../../src/wire/codec/requests.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 export const limits = { lineMaxBytes: 4_096, fieldsMaxBytes: 8_192, fieldsMax: 50 };
@@ -41,7 +42,7 @@ const isServed = ({ method, target, version, fields }: RequestMessage): boolean 
 
 /** As `CallerConnection` reads: a head, its body, the next head. What Weir does not serve counts as refused here. */
 export function readStream(pieces: readonly Buffer[], isAccepted = isServed): ReadStream {
-  const heads = createRequestReader(limits);
+  const heads = new RequestReader(limits);
   const meanings: Meaning[] = [];
   let head: RequestMessage | null = null;
   let chunks: ChunkReader | null = null;
@@ -61,7 +62,7 @@ export function readStream(pieces: readonly Buffer[], isAccepted = isServed): Re
         at = heads.position;
         head = read;
         left = read.bodyLength;
-        chunks = left === chunked ? createChunkReader(limits) : null;
+        chunks = left === chunked ? new ChunkReader(limits) : null;
       } else if (chunks !== null) {
         const read = chunks.read(piece, at, take);
         if (typeof read === 'object') return { meanings, ends, over: 'refused' };

@@ -1,16 +1,9 @@
 /** What comes in answer to a request, told to its observer: heads, the body, trailers. */
 import type { Fields } from '../../http/fields.ts';
 import { isFinal, isInformational } from '../../http/status.ts';
-import { createChunkReader, createResponseReader } from '../codec/index.ts';
-import {
-  type BodyLength,
-  type ChunkReader,
-  chunked,
-  type HeadLimits,
-  type HeadReader,
-  type ResponseMessage,
-  untilClose,
-} from '../codec/message.ts';
+import { ChunkReader } from '../codec/chunks.ts';
+import { type BodyLength, chunked, type HeadLimits, type ResponseMessage, untilClose } from '../codec/message.ts';
+import { ResponseReader } from '../codec/responses.ts';
 import { handOut } from '../lent.ts';
 import type { Call } from './call.ts';
 
@@ -35,7 +28,7 @@ export interface AnswerEnds {
 
 export class Answer {
   readonly #ends: AnswerEnds;
-  readonly #heads: HeadReader<ResponseMessage>;
+  readonly #heads: ResponseReader;
   #call: Call | null = null;
   #chunks: ChunkReader | null = null;
   #information = 0;
@@ -48,7 +41,7 @@ export class Answer {
 
   constructor(ends: AnswerEnds) {
     this.#ends = ends;
-    this.#heads = createResponseReader(limits, () => this.#call?.request.method ?? '');
+    this.#heads = new ResponseReader(limits, () => this.#call?.request.method ?? '');
   }
 
   /** The answer to this call is what comes next. */
@@ -139,7 +132,7 @@ export class Answer {
 
   #answered(head: ResponseMessage, call: Call): void {
     this.#left = head.bodyLength;
-    if (head.bodyLength === chunked) this.#chunks = createChunkReader(limits);
+    if (head.bodyLength === chunked) this.#chunks = new ChunkReader(limits);
     call.phase = 'answering';
     this.#ends.answered(head);
     call.observer.onHead(head.status, head.fields);

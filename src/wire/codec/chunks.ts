@@ -2,7 +2,8 @@
  * Bodies in chunks (RFC 9112, 7.1), decoded as they come. Lines are read byte by byte, and kept as text until they
  * end: they are short. What stands in chunks is handed out as it lies in the bytes.
  */
-import type { ChunkReader, HeadLimits, Unreadable } from './message.ts';
+import { CR, LF } from './characters.ts';
+import { type HeadLimits, type Unreadable, unreadable } from './message.ts';
 
 /** A size of at most 13 digits is a safe integer; extensions have names and values of tokens or quoted strings (7.1.1). */
 const token = "[!#$%&'*+.^_`|~\\w-]+";
@@ -11,21 +12,11 @@ const sizeLine = new RegExp(
   'i',
 );
 const fieldLine = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*((?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)[ \t]*$/;
-const cr = 13;
-const lf = 10;
 
-const unreadable = (why: string, refusal: Unreadable['refusal'] = 'malformed'): Unreadable => ({
-  kind: 'unreadable',
-  refusal,
-  why,
-});
-
-export function createChunkReader(limits: HeadLimits): ChunkReader {
-  return new Chunks(limits);
-}
-
-class Chunks implements ChunkReader {
+export class ChunkReader {
+  /** Where, in the bytes that were given last, what has not been read begins. */
   position = 0;
+  /** What came behind the last chunk, filtered by nobody yet; complete at the end. */
   readonly trailers: string[] = [];
   readonly #limits: HeadLimits;
   #state: 'size' | 'data' | 'end of data' | 'trailers' = 'size';
@@ -39,6 +30,10 @@ class Chunks implements ChunkReader {
     this.#limits = limits;
   }
 
+  /**
+   * Takes bytes from `from` on and hands out what they hold of the body, without copies.
+   * @returns `'more'`, `'end'` (`position` is behind the last CRLF), or why it can't be read
+   */
   read(bytes: Buffer, from: number, data: (part: Buffer) => void): 'more' | 'end' | Unreadable {
     let at = from;
     while (at < bytes.length) {
@@ -50,14 +45,14 @@ class Chunks implements ChunkReader {
         at = to;
         continue;
       }
-      const end = bytes.indexOf(lf, at);
+      const end = bytes.indexOf(LF, at);
       const to = end === -1 ? bytes.length : end + 1;
       this.#line += bytes.toString('latin1', at, to);
       at = to;
       const wrong = this.#tooLong();
       if (wrong !== null) return wrong;
       if (end === -1) break;
-      if (this.#line.charCodeAt(this.#line.length - 2) !== cr)
+      if (this.#line.charCodeAt(this.#line.length - 2) !== CR)
         return unreadable('a line of its chunks ends without a CR');
       const line = this.#line.slice(0, -2);
       this.#line = '';

@@ -1,13 +1,10 @@
 /** What a head says of its body and its connection (RFC 9112, 6 and 9.3). */
-import { chunked, type RequestMessage, type Unreadable } from './message.ts';
+import { chunked, lengthForm, type RequestMessage, type Unreadable, unreadable } from './message.ts';
 
-const unreadable = (why: string): Unreadable => ({ kind: 'unreadable', refusal: 'malformed', why });
 const twoLengths = unreadable('There is more than one Content-Length.');
 const noLength = unreadable('Content-Length is no number of bytes.');
 const both = unreadable('There are both Content-Length and Transfer-Encoding.');
 const codings = unreadable('The only Transfer-Encoding that is understood is one that says chunked, in HTTP/1.1.');
-
-const digits = /^\d{1,15}$/;
 
 export function framingOfRequest(
   method: string,
@@ -48,7 +45,7 @@ export function framingOfRequest(
   }
   if (coding !== null && length !== null) return both;
   if (coding !== null && (version === '1.0' || coding.toLowerCase() !== 'chunked')) return codings;
-  if (length !== null && !digits.test(length)) return noLength;
+  if (length !== null && !lengthForm.test(length)) return noLength;
   const bodyLength = coding !== null ? chunked : Number(length ?? 0);
   return {
     kind: 'request',

@@ -54,6 +54,15 @@ export interface Unreadable {
   readonly why: string;
 }
 
+export const unreadable = (why: string, refusal: Unreadable['refusal'] = 'malformed'): Unreadable => ({
+  kind: 'unreadable',
+  refusal,
+  why,
+});
+
+/** What a `Content-Length` may be. */
+export const lengthForm = /^\d{1,15}$/;
+
 /**
  * One direction of one connection. Any cut of the bytes gives the same results.
  *
@@ -66,16 +75,4 @@ export interface HeadReader<Head> {
   readonly position: number;
   /** Whether a byte of the next head has come: an idle connection has none. */
   readonly begun: boolean;
-}
-
-/** A body that is delimited by chunks (RFC 9112, 7.1), decoded as it comes. */
-export interface ChunkReader {
-  /**
-   * Takes bytes from `from` on and hands out what they hold of the body, without copies.
-   * @returns `'more'`, `'end'` (`position` is behind the last CRLF), or why it can't be read
-   */
-  read(bytes: Buffer, from: number, data: (part: Buffer) => void): 'more' | 'end' | Unreadable;
-  readonly position: number;
-  /** What came behind the last chunk, filtered by nobody yet; complete at the end. */
-  readonly trailers: string[];
 }

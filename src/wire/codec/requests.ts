@@ -1,7 +1,7 @@
 /** Heads of requests (RFC 9112, 2.2, 3 and 5): one pass over the bytes, then each is turned into text once. */
 import { COLON, CR, isBlank, LF, SP, targetChars, tokenChars, valueChars } from './characters.ts';
 import { framingOfRequest } from './framing.ts';
-import type { HeadLimits, HeadReader, RequestMessage, Unreadable } from './message.ts';
+import { type HeadLimits, type HeadReader, type RequestMessage, type Unreadable, unreadable } from './message.ts';
 
 /**
  * The methods of IANA's registry that others know. Any token is a method, and its case matters (RFC 9110, 9.1). But one
@@ -16,11 +16,6 @@ const methods = new Set(
 /** Longer ones are no method that anybody has. */
 const methodMaxBytes = 64;
 
-const unreadable = (why: string, refusal: Unreadable['refusal'] = 'malformed'): Unreadable => ({
-  kind: 'unreadable',
-  refusal,
-  why,
-});
 const noRequestLine = unreadable(
   'The request line has to be a method, a target and HTTP/1.1, with one blank between them.',
 );
@@ -41,13 +36,9 @@ const tooMany = unreadable('There are too many header fields.', 'fieldsTooLarge'
 /** A request that waits is to wait without its secret: no other text may keep that of these fields. */
 const secretNames = new Set(['authorization', 'proxy-authorization']);
 
-export function createRequestReader(limits: HeadLimits): HeadReader<RequestMessage> {
-  return new RequestReader(limits);
-}
-
-class RequestReader implements HeadReader<RequestMessage> {
+export class RequestReader implements HeadReader<RequestMessage> {
   position = 0;
-  readonly #limits: HeadLimits;
+  readonly limits: HeadLimits;
   /** What has come of a head that is not whole. */
   #kept: Buffer | null = null;
   /** Of each field where in the bytes its name, its colon, and its value's beginning and end are. */
@@ -66,7 +57,7 @@ class RequestReader implements HeadReader<RequestMessage> {
   #minor = 0;
 
   constructor(limits: HeadLimits) {
-    this.#limits = limits;
+    this.limits = limits;
   }
 
   get begun(): boolean {
@@ -119,7 +110,7 @@ class RequestReader implements HeadReader<RequestMessage> {
   }
 
   #scanLine(bytes: Buffer, start: number): 'whole' | Unreadable | null {
-    const limit = start + this.#limits.lineMaxBytes;
+    const limit = start + this.limits.lineMaxBytes;
     let at = start;
     const { length } = bytes;
     while (at < length && tokenChars[bytes[at] as number] === 1) at += 1;
@@ -156,8 +147,8 @@ class RequestReader implements HeadReader<RequestMessage> {
     const places = this.#places;
     const { length } = bytes;
     // With the empty line behind them.
-    const limit = this.#fieldsAt + this.#limits.fieldsMaxBytes + 2;
-    const most = 4 * this.#limits.fieldsMax;
+    const limit = this.#fieldsAt + this.limits.fieldsMaxBytes + 2;
+    const most = 4 * this.limits.fieldsMax;
     for (let name = this.#nameAt, colon = this.#colonAt, at = Math.max(name, this.#seen); ; ) {
       if (at >= limit) return tooLarge;
       if (colon === 0) {

@@ -9,20 +9,15 @@ import {
   chunked,
   type HeadLimits,
   type HeadReader,
+  lengthForm,
   type ResponseMessage,
   type Unreadable,
+  unreadable,
   untilClose,
 } from './message.ts';
 
 const statusLine = /^HTTP\/1\.(\d) ([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
 const beginning = 'HTTP/1.';
-const digits = /^\d{1,15}$/;
-
-const unreadable = (why: string, refusal: Unreadable['refusal'] = 'malformed'): Unreadable => ({
-  kind: 'unreadable',
-  refusal,
-  why,
-});
 
 const noField = (before: readonly string[]): Unreadable =>
   unreadable(`line ${before.length / 2 + 1} of its fields is none`);
@@ -36,11 +31,7 @@ interface Framing {
   keepAliveMs: number | null;
 }
 
-export function createResponseReader(limits: HeadLimits, methodOf: () => string): HeadReader<ResponseMessage> {
-  return new ResponseReader(limits, methodOf);
-}
-
-class ResponseReader implements HeadReader<ResponseMessage> {
+export class ResponseReader implements HeadReader<ResponseMessage> {
   position = 0;
   readonly #limits: HeadLimits;
   readonly #methodOf: () => string;
@@ -162,7 +153,7 @@ function frame(framing: Framing, name: string, value: string): string | null {
     case 14:
       if (name.toLowerCase() !== 'content-length') return null;
       if (framing.length !== null) return 'it has two Content-Length';
-      if (!digits.test(value)) return `its Content-Length is ${JSON.stringify(value.slice(0, 40))}`;
+      if (!lengthForm.test(value)) return `its Content-Length is ${JSON.stringify(value.slice(0, 40))}`;
       framing.length = Number(value);
       return null;
     case 17:

@@ -1,6 +1,6 @@
 /** An answer's head as it is written (RFC 9112, 4 and 6). */
 import { STATUS_CODES } from 'node:http';
-import type { Fields } from '../../http/fields.ts';
+import { type Fields, fieldOf } from '../../http/fields.ts';
 
 /** How the end of an answer's body is told. `none`: it has no body. */
 export type Framing = 'none' | 'length' | 'chunks' | 'close';
@@ -11,7 +11,7 @@ export type Framing = 'none' | 'length' | 'chunks' | 'close';
  */
 export function framingOf(status: number, fields: Fields, toHead: boolean, old: boolean): Framing {
   if (toHead || status === 204 || status === 304) return 'none';
-  if (has(fields, 'content-length')) return 'length';
+  if (fieldOf(fields, 'content-length') !== null) return 'length';
   return old ? 'close' : 'chunks';
 }
 
@@ -45,14 +45,6 @@ function fieldLines(fields: Fields): string {
   let text = '';
   for (let i = 0; i < fields.length; i += 2) text += `${fields[i]}: ${fields[i + 1]}\r\n`;
   return text;
-}
-
-function has(fields: Fields, name: string): boolean {
-  for (let i = 0; i < fields.length; i += 2) {
-    const candidate = fields[i] as string;
-    if (candidate.length === name.length && candidate.toLowerCase() === name) return true;
-  }
-  return false;
 }
 
 const statusLines: string[] = [];

@@ -12,8 +12,9 @@
  */
 import type { Socket } from 'node:net';
 import { type Refusal, refuse } from '../../exchange/refusals.ts';
-import { createChunkReader } from '../codec/index.ts';
-import { type ChunkReader, chunked, type HeadReader, type RequestMessage } from '../codec/message.ts';
+import { ChunkReader } from '../codec/chunks.ts';
+import { chunked, type RequestMessage } from '../codec/message.ts';
+import type { RequestReader } from '../codec/requests.ts';
 import type { Connection } from '../connections.ts';
 import { interimText } from './answer-text.ts';
 import { Dated } from './deadlines.ts';
@@ -50,7 +51,7 @@ export class CallerConnection extends Dated implements AnsweredConnection, Open 
   persistent = true;
   #state: State = 'head';
   /** Of a head that has not come whole. */
-  #heads: HeadReader<RequestMessage> | null = null;
+  #heads: RequestReader | null = null;
   #chunks: ChunkReader | null = null;
   /** What has come and waits. */
   #rest: Buffer | null = null;
@@ -289,7 +290,7 @@ export class CallerConnection extends Dated implements AnsweredConnection, Open 
       this.#rest = bytes.subarray(length);
       return bytes.subarray(0, length);
     }
-    this.#chunks ??= createChunkReader(this.reception.limits);
+    this.#chunks ??= new ChunkReader(this.reception.limits);
     // The parts are moved together in front: however small the chunks are, they take no more than their packet.
     let length = 0;
     const read = this.#chunks.read(bytes, 0, (part) => {
@@ -337,7 +338,7 @@ export class CallerConnection extends Dated implements AnsweredConnection, Open 
     if (this.#bodyLeft !== chunked) return this.restBytes >= this.#bodyLeft;
     // Once it is begun, it shows when it is gone on with.
     if (this.#chunks !== null) return true;
-    const chunks = createChunkReader(this.reception.limits);
+    const chunks = new ChunkReader(this.reception.limits);
     return this.#rest !== null && chunks.read(this.#rest, 0, () => {}) !== 'more';
   }
 

@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { json, type RefusalForm } from '../../exchange/answer.ts';
 import { type Refusal, refusalTable } from '../../exchange/refusals.ts';
-import { createRequestReader } from '../codec/index.ts';
-import type { HeadLimits, HeadReader, RequestMessage } from '../codec/message.ts';
+import type { HeadLimits } from '../codec/message.ts';
+import { RequestReader } from '../codec/requests.ts';
 import type { ConnectionTable } from '../connections.ts';
 import { headText } from './answer-text.ts';
 import { Deadlines } from './deadlines.ts';
@@ -46,9 +46,7 @@ export class Reception {
   stopping = false;
   readonly #refusals: RefusalForm;
   #keptAlive: string;
-  #heads: HeadReader<RequestMessage> | null = null;
-  /** By which limits readers that are lent read. */
-  readonly #limitsOf = new WeakMap<HeadReader<RequestMessage>, HeadLimits>();
+  #heads: RequestReader | null = null;
 
   constructor(options: ServerOptions, events: ServerEvents, table: ConnectionTable) {
     this.events = events;
@@ -80,20 +78,14 @@ export class Reception {
   }
 
   /** A reader is needed while a head comes. Nearly all come at once, so that one does for all connections. */
-  borrowHeads(): HeadReader<RequestMessage> {
-    const heads = this.#heads ?? this.#newHeads();
+  borrowHeads(): RequestReader {
+    const heads = this.#heads ?? new RequestReader(this.limits);
     this.#heads = null;
     return heads;
   }
 
-  giveBackHeads(heads: HeadReader<RequestMessage>): void {
-    if (this.#limitsOf.get(heads) === this.limits) this.#heads = heads;
-  }
-
-  #newHeads(): HeadReader<RequestMessage> {
-    const heads = createRequestReader(this.limits);
-    this.#limitsOf.set(heads, this.limits);
-    return heads;
+  giveBackHeads(heads: RequestReader): void {
+    if (heads.limits === this.limits) this.#heads = heads;
   }
 
   /** A whole answer where there is no exchange, in Latin-1, and the request id that it names. */

@@ -1,7 +1,8 @@
 /** Heads of answers and chunks as the codec reads them (RFC 9112, 4 to 7): however they are cut, it is the same. */
 import { describe, expect, it } from 'vitest';
-import { createChunkReader, createResponseReader } from '../../../src/wire/codec/index.ts';
+import { ChunkReader } from '../../../src/wire/codec/chunks.ts';
 import { chunked, type HeadLimits, untilClose } from '../../../src/wire/codec/message.ts';
+import { ResponseReader } from '../../../src/wire/codec/responses.ts';
 
 const limits: HeadLimits = { lineMaxBytes: 100, fieldsMaxBytes: 300, fieldsMax: 5 };
 
@@ -18,7 +19,7 @@ function* cuts(text: string): Iterable<Buffer[]> {
 
 /** What a head comes to, and where it ends; null: more has to come. */
 function readHead(pieces: readonly Buffer[], method: string) {
-  const reader = createResponseReader(limits, () => method);
+  const reader = new ResponseReader(limits, () => method);
   let before = 0;
   for (const piece of pieces) {
     const head = reader.read(piece, 0);
@@ -105,7 +106,7 @@ describe('A head', () => {
 
 describe('Chunks', () => {
   function readChunks(pieces: readonly Buffer[]) {
-    const reader = createChunkReader(limits);
+    const reader = new ChunkReader(limits);
     let body = '';
     let before = 0;
     for (const piece of pieces) {

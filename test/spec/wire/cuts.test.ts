@@ -4,8 +4,9 @@
  * longer than 1,500 bytes it is each place near the beginning and the end.
  */
 import { describe, expect, it } from 'vitest';
-import { createChunkReader, createResponseReader } from '../../../src/wire/codec/index.ts';
+import { ChunkReader } from '../../../src/wire/codec/chunks.ts';
 import { chunked, untilClose } from '../../../src/wire/codec/message.ts';
+import { ResponseReader } from '../../../src/wire/codec/responses.ts';
 import { limits, readStream } from '../../support/wire-streams.ts';
 import { rows } from './rows/index.ts';
 
@@ -40,8 +41,8 @@ const requests = (pieces: readonly Buffer[]): unknown => readStream(pieces, () =
 
 /** The heads up to a final one, its body and trailers, and how much is behind it. */
 function answer(pieces: readonly Buffer[], method: string): unknown {
-  const heads = createResponseReader(limits, () => method);
-  const chunks = createChunkReader(limits);
+  const heads = new ResponseReader(limits, () => method);
+  const chunks = new ChunkReader(limits);
   const read: unknown[] = [];
   let left: number | null = null;
   let body = '';

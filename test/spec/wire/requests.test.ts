@@ -1,7 +1,7 @@
 /** Heads of requests as the codec reads them: RFC 9112, sections 2.2, 3, 5, 6.3 and 9.3. */
 import { describe, expect, it } from 'vitest';
-import { createRequestReader } from '../../../src/wire/codec/index.ts';
 import type { RequestMessage, Unreadable } from '../../../src/wire/codec/message.ts';
+import { RequestReader } from '../../../src/wire/codec/requests.ts';
 
 const limits = { lineMaxBytes: 70, fieldsMaxBytes: 120, fieldsMax: 4 };
 
@@ -12,7 +12,7 @@ interface Read {
 }
 
 function readIn(pieces: readonly string[]): Read {
-  const reader = createRequestReader(limits);
+  const reader = new RequestReader(limits);
   for (const [index, piece] of pieces.entries()) {
     // In the middle of other bytes, as in a packet with something in front.
     const head = reader.read(Buffer.from(`--${piece}`, 'latin1'), 2);
@@ -85,7 +85,7 @@ describe('A head is read', () => {
   });
 
   it('one behind the other, by one reader', () => {
-    const reader = createRequestReader(limits);
+    const reader = new RequestReader(limits);
     const bytes = Buffer.from(get('A: 1\r\n', 'GET /a HTTP/1.1') + get('B: 2\r\n', 'GET /b HTTP/1.1'));
     expect(reader.read(bytes, 0)).toMatchObject({ target: '/a', fields: ['A', '1'] });
     expect(reader.read(bytes, reader.position)).toMatchObject({ target: '/b', fields: ['B', '2'] });
@@ -93,7 +93,7 @@ describe('A head is read', () => {
   });
 
   it('only once it is whole, and an empty line is not its beginning', () => {
-    const reader = createRequestReader(limits);
+    const reader = new RequestReader(limits);
     expect([reader.read(Buffer.from('\r\n'), 0), reader.begun]).toEqual([null, false]);
     expect([reader.read(Buffer.from('GET / HTTP/1.1\r\nHost: w'), 0), reader.begun]).toEqual([null, true]);
   });
