@@ -63,7 +63,7 @@ export class AdminKeeper {
     const password = this.#password;
     try {
       const action = await ensureAdmin(stores.accounts, passwords, password, existing);
-      if (action !== null) log.audit({ ...byConfiguration, action });
+      if (action !== null) log.audit({ action, ...byConfiguration });
     } catch (error) {
       // Another one has been configured meanwhile, and is being set.
       if (password !== this.#password) return;

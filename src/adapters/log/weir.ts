@@ -25,24 +25,9 @@ export function weirFormat({ fields, worker }: Pick<FormatOptions, 'fields' | 'w
   return {
     request: (line, level, wallMs) =>
       chosen === null ? textOf(line, level, isoTime(wallMs)) : chosenText(chosen(line), level, isoTime(wallMs)),
-    audit({ action, outcome, reason, by, requestId, principal, user, remote, order }, wallMs) {
-      const time = times.of(wallMs);
-      const line = {
-        level: 'info',
-        time,
-        ...(worker !== null && { worker }),
-        msg: 'audit',
-        action,
-        outcome,
-        reason,
-        by,
-        requestId,
-        principal,
-        user,
-        remote,
-        order,
-      };
-      return `${JSON.stringify(line)}\n`;
+    audit(audited, wallMs) {
+      const begin = { level: 'info', time: times.of(wallMs), ...(worker !== null && { worker }), msg: 'audit' };
+      return `${JSON.stringify({ ...begin, ...audited })}\n`;
     },
     event: eventsBy(isoTime),
   };

@@ -45,21 +45,11 @@ interface RedisOptions extends ConnectionWishes {
  */
 export function openRedis(options: RedisOptions, log: Log, purpose: string): RedisConnection {
   const target = targetOf(options.url);
-  const troubles = options.troubles ?? new Troubles(log);
-  const settings = settingsOf(target, options, troubles, { purpose });
-  const { lacks } = options;
-  switch (target.kind) {
-    case 'server':
-      return followed(new Redis({ ...settings, ...target.endpoints[0], ...batching }), { troubles, lacks, purpose });
-    case 'sentinel':
-      return followed(new Redis({ ...settings, ...sentinelSettings(target, settings), ...batching }), {
-        troubles,
-        lacks,
-        purpose,
-      });
-    case 'cluster':
-      return openCluster(target, settings, { troubles, lacks, purpose });
-  }
+  const followers = followersOf(options, log, purpose);
+  const settings = settingsOf(target, options, followers.troubles, { purpose });
+  if (target.kind === 'cluster') return openCluster(target, settings, followers);
+  const where = target.kind === 'sentinel' ? sentinelSettings(target, settings) : target.endpoints[0];
+  return followed(new Redis({ ...settings, ...where, ...batching }), followers);
 }
 
 /**
@@ -121,11 +111,10 @@ function openRotating(
   log: Log,
   purpose: string,
 ): Redis {
-  const troubles = options.troubles ?? new Troubles(log);
-  const settings = settingsOf(target, options, troubles, { purpose });
+  const followers = followersOf(options, log, purpose);
+  const settings = settingsOf(target, options, followers.troubles, { purpose });
   const Connector = rotationOver(options.places, settings.tls ?? null, closeMs);
-  const { lacks } = options;
-  return followed(new Redis({ ...settings, Connector }), { troubles, lacks, purpose }, () => options.places().length);
+  return followed(new Redis({ ...settings, Connector }), followers, () => options.places().length);
 }
 
 /** The configuration has been judged before: here a bad URL is a bug. */
@@ -185,6 +174,12 @@ interface Followers {
   readonly lacks: Lacks | undefined;
   readonly purpose: string;
 }
+
+const followersOf = ({ troubles, lacks }: RedisOptions, log: Log, purpose: string): Followers => ({
+  troubles: troubles ?? new Troubles(log),
+  lacks,
+  purpose,
+});
 
 /** @param places how many are tried in turn: one that fails is no trouble as long as another does not */
 function followed<R extends RedisConnection>(redis: R, { troubles, lacks, purpose }: Followers, places = () => 1): R {

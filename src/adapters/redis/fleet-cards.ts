@@ -8,7 +8,7 @@ import type { FleetCards, ReplicaCard } from '../../observe/fleet-view.ts';
 import { Shared } from '../../observe/shared.ts';
 import type { FoundWait, WaitSearch, WaitView } from '../../observe/views.ts';
 import type { RedisConnection } from './client.ts';
-import { askedKeyOf, beatMs, lookedKeyOf, lookSeconds, replicasKeyOf, silenceSeconds } from './replicas.ts';
+import { beatMs, keysOf, lookSeconds, replicasKeyOf, silenceSeconds } from './replicas.ts';
 import { script } from './script.ts';
 
 /** A longer card goes without callers and the last 15 minutes. */
@@ -25,21 +25,20 @@ const name = z.string().max(512);
 const amount = z.number();
 const ofClass = { class: name };
 const turn = { turnInMs: amount.nullable(), turnByMs: amount.nullable() };
+const amounts = <Names extends string>(...names: Names[]) =>
+  Object.fromEntries(names.map((one) => [one, amount])) as Record<Names, typeof amount>;
 const counts = z.array(amount).max(60);
 
 const waitForm: z.ZodType<WaitView> = z.object({
   id: name,
   ...ofClass,
   caller: z.string(),
-  urgency: amount,
+  ...amounts('urgency', 'waitedMs', 'leftMs', 'attempts'),
   waitsFor: z.enum(['operator', 'pause', 'rest', 'lane', 'permit', 'rate']),
   limit: z.string(),
   place: amount.nullable(),
-  inFront: z.object({ own: amount, others: amount }).nullable(),
+  inFront: z.object(amounts('own', 'others')).nullable(),
   ...turn,
-  waitedMs: amount,
-  leftMs: amount,
-  attempts: amount,
 });
 
 const form: z.ZodType<ReplicaCard> = z.object({
@@ -54,40 +53,20 @@ const form: z.ZodType<ReplicaCard> = z.object({
   lines: z.array(
     z.object({
       ...ofClass,
-      requests: amount,
-      requestsMax: amount,
-      callers: amount,
-      bytes: amount,
-      bytesMax: amount,
-      bytesOnDisk: amount,
-      oldestMs: amount,
+      ...amounts('requests', 'requestsMax', 'callers', 'bytes', 'bytesMax', 'bytesOnDisk', 'oldestMs'),
     }),
   ),
   buckets: z.array(
     z.object({
       ...ofClass,
-      rate: amount,
-      burst: amount,
-      live: amount,
-      level: amount,
-      slotsHeld: amount,
-      pausedMs: amount,
-      bulkPausedMs: amount,
+      ...amounts('rate', 'burst', 'live', 'level', 'slotsHeld', 'pausedMs', 'bulkPausedMs'),
     }),
   ),
-  lanes: z.array(z.object({ ...ofClass, limit: name, live: amount, parked: amount, paused: amount })),
-  permits: z.array(z.object({ ...ofClass, inUse: amount, limit: amount, probing: z.boolean(), pausedMs: amount })),
+  lanes: z.array(z.object({ ...ofClass, limit: name, ...amounts('live', 'parked', 'paused') })),
+  permits: z.array(z.object({ ...ofClass, ...amounts('inUse', 'limit', 'pausedMs'), probing: z.boolean() })),
   callers: z.object({
     callers: z.array(
-      z.object({
-        ...ofClass,
-        place: amount,
-        caller: z.string(),
-        requests: amount,
-        share: amount,
-        oldestMs: amount,
-        ...turn,
-      }),
+      z.object({ ...ofClass, caller: z.string(), ...amounts('place', 'requests', 'share', 'oldestMs'), ...turn }),
     ),
     more: amount,
   }),
@@ -179,7 +158,7 @@ export class RedisFleetCards {
 
   /** Somebody looks. @param id for a request; empty: for none. Resolves to whether somebody did already */
   async #ask(id: string): Promise<boolean> {
-    const keys = [replicasKeyOf, lookedKeyOf, askedKeyOf].map((keyOf) => keyOf(this.#keyPrefix));
+    const keys = keysOf(this.#keyPrefix);
     const [looked, names] = answer.parse(await this.#redis.weirLook(...keys, lookSeconds, id, askedMax));
     this.#others = names.filter((one) => one !== this.#own);
     return looked === 1;

@@ -14,10 +14,9 @@ export const silenceSeconds = 4;
 const beatsUntilFewer = 3;
 
 export const replicasKeyOf = (keyPrefix: string): string => `${keyPrefix}{replicas}`;
-/** There while somebody looks at the fleet. */
-export const lookedKeyOf = (keyPrefix: string): string => `${replicasKeyOf(keyPrefix)}:looked`;
-/** The requests that somebody looks for. */
-export const askedKeyOf = (keyPrefix: string): string => `${replicasKeyOf(keyPrefix)}:asked`;
+/** Of the replicas, of what is there while somebody looks at the fleet, and of the requests that somebody looks for. */
+export const keysOf = (keyPrefix: string): string[] =>
+  ['', ':looked', ':asked'].map((of) => replicasKeyOf(keyPrefix) + of);
 /** Somebody who goes on looking says so again before that is over. */
 export const lookSeconds = 5;
 
@@ -99,7 +98,7 @@ export class Replicas {
   }
 
   async #call(leaving: 0 | 1): Promise<Beat | null> {
-    const keys = [replicasKeyOf, lookedKeyOf, askedKeyOf].map((keyOf) => keyOf(this.#keyPrefix));
+    const keys = keysOf(this.#keyPrefix);
     try {
       const told = await this.#redis.weirReplicas(...keys, this.#name, silenceSeconds, leaving, lookSeconds);
       // Something else than Redis may answer anything.
