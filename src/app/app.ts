@@ -2,7 +2,7 @@
 
 import { machineClock } from '../adapters/node/clock.ts';
 import type { Config } from '../config/config.ts';
-import type { Log, Meter } from '../observe/ports.ts';
+import type { Meter } from '../observe/ports.ts';
 import type { Look, Readiness, ReloadReport } from '../ops/ports.ts';
 import { type MainServer, startServer } from '../wire/server/server.ts';
 import { AdminKeeper } from './admin.ts';
@@ -14,7 +14,7 @@ import { openOperations } from './operations.ts';
 import { OwnLook } from './own-look.ts';
 import type { WorkerPlace } from './place.ts';
 import { Running } from './running.ts';
-import { openServices, type Services } from './services.ts';
+import { type AppStart, openServices, type Services } from './services.ts';
 import { listenProblem } from './start-error.ts';
 import { Traffic } from './traffic.ts';
 import { refusalForms } from './traits.ts';
@@ -55,18 +55,6 @@ const lastAnswersMs = 1_000;
 const stopping: Readiness = { ready: false, why: 'stopping' };
 export const drained: Readiness = { ready: false, why: 'drained by an operator' };
 const serving: Readiness = { ready: true, why: null };
-
-/** What a process serves by, and how it is told of. */
-export interface AppStart {
-  readonly config: Config;
-  /** Where the Coreapp is, or its simulator. */
-  readonly coreappUrl: string;
-  /** Weir's own. */
-  readonly version: string;
-  readonly log: Log;
-  /** Of the configuration. */
-  readonly hash: string;
-}
 
 /** Rejects with a `StartError` where a port can't be listened on, or large bodies can't be kept. Nothing stays open then. */
 export async function startApp(start: AppStart): Promise<App> {

@@ -13,7 +13,7 @@ import { machineClock } from '../adapters/node/clock.ts';
 import { openFiles } from '../adapters/node/descriptors.ts';
 import { createPasswords, type PasswordsOptions, passwordsDefaults } from '../adapters/node/passwords.ts';
 import { nodeSecrets } from '../adapters/node/secrets.ts';
-import { createMeter, type PrometheusMeter } from '../adapters/prometheus/meter.ts';
+import { PrometheusMeter } from '../adapters/prometheus/meter.ts';
 import { Admit, type AdmitSettings } from '../admission/admit.ts';
 import { concurrencyBounds } from '../admission/concurrency/in-flight-budget.ts';
 import { createCosts } from '../admission/rate/costs.ts';
@@ -38,13 +38,19 @@ import { Upstreams } from './upstreams.ts';
 
 export type Services = Awaited<ReturnType<typeof openServices>>;
 
-interface Start {
+/** What a process serves by, and how it is told of. */
+export interface AppStart {
   readonly config: Config;
   /** Where the Coreapp is, or its simulator. */
   readonly coreappUrl: string;
   /** Weir's own. */
   readonly version: string;
   readonly log: Log;
+  /** Of the configuration. */
+  readonly hash: string;
+}
+
+interface Start extends Omit<AppStart, 'hash'> {
   /** Null: this process is the whole replica. */
   readonly place: WorkerPlace | null;
   /** The state of the ports, and which configuration is in force. */
@@ -160,7 +166,7 @@ function openMeter(
   figuresMaxAgeMs: () => number,
   snapshot: () => Snapshot,
 ): PrometheusMeter {
-  return createMeter({
+  return new PrometheusMeter({
     version,
     classes: Object.keys(limits),
     ownClasses: ownClassesOf(profile),

@@ -47,10 +47,10 @@ export async function openTracing(otel: Otel, deps: TracingDeps): Promise<Tracin
 }
 
 async function openExporter({ batches }: Otel, { clock, log, meter, version, instance }: TracingDeps) {
-  const { createTracer } = await import('../adapters/otel/tracer.ts');
+  const { OtelTracer } = await import('../adapters/otel/tracer.ts');
   // Until it is made, all that is wrong is a variable, and each is told.
   let warn = (reason: string): void => log.warn('a variable of OpenTelemetry is left out', { reason });
-  const tracer = createTracer({
+  const tracer = new OtelTracer({
     batches,
     version,
     instance,

@@ -9,7 +9,7 @@ import type { Config } from '../config/config.ts';
 import type { EndpointClass } from '../exchange/route.ts';
 import type { Log } from '../observe/ports.ts';
 import { Reachability } from '../upstream/reachability.ts';
-import { type CoreappConnections, type CoreappOptions, connectCoreapp } from '../wire/client/coreapp.ts';
+import { CoreappConnections, type CoreappOptions } from '../wire/client/coreapp.ts';
 
 /** How connections to one of them are made. */
 type Way = Omit<CoreappOptions, 'connectionsMax'>;
@@ -22,7 +22,7 @@ class Upstream {
 
   constructor(way: Way, connectionsMax: number, log: Log) {
     this.way = way;
-    this.coreapp = connectCoreapp({ ...way, connectionsMax });
+    this.coreapp = new CoreappConnections({ ...way, connectionsMax });
     this.tunnels = createTunnels(way);
     this.reachability = new Reachability(way.url, log);
   }
@@ -38,16 +38,14 @@ export class Upstreams {
   /** Where the upstream is if the configuration names none: the simulator. */
   readonly #simulatorUrl: string;
   #usual: Upstream;
-  #others: ReadonlyMap<EndpointClass, Upstream>;
+  #others: ReadonlyMap<EndpointClass, Upstream> = new Map();
   readonly #former = new Set<Upstream>();
 
   constructor(config: Config, simulatorUrl: string, log: Log) {
     this.#log = log;
     this.#simulatorUrl = simulatorUrl;
-    const max = poolMax(config);
-    this.#usual = new Upstream(this.#usualWay(config), max, log);
-    const others = Object.entries(config.coreapp.urls);
-    this.#others = new Map(others.map(([name, url]) => [name, new Upstream(otherWay(config, url), max, log)]));
+    this.#usual = this.#usualBy(config);
+    this.#others = this.#othersBy(config);
   }
 
   get usual(): Upstream {
@@ -64,12 +62,8 @@ export class Upstreams {
   /** What goes from now on goes by this. */
   configure(config: Config): void {
     const before = new Set([this.#usual, ...this.#others.values()]);
-    const max = poolMax(config);
-    this.#usual = this.#along(this.#usual, this.#usualWay(config), max);
-    const others = Object.entries(config.coreapp.urls);
-    this.#others = new Map(
-      others.map(([name, url]) => [name, this.#along(this.#others.get(name), otherWay(config, url), max)]),
-    );
+    this.#usual = this.#usualBy(config);
+    this.#others = this.#othersBy(config);
     for (const one of [this.#usual, ...this.#others.values()]) before.delete(one);
     for (const one of before) {
       one.coreapp.retire();
@@ -92,22 +86,24 @@ export class Upstreams {
     return [this.#usual, ...this.#others.values(), ...this.#former];
   }
 
-  #along(known: Upstream | undefined, way: Way, max: number): Upstream {
-    if (known === undefined || !isDeepStrictEqual(known.way, way)) return new Upstream(way, max, this.#log);
-    known.coreapp.resize(max);
+  #usualBy(config: Config): Upstream {
+    const { url, host } = config.coreapp;
+    return this.#along(this.#usual, config, url ?? this.#simulatorUrl, host);
+  }
+
+  /** TLS settings and timeouts are those of the upstream; what requests say as `Host` is the host of the URL. */
+  #othersBy(config: Config): ReadonlyMap<EndpointClass, Upstream> {
+    const urls = Object.entries(config.coreapp.urls);
+    return new Map(urls.map(([name, url]) => [name, this.#along(this.#others.get(name), config, url, null)]));
+  }
+
+  #along(known: Upstream | undefined, config: Config, url: string, host: string | null): Upstream {
+    const { tls, connectTimeoutMs, answerTimeoutMs, connectionMaxAgeMs } = config.coreapp;
+    const way = { url, host, tls, connectTimeoutMs, answerTimeoutMs, connectionMaxAgeMs };
+    if (known === undefined || !isDeepStrictEqual(known.way, way)) return new Upstream(way, poolMax(config), this.#log);
+    known.coreapp.resize(poolMax(config));
     return known;
   }
-
-  #usualWay({ coreapp }: Config): Way {
-    const { url, host, tls, connectTimeoutMs, answerTimeoutMs, connectionMaxAgeMs } = coreapp;
-    return { url: url ?? this.#simulatorUrl, host, tls, connectTimeoutMs, answerTimeoutMs, connectionMaxAgeMs };
-  }
-}
-
-/** TLS settings and timeouts are those of the upstream; what requests say as `Host` is the host of the URL. */
-function otherWay({ coreapp }: Config, url: string): Way {
-  const { tls, connectTimeoutMs, answerTimeoutMs, connectionMaxAgeMs } = coreapp;
-  return { url, host: null, tls, connectTimeoutMs, answerTimeoutMs, connectionMaxAgeMs };
 }
 
 /** Most connections to one of them. A class that is not held has some in-flight requests of its own. */

@@ -3,8 +3,8 @@
  * They are plain data, sent over Node's channel between the two processes. Messages of one side arrive in their order.
  */
 import type { Counted } from '../adapters/prometheus/meter.ts';
-import type { AppStart } from '../app/app.ts';
 import type { WorkerPlace } from '../app/place.ts';
+import type { AppStart } from '../app/services.ts';
 import type { Config } from '../config/config.ts';
 import type { Page } from '../exchange/outcome.ts';
 import type { Snapshot } from '../observe/snapshot.ts';

@@ -4,12 +4,12 @@
  */
 import { machineClock } from '../adapters/node/clock.ts';
 import { FleetMeter, type FleetReading } from '../adapters/prometheus/fleet-meter.ts';
-import { type App, type AppStart, drained } from '../app/app.ts';
+import { type App, drained } from '../app/app.ts';
 import type { Logging } from '../app/logging.ts';
 import { openOperations } from '../app/operations.ts';
 import { aboutReplica, Stepping } from '../app/own-look.ts';
 import { Running } from '../app/running.ts';
-import { longestHoldMs, newInstance } from '../app/services.ts';
+import { type AppStart, longestHoldMs, newInstance } from '../app/services.ts';
 import { listenProblem, StartError } from '../app/start-error.ts';
 import { figuresForms, ownClassesOf } from '../app/traits.ts';
 import type { Config } from '../config/config.ts';

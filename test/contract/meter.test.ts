@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createMeter, type PrometheusMeter } from '../../src/adapters/prometheus/meter.ts';
+import { PrometheusMeter } from '../../src/adapters/prometheus/meter.ts';
 import { refusalTable } from '../../src/exchange/refusals.ts';
 import type { Snapshot } from '../../src/observe/snapshot.ts';
 import { figuresText, webappFamilies } from '../../src/profiles/coreapp/figures.ts';
@@ -9,7 +9,7 @@ import { busy } from '../support/snapshots.ts';
 const form = { families: webappFamilies, json: figuresText };
 
 const meterOf = (snapshot: () => Snapshot = () => busy): PrometheusMeter =>
-  createMeter({ version: '1.2.3', classes: endpointClasses, ownClasses, form, node: 'box:weir', snapshot });
+  new PrometheusMeter({ version: '1.2.3', classes: endpointClasses, ownClasses, form, node: 'box:weir', snapshot });
 
 const openMetrics = 'application/openmetrics-text;version=1.0.0';
 const openMetricsType = 'application/openmetrics-text; version=1.0.0; charset=utf-8';

@@ -2,7 +2,7 @@
 
 import { Histogram, Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
-import { createMeter, type PrometheusMeter } from '../../src/adapters/prometheus/meter.ts';
+import { PrometheusMeter } from '../../src/adapters/prometheus/meter.ts';
 import { protobufOf } from '../../src/adapters/prometheus/protobuf.ts';
 import { familiesOf } from '../../src/adapters/prometheus/text.ts';
 import { startTestApp } from '../support/app.ts';
@@ -16,7 +16,7 @@ const openMetrics = 'application/openmetrics-text;version=1.0.0';
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
 
 const meterOf = (holdMaxMs = 30_000): PrometheusMeter =>
-  createMeter({
+  new PrometheusMeter({
     ...{ version: '1.2.3', classes: endpointClasses, ownClasses, form: null, snapshot: () => busy },
     holdMaxMs,
     wallMs: () => 1_700_000_000_250,

@@ -3,7 +3,7 @@ import { Agent, createServer, get, request } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createMeter } from '../../src/adapters/prometheus/meter.ts';
+import { PrometheusMeter } from '../../src/adapters/prometheus/meter.ts';
 import type { Snapshot } from '../../src/observe/snapshot.ts';
 import type { OpsSources } from '../../src/ops/ports.ts';
 import { type Ops, startOps } from '../../src/ops/server.ts';
@@ -20,7 +20,8 @@ afterEach(async () => {
 
 const form = { families: webappFamilies, json: figuresText };
 
-const meter = () => createMeter({ version: '1.2.3', classes: endpointClasses, ownClasses, form, snapshot: () => busy });
+const meter = () =>
+  new PrometheusMeter({ version: '1.2.3', classes: endpointClasses, ownClasses, form, snapshot: () => busy });
 
 async function ops(sources: Partial<OpsSources> = {}): Promise<Ops> {
   const scraped = meter();

@@ -1,11 +1,17 @@
 /** What happened in the last 15 minutes: a ring of fixed size over counters that are there anyway. */
 import { expect, test } from 'vitest';
-import { createMeter } from '../../src/adapters/prometheus/meter.ts';
+import { PrometheusMeter } from '../../src/adapters/prometheus/meter.ts';
 import { Recent, recentStepMs, recentSteps } from '../../src/observe/recent.ts';
 import { busy } from '../support/snapshots.ts';
 
 const meterOf = () =>
-  createMeter({ version: '0', classes: ['messages', 'contacts'], ownClasses: [], form: null, snapshot: () => busy });
+  new PrometheusMeter({
+    version: '0',
+    classes: ['messages', 'contacts'],
+    ownClasses: [],
+    form: null,
+    snapshot: () => busy,
+  });
 
 test('it is fifteen minutes', () => {
   expect(recentSteps * recentStepMs).toBe(15 * 60_000);

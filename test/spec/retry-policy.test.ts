@@ -15,7 +15,7 @@ import {
   type RetryPolicy,
   type Verdict,
 } from '../../src/upstream/retry-policy.ts';
-import { connectCoreapp } from '../../src/wire/client/coreapp.ts';
+import { CoreappConnections } from '../../src/wire/client/coreapp.ts';
 import { messageFrom } from '../support/fleet.ts';
 import { plainForward } from '../support/sender.ts';
 import { SlowDownstream } from '../support/slow-downstream.ts';
@@ -404,7 +404,7 @@ describe('Throttling that is told in a body', async () => {
     `HTTP/1.1 400 Any\r\nTransfer-Encoding: chunked\r\n\r\n${[...text].map((byte) => `1\r\n${byte}\r\n`).join('')}0\r\n\r\n`;
   const times = { connectTimeoutMs: 60_000, answerTimeoutMs: 60_000, connectionMaxAgeMs: 60_000 };
   const upstream = await upstreamForAll();
-  const coreapp = connectCoreapp({ url: upstream.url, tls, connectionsMax: 1, ...times });
+  const coreapp = new CoreappConnections({ url: upstream.url, tls, connectionsMax: 1, ...times });
   afterAll(() => coreapp.close());
 
   const success = say(answer(200, {}, throttled));

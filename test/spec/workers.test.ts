@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { deserialize, serialize } from 'node:v8';
 import { describe, expect, it, test } from 'vitest';
 import { weirFamilies } from '../../src/adapters/prometheus/families.ts';
-import { createMeter } from '../../src/adapters/prometheus/meter.ts';
+import { PrometheusMeter } from '../../src/adapters/prometheus/meter.ts';
 import { Tally } from '../../src/adapters/prometheus/tally.ts';
 import { addData, dataOf } from '../../src/adapters/prometheus/tally-data.ts';
 import { profileNames } from '../../src/config/schema.ts';
@@ -233,7 +233,7 @@ describe('What several have counted', () => {
 
   it('travels from process to process', async () => {
     const options = { version: '1', classes: ['messages'], ownClasses: [], form: null, snapshot: () => busy };
-    const meter = createMeter(options);
+    const meter = new PrometheusMeter(options);
     const { ofNode } = deserialize(serialize(await meter.counted())) as Awaited<ReturnType<typeof meter.counted>>;
     expect(ofNode.map(({ name }) => name)).toContain('process_cpu_seconds_total');
   });

@@ -1,15 +1,15 @@
 /** Exchanges over the client of src/wire/client/, and all that their observers were told, in order. */
 import { afterEach, beforeEach } from 'vitest';
 import type { CoreappCall, CoreappFailure, CoreappObserver, CoreappRequest } from '../../src/upstream/ports.ts';
-import { connectCoreapp } from '../../src/wire/client/coreapp.ts';
+import { CoreappConnections } from '../../src/wire/client/coreapp.ts';
 import { within } from './until.ts';
 import { answer, say, startUpstream, type Upstream } from './upstream.ts';
 
-type Options = Parameters<typeof connectCoreapp>[0];
+type Options = ConstructorParameters<typeof CoreappConnections>[0];
 
 /** Nothing ends by itself, unless the options say so. */
 export function connectClient(options: Partial<Options> & Pick<Options, 'url'>) {
-  const coreapp = connectCoreapp({
+  const coreapp = new CoreappConnections({
     connectTimeoutMs: 60_000,
     answerTimeoutMs: 60_000,
     tls: { ca: null, cert: null, key: null },

@@ -38,18 +38,8 @@ interface OtelOptions {
   readonly warn: (reason: string) => void;
 }
 
-interface OtelTracer extends Tracer {
-  /** Sends what waits, for as long as `flushMaxMs`. */
-  close(): Promise<void>;
-}
-
 /** How long a stop waits for the collector. */
 const flushMaxMs = 2_000;
-
-export function createTracer(options: OtelOptions): OtelTracer {
-  hearWarnings(options.warn);
-  return new BatchTracer(options);
-}
 
 /** Spans that are sent together, each as a field of the message. */
 class Batch {
@@ -74,7 +64,7 @@ class Batch {
   }
 }
 
-class BatchTracer implements OtelTracer {
+export class OtelTracer implements Tracer {
   readonly #options: OtelOptions;
   readonly #exporter: OTLPExporterBase<Batch>;
   /** The last one may not be full yet. */
@@ -85,6 +75,7 @@ class BatchTracer implements OtelTracer {
   #alarm: Alarm | null = null;
 
   constructor(options: OtelOptions) {
+    hearWarnings(options.warn);
     this.#options = options;
     this.#exporter = exporterOf(new Sender(resourceOf(options), options.version));
   }
@@ -93,6 +84,7 @@ class BatchTracer implements OtelTracer {
     for (const span of spans) this.#add(span);
   }
 
+  /** Sends what waits, for as long as `flushMaxMs`. */
   async close(): Promise<void> {
     const { clock, warn } = this.#options;
     const late = Promise.withResolvers<void>();

@@ -1,7 +1,5 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Page } from '../../exchange/outcome.ts';
-import type { Meter } from '../../observe/ports.ts';
-import type { Totals } from '../../observe/recent.ts';
 import type { Snapshot } from '../../observe/snapshot.ts';
 import { Exposition, type ExpositionOptions, type Scrape } from './exposition.ts';
 import { Tally } from './tally.ts';
@@ -28,58 +26,42 @@ export interface Counted {
   readonly ofNode: NodeMetrics;
 }
 
-export interface PrometheusMeter extends Meter {
-  /** Everything, for a scraper: `accept` is its `Accept` field. */
-  scrape(accept: string | undefined): Promise<Scrape>;
-  /** There are further classes, or a request may be held longer. */
-  know(classes: readonly string[], holdMaxMs: number): void;
-  /** What has happened since the start, by class. */
-  totals(): ReadonlyMap<string, Totals>;
-  /** As the profile shows them to its callers: its own and Weir's, without Node's. */
-  figures(format: 'json' | 'prometheus'): Promise<Page>;
-  /** Everything, for a process that adds up what several have counted. */
-  counted(): Promise<Counted>;
-  /** The same without Node's, which nearly all of that costs. */
-  tallied(): TallyData;
-}
-
-export function createMeter(options: MeterOptions): PrometheusMeter {
-  return new RegistryMeter(options, nodeDefaults());
-}
-
 export function nodeDefaults(): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   return registry;
 }
 
-class RegistryMeter extends Tally implements PrometheusMeter {
-  readonly #nodeDefaults: Registry;
+export class PrometheusMeter extends Tally {
+  readonly #nodeDefaults = nodeDefaults();
   readonly #exposition: Exposition;
 
-  constructor(options: MeterOptions, defaults: Registry) {
+  constructor(options: MeterOptions) {
     const { classes, ownClasses, holdMaxMs = 0, wallMs = Date.now } = options;
     super([...classes, ...ownClasses], holdMaxMs, wallMs);
-    this.#nodeDefaults = defaults;
     this.#exposition = new Exposition(options, async () => ({
       tally: this,
       snapshot: options.snapshot(),
-      ofNode: async () => familiesOf(await defaults.getMetricsAsJSON()),
+      ofNode: async () => familiesOf(await this.#nodeDefaults.getMetricsAsJSON()),
     }));
   }
 
+  /** Everything, for a scraper: `accept` is its `Accept` field. */
   scrape(accept: string | undefined): Promise<Scrape> {
     return this.#exposition.scrape(accept);
   }
 
+  /** As the profile shows them to its callers: its own and Weir's, without Node's. */
   figures(format: 'json' | 'prometheus'): Promise<Page> {
     return this.#exposition.figures(format);
   }
 
+  /** What it has counted of requests, for a process that adds up what several have. */
   tallied(): TallyData {
     return dataOf(this);
   }
 
+  /** The same with Node's, which is nearly all that it costs. */
   async counted(): Promise<Counted> {
     const ofNode = await this.#nodeDefaults.getMetricsAsJSON();
     // Not before: a tally that is told meanwhile must not be newer.

@@ -28,23 +28,9 @@ const idleMaxMs = 4_000;
 /** By how much Weir is sooner where the other side says how long it waits: a second, or half of it. */
 const marginMs = 1_000;
 
-export interface CoreappConnections extends Coreapp {
-  /** How many connections are open, or asked for. */
-  readonly open: number;
-  /** Others take its place: a connection that is free is closed. What still comes here is sent all the same. */
-  retire(): void;
-  /** Another bound for how many there may be. Those that are more take no further request. */
-  resize(connectionsMax: number): void;
-  close(): Promise<void>;
-}
-
-export function connectCoreapp(options: CoreappOptions): CoreappConnections {
-  return new Pool(options);
-}
-
 const closing = 'the connections to it are being closed';
 
-class Pool implements Home, CoreappConnections {
+export class CoreappConnections implements Home, Coreapp {
   readonly opener;
   readonly standing: Deadlines<Connection>;
   readonly answering: Deadlines<Connection>;
@@ -92,15 +78,18 @@ class Pool implements Home, CoreappConnections {
     return call;
   }
 
+  /** How many connections are open, or asked for. */
   get open(): number {
     return this.#all.size + this.#waiting.size;
   }
 
+  /** Others take its place: a connection that is free is closed. What still comes here is sent all the same. */
   retire(): void {
     this.#isRetired = true;
     for (const connection of [...this.#idle]) connection.close();
   }
 
+  /** Another bound for how many there may be. Those that are more take no further request. */
   resize(connectionsMax: number): void {
     this.#connectionsMax = connectionsMax;
     while (this.#all.size < connectionsMax) {
