@@ -32,44 +32,44 @@ export class Reception {
   readonly events: ServerEvents;
   readonly table: ConnectionTable;
   readonly open = new OpenConnections();
-  idlers: Idlers;
-  headDeadlines: Deadlines;
-  keepAliveDeadlines: Deadlines;
+  idlers!: Idlers;
+  headDeadlines!: Deadlines;
+  keepAliveDeadlines!: Deadlines;
   readonly lingerDeadlines = new Deadlines(lingerMaxMs);
   readonly askDeadlines = new Deadlines(askEveryMs);
-  limits: HeadLimits;
+  limits!: HeadLimits;
   /** Of one connection. */
-  requestsMax: number;
+  requestsMax!: number;
   /** True: every answer ends its connection, so that its caller looks for another replica. */
   retiring = false;
   /** True: what is open is being broken. */
   stopping = false;
   readonly #refusals: RefusalForm;
-  #keptAlive: string;
+  #keptAlive!: string;
   #heads: RequestReader | null = null;
 
   constructor(options: ServerOptions, events: ServerEvents, table: ConnectionTable) {
     this.events = events;
     this.table = table;
-    this.idlers = idlersOf(options);
-    this.headDeadlines = new Deadlines(options.headTimeoutMs);
-    this.keepAliveDeadlines = new Deadlines(options.keepAliveTimeoutMs);
-    this.requestsMax = requestsMaxOf(options);
-    this.limits = limitsOf(options);
     this.#refusals = options;
-    this.#keptAlive = keptAlive(options);
+    this.#goBy(options);
   }
 
   /** Other times and bounds, for what begins from now on: what has begun keeps its own. */
   configure(options: ConnectionSettings): void {
     this.idlers.retire();
-    this.idlers = idlersOf(options);
+    this.#goBy(options);
+  }
+
+  #goBy(options: ConnectionSettings): void {
+    const { bodyIdleTimeoutMs, bodyMinBytesPerS, answerMinBytesPerS, keepAliveTimeoutMs, fieldsMaxBytes } = options;
+    this.idlers = new Idlers(bodyIdleTimeoutMs, bodyMinBytesPerS, answerMinBytesPerS);
     this.headDeadlines = new Deadlines(options.headTimeoutMs);
-    this.keepAliveDeadlines = new Deadlines(options.keepAliveTimeoutMs);
-    this.requestsMax = requestsMaxOf(options);
-    this.limits = limitsOf(options);
+    this.keepAliveDeadlines = new Deadlines(keepAliveTimeoutMs);
+    this.requestsMax = options.connectionMaxRequests ?? Number.POSITIVE_INFINITY;
+    this.limits = { lineMaxBytes, fieldsMaxBytes, fieldsMax };
     this.#heads = null;
-    this.#keptAlive = keptAlive(options);
+    this.#keptAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveTimeoutMs / 1_000)}\r\n`;
   }
 
   /** The field lines about what becomes of a connection. */
@@ -107,18 +107,6 @@ export class Reception {
       deadlines.close();
     }
   }
-}
-
-const limitsOf = ({ fieldsMaxBytes }: ConnectionSettings): HeadLimits => ({ lineMaxBytes, fieldsMaxBytes, fieldsMax });
-const requestsMaxOf = ({ connectionMaxRequests }: ConnectionSettings): number =>
-  connectionMaxRequests ?? Number.POSITIVE_INFINITY;
-
-function idlersOf({ bodyIdleTimeoutMs, bodyMinBytesPerS, answerMinBytesPerS }: ConnectionSettings): Idlers {
-  return new Idlers(bodyIdleTimeoutMs, bodyMinBytesPerS, answerMinBytesPerS);
-}
-
-function keptAlive({ keepAliveTimeoutMs }: ConnectionSettings): string {
-  return `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveTimeoutMs / 1_000)}\r\n`;
 }
 
 /** In a list and not a Set: `idlers.ts` says why. */
