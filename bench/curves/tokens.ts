@@ -3,7 +3,7 @@
 import { Redis } from 'ioredis';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
-import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
+import { RedisAccounts } from '../../src/adapters/redis/accounts.ts';
 
 const atOnce = 500;
 const lifetimeMs = 86_400_000;
@@ -15,7 +15,7 @@ export const callersToken = (number: string): string => 'A'.repeat(43 - digits) 
 export async function makeTokens(redisUrl: string, tokens: number): Promise<void> {
   const redis = new Redis(redisUrl);
   try {
-    const accounts = createRedisAccounts(redis, machineClock);
+    const accounts = new RedisAccounts(redis, machineClock);
     const make = async (number: number): Promise<void> => {
       const name = `caller-${number}`;
       await accounts.addUser({ name, role: 'ROLE_USER', passwordHash: '', mustChangePassword: false });

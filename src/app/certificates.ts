@@ -1,7 +1,6 @@
 /** The main port's certificate: shown from the start, and again from its files when they change. */
-import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { canBeReadAgain, type FileWatch, readAgain, watchFiles } from '../adapters/node/watch.ts';
+import { canBeReadAgain, digestOf, type FileWatch, readAgain, watchFiles } from '../adapters/node/watch.ts';
 import type { Clock } from '../clock.ts';
 import { formatProblem } from '../config/problems.ts';
 import { attempt } from '../config/secret-files.ts';
@@ -46,10 +45,10 @@ export class Certificates {
 function keepCertificates(tls: ListenTls, secure: (material: TlsMaterial) => void, clock: Clock, log: Log): FileWatch {
   const { ca, cert, key } = tls.files;
   const paths = [ca, cert, key].flatMap(({ path }) => path ?? []);
-  let seen = digest([tls.material.ca, tls.material.cert, tls.material.key].filter((text) => text !== null));
+  let seen = digestOf([tls.material.ca, tls.material.cert, tls.material.key].filter((text) => text !== null));
   const look = (): void => {
     const reads = paths.map((path) => attempt(() => readAgain(path)));
-    const now = digest(reads.map((read) => (read.ok ? read.text : String(read.error))));
+    const now = digestOf(reads.map((read) => (read.ok ? read.text : String(read.error))));
     if (now === seen) return;
     seen = now;
     const { material, certificate, problems } = readTls(tls.files, (path) => {
@@ -57,15 +56,13 @@ function keepCertificates(tls: ListenTls, secure: (material: TlsMaterial) => voi
       if (read?.ok === true) return read.text;
       throw read?.error;
     });
-    if (certificate === null || problems.length > 0) {
-      log.error('changed TLS files are refused, the old ones stay', { problems: problems.map(formatProblem) });
-      return;
-    }
+    const refuse = (why: readonly string[]): void =>
+      log.error('changed TLS files are refused, the old ones stay', { problems: why });
+    if (certificate === null || problems.length > 0) return void refuse(problems.map(formatProblem));
     try {
       secure(material);
     } catch (error) {
-      log.error('changed TLS files are refused, the old ones stay', { problems: [String(error)] });
-      return;
+      return void refuse([String(error)]);
     }
     const note = dateNote(certificate, clock.wallMs());
     const fields = { expires: certificate.validToDate.toISOString(), ...(note === null ? {} : { note }) };
@@ -76,11 +73,4 @@ function keepCertificates(tls: ListenTls, secure: (material: TlsMaterial) => voi
   // A change since the configuration was read has made no event.
   look();
   return watch;
-}
-
-/** The files' texts as one value to compare: no second copy of the key is kept for it. */
-function digest(texts: readonly string[]): string {
-  const hash = createHash('sha256');
-  for (const text of texts) hash.update(`${text.length} ${text}`);
-  return hash.digest('hex');
 }

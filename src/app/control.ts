@@ -18,18 +18,13 @@ import type { Given, Steer } from '../ops/ports.ts';
 import type { Services } from './services.ts';
 import { Steering } from './steering.ts';
 
-const given: Readonly<Record<StandingOrder['kind'], AuditAction>> = {
-  pauseClass: 'line.pause',
-  pauseCaller: 'line.pause',
-  limit: 'line.limit',
-  drain: 'replica.drain',
-};
-const lifted: Readonly<Record<StandingOrder['kind'], AuditAction>> = {
-  pauseClass: 'line.resume',
-  pauseCaller: 'line.resume',
-  limit: 'line.unlimit',
-  drain: 'replica.undrain',
-};
+const actions: Readonly<Record<StandingOrder['kind'], { readonly given: AuditAction; readonly lifted: AuditAction }>> =
+  {
+    pauseClass: { given: 'line.pause', lifted: 'line.resume' },
+    pauseCaller: { given: 'line.pause', lifted: 'line.resume' },
+    limit: { given: 'line.limit', lifted: 'line.unlimit' },
+    drain: { given: 'replica.drain', lifted: 'replica.undrain' },
+  };
 const doneOnce: Readonly<Record<OnceOrder['kind'], AuditAction>> = {
   endRequest: 'line.end',
   endCaller: 'line.end',
@@ -94,7 +89,7 @@ export class Control implements Steer {
     const text = textOf(order, `for ${forMs / 1_000} s`);
     const wrong = isWrong ?? this.#whatIsWrong(order);
     const reason = wrong !== null ? 'meansNobody' : this.#steering.give(order, forMs) ? null : 'tooManyOrders';
-    this.#write(given[order.kind], from, order, text, reason);
+    this.#write(actions[order.kind].given, from, order, text, reason);
     if (reason === null) return this.inForce();
     return { wrong: wrong ?? `There are ${ordersMax} orders in force already.` };
   }
@@ -103,7 +98,7 @@ export class Control implements Steer {
     const wasInForce = this.#steering.lift(order);
     // Whoever ends a limit says no figures.
     const ended = order.kind === 'limit' ? { kind: order.kind, class: order.class } : order;
-    this.#write(lifted[order.kind], from, order, textOf(ended, wasInForce ? '' : 'nothing was in force'));
+    this.#write(actions[order.kind].lifted, from, order, textOf(ended, wasInForce ? '' : 'nothing was in force'));
     return { ...this.inForce(), wasInForce };
   }
 

@@ -6,8 +6,7 @@
  * comes meanwhile is looked at together, so a storm of changes costs a few reloads. A text that is half written is a
  * problem, too, so a changed file with problems is read again until it no longer changes.
  */
-import { createHash } from 'node:crypto';
-import { type FileWatch, isPipe, readAgain, watchFiles } from '../adapters/node/watch.ts';
+import { digestOf, type FileWatch, isPipe, readAgain, watchFiles } from '../adapters/node/watch.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import { formatProblem, type Loaded, loadConfig, type Sources } from '../config/load.ts';
@@ -184,7 +183,7 @@ export class Reload {
     for (let looks = 1; !reading.loaded.ok && looks < looksMax; looks++) {
       await new Promise<void>((resolve) => void this.#deps.clock.after(unfinishedMs, resolve));
       const again = this.#read();
-      if (digest(again.texts) === digest(reading.texts)) return again;
+      if (digestOf([...again.texts].flat()) === digestOf([...reading.texts].flat())) return again;
       reading = again;
     }
     return reading;
@@ -212,7 +211,7 @@ export class Reload {
   /** What was read is known, and watched from now on. */
   #follow({ texts }: Reading): void {
     const paths = [...texts.keys()].filter((path) => !this.#hasOwnWatch(path));
-    this.#digest = digest(new Map(paths.map((path) => [path, texts.get(path) as string])));
+    this.#digest = digestOf(paths.flatMap((path) => [path, texts.get(path) as string]));
     if (paths.length === this.#watched.length && paths.every((path) => this.#watched.includes(path))) return;
     this.#watch?.close();
     this.#watched = paths;
@@ -238,16 +237,9 @@ export class Reload {
   }
 
   #hasChanged(): boolean {
-    const texts = this.#watched.map((path) => [path, textOf(attempt(() => readAgain(path)))] as const);
-    return digest(new Map(texts)) !== this.#digest;
+    const texts = this.#watched.flatMap((path) => [path, textOf(attempt(() => readAgain(path)))]);
+    return digestOf(texts) !== this.#digest;
   }
 }
 
 const textOf = (read: ReturnType<typeof attempt>): string => (read.ok ? read.text : String(read.error));
-
-/** Of secrets no second copy is kept. */
-function digest(texts: ReadonlyMap<string, string>): string {
-  const hash = createHash('sha256');
-  for (const [path, text] of texts) hash.update(`${path.length} ${path} ${text.length} ${text}`);
-  return hash.digest('hex');
-}

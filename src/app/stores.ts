@@ -5,7 +5,7 @@ import { MemoryAccounts } from '../adapters/memory/accounts.ts';
 import { MemoryBuckets } from '../adapters/memory/buckets.ts';
 import { createMemoryEndedTokens } from '../adapters/memory/ended-tokens.ts';
 import { nodeSecrets } from '../adapters/node/secrets.ts';
-import { createRedisAccounts } from '../adapters/redis/accounts.ts';
+import { RedisAccounts } from '../adapters/redis/accounts.ts';
 import { type Alone, RedisBuckets } from '../adapters/redis/buckets.ts';
 import { causeOf } from '../adapters/redis/causes.ts';
 import {
@@ -24,6 +24,7 @@ import { changeCallTimeout, changeTls } from '../adapters/redis/in-place.ts';
 import { Lacks } from '../adapters/redis/lacks.ts';
 import { changeLogin, changeSentinelLogin } from '../adapters/redis/login.ts';
 import { noticeMessage, readNotice } from '../adapters/redis/pause-notices.ts';
+import { watchPersistence } from '../adapters/redis/persistence.ts';
 import { Replicas } from '../adapters/redis/replicas.ts';
 import {
   askMessage,
@@ -45,12 +46,10 @@ import { confirmMaxMs, type Tokens } from '../auth/token-cache.ts';
 import type { TokenEntriesOptions } from '../auth/token-entries.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
-import type { TlsMaterial } from '../config/tls-material.ts';
 import type { FleetCards, ReplicaCard } from '../observe/fleet-view.ts';
 import type { Log, Meter } from '../observe/ports.ts';
 import type { StoreSnapshot } from '../observe/snapshot.ts';
 import type { WaitSearch } from '../observe/views.ts';
-import { watchPersistence } from './persistence.ts';
 
 export interface Stores {
   readonly accounts: Accounts;
@@ -131,19 +130,8 @@ function memoryStores(tokensPerUserMax: number, clock: Clock, meter: Meter): Sto
   };
 }
 
-interface RedisSettings {
-  readonly url: string;
-  readonly tls: TlsMaterial;
-  readonly keyPrefix: string;
-  readonly callTimeoutMs: number;
-  readonly replicasAtLeast: number;
-  readonly tokensPerUserMax: number;
-  readonly tokenMemoryMs: number;
-  readonly tokenMemoryMax: number;
-  readonly storeAwayGraceMs: number;
-}
-
-type TokenSettings = Pick<RedisSettings, 'tokenMemoryMs' | 'tokenMemoryMax' | 'storeAwayGraceMs'>;
+type RedisSettings = Config['redis'] & Config['auth'] & { readonly url: string };
+export type TokenSettings = Pick<Config['auth'], 'tokenMemoryMs' | 'tokenMemoryMax' | 'storeAwayGraceMs'>;
 type RedisDeps = { readonly clock: Clock; readonly meter: Meter; readonly log: Log };
 
 function redisStores(settings: RedisSettings, deps: RedisDeps): Stores {
@@ -233,7 +221,7 @@ function openConnections({ url, tls, callTimeoutMs }: RedisSettings, { clock, lo
 function redisAccounts(settings: RedisSettings, connections: Connections, { clock, meter, log }: RedisDeps) {
   const { keyPrefix } = settings;
   const { forAccounts, forRevocations, lacks } = connections;
-  const store = createRedisAccounts(forAccounts, clock, keyPrefix, settings.tokensPerUserMax);
+  const store = new RedisAccounts(forAccounts, clock, keyPrefix, settings.tokensPerUserMax);
   const own = createOwnTokens(
     { store, secrets: nodeSecrets, clock, meter },
     { ...entriesOptions(settings), ...confirming(settings) },
@@ -261,17 +249,13 @@ function redisAccounts(settings: RedisSettings, connections: Connections, { cloc
   };
 }
 
-const confirming = ({ callTimeoutMs }: Pick<RedisSettings, 'callTimeoutMs'>) => ({
+const confirming = ({ callTimeoutMs }: Config['redis']) => ({
   confirmMaxMs: Math.max(confirmMaxMs, callTimeoutMs),
 });
 
 /** How long tokens are known here, and how many. */
-export function entriesOptions({
-  tokenMemoryMs,
-  storeAwayGraceMs,
-  tokenMemoryMax,
-}: TokenSettings): TokenEntriesOptions {
-  return { freshMs: tokenMemoryMs, keptMs: storeAwayGraceMs, max: tokenMemoryMax };
+export function entriesOptions(settings: TokenSettings): TokenEntriesOptions {
+  return { freshMs: settings.tokenMemoryMs, keptMs: settings.storeAwayGraceMs, max: settings.tokenMemoryMax };
 }
 
 function pausesOn(redis: RedisConnection, keyPrefix: string) {

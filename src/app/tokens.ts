@@ -9,11 +9,9 @@ import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import type { JwtConfig } from '../config/jwt.ts';
 import type { Log, Meter } from '../observe/ports.ts';
-import { entriesOptions, type Stores } from './stores.ts';
+import { entriesOptions, type Stores, type TokenSettings } from './stores.ts';
 
-type ProviderSettings = Pick<Config['auth'], 'storeAwayGraceMs' | 'tokenMemoryMs' | 'tokenMemoryMax'> & {
-  readonly jwt: JwtConfig;
-};
+type ProviderSettings = TokenSettings & { readonly jwt: JwtConfig };
 
 interface Provider {
   readonly settings: ProviderSettings;

@@ -2,7 +2,7 @@
 
 import { createLog } from '../adapters/log/log.ts';
 import { machineClock } from '../adapters/node/clock.ts';
-import { createRedisAccounts } from '../adapters/redis/accounts.ts';
+import { RedisAccounts } from '../adapters/redis/accounts.ts';
 import { firstConnection, openRedis } from '../adapters/redis/client.ts';
 import { type AccountStore, type MadeTokens, StoreAway } from '../auth/ports.ts';
 import type { Config } from '../config/config.ts';
@@ -73,7 +73,7 @@ async function onRedis(config: StoreConfig, io: CommandIo, work: (deps: StoreDep
   try {
     const connected = await Promise.race([firstConnection(redis, callTimeoutMs), failed.promise]);
     if (!connected) throw new StoreAway(`no answer within ${callTimeoutMs} ms`);
-    await work({ accounts: createRedisAccounts(redis, machineClock, keyPrefix), config, audit: auditTo(config, io) });
+    await work({ accounts: new RedisAccounts(redis, machineClock, keyPrefix), config, audit: auditTo(config, io) });
   } finally {
     redis.disconnect();
   }

@@ -4,7 +4,7 @@ import { MemoryAccounts } from '../../src/adapters/memory/accounts.ts';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { createPasswords } from '../../src/adapters/node/passwords.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
-import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
+import { RedisAccounts } from '../../src/adapters/redis/accounts.ts';
 import type { NewUser, User } from '../../src/auth/accounts.ts';
 import { ensureAdmin } from '../../src/auth/first-admin.ts';
 import { type AccountStore, type Accounts, StoreAway } from '../../src/auth/ports.ts';
@@ -72,7 +72,7 @@ async function connect(url: string, callTimeoutMs = 60_000) {
   const client = await connectedTo(url, callTimeoutMs);
   return {
     client,
-    accounts: createRedisAccounts(client, machineClock, 'weir:', tokensPerUserMax),
+    accounts: new RedisAccounts(client, machineClock, 'weir:', tokensPerUserMax),
     async [Symbol.asyncDispose]() {
       client.disconnect();
     },

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
-import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
+import { RedisAccounts } from '../../src/adapters/redis/accounts.ts';
 import { openSubscriber } from '../../src/adapters/redis/client.ts';
 import { persistenceOf } from '../../src/adapters/redis/persistence.ts';
 import { followRevocations } from '../../src/adapters/redis/revocations.ts';
@@ -45,7 +45,7 @@ async function openReplica(
   const forRevocations = openSubscriber({ url, callTimeoutMs: silenceMs }, silentLog, 'revocations');
   const { accounts, tokens } = createOwnTokens(
     {
-      store: createRedisAccounts(forAccounts, machineClock, prefix),
+      store: new RedisAccounts(forAccounts, machineClock, prefix),
       secrets: nodeSecrets,
       clock: machineClock,
       meter: { storeCalled() {} },

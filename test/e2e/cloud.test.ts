@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
-import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
+import { RedisAccounts } from '../../src/adapters/redis/accounts.ts';
 import { cloudDefaults, SimulatedCloud } from '../../src/simulator/apis/cloud/cloud.ts';
 import { startApi } from '../../src/simulator/apis/server.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
@@ -21,7 +21,7 @@ const redis = await redisForAll();
 let token: string;
 beforeAll(async () => {
   const connection = await connectedTo(redis.url, 5_000);
-  const accounts = createRedisAccounts(connection, machineClock);
+  const accounts = new RedisAccounts(connection, machineClock);
   await accounts.addUser({ name: 'crm', role: 'ROLE_USER', passwordHash: '', mustChangePassword: false });
   const user = await accounts.findUser('crm');
   token = nodeSecrets.token();

@@ -12,7 +12,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
-import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
+import { RedisAccounts } from '../../src/adapters/redis/accounts.ts';
 import { firstConnection, openRedis, openSubscriber } from '../../src/adapters/redis/client.ts';
 import { followRevocations } from '../../src/adapters/redis/revocations.ts';
 import type { NewUser, TokenRecord } from '../../src/auth/accounts.ts';
@@ -328,7 +328,7 @@ describe('Over a real Redis, with its own messages or none', async () => {
       const forAccounts = openRedis({ url: redis.url, callTimeoutMs: 10_000 }, silentLog, 'accounts');
       const forRevocations = openSubscriber({ url: redis.url, callTimeoutMs: 10_000 }, silentLog, 'revocations');
       opened.push(forAccounts, forRevocations);
-      const store = createRedisAccounts(forAccounts, clock, prefixOf(run));
+      const store = new RedisAccounts(forAccounts, clock, prefixOf(run));
       const replica = createOwnTokens({ store, secrets: nodeSecrets, clock, meter }, options);
       let ready = false;
       followRevocations(

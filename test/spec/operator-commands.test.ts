@@ -4,7 +4,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { machineClock } from '../../src/adapters/node/clock.ts';
 import { nodeSecrets } from '../../src/adapters/node/secrets.ts';
 import { createTerminal, type Terminal } from '../../src/adapters/node/terminal.ts';
-import { createRedisAccounts } from '../../src/adapters/redis/accounts.ts';
+import { RedisAccounts } from '../../src/adapters/redis/accounts.ts';
 import type { User } from '../../src/auth/accounts.ts';
 import { tokens } from '../../src/commands/tokens.ts';
 import { users } from '../../src/commands/users.ts';
@@ -29,7 +29,7 @@ const typing = (...answers: string[]): Terminal => ({
 const redis = await redisForAll();
 const connection = await connectedTo(redis.url, 60_000);
 afterAll(() => connection.disconnect());
-const accounts = createRedisAccounts(connection, machineClock);
+const accounts = new RedisAccounts(connection, machineClock);
 
 interface Typed {
   readonly env?: Env;
@@ -426,7 +426,7 @@ describe('weir tokens create', () => {
   it('a token that more logins than a user may have do not end, and that ends with all others', async () => {
     const { out } = await weir('tokens create --user often');
     const digest = nodeSecrets.digest(out[0] ?? '');
-    const few = createRedisAccounts(connection, machineClock, 'weir:', 2);
+    const few = new RedisAccounts(connection, machineClock, 'weir:', 2);
     const user = (await accounts.findUser('often')) as User;
     const logins = ['a', 'b', 'c'].map((text) => nodeSecrets.digest(text));
     for (const login of logins) await few.addToken(login, user, machineClock.wallMs() + 3_600_000);

@@ -5,19 +5,14 @@ import { otelFormat } from './otel.ts';
 import { prettyFormat } from './pretty.ts';
 import { weirFormat } from './weir.ts';
 
-const formatNames = ['pretty', 'weir', 'ecs', 'otel'] as const;
-export type FormatName = (typeof formatNames)[number];
+/** Only `pretty` may have colours. */
+const forms = {
+  pretty: ({ worker }, colours) => prettyFormat(colours, worker),
+  weir: weirFormat,
+  ecs: ecsFormat,
+  otel: otelFormat,
+} satisfies Readonly<Record<string, (options: FormatOptions, colours: boolean) => Format>>;
+export type FormatName = keyof typeof forms;
 
-/** @param colours whether `pretty` may have them */
-export function formatOf(name: FormatName, options: FormatOptions, colours: boolean): Format {
-  switch (name) {
-    case 'pretty':
-      return prettyFormat(colours, options.worker);
-    case 'weir':
-      return weirFormat(options);
-    case 'ecs':
-      return ecsFormat(options);
-    case 'otel':
-      return otelFormat(options);
-  }
-}
+export const formatOf = (name: FormatName, options: FormatOptions, colours: boolean): Format =>
+  forms[name](options, colours);

@@ -61,58 +61,47 @@ export function createLoginGuard(
   options: LoginGuardOptions = loginGuardDefaults,
   prefix = 'weir:',
 ): LoginGuard {
-  const limiter = (name: string, { failures, windowS }: Allowance): RateLimiterAbstract => {
-    const common = { points: failures, duration: windowS, keyPrefix: `${prefix}guard:${name}` };
+  const optionsOf = (name: string, { failures, windowS }: Allowance) => ({
+    points: failures,
+    duration: windowS,
+    keyPrefix: `${prefix}guard:${name}`,
+  });
+  const shared = { storeClient: redis, rejectIfRedisNotReady: true };
+  const limiter = (name: string, allowance: Allowance): RateLimiterAbstract => {
+    const common = optionsOf(name, allowance);
     const memory = new RateLimiterMemory(common);
-    if (redis === null) return memory;
-    return new RateLimiterRedis({
-      ...common,
-      storeClient: redis,
-      rejectIfRedisNotReady: true,
-      insuranceLimiter: memory,
-    });
+    return redis === null ? memory : new RateLimiterRedis({ ...common, ...shared, insuranceLimiter: memory });
   };
   const strangers = (name: string): Strangers => {
-    const { failures, windowS } = options.stranger;
-    const common = { points: failures, duration: windowS, keyPrefix: `${prefix}guard:${name}` };
-    const shared =
-      redis === null ? null : new RateLimiterRedis({ ...common, storeClient: redis, rejectIfRedisNotReady: true });
-    return new Strangers(shared, short, options.stranger);
+    const common = optionsOf(name, options.stranger);
+    return new Strangers(
+      redis === null ? null : new RateLimiterRedis({ ...common, ...shared }),
+      short,
+      options.stranger,
+    );
   };
   return new FlexibleLoginGuard(
-    limiter('pair', options.pair),
-    limiter('address', options.address),
-    limiter('name', options.name),
-    limiter('trickle', { failures: 1, windowS: options.trickleS }),
-    limiter('known', { failures: 1, windowS: options.knownS }),
+    {
+      pair: limiter('pair', options.pair),
+      address: limiter('address', options.address),
+      name: limiter('name', options.name),
+      trickle: limiter('trickle', { failures: 1, windowS: options.trickleS }),
+      known: limiter('known', { failures: 1, windowS: options.knownS }),
+    },
     new Homes(options.knownMax ?? 1_000),
     { token: strangers('token'), key: strangers('key') },
   );
 }
 
+type Limiters = Readonly<Record<'pair' | 'address' | 'name' | 'trickle' | 'known', RateLimiterAbstract>>;
+
 class FlexibleLoginGuard implements LoginGuard {
-  readonly #pair: RateLimiterAbstract;
-  readonly #address: RateLimiterAbstract;
-  readonly #name: RateLimiterAbstract;
-  readonly #trickle: RateLimiterAbstract;
-  readonly #known: RateLimiterAbstract;
+  readonly #of: Limiters;
   readonly #homes: Homes;
   readonly #strangers: Readonly<Record<StrangerKind, Strangers>>;
 
-  constructor(
-    pair: RateLimiterAbstract,
-    address: RateLimiterAbstract,
-    name: RateLimiterAbstract,
-    trickle: RateLimiterAbstract,
-    known: RateLimiterAbstract,
-    homes: Homes,
-    strangers: Readonly<Record<StrangerKind, Strangers>>,
-  ) {
-    this.#pair = pair;
-    this.#address = address;
-    this.#name = name;
-    this.#trickle = trickle;
-    this.#known = known;
+  constructor(of: Limiters, homes: Homes, strangers: Readonly<Record<StrangerKind, Strangers>>) {
+    this.#of = of;
     this.#homes = homes;
     this.#strangers = strangers;
   }
@@ -124,15 +113,15 @@ class FlexibleLoginGuard implements LoginGuard {
   async look(username: string, address: string): Promise<Look> {
     const keys = keysOf(username, address);
     const [pair, from, name, trickle, known] = await Promise.all([
-      this.#pair.get(keys.pair),
-      this.#address.get(keys.address),
-      this.#name.get(keys.name),
-      this.#trickle.get(keys.name),
-      this.#known.get(keys.pair),
+      this.#of.pair.get(keys.pair),
+      this.#of.address.get(keys.address),
+      this.#of.name.get(keys.name),
+      this.#of.trickle.get(keys.name),
+      this.#of.known.get(keys.pair),
     ]);
-    const byName = Math.min(waitMs(this.#name, name), waitMs(this.#trickle, trickle));
-    const byOthers = known === null ? Math.max(waitMs(this.#address, from), byName) : 0;
-    const retryAfterMs = Math.max(waitMs(this.#pair, pair), byOthers);
+    const byName = Math.min(waitMs(this.#of.name, name), waitMs(this.#of.trickle, trickle));
+    const byOthers = known === null ? Math.max(waitMs(this.#of.address, from), byName) : 0;
+    const retryAfterMs = Math.max(waitMs(this.#of.pair, pair), byOthers);
     const leave: Leave = retryAfterMs > 0 ? { allowed: false, retryAfterMs } : { allowed: true };
     return { leave, standing: known !== null ? 'known' : from === null ? 'new' : 'failed' };
   }
@@ -140,10 +129,10 @@ class FlexibleLoginGuard implements LoginGuard {
   async failed(username: string, address: string): Promise<void> {
     const keys = keysOf(username, address);
     await Promise.all([
-      this.#pair.penalty(keys.pair),
-      this.#address.penalty(keys.address),
-      this.#name.penalty(keys.name),
-      this.#trickle.penalty(keys.name),
+      this.#of.pair.penalty(keys.pair),
+      this.#of.address.penalty(keys.address),
+      this.#of.name.penalty(keys.name),
+      this.#of.trickle.penalty(keys.name),
     ]);
   }
 
@@ -152,9 +141,9 @@ class FlexibleLoginGuard implements LoginGuard {
     const { pair, name } = keysOf(username, address);
     const over = this.#homes.add(name, pair);
     await Promise.all([
-      this.#pair.delete(pair),
-      this.#known.set(pair, 1, this.#known.duration),
-      over === null ? null : this.#known.delete(over),
+      this.#of.pair.delete(pair),
+      this.#of.known.set(pair, 1, this.#of.known.duration),
+      over === null ? null : this.#of.known.delete(over),
     ]);
   }
 

@@ -61,19 +61,11 @@ export class MemoryAccounts implements AccountStore {
   }
 
   async changePassword(user: User, passwordHash: string): Promise<User | undefined> {
-    if (!this.#isAsRead(user)) return undefined;
-    const changed: User = { ...user, passwordHash, mustChangePassword: false, version: this.#nextVersion() };
-    this.#users.set(user.name, changed);
-    this.#forgetAllOf(user.name);
-    return changed;
+    return this.#change(user, { passwordHash, mustChangePassword: false });
   }
 
   async dropTokens(user: User): Promise<User | undefined> {
-    if (!this.#isAsRead(user)) return undefined;
-    const changed: User = { ...user, version: this.#nextVersion() };
-    this.#users.set(user.name, changed);
-    this.#forgetAllOf(user.name);
-    return changed;
+    return this.#change(user, {});
   }
 
   async rehash(user: User, passwordHash: string): Promise<boolean> {
@@ -132,6 +124,14 @@ export class MemoryAccounts implements AccountStore {
     const likeness = likenessOf(name);
     for (const other of this.#users.keys()) if (likenessOf(other) === likeness) return true;
     return false;
+  }
+
+  #change(user: User, by: Partial<User>): User | undefined {
+    if (!this.#isAsRead(user)) return undefined;
+    const changed: User = { ...user, ...by, version: this.#nextVersion() };
+    this.#users.set(user.name, changed);
+    this.#forgetAllOf(user.name);
+    return changed;
   }
 
   #isAsRead(user: User): boolean {

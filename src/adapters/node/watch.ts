@@ -1,4 +1,6 @@
 /** Notices that files may have changed. */
+
+import { createHash } from 'node:crypto';
 import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs';
 import { dirname } from 'node:path';
 
@@ -54,6 +56,13 @@ export const isPipe = new Error('it is a pipe');
 export function readAgain(path: string): string {
   if (!canBeReadAgain(path)) throw isPipe;
   return readFileSync(path, 'utf8');
+}
+
+/** Texts as one value to compare: of secrets no second copy is kept for it. */
+export function digestOf(texts: Iterable<string>): string {
+  const hash = createHash('sha256');
+  for (const text of texts) hash.update(`${text.length} ${text}`);
+  return hash.digest('hex');
 }
 
 /** There is none where the system has no watcher left (inotify's limit): looking once a minute has to do. */

@@ -30,20 +30,7 @@ const claimMs = 10_000;
 /** What the scripts beside this file are called on the connection. */
 interface Scripts {
   weirFindToken(token: string, users: string): Promise<string | null>;
-  weirAddToken(
-    token: string,
-    users: string,
-    tokens: string,
-    name: string,
-    version: string,
-    value: string,
-    lifetimeMs: number,
-    tokenPrefix: string,
-    digest: string,
-    max: number,
-    channel: string,
-    offset: string,
-  ): Promise<number>;
+  weirAddToken(...keysAndArguments: readonly (string | number)[]): Promise<number>;
   weirChangeUser(
     users: string,
     name: string,
@@ -56,30 +43,7 @@ interface Scripts {
   weirDropToken(token: string, channel: string, message: string, digest: string, tokensPrefix: string): Promise<null>;
 }
 
-interface RedisAccountStore extends AccountStore, MadeTokens {
-  /** May be changed: a user that has more loses them with the next login. */
-  tokensPerUserMax: number;
-}
-
-/**
- * `redis` is a connection of its own, from `openRedis`. `prefix` begins all keys. If one user has more than
- * `tokensPerUserMax` tokens, the oldest end.
- */
-export function createRedisAccounts(
-  redis: RedisConnection,
-  clock: Clock,
-  prefix = 'weir:',
-  tokensPerUserMax = 1_000,
-): RedisAccountStore {
-  redis.defineCommand('weirFindToken', script('find-token.lua', 2));
-  redis.defineCommand('weirAddToken', script('add-token.lua', 3));
-  redis.defineCommand('weirChangeUser', script('change-user.lua', 1));
-  redis.defineCommand('weirDeleteUser', script('delete-user.lua', 1));
-  redis.defineCommand('weirDropToken', script('drop-token.lua', 1));
-  return new RedisAccounts(redis as RedisConnection & Scripts, clock, prefix, tokensPerUserMax);
-}
-
-class RedisAccounts implements RedisAccountStore {
+export class RedisAccounts implements AccountStore, MadeTokens {
   readonly #redis: RedisConnection & Scripts;
   readonly #clock: Clock;
   readonly #users: string;
@@ -88,11 +52,18 @@ class RedisAccounts implements RedisAccountStore {
   readonly #claimPrefix: string;
   /** What tokens are called that an operator made: a hash by digest. */
   readonly #labels: string;
+  /** If one user has more, the oldest end. May be changed: a user that has more loses them with the next login. */
   tokensPerUserMax: number;
   readonly #channel: string;
 
-  constructor(redis: RedisConnection & Scripts, clock: Clock, prefix: string, tokensPerUserMax: number) {
-    this.#redis = redis;
+  /** `redis` is a connection of its own, from `openRedis`. `prefix` begins all keys. */
+  constructor(redis: RedisConnection, clock: Clock, prefix = 'weir:', tokensPerUserMax = 1_000) {
+    redis.defineCommand('weirFindToken', script('find-token.lua', 2));
+    redis.defineCommand('weirAddToken', script('add-token.lua', 3));
+    redis.defineCommand('weirChangeUser', script('change-user.lua', 1));
+    redis.defineCommand('weirDeleteUser', script('delete-user.lua', 1));
+    redis.defineCommand('weirDropToken', script('drop-token.lua', 1));
+    this.#redis = redis as RedisConnection & Scripts;
     this.#clock = clock;
     this.#users = `${prefix}{accounts}:users`;
     this.#tokenPrefix = `${prefix}{accounts}:token:`;
@@ -129,13 +100,11 @@ class RedisAccounts implements RedisAccountStore {
   }
 
   async changePassword(user: User, passwordHash: string): Promise<User | undefined> {
-    const changed: User = { ...user, passwordHash, mustChangePassword: false, version: newVersion() };
-    return (await this.#replace(user, changed)) ? changed : undefined;
+    return await this.#change(user, { passwordHash, mustChangePassword: false });
   }
 
   async dropTokens(user: User): Promise<User | undefined> {
-    const changed: User = { ...user, version: newVersion() };
-    return (await this.#replace(user, changed)) ? changed : undefined;
+    return await this.#change(user, {});
   }
 
   async rehash(user: User, passwordHash: string): Promise<boolean> {
@@ -226,6 +195,11 @@ class RedisAccounts implements RedisAccountStore {
     if (claimed === null && (await answered(this.#redis.get(key))) !== name) return false;
     for await (const other of this.listUsers()) if (likenessOf(other.name) === likeness) return false;
     return true;
+  }
+
+  async #change(user: User, by: Partial<User>): Promise<User | undefined> {
+    const changed: User = { ...user, ...by, version: newVersion() };
+    return (await this.#replace(user, changed)) ? changed : undefined;
   }
 
   async #replace(user: User, by: User): Promise<boolean> {

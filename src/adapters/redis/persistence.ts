@@ -1,6 +1,7 @@
 import { Cluster } from 'ioredis';
+import type { Log } from '../../observe/ports.ts';
 import type { Persistence } from '../../observe/snapshot.ts';
-import type { RedisConnection } from './client.ts';
+import { onServing, type RedisConnection } from './client.ts';
 
 /** What is left of users and tokens when Redis restarts. `unknown`: Redis does not say; hosted ones often don't. */
 export async function persistenceOf(redis: RedisConnection): Promise<Persistence> {
@@ -23,4 +24,19 @@ async function ofServer(redis: Exclude<RedisConnection, Cluster>): Promise<Persi
   } catch {
     return 'unknown';
   }
+}
+
+/** Looks at each beginning of the connection what a restart of Redis would leave, and warns where that is nothing. */
+export function watchPersistence(redis: RedisConnection, log: Log): () => Persistence {
+  let persistence: Persistence = 'unknown';
+  const look = async (): Promise<void> => {
+    const found = await persistenceOf(redis);
+    if (found === 'none' && persistence !== 'none') {
+      log.warn('Redis keeps nothing on disk: when it restarts, users and tokens are gone; let it have appendonly yes');
+    }
+    persistence = found;
+  };
+  onServing(redis, () => void look());
+  if (redis.status === 'ready') void look();
+  return () => persistence;
 }
