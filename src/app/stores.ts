@@ -23,8 +23,14 @@ import { RedisFleetCards } from '../adapters/redis/fleet-cards.ts';
 import { changeCallTimeout, changeTls } from '../adapters/redis/in-place.ts';
 import { Lacks } from '../adapters/redis/lacks.ts';
 import { changeLogin, changeSentinelLogin } from '../adapters/redis/login.ts';
-import { noticeMessage, readNotice } from '../adapters/redis/pause-notices.ts';
 import { watchPersistence } from '../adapters/redis/persistence.ts';
+import {
+  noticeMessage,
+  readNotice,
+  readSteering,
+  type SteeringMessage,
+  steeringText,
+} from '../adapters/redis/replica-messages.ts';
 import { Replicas } from '../adapters/redis/replicas.ts';
 import {
   askMessage,
@@ -34,7 +40,6 @@ import {
   steeringMessage,
   watchPublishing,
 } from '../adapters/redis/revocations.ts';
-import { readSteering, type SteeringMessage, steeringText } from '../adapters/redis/steering-messages.ts';
 import { Troubles } from '../adapters/redis/troubles.ts';
 import { tooOld } from '../adapters/redis/version.ts';
 import type { Buckets } from '../admission/rate/ports.ts';

@@ -8,9 +8,9 @@ import type { AppStart } from '../app/services.ts';
 import type { Config } from '../config/config.ts';
 import type { Page } from '../exchange/outcome.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
-import type { Done, LiftedView, OnceOrder, StandingOrder, SteeringView, Word } from '../observe/steering.ts';
-import type { WaitSearch, WaitView } from '../observe/views.ts';
-import type { Given, Look } from '../ops/ports.ts';
+import type { Done, OnceOrder, Word } from '../observe/steering.ts';
+import type { WaitView } from '../observe/views.ts';
+import type { Look, Steer } from '../ops/ports.ts';
 
 /** Everything that a worker goes by. */
 export interface WorkerStart extends Omit<AppStart, 'log'> {
@@ -35,25 +35,19 @@ export interface Report {
   readonly drained: boolean;
 }
 
-/** What operators ask, and order, of each worker: by name, what it takes and what it gives. */
-export interface Questions {
-  readonly callers: Look['callers'];
+/**
+ * What operators ask, and order, of each worker: by name, what it takes and what it gives. What has the name that it has
+ * for the replica is asked as of that: of the whole fleet, the other workers included, which also hear of an order.
+ */
+export interface Questions extends Pick<Look, 'callers' | 'wait' | 'fleet'>, Pick<Steer, 'inForce' | 'give' | 'lift'> {
   /** As one of several: in this worker. */
   readonly waitHere: (id: string) => WaitView | null;
-  /** As the replica: in the whole fleet, the other workers included. */
-  readonly wait: (id: string) => Promise<WaitSearch>;
-  readonly inForce: () => SteeringView;
-  /** As the replica: it writes it down, and tells the fleet. */
-  readonly give: (order: StandingOrder, forMs: number, from: string, wrong: string | null) => Given;
-  readonly lift: (order: StandingOrder, from: string) => LiftedView;
   /** @param elsewhere how many requests it concerned in the other workers */
   readonly once: (order: OnceOrder, from: string, elsewhere: number) => Done;
   /** As one of several. Returns how many requests it concerned here. */
   readonly onceHere: (order: OnceOrder) => number;
   /** All that was ordered, for another worker. */
   readonly words: () => readonly Word[];
-  /** This worker, and what all other processes of the fleet tell. */
-  readonly fleet: Look['fleet'];
   readonly hear: (words: readonly Word[]) => true;
 }
 

@@ -1,6 +1,6 @@
 /** A pause by a signal, as replicas tell one another of it. */
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { noticeMessage, readNotice } from '../../src/adapters/redis/pause-notices.ts';
+import { noticeMessage, readNotice } from '../../src/adapters/redis/replica-messages.ts';
 import type { ClassLimits } from '../../src/admission/limits.ts';
 import { againMax, type PauseNotice } from '../../src/admission/telling.ts';
 import type { Admitted } from '../../src/exchange/exchange.ts';

@@ -8,6 +8,7 @@ import type { FleetCards, ReplicaCard } from '../../observe/fleet-view.ts';
 import { Shared } from '../../observe/shared.ts';
 import type { FoundWait, WaitSearch, WaitView } from '../../observe/views.ts';
 import type { RedisConnection } from './client.ts';
+import { readAs } from './replica-messages.ts';
 import { beatMs, keysOf, lookSeconds, replicasKeyOf, silenceSeconds } from './replicas.ts';
 import { script } from './script.ts';
 
@@ -195,17 +196,8 @@ function cardText(card: ReplicaCard): string {
   return JSON.stringify(shorter);
 }
 
+/** `silent`: those that have told nothing, or that are of another version. */
 function read(texts: readonly (string | null)[]): FleetCards {
-  const cards = texts.flatMap((text) => readCard(text) ?? []);
+  const cards = texts.flatMap((text) => (text === null ? [] : (readAs(form, text) ?? [])));
   return { cards, silent: texts.length - cards.length, complete: true };
-}
-
-/** Null: it has told nothing, or another version has. */
-function readCard(text: string | null): ReplicaCard | null {
-  if (text === null) return null;
-  try {
-    return form.safeParse(JSON.parse(text)).data ?? null;
-  } catch {
-    return null;
-  }
 }

@@ -58,7 +58,7 @@ interface FollowingDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly lacks?: Lacks;
-  /** What replicas tell one another of pauses (`pause-notices.ts`). Not there: nobody cares. */
+  /** What replicas tell one another of pauses (`replica-messages.ts`). Not there: nobody cares. */
   readonly pauses?: PauseListener;
 }
 
