@@ -11,16 +11,6 @@ import type { Snapshot } from '../observe/snapshot.ts';
 import { seldom } from './seldom.ts';
 import { StartError } from './start-error.ts';
 
-interface Bodies {
-  readonly disk: DiskBudget;
-  readonly answers: AnswerBudget;
-  /** Other bounds, or another folder. Rejects with a `StartError` where these need files, and there can be none. */
-  prepare(config: Config): Promise<void>;
-  configure(config: Config): void;
-  snapshot(): Pick<Snapshot, 'answers' | 'disk'>;
-  close(): Promise<void>;
-}
-
 /** The file system type of Linux's `tmpfs` (statfs(2)). */
 const tmpfs = 0x0102_1994;
 
@@ -28,7 +18,7 @@ const tmpfs = 0x0102_1994;
  * There are files from the first configuration on that lets a class take larger bodies than memory does. Rejects with a
  * `StartError` where the folder can't be written to.
  */
-export async function openBodies(config: Config, clock: Clock, log: Log): Promise<Bodies> {
+export async function openBodies(config: Config, clock: Clock, log: Log) {
   /** By where they are. Those of a folder that is no longer used may still be read. */
   const opened = new Map<string, BodyFiles>();
   let files: BodyFiles | null = null;
@@ -52,13 +42,14 @@ export async function openBodies(config: Config, clock: Clock, log: Log): Promis
   return {
     disk,
     answers,
+    /** Other bounds, or another folder. Rejects with a `StartError` where these need files, and there can be none. */
     prepare,
-    configure(next) {
+    configure(next: Config): void {
       use(next);
       disk.configure(next.bodies);
       answers.configure(boundsOf(next));
     },
-    snapshot: () => ({ answers: answers.snapshot(), disk: disk.snapshot() }),
+    snapshot: (): Pick<Snapshot, 'answers' | 'disk'> => ({ answers: answers.snapshot(), disk: disk.snapshot() }),
     close: async () => void (await Promise.all([...opened.values()].map((some) => some.close()))),
   };
 }

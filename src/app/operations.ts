@@ -6,7 +6,7 @@ import { Shared } from '../observe/shared.ts';
 import type { Snapshot } from '../observe/snapshot.ts';
 import { Operator } from '../ops/operator.ts';
 import type { OpsSources } from '../ops/ports.ts';
-import { type Ops, type OpsAddress, startOps } from '../ops/server.ts';
+import { type OpsAddress, startOps } from '../ops/server.ts';
 import { tellNotAccepted } from './edge.ts';
 import type { Services } from './services.ts';
 import { listenProblem } from './start-error.ts';
@@ -14,11 +14,6 @@ import { listenProblem } from './start-error.ts';
 interface Shown extends Required<Omit<OpsSources, 'snapshot'>> {
   /** Made anew once in a while, for all who ask. */
   read(): Promise<Snapshot>;
-}
-
-interface Operations extends Ops {
-  /** Other tokens, names and ages; where it listens stays. */
-  configure(settings: Config['ops']): void;
 }
 
 /** So many wrong tokens from one network in a minute; then it waits. */
@@ -31,7 +26,7 @@ export async function openOperations(
   settings: Config['ops'] & Pick<OpsAddress, 'connectionsMax'>,
   { clock, log }: Pick<Services, 'clock' | 'log'>,
   shown: Shown,
-): Promise<Operations> {
+) {
   let { figuresMaxAgeMs } = settings;
   const status = new Shared(
     () => shown.read(),
@@ -46,7 +41,8 @@ export async function openOperations(
   });
   return {
     ...ops,
-    configure(next) {
+    /** Other tokens, names and ages; where it listens stays. */
+    configure(next: Config['ops']): void {
       ({ figuresMaxAgeMs } = next);
       operator.configure(next);
     },

@@ -3,19 +3,10 @@ import { newSpanId, newTraceParent } from '../adapters/node/trace-ids.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/config.ts';
 import type { Otel } from '../config/otel.ts';
-import type { Log, Meter, Tracer } from '../observe/ports.ts';
+import type { Log, Meter } from '../observe/ports.ts';
 import { samplerOf } from '../observe/sampling.ts';
 import { joinedTrace, passedTrace, type TraceOf } from '../observe/tracing.ts';
 import { seldom } from './seldom.ts';
-
-interface Tracing {
-  /** Null: nobody is told of spans. */
-  readonly tracer: Tracer | null;
-  /** Which trace a request belongs to, by a configuration. */
-  traceOf(config: Config): TraceOf;
-  /** Sends the last spans. */
-  close(): Promise<void>;
-}
 
 interface TracingDeps {
   readonly clock: Clock;
@@ -27,7 +18,7 @@ interface TracingDeps {
   readonly instance: string;
 }
 
-export async function openTracing(otel: Otel, deps: TracingDeps): Promise<Tracing> {
+export async function openTracing(otel: Otel, deps: TracingDeps) {
   const exporter = otel.exports ? await openExporter(otel, deps) : null;
   const joined = joinedTrace({
     clock: deps.clock,
@@ -37,11 +28,14 @@ export async function openTracing(otel: Otel, deps: TracingDeps): Promise<Tracin
     records: exporter !== null,
   });
   return {
+    /** Null: nobody is told of spans. */
     tracer: exporter,
-    traceOf({ http: { traceContext } }) {
+    /** Which trace a request belongs to, by a configuration. */
+    traceOf({ http: { traceContext } }: Config): TraceOf {
       const joins = traceContext === 'auto' ? exporter !== null : traceContext === 'join';
       return joins ? joined : passedTrace;
     },
+    /** Sends the last spans. */
     close: async () => await exporter?.close(),
   };
 }

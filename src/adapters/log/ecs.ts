@@ -15,7 +15,6 @@ import {
   type Member,
   membersOf,
   quoted,
-  userAgentText,
   valueTexts,
   withoutQuery,
 } from './format.ts';
@@ -105,7 +104,7 @@ const ecsMembers: Readonly<Record<RequestField, readonly Member[]>> = {
     ['url.domain', (line) => split(line).host],
     ['url.port', (line) => split(line).port],
   ],
-  userAgent: [['user_agent.original', userAgentText]],
+  userAgent: [['user_agent.original', valueTexts.userAgent]],
   classRate: [['weir.class_rate', valueTexts.classRate]],
   trace_id: [
     ['trace.id', valueTexts.trace_id],

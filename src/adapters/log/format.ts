@@ -49,8 +49,8 @@ export const valueTexts: Readonly<Record<RequestField, ValueText>> = {
   bytesOut: ({ bytesOut }) => `${bytesOut}`,
   refusal: ({ refusal }) => (refusal === null ? 'null' : `"${refusal}"`),
   bytesIn: ({ bytesIn }) => `${bytesIn}`,
-  host: (line) => hostText(line),
-  userAgent: (line) => userAgentText(line),
+  host: (line) => fieldText(line, 'host'),
+  userAgent: (line) => fieldText(line, 'user-agent'),
   classRate: ({ classRate }) => (classRate === null ? null : `${classRate}`),
   cut: ({ cut }) => (cut === null ? null : `"${cut}"`),
 };
@@ -58,14 +58,9 @@ export const valueTexts: Readonly<Record<RequestField, ValueText>> = {
 /** As much of a caller's text as a line has, characters: a head may have far more. */
 const fieldMaxChars = 256;
 
-function hostText({ fields }: RequestLine): string | null {
-  const host = fieldOf(fields, 'host');
-  return host === null ? null : shortQuoted(host);
-}
-
-export function userAgentText({ fields }: RequestLine): string | null {
-  const agent = fieldOf(fields, 'user-agent');
-  return agent === null ? null : shortQuoted(agent);
+function fieldText({ fields }: RequestLine, name: string): string | null {
+  const text = fieldOf(fields, name);
+  return text === null ? null : shortQuoted(text);
 }
 
 /** The host and the port that a request named, as JSON texts; null where it named none. */

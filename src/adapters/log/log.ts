@@ -1,7 +1,7 @@
 /** The port `Log`: which lines are written, in which form, and where they go. */
 import type { Clock } from '../../clock.ts';
 import type { AuditLine } from '../../observe/audit.ts';
-import { type LinesLeftOut, type Log, noneLeftOut } from '../../observe/ports.ts';
+import { type LinesLeftOut, noneLeftOut } from '../../observe/ports.ts';
 import type { RequestField, RequestLine } from '../../observe/request-line.ts';
 import { type EventLevel, type Format, type LogLevel, logLevels, type RequestLevel } from './format.ts';
 import { type FormatName, formatOf } from './formats.ts';
@@ -37,15 +37,7 @@ export interface LogOptions extends LogSettings {
   readonly random?: () => number;
 }
 
-export interface AdjustableLog extends Log {
-  /** From now on. */
-  configure(settings: LogSettings): void;
-  /** Lines go to another file descriptor from now on; not where the destination is none. */
-  redirect(fd: number): void;
-  /** Takes whole lines of another process of this replica. Resolves when there is room for more. */
-  pass(lines: Buffer): Promise<void>;
-  flush(): Promise<void>;
-}
+export type AdjustableLog = ReturnType<typeof createLog>;
 
 type EventFields = Readonly<Record<string, unknown>>;
 
@@ -53,7 +45,7 @@ type EventFields = Readonly<Record<string, unknown>>;
  * One line a request at level `info`, or `warn` where Weir itself says 5xx; events at the level of their call; the
  * audit trail at every level but `silent`.
  */
-export function createLog(options: LogOptions): AdjustableLog {
+export function createLog(options: LogOptions) {
   const { clock, destination = 1, version = '', worker = null, colours = false, random = Math.random } = options;
   const now = (): number => clock.wallMs();
   let format: Format;
@@ -99,10 +91,16 @@ export function createLog(options: LogOptions): AdjustableLog {
     warn: event('warn'),
     error: event('error'),
     leftOut: (): LinesLeftOut => ({ ...noneLeftOut, ...sink?.lost, sample: sampledOut }),
+    /** From now on. */
     configure,
-    redirect: (fd) => sink?.redirect(fd),
-    pass: async (lines) => (sink === null ? output.write(lines.toString()) : await sink.pass(lines)),
-    flush: () => sink?.flush() ?? Promise.resolve(),
+    /** Lines go to another file descriptor from now on; not where the destination is none. */
+    redirect: (fd: number): void => sink?.redirect(fd),
+    /** Takes whole lines of another process of this replica. Resolves when there is room for more. */
+    async pass(lines: Buffer): Promise<void> {
+      if (sink === null) output.write(lines.toString());
+      else await sink.pass(lines);
+    },
+    flush: (): Promise<void> => sink?.flush() ?? Promise.resolve(),
   };
 }
 

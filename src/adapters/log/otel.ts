@@ -14,7 +14,6 @@ import {
   type FormatOptions,
   hostSplitter,
   quoted,
-  userAgentText,
   type ValueText,
   valueTexts,
 } from './format.ts';
@@ -115,7 +114,7 @@ const attributes: Readonly<Record<RequestField, readonly Attribute[]>> = {
     ['server.address', 'stringValue', (line) => split(line).host],
     ['server.port', 'intValue', (line) => split(line).port],
   ],
-  userAgent: [['user_agent.original', 'stringValue', userAgentText]],
+  userAgent: [['user_agent.original', 'stringValue', valueTexts.userAgent]],
   classRate: [['weir.class_rate', 'doubleValue', valueTexts.classRate]],
   // A field of the record.
   trace_id: [],

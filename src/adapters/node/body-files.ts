@@ -8,14 +8,7 @@ import { type FileHandle, lstat, mkdir, open, readdir, unlink } from 'node:fs/pr
 import { join } from 'node:path';
 import type { BodyFile } from '../../exchange/bodies.ts';
 
-export interface BodyFiles {
-  /** Weir's own. */
-  readonly folder: string;
-  /** An empty file; what it needs of the disk is asked for with its first byte. */
-  create(): BodyFile;
-  /** Resolves when all that were closed are. */
-  close(): Promise<void>;
-}
+export type BodyFiles = Awaited<ReturnType<typeof openBodyFiles>>;
 
 /** Told of each call that the disk has failed. */
 type DiskFailed = (error: NodeJS.ErrnoException) => void;
@@ -33,7 +26,7 @@ class NotOurs extends FolderUnfit {}
  * @param parent where Weir's own folder is made, or was
  * Rejects with `FolderUnfit` where that can't be done or written to.
  */
-export async function openBodyFiles(parent: string, failed: DiskFailed): Promise<BodyFiles> {
+export async function openBodyFiles(parent: string, failed: DiskFailed) {
   const folder = join(parent, `weir-${process.getuid?.() ?? 'bodies'}`);
   try {
     await prepare(folder);
@@ -47,9 +40,12 @@ export async function openBodyFiles(parent: string, failed: DiskFailed): Promise
   }
   const closing = new Set<Promise<void>>();
   return {
+    /** Weir's own. */
     folder,
-    create: () => new UnlinkedFile(folder, failed, closing),
-    async close() {
+    /** An empty file; what it needs of the disk is asked for with its first byte. */
+    create: (): BodyFile => new UnlinkedFile(folder, failed, closing),
+    /** Resolves when all that were closed are. */
+    async close(): Promise<void> {
       await Promise.all(closing);
     },
   };

@@ -1,33 +1,20 @@
 /** The main port: it listens, and gives each connection its place and what serves it. */
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { ConnectionBounds } from '../connections.ts';
 import { CallerConnection } from './connection.ts';
 import type { ConnectionSettings, ServerEvents, ServerOptions } from './options.ts';
 import { Places, plainAddress } from './places.ts';
 import { Reception } from './reception.ts';
-import { createSecureServer, type ServerSecure } from './tls.ts';
+import { createSecureServer } from './tls.ts';
 
-export interface MainServer {
-  readonly port: number;
-  readonly connections: number;
-  /** Shows another certificate from the next connection on. Only where there is TLS. */
-  readonly secure: ServerSecure;
-  /** Other times and bounds, for what begins from now on. */
-  configure(settings: ConnectionSettings, bounds: Omit<ConnectionBounds, 'closesBusy'>): void;
-  /** From now on every answer ends its connection, so that callers look for another replica; false: no longer. */
-  retire(isRetiring?: boolean): void;
-  /** Takes no new connections; resolves when the last open one has been closed. Idle ones are closed at once. */
-  close(): Promise<void>;
-  /** Breaks what is still open. */
-  destroy(): void;
-}
+export type MainServer = Awaited<ReturnType<typeof startServer>>;
 
 /** Half a connection is one on which an answer can still be sent: `connection.ts`. */
 const socketOptions = { allowHalfOpen: true, noDelay: true };
 
 /** Rejects with the system's error where the address can't be listened on. */
-export async function startServer(options: ServerOptions, events: ServerEvents): Promise<MainServer> {
+export async function startServer(options: ServerOptions, events: ServerEvents) {
   const { connectionsMax, connectionsPerAddressMax = null, trusts = () => false } = options;
   const places = new Places({
     bounds: { max: connectionsMax, perAddressMax: connectionsPerAddressMax, closesBusy: false },
@@ -43,19 +30,23 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
   server.on('error', (error) => events.acceptFailed(error));
   return {
     port: (server.address() as AddressInfo).port,
-    get connections() {
+    get connections(): number {
       return places.table.count;
     },
+    /** Shows another certificate from the next connection on. Only where there is TLS. */
     secure,
-    configure(settings, bounds) {
+    /** Other times and bounds, for what begins from now on. */
+    configure(settings: ConnectionSettings, bounds: Omit<ConnectionBounds, 'closesBusy'>): void {
       places.table.configure({ ...bounds, closesBusy: false });
       reception.configure(settings);
     },
-    retire(isRetiring = true) {
+    /** From now on every answer ends its connection, so that callers look for another replica; false: no longer. */
+    retire(isRetiring = true): void {
       reception.retiring = isRetiring;
     },
+    /** Takes no new connections; resolves when the last open one has been closed. Idle ones are closed at once. */
     close: () =>
-      new Promise((resolve) => {
+      new Promise<void>((resolve) => {
         reception.retiring = true;
         server.close(() => {
           reception.close();
@@ -63,7 +54,8 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
         });
         for (const connection of reception.open) if (connection.idle) connection.socket.destroy();
       }),
-    destroy() {
+    /** Breaks what is still open. */
+    destroy(): void {
       reception.stopping = true;
       places.breakHandshakes();
       for (const { socket } of reception.open) socket.destroy();
@@ -71,12 +63,7 @@ export async function startServer(options: ServerOptions, events: ServerEvents):
   };
 }
 
-interface Listening {
-  readonly server: Server;
-  readonly secure: ServerSecure;
-}
-
-function create(options: ServerOptions, events: ServerEvents, places: Places, reception: Reception): Listening {
+function create(options: ServerOptions, events: ServerEvents, places: Places, reception: Reception) {
   const { tls, headTimeoutMs } = options;
   if (tls === null) {
     const server = createServer(socketOptions, (socket) => {
