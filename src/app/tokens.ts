@@ -1,6 +1,6 @@
 /** The tokens that requests may bring. */
 import { isDeepStrictEqual } from 'node:util';
-import { keysFromFile, keysFromUrl } from '../adapters/jose/source.ts';
+import { keysFromText, keysFromUrl } from '../adapters/jose/source.ts';
 import { createJwtCheck } from '../adapters/jose/tokens.ts';
 import { BearerTokens } from '../auth/bearer-tokens.ts';
 import { createJwtAuth } from '../auth/jwt.ts';
@@ -58,7 +58,8 @@ export class TokenKinds {
   #open(settings: ProviderSettings): Provider {
     const { stores, secrets, clock, meter, log } = this.#deps;
     const { jwt, storeAwayGraceMs: awayGraceMs } = settings;
-    const source = 'url' in jwt.keys ? keysFromUrl(jwt.keys.url, jwt.timeoutMs) : keysFromFile(jwt.keys.file);
+    const { keys, timeoutMs } = jwt;
+    const source = 'url' in keys ? keysFromUrl(keys.url, timeoutMs) : keysFromText(keys.file, keys.text);
     const jwts = createJwtCheck(source, { ...jwt, awayGraceMs }, clock, log);
     const auth = createJwtAuth({ jwts, ended: stores.ended, secrets, clock, meter }, entriesOptions(settings));
     const bearer = new BearerTokens({ ...auth, guard: stores.guard, secrets });

@@ -75,7 +75,15 @@ export interface TlsParts {
   readonly redis: TlsMaterial;
 }
 
-export function configOf(settings: Settings, tls: TlsParts, credentials: readonly Credential[], otel: Otel): Config {
+/** What the files came to that settings name. */
+export interface FileParts {
+  readonly tls: TlsParts;
+  readonly credentials: readonly Credential[];
+  /** Of an identity provider; empty: none are named. */
+  readonly keys: string;
+}
+
+export function configOf(settings: Settings, { tls, credentials, keys }: FileParts, otel: Otel): Config {
   const { coreapp, redis } = settings;
   return {
     ...settings,
@@ -89,7 +97,7 @@ export function configOf(settings: Settings, tls: TlsParts, credentials: readonl
     },
     ops: withoutFiles(settings.ops),
     redis: redisOf(redis, tls.redis),
-    auth: { ...withoutFiles(settings.auth), jwt: jwtOf(settings.auth.jwt), may: mayOf(settings.auth.may) },
+    auth: { ...withoutFiles(settings.auth), jwt: jwtOf(settings.auth.jwt, keys), may: mayOf(settings.auth.may) },
     limits: limitsOf(settings.limits),
     throttled: { all: signalsOf(settings.throttled), byClass: signalsByClass(settings.limits) },
     heed: { all: heedOf(settings.heed), byClass: heedByClass(settings.limits) },

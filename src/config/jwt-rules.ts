@@ -36,18 +36,20 @@ export function jwtClashes(facts: Facts): Clash[] {
   ];
 }
 
-/** A file of keys is read whenever they are needed; the first look is at the start, where a mistake is told best. */
-export function keyFileProblems(
+/** What the file of keys holds, if one is named. */
+export function readKeyFile(
   { jwksFile, jwksUrl }: JwtSettings,
   where: string | undefined,
   readFile: (path: string) => string,
-): Problem[] {
-  if (jwksFile === null || jwksUrl !== null) return [];
+): { readonly text: string; readonly problems: readonly Problem[] } {
+  if (jwksFile === null || jwksUrl !== null) return { text: '', problems: [] };
   const place = where ?? own('jwksFile');
   const wanted = 'give a JSON file such as {"keys": […]}';
+  const failed = (problem: Problem) => ({ text: '', problems: [problem] });
   const read = readText(jwksFile, readFile, wanted);
-  if (!read.ok) return [badFile(place, jwksFile, read)];
-  const parsed = attempt(() => JSON.stringify((JSON.parse(read.text) as { keys?: unknown[] }).keys?.length));
-  if (parsed.ok && Number(parsed.text) > 0) return [];
-  return [badFile(place, jwksFile, { fault: 'holds no JSON Web Key Set', wanted })];
+  if (!read.ok) return failed(badFile(place, jwksFile, read));
+  const { text } = read;
+  const parsed = attempt(() => JSON.stringify((JSON.parse(text) as { keys?: unknown[] }).keys?.length));
+  if (parsed.ok && Number(parsed.text) > 0) return { text, problems: [] };
+  return failed(badFile(place, jwksFile, { fault: 'holds no JSON Web Key Set', wanted }));
 }

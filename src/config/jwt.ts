@@ -41,7 +41,7 @@ export const jwt = section({
     wanted: 'an https URL, such as https://login.example.com/.well-known/jwks.json; http on this machine only',
   }),
   jwksFile: setting(filePath().nullable().default(null), {
-    description: 'A file with the provider’s keys (JSON Web Key Set); it is read anew as jwksUrl would be fetched.',
+    description: 'A file with the provider’s keys (JSON Web Key Set). A changed one is taken up at once.',
     wanted: 'the path of a readable file',
   }),
   algorithms: setting(z.array(z.enum(algorithms)).min(1).default(['RS256', 'ES256']), {
@@ -80,12 +80,12 @@ export type JwtSettings = z.output<typeof jwt>;
 /** An identity provider, named in full. */
 export type JwtConfig = Readonly<
   Omit<JwtSettings, 'issuer' | 'audience' | 'jwksUrl' | 'jwksFile'> & { issuer: string; audience: string }
-> & { readonly keys: { readonly url: string } | { readonly file: string } };
+> & { readonly keys: { readonly url: string } | { readonly file: string; readonly text: string } };
 
-/** Null: none is named. */
-export function jwtOf(settings: JwtSettings): JwtConfig | null {
+/** Null: none is named. @param keys what `jwksFile` holds */
+export function jwtOf(settings: JwtSettings, keys: string): JwtConfig | null {
   const { issuer, audience, jwksUrl, jwksFile, ...more } = settings;
   if (issuer === null || audience === null) return null;
   if (jwksUrl !== null) return { ...more, issuer, audience, keys: { url: jwksUrl } };
-  return jwksFile === null ? null : { ...more, issuer, audience, keys: { file: jwksFile } };
+  return jwksFile === null ? null : { ...more, issuer, audience, keys: { file: jwksFile, text: keys } };
 }

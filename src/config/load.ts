@@ -10,7 +10,7 @@ import type { Facts } from './facts.ts';
 import { fileLayer } from './file.ts';
 import { unreadable } from './file-text.ts';
 import { nearest } from './hints.ts';
-import { keyFileProblems } from './jwt-rules.ts';
+import { readKeyFile } from './jwt-rules.ts';
 import { emptyLayer, type Given, type Layer, leafOf, leaves } from './layer.ts';
 import { otelOf } from './otel.ts';
 import { badFile, type Problem } from './problems.ts';
@@ -77,9 +77,12 @@ export function loadConfig(sources: Sources): Loaded {
   const tls = readTlsFiles(settings, merged.given, sources.readFile, Date.now());
   const filesAt = merged.given.get('coreapp.authorizations')?.where ?? 'coreapp.authorizations';
   const { credentials, problems: badCredentials } = readCredentials(settings.coreapp, filesAt, sources.readFile);
+  const keysAt = merged.given.get('auth.jwt.jwksFile')?.where;
+  const keys = readKeyFile(settings.auth.jwt, keysAt, sources.readFile);
+  const files = { tls: tls.parts, credentials, keys: keys.text };
   const facts: Facts = {
     settings,
-    config: configOf(settings, tls.parts, credentials, otelOf(sources.env)),
+    config: configOf(settings, files, otelOf(sources.env)),
     given: (name) => own.given.get(name),
     production: sources.env['NODE_ENV'] === 'production',
   };
@@ -89,7 +92,7 @@ export function loadConfig(sources: Sources): Loaded {
     ...merged.problems,
     ...tls.problems,
     ...badCredentials,
-    ...keyFileProblems(settings.auth.jwt, merged.given.get('auth.jwt.jwksFile')?.where, sources.readFile),
+    ...keys.problems,
     ...clashes(facts)
       .filter(({ between }) => between.every((name) => needs(name) && !merged.broken.has(name)))
       .map(({ problem }) => problem),

@@ -16,7 +16,7 @@ describe('auth.jwt', () => {
   it.each([
     ['from its server', url, { url: 'https://login.example.com/keys' }],
     ['from a server on this machine', 'jwksUrl: "http://127.0.0.1:8081/keys"', { url: 'http://127.0.0.1:8081/keys' }],
-    ['from a file', 'jwksFile: /keys', { file: '/keys' }],
+    ['from a file', 'jwksFile: /keys', { file: '/keys', text: files['/keys'] }],
   ])('takes keys %s', (_, given, keys) => {
     expect(config(load(jwt(`${provider}, ${given}`), {}, files)).auth.jwt).toEqual({
       issuer: 'https://login.example.com/',

@@ -8,7 +8,7 @@ import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { createAuthority } from '../support/certificates.ts';
 import { listening } from '../support/ports.ts';
-import { newKey, sign, startProvider } from '../support/provider.ts';
+import { newKey, type ProviderKey, sign, startProvider } from '../support/provider.ts';
 import { startRedis } from '../support/redis.ts';
 import { type ReloadableApp, startReloadable } from '../support/reloadable.ts';
 import { upstreamForAll } from '../support/start-for-all.ts';
@@ -160,6 +160,24 @@ describe('tokens of an identity provider', () => {
     expect(await status()).toBe(401);
     await app.change('{}\n');
     expect(await status()).toBe(401);
+  });
+});
+
+describe('a file of an identity provider’s keys', () => {
+  it('is taken up when it changes: what a withdrawn key signed is valid no longer, what the new one signs is', async () => {
+    const [old, next] = [await newKey('1'), await newKey('2')];
+    const setOf = ({ jwk }: ProviderKey) => JSON.stringify({ keys: [jwk] });
+    const yaml = 'auth: {jwt: {issuer: "https://login", audience: weir, jwksFile: FOLDER/keys}}\n';
+    await using app = await startReloadable(upstream.url, yaml, { keys: setOf(old) });
+    const exp = Math.floor(Date.now() / 1_000) + 3_600;
+    const statusOf = async (key: ProviderKey) => {
+      const token = await sign(key, { iss: 'https://login', aud: 'weir', sub: 'anna', exp });
+      return (await app.ask('GET /v1/contacts', `Host: weir\r\nAuthorization: Bearer ${token}\r\n`)).status;
+    };
+    expect([await statusOf(old), await statusOf(next)]).toEqual([200, 401]);
+    app.write('keys', setOf(next));
+    expect(await app.reloads.reload('SIGHUP')).toMatchObject({ result: 'applied' });
+    expect([await statusOf(old), await statusOf(next)]).toEqual([401, 200]);
   });
 });
 

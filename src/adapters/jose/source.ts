@@ -1,7 +1,4 @@
 /** Where an identity provider's keys are read: a JSON Web Key Set (RFC 7517), from its server or from a file. */
-import { readFile } from 'node:fs/promises';
-import { fileText } from '../../config/file-text.ts';
-
 export interface KeySource {
   /** For the log. */
   readonly name: string;
@@ -12,16 +9,8 @@ export interface KeySource {
 /** Far more than any provider's set. */
 const setMaxBytes = 256 * 1_024;
 
-export function keysFromFile(path: string): KeySource {
-  return {
-    name: path,
-    async load() {
-      const file = fileText(await readFile(path, 'utf8'));
-      if (!file.ok) throw new Error(`${file.fault}; ${file.wanted}`);
-      return file.text;
-    },
-  };
-}
+/** @param name of the file that held them: a changed file is another configuration */
+export const keysFromText = (name: string, text: string): KeySource => ({ name, load: () => Promise.resolve(text) });
 
 /** Redirects are not followed: keys come from where the configuration says, and from nowhere else. */
 export function keysFromUrl(url: string, timeoutMs: number): KeySource {
