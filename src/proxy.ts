@@ -12,7 +12,6 @@ import type { Authenticate } from './auth/authenticate.ts';
 import { BodyAllocation } from './bodies/body-allocation.ts';
 import { type BodyBounds, collect } from './bodies/collect.ts';
 import type { DiskBudget } from './bodies/disk.ts';
-import type { Clock } from './clock.ts';
 import { answerPage, answerRefusal, type RefusalForm } from './exchange/answer.ts';
 import type { Admitted, Collected, Identified, Received } from './exchange/exchange.ts';
 import type { Admission, Attempt, Gone, Outcome, Page, Replay } from './exchange/outcome.ts';
@@ -22,8 +21,7 @@ import type { Receive } from './exchange/receive.ts';
 import { type Refusal, refuse } from './exchange/refusals.ts';
 import type { TimesTold } from './exchange/server-timing.ts';
 import { networkOf } from './http/network.ts';
-import type { Log, Meter, Tracer } from './observe/ports.ts';
-import { record } from './observe/record.ts';
+import { type RecordDeps, record } from './observe/record.ts';
 import type { RouteStage } from './routing/router.ts';
 import type { Forward } from './upstream/forward.ts';
 import type { Caller, OpenRequests } from './wire/open-requests.ts';
@@ -41,19 +39,12 @@ export interface Stages<From extends Downstream = Downstream> {
 }
 
 /** What is needed between the stages. */
-export interface GatewayDeps extends RefusalForm {
+export interface GatewayDeps extends RefusalForm, RecordDeps {
   /** For the bodies of what Weir answers itself. */
   readonly ownBodies: BodyBounds;
   readonly openRequests: OpenRequests;
   readonly ownTurns: OwnTurns;
   readonly disk: DiskBudget;
-  readonly clock: Clock;
-  readonly meter: Meter;
-  readonly log: Log;
-  /** Null, or not there: nobody is told of traces. */
-  readonly tracer?: Tracer | null;
-  /** The limits of the classes: requests a second. */
-  readonly limits: Readonly<Record<string, { readonly rate: number }>>;
   /** What callers are told of where the time went. */
   readonly times: TimesTold;
   /** Writes down what was done to accounts. */

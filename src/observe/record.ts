@@ -7,7 +7,8 @@ import type { Log, Meter, Tracer } from './ports.ts';
 import type { EarlyEnd } from './request-line.ts';
 import { spansOf } from './spans.ts';
 
-interface RecordDeps {
+/** Where it is told. */
+export interface RecordDeps {
   readonly clock: Clock;
   readonly meter: Meter;
   readonly log: Log;
