@@ -5,13 +5,16 @@
 import { type Class, classes, forEach } from './classes.ts';
 import type { Limit } from './settings.ts';
 
+/** How much too early a request may seem by a clock in whole milliseconds, the floating point included. */
+export const wholeMs = 1 + 1e-6;
+
 export class TokenBucket {
   #limit: Limit;
   readonly #earlyMs: number;
   #tokens: number;
   #filledAtMs: number;
 
-  /** @param earlyMs how much too early is in time: a millisecond, where the clock has whole ones */
+  /** @param earlyMs how much too early is in time */
   constructor(limit: Limit, nowMs: number, earlyMs = 0) {
     this.#limit = limit;
     this.#earlyMs = earlyMs;
@@ -37,10 +40,10 @@ export class TokenBucket {
     return waitMs > this.#earlyMs ? waitMs : 0;
   }
 
-  /** How many there are now, whole ones. */
+  /** How many there are now, whole ones; what the floating point leaves below one counts as that. */
   left(nowMs: number): number {
     this.#fill(nowMs);
-    return Math.max(0, Math.floor(this.#tokens));
+    return Math.max(0, Math.floor(this.#tokens + 1e-9));
   }
 
   /** A new limit holds from now on; a raised burst is not given as a present, it has to flow in. */

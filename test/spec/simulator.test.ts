@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { Arrivals, arrivalsMax } from '../../src/simulator/arrivals.ts';
 import { classes, classOf } from '../../src/simulator/classes.ts';
 import { Generations } from '../../src/simulator/generations.ts';
-import { TokenBucket } from '../../src/simulator/limits.ts';
+import { TokenBucket, wholeMs } from '../../src/simulator/limits.ts';
 import type { SettingsPatch } from '../../src/simulator/settings.ts';
 import { type Place, type Simulator, startSimulator } from '../../src/simulator/simulator.ts';
 import { type Asking, ask, type Told } from '../support/ask.ts';
@@ -255,9 +255,9 @@ describe('the limits', () => {
   });
 
   it('gives its burst and then its rate, by a clock in whole milliseconds one too early as well', () => {
-    const bucket = new TokenBucket({ ratePerS: 2, burst: 3 }, 0, 1);
+    const bucket = new TokenBucket({ ratePerS: 2, burst: 3 }, 0, wholeMs);
     expect([0, 0, 0, 0].map((nowMs) => bucket.take(nowMs))).toEqual([0, 0, 0, 500]);
-    expect([bucket.left(0), bucket.take(250), bucket.take(499.5), bucket.left(2_500)]).toEqual([0, 250, 0, 3]);
+    expect([bucket.left(0), bucket.take(250), bucket.take(499), bucket.left(2_500)]).toEqual([0, 250, 0, 3]);
   });
 });
 

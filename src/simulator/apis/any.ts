@@ -2,7 +2,7 @@
  * APIs that say "slow down" each in its own way, by the first segment of the path: `/retry-after`, `/leaky`, `/reset`,
  * `/secondary`, `/v1/chat/completions`. Any other path is answered with what was asked.
  */
-import { TokenBucket } from '../limits.ts';
+import { TokenBucket, wholeMs } from '../limits.ts';
 import { type Answer, type Asked, objectIn, type SimulatedApi } from './server.ts';
 
 interface AnySettings {
@@ -53,7 +53,7 @@ export class SimulatedAny implements SimulatedApi {
     const isChat = kind === 'chat';
     const times = isChat ? 1_000 : 1;
     const limit = { ratePerS: times * rate, burst: times * burst };
-    const bucket = this.#buckets.get(kind) ?? new TokenBucket(limit, now, 1);
+    const bucket = this.#buckets.get(kind) ?? new TokenBucket(limit, now, wholeMs);
     this.#buckets.set(kind, bucket);
     if (isChat) return this.#chat(asked, bucket, now);
     return (kinds.get(kind) ?? echo)(asked, bucket, now);

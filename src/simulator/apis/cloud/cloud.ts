@@ -3,7 +3,7 @@
  * management calls by the hour, the error bodies with their codes, usage fields, webhooks, and trouble on command.
  */
 import { createHmac, randomBytes } from 'node:crypto';
-import { TokenBucket } from '../../limits.ts';
+import { TokenBucket, wholeMs } from '../../limits.ts';
 import { type Answer, type Asked, objectIn, type SimulatedApi } from '../server.ts';
 import { errorAnswer } from './errors.ts';
 import { attachments, Media } from './media.ts';
@@ -48,7 +48,7 @@ interface Recipient {
   readonly accepted: string[];
 }
 
-const bucketOf = (ratePerS: number, burst: number, now: number) => new TokenBucket({ ratePerS, burst }, now, 1);
+const bucketOf = (ratePerS: number, burst: number, now: number) => new TokenBucket({ ratePerS, burst }, now, wholeMs);
 
 export class SimulatedCloud implements SimulatedApi {
   readonly name = 'Cloud API simulator';
