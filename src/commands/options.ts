@@ -74,28 +74,6 @@ export function givenTo(grammar: Grammar, args: readonly string[], { err }: Pick
   return null;
 }
 
-/** A command of several, such as `users add`. */
-export interface Verb<Work> {
-  readonly grammar: Grammar;
-  readonly work: Work;
-}
-
-/** Which of a command's verbs is meant, and with what; null: what is wrong was told. */
-export function readVerb<Work>(
-  verbs: Readonly<Record<string, Verb<Work>>>,
-  [verb = '', ...args]: readonly string[],
-  io: CommandIo,
-  give: string,
-): (Verb<Work> & Given) | null {
-  const known = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
-  if (known === undefined) {
-    io.err(give);
-    return null;
-  }
-  const given = givenTo(known.grammar, args, io);
-  return given === null ? null : { ...known, ...given };
-}
-
 function unknownOption(name: string, { options }: Grammar, give: string): string {
   const near = nearest(name, Object.keys(options)) as `--${string}` | undefined;
   return `unknown option ${JSON.stringify(name)}; ${near === undefined ? give : `did you mean ${near} ${options[near]}?`}`;

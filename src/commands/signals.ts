@@ -7,24 +7,11 @@ import type { Log } from '../observe/ports.ts';
 
 export type Stopping = 'SIGTERM' | 'SIGINT';
 
-const table = {
-  SIGTERM: { means: 'stop' },
-  SIGINT: { means: 'stop' },
-  SIGHUP: { means: 'reload' },
-  SIGUSR1: {
-    means: 'note',
-    note: 'SIGUSR1: Node’s inspector stays closed; start with NODE_OPTIONS=--inspect to have it open',
-  },
-  SIGUSR2: { means: 'reopen' },
-} as const satisfies Partial<
-  Record<NodeJS.Signals, { means: 'stop' | 'reload' | 'reopen' } | { means: 'note'; note: string }>
->;
-
 /** npm passes on a SIGINT that the terminal has already sent to both: two at once were meant as one. */
 const echoMs = 500;
 
 /**
- * Listens to all signals of the table. Signals to stop are handed out one at a time. A signal to reload is kept until
+ * Listens to all signals that mean something. Signals to stop are handed out one at a time. A signal to reload is kept until
  * somebody can do it. Each of the others is a line in the log.
  */
 export class Signals {
@@ -35,14 +22,13 @@ export class Signals {
 
   /** @param logging has its file opened anew */
   constructor(log: Pick<Log, 'warn'>, logging: { reopen(): void }) {
-    for (const name of Object.keys(table) as (keyof typeof table)[]) {
-      const entry = table[name];
-      if (entry.means === 'stop') this.#listenToStop(name as Stopping);
-      else if (entry.means === 'reload') process.on(name, () => this.#askToReload());
-      else if (entry.means === 'note') process.on(name, () => log.warn(entry.note));
-      // If Node was told to do something at SIGUSR2, such as to write a heap snapshot, it listens already.
-      else if (process.listenerCount(name) === 0) process.on(name, () => logging.reopen());
-    }
+    this.#listenToStop('SIGTERM');
+    this.#listenToStop('SIGINT');
+    process.on('SIGHUP', () => this.#askToReload());
+    const closed = 'SIGUSR1: Node’s inspector stays closed; start with NODE_OPTIONS=--inspect to have it open';
+    process.on('SIGUSR1', () => log.warn(closed));
+    // If Node was told to do something at SIGUSR2, such as to write a heap snapshot, it listens already.
+    if (process.listenerCount('SIGUSR2') === 0) process.on('SIGUSR2', () => logging.reopen());
   }
 
   /** From now on, and at once where it was asked for before. */

@@ -10,7 +10,7 @@ import type { Environment } from '../config/environment.ts';
 import type { AuditAction } from '../observe/audit.ts';
 import { type Log, noneLeftOut } from '../observe/ports.ts';
 import { configured, tellStrays } from './configured.ts';
-import type { CommandIo } from './options.ts';
+import { type CommandIo, type Given, type Grammar, givenTo } from './options.ts';
 import { version } from './version.ts';
 
 /** How long a command waits for Redis to answer, milliseconds: nobody else waits for it. */
@@ -34,30 +34,58 @@ export interface StoreDeps {
 /** Why a command has failed: one line for whoever typed it. */
 export class CommandFailure extends Error {}
 
-interface StoreCommand {
-  /** As it is typed: `users add`. */
-  readonly command: string;
-  /** What `--config` names. */
-  readonly file: string | null;
-  readonly env: Environment;
-  readonly io: CommandIo;
+export interface VerbGiven<Io> {
+  readonly options: Given['options'];
+  /** The name of a user, or what else it takes; null: none is given. */
+  readonly operand: string | null;
+  readonly io: Io;
 }
 
-/** Lets `work` work on the accounts. Resolves to the exit code: 0, or 1 with what is wrong on stderr. */
-export async function withAccounts(
-  { command, file, env, io }: StoreCommand,
-  work: (deps: StoreDeps) => Promise<void>,
+/** A command of several, such as `users add`. */
+export interface Verb<Io> {
+  readonly grammar: Grammar;
+  /** True: where no operand is given, `--user` has to be. */
+  readonly ofUser?: boolean;
+  readonly work: (deps: StoreDeps, given: VerbGiven<Io>) => Promise<void>;
+}
+
+/**
+ * Lets the verb that is meant work on the accounts. Resolves to the exit code: 0, or 1 with what is wrong on stderr.
+ * @param give what to type, where it is none of these
+ */
+export async function verbOf<Io extends CommandIo>(
+  verbs: Readonly<Record<string, Verb<Io>>>,
+  [verb = '', ...args]: readonly string[],
+  env: Environment,
+  io: Io,
+  give: string,
 ): Promise<number> {
+  const fail = (what: string): number => {
+    io.err(what);
+    return 1;
+  };
+  const known = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
+  if (known === undefined) return fail(give);
+  const { command, usage } = known.grammar;
+  const given = givenTo(known.grammar, args, io);
+  if (given === null) return 1;
+  const {
+    options,
+    operands: [operand = null],
+  } = given;
+  if (known.ofUser === true && operand === null && !options.has('--user')) {
+    return fail(`weir ${command}: --user is missing; give weir ${command} ${usage}`);
+  }
+  const file = options.get('--config') ?? null;
   const loaded = configured({ file, env, readFile: io.readFile, needs }, io);
   if (loaded === null) return 1;
   tellStrays(env, io);
   try {
-    await onRedis(loaded.config, io, work);
+    await onRedis(loaded.config, io, (deps) => known.work(deps, { options, operand, io }));
     return 0;
   } catch (error) {
     if (!(error instanceof CommandFailure || error instanceof StoreAway)) throw error;
-    io.err(`weir ${command}: ${error instanceof StoreAway ? awayWords(error) : error.message}`);
-    return 1;
+    return fail(`weir ${command}: ${error instanceof StoreAway ? awayWords(error) : error.message}`);
   }
 }
 

@@ -7,64 +7,55 @@ import { brokenServiceNameRule } from '../auth/credentials.ts';
 import { findUserNamed, likeNamed, takenWords } from '../auth/names.ts';
 import { usernameForm } from '../auth/precis.ts';
 import type { Environment } from '../config/environment.ts';
-import { type CommandIo, type Grammar, readVerb, type Verb } from './options.ts';
-import { CommandFailure, type StoreDeps, withAccounts } from './store.ts';
+import type { CommandIo, Grammar } from './options.ts';
+import { CommandFailure, type StoreDeps, type Verb, type VerbGiven, verbOf } from './store.ts';
 import { change, existing, hashed } from './users.ts';
 
-interface Given {
-  readonly options: ReadonlyMap<string, string>;
-  /** A user's name, or a token's id; null: none is given. */
-  readonly operand: string | null;
-  readonly io: CommandIo;
-}
+type Given = VerbGiven<CommandIo>;
 
-type Work = (deps: StoreDeps, given: Given) => Promise<void>;
+const verbs: Readonly<Record<string, Verb<CommandIo>>> = {
+  create: {
+    grammar: {
+      command: 'tokens create',
+      about: 'Make a token for a user, who is added where there is none, and print it: it is shown only once.',
+      usage: '--user NAME [--expires TIME] [--label TEXT] [--role ROLE] [--config FILE]',
+      options: { '--user': 'NAME', '--expires': 'TIME', '--label': 'TEXT', '--role': 'ROLE', '--config': 'FILE' },
+      operands: 0,
+    },
+    ofUser: true,
+    work: create,
+  },
+  list: {
+    grammar: {
+      command: 'tokens list',
+      about: 'List short id, user, made, expires and label of each valid token, with tabs between; never a token.',
+      usage: '[NAME] [--config FILE]',
+      options: { '--config': 'FILE' },
+      operands: 1,
+      optional: 1,
+    },
+    work: list,
+  },
+  revoke: {
+    grammar: {
+      command: 'tokens revoke',
+      about: 'Revoke one token, by the id that weir tokens list shows, or all tokens of a user. Its password stays.',
+      usage: 'ID | --user NAME [--config FILE]',
+      options: { '--user': 'NAME', '--config': 'FILE' },
+      operands: 1,
+      optional: 1,
+    },
+    ofUser: true,
+    work: revoke,
+  },
+};
 
-const createGrammar: Grammar = {
-  command: 'tokens create',
-  about: 'Make a token for a user, who is added where there is none, and print it: it is shown only once.',
-  usage: '--user NAME [--expires TIME] [--label TEXT] [--role ROLE] [--config FILE]',
-  options: { '--user': 'NAME', '--expires': 'TIME', '--label': 'TEXT', '--role': 'ROLE', '--config': 'FILE' },
-  operands: 0,
-};
-const revokeGrammar: Grammar = {
-  command: 'tokens revoke',
-  about: 'Revoke one token, by the id that weir tokens list shows, or all tokens of a user. Its password stays.',
-  usage: 'ID | --user NAME [--config FILE]',
-  options: { '--user': 'NAME', '--config': 'FILE' },
-  operands: 1,
-  optional: 1,
-};
-const listGrammar: Grammar = {
-  command: 'tokens list',
-  about: 'List short id, user, made, expires and label of each valid token, with tabs between; never a token.',
-  usage: '[NAME] [--config FILE]',
-  options: { '--config': 'FILE' },
-  operands: 1,
-  optional: 1,
-};
-
-const verbs: Readonly<Record<string, Verb<Work>>> = {
-  create: { grammar: createGrammar, work: create },
-  revoke: { grammar: revokeGrammar, work: revoke },
-  list: { grammar: listGrammar, work: list },
-};
-
-export const tokenGrammars: readonly Grammar[] = [createGrammar, listGrammar, revokeGrammar];
+export const tokenGrammars: readonly Grammar[] = Object.values(verbs).map(({ grammar }) => grammar);
 
 /** Resolves to the exit code: 0, or 1 with what is wrong on stderr. */
 export async function tokens(args: readonly string[], env: Environment, io: CommandIo): Promise<number> {
   const give = 'weir tokens: give create, revoke or list, such as weir tokens revoke --user NAME';
-  const read = readVerb(verbs, args, io, give);
-  if (read === null) return 1;
-  const { grammar, work, options } = read;
-  const operand = read.operands[0] ?? null;
-  if (grammar !== listGrammar && (options.get('--user') ?? operand) === null) {
-    io.err(`weir ${grammar.command}: --user is missing; give weir ${grammar.command} ${grammar.usage}`);
-    return 1;
-  }
-  const command = { command: grammar.command, file: options.get('--config') ?? null, env, io };
-  return await withAccounts(command, (deps) => work(deps, { options, operand, io }));
+  return await verbOf(verbs, args, env, io, give);
 }
 
 const dayMs = 86_400_000;

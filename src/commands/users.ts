@@ -9,9 +9,9 @@ import { findUserNamed, likeNamed, takenWords } from '../auth/names.ts';
 import type { Accounts } from '../auth/ports.ts';
 import { usernameForm } from '../auth/precis.ts';
 import type { Environment } from '../config/environment.ts';
-import { configOnly, type Grammar, readVerb, type Verb } from './options.ts';
+import { configOnly, type Grammar } from './options.ts';
 import { newPassword, type PasswordIo } from './passwords.ts';
-import { CommandFailure, type StoreDeps, withAccounts } from './store.ts';
+import { CommandFailure, type StoreDeps, type Verb, type VerbGiven, verbOf } from './store.ts';
 
 const withPassword = {
   usage: 'NAME [--password-file FILE] [--config FILE]',
@@ -20,15 +20,9 @@ const withPassword = {
 } as const;
 const withName = { ...configOnly, usage: 'NAME [--config FILE]', operands: 1 } as const;
 
-interface Given {
-  readonly name: string;
-  readonly passwordFile: string | null;
-  readonly io: PasswordIo;
-}
+type Given = VerbGiven<PasswordIo>;
 
-type Work = (deps: StoreDeps, given: Given) => Promise<void>;
-
-const verbs: Readonly<Record<string, Verb<Work>>> = {
+const verbs: Readonly<Record<string, Verb<PasswordIo>>> = {
   add: {
     grammar: {
       command: 'users add',
@@ -63,26 +57,24 @@ export const userGrammars: readonly Grammar[] = Object.values(verbs).map(({ gram
 
 /** Resolves to the exit code: 0, or 1 with what is wrong on stderr. */
 export async function users(args: readonly string[], env: Environment, io: PasswordIo): Promise<number> {
-  const read = readVerb(verbs, args, io, `weir users: give ${Object.keys(verbs).join(', ')}, such as weir users list`);
-  if (read === null) return 1;
-  const { grammar, work } = read;
-  const [name = ''] = read.operands;
-  const given = { name, passwordFile: read.options.get('--password-file') ?? null, io };
-  const command = { command: grammar.command, file: read.options.get('--config') ?? null, env, io };
-  return await withAccounts(command, (deps) => work(deps, given));
+  const give = `weir users: give ${Object.keys(verbs).join(', ')}, such as weir users list`;
+  return await verbOf(verbs, args, env, io, give);
 }
 
-async function add({ accounts, audit }: StoreDeps, { name: given, passwordFile, io }: Given): Promise<void> {
-  const name = usernameForm(given);
+const passwordFor = async (name: string, { options, io }: Given): Promise<string> =>
+  await hashed(await newPassword(options.get('--password-file') ?? null, name, io));
+
+async function add({ accounts, audit }: StoreDeps, given: Given): Promise<void> {
+  const name = usernameForm(given.operand as string);
   const broken = brokenUsernameRule(name);
   if (broken !== null) throw new CommandFailure(`the user name ${broken}`);
   const like = await likeNamed(accounts, name);
   if (like !== null) throw taken(name, like);
-  const passwordHash = await hashed(await newPassword(passwordFile, name, io));
+  const passwordHash = await passwordFor(name, given);
   const user = { name, role: 'ROLE_USER', passwordHash, mustChangePassword: false } as const;
   if (!(await accounts.addUser(user, 'distinct'))) throw taken(name, await likeNamed(accounts, name));
   audit('user.add', name);
-  io.out(`${name}: added`);
+  given.io.out(`${name}: added`);
 }
 
 function taken(name: string, like: string | null): CommandFailure {
@@ -99,20 +91,22 @@ async function list({ accounts }: StoreDeps, { io }: Given): Promise<void> {
   for (const line of lines.sort()) io.out(line);
 }
 
-async function passwd({ accounts, config, audit }: StoreDeps, { name, passwordFile, io }: Given): Promise<void> {
+async function passwd({ accounts, config, audit }: StoreDeps, given: Given): Promise<void> {
+  const name = given.operand as string;
   if (name === adminName && config.auth.adminPassword !== null) {
     throw new CommandFailure(
       `auth.adminPassword (WEIR_ADMIN_PASSWORD) is set and would change it back; change it there and restart`,
     );
   }
   const { name: stored } = await existing(accounts, name);
-  const passwordHash = await hashed(await newPassword(passwordFile, name, io));
+  const passwordHash = await passwordFor(name, given);
   await change(accounts, name, (user) => accounts.changePassword(user, passwordHash));
   audit('user.password', stored);
-  io.out(`${stored}: password changed, tokens revoked`);
+  given.io.out(`${stored}: password changed, tokens revoked`);
 }
 
-async function remove({ accounts, audit }: StoreDeps, { name, io }: Given): Promise<void> {
+async function remove({ accounts, audit }: StoreDeps, { operand, io }: Given): Promise<void> {
+  const name = operand as string;
   const user = await existing(accounts, name);
   if (user.role === 'ROLE_ADMIN') throw new CommandFailure(`${user.name} is an admin, and admins can't be deleted`);
   if (!(await accounts.deleteUser(user.name))) throw unknown(name);
