@@ -23,7 +23,6 @@ export const explainGrammar: Grammar = {
   command: 'explain',
   about: 'Say what becomes of a request: its class, who may send it, its limits, its costs, where it goes.',
   usage: `'METHOD TARGET' [--body FILE] ${configAndProfile.usage}`,
-  options: { '--body': 'FILE', ...configAndProfile.options },
   operands: 1,
 };
 

@@ -1,7 +1,7 @@
 /** What `--help`, `-h` and `weir help` say. */
 import { checkGrammar } from './check.ts';
 import { explainGrammar } from './explain.ts';
-import { columns, type Grammar } from './options.ts';
+import { columns, type Grammar, optionsOf } from './options.ts';
 import { profileGrammar } from './profile.ts';
 import { reloadGrammar } from './reload.ts';
 import { serveGrammar } from './serve.ts';
@@ -25,7 +25,7 @@ const grammars: readonly Grammar[] = [
   ...tokenGrammars,
 ];
 
-const options: Readonly<Record<`--${string}`, string>> = {
+const meanings: Readonly<Record<string, string>> = {
   '--config': 'the configuration; else the file that WEIR_CONFIG names, else config/weir.yaml of the package',
   '--profile': 'the API that is behind Weir: coreapp, cloud or none; as WEIR_PROFILE',
   '--body': 'holds the body of the request, for scopes and costs that look into it',
@@ -60,9 +60,9 @@ export function overview(): string {
 }
 
 function helpOn(grammar: Grammar): string {
-  const taken = Object.entries(grammar.options).map(([name, value]): [string, string] => [
+  const taken = Object.entries(optionsOf(grammar)).map(([name, value]): [string, string] => [
     `${name} ${value}`,
-    options[name as `--${string}`] as string,
+    meanings[name] as string,
   ]);
   return [usage(grammar), '', grammar.about, '', ...columns([...taken, ['-h, --help', 'this text']])].join('\n');
 }

@@ -15,15 +15,17 @@ export interface Grammar {
   readonly command: string;
   /** What it does: a line, for a list of all commands; more lines for its own help. */
   readonly about: string;
-  /** How its arguments are written, all of them: `NAME [--config FILE]`. */
+  /** How its arguments are written, all of them, each option with the name of its value: `NAME [--config FILE]`. */
   readonly usage: string;
-  /** Options with the name of their value: `--config` is followed by a `FILE`. */
-  readonly options: Readonly<Record<`--${string}`, string>>;
   /** How many arguments besides. */
   readonly operands: number;
   /** How many of them may be left out; not there: none. */
   readonly optional?: number;
 }
+
+/** The options that a command takes, with the names of their values. */
+export const optionsOf = ({ usage }: Grammar): Readonly<Record<string, string>> =>
+  Object.fromEntries([...usage.matchAll(/(--[\w-]+) ([A-Z]+)/g)].map(([, name, value]) => [name, value]));
 
 /** What a command was given, read by its grammar. */
 export interface Given {
@@ -52,7 +54,7 @@ function readArguments(grammar: Grammar, args: readonly string[]): Arguments {
     } else {
       const equals = arg.indexOf('=');
       const name = equals === -1 ? arg : arg.slice(0, equals);
-      if (!Object.hasOwn(grammar.options, name)) return wrong(unknownOption(name, grammar, give));
+      if (!Object.hasOwn(optionsOf(grammar), name)) return wrong(unknownOption(name, grammar, give));
       const value = equals === -1 ? args[++i] : arg.slice(equals + 1);
       if (value === undefined || value === '' || (equals === -1 && value.startsWith('--'))) {
         return wrong(`${name} has no value; ${give}`);
@@ -74,24 +76,17 @@ export function givenTo(grammar: Grammar, args: readonly string[], { err }: Pick
   return null;
 }
 
-function unknownOption(name: string, { options }: Grammar, give: string): string {
-  const near = nearest(name, Object.keys(options)) as `--${string}` | undefined;
+function unknownOption(name: string, grammar: Grammar, give: string): string {
+  const options = optionsOf(grammar);
+  const near = nearest(name, Object.keys(options));
   return `unknown option ${JSON.stringify(name)}; ${near === undefined ? give : `did you mean ${near} ${options[near]}?`}`;
 }
 
 /** The grammar of a command that looks at the whole configuration. */
-export const configAndProfile = {
-  usage: '[--config FILE] [--profile NAME]',
-  options: { '--config': 'FILE', '--profile': 'NAME' },
-  operands: 0,
-} as const satisfies Partial<Grammar>;
+export const configAndProfile = { usage: '[--config FILE] [--profile NAME]', operands: 0 };
 
 /** The grammar of a command that takes `[--config FILE]` and nothing else. */
-export const configOnly = {
-  usage: '[--config FILE]',
-  options: { '--config': 'FILE' },
-  operands: 0,
-} as const satisfies Partial<Grammar>;
+export const configOnly = { usage: '[--config FILE]', operands: 0 };
 
 /** Rows of a help text: what is right stands in line, behind the widest left side. */
 export function columns(rows: readonly (readonly [string, string])[]): string[] {

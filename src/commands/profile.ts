@@ -7,7 +7,6 @@ export const profileGrammar: Grammar = {
   command: 'profile',
   about: `Print what the configuration begins with for one API: ${profileNames.join(', ')}.`,
   usage: 'NAME',
-  options: {},
   operands: 1,
 };
 

@@ -7,12 +7,7 @@ import { type CommandIo, type Grammar, givenTo } from './options.ts';
 import { type Shown, screenOf } from './screen.ts';
 
 /** What both commands take. */
-export const shownOf = {
-  usage: '[fleet] [--config FILE]',
-  options: { '--config': 'FILE' },
-  operands: 1,
-  optional: 1,
-} as const satisfies Partial<Grammar>;
+export const shownOf = { usage: '[fleet] [--config FILE]', operands: 1, optional: 1 };
 
 export const statusGrammar: Grammar = {
   command: 'status',

@@ -13,12 +13,8 @@ import { configOnly, type Grammar } from './options.ts';
 import { newPassword, type PasswordIo } from './passwords.ts';
 import { CommandFailure, type StoreDeps, type Verb, type VerbGiven, verbOf } from './store.ts';
 
-const withPassword = {
-  usage: 'NAME [--password-file FILE] [--config FILE]',
-  options: { '--config': 'FILE', '--password-file': 'FILE' },
-  operands: 1,
-} as const;
-const withName = { ...configOnly, usage: 'NAME [--config FILE]', operands: 1 } as const;
+const withPassword = { usage: 'NAME [--password-file FILE] [--config FILE]', operands: 1 };
+const withName = { usage: 'NAME [--config FILE]', operands: 1 };
 
 type Given = VerbGiven<PasswordIo>;
 
