@@ -1,5 +1,5 @@
 /** The whole fleet, as its processes tell of themselves while somebody looks. All of it is JSON. */
-import { mergedFigures } from './merged.ts';
+import { mergedFigures, sum } from './merged.ts';
 import type { BucketSnapshot, LanesSnapshot, LineSnapshot, PermitsSnapshot } from './snapshot.ts';
 import type { CallersView, RecentFigures, WaitView } from './views.ts';
 
@@ -81,5 +81,3 @@ export function replicasOf(cards: readonly ReplicaCard[]): ReplicaView[] {
   });
   return views.toSorted((a, b) => a.name.localeCompare(b.name));
 }
-
-const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

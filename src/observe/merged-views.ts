@@ -1,4 +1,5 @@
 /** What several processes tell of callers and of the last 15 minutes, as one view. */
+import { byClass, type Rules, same } from './merged.ts';
 import type { CallersView, CallerView, RecentFigures, RecentView } from './views.ts';
 
 /** What one process tells of several classes. */
@@ -28,33 +29,32 @@ export function mergedCallers(views: readonly CallersView[], max: number): Calle
       oldestMs: Math.max(...ones.map(({ oldestMs }) => oldestMs)),
     };
   });
-  const byClass = [...Map.groupBy(merged, (one) => one.class).values()];
-  const callers = byClass.flatMap((ones) => ones.toSorted(byTurn).slice(0, max));
+  const classes = [...Map.groupBy(merged, (one) => one.class).values()];
+  const callers = classes.flatMap((ones) => ones.toSorted(byTurn).slice(0, max));
   return { callers, more: told.more + merged.length - callers.length };
 }
 
 const byTurn = (a: CallerView, b: CallerView): number =>
   (a.turnInMs ?? Number.POSITIVE_INFINITY) - (b.turnInMs ?? Number.POSITIVE_INFINITY) || a.place - b.place;
 
-/** Steps are counted back from the ones under way: these do not begin at the same moment everywhere. */
-export function mergedRecent(all: readonly RecentFigures[]): RecentFigures {
-  const byClass = Map.groupBy(
-    all.flatMap(({ classes }) => classes),
-    (one) => one.class,
-  );
-  const classes = [...byClass].map(
-    ([name, ones]): RecentView => ({
-      class: name,
-      came: addedUp(ones.map(({ came }) => came)),
-      held: addedUp(ones.map(({ held }) => held)),
-      sent: addedUp(ones.map(({ sent }) => sent)),
-      replayed: addedUp(ones.map(({ replayed }) => replayed)),
-      refused: addedUp(ones.map(({ refused }) => refused)),
-    }),
-  );
-  return { stepMs: all[0]?.stepMs ?? 0, classes };
-}
+export const mergedRecent = (all: readonly RecentFigures[]): RecentFigures => ({
+  stepMs: all[0]?.stepMs ?? 0,
+  classes: byClass(
+    recent,
+    all.map(({ classes }) => classes),
+  ),
+});
 
+const recent: Rules<RecentView> = {
+  class: same,
+  came: addedUp,
+  held: addedUp,
+  sent: addedUp,
+  replayed: addedUp,
+  refused: addedUp,
+};
+
+/** Steps are counted back from the ones under way: these do not begin at the same moment everywhere. */
 function addedUp(series: readonly (readonly number[])[]): number[] {
   const length = Math.max(...series.map((one) => one.length));
   return Array.from({ length }, (_, i) => series.reduce((sum, one) => sum + (one.at(i - length) ?? 0), 0));

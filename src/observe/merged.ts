@@ -17,14 +17,14 @@ import type {
 } from './snapshot.ts';
 
 type Rule<Value> = (values: readonly Value[]) => Value;
-type Rules<Figures> = { readonly [Name in keyof Figures]: Rule<Figures[Name]> };
+export type Rules<Figures> = { readonly [Name in keyof Figures]: Rule<Figures[Name]> };
 
-const sum: Rule<number> = (values) => values.reduce((total, value) => total + value, 0);
+export const sum: Rule<number> = (values) => values.reduce((total, value) => total + value, 0);
 const most: Rule<number> = (values) => Math.max(...values);
 const least: Rule<number> = (values) => Math.min(...values);
 const some: Rule<boolean> = (values) => values.includes(true);
 const every: Rule<boolean> = (values) => !values.includes(false);
-const same = <Value>(values: readonly Value[]): Value => values[0] as Value;
+export const same = <Value>(values: readonly Value[]): Value => values[0] as Value;
 const all: Rule<readonly string[]> = (lists) => [...new Set(lists.flat())];
 const known: Rule<Persistence> = (values) => values.find((value) => value !== 'unknown') ?? 'unknown';
 
@@ -126,7 +126,7 @@ function merged<Figures extends object>(rules: Rules<Figures>, ones: readonly Fi
 }
 
 /** A class that only some of them have yet, since they are being reloaded, is shown by what these say. */
-function byClass<Figures extends { readonly class: string }>(
+export function byClass<Figures extends { readonly class: string }>(
   rules: Rules<Figures>,
   lists: readonly (readonly Figures[])[],
   of: (one: Figures) => string = () => '',
