@@ -1,5 +1,6 @@
 /** W3C Trace Context: what is read, and what is left. */
 import { describe, expect, it } from 'vitest';
+import { newSpanId, newTraceParent } from '../../src/adapters/node/trace-ids.ts';
 import { traceParentIn, traceParentOf, traceStateIn } from '../../src/http/trace-context.ts';
 import { samplerOf } from '../../src/observe/sampling.ts';
 
@@ -44,6 +45,17 @@ describe('traceparent', () => {
     ['a list', `00-${id}-${parent}-01,00-${id}-${parent}-01`],
   ])('is not there if it is %s', (_, ...values) => {
     expect(read(...values)).toBeNull();
+  });
+
+  it('of a trace that begins has ids that nobody had before, and says that they are random', () => {
+    const parents = Array.from({ length: 1_000 }, () => read(newTraceParent()));
+    expect(new Set(parents.map((one) => one?.traceId)).size).toBe(1_000);
+    const spans = Array.from({ length: 1_000 }, () => newSpanId());
+    expect(new Set([...parents.map((one) => one?.parentId), ...spans]).size).toBe(2_000);
+    expect(spans.filter((one) => !/^[\da-f]{16}$/.test(one))).toEqual([]);
+    expect(new Set(parents.map((one) => one?.flags))).toEqual(new Set([2]));
+    // Each digit is of any value, wherever it stands.
+    for (let at = 0; at < 32; at++) expect(new Set(parents.map((one) => one?.traceId[at])).size).toBe(16);
   });
 
   it('is written as version 00', () => {
