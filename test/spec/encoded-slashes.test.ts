@@ -57,7 +57,7 @@ limits:
     expect(await ask('/projects/group%2Fa/files/x%2Fy.txt')).toBe(200);
     const targets = ['/projects/group%2Fa', '/projects/group%2Fb', '/projects/group%2Fa/files/x%2Fy.txt'];
     expect(upstream.arrivals.map(({ target }) => target)).toEqual(targets);
-    expect(app.lines.map((line) => line.class)).toEqual(['projects', 'projects', 'projects', 'files']);
+    expect(app.lines.slice(-4).map((line) => line.class)).toEqual(['projects', 'projects', 'projects', 'files']);
   });
 
   it('what needs the admin needs it with something beside its name, too', async () => {

@@ -80,17 +80,18 @@ describe('A 429 of the Coreapp', () => {
 
 describe('A limit for each value of a field', () => {
   test('holds over all replicas, and holds up nobody else', async () => {
-    // One in 500 s: long enough to be seen to wait.
-    await openBoth('limits: {messages: {rate: 0.002, burst: 2, scope: "header:X-Number", holdMaxMs: 600000}}');
+    // One in 500 s: long enough to be seen to wait. Of a larger burst, a busy machine may let the first slot close.
+    await openBoth('limits: {messages: {rate: 0.002, burst: 1, scope: "header:X-Number", holdMaxMs: 600000}}');
     const send = (app: TestApp, value: string) => app.send('POST /v1/messages', number(value), '{}');
-    await Promise.all([send(one, 'a'), send(other, 'a'), send(one, 'b'), send(other, 'c')]);
-    const third = send(other, 'a');
+    await Promise.all([send(one, 'a'), send(one, 'b'), send(other, 'c')]);
+    const second = send(other, 'a');
     const waits = async () => /^weir_line_requests\{class="messages"\} 1$/m.test(await other.metrics());
-    await until(waits, { what: 'the third to wait' });
-    expect((await send(one, 'c')).status).toBe(200);
+    await until(waits, { what: 'the second to wait' });
+    const others = [await send(one, 'd'), await send(other, 'e')];
+    expect(others.map(({ status }) => status)).toEqual([200, 200]);
     expect(upstream.arrivals).toHaveLength(5);
     await other.close(0);
-    expect((await third).status).toBe(503);
+    expect((await second).status).toBe(503);
   });
 
   test('is in Redis by a digest: whatever callers send, no key holds it', async () => {
