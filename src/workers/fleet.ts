@@ -222,9 +222,12 @@ export class Fleet {
     for (const member of newcomers) void member.ask((id) => ({ kind: 'prepare', id, config: share }), reloadMaxMs);
     await Promise.all(this.#members.map((member) => member.ask((id) => ({ kind: 'commit', id }), reloadMaxMs)));
     this.#adminPassword = config.auth.adminPassword;
+    // It may have mended what kept some from starting.
+    for (const slot of this.#slots) if (slot.alarm !== null && this.#phase === 'running') this.#spawn(slot);
   }
 
   #spawn(slot: Slot): void {
+    slot.alarm?.cancel();
     slot.alarm = null;
     const member: Member = new Member(
       this.#deps.spawn({

@@ -160,6 +160,20 @@ describe('A fleet', () => {
     expect(fleet.snapshot()).toMatchObject({ requestsLost: 3, each: [{ restarts: 1 }, { restarts: 0 }] });
   });
 
+  it('starts those that wait for another start at once, when another configuration is in force', async () => {
+    const { fleet, clock, workers, stage } = await begun();
+    stage.play = (message, worker) => (message.kind === 'start' ? worker.dies() : well(message, worker));
+    workers[0]?.dies();
+    await clock.advance(10_000);
+    const tries = workers.length;
+    stage.play = well;
+    await fleet.apply(settings('limits: {messages: {rate: 7}}'));
+    expect(workers).toHaveLength(tries + 1);
+    await until(() => fleet.serving === 2, { what: 'all to serve' });
+    await clock.advance(15_000);
+    expect(workers).toHaveLength(tries + 1);
+  });
+
   it('keeps what one that dies has told between two reports', async () => {
     const { fleet, workers, kept } = await begun();
     const tally = { reloads: {} } as Report['counted']['tally'];
