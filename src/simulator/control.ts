@@ -11,7 +11,7 @@ import { type Answer, failure } from './envelope.ts';
 import type { JobFigures } from './jobs.ts';
 import type { Seen, Trace } from './ledger.ts';
 import { bodyOf } from './listener.ts';
-import { type Problem, shown } from './problems.ts';
+import { lineOf, type Problem, shown } from './problems.ts';
 import type { Settings } from './settings.ts';
 
 export const controlPrefix = '/_simulator/';
@@ -75,11 +75,7 @@ async function configure(controls: Controls, body: string): Promise<Answer> {
     return failure('malformed', [`The body is not JSON (${(error as Error).message}); give an object of settings.`]);
   }
   const problems = await controls.configure(patch);
-  if (problems.length === 0) return json(controls.settings());
-  return failure(
-    'invalid',
-    problems.map(({ path, text }) => (path.length === 0 ? text : `${path.join('.')}: ${text}`)),
-  );
+  return problems.length === 0 ? json(controls.settings()) : failure('invalid', problems.map(lineOf));
 }
 
 function arrivals(controls: Controls, query: string): Answer {

@@ -8,6 +8,8 @@ export interface Problem {
   readonly text: string;
 }
 
+export const lineOf = ({ path, text }: Problem): string => (path.length === 0 ? text : `${path.join('.')}: ${text}`);
+
 const kinds: Readonly<Record<string, string>> = {
   number: 'a number',
   int: 'a whole number',

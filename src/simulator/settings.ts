@@ -3,7 +3,7 @@
  * line.
  */
 import { z } from 'zod';
-import { type Class, classes, forEach } from './classes.ts';
+import { classes, forEach } from './classes.ts';
 import { type Problem, problemsOf } from './problems.ts';
 
 const timeMaxMs = 3_600_000;
@@ -40,6 +40,9 @@ const limit = group({
 
 export type Limit = z.infer<typeof limit>;
 
+const messagesLimit: Limit = { ratePerS: 50, burst: 150 };
+const otherLimit: Limit = { ratePerS: 20, burst: 60 };
+
 const faultRight =
   'a fraction from 0 to 1, {"next": N} for the next N, or {"share": FRACTION, "ms": N} for the next N milliseconds';
 const share = () => z.number({ error: faultRight }).min(0, { error: faultRight }).max(1, { error: faultRight });
@@ -75,28 +78,37 @@ export const faultNames = Object.keys(faultDescriptions) as readonly FaultName[]
 const authorizationRight = 'the value of Authorization that is demanded, 1 character or more, or null for none';
 
 export const settingsSchema = group({
-  latencyMs: milliseconds().describe('every answer to an accepted request is this late'),
-  latencyJitterMs: milliseconds().describe('… and a random part of this later'),
-  workers: whole(0, 1_000_000, 'jobs at once').describe('jobs worked on at once; 0: none, the queue only fills'),
-  serviceMs: milliseconds().describe('how long a worker is busy with one job; 0: no time at all'),
-  queueMax: whole(0, 100_000_000, 'jobs').describe('jobs that may wait; one more is refused with a 503'),
-  trickleMs: milliseconds().describe('how long a trickling answer waits before each byte'),
-  overloaded: yesOrNo().describe('every request is refused with a 503'),
-  throttledRetryAfter: retryAfter().describe('Retry-After on a 429: none, seconds or date'),
-  throttledRetryAfterSeconds: retryAfterSeconds().describe('how far ahead it points'),
-  overloadedRetryAfter: retryAfter().describe('Retry-After on a 503: none, seconds or date'),
-  overloadedRetryAfterSeconds: retryAfterSeconds().describe('how far ahead it points'),
-  limitsEnforced: yesOrNo().describe('whether the limits hold'),
-  limits: group(forEach(classes, () => limit)),
-  faults: group(forEach(faultNames, () => fault)),
+  latencyMs: milliseconds().default(0).describe('every answer to an accepted request is this late'),
+  latencyJitterMs: milliseconds().default(0).describe('… and a random part of this later'),
+  workers: whole(0, 1_000_000, 'jobs at once')
+    .default(8)
+    .describe('jobs worked on at once; 0: none, the queue only fills'),
+  serviceMs: milliseconds().default(0).describe('how long a worker is busy with one job; 0: no time at all'),
+  queueMax: whole(0, 100_000_000, 'jobs').default(1_000).describe('jobs that may wait; one more is refused with a 503'),
+  trickleMs: milliseconds().default(10).describe('how long a trickling answer waits before each byte'),
+  overloaded: yesOrNo().default(false).describe('every request is refused with a 503'),
+  throttledRetryAfter: retryAfter().default('none').describe('Retry-After on a 429: none, seconds or date'),
+  throttledRetryAfterSeconds: retryAfterSeconds().default(1).describe('how far ahead it points'),
+  overloadedRetryAfter: retryAfter().default('none').describe('Retry-After on a 503: none, seconds or date'),
+  overloadedRetryAfterSeconds: retryAfterSeconds().default(1).describe('how far ahead it points'),
+  limitsEnforced: yesOrNo().default(true).describe('whether the limits hold'),
+  limits: group(forEach(classes, (name) => limit.default(name === 'messages' ? messagesLimit : otherLimit))).prefault(
+    {},
+  ),
+  faults: group(forEach(faultNames, () => fault.default(0))).prefault({}),
   authorization: z
     .string({ error: authorizationRight })
     .min(1, { error: authorizationRight })
     .nullable()
+    .default(null)
     .describe('the value of Authorization that is demanded, else 401'),
-  bodyMaxBytes: whole(0, 1_073_741_824, 'bytes').describe('the longest request body; a longer one is a 413'),
-  recordRequestsMax: whole(0, 10_000_000, 'requests').describe('how many request heads are remembered; 0: none'),
-  listening: yesOrNo().describe('false: connections to the main port are refused'),
+  bodyMaxBytes: whole(0, 1_073_741_824, 'bytes')
+    .default(134_217_728)
+    .describe('the longest request body; a longer one is a 413'),
+  recordRequestsMax: whole(0, 10_000_000, 'requests')
+    .default(10_000)
+    .describe('how many request heads are remembered; 0: none'),
+  listening: yesOrNo().default(true).describe('false: connections to the main port are refused'),
 });
 
 export type Settings = z.infer<typeof settingsSchema>;
@@ -111,29 +123,7 @@ export type SettingsPatch = {
 };
 
 /** The limits of the documentation, from version 2.25.3 on; the rest is a Coreapp without worries. */
-export const defaultSettings: Settings = {
-  latencyMs: 0,
-  latencyJitterMs: 0,
-  workers: 8,
-  serviceMs: 0,
-  queueMax: 1_000,
-  trickleMs: 10,
-  overloaded: false,
-  throttledRetryAfter: 'none',
-  throttledRetryAfterSeconds: 1,
-  overloadedRetryAfter: 'none',
-  overloadedRetryAfterSeconds: 1,
-  limitsEnforced: true,
-  limits: forEach(
-    classes,
-    (name: Class): Limit => (name === 'messages' ? { ratePerS: 50, burst: 150 } : { ratePerS: 20, burst: 60 }),
-  ),
-  faults: forEach(faultNames, (): Fault => 0),
-  authorization: null,
-  bodyMaxBytes: 134_217_728,
-  recordRequestsMax: 10_000,
-  listening: true,
-};
+export const defaultSettings: Settings = settingsSchema.parse({});
 
 type Configured =
   | { readonly kind: 'settings'; readonly settings: Settings }

@@ -2,7 +2,7 @@
 import { type Controls, controlPrefix, serveControl } from './control.ts';
 import { SimulatedCoreapp } from './coreapp.ts';
 import { Listener } from './listener.ts';
-import type { Problem } from './problems.ts';
+import { lineOf, type Problem } from './problems.ts';
 import { defaultSettings, patched, type SettingsPatch } from './settings.ts';
 
 export interface Place {
@@ -28,22 +28,11 @@ export interface Simulator extends Controls, AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Wrong settings: each problem names the field, what was given and what would be right. */
-class SettingsError extends Error {
-  override readonly name = 'SettingsError';
-  readonly problems: readonly Problem[];
-
-  constructor(problems: readonly Problem[]) {
-    super(problems.map(({ path, text }) => `${path.join('.')}: ${text}`).join('\n'));
-    this.problems = problems;
-  }
-}
-
-/** Rejects with a `SettingsError`, or with the error of `listen` (`EADDRINUSE`, …). */
+/** Rejects with what is wrong with the settings, a line each, or with the error of `listen` (`EADDRINUSE`, …). */
 export async function startSimulator(options: SettingsPatch & Place = {}): Promise<Simulator> {
   const { host = '127.0.0.1', port = 0, controlPort = 0, random = Math.random, ...patch } = options;
   const configured = patched(defaultSettings, patch);
-  if (configured.kind === 'problems') throw new SettingsError(configured.problems);
+  if (configured.kind === 'problems') throw new Error(configured.problems.map(lineOf).join('\n'));
   const coreapp = new SimulatedCoreapp(configured.settings, random);
   const main = new Listener(
     (request, response) => {

@@ -5,15 +5,15 @@
 import { TokenBucket, wholeMs } from '../limits.ts';
 import { type Answer, type Asked, objectIn, type SimulatedApi } from './server.ts';
 
-interface AnySettings {
+export const anyDefaults = {
   /** Requests a second, and at once; of a language model: a second, the tokens are a thousand times as many. */
-  readonly rate: number;
-  readonly burst: number;
+  rate: 2,
+  burst: 10,
   /** How long an answer takes, milliseconds. */
-  readonly latencyMs: number;
-}
+  latencyMs: 5,
+};
 
-export const anyDefaults: AnySettings = { rate: 2, burst: 10, latencyMs: 5 };
+type AnySettings = Readonly<typeof anyDefaults>;
 
 /** How a path says when to come back. */
 type Kind = (asked: Asked, bucket: TokenBucket, now: number) => Answer;

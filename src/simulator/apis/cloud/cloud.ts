@@ -10,37 +10,28 @@ import { attachments, Media } from './media.ts';
 import { Templates } from './templates.ts';
 import { type WebhookSettings, Webhooks } from './webhooks.ts';
 
-interface CloudSettings extends WebhookSettings {
-  /** Messages a second of one number, and at once. */
-  readonly numberRate: number;
-  /** Messages a second to one recipient, and at once. */
-  readonly pairRate: number;
-  readonly pairBurst: number;
-  /** Management calls an hour. */
-  readonly hourly: number;
-  /** The status of what is refused for being too fast: the API's own is inconsistent. */
-  readonly throttleStatus: number;
-  /** Where media are downloaded from, an origin; empty: the host of the call, at the port of the media's own. */
-  readonly mediaOrigin: string;
-  /** The bearer token that is right; empty: any one. */
-  readonly token: string;
-  /** How long an answer takes, milliseconds. */
-  readonly latencyMs: number;
-}
+const webhookDefaults: WebhookSettings = { webhookUrl: '', verifyToken: '', appSecret: '' };
 
-export const cloudDefaults: CloudSettings = {
+export const cloudDefaults = {
+  /** Messages a second of one number, and at once. */
   numberRate: 80,
+  /** Messages a second to one recipient, and at once. */
   pairRate: 1 / 6,
   pairBurst: 45,
+  /** Management calls an hour. */
   hourly: 200,
+  /** The status of what is refused for being too fast: the API's own is inconsistent. */
   throttleStatus: 400,
+  /** The bearer token that is right; empty: any one. */
   token: '',
+  /** Where media are downloaded from, an origin; empty: the host of the call, at the port of the media's own. */
   mediaOrigin: '',
-  webhookUrl: '',
-  verifyToken: '',
-  appSecret: '',
+  ...webhookDefaults,
+  /** How long an answer takes, milliseconds. */
   latencyMs: 5,
 };
+
+type CloudSettings = Readonly<typeof cloudDefaults>;
 
 interface Recipient {
   readonly bucket: TokenBucket;
