@@ -9,6 +9,7 @@ import { readScope, type Scope, scopeValue, scopeWords } from '../admission/rate
 import { routingOf } from '../app/profile.ts';
 import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
+import type { RulesOf } from '../config/limits.ts';
 import { type Collected, collected, identified, type Received, routed } from '../exchange/exchange.ts';
 import { createReceive } from '../exchange/receive.ts';
 import type { Access, Route } from '../exchange/route.ts';
@@ -166,8 +167,7 @@ function credentialWords({ coreapp }: Config, request: Collected): string {
 
 /** The answers that mean "too fast"; the first rule that fits counts. 429 and 503 count besides. */
 function signalRows({ throttled }: Config, route: Route): Rows {
-  const rules = [...(throttled.byClass.get(route.class) ?? []), ...throttled.all];
-  return rules.map(({ status, body, fields, of, then }) => {
+  return rulesFor(throttled, route).map(({ status, body, fields, of, then }) => {
     const places = body.map(({ pointer, values }) => [`/${pointer.join('/')}`, values] as const);
     const said = [...fields.map(({ name, values }) => [name, values] as const), ...places];
     const words = said.map(([name, values]) => ` and ${name} ${values.words}`);
@@ -178,8 +178,11 @@ function signalRows({ throttled }: Config, route: Route): Rows {
 
 /** What its answers may announce; the longest pause counts. */
 function heedRows({ heed }: Config, route: Route): Rows {
-  const rules = [...(heed.byClass.get(route.class) ?? []), ...heed.all];
-  return rules.map((rule) => ['heeds', `${heedWords(rule)}: ${rule.of}`]);
+  return rulesFor(heed, route).map((rule) => ['heeds', `${heedWords(rule)}: ${rule.of}`]);
+}
+
+function rulesFor<Rule>({ all, byClass }: RulesOf<Rule>, route: Route): Rule[] {
+  return [...(byClass.get(route.class) ?? []), ...all];
 }
 
 function heedWords(rule: HeedRule): string {

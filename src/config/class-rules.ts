@@ -123,18 +123,17 @@ export function ownClashes(facts: Facts): Clash[] {
 export function unknownClasses(facts: Facts): Clash[] {
   const known = classesIn(facts);
   const { coreapp, auth } = facts.settings;
-  const named = [
-    ...coreapp.honoursIdempotencyKey.map((name) => ['coreapp.honoursIdempotencyKey', name] as const),
-    ...Object.keys(coreapp.urls).map((name) => ['coreapp.urls', name] as const),
-    ...Object.keys(coreapp.bodyUrls).map((name) => ['coreapp.bodyUrls', name] as const),
-    ...Object.keys(coreapp.authorizations)
-      .filter((key) => !key.includes('='))
-      .map((name) => ['coreapp.authorizations', name] as const),
-    ...Object.values(auth.may).flatMap((names) => names.map((name) => ['auth.may', name] as const)),
-  ];
-  return named
-    .filter(([, name]) => !known.includes(name))
-    .map(([setting, name]) => clash(facts, setting, setting, name, `classes that there are: ${known.join(', ')}`));
+  const named = {
+    'coreapp.honoursIdempotencyKey': coreapp.honoursIdempotencyKey,
+    'coreapp.urls': Object.keys(coreapp.urls),
+    'coreapp.bodyUrls': Object.keys(coreapp.bodyUrls),
+    'coreapp.authorizations': Object.keys(coreapp.authorizations).filter((key) => !key.includes('=')),
+    'auth.may': Object.values(auth.may).flat(),
+  };
+  const wanted = `classes that there are: ${known.join(', ')}`;
+  return Object.entries(named).flatMap(([setting, names]) =>
+    names.filter((name) => !known.includes(name)).map((name) => clash(facts, setting, setting, name, wanted)),
+  );
 }
 
 /** What a field holds that is a secret is gone before limits are looked at. */

@@ -8,7 +8,7 @@ import type { HeedRule } from '../signals/heed.ts';
 import type { SignalRule } from '../signals/signals.ts';
 import type { Credential } from './credentials.ts';
 import { type JwtConfig, jwtOf } from './jwt.ts';
-import { type Classes, classesOf, heedByClass, type Limits, limitsOf, signalsByClass } from './limits.ts';
+import { type Classes, classesOf, heedByClass, type Limits, limitsOf, type RulesOf, signalsByClass } from './limits.ts';
 import type { Otel } from './otel.ts';
 import { withLogin } from './redis-url.ts';
 import type { ProfileName, Settings } from './schema.ts';
@@ -48,16 +48,10 @@ export type Config = {
     readonly may: ReadonlyMap<string, ReadonlySet<EndpointClass>>;
   };
   readonly limits: Limits;
-  /** What answers mean "too fast": of all classes, and of single ones. */
-  readonly throttled: {
-    readonly all: readonly SignalRule[];
-    readonly byClass: ReadonlyMap<EndpointClass, readonly SignalRule[]>;
-  };
+  /** What answers mean "too fast". */
+  readonly throttled: RulesOf<SignalRule>;
   /** What answers announce before they refuse. */
-  readonly heed: {
-    readonly all: readonly HeedRule[];
-    readonly byClass: ReadonlyMap<EndpointClass, readonly HeedRule[]>;
-  };
+  readonly heed: RulesOf<HeedRule>;
   /** Which requests belong to which class. */
   readonly classes: Classes;
   readonly line: {

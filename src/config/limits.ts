@@ -84,6 +84,12 @@ export function limitsOf(given: Given): Limits {
 /** Rules of single classes. */
 type ByClass<Rule> = ReadonlyMap<EndpointClass, readonly Rule[]>;
 
+/** Rules of all classes, and those of single ones. */
+export interface RulesOf<Rule> {
+  readonly all: readonly Rule[];
+  readonly byClass: ByClass<Rule>;
+}
+
 /** What single classes say of answers that mean "too fast". */
 export function signalsByClass(given: Given): ByClass<SignalRule> {
   return byClass(wholeOf(given).map(([name, { throttled = [] }]) => [name, signalsOf(throttled)]));

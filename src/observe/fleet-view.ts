@@ -1,26 +1,20 @@
 /** The whole fleet, as its processes tell of themselves while somebody looks. All of it is JSON. */
-import { mergedFigures, sum } from './merged.ts';
-import type { BucketSnapshot, LanesSnapshot, LineSnapshot, PermitsSnapshot } from './snapshot.ts';
+import { type ClassFigures, mergedFigures, sum } from './merged.ts';
+import type { Snapshot } from './snapshot.ts';
 import type { CallersView, RecentFigures, WaitView } from './views.ts';
 
 /** A process, as it tells the others of itself. */
-export interface ReplicaCard {
+export interface ReplicaCard extends ClassFigures, Pick<Snapshot, 'ready' | 'connections'> {
   /** Of its replica: workers of one have the same. */
   readonly name: string;
   readonly version: string;
   /** ISO 8601. */
   readonly startedAt: string;
-  readonly ready: boolean;
   /** Of the configuration in force. */
   readonly hash: string;
   /** ISO 8601: since when it is in force. */
   readonly loadedAt: string;
   readonly fallback: boolean;
-  readonly connections: number;
-  readonly lines: readonly LineSnapshot[];
-  readonly buckets: readonly BucketSnapshot[];
-  readonly lanes: readonly LanesSnapshot[];
-  readonly permits: readonly PermitsSnapshot[];
   /** The first ones of each class. */
   readonly callers: CallersView;
   readonly recent: RecentFigures;
@@ -52,7 +46,7 @@ export interface ReplicaView
 }
 
 /** What moves in each class, over all. A caller that waits in several processes counts once, where all of its class are told. */
-export function figuresOf(cards: readonly ReplicaCard[]): Pick<ReplicaCard, 'lines' | 'buckets' | 'lanes' | 'permits'> {
+export function figuresOf(cards: readonly ReplicaCard[]): ClassFigures {
   const figures = mergedFigures(cards);
   if (cards.some(({ callers }) => callers.more > 0)) return figures;
   const all = new Set(cards.flatMap(({ callers }) => callers.callers.map((one) => `${one.class} ${one.caller}`)));

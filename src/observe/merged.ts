@@ -79,9 +79,10 @@ const leftOut: Rules<LinesLeftOut> = { sample: sum, slowReader: sum, notWritten:
 /** What the workers of a replica have in common, and their parent knows. */
 type OfParent = 'config' | 'ready' | 'stopping' | 'workers';
 
-type Figures = Pick<Snapshot, 'lines' | 'buckets' | 'lanes' | 'permits'>;
+/** What moves in each class. */
+export type ClassFigures = Pick<Snapshot, 'lines' | 'buckets' | 'lanes' | 'permits'>;
 
-const figures: Rules<Figures> = {
+const figures: Rules<ClassFigures> = {
   lines: (lists) => byClass(line, lists),
   buckets: (lists) => byClass(bucket, lists),
   lanes: (lists) => byClass(lanes, lists, ({ limit }) => limit),
@@ -114,8 +115,8 @@ export function mergedSnapshot(ofWorkers: readonly Snapshot[], ofParent: Pick<Sn
   return { ...(ofWorkers.length === 0 ? nothing : merged(snapshot, ofWorkers)), ...ofParent };
 }
 
-/** What moves in each class, over all. */
-export const mergedFigures = (ones: readonly Figures[]): Figures => merged(figures, ones);
+/** Over all. */
+export const mergedFigures = (ones: readonly ClassFigures[]): ClassFigures => merged(figures, ones);
 
 /** Counts of lines, added up. */
 export const addedLeftOut = (ones: readonly LinesLeftOut[]): LinesLeftOut => merged(leftOut, ones);
