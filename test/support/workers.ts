@@ -109,6 +109,11 @@ export class RunningWorkers implements AsyncDisposable {
     return values.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
   }
 
+  /** Resolves when that sum is so much: a worker that is busy may tell later what it has counted. */
+  async countsTo(value: number, name: string, labels = ''): Promise<void> {
+    await until(async () => (await this.counter(name, labels)) === value, { what: `${name} to be ${value}` });
+  }
+
   /** How many requests each worker has served, by the log. */
   async servedByLog(total: number): Promise<ReadonlyMap<number, number>> {
     const served = () =>
