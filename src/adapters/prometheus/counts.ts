@@ -2,7 +2,7 @@
  * The counters of the hot path: plain numbers, found by one Map lookup each. prom-client's own counters hash their
  * labels at every call, which costs more than all of a request's figures may.
  */
-import { ExponentialCounts, type ExponentialData } from './exponential.ts';
+import { ExponentialCounts } from './exponential.ts';
 
 /** A trace whose request is in a bucket: the last one. */
 interface Seen {
@@ -13,13 +13,7 @@ interface Seen {
 }
 
 /** What a histogram holds, as plain data. */
-export interface HistogramData {
-  readonly boundsMs: readonly number[];
-  readonly counts: readonly number[];
-  readonly exponential: ExponentialData;
-  readonly sumMs: number;
-  readonly seen: readonly (Seen | undefined)[] | null;
-}
+export type HistogramData = ReturnType<Histogram['data']>;
 
 /** A histogram with fixed bounds, in milliseconds; shown in seconds. Beside them it has those of a native histogram. */
 export class Histogram {
@@ -74,7 +68,7 @@ export class Histogram {
     return total;
   }
 
-  data(): HistogramData {
+  data() {
     const { boundsMs, counts, exponential, sumMs } = this;
     return { boundsMs, counts, exponential: exponential.data(), sumMs, seen: this.#seen };
   }

@@ -16,12 +16,6 @@ const lastIndex = greatestOctave * perOctave;
 /** If there are more of them, each two are shown as one. Scrapers may bound how many they take. */
 const shownMax = 160;
 
-/** What one holds, as plain data. */
-export interface ExponentialData {
-  readonly zeros: number;
-  readonly counts: Float64Array | null;
-}
-
 export class ExponentialCounts {
   /** Made with the first one that counts. */
   #counts: Float64Array | null = null;
@@ -37,11 +31,12 @@ export class ExponentialCounts {
     (this.#counts[Math.min(index, lastIndex) - firstIndex] as number) += 1;
   }
 
-  data(): ExponentialData {
+  /** What it holds, as plain data. */
+  data() {
     return { zeros: this.#zeros, counts: this.#counts };
   }
 
-  add({ zeros, counts }: ExponentialData): void {
+  add({ zeros, counts }: ReturnType<ExponentialCounts['data']>): void {
     this.#zeros += zeros;
     if (counts === null) return;
     this.#counts ??= new Float64Array(counts.length);

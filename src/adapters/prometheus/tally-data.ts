@@ -2,40 +2,21 @@
  * What a tally holds as plain data: a worker sends it to its parent, which adds up what all have sent. What is counted
  * anew has to be here, too; test/spec/workers.test.ts holds a tally against its copy.
  */
-import type { ByStatusData, HistogramData } from './counts.ts';
-import type { ClassTally, StoreCallTally, Tally } from './tally.ts';
+import type { ClassTally, Tally } from './tally.ts';
 
 type Counts = Readonly<Record<string, number>>;
 
-interface ClassData {
-  readonly answers: readonly (readonly [method: string, ByStatusData])[];
-  readonly duration: HistogramData;
-  readonly holds: Readonly<Record<keyof ClassTally['holds'], HistogramData>>;
-  readonly coreapp: ByStatusData;
-  readonly coreappDuration: HistogramData;
-  readonly replays: Counts;
-  readonly cuts: Counts;
-  readonly alarms: number;
-  readonly slots: Counts;
-}
+export type TallyData = ReturnType<typeof dataOf>;
 
-export interface TallyData {
-  readonly classes: readonly (readonly [name: string, ClassData])[];
-  readonly refusals: Counts;
-  readonly narrow: Tally['narrow'];
-  readonly storeCalls: readonly (readonly [call: string, Readonly<Record<keyof StoreCallTally, HistogramData>>])[];
-  /** When the first token expires of those seen lately, milliseconds since 1970-01-01 UTC; null: none was. */
-  readonly monitoringMs: number | null;
-  readonly reloads: Counts;
-  readonly spanCounts: Counts;
-}
-
-export function dataOf(tally: Tally): TallyData {
+export function dataOf(tally: Tally) {
   return {
-    classes: [...tally.classes].map(([name, one]) => [name, classData(one)]),
+    classes: [...tally.classes].map(([name, one]) => [name, classData(one)] as const),
     refusals: tally.refusals,
     narrow: tally.narrow,
-    storeCalls: [...tally.storeCalls].map(([call, { ok, error }]) => [call, { ok: ok.data(), error: error.data() }]),
+    storeCalls: [...tally.storeCalls].map(
+      ([call, { ok, error }]) => [call, { ok: ok.data(), error: error.data() }] as const,
+    ),
+    /** When the first token expires of those seen lately, milliseconds since 1970-01-01 UTC; null: none was. */
     monitoringMs: tally.monitoringTokens.soonestMs(),
     reloads: tally.reloads,
     spanCounts: tally.spanCounts,
@@ -60,9 +41,9 @@ export function addData(tally: Tally, data: TallyData): void {
   addCounts(tally.spanCounts, data.spanCounts);
 }
 
-function classData({ answers, duration, holds, coreapp, coreappDuration, ...counts }: ClassTally): ClassData {
+function classData({ answers, duration, holds, coreapp, coreappDuration, ...counts }: ClassTally) {
   return {
-    answers: [...answers].map(([method, cells]) => [method, cells.data()]),
+    answers: [...answers].map(([method, cells]) => [method, cells.data()] as const),
     duration: duration.data(),
     holds: { sent: holds.sent.data(), refused: holds.refused.data(), gone: holds.gone.data() },
     coreapp: coreapp.data(),
@@ -71,7 +52,7 @@ function classData({ answers, duration, holds, coreapp, coreappDuration, ...coun
   };
 }
 
-function addClass(tally: ClassTally, data: ClassData): void {
+function addClass(tally: ClassTally, data: ReturnType<typeof classData>): void {
   for (const [method, cells] of data.answers) tally.answersTo(method).addAll(cells);
   tally.duration.add(data.duration);
   for (const outcome of ['sent', 'refused', 'gone'] as const) tally.holds[outcome].add(data.holds[outcome]);
