@@ -102,20 +102,7 @@ interface State {
   reload: () => Promise<ReloadReport> | null;
 }
 
-interface Opened {
-  readonly place: WorkerPlace | null;
-  readonly state: State;
-  readonly running: Running;
-  readonly services: Services;
-  readonly steer: Control;
-  readonly look: OwnLook;
-}
-
-async function open(
-  { hash, ...start }: AppStart,
-  place: WorkerPlace | null,
-  opened: AsyncDisposableStack,
-): Promise<Opened> {
+async function open({ hash, ...start }: AppStart, place: WorkerPlace | null, opened: AsyncDisposableStack) {
   const state: State = { readiness: { ready: false, why: 'starting' }, connections: () => 0, reload: () => null };
   const running = new Running(machineClock, hash);
   const ports = () => ({
@@ -133,7 +120,7 @@ async function open(
 /** Opens the main port. What is open then is closed by `close`. */
 async function serve(
   config: Config,
-  { place, state, running, services, steer, look }: Opened,
+  { place, state, running, services, steer, look }: Awaited<ReturnType<typeof open>>,
   opened: AsyncDisposableStack,
 ): Promise<Serving> {
   const { clock, log, stores, passwords } = services;
