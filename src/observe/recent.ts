@@ -19,14 +19,8 @@ type ReadTotals = () => ReadonlyMap<string, Totals>;
 const nothing: Totals = { came: 0, held: 0, sent: 0, replayed: 0, refused: 0 };
 
 /** One class: a ring of what each step brought. */
-class Ring {
-  readonly counts = new Float64Array(recentSteps * kinds.length);
-  seen: Totals;
-
-  constructor(seen: Totals) {
-    this.seen = seen;
-  }
-}
+const newRing = (seen: Totals) => ({ counts: new Float64Array(recentSteps * kinds.length), seen });
+type Ring = ReturnType<typeof newRing>;
 
 export class Recent {
   readonly #read: ReadTotals;
@@ -36,7 +30,7 @@ export class Recent {
 
   constructor(read: ReadTotals) {
     this.#read = read;
-    for (const [name, totals] of read()) this.#rings.set(name, new Ring(totals));
+    for (const [name, totals] of read()) this.#rings.set(name, newRing(totals));
   }
 
   /** A step is over. Call it once in `recentStepMs`. */
@@ -86,7 +80,7 @@ export class Recent {
   #ringOf(name: string): Ring {
     const known = this.#rings.get(name);
     if (known !== undefined) return known;
-    const ring = new Ring(nothing);
+    const ring = newRing(nothing);
     this.#rings.set(name, ring);
     return ring;
   }

@@ -5,7 +5,7 @@
 import { hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { classOf, type Target, targetOf } from './classes.ts';
-import { Endpoints } from './endpoints.ts';
+import { type AnswerAt, answersOf } from './endpoints.ts';
 import { type Answer, failure } from './envelope.ts';
 import { Faults } from './faults.ts';
 import { Jobs } from './jobs.ts';
@@ -28,7 +28,7 @@ export class SimulatedCoreapp {
   #settings: Settings;
   readonly #random: () => number;
   readonly #limits: Limits;
-  readonly #endpoints = new Endpoints(coreappEndpoints());
+  readonly #answerAt = answersOf(coreappEndpoints());
   readonly faults: Faults;
   readonly jobs: Jobs;
   readonly ledger: Ledger;
@@ -153,9 +153,9 @@ export class SimulatedCoreapp {
   }
 
   /** A body that nobody thought of must not end the process, which may be Weir's. */
-  #answerOf(path: string, call: Parameters<Endpoints['answer']>[1]): Answer {
+  #answerOf(...asked: Parameters<AnswerAt>): Answer {
     try {
-      return this.#endpoints.answer(path, call);
+      return this.#answerAt(...asked);
     } catch (error) {
       return failure('failed', [error instanceof Error ? error.message : String(error)]);
     }

@@ -23,30 +23,28 @@ interface Endpoint {
   readonly methods: ReadonlyMap<string, Handler>;
 }
 
-export class Endpoints {
-  /** Patterns without parameters, by path: nearly everything that is asked for often. */
-  readonly #exact = new Map<string, Endpoint>();
-  readonly #patterns: Endpoint[] = [];
+/** `path`: without query and trailing slash. HEAD is answered as GET, whose body Node leaves out. */
+export type AnswerAt = (path: string, call: Omit<Call, 'parameters'>) => Answer;
 
-  constructor(table: EndpointTable) {
-    for (const [pattern, handlers] of Object.entries(table)) {
-      const endpoint = { segments: pattern.split('/'), methods: new Map(Object.entries(handlers)) };
-      if (/[{*]/.test(pattern)) this.#patterns.push(endpoint);
-      else this.#exact.set(`/${pattern}`, endpoint);
-    }
+export function answersOf(table: EndpointTable): AnswerAt {
+  // Patterns without parameters, by path: nearly everything that is asked for often.
+  const exact = new Map<string, Endpoint>();
+  const patterns: Endpoint[] = [];
+  for (const [pattern, handlers] of Object.entries(table)) {
+    const endpoint = { segments: pattern.split('/'), methods: new Map(Object.entries(handlers)) };
+    if (/[{*]/.test(pattern)) patterns.push(endpoint);
+    else exact.set(`/${pattern}`, endpoint);
   }
-
-  /** `path`: without query and trailing slash. HEAD is answered as GET, whose body Node leaves out. */
-  answer(path: string, call: Omit<Call, 'parameters'>): Answer {
-    const exact = this.#exact.get(path);
-    if (exact !== undefined) return run(exact, { ...call, parameters: [] });
+  return (path, call) => {
+    const found = exact.get(path);
+    if (found !== undefined) return run(found, { ...call, parameters: [] });
     const segments = path.slice(1).split('/');
-    for (const endpoint of this.#patterns) {
+    for (const endpoint of patterns) {
       const parameters = matched(endpoint.segments, segments);
       if (parameters !== null) return run(endpoint, { ...call, parameters });
     }
     return failure('notFound', [`There is no ${path}.`]);
-  }
+  };
 }
 
 function run(endpoint: Endpoint, call: Call): Answer {

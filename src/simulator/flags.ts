@@ -63,10 +63,11 @@ const rest: readonly (readonly [string, string])[] = [
   ['--help', 'this text'],
 ];
 
+const own = flags.map(
+  ({ name, type, help }) => [`--${name}${{ number: ' N', boolean: '', string: ' TEXT' }[type]}`, help] as const,
+);
+
 function simulateHelp(): string {
-  const own = flags.map(
-    ({ name, type, help }) => [`--${name}${{ number: ' N', boolean: '', string: ' TEXT' }[type]}`, help] as const,
-  );
   const lines = (rows: readonly (readonly [string, string])[]) =>
     rows.map(([left, right]) => `  ${left.padEnd(36)}${right}`);
   return [
@@ -86,18 +87,13 @@ function simulateHelp(): string {
   ].join('\n');
 }
 
-const config: ParseArgsOptionsConfig = {
-  ...Object.fromEntries(
-    flags.map(({ name, type }) => [name, { type: type === 'boolean' ? ('boolean' as const) : ('string' as const) }]),
-  ),
-  host: { type: 'string' },
-  port: { type: 'string' },
-  'control-port': { type: 'string' },
-  limit: { type: 'string', multiple: true },
-  fault: { type: 'string', multiple: true },
-  'no-limits': { type: 'boolean' },
-  help: { type: 'boolean' },
-};
+const config: ParseArgsOptionsConfig = Object.fromEntries(
+  [...others, ...own, ...rest].flatMap(([left]) => {
+    const [name = '', value] = left.slice(2).split(' ');
+    if (name === 'profile') return []; // It has been taken out before.
+    return [[name, { type: value === undefined ? 'boolean' : 'string', multiple: ['limit', 'fault'].includes(name) }]];
+  }),
+);
 
 export type Values = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
 
