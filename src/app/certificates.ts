@@ -5,7 +5,6 @@ import type { Clock } from '../clock.ts';
 import { formatProblem } from '../config/problems.ts';
 import { attempt } from '../config/secret-files.ts';
 import { dateNote, type ListenTls, readTls } from '../config/tls.ts';
-import type { TlsMaterial } from '../config/tls-material.ts';
 import type { Log } from '../observe/ports.ts';
 import type { ServerSecure } from '../wire/server/tls.ts';
 
@@ -30,47 +29,47 @@ export class Certificates {
     this.#tls = tls;
     if (before !== null) this.#secure(tls.material, tls.minVersion);
     this.#watch?.close();
-    this.#watch = keepCertificates(tls, (material) => this.#secure(material), this.#clock, this.#log);
+    this.#watch = this.#follow(tls);
   }
 
   close(): void {
     this.#watch?.close();
   }
-}
 
-/**
- * Hands changed files to `secure`, unless something is wrong with them: then the old ones stay. Connected callers
- * notice nothing either way.
- */
-function keepCertificates(tls: ListenTls, secure: (material: TlsMaterial) => void, clock: Clock, log: Log): FileWatch {
-  const { ca, cert, key } = tls.files;
-  const paths = [ca, cert, key].flatMap(({ path }) => path ?? []);
-  let seen = digestOf([tls.material.ca, tls.material.cert, tls.material.key].filter((text) => text !== null));
-  const look = (): void => {
-    const reads = paths.map((path) => attempt(() => readAgain(path)));
-    const now = digestOf(reads.map((read) => (read.ok ? read.text : String(read.error))));
-    if (now === seen) return;
-    seen = now;
-    const { material, certificate, problems } = readTls(tls.files, (path) => {
-      const read = reads[paths.indexOf(path)];
-      if (read?.ok === true) return read.text;
-      throw read?.error;
-    });
-    const refuse = (why: readonly string[]): void =>
-      log.error('changed TLS files are refused, the old ones stay', { problems: why });
-    if (certificate === null || problems.length > 0) return void refuse(problems.map(formatProblem));
-    try {
-      secure(material);
-    } catch (error) {
-      return void refuse([String(error)]);
-    }
-    const note = dateNote(certificate, clock.wallMs());
-    const fields = { expires: certificate.validToDate.toISOString(), ...(note === null ? {} : { note }) };
-    log[note === null ? 'info' : 'warn']('changed TLS files are in use', fields);
-  };
-  if (!paths.every(canBeReadAgain)) return { close() {} };
-  const watch = watchFiles(paths, look);
-  // A change since the configuration was read has made no event.
-  look();
-  return watch;
+  /**
+   * Shows changed files, unless something is wrong with them: then the old ones stay. Connected callers notice nothing
+   * either way.
+   */
+  #follow(tls: ListenTls): FileWatch {
+    const { ca, cert, key } = tls.files;
+    const paths = [ca, cert, key].flatMap(({ path }) => path ?? []);
+    let seen = digestOf([tls.material.ca, tls.material.cert, tls.material.key].filter((text) => text !== null));
+    const look = (): void => {
+      const reads = paths.map((path) => attempt(() => readAgain(path)));
+      const now = digestOf(reads.map((read) => (read.ok ? read.text : String(read.error))));
+      if (now === seen) return;
+      seen = now;
+      const { material, certificate, problems } = readTls(tls.files, (path) => {
+        const read = reads[paths.indexOf(path)];
+        if (read?.ok === true) return read.text;
+        throw read?.error;
+      });
+      const refuse = (why: readonly string[]): void =>
+        this.#log.error('changed TLS files are refused, the old ones stay', { problems: why });
+      if (certificate === null || problems.length > 0) return void refuse(problems.map(formatProblem));
+      try {
+        this.#secure(material);
+      } catch (error) {
+        return void refuse([String(error)]);
+      }
+      const note = dateNote(certificate, this.#clock.wallMs());
+      const fields = { expires: certificate.validToDate.toISOString(), ...(note === null ? {} : { note }) };
+      this.#log[note === null ? 'info' : 'warn']('changed TLS files are in use', fields);
+    };
+    if (!paths.every(canBeReadAgain)) return { close() {} };
+    const watch = watchFiles(paths, look);
+    // A change since the configuration was read has made no event.
+    look();
+    return watch;
+  }
 }

@@ -1,6 +1,7 @@
 /** What Weir shows to the upstream: by class, by a value of the request, or to all; from files that may change. */
 import { canBeReadAgain, type FileWatch, readAgain, watchFiles } from '../adapters/node/watch.ts';
 import { readScope, type Scope, scopeValue } from '../admission/rate/scope.ts';
+import type { Config } from '../config/config.ts';
 import { type Credential, credentialIn } from '../config/credentials.ts';
 import type { Admitted } from '../exchange/exchange.ts';
 import type { Log } from '../observe/ports.ts';
@@ -16,12 +17,13 @@ export class Credentials {
   #all: string | null = null;
   #byClass: ReadonlyMap<string, string> = new Map();
   #byValue: readonly ByValue[] = [];
-  #caseSensitive: boolean;
+  #caseSensitive = false;
+  readonly #log: Log;
   #watch: FileWatch | null = null;
 
-  constructor(given: readonly Credential[], caseSensitive: boolean) {
-    this.#caseSensitive = caseSensitive;
-    this.#take(given);
+  constructor(settings: Config['coreapp'], log: Log) {
+    this.#log = log;
+    this.configure(settings);
   }
 
   readonly of = (exchange: Admitted): string | null => {
@@ -34,16 +36,16 @@ export class Credentials {
   };
 
   /** Other credentials, from the next request that is sent. */
-  replace(given: readonly Credential[], caseSensitive: boolean, log: Log): void {
-    this.#caseSensitive = caseSensitive;
+  configure({ credentials, caseSensitivePaths }: Config['coreapp']): void {
+    this.#caseSensitive = caseSensitivePaths;
     this.#watch?.close();
     this.#watch = null;
-    this.#take(given);
-    this.watch(given, log);
+    this.#take(credentials);
+    this.#follow(credentials);
   }
 
   /** Takes up what changes in the files. What can't be read, or is no credential, changes nothing. */
-  watch(given: readonly Credential[], log: Log): void {
+  #follow(given: readonly Credential[]): void {
     const files = given.flatMap(({ file }) => file ?? []);
     if (files.length === 0 || !files.every(canBeReadAgain)) return;
     let seen = given;
@@ -53,13 +55,13 @@ export class Credentials {
       const now = seen.map((one) => reread(one, troubles));
       // One that stays wrong is told once, whatever else happens in its folder.
       for (const { message, ...fields } of troubles) {
-        if (!told.includes(`${fields.file} ${message}`)) log.error(message, fields);
+        if (!told.includes(`${fields.file} ${message}`)) this.#log.error(message, fields);
       }
       told = troubles.map(({ file, message }) => `${file} ${message}`);
       if (now.every((one, i) => one.text === seen[i]?.text)) return;
       seen = now;
       this.#take(now);
-      log.info('changed credentials for the upstream are in use');
+      this.#log.info('changed credentials for the upstream are in use');
     };
     this.#watch = watchFiles(files, look);
     // A change since the configuration was read has made no event.

@@ -77,7 +77,7 @@ export async function openServices(start: Start, opened: AsyncDisposableStack) {
       stores.configure(next);
       tokens.configure(next);
       upstreams.configure(next);
-      credentials.replace(next.coreapp.credentials, next.coreapp.caseSensitivePaths, log);
+      credentials.configure(next.coreapp);
       admit.configure(admitSettings(next));
     },
     /** Other limits for the same classes, at once: an operator's. */
@@ -115,7 +115,7 @@ async function openParts({ config, coreappUrl, version, log, place, ports }: Sta
   const bodies = opened.adopt(await openBodies(config, clock, log), (some) => some.close());
   const stores = opened.adopt(openStores(config, clock, meter, log), (some) => some.close());
   const upstreams = opened.adopt(new Upstreams(config, coreappUrl, log), (some) => some.close());
-  const credentials = opened.adopt(openCredentials(config, log), (some) => some.close());
+  const credentials = opened.adopt(new Credentials(config.coreapp, log), (some) => some.close());
   const admit = createAdmit(config, stores, meter);
   stores.onPause(admit);
   /** Tells this replica from others. */
@@ -177,12 +177,6 @@ function openMeter(
     wallMs: () => clock.wallMs(),
     holdMaxMs: longestHoldMs(limits),
   });
-}
-
-function openCredentials({ coreapp }: Config, log: Log): Credentials {
-  const credentials = new Credentials(coreapp.credentials, coreapp.caseSensitivePaths);
-  credentials.watch(coreapp.credentials, log);
-  return credentials;
 }
 
 function requestBounds({ http }: Config, max: number): OpenRequestsBounds {
