@@ -1,4 +1,4 @@
-/** What the gates of one endpoint class share, and what they need. */
+/** The things that the gates of one endpoint class share, and those that all gates are handed. */
 import type { Clock } from '../clock.ts';
 import type { RefusalName } from '../exchange/refusals.ts';
 import type { EndpointClass } from '../exchange/route.ts';
@@ -35,7 +35,7 @@ export interface GateDeps extends Order {
 /** What the gates of one endpoint class share (`gates.ts`). */
 export interface GateClass {
   readonly name: EndpointClass;
-  /** Who waits, in all lines of the class. */
+  /** Counts those who wait, in all lines of the class. */
   readonly headcount: Shares;
   readonly pauses: ClassPauses;
   /** Null: the class has no narrow limits. */

@@ -7,7 +7,7 @@ import type { Log } from '../observe/ports.ts';
 import type { FromWorker, Objection, Report, ToWorker, WorkerStart } from './messages.ts';
 import { OpenCountWriter } from './open-count.ts';
 import { answerTo } from './questions.ts';
-import { Telling } from './telling.ts';
+import { Reporting } from './reporting.ts';
 
 interface LifeDeps {
   readonly clock: Clock;
@@ -30,14 +30,17 @@ export class WorkerLife {
   #last: Promise<unknown> = Promise.resolve();
   readonly #figures = new Map<number, (page: Page | null) => void>();
   #ids = 0;
-  readonly #telling: Telling;
+  readonly #reporting: Reporting;
   readonly #ended = Promise.withResolvers<void>();
   #closing = false;
 
   constructor(start: WorkerStart, deps: LifeDeps) {
     this.#start = start;
     this.#deps = deps;
-    this.#telling = new Telling(deps.clock, { report: () => void this.#report(null), tally: () => this.#tellTally() });
+    this.#reporting = new Reporting(deps.clock, {
+      report: () => void this.#report(null),
+      tally: () => this.#tellTally(),
+    });
   }
 
   /** Resolves when it has been drained. */
@@ -62,7 +65,7 @@ export class WorkerLife {
         return objection;
       }
       await send({ kind: 'serving', port });
-      this.#telling.begin();
+      this.#reporting.begin();
       return null;
     });
   }
@@ -112,7 +115,7 @@ export class WorkerLife {
     if (this.#closing) return;
     this.#closing = true;
     await this.#serving?.close(graceMs);
-    this.#telling.end();
+    this.#reporting.end();
     await this.#report(null);
     this.#ended.resolve();
   }
@@ -120,7 +123,7 @@ export class WorkerLife {
   #follow(countFd: number | null): void {
     const openCount = countFd === null ? null : new OpenCountWriter(countFd, this.#deps.clock);
     this.#serving?.traffic.follow((open) => {
-      this.#telling.counted();
+      this.#reporting.counted();
       openCount?.count(open);
     });
     this.#openCount = openCount;

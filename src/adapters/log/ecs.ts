@@ -167,7 +167,7 @@ function auditMembers(
   };
 }
 
-/** Whom a line is about, under the same names as in the line of a request. */
+/** The caller and the id of an event's request, named as in the line of a request. */
 function askedBy(remote: unknown, requestId: unknown): object {
   return {
     ...(typeof remote === 'string' && { client: { address: remote, ...(isPlainIp(remote) && { ip: remote }) } }),

@@ -48,7 +48,7 @@ const parentIsRemote = '\x03\x00\x00';
 const eightBytes = Buffer.allocUnsafeSlow(8);
 const sixteenBytes = Buffer.allocUnsafeSlow(16);
 
-/** Who sends the spans: the part of a request that stands in front of them. */
+/** The part of an export that says who sends the spans, and stands in front of them. */
 export class Sender {
   readonly #resource: string;
   readonly #scope: string;

@@ -192,7 +192,8 @@ const retryable = 'Export failed with retryable status';
 /** Without the collector's answer: it may hold anything. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (error.message === retryable) return 'the collector answered 429, 502, 503 or 504, also when it was asked again';
+  if (error.message === retryable)
+    return 'the collector answered 429, 502, 503 or 504 until no time was left to ask again';
   const { code } = error as NodeJS.ErrnoException;
   if (error instanceof AggregateError && error.message === '') return reasonOf(error.errors[0]);
   return code === undefined || error.message.includes(String(code)) ? error.message : `${error.message} (${code})`;

@@ -31,7 +31,7 @@ export class ExponentialCounts {
     (this.#counts[Math.min(index, lastIndex) - firstIndex] as number) += 1;
   }
 
-  /** What it holds, as plain data. */
+  /** Its counts as plain data. */
   data() {
     return { zeros: this.#zeros, counts: this.#counts };
   }

@@ -68,7 +68,7 @@ function ofEach<Read>(tally: Tally, read: (figures: ClassTally, name: string) =>
   return [...tally.classes].flatMap(([name, figures]) => read(figures, name));
 }
 
-/** What has happened of each kind, class by class. */
+/** A sample of each class and each kind that has happened. */
 function kinds(tally: Tally, label: string, read: (figures: ClassTally) => Readonly<Record<string, number>>): Sample[] {
   return ofEach(tally, (figures, name) =>
     Object.entries(read(figures))

@@ -76,7 +76,7 @@ export class FleetMeter {
     // One after the other: of two that end at once neither is added to a sum that lacks the other.
     const before = this.#goneOfNode;
     const sum = before.then((gone) => sumOfNode([gone, counters]));
-    // What can't be added must not end all scrapes to come.
+    // A sum that fails must not end all scrapes to come.
     this.#goneOfNode = sum.catch(() => before);
     await sum;
   }

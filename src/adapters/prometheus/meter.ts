@@ -56,7 +56,7 @@ export class PrometheusMeter extends Tally {
     return this.#exposition.figures(format);
   }
 
-  /** What it has counted of requests, for a process that adds up what several have. */
+  /** Its counts of requests, for the process that adds up those of several. */
   tallied(): TallyData {
     return dataOf(this);
   }

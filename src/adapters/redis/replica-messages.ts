@@ -93,7 +93,7 @@ function readFromOthers<Read extends { readonly from: string }>(
   return read?.from === own ? null : read;
 }
 
-/** What another process says. Null: it is nothing that this version knows. */
+/** A message of another process. Null: this version does not know it. */
 export function readAs<Read>(form: z.ZodType<Read>, text: string): Read | null {
   try {
     return form.safeParse(JSON.parse(text)).data ?? null;

@@ -58,7 +58,7 @@ interface FollowingDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly lacks?: Lacks;
-  /** What replicas tell one another of pauses (`replica-messages.ts`). Not there: nobody cares. */
+  /** Hears the messages about pauses (`replica-messages.ts`). Not there: nobody does. */
   readonly pauses?: PauseListener;
 }
 

@@ -28,7 +28,7 @@ interface PermitRules {
 const vainMax = 64;
 
 export class ConcurrencyLimiters {
-  /** What is in flight, and may be. Once it has other bounds, each class's own limiter has to be configured. */
+  /** The budget of all requests in flight. Once its bounds have changed, each class's own limiter has to be configured. */
   readonly budget: InFlightBudget;
   readonly #clock: Clock;
   /** Uniform in [0, 1). */

@@ -14,7 +14,7 @@ export class Trial {
   closesAt: number;
   /** When the slot itself closes. */
   readonly slotClosesAt: number;
-  /** What its lanes have given. */
+  /** The tokens that its lanes have given. */
   readonly taken: Taken[] = [];
   readonly #deps: ChargesDeps;
   #next = 0;

@@ -1,6 +1,6 @@
 /**
  * When a worker tells its parent what it has counted. What one that is killed has not told is lost, so the counts of
- * requests go often; all else, which costs thirty times as much to tell, goes once a second.
+ * requests go often; all else, which costs more than ten times as much to tell, goes once a second.
  */
 import type { Alarm, Clock } from '../clock.ts';
 
@@ -8,24 +8,24 @@ const tallyEveryMs = 100;
 /** A report stands in the place of the first. */
 const tallyTurns = 10;
 
-interface Teller {
+interface Reporter {
   /** All that it has to say. */
   report(): void;
   /** What it has counted of requests. */
   tally(): void;
 }
 
-export class Telling {
+export class Reporting {
   readonly #clock: Pick<Clock, 'after'>;
-  readonly #teller: Teller;
+  readonly #reporter: Reporter;
   #alarm: Alarm | null = null;
   /** 0: the next is a report. */
   #turn = 0;
   #hasNews = false;
 
-  constructor(clock: Pick<Clock, 'after'>, teller: Teller) {
+  constructor(clock: Pick<Clock, 'after'>, reporter: Reporter) {
     this.#clock = clock;
-    this.#teller = teller;
+    this.#reporter = reporter;
   }
 
   /** The first report goes at once: a tally takes the place of the one in the report before it. */
@@ -44,8 +44,8 @@ export class Telling {
   }
 
   #next(): void {
-    if (this.#turn === 0) this.#teller.report();
-    else if (this.#hasNews) this.#teller.tally();
+    if (this.#turn === 0) this.#reporter.report();
+    else if (this.#hasNews) this.#reporter.tally();
     this.#hasNews = false;
     this.#turn = (this.#turn + 1) % tallyTurns;
     this.#alarm = this.#clock.after(tallyEveryMs, () => this.#next());
